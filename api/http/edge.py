@@ -1,0 +1,45 @@
+"""The edge of one plane: what every request passes, wired together in the plane's app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from api.http.metrics import RequestMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from api.http.keys import Authenticator
+    from api.http.logs import RequestLog
+    from api.http.rate_limit import RateLimiter
+    from privacy.model.timestamp import Clock
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What stands between the network and the handlers.
+
+    Args:
+        authenticator: checks keys.
+        limiter: counts requests by key.
+        clock: now, in ms since 1970 UTC.
+        log: one line a request.
+        readiness: checks by name; each raises when its dependency is not ready.
+        metrics: what this process has answered.
+    """
+
+    authenticator: Authenticator
+    limiter: RateLimiter
+    clock: Clock
+    log: RequestLog
+    readiness: Mapping[str, Callable[[], object]]
+    metrics: RequestMetrics = field(default_factory=RequestMetrics)
+
+
+class HasEdge(Protocol):
+    """The services of any plane: they carry its edge."""
+
+    @property
+    def edge(self) -> Edge:
+        """The plane's edge."""

@@ -1,0 +1,85 @@
+"""The operations for those who run a plane: liveness, readiness, metrics. Open, and about no person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from marshmallow import Schema, fields
+
+from api.http.operation import Answer, Call, Operation, Response, json_answer
+from privacy.errors import StoreBusyError
+
+if TYPE_CHECKING:
+    from api.http.edge import HasEdge
+
+PROMETHEUS_TEXT = "text/plain; version=1.0.0; charset=utf-8"
+
+
+class StatusSchema(Schema):
+    """A state in one word."""
+
+    status = fields.String(required=True, metadata={"enum": ["ok"]})
+
+
+def healthz(_services: HasEdge, _call: Call) -> Answer:
+    """Answer as long as the process can."""
+    return json_answer({"status": "ok"})
+
+
+def readyz(services: HasEdge, _call: Call) -> Answer:
+    """Answer when everything that requests need is there.
+
+    Raises:
+        StoreBusyError: something is not.
+    """
+    for name, check in services.edge.readiness.items():
+        try:
+            check()
+        except Exception as error:  # whatever it is, the answer is "not ready"
+            raise StoreBusyError(f"{name} is not ready") from error
+    return json_answer({"status": "ok"})
+
+
+def metrics(services: HasEdge, _call: Call) -> Answer:
+    """Answer what Prometheus scrapes."""
+    return Answer(services.edge.metrics.exposition(), media_type=PROMETHEUS_TEXT)
+
+
+def operations() -> tuple[Operation[HasEdge], ...]:
+    """The service operations, the same on every plane."""
+    ok = {200: Response("It is.", StatusSchema, {"status": "ok"})}
+    return (
+        Operation(
+            "GET",
+            "/healthz",
+            "get_health",
+            "Liveness",
+            "Whether the process lives.",
+            "service",
+            None,
+            healthz,
+            ok,
+        ),
+        Operation(
+            "GET",
+            "/readyz",
+            "get_readiness",
+            "Readiness",
+            "Whether stores answer.",
+            "service",
+            None,
+            readyz,
+            ok,
+        ),
+        Operation(
+            "GET",
+            "/metrics",
+            "get_metrics",
+            "Metrics",
+            "Requests by operation and status, for Prometheus. Nothing about people.",
+            "service",
+            None,
+            metrics,
+            {200: Response("Counters and histograms.", media_type=PROMETHEUS_TEXT)},
+        ),
+    )

@@ -1,0 +1,58 @@
+"""Structured logs: one JSON line a request, with nothing in it that names a person, a key or a target."""
+
+from __future__ import annotations
+
+import traceback
+from typing import BinaryIO, Protocol
+
+import msgspec
+import structlog
+
+
+class RequestLog(Protocol):
+    """What the edge tells about a request."""
+
+    def answered(self, operation_id: str, status: int, seconds: float) -> None:
+        """One request was answered."""
+
+    def failed(self, operation_id: str, error: BaseException) -> None:
+        """A defect showed."""
+
+
+class JsonLog:
+    """Writes lines of JSON.
+
+    Args:
+        file: where to.
+        plane: written on every line.
+    """
+
+    def __init__(self, file: BinaryIO, plane: str) -> None:
+        self._logger = structlog.wrap_logger(
+            structlog.BytesLogger(file),
+            processors=[
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.JSONRenderer(serializer=_encode),
+            ],
+            plane=plane,
+        )
+
+    def answered(self, operation_id: str, status: int, seconds: float) -> None:
+        """Log the operation's name, never the path, query, key or body."""
+        self._logger.msg(
+            "answered", operation=operation_id, status=status, milliseconds=round(seconds * 1000, 2)
+        )
+
+    def failed(self, operation_id: str, error: BaseException) -> None:
+        """Log a defect's type and place; its message may quote input, so that stays out."""
+        frames = traceback.extract_tb(error.__traceback__)
+        self._logger.msg(
+            "failed",
+            operation=operation_id,
+            error=type(error).__qualname__,
+            frames=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
+        )
+
+
+def _encode(event: object, **_options: object) -> bytes:
+    return msgspec.json.encode(event)

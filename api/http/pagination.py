@@ -1,0 +1,45 @@
+"""Opaque cursors: a position in a list, spelled so that nobody is tempted to count with it."""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from privacy.errors import InvalidInputError
+
+CURSOR_RULE = "a next_cursor from an answer of this operation"
+_POSITION = re.compile(r"(?:0|[1-9][0-9]{0,14})(?:\.(?:0|[1-9][0-9]{0,14}))*")
+
+
+def encode_cursor(listing: str, position: tuple[int, ...]) -> str:
+    """Spell a position.
+
+    Args:
+        listing: name of the list, so that a cursor of another one is refused.
+        position: non-negative integers.
+    """
+    plain = f"{listing}:{'.'.join(map(str, position))}"
+    return urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+
+def decode_cursor(listing: str, numbers: int, cursor: str) -> tuple[int, ...]:
+    """Read a position of so many numbers; only the one spelling that `encode_cursor` gives is accepted.
+
+    Raises:
+        InvalidInputError: it is no cursor of this list.
+    """
+    try:
+        plain = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except ValueError as error:
+        raise _invalid() from error
+    name, _, spelled = plain.partition(":")
+    if name != listing or not _POSITION.fullmatch(spelled):
+        raise _invalid()
+    position = tuple(map(int, spelled.split(".")))
+    if len(position) != numbers or encode_cursor(listing, position) != cursor:
+        raise _invalid()
+    return position
+
+
+def _invalid() -> InvalidInputError:
+    return InvalidInputError("cursor", "is no cursor of this list", CURSOR_RULE)

@@ -1,0 +1,45 @@
+"""Looks API keys up. Holds a read-only client; `keys_writer` is another type, for operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from privacy.errors import StoreError
+from privacy.gallery.documents import KeyRecord
+from privacy.store.connect import translated
+
+if TYPE_CHECKING:
+    import redis
+
+
+class KeyReader:
+    """The records of one plane's API keys.
+
+    Args:
+        client: may read the keys below the prefix.
+        prefix: `g:keys:` for the public plane, `p:keys:` for the platform plane.
+    """
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._decoder = msgspec.json.Decoder(KeyRecord)
+
+    def find(self, key_id: str) -> KeyRecord | None:
+        """Return a key's record, revoked and expired ones too.
+
+        Raises:
+            StoreError: the store does not answer, or the record cannot be read.
+        """
+        with translated():
+            raw = self._client.get(self._prefix + key_id)
+        if raw is None:
+            return None
+        try:
+            return self._decoder.decode(raw)
+        except msgspec.MsgspecError as error:
+            raise StoreError(
+                f"the record of key {key_id} is damaged: revoke the key and create another"
+            ) from error

@@ -1,0 +1,35 @@
+"""The one rule for identifiers that come from outside: accounts, videos, creators, sounds."""
+
+from __future__ import annotations
+
+import re
+
+from privacy.errors import InvalidInputError
+
+IDENTIFIER_PATTERN = "[A-Za-z0-9._~:-]{1,128}"
+"""ASCII only, so that no two spellings look alike; no braces, which would choose a Redis Cluster slot."""
+IDENTIFIER_RULE = "1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde, colon and hyphen"
+
+_IDENTIFIER = re.compile(IDENTIFIER_PATTERN)
+_SHOWN_CHARACTERS = 40
+
+
+def check_identifier(field: str, text: str) -> str:
+    """Return an identifier that keeps the rule.
+
+    Args:
+        field: its name as the sender spells it, for the message.
+        text: the identifier.
+
+    Raises:
+        InvalidInputError: it breaks the rule.
+    """
+    if _IDENTIFIER.fullmatch(text):
+        return text
+    if not text:
+        fault = "is empty"
+    elif len(text) > 128:  # noqa: PLR2004 - the length that the pattern above states
+        fault = f"has {len(text)} characters"
+    else:
+        fault = f"is {text[:_SHOWN_CHARACTERS]!r}"
+    raise InvalidInputError(field, fault, IDENTIFIER_RULE)
