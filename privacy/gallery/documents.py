@@ -1,0 +1,102 @@
+"""What the gallery holds: documents about targets and releases, which know no person.
+
+Both sides of the wall share these shapes: the release side writes them (`publisher`), the public side reads them
+(`reader`). They are JSON, written once, and byte-identical for ever after.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+Figure = tuple[int, int, int]
+"""A published number: value, and the lower and upper end of its 95 % interval."""
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all documents: immutable, and strict when read."""
+
+
+class TargetDocument(Document):
+    """Public metadata of a video, as the platform declared it."""
+
+    video_id: str
+    creator_id: str | None
+    title: str | None
+    hashtags: list[str]
+    sound_id: str | None
+    duration_seconds: int | None
+    posted_at_ms: int
+    policy_version: str
+    first_epoch: int | None
+    """The epoch that was running at registration."""
+    first_due_ms: int | None
+    """When the first epoch after registration ends; None for a target registered after its last epoch."""
+
+
+class BreakdownFigures(Document):
+    """One breakdown of a release. A withheld number is null: always `below_threshold`, whatever the reason behind."""
+
+    cells: dict[str, Figure | None]
+    other: Figure | None
+
+
+class ReleaseDocument(Document):
+    """The immutable document of one target and kind at one epoch."""
+
+    video_id: str
+    kind: str
+    epoch: int
+    as_of_ms: int
+    """When the epoch ended by its schedule."""
+    cut_at_ms: int
+    """When the counts were actually cut; after `as_of_ms` when the release worker was late."""
+    next_release_at_ms: int | None
+    policy_version: str
+    total: Figure | None
+    change: Figure | None
+    """Change of the total since `change_since_epoch`; signed."""
+    change_since_epoch: int | None
+    """The latest epoch at least a day before; −1 is the moment of posting; None in a target's first day."""
+    change_span_seconds: int | None
+    breakdowns: dict[str, BreakdownFigures]
+    removals: dict[str, Figure | None]
+
+
+class LedgerEntry(Document):
+    """One line of the privacy ledger: what was released, when, with which parameters, at which cost.
+
+    `previous` and the entry's own hash chain all entries of one target shard.
+    """
+
+    shard: int
+    sequence: int
+    previous: str
+    video_id: str
+    kind: str
+    epoch: int
+    as_of_ms: int
+    cut_at_ms: int
+    policy_version: str
+    policy_digest: str
+    rho: str
+    """zCDP cost of this target's whole schedule so far and to come, per engagement, reserve left out: exact decimal."""
+    release_sha256: str
+
+
+class KeyRecord(Document):
+    """What is kept of one API key: never the key itself."""
+
+    key_id: str
+    owner: str
+    scopes: list[str]
+    secret_sha256: str
+    created_at_ms: int
+    expires_at_ms: int
+    revoked_at_ms: int | None
+    requests_a_minute: int
+
+
+GuaranteeDocument = dict[str, Any]
+"""The machine-readable guarantee, computed from a policy by `privacy.mechanism.guarantee`."""

@@ -1,0 +1,125 @@
+"""Everything that follows from a policy: noise scales, deviations, margins. Nothing here is typed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import isqrt
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from privacy.errors import PolicyError
+from privacy.mechanism.discrete_gaussian import MAX_SCALE
+from privacy.mechanism.factorisation import Factorisation, load_factorisation
+from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from privacy.model.engagement import Kind
+    from privacy.policy import Policy
+
+TOTAL = "total"
+REMOVALS = "removals"
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One statistic: streams that one engagement can change together, with one budget.
+
+    Args:
+        name: `total`, a dimension, or `removals`.
+        rho: its zCDP budget for one engagement over the whole schedule.
+        sensitivity_squared: exact squared l2 sensitivity of the encoded streams, in the encoder's units.
+    """
+
+    name: str
+    rho: Fraction
+    sensitivity_squared: int
+
+    def __post_init__(self) -> None:
+        if self.scale > MAX_SCALE:
+            raise PolicyError(f"budgets: {self.name} has rho {float(self.rho)}, which needs noise of scale "
+                              f"{self.scale}; the sampler is exact up to {MAX_SCALE}")
+
+    @cached_property
+    def scale(self) -> int:
+        """The smallest integer noise scale s with sensitivity² / (2 s²) ≤ rho, in the encoder's units."""
+        least_squared = -(-self.sensitivity_squared * self.rho.denominator // (2 * self.rho.numerator))
+        root = isqrt(least_squared)
+        return root if root * root >= least_squared else root + 1
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The mechanism of one kind under one policy.
+
+    Args:
+        policy: what is declared.
+        kind: whose budget is spent.
+        factorisation: cut to the policy's schedule.
+        statistics: the total, the breakdowns in the order of the policy's dimensions, the removals.
+    """
+
+    policy: Policy
+    kind: Kind
+    factorisation: Factorisation
+    statistics: tuple[Statistic, ...]
+
+    @cached_property
+    def stream_scales(self) -> NDArray[np.int64]:
+        """Noise scale of each stream in the policy's layout, shape (streams,)."""
+        layout = self.policy.layout
+        scales = np.empty(layout.count, np.int64)
+        places = (slice(layout.total, layout.total + 1), *layout.breakdowns, layout.removals)
+        for statistic, place in zip(self.statistics, places, strict=True):
+            scales[place] = statistic.scale
+        return scales
+
+    @cached_property
+    def z(self) -> float:
+        """How many standard deviations a number must clear k by, beside the correction of `margins`."""
+        policy = self.policy
+        trials = policy.epochs * policy.layout.touched_by_one_engagement(policy.flip_cap)
+        return -NormalDist().inv_cdf(float(policy.gate_delta / trials))
+
+    @cached_property
+    def decoder_row_sums(self) -> NDArray[np.float64]:
+        """‖B_t‖₁ of each step, shape (T,): what separates a sum of discrete Gaussians from a continuous one."""
+        sums: NDArray[np.float64] = np.abs(self.factorisation.decoder).sum(axis=1)
+        return sums
+
+    def deviations(self, steps: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Standard deviation of the estimate of each stream at each step, shape (len(steps), streams)."""
+        return self.factorisation.decoder_row_norms[steps][:, None] * self.stream_scales
+
+    def margins(self, steps: NDArray[np.intp]) -> NDArray[np.float64]:
+        """By how much an estimate must clear k, shape (len(steps), streams): `docs/proofs/gate.md`."""
+        margins = self.z * self.deviations(steps) + self.decoder_row_sums[steps][:, None]
+        # One engagement can account for this many removals at once; for every other stream it is one.
+        margins[:, self.policy.layout.removals] += self.policy.flip_cap // 2 - 1
+        return margins
+
+
+def calibrate(policy: Policy, kind: Kind) -> Calibration:
+    """Work out the mechanism of one kind.
+
+    Raises:
+        PolicyError: the policy asks for what the mechanism cannot give exactly.
+    """
+    factorisation = load_factorisation(policy.factorisation, policy.epochs)
+    budget = policy.budgets[kind]
+    flips = alternating_sensitivity_squared(factorisation, policy.flip_cap)
+    removals = monotone_sensitivity_squared(factorisation, policy.flip_cap // 2)
+    breakdowns = (
+        Statistic(dimension.name, budget.breakdowns[dimension.name], flips) for dimension in policy.domain.dimensions
+    )
+    return Calibration(
+        policy,
+        kind,
+        factorisation,
+        (Statistic(TOTAL, budget.total, flips), *breakdowns, Statistic(REMOVALS, budget.removals, removals)),
+    )

@@ -1,0 +1,45 @@
+"""From rho-zCDP and the gate's delta to (epsilon, delta)."""
+
+from __future__ import annotations
+
+from math import exp, inf, log, log1p, sqrt
+
+from scipy.optimize import brentq, minimize_scalar
+
+
+def zcdp_delta(rho: float, epsilon: float) -> float:
+    """The smallest delta known for rho-zCDP at this epsilon.
+
+    C. Canonne, G. Kamath, T. Steinke, "The Discrete Gaussian for Differential Privacy" (2020), Corollary 13:
+    the infimum over a > 1 of exp((a−1)(a·rho−epsilon)) · (1−1/a)^a / (a−1). Any a gives a valid delta, so an
+    optimiser that stops early errs on the safe side.
+    """
+
+    def log_delta(log_order: float) -> float:
+        order = 1 + exp(log_order)
+        return (order - 1) * (order * rho - epsilon) + order * log1p(-1 / order) - log_order
+
+    best = minimize_scalar(log_delta, bounds=(-20, 20), method="bounded", options={"xatol": 1e-9})
+    return exp(min(0.0, float(best.fun)))
+
+
+def epsilon_at(rho: float, delta: float, gate_delta: float) -> float:
+    """The epsilon of a release that is rho-zCDP but for the gate, at a total delta.
+
+    `docs/proofs/gate.md`: the total delta is that of zCDP plus the gate's.
+
+    Returns:
+        Epsilon, rounded up in its sixth digit; infinity when the gate alone uses up delta.
+    """
+    left = delta - gate_delta
+    if left <= 0:
+        return inf
+
+    def excess(epsilon: float) -> float:
+        return log(zcdp_delta(rho, epsilon)) - log(left)
+
+    if excess(0.0) <= 0:
+        return 0.0
+    # Bun & Steinke (2016), Proposition 1.3, is a valid, larger epsilon.
+    largest = rho + 2 * sqrt(rho * log(1 / left))
+    return float(brentq(excess, 0.0, largest, xtol=1e-9)) + 1e-6

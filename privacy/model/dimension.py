@@ -1,0 +1,89 @@
+"""Dimensions, their public domains, and the code of a joint cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+from privacy.errors import PolicyError
+
+UNDISCLOSED = "undisclosed"
+HOUR_OF_DAY = "hour_of_day"
+JOINT_CODE_BITS = 28
+"""A joint cell's code shares 32 bits with the 4-bit change of `privacy.model.change`."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One dimension with its domain.
+
+    Args:
+        name: as readers spell it.
+        values: the declared cells, in their public order; `undisclosed` is added as the last one.
+    """
+
+    name: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        where = f"dimensions.{self.name}"
+        if not self.values:
+            raise PolicyError(f"{where}: is empty; a dimension has at least one value")
+        if len(set(self.values)) != len(self.values):
+            raise PolicyError(f"{where}: {list(self.values)} repeats a value; the values of a domain are distinct")
+        if UNDISCLOSED in self.values:
+            raise PolicyError(f"{where}: names {UNDISCLOSED!r} itself; that cell is always there and never declared")
+        if self.name == HOUR_OF_DAY and self.values != tuple(f"{hour:02d}" for hour in range(24)):
+            raise PolicyError(f"{where}: is {list(self.values)}; it is derived from occurred_at and holds 00 to 23")
+
+    @cached_property
+    def cells(self) -> tuple[str, ...]:
+        """All cells, `undisclosed` last."""
+        return (*self.values, UNDISCLOSED)
+
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        """Position of each cell in `cells`."""
+        return {cell: position for position, cell in enumerate(self.cells)}
+
+
+@dataclass(frozen=True)
+class JointDomain:
+    """All dimensions together: a joint cell is one value of each, coded as one mixed-radix integer."""
+
+    dimensions: tuple[Dimension, ...]
+
+    def __post_init__(self) -> None:
+        if self.size > 1 << JOINT_CODE_BITS:
+            raise PolicyError(
+                f"dimensions: make {self.size} joint cells; at most 2**{JOINT_CODE_BITS} fit the code of a joint cell"
+            )
+
+    @cached_property
+    def size(self) -> int:
+        """Number of joint cells."""
+        return prod(len(dimension.cells) for dimension in self.dimensions)
+
+    @cached_property
+    def strides(self) -> tuple[int, ...]:
+        """What one step in each dimension adds to a code; the last dimension steps by one."""
+        radices = [len(dimension.cells) for dimension in self.dimensions]
+        return tuple(prod(radices[position + 1 :]) for position in range(len(radices)))
+
+    @cached_property
+    def undisclosed_code(self) -> int:
+        """Code of the joint cell that is `undisclosed` in every dimension: the last one."""
+        return self.size - 1
+
+    def code(self, cells: Mapping[str, str]) -> int:
+        """Code of a joint cell; a dimension that is not named is `undisclosed`.
+
+        Raises:
+            KeyError: a cell is outside its dimension's domain.
+        """
+        return sum(
+            stride * dimension.index[cells.get(dimension.name, UNDISCLOSED)]
+            for dimension, stride in zip(self.dimensions, self.strides, strict=True)
+        )

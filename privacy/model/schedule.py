@@ -1,0 +1,84 @@
+"""When a target's epochs end: a function of public data only."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+
+from privacy.errors import PolicyError
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of the schedule with evenly spaced epochs."""
+
+    every_seconds: int
+    until_seconds: int
+
+    def __post_init__(self) -> None:
+        for field in ("every_seconds", "until_seconds"):
+            value = getattr(self, field)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise PolicyError(f"schedule.{field}: is {value!r}; a whole number of seconds, at least 1")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The ages at which a target's epochs 0 … T−1 end."""
+
+    phases: tuple[Phase, ...]
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise PolicyError("schedule: is empty; at least one phase")
+        untils = [phase.until_seconds for phase in self.phases]
+        if sorted(set(untils)) != untils:
+            raise PolicyError(f"schedule.until_seconds: are {untils}; each phase ends after the one before it")
+
+    @cached_property
+    def due_ages_seconds(self) -> tuple[int, ...]:
+        """Age since `posted_at` at which each epoch ends, T increasing values."""
+        ages: list[int] = []
+        age = 0
+        for phase in self.phases:
+            while age + phase.every_seconds <= phase.until_seconds:
+                age += phase.every_seconds
+                ages.append(age)
+        last = self.phases[-1].until_seconds
+        if age < last:
+            ages.append(last)
+        return tuple(ages)
+
+    @property
+    def epochs(self) -> int:
+        """T, the number of epochs."""
+        return len(self.due_ages_seconds)
+
+    def due_ms(self, posted_at_ms: int, epoch: int) -> int:
+        """When an epoch of a target ends, in ms since 1970 UTC."""
+        return posted_at_ms + 1000 * self.due_ages_seconds[epoch]
+
+    def next_due_ms(self, posted_at_ms: int, epoch: int) -> int | None:
+        """When the epoch after this one ends; None after the last."""
+        return self.due_ms(posted_at_ms, epoch + 1) if epoch + 1 < self.epochs else None
+
+    def first_open_epoch(self, posted_at_ms: int, now_ms: int) -> int | None:
+        """The epoch that is running now; None when the target is past its last one (sealed).
+
+        An epoch that ends exactly now is over. Before `posted_at` the running epoch is 0.
+        """
+        epoch = bisect_right(self.due_ages_seconds, (now_ms - posted_at_ms) / 1000)
+        return epoch if epoch < self.epochs else None
+
+    def day_before(self, epoch: int) -> int | None:
+        """The latest epoch at least one day older than this one.
+
+        −1 stands for the moment of posting, when every count is zero. None while the target is younger than a day.
+        """
+        if self.due_ages_seconds[epoch] < SECONDS_A_DAY:
+            return None
+        return bisect_right(self.due_ages_seconds, self.due_ages_seconds[epoch] - SECONDS_A_DAY) - 1
+
+
+SECONDS_A_DAY = 86_400

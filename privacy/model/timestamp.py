@@ -1,0 +1,38 @@
+"""Times: ISO 8601 / RFC 3339 text outside, whole milliseconds since 1970 UTC inside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], int]
+"""Answers the time now, in ms since 1970 UTC. Always an argument, so that tests and replays can bring their own."""
+
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+TIMESTAMP_RULE = "a time with its zone as in 2026-05-03T14:07:31Z (RFC 3339)"
+
+
+def parse_timestamp_ms(text: str) -> int:
+    """Read a time that names its zone.
+
+    Raises:
+        ValueError: it is not such a time.
+    """
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError(f"is {text[:40]!r}; {TIMESTAMP_RULE}")
+    try:
+        return (datetime.fromisoformat(text) - _EPOCH) // _MILLISECOND
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"is {text!r}, which no calendar has; {TIMESTAMP_RULE}") from error
+
+
+def format_timestamp(moment_ms: int) -> str:
+    """Spell a time in UTC; milliseconds only where there are any."""
+    moment = _EPOCH + moment_ms * _MILLISECOND
+    text = moment.isoformat(timespec="milliseconds" if moment_ms % 1000 else "seconds")
+    return text.replace("+00:00", "Z")

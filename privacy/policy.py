@@ -1,0 +1,113 @@
+"""The policy: the file that declares the whole guarantee, as frozen values that refuse what is wrong.
+
+Nothing else in Likewise sets a privacy parameter. What follows from the policy (noise scales, margins, epsilon) is
+computed in `privacy.mechanism.accounting`; `privacy.policy_file` reads the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from privacy.errors import PolicyError
+from privacy.model.budget import Budget
+from privacy.model.dimension import Dimension, JointDomain
+from privacy.model.engagement import Kind
+from privacy.model.schedule import Schedule
+from privacy.model.streams import StreamLayout
+
+_VERSION = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Bounds on what an event may claim."""
+
+    earliest_occurred_at_ms: int
+    future_tolerance_seconds: int
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The declared guarantee.
+
+    Args:
+        version: name of this policy; a target stays bound to the version it was registered under.
+        k: no number about fewer accounts is ever shown.
+        flip_cap: w, how often one engagement may change a count over its whole life.
+        daily_cap: M, newly counted engagements of one account on one UTC day.
+        factorisation: name of the matrix factorisation of the continual release.
+        gate_delta: the gate's share of delta, per engagement, over all streams and epochs.
+        budgets: per kind.
+        schedule: when epochs end.
+        domain: the dimensions.
+        dropped_age_bands: age bands whose events are answered and dropped at the door.
+        intake: bounds on event times.
+        idempotency_seconds: how long the answer to a repeated Idempotency-Key is kept.
+        digest: SHA-256 of the file, to tell two files with one version apart.
+
+    Raises:
+        PolicyError: a value breaks a rule; the message names field, value and rule.
+    """
+
+    version: str
+    k: int
+    flip_cap: int
+    daily_cap: int
+    factorisation: str
+    gate_delta: Fraction
+    budgets: Mapping[Kind, Budget]
+    schedule: Schedule
+    domain: JointDomain
+    dropped_age_bands: frozenset[str]
+    intake: Intake
+    idempotency_seconds: int
+    digest: str
+
+    def __post_init__(self) -> None:
+        if not _VERSION.fullmatch(self.version):
+            raise PolicyError(f"version: is {self.version!r}; up to 64 of a-z, 0-9, dot and hyphen")
+        _within("anonymity.k", self.k, 2, 1_000_000)
+        _within("contribution.flip_cap", self.flip_cap, 2, MAX_FLIP_CAP)
+        _within("contribution.daily_cap", self.daily_cap, 1, 65_535)
+        _within("retention.idempotency_seconds", self.idempotency_seconds, 1, 30 * 86_400)
+        _within("intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, 86_400)
+        if self.flip_cap % 2:
+            raise PolicyError(
+                f"contribution.flip_cap: is {self.flip_cap}; an even number, so that a frozen engagement is not counted"
+            )
+        if not 0 < self.gate_delta <= Fraction(1, 1_000_000):
+            raise PolicyError(f"mechanism.gate_delta: is {float(self.gate_delta)}; above 0 and at most 1e-6")
+        for kind, budget in self.budgets.items():
+            self._check_budget(kind, budget)
+
+    def _check_budget(self, kind: Kind, budget: Budget) -> None:
+        declared = {dimension.name for dimension in self.domain.dimensions}
+        if set(budget.breakdowns) != declared:
+            raise PolicyError(
+                f"budgets.{kind.label}.breakdowns: are for {sorted(budget.breakdowns)}; "
+                f"one for each declared dimension, {sorted(declared)}"
+            )
+
+    @cached_property
+    def layout(self) -> StreamLayout:
+        """Positions of the statistic streams of a series."""
+        return StreamLayout(self.domain.dimensions)
+
+    @property
+    def epochs(self) -> int:
+        """T, the number of releases in a target's schedule."""
+        return self.schedule.epochs
+
+
+MAX_FLIP_CAP = 14
+"""A register keeps its flips in four bits."""
+
+
+def _within(field: str, value: int, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise PolicyError(f"{field}: is {value!r}; a whole number from {low} to {high}")
+

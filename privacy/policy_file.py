@@ -1,0 +1,156 @@
+"""Reads a policy file into `privacy.policy.Policy`. The shape is checked here, the values by the values themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import msgspec
+
+from privacy.errors import PolicyError
+from privacy.model.budget import Budget
+from privacy.model.dimension import Dimension, JointDomain
+from privacy.model.engagement import Kind
+from privacy.model.schedule import Phase, Schedule
+from privacy.model.timestamp import parse_timestamp_ms
+from privacy.policy import Intake, Policy
+
+DEFAULT_POLICY_PATH = Path(__file__).with_name("policy.toml")
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A TOML table: a field that the policy does not know is refused."""
+
+
+class _Anonymity(_Table):
+    k: int
+
+
+class _Contribution(_Table):
+    flip_cap: int
+    daily_cap: int
+
+
+class _Mechanism(_Table):
+    factorisation: str
+    gate_delta: Decimal
+
+
+class _Budget(_Table):
+    rho: Decimal
+    total: Decimal
+    removals: Decimal
+    reserve: Decimal
+    breakdowns: dict[str, Decimal]
+
+
+class _Phase(_Table):
+    every_seconds: int
+    until_seconds: int
+
+
+class _Children(_Table):
+    dropped_age_bands: list[str]
+
+
+class _Intake(_Table):
+    earliest_occurred_at: str
+    future_tolerance_seconds: int
+
+
+class _Retention(_Table):
+    idempotency_seconds: int
+
+
+class _PolicyFile(_Table):
+    version: str
+    anonymity: _Anonymity
+    contribution: _Contribution
+    mechanism: _Mechanism
+    budgets: dict[str, _Budget]
+    schedule: list[_Phase]
+    dimensions: dict[str, list[str]]
+    children: _Children
+    intake: _Intake
+    retention: _Retention
+
+
+def load_policy(path: Path = DEFAULT_POLICY_PATH) -> Policy:
+    """Read and check a policy file.
+
+    Raises:
+        PolicyError: the file cannot be read, is not TOML, or a value breaks a rule.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read ({error.strerror}); a readable TOML file") from error
+    return parse_policy(raw)
+
+
+def parse_policy(raw: bytes) -> Policy:
+    """Check a policy file's content.
+
+    Raises:
+        PolicyError: it is not UTF-8 TOML, or a value breaks a rule.
+    """
+    try:
+        tables = tomllib.loads(raw.decode(), parse_float=Decimal)
+        file = msgspec.convert(tables, _PolicyFile)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise PolicyError(f"policy file: {error}") from error
+    return Policy(
+        version=file.version,
+        k=file.anonymity.k,
+        flip_cap=file.contribution.flip_cap,
+        daily_cap=file.contribution.daily_cap,
+        factorisation=file.mechanism.factorisation,
+        gate_delta=_exact("mechanism.gate_delta", file.mechanism.gate_delta),
+        budgets={_kind(label): _budget(label, table) for label, table in file.budgets.items()},
+        schedule=Schedule(tuple(Phase(phase.every_seconds, phase.until_seconds) for phase in file.schedule)),
+        domain=JointDomain(
+            tuple(Dimension(name, tuple(values)) for name, values in file.dimensions.items()),
+        ),
+        dropped_age_bands=frozenset(file.children.dropped_age_bands),
+        intake=Intake(_timestamp(file.intake.earliest_occurred_at), file.intake.future_tolerance_seconds),
+        idempotency_seconds=file.retention.idempotency_seconds,
+        digest=hashlib.sha256(raw).hexdigest(),
+    )
+
+
+def _budget(label: str, table: _Budget) -> Budget:
+    where = f"budgets.{label}"
+    return Budget(
+        kind=label,
+        rho=_exact(f"{where}.rho", table.rho),
+        total=_exact(f"{where}.total", table.total),
+        removals=_exact(f"{where}.removals", table.removals),
+        reserve=_exact(f"{where}.reserve", table.reserve),
+        breakdowns={
+            name: _exact(f"{where}.breakdowns.{name}", rho) for name, rho in table.breakdowns.items()
+        },
+    )
+
+
+def _kind(label: str) -> Kind:
+    try:
+        return Kind[label.upper()]
+    except KeyError:
+        known = ", ".join(kind.label for kind in Kind)
+        raise PolicyError(f"budgets.{label}: is no kind of engagement; one of {known}") from None
+
+
+def _exact(field: str, value: Decimal) -> Fraction:
+    if not value.is_finite():
+        raise PolicyError(f"{field}: is {value}; a finite number")
+    return Fraction(value)
+
+
+def _timestamp(text: str) -> int:
+    try:
+        return parse_timestamp_ms(text)
+    except ValueError as error:
+        raise PolicyError(f"intake.earliest_occurred_at: {error}") from error

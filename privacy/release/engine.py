@@ -1,0 +1,99 @@
+"""Makes the releases of many series at once. Pure: reads no store, no clock, no randomness but its arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from privacy.release.figures import NO_STEP, figures
+from privacy.release.history import MEASUREMENT, NET_CHANGE, Records
+from privacy.release.marginals import net_changes
+from privacy.release.measure import measure
+from privacy.release.render import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from privacy.gallery.documents import ReleaseDocument
+    from privacy.mechanism.accounting import Calibration
+    from privacy.mechanism.entropy import EntropySource
+    from privacy.policy import Policy
+    from privacy.tally.series import DueSeries, SeriesState
+
+_ENCODE = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release, not yet written.
+
+    Args:
+        due: what it was made from.
+        document: what the gallery will hold.
+        encoded: the same as bytes, which stand for ever.
+        net_changes: exact net changes of this step, packed.
+        measurements: what was drawn, packed.
+    """
+
+    due: DueSeries
+    document: ReleaseDocument
+    encoded: bytes
+    net_changes: bytes
+    measurements: bytes
+
+
+def make_releases(
+    batch: Sequence[DueSeries], calibration: Calibration, entropy: EntropySource, cut_at_ms: int
+) -> list[Release]:
+    """Measure, gate and render the next release of each series.
+
+    Args:
+        batch: series of the calibration's kind, bound to its policy.
+        calibration: the mechanism.
+        entropy: where the noise comes from.
+        cut_at_ms: the time at which their logs were read.
+
+    Raises:
+        OverflowError: a count is beyond what the exact arithmetic can carry; nothing was drawn for nobody to see.
+    """
+    policy = calibration.policy
+    states = [due.state for due in batch]
+    steps = np.array([state.epoch - state.first_epoch for state in states], np.intp)
+    logs = [np.frombuffer(due.log, "<u4") for due in batch]
+    owners = np.repeat(np.arange(len(batch)), [len(log) for log in logs])
+    now = net_changes(owners, np.concatenate(logs), len(batch), policy)
+    shape = (len(batch), policy.layout.count, int(steps.max()) + 1)
+    net = Records.unpack([due.net_changes for due in batch], NET_CHANGE).dense(shape)
+    net[np.arange(len(batch)), :, steps] = now
+    before = Records.unpack([due.measurements for due in batch], MEASUREMENT)
+    measured = measure(net, steps, before, calibration, entropy)
+    shown = figures(net, steps, _since(states, policy), measured, calibration)
+    return [
+        Release(due, document, _ENCODE(document), changes, measurements)
+        for due, document, changes, measurements in zip(
+            batch,
+            render(states, shown, policy, cut_at_ms),
+            _sparse(now, steps).pack(len(batch), NET_CHANGE),
+            measured.drawn.pack(len(batch), MEASUREMENT),
+            strict=True,
+        )
+    ]
+
+
+def _sparse(now: NDArray[np.int64], steps: NDArray[np.intp]) -> Records:
+    owners, streams = np.nonzero(now)
+    return Records(owners, streams, steps[owners], now[owners, streams])
+
+
+def _since(states: Sequence[SeriesState], policy: Policy) -> NDArray[np.intp]:
+    """The step at least a day before each series' current one; before its first step all counts were zero."""
+    since = []
+    for state in states:
+        epoch = policy.schedule.day_before(state.epoch)
+        since.append(NO_STEP if epoch is None else max(epoch - state.first_epoch, -1))
+    return np.array(since, np.intp)

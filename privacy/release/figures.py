@@ -1,0 +1,159 @@
+"""From measurements to what may be shown: estimates, the gate, reconciliation, intervals. All post-processing but the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from privacy.mechanism.gate import passes_gate
+from privacy.mechanism.reconcile import reconcile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from privacy.mechanism.accounting import Calibration
+    from privacy.release.measure import Measured
+
+Z95 = NormalDist().inv_cdf(0.975)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Numbers of several series with their intervals; every array has the shape (series, numbers).
+
+    Args:
+        values: integers.
+        low: lower end of the 95 % interval.
+        high: upper end.
+        shown: false where the number is withheld; the other arrays mean nothing there.
+    """
+
+    values: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    shown: NDArray[np.bool_]
+
+    @classmethod
+    def around(
+        cls,
+        values: NDArray[np.int64],
+        centres: NDArray[np.float64],
+        deviations: NDArray[np.float64],
+        shown: NDArray[np.bool_],
+    ) -> Figures:
+        """Intervals of integers that hold the truth with 95 %: ends are rounded outwards."""
+        low = np.floor(centres - Z95 * deviations).astype(np.int64)
+        high = np.ceil(centres + Z95 * deviations).astype(np.int64)
+        return cls(values, low, high, shown)
+
+    def at_least_zero(self) -> Figures:
+        """The same for what cannot be negative."""
+        return Figures(np.maximum(self.values, 0), np.maximum(self.low, 0), np.maximum(self.high, 0), self.shown)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Everything a release shows of several series.
+
+    Args:
+        streams: one number a stream, in the policy's layout.
+        others: the `other` row of each breakdown, in the order of the dimensions.
+        change: change of the total since the step that `since` names.
+        since: that step, shape (series,); −1 for the start, −2 where there is none.
+    """
+
+    streams: Figures
+    others: Figures
+    change: Figures
+    since: NDArray[np.intp]
+
+
+NO_STEP = -2
+
+
+def figures(
+    net: NDArray[np.int64],
+    steps: NDArray[np.intp],
+    since: NDArray[np.intp],
+    measured: Measured,
+    calibration: Calibration,
+) -> Shown:
+    """Estimate, gate and reconcile.
+
+    Args:
+        net: exact net changes, shape (series, streams, steps): read by the gate only.
+        steps: the current step of each series, shape (series,).
+        since: the step to which the total's change refers, as in `Shown`.
+        measured: all measurements.
+        calibration: decoder and noise scales.
+    """
+    layout, k = calibration.policy.layout, calibration.policy.k
+    estimates = _estimates(measured, steps, calibration)
+    deviations = calibration.deviations(steps)
+    passed = measured.streams & passes_gate(net.sum(axis=2), estimates, calibration.margins(steps), k)
+    passed &= passed[:, layout.total : layout.total + 1]
+    centres, spread, shown = estimates.copy(), deviations.copy(), passed.copy()
+    values = np.rint(estimates).astype(np.int64)
+    others = []
+    for place in layout.breakdowns:
+        part = reconcile(
+            estimates[:, layout.total],
+            deviations[:, layout.total],
+            estimates[:, place],
+            deviations[:, place.start],
+            passed[:, place],
+        )
+        values[:, place], centres[:, place] = part.values, part.centres
+        spread[:, place], shown[:, place] = part.deviations, part.shown
+        clears = part.other >= k + calibration.z * part.other_deviations
+        others.append((part.other, part.other_deviations, clears & passed[:, layout.total]))
+    return Shown(
+        streams=Figures.around(values, centres, spread, shown).at_least_zero(),
+        others=_others(others),
+        change=_change(net, steps, since, measured, calibration, shown[:, layout.total]),
+        since=since,
+    )
+
+
+def _estimates(measured: Measured, steps: NDArray[np.intp], calibration: Calibration) -> NDArray[np.float64]:
+    """n̂ of every stream at the given step of each series, shape (series, streams)."""
+    rows = calibration.factorisation.decoder[steps, : measured.values.shape[2]]
+    estimates: NDArray[np.float64] = np.einsum("ns,nks->nk", rows, measured.values)
+    return estimates
+
+
+def _others(others: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]]) -> Figures:
+    values = np.stack([value for value, _, _ in others], axis=1)
+    deviations = np.stack([deviation for _, deviation, _ in others], axis=1)
+    shown = np.stack([clears for _, _, clears in others], axis=1)
+    return Figures.around(values, values.astype(np.float64), deviations, shown).at_least_zero()
+
+
+def _change(
+    net: NDArray[np.int64],
+    steps: NDArray[np.intp],
+    since: NDArray[np.intp],
+    measured: Measured,
+    calibration: Calibration,
+    shown_now: NDArray[np.bool_],
+) -> Figures:
+    """Change of the total between two releases; shown when both totals were.
+
+    The earlier total is worked out again from the same measurements, and so is whether it was shown.
+    """
+    total = calibration.policy.layout.total
+    now = _estimates(measured, steps, calibration)[:, total]
+    earlier = np.maximum(since, 0)
+    from_start = since == -1
+    then = np.where(from_start, 0.0, _estimates(measured, earlier, calibration)[:, total])
+    exact_then = np.where(np.arange(net.shape[2]) <= earlier[:, None], net[:, total], 0).sum(axis=1)
+    shown_then = passes_gate(exact_then, then, calibration.margins(earlier)[:, total], calibration.policy.k)
+    decoder = calibration.factorisation.decoder
+    rows = decoder[steps] - np.where(from_start[:, None], 0.0, decoder[earlier])
+    deviations = np.linalg.norm(rows, axis=1) * calibration.stream_scales[total]
+    values = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
+    shown = shown_now & (since != NO_STEP) & (from_start | shown_then)
+    return Figures.around(values[:, None], (now - then)[:, None], deviations[:, None], shown[:, None])

@@ -1,0 +1,53 @@
+"""From the log of changes to the net change of every statistic stream. Integers only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from privacy.model.change import CHANGE_BITS, GAINED
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from privacy.policy import Policy
+
+
+def net_changes(
+    owners: NDArray[np.intp], changes: NDArray[np.uint32], series: int, policy: Policy
+) -> NDArray[np.int64]:
+    """Add up changes by stream.
+
+    Args:
+        owners: which series each change belongs to, shape (changes,).
+        changes: codes as `privacy.model.change.change_code` makes them, shape (changes,).
+        series: number of series.
+        policy: its dimensions say what a joint cell is.
+
+    Returns:
+        Net change of each stream, shape (series, streams); removals only ever grow.
+    """
+    layout = policy.layout
+    width = layout.count
+    base = owners * width
+    what = changes & ((1 << CHANGE_BITS) - 1)
+    joint = changes >> CHANGE_BITS
+    gained = what == GAINED
+    net = np.zeros(series * width, np.int64)
+
+    def add(streams: NDArray[np.intp]) -> None:
+        net[:] += np.bincount(streams[gained], minlength=net.size)
+        if not gained.all():
+            net[:] -= np.bincount(streams[~gained], minlength=net.size)
+
+    add(base + layout.total)
+    for dimension, stride, place in zip(
+        policy.domain.dimensions, policy.domain.strides, layout.breakdowns, strict=True
+    ):
+        cell = joint // np.uint32(stride) % np.uint32(len(dimension.cells))
+        add(base + (place.start + cell))
+    if not gained.all():
+        removed = base[~gained] + layout.removals.start + (what[~gained].astype(np.intp) - 1)
+        net[:] += np.bincount(removed, minlength=net.size)
+    return net.reshape(series, width)

@@ -1,0 +1,78 @@
+"""From figures to release documents: the bytes that stand for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from privacy.gallery.documents import BreakdownFigures, Figure, ReleaseDocument
+from privacy.model.engagement import Reason, Series
+from privacy.release.figures import NO_STEP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from privacy.policy import Policy
+    from privacy.release.figures import Figures, Shown
+    from privacy.tally.series import SeriesState
+
+REMOVAL_REASONS = tuple(reason.label for reason in Reason)
+
+
+def render(
+    states: Sequence[SeriesState], shown: Shown, policy: Policy, cut_at_ms: int
+) -> Iterator[ReleaseDocument]:
+    """Make the document of each series; a withheld number is null and nothing else."""
+    layout, schedule = policy.layout, policy.schedule
+    rows = zip(
+        states, _rows(shown.streams), _rows(shown.others), _rows(shown.change), shown.since.tolist(), strict=True
+    )
+    for state, streams, others, (change,), since in rows:
+        as_of_ms = schedule.due_ms(state.posted_at_ms, state.epoch)
+        since_epoch, span_seconds = _since(state, since, policy)
+        yield ReleaseDocument(
+            video_id=state.video_id,
+            kind=Series.of_number(state.number).kind.label,
+            epoch=state.epoch,
+            as_of_ms=as_of_ms,
+            cut_at_ms=max(as_of_ms, cut_at_ms),
+            next_release_at_ms=schedule.next_due_ms(state.posted_at_ms, state.epoch),
+            policy_version=policy.version,
+            total=streams[layout.total],
+            change=change,
+            change_since_epoch=since_epoch,
+            change_span_seconds=span_seconds,
+            breakdowns={
+                dimension.name: BreakdownFigures(
+                    cells=dict(zip(dimension.cells, streams[place], strict=True)), other=other
+                )
+                for dimension, place, other in zip(
+                    policy.domain.dimensions, layout.breakdowns, others, strict=True
+                )
+            },
+            removals=dict(zip(REMOVAL_REASONS, streams[layout.removals], strict=True)),
+        )
+
+
+def _rows(figures: Figures) -> Iterator[list[Figure | None]]:
+    for values, lows, highs, shown in zip(
+        figures.values.tolist(),
+        figures.low.tolist(),
+        figures.high.tolist(),
+        figures.shown.tolist(),
+        strict=True,
+    ):
+        yield [
+            (value, low, high) if show else None
+            for value, low, high, show in zip(values, lows, highs, shown, strict=True)
+        ]
+
+
+def _since(state: SeriesState, since: int, policy: Policy) -> tuple[int | None, int | None]:
+    """The epoch to which the change refers, and the span in seconds."""
+    if since == NO_STEP:
+        return None, None
+    ages = policy.schedule.due_ages_seconds
+    if since < 0:
+        return -1, ages[state.epoch]
+    epoch = state.first_epoch + since
+    return epoch, ages[state.epoch] - ages[epoch]

@@ -1,0 +1,85 @@
+"""The release worker: releases what is due, and copies it to the gallery. The only place that sees both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from privacy.gallery.publisher import Publisher
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
+from privacy.model.engagement import Kind, Series
+from privacy.model.timestamp import Clock
+from privacy.release.engine import make_releases
+from privacy.release.ledger import LedgerHead
+from privacy.tally.series import Commit, DueSeries, TallyShard
+
+BATCH_SERIES = 256
+"""Series that are released, and written, together: bounds memory and the length of one atomic step."""
+
+
+@dataclass(frozen=True)
+class ReleaseWorker:
+    """Any number of workers may run: each release is written by exactly one of them.
+
+    Args:
+        shards: all target shards.
+        publisher: writes the gallery.
+        calibrations: gives the mechanism for a policy version and kind.
+        entropy: where the noise comes from.
+        clock: when an epoch is over.
+    """
+
+    shards: Sequence[TallyShard]
+    publisher: Publisher
+    calibrations: Callable[[str, Kind], Calibration]
+    entropy: EntropySource
+    clock: Clock
+
+    def run_due(self) -> int:
+        """Release everything whose epoch is over, epoch by epoch, then publish.
+
+        Returns:
+            Number of releases written by this worker.
+
+        Raises:
+            StoreBusyError: a store did not confirm. What was written stays; calling again goes on from there.
+        """
+        written = 0
+        for shard in self.shards:
+            while numbers := shard.due(self.clock(), BATCH_SERIES):
+                written += self._release(shard, numbers)
+            self.publish(shard)
+        return written
+
+    def publish(self, shard: TallyShard) -> None:
+        """Copy releases to the gallery; copying twice changes nothing."""
+        while releases := shard.outgoing(BATCH_SERIES):
+            self.publisher.publish_releases(releases)
+            shard.forget_outgoing(releases)
+
+    def _release(self, shard: TallyShard, numbers: Sequence[int]) -> int:
+        now_ms = self.clock()
+        head = LedgerHead(shard.shard, shard.ledger_length(), shard.head())
+        before = head.digest
+        commits = []
+        for calibration, batch in self._by_calibration(shard.read(numbers)):
+            schedule = calibration.policy.schedule
+            for release in make_releases(batch, calibration, self.entropy, now_ms):
+                entry, head = head.append(release, calibration.policy)
+                state = release.due.state
+                next_due_ms = schedule.next_due_ms(state.posted_at_ms, state.epoch)
+                commits.append(
+                    Commit(
+                        release.due, next_due_ms, release.net_changes, release.measurements, release.encoded, entry
+                    )
+                )
+        return len(commits) if shard.commit(commits, before, head.digest) else 0
+
+    def _by_calibration(self, batch: Sequence[DueSeries]) -> Iterator[tuple[Calibration, list[DueSeries]]]:
+        def bound_to(due: DueSeries) -> tuple[str, Kind]:
+            return due.state.policy_version, Series.of_number(due.state.number).kind
+
+        for key, group in groupby(sorted(batch, key=bound_to), key=bound_to):
+            yield self.calibrations(*key), list(group)

@@ -1,0 +1,148 @@
+"""Moves changes from the outboxes of the vault to the logs of the tally, each exactly once, whatever crashes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from redis import Redis
+
+from privacy.model.engagement import KINDS_A_TARGET
+from privacy.store.connect import translated
+from privacy.store.header import StoreHeader
+from privacy.store.keys import outbox_key, tally_key
+from privacy.store.script import Script, ScriptCall
+from privacy.tally.outbox_id import BEGINNING, OutboxId
+
+ENTRIES_A_STEP = 256
+"""Outbox entries taken from one account shard in one step, about 32,000 changes; more are left for the next step."""
+
+_CHANGES = np.dtype([("series", "<u8"), ("change", "<u4")])
+_APPLY = Script.packaged("privacy.tally", "apply.lua")
+
+
+@dataclass(frozen=True)
+class _Outbox:
+    """What one step read of one account shard."""
+
+    shard: int
+    ids: Sequence[OutboxId]
+    changes: Sequence[bytes]
+
+    def after(self, mark: OutboxId) -> bytes:
+        """Changes of the entries past a mark."""
+        return b"".join(
+            change for entry, change in zip(self.ids, self.changes, strict=True) if entry > mark
+        )
+
+
+@dataclass
+class Relay:
+    """One relay. Any number may run; a step that finds another one's marks does nothing and looks anew.
+
+    Args:
+        client: connection with the relay's credentials.
+        header: shard counts of this store.
+    """
+
+    client: Redis
+    header: StoreHeader
+    _marks: list[list[OutboxId]] | None = field(default=None, init=False)
+    """[target shard][account shard]: what the store holds, as far as this relay knows."""
+
+    def step(self) -> int:
+        """Move what is there, at most `ENTRIES_A_STEP` entries an account shard.
+
+        Returns:
+            Number of outbox entries that every target shard has applied; 0 means there was nothing to do, or another
+            relay did it.
+
+        Raises:
+            StoreBusyError: the store did not confirm. The next step looks at the marks and goes on exactly there.
+        """
+        with translated():
+            if self._marks is None:
+                self._marks = self._read_marks()
+            outboxes = self._read_outboxes(self._marks)
+            if not outboxes:
+                return 0
+            marks, self._marks = self._marks, None
+            if not self._apply(outboxes, marks):
+                return 0
+            for outbox in outboxes:
+                for row in marks:
+                    row[outbox.shard] = max(row[outbox.shard], outbox.ids[-1])
+            self._trim(outboxes)
+            self._marks = marks
+        return sum(len(outbox.ids) for outbox in outboxes)
+
+    def drain(self) -> int:
+        """Step until nothing is left; the number of entries moved."""
+        moved = 0
+        while step := self.step():
+            moved += step
+        return moved
+
+    def _read_marks(self) -> list[list[OutboxId]]:
+        pipeline = self.client.pipeline(transaction=False)
+        for shard in range(self.header.target_shards):
+            pipeline.hgetall(tally_key(shard, "marks"))
+        return [
+            [OutboxId.parse(row.get(str(shard).encode())) for shard in range(self.header.account_shards)]
+            for row in pipeline.execute()
+        ]
+
+    def _read_outboxes(self, marks: list[list[OutboxId]]) -> list[_Outbox]:
+        pipeline = self.client.pipeline(transaction=False)
+        for shard in range(self.header.account_shards):
+            low = min(row[shard] for row in marks)
+            pipeline.xrange(outbox_key(shard), min=f"({low}", count=ENTRIES_A_STEP)
+        return [
+            _Outbox(
+                shard,
+                [OutboxId.parse(entry) for entry, _ in entries],
+                [fields[b"c"] for _, fields in entries],
+            )
+            for shard, entries in enumerate(pipeline.execute())
+            if entries
+        ]
+
+    def _apply(self, outboxes: Sequence[_Outbox], marks: list[list[OutboxId]]) -> bool:
+        """Send every target shard what it has not applied yet; false when another relay was faster somewhere."""
+        calls = []
+        for target_shard, row in enumerate(marks):
+            raw = b"".join(outbox.after(row[outbox.shard]) for outbox in outboxes)
+            arguments: list[str | bytes | int] = [
+                tally_key(target_shard, "log", ""),
+                _by_series(np.frombuffer(raw, _CHANGES), target_shard, self.header.target_shards),
+            ]
+            for outbox in outboxes:
+                mark = row[outbox.shard]
+                arguments += [outbox.shard, mark.stored, max(mark, outbox.ids[-1]).stored]
+            calls.append(ScriptCall([tally_key(target_shard, "marks")], arguments))
+        return all(_APPLY.run_all(self.client, calls))
+
+    def _trim(self, outboxes: Sequence[_Outbox]) -> None:
+        """Forget entries that every target shard has applied."""
+        pipeline = self.client.pipeline(transaction=False)
+        for outbox in outboxes:
+            pipeline.xtrim(outbox_key(outbox.shard), minid=str(outbox.ids[-1].successor), approximate=False)
+        pipeline.execute()
+
+
+def _by_series(changes: np.ndarray, target_shard: int, target_shards: int) -> bytes:
+    """Pack the changes of one target shard as `apply.lua` reads them: series by series, in their order."""
+    mine = changes[changes["series"] // KINDS_A_TARGET % target_shards == target_shard]
+    mine = mine[np.argsort(mine["series"], kind="stable")]
+    series, starts = np.unique(mine["series"], return_index=True)
+    codes = mine["change"].astype("<u4")
+    bounds = [*starts.tolist(), len(mine)]
+    parts = []
+    for number, start, stop in zip(series.tolist(), bounds, bounds[1:], strict=False):
+        parts.append(number.to_bytes(8, "little") + (4 * (stop - start)).to_bytes(4, "little"))
+        parts.append(codes[start:stop].tobytes())
+    return b"".join(parts)
+
+
+__all__ = ["BEGINNING", "ENTRIES_A_STEP", "Relay"]

@@ -1,0 +1,207 @@
+"""What the tally keeps of a series, and the one step that turns its log into a release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redis import Redis
+
+from privacy.store.connect import translated
+from privacy.store.keys import tally_key, tally_prefix
+from privacy.store.script import Script, ScriptCall
+
+_COMMIT = Script.packaged("privacy.tally", "commit.lua")
+_STATE_FIELDS = ("video_id", "posted_at_ms", "policy_version", "first_epoch", "epoch", "cut")
+
+
+@dataclass(frozen=True)
+class SeriesState:
+    """Where a series stands.
+
+    Args:
+        number: of the series.
+        video_id: its target.
+        posted_at_ms: from where its schedule counts.
+        policy_version: what it is bound to.
+        first_epoch: the epoch that ran when it was registered.
+        epoch: the epoch to be released next.
+        cut: bytes of the log that earlier releases have counted.
+    """
+
+    number: int
+    video_id: str
+    posted_at_ms: int
+    policy_version: str
+    first_epoch: int
+    epoch: int
+    cut: int
+
+
+@dataclass(frozen=True)
+class DueSeries:
+    """A series with everything its next release is made from.
+
+    Args:
+        state: where it stands.
+        log: changes since the cut, 4 bytes each.
+        net_changes: exact net changes of earlier steps, as `privacy.release.history` packs them.
+        measurements: measurements of earlier steps, likewise.
+    """
+
+    state: SeriesState
+    log: bytes
+    net_changes: bytes
+    measurements: bytes
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One release, ready to be written.
+
+    Args:
+        due: what it was made from.
+        next_due_ms: None after the last epoch.
+        net_changes: of this step, to be appended.
+        measurements: drawn for this release, to be appended.
+        release: the document for the gallery.
+        ledger_entry: its line in the ledger.
+    """
+
+    due: DueSeries
+    next_due_ms: int | None
+    net_changes: bytes
+    measurements: bytes
+    release: bytes
+    ledger_entry: bytes
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A written release on its way to the gallery.
+
+    Args:
+        place: its place in the queue.
+        shard: target shard whose ledger it stands in.
+        sequence: of its ledger entry.
+        release: the document.
+        ledger_entry: its line in the ledger.
+    """
+
+    place: str
+    shard: int
+    sequence: int
+    release: bytes
+    ledger_entry: bytes
+
+
+@dataclass(frozen=True)
+class TallyShard:
+    """One target shard, as the release side sees it.
+
+    Args:
+        client: connection with the release worker's credentials.
+        shard: number of the target shard.
+    """
+
+    client: Redis
+    shard: int
+
+    def due(self, now_ms: int, limit: int) -> list[int]:
+        """Numbers of at most `limit` series whose epoch is over, longest overdue first."""
+        with translated():
+            numbers = self.client.zrange(
+                tally_key(self.shard, "due"), "-inf", now_ms, byscore=True, offset=0, num=limit
+            )
+        return [int(number) for number in numbers]
+
+    def next_due_ms(self) -> int | None:
+        """When the next epoch of any series ends."""
+        with translated():
+            first = self.client.zrange(tally_key(self.shard, "due"), 0, 0, withscores=True)
+        return int(first[0][1]) if first else None
+
+    def read(self, numbers: Sequence[int]) -> list[DueSeries]:
+        """Read what the next release of each series is made from."""
+        pipeline = self.client.pipeline(transaction=False)
+        for number in numbers:
+            pipeline.hmget(tally_key(self.shard, "series", number), _STATE_FIELDS)
+        with translated():
+            states = [_state(number, row) for number, row in zip(numbers, pipeline.execute(), strict=True)]
+        for state in states:
+            pipeline.getrange(tally_key(self.shard, "log", state.number), state.cut, -1)
+            pipeline.get(tally_key(self.shard, "net", state.number))
+            pipeline.get(tally_key(self.shard, "measured", state.number))
+        with translated():
+            answers = iter(pipeline.execute())
+        return [
+            DueSeries(state, log, net or b"", measured or b"")
+            for state, log, net, measured in zip(states, answers, answers, answers, strict=True)
+        ]
+
+    def head(self) -> str:
+        """Hash of the last ledger entry; empty before the first."""
+        with translated():
+            head = self.client.get(tally_key(self.shard, "head"))
+        return head.decode() if head else ""
+
+    def ledger_length(self) -> int:
+        """Number of ledger entries."""
+        with translated():
+            return int(self.client.llen(tally_key(self.shard, "ledger")))
+
+    def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> bool:
+        """Write releases in one atomic step.
+
+        Returns:
+            False, and nothing is written, when another worker has released one of them or moved the ledger: what was
+            drawn for this attempt has never been seen and is thrown away.
+        """
+        arguments: list[str | bytes | int] = [
+            *(tally_prefix(self.shard, name) for name in ("series", "net", "measured")),
+            head_before,
+            head_after,
+        ]
+        for commit in commits:
+            state = commit.due.state
+            arguments += [
+                state.number,
+                state.epoch,
+                state.cut,
+                state.cut + len(commit.due.log),
+                "" if commit.next_due_ms is None else commit.next_due_ms,
+                commit.net_changes,
+                commit.measurements,
+                commit.release,
+                commit.ledger_entry,
+            ]
+        keys = [tally_key(self.shard, name) for name in ("due", "ledger", "head", "outgoing")]
+        with translated():
+            return bool(_COMMIT.run(self.client, ScriptCall(keys, arguments)))
+
+    def outgoing(self, limit: int) -> list[Outgoing]:
+        """Releases not yet copied to the gallery, oldest first."""
+        with translated():
+            rows = self.client.xrange(tally_key(self.shard, "outgoing"), count=limit)
+        return [
+            Outgoing(row.decode(), self.shard, int(row.partition(b"-")[0]) - 1, fields[b"release"], fields[b"entry"])
+            for row, fields in rows
+        ]
+
+    def forget_outgoing(self, copied: Sequence[Outgoing]) -> None:
+        """Drop releases that the gallery holds now."""
+        with translated():
+            self.client.xdel(tally_key(self.shard, "outgoing"), *(outgoing.place for outgoing in copied))
+
+
+def _state(number: int, row: Sequence[bytes]) -> SeriesState:
+    video_id, posted_at_ms, policy_version, first_epoch, epoch, cut = row
+    return SeriesState(
+        number,
+        video_id.decode(),
+        int(posted_at_ms),
+        policy_version.decode(),
+        int(first_epoch),
+        int(epoch),
+        int(cut),
+    )
