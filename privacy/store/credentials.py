@@ -1,0 +1,79 @@
+"""The passwords of the Redis users, kept in one file beside the data."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Final
+
+from privacy.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+_PASSWORD_BYTES: Final = 32  # guessing is hopeless, so Redis may keep a plain SHA-256 of it
+
+
+def load_or_create_credentials(
+    path: Path, names: Iterable[str], entropy: Callable[[int], bytes]
+) -> dict[str, str]:
+    """Return one password a name, from the file at `path`; make those that it lacks and keep them there.
+
+    The file is a JSON object of name to password that only its owner may read.
+
+    Args:
+        path: the file; its folder exists.
+        names: the users that need a password.
+        entropy: gives that many random bytes; outside tests the operating system's.
+
+    Raises:
+        StoreError: the file cannot be read or written, is damaged, or others may read it.
+    """
+    known = _read(path) if path.exists() else {}
+    missing = {name: entropy(_PASSWORD_BYTES).hex() for name in names if name not in known}
+    if missing:
+        write_private(path, json.dumps(known | missing, indent=1))
+    return known | missing
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step by one that only its owner may read or write.
+
+    Raises:
+        StoreError: the folder does not allow it.
+    """
+    draft = path.with_name(f"{path.name}.draft")
+    try:
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+
+
+def private_file_fault(path: Path) -> str | None:
+    """Say why a file of secrets is not safe (absent, no regular file, open to others); None if it is."""
+    if not path.is_file():
+        return f"{path} is not there"
+    if path.stat().st_mode & 0o077:
+        return f"{path} can be read by others; run `chmod 600` on it"
+    return None
+
+
+def _read(path: Path) -> dict[str, str]:
+    if fault := private_file_fault(path):
+        raise StoreError(fault)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError:  # the text of a JSON error would repeat a part of the file
+        content = None
+    if not isinstance(content, dict):
+        raise StoreError(f"{path} is damaged: it must be a JSON object of user name to password")
+    return {str(name): str(password) for name, password in content.items()}

@@ -1,0 +1,149 @@
+"""What a store is: the format of its keys, its shard counts, and an id of its own.
+
+Shard counts decide in which key every account and target is found, so they are fixed when a store is created.
+The random id tells one store from another: a server restarted empty, or from the wrong disk, has not the id
+that a long-running process remembers, and must not be written to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from redis.utils import str_if_bytes
+
+from privacy.errors import StoreError
+from privacy.store.connect import translated
+from privacy.store.keys import STORE_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import redis
+    from redis.connection import AbstractConnection
+
+FORMAT_VERSION: Final = 1
+DEFAULT_SHARDS: Final = 8
+_MAX_SHARDS: Final = 1024
+_ID_BYTES: Final = 16
+
+
+@dataclass(frozen=True)
+class StoreHeader:
+    """The header of one store, as it is kept under `key`.
+
+    Args:
+        key: where it is kept: `STORE_HEADER`, or `GALLERY_HEADER` for the gallery's own.
+        account_shards: number of vault shards.
+        target_shards: number of tally shards.
+        store_id: 32 hex digits, drawn when the store was created.
+    """
+
+    key: str
+    account_shards: int
+    target_shards: int
+    store_id: str
+
+    def __post_init__(self) -> None:
+        for field, count in (("account_shards", self.account_shards), ("target_shards", self.target_shards)):
+            if not 1 <= count <= _MAX_SHARDS:
+                raise StoreError(f"{field}: {count}; must be from 1 to {_MAX_SHARDS}")
+
+    @classmethod
+    def read(cls, client: redis.Redis, key: str = STORE_HEADER) -> Self:
+        """Read the header of an existing store.
+
+        Raises:
+            StoreError: there is none, or another version of the format wrote it.
+            StoreBusyError: the store cannot answer now.
+        """
+        with translated():
+            fields = client.hgetall(key)
+        if not fields:
+            raise StoreError(
+                "the store is empty: create it with `likewise up`, or look why its data is gone before you do"
+            )
+        return cls._parsed(key, {str_if_bytes(name): str_if_bytes(text) for name, text in fields.items()})
+
+    @classmethod
+    def create_or_verify(
+        cls,
+        client: redis.Redis,
+        entropy: Callable[[int], bytes],
+        key: str = STORE_HEADER,
+        account_shards: int = DEFAULT_SHARDS,
+        target_shards: int = DEFAULT_SHARDS,
+    ) -> Self:
+        """Return the header, after creating it in a store that has none.
+
+        One transaction of HSETNX: of two creators at once one wins whole, the other one verifies.
+
+        Args:
+            client: the admin user's.
+            entropy: gives that many random bytes; outside tests the operating system's.
+            key: where the header is kept.
+            account_shards: number of vault shards, fixed for ever.
+            target_shards: number of tally shards, fixed for ever.
+
+        Raises:
+            StoreError: the store exists and has other shard counts or another format.
+            StoreBusyError: the store cannot answer now.
+        """
+        wanted = cls(key, account_shards, target_shards, entropy(_ID_BYTES).hex())
+        with translated(), client.pipeline(transaction=True) as pipeline:
+            for name, text in wanted._fields().items():
+                pipeline.hsetnx(key, name, text)
+            pipeline.execute()
+        found = cls.read(client, key)
+        if (found.account_shards, found.target_shards) != (account_shards, target_shards):
+            raise StoreError(
+                f"the store was created with {found.account_shards} account and {found.target_shards} target "
+                f"shards, not {account_shards} and {target_shards}; the counts of a store never change"
+            )
+        return found
+
+    def verify(self, client: redis.Redis) -> None:
+        """Make sure that the server still holds this store.
+
+        Raises:
+            StoreError: it is empty, or another store.
+            StoreBusyError: it cannot answer now.
+        """
+        with translated():
+            self._require(client.hget(self.key, "store_id"))
+
+    def greet(self, connection: AbstractConnection) -> None:
+        """Log a new connection in and make sure that it leads to this store; see `connect`."""
+        connection.on_connect()  # type: ignore[no-untyped-call]  # redis-py leaves it unannotated
+        connection.send_command("HGET", self.key, "store_id")  # type: ignore[no-untyped-call]  # as above
+        try:
+            self._require(connection.read_response())
+        except StoreError:
+            connection.disconnect()  # type: ignore[no-untyped-call]  # as above
+            raise
+
+    def _require(self, store_id: object) -> None:
+        if store_id is None:
+            raise StoreError("the store has lost its data since this process started: nothing was written")
+        if store_id != self.store_id.encode():
+            raise StoreError(
+                "this is another store than the one this process started with: nothing was written"
+            )
+
+    def _fields(self) -> dict[str, str]:
+        return {
+            "format_version": str(FORMAT_VERSION),
+            "account_shards": str(self.account_shards),
+            "target_shards": str(self.target_shards),
+            "store_id": self.store_id,
+        }
+
+    @classmethod
+    def _parsed(cls, key: str, fields: Mapping[str, str]) -> Self:
+        version = fields.get("format_version")
+        if version != str(FORMAT_VERSION):
+            raise StoreError(f"the store's format is {version}; this program reads format {FORMAT_VERSION}")
+        try:
+            return cls(key, int(fields["account_shards"]), int(fields["target_shards"]), fields["store_id"])
+        except (KeyError, ValueError) as error:
+            raise StoreError("the store's header is damaged") from error

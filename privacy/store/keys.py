@@ -1,0 +1,76 @@
+"""Names of everything that is kept in Redis, by room.
+
+| prefix          | room                          | hash tag                   |
+|-----------------|-------------------------------|----------------------------|
+| `v:{a<shard>}:` | vault, by account shard       | `{a<shard>}`               |
+| `t:{t<shard>}:` | tally and catalogue, by target shard | `{t<shard>}`        |
+| `p:`            | the platform plane's own      | none: one key a command    |
+| `g:`            | gallery                       | none: one key a command    |
+| `l:<plane>:`    | rate limits of one plane      | set by the `limits` library |
+| `store:{header}`, `g:{header}` | what a store is, see `privacy.store.header` | `{header}` |
+
+Redis Cluster places a key by what stands between its first `{` and the next `}`. So all keys of one shard lie
+in one slot, where one script may change them together; no script ever names keys of two shards.
+
+Names made here never contain a foreign brace, colon, space or control character: every part is percent-
+encoded (RFC 3986), which also keeps two different lists of parts from meeting in one key.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+VAULT_KEYS: Final = "v:*"
+OUTBOX_KEYS: Final = "v:{a*}:outbox"
+TALLY_KEYS: Final = "t:*"
+PLATFORM_KEYS: Final = "p:*"
+PLATFORM_API_KEYS: Final = "p:keys:*"
+GALLERY_KEYS: Final = "g:*"
+GALLERY_API_KEYS: Final = "g:keys:*"
+PLATFORM_LIMIT_KEYS: Final = "l:platform:*"
+PUBLIC_LIMIT_KEYS: Final = "l:public:*"
+
+STORE_HEADER: Final = "store:{header}"
+GALLERY_HEADER: Final = "g:{header}"
+
+
+def vault_key(shard: int, *parts: str | int) -> str:
+    """Name a key of one account shard."""
+    return f"v:{{a{shard}}}:{_joined(parts)}"
+
+
+def register_prefix(shard: int) -> str:
+    """Return what stands before the 16 raw bytes of a pseudonym in the name of an account's registers."""
+    return f"{vault_key(shard, 'r')}:"
+
+
+def outbox_key(shard: int) -> str:
+    """Name the stream of deltas of one account shard."""
+    return vault_key(shard, "outbox")
+
+
+def tally_key(shard: int, *parts: str | int) -> str:
+    """Name a key of one target shard."""
+    return f"t:{{t{shard}}}:{_joined(parts)}"
+
+
+def tally_prefix(shard: int, name: str) -> str:
+    """Return what stands before a series number in the names of one family of keys of one target shard."""
+    return f"{tally_key(shard, name)}:"
+
+
+def platform_key(*parts: str | int) -> str:
+    """Name a key of the platform plane's own."""
+    return f"p:{_joined(parts)}"
+
+
+def gallery_key(*parts: str | int) -> str:
+    """Name a key of the gallery."""
+    return f"g:{_joined(parts)}"
+
+
+def _joined(parts: tuple[str | int, ...]) -> str:
+    if not parts or "" in parts:
+        raise ValueError(f"a key is named by one or more non-empty parts, not {parts!r}")
+    return ":".join(quote(str(part), safe="") for part in parts)

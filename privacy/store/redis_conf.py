@@ -1,0 +1,40 @@
+"""The configuration of the embedded Redis."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ACL_FILE: Final = "users.acl"
+SOCKET: Final = "redis.sock"
+
+_SETTINGS: Final = f"""\
+bind 127.0.0.1
+unixsocket {SOCKET}
+unixsocketperm 700
+databases 1
+aclfile {ACL_FILE}
+
+# Every answer comes after fsync, so what was acknowledged survives a power cut.
+appendonly yes
+appendfsync always
+no-appendfsync-on-rewrite no
+save ""
+
+# A full store refuses; it never forgets.
+maxmemory-policy noeviction
+
+# Small hashes stay packed: a register then costs tens of bytes instead of hundreds.
+hash-max-listpack-entries 512
+hash-max-listpack-value 64
+
+# No command, key or value in a log: they hold pseudonyms and exact counts.
+logfile ""
+hide-user-data-from-log yes
+slowlog-log-slower-than -1
+latency-tracking no
+"""
+
+
+def redis_conf(port: int) -> str:
+    """Write the configuration file of a server on a TCP port; its paths are relative to the data folder."""
+    return f"# Written by Likewise at every start: changes are lost.\nport {port}\n{_SETTINGS}"

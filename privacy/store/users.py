@@ -1,0 +1,112 @@
+"""The table of Redis users: who may do what on which keys. This is the fourth lock of the wall.
+
+Every list is complete and as short as its user's code allows: a command missing here is answered with NOPERM,
+and adding one is a change to the privacy boundary that a reviewer sees in this file alone. No user has KEYS,
+SCAN, EVAL, FCALL, MONITOR, CONFIG SET, ACL SETUSER, FLUSHALL or anything else that reaches past its own keys.
+A script started with EVALSHA runs under its caller's rights, command by command.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from privacy.store import keys
+from privacy.store.acl import AclUser, Grant, Room
+
+# redis-py introduces itself with CLIENT SETINFO, and checks idle connections with PING.
+_EVERYONE: Final = ("ping", "client|setinfo")
+# What `privacy.store.checks` asks before a process of the private plane starts to write.
+_START_CHECKS: Final = ("config|get", "time")
+# Every process of the private plane makes sure that the store is still the one it started with.
+_HEADER: Final = Grant((keys.STORE_HEADER,), ("hget", "hgetall"), read_only=True)
+# What the counting script of the `limits` library calls.
+_LIMITS: Final = ("evalsha", "incrby", "expire")
+
+PLATFORM: Final = AclUser(
+    name="platform",
+    purpose="the write plane: takes events in, keeps the catalogue; cannot read or write the gallery",
+    rooms=(Room.PRIVATE,),
+    keyless=(*_EVERYONE, *_START_CHECKS, "script|load"),
+    grants=(
+        Grant((keys.VAULT_KEYS,), ("evalsha", "hmget", "hset", "xadd")),
+        Grant((keys.TALLY_KEYS,), ("evalsha", "hget", "hmget", "hset", "incr", "zadd")),
+        Grant((keys.PLATFORM_KEYS,), ("evalsha", "get", "set", "del")),
+        Grant((keys.PLATFORM_LIMIT_KEYS,), _LIMITS),
+        _HEADER,
+    ),
+)
+
+RELAY: Final = AclUser(
+    name="relay",
+    purpose="moves outbox entries to the tally; of the vault it reaches the outbox alone, no register",
+    rooms=(Room.PRIVATE,),
+    keyless=(*_EVERYONE, *_START_CHECKS, "script|load"),
+    grants=(
+        Grant((keys.OUTBOX_KEYS,), ("xrange", "xtrim")),
+        Grant((keys.TALLY_KEYS,), ("evalsha", "hget", "hgetall", "hset", "append")),
+        _HEADER,
+    ),
+)
+
+RELEASE: Final = AclUser(
+    name="release",
+    purpose="measures what is due and keeps what was measured; knows targets only, nothing of any account",
+    rooms=(Room.PRIVATE,),
+    keyless=(*_EVERYONE, *_START_CHECKS, "script|load"),
+    grants=(
+        Grant(
+            (keys.TALLY_KEYS,),
+            (
+                *("evalsha", "get", "set", "getrange", "append", "hmget", "hset"),
+                *("zadd", "zrange", "zrem", "rpush", "llen", "xadd", "xdel", "xrange"),
+            ),
+        ),
+        _HEADER,
+    ),
+)
+
+PUBLISHER: Final = AclUser(
+    name="publisher",
+    purpose="the private plane's hand in the gallery: writes releases and metadata, reads no exact count",
+    rooms=(Room.GALLERY,),
+    keyless=(*_EVERYONE, "script|load"),
+    grants=(Grant((keys.GALLERY_KEYS,), ("evalsha", "get", "set", "mset", "hget", "hsetnx")),),
+)
+
+PUBLIC: Final = AclUser(
+    name="public",
+    purpose="the read plane: reads the gallery, and there is nothing else it can do",
+    rooms=(Room.GALLERY,),
+    keyless=_EVERYONE,
+    grants=(
+        Grant(
+            (keys.GALLERY_KEYS,),
+            (
+                *("get", "mget", "exists", "hget", "hmget", "hgetall"),
+                *("lrange", "lindex", "llen", "zrange", "zscore", "zcard", "smembers"),
+            ),
+            read_only=True,
+        ),
+    ),
+)
+
+LIMITER: Final = AclUser(
+    name="limiter",
+    purpose="the read plane's second credential: counts its requests per API key, and reaches no other key",
+    rooms=(Room.GALLERY,),
+    keyless=(*_EVERYONE, "script|load"),
+    grants=(Grant((keys.PUBLIC_LIMIT_KEYS,), _LIMITS),),
+)
+
+ADMIN: Final = AclUser(
+    name="admin",
+    purpose="the operator: `likewise doctor`, `likewise keys`, creating a store; reads no register, no count",
+    rooms=(Room.PRIVATE, Room.GALLERY),
+    keyless=(*_EVERYONE, *_START_CHECKS, "acl|list", "multi", "exec"),
+    grants=(
+        Grant((keys.STORE_HEADER, keys.GALLERY_HEADER), ("hget", "hgetall", "hsetnx")),
+        Grant((keys.PLATFORM_API_KEYS, keys.GALLERY_API_KEYS), ("get", "set", "sadd", "smembers")),
+    ),
+)
+
+USERS: Final = (PLATFORM, RELAY, RELEASE, PUBLISHER, PUBLIC, LIMITER, ADMIN)

@@ -1,0 +1,288 @@
+"""The wall's ACL on a real Redis: every user against every command and every family of keys."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from limits.storage import RedisStorage
+from redis import exceptions
+
+from privacy.store import keys
+from privacy.store.connect import connect
+from privacy.store.users import LIMITER, PLATFORM, PUBLIC, USERS
+
+if TYPE_CHECKING:
+    import redis
+
+    from privacy.store.acl import AclUser
+    from tests.support.redis_server import Store
+
+REGISTER: Final = keys.register_prefix(3) + "0123456789abcdef"
+FAMILIES: Final = (
+    REGISTER,
+    keys.outbox_key(3),
+    keys.tally_key(5, "log"),
+    keys.tally_key(5, "ids"),
+    keys.platform_key("idempotency", "x"),
+    keys.platform_key("keys", "x"),
+    keys.gallery_key("release", "x"),
+    keys.gallery_key("keys", "x"),
+    keys.STORE_HEADER,
+    keys.GALLERY_HEADER,
+    "l:platform:LIMITER/x",
+    "l:public:LIMITER/x",
+    "G:release:x",
+    " g:release:x",
+    "unknown",
+)
+# Redis answers these whoever asks: see `test_the_session_commands_lead_nowhere`.
+ALWAYS_ALLOWED: Final = frozenset({"auth", "hello", "quit", "reset"})
+SECRET: Final = b"4711-secret"
+
+
+def ask(client: redis.Redis, *words: str) -> Any:
+    """Return the answer to a command, as Redis gives it, or the error instead of raising it."""
+    connection = client.connection_pool.get_connection()
+    try:
+        connection.send_command(*words)  # type: ignore[no-untyped-call]  # redis-py leaves it so
+        return connection.read_response()
+    except exceptions.RedisError as error:
+        return error
+    finally:
+        # A command may have changed the state of the session, and the next one must start from a new one.
+        connection.disconnect()  # type: ignore[no-untyped-call]  # as above
+        client.connection_pool.release(connection)
+
+
+def refused(answer: object) -> bool:
+    """Tell whether an answer is the ACL's, or of a server that has DEBUG or MODULE switched off for all."""
+    if isinstance(answer, exceptions.ExecAbortError):
+        return "no permissions" in str(answer)
+    switched_off = isinstance(answer, exceptions.ResponseError) and "command not allowed. If" in str(answer)
+    return switched_off or isinstance(answer, exceptions.NoPermissionError)
+
+
+def limits_of(store: Store, user: AclUser, prefix: str) -> RedisStorage:
+    """Return the rate limit storage as a plane makes it."""
+    return RedisStorage(
+        "redis://", connection_pool=connect(store.settings, user).connection_pool, key_prefix=prefix
+    )
+
+
+def commands_with_arity(store: Store) -> dict[str, int]:
+    """Every command and subcommand of this Redis, with the number of words that it takes at least."""
+    table = ask(store.root, "COMMAND")
+    simple = [command for command in table if not command[-1]]
+    subcommands = [subcommand for command in table for subcommand in command[-1]]
+    return {name.decode(): abs(arity) for name, arity, *_ in simple + subcommands}
+
+
+def with_key(command: str, words: int, key: str) -> list[str]:
+    """Spell a command so that it names a key; its other arguments may be nonsense."""
+    if command == "evalsha":
+        return ["EVALSHA", "0" * 40, "1", key]
+    if command == "xread":
+        return ["XREAD", "STREAMS", key, "0"]
+    return [command, *[key] * (words - 1)]
+
+
+@pytest.mark.parametrize("user", USERS, ids=lambda user: user.name)
+def test_every_command_that_is_not_declared_is_refused(store: Store, user: AclUser) -> None:
+    """Of all commands that this Redis knows, a user may run those of the table and no other one."""
+    declared = {*user.keyless, *(command for grant in user.grants for command in grant.commands)}
+    own_key = user.grants[0].keys[0].replace("*", "0")
+    client = connect(store.settings, user)
+    known = commands_with_arity(store)
+    wrong = {
+        command
+        for command, words in known.items()
+        if command not in declared | ALWAYS_ALLOWED
+        and not refused(ask(client, *command.split("|"), *[own_key] * (words - 1 - command.count("|"))))
+    }
+    assert not wrong
+    assert declared <= known.keys()
+    assert len(known) > 350
+
+
+@pytest.mark.parametrize("user", USERS, ids=lambda user: user.name)
+def test_every_declared_command_reaches_its_own_keys_only(store: Store, user: AclUser) -> None:
+    """A declared command is let through on a key if, and only if, a grant joins the two."""
+    client = connect(store.settings, user)
+    arity = commands_with_arity(store)
+    for command in {command for grant in user.grants for command in grant.commands}:
+        patterns = [pattern for grant in user.grants if command in grant.commands for pattern in grant.keys]
+        for key in FAMILIES:
+            allowed = any(fnmatchcase(key, pattern) for pattern in patterns)
+            assert refused(ask(client, *with_key(command, arity[command], key))) != allowed, (command, key)
+
+
+@pytest.mark.parametrize("command", ["MGET", "EXISTS"])
+@pytest.mark.parametrize("key", [key for key in FAMILIES if not key.startswith("g:")])
+def test_a_foreign_key_among_own_ones_is_refused(store: Store, command: str, key: str) -> None:
+    """The public plane cannot smuggle a foreign key into a command that names several."""
+    assert refused(ask(store.public, command, keys.gallery_key("release", "x"), key))
+    assert refused(ask(store.public, command, key, keys.gallery_key("release", "x")))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "KEYS *",
+        "SCAN 0",
+        "SCAN 0 MATCH g:*",
+        "HSCAN g:x 0",
+        "RANDOMKEY",
+        "DBSIZE",
+        "EVAL return 0",
+        "EVAL_RO return 0",
+        f"EVALSHA {'0' * 40} 0",
+        f"EVALSHA_RO {'0' * 40} 0",
+        "FCALL f 0",
+        "FCALL_RO f 0",
+        "FUNCTION LIST",
+        "FUNCTION LOAD x",
+        "FUNCTION DUMP",
+        f"SCRIPT EXISTS {'0' * 40}",
+        "SCRIPT FLUSH",
+        "CONFIG GET *",
+        "CONFIG SET appendfsync no",
+        "CONFIG REWRITE",
+        "MONITOR",
+        "CLIENT LIST",
+        "CLIENT INFO",
+        "CLIENT KILL TYPE normal",
+        "CLIENT TRACKING on BCAST",
+        "CLIENT PAUSE 1",
+        "SLOWLOG GET",
+        "LATENCY HISTORY command",
+        "INFO",
+        "INFO keyspace",
+        "INFO commandstats",
+        "MEMORY USAGE g:release:x",
+        "MEMORY STATS",
+        "DEBUG OBJECT g:release:x",
+        "DEBUG SLEEP 0",
+        "PUBSUB CHANNELS",
+        "SUBSCRIBE __keyevent@0__:set",
+        "PSUBSCRIBE *",
+        "PUBLISH a b",
+        "OBJECT ENCODING g:release:x",
+        "OBJECT IDLETIME g:release:x",
+        "DUMP g:release:x",
+        "RESTORE g:release:x 0 x",
+        "MIGRATE 127.0.0.1 1 g:release:x 0 1",
+        "COPY g:release:x g:release:y",
+        "RENAME g:release:x g:release:y",
+        "SORT g:release:x",
+        "SORT_RO g:release:x BY v:* GET v:*",
+        f"SORT g:release:x BY nosort GET {REGISTER}",
+        "SORT g:release:x STORE v:x",
+        "GEORADIUS g:release:x 0 0 1 m STORE v:x",
+        "GEOSEARCHSTORE g:release:y g:release:x FROMLONLAT 0 0 BYRADIUS 1 m",
+        "ZRANGESTORE g:release:y g:release:x 0 1",
+        "ZUNIONSTORE g:release:y 1 g:release:x",
+        "SUNIONSTORE g:release:y g:release:x",
+        "BITOP AND g:release:y g:release:x",
+        f"XREAD STREAMS {keys.outbox_key(3)} 0",
+        f"XRANGE {keys.outbox_key(3)} - +",
+        "SELECT 0",
+        "SELECT 1",
+        "SWAPDB 0 1",
+        "MOVE g:release:x 1",
+        "FLUSHALL",
+        "FLUSHDB",
+        "SAVE",
+        "BGREWRITEAOF",
+        "SHUTDOWN NOSAVE",
+        "REPLICAOF no one",
+        "PSYNC ? -1",
+        "SYNC",
+        "FAILOVER",
+        "CLUSTER NODES",
+        "WAIT 0 1",
+        "MODULE LIST",
+        "ACL WHOAMI",
+        "ACL LIST",
+        "ACL LOG",
+        "ACL SETUSER public +@all",
+        "ACL GENPASS",
+        "COMMAND",
+        "TYPE g:release:x",
+        "TTL g:release:x",
+        "OBJECT FREQ g:release:x",
+        "MULTI",
+        "WATCH g:release:x",
+        "SET g:release:x 1",
+        "GETSET g:release:x 1",
+        "GETDEL g:release:x",
+        "GETEX g:release:x PERSIST",
+        "APPEND g:release:x 1",
+        "INCR g:release:x",
+        "DEL g:release:x",
+        "UNLINK g:release:x",
+        "EXPIRE g:release:x 1",
+        "HSET g:release:x a 1",
+        "LPUSH g:release:x 1",
+        "SADD g:release:x 1",
+        "ZADD g:release:x 1 a",
+        "XADD g:release:x * a 1",
+    ],
+)
+def test_the_public_plane_can_do_nothing_but_read(store: Store, line: str) -> None:
+    """Searching, scripting, watching, administering and writing are refused, also on the gallery's keys."""
+    assert refused(ask(store.public, *line.split(" ")))
+
+
+@pytest.mark.parametrize("key", [key for key in FAMILIES if not key.startswith("l:public:")])
+@pytest.mark.parametrize("how", ["undeclared", "declared", "caught"])
+def test_a_script_of_the_limiter_reaches_its_counters_only(store: Store, key: str, how: str) -> None:
+    """A script that the read plane makes up itself cannot read a key of another family, however it asks."""
+    store.root.set(key, SECRET)
+    call = "pcall" if how == "caught" else "call"
+    digest = ask(store.limiter, "SCRIPT", "LOAD", f"return redis.{call}('GET', '{key}')").decode()
+    named = [key] if how == "declared" else []
+    answer = ask(store.limiter, "EVALSHA", digest, str(len(named)), *named)
+    assert isinstance(answer, exceptions.ResponseError)
+    assert SECRET.decode() not in str(answer)
+    assert "permission" in str(answer)
+
+
+@pytest.mark.parametrize(("user", "prefix"), [(LIMITER, "l:public"), (PLATFORM, "l:platform")])
+def test_rate_limits_are_counted_with_the_rights_they_have(store: Store, user: AclUser, prefix: str) -> None:
+    """The `limits` library counts under each plane's credential and prefix, and its counters expire."""
+    storage = limits_of(store, user, prefix)
+    assert [storage.incr("key", 60, 3) for _ in range(2)] == [3, 6]
+    assert 0 < ask(store.root, "TTL", f"{prefix}:key") <= 60
+
+
+@pytest.mark.parametrize(
+    ("user", "prefix"), [(PLATFORM, "l:public"), (LIMITER, "l:platform"), (PUBLIC, "l:public")]
+)
+def test_nobody_touches_the_limits_of_another_plane(store: Store, user: AclUser, prefix: str) -> None:
+    """The read plane's counters are out of the write plane's reach, and the other way round."""
+    with pytest.raises(exceptions.NoPermissionError):
+        limits_of(store, user, prefix).incr("key", 60)
+
+
+def test_the_session_commands_lead_nowhere(store: Store) -> None:
+    """AUTH, HELLO and RESET give no rights without another user's password, and the default user is off."""
+    passwords = store.settings.passwords
+    for words in (
+        ["AUTH", "platform", passwords[PUBLIC.name]],
+        ["AUTH", "default", ""],
+        ["AUTH", ""],
+        ["HELLO", "3", "AUTH", "admin", passwords[PUBLIC.name]],
+    ):
+        assert isinstance(
+            ask(store.public, *words), exceptions.AuthenticationError | exceptions.ResponseError
+        )
+    session = store.public.connection_pool.get_connection()
+    for words in (["RESET"], ["GET", "g:release:x"]):
+        session.send_command(*words)  # type: ignore[no-untyped-call]  # redis-py leaves it so
+    assert session.read_response() == b"RESET"
+    with pytest.raises(exceptions.AuthenticationError):
+        session.read_response()
+    session.disconnect()  # type: ignore[no-untyped-call]  # as above
+    store.public.connection_pool.release(session)

@@ -1,0 +1,82 @@
+"""A real Redis for tests: the product's own embedded server, with one user more than the product knows."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from privacy.store.acl import AclUser, Room
+from privacy.store.connect import connect
+from privacy.store.embedded import EmbeddedRedis
+from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, USERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import redis
+
+    from privacy.store.settings import StoreSettings
+
+
+class _Superuser(AclUser):
+    @property
+    def rules(self) -> tuple[str, ...]:
+        return ("~*", "&*", "+@all")
+
+
+ROOT: Final = _Superuser(
+    name="root_of_tests",
+    purpose="empties the store and looks at every key; the product has no such user",
+    rooms=(Room.PRIVATE, Room.GALLERY),
+    keyless=(),
+    grants=(),
+)
+
+
+@dataclass(frozen=True)
+class Store:
+    """One server and a client of each of its users; replies are bytes."""
+
+    server: EmbeddedRedis
+    platform: redis.Redis
+    relay: redis.Redis
+    release: redis.Redis
+    publisher: redis.Redis
+    public: redis.Redis
+    limiter: redis.Redis
+    admin: redis.Redis
+    root: redis.Redis
+
+    @property
+    def settings(self) -> StoreSettings:
+        """Address and passwords of the server."""
+        return self.server.settings
+
+    def flush(self) -> None:
+        """Empty the store."""
+        self.root.flushall()
+
+    @contextmanager
+    def without_fsync(self) -> Iterator[None]:
+        """Answer before the disk has it: 30 times faster, for tests that are not about durability."""
+        self.root.config_set("appendfsync", "no")
+        try:
+            yield
+        finally:
+            self.root.config_set("appendfsync", "always")
+
+
+def server_with_root(folder: Path) -> EmbeddedRedis:
+    """Return a server, not yet started, that knows the tests' superuser too."""
+    return EmbeddedRedis(folder, users=(*USERS, ROOT))
+
+
+@contextmanager
+def clients(server: EmbeddedRedis) -> Iterator[Store]:
+    """Connect one client a user to a running server, and close them in the end."""
+    users = (PLATFORM, RELAY, RELEASE, PUBLISHER, PUBLIC, LIMITER, ADMIN, ROOT)
+    with ExitStack() as opened:
+        named = [opened.enter_context(closing(connect(server.settings, user))) for user in users]
+        yield Store(server, *named)

@@ -1,0 +1,71 @@
+"""Passwords beside the data: made once, kept, and nobody else's to read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from privacy.errors import StoreError
+from privacy.store.credentials import load_or_create_credentials, private_file_fault, write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_passwords_survive_a_restart_and_new_users_get_theirs(tmp_path: Path) -> None:
+    """A second start reads the same passwords, and adds one for a user that a new version brought."""
+    path = tmp_path / "credentials.json"
+    first = load_or_create_credentials(path, ["a", "b"], os.urandom)
+    second = load_or_create_credentials(path, ["a", "b", "c"], os.urandom)
+    assert {name: second[name] for name in "ab"} == first
+    assert len(set(second.values())) == 3
+    assert all(len(bytes.fromhex(password)) == 32 for password in second.values())
+
+
+def test_the_file_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    """The file is 0600 from its first byte on."""
+    before = os.umask(0)
+    try:
+        load_or_create_credentials(tmp_path / "credentials.json", ["a"], os.urandom)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "credentials.json").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["credentials.json"]
+
+
+def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    """Passwords that others could have read are not used any more."""
+    path = tmp_path / "credentials.json"
+    load_or_create_credentials(path, ["a"], os.urandom)
+    path.chmod(0o640)
+    with pytest.raises(StoreError, match="chmod 600"):
+        load_or_create_credentials(path, ["a"], os.urandom)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a": "sesame"', '"sesame"'])
+def test_a_damaged_file_is_refused_without_repeating_it(tmp_path: Path, content: str) -> None:
+    """The message names the file, and nothing that stands in it."""
+    path = tmp_path / "credentials.json"
+    write_private(path, content)
+    with pytest.raises(StoreError, match=r"credentials\.json is damaged") as caught:
+        load_or_create_credentials(path, ["a"], os.urandom)
+    assert "sesame" not in str(caught.value)
+
+
+def test_a_missing_folder_is_a_readable_error(tmp_path: Path) -> None:
+    """A folder that is not there, or not writable, gives a sentence instead of a traceback."""
+    with pytest.raises(StoreError, match=r"cannot write .*No such file"):
+        write_private(tmp_path / "nowhere" / "file", "text")
+
+
+def test_what_makes_a_file_of_secrets_unsafe(tmp_path: Path) -> None:
+    """Absence, another kind of file, and any right for group or others are faults."""
+    path = tmp_path / "secret"
+    assert private_file_fault(path) == f"{path} is not there"
+    assert private_file_fault(tmp_path) == f"{tmp_path} is not there"
+    write_private(path, "x")
+    assert private_file_fault(path) is None
+    path.chmod(0o601)
+    assert "read by others" in (private_file_fault(path) or "")

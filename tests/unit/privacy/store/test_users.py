@@ -1,0 +1,65 @@
+"""The table of Redis users: what must hold whatever commands are added to it."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from privacy.store.acl import AclUser, Room
+from privacy.store.keys import GALLERY_HEADER, outbox_key, register_prefix, tally_key
+from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, RELAY, RELEASE, USERS
+
+REACHES_PAST_ITS_KEYS = frozenset(
+    (
+        *("keys", "scan", "randomkey", "sort", "sort_ro", "dump", "copy", "move", "migrate", "restore"),
+        *("eval", "eval_ro", "fcall", "fcall_ro", "function|load", "function|restore", "module|load"),
+        *("monitor", "debug", "subscribe", "psubscribe", "client|tracking", "client|list", "slowlog|get"),
+        *("flushall", "flushdb", "select", "swapdb", "shutdown", "replicaof", "psync", "sync"),
+        *("config|set", "config|rewrite", "acl|setuser", "acl|deluser", "acl|load", "client|kill"),
+        *("memory|usage", "object|encoding", "info", "dbsize", "command"),
+    )
+)
+
+
+def reaches(user: AclUser, key: str) -> bool:
+    """Tell whether any grant of a user covers a key."""
+    return any(fnmatchcase(key, pattern) for grant in user.grants for pattern in grant.keys)
+
+
+@pytest.mark.parametrize("user", USERS, ids=lambda user: user.name)
+def test_no_user_has_a_command_that_reaches_past_its_keys(user: AclUser) -> None:
+    """No list was ever made longer by a command that searches, scripts, watches or administers the server."""
+    assert not REACHES_PAST_ITS_KEYS & {
+        *user.keyless,
+        *(word for grant in user.grants for word in grant.commands),
+    }
+
+
+def test_registers_are_reached_by_the_platform_alone() -> None:
+    """Only the process that takes events in can open an account's hash."""
+    assert [user for user in USERS if reaches(user, register_prefix(0) + "0" * 16)] == [PLATFORM]
+
+
+def test_the_outbox_is_reached_by_platform_and_relay_alone() -> None:
+    """Whoever measures or publishes never sees a single change."""
+    assert [user for user in USERS if reaches(user, outbox_key(0))] == [PLATFORM, RELAY]
+
+
+def test_the_tally_is_out_of_the_gallery_users_reach() -> None:
+    """Exact counts are seen by the private plane's three processes only; not even by the operator."""
+    assert [user for user in USERS if reaches(user, tally_key(0, "x"))] == [PLATFORM, RELAY, RELEASE]
+
+
+def test_the_public_user_reads_the_gallery_and_nothing_else() -> None:
+    """Every key pattern of the public user lies in the gallery and is read-only."""
+    assert all(grant.read_only for grant in PUBLIC.grants)
+    assert {pattern for grant in PUBLIC.grants for pattern in grant.keys} == {"g:*"}
+    assert reaches(PUBLIC, GALLERY_HEADER)
+
+
+def test_the_public_planes_credentials_live_in_the_gallery_only() -> None:
+    """On a server of its own, the vault does not even know the users that the public plane holds."""
+    assert PUBLIC.rooms == LIMITER.rooms == (Room.GALLERY,)
+    assert ADMIN.rooms == (Room.PRIVATE, Room.GALLERY)
+    assert len({user.name for user in USERS}) == len(USERS)
