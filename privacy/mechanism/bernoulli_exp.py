@@ -1,0 +1,94 @@
+"""Coins that land heads with probability exactly exp(-a/b), for integers a and b, from integers alone.
+
+Source: C. Canonne, G. Kamath, T. Steinke, "The Discrete Gaussian for Differential Privacy" (2020),
+Algorithm 1. Each function tosses one independent coin for each numerator; its arrays shrink, from round to
+round, to the coins that are still undecided.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from privacy.mechanism.entropy import DIGIT_BITS, UniformIntegers, rounds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# The largest number made here is denominator * 2^DIGIT_BITS, and it has to fit an int64.
+MAX_DENOMINATOR: Final = 2 ** (62 - DIGIT_BITS)
+
+
+def bernoulli_exp(
+    numerators: NDArray[np.int64], denominator: int, uniform: UniformIntegers
+) -> NDArray[np.bool_]:
+    """Toss coins that land heads with probability exp(-numerator/denominator).
+
+    Args:
+        numerators: shape (n,), each at least 0.
+        denominator: from 1 to MAX_DENOMINATOR.
+        uniform: the randomness.
+
+    Returns:
+        shape (n,), independent; True is heads.
+
+    Raises:
+        BrokenEntropyError: the entropy source fails.
+    """
+    heads = np.zeros(numerators.size, dtype=np.bool_)
+    running = np.arange(numerators.size)
+    # exp(-a/b) is a product of factors exp(-step/b) with step <= b: heads if the coins of all factors are.
+    for _ in rounds():
+        step = np.minimum(numerators, denominator)
+        passed = _bernoulli_exp_of_fraction(step, denominator, uniform)
+        running, numerators = running[passed], (numerators - step)[passed]
+        heads[running] = numerators == 0
+        unfinished = numerators > 0
+        running, numerators = running[unfinished], numerators[unfinished]
+        if not running.size:
+            break
+    return heads
+
+
+def _bernoulli_exp_of_fraction(
+    numerators: NDArray[np.int64], denominator: int, uniform: UniformIntegers
+) -> NDArray[np.bool_]:
+    """Toss coins that land heads with probability exp(-p), where p = numerator/denominator <= 1.
+
+    Round k goes on to the next with probability p/k, and so is reached with probability p^(k-1)/(k-1)!.
+    Heads means to stop in an odd round: 1 - p + p²/2! - p³/3! + … = exp(-p).
+    """
+    heads = np.empty(numerators.size, dtype=np.bool_)
+    running = np.arange(numerators.size)
+    for k in rounds():
+        heads[running] = k % 2 == 1
+        running = running[uniform.below(k, running.size) == 0]
+        running = running[_bernoulli_of_fraction(numerators[running], denominator, uniform)]
+        if not running.size:
+            break
+    return heads
+
+
+def _bernoulli_of_fraction(
+    numerators: NDArray[np.int64], denominator: int, uniform: UniformIntegers
+) -> NDArray[np.bool_]:
+    """Toss coins that land heads with probability a/b, where a = numerator and b = denominator >= a >= 0.
+
+    Heads means X < a/b for a real X, uniform on [0, 1), whose digits to the base D = 2^DIGIT_BITS are drawn
+    only as far as needed. X = (d + Y)/D, where d is the first digit and Y, the rest, is uniform on [0, 1) too
+    and independent of d. Hence X < a/b if and only if Y < (a*D - d*b)/b: certain if that is 1 or more,
+    impossible if it is 0 or less, and otherwise the same question again, now of Y.
+    """
+    heads: NDArray[np.bool_] = numerators == denominator
+    if denominator == 1:
+        return heads
+    running = np.arange(numerators.size)
+    for _ in rounds():
+        numerators = (numerators << DIGIT_BITS) - uniform.digits(running.size) * denominator
+        heads[running] = numerators >= denominator
+        undecided = np.flatnonzero((numerators > 0) & (numerators < denominator))
+        if not undecided.size:
+            break
+        running, numerators = running[undecided], numerators[undecided]
+    return heads
