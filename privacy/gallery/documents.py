@@ -64,6 +64,18 @@ class ReleaseDocument(Document):
     removals: dict[str, Figure | None]
 
 
+class PointDocument(Document):
+    """What the time series shows of a release: the fields of `ReleaseDocument` of the same names."""
+
+    epoch: int
+    as_of_ms: int
+    next_release_at_ms: int | None
+    total: Figure | None
+    change: Figure | None
+    change_since_epoch: int | None
+    change_span_seconds: int | None
+
+
 class LedgerEntry(Document):
     """One line of the privacy ledger: what was released, when, with which parameters, at which cost.
 

@@ -8,6 +8,7 @@
 | `g:`            | gallery                       | none: one key a command    |
 | `l:<plane>:`    | rate limits of one plane      | set by the `limits` library |
 | `store:{header}`, `g:{header}` | what a store is, see `privacy.store.header` | `{header}` |
+| `store:policies` | the policies of the store, see `privacy.policy_book` | none |
 
 Redis Cluster places a key by what stands between its first `{` and the next `}`. So all keys of one shard lie
 in one slot, where one script may change them together; no script ever names keys of two shards.
@@ -33,6 +34,8 @@ PUBLIC_LIMIT_KEYS: Final = "l:public:*"
 
 STORE_HEADER: Final = "store:{header}"
 GALLERY_HEADER: Final = "g:{header}"
+POLICIES: Final = "store:policies"
+"""Hash of every policy file that targets of the store are bound to, by version."""
 
 
 def vault_key(shard: int, *parts: str | int) -> str:

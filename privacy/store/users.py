@@ -18,7 +18,7 @@ _EVERYONE: Final = ("ping", "client|setinfo")
 # What `privacy.store.checks` asks before a process of the private plane starts to write.
 _START_CHECKS: Final = ("config|get", "time")
 # Every process of the private plane makes sure that the store is still the one it started with.
-_HEADER: Final = Grant((keys.STORE_HEADER,), ("hget", "hgetall"), read_only=True)
+_HEADER: Final = Grant((keys.STORE_HEADER, keys.POLICIES), ("hget", "hgetall"), read_only=True)
 # What the counting script of the `limits` library calls.
 _LIMITS: Final = ("evalsha", "incrby", "expire")
 
@@ -104,7 +104,7 @@ ADMIN: Final = AclUser(
     rooms=(Room.PRIVATE, Room.GALLERY),
     keyless=(*_EVERYONE, *_START_CHECKS, "acl|list", "multi", "exec"),
     grants=(
-        Grant((keys.STORE_HEADER, keys.GALLERY_HEADER), ("hget", "hgetall", "hsetnx")),
+        Grant((keys.STORE_HEADER, keys.GALLERY_HEADER, keys.POLICIES), ("hget", "hgetall", "hsetnx")),
         Grant((keys.PLATFORM_API_KEYS, keys.GALLERY_API_KEYS), ("get", "set", "sadd", "smembers")),
     ),
 )

@@ -15,7 +15,7 @@ from privacy.gallery.documents import TargetDocument
 from privacy.model.engagement import KINDS_A_TARGET
 from privacy.policy import Policy
 from privacy.store.connect import translated
-from privacy.store.keys import tally_key
+from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
 from privacy.tally.video import VideoMetadata
 
@@ -141,7 +141,7 @@ class Catalogue:
 
     def _register_call(self, shard: int, documents: Sequence[TargetDocument]) -> ScriptCall:
         kinds = ",".join(str(int(kind)) for kind in self.policy.budgets)
-        arguments: list[str | int] = [tally_key(shard, "series", ""), shard, self.target_shards, KINDS_A_TARGET, kinds]
+        arguments: list[str | int] = [tally_prefix(shard, "series"), shard, self.target_shards, KINDS_A_TARGET, kinds]
         for document in documents:
             epoch, due_ms = document.first_epoch, document.first_due_ms
             arguments += [

@@ -11,7 +11,7 @@ from redis import Redis
 from privacy.model.engagement import KINDS_A_TARGET
 from privacy.store.connect import translated
 from privacy.store.header import StoreHeader
-from privacy.store.keys import outbox_key, tally_key
+from privacy.store.keys import outbox_key, tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
 from privacy.tally.outbox_id import BEGINNING, OutboxId
 
@@ -114,7 +114,7 @@ class Relay:
         for target_shard, row in enumerate(marks):
             raw = b"".join(outbox.after(row[outbox.shard]) for outbox in outboxes)
             arguments: list[str | bytes | int] = [
-                tally_key(target_shard, "log", ""),
+                tally_prefix(target_shard, "log"),
                 _by_series(np.frombuffer(raw, _CHANGES), target_shard, self.header.target_shards),
             ]
             for outbox in outboxes:

@@ -9,7 +9,6 @@ from struct import Struct
 from redis import Redis
 
 from privacy.model.engagement import Verdict
-from privacy.policy import Policy
 from privacy.store.connect import translated
 from privacy.store.keys import outbox_key, register_prefix
 from privacy.store.script import Script, ScriptCall
@@ -34,13 +33,15 @@ class Vault:
         client: connection with the platform plane's credentials.
         pseudonymise: from account id to pseudonym.
         account_shards: number of account shards of this store.
-        policy: daily cap and flip cap.
+        flip_cap: w, counted flips of one engagement over its whole life.
+        daily_cap: M, newly counted engagements of one account on one UTC day.
     """
 
     client: Redis
     pseudonymise: Pseudonymiser
     account_shards: int
-    policy: Policy
+    flip_cap: int
+    daily_cap: int
 
     def record(self, entries: Sequence[Entry], now_ms: int) -> list[Verdict]:
         """Apply events in their order; on disk when this returns.
@@ -66,7 +67,7 @@ class Vault:
             packed[shard].append(pack(pseudonym, series, at_ms, change, joint_code))
             places[shard].append(place)
         busy = [shard for shard in range(self.account_shards) if packed[shard]]
-        caps = (now_ms // _MS_A_DAY, self.policy.daily_cap, self.policy.flip_cap)
+        caps = (now_ms // _MS_A_DAY, self.daily_cap, self.flip_cap)
         calls = [
             ScriptCall([outbox_key(shard)], [register_prefix(shard), *caps, b"".join(packed[shard])])
             for shard in busy

@@ -1,0 +1,106 @@
+"""The guarantee, machine-readable: what a policy declares and everything that follows from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from privacy.mechanism.accounting import calibrate
+from privacy.mechanism.conversion import epsilon_at
+from privacy.model.timestamp import format_timestamp
+
+if TYPE_CHECKING:
+    from privacy.gallery.documents import GuaranteeDocument
+    from privacy.mechanism.accounting import Calibration
+    from privacy.model.engagement import Kind
+    from privacy.policy import Policy
+
+DELTAS = (1e-6, 1e-9)
+ENGAGEMENTS_A_DAY = (1, 10, 50)
+
+
+def guarantee(policy: Policy) -> GuaranteeDocument:
+    """Work the guarantee out.
+
+    Raises:
+        PolicyError: the policy asks for what the mechanism cannot give.
+    """
+    return {
+        "version": policy.version,
+        "policy_sha256": policy.digest,
+        "unit": {
+            "neighbours": "inputs that differ in everything about one engagement",
+            "engagement": "one account's whole relation to one target, for the target's whole life, over all "
+            "statistics and all epochs together, present or absent",
+        },
+        "anonymity": {"k": policy.k, "hard": True},
+        "contribution": {"flip_cap": policy.flip_cap, "daily_cap": policy.daily_cap},
+        "kinds": {kind.label: _kind(policy, kind) for kind in policy.budgets},
+        "schedule": {
+            "epochs": policy.epochs,
+            "phases": [
+                {"every_seconds": phase.every_seconds, "until_seconds": phase.until_seconds}
+                for phase in policy.schedule.phases
+            ],
+            "due_ages_seconds": list(policy.schedule.due_ages_seconds),
+        },
+        "dimensions": {dimension.name: list(dimension.cells) for dimension in policy.domain.dimensions},
+        "children": {"dropped_age_bands": sorted(policy.dropped_age_bands)},
+        "intake": {
+            "earliest_occurred_at": format_timestamp(policy.intake.earliest_occurred_at_ms),
+            "future_tolerance_seconds": policy.intake.future_tolerance_seconds,
+        },
+    }
+
+
+def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
+    calibration = calibrate(policy, kind)
+    budget = policy.budgets[kind]
+    return {
+        "rho": float(budget.rho),
+        "reserve_rho": float(budget.reserve),
+        "epsilon": [_epsilon(policy, kind, 1, delta) for delta in DELTAS],
+        "account_day": [
+            {
+                "engagements": engagements,
+                "rho": float(engagements * budget.rho),
+                "epsilon": [_epsilon(policy, kind, engagements, delta) for delta in DELTAS],
+            }
+            for engagements in sorted({*ENGAGEMENTS_A_DAY, policy.daily_cap})
+            if engagements <= policy.daily_cap
+        ],
+        "mechanism": {
+            "noise": "discrete Gaussian, exact, drawn once for each measurement",
+            "factorisation": calibration.factorisation.name,
+            "encoder_coefficients": list(calibration.factorisation.coefficients),
+            "gate_delta": float(policy.gate_delta),
+            "gate_z": round(calibration.z, 6),
+        },
+        "statistics": [_statistic(calibration, index) for index in range(len(calibration.statistics))],
+    }
+
+
+def _statistic(calibration: Calibration, index: int) -> dict[str, Any]:
+    statistic = calibration.statistics[index]
+    layout = calibration.policy.layout
+    stream = (layout.total, *(place.start for place in layout.breakdowns), layout.removals.start)[index]
+    steps = np.arange(calibration.policy.epochs)
+    deviations = calibration.deviations(steps)[:, stream]
+    thresholds = calibration.policy.k + calibration.margins(steps)[:, stream]
+    return {
+        "name": statistic.name,
+        "rho": float(statistic.rho),
+        "sensitivity_squared": statistic.sensitivity_squared,
+        "noise_scale": statistic.scale,
+        "sd_by_epoch": np.round(deviations, 3).tolist(),
+        "threshold_by_epoch": np.ceil(thresholds).astype(int).tolist(),
+    }
+
+
+def _epsilon(policy: Policy, kind: Kind, engagements: int, delta: float) -> dict[str, float | None]:
+    """Epsilon of an account's engagements with that many targets; null where delta is used up by the gate."""
+    epsilon = epsilon_at(
+        engagements * float(policy.budgets[kind].rho), delta, engagements * float(policy.gate_delta)
+    )
+    return {"delta": delta, "epsilon": round(epsilon + 5e-5, 4) if np.isfinite(epsilon) else None}

@@ -1,0 +1,78 @@
+"""Every policy version that targets of a store are bound to: a target keeps the one it was registered under."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from privacy.errors import PolicyError
+from privacy.policy_file import parse_policy
+from privacy.store.connect import translated
+from privacy.store.keys import POLICIES
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from privacy.policy import Policy
+
+
+@dataclass(frozen=True)
+class PolicyBook:
+    """The policies of a store.
+
+    Args:
+        current: what new targets are bound to.
+        versions: every policy that was ever enrolled, the current one among them.
+    """
+
+    current: Policy
+    versions: Mapping[str, Policy]
+
+    @property
+    def flip_cap(self) -> int:
+        """The smallest w of all versions: no engagement may flip more often than its target's noise covers."""
+        return min(policy.flip_cap for policy in self.versions.values())
+
+    @property
+    def daily_cap(self) -> int:
+        """M of the current version: it bounds accounts, not targets."""
+        return self.current.daily_cap
+
+
+def enroll(client: Redis, raw: bytes) -> PolicyBook:
+    """Make a policy file the current one of a store.
+
+    Args:
+        client: connection with the admin's credentials.
+        raw: content of the policy file.
+
+    Raises:
+        PolicyError: it breaks a rule, or the store knows another content under the same version.
+        StoreBusyError: the store did not answer.
+    """
+    policy = parse_policy(raw)
+    with translated():
+        client.hsetnx(POLICIES, policy.version, raw)
+    return read_policy_book(client, policy)
+
+
+def read_policy_book(client: Redis, current: Policy) -> PolicyBook:
+    """Read the policies of a store.
+
+    Raises:
+        PolicyError: the store does not know the current one, or knows another content under its version.
+        StoreBusyError: the store did not answer.
+    """
+    with translated():
+        stored = client.hgetall(POLICIES)
+    versions = {policy.version: policy for policy in map(parse_policy, stored.values())}
+    known = versions.get(current.version)
+    if known is None:
+        raise PolicyError(f"version: {current.version!r} is not enrolled in this store; `likewise up` enrols it")
+    if known.digest != current.digest:
+        raise PolicyError(
+            f"version: {current.version!r} stands for another policy in this store; give a changed policy a new version"
+        )
+    return PolicyBook(current, MappingProxyType(versions))

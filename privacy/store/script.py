@@ -1,0 +1,61 @@
+"""Lua scripts that run inside Redis: one atomic step on the keys of one slot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+Argument = bytes | str | int
+
+
+@dataclass(frozen=True)
+class ScriptCall:
+    """One call: the keys (all with one hash tag) and the arguments."""
+
+    keys: Sequence[str]
+    arguments: Sequence[Argument]
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script by its source; Redis keeps it under the SHA-1 of the source."""
+
+    source: str
+
+    @classmethod
+    def packaged(cls, package: str, name: str) -> Script:
+        """The script in a `.lua` file beside the code that calls it."""
+        return cls(files(package).joinpath(name).read_text())
+
+    @property
+    def digest(self) -> str:
+        """The name under which Redis caches the script."""
+        return sha1(self.source.encode()).hexdigest()  # noqa: S324 - Redis names scripts so; nothing is protected by it
+
+    def run(self, client: Redis, call: ScriptCall) -> Any:
+        """Run once; the answer is the script's."""
+        return self.run_all(client, [call])[0]
+
+    def run_all(self, client: Redis, calls: Sequence[ScriptCall]) -> list[Any]:
+        """Run several calls in one round trip; each is atomic for itself.
+
+        A server that does not know the script yet has run none of them: it is loaded, and all are sent again.
+        """
+        try:
+            return self._send(client, calls)
+        except NoScriptError:
+            client.script_load(self.source)
+            return self._send(client, calls)
+
+    def _send(self, client: Redis, calls: Sequence[ScriptCall]) -> list[Any]:
+        digest = self.digest
+        pipeline = client.pipeline(transaction=False)
+        for call in calls:
+            pipeline.execute_command("EVALSHA", digest, len(call.keys), *call.keys, *call.arguments)
+        return pipeline.execute()
