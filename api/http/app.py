@@ -6,26 +6,27 @@ document, and every answer is counted and logged by the operation's name.
 
 from __future__ import annotations
 
-import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from api.http.arguments import load_path, load_query
 from api.http.edge import Edge, HasEdge
 from api.http.etag import etag_of, is_known
-from api.http.metrics import UNMATCHED
+from api.http.exchange import exchange_of
+from api.http.observation import Observation
 from api.http.operation import Answer, Call, Operation
 from api.http.problems import problem_answer
-from api.http.request_size import read_body
-from api.http.security_headers import SECURITY_HEADERS
 from privacy.errors import LikewiseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from werkzeug.datastructures import Headers
+
+    from api.http.exchange import Exchange
     from privacy.gallery.documents import KeyRecord
 
 Services = TypeVar("Services", bound=HasEdge)
@@ -50,9 +51,8 @@ def build_app(name: str, operations: Iterable[Operation[Services]], services: Se
             provide_automatic_options=False,
         )
     edge = services.edge
-    app.before_request(_start)
     app.register_error_handler(Exception, lambda error: _failure(edge, error))
-    app.after_request(lambda response: _finish(edge, response))
+    app.wsgi_app = Observation(app.wsgi_app, edge.metrics, edge.log)  # type: ignore[method-assign] # Flask's own way
     return app
 
 
@@ -62,67 +62,47 @@ def _view(operation: Operation[Services], services: Services) -> Callable[..., R
     edge = services.edge
 
     def view(**arguments: str) -> Response:
+        exchange, headers = exchange_of(request.environ), request.headers
+        exchange.operation_id = operation.operation_id
         now_ms = edge.clock()
-        key = _admit(edge, operation.scope, now_ms) if operation.scope else None
+        key = _admit(edge, operation.scope, headers, exchange, now_ms) if operation.scope else None
         call = Call(
             path=load_path(path_fields, arguments),
             query=load_query(query_schema, request.args) if query_schema or request.query_string else {},
-            body=read_body(request, operation.body),
-            headers=request.headers,
+            body=edge.bodies.read(request.environ, operation.body),
+            headers=headers,
             key=key,
             now_ms=now_ms,
         )
-        return _respond(operation.handler(services, call))
+        return _respond(operation.handler(services, call), headers)
 
     return view
 
 
-def _admit(edge: Edge, scope: str, now_ms: int) -> KeyRecord:
-    key = edge.authenticator.check(request.headers.get("Authorization"), scope, now_ms)
-    g.allowance = allowance = edge.limiter.hit(key, now_ms)
-    if allowance.exceeded:
-        raise allowance.refusal()
+def _admit(edge: Edge, scope: str, headers: Headers, exchange: Exchange, now_ms: int) -> KeyRecord:
+    key = edge.authenticator.check(headers.get("Authorization"), scope, now_ms)
+    exchange.allowance = edge.limiter.hit(key, now_ms)
+    if exchange.allowance.exceeded:
+        raise exchange.allowance.refusal()
     return key
 
 
-def _respond(answer: Answer) -> Response:
-    response = Response(answer.body, answer.status, content_type=answer.media_type)
-    headers = response.headers
-    for name, value in answer.headers.items():
-        headers.set(name, value)
+def _respond(answer: Answer, request_headers: Headers) -> Response:
+    headers = [("Content-Type", answer.media_type), *answer.headers.items()]
     if answer.max_age_seconds is None:
-        headers.set("Cache-Control", "no-store")
-        return response
+        return Response(answer.body, answer.status, [*headers, ("Cache-Control", "no-store")])
     etag = etag_of(answer.body)
-    headers.set("ETag", etag)
-    headers.set("Cache-Control", f"private, max-age={answer.max_age_seconds}")
-    headers.set("Vary", "Authorization")
-    if_none_match = request.headers.get("If-None-Match")
-    if if_none_match and is_known(if_none_match, etag):
-        response.status_code = HTTPStatus.NOT_MODIFIED
-        response.set_data(b"")
-        del headers["Content-Type"]
-        del headers["Content-Length"]
-    return response
-
-
-def _start() -> None:
-    g.started = time.perf_counter()
+    validators = [
+        ("ETag", etag),
+        ("Cache-Control", f"private, max-age={answer.max_age_seconds}"),
+        ("Vary", "Authorization"),
+    ]
+    if is_known(request_headers.get("If-None-Match"), etag):
+        return Response(status=HTTPStatus.NOT_MODIFIED, headers=validators)
+    return Response(answer.body, answer.status, headers + validators)
 
 
 def _failure(edge: Edge, error: Exception) -> Response:
     if not isinstance(error, LikewiseError | HTTPException):
-        edge.log.failed(request.endpoint or UNMATCHED, error)
-    return _respond(problem_answer(error))
-
-
-def _finish(edge: Edge, response: Response) -> Response:
-    for name, value in SECURITY_HEADERS:
-        response.headers.setdefault(name, value)
-    if "allowance" in g:
-        response.headers.extend(g.allowance.headers())
-    operation_id = request.endpoint or UNMATCHED
-    seconds = time.perf_counter() - g.started
-    edge.metrics.observe(operation_id, response.status_code, seconds)
-    edge.log.answered(operation_id, response.status_code, seconds)
-    return response
+        edge.log.failed(exchange_of(request.environ).operation_id, error)
+    return _respond(problem_answer(error), request.headers)

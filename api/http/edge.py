@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from api.http.metrics import RequestMetrics
+from api.http.request_size import BodyReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ class Edge:
         log: one line a request.
         readiness: checks by name; each raises when its dependency is not ready.
         metrics: what this process has answered.
+        bodies: reads request bodies.
     """
 
     authenticator: Authenticator
@@ -35,6 +37,7 @@ class Edge:
     log: RequestLog
     readiness: Mapping[str, Callable[[], object]]
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
+    bodies: BodyReader = field(default_factory=BodyReader)
 
 
 class HasEdge(Protocol):

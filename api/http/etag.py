@@ -14,8 +14,10 @@ def etag_of(body: bytes) -> str:
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
-def is_known(if_none_match: str, etag: str) -> bool:
+def is_known(if_none_match: str | None, etag: str) -> bool:
     """Whether the caller's If-None-Match holds the ETag; compared weakly, as RFC 9110 asks for GET."""
+    if not if_none_match:
+        return False
     known = parse_etags(if_none_match)
     return known.star_tag or known.contains_weak(etag.strip('"'))
 

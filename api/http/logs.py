@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from typing import BinaryIO, Protocol
 
@@ -28,25 +29,27 @@ class JsonLog:
     """
 
     def __init__(self, file: BinaryIO, plane: str) -> None:
-        self._logger = structlog.wrap_logger(
+        lazy = structlog.wrap_logger(
             structlog.BytesLogger(file),
             processors=[
+                structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.JSONRenderer(serializer=_encode),
             ],
-            plane=plane,
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         )
+        self._logger = lazy.bind(plane=plane)
 
     def answered(self, operation_id: str, status: int, seconds: float) -> None:
         """Log the operation's name, never the path, query, key or body."""
-        self._logger.msg(
+        self._logger.info(
             "answered", operation=operation_id, status=status, milliseconds=round(seconds * 1000, 2)
         )
 
     def failed(self, operation_id: str, error: BaseException) -> None:
         """Log a defect's type and place; its message may quote input, so that stays out."""
         frames = traceback.extract_tb(error.__traceback__)
-        self._logger.msg(
+        self._logger.error(
             "failed",
             operation=operation_id,
             error=type(error).__qualname__,

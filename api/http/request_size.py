@@ -2,74 +2,104 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from threading import BoundedSemaphore, Thread
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import (
     LengthRequired,
     RequestEntityTooLarge,
     RequestTimeout,
+    ServiceUnavailable,
     UnsupportedMediaType,
 )
+from werkzeug.http import parse_options_header
 
 from privacy.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from flask import Request
+    from collections.abc import Mapping
 
     from api.http.operation import Body
 
-BODY_TIMEOUT_SECONDS = 30.0
-_CHUNK_BYTES = 65_536
+_MOST_DIGITS = 15
 
 
-def read_body(
-    request: Request, body: Body | None, monotonic_seconds: Callable[[], float] = time.monotonic
-) -> bytes:
-    """Return the body as sent; empty where the operation takes none.
+class BodyReader:
+    """Reads bodies; one that never arrives costs a waiting thread, not one of the server's.
 
-    Raises:
-        InvalidInputError: a body where none belongs, or one shorter than it says.
-        LengthRequired: no Content-Length (411): a length that is not known cannot be bounded.
-        RequestEntityTooLarge: more than the operation takes (413).
-        RequestTimeout: it did not arrive in time (408).
-        UnsupportedMediaType: another Content-Type or Content-Encoding than the operation takes (415).
+    Args:
+        timeout_seconds: how long a body may take to arrive.
+        at_once: most bodies that are waited for at a time.
     """
-    length = request.content_length
-    if body is None:
-        if length or "Transfer-Encoding" in request.headers:
-            raise InvalidInputError("body", "is there", "no body with this operation")
-        return b""
-    _check_type(request, body)
-    if length is None:
-        raise LengthRequired("State the body's size in Content-Length.")
-    if length > body.max_bytes:
-        raise RequestEntityTooLarge(f"The body has {length} bytes; at most {body.max_bytes}.")
-    return _read(request, length, monotonic_seconds)
 
+    def __init__(self, timeout_seconds: float = 30.0, at_once: int = 64) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._slots = BoundedSemaphore(at_once)
 
-def _check_type(request: Request, body: Body) -> None:
-    if request.mimetype not in body.media_types:
-        raise UnsupportedMediaType(f"Content-Type must be {' or '.join(body.media_types)}.")
-    encoding = request.headers.get("Content-Encoding", "identity")
-    if encoding not in ("identity", *body.encodings):
-        raise UnsupportedMediaType(f"Content-Encoding must be {' or '.join(('identity', *body.encodings))}.")
+    def read(self, environ: Mapping[str, Any], body: Body | None) -> bytes:
+        """Return the body as sent; empty where the operation takes none.
 
+        Args:
+            environ: the WSGI environment.
+            body: what the operation takes.
 
-def _read(request: Request, length: int, monotonic_seconds: Callable[[], float]) -> bytes:
-    deadline = monotonic_seconds() + BODY_TIMEOUT_SECONDS
-    chunks = []
-    missing = length
-    while missing:
-        chunk = request.environ["wsgi.input"].read(min(missing, _CHUNK_BYTES))
-        if not chunk:
-            raise InvalidInputError(
-                "body", f"ends {missing} bytes early", f"the {length} bytes of Content-Length"
-            )
-        if monotonic_seconds() > deadline:
+        Raises:
+            InvalidInputError: a body where none belongs, or one shorter than it says.
+            LengthRequired: no Content-Length (411): a length that is not known cannot be bounded.
+            RequestEntityTooLarge: more than the operation takes (413).
+            RequestTimeout: it did not arrive in time (408).
+            ServiceUnavailable: too many bodies are waited for already (503).
+            UnsupportedMediaType: another Content-Type or Content-Encoding than the operation takes (415).
+        """
+        if body is None:
+            if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
+                raise InvalidInputError("body", "is there", "no body with this operation")
+            return b""
+        _check_type(environ, body)
+        length = _length(environ, body)
+        raw = self._arrive(environ["wsgi.input"], length)
+        if len(raw) < length:
+            fault = f"ends {length - len(raw)} bytes early"
+            raise InvalidInputError("body", fault, f"the {length} bytes of Content-Length")
+        return raw
+
+    def _arrive(self, stream: Any, length: int) -> bytes:
+        """Wait for a body in a thread of its own: a server's read has no time limit."""
+        if not self._slots.acquire(blocking=False):
+            raise ServiceUnavailable("Too many bodies are arriving slowly; try again.", retry_after=1)
+        arrived: list[bytes] = []
+
+        def wait() -> None:
+            try:
+                arrived.append(stream.read(length))
+            except OSError:  # the connection broke: what came of the body is no body
+                arrived.append(b"")
+            finally:
+                self._slots.release()
+
+        thread = Thread(target=wait, daemon=True)
+        thread.start()
+        thread.join(self._timeout_seconds)
+        if not arrived:
             raise RequestTimeout("The body took too long to arrive.")
-        chunks.append(chunk)
-        missing -= len(chunk)
-    return b"".join(chunks)
+        return arrived[0]
+
+
+def _check_type(environ: Mapping[str, Any], body: Body) -> None:
+    media_type, _ = parse_options_header(environ.get("CONTENT_TYPE"))
+    if media_type.lower() not in body.media_types:
+        raise UnsupportedMediaType(f"Content-Type must be {' or '.join(body.media_types)}.")
+    encodings = ("identity", *body.encodings)
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in encodings:
+        raise UnsupportedMediaType(f"Content-Encoding must be {' or '.join(encodings)}.")
+
+
+def _length(environ: Mapping[str, Any], body: Body) -> int:
+    stated: str = environ.get("CONTENT_LENGTH", "")
+    if not stated:
+        raise LengthRequired("State the body's size in Content-Length.")
+    if not (stated.isascii() and stated.isdigit()):
+        raise InvalidInputError("Content-Length", f"is {stated[:20]!r}", "a number of bytes")
+    if len(stated) > _MOST_DIGITS or int(stated) > body.max_bytes:
+        raise RequestEntityTooLarge(f"At most {body.max_bytes} bytes.")
+    return int(stated)

@@ -1,0 +1,38 @@
+"""What is known of one request beside its answer: for the layers around the app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from api.http.metrics import UNMATCHED
+
+if TYPE_CHECKING:
+    from api.http.rate_limit import Allowance
+
+_ENVIRON_KEY = "likewise.exchange"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer.
+
+    Args:
+        operation_id: name of the operation; `UNMATCHED` where no route takes the request.
+        allowance: what the key may still ask; None where no key was checked.
+    """
+
+    operation_id: str = UNMATCHED
+    allowance: Allowance | None = None
+
+
+def open_exchange(environ: dict[str, Any]) -> Exchange:
+    """Start the exchange of a request."""
+    exchange = environ[_ENVIRON_KEY] = Exchange()
+    return exchange
+
+
+def exchange_of(environ: dict[str, Any]) -> Exchange:
+    """The exchange of the request that has this WSGI environment."""
+    exchange: Exchange = environ[_ENVIRON_KEY]
+    return exchange
