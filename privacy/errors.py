@@ -12,11 +12,11 @@ class LikewiseError(Exception):
 
 
 class PolicyError(LikewiseError):
-    """A policy value breaks a rule: the message names field, value and rule. The program must not start."""
+    """A policy value breaks a rule: the message names field, value and rule. The program stops."""
 
 
 class StoreError(LikewiseError):
-    """The Redis behind a room is missing, too old, unsafe or refuses: the message says which and what to do."""
+    """The Redis behind a room is missing, too old, unsafe or refuses: the message says what to do."""
 
 
 class StoreBusyError(StoreError):

@@ -1,23 +1,27 @@
 """The policy: the file that declares the whole guarantee, as frozen values that refuse what is wrong.
 
-Nothing else in Likewise sets a privacy parameter. What follows from the policy (noise scales, margins, epsilon) is
-computed in `privacy.mechanism.accounting`; `privacy.policy_file` reads the file.
+Nothing else in Likewise sets a privacy parameter. What follows from the policy (noise scales, margins,
+epsilon) is computed in `privacy.mechanism.accounting`; `privacy.policy_file` reads the file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from privacy.errors import PolicyError
-from privacy.model.budget import Budget
-from privacy.model.dimension import Dimension, JointDomain
-from privacy.model.engagement import Kind
-from privacy.model.schedule import Schedule
 from privacy.model.streams import StreamLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from privacy.model.budget import Budget
+    from privacy.model.dimension import JointDomain
+    from privacy.model.engagement import Kind
+    from privacy.model.schedule import Schedule
 
 _VERSION = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
@@ -77,7 +81,7 @@ class Policy:
         _within("intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, 86_400)
         if self.flip_cap % 2:
             raise PolicyError(
-                f"contribution.flip_cap: is {self.flip_cap}; an even number, so that a frozen engagement is not counted"
+                f"contribution.flip_cap: is {self.flip_cap}; even, so that a frozen engagement is not counted"
             )
         if not 0 < self.gate_delta <= Fraction(1, 1_000_000):
             raise PolicyError(f"mechanism.gate_delta: is {float(self.gate_delta)}; above 0 and at most 1e-6")
@@ -108,6 +112,5 @@ MAX_FLIP_CAP = 14
 
 
 def _within(field: str, value: int, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+    if not low <= value <= high:
         raise PolicyError(f"{field}: is {value!r}; a whole number from {low} to {high}")
-

@@ -1,11 +1,10 @@
-"""Every policy version that targets of a store are bound to: a target keeps the one it was registered under."""
+"""The policies of a store: a target keeps the one that it was registered under."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from privacy.errors import PolicyError
 from privacy.policy_file import parse_policy
@@ -13,6 +12,8 @@ from privacy.store.connect import translated
 from privacy.store.keys import POLICIES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from redis import Redis
 
     from privacy.policy import Policy
@@ -32,7 +33,7 @@ class PolicyBook:
 
     @property
     def flip_cap(self) -> int:
-        """The smallest w of all versions: no engagement may flip more often than its target's noise covers."""
+        """The smallest w of all versions: nothing may flip more often than its target's noise covers."""
         return min(policy.flip_cap for policy in self.versions.values())
 
     @property
@@ -67,12 +68,16 @@ def read_policy_book(client: Redis, current: Policy) -> PolicyBook:
     """
     with translated():
         stored = client.hgetall(POLICIES)
-    versions = {policy.version: policy for policy in map(parse_policy, stored.values())}
+    versions = {
+        policy.version: policy for policy in map(parse_policy, cast("dict[bytes, bytes]", stored).values())
+    }
     known = versions.get(current.version)
     if known is None:
-        raise PolicyError(f"version: {current.version!r} is not enrolled in this store; `likewise up` enrols it")
+        raise PolicyError(
+            f"version: {current.version!r} is not enrolled in this store; `likewise up` enrols it"
+        )
     if known.digest != current.digest:
         raise PolicyError(
-            f"version: {current.version!r} stands for another policy in this store; give a changed policy a new version"
+            f"version: {current.version!r} is another policy in this store; a changed one has a new version"
         )
     return PolicyBook(current, MappingProxyType(versions))

@@ -1,4 +1,4 @@
-"""Reads a policy file into `privacy.policy.Policy`. The shape is checked here, the values by the values themselves."""
+"""Reads a policy file into `privacy.policy.Policy`. The shape is checked here, values check themselves."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A TOML table: a field that the policy does not know is refused."""
 
 
-class _Anonymity(_Table):
+class _Anonymity(_Table, frozen=True):
     k: int
 
 
-class _Contribution(_Table):
+class _Contribution(_Table, frozen=True):
     flip_cap: int
     daily_cap: int
 
 
-class _Mechanism(_Table):
+class _Mechanism(_Table, frozen=True):
     factorisation: str
     gate_delta: Decimal
 
 
-class _Budget(_Table):
+class _Budget(_Table, frozen=True):
     rho: Decimal
     total: Decimal
     removals: Decimal
@@ -47,25 +47,25 @@ class _Budget(_Table):
     breakdowns: dict[str, Decimal]
 
 
-class _Phase(_Table):
+class _Phase(_Table, frozen=True):
     every_seconds: int
     until_seconds: int
 
 
-class _Children(_Table):
+class _Children(_Table, frozen=True):
     dropped_age_bands: list[str]
 
 
-class _Intake(_Table):
+class _Intake(_Table, frozen=True):
     earliest_occurred_at: str
     future_tolerance_seconds: int
 
 
-class _Retention(_Table):
+class _Retention(_Table, frozen=True):
     idempotency_seconds: int
 
 
-class _PolicyFile(_Table):
+class _PolicyFile(_Table, frozen=True):
     version: str
     anonymity: _Anonymity
     contribution: _Contribution

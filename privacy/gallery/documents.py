@@ -1,7 +1,8 @@
 """What the gallery holds: documents about targets and releases, which know no person.
 
-Both sides of the wall share these shapes: the release side writes them (`publisher`), the public side reads them
-(`reader`). They are JSON, written once, and byte-identical for ever after.
+Both sides of the wall share these shapes: the release side writes them (`publisher`), the public side reads
+them (`reader`). They are JSON; releases and ledger entries are written once and byte-identical for ever
+after.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ Figure = tuple[int, int, int]
 """A published number: value, and the lower and upper end of its 95 % interval."""
 
 
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Document(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Base of all documents: immutable, and strict when read."""
 
 
-class TargetDocument(Document):
+class TargetDocument(Document, frozen=True):
     """Public metadata of a video, as the platform declared it."""
 
     video_id: str
@@ -35,14 +36,14 @@ class TargetDocument(Document):
     """When the first epoch after registration ends; None for a target registered after its last epoch."""
 
 
-class BreakdownFigures(Document):
-    """One breakdown of a release. A withheld number is null: always `below_threshold`, whatever the reason behind."""
+class BreakdownFigures(Document, frozen=True):
+    """One breakdown of a release. A withheld number is null, whatever the reason behind."""
 
     cells: dict[str, Figure | None]
     other: Figure | None
 
 
-class ReleaseDocument(Document):
+class ReleaseDocument(Document, frozen=True):
     """The immutable document of one target and kind at one epoch."""
 
     video_id: str
@@ -64,7 +65,7 @@ class ReleaseDocument(Document):
     removals: dict[str, Figure | None]
 
 
-class PointDocument(Document):
+class PointDocument(Document, frozen=True):
     """What the time series shows of a release: the fields of `ReleaseDocument` of the same names."""
 
     epoch: int
@@ -76,7 +77,7 @@ class PointDocument(Document):
     change_span_seconds: int | None
 
 
-class LedgerEntry(Document):
+class LedgerEntry(Document, frozen=True):
     """One line of the privacy ledger: what was released, when, with which parameters, at which cost.
 
     `previous` and the entry's own hash chain all entries of one target shard.
@@ -93,11 +94,11 @@ class LedgerEntry(Document):
     policy_version: str
     policy_digest: str
     rho: str
-    """zCDP cost of this target's whole schedule so far and to come, per engagement, reserve left out: exact decimal."""
+    """zCDP cost of this target's whole schedule, per engagement, without the reserve: exact decimal."""
     release_sha256: str
 
 
-class KeyRecord(Document):
+class KeyRecord(Document, frozen=True):
     """What is kept of one API key: never the key itself."""
 
     key_id: str

@@ -1,20 +1,23 @@
-"""The release side's hand in the gallery: it writes documents, each once. The public side has another type, `reader`."""
+"""The release side's hand in the gallery: it writes documents, each once. Readers have another type."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
-from redis import Redis
-from redis.client import Pipeline
 
 from privacy.errors import StoreError
 from privacy.gallery.documents import GuaranteeDocument, PointDocument, ReleaseDocument, TargetDocument
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key
 from privacy.store.script import Script, ScriptCall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
+    from redis.client import Pipeline
 
 _PUBLISH = Script.packaged("privacy.gallery", "publish.lua")
 _DECODE = msgspec.json.Decoder(ReleaseDocument).decode
@@ -43,7 +46,7 @@ class WrittenRelease(Protocol):
 
 @dataclass(frozen=True)
 class Publisher:
-    """Writes the gallery. Everything it does may be done again, by itself or another one, and changes nothing.
+    """Writes the gallery. All it does may be done again, by itself or another one, and changes nothing.
 
     Args:
         client: connection with the publisher's credentials.
@@ -59,7 +62,9 @@ class Publisher:
         """
         if targets:
             with translated():
-                self.client.mset({gallery_key("target", target.video_id): _ENCODE(target) for target in targets})
+                self.client.mset(
+                    {gallery_key("target", target.video_id): _ENCODE(target) for target in targets}
+                )
 
     def publish_releases(self, releases: Sequence[WrittenRelease]) -> None:
         """Write releases and their ledger entries; the latest of each target becomes the current one.
@@ -74,13 +79,15 @@ class Publisher:
             for document, written in zip(documents, releases, strict=True):
                 _write_once(pipeline, _series_key("releases", document), document.epoch, written.release)
                 _write_once(pipeline, _series_key("points", document), document.epoch, _point(document))
-                _write_once(pipeline, gallery_key("ledger", written.shard), written.sequence, written.ledger_entry)
+                _write_once(
+                    pipeline, gallery_key("ledger", written.shard), written.sequence, written.ledger_entry
+                )
             held = pipeline.execute()[1::2]
         for document, written, release, entry in zip(documents, releases, held[::3], held[2::3], strict=True):
             if release != written.release or entry != written.ledger_entry:
                 raise StoreError(
-                    f"gallery: holds another release of {document.video_id} epoch {document.epoch}; a release is "
-                    "written once and never replaced"
+                    f"gallery: holds another release of {document.video_id} epoch {document.epoch}; "
+                    "a release is written once and never replaced"
                 )
         with translated():
             _PUBLISH.run_all(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from math import isqrt
 from statistics import NormalDist
@@ -17,6 +16,8 @@ from privacy.mechanism.factorisation import Factorisation, load_factorisation
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from numpy.typing import NDArray
 
     from privacy.model.engagement import Kind
@@ -42,8 +43,10 @@ class Statistic:
 
     def __post_init__(self) -> None:
         if self.scale > MAX_SCALE:
-            raise PolicyError(f"budgets: {self.name} has rho {float(self.rho)}, which needs noise of scale "
-                              f"{self.scale}; the sampler is exact up to {MAX_SCALE}")
+            raise PolicyError(
+                f"budgets: {self.name} has rho {float(self.rho)}, which needs noise of scale "
+                f"{self.scale}; the sampler is exact up to {MAX_SCALE}"
+            )
 
     @cached_property
     def scale(self) -> int:
@@ -88,7 +91,7 @@ class Calibration:
 
     @cached_property
     def decoder_row_sums(self) -> NDArray[np.float64]:
-        """‖B_t‖₁ of each step, shape (T,): what separates a sum of discrete Gaussians from a continuous one."""
+        """‖B_t‖₁ of each step, shape (T,): how far discrete noise may lie past continuous noise."""
         sums: NDArray[np.float64] = np.abs(self.factorisation.decoder).sum(axis=1)
         return sums
 
@@ -97,7 +100,7 @@ class Calibration:
         return self.factorisation.decoder_row_norms[steps][:, None] * self.stream_scales
 
     def margins(self, steps: NDArray[np.intp]) -> NDArray[np.float64]:
-        """By how much an estimate must clear k, shape (len(steps), streams): `docs/proofs/gate.md`."""
+        """How far an estimate must clear k, shape (len(steps), streams): `docs/proofs/gate.md`."""
         margins = self.z * self.deviations(steps) + self.decoder_row_sums[steps][:, None]
         # One engagement can account for this many removals at once; for every other stream it is one.
         margins[:, self.policy.layout.removals] += self.policy.flip_cap // 2 - 1
@@ -115,7 +118,8 @@ def calibrate(policy: Policy, kind: Kind) -> Calibration:
     flips = alternating_sensitivity_squared(factorisation, policy.flip_cap)
     removals = monotone_sensitivity_squared(factorisation, policy.flip_cap // 2)
     breakdowns = (
-        Statistic(dimension.name, budget.breakdowns[dimension.name], flips) for dimension in policy.domain.dimensions
+        Statistic(dimension.name, budget.breakdowns[dimension.name], flips)
+        for dimension in policy.domain.dimensions
     )
     return Calibration(
         policy,

@@ -1,8 +1,9 @@
 """Which numbers may be published: hard k-anonymity, with a pre-threshold that makes the hard check safe.
 
-The exact check alone would give away the moment when a count crosses k. The margin makes the estimate clear k by so
-much that a count which has just crossed it is shown with probability at most the gate's delta (pre-thresholding, as in
-Google's differential-privacy library, carried over to continual release): `docs/proofs/gate.md`.
+The exact check alone would give away the moment when a count crosses k. The margin makes the estimate clear k
+by so much that a count which has just crossed it is shown with probability at most the gate's delta
+(pre-thresholding, as in Google's differential-privacy library, carried over to continual release):
+`docs/proofs/gate.md`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes one breakdown agree with the total it is shown beside. Works on published numbers only: post-processing."""
+"""Makes one breakdown agree with the total beside it. Works on published numbers only: post-processing."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def reconcile(
 ) -> Reconciled:
     """Reconcile the cells that passed the gate with their total, by weighted least squares.
 
-    Where every cell is shown they must add up to the total; where some are withheld they must not exceed it. All cells
-    of one breakdown have one variance v, so the correction is the same for each: for m cells, with the total's
-    variance u, a corrected cell has the variance v·(1 − 1/m) + u/m².
+    Where every cell is shown they must add up to the total; where some are withheld they must not exceed it.
+    All cells of one breakdown have one variance v, so the correction is the same for each: for m cells, with
+    the total's variance u, a corrected cell has the variance v·(1 − 1/m) + u/m².
 
     Args:
         totals: estimates of the totals, shape (series,).
@@ -61,7 +61,7 @@ def reconcile(
     tied = (counts == passed.shape[1]) | ((missing < 0) & (counts > 0))
     centres = cells + np.where(tied, missing / m, 0.0)[:, None]
     # A correction below zero would need a contradiction of very many deviations: then nothing is shown.
-    sound = ~(passed & (centres < 0)).any(axis=1)
+    sound: NDArray[np.bool_] = ~np.any(passed & (centres < 0), axis=1)
     shown = passed & sound[:, None]
     counts = np.where(sound, counts, 0)
     cell_variances, total_variances = cell_deviations**2, total_deviations**2

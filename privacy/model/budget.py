@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from privacy.errors import PolicyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from fractions import Fraction
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Budget:
         spent = sum(measured.values(), self.reserve)
         if spent != self.rho:
             raise PolicyError(
-                f"{where}.rho: is {float(self.rho)} but its parts add up to {float(spent)}; they must be equal"
+                f"{where}.rho: is {float(self.rho)}, its parts add up to {float(spent)}; they must be equal"
             )
         if self.rho > MAX_RHO:
             raise PolicyError(f"{where}.rho: is {float(self.rho)}; at most {MAX_RHO}, or it protects nobody")

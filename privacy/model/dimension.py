@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from typing import TYPE_CHECKING
 
 from privacy.errors import PolicyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNDISCLOSED = "undisclosed"
 HOUR_OF_DAY = "hour_of_day"
@@ -32,11 +35,17 @@ class Dimension:
         if not self.values:
             raise PolicyError(f"{where}: is empty; a dimension has at least one value")
         if len(set(self.values)) != len(self.values):
-            raise PolicyError(f"{where}: {list(self.values)} repeats a value; the values of a domain are distinct")
+            raise PolicyError(
+                f"{where}: {list(self.values)} repeats a value; the values of a domain are distinct"
+            )
         if UNDISCLOSED in self.values:
-            raise PolicyError(f"{where}: names {UNDISCLOSED!r} itself; that cell is always there and never declared")
+            raise PolicyError(
+                f"{where}: names {UNDISCLOSED!r} itself; that cell is always there and never declared"
+            )
         if self.name == HOUR_OF_DAY and self.values != tuple(f"{hour:02d}" for hour in range(24)):
-            raise PolicyError(f"{where}: is {list(self.values)}; it is derived from occurred_at and holds 00 to 23")
+            raise PolicyError(
+                f"{where}: is {list(self.values)}; it is derived from occurred_at and holds 00 to 23"
+            )
 
     @cached_property
     def cells(self) -> tuple[str, ...]:
@@ -58,7 +67,7 @@ class JointDomain:
     def __post_init__(self) -> None:
         if self.size > 1 << JOINT_CODE_BITS:
             raise PolicyError(
-                f"dimensions: make {self.size} joint cells; at most 2**{JOINT_CODE_BITS} fit the code of a joint cell"
+                f"dimensions: make {self.size} joint cells; at most 2**{JOINT_CODE_BITS} fit a code"
             )
 
     @cached_property

@@ -33,7 +33,7 @@ class Reason(IntEnum):
 
 
 class Verdict(Enum):
-    """What became of one event. Values are the wire spelling; the vault's script answers with positions."""
+    """What became of one event, as it is spelled outside."""
 
     COUNTED = "counted"
     UNCOUNTED = "uncounted"
@@ -46,7 +46,7 @@ class Verdict(Enum):
 
 
 class Series(NamedTuple):
-    """One target's engagements of one kind: the unit that has a register field, a log, a schedule and releases.
+    """One target's engagements of one kind: what has a register field, a log, a schedule and releases.
 
     Args:
         target: number given to the target when it was registered; `target % target_shards` is its shard.

@@ -34,7 +34,9 @@ class Schedule:
             raise PolicyError("schedule: is empty; at least one phase")
         untils = [phase.until_seconds for phase in self.phases]
         if sorted(set(untils)) != untils:
-            raise PolicyError(f"schedule.until_seconds: are {untils}; each phase ends after the one before it")
+            raise PolicyError(
+                f"schedule.until_seconds: are {untils}; each phase ends after the one before it"
+            )
 
     @cached_property
     def due_ages_seconds(self) -> tuple[int, ...]:
@@ -74,7 +76,8 @@ class Schedule:
     def day_before(self, epoch: int) -> int | None:
         """The latest epoch at least one day older than this one.
 
-        −1 stands for the moment of posting, when every count is zero. None while the target is younger than a day.
+        −1 stands for the moment of posting, when every count is zero. None while the target is under a day
+        old.
         """
         if self.due_ages_seconds[epoch] < SECONDS_A_DAY:
             return None

@@ -1,17 +1,20 @@
-"""Where each statistic stream of a series stands in an array: the total, every cell of every breakdown, every reason."""
+"""Where each statistic stream of a series stands in an array."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from privacy.model.dimension import Dimension
 from privacy.model.engagement import Reason
+
+if TYPE_CHECKING:
+    from privacy.model.dimension import Dimension
 
 
 @dataclass(frozen=True)
 class StreamLayout:
-    """Positions of the streams of one series: `[total | cells of each dimension in order | removals by reason]`."""
+    """Positions of the streams of a series: `[total | cells of each dimension | removals by reason]`."""
 
     dimensions: tuple[Dimension, ...]
 
@@ -43,5 +46,5 @@ class StreamLayout:
         return stop
 
     def touched_by_one_engagement(self, flip_cap: int) -> int:
-        """Largest number of streams that one engagement can change: total, a cell a breakdown, its removals."""
+        """Most streams that one engagement can change: the total, a cell a breakdown, its removals."""
         return 1 + len(self.dimensions) + min(flip_cap // 2, len(Reason))

@@ -1,4 +1,4 @@
-"""Makes the releases of many series at once. Pure: reads no store, no clock, no randomness but its arguments."""
+"""Makes the releases of many series at once. No store, no clock, no randomness but its arguments."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def make_releases(
         cut_at_ms: the time at which their logs were read.
 
     Raises:
-        OverflowError: a count is beyond what the exact arithmetic can carry; nothing was drawn for nobody to see.
+        OverflowError: a count is beyond what the exact arithmetic can carry.
     """
     policy = calibration.policy
     states = [due.state for due in batch]
@@ -67,18 +67,18 @@ def make_releases(
     logs = [np.frombuffer(due.log, "<u4") for due in batch]
     owners = np.repeat(np.arange(len(batch)), [len(log) for log in logs])
     now = net_changes(owners, np.concatenate(logs), len(batch), policy)
-    shape = (len(batch), policy.layout.count, int(steps.max()) + 1)
-    net = Records.unpack([due.net_changes for due in batch], NET_CHANGE).dense(shape)
-    net[np.arange(len(batch)), :, steps] = now
+    this_step = _sparse(now, steps)
+    net = Records.unpack([due.net_changes for due in batch], NET_CHANGE) + this_step
+    exact = net.totals(now.shape)
     before = Records.unpack([due.measurements for due in batch], MEASUREMENT)
-    measured = measure(net, steps, before, calibration, entropy)
-    shown = figures(net, steps, _since(states, policy), measured, calibration)
+    measured = measure(net, exact, steps, before, calibration, entropy)
+    shown = figures(exact, steps, _since(states, policy), measured, calibration)
     return [
         Release(due, document, _ENCODE(document), changes, measurements)
         for due, document, changes, measurements in zip(
             batch,
             render(states, shown, policy, cut_at_ms),
-            _sparse(now, steps).pack(len(batch), NET_CHANGE),
+            this_step.pack(len(batch), NET_CHANGE),
             measured.drawn.pack(len(batch), MEASUREMENT),
             strict=True,
         )

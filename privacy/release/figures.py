@@ -1,4 +1,4 @@
-"""From measurements to what may be shown: estimates, the gate, reconciliation, intervals. All post-processing but the gate."""
+"""From measurements to what may be shown: estimates, gate, reconciliation, intervals."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ class Figures:
 
     def at_least_zero(self) -> Figures:
         """The same for what cannot be negative."""
-        return Figures(np.maximum(self.values, 0), np.maximum(self.low, 0), np.maximum(self.high, 0), self.shown)
+        return Figures(
+            np.maximum(self.values, 0), np.maximum(self.low, 0), np.maximum(self.high, 0), self.shown
+        )
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ NO_STEP = -2
 
 
 def figures(
-    net: NDArray[np.int64],
+    exact: NDArray[np.int64],
     steps: NDArray[np.intp],
     since: NDArray[np.intp],
     measured: Measured,
@@ -84,16 +86,19 @@ def figures(
     """Estimate, gate and reconcile.
 
     Args:
-        net: exact net changes, shape (series, streams, steps): read by the gate only.
+        exact: exact counts, shape (series, streams): read by the gate only.
         steps: the current step of each series, shape (series,).
         since: the step to which the total's change refers, as in `Shown`.
         measured: all measurements.
         calibration: decoder and noise scales.
     """
     layout, k = calibration.policy.layout, calibration.policy.k
-    estimates = _estimates(measured, steps, calibration)
+    estimates = np.zeros(exact.shape)
+    estimates[measured.owners, measured.streams] = _estimates(
+        measured.values, steps[measured.owners], calibration
+    )
     deviations = calibration.deviations(steps)
-    passed = measured.streams & passes_gate(net.sum(axis=2), estimates, calibration.margins(steps), k)
+    passed = (measured.places >= 0) & passes_gate(exact, estimates, calibration.margins(steps), k)
     passed &= passed[:, layout.total : layout.total + 1]
     centres, spread, shown = estimates.copy(), deviations.copy(), passed.copy()
     values = np.rint(estimates).astype(np.int64)
@@ -113,15 +118,17 @@ def figures(
     return Shown(
         streams=Figures.around(values, centres, spread, shown).at_least_zero(),
         others=_others(others),
-        change=_change(net, steps, since, measured, calibration, shown[:, layout.total]),
+        change=_change(steps, since, measured, calibration, shown[:, layout.total]),
         since=since,
     )
 
 
-def _estimates(measured: Measured, steps: NDArray[np.intp], calibration: Calibration) -> NDArray[np.float64]:
-    """n̂ of every stream at the given step of each series, shape (series, streams)."""
-    rows = calibration.factorisation.decoder[steps, : measured.values.shape[2]]
-    estimates: NDArray[np.float64] = np.einsum("ns,nks->nk", rows, measured.values)
+def _estimates(
+    values: NDArray[np.int64], steps: NDArray[np.intp], calibration: Calibration
+) -> NDArray[np.float64]:
+    """n̂ of each row of measurements at its step, shape (rows,)."""
+    decoder = calibration.factorisation.decoder[:, : values.shape[1]]
+    estimates: NDArray[np.float64] = np.einsum("rs,rs->r", decoder[steps], values)
     return estimates
 
 
@@ -133,7 +140,6 @@ def _others(others: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[n
 
 
 def _change(
-    net: NDArray[np.int64],
     steps: NDArray[np.intp],
     since: NDArray[np.intp],
     measured: Measured,
@@ -145,15 +151,22 @@ def _change(
     The earlier total is worked out again from the same measurements, and so is whether it was shown.
     """
     total = calibration.policy.layout.total
-    now = _estimates(measured, steps, calibration)[:, total]
-    earlier = np.maximum(since, 0)
-    from_start = since == -1
-    then = np.where(from_start, 0.0, _estimates(measured, earlier, calibration)[:, total])
-    exact_then = np.where(np.arange(net.shape[2]) <= earlier[:, None], net[:, total], 0).sum(axis=1)
-    shown_then = passes_gate(exact_then, then, calibration.margins(earlier)[:, total], calibration.policy.k)
+    candidates = np.nonzero(shown_now & (since != NO_STEP))[0]
+    rows = measured.places[candidates, total]
+    now_at, then_at = steps[candidates], np.maximum(since[candidates], 0)
+    from_start = since[candidates] == -1
+    now = _estimates(measured.values[rows], now_at, calibration)
+    then = np.where(from_start, 0.0, _estimates(measured.values[rows], then_at, calibration))
+    exact_then = np.where(np.arange(measured.net.shape[1]) <= then_at[:, None], measured.net[rows], 0).sum(
+        axis=1
+    )
+    shown_then = passes_gate(exact_then, then, calibration.margins(then_at)[:, total], calibration.policy.k)
     decoder = calibration.factorisation.decoder
-    rows = decoder[steps] - np.where(from_start[:, None], 0.0, decoder[earlier])
-    deviations = np.linalg.norm(rows, axis=1) * calibration.stream_scales[total]
-    values = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
-    shown = shown_now & (since != NO_STEP) & (from_start | shown_then)
-    return Figures.around(values[:, None], (now - then)[:, None], deviations[:, None], shown[:, None])
+    spread = decoder[now_at] - np.where(from_start[:, None], 0.0, decoder[then_at])
+    values, shown = np.zeros((len(steps), 1), np.int64), np.zeros((len(steps), 1), np.bool_)
+    centres, deviations = np.zeros((len(steps), 1)), np.zeros((len(steps), 1))
+    values[candidates, 0] = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
+    centres[candidates, 0] = now - then
+    deviations[candidates, 0] = np.linalg.norm(spread, axis=1) * calibration.stream_scales[total]
+    shown[candidates, 0] = from_start | shown_then
+    return Figures.around(values, centres, deviations, shown)

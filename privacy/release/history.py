@@ -1,12 +1,13 @@
 """The two append-only records of a series: exact net changes, and measurements, by step and stream.
 
-A step is an epoch counted from the series' first one. Both are sparse: a net change of zero is not written, and a
-stream that never reached k has no measurement.
+A step is an epoch counted from the series' first one. Both are sparse: a net change of zero is not written,
+and a stream that never reached k has no measurement.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +43,10 @@ class Records:
         rows = np.frombuffer(b"".join(blobs), dtype)
         owners = np.repeat(np.arange(len(blobs)), [len(blob) // dtype.itemsize for blob in blobs])
         return cls(
-            owners, rows["stream"].astype(np.intp), rows["step"].astype(np.intp), rows["value"].astype(np.int64)
+            owners,
+            rows["stream"].astype(np.intp),
+            rows["step"].astype(np.intp),
+            rows["value"].astype(np.int64),
         )
 
     def pack(self, series: int, dtype: np.dtype[np.void]) -> list[bytes]:
@@ -59,10 +63,36 @@ class Records:
                 raise OverflowError(f"{name}: does not fit {dtype[name]}")
             rows[name] = column[order]
         bounds = np.searchsorted(self.owners[order], np.arange(series + 1)).tolist()
-        return [rows[start:stop].tobytes() for start, stop in zip(bounds, bounds[1:], strict=False)]
+        return [rows[start:stop].tobytes() for start, stop in pairwise(bounds)]
 
-    def dense(self, shape: tuple[int, int, int]) -> NDArray[np.int64]:
-        """Lay the records out, shape (series, streams, steps), zero where there is none."""
-        array = np.zeros(shape, np.int64)
-        array[self.owners, self.streams, self.steps] = self.values
-        return array
+    def totals(self, shape: tuple[int, int]) -> NDArray[np.int64]:
+        """Sum of the values over all steps, shape (series, streams)."""
+        sums = np.zeros(shape, np.int64)
+        np.add.at(sums, (self.owners, self.streams), self.values)
+        return sums
+
+    def rows(self, places: NDArray[np.intp], count: int, steps: int) -> NDArray[np.int64]:
+        """Lay some streams out by step, shape (count, steps), zero where there is no record.
+
+        Args:
+            places: which row a stream of a series has, −1 for none, shape (series, streams).
+            count: number of rows.
+            steps: number of steps.
+        """
+        rows = np.zeros((count, steps), np.int64)
+        place = places.take(self.owners * places.shape[1] + self.streams)
+        if (place < 0).any():
+            kept = place >= 0
+            rows.put(place[kept] * steps + self.steps[kept], self.values[kept])
+        else:
+            rows.put(place * steps + self.steps, self.values)
+        return rows
+
+    def __add__(self, more: Records) -> Records:
+        """Both together."""
+        return Records(
+            *(
+                np.concatenate([getattr(self, name), getattr(more, name)])
+                for name in ("owners", "streams", "steps", "values")
+            )
+        )

@@ -1,4 +1,4 @@
-"""The privacy ledger: what was released, when, with which parameters, at which cost; every entry names the one before."""
+"""The privacy ledger: what was released, when, how, at which cost; every entry names the one before."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class LedgerHead:
     def append(self, release: Release, policy: Policy) -> tuple[bytes, LedgerHead]:
         """The entry of a release, and the head after it.
 
-        The cost is the same whatever the data were: it is that of the target's whole schedule, which is the same at
-        every epoch of it. Nothing in an entry depends on what was withheld.
+        The cost is the same whatever the data were: it is that of the target's whole schedule, which is the
+        same at every epoch of it. Nothing in an entry depends on what was withheld.
         """
         document = release.document
         entry = LedgerEntry(

@@ -19,21 +19,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a release knows of several series after measuring.
+    """The measured streams of several series, one row a stream.
 
     Args:
+        places: which row a stream of a series has, −1 where it is not measured, shape (series, streams).
+        owners: the series of each row, shape (rows,).
+        streams: its stream, shape (rows,).
+        net: exact net changes, shape (rows, steps): read by the query and the gate only.
+        values: measurements, the same shape, zero past the current step.
         drawn: the measurements of this release, to be written once.
-        values: all measurements, shape (series, streams, steps), zero where there is none.
-        streams: which streams are measured, shape (series, streams).
     """
 
-    drawn: Records
+    places: NDArray[np.intp]
+    owners: NDArray[np.intp]
+    streams: NDArray[np.intp]
+    net: NDArray[np.int64]
     values: NDArray[np.int64]
-    streams: NDArray[np.bool_]
+    drawn: Records
 
 
 def measure(
-    net: NDArray[np.int64],
+    net: Records,
+    exact: NDArray[np.int64],
     steps: NDArray[np.intp],
     before: Records,
     calibration: Calibration,
@@ -41,62 +48,53 @@ def measure(
 ) -> Measured:
     """Measure every stream that was measured before or now reaches k.
 
-    A stream that reaches k for the first time is measured at all its steps so far, each from its own exact net
-    changes: when that happens depends on other people, so the steps must not be lumped into one.
+    A stream that reaches k for the first time is measured at all its steps so far, each from its own exact
+    net changes: when that happens depends on other people, so the steps must not be lumped into one.
 
     Args:
-        net: exact net changes, shape (series, streams, steps); zero past the current step of a series.
+        net: exact net changes of all steps up to the current ones.
+        exact: their sums, shape (series, streams).
         steps: the current step of each series, shape (series,).
         before: the measurements of earlier releases.
         calibration: encoder and noise scales.
         entropy: where the noise comes from.
     """
-    known = np.zeros(net.shape[:2], np.bool_)
+    known = np.zeros(exact.shape, np.bool_)
     known[before.owners, before.streams] = True
-    fresh = ~known & (net.sum(axis=2) >= calibration.policy.k)
-    owners, streams, at = _places(known, fresh, steps)
-    queries = _encoded(net, owners, streams, at, calibration)
-    values = queries + _noise(calibration.stream_scales[streams], entropy)
-    drawn = Records(owners, streams, at, values)
-    dense = before.dense(net.shape)
-    dense[owners, streams, at] = values
-    return Measured(drawn, dense, known | fresh)
+    owners, streams = np.nonzero(known | (exact >= calibration.policy.k))
+    places = np.full(exact.shape, -1, np.intp)
+    places[owners, streams] = np.arange(len(owners))
+    width = int(steps.max()) + 1
+    changes = net.rows(places, len(owners), width)
+    values = before.rows(places, len(owners), width)
+    rows, at = _to_draw(known[owners, streams], steps[owners])
+    noise = _noise(calibration.stream_scales[streams[rows]], entropy)
+    values[rows, at] = _encoded(changes, rows, at, calibration) + noise
+    drawn = Records(owners[rows], streams[rows], at, values[rows, at])
+    return Measured(places, owners, streams, changes, values, drawn)
 
 
-def _places(
-    known: NDArray[np.bool_], fresh: NDArray[np.bool_], steps: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Where to draw: series, streams and steps. Known streams at the current step, fresh ones at all so far."""
-    known_owners, known_streams = np.nonzero(known)
-    owners, streams = np.nonzero(fresh)
-    repeats = steps[owners] + 1
-    ends = np.cumsum(repeats)
-    fresh_steps = np.arange(repeats.sum()) - np.repeat(ends - repeats, repeats)
-    return (
-        np.concatenate([known_owners, np.repeat(owners, repeats)]),
-        np.concatenate([known_streams, np.repeat(streams, repeats)]),
-        np.concatenate([steps[known_owners], fresh_steps]),
-    )
+def _to_draw(known: NDArray[np.bool_], steps: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which rows to draw at which steps: a known row at its current one, a fresh one at all so far."""
+    counts = np.where(known, 1, steps + 1)
+    rows = np.repeat(np.arange(len(known)), counts)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    at = np.arange(counts.sum()) - first + np.where(known, steps, 0)[rows]
+    return rows, at
 
 
 def _encoded(
-    net: NDArray[np.int64],
-    owners: NDArray[np.intp],
-    streams: NDArray[np.intp],
-    at: NDArray[np.intp],
-    calibration: Calibration,
+    net: NDArray[np.int64], rows: NDArray[np.intp], at: NDArray[np.intp], calibration: Calibration
 ) -> NDArray[np.int64]:
-    """The exact integer query (C·x)_at of each place.
+    """The exact integer query (C·x)_at of each row, shape (len(rows),).
 
     Raises:
         OverflowError: it might not fit 64 bits.
     """
-    if not len(owners):
-        return np.zeros(0, np.int64)
-    encoder = calibration.factorisation.encoder[:, : net.shape[2]]
-    if net.size and int(np.abs(net).max()) * int(encoder.sum(axis=1).max()) > MAX_QUERY:
+    encoder = calibration.factorisation.encoder[:, : net.shape[1]]
+    if net.size and int(np.abs(net).max()) * sum(calibration.factorisation.coefficients) > MAX_QUERY:
         raise OverflowError("net: an encoded value might not fit 64 bits")
-    encoded: NDArray[np.int64] = np.einsum("ds,ds->d", encoder[at], net[owners, streams])
+    encoded: NDArray[np.int64] = np.einsum("ds,ds->d", encoder[at], net[rows])
     return encoded
 
 
@@ -105,7 +103,7 @@ MAX_QUERY = 2**61
 
 
 def _noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:
-    """Independent noise, one draw for each scale, shape (places,)."""
+    """Independent noise, one draw for each scale, shape (len(scales),)."""
     noise = np.empty(scales.shape, np.int64)
     for scale in np.unique(scales).tolist():
         places = scales == scale

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from privacy.gallery.documents import BreakdownFigures, Figure, ReleaseDocument
 from privacy.model.engagement import Reason, Series
@@ -11,6 +14,7 @@ from privacy.release.figures import NO_STEP
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from privacy.model.dimension import Dimension
     from privacy.policy import Policy
     from privacy.release.figures import Figures, Shown
     from privacy.tally.series import SeriesState
@@ -23,8 +27,18 @@ def render(
 ) -> Iterator[ReleaseDocument]:
     """Make the document of each series; a withheld number is null and nothing else."""
     layout, schedule = policy.layout, policy.schedule
+    # Most breakdowns of most targets are withheld whole: one document serves them all.
+    withheld = {
+        dimension: _breakdown(dimension, [None] * len(dimension.cells), None)
+        for dimension in policy.domain.dimensions
+    }
     rows = zip(
-        states, _rows(shown.streams), _rows(shown.others), _rows(shown.change), shown.since.tolist(), strict=True
+        states,
+        _rows(shown.streams),
+        _rows(shown.others),
+        _rows(shown.change),
+        shown.since.tolist(),
+        strict=True,
     )
     for state, streams, others, (change,), since in rows:
         as_of_ms = schedule.due_ms(state.posted_at_ms, state.epoch)
@@ -42,9 +56,9 @@ def render(
             change_since_epoch=since_epoch,
             change_span_seconds=span_seconds,
             breakdowns={
-                dimension.name: BreakdownFigures(
-                    cells=dict(zip(dimension.cells, streams[place], strict=True)), other=other
-                )
+                dimension.name: _breakdown(dimension, streams[place], other)
+                if other or any(streams[place])
+                else withheld[dimension]
                 for dimension, place, other in zip(
                     policy.domain.dimensions, layout.breakdowns, others, strict=True
                 )
@@ -53,18 +67,31 @@ def render(
         )
 
 
+def _breakdown(
+    dimension: Dimension, cells: Sequence[Figure | None], other: Figure | None
+) -> BreakdownFigures:
+    return BreakdownFigures(cells=dict(zip(dimension.cells, cells, strict=True)), other=other)
+
+
 def _rows(figures: Figures) -> Iterator[list[Figure | None]]:
-    for values, lows, highs, shown in zip(
-        figures.values.tolist(),
-        figures.low.tolist(),
-        figures.high.tolist(),
-        figures.shown.tolist(),
-        strict=True,
-    ):
-        yield [
-            (value, low, high) if show else None
-            for value, low, high, show in zip(values, lows, highs, shown, strict=True)
-        ]
+    """The numbers of each series; most are withheld, so only the shown ones are visited."""
+    width = figures.shown.shape[1]
+    owners, places = np.nonzero(figures.shown)
+    shown = list(
+        zip(
+            places.tolist(),
+            figures.values[owners, places].tolist(),
+            figures.low[owners, places].tolist(),
+            figures.high[owners, places].tolist(),
+            strict=True,
+        )
+    )
+    bounds = np.searchsorted(owners, np.arange(len(figures.shown) + 1)).tolist()
+    for start, stop in pairwise(bounds):
+        row: list[Figure | None] = [None] * width
+        for place, value, low, high in shown[start:stop]:
+            row[place] = (value, low, high)
+        yield row
 
 
 def _since(state: SeriesState, since: int, policy: Policy) -> tuple[int | None, int | None]:

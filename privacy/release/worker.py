@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from privacy.gallery.publisher import Publisher
-from privacy.mechanism.accounting import Calibration
-from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import Kind, Series
-from privacy.model.timestamp import Clock
 from privacy.release.engine import make_releases
 from privacy.release.ledger import LedgerHead
 from privacy.tally.series import Commit, DueSeries, TallyShard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from privacy.gallery.publisher import Publisher
+    from privacy.mechanism.accounting import Calibration
+    from privacy.mechanism.entropy import EntropySource
+    from privacy.model.timestamp import Clock
 
 BATCH_SERIES = 256
 """Series that are released, and written, together: bounds memory and the length of one atomic step."""
@@ -72,7 +76,12 @@ class ReleaseWorker:
                 next_due_ms = schedule.next_due_ms(state.posted_at_ms, state.epoch)
                 commits.append(
                     Commit(
-                        release.due, next_due_ms, release.net_changes, release.measurements, release.encoded, entry
+                        release.due,
+                        next_due_ms,
+                        release.net_changes,
+                        release.measurements,
+                        release.encoded,
+                        entry,
                     )
                 )
         return len(commits) if shard.commit(commits, before, head.digest) else 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from redis import Redis
 from redis.exceptions import NoScriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
 
 Argument = bytes | str | int
 
@@ -36,7 +39,7 @@ class Script:
     @property
     def digest(self) -> str:
         """The name under which Redis caches the script."""
-        return sha1(self.source.encode()).hexdigest()  # noqa: S324 - Redis names scripts so; nothing is protected by it
+        return sha1(self.source.encode()).hexdigest()  # noqa: S324 - a name, not a protection
 
     def run(self, client: Redis, call: ScriptCall) -> Any:
         """Run once; the answer is the script's."""
@@ -57,5 +60,5 @@ class Script:
         digest = self.digest
         pipeline = client.pipeline(transaction=False)
         for call in calls:
-            pipeline.execute_command("EVALSHA", digest, len(call.keys), *call.keys, *call.arguments)
+            pipeline.evalsha(digest, len(call.keys), *call.keys, *call.arguments)
         return pipeline.execute()

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby
+from typing import TYPE_CHECKING, cast
 from zlib import crc32
 
 import msgspec
-from redis import Redis
 
 from privacy.gallery.documents import TargetDocument
 from privacy.model.engagement import KINDS_A_TARGET
-from privacy.policy import Policy
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
-from privacy.tally.video import VideoMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from redis import Redis
+
+    from privacy.policy import Policy
+    from privacy.tally.video import VideoMetadata
 
 _REGISTER = Script.packaged("privacy.tally", "register.lua")
 _DECODE = msgspec.json.Decoder(TargetDocument).decode
@@ -78,16 +83,16 @@ class Catalogue:
             asked = [self._document(videos[place], now_ms) for place in places]
             with translated():
                 stored = _REGISTER.run(self.client, self._register_call(shard, asked))
-            changed: dict[str, str] = {}
+            changed: list[str] = []
             for place, document, record in zip(places, asked, stored, strict=True):
                 outcomes[place], current = _reconcile(document, record)
                 if outcomes[place] is Registration.UPDATED:
                     number = record.partition(b" ")[0].decode()
-                    changed[document.video_id] = f"{number} {_encode(current)}"
+                    changed += [document.video_id, f"{number} {_encode(current)}"]
                 documents.append(current)
             if changed:
                 with translated():
-                    self.client.hset(tally_key(shard, "videos"), mapping=changed)
+                    self.client.hset(tally_key(shard, "videos"), items=changed)
         self.publish(documents)
         return outcomes
 
@@ -100,22 +105,22 @@ class Catalogue:
             StoreBusyError: the store did not answer.
         """
         wanted = set(video_ids)
-        missing = sorted(wanted - self._known.keys())
+        found = {video_id: target for video_id in wanted if (target := self._known.get(video_id))}
+        missing = sorted(wanted - found.keys())
         for shard, places in self._by_shard(missing):
             ids = [missing[place] for place in places]
             with translated():
-                records = self.client.hmget(tally_key(shard, "videos"), ids)
-            for video_id, record in zip(ids, records, strict=True):
-                if record is not None:
-                    number, _, document = record.partition(b" ")
-                    target = _DECODE(document)
-                    self._remember(video_id, Target(int(number), target.posted_at_ms, target.policy_version))
-        return {video_id: self._known[video_id] for video_id in wanted if video_id in self._known}
+                records = cast("list[bytes | None]", self.client.hmget(tally_key(shard, "videos"), ids))
+            found |= {
+                video_id: _target(record) for video_id, record in zip(ids, records, strict=True) if record
+            }
+        self._remember({video_id: found[video_id] for video_id in missing if video_id in found})
+        return found
 
-    def _remember(self, video_id: str, target: Target) -> None:
-        if len(self._known) >= MAX_REMEMBERED:
-            self._known.pop(next(iter(self._known)))
-        self._known[video_id] = target
+    def _remember(self, targets: Mapping[str, Target]) -> None:
+        if len(self._known) + len(targets) > MAX_REMEMBERED:
+            self._known.clear()
+        self._known.update(targets)
 
     def _by_shard(self, video_ids: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
         def shard_of(place: int) -> int:
@@ -141,7 +146,13 @@ class Catalogue:
 
     def _register_call(self, shard: int, documents: Sequence[TargetDocument]) -> ScriptCall:
         kinds = ",".join(str(int(kind)) for kind in self.policy.budgets)
-        arguments: list[str | int] = [tally_prefix(shard, "series"), shard, self.target_shards, KINDS_A_TARGET, kinds]
+        arguments: list[str | int] = [
+            tally_prefix(shard, "series"),
+            shard,
+            self.target_shards,
+            KINDS_A_TARGET,
+            kinds,
+        ]
         for document in documents:
             epoch, due_ms = document.first_epoch, document.first_due_ms
             arguments += [
@@ -156,12 +167,18 @@ class Catalogue:
 
 
 MAX_REMEMBERED = 1_000_000
-"""Targets that one intake process remembers, about 200 MB; past it the oldest are asked for again."""
+"""Targets that one intake process remembers, about 200 MB; past it all are asked for again."""
 
 
 def target_shard(video_id: str, target_shards: int) -> int:
     """The shard that holds a target's counters."""
     return crc32(video_id.encode()) % target_shards
+
+
+def _target(record: bytes) -> Target:
+    number, _, document = record.partition(b" ")
+    target = _DECODE(document)
+    return Target(int(number), target.posted_at_ms, target.policy_version)
 
 
 def _encode(document: TargetDocument) -> str:
@@ -176,6 +193,9 @@ def _reconcile(asked: TargetDocument, record: bytes | None) -> tuple[Registratio
     if stored.posted_at_ms != asked.posted_at_ms:
         return Registration.CONFLICT, stored
     updated = msgspec.structs.replace(
-        asked, policy_version=stored.policy_version, first_epoch=stored.first_epoch, first_due_ms=stored.first_due_ms
+        asked,
+        policy_version=stored.policy_version,
+        first_epoch=stored.first_epoch,
+        first_due_ms=stored.first_due_ms,
     )
     return (Registration.UNCHANGED if updated == stored else Registration.UPDATED), updated

@@ -1,22 +1,27 @@
-"""Moves changes from the outboxes of the vault to the logs of the tally, each exactly once, whatever crashes."""
+"""Moves changes from the vault's outboxes to the tally's logs, each exactly once, whatever crashes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from redis import Redis
 
 from privacy.model.engagement import KINDS_A_TARGET
 from privacy.store.connect import translated
-from privacy.store.header import StoreHeader
 from privacy.store.keys import outbox_key, tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
 from privacy.tally.outbox_id import BEGINNING, OutboxId
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
+
+    from privacy.store.header import StoreHeader
+
 ENTRIES_A_STEP = 256
-"""Outbox entries taken from one account shard in one step, about 32,000 changes; more are left for the next step."""
+"""Outbox entries taken from one account shard in one step, about 32,000 changes of busy intake."""
 
 _CHANGES = np.dtype([("series", "<u8"), ("change", "<u4")])
 _APPLY = Script.packaged("privacy.tally", "apply.lua")
@@ -32,9 +37,7 @@ class _Outbox:
 
     def after(self, mark: OutboxId) -> bytes:
         """Changes of the entries past a mark."""
-        return b"".join(
-            change for entry, change in zip(self.ids, self.changes, strict=True) if entry > mark
-        )
+        return b"".join(change for entry, change in zip(self.ids, self.changes, strict=True) if entry > mark)
 
 
 @dataclass
@@ -55,11 +58,12 @@ class Relay:
         """Move what is there, at most `ENTRIES_A_STEP` entries an account shard.
 
         Returns:
-            Number of outbox entries that every target shard has applied; 0 means there was nothing to do, or another
-            relay did it.
+            Number of outbox entries that every target shard has applied; 0 means there was nothing to do, or
+            another relay did it.
 
         Raises:
-            StoreBusyError: the store did not confirm. The next step looks at the marks and goes on exactly there.
+            StoreBusyError: the store did not confirm. The next step looks at the marks and goes on exactly
+            there.
         """
         with translated():
             if self._marks is None:
@@ -109,7 +113,7 @@ class Relay:
         ]
 
     def _apply(self, outboxes: Sequence[_Outbox], marks: list[list[OutboxId]]) -> bool:
-        """Send every target shard what it has not applied yet; false when another relay was faster somewhere."""
+        """Send every target shard what it lacks; false when another relay was faster somewhere."""
         calls = []
         for target_shard, row in enumerate(marks):
             raw = b"".join(outbox.after(row[outbox.shard]) for outbox in outboxes)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from redis import Redis
+from typing import TYPE_CHECKING, cast
 
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
 
 _COMMIT = Script.packaged("privacy.tally", "commit.lua")
 _STATE_FIELDS = ("video_id", "posted_at_ms", "policy_version", "first_epoch", "epoch", "cut")
@@ -113,7 +116,7 @@ class TallyShard:
             numbers = self.client.zrange(
                 tally_key(self.shard, "due"), "-inf", now_ms, byscore=True, offset=0, num=limit
             )
-        return [int(number) for number in numbers]
+        return [int(number) for number in cast("list[bytes]", numbers)]
 
     def next_due_ms(self) -> int | None:
         """When the next epoch of any series ends."""
@@ -143,7 +146,7 @@ class TallyShard:
         """Hash of the last ledger entry; empty before the first."""
         with translated():
             head = self.client.get(tally_key(self.shard, "head"))
-        return head.decode() if head else ""
+        return cast("bytes", head).decode() if head else ""
 
     def ledger_length(self) -> int:
         """Number of ledger entries."""
@@ -154,8 +157,8 @@ class TallyShard:
         """Write releases in one atomic step.
 
         Returns:
-            False, and nothing is written, when another worker has released one of them or moved the ledger: what was
-            drawn for this attempt has never been seen and is thrown away.
+            False, and nothing is written, when another worker has released one of them or moved the ledger:
+            what was drawn for this attempt has never been seen and is thrown away.
         """
         arguments: list[str | bytes | int] = [
             *(tally_prefix(self.shard, name) for name in ("series", "net", "measured")),
@@ -184,8 +187,14 @@ class TallyShard:
         with translated():
             rows = self.client.xrange(tally_key(self.shard, "outgoing"), count=limit)
         return [
-            Outgoing(row.decode(), self.shard, int(row.partition(b"-")[0]) - 1, fields[b"release"], fields[b"entry"])
-            for row, fields in rows
+            Outgoing(
+                row.decode(),
+                self.shard,
+                int(row.partition(b"-")[0]) - 1,
+                fields[b"release"],
+                fields[b"entry"],
+            )
+            for row, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows)
         ]
 
     def forget_outgoing(self, copied: Sequence[Outgoing]) -> None:

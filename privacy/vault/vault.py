@@ -1,24 +1,28 @@
-"""The vault: one register for each engagement, keyed by account, with every change in an outbox. Nothing here is by target."""
+"""The vault: a register for each engagement, keyed by account, and every change in an outbox."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
-
-from redis import Redis
+from typing import TYPE_CHECKING
 
 from privacy.model.engagement import Verdict
 from privacy.store.connect import translated
 from privacy.store.keys import outbox_key, register_prefix
 from privacy.store.script import Script, ScriptCall
-from privacy.vault.pseudonym import Pseudonymiser
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
+
+    from privacy.vault.pseudonym import Pseudonymiser
 
 VERDICTS = (Verdict.COUNTED, Verdict.UNCOUNTED, Verdict.DUPLICATE, Verdict.LATE, Verdict.OVER_CAP)
 """What `record.lua` answers, by position."""
 
 Entry = tuple[str, int, int, int, int]
-"""One event past the door: account id, series number, occurred_at in ms, change (0 or a reason), joint code."""
+"""An event past the door: account id, series, occurred_at in ms, change (0 or a reason), joint code."""
 
 _EVENT = Struct("<16sQQBI")
 _MS_A_DAY = 86_400_000
