@@ -34,6 +34,9 @@ DEFAULT_SCALE: Final = 4096
 MAX_COEFFICIENT: Final = 2**24
 """Keeps squared norms of columns well inside 64 bits."""
 
+MAX_ENCODED: Final = 2**62
+"""An encoded value and its noise together fit 64 bits."""
+
 _POWER_NAME = re.compile(r"power-(0\.[0-9]{1,6})")
 
 
@@ -97,38 +100,41 @@ class Factorisation:
             )
         return Factorisation(self.name, self.coefficients[:epochs])
 
-    def encode(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
-        """C·x, exactly.
+    def encode(self, x: NDArray[np.int64], at: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return (C·x)_t of each row at its own epoch, exactly.
 
         Args:
-            x: net changes, shape (..., T') with T' <= T; the last axis is the epoch.
+            x: net changes, shape (rows, T') with T' <= T.
+            at: the epoch t of each row, below T', shape (rows,).
 
         Returns:
-            shape (..., T').
+            shape (rows,).
 
         Raises:
             TypeError: x is not of 64-bit integers.
-            OverflowError: a result might not fit 64 bits.
+            OverflowError: a result might not leave room for the noise in 64 bits.
         """
         if x.dtype != np.int64:
             raise TypeError(f"x: is of {x.dtype}; the query is exact on int64 only")
         epochs = x.shape[-1]
-        largest = np.iinfo(np.int64).max // sum(self.coefficients[:epochs])
+        largest = MAX_ENCODED // sum(self.coefficients[:epochs])
         if x.size and not -largest <= int(x.min()) <= int(x.max()) <= largest:
             raise OverflowError(f"x: has an entry beyond ±{largest}; the encoded value might not fit 64 bits")
-        return x @ self.encoder[:epochs, :epochs].T
+        encoded: NDArray[np.int64] = np.einsum("rt,rt->r", self.encoder[at, :epochs], x)
+        return encoded
 
-    def decode(self, y: NDArray[np.int64]) -> NDArray[np.float64]:
-        """B·y, the estimates of the prefix sums of x.
+    def decode(self, y: NDArray[np.int64], at: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return (B·y)_t of each row at its own epoch: the estimate of the sum of x up to t.
 
         Args:
-            y: measurements, shape (..., T') with T' <= T; the last axis is the epoch.
+            y: measurements, shape (rows, T') with T' <= T.
+            at: the epoch t of each row, below T', shape (rows,).
 
         Returns:
-            shape (..., T').
+            shape (rows,).
         """
-        epochs = y.shape[-1]
-        return y.astype(np.float64) @ self.decoder[:epochs, :epochs].T
+        decoded: NDArray[np.float64] = np.einsum("rt,rt->r", self.decoder[at, : y.shape[-1]], y)
+        return decoded
 
 
 def power_factorisation(

@@ -94,9 +94,8 @@ def figures(
     """
     layout, k = calibration.policy.layout, calibration.policy.k
     estimates = np.zeros(exact.shape)
-    estimates[measured.owners, measured.streams] = _estimates(
-        measured.values, steps[measured.owners], calibration
-    )
+    decode = calibration.factorisation.decode
+    estimates[measured.owners, measured.streams] = decode(measured.values, steps[measured.owners])
     deviations = calibration.deviations(steps)
     passed = (measured.places >= 0) & passes_gate(exact, estimates, calibration.margins(steps), k)
     passed &= passed[:, layout.total : layout.total + 1]
@@ -123,15 +122,6 @@ def figures(
     )
 
 
-def _estimates(
-    values: NDArray[np.int64], steps: NDArray[np.intp], calibration: Calibration
-) -> NDArray[np.float64]:
-    """n̂ of each row of measurements at its step, shape (rows,)."""
-    decoder = calibration.factorisation.decoder[:, : values.shape[1]]
-    estimates: NDArray[np.float64] = np.einsum("rs,rs->r", decoder[steps], values)
-    return estimates
-
-
 def _others(others: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]]) -> Figures:
     values = np.stack([value for value, _, _ in others], axis=1)
     deviations = np.stack([deviation for _, deviation, _ in others], axis=1)
@@ -155,8 +145,9 @@ def _change(
     rows = measured.places[candidates, total]
     now_at, then_at = steps[candidates], np.maximum(since[candidates], 0)
     from_start = since[candidates] == -1
-    now = _estimates(measured.values[rows], now_at, calibration)
-    then = np.where(from_start, 0.0, _estimates(measured.values[rows], then_at, calibration))
+    decode = calibration.factorisation.decode
+    now = decode(measured.values[rows], now_at)
+    then = np.where(from_start, 0.0, decode(measured.values[rows], then_at))
     exact_then = np.where(np.arange(measured.net.shape[1]) <= then_at[:, None], measured.net[rows], 0).sum(
         axis=1
     )

@@ -58,6 +58,9 @@ def measure(
         before: the measurements of earlier releases.
         calibration: encoder and noise scales.
         entropy: where the noise comes from.
+
+    Raises:
+        OverflowError: a count is beyond what exact 64-bit arithmetic carries.
     """
     known = np.zeros(exact.shape, np.bool_)
     known[before.owners, before.streams] = True
@@ -69,7 +72,7 @@ def measure(
     values = before.rows(places, len(owners), width)
     rows, at = _to_draw(known[owners, streams], steps[owners])
     noise = _noise(calibration.stream_scales[streams[rows]], entropy)
-    values[rows, at] = _encoded(changes, rows, at, calibration) + noise
+    values[rows, at] = calibration.factorisation.encode(changes[rows], at) + noise
     drawn = Records(owners[rows], streams[rows], at, values[rows, at])
     return Measured(places, owners, streams, changes, values, drawn)
 
@@ -81,25 +84,6 @@ def _to_draw(known: NDArray[np.bool_], steps: NDArray[np.intp]) -> tuple[NDArray
     first = np.repeat(np.cumsum(counts) - counts, counts)
     at = np.arange(counts.sum()) - first + np.where(known, steps, 0)[rows]
     return rows, at
-
-
-def _encoded(
-    net: NDArray[np.int64], rows: NDArray[np.intp], at: NDArray[np.intp], calibration: Calibration
-) -> NDArray[np.int64]:
-    """The exact integer query (C·x)_at of each row, shape (len(rows),).
-
-    Raises:
-        OverflowError: it might not fit 64 bits.
-    """
-    encoder = calibration.factorisation.encoder[:, : net.shape[1]]
-    if net.size and int(np.abs(net).max()) * sum(calibration.factorisation.coefficients) > MAX_QUERY:
-        raise OverflowError("net: an encoded value might not fit 64 bits")
-    encoded: NDArray[np.int64] = np.einsum("ds,ds->d", encoder[at], net[rows])
-    return encoded
-
-
-MAX_QUERY = 2**61
-"""Leaves room for any noise within 64 bits."""
 
 
 def _noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:

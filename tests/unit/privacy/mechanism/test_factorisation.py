@@ -6,6 +6,7 @@ import json
 from fractions import Fraction
 from importlib import resources
 from math import comb, sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,11 +16,15 @@ from hypothesis import strategies as st
 from privacy.errors import PolicyError
 from privacy.mechanism.factorisation import (
     MAX_COEFFICIENT,
+    MAX_ENCODED,
     Factorisation,
     load_factorisation,
     power_factorisation,
 )
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NAMES = ("toeplitz-87-w4", "power-0.6")
 
@@ -70,15 +75,22 @@ def test_matrices_are_read_only() -> None:
             array[0] = 0
 
 
+def encoded(factorisation: Factorisation, changes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """C·x at every epoch of one stream, shape (epochs,)."""
+    epochs = len(changes)
+    return factorisation.encode(np.tile(changes, (epochs, 1)), np.arange(epochs))
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("epochs", [1, 40, 87])
 def test_decode_of_encode_gives_prefix_sums(name: str, epochs: int) -> None:
-    """Without noise, decoding gives the running counts of every stream, also before the last epoch."""
-    changes = np.random.default_rng(1).integers(-1000, 1000, size=(5, 3, epochs))
+    """Without noise, decoding gives the running count of a stream at every epoch."""
+    changes = np.random.default_rng(1).integers(-1000, 1000, size=epochs)
     factorisation = load_factorisation(name, 87)
-    decoded = factorisation.decode(factorisation.encode(changes))
-    assert decoded.shape == changes.shape
-    assert np.allclose(decoded, np.cumsum(changes, axis=-1), rtol=0, atol=1e-6)
+    every_epoch = np.arange(epochs)
+    measured = np.tile(encoded(factorisation, changes), (epochs, 1))
+    decoded = factorisation.decode(measured, every_epoch)
+    assert np.allclose(decoded, np.cumsum(changes), rtol=0, atol=1e-6)
 
 
 @given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=12))
@@ -88,38 +100,49 @@ def test_encode_is_exact(changes: list[int]) -> None:
     convolution = [
         sum(factorisation.coefficients[t - s] * changes[s] for s in range(t + 1)) for t in range(len(changes))
     ]
-    assert factorisation.encode(np.array(changes, dtype=np.int64)).tolist() == convolution
+    assert encoded(factorisation, np.array(changes, dtype=np.int64)).tolist() == convolution
 
 
 def test_encode_looks_only_backwards() -> None:
     """What epoch t measures does not depend on later changes, as adaptivity requires."""
     factorisation = load_factorisation("toeplitz-87-w4", 87)
     changes = np.random.default_rng(2).integers(-9, 9, size=87)
-    assert np.array_equal(factorisation.encode(changes)[:30], factorisation.encode(changes[:30]))
+    assert np.array_equal(encoded(factorisation, changes)[:30], encoded(factorisation, changes[:30]))
+
+
+def test_encode_takes_each_row_at_its_own_epoch() -> None:
+    """Rows of one call are independent of each other, and of what their row holds past their epoch."""
+    factorisation = Factorisation("small", (3, 2, 1))
+    rows = np.array([[1, 10, 100], [1, 10, 100]], dtype=np.int64)
+    assert factorisation.encode(rows, np.array([0, 2])).tolist() == [3, 1 + 20 + 300]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_encode_refuses_overflow(sign: int) -> None:
     """The largest changes whose encoding surely fits are encoded exactly, the next integer is refused."""
     factorisation = Factorisation("small", (3, 2, 2))
-    largest = (2**63 - 1) // 7
+    largest = MAX_ENCODED // 7
     changes = np.full(3, sign * largest)
-    assert factorisation.encode(changes)[-1] == sign * 7 * largest
+    assert encoded(factorisation, changes)[-1] == sign * 7 * largest
     changes[1] += sign
     with pytest.raises(OverflowError):
-        factorisation.encode(changes)
+        encoded(factorisation, changes)
 
 
 def test_encode_refuses_the_smallest_int64() -> None:
     """The one integer whose absolute value is not an int64 is refused too."""
     with pytest.raises(OverflowError):
-        Factorisation("unit", (1,)).encode(np.array([-(2**63)], dtype=np.int64))
+        encoded(Factorisation("unit", (1,)), np.array([-(2**63)], dtype=np.int64))
 
 
 def test_encode_refuses_floats() -> None:
     """There are no floats before the noise."""
+    floats = np.zeros((1, 3))
     with pytest.raises(TypeError, match="float64"):
-        power_factorisation("0.6", 3).encode(np.zeros(3))  # type: ignore[arg-type]  # the mistake under test
+        power_factorisation("0.6", 3).encode(
+            floats,  # type: ignore[arg-type]  # the mistake under test
+            np.zeros(1, np.intp),
+        )
 
 
 def test_first_is_a_prefix() -> None:
