@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from redis import Redis
-    from redis.client import Pipeline
 
 _PUBLISH = Script.packaged("privacy.gallery", "publish.lua")
 _DECODE = msgspec.json.Decoder(ReleaseDocument).decode
@@ -74,22 +73,17 @@ class Publisher:
             StoreError: the gallery holds other bytes for a release or an entry: nothing is replaced.
         """
         documents = [_DECODE(release.release) for release in releases]
+        writes = [
+            write
+            for document, written in zip(documents, releases, strict=True)
+            for write in (
+                _Write(_series_key("releases", document), document.epoch, written.release),
+                _Write(_series_key("points", document), document.epoch, _point(document)),
+                _Write(gallery_key("ledger", written.shard), written.sequence, written.ledger_entry),
+            )
+        ]
         with translated():
-            pipeline = self.client.pipeline(transaction=False)
-            for document, written in zip(documents, releases, strict=True):
-                _write_once(pipeline, _series_key("releases", document), document.epoch, written.release)
-                _write_once(pipeline, _series_key("points", document), document.epoch, _point(document))
-                _write_once(
-                    pipeline, gallery_key("ledger", written.shard), written.sequence, written.ledger_entry
-                )
-            held = pipeline.execute()[1::2]
-        for document, written, release, entry in zip(documents, releases, held[::3], held[2::3], strict=True):
-            if release != written.release or entry != written.ledger_entry:
-                raise StoreError(
-                    f"gallery: holds another release of {document.video_id} epoch {document.epoch}; "
-                    "a release is written once and never replaced"
-                )
-        with translated():
+            self._write_once(writes)
             _PUBLISH.run_all(
                 self.client,
                 [
@@ -97,6 +91,21 @@ class Publisher:
                     for document, written in zip(documents, releases, strict=True)
                 ],
             )
+
+    def _write_once(self, writes: Sequence[_Write]) -> None:
+        """Write what is not there yet, and make sure that what is there is the same."""
+        pipeline = self.client.pipeline(transaction=False)
+        for write in writes:
+            pipeline.hsetnx(write.key, str(write.field), write.value)
+        held = [write for write, fresh in zip(writes, pipeline.execute(), strict=True) if not fresh]
+        for write in held:
+            pipeline.hget(write.key, str(write.field))
+        for write, value in zip(held, pipeline.execute(), strict=True):
+            if value != write.value:
+                raise StoreError(
+                    f"gallery: {write.key} holds something else for {write.field}; "
+                    "what is published is never replaced"
+                )
 
     def publish_guarantee(self, version: str, guarantee: GuaranteeDocument, ledger_shards: int) -> None:
         """Write the machine-readable guarantee of a policy version, and make it the current one.
@@ -114,10 +123,12 @@ class Publisher:
             )
 
 
-def _write_once(pipeline: Pipeline, key: str, field: int, value: bytes) -> None:
-    """Queue a write that replaces nothing, and the question what is there now."""
-    pipeline.hsetnx(key, str(field), value)
-    pipeline.hget(key, str(field))
+class _Write(NamedTuple):
+    """One field of a hash that is written once."""
+
+    key: str
+    field: int
+    value: bytes
 
 
 def _series_key(name: str, document: ReleaseDocument) -> str:

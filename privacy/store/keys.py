@@ -19,6 +19,7 @@ encoded (RFC 3986), which also keeps two different lists of parts from meeting i
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import quote
 
@@ -36,6 +37,10 @@ STORE_HEADER: Final = "store:{header}"
 GALLERY_HEADER: Final = "g:{header}"
 POLICIES: Final = "store:policies"
 """Hash of every policy file that targets of the store are bound to, by version."""
+
+
+# Most parts need no encoding, and asking first is several times faster than encoding.
+_PLAIN = re.compile("[A-Za-z0-9_.~-]+")
 
 
 def vault_key(shard: int, *parts: str | int) -> str:
@@ -76,4 +81,4 @@ def gallery_key(*parts: str | int) -> str:
 def _joined(parts: tuple[str | int, ...]) -> str:
     if not parts or "" in parts:
         raise ValueError(f"a key is named by one or more non-empty parts, not {parts!r}")
-    return ":".join(quote(str(part), safe="") for part in parts)
+    return ":".join(text if _PLAIN.fullmatch(text := str(part)) else quote(text, safe="") for part in parts)
