@@ -11,7 +11,6 @@ from privacy.mechanism.conversion import epsilon_at
 from privacy.model.timestamp import format_timestamp
 
 if TYPE_CHECKING:
-    from privacy.gallery.documents import GuaranteeDocument
     from privacy.mechanism.accounting import Calibration
     from privacy.model.engagement import Kind
     from privacy.policy import Policy
@@ -20,8 +19,8 @@ DELTAS = (1e-6, 1e-9)
 ENGAGEMENTS_A_DAY = (1, 10, 50)
 
 
-def guarantee(policy: Policy) -> GuaranteeDocument:
-    """Work the guarantee out.
+def guarantee(policy: Policy) -> dict[str, Any]:
+    """Work the guarantee out, as the JSON document that the public plane serves.
 
     Raises:
         PolicyError: the policy asks for what the mechanism cannot give.
