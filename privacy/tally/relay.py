@@ -84,7 +84,8 @@ class Relay:
     def drain(self) -> int:
         """Step until nothing is left; the number of entries moved."""
         moved = 0
-        while step := self.step():
+        # A step that another relay overtook moves nothing either, but leaves no marks.
+        while (step := self.step()) or self._marks is None:
             moved += step
         return moved
 

@@ -1,0 +1,180 @@
+"""The relay applies every change exactly once: crashed anywhere, overtaken by others, with old marks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from privacy.errors import StoreBusyError
+from privacy.tally import relay as relay_module
+from privacy.tally.relay import Relay
+from privacy.vault.vault import Vault
+from tests.support.faults import Crash, LostConnectionError, every_fault
+from tests.support.histories import SERIES
+from tests.support.reference_model import ReferenceModel
+from tests.support.registers import HEADER, PSEUDONYMISE, outbox_lengths, read_changes
+from tests.support.stepped_redis import SteppedRedis
+from tests.support.turns import take_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.redis_server import Store
+    from tests.support.stepped_redis import Hook
+
+_ACCOUNTS = [f"account-{number}" for number in range(5)]
+
+
+@dataclass
+class World:
+    """A store and what must come of all that was written to it."""
+
+    store: Store
+    reference: ReferenceModel = field(default_factory=lambda: ReferenceModel(flip_cap=14, daily_cap=1000))
+    batches: int = 0
+
+    def begin_anew(self) -> None:
+        """Empty the store."""
+        self.store.flush()
+        self.reference, self.batches = ReferenceModel(flip_cap=14, daily_cap=1000), 0
+
+    def write(self, batches: int) -> None:
+        """Write to every outbox, and for every series."""
+        vault = Vault(self.store.platform, PSEUDONYMISE, HEADER.account_shards, flip_cap=14, daily_cap=1000)
+        for _ in range(batches):
+            self.batches += 1
+            events = [
+                (account, series, self.batches, (self.batches + place) % 2, place)
+                for place, account in enumerate(_ACCOUNTS)
+                for series in SERIES
+            ]
+            assert vault.record(events, 0) == self.reference.record(events, 0)
+
+    def relay(self, hook: Hook) -> Relay:
+        """A relay whose store calls pass through a hook."""
+        return Relay(SteppedRedis(self.store.relay, hook), HEADER)
+
+    def settle(self) -> None:
+        """Let a healthy relay finish, and compare.
+
+        Entries that were applied, but not forgotten when their relay ended, go with the next ones of their
+        outbox.
+        """
+        healthy = Relay(self.store.relay, HEADER)
+        healthy.drain()
+        assert read_changes(self.store.root, SERIES) == self.reference.changes
+        self.write(1)
+        healthy.drain()
+        self.check()
+
+    def check(self) -> None:
+        """Every change of the outboxes stands in the logs once, and the outboxes are empty."""
+        assert read_changes(self.store.root, SERIES) == self.reference.changes
+        assert outbox_lengths(self.store.root) == [0] * HEADER.account_shards
+
+
+@pytest.fixture
+def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """An empty store without fsync, and relays that leave something for their next step."""
+    monkeypatch.setattr(relay_module, "ENTRIES_A_STEP", 2)
+    with store.without_fsync():
+        yield World(store)
+
+
+def test_crash_at_any_store_call(world: World) -> None:
+    """A relay that ends before or after any of its store calls loses nothing and doubles nothing."""
+    broken = 0
+    for fault in every_fault():
+        world.begin_anew()
+        world.write(5)
+        try:
+            world.relay(fault).drain()
+        except Crash:
+            broken += 1
+        world.settle()
+    assert broken >= 50
+
+
+def test_lost_connection_at_any_store_call(world: World) -> None:
+    """A relay that loses its connection at any store call goes on exactly where it stood."""
+    broken = 0
+    for fault in every_fault(LostConnectionError):
+        world.begin_anew()
+        world.write(3)
+        relay = world.relay(fault)
+        try:
+            relay.drain()
+        except StoreBusyError:
+            broken += 1
+            relay.drain()
+        world.write(2)
+        fault.at = 0
+        relay.drain()
+        world.check()
+    assert broken >= 40
+
+
+def test_second_relay_at_any_store_call(world: World) -> None:
+    """A relay that another one overtakes at any store call, however far, changes nothing twice."""
+    for calls_before in range(45):
+        for calls_of_the_other in (4, 9, 14, 1000):
+            world.begin_anew()
+            world.write(3)
+            turns = [0] * calls_before + [1] * calls_of_the_other
+            take_turns([lambda hook: world.relay(hook).drain()] * 2, turns)
+            world.settle()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(st.integers(0, 2), max_size=150))
+def test_three_relays_in_any_order(turns: list[int], world: World) -> None:
+    """Three relays whose store calls alternate in any order apply every change exactly once."""
+    world.begin_anew()
+    world.write(4)
+    take_turns([lambda hook: world.relay(hook).drain()] * 3, turns)
+    world.settle()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(st.integers(0, 1), max_size=100))
+def test_relay_beside_a_writer(turns: list[int], world: World) -> None:
+    """What is written while a relay runs is applied once, in this run or the next one."""
+    world.begin_anew()
+    world.write(1)
+
+    def write(hook: Hook) -> None:
+        vault = Vault(SteppedRedis(world.store.platform, hook), PSEUDONYMISE, HEADER.account_shards, 14, 1000)
+        for batch in range(10, 14):
+            events = [(account, series, batch, batch % 2, 0) for account in _ACCOUNTS for series in SERIES]
+            assert vault.record(events, 0) == world.reference.record(events, 0)
+
+    take_turns([lambda hook: world.relay(hook).drain(), write], turns)
+    world.settle()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(plan=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=20))
+def test_old_marks(plan: list[tuple[int, int]], world: World) -> None:
+    """Relays that work in turn, each with marks that others have overtaken, apply every change once."""
+    world.begin_anew()
+    relays = [Relay(world.store.relay, HEADER) for _ in range(3)]
+    for which, batches in plan:
+        world.write(batches)
+        relays[which].drain()
+        world.check()
+
+
+def test_backlogs_of_different_lengths(world: World) -> None:
+    """An outbox with a long backlog is emptied, and holds up none of the others."""
+    world.write(1)
+    Relay(world.store.relay, HEADER).drain()
+    vault = Vault(world.store.platform, PSEUDONYMISE, HEADER.account_shards, flip_cap=14, daily_cap=1000)
+    for at in range(2, 9):
+        events = [("account-0", number, at, at % 2, 0) for number in SERIES]
+        assert vault.record(events, 0) == world.reference.record(events, 0)
+    assert sorted(outbox_lengths(world.store.root))[:2] == [0, 0]
+    world.settle()

@@ -1,0 +1,92 @@
+"""Hypothesis strategies for what accounts do, as the vault takes it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from privacy.vault.vault import Entry
+
+MS_A_DAY = 86_400_000
+SERIES = (0, 4, 8, 20, 24)
+"""Numbers of likes of targets 0, 1, 2, 5 and 6: several a target shard, and more than one target shard."""
+LIKE, UNLIKED = 0, 1
+
+_ACCOUNTS = ("ada", "bo", "cyd", "dee")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Events that arrive together.
+
+    Args:
+        entries: as `Vault.record` takes them.
+        now_ms: when they arrive.
+    """
+
+    entries: tuple[Entry, ...]
+    now_ms: int
+
+
+@dataclass(frozen=True)
+class History:
+    """Batches in the order in which they arrive, and the caps under which they do."""
+
+    flip_cap: int
+    daily_cap: int
+    batches: tuple[Batch, ...]
+
+
+def entries(changes: st.SearchStrategy[int]) -> st.SearchStrategy[Entry]:
+    """Single events; few enough accounts, series and times that they meet each other often."""
+    return st.tuples(
+        st.sampled_from(_ACCOUNTS),
+        st.sampled_from(SERIES),
+        st.integers(0, 7),
+        changes,
+        st.integers(0, 3),
+    )
+
+
+_CHANGES = st.sampled_from([LIKE, LIKE, LIKE, UNLIKED, UNLIKED, 2, 3, 4, 5])
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    """Any events in any order, some repeated, split into batches anywhere, on days that go back and forth."""
+    once = draw(st.lists(entries(_CHANGES), max_size=30))
+    again = draw(st.lists(st.sampled_from(once), max_size=15)) if once else []
+    events = draw(st.permutations(once + again))
+    cuts = sorted(draw(st.lists(st.integers(0, len(events)), max_size=4)))
+    bounds = [0, *cuts, len(events)]
+    return History(
+        flip_cap=draw(st.sampled_from([2, 4])),
+        daily_cap=draw(st.integers(1, 4)),
+        batches=tuple(
+            Batch(tuple(events[start:stop]), draw(st.integers(0, 3)) * MS_A_DAY)
+            for start, stop in pairwise(bounds)
+        ),
+    )
+
+
+@st.composite
+def capless_events(draw: st.DrawFn, flip_cap: int) -> list[Entry]:
+    """Distinct events that stay within w flips however they are ordered.
+
+    Sorted by time, no engagement alternates more than w times between liked and not liked, starting with
+    not liked; then no sub-sequence does either, and what takes effect is always an increasing one.
+    """
+    kept: list[Entry] = []
+    for entry in sorted(
+        draw(st.sets(entries(_CHANGES), max_size=30)), key=lambda entry: (entry[2], entry[3])
+    ):
+        account, series = entry[:2]
+        states = [other[3] == LIKE for other in kept if other[:2] == (account, series)] + [entry[3] == LIKE]
+        flips = sum(now != before for before, now in zip([False, *states], states, strict=False))
+        if flips <= flip_cap:
+            kept.append(entry)
+    return kept

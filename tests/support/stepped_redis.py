@@ -1,0 +1,62 @@
+"""A client whose every command passes through a hook: where faults are injected and turns are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from redis.client import Pipeline
+from redis.exceptions import ResponseError
+
+Hook = Callable[[Callable[[], Any]], Any]
+"""Gets a function that sends one command, and decides when and whether it is called."""
+
+
+class SteppedRedis(redis.Redis):
+    """Sends every command alone, also those of a pipeline: Redis guarantees no more of a pipeline than that.
+
+    Args:
+        client: whose server and credentials are used.
+        hook: called once a command.
+    """
+
+    def __init__(self, client: redis.Redis, hook: Hook) -> None:
+        super().__init__(connection_pool=client.connection_pool)
+        self._hook = hook
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Let the hook send the command."""
+        send: Callable[..., Any] = super().execute_command
+        return self._hook(lambda: send(*args, **options))
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """Collect commands; a transaction would have to be atomic, and no tested path uses one."""
+        if transaction or shard_hint:
+            raise NotImplementedError("only plain pipelines are taken apart")
+        return _SteppedPipeline(self)
+
+
+class _SteppedPipeline(Pipeline):
+    """Sends what it collected one by one; an error reply does not keep the rest from being sent."""
+
+    def __init__(self, client: SteppedRedis) -> None:
+        super().__init__(
+            client.connection_pool, client.response_callbacks, transaction=False, shard_hint=None
+        )
+        self._client = client
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        commands = list(self.command_stack)
+        self.reset()
+        answers: list[Any] = []
+        for args, options in commands:
+            try:
+                answers.append(self._client.execute_command(*args, **options))
+            except ResponseError as error:
+                answers.append(error)
+        if raise_on_error:
+            for answer in answers:
+                if isinstance(answer, ResponseError):
+                    raise answer
+        return answers
