@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import Schema, ValidationError, fields
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
 
 _SHOWN_CHARACTERS = 40
+_DIGITS = re.compile("0|[1-9][0-9]{0,8}")
 
 
 class Identifier(fields.String):
@@ -30,6 +32,34 @@ class Identifier(fields.String):
             return check_identifier(attr or "id", str(text))
         except InvalidInputError as error:
             raise ValidationError(f"{error.fault}; {error.rule}") from error
+
+
+class IdentifierList(fields.List[str]):
+    """Identifiers with commas between them, in one query parameter.
+
+    Args:
+        most: how many at most.
+    """
+
+    def __init__(self, most: int, **options: Any) -> None:
+        metadata = {"minItems": 1, "maxItems": most, **options.pop("metadata", {})}
+        super().__init__(Identifier(), metadata=metadata, **options)
+        self.most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
+        texts = str(value).split(",")
+        if len(texts) > self.most:
+            raise ValidationError(f"lists {len(texts)} ids; at most {self.most}")
+        return [self.inner.deserialize(text, attr, data, **options) for text in texts]
+
+
+class PlainInteger(fields.Integer):
+    """A whole number in one spelling: decimal digits, no sign, no space, no leading zero."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if not _DIGITS.fullmatch(str(value)):
+            raise ValidationError("is no whole number; decimal digits")
+        return super()._deserialize(value, attr, data, **options)
 
 
 def load_path(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from privacy.gallery.documents import KeyRecord
 
 JSON = "application/json"
+PAGE = "page"
+"""The tag of pages for people: not part of the API, so not in its description."""
 
 Services_contra = TypeVar("Services_contra", contravariant=True)
 """What the handlers of one plane work with: its readers and writers, wired together in the plane's app."""
@@ -113,7 +115,7 @@ class Operation(Generic[Services_contra]):
         operation_id: unique name; also the label in metrics and logs.
         summary: a few words.
         description: what a reader of the docs needs to know.
-        tag: `public`, `platform` or `service`.
+        tag: `public`, `platform`, `service` or `PAGE`.
         scope: the scope that a key must have; None opens the route to everybody.
         handler: answers a checked call.
         responses: by status.

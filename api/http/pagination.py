@@ -1,14 +1,32 @@
-"""Opaque cursors: a position in a list, spelled so that nobody is tempted to count with it."""
+"""Pages of a list, and the opaque cursors that lead from one to the next."""
 
 from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
+from marshmallow import Schema, fields
+from marshmallow.validate import Range
+
+from api.http.arguments import PlainInteger
 from privacy.errors import InvalidInputError
 
+MOST_ON_A_PAGE = 200
 CURSOR_RULE = "a next_cursor from an answer of this operation"
 _POSITION = re.compile(r"(?:0|[1-9][0-9]{0,14})(?:\.(?:0|[1-9][0-9]{0,14}))*")
+
+
+class PageSchema(Schema):
+    """Which page of a list."""
+
+    cursor = fields.String(
+        metadata={"description": "`next_cursor` of the page before; the first page if absent."}
+    )
+    limit = PlainInteger(
+        load_default=100,
+        validate=Range(1, MOST_ON_A_PAGE),
+        metadata={"description": f"Entries on a page, 1 to {MOST_ON_A_PAGE}."},
+    )
 
 
 def encode_cursor(listing: str, position: tuple[int, ...]) -> str:

@@ -87,6 +87,15 @@ class RateLimiter:
             used = reservation.end - reservation.left
         return Allowance(key.requests_a_minute, used, WINDOW_SECONDS - elapsed_seconds)
 
+    def ready(self) -> None:
+        """Make sure that the store answers.
+
+        Raises:
+            StoreBusyError: it does not.
+        """
+        if not self._storage.check():
+            raise StoreBusyError("the rate limit store does not answer")
+
     def _reserve(self, reservation: _Reservation, key: KeyRecord, window: int) -> None:
         most = max(1, key.requests_a_minute // SHARES_OF_A_LIMIT)
         amount = min(most, max(1, reservation.taken))

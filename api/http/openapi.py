@@ -1,0 +1,148 @@
+"""Makes the OpenAPI 3.1 document of a tuple of operations; apispec turns the schemas into JSON Schema."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema, fields
+
+from api.http.arguments import IdentifierList
+from api.http.operation import PAGE
+from api.http.problems import PROBLEM_JSON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from api.http.operation import Body, Operation, Response
+
+TAGS = {
+    "public": "The read plane: releases and public metadata.",
+    "platform": "The write plane, for the platform's own staff and services.",
+    "service": "For those who run a plane.",
+}
+_PROBLEMS = {
+    400: "An argument breaks a rule: the one that `rule` states.",
+    401: "No key, or no live key of this plane.",
+    403: "The key lacks the scope.",
+    404: "There is no such thing.",
+    408: "The body took too long to arrive.",
+    411: "The request does not state the size of its body.",
+    413: "The body is too large.",
+    415: "The body is of a type or encoding that is not accepted.",
+    429: "Too many requests with this key in this minute; see `Retry-After`.",
+    500: "A defect; it has been logged.",
+    503: "A store does not answer; try again.",
+}
+_FROM_EVERY_OPERATION = (400, 500, 503)
+_WITH_A_KEY = (401, 403, 429)
+_WITH_A_BODY = (408, 411, 413, 415)
+_WITH_A_PATH = (404,)
+
+
+class ProblemSchema(Schema):
+    """A problem document (RFC 9457)."""
+
+    type = fields.String(required=True, metadata={"description": "URI of the kind of problem."})
+    title = fields.String(required=True, metadata={"description": "The kind in words."})
+    status = fields.Integer(required=True, metadata={"description": "The HTTP status."})
+    detail = fields.String(required=True, metadata={"description": "What happened here."})
+    field = fields.String(metadata={"description": "Invalid input: the offending field."})
+    fault = fields.String(metadata={"description": "Invalid input: what is wrong with it."})
+    rule = fields.String(metadata={"description": "Invalid input: what a right value looks like."})
+
+
+def openapi_document(
+    operations: Iterable[Operation[Any]], servers: Mapping[str, list[str]]
+) -> dict[str, Any]:
+    """Describe operations.
+
+    Args:
+        operations: of one plane or several; pages for people are left out.
+        servers: by tag, the URLs where its operations are answered.
+    """
+    plugin = MarshmallowPlugin()
+    spec = APISpec(
+        title="Likewise",
+        version="1",
+        openapi_version="3.1.0",
+        info={
+            "description": "Count the likes, never the likers.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        tags=[{"name": name, "description": description} for name, description in TAGS.items()],
+        plugins=[plugin],
+    )
+    if plugin.converter is None:  # APISpec has just made it
+        raise TypeError("apispec's marshmallow plugin has no converter")
+    plugin.converter.add_parameter_attribute_function(_comma_separated)
+    spec.components.security_scheme(
+        "key", {"type": "http", "scheme": "bearer", "description": "lw_<plane>_<key id>_<secret>"}
+    )
+    for status, description in _PROBLEMS.items():
+        content = {PROBLEM_JSON: {"schema": ProblemSchema}}
+        spec.components.response(_problem_name(status), {"description": description, "content": content})
+    for operation in operations:
+        if operation.tag != PAGE:
+            document = _operation(operation, [{"url": url} for url in servers[operation.tag]])
+            spec.path(path=operation.path, operations={operation.method.lower(): document})
+    return spec.to_dict()
+
+
+def _operation(operation: Operation[Any], servers: list[dict[str, str]]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "operationId": operation.operation_id,
+        "summary": operation.summary,
+        "description": operation.description,
+        "tags": [operation.tag],
+        "servers": servers,
+        "parameters": [
+            {"in": place, "schema": schema}
+            for place, schema in (("path", operation.path_schema), ("query", operation.query_schema))
+            if schema
+        ],
+        "responses": _responses(operation),
+        "security": [{"key": [operation.scope]}] if operation.scope else [],
+    }
+    if operation.body:
+        document["requestBody"] = _body(operation.body)
+    return document
+
+
+def _body(body: Body) -> dict[str, Any]:
+    schema: Any = {"type": "array", "items": body.schema} if body.many else body.schema
+    content = {"schema": schema, "example": body.example}
+    return {"required": True, "content": {media_type: dict(content) for media_type in body.media_types}}
+
+
+def _responses(operation: Operation[Any]) -> dict[str, Any]:
+    problems = (
+        *_FROM_EVERY_OPERATION,
+        *(_WITH_A_KEY if operation.scope else ()),
+        *(_WITH_A_BODY if operation.body else ()),
+        *(_WITH_A_PATH if operation.path_schema else ()),
+    )
+    responses: dict[str, Any] = {str(status): _problem_name(status) for status in problems}
+    if operation.method == "GET" and operation.scope:
+        responses["304"] = {"description": "Not Modified: what `If-None-Match` names is still current."}
+    responses |= {str(status): _response(response) for status, response in operation.responses.items()}
+    return dict(sorted(responses.items()))
+
+
+def _response(response: Response) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if response.schema:
+        content["schema"] = response.schema
+    if response.example is not None:
+        content["example"] = response.example
+    return {"description": response.description, "content": {response.media_type: content}}
+
+
+def _problem_name(status: int) -> str:
+    return HTTPStatus(status).phrase.replace(" ", "")
+
+
+def _comma_separated(_converter: Any, field: fields.Field[Any], **_options: Any) -> dict[str, Any]:
+    return {"explode": False} if isinstance(field, IdentifierList) else {}

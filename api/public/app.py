@@ -1,0 +1,55 @@
+"""Wires the public plane together. What it is given reaches the gallery alone."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from api.http.app import build_app
+from api.http.edge import Edge
+from api.http.keys import KEY_PREFIXES, Authenticator
+from api.http.openapi import openapi_document
+from api.http.rate_limit import redis_limiter
+from api.public.operations import operations
+from api.public.services import PublicServices
+from api.public.standings import Standings
+from api.web.docs import docs_operations
+from privacy.gallery.keys_reader import KeyReader
+from privacy.gallery.reader import GalleryReader
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from redis import Redis
+
+    from api.http.logs import RequestLog
+    from privacy.model.timestamp import Clock
+
+PLANE = "public"
+
+
+def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLog) -> Flask:
+    """Make the app of the public plane.
+
+    Args:
+        public: client with the public plane's credentials: it can read the gallery, and that is all.
+        limiter: client with the rate limiter's credentials.
+        clock: now, in ms since 1970 UTC.
+        log: one line a request.
+    """
+    gallery = GalleryReader(public)
+    rate_limiter = redis_limiter(limiter, PLANE)
+    edge = Edge(
+        authenticator=Authenticator(PLANE, KeyReader(public, KEY_PREFIXES[PLANE]), time.monotonic),
+        limiter=rate_limiter,
+        clock=clock,
+        log=log,
+        readiness={"the gallery": gallery.ready, "the rate limit store": rate_limiter.ready},
+    )
+    described = operations()
+    # A relative URL: the page calls the server that it came from, wherever that is.
+    document = openapi_document(described, {PLANE: ["/"], "service": ["/"]})
+    return build_app(
+        PLANE,
+        (*described, *docs_operations(document)),
+        PublicServices(edge, gallery, Standings(gallery, clock, time.monotonic)),
+    )

@@ -1,0 +1,129 @@
+"""`GET /v1/privacy/ledger`: what was released, when, with which parameters, at which cost."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+from marshmallow import fields
+
+from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.pagination import PageSchema, decode_cursor, encode_cursor
+from api.public.numbers import AnswerSchema, member
+
+if TYPE_CHECKING:
+    from api.public.services import PublicServices
+
+_LISTING = "ledger"
+_MAX_AGE_SECONDS = 1
+_DIGEST_EXAMPLE = "5e0e2ae7f1e3b3c8f4b6d4a0d7f9b6a1c2d3e4f5061728394a5b6c7d8e9f0a1b"
+
+
+class EntrySchema(AnswerSchema):
+    """An entry, byte for byte as it was written; times are in ms since 1970 UTC."""
+
+    shard = member(fields.Integer, "Number of the chain.", strict=True)
+    sequence = member(fields.Integer, "Number of the entry in its chain, from 0.", strict=True)
+    previous = member(fields.String, "SHA-256 of the entry before; empty for the first one.")
+    video_id = member(fields.String, "Whose release it is.")
+    kind = member(fields.String, "What was counted.")
+    epoch = member(fields.Integer, "Number of the release.", strict=True)
+    as_of_ms = member(fields.Integer, "When the epoch ended.", strict=True)
+    cut_at_ms = member(fields.Integer, "When counting for it stopped.", strict=True)
+    policy_version = member(fields.String, "The policy.")
+    policy_digest = member(fields.String, "SHA-256 of the policy file.")
+    rho = member(fields.String, "zCDP of one engagement over the video's whole schedule, exact.")
+    release_sha256 = member(fields.String, "SHA-256 of the release document.")
+
+
+class LedgerLineSchema(AnswerSchema):
+    """An entry and its hash."""
+
+    sha256 = member(fields.String, "SHA-256 of the bytes of `entry` as they stand in this answer.")
+    entry = fields.Nested(EntrySchema, required=True)
+
+
+class LedgerSchema(AnswerSchema):
+    """A page of the ledger."""
+
+    entries = fields.List(
+        fields.Nested(LedgerLineSchema),
+        required=True,
+        metadata={"description": "Chain by chain, oldest entries first."},
+    )
+    next_cursor = member(fields.String, "For the next page; null on the last one.", allow_none=True)
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """An entry and its hash."""
+
+    sha256: str
+    entry: msgspec.Raw
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """A page of the ledger."""
+
+    entries: list[LedgerLine]
+    next_cursor: str | None
+
+
+def get_ledger(services: PublicServices, call: Call) -> Answer:
+    """Answer one page of the ledger.
+
+    Raises:
+        InvalidInputError: the cursor is none of this list.
+    """
+    limit = call.query["limit"]
+    shard, start = decode_cursor(_LISTING, 2, call.query["cursor"]) if "cursor" in call.query else (0, 0)
+    shards = services.gallery.ledger_shards()
+    lines: list[LedgerLine] = []
+    while shard < shards and len(lines) < limit:
+        entries = services.gallery.ledger(shard, start, limit - len(lines))
+        lines += [LedgerLine(hashlib.sha256(entry).hexdigest(), msgspec.Raw(entry)) for entry in entries]
+        shard, start = (shard, start + len(entries)) if len(lines) == limit else (shard + 1, 0)
+    document = Ledger(lines, encode_cursor(_LISTING, (shard, start)) if shard < shards else None)
+    return json_answer(document, max_age_seconds=_MAX_AGE_SECONDS)
+
+
+OPERATION: Operation[PublicServices] = Operation(
+    method="GET",
+    path="/v1/privacy/ledger",
+    operation_id="get_ledger",
+    summary="The privacy ledger",
+    description="Every release ever made, in hash-chained entries: each names the SHA-256 of the one before, "
+    "so nothing can be taken out or changed unnoticed. For reviewers.",
+    tag="public",
+    scope="audit",
+    handler=get_ledger,
+    query_schema=PageSchema,
+    responses={
+        200: Response(
+            "One page.",
+            LedgerSchema,
+            {
+                "entries": [
+                    {
+                        "sha256": _DIGEST_EXAMPLE,
+                        "entry": {
+                            "shard": 0,
+                            "sequence": 0,
+                            "previous": "",
+                            "video_id": "v-4711",
+                            "kind": "like",
+                            "epoch": 0,
+                            "as_of_ms": 1777813200000,
+                            "cut_at_ms": 1777813200412,
+                            "policy_version": "2026-11-default",
+                            "policy_digest": _DIGEST_EXAMPLE,
+                            "rho": "0.088",
+                            "release_sha256": _DIGEST_EXAMPLE,
+                        },
+                    }
+                ],
+                "next_cursor": None,
+            },
+        )
+    },
+)

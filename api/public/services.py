@@ -1,0 +1,26 @@
+"""What the handlers of the public plane work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from api.http.edge import Edge
+    from api.public.standings import Standings
+    from privacy.gallery.reader import GalleryReader
+
+
+@dataclass(frozen=True)
+class PublicServices:
+    """The public plane, wired together in its app.
+
+    Args:
+        edge: what every request passes.
+        gallery: reads documents.
+        standings: answers what stands now, from the gallery or from a moment ago.
+    """
+
+    edge: Edge
+    gallery: GalleryReader
+    standings: Standings

@@ -1,0 +1,57 @@
+"""What stands now, kept in the process for a moment: releases do not change between their times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.http.expiring_cache import ExpiringCache
+from privacy.errors import NotFoundError
+from privacy.gallery.reader import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from privacy.gallery.reader import GalleryReader
+    from privacy.model.timestamp import Clock
+
+LONGEST_SECONDS = 10.0
+"""Kept so long at most, for a gallery that was restored or repaired."""
+SHORTEST_SECONDS = 1.0
+"""How often an overdue release is looked for."""
+_CACHED_STANDINGS = 4096
+
+
+class Standings:
+    """Answers what stands of a video.
+
+    Args:
+        gallery: where it is read.
+        clock: how long a release will stand.
+        monotonic_seconds: for the age of what is kept.
+    """
+
+    def __init__(self, gallery: GalleryReader, clock: Clock, monotonic_seconds: Callable[[], float]) -> None:
+        self._gallery = gallery
+        self._clock = clock
+        self._kept = ExpiringCache[tuple[str, str], Standing](_CACHED_STANDINGS, monotonic_seconds)
+
+    def of(self, video_id: str, kind: str) -> Standing:
+        """What stands of a video; metadata in it may be some seconds old.
+
+        Raises:
+            NotFoundError: there is no such video.
+            StoreError: the gallery does not answer or holds damage.
+        """
+        return self._kept.get((video_id, kind), lambda: self._read(video_id, kind))
+
+    def _read(self, video_id: str, kind: str) -> tuple[Standing, float]:
+        standing = self._gallery.standing(video_id, kind)
+        if standing is None:
+            raise NotFoundError(f"there is no video {video_id}")
+        return standing, self._lifetime_seconds(standing)
+
+    def _lifetime_seconds(self, standing: Standing) -> float:
+        if standing.next_release_at_ms is None:
+            return LONGEST_SECONDS
+        until_next = (standing.next_release_at_ms - self._clock()) / 1000
+        return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, until_next))

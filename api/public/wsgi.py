@@ -1,0 +1,32 @@
+"""What a worker of the public plane runs: `granian --interface wsgi --factory api.public.wsgi:create`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from api.http.logs import JsonLog
+from api.public.app import PLANE, build_public_app
+from privacy.store.connect import connect
+from privacy.store.settings import StoreSettings
+from privacy.store.users import LIMITER, PUBLIC
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def create() -> Flask:
+    """Make the app from the environment, as `privacy.store.settings` describes it.
+
+    Raises:
+        StoreError: an address or password is missing.
+    """
+    settings = StoreSettings.from_environment(os.environ, (PUBLIC, LIMITER))
+    return build_public_app(
+        public=connect(settings, PUBLIC),
+        limiter=connect(settings, LIMITER),
+        clock=lambda: time.time_ns() // 1_000_000,
+        log=JsonLog(sys.stderr.buffer, PLANE),
+    )

@@ -1,0 +1,85 @@
+"""The interactive docs page and the OpenAPI document that it shows; all of it comes from this server."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from marshmallow import Schema, fields
+from marshmallow.validate import OneOf
+
+from api.http.operation import PAGE, Answer, Call, Operation, Response
+from api.http.security_headers import CONTENT_SECURITY_POLICY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PAGE_MAX_AGE_SECONDS = 300
+HTML = "text/html; charset=utf-8"
+_JAVASCRIPT = "text/javascript; charset=utf-8"
+_ASSETS = {
+    "docs.js": ("api.web", "docs.js", _JAVASCRIPT),
+    "swagger-ui.css": ("flask_swagger_ui", "dist/swagger-ui.css", "text/css; charset=utf-8"),
+    "swagger-ui-bundle.js": ("flask_swagger_ui", "dist/swagger-ui-bundle.js", _JAVASCRIPT),
+    "favicon-32x32.png": ("flask_swagger_ui", "dist/favicon-32x32.png", "image/png"),
+}
+# Swagger UI draws its small icons from data URLs in its stylesheet, and sets styles on elements it makes.
+_POLICY = {
+    CONTENT_SECURITY_POLICY: "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
+
+class AssetPathSchema(Schema):
+    """Path arguments of a file of the docs page."""
+
+    asset = fields.String(required=True, validate=OneOf(_ASSETS))
+
+
+def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...]:
+    """The pages that show an OpenAPI document.
+
+    Args:
+        document: what they show.
+    """
+    openapi = Answer(msgspec.json.encode(document), max_age_seconds=PAGE_MAX_AGE_SECONDS)
+    page = _file("api.web", "docs.html", HTML, _POLICY)
+    assets = {name: _file(*place) for name, place in _ASSETS.items()}
+
+    def get_openapi(_services: object, _call: Call) -> Answer:
+        return openapi
+
+    def get_docs(_services: object, _call: Call) -> Answer:
+        return page
+
+    def get_asset(_services: object, call: Call) -> Answer:
+        return assets[call.path["asset"]]
+
+    return (
+        _page("/v1/openapi.json", "get_openapi", get_openapi),
+        _page("/docs", "get_docs", get_docs),
+        _page("/docs/{asset}", "get_docs_asset", get_asset, AssetPathSchema),
+    )
+
+
+def _page(
+    path: str, operation_id: str, handler: Any, path_schema: type[Schema] | None = None
+) -> Operation[object]:
+    return Operation(
+        method="GET",
+        path=path,
+        operation_id=operation_id,
+        summary="A page for people",
+        description="The interactive description of this API, or a part of it.",
+        tag=PAGE,
+        scope=None,
+        handler=handler,
+        responses={200: Response("The page.")},
+        path_schema=path_schema,
+    )
+
+
+def _file(package: str, name: str, media_type: str, headers: Mapping[str, str] | None = None) -> Answer:
+    body = files(package).joinpath(name).read_bytes()
+    return Answer(body, media_type=media_type, max_age_seconds=PAGE_MAX_AGE_SECONDS, headers=headers or {})

@@ -1,0 +1,141 @@
+"""The public side's view of the gallery: a read-only client, and documents or nothing.
+
+What cannot be read is an error, never a number. The type that writes is another one, `publisher`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import msgspec
+
+from privacy.errors import StoreError
+from privacy.gallery.documents import (
+    GuaranteeDocument,
+    LedgerEntry,
+    PointDocument,
+    ReleaseDocument,
+    TargetDocument,
+)
+from privacy.store.connect import translated
+from privacy.store.keys import gallery_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
+
+CURRENT = "current"
+"""Stands for the policy version in force."""
+
+_Document = TypeVar("_Document")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands of a target now.
+
+    Args:
+        target: its public metadata.
+        release: its current release; None before the first one.
+    """
+
+    target: TargetDocument
+    release: ReleaseDocument | None
+
+    @property
+    def next_release_at_ms(self) -> int | None:
+        """When this stops being current; None when it stands for ever."""
+        return self.release.next_release_at_ms if self.release else self.target.first_due_ms
+
+
+class GalleryReader:
+    """Reads documents. Every method raises `StoreError` when the gallery does not answer or holds damage.
+
+    Args:
+        client: connection with the public plane's credentials.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    def ready(self) -> None:
+        """Make sure that the gallery answers."""
+        with translated():
+            self._client.ping()
+
+    def standing(self, video_id: str, kind: str) -> Standing | None:
+        """What stands of one video; None if there is no such video."""
+        return self.standings([video_id], kind)[0]
+
+    def standings(self, video_ids: Sequence[str], kind: str) -> list[Standing | None]:
+        """What stands of several videos, in their order; one round trip."""
+        # Single commands in a pipeline, not MGET: on a Redis Cluster the keys live in different slots.
+        with translated():
+            pipeline = self._client.pipeline(transaction=False)
+            for video_id in video_ids:
+                pipeline.get(gallery_key("target", video_id))
+                pipeline.get(gallery_key("current", video_id, kind))
+            raw = pipeline.execute()
+        return [
+            None
+            if target is None
+            else Standing(_decoded(target, TargetDocument), release and _decoded(release, ReleaseDocument))
+            for target, release in zip(raw[::2], raw[1::2], strict=True)
+        ]
+
+    def points(self, video_id: str, kind: str) -> list[PointDocument]:
+        """The time series of one video, in the order of epochs."""
+        with translated():
+            raw = cast("dict[bytes, bytes]", self._client.hgetall(gallery_key("points", video_id, kind)))
+        points = [_decoded(point, PointDocument) for point in raw.values()]
+        return sorted(points, key=lambda point: point.epoch)
+
+    def guarantee(self, version: str) -> GuaranteeDocument | None:
+        """The guarantee of a policy version, or of the one in force; None if there is no such version.
+
+        Args:
+            version: its name, or `CURRENT`.
+        """
+        with translated():
+            if version == CURRENT:
+                version = (self._get(gallery_key("guarantee", CURRENT)) or b"none").decode("ascii", "replace")
+            raw = self._get(gallery_key("guarantee", version))
+        return None if raw is None else _decoded(raw, dict[str, Any])
+
+    def ledger_shards(self) -> int:
+        """Number of chains in the ledger; 0 before the first release worker started."""
+        with translated():
+            raw = self._get(gallery_key("ledger", "shards"))
+        return 0 if raw is None else _decoded(raw, int)
+
+    def ledger(self, shard: int, start: int, limit: int) -> list[bytes]:
+        """At most `limit` entries of one chain from a sequence number on: the exact bytes that were hashed.
+
+        An entry whose predecessor has not arrived in the gallery yet is not shown.
+        """
+        with translated():
+            raw = cast(
+                "list[bytes | None]",
+                self._client.hmget(
+                    gallery_key("ledger", shard), [str(start + step) for step in range(limit)]
+                ),
+            )
+        entries = []
+        for entry in raw:
+            if entry is None:
+                break
+            _decoded(entry, LedgerEntry)
+            entries.append(entry)
+        return entries
+
+    def _get(self, key: str) -> bytes | None:
+        return cast("bytes | None", self._client.get(key))
+
+
+def _decoded(raw: bytes, form: type[_Document]) -> _Document:
+    try:
+        return msgspec.json.decode(raw, type=form)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"the gallery holds a damaged {form.__name__}: publish it again") from error
