@@ -1,0 +1,55 @@
+"""`python -m bench [name …]`: measures Likewise beside ceilings and peers of the same run.
+
+Exit code 1 if a bar is missed.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from rich.console import Console
+
+from bench.machine import Machine
+from bench.report import Report
+
+if TYPE_CHECKING:
+    from bench.figure import Bench, Figure
+
+BENCHES: Final = ("ingest", "reads", "release", "memory", "sampler", "accuracy")
+RESULTS: Final = Path(__file__).with_name("results")
+_FILE_COLUMNS: Final = 150
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(BENCHES))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to write the JSON.")
+def main(names: tuple[str, ...], *, as_json: bool, output: Path | None) -> None:
+    """Run benches by NAME, or all of them."""
+    errors = Console(stderr=True)
+    started_at = datetime.now(UTC).replace(microsecond=0)
+    machine = Machine.this()
+    figures: dict[str, list[Figure]] = {}
+    for name in names or BENCHES:
+        errors.print(f"[bold]{name}[/]")
+        bench: Bench = getattr(import_module(f"bench.{name}"), name)
+        figures[name] = list(bench(lambda text: errors.print(f"  {text}", highlight=False)))
+    report = Report(started_at.isoformat(), machine, Machine.this().load, figures)
+    path = output or RESULTS / f"{started_at:%Y%m%dT%H%M%SZ}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report.json(), encoding="utf-8")
+    if as_json:
+        click.echo(report.json(), nl=False)
+    else:
+        Console(width=None if sys.stdout.isatty() else _FILE_COLUMNS).print(report.table())
+    errors.print(f"written to {path}", highlight=False)
+    sys.exit(0 if report.passed else 1)
+
+
+if __name__ == "__main__":
+    main()
