@@ -52,8 +52,8 @@ class ReleaseWorker:
         """
         written = 0
         for shard in self.shards:
-            while numbers := shard.due(self.clock(), BATCH_SERIES):
-                written += self._release(shard, numbers)
+            while (count := self._release(shard)) is not None:
+                written += count
             self.publish(shard)
         return written
 
@@ -63,10 +63,16 @@ class ReleaseWorker:
             self.publisher.publish_releases(releases)
             shard.forget_outgoing(releases)
 
-    def _release(self, shard: TallyShard, numbers: Sequence[int]) -> int:
+    def _release(self, shard: TallyShard) -> int | None:
+        """Write a batch: how many releases, 0 when another worker was faster; None when nothing is due."""
+        # The head is read first. A commit that finds it unchanged proves that no other worker has released
+        # anything of this shard since: what is due, and the length of the ledger, are still as read here.
+        before = shard.head()
         now_ms = self.clock()
-        head = LedgerHead(shard.shard, shard.ledger_length(), shard.head())
-        before = head.digest
+        numbers = shard.due(now_ms, BATCH_SERIES)
+        if not numbers:
+            return None
+        head = LedgerHead(shard.shard, shard.ledger_length(), before)
         commits = []
         for calibration, batch in self._by_calibration(shard.read(numbers)):
             schedule = calibration.policy.schedule

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tests.support.stepped_redis import Hook
 
-    Work = Callable[[Hook], object]
-    """Does what the actor does, with the hook in its `SteppedRedis` clients."""
+Result = TypeVar("Result")
 
 _PATIENCE_SECONDS = 60.0
 
 
-class _Actor:
+class _Actor(Generic[Result]):
     """A thread that stands still before each store call until it is told to go on."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Callable[[Hook], Result]) -> None:
         self.finished = False
-        self.result: object = None
+        self.results: list[Result] = []
         self.error: BaseException | None = None
         self._work = work
         self._go = threading.Semaphore(0)
@@ -37,7 +36,7 @@ class _Actor:
     def _run(self) -> None:
         self._go.acquire()
         try:
-            self.result = self._work(self._hook)
+            self.results.append(self._work(self._hook))
         except BaseException as error:  # noqa: BLE001 - raised again by `take_turns`
             self.error = error
         self.finished = True
@@ -49,11 +48,11 @@ class _Actor:
         return send()
 
 
-def take_turns(works: Sequence[Work], turns: Iterable[int]) -> list[object]:
+def take_turns(works: Sequence[Callable[[Hook], Result]], turns: Iterable[int]) -> list[Result]:
     """Run all works to their ends.
 
     Args:
-        works: each gets the hook for its clients.
+        works: each gets the hook for its `SteppedRedis` clients.
         turns: whose store call is next, by position; a turn of one that has finished is left out. When the
             turns are used up, the works finish one after the other.
 
@@ -72,4 +71,4 @@ def take_turns(works: Sequence[Work], turns: Iterable[int]) -> list[object]:
     for actor in actors:
         if actor.error is not None:
             raise actor.error
-    return [actor.result for actor in actors]
+    return [result for actor in actors for result in actor.results]

@@ -1,0 +1,114 @@
+"""Every release is written once and for ever: crashed anywhere, overtaken, late by several epochs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from privacy.errors import StoreBusyError
+from privacy.release import worker as worker_module
+from tests.support.faults import Crash, LostConnectionError, every_fault
+from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
+from tests.support.turns import take_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.redis_server import Store
+
+_FIXED_FIXTURES = [HealthCheck.function_scoped_fixture]
+
+
+@pytest.fixture
+def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseWorld]:
+    """A world without fsync whose workers write two series at a time."""
+    monkeypatch.setattr(worker_module, "BATCH_SERIES", 2)
+    with store.without_fsync():
+        yield ReleaseWorld(store)
+
+
+def after_one_epoch(world: ReleaseWorld) -> dict[str, bytes]:
+    """Begin anew, release epoch 0, and let more happen; what stands written then."""
+    world.begin_anew()
+    world.like_everything()
+    world.now_ms = hours(1)
+    world.worker().run_due()
+    world.like_everything()
+    world.now_ms = hours(2)
+    return world.records()
+
+
+def test_crash_at_any_store_call(world: ReleaseWorld) -> None:
+    """A worker that ends at any store call is taken over: each release once, nothing written changes."""
+    broken = 0
+    for fault in every_fault():
+        kept = after_one_epoch(world)
+        try:
+            world.worker(fault).run_due()
+        except Crash:
+            broken += 1
+        world.check_kept(kept)
+        kept = world.records()
+        world.worker().run_due()
+        world.check_kept(kept)
+        world.check(dict.fromkeys(VIDEOS, 2))
+    assert broken > 100
+
+
+def test_lost_connection_at_any_store_call(world: ReleaseWorld) -> None:
+    """A worker that loses its connection at any store call goes on with the next run."""
+    for fault in every_fault(LostConnectionError):
+        kept = after_one_epoch(world)
+        worker = world.worker(fault)
+        with suppress(StoreBusyError):
+            worker.run_due()
+        fault.at = 0
+        worker.run_due()
+        world.check_kept(kept)
+        world.check(dict.fromkeys(VIDEOS, 2))
+
+
+def test_second_worker_at_any_store_call(world: ReleaseWorld) -> None:
+    """A worker that another one overtakes at any store call writes nothing twice and nothing too early."""
+    for calls_before in range(60):
+        kept = after_one_epoch(world)
+        take_turns([lambda hook: world.worker(hook).run_due()] * 2, [0] * calls_before + [1] * 1000)
+        world.check_kept(kept)
+        world.check(dict.fromkeys(VIDEOS, 2))
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@given(turns=st.lists(st.integers(0, 2), max_size=200))
+def test_three_workers_in_any_order(turns: list[int], world: ReleaseWorld) -> None:
+    """Three workers whose store calls alternate in any order write each release once, and none too early."""
+    kept = after_one_epoch(world)
+    written = take_turns([lambda hook: world.worker(hook).run_due()] * 3, turns)
+    assert sum(written) == len(VIDEOS)
+    world.check_kept(kept)
+    world.check(dict.fromkeys(VIDEOS, 2))
+
+
+def test_catching_up(world: ReleaseWorld) -> None:
+    """A worker that was down for several epochs, beyond the last one, writes every epoch once, in order."""
+    world.begin_anew()
+    world.register(["brief"], calibration("smaller").policy)
+    world.like_everything()
+    world.now_ms = hours(100)
+    assert world.worker().run_due() == 4 * len(VIDEOS) + 3
+    assert world.worker().run_due() == 0
+    world.check(dict.fromkeys(VIDEOS, 4) | {"brief": 3})
+    assert all(shard.next_due_ms() is None for shard in world.worker().shards)
+
+
+def test_clock_that_steps_back(world: ReleaseWorld) -> None:
+    """A clock that goes back releases nothing twice and nothing anew."""
+    world.begin_anew()
+    world.like_everything()
+    for moment, written in ((hours(2), 2), (hours(1), 0), (0, 0), (hours(3) - 1, 0), (hours(3), 1)):
+        world.now_ms = moment
+        assert world.worker().run_due() == written * len(VIDEOS)
+    world.check(dict.fromkeys(VIDEOS, 3))

@@ -1,0 +1,194 @@
+"""A tally with logs, a gallery, release workers between them, and what must hold of all at any time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from privacy.gallery.documents import LedgerEntry, ReleaseDocument
+from privacy.gallery.publisher import Publisher
+from privacy.mechanism.accounting import Calibration, calibrate
+from privacy.model.change import change_code
+from privacy.model.engagement import KINDS_A_TARGET, Kind
+from privacy.release.history import MEASUREMENT, NET_CHANGE
+from privacy.release.worker import ReleaseWorker
+from privacy.store.keys import gallery_key, tally_key
+from privacy.tally.catalogue import Catalogue
+from privacy.tally.series import TallyShard
+from privacy.tally.video import VideoMetadata
+from tests.support.registers import HEADER, log_key, raw
+from tests.support.small_policy import HOUR_MS, small_policy
+from tests.support.stepped_redis import Hook, SteppedRedis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from privacy.mechanism.entropy import EntropySource
+    from privacy.policy import Policy
+    from tests.support.redis_server import Store
+
+LIKE, UNLIKED = 0, 1
+VIDEOS = tuple(f"video-{number}" for number in range(5))
+
+
+@cache
+def _calibrations() -> dict[str, Calibration]:
+    policies = [small_policy(), small_policy("smaller", k=2, epochs=3)]
+    return {policy.version: calibrate(policy, Kind.LIKE) for policy in policies}
+
+
+def _send(send: Callable[[], object]) -> object:
+    return send()
+
+
+@dataclass
+class ReleaseWorld:
+    """One store and the time in it.
+
+    Args:
+        store: its clients.
+    """
+
+    store: Store
+    now_ms: int = 0
+    numbers: dict[str, int] = field(default_factory=dict)
+    """Series of each registered video."""
+
+    def begin_anew(self) -> None:
+        """Empty the store and register the videos under the policy `small`, at age zero."""
+        self.store.flush()
+        self.now_ms, self.numbers = 0, {}
+        self.register(VIDEOS, calibration().policy)
+
+    def register(self, videos: Iterable[str], policy: Policy, posted_at_ms: int = 0) -> None:
+        """Register videos."""
+        names = list(videos)
+        publish = Publisher(self.store.publisher).publish_targets
+        catalogue = Catalogue(self.store.platform, HEADER.target_shards, policy, publish)
+        catalogue.register([VideoMetadata(name, posted_at_ms) for name in names], self.now_ms)
+        for name, target in catalogue.lookup(names).items():
+            self.numbers[name] = target.number * KINDS_A_TARGET + Kind.LIKE
+
+    def happen(self, video: str, cell: Mapping[str, str], times: int, change: int = LIKE) -> None:
+        """Append so many changes to the log of a video, as the relay would."""
+        code = change_code(calibration().policy.domain.code(cell), change)
+        log = np.full(times, code, "<u4").tobytes()
+        self.store.root.append(log_key(self.numbers[video]), log)
+
+    def like_everything(self) -> None:
+        """Give every video but the last enough to be shown, and the last fewer than k."""
+        for place, video in enumerate(VIDEOS[:-1]):
+            self.happen(video, {"gender": "female", "region": "DE"}, 40 + place)
+            self.happen(video, {"gender": "male"}, 2)
+        self.happen(VIDEOS[-1], {}, 2)
+
+    def worker(self, hook: Hook = _send, entropy: EntropySource = os.urandom) -> ReleaseWorker:
+        """A release worker whose store calls, on both sides, pass through a hook."""
+        release, publisher = SteppedRedis(self.store.release, hook), SteppedRedis(self.store.publisher, hook)
+        shards = [TallyShard(release, shard) for shard in range(HEADER.target_shards)]
+        return ReleaseWorker(shards, Publisher(publisher), calibration_of, entropy, lambda: self.now_ms)
+
+    def records(self) -> dict[str, bytes]:
+        """Everything that is written once: measurements, net changes, ledgers and what the gallery holds."""
+        root, records = self.store.root, {}
+        for shard in range(HEADER.target_shards):
+            records[f"ledger {shard}"] = b"\n".join(map(raw, root.lrange(tally_key(shard, "ledger"), 0, -1)))
+            for sequence, entry in root.hgetall(gallery_key("ledger", shard)).items():
+                records[f"gallery ledger {shard} {sequence!r}"] = raw(entry)
+        for video, number in self.numbers.items():
+            for name in ("measured", "net"):
+                records[f"{name} {video}"] = raw(root.get(self._series_key(name, number)) or b"")
+            for name in ("releases", "points"):
+                for epoch, document in root.hgetall(gallery_key(name, video, "like")).items():
+                    records[f"{name} {video} {epoch!r}"] = raw(document)
+        return records
+
+    def check_kept(self, before: Mapping[str, bytes]) -> None:
+        """Nothing that was written has changed; logs of records have only grown at their ends."""
+        now = self.records()
+        for name, content in before.items():
+            grows = name.startswith(("measured", "net", "ledger"))
+            assert now[name].startswith(content) if grows else now[name] == content, name
+
+    def check(self, epochs: Mapping[str, int]) -> None:
+        """Every video has exactly so many releases, and tally, ledger and gallery agree on them.
+
+        Args:
+            epochs: by video.
+        """
+        entries = self._ledger_entries()
+        released = sorted((entry.video_id, entry.epoch) for entry in entries)
+        assert released == sorted((video, epoch) for video, count in epochs.items() for epoch in range(count))
+        for entry in entries:
+            document = raw(
+                self.store.public.hget(gallery_key("releases", entry.video_id, "like"), str(entry.epoch))
+            )
+            assert sha256(document).hexdigest() == entry.release_sha256
+            decoded = msgspec.json.decode(document, type=ReleaseDocument)
+            assert (decoded.video_id, decoded.epoch) == (entry.video_id, entry.epoch)
+            assert decoded.as_of_ms <= self.now_ms
+        for video, count in epochs.items():
+            assert self.store.root.hlen(gallery_key("releases", video, "like")) == count
+            assert self.store.root.hlen(gallery_key("points", video, "like")) == count
+            self._check_current(video, count)
+            self._check_records(video, count)
+
+    def _ledger_entries(self) -> list[LedgerEntry]:
+        """The entries of all chains, after a look at every link."""
+        root, entries = self.store.root, []
+        for shard in range(HEADER.target_shards):
+            lines = [raw(line) for line in root.lrange(tally_key(shard, "ledger"), 0, -1)]
+            previous = ""
+            for sequence, line in enumerate(lines):
+                entry = msgspec.json.decode(line, type=LedgerEntry)
+                assert (entry.shard, entry.sequence, entry.previous) == (shard, sequence, previous)
+                assert root.hget(gallery_key("ledger", shard), str(sequence)) == line
+                previous = sha256(line).hexdigest()
+                entries.append(entry)
+            assert (root.get(tally_key(shard, "head")) or b"") == previous.encode()
+            assert root.hlen(gallery_key("ledger", shard)) == len(lines)
+            assert root.xlen(tally_key(shard, "outgoing")) == 0
+        return entries
+
+    def _check_current(self, video: str, count: int) -> None:
+        current = self.store.public.get(gallery_key("current", video, "like"))
+        assert current == self.store.public.hget(gallery_key("releases", video, "like"), str(count - 1))
+
+    def _check_records(self, video: str, count: int) -> None:
+        """A measured stream has one measurement a step; net changes add up to the log that was cut."""
+        root, number = self.store.root, self.numbers[video]
+        measured = np.frombuffer(raw(root.get(self._series_key("measured", number)) or b""), MEASUREMENT)
+        drawn = sorted(zip(measured["stream"].tolist(), measured["step"].tolist(), strict=True))
+        streams = sorted(set(measured["stream"].tolist()))
+        assert drawn == [(stream, step) for stream in streams for step in range(count)]
+        net = np.frombuffer(raw(root.get(self._series_key("net", number)) or b""), NET_CHANGE)
+        cut = int(raw(root.hget(self._series_key("series", number), "cut")))
+        log = np.frombuffer(raw(root.get(log_key(number)) or b"")[:cut], "<u4")
+        assert net["value"][net["stream"] == 0].sum() == np.where(log % 16 == LIKE, 1, -1).sum()
+        assert len({(step, stream) for step, stream, _ in net.tolist()}) == len(net)
+
+    @staticmethod
+    def _series_key(name: str, number: int) -> str:
+        return tally_key(number // KINDS_A_TARGET % HEADER.target_shards, name, number)
+
+
+def calibration(version: str = "small") -> Calibration:
+    """The mechanism of likes under one of the worlds' policies."""
+    return _calibrations()[version]
+
+
+def calibration_of(version: str, kind: Kind) -> Calibration:
+    """The same, as a worker asks for it."""
+    assert kind is Kind.LIKE
+    return calibration(version)
+
+
+def hours(count: int) -> int:
+    """So many hours in ms: the end of that epoch of the small policies."""
+    return count * HOUR_MS

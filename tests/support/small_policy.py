@@ -1,0 +1,44 @@
+"""Policies for tests: the default one with a small domain, few epochs and a small k."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from privacy.model.budget import Budget
+from privacy.model.dimension import Dimension, JointDomain
+from privacy.model.engagement import Kind
+from privacy.model.schedule import Phase, Schedule
+from privacy.policy_file import load_policy
+
+if TYPE_CHECKING:
+    from privacy.policy import Policy
+
+HOUR_SECONDS = 3600
+HOUR_MS = 1000 * HOUR_SECONDS
+
+
+def small_policy(version: str = "small", k: int = 3, epochs: int = 4, rho: Fraction = Fraction(2)) -> Policy:
+    """Two dimensions of three and four cells, hourly epochs, and little noise for so large a rho."""
+    domain = JointDomain(
+        (Dimension("gender", ("female", "male")), Dimension("region", ("DE", "FR", "other")))
+    )
+    budget = Budget(
+        kind=Kind.LIKE.label,
+        rho=rho,
+        total=rho / 4,
+        removals=rho / 8,
+        reserve=rho / 8,
+        breakdowns={"gender": rho / 4, "region": rho / 4},
+    )
+    return replace(
+        load_policy(),
+        version=version,
+        k=k,
+        factorisation="power-0.6",
+        gate_delta=Fraction(1, 10**6),
+        budgets={Kind.LIKE: budget},
+        schedule=Schedule((Phase(HOUR_SECONDS, epochs * HOUR_SECONDS),)),
+        domain=domain,
+    )
