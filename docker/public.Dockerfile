@@ -1,0 +1,35 @@
+# The public plane: reads the gallery, and could do nothing else if it wanted to.
+# Of this project it carries exactly the files copied below: no vault, tally, mechanism, release or policy code, and
+# nothing of the `private` extra. tests/architecture/test_public_image.py holds this list to it.
+#
+#     docker build -f docker/public.Dockerfile -t likewise-public .
+
+FROM python:3.11.14-slim-trixie AS install
+WORKDIR /build
+COPY requirements.lock pyproject.toml docker/lock_subset.py ./
+RUN python lock_subset.py requirements.lock pyproject.toml > plane.lock \
+ && python -m venv /opt/likewise \
+ && /opt/likewise/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r plane.lock
+
+FROM python:3.11.14-slim-trixie
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin likewise
+COPY --from=install /opt/likewise /opt/likewise
+WORKDIR /srv/likewise
+COPY api/__init__.py api/
+COPY api/http/ api/http/
+COPY api/public/ api/public/
+COPY api/web/ api/web/
+COPY privacy/__init__.py privacy/errors.py privacy/
+COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/keys_reader.py \
+     privacy/gallery/reader.py privacy/gallery/
+COPY privacy/model/__init__.py privacy/model/engagement.py privacy/model/identifier.py \
+     privacy/model/timestamp.py privacy/model/
+COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/connect.py privacy/store/keys.py \
+     privacy/store/settings.py privacy/store/users.py privacy/store/
+USER 10001:10001
+ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
+CMD ["granian", "--interface", "wsgi", "--factory", "--host", "0.0.0.0", "--port", "8080", \
+     "--blocking-threads", "4", "--no-ws", "api.public.wsgi:create"]
