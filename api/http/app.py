@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 from flask import Flask, Response, request
+from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import HTTPException
 
 from api.http.arguments import load_path, load_query
@@ -24,9 +25,8 @@ from privacy.errors import LikewiseError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from werkzeug.datastructures import Headers
+    from _typeshed.wsgi import WSGIEnvironment
 
-    from api.http.exchange import Exchange
     from privacy.gallery.documents import KeyRecord
 
 Services = TypeVar("Services", bound=HasEdge)
@@ -62,47 +62,56 @@ def _view(operation: Operation[Services], services: Services) -> Callable[..., R
     edge = services.edge
 
     def view(**arguments: str) -> Response:
-        exchange, headers = exchange_of(request.environ), request.headers
+        environ = request.environ
+        exchange = exchange_of(environ)
         exchange.operation_id = operation.operation_id
         now_ms = edge.clock()
-        key = _admit(edge, operation.scope, headers, exchange, now_ms) if operation.scope else None
+        key = _admit(edge, operation.scope, environ, now_ms) if operation.scope else None
         call = Call(
             path=load_path(path_fields, arguments),
-            query=load_query(query_schema, request.args) if query_schema or request.query_string else {},
-            body=edge.bodies.read(request.environ, operation.body),
-            headers=headers,
+            query=load_query(query_schema, request.args)
+            if query_schema or environ.get("QUERY_STRING")
+            else {},
+            body=edge.bodies.read(environ, operation.body),
+            headers=EnvironHeaders(environ),
             key=key,
             now_ms=now_ms,
         )
-        return _respond(operation.handler(services, call), headers)
+        return _respond(operation.handler(services, call), environ)
 
     return view
 
 
-def _admit(edge: Edge, scope: str, headers: Headers, exchange: Exchange, now_ms: int) -> KeyRecord:
-    key = edge.authenticator.check(headers.get("Authorization"), scope, now_ms)
-    exchange.allowance = edge.limiter.hit(key, now_ms)
-    if exchange.allowance.exceeded:
-        raise exchange.allowance.refusal()
+def _admit(edge: Edge, scope: str, environ: WSGIEnvironment, now_ms: int) -> KeyRecord:
+    key = edge.authenticator.check(environ.get("HTTP_AUTHORIZATION"), scope, now_ms)
+    allowance = edge.limiter.hit(key, now_ms)
+    exchange_of(environ).headers += allowance.headers()
+    if allowance.exceeded:
+        raise allowance.refusal()
     return key
 
 
-def _respond(answer: Answer, request_headers: Headers) -> Response:
-    headers = [("Content-Type", answer.media_type), *answer.headers.items()]
+def _respond(answer: Answer, environ: WSGIEnvironment) -> Response:
+    added = exchange_of(environ).headers
+    added += answer.headers.items()
     if answer.max_age_seconds is None:
-        return Response(answer.body, answer.status, [*headers, ("Cache-Control", "no-store")])
-    etag = etag_of(answer.body)
-    validators = [
-        ("ETag", etag),
-        ("Cache-Control", f"private, max-age={answer.max_age_seconds}"),
-        ("Vary", "Authorization"),
-    ]
-    if is_known(request_headers.get("If-None-Match"), etag):
-        return Response(status=HTTPStatus.NOT_MODIFIED, headers=validators)
-    return Response(answer.body, answer.status, headers + validators)
+        added.append(("Cache-Control", "no-store"))
+    else:
+        etag = etag_of(answer.body)
+        added += (
+            ("ETag", etag),
+            ("Cache-Control", f"private, max-age={answer.max_age_seconds}"),
+            ("Vary", "Authorization"),
+        )
+        if is_known(environ.get("HTTP_IF_NONE_MATCH"), etag):
+            response = Response(status=HTTPStatus.NOT_MODIFIED)
+            del response.headers["Content-Type"]
+            return response
+    return Response(answer.body, answer.status, content_type=answer.media_type)
 
 
 def _failure(edge: Edge, error: Exception) -> Response:
+    environ = request.environ
     if not isinstance(error, LikewiseError | HTTPException):
-        edge.log.failed(exchange_of(request.environ).operation_id, error)
-    return _respond(problem_answer(error), request.headers)
+        edge.log.failed(exchange_of(environ).operation_id, error)
+    return _respond(problem_answer(error), environ)

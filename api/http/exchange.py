@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from api.http.metrics import UNMATCHED
-
-if TYPE_CHECKING:
-    from api.http.rate_limit import Allowance
 
 _ENVIRON_KEY = "likewise.exchange"
 
@@ -19,11 +16,11 @@ class Exchange:
 
     Args:
         operation_id: name of the operation; `UNMATCHED` where no route takes the request.
-        allowance: what the key may still ask; None where no key was checked.
+        headers: what the answer will carry beside its own headers, success or not.
     """
 
     operation_id: str = UNMATCHED
-    allowance: Allowance | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
 
 
 def open_exchange(environ: dict[str, Any]) -> Exchange:

@@ -40,9 +40,8 @@ class Observation:
         exchange = open_exchange(environ)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            headers += exchange.headers
             headers += security_headers(headers)
-            if exchange.allowance is not None:
-                headers += exchange.allowance.headers()
             code, seconds = int(status[:3]), time.perf_counter() - started
             self._metrics.observe(exchange.operation_id, code, seconds)
             self._log.answered(exchange.operation_id, code, seconds)

@@ -6,6 +6,7 @@ or the noise decided: there is nothing to compare.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
@@ -61,7 +62,7 @@ def number(figure: Figure | None, release: Release, withheld: str = BELOW_THRESH
         status="withheld" if figure is None else "published",
         reason=withheld if figure is None else None,
         epoch=release.epoch,
-        as_of=format_timestamp(release.as_of_ms),
+        as_of=_time(release.as_of_ms),
         next_release_at=_time(release.next_release_at_ms),
     )
 
@@ -81,6 +82,7 @@ def number_of(standing: Standing, figure: Figure | None) -> Number:
     )
 
 
+@lru_cache(maxsize=4096)  # every number of a release, and every request for it, spells the same two times
 def _time(moment_ms: int | None) -> str | None:
     return None if moment_ms is None else format_timestamp(moment_ms)
 
