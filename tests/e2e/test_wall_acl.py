@@ -31,6 +31,7 @@ FAMILIES: Final = (
     keys.gallery_key("keys", "x"),
     keys.STORE_HEADER,
     keys.GALLERY_HEADER,
+    keys.POLICIES,
     "l:platform:LIMITER/x",
     "l:public:LIMITER/x",
     "G:release:x",
