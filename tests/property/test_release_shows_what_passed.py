@@ -1,0 +1,100 @@
+"""A release says nothing but what passed the gate: the step of `docs/proofs/gate.md` that is about code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privacy.mechanism.accounting import calibrate
+from privacy.model.engagement import Kind
+from privacy.release.figures import NO_STEP, Figures, figures
+from privacy.release.history import Records
+from privacy.release.measure import Measured
+from tests.support.small_policy import small_policy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from privacy.release.figures import Shown
+
+CALIBRATION = calibrate(small_policy(), Kind.LIKE)
+K, LAYOUT, EPOCHS = CALIBRATION.policy.k, CALIBRATION.policy.layout, CALIBRATION.policy.epochs
+SERIES = 40
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(SEEDS)
+def test_exact_counts_decide_by_their_side_of_k_alone(seed: int) -> None:
+    """Two sets of exact counts on the same sides of k, with the same measurements, give the same release."""
+    random = np.random.default_rng(seed)
+    counts, steps, since = _world(random)
+    values = _measurements(random, counts)
+    other = np.where(
+        counts >= K, K + random.integers(0, 500, counts.shape), random.integers(0, K, counts.shape)
+    )
+    release = _release(counts, values, steps, since)
+    assert any(shown.any() for shown in (release.streams.shown, release.others.shown, release.change.shown))
+    _assert_same(release, _release(other, values, steps, since))
+
+
+@settings(max_examples=50, deadline=None)
+@given(SEEDS)
+def test_measurements_below_k_are_not_looked_at(seed: int) -> None:
+    """Whatever was measured of cells and removals that are below k now, the release is the same."""
+    random = np.random.default_rng(seed)
+    counts, steps, since = _world(random)
+    values = _measurements(random, counts)
+    below = counts[np.arange(SERIES), :, steps] < K
+    below[:, LAYOUT.total] = False  # an earlier total that passed stays a part of the change
+    other = np.where(below[:, :, None], random.integers(-(2**40), 2**40, values.shape), values)
+    _assert_same(_release(counts, values, steps, since), _release(counts, other, steps, since))
+
+
+def _world(random: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+    """Exact counts by series, stream and step, each series' current step, and what its change refers to."""
+    counts = random.integers(0, 60, (SERIES, LAYOUT.count, EPOCHS)) * random.integers(0, 3, (SERIES, 1, 1))
+    steps = random.integers(0, EPOCHS, SERIES)
+    return counts, steps, np.maximum(steps - random.integers(1, 4, SERIES), NO_STEP)
+
+
+def _measurements(random: np.random.Generator, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    net = np.diff(counts, axis=2, prepend=0)
+    noise = random.normal(size=counts.shape) * CALIBRATION.stream_scales[None, :, None]
+    encoded = net @ CALIBRATION.factorisation.encoder.T
+    return encoded + np.rint(noise).astype(np.int64)
+
+
+def _release(
+    counts: NDArray[np.int64], values: NDArray[np.int64], steps: NDArray[np.intp], since: NDArray[np.intp]
+) -> Shown:
+    """Make the figures of series whose streams are all measured."""
+    rows = counts.shape[0] * counts.shape[1]
+    owners, streams = np.divmod(np.arange(rows), counts.shape[1])
+    measured = Measured(
+        places=np.arange(rows).reshape(counts.shape[:2]),
+        owners=owners,
+        streams=streams,
+        net=np.diff(counts, axis=2, prepend=0).reshape(rows, -1),
+        values=values.reshape(rows, -1),
+        drawn=Records(*(np.zeros(0, np.int64) for _ in range(4))),
+    )
+    return figures(counts[np.arange(SERIES), :, steps], steps, since, measured, CALIBRATION)
+
+
+def _assert_same(one: Shown, two: Shown) -> None:
+    for figures_one, figures_two in (
+        (one.streams, two.streams),
+        (one.others, two.others),
+        (one.change, two.change),
+    ):
+        assert (figures_one.shown == figures_two.shown).all()
+        for field in ("values", "low", "high"):
+            assert (_visible(figures_one, field) == _visible(figures_two, field)).all()
+
+
+def _visible(part: Figures, field: str) -> NDArray[Any]:
+    return np.where(part.shown, getattr(part, field), 0)
