@@ -24,7 +24,7 @@ from urllib.parse import quote
 from privacy.errors import StoreError
 from privacy.store.acl import AclUser, Room, acl_file
 from privacy.store.checks import check_version, require
-from privacy.store.connect import connect
+from privacy.store.connect import connect, translated
 from privacy.store.credentials import load_or_create_credentials, write_private
 from privacy.store.folder_lock import locked
 from privacy.store.redis_conf import ACL_FILE, SOCKET, redis_conf
@@ -143,7 +143,13 @@ class EmbeddedRedis:
 
     def _wait_until_ready(self, process: ServerProcess) -> None:
         with closing(connect(self.settings, ADMIN)) as admin:
-            process.wait_until(lambda: require([check_version(admin)]), self._patience_seconds)
+
+            def answers() -> None:
+                with translated():
+                    admin.ping()  # unlike HELLO, refused while the data is being loaded
+
+            process.wait_until(answers, self._patience_seconds)
+            require([check_version(admin)])
 
 
 def _executable(program: Path, advice: str) -> Path:

@@ -36,7 +36,7 @@ connect(server.settings, PLATFORM).set("p:kept", "value")
 print(server.pid, flush=True)
 sys.stdin.read()
 """
-OLD_REDIS = """#!{python}
+FAKE_REDIS = """#!{python}
 import socket
 listener = socket.socket(socket.AF_UNIX)
 listener.bind("redis.sock")
@@ -44,7 +44,8 @@ listener.listen()
 while True:
     session, _ = listener.accept()
     while message := session.recv(4096):
-        lines = ["*4", "+server", "+redis", "+version", "+7.0.15"] if b"HELLO" in message else ["+OK"]
+        hello = ["*4", "+server", "+redis", "+version", "+{version}"]
+        lines = hello if b"HELLO" in message else ["{ping}"] if b"PING" in message else ["+OK"]
         session.sendall("".join(line + "\\r\\n" for line in lines).encode())
 """
 
@@ -55,6 +56,12 @@ def program(folder: Path, text: str) -> Path:
     path.write_text(text)
     path.chmod(0o700)
     return path
+
+
+def fake_redis(folder: Path, version: str, ping: str) -> Path:
+    """Write a server of some version that answers PING in some way."""
+    text = FAKE_REDIS.replace("{python}", sys.executable)
+    return program(folder, text.replace("{version}", version).replace("{ping}", ping))
 
 
 def kept(server: EmbeddedRedis) -> object:
@@ -223,9 +230,16 @@ def test_a_server_that_never_answers_is_ended(tmp_path: Path) -> None:
 
 def test_a_server_that_is_too_old_is_refused(tmp_path: Path) -> None:
     """The message names the version found and the version needed."""
-    fake = program(tmp_path, OLD_REDIS.replace("{python}", sys.executable))
+    fake = fake_redis(tmp_path, version="7.0.15", ping="+PONG")
     with pytest.raises(StoreError, match=r"Redis 7\.0\.15; needs 7\.2"):
         EmbeddedRedis(tmp_path / "data", program=fake).start()
+
+
+def test_a_server_that_still_loads_is_waited_for(tmp_path: Path) -> None:
+    """A server that answers some commands while it loads its data is not taken for ready."""
+    fake = fake_redis(tmp_path, version="8.2.3", ping="-LOADING Redis is loading the dataset in memory")
+    with pytest.raises(StoreError, match=r"not ready after 0\.5 s"):
+        EmbeddedRedis(tmp_path / "data", program=fake, patience_seconds=0.5).start()
 
 
 def test_a_missing_program_is_a_readable_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
