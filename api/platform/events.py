@@ -1,0 +1,31 @@
+"""`POST /v1/events`: takes a batch of events in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.http.operation import Answer, Call, json_answer
+from api.platform.batch import Batch
+from api.platform.report import batch_report
+from privacy.model.engagement import Verdict
+
+if TYPE_CHECKING:
+    from api.platform.services import PlatformServices
+
+PASSED = (Verdict.COUNTED, Verdict.UNCOUNTED)
+
+
+def post_events(services: PlatformServices, call: Call) -> Answer:
+    """Take events in; what was counted is on disk before this answers.
+
+    Raises:
+        InvalidInputError: the batch as a whole cannot be read; nothing was stored.
+        StoreBusyError: the store did not confirm; the batch may be sent again as it is.
+    """
+    batch = Batch.of_call(call)
+
+    def take_in() -> Answer:
+        outcomes = services.door.admit(services.decoder.decode(batch), call.now_ms)
+        return json_answer(batch_report(outcomes, Verdict, PASSED, "not_counted"))
+
+    return services.idempotency.once(call, f"POST /v1/events {batch.media_type}", batch.raw, take_in)

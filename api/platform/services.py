@@ -1,0 +1,55 @@
+"""What the handlers of the platform plane work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from api.platform.event_decoder import EventDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.http.edge import Edge
+    from api.http.idempotency import Idempotency
+    from privacy.errors import InvalidInputError
+    from privacy.policy import Intake
+    from privacy.tally.catalogue import Registration
+    from privacy.tally.video import VideoMetadata
+    from privacy.vault.door import Outcome
+    from privacy.vault.event import Event
+
+
+class Door(Protocol):
+    """Takes events in: `privacy.vault.door.IntakeDoor`."""
+
+    def admit(self, events: Sequence[Event | InvalidInputError], now_ms: int) -> list[Outcome]:
+        """Judge a batch and store what passes."""
+
+
+class Registry(Protocol):
+    """Registers videos: `privacy.tally.catalogue.Catalogue`."""
+
+    def register(self, videos: Sequence[VideoMetadata], now_ms: int) -> list[Registration]:
+        """Register videos or update their metadata."""
+
+
+@dataclass(frozen=True)
+class PlatformServices:
+    """The platform plane, wired together in its app.
+
+    Args:
+        edge: what every request passes.
+        door: of the vault.
+        registry: of videos.
+        intake: bounds on times.
+        idempotency: answers kept for requests that are sent again.
+        decoder: of events.
+    """
+
+    edge: Edge
+    door: Door
+    registry: Registry
+    intake: Intake
+    idempotency: Idempotency
+    decoder: EventDecoder = field(default_factory=EventDecoder)

@@ -1,0 +1,76 @@
+"""What a worker of the platform plane runs: `granian --interface wsgi --factory api.platform.wsgi:create`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api.http.logs import JsonLog
+from api.platform.app import PLANE, PlatformDependencies, build_platform_app
+from privacy.errors import StoreError
+from privacy.policy_book import read_policy_book
+from privacy.policy_file import DEFAULT_POLICY_PATH, load_policy
+from privacy.store.checks import check_server, require
+from privacy.store.connect import connect
+from privacy.store.header import StoreHeader
+from privacy.store.settings import StoreSettings
+from privacy.store.users import PLATFORM, PUBLISHER
+from privacy.vault.pseudonym import Pseudonymiser, load_pseudonym_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Flask
+
+KEY_FILE_VARIABLE = "LIKEWISE_PSEUDONYM_KEY_FILE"
+POLICY_VARIABLE = "LIKEWISE_POLICY"
+
+
+def create() -> Flask:
+    """Make the app from the environment.
+
+    | variable                      | meaning                                                         |
+    |-------------------------------|-----------------------------------------------------------------|
+    | `LIKEWISE_PSEUDONYM_KEY_FILE` | file with the key of the pseudonyms, readable by its owner only |
+    | `LIKEWISE_POLICY`             | policy file; the packaged one if not set                        |
+
+    and those of `privacy.store.settings` for the users `platform` and `publisher`.
+
+    Raises:
+        PolicyError: the policy breaks a rule, or is not the one that is enrolled in the store.
+        StoreError: a variable or the key is missing, or the store is not fit.
+    """
+    return build_platform_app(dependencies_of(os.environ), _clock_ms)
+
+
+def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
+    """Connect to what the environment names, and check that it is fit.
+
+    Raises:
+        PolicyError: see `create`.
+        StoreError: see `create`.
+    """
+    if KEY_FILE_VARIABLE not in environment:
+        raise StoreError(f"no key of the pseudonyms: set {KEY_FILE_VARIABLE} to its file")
+    key = load_pseudonym_key(Path(environment[KEY_FILE_VARIABLE]))
+    policy = load_policy(Path(environment.get(POLICY_VARIABLE, DEFAULT_POLICY_PATH)))
+    settings = StoreSettings.from_environment(environment, (PLATFORM, PUBLISHER))
+    asking = connect(settings, PLATFORM)
+    require(check_server(asking, _clock_ms))
+    header = StoreHeader.read(asking)
+    return PlatformDependencies(
+        client=connect(settings, PLATFORM, greet=header.greet),
+        gallery=connect(settings, PUBLISHER),
+        header=header,
+        book=read_policy_book(asking, policy),
+        pseudonymise=Pseudonymiser(key),
+        entropy=os.urandom,
+        log=JsonLog(sys.stderr.buffer, PLANE),
+    )
+
+
+def _clock_ms() -> int:
+    return time.time_ns() // 1_000_000

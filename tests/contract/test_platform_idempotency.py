@@ -1,0 +1,199 @@
+"""Idempotency-Key on a real Redis: a request sent again gets the answer it got, and nobody else's."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from threading import Barrier, Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from werkzeug.datastructures import Headers
+
+from api.http.idempotency import CLAIM_SECONDS, Idempotency
+from api.http.operation import Answer, Call
+from privacy.errors import ConflictError, StoreBusyError
+from privacy.vault.vault import Vault
+from tests.support.platform_plane import (
+    JSON,
+    NDJSON,
+    NOW_MS,
+    POLICY,
+    ago,
+    array,
+    event,
+    keys,
+    lines,
+    new_key,
+    plane_on,
+)
+
+if TYPE_CHECKING:
+    from tests.support.platform_plane import PlatformPlane
+    from tests.support.redis_server import Store
+
+REPLAYED = "Idempotency-Replayed"
+BATCH = lines(event(), event(account_id="bad id"), event(video_id="v-none"))
+
+
+@pytest.fixture
+def plane(store: Store) -> PlatformPlane:
+    """The app, with one registered video."""
+    plane = plane_on(store)
+    plane.register("v-1")
+    return plane
+
+
+def kept(store: Store) -> list[bytes]:
+    """Names of the records."""
+    return keys(store, "p:idem:*")
+
+
+def test_the_same_request_gets_the_same_bytes(plane: PlatformPlane) -> None:
+    """The answer is repeated byte for byte, and says that it is."""
+    first = plane.events(BATCH, Idempotency_Key="k-1")
+    again = plane.events(BATCH, Idempotency_Key="k-1")
+    assert (first.status_code, REPLAYED in first.headers) == (200, False)
+    assert first.json["verdicts"]["counted"] == 1
+    assert (again.status_code, again.headers[REPLAYED]) == (200, "true")
+    assert (again.data, again.content_type) == (first.data, first.content_type)
+
+
+def test_compression_does_not_make_another_request(plane: PlatformPlane) -> None:
+    """What counts is what was sent, not how it travelled."""
+    first = plane.events(BATCH, Idempotency_Key="k-1")
+    again = plane.events(gzip.compress(BATCH), Idempotency_Key="k-1", Content_Encoding="gzip")
+    assert (again.data, again.headers[REPLAYED]) == (first.data, "true")
+
+
+def test_another_body_under_the_same_key_is_refused(plane: PlatformPlane, store: Store) -> None:
+    """422, and the other body is not carried out."""
+    plane.events(lines(event(video_id="v-none")), Idempotency_Key="k-1")
+    answer = plane.events(lines(event()), Idempotency_Key="k-1")
+    assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+    assert keys(store, "v:*") == []
+
+
+def test_another_route_or_form_under_the_same_key_is_refused(plane: PlatformPlane) -> None:
+    """The key belongs to the whole request: path and form of the body included."""
+    plane.events(array(event()), JSON, Idempotency_Key="k-1")
+    assert plane.events(array(event()), NDJSON, Idempotency_Key="k-1").status_code == 422
+    answer = plane.send("POST", "/v1/videos", array(event()), JSON, Idempotency_Key="k-1")
+    assert answer.status_code == 422
+
+
+def test_another_callers_key_is_another_key(plane: PlatformPlane, store: Store) -> None:
+    """Two callers may use one word: each request is carried out."""
+    plane.events(BATCH, Idempotency_Key="k-1")
+    plane.token = new_key(store, "ingest")
+    other = plane.events(BATCH, Idempotency_Key="k-1")
+    assert REPLAYED not in other.headers
+    assert other.json["verdicts"]["duplicate"] == 1
+    assert len(kept(store)) == 2
+
+
+def test_videos_in_bulk_take_the_header_too(plane: PlatformPlane) -> None:
+    """Registering again under the key repeats `created`."""
+    batch = lines({"video_id": "v-9", "posted_at": ago(60)})
+    first = plane.send("POST", "/v1/videos", batch, NDJSON, Idempotency_Key="k-1")
+    again = plane.send("POST", "/v1/videos", batch, NDJSON, Idempotency_Key="k-1")
+    assert first.json["verdicts"]["created"] == 1
+    assert (again.data, again.headers[REPLAYED]) == (first.data, "true")
+
+
+def test_a_refused_request_does_not_use_its_key_up(plane: PlatformPlane, store: Store) -> None:
+    """A problem is not kept: the corrected request may use the key."""
+    assert plane.events(b"[", JSON, Idempotency_Key="k-1").status_code == 400
+    assert kept(store) == []
+    assert plane.events(BATCH, Idempotency_Key="k-1").status_code == 200
+
+
+def test_answers_are_kept_as_long_as_the_policy_says(plane: PlatformPlane, store: Store) -> None:
+    """The record expires with the policy's retention."""
+    plane.events(BATCH, Idempotency_Key="k-1")
+    (name,) = kept(store)
+    assert POLICY.idempotency_seconds - 5 <= store.root.ttl(name) <= POLICY.idempotency_seconds
+
+
+def test_while_it_is_carried_out_a_second_one_is_told_to_wait(
+    plane: PlatformPlane, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """409 while the first one works, on a claim that lapses by itself; after that the first one's answer."""
+    working, go_on = Barrier(2, timeout=30), Barrier(2, timeout=30)
+    record, answers = Vault.record, []
+
+    def slow_record(self: Vault, entries: Any, now_ms: int) -> Any:
+        working.wait()
+        go_on.wait()
+        return record(self, entries, now_ms)
+
+    monkeypatch.setattr(Vault, "record", slow_record)
+    first = Thread(target=lambda: answers.append(plane.events(BATCH, Idempotency_Key="k-1")))
+    first.start()
+    working.wait()
+    second = plane.events(BATCH, Idempotency_Key="k-1")
+    (name,) = kept(store)
+    assert 0 < store.root.ttl(name) <= CLAIM_SECONDS
+    go_on.wait()
+    first.join()
+    assert (second.status_code, second.content_type) == (409, "application/problem+json")
+    assert plane.events(BATCH, Idempotency_Key="k-1").data == answers[0].data
+
+
+def call(text: str = "k-1") -> Call:
+    """A request with the header."""
+    return Call({}, {}, b"", Headers({"Idempotency-Key": text}), None, NOW_MS)
+
+
+def test_a_request_that_outlives_its_claim_does_not_replace_what_came_after(store: Store) -> None:
+    """Its own caller gets its answer; the key is another request's by then, and repeats that one's answer."""
+    slow, quick = (Idempotency(store.platform, 60, os.urandom) for _ in range(2))
+
+    def outlive() -> Answer:
+        store.root.flushall()  # the claim lapses
+        quick.once(call(), "POST /", b"", lambda: Answer(b"second"))
+        return Answer(b"first")
+
+    assert slow.once(call(), "POST /", b"", outlive).body == b"first"
+    assert quick.once(call(), "POST /", b"", outlive).body == b"second"
+
+
+def test_a_failure_gives_the_key_free(store: Store) -> None:
+    """Whatever goes wrong while a request is carried out, it may be sent again at once."""
+    idempotency = Idempotency(store.platform, 60, os.urandom)
+
+    def fail() -> Answer:
+        raise StoreBusyError("the store does not answer")
+
+    with pytest.raises(StoreBusyError):
+        idempotency.once(call(), "POST /", b"", fail)
+    assert idempotency.once(call(), "POST /", b"", lambda: Answer(b"done")).body == b"done"
+
+
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(store: Store) -> None:
+    """What was carried out is answered even if the store fails right after it."""
+    idempotency = Idempotency(store.platform, 60, os.urandom)
+
+    def act() -> Answer:
+        store.root.config_set("maxmemory", "1")
+        return Answer(b"done")
+
+    try:
+        assert idempotency.once(call(), "POST /", b"", act).body == b"done"
+    finally:
+        store.root.config_set("maxmemory", "0")
+    with pytest.raises(ConflictError):  # so it was not kept: the claim stands until it lapses
+        idempotency.once(call(), "POST /", b"", act)
+
+
+@pytest.mark.parametrize("text", ["", " ", "a b", "a" * 256, "\u00e9", "a\tb"])
+def test_the_key_must_be_visible_ascii(plane: PlatformPlane, text: str) -> None:
+    """Anything else is a 400 that names the header."""
+    answer = plane.events(BATCH, Idempotency_Key=text)
+    assert (answer.status_code, answer.json["field"]) == (400, "Idempotency-Key")
+
+
+def test_the_longest_key_is_taken(plane: PlatformPlane) -> None:
+    """255 characters, every visible one among them."""
+    text = "".join(map(chr, range(33, 127))).ljust(255, "x")
+    assert plane.events(BATCH, Idempotency_Key=text).status_code == 200

@@ -1,0 +1,94 @@
+"""Every route of the platform plane refuses every wrong key."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.http.keys import KEY_PREFIXES, issue_key
+from api.platform.operations import operations
+from privacy.gallery.keys_writer import KeyWriter
+from tests.support.platform_plane import NDJSON, NOW_MS, keys, lines, new_key, plane_on
+
+if TYPE_CHECKING:
+    from tests.support.redis_server import Store
+
+SCOPED = [operation for operation in operations() if operation.scope]
+OPEN = {"get_health", "get_readiness", "get_metrics"}
+
+
+def revoked(store: Store) -> str:
+    """A key that was live."""
+    token = new_key(store, "ingest")
+    KeyWriter(store.admin, KEY_PREFIXES["platform"]).revoke(token.split("_")[2], NOW_MS)
+    return token
+
+
+def of_the_public_plane(store: Store) -> str:
+    """A live key of the other plane, and a record under its id on this one."""
+    token, record = issue_key(
+        "public", "x", ["read"], lifetime_seconds=60, requests_a_minute=9, now_ms=NOW_MS, entropy=os.urandom
+    )
+    KeyWriter(store.admin, KEY_PREFIXES["platform"]).add(record)
+    return token
+
+
+WRONG_KEYS: dict[str, Any] = {
+    "none": lambda _store: None,
+    "empty": lambda _store: "",
+    "not a key": lambda _store: "Bearer x",
+    "unknown": lambda _store: f"Bearer lw_platform_{'0' * 16}_{'0' * 64}",
+    "wrong secret": lambda store: f"Bearer {new_key(store, 'ingest')[:-64]}{'0' * 64}",
+    "wrong scheme": lambda store: f"Basic {new_key(store, 'ingest')}",
+    "expired": lambda store: f"Bearer {new_key(store, 'ingest', lifetime_seconds=0 + 1)}",
+    "revoked": lambda store: f"Bearer {revoked(store)}",
+    "of the other plane": lambda store: f"Bearer {of_the_public_plane(store)}",
+    "of the other plane, renamed": lambda store: f"Bearer {of_the_public_plane(store)}".replace(
+        "_public_", "_platform_"
+    ),
+    "without the scope": lambda store: f"Bearer {new_key(store, 'moderate', 'privacy')}",
+}
+FORBIDDEN = {"without the scope", "of the other plane, renamed"}
+
+
+@pytest.mark.parametrize("name", WRONG_KEYS)
+@pytest.mark.parametrize("operation", SCOPED, ids=lambda operation: operation.operation_id)
+def test_a_wrong_key_opens_no_route(store: Store, operation: Any, name: str) -> None:
+    """401 or 403 as a problem document, before the body is looked at, and nothing is stored."""
+    plane = plane_on(store)
+    plane.clock.now_ms = NOW_MS + 1000
+    authorization = WRONG_KEYS[name](store)
+    headers = {} if authorization is None else {"Authorization": authorization}
+    response = plane.client.open(
+        operation.path.replace("{video_id}", "v-1"),
+        method=operation.method,
+        data=lines({"video_id": "v-1"}),
+        content_type=NDJSON,
+        headers=headers,
+    )
+    assert response.status_code == (403 if name in FORBIDDEN else 401)
+    assert response.content_type == "application/problem+json"
+    assert keys(store, "[vt]:*") == []
+
+
+def test_only_service_routes_are_open() -> None:
+    """Every other operation names the scope that it asks for."""
+    assert {operation.operation_id for operation in operations() if not operation.scope} == OPEN
+    assert {operation.scope for operation in SCOPED} == {"ingest"}
+
+
+def test_a_keys_rate_is_limited(store: Store) -> None:
+    """One request too many is a 429 that says when to come back, and is not carried out."""
+    plane = plane_on(store)
+    plane.token = new_key(store, "ingest", requests_a_minute=2)
+    statuses = [plane.events(b"[]", "application/json").status_code for _ in range(3)]
+    assert statuses == [400, 400, 429]
+
+
+def test_a_plane_without_its_stores_says_that_it_is_not_ready(store: Store) -> None:
+    """Readiness looks at both rooms; liveness at none."""
+    plane = plane_on(store)
+    assert plane.client.get("/readyz").status_code == 200
+    assert plane.client.get("/healthz").json == {"status": "ok"}

@@ -1,0 +1,128 @@
+"""The catalogue's two routes on a real Redis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.platform_plane import JSON, NDJSON, NOW_MS, ago, array, lines, plane_on, value
+
+if TYPE_CHECKING:
+    from tests.support.platform_plane import PlatformPlane
+    from tests.support.redis_server import Store
+
+VIDEO = {
+    "posted_at": ago(3600),
+    "creator_id": "c-1",
+    "title": "Cafe\u0301",
+    "hashtags": ["baking", "bread", "baking"],
+    "sound_id": "s-1",
+    "duration_seconds": 40,
+}
+
+
+@pytest.fixture
+def plane(store: Store) -> PlatformPlane:
+    """The app on an empty store."""
+    return plane_on(store)
+
+
+def put(plane: PlatformPlane, **changes: Any) -> tuple[int, str]:
+    """Send the video; answers status and verdict, or the problem's kind."""
+    answer = plane.send("PUT", "/v1/videos/v-1", lines(VIDEO | changes))
+    return answer.status_code, answer.json.get("verdict") or answer.json["type"]
+
+
+def test_a_video_is_created_once_and_updated_after_that(plane: PlatformPlane) -> None:
+    """201 the first time, 200 for the same or changed metadata, 409 for another `posted_at`."""
+    assert put(plane) == (201, "created")
+    assert put(plane) == (200, "unchanged")
+    assert put(plane, title="Caf\u00e9") == (200, "unchanged")
+    assert put(plane, title="Tea") == (200, "updated")
+    assert put(plane, posted_at=ago(3601)) == (409, "urn:likewise:problem:conflict")
+    assert put(plane, title="Tea") == (200, "unchanged")
+
+
+def test_metadata_is_replaced_and_published(plane: PlatformPlane, store: Store) -> None:
+    """The gallery holds the last metadata: text composed, each hashtag once, nothing that was left out."""
+    put(plane)
+    published = value(store, "g:target:v-1").decode()
+    assert '"Caf\u00e9"' in published
+    assert '["baking","bread"]' in published
+    plane.send("PUT", "/v1/videos/v-1", lines({"posted_at": ago(3600)}))
+    published = value(store, "g:target:v-1").decode()
+    assert '"title":null' in published
+    assert '"hashtags":[]' in published
+
+
+@pytest.mark.parametrize(("media_type", "spell"), [(JSON, array), (NDJSON, lines)])
+def test_every_video_of_a_batch_has_its_verdict(plane: PlatformPlane, media_type: str, spell: Any) -> None:
+    """Counts by verdict, and what was not registered by index."""
+    put(plane)
+    batch = spell(
+        {"video_id": "v-1", "posted_at": ago(1)},
+        {"video_id": "v-1", **VIDEO},
+        {"video_id": "v-2", **VIDEO},
+        {"video_id": "v-3", **VIDEO, "likes": 7},
+        {"video_id": "v-4", "posted_at": "2016-08-31T23:59:59Z"},
+        {"video_id": "{v}", **VIDEO},
+        VIDEO,
+    )
+    answer = plane.send("POST", "/v1/videos", batch, media_type).json
+    verdicts = {"created": 1, "updated": 0, "unchanged": 1, "conflict": 1, "invalid": 4}
+    assert (answer["received"], answer["verdicts"]) == (7, verdicts)
+    listed = [
+        (item["index"], item["verdict"], item.get("problem", {}).get("field"))
+        for item in answer["not_registered"]
+    ]
+    assert listed == [
+        (0, "conflict", None),
+        (3, "invalid", "likes"),
+        (4, "invalid", "posted_at"),
+        (5, "invalid", "video_id"),
+        (6, "invalid", "video_id"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        (
+            "posted_at",
+            ["2026-05-03", "2026-05-03T14:07:31", 1777817251, None, ago(-301), "1999-01-01T00:00:00Z"],
+        ),
+        ("creator_id", ["", "a b", "{c}", "a" * 129, "\u00e9", 5, None]),
+        ("title", ["", "a" * 501, "a\nb", "a\u202eb", 5, None, ["a"]]),
+        (
+            "hashtags",
+            ["baking", ["#baking"], ["two words"], [""], ["a" * 101], [5], [None], ["a"] * 51, None, {}],
+        ),
+        ("sound_id", ["a/b", True]),
+        ("duration_seconds", [0, -1, 86_401, 1.5, 40.0, "40", True, None, 10**18]),
+        ("likes", [5]),
+    ],
+)
+def test_wrong_metadata_is_refused_by_name(plane: PlatformPlane, field: str, values: list[Any]) -> None:
+    """Each wrong value gets a 400 that names the field, what is wrong and the rule; nothing is registered."""
+    for wrong in values:
+        answer = plane.send("PUT", "/v1/videos/v-1", lines(VIDEO | {field: wrong}))
+        assert answer.status_code == 400, wrong
+        assert answer.content_type == "application/problem+json"
+        assert answer.json["field"].split(".")[0] == field, wrong
+        assert answer.json["fault"], wrong
+        assert answer.json["rule"], wrong
+    assert put(plane) == (201, "created")
+
+
+def test_a_video_may_be_posted_up_to_the_tolerance_ahead(plane: PlatformPlane) -> None:
+    """Clocks differ a little; the bound is that of the policy's intake."""
+    assert put(plane, posted_at=ago(-300)) == (201, "created")
+    assert plane.clock.now_ms == NOW_MS
+
+
+@pytest.mark.parametrize("name", ["a b", "%7Bv%7D", "%C3%A9", "a" * 129, "%00", "v%0A"])
+def test_ids_in_the_path_keep_the_rule(plane: PlatformPlane, name: str) -> None:
+    """A path that is no id of a video is refused before its body is read."""
+    answer = plane.send("PUT", f"/v1/videos/{name}", lines(VIDEO))
+    assert (answer.status_code, answer.json["field"]) == (400, "video_id")

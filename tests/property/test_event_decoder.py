@@ -1,0 +1,114 @@
+"""The compiled decoder against the contract: the same verdicts and the same values, whatever the bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NoReturn
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from api.http.json_body import parse_json
+from api.http.operation import JSON
+from api.platform.batch import NDJSON, Batch
+from api.platform.event_decoder import EventDecoder
+from privacy.errors import InvalidInputError
+from tests.support.event_texts import ARRAYS, ITEMS, LINES, MIXED_LINES, damaged
+
+if TYPE_CHECKING:
+    from privacy.vault.event import Event
+
+DECODER = EventDecoder()
+A = b'{"type":"like","account_id":"a","video_id":"v","occurred_at":"2026-05-03T14:07:31Z"}'
+FOUR_QUOTES_MORE = A.replace(b"{", b'{"type":"unlike",', 1)
+FOUR_QUOTES_LESS = A.replace(b"}", b',"profile":{"language":"\\u0022\\u0022\\u0022\\u0022"}}').join(
+    [b"\n", b""]
+)
+SPREAD = A.replace(b",", b",\n", 1)
+
+
+def comparable(read: Event | InvalidInputError) -> object:
+    """Errors by what they say."""
+    return (read.field, read.fault, read.rule) if isinstance(read, InvalidInputError) else read
+
+
+def by_schema(batch: Batch) -> list[object]:
+    """What the contract makes of a batch."""
+    return [comparable(DECODER.decode_with_schema(item)) for item in batch.items()]
+
+
+def assert_as_the_schema(batch: Batch) -> None:
+    """The decoder and the contract agree on a batch."""
+    try:
+        expected = by_schema(batch)
+    except InvalidInputError as error:
+        expected = [comparable(error)]
+    try:
+        read = [comparable(item) for item in DECODER.decode(batch)]
+    except InvalidInputError as error:
+        read = [comparable(error)]
+    assert read == expected
+
+
+@settings(max_examples=1000, deadline=None)
+@given(damaged(LINES) | MIXED_LINES)
+@example(A + A + b"\n" + SPREAD)
+@example(SPREAD + b"\n" + A + b" " + A)
+@example(SPREAD)
+@example(A + b"\r" + A)
+@example(A + b"," + A)
+@example(FOUR_QUOTES_MORE)
+@example(A.replace(b"{", b'{"\\u0074ype":"unlike",', 1))
+@example(A.replace(b"}", b',"profile":{"region":"DE","region":"US"}}'))
+@example(A.replace(b"}", b',"profile":{"region":"DE"},"profile":{}}'))
+@example(A.replace(b"}", b',"visibility":"private","visibility":"public"}'))
+@example(FOUR_QUOTES_MORE + FOUR_QUOTES_LESS)
+@example(b"\xef\xbb\xbf" + A)
+@example(A + b"\n\n" + A + b"\r\n")
+@example(b"")
+def test_lines_are_read_as_the_schema_reads_them(raw: bytes) -> None:
+    """Any NDJSON bytes give the events and the faults that the schema gives line by line."""
+    assert_as_the_schema(Batch(raw, NDJSON))
+
+
+@settings(max_examples=500, deadline=None)
+@given(damaged(ARRAYS))
+@example(b"[" + FOUR_QUOTES_MORE + b"]")
+@example(b"[" + A + b",]")
+@example(b"[]")
+def test_arrays_are_read_as_the_schema_reads_them(raw: bytes) -> None:
+    """Any bytes sent as an array give the events and the faults that the schema gives element by element."""
+    assert_as_the_schema(Batch(raw, JSON))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(ITEMS.filter(lambda item: b"\n" not in item), min_size=1, max_size=4))
+def test_an_array_and_lines_of_the_same_items_are_read_alike(items: list[bytes]) -> None:
+    """The form of a batch makes no difference to its events and faults."""
+    lines, array = Batch(b"\n".join(items), NDJSON), Batch(b"[" + b",".join(items) + b"]", JSON)
+    try:
+        read = [comparable(item) for item in DECODER.decode(array)]
+    except InvalidInputError:
+        return  # the array as a whole is no JSON: an item holds NaN, say
+    assert read == [comparable(item) for item in DECODER.decode(lines)]
+
+
+def refuse(name: str) -> NoReturn:
+    """Python's own parser takes NaN and Infinity, which are no JSON."""
+    raise ValueError(name)
+
+
+@settings(max_examples=500, deadline=None)
+@given(damaged(ARRAYS))
+def test_an_array_is_taken_apart_as_json_says(raw: bytes) -> None:
+    """The elements of an array are those that an independent parser finds, or else one of them is refused."""
+    try:
+        expected = json.loads(raw.decode(), parse_constant=refuse)
+    except (ValueError, RecursionError):
+        expected = None
+    try:
+        elements = [parse_json(item) for item in Batch(raw, JSON).items()]
+    except (InvalidInputError, RequestEntityTooLarge):
+        return
+    assert elements == expected

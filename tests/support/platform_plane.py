@@ -1,0 +1,175 @@
+"""The platform plane's real app on a real Redis, and what its tests send to it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from api.http.keys import KEY_PREFIXES, issue_key
+from api.platform.app import PlatformDependencies, build_platform_app
+from privacy.gallery.keys_writer import KeyWriter
+from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
+from privacy.policy_book import PolicyBook
+from privacy.policy_file import load_policy
+from privacy.store.header import StoreHeader
+from privacy.store.keys import STORE_HEADER
+from privacy.vault.pseudonym import Pseudonymiser
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+    from werkzeug.datastructures import Headers
+    from werkzeug.test import TestResponse
+
+    from tests.support.redis_server import Store
+
+POLICY = load_policy()
+NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
+PSEUDONYM_KEY = bytes(range(32))
+JSON, NDJSON = "application/json", "application/x-ndjson"
+PROFILE = {"age_band": "25-34", "gender": "female", "region": "DE", "language": "de", "device": "ios"}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer; `json` is whatever its body says."""
+
+    status_code: int
+    content_type: str | None
+    headers: Headers
+    data: bytes
+    json: Any
+
+    @classmethod
+    def of(cls, response: TestResponse) -> Reply:
+        """Read an answer of the test client."""
+        json = response.get_json(silent=True)
+        return cls(response.status_code, response.content_type, response.headers, response.data, json)
+
+
+@dataclass
+class SetClock:
+    """Shows the time that it is set to."""
+
+    now_ms: int = NOW_MS
+
+    def __call__(self) -> int:
+        """The time."""
+        return self.now_ms
+
+
+@dataclass
+class Log:
+    """Remembers defects; answers are not its concern."""
+
+    failures: list[str] = field(default_factory=list)
+
+    def answered(self, operation_id: str, status: int, seconds: float) -> None:
+        """Ignore it."""
+
+    def failed(self, operation_id: str, error: BaseException) -> None:
+        """Remember a defect."""
+        self.failures.append(f"{operation_id}: {error!r}")
+
+
+@dataclass
+class PlatformPlane:
+    """An app, a key for it, and a clock that tests set."""
+
+    app: Flask
+    log: Log
+    token: str
+    clock: SetClock
+
+    @property
+    def client(self) -> FlaskClient:
+        """A client without a key."""
+        return self.app.test_client()
+
+    def send(self, method: str, path: str, body: bytes, media_type: str = JSON, **headers: str) -> Reply:
+        """Send a request with the key; underscores in names of headers stand for hyphens."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        allowed = {"Authorization": f"Bearer {self.token}"} | named
+        response = self.client.open(path, method=method, data=body, content_type=media_type, headers=allowed)
+        assert self.log.failures == []
+        return Reply.of(response)
+
+    def events(self, body: bytes, media_type: str = NDJSON, **headers: str) -> Reply:
+        """Send events."""
+        return self.send("POST", "/v1/events", body, media_type, **headers)
+
+    def register(self, *video_ids: str) -> None:
+        """Register videos posted an hour ago."""
+        body = lines(*({"video_id": name, "posted_at": ago(3600)} for name in video_ids))
+        answer = self.send("POST", "/v1/videos", body, NDJSON)
+        assert (answer.status_code, answer.json["verdicts"]["created"]) == (200, len(video_ids))
+
+
+def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",)) -> PlatformPlane:
+    """Build the app on a store, and make a key with these scopes."""
+    log, clock = Log(), SetClock()
+    dependencies = PlatformDependencies(
+        client=store.platform,
+        gallery=store.publisher,
+        header=StoreHeader(STORE_HEADER, 4, 4, "0" * 32),
+        book=PolicyBook(POLICY, {POLICY.version: POLICY}),
+        pseudonymise=Pseudonymiser(PSEUDONYM_KEY),
+        entropy=os.urandom,
+        log=log,
+    )
+    return PlatformPlane(build_platform_app(dependencies, clock), log, new_key(store, *scopes), clock)
+
+
+def new_key(store: Store, *scopes: str, lifetime_seconds: int = 10**9, requests_a_minute: int = 10**6) -> str:
+    """Make a key of the platform plane."""
+    token, record = issue_key(
+        "platform",
+        "tests",
+        list(scopes),
+        lifetime_seconds=lifetime_seconds,
+        requests_a_minute=requests_a_minute,
+        now_ms=NOW_MS,
+        entropy=os.urandom,
+    )
+    KeyWriter(store.admin, KEY_PREFIXES["platform"]).add(record)
+    return token
+
+
+def keys(store: Store, pattern: str = "*") -> list[bytes]:
+    """Names of keys in the store."""
+    return cast("list[bytes]", store.root.keys(pattern))
+
+
+def value(store: Store, key: bytes | str) -> bytes:
+    """Value of a key."""
+    return cast("bytes", store.root.get(key))
+
+
+def ago(seconds: int) -> str:
+    """A time before now."""
+    return format_timestamp(NOW_MS - 1000 * seconds)
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    """The usual like; a change to None leaves the member out."""
+    whole = {
+        "type": "like",
+        "account_id": "account-1",
+        "video_id": "v-1",
+        "occurred_at": ago(60),
+        "profile": PROFILE,
+    } | changes
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def lines(*items: Any) -> bytes:
+    """NDJSON."""
+    return b"".join(msgspec.json.encode(item) + b"\n" for item in items)
+
+
+def array(*items: Any) -> bytes:
+    """A JSON array."""
+    return msgspec.json.encode(items)

@@ -1,0 +1,73 @@
+"""The contract's own rules, and that all who spell a word spell the same one."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from marshmallow import ValidationError, fields
+
+from api.platform.answers import EventsAnswerSchema, VideosAnswerSchema
+from api.platform.operations import operations
+from api.platform.schemas import EventProfileSchema, EventSchema, VideoMetadataSchema, VideoToRegisterSchema
+from privacy.model.engagement import Verdict
+from privacy.tally.catalogue import Registration
+from privacy.vault.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventType, Profile
+
+EVENT = {"type": "like", "account_id": "a", "video_id": "v", "occurred_at": "2026-05-03T14:07:31.250Z"}
+
+
+def test_an_event_is_loaded_whole() -> None:
+    """Every member of the contract arrives in the event."""
+    profile = {name: f"its {name}" for name in PROFILE_FIELDS}
+    loaded = EventSchema().load({**EVENT, "profile": profile, "visibility": "private"})
+    assert loaded == Event("like", "a", "v", 1_777_817_251_250, Profile(**profile), private=True)
+
+
+def test_what_is_absent_is_undisclosed_and_public() -> None:
+    """Profile, its members and visibility may be left out."""
+    public = Event("like", "a", "v", 1_777_817_251_250, Profile(), private=False)
+    assert EventSchema().load(EVENT) == public
+    assert EventSchema().load({**EVENT, "profile": {}, "visibility": "public"}) == public
+
+
+def test_words_are_the_same_everywhere() -> None:
+    """Types of events and fields of profiles are spelled in two places each; they agree."""
+    assert get_args(EventType) == tuple(EVENT_TYPES)
+    assert tuple(EventProfileSchema().fields) == PROFILE_FIELDS
+
+
+@pytest.mark.parametrize(
+    "schema", [EventSchema, EventProfileSchema, VideoMetadataSchema, VideoToRegisterSchema]
+)
+def test_faults_say_what_is_wrong_and_what_would_be_right(schema: Any) -> None:
+    """Every field has a fault and a rule for null and for values of wrong types."""
+    values: tuple[Any, ...] = (None, 5.5, [{}])
+    for name in schema().fields:
+        for wrong in values:
+            with pytest.raises(ValidationError) as refused:
+                schema().load({name: wrong}, partial=True)
+            message = refused.value.messages_dict[name]
+            text = message[0] if isinstance(message, list) else str(message)
+            fault, _, rule = text.partition("; ")
+            assert fault, name
+            assert rule, name
+
+
+@pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.operation_id)
+def test_examples_keep_their_own_schemas(operation: Any) -> None:
+    """What the docs show as a request is accepted, and what they show as an answer has its form."""
+    if operation.body:
+        assert operation.body.schema(many=operation.body.many).validate(operation.body.example) == {}
+    for response in operation.responses.values():
+        if response.schema and response.example is not None:
+            assert response.schema().validate(response.example) == {}
+
+
+def test_answers_count_every_verdict() -> None:
+    """The documented counts are those that are given."""
+    events, videos = (schema().fields["verdicts"] for schema in (EventsAnswerSchema, VideosAnswerSchema))
+    assert isinstance(events, fields.Nested)
+    assert isinstance(videos, fields.Nested)
+    assert list(events.schema.fields) == [verdict.value for verdict in Verdict]
+    assert list(videos.schema.fields) == [*(word.value for word in Registration), "invalid"]
