@@ -12,7 +12,6 @@ RUN python lock_subset.py requirements.lock pyproject.toml > plane.lock \
  && /opt/likewise/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r plane.lock
 
 FROM python:3.11.14-slim-trixie
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin likewise
 COPY --from=install /opt/likewise /opt/likewise
 WORKDIR /srv/likewise
 COPY api/__init__.py api/

@@ -5,11 +5,33 @@ No Docker engine is needed: these Dockerfiles copy plain files and folders, so a
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT: Final = Path(__file__).parents[2]
+_REPORT: Final = """
+import json, sys
+packages = {name: name.partition(".")[0] for name in sys.modules}
+own = [sys.modules[name].__file__ for name, package in packages.items() if package in ("api", "privacy")]
+print(json.dumps({"files": own, "packages": sorted(set(packages.values()))}))
+"""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a program loaded: files of this project, relative to the image, and top-level packages."""
+
+    files: frozenset[Path]
+    packages: frozenset[str]
 
 
 def instructions(dockerfile: Path) -> list[tuple[str, list[str]]]:
@@ -36,6 +58,24 @@ def copy_files(dockerfile: Path, image: Path) -> list[Path]:
             for source in sources:
                 _copy(ROOT / source, image / target)
     return sorted(path.relative_to(image) for path in image.rglob("*") if path.is_file())
+
+
+def run_in(image: Path, program: str, environment: Mapping[str, str]) -> Loaded:
+    """Run a Python program that finds this project in the image alone, and tell what it loaded.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys\nsys.path.insert(0, '.')\n{program}\n{_REPORT}"],
+        cwd=image,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    loaded = json.loads(done.stdout)
+    files = (Path(name).resolve().relative_to(image.resolve()) for name in loaded["files"])
+    return Loaded(frozenset(files), frozenset(loaded["packages"]))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,0 +1,58 @@
+"""Writes what a deployment outside `likewise up` needs: Redis users, and the passwords of each process.
+
+    PYTHONPATH=. python3 docker/make_secrets.py docker/secrets
+
+| file             | for                                                                     |
+|------------------|-------------------------------------------------------------------------|
+| `passwords.json` | this program: a password per user, kept, so that running again is safe   |
+| `users.acl`      | Redis (`aclfile`); holds hashes of the passwords only                    |
+| `<process>.env`  | one process: the passwords of its own users, as environment variables    |
+
+Run it again after an upgrade and load the new ACL file (`ACL LOAD`, or restart Redis). Standard library only.
+"""
+
+# ruff: noqa: INP001 - a program of its own, in a folder that is no package
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from privacy.store.acl import acl_file
+from privacy.store.credentials import load_or_create_credentials, write_private
+from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, USERS
+
+if TYPE_CHECKING:
+    from privacy.store.acl import AclUser
+
+PROCESSES: Final[dict[str, tuple[AclUser, ...]]] = {
+    "platform": (PLATFORM, PUBLISHER),
+    "relay": (RELAY,),
+    "release": (RELEASE, PUBLISHER),
+    "public": (PUBLIC, LIMITER),
+    "operator": (ADMIN, PUBLISHER),
+}
+"""Which users' passwords a process gets: those that it connects as, and no others."""
+
+
+def make_secrets(folder: Path) -> None:
+    """Write all files; passwords that are there already are kept.
+
+    Raises:
+        StoreError: the folder does not allow it, or the passwords are damaged or readable by others.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    names = [user.name for user in USERS]
+    passwords = load_or_create_credentials(folder / "passwords.json", names, os.urandom)
+    for process, users in PROCESSES.items():
+        lines = (f"LIKEWISE_{user.name.upper()}_PASSWORD={passwords[user.name]}\n" for user in users)
+        write_private(folder / f"{process}.env", "".join(lines))
+    acl = folder / "users.acl"
+    write_private(acl, acl_file(USERS, passwords))
+    acl.chmod(0o644)  # Redis runs as another user; a hash of 256 random bits gives nothing away
+
+
+if __name__ == "__main__":
+    make_secrets(Path(sys.argv[1]))

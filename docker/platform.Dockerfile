@@ -1,0 +1,38 @@
+# The platform plane: takes events and videos in. It carries vault and tally, and nothing that draws noise or reads the
+# gallery: tests/architecture/test_platform_image.py holds this list to it.
+#
+#     docker build -f docker/platform.Dockerfile -t likewise-platform .
+
+FROM python:3.11.14-slim-trixie AS install
+WORKDIR /build
+COPY requirements.lock pyproject.toml docker/lock_subset.py ./
+RUN python lock_subset.py requirements.lock pyproject.toml > plane.lock \
+ && python -m venv /opt/likewise \
+ && /opt/likewise/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r plane.lock
+
+FROM python:3.11.14-slim-trixie
+COPY --from=install /opt/likewise /opt/likewise
+# Where the volume with the pseudonym key is mounted; a new volume takes the owner from here.
+RUN install -d -m 700 -o 10001 -g 10001 /var/lib/likewise
+WORKDIR /srv/likewise
+COPY api/__init__.py api/
+COPY api/http/ api/http/
+COPY api/platform/ api/platform/
+COPY privacy/__init__.py privacy/errors.py privacy/policy.py privacy/policy.toml privacy/policy_book.py \
+     privacy/policy_file.py privacy/
+COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/keys_reader.py \
+     privacy/gallery/publish.lua privacy/gallery/publisher.py privacy/gallery/
+COPY privacy/model/ privacy/model/
+COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py privacy/store/connect.py \
+     privacy/store/credentials.py privacy/store/header.py privacy/store/keys.py privacy/store/script.py \
+     privacy/store/settings.py privacy/store/users.py privacy/store/
+COPY privacy/tally/__init__.py privacy/tally/catalogue.py privacy/tally/register.lua privacy/tally/video.py \
+     privacy/tally/
+COPY privacy/vault/ privacy/vault/
+USER 10001:10001
+ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+EXPOSE 8081
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8081/readyz', timeout=2)"]
+CMD ["granian", "--interface", "wsgi", "--factory", "--host", "0.0.0.0", "--port", "8081", \
+     "--blocking-threads", "4", "--no-ws", "api.platform.wsgi:create"]
