@@ -32,6 +32,13 @@ CURRENT = "current"
 _Document = TypeVar("_Document")
 
 
+class _Declared(msgspec.Struct, frozen=True):
+    """What a guarantee must say for the public plane to rely on it."""
+
+    version: str
+    dimensions: dict[str, list[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What stands of a target now.
@@ -78,12 +85,7 @@ class GalleryReader:
                 pipeline.get(gallery_key("target", video_id))
                 pipeline.get(gallery_key("current", video_id, kind))
             raw = pipeline.execute()
-        return [
-            None
-            if target is None
-            else Standing(_decoded(target, TargetDocument), release and _decoded(release, ReleaseDocument))
-            for target, release in zip(raw[::2], raw[1::2], strict=True)
-        ]
+        return [_standing(*pair) for pair in zip(raw[::2], raw[1::2], strict=True)]
 
     def points(self, video_id: str, kind: str) -> list[PointDocument]:
         """The time series of one video, in the order of epochs."""
@@ -102,7 +104,10 @@ class GalleryReader:
             if version == CURRENT:
                 version = (self._get(gallery_key("guarantee", CURRENT)) or b"none").decode("ascii", "replace")
             raw = self._get(gallery_key("guarantee", version))
-        return None if raw is None else _decoded(raw, dict[str, Any])
+        if raw is None:
+            return None
+        _decoded(raw, _Declared)
+        return _decoded(raw, dict[str, Any])
 
     def ledger_shards(self) -> int:
         """Number of chains in the ledger; 0 before the first release worker started."""
@@ -132,6 +137,15 @@ class GalleryReader:
 
     def _get(self, key: str) -> bytes | None:
         return cast("bytes | None", self._client.get(key))
+
+
+def _standing(target: bytes | None, release: bytes | None) -> Standing | None:
+    if target is None:
+        return None
+    return Standing(
+        _decoded(target, TargetDocument),
+        None if release is None else _decoded(release, ReleaseDocument),
+    )
 
 
 def _decoded(raw: bytes, form: type[_Document]) -> _Document:

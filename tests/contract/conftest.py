@@ -1,0 +1,23 @@
+"""The public plane with a gallery in every state, running."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.gallery import publish_every_state
+from tests.support.public_plane import PublicPlane, public_plane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.redis_server import Store
+
+
+@pytest.fixture
+def plane(store: Store) -> Iterator[PublicPlane]:
+    """A running public plane."""
+    publish_every_state(store)
+    with public_plane(store) as running:
+        yield running

@@ -1,0 +1,50 @@
+"""The API's description: what is checked in, what is served, and what is there are the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.openapi import PATH, render
+from api.public.operations import operations
+
+if TYPE_CHECKING:
+    from tests.support.public_plane import PublicPlane
+
+
+def test_the_checked_in_description_is_up_to_date() -> None:
+    """openapi.yaml is what the operations of both planes give."""
+    assert PATH.read_text(encoding="utf-8") == render()
+
+
+def test_the_served_description_has_every_operation(plane: PublicPlane) -> None:
+    """The served document describes each route of the API once, and no route that is not there."""
+    document = plane.get("/v1/openapi.json", token=None).json()
+    described = {
+        (method.upper(), path): operation["operationId"]
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert described == {(it.method, it.path): it.operation_id for it in operations()}
+    rules = {rule.endpoint for rule in plane.app.url_map.iter_rules()}
+    assert rules - set(described.values()) == {"get_openapi", "get_docs", "get_docs_asset"}
+    assert document["openapi"] == "3.1.0"
+
+
+@pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.operation_id)
+def test_every_problem_is_documented(plane: PublicPlane, operation: Any) -> None:
+    """Each operation documents the problems that it can answer, with their one schema."""
+    document = plane.get("/v1/openapi.json", token=None).json()
+    responses = document["paths"][operation.path][operation.method.lower()]["responses"]
+    expected = {"200", "400", "500", "503"}
+    expected |= {"304", "401", "403", "429"} if operation.scope else set()
+    expected |= {"404"} if operation.path_schema else set()
+    assert expected <= set(responses)
+    for reference in responses.values():
+        if "$ref" in reference:
+            name = reference["$ref"].rpartition("/")[2]
+            content = document["components"]["responses"][name]["content"]
+            assert content == {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }

@@ -1,0 +1,160 @@
+"""A gallery with videos in every state that a reader can meet, published by the real publisher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from privacy.gallery.documents import BreakdownFigures, Figure, LedgerEntry, ReleaseDocument, TargetDocument
+from privacy.gallery.publisher import Publisher
+from privacy.model.timestamp import parse_timestamp_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.support.redis_server import Store
+
+HOUR_MS: Final = 3_600_000
+POSTED_MS: Final = parse_timestamp_ms("2026-05-03T12:00:00Z")
+NOW_MS: Final = POSTED_MS + 26 * HOUR_MS + 60_000
+VERSION: Final = "2026-11-default"
+CELLS: Final = {
+    "device": ("android", "ios", "web", "other", "undisclosed"),
+    "gender": ("female", "male", "other", "undisclosed"),
+}
+GUARANTEE: Final[dict[str, Any]] = {
+    "version": VERSION,
+    "policy_sha256": "0" * 64,
+    "unit": {"neighbours": "…", "engagement": "…"},
+    "anonymity": {"k": 20, "hard": True},
+    "contribution": {"flip_cap": 4, "daily_cap": 100},
+    "kinds": {},
+    "schedule": {"epochs": 26, "due_ages_seconds": [3600 * hour for hour in range(1, 27)]},
+    "dimensions": {name: list(cells) for name, cells in CELLS.items()},
+}
+LEDGER_SHARDS: Final = 3
+
+
+@dataclass(frozen=True)
+class Written:
+    """A release on its way to the gallery."""
+
+    shard: int
+    sequence: int
+    release: bytes
+    ledger_entry: bytes
+
+
+def target(video_id: str, **changes: Any) -> TargetDocument:
+    """A video that was registered when it was posted."""
+    document = TargetDocument(
+        video_id=video_id,
+        creator_id="c-12",
+        title="Sourdough in 40 seconds",
+        hashtags=["baking"],
+        sound_id=None,
+        duration_seconds=40,
+        posted_at_ms=POSTED_MS,
+        policy_version=VERSION,
+        first_epoch=0,
+        first_due_ms=POSTED_MS + HOUR_MS,
+    )
+    return msgspec.structs.replace(document, **changes)
+
+
+def release(video_id: str, epoch: int, total: Figure | None, **changes: Any) -> ReleaseDocument:
+    """A release at the end of an hourly epoch; cells are withheld."""
+    span = 24 * 3600 if epoch >= 24 else None
+    as_of_ms = POSTED_MS + (epoch + 1) * HOUR_MS
+    document = ReleaseDocument(
+        video_id=video_id,
+        kind="like",
+        epoch=epoch,
+        as_of_ms=as_of_ms,
+        cut_at_ms=as_of_ms + 250,
+        next_release_at_ms=as_of_ms + HOUR_MS,
+        policy_version=VERSION,
+        total=total,
+        change=(total[0] // 2, total[1] // 2, total[2] // 2) if total and span else None,
+        change_since_epoch=epoch - 24 if span else None,
+        change_span_seconds=span,
+        breakdowns={
+            name: BreakdownFigures(cells=dict.fromkeys(cells), other=None) for name, cells in CELLS.items()
+        },
+        removals={"unliked": None},
+    )
+    return msgspec.structs.replace(document, **changes)
+
+
+def publish(
+    store: Store, targets: Sequence[TargetDocument], releases: Sequence[ReleaseDocument], shard: int = 1
+) -> None:
+    """Publish; the releases of all videos make the one chain of a shard that is empty so far."""
+    publisher = Publisher(store.publisher)
+    publisher.publish_guarantee(VERSION, GUARANTEE, LEDGER_SHARDS)
+    publisher.publish_targets(targets)
+    written, previous = [], ""
+    for sequence, document in enumerate(releases):
+        encoded = msgspec.json.encode(document)
+        entry = msgspec.json.encode(
+            LedgerEntry(
+                shard=shard,
+                sequence=sequence,
+                previous=previous,
+                video_id=document.video_id,
+                kind=document.kind,
+                epoch=document.epoch,
+                as_of_ms=document.as_of_ms,
+                cut_at_ms=document.cut_at_ms,
+                policy_version=VERSION,
+                policy_digest="0" * 64,
+                rho="0.088",
+                release_sha256=sha256(encoded).hexdigest(),
+            )
+        )
+        previous = sha256(entry).hexdigest()
+        written.append(Written(shard, sequence, encoded, entry))
+    publisher.publish_releases(written)
+
+
+def publish_every_state(store: Store) -> None:
+    """Publish the usual gallery.
+
+    `shown` has 26 releases with numbers; `few` and `nil` have 26 without any, liked by few and by nobody;
+    `new` has none yet; `late` was registered after its last epoch; `sealed` has its last release.
+    """
+    device = BreakdownFigures(
+        cells={
+            "android": (842, 781, 903),
+            "ios": (391, 330, 452),
+            "web": None,
+            "other": None,
+            "undisclosed": None,
+        },
+        other=(51, 12, 90),
+    )
+    shown = [release("shown", epoch, (1000 + epoch, 950, 1050 + epoch)) for epoch in range(25)]
+    shown.append(
+        release(
+            "shown",
+            25,
+            (1284, 1249, 1319),
+            breakdowns=release("", 25, None).breakdowns | {"device": device},
+        )
+    )
+    withheld = [release(video_id, epoch, None) for video_id in ("few", "nil") for epoch in range(26)]
+    publish(
+        store,
+        [
+            target("shown"),
+            target("few"),
+            target("nil", title=None, hashtags=[]),
+            target("new", posted_at_ms=NOW_MS, first_due_ms=NOW_MS + HOUR_MS),
+            target("late", posted_at_ms=0, first_epoch=None, first_due_ms=None),
+            target("sealed"),
+        ],
+        [*shown, *withheld, release("sealed", 25, (70, 60, 80), next_release_at_ms=None)],
+    )

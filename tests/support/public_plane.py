@@ -1,0 +1,120 @@
+"""The public plane's real app on a real Redis, over real HTTP, and keys for it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import requests
+from werkzeug.serving import make_server
+
+from api.http.keys import KEY_PREFIXES, issue_key
+from api.public.app import build_public_app
+from privacy.gallery.keys_writer import KeyWriter
+from tests.support.gallery import NOW_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Flask
+
+    from privacy.gallery.documents import KeyRecord
+    from tests.support.redis_server import Store
+
+HOST = "127.0.0.1"
+
+
+@dataclass
+class MemoryLog:
+    """Remembers what a log would write."""
+
+    lines: list[tuple[str, int]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def answered(self, operation_id: str, status: int, seconds: float) -> None:  # noqa: ARG002 - the protocol's
+        """Remember an answer."""
+        self.lines.append((operation_id, status))
+
+    def failed(self, operation_id: str, error: BaseException) -> None:
+        """Remember a defect."""
+        self.failures.append(f"{operation_id}: {error!r}")
+
+
+@dataclass
+class PublicPlane:
+    """A running public plane.
+
+    Args:
+        app: what is served.
+        url: where.
+        log: what it logged.
+        token: a key with all scopes and no limit worth mentioning.
+    """
+
+    app: Flask
+    url: str
+    log: MemoryLog
+    token: str
+
+    def get(self, path: str, token: str | None = "", **options: Any) -> requests.Response:
+        """GET a path with a key: the plane's own one, another one, or None for none."""
+        headers = options.pop("headers", {})
+        if token is not None:
+            headers = {"Authorization": f"Bearer {token or self.token}"} | headers
+        return requests.get(self.url + path, headers=headers, timeout=10, **options)
+
+    def number(self, path: str) -> dict[str, Any]:
+        """GET likes and return their total."""
+        answer = self.get(path)
+        assert answer.status_code == 200, answer.text
+        total: dict[str, Any] = answer.json()["total"]
+        return total
+
+
+def new_key(
+    store: Store,
+    *scopes: str,
+    plane: str = "public",
+    lifetime_seconds: int = 86_400,
+    requests_a_minute: int = 1_000_000,
+    now_ms: int = NOW_MS,
+) -> tuple[str, KeyRecord]:
+    """Create a key in the store; the token and its record."""
+    token, record = issue_key(
+        plane,
+        "tests",
+        list(scopes),
+        lifetime_seconds=lifetime_seconds,
+        requests_a_minute=requests_a_minute,
+        now_ms=now_ms,
+        entropy=os.urandom,
+    )
+    KeyWriter(store.admin, KEY_PREFIXES[plane]).add(record)
+    return token, record
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serve an app on a free port of this machine, and answer its URL."""
+    server = make_server(HOST, 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{HOST}:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def public_plane(store: Store, now_ms: int = NOW_MS) -> Iterator[PublicPlane]:
+    """Serve the public plane of a store at a time that stands still."""
+    log = MemoryLog()
+    app = build_public_app(store.public, store.limiter, lambda: now_ms, log)
+    with serving(app) as url:
+        yield PublicPlane(app, url, log, new_key(store, "read", "audit")[0])
+        assert log.failures == []
