@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
@@ -17,7 +17,6 @@ from privacy.gallery.documents import KeyRecord
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from privacy.gallery.keys_reader import KeyReader
 
 PLANE_SCOPES = {"public": ("read", "audit"), "platform": ("ingest", "moderate", "privacy")}
 KEY_PREFIXES = {"public": "g:keys:", "platform": "p:keys:"}
@@ -77,6 +76,13 @@ def issue_key(
     return f"lw_{plane}_{key_id}_{secret}", record
 
 
+class KeyRecords(Protocol):
+    """Looks records of keys up: `privacy.gallery.keys_reader.KeyReader`."""
+
+    def find(self, key_id: str) -> KeyRecord | None:
+        """Return a key's record, revoked and expired ones too."""
+
+
 class Authenticator:
     """Checks the key of a request.
 
@@ -86,7 +92,7 @@ class Authenticator:
         monotonic_seconds: for the cache's age, so that a clock that steps back cannot keep a record.
     """
 
-    def __init__(self, plane: str, keys: KeyReader, monotonic_seconds: Callable[[], float]) -> None:
+    def __init__(self, plane: str, keys: KeyRecords, monotonic_seconds: Callable[[], float]) -> None:
         self._plane = plane
         self._keys = keys
         self._records = ExpiringCache[str, KeyRecord | None](_CACHED_RECORDS, monotonic_seconds)

@@ -1,0 +1,207 @@
+"""The app that is built from operations: what happens on a request's way, whatever the plane."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from limits.storage import MemoryStorage
+from marshmallow import Schema, fields
+
+from api.http import health
+from api.http.app import build_app
+from api.http.edge import Edge
+from api.http.json_body import parse_json
+from api.http.keys import Authenticator, issue_key
+from api.http.operation import Answer, Body, Call, Operation, Response, json_answer
+from api.http.rate_limit import RateLimiter
+from privacy.errors import ConflictError
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+
+    from privacy.gallery.documents import KeyRecord
+
+
+class ThingSchema(Schema):
+    """A thing."""
+
+    name = fields.String(required=True)
+
+
+@dataclass
+class Log:
+    """Remembers."""
+
+    answers: list[tuple[str, int]] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def answered(self, operation_id: str, status: int, seconds: float) -> None:
+        """Remember an answer."""
+        assert seconds >= 0
+        self.answers.append((operation_id, status))
+
+    def failed(self, operation_id: str, error: BaseException) -> None:
+        """Remember a defect."""
+        self.failures.append((operation_id, type(error).__name__))
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the handlers below work with."""
+
+    edge: Edge
+    things: list[Any]
+
+
+def put_thing(services: Services, call: Call) -> Answer:
+    """Keep a body."""
+    services.things.append((call.path["name"], parse_json(call.body), call.headers.get("Idempotency-Key")))
+    return json_answer({"name": call.path["name"]}, status=201)
+
+
+def get_defect(_services: Services, _call: Call) -> Answer:
+    """Fail in a way that nobody foresaw."""
+    raise KeyError("account-17")
+
+
+def get_conflict(_services: Services, _call: Call) -> Answer:
+    """Contradict."""
+    raise ConflictError("it is otherwise")
+
+
+def operation(method: str, path: str, handler: Any, **options: Any) -> Operation[Services]:
+    """An open operation that is named by its handler."""
+    whole = {"tag": "public", "scope": None, "responses": {200: Response("It is.")}} | options
+    return Operation(method, path, handler.__name__, "", "", handler=handler, **whole)
+
+
+OPERATIONS: tuple[Operation[Services], ...] = (
+    operation(
+        "PUT",
+        "/things/{name}",
+        put_thing,
+        scope="ingest",
+        path_schema=ThingSchema,
+        body=Body(ThingSchema, {"name": "a"}, max_bytes=100),
+    ),
+    operation("GET", "/defect", get_defect),
+    operation("GET", "/conflict", get_conflict),
+    *health.operations(),
+)
+
+
+@dataclass
+class Plane:
+    """An app with memories for stores."""
+
+    ready: bool = True
+    log: Log = field(default_factory=Log)
+    things: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.token, self.record = issue_key(
+            "platform",
+            "tests",
+            ["ingest"],
+            lifetime_seconds=60,
+            requests_a_minute=3,
+            now_ms=0,
+            entropy=os.urandom,
+        )
+        edge = Edge(
+            authenticator=Authenticator("platform", self, lambda: 0.0),
+            limiter=RateLimiter(MemoryStorage()),
+            clock=lambda: 1000,
+            log=self.log,
+            readiness={"the store": self.check},
+        )
+        self.client: FlaskClient = build_app(
+            "platform", OPERATIONS, Services(edge, self.things)
+        ).test_client()
+
+    def find(self, key_id: str) -> KeyRecord | None:
+        """Look up the one key."""
+        return self.record if key_id == self.record.key_id else None
+
+    def check(self) -> None:
+        """Be ready, or fail in any way."""
+        if not self.ready:
+            raise OSError("redis://10.0.0.7 refused")
+
+    def put(self, body: bytes, **headers: str) -> Any:
+        """PUT a thing with the key."""
+        allowed = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"} | headers
+        return self.client.put("/things/a", data=body, headers=allowed)
+
+
+@pytest.fixture
+def plane() -> Plane:
+    """A plane."""
+    return Plane()
+
+
+def test_a_call_reaches_its_handler(plane: Plane) -> None:
+    """A request with a right key arrives with path, body and headers; the answer says what is left."""
+    answer = plane.put(b'{"name": "b"}', **{"Idempotency-Key": "k1"})
+    assert (answer.status_code, answer.json) == (201, {"name": "a"})
+    assert plane.things == [("a", {"name": "b"}, "k1")]
+    assert answer.headers["RateLimit"] == '"minute";r=2;t=59'
+    assert plane.log.answers == [("put_thing", 201)]
+
+
+def test_order_of_the_checks(plane: Plane) -> None:
+    """Who has no key learns nothing about arguments and body; a refused request counts against the limit."""
+    assert plane.client.put("/things/a", data=b"x" * 1000).status_code == 401
+    statuses = [
+        plane.put(b"x" * 101).status_code,
+        plane.put(b"{", **{"Content-Type": "text/plain"}).status_code,
+    ]
+    assert statuses == [413, 415]
+    assert [plane.put(b"{").status_code, plane.put(b"{}").status_code] == [400, 429]
+    assert plane.things == []
+
+
+def test_a_defect_is_a_plain_500(plane: Plane) -> None:
+    """A defect is answered without detail and told to the log, whatever it says."""
+    answer = plane.client.get("/defect")
+    assert (answer.status_code, answer.content_type) == (500, "application/problem+json")
+    assert b"account-17" not in answer.data
+    assert plane.log.failures == [("get_defect", "KeyError")]
+    assert plane.log.answers == [("get_defect", 500)]
+
+
+def test_errors_on_purpose_are_no_defects(plane: Plane) -> None:
+    """An error of Likewise's own is a problem document, and no defect in the log."""
+    assert plane.client.get("/conflict").status_code == 409
+    assert plane.client.get("/nowhere").status_code == 404
+    assert plane.log.failures == []
+    assert plane.log.answers == [("get_conflict", 409), ("unmatched", 404)]
+
+
+def test_readiness(plane: Plane) -> None:
+    """Not ready is a 503 that does not say where the stores are; liveness does not ask them."""
+    assert plane.client.get("/readyz").json == {"status": "ok"}
+    plane.ready = False
+    answer = plane.client.get("/readyz")
+    assert (answer.status_code, b"10.0.0.7" in answer.data) == (503, False)
+    assert plane.client.get("/healthz").status_code == 200
+
+
+def test_metrics_count_answers_by_operation_and_status(plane: Plane) -> None:
+    """Each answer is counted once under its operation, those that no route takes under one name."""
+    for path in ("/healthz", "/healthz", "/a", "/b", "/defect"):
+        plane.client.get(path)
+    plane.client.open("/healthz", method="BREW")
+    text = plane.client.get("/metrics").get_data(as_text=True)
+    for operation_id, status, count in (
+        ("get_health", 200, 2),
+        ("unmatched", 404, 2),
+        ("unmatched", 405, 1),
+        ("get_defect", 500, 1),
+    ):
+        sample = f'likewise_http_requests_total{{operation="{operation_id}",status="{status}"}} {count}.0'
+        assert sample in text
+    assert 'likewise_http_request_seconds_count{operation="get_health"} 2.0' in text

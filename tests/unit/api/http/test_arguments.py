@@ -1,0 +1,115 @@
+"""Arguments against schemas: one clear fault at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from marshmallow import Schema, fields
+from marshmallow.validate import Range
+from werkzeug.datastructures import MultiDict
+
+from api.http.arguments import Identifier, IdentifierList, PlainInteger, load, load_path, load_query
+from privacy.errors import InvalidInputError
+
+
+class InnerSchema(Schema):
+    """A part of a body."""
+
+    region = Identifier(required=True)
+
+
+class QuerySchema(Schema):
+    """The usual query."""
+
+    ids = IdentifierList(3)
+    limit = PlainInteger(load_default=5, validate=Range(1, 9), metadata={"description": "1 to 9."})
+
+
+class BodySchema(Schema):
+    """The usual body."""
+
+    name = fields.String(required=True)
+    profile = fields.Nested(InnerSchema)
+    tags = fields.List(Identifier())
+
+
+def fault_of(error: pytest.ExceptionInfo[InvalidInputError]) -> tuple[str, str]:
+    """Field and fault of a refusal."""
+    return error.value.field, error.value.fault
+
+
+@pytest.mark.parametrize(
+    ("query", "loaded"),
+    [("", {"limit": 5}), ("limit=9", {"limit": 9}), ("ids=b,a,b", {"ids": ["b", "a", "b"], "limit": 5})],
+)
+def test_right_queries(query: str, loaded: dict[str, Any]) -> None:
+    """A query is loaded with its defaults, in its own order."""
+    assert load_query(QuerySchema(), MultiDict(parse_qsl(query))) == loaded
+
+
+@pytest.mark.parametrize(
+    ("pairs", "field", "fault"),
+    [
+        ([("a", "1")], "a", "is not a parameter of this operation"),
+        ([("LIMIT", "1")], "LIMIT", "is not a parameter of this operation"),
+        ([("limit", "1"), ("limit", "1")], "limit", "is given 2 times"),
+        ([("limit", "01")], "limit", "is no whole number"),
+        ([("limit", "\u0661")], "limit", "is no whole number"),
+        ([("limit", "10")], "limit", "Must be greater than or equal to 1 and less than or equal to 9."),
+        ([("ids", "a,b,c,d")], "ids", "lists 4 ids"),
+        ([("ids", "a,,b")], "ids", "is empty"),
+        ([("x" * 999, "1")], "x" * 40, "is not a parameter of this operation"),
+    ],
+)
+def test_wrong_queries(pairs: list[tuple[str, str]], field: str, fault: str) -> None:
+    """The first thing wrong with a query is named with its field."""
+    with pytest.raises(InvalidInputError) as caught:
+        load_query(QuerySchema(), MultiDict(pairs))
+    assert fault_of(caught) == (field, fault)
+
+
+def test_a_query_where_none_belongs() -> None:
+    """An operation without parameters says so."""
+    with pytest.raises(
+        InvalidInputError, match="a: is not a parameter of this operation; no parameters at all"
+    ):
+        load_query(None, MultiDict([("a", "1")]))
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": 1}, "name"),
+        ({}, "name"),
+        ({"name": "a", "other": 1}, "other"),
+        ({"name": "a", "profile": {"region": "{}"}}, "profile.region"),
+        ({"name": "a", "profile": []}, "profile"),
+        ({"name": "a", "tags": ["a", "b c"]}, "tags.1"),
+        ([], "body"),
+        ("text", "body"),
+        (None, "body"),
+    ],
+)
+def test_the_path_to_the_fault(body: Any, field: str) -> None:
+    """A fault deep inside a body is named by its whole path."""
+    with pytest.raises(InvalidInputError) as caught:
+        load(BodySchema(), body)
+    assert caught.value.field == field
+    assert caught.value.rule
+
+
+def test_path_arguments() -> None:
+    """Path arguments are checked one by one, and named."""
+    path_fields = InnerSchema().fields
+    assert load_path(path_fields, {"region": "de"}) == {"region": "de"}
+    with pytest.raises(InvalidInputError, match="region: is 'd e'; 1 to 128 of"):
+        load_path(path_fields, {"region": "d e"})
+
+
+def test_a_fault_of_the_library_takes_its_rule_from_the_description() -> None:
+    """Where marshmallow says only what is wrong, the field's description says what would be right."""
+    with pytest.raises(InvalidInputError) as caught:
+        load_query(QuerySchema(), MultiDict([("limit", "0")]))
+    assert caught.value.rule == "1 to 9."

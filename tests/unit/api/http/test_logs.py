@@ -1,0 +1,40 @@
+"""Log lines."""
+
+from __future__ import annotations
+
+import io
+
+import msgspec
+
+from api.http.logs import JsonLog
+
+
+def test_a_defect_is_told_without_its_words() -> None:
+    """A defect's line has its type and where it happened; its message may quote input and stays out."""
+    file = io.BytesIO()
+
+    def fail() -> None:
+        raise KeyError("account-17")
+
+    try:
+        fail()
+    except KeyError as error:
+        JsonLog(file, "platform").failed("post_events", error)
+    line = msgspec.json.decode(file.getvalue())
+    assert (line["event"], line["operation"], line["error"]) == ("failed", "post_events", "KeyError")
+    assert line["frames"][-1].endswith(" fail")
+    assert b"account-17" not in file.getvalue()
+
+
+def test_lines_are_whole() -> None:
+    """Each answer is one line of JSON with UTC time, plane, operation, status and milliseconds."""
+    file = io.BytesIO()
+    log = JsonLog(file, "public")
+    for status in (200, 404):
+        log.answered("get_likes", status, 0.01234)
+    lines = [msgspec.json.decode(line) for line in file.getvalue().splitlines()]
+    assert [line["status"] for line in lines] == [200, 404]
+    assert {(line["plane"], line["operation"], line["milliseconds"]) for line in lines} == {
+        ("public", "get_likes", 12.34)
+    }
+    assert all(line["timestamp"].endswith("Z") for line in lines)

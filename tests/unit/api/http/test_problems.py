@@ -1,0 +1,67 @@
+"""From errors to problem documents."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from werkzeug.exceptions import MethodNotAllowed, NotFound, TooManyRequests
+
+from api.http.openapi import ProblemSchema
+from api.http.problems import problem_answer
+from privacy.errors import (
+    ConflictError,
+    InvalidInputError,
+    LikewiseError,
+    NotFoundError,
+    PolicyError,
+    StoreBusyError,
+    StoreError,
+)
+
+CASES = {
+    InvalidInputError("limit", "is 0", "at least 1"): (400, "invalid-input"),
+    NotFoundError("there is no video x"): (404, "not-found"),
+    NotFound(): (404, "not-found"),
+    ConflictError("posted_at differs"): (409, "conflict"),
+    MethodNotAllowed(["GET"]): (405, "method-not-allowed"),
+    TooManyRequests(retry_after=7): (429, "too-many-requests"),
+    StoreBusyError("the store does not answer"): (503, "unavailable"),
+    StoreError("the store refuses"): (503, "unavailable"),
+    PolicyError("k: is 1"): (500, "internal-server-error"),
+    LikewiseError("of no known kind"): (500, "internal-server-error"),
+    KeyError("account-17"): (500, "internal-server-error"),
+    RecursionError("secret"): (500, "internal-server-error"),
+}
+
+
+@pytest.mark.parametrize(("error", "expected"), CASES.items(), ids=lambda case: repr(case)[:40])
+def test_every_error_is_a_problem(error: Exception, expected: tuple[int, str]) -> None:
+    """An error becomes a document of its kind that keeps the documented schema."""
+    answer = problem_answer(error)
+    document = msgspec.json.decode(answer.body)
+    assert ProblemSchema().load(document)
+    assert answer.media_type == "application/problem+json"
+    assert (answer.status, document["status"]) == (expected[0], expected[0])
+    assert document["type"] == f"urn:likewise:problem:{expected[1]}"
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("account-17"), PolicyError("x"), StoreError("redis://host:6379 p:x")]
+)
+def test_what_is_not_the_callers_business(error: Exception) -> None:
+    """Defects and stores are not quoted: their words may name accounts, hosts and keys."""
+    assert str(error).strip("'").encode() not in problem_answer(error).body
+
+
+def test_invalid_input_says_field_fault_and_rule() -> None:
+    """Invalid input is told as three members of its own and as one sentence."""
+    document = msgspec.json.decode(problem_answer(InvalidInputError("limit", "is 0", "at least 1")).body)
+    assert document["detail"] == "limit: is 0; at least 1"
+    assert (document["field"], document["fault"], document["rule"]) == ("limit", "is 0", "at least 1")
+
+
+def test_headers_of_http_errors_are_kept() -> None:
+    """What HTTP asks for beside a status stays: the methods allowed, the seconds to wait."""
+    assert problem_answer(MethodNotAllowed(["GET"])).headers["Allow"] == "GET"
+    assert problem_answer(TooManyRequests(retry_after=7)).headers["Retry-After"] == "7"
+    assert problem_answer(StoreBusyError("x")).headers["Retry-After"] == "1"
