@@ -108,6 +108,11 @@ class EmbeddedRedis:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether the server was started and has not ended; it ends by itself when its disk is full."""
+        return self._process is not None and self._process.is_running
+
+    @property
     def settings(self) -> StoreSettings:
         """Where the server is and the passwords of all its users; every room is on this one server."""
         path = self.folder / SOCKET

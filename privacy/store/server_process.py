@@ -63,6 +63,11 @@ class ServerProcess:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
     def wait_until(self, answers: Callable[[], object], patience_seconds: float) -> None:
         """Wait until `answers` no longer raises StoreBusyError.
 

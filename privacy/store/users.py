@@ -67,10 +67,14 @@ RELEASE: Final = AclUser(
 
 PUBLISHER: Final = AclUser(
     name="publisher",
-    purpose="the private plane's hand in the gallery: writes releases and metadata, reads no exact count",
+    purpose="the private plane's hand in the gallery: adds releases, can replace none; sees no exact count",
     rooms=(Room.GALLERY,),
     keyless=(*_EVERYONE, "script|load"),
-    grants=(Grant((keys.GALLERY_KEYS,), ("evalsha", "get", "set", "mset", "hget", "hsetnx")),),
+    grants=(
+        Grant(keys.RELEASED_KEYS, ("hget", "hsetnx")),
+        Grant((keys.CURRENT_KEYS,), ("evalsha", "get", "set")),
+        Grant(keys.DESCRIPTION_KEYS, ("mset",)),
+    ),
 )
 
 PUBLIC: Final = AclUser(
@@ -78,16 +82,7 @@ PUBLIC: Final = AclUser(
     purpose="the read plane: reads the gallery, and there is nothing else it can do",
     rooms=(Room.GALLERY,),
     keyless=_EVERYONE,
-    grants=(
-        Grant(
-            (keys.GALLERY_KEYS,),
-            (
-                *("get", "mget", "exists", "hget", "hmget", "hgetall"),
-                *("lrange", "lindex", "llen", "zrange", "zscore", "zcard", "smembers"),
-            ),
-            read_only=True,
-        ),
-    ),
+    grants=(Grant((keys.GALLERY_KEYS,), ("get", "hget", "hmget", "hgetall"), read_only=True),),
 )
 
 LIMITER: Final = AclUser(

@@ -9,7 +9,7 @@ from redis.utils import str_if_bytes
 
 from privacy.store.checks import Finding
 from privacy.store.connect import translated
-from privacy.store.keys import outbox_key, platform_key, register_prefix, tally_key
+from privacy.store.keys import gallery_key, outbox_key, platform_key, register_prefix, tally_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ _PROBES: Final[tuple[tuple[str, ...], ...]] = (
     ("GET", outbox_key(0)),
     ("GET", tally_key(0, "ids")),
     ("GET", platform_key("keys", "probe")),
-    ("SET", "g:probe", "", "XX"),
+    ("SET", gallery_key("current", "probe"), "", "XX"),
     ("SCAN", "0", "COUNT", "1"),
     ("DBSIZE",),
     ("EVAL", "return 1", "0"),

@@ -254,8 +254,19 @@ def test_a_missing_program_is_a_readable_error(tmp_path: Path, monkeypatch: pyte
 
 def test_there_is_no_process_before_the_start(tmp_path: Path) -> None:
     """Asking for the process id too early is an error, not a wrong number."""
+    server = EmbeddedRedis(tmp_path)
+    assert not server.is_running
     with pytest.raises(StoreError, match="not been started"):
-        _ = EmbeddedRedis(tmp_path).pid
+        _ = server.pid
+
+
+def test_a_server_that_ended_by_itself_is_noticed(tmp_path: Path) -> None:
+    """Whoever started a server can tell that it is gone."""
+    with EmbeddedRedis(tmp_path) as server:
+        assert server.is_running
+        os.kill(server.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
+        assert not server.is_running
 
 
 def test_the_admin_can_do_what_the_start_needs(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from privacy.store.acl import AclUser, Room
+from privacy.store.acl import AclUser, Grant, Room
 from privacy.store.keys import GALLERY_HEADER, outbox_key, register_prefix, tally_key
 from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, RELAY, RELEASE, USERS
 
@@ -24,7 +24,12 @@ REACHES_PAST_ITS_KEYS = frozenset(
 
 def reaches(user: AclUser, key: str) -> bool:
     """Tell whether any grant of a user covers a key."""
-    return any(fnmatchcase(key, pattern) for grant in user.grants for pattern in grant.keys)
+    return any(covers(grant, key) for grant in user.grants)
+
+
+def covers(grant: Grant, key: str) -> bool:
+    """Tell whether a grant's patterns match a key."""
+    return any(fnmatchcase(key, pattern) for pattern in grant.keys)
 
 
 @pytest.mark.parametrize("user", USERS, ids=lambda user: user.name)
@@ -63,3 +68,12 @@ def test_the_public_planes_credentials_live_in_the_gallery_only() -> None:
     assert PUBLIC.rooms == LIMITER.rooms == (Room.GALLERY,)
     assert ADMIN.rooms == (Room.PRIVATE, Room.GALLERY)
     assert len({user.name for user in USERS}) == len(USERS)
+
+
+def test_what_is_released_can_be_replaced_by_nobody() -> None:
+    """No user may do anything to a release, its points or the ledger but read it and add to it."""
+    for key in ("g:releases:x:like", "g:points:x:like", "g:ledger:3"):
+        writers = [
+            grant for user in USERS for grant in user.grants if not grant.read_only and covers(grant, key)
+        ]
+        assert [grant.commands for grant in writers] == [("hget", "hsetnx")]
