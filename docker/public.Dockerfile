@@ -15,6 +15,9 @@ FROM python:3.11.14-slim-trixie
 COPY --from=install /opt/likewise /opt/likewise
 WORKDIR /srv/likewise
 COPY api/__init__.py api/
+COPY api/cli/__init__.py api/cli/exit_code.py api/cli/lazy_group.py api/cli/main.py api/cli/options.py \
+     api/cli/serve.py api/cli/
+COPY api/cli/verbs/__init__.py api/cli/verbs/public.py api/cli/verbs/
 COPY api/http/ api/http/
 COPY api/public/ api/public/
 COPY api/web/ api/web/
@@ -23,12 +26,13 @@ COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/ke
      privacy/gallery/reader.py privacy/gallery/
 COPY privacy/model/__init__.py privacy/model/engagement.py privacy/model/identifier.py \
      privacy/model/timestamp.py privacy/model/
-COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/connect.py privacy/store/keys.py \
-     privacy/store/settings.py privacy/store/users.py privacy/store/
+COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py privacy/store/connect.py \
+     privacy/store/credentials.py privacy/store/header.py privacy/store/keys.py privacy/store/settings.py \
+     privacy/store/users.py privacy/store/wall_checks.py privacy/store/
 USER 10001:10001
 ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
-CMD ["granian", "--interface", "wsgi", "--factory", "--host", "0.0.0.0", "--port", "8080", \
-     "--blocking-threads", "4", "--no-ws", "api.public.wsgi:create"]
+ENTRYPOINT ["python", "-c", "from api.cli.main import main; main()"]
+CMD ["public", "--host", "0.0.0.0"]

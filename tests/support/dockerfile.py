@@ -73,7 +73,7 @@ def run_in(image: Path, program: str, environment: Mapping[str, str]) -> Loaded:
         stdout=subprocess.PIPE,
         check=True,
     )
-    loaded = json.loads(done.stdout)
+    loaded = json.loads(done.stdout.splitlines()[-1])  # the program may have said something itself
     files = (Path(name).resolve().relative_to(image.resolve()) for name in loaded["files"])
     return Loaded(frozenset(files), frozenset(loaded["packages"]))
 

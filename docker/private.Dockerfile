@@ -1,0 +1,23 @@
+# The private plane's workers and the operator's tools: relay, release, keys, policy, doctor. Everything but the embedded
+# Redis is in it. Nobody outside talks to it: it opens no port.
+#
+#     docker build -f docker/private.Dockerfile -t likewise-private .
+
+FROM python:3.11.14-slim-trixie AS install
+WORKDIR /build
+COPY requirements.lock pyproject.toml docker/lock_subset.py ./
+RUN python lock_subset.py requirements.lock pyproject.toml private > plane.lock \
+ && python -m venv /opt/likewise \
+ && /opt/likewise/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r plane.lock
+
+FROM python:3.11.14-slim-trixie
+COPY --from=install /opt/likewise /opt/likewise
+# Where the volume with the pseudonym key is mounted; a new volume takes the owner from here.
+RUN install -d -m 700 -o 10001 -g 10001 /var/lib/likewise
+WORKDIR /srv/likewise
+COPY api/ api/
+COPY privacy/ privacy/
+USER 10001:10001
+ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENTRYPOINT ["python", "-c", "from api.cli.main import main; main()"]
+CMD ["--help"]
