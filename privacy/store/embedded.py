@@ -7,7 +7,7 @@ Its data folder holds, readable by its owner only:
 | `appendonlydir/`          | the data                                                         |
 | `credentials.json`        | a random password per Redis user, kept over restarts             |
 | `users.acl`, `redis.conf` | written at every start, so that they follow the program          |
-| `redis.sock`              | a Unix socket, about a fifth faster than TCP                     |
+| `redis.sock`              | a Unix socket, faster than TCP                                   |
 | `redis.log`               | what the server said                                             |
 | `lock`                    | held by the server itself: one server a folder                   |
 """
