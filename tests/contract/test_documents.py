@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from privacy.mechanism.guarantee import guarantee
+from privacy.policy_file import load_policy
 from tests.support.dockerfile import ROOT
 
 if TYPE_CHECKING:
@@ -49,6 +51,16 @@ def test_tests_are_there(document: Path) -> None:
         path.stem for path in (ROOT / "tests").rglob("test_*.py")
     }
     assert not named - defined
+
+
+def test_the_stated_guarantee_follows_from_the_policy() -> None:
+    """The table of one account's day in `privacy/README.md` is the one that the policy gives."""
+    text = (ROOT / "privacy" / "README.md").read_text()
+    stated = re.findall(r"^\| (\d+)(?: \(M\))? \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
+    days = guarantee(load_policy())["kinds"]["like"]["account_day"]
+    assert [tuple(map(float, row)) for row in stated] == [
+        (day["engagements"], day["rho"], *(pair["epsilon"] for pair in day["epsilon"])) for day in days
+    ]
 
 
 def _all_tests() -> str:
