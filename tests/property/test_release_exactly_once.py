@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from privacy.errors import StoreBusyError
 from privacy.release import worker as worker_module
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
+from tests.support.simulation import CountingEntropy
 from tests.support.turns import take_turns
 
 if TYPE_CHECKING:
@@ -112,3 +114,20 @@ def test_clock_that_steps_back(world: ReleaseWorld) -> None:
         world.now_ms = moment
         assert world.worker().run_due() == written * len(VIDEOS)
     world.check(dict.fromkeys(VIDEOS, 3))
+
+
+def test_what_is_written_is_never_drawn_again(world: ReleaseWorld) -> None:
+    """Without an epoch that is over a worker takes no entropy, also when it copies releases once more."""
+    world.begin_anew()
+    world.like_everything()
+    world.now_ms = hours(1)
+    entropy = CountingEntropy(os.urandom)
+    worker = world.worker(entropy=entropy)
+    worker.run_due()
+    given = entropy.given
+    assert given > 0
+    world.like_everything()
+    worker.run_due()
+    for shard in worker.shards:
+        worker.publish(shard)
+    assert entropy.given == given

@@ -1,0 +1,171 @@
+"""Fewer than k is never shown: whatever noise and margin, for every n < k and every kind of stream.
+
+Nothing here can raise a false alarm: what is tested holds with certainty. `other` is left out beside numbers
+that are shown: it is no count of its own but their difference, which any reader could take.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from privacy.mechanism.accounting import Calibration, calibrate
+from privacy.mechanism.discrete_gaussian import DiscreteGaussian
+from privacy.model.engagement import Kind, Reason
+from privacy.policy_file import load_policy
+from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from privacy.gallery.documents import ReleaseDocument
+
+Happening = tuple[dict[str, str], int, int]
+"""A joint cell, a change, and how often it happens."""
+BATCH = 500
+POLICY = load_policy()
+K = POLICY.k
+REGIONS = next(d for d in POLICY.domain.dimensions if d.name == "region").values
+
+
+@dataclass(frozen=True)
+class _OpenMargin(Calibration):
+    """A mechanism whose margin lets everything through: only the exact check is left."""
+
+    def margins(self, steps: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return what no estimate is below."""
+        return np.full_like(super().margins(steps), -np.inf)
+
+
+@cache
+def _mechanisms() -> dict[str, Calibration]:
+    real = calibrate(POLICY, Kind.LIKE)
+    return {"real": real, "open": _OpenMargin(real.policy, real.kind, real.factorisation, real.statistics)}
+
+
+@pytest.fixture(params=["real", "open"])
+def mechanism(request: pytest.FixtureRequest) -> Calibration:
+    """The default policy's mechanism, with its margins and without any."""
+    return _mechanisms()[str(request.param)]
+
+
+def documents(simulation: Simulation, log: bytes, releases: int) -> Iterator[ReleaseDocument]:
+    """So many releases from the same state of the same targets, each with noise of its own."""
+    for _ in range(0, releases, BATCH):
+        yield from simulation.documents([log] * BATCH, os.urandom)
+
+
+def shown_regions(document: ReleaseDocument) -> set[str]:
+    """Regions whose number is shown."""
+    return {region for region, figure in document.breakdowns["region"].cells.items() if figure}
+
+
+def nothing_shown(document: ReleaseDocument) -> bool:
+    """Whether every number is withheld."""
+    figures = [document.total, document.change, *document.removals.values()]
+    for breakdown in document.breakdowns.values():
+        figures += [*breakdown.cells.values(), breakdown.other]
+    return not any(figures)
+
+
+def beside_a_large_cell() -> bytes:
+    """Region i has i likes for every i < k, and one region has many."""
+    small = [({"region": REGIONS[n]}, LIKE, n) for n in range(1, K)]
+    return log_of(POLICY, [*small, ({"region": "US"}, LIKE, 2000)])
+
+
+def after_a_fall(mechanism: Calibration, counts: range) -> tuple[Simulation, bytes]:
+    """Targets whose regions were measured above k, and the log that takes region i down to i likes."""
+    before = Simulation.of(mechanism, BATCH)
+    rise = [({"region": REGIONS[n]}, LIKE, 300) for n in counts]
+    releases = before.release([log_of(POLICY, [*rise, ({"region": "US"}, LIKE, 2000)])] * BATCH, os.urandom)
+    fall = [({"region": REGIONS[n]}, UNLIKED, 300 - n) for n in counts]
+    return before.after(releases), log_of(POLICY, fall)
+
+
+def check_totals(mechanism: Calibration, releases: int) -> None:
+    """Targets with n < k likes, at their first release and at a late one."""
+    for n in range(K):
+        for epoch in (0, 40):
+            simulation = Simulation.of(mechanism, BATCH, epoch)
+            log = log_of(POLICY, [({"region": "DE"}, LIKE, n)])
+            assert all(nothing_shown(document) for document in documents(simulation, log, releases // 2))
+
+
+def check_cells(mechanism: Calibration, releases: int) -> None:
+    """Cells with n < k likes in targets with many."""
+    small = {REGIONS[n] for n in range(K)} - {"US"}
+    totals = 0
+    simulation = Simulation.of(mechanism, BATCH)
+    for document in documents(simulation, beside_a_large_cell(), releases):
+        totals += document.total is not None
+        assert not shown_regions(document) & small
+    assert totals == releases
+
+
+def check_fallen_cells(mechanism: Calibration, releases: int) -> None:
+    """Cells that were shown once and have lost all but n < k of their likes."""
+    counts = range(1, K)
+    simulation, log = after_a_fall(mechanism, counts)
+    small = {REGIONS[n] for n in counts}
+    for document in documents(simulation, log, releases):
+        assert not shown_regions(document) & small
+
+
+def check_fallen_totals(mechanism: Calibration, releases: int) -> None:
+    """Targets that were shown once and have lost all but n < k of their likes."""
+    before = Simulation.of(mechanism, BATCH)
+    first = before.release([log_of(POLICY, [({}, LIKE, 400)])] * BATCH, os.urandom)
+    for n in range(K):
+        # The removals are as many as may be shown, but stand beside a total that may not.
+        log = log_of(POLICY, [({}, UNLIKED, 400 - n)])
+        for document in documents(before.after(first), log, releases):
+            assert document.total is None
+            assert nothing_shown(document)
+
+
+def check_removals(mechanism: Calibration, releases: int) -> None:
+    """Removals for every reason, fewer than k each, beside a large total."""
+    for n in range(1, K, len(Reason)):
+        removed: list[Happening] = [({}, int(reason), min(n + reason - 1, K - 1)) for reason in Reason]
+        log = log_of(POLICY, [({}, LIKE, 1000), *removed])
+        for document in documents(Simulation.of(mechanism, BATCH), log, releases):
+            assert document.total is not None
+            assert not any(document.removals.values())
+
+
+Check = Callable[[Calibration, int], None]
+CHECKS: list[Check] = [check_totals, check_cells, check_fallen_cells, check_fallen_totals, check_removals]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_fewer_than_k_never_shows(check: Check, mechanism: Calibration) -> None:
+    """No release of any n < k shows it, with the margin and without: 500 releases each."""
+    check(mechanism, 500)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("check", CHECKS)
+def test_fewer_than_k_never_shows_in_a_hundred_thousand(check: Check, mechanism: Calibration) -> None:
+    """No release of any n < k shows it: 100,000 releases each."""
+    check(mechanism, 100_000)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_no_noise_helps(check: Check, mechanism: Calibration, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise that is always huge and positive, as an adversary would choose it, does not show fewer than k."""
+
+    def huge(self: DiscreteGaussian, count: int) -> NDArray[np.int64]:
+        return np.full(count, 100 * self.scale, np.int64)
+
+    monkeypatch.setattr(DiscreteGaussian, "noise", huge)
+    check(mechanism, 500)
