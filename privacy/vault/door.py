@@ -89,28 +89,18 @@ class IntakeDoor:
             StoreBusyError: the store did not confirm. Send the batch again: what took effect is a duplicate.
             StoreError: a target is bound to a policy enrolled after this process started; nothing was stored.
         """
-        known = self.targets.lookup({event.video_id for event in events if isinstance(event, Event)})
+        known = self.targets.lookup([event.video_id for event in events if isinstance(event, Event)])
         judge = self._judge(known, now_ms)
-        outcomes: list[Outcome] = []
-        places: list[int] = []
-        entries: list[Entry] = []
-        for place, event in enumerate(events):
-            judged = judge(event) if isinstance(event, Event) else event
-            if isinstance(judged, tuple):
-                places.append(place)
-                entries.append(judged)
-                outcomes.append(Verdict.COUNTED)
-            else:
-                outcomes.append(judged)
-        for place, verdict in zip(places, self.registers.record(entries, now_ms), strict=True):
-            outcomes[place] = verdict
-        return outcomes
+        judged = [judge(event) if isinstance(event, Event) else event for event in events]
+        entries = [passed for passed in judged if isinstance(passed, tuple)]
+        verdicts = iter(self.registers.record(entries, now_ms))
+        return [next(verdicts) if isinstance(outcome, tuple) else outcome for outcome in judged]
 
     def _judge(self, known: Mapping[str, KnownTarget], now_ms: int) -> Callable[[Event], Entry | Outcome]:
         dropped = self.book.current.dropped_age_bands
         bounds = TimeBounds.at(now_ms, self.book.current.intake)
         earliest_ms, latest_ms = bounds.earliest_ms, bounds.latest_ms
-        rules = {target.policy_version: self._rules(target.policy_version) for target in known.values()}
+        rules = {version: self._rules(version) for version in {t.policy_version for t in known.values()}}
 
         def judge(event: Event) -> Entry | Outcome:
             if event.profile.age_band in dropped:

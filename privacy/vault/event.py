@@ -52,10 +52,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     private: bool
 
 
-EVENT_TYPES: Mapping[EventType, tuple[Kind, int]] = MappingProxyType(
-    {"like": (Kind.LIKE, GAINED), "unlike": (Kind.LIKE, int(Reason.UNLIKED))}
+EVENT_TYPES: Mapping[EventType, tuple[int, int]] = MappingProxyType(
+    {"like": (int(Kind.LIKE), GAINED), "unlike": (int(Kind.LIKE), int(Reason.UNLIKED))}
 )
-"""What an event of each type does: the kind of engagement, and `GAINED` or the number of a reason."""
+"""What an event of each type does: number of the kind, and `GAINED` or the number of a reason."""
 
 PROFILE_FIELDS = Profile.__struct_fields__
 """Names of the dimensions that an event may speak of."""

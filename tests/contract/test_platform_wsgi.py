@@ -1,0 +1,65 @@
+"""Starting the platform plane from the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.platform.app import build_platform_app
+from api.platform.wsgi import KEY_FILE_VARIABLE, POLICY_VARIABLE, dependencies_of
+from privacy.errors import PolicyError, StoreError
+from privacy.policy_book import enroll
+from privacy.policy_file import DEFAULT_POLICY_PATH
+from privacy.store.header import StoreHeader
+from privacy.store.users import PLATFORM, PUBLISHER
+from privacy.vault.pseudonym import create_pseudonym_key
+from tests.support.platform_plane import NOW_MS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.redis_server import Store
+
+
+@pytest.fixture
+def environment(store: Store, tmp_path: Path) -> dict[str, str]:
+    """What a process of the platform plane is given, on a store that was just created."""
+    StoreHeader.create_or_verify(store.admin, os.urandom)
+    enroll(store.admin, DEFAULT_POLICY_PATH.read_bytes())
+    create_pseudonym_key(tmp_path / "key")
+    return {
+        **store.settings.environment((PLATFORM, PUBLISHER)),
+        KEY_FILE_VARIABLE: str(tmp_path / "key"),
+    }
+
+
+def test_an_app_starts_from_its_environment(environment: dict[str, str]) -> None:
+    """With store, policy and key in place the app is ready."""
+    app = build_platform_app(dependencies_of(environment), lambda: NOW_MS)
+    assert app.test_client().get("/readyz").status_code == 200
+
+
+def test_without_the_key_of_the_pseudonyms_nothing_starts(environment: dict[str, str]) -> None:
+    """No variable, no file, or a file that others may read: each says what to do."""
+    with pytest.raises(StoreError, match=KEY_FILE_VARIABLE):
+        dependencies_of({name: text for name, text in environment.items() if name != KEY_FILE_VARIABLE})
+    with pytest.raises(StoreError, match="pseudonym key file"):
+        dependencies_of(environment | {KEY_FILE_VARIABLE: "/nowhere"})
+
+
+def test_a_policy_that_is_not_enrolled_does_not_start(environment: dict[str, str], tmp_path: Path) -> None:
+    """Neither a new version nor changed content under an old one."""
+    text = DEFAULT_POLICY_PATH.read_text()
+    for changed in (text.replace("2026-11-default", "another"), f"{text}\n"):
+        (tmp_path / "policy.toml").write_text(changed)
+        with pytest.raises(PolicyError, match="version"):
+            dependencies_of(environment | {POLICY_VARIABLE: str(tmp_path / "policy.toml")})
+
+
+def test_a_store_that_was_never_created_is_not_written_to(environment: dict[str, str], store: Store) -> None:
+    """An empty server is an accident or the wrong server."""
+    store.flush()
+    with pytest.raises(StoreError, match="store is empty"):
+        dependencies_of(environment)
