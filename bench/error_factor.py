@@ -50,8 +50,8 @@ def tree_factors(epochs: int, flips: int) -> tuple[float, float]:
 
     The usual one adds up the dyadic intervals of a prefix. It never reads the right child of a node, so
     these are not measured (T.-H. H. Chan, E. Shi, D. Song, "Private and continual release of statistics",
-    2011). The best one weighs all nodes by least squares (J. Honaker, "Efficient use of differentially private
-    binary trees", 2015).
+    2011). The best one weighs all nodes by least squares (J. Honaker, "Efficient use of differentially
+    private binary trees", 2015).
     """
     prefix = np.tril(np.ones((epochs, epochs)))
     lefts, nodes = _tree(epochs, step=2), _tree(epochs, step=1)

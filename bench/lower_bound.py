@@ -1,14 +1,14 @@
 """A lower bound of the error factor of every matrix factorisation, proved by weights that anybody can check.
 
-For any factorisation A = B·C of the prefix sums, any weights p_t of epochs and q_v of alternating vectors v with
-at most w entries, the weights of each kind adding up to 1,
+For any factorisation A = B·C of the prefix sums, any weights p_t of epochs and q_v of alternating vectors v
+with at most w entries, the weights of each kind adding up to 1,
 
     max_t ‖B_t‖²·max_v ‖C·v‖²  ≥  Σ_t p_t‖B_t‖² · Σ_v q_v‖C·v‖²  ≥  ‖diag(√p)·A·V·diag(√q)‖_*²,
 
-since ‖X·Y‖_* ≤ ‖X‖_F·‖Y‖_F for the nuclear norm. For the best weights it is an equation: the duality of the γ₂
-norm (J. Matoušek, A. Nikolov, K. Talwar, "Factorization norms and hereditary discrepancy", 2020), with the
-polytope of what one engagement can do in place of single entries (A. Edmonds, A. Nikolov, J. Ullman, "The power
-of factorization mechanisms in local and central differential privacy", 2020).
+since ‖X·Y‖_* ≤ ‖X‖_F·‖Y‖_F for the nuclear norm. For the best weights it is an equation: the duality of the
+γ₂ norm (J. Matoušek, A. Nikolov, K. Talwar, "Factorization norms and hereditary discrepancy", 2020), with the
+polytope of what one engagement can do in place of single entries (A. Edmonds, A. Nikolov, J. Ullman, "The
+power of factorization mechanisms in local and central differential privacy", 2020).
 
 `python -m bench.lower_bound` searches for weights and prints them.
 """
