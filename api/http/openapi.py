@@ -63,6 +63,8 @@ def openapi_document(
         operations: of one plane or several; pages for people are left out.
         servers: by tag, the URLs where its operations are answered.
     """
+    described = [operation for operation in operations if operation.tag != PAGE]
+    tags = {operation.tag for operation in described}
     plugin = MarshmallowPlugin()
     spec = APISpec(
         title="Likewise",
@@ -72,7 +74,9 @@ def openapi_document(
             "description": "Count the likes, never the likers.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        tags=[{"name": name, "description": description} for name, description in TAGS.items()],
+        tags=[
+            {"name": name, "description": description} for name, description in TAGS.items() if name in tags
+        ],
         plugins=[plugin],
     )
     if plugin.converter is None:  # APISpec has just made it
@@ -84,10 +88,9 @@ def openapi_document(
     for status, description in _PROBLEMS.items():
         content = {PROBLEM_JSON: {"schema": ProblemSchema}}
         spec.components.response(_problem_name(status), {"description": description, "content": content})
-    for operation in operations:
-        if operation.tag != PAGE:
-            document = _operation(operation, [{"url": url} for url in servers[operation.tag]])
-            spec.path(path=operation.path, operations={operation.method.lower(): document})
+    for operation in described:
+        document = _operation(operation, [{"url": url} for url in servers[operation.tag]])
+        spec.path(path=operation.path, operations={operation.method.lower(): document})
     return spec.to_dict()
 
 

@@ -34,7 +34,7 @@ class BreakdownPathSchema(VideoPathSchema):
     """Path arguments of a breakdown."""
 
     dimension = Identifier(
-        required=True, metadata={"description": "A declared dimension.", "example": "age_band"}
+        required=True, metadata={"description": "A declared dimension.", "example": "device"}
     )
 
 

@@ -8,7 +8,9 @@ from marshmallow import INCLUDE, Schema, fields
 
 from api.http.arguments import Identifier
 from api.http.etag import MAX_AGE_CAP_SECONDS
+from api.http.openapi import ProblemSchema
 from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.problems import PROBLEM_JSON
 from api.public.numbers import member
 from privacy.errors import NotFoundError
 from privacy.gallery.reader import CURRENT
@@ -143,6 +145,7 @@ OPERATION: Operation[PublicServices] = Operation(
     handler=get_guarantee,
     query_schema=GuaranteeQuerySchema,
     responses={
+        404: Response("There is no such version.", ProblemSchema, media_type=PROBLEM_JSON),
         200: Response(
             "The guarantee.",
             GuaranteeSchema,
@@ -167,6 +170,6 @@ OPERATION: Operation[PublicServices] = Operation(
                 "schedule": {"epochs": 3, "due_ages_seconds": [3600, 7200, 10800]},
                 "dimensions": {"device": ["android", "ios", "web", "other", "undisclosed"]},
             },
-        )
+        ),
     },
 )

@@ -70,7 +70,8 @@ def test_every_documented_example_keeps_its_schema() -> None:
     """The examples in the API's description load under the schemas beside them."""
     for operation in operations():
         for response in operation.responses.values():
-            if response.schema:
+            if response.example:
+                assert response.schema
                 assert response.schema().load(response.example)
 
 

@@ -1,0 +1,72 @@
+"""The public plane as it is deployed: a granian worker that is configured by its environment alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import requests
+
+from privacy.store.users import LIMITER, PUBLIC
+from tests.support.gallery import publish_every_state
+from tests.support.public_plane import HOST, new_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.redis_server import Store
+
+PATIENCE_SECONDS = 30.0
+
+
+@contextmanager
+def granian(environment: dict[str, str]) -> Iterator[str]:
+    """Run a worker on a free port, and answer its URL once it is ready."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--no-ws"]
+    command += ["--blocking-threads", "2", "--port", str(port), "api.public.wsgi:create"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://{HOST}:{port}"
+        _wait(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if requests.get(f"{url}/readyz", timeout=1).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise AssertionError("the worker did not become ready")
+
+
+def test_a_worker_serves_the_gallery(store: Store) -> None:
+    """A worker that has the two passwords of the public plane and nothing else answers over HTTP."""
+    publish_every_state(store)
+    names = ("PATH", "HOME", "PYTHONPATH", "VIRTUAL_ENV")
+    environment = {name: os.environ[name] for name in names if name in os.environ}
+    environment |= store.settings.environment((PUBLIC, LIMITER))
+    token, _ = new_key(store, "read", now_ms=time.time_ns() // 1_000_000)
+    with granian(environment) as url, requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {token}"
+        answer = session.get(f"{url}/v1/videos/shown/likes", timeout=10)
+        assert (answer.status_code, answer.json()["total"]["value"]) == (200, 1284)
+        again = session.get(answer.url, headers={"If-None-Match": answer.headers["ETag"]}, timeout=10)
+        assert (again.status_code, again.content) == (304, b"")
+        assert session.head(answer.url, timeout=10).headers["Content-Length"] == str(len(answer.content))
+        assert session.get(f"{url}/v1/videos/%C3%A9", timeout=10).json()["field"] == "video_id"
+        assert session.get(answer.url, data=b"{}", timeout=10).json()["field"] == "body"
+        assert session.get(f"{url}/docs", timeout=10).headers["Content-Type"].startswith("text/html")
