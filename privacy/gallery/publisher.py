@@ -59,11 +59,11 @@ class Publisher:
         Raises:
             StoreBusyError: the gallery did not confirm; do it again.
         """
-        if targets:
-            with translated():
-                self.client.mset(
-                    {gallery_key("target", target.video_id): _ENCODE(target) for target in targets}
-                )
+        pipeline = self.client.pipeline(transaction=False)
+        for target in targets:
+            pipeline.set(gallery_key("target", target.video_id), _ENCODE(target))
+        with translated():
+            pipeline.execute()
 
     def publish_releases(self, releases: Sequence[WrittenRelease]) -> None:
         """Write releases and their ledger entries; the latest of each target becomes the current one.
@@ -113,14 +113,12 @@ class Publisher:
         Raises:
             StoreBusyError: the gallery did not confirm; do it again.
         """
+        pipeline = self.client.pipeline(transaction=False)
+        pipeline.set(gallery_key("guarantee", version), _ENCODE(guarantee))
+        pipeline.set(gallery_key("guarantee", "current"), version)
+        pipeline.set(gallery_key("ledger", "shards"), ledger_shards)
         with translated():
-            self.client.mset(
-                {
-                    gallery_key("guarantee", version): _ENCODE(guarantee),
-                    gallery_key("guarantee", "current"): version,
-                    gallery_key("ledger", "shards"): ledger_shards,
-                }
-            )
+            pipeline.execute()
 
 
 class _Write(NamedTuple):

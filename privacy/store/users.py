@@ -73,7 +73,7 @@ PUBLISHER: Final = AclUser(
     grants=(
         Grant(keys.RELEASED_KEYS, ("hget", "hsetnx")),
         Grant((keys.CURRENT_KEYS,), ("evalsha", "get", "set")),
-        Grant(keys.DESCRIPTION_KEYS, ("mset",)),
+        Grant(keys.DESCRIPTION_KEYS, ("set",)),
     ),
 )
 

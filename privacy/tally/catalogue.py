@@ -84,12 +84,14 @@ class Catalogue:
             with translated():
                 stored = _REGISTER.run(self.client, self._register_call(shard, asked))
             changed: list[str] = []
+            standing: dict[str, TargetDocument] = {}
             for place, document, record in zip(places, asked, stored, strict=True):
-                outcomes[place], current = _reconcile(document, record)
+                before = standing.get(document.video_id) or (_target_document(record) if record else None)
+                outcomes[place], standing[document.video_id] = _reconcile(document, before)
                 if outcomes[place] is Registration.UPDATED:
                     number = record.partition(b" ")[0].decode()
-                    changed += [document.video_id, f"{number} {_encode(current)}"]
-                documents.append(current)
+                    changed += [document.video_id, f"{number} {_encode(standing[document.video_id])}"]
+            documents += standing.values()
             if changed:
                 with translated():
                     self.client.hset(tally_key(shard, "videos"), items=changed)
@@ -176,20 +178,22 @@ def target_shard(video_id: str, target_shards: int) -> int:
 
 
 def _target(record: bytes) -> Target:
-    number, _, document = record.partition(b" ")
-    target = _DECODE(document)
-    return Target(int(number), target.posted_at_ms, target.policy_version)
+    target = _target_document(record)
+    return Target(int(record.partition(b" ")[0]), target.posted_at_ms, target.policy_version)
+
+
+def _target_document(record: bytes) -> TargetDocument:
+    return _DECODE(record.partition(b" ")[2])
 
 
 def _encode(document: TargetDocument) -> str:
     return msgspec.json.encode(document).decode()
 
 
-def _reconcile(asked: TargetDocument, record: bytes | None) -> tuple[Registration, TargetDocument]:
+def _reconcile(asked: TargetDocument, stored: TargetDocument | None) -> tuple[Registration, TargetDocument]:
     """Compare what was asked with what is stored: what becomes of it, and the document that stands."""
-    if record is None:
+    if stored is None:
         return Registration.CREATED, asked
-    stored = _DECODE(record.partition(b" ")[2])
     if stored.posted_at_ms != asked.posted_at_ms:
         return Registration.CONFLICT, stored
     updated = msgspec.structs.replace(
