@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from redis import exceptions
 from redis.utils import str_if_bytes
 
+from privacy.store.acl import DEFAULT_USER_RULES
 from privacy.store.checks import Finding
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key, outbox_key, platform_key, register_prefix, tally_key
@@ -59,7 +60,7 @@ def check_users(client: redis.Redis, users: Iterable[AclUser]) -> list[Finding]:
         lines = [str_if_bytes(line) for line in client.acl_list()]
     found = {name: _significant(rules) for _, name, *rules in (line.split() for line in lines)}
     wanted = {user.name: _significant(["on", *" ".join(user.rules).split()]) for user in users}
-    wanted["default"] = ["off"]
+    wanted["default"] = list(DEFAULT_USER_RULES)
     return [
         _compared(name, found.get(name), wanted.get(name)) for name in sorted(found.keys() | wanted.keys())
     ]

@@ -28,7 +28,7 @@ def test_the_file_holds_hashes_and_switches_default_off() -> None:
     text = acl_file([READER], {"reader": "open sesame"})
     digest = hashlib.sha256(b"open sesame").hexdigest()
     assert text.splitlines() == [
-        "user default off resetpass resetkeys resetchannels -@all",
+        "user default resetpass off ~* &* +@all",
         f"user reader on resetchannels #{digest} {' '.join(READER.rules)}",
     ]
 

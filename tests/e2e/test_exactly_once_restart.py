@@ -1,0 +1,42 @@
+"""A restart of Redis brings back everything: registers, logs, marks, measurements, ledger, gallery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from privacy.tally.relay import Relay
+from privacy.vault.vault import Vault
+from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
+from tests.support.redis_server import clients, server_with_root
+from tests.support.registers import HEADER, PSEUDONYMISE, read_changes, read_registers
+from tests.support.release_world import VIDEOS, ReleaseWorld, hours
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_everything_survives_a_restart(tmp_path: Path) -> None:
+    """What scripts wrote, several keys in one step, is there again, and work goes on where it stood."""
+    with server_with_root(tmp_path) as server, clients(server) as store:
+        world = ReleaseWorld(store)
+        world.begin_anew()
+        series = sorted(world.numbers.values())
+        vault = Vault(store.platform, PSEUDONYMISE, HEADER.account_shards, FLIP_CAP, DAILY_CAP)
+        for number in range(60):
+            vault.record(batch_of("ada", number, series), 0)
+            if number == 40:
+                Relay(store.relay, HEADER).drain()
+                world.now_ms = hours(1)
+                world.worker().run_due()
+        written = world.records()
+        server.stop()
+        server.start()
+        assert world.records() == written
+        reference = reference_of({"ada": 60}, series)
+        accounts = {account for account, _ in reference.registers}
+        assert read_registers(store.root, accounts) == reference.registers
+        Relay(store.relay, HEADER).drain()
+        assert read_changes(store.root, series) == reference.changes
+        world.now_ms = hours(2)
+        world.worker().run_due()
+        world.check(dict.fromkeys(VIDEOS, 2))
