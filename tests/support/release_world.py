@@ -39,7 +39,7 @@ VIDEOS = tuple(f"video-{number}" for number in range(5))
 
 @cache
 def _calibrations() -> dict[str, Calibration]:
-    policies = [small_policy(), small_policy("smaller", k=2, epochs=3)]
+    policies = [small_policy(), small_policy("smaller", k=2, epochs=3), small_policy("long", epochs=40)]
     return {policy.version: calibrate(policy, Kind.LIKE) for policy in policies}
 
 

@@ -1,0 +1,117 @@
+"""A process that forks the processes of the kill tests, so that each of them starts within milliseconds.
+
+    python -m tests.support.crash_nursery
+
+Reads one line a process from standard input: `relay`, `release` or `writer`, and its arguments as JSON.
+Answers its process id. Every process works until it is killed; when the nursery ends, they all end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from privacy.errors import StoreBusyError
+from privacy.gallery.publisher import Publisher
+from privacy.release.worker import ReleaseWorker
+from privacy.store.acl import Room
+from privacy.store.connect import connect
+from privacy.store.settings import StoreSettings
+from privacy.store.users import PLATFORM, PUBLISHER, RELAY, RELEASE, USERS
+from privacy.tally.relay import Relay
+from privacy.tally.series import TallyShard
+from privacy.vault.vault import Vault
+from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of
+from tests.support.registers import HEADER, PSEUDONYMISE
+from tests.support.release_world import calibration_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAUSE_SECONDS = 0.002
+
+
+def relay() -> Callable[[], bool]:
+    """A relay: one step at a time."""
+    work = Relay(connect(_settings(), RELAY), HEADER)
+    return lambda: work.step() > 0
+
+
+def release(clock: str) -> Callable[[], bool]:
+    """A release worker.
+
+    Args:
+        clock: path of a file that says the time in ms.
+    """
+    settings = _settings()
+    client = connect(settings, RELEASE)
+    work = ReleaseWorker(
+        [TallyShard(client, shard) for shard in range(HEADER.target_shards)],
+        Publisher(connect(settings, PUBLISHER, Room.GALLERY)),
+        calibration_of,
+        os.urandom,
+        lambda: int(Path(clock).read_text()),
+    )
+    return lambda: work.run_due() > 0
+
+
+def writer(name: str, acknowledged: str, series: list[int]) -> Callable[[], bool]:
+    """A client that sends batch after batch, and each one again until it is acknowledged.
+
+    Args:
+        name: names its accounts.
+        acknowledged: path of a file that gets one byte for each acknowledged batch.
+        series: numbers of the series that it likes.
+    """
+    vault = Vault(connect(_settings(), PLATFORM), PSEUDONYMISE, HEADER.account_shards, FLIP_CAP, DAILY_CAP)
+    file = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def send_next() -> bool:
+        number = os.fstat(file).st_size
+        vault.record(batch_of(name, number, series), 0)
+        os.write(file, b".")
+        return True
+
+    return send_next
+
+
+def _settings() -> StoreSettings:
+    return StoreSettings.from_environment(os.environ, USERS)
+
+
+def _work_until_killed(step: Callable[[], bool]) -> None:
+    nursery = os.getppid()
+    while os.getppid() == nursery:
+        try:
+            busy = step()
+        except StoreBusyError:
+            busy = False
+        if not busy:
+            time.sleep(PAUSE_SECONDS)
+
+
+def main() -> None:
+    """Fork a process for each line."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    roles: dict[str, Callable[..., Callable[[], bool]]] = {
+        "relay": relay,
+        "release": release,
+        "writer": writer,
+    }
+    for line in sys.stdin:
+        role, _, arguments = line.partition(" ")
+        pid = os.fork()
+        if pid == 0:
+            _work_until_killed(roles[role](**json.loads(arguments)))
+            os._exit(0)
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""What the writers of the kill and power-cut tests send: each batch can be made again from its number."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+from tests.support.reference_model import ReferenceModel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from privacy.vault.vault import Entry
+
+FLIP_CAP: Final = 4
+DAILY_CAP: Final = 40
+_ACCOUNTS: Final = 25
+_EVENTS: Final = 12
+
+
+def batch_of(writer: str, number: int, series: Sequence[int]) -> list[Entry]:
+    """Return a batch: likes and un-likes of the writer's own accounts, some late, some twice.
+
+    New accounts come with every 20 batches, so that there is always something to count.
+
+    Args:
+        writer: names the accounts.
+        number: of the batch, from 0.
+        series: what is liked.
+    """
+    rng = random.Random(f"{writer}/{number}")
+    generation = number // 20
+    events = [
+        (
+            f"{writer}-{generation}-{rng.randrange(_ACCOUNTS)}",
+            rng.choice(series),
+            max(0, number - rng.randrange(3)),
+            rng.choice((0, 0, 0, 1)),
+            rng.randrange(12),
+        )
+        for _ in range(_EVENTS)
+    ]
+    return [*events, rng.choice(events)]
+
+
+def reference_of(writers: dict[str, int], series: Sequence[int]) -> ReferenceModel:
+    """Return what must come of so many batches of each writer; their accounts are their own."""
+    reference = ReferenceModel(FLIP_CAP, DAILY_CAP)
+    for writer, batches in writers.items():
+        for number in range(batches):
+            reference.record(batch_of(writer, number, series), 0)
+    return reference

@@ -1,0 +1,122 @@
+"""The processes of the kill tests, seen from the test: started, killed, started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from privacy.store.users import USERS
+from privacy.tally.relay import Relay
+from privacy.vault.vault import Vault
+from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
+from tests.support.registers import HEADER, PSEUDONYMISE, read_changes
+from tests.support.release_world import ReleaseWorld, calibration
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tests.support.redis_server import Store
+
+WRITERS = ("ada", "bo")
+VIDEOS = tuple(f"video-{number}" for number in range(4))
+_REPOSITORY = Path(__file__).parents[2]
+
+
+class CrashSite:
+    """Two relays, two release workers and two writers, each a process of its own, on one store.
+
+    Args:
+        store: a running, empty store.
+        folder: for the files through which processes and test talk.
+    """
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store = store
+        self.world = ReleaseWorld(store)
+        self.world.register(VIDEOS, calibration("long").policy)
+        self.series = sorted(self.world.numbers.values())
+        self._clock = folder / "clock"
+        self._acknowledged = {writer: folder / f"acknowledged-{writer}" for writer in WRITERS}
+        self.set_epoch(0)
+        roles: dict[str, tuple[str, dict[str, object]]] = {
+            "relay 1": ("relay", {}),
+            "relay 2": ("relay", {}),
+            "release 1": ("release", {"clock": str(self._clock)}),
+            "release 2": ("release", {"clock": str(self._clock)}),
+        }
+        for writer, path in self._acknowledged.items():
+            path.touch()
+            roles[writer] = ("writer", {"name": writer, "acknowledged": str(path), "series": self.series})
+        self._roles = roles
+        self._pids: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        self._nursery = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.crash_nursery"],
+            cwd=_REPOSITORY,
+            env={**os.environ, **self.store.settings.environment(USERS)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in self.names:
+            self.start(name)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in list(self._pids):
+            self.kill(name)
+        self._nursery.communicate()
+
+    @property
+    def names(self) -> list[str]:
+        """Of all processes."""
+        return list(self._roles)
+
+    def start(self, name: str) -> None:
+        """Start one process."""
+        role, arguments = self._roles[name]
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        self._nursery.stdin.write(f"{role} {json.dumps(arguments)}\n")
+        self._nursery.stdin.flush()
+        self._pids[name] = int(self._nursery.stdout.readline())
+
+    def kill(self, name: str) -> None:
+        """End one process with SIGKILL."""
+        os.kill(self._pids.pop(name), signal.SIGKILL)
+
+    def set_epoch(self, epochs: int) -> None:
+        """Set the clock to the end of so many epochs."""
+        self.world.now_ms = epochs * 3_600_000
+        draft = self._clock.with_suffix(".draft")
+        draft.write_text(str(self.world.now_ms))
+        draft.replace(self._clock)
+
+    def acknowledged(self) -> dict[str, int]:
+        """How many batches of each writer were acknowledged."""
+        return {writer: path.stat().st_size for writer, path in self._acknowledged.items()}
+
+    def check(self, epochs: int) -> None:
+        """After the last kill: every acknowledged batch once, every release once, all chains whole."""
+        acknowledged = self.acknowledged()
+        self._send_unacknowledged(acknowledged)
+        self.world.worker().run_due()
+        sent = {writer: batches + 1 for writer, batches in acknowledged.items()}
+        assert read_changes(self.store.root, self.series) == reference_of(sent, self.series).changes
+        self.world.check(dict.fromkeys(VIDEOS, epochs))
+
+    def _send_unacknowledged(self, acknowledged: dict[str, int]) -> None:
+        """Send the batch that each writer was about when it was killed, as a client would."""
+        store = self.store
+        vault = Vault(store.platform, PSEUDONYMISE, HEADER.account_shards, FLIP_CAP, DAILY_CAP)
+        for writer, batches in acknowledged.items():
+            vault.record(batch_of(writer, batches, self.series), 0)
+        Relay(store.relay, HEADER).drain()
