@@ -21,8 +21,8 @@ import pytest
 
 from api.cli.api_keys import KeyRing, KeyTerms
 from api.cli.founding import Founder
+from api.cli.policy_source import read_policy
 from privacy.model.timestamp import format_timestamp
-from privacy.policy_file import DEFAULT_POLICY_PATH, load_policy
 from privacy.store.keys import outbox_key
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE
 from tests.support.dockerfile import ROOT, copy_files, instructions
@@ -113,8 +113,7 @@ class Client:
 def deployment(store: Store, tmp_path: Path) -> Deployment:
     """A founded store, before any process runs."""
     made = Deployment(store.settings, tmp_path)
-    policy_text = DEFAULT_POLICY_PATH.read_bytes()
-    Founder(load_policy(), policy_text, made.key_file, _now_ms, os.urandom).found(store.settings)
+    Founder(read_policy(None), made.key_file, _now_ms, os.urandom).found(store.settings)
     return made
 
 
