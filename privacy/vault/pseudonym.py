@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from privacy.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PSEUDONYM_BYTES = 16
 KEY_BYTES = 32
@@ -44,11 +47,15 @@ def load_pseudonym_key(path: Path) -> bytes:
     except OSError as error:
         raise StoreError(f"pseudonym key file {path}: cannot be read ({error.strerror})") from error
     if mode & 0o077:
-        raise StoreError(f"pseudonym key file {path}: has rights {mode:o}; 600, so that only its owner can read it")
+        raise StoreError(
+            f"pseudonym key file {path}: has rights {mode:o}; 600, so that only its owner can read it"
+        )
     try:
         return bytes.fromhex(text)
     except ValueError as error:
-        raise StoreError(f"pseudonym key file {path}: is not hexadecimal; {KEY_BYTES} bytes in hex") from error
+        raise StoreError(
+            f"pseudonym key file {path}: is not hexadecimal; {KEY_BYTES} bytes in hex"
+        ) from error
 
 
 def create_pseudonym_key(path: Path) -> None:
