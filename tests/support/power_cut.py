@@ -1,0 +1,89 @@
+"""A redis-server whose power can be cut: whatever was not fsynced is gone.
+
+What is modelled: the content of the files of the AOF. After a cut each of them ends where its last completed
+fsync or fdatasync began to look; bytes past that are lost. What is not: files are taken to exist, under their
+latest names, as soon as they are made or renamed (Redis fsyncs its folder after each rename of the manifest),
+and a disk is taken to keep what it was asked to keep.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from privacy.store.embedded import EmbeddedRedis, redis_server_program
+from privacy.store.users import USERS
+from tests.support.redis_server import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SOURCE = Path(__file__).with_name("durable_sizes.c")
+_RECORD = struct.Struct("<QQ")
+
+
+def build_shim(folder: Path) -> Path:
+    """Compile `durable_sizes.c`; the compiler comes from a package, as the machine may have none."""
+    library = folder / "durable_sizes.so"
+    # -nostdlib: redis-server brings the C library along, and the compiler need not build one of its own.
+    options = ("-shared", "-fPIC", "-nostdlib", "-O1", "-Wall", "-Werror")
+    caches = {"ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(folder / "zig")}
+    command = [sys.executable, "-m", "ziglang", "cc", *options, "-o", str(library), str(_SOURCE)]
+    subprocess.run(command, check=True, env={**os.environ, **caches})
+    return library
+
+
+@dataclass(frozen=True)
+class PowerCut:
+    """A server with the shim in it.
+
+    Args:
+        folder: for data and notes.
+        shim: what `build_shim` made.
+    """
+
+    folder: Path
+    shim: Path
+
+    @cached_property
+    def server(self) -> EmbeddedRedis:
+        """The product's embedded server, with the shim preloaded."""
+        program = self.folder / "redis-server-with-shim"
+        words = [f"LD_PRELOAD={self.shim}", f"DURABLE_SIZES={self._notes}", str(redis_server_program())]
+        program.write_text(f'#!/bin/sh\nexec env {shlex.join(words)} "$@"\n')
+        program.chmod(0o700)
+        return EmbeddedRedis(self.folder / "redis", users=(*USERS, ROOT), program=program)
+
+    def cut(self) -> int:
+        """End the server at once, take away what was not on disk, start it again; bytes lost."""
+        os.kill(self.server.pid, signal.SIGKILL)
+        self.server.stop()
+        lost = self._take_away()
+        self.server.start()
+        return lost
+
+    def _take_away(self) -> int:
+        durable = self._durable_sizes()
+        lost = 0
+        for path in (self.server.folder / "appendonlydir").iterdir():
+            status = path.stat()
+            kept = min(durable.get(status.st_ino, 0), status.st_size)
+            lost += status.st_size - kept
+            os.truncate(path, kept)
+        return lost
+
+    def _durable_sizes(self) -> Mapping[int, int]:
+        """By inode; the latest record counts, as a file may be made smaller."""
+        return dict(_RECORD.iter_unpack(self._notes.read_bytes()))
+
+    @property
+    def _notes(self) -> Path:
+        return self.folder / "durable-sizes"
