@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import traceback
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
 import structlog
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 
 class RequestLog(Protocol):
@@ -20,17 +23,27 @@ class RequestLog(Protocol):
         """A defect showed."""
 
 
+class LineFile(Protocol):
+    """What a log needs of a file: a binary file, or `api.http.patient_file.PatientFile`."""
+
+    def write(self, line: bytes, /) -> object:
+        """Take a line."""
+
+    def flush(self) -> object:
+        """See that it arrives."""
+
+
 class JsonLog:
     """Writes lines of JSON.
 
     Args:
-        file: where to.
+        file: where to, line by line.
         plane: written on every line.
     """
 
-    def __init__(self, file: BinaryIO, plane: str) -> None:
+    def __init__(self, file: LineFile, plane: str) -> None:
         lazy = structlog.wrap_logger(
-            structlog.BytesLogger(file),
+            structlog.BytesLogger(cast("BinaryIO", file)),  # of which it uses just these two methods
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),

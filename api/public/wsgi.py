@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from api.http.logs import JsonLog
+from api.http.patient_file import PatientFile
 from api.public.app import PLANE, build_public_app
 from privacy.store.connect import connect
 from privacy.store.settings import StoreSettings
@@ -28,5 +29,5 @@ def create() -> Flask:
         public=connect(settings, PUBLIC),
         limiter=connect(settings, LIMITER),
         clock=lambda: time.time_ns() // 1_000_000,
-        log=JsonLog(sys.stderr.buffer, PLANE),
+        log=JsonLog(PatientFile(sys.stderr.buffer), PLANE),
     )
