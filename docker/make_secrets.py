@@ -33,6 +33,7 @@ PROCESSES: Final[dict[str, tuple[AclUser, ...]]] = {
     "release": (RELEASE, PUBLISHER),
     "public": (PUBLIC, LIMITER),
     "operator": (ADMIN, PUBLISHER),
+    "redis": (LIMITER,),  # for its health check: a user that can ask, and reach nothing but counters
 }
 """Which users' passwords a process gets: those that it connects as, and no others."""
 

@@ -17,6 +17,7 @@ RUN install -d -m 700 -o 10001 -g 10001 /var/lib/likewise
 WORKDIR /srv/likewise
 COPY api/ api/
 COPY privacy/ privacy/
+COPY docker/ask_store.py docker/found_store.py ./
 USER 10001:10001
 ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 ENTRYPOINT ["python", "-c", "from api.cli.main import main; main()"]

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -20,11 +20,10 @@ from urllib.request import Request, urlopen
 import pytest
 
 from api.cli.api_keys import KeyRing, KeyTerms
-from api.cli.founding import Founder
-from api.cli.policy_source import read_policy
 from privacy.model.timestamp import format_timestamp
-from privacy.store.keys import outbox_key
-from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE
+from privacy.store.acl import Room
+from privacy.store.keys import STORE_HEADER, outbox_key
+from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE
 from tests.support.dockerfile import ROOT, copy_files, instructions
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS: Final = 60
 PAUSE_SECONDS: Final = 0.05
 ACCOUNTS: Final = 2_000
+NOBODY: Final = "redis://127.0.0.1:1"
 NOISE: Final = 200
 """About 18 standard deviations of the first total."""
 USERS_OF: Final[dict[str, tuple[AclUser, ...]]] = {
@@ -45,6 +45,7 @@ USERS_OF: Final[dict[str, tuple[AclUser, ...]]] = {
     "public": (PUBLIC, LIMITER),
     "relay": (RELAY,),
     "release": (RELEASE, PUBLISHER),
+    "operator": (ADMIN, PUBLISHER),
 }
 
 
@@ -60,6 +61,21 @@ class Deployment:
         """Of the pseudonyms."""
         return self.folder / "pseudonym.key"
 
+    def environment(self, process: str) -> dict[str, str]:
+        """What the compose file gives a process."""
+        own = {"PATH": os.environ["PATH"], "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file)}
+        return own | self.settings.environment(USERS_OF[process])
+
+    def run(self, process: str, *program: str) -> None:
+        """Run a program of the private image that ends by itself.
+
+        Raises:
+            subprocess.CalledProcessError: it failed.
+        """
+        place = self.folder / f"{process}-{program[0]}"
+        copy_files(ROOT / "docker" / "private.Dockerfile", place)
+        subprocess.run([sys.executable, *program], cwd=place, env=self.environment(process), check=True)
+
     @contextmanager
     def process(self, image: str, process: str, *arguments: str) -> Iterator[None]:
         """Run the program of an image as the compose file does: its entry point, and arguments."""
@@ -68,11 +84,8 @@ class Deployment:
         said = {name: words for name, words in instructions(dockerfile) if name in {"ENTRYPOINT", "CMD"}}
         command: list[str] = json.loads(" ".join(said["ENTRYPOINT"]))
         given = arguments if image == "private" else (*json.loads(" ".join(said["CMD"])), *arguments)
-        environment = {"PATH": os.environ["PATH"], "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file)}
         running = subprocess.Popen(
-            [sys.executable, *command[1:], *given],
-            cwd=place,
-            env=environment | self.settings.environment(USERS_OF[process]),
+            [sys.executable, *command[1:], *given], cwd=place, env=self.environment(process)
         )
         try:
             yield
@@ -113,7 +126,7 @@ class Client:
 def deployment(store: Store, tmp_path: Path) -> Deployment:
     """A founded store, before any process runs."""
     made = Deployment(store.settings, tmp_path)
-    Founder(read_policy(None), made.key_file, _now_ms, os.urandom).found(store.settings)
+    made.run("operator", "found_store.py")
     return made
 
 
@@ -139,6 +152,22 @@ def test_a_like_becomes_a_number(store: Store, deployment: Deployment) -> None:
         total = total_of(public)
     assert total["status"] == "published"
     assert abs(total["value"] - ACCOUNTS) < NOISE
+
+
+def test_founding_again_changes_nothing(store: Store, deployment: Deployment) -> None:
+    """The same program on a founded store leaves its id and its key as they are."""
+    before = (store.root.hgetall(STORE_HEADER), deployment.key_file.read_bytes())
+    deployment.run("operator", "found_store.py")
+    assert (store.root.hgetall(STORE_HEADER), deployment.key_file.read_bytes()) == before
+
+
+@pytest.mark.parametrize("worker", ["relay", "release"])
+def test_a_worker_is_well_while_the_store_answers(worker: str, deployment: Deployment) -> None:
+    """The workers' health check passes with the store, and fails without."""
+    deployment.run(worker, "ask_store.py", worker)
+    gone = replace(deployment, settings=replace(deployment.settings, urls=dict.fromkeys(Room, NOBODY)))
+    with pytest.raises(subprocess.CalledProcessError):
+        gone.run(worker, "ask_store.py", worker)
 
 
 def total_of(public: Client) -> Any:

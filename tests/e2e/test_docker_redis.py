@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CONF: Final = ROOT / "docker" / "redis.conf"
 PLACES: Final = {"port", "bind", "protected-mode", "dir", "aclfile", "unixsocket", "unixsocketperm"}
 """What differs because a container is another place."""
-PROCESSES: Final = ("platform", "relay", "release", "public", "operator")
+PROCESSES: Final = ("platform", "relay", "release", "public", "operator", "redis")
 
 
 @pytest.fixture(scope="module")

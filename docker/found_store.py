@@ -1,0 +1,45 @@
+"""Founds the store of a deployment outside `likewise up`: headers, policy, guarantee, pseudonym key.
+
+    PYTHONPATH=. python docker/found_store.py
+
+Reads from the environment the addresses, the passwords of `admin` and `publisher`, and the names of two
+files, `LIKEWISE_PSEUDONYM_KEY_FILE` and `LIKEWISE_POLICY`. Run it before the processes start, and again to
+enrol a new policy: what is there stays.
+"""
+
+# ruff: noqa: INP001 - a program of its own, in a folder that is no package
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from api.cli.exit_code import exit_code_of
+from api.cli.founding import Founder
+from api.cli.policy_source import read_policy
+from api.cli.system import clock_ms, entropy
+from privacy.errors import LikewiseError
+from privacy.store.settings import StoreSettings
+from privacy.store.users import ADMIN, PUBLISHER
+
+
+def main() -> int:
+    """Found the store; the exit code is that of the command line."""
+    policy_file = os.environ.get("LIKEWISE_POLICY")
+    key_file = Path(os.environ.get("LIKEWISE_PSEUDONYM_KEY_FILE", "pseudonym.key"))
+    try:
+        source = read_policy(Path(policy_file) if policy_file else None)
+        settings = StoreSettings.from_environment(os.environ, (ADMIN, PUBLISHER))
+        founded = Founder(source, key_file, clock_ms, entropy).found(settings)
+    except LikewiseError as error:
+        sys.stderr.write(f"found_store: {error}\n")
+        return exit_code_of(error)
+    header, version = founded.header, founded.book.current.version
+    shards = f"{header.account_shards} account and {header.target_shards} target shards"
+    sys.stdout.write(f"The store has {shards}; policy {version} is in force.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
