@@ -7,11 +7,11 @@ document, and every answer is counted and logged by the operation's name.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask, Response, request
 from werkzeug.datastructures import EnvironHeaders
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import RequestURITooLarge
 
 from api.http.arguments import load_path, load_query
 from api.http.edge import Edge, HasEdge
@@ -20,14 +20,17 @@ from api.http.exchange import exchange_of
 from api.http.observation import Observation
 from api.http.operation import Answer, Call, Operation
 from api.http.problems import problem_answer
-from privacy.errors import LikewiseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from _typeshed.wsgi import WSGIEnvironment
+    from marshmallow import Schema
 
     from privacy.gallery.documents import KeyRecord
+
+MOST_QUERY_BYTES = 16_384
+"""Enough for a hundred ids of the longest sort."""
 
 Services = TypeVar("Services", bound=HasEdge)
 
@@ -69,9 +72,7 @@ def _view(operation: Operation[Services], services: Services) -> Callable[..., R
         key = _admit(edge, operation.scope, environ, now_ms) if operation.scope else None
         call = Call(
             path=load_path(path_fields, arguments),
-            query=load_query(query_schema, request.args)
-            if query_schema or environ.get("QUERY_STRING")
-            else {},
+            query=_query(query_schema),
             body=edge.bodies.read(environ, operation.body),
             headers=EnvironHeaders(environ),
             key=key,
@@ -80,6 +81,13 @@ def _view(operation: Operation[Services], services: Services) -> Callable[..., R
         return _respond(operation.handler(services, call), environ)
 
     return view
+
+
+def _query(schema: Schema | None) -> Mapping[str, Any]:
+    size = len(request.query_string)
+    if size > MOST_QUERY_BYTES:
+        raise RequestURITooLarge(f"At most {MOST_QUERY_BYTES} bytes of query.")
+    return load_query(schema, request.args) if schema or size else {}
 
 
 def _admit(edge: Edge, scope: str, environ: WSGIEnvironment, now_ms: int) -> KeyRecord:
@@ -112,6 +120,7 @@ def _respond(answer: Answer, environ: WSGIEnvironment) -> Response:
 
 def _failure(edge: Edge, error: Exception) -> Response:
     environ = request.environ
-    if not isinstance(error, LikewiseError | HTTPException):
+    answer = problem_answer(error)
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         edge.log.failed(exchange_of(environ).operation_id, error)
-    return _respond(problem_answer(error), environ)
+    return _respond(answer, environ)

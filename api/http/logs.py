@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 import msgspec
 import structlog
 
+from privacy.errors import StoreError
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -20,7 +22,7 @@ class RequestLog(Protocol):
         """One request was answered."""
 
     def failed(self, operation_id: str, error: BaseException) -> None:
-        """A defect showed."""
+        """A defect showed, or a store is not there: the answer was a 5xx."""
 
 
 class LineFile(Protocol):
@@ -60,12 +62,13 @@ class JsonLog:
         )
 
     def failed(self, operation_id: str, error: BaseException) -> None:
-        """Log a defect's type and place; its message may quote input, so that stays out."""
+        """Log a failure's type and place; its words may quote input, so only a store's are told."""
         frames = traceback.extract_tb(error.__traceback__)
         self._logger.error(
             "failed",
             operation=operation_id,
             error=type(error).__qualname__,
+            reason=str(error) if isinstance(error, StoreError) else None,
             frames=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
         )
 

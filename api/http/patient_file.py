@@ -1,7 +1,7 @@
-"""A file for log lines that keeps requests from waiting for the disk.
+"""A file for log lines that keeps requests from waiting for it.
 
-A write lets other threads run, and coming back can cost more than the request did. So lines are collected, and
-written by a thread of their own a few times a second. A process that is killed loses the last of them.
+A write lets other threads run, and coming back can cost more than the request did. So lines are collected,
+and written by a thread of their own a few times a second. A process that is killed loses the last of them.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from marshmallow import Schema, fields
-from marshmallow.validate import OneOf
 
 from api.http.operation import PAGE, Answer, Call, Operation, Response
 from api.http.security_headers import CONTENT_SECURITY_POLICY
+from privacy.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ _POLICY = {
 class AssetPathSchema(Schema):
     """Path arguments of a file of the docs page."""
 
-    asset = fields.String(required=True, validate=OneOf(_ASSETS))
+    asset = fields.String(required=True)
 
 
 def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...]:
@@ -54,6 +54,8 @@ def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...
         return page
 
     def get_asset(_services: object, call: Call) -> Answer:
+        if call.path["asset"] not in assets:
+            raise NotFoundError("there is no such file")
         return assets[call.path["asset"]]
 
     return (

@@ -40,6 +40,4 @@ class KeyReader:
         try:
             return self._decoder.decode(raw)
         except msgspec.MsgspecError as error:
-            raise StoreError(
-                f"the record of key {key_id} is damaged: revoke the key and create another"
-            ) from error
+            raise StoreError("the record of an API key is damaged: create another key") from error

@@ -68,6 +68,7 @@ MISSING: Final = (
     "/v1/videos/nobody/likes/timeseries",
     "/v1/accounts/a",
     "/docs/..%2fdocs.py",
+    "/docs/docs.py",
     "/docs/../../etc/passwd",
 )
 
@@ -96,6 +97,13 @@ def test_invalid_arguments(plane: PublicPlane, path: str, field: str) -> None:
 def test_an_empty_query_is_none(plane: PublicPlane) -> None:
     """A question mark with nothing behind it changes nothing."""
     assert raw(plane, "GET", f"{LIKES}?")[2] == raw(plane, "GET", LIKES)[2]
+
+
+@pytest.mark.parametrize("path", ["/healthz", LIKES, "/docs"])
+def test_an_endless_query(plane: PublicPlane, path: str) -> None:
+    """A query larger than any right one is refused before it is taken apart."""
+    status, headers, body = raw(plane, "GET", f"{path}?{'a=1&' * 5000}")
+    assert (status, headers["Content-Type"], json.loads(body)["status"]) == (414, PROBLEM, 414)
 
 
 @pytest.mark.parametrize("path", MISSING)

@@ -7,6 +7,7 @@ import io
 import msgspec
 
 from api.http.logs import JsonLog
+from privacy.errors import StoreBusyError
 
 
 def test_a_defect_is_told_without_its_words() -> None:
@@ -24,6 +25,14 @@ def test_a_defect_is_told_without_its_words() -> None:
     assert (line["event"], line["operation"], line["error"]) == ("failed", "post_events", "KeyError")
     assert line["frames"][-1].endswith(" fail")
     assert b"account-17" not in file.getvalue()
+
+
+def test_a_store_that_fails_is_told_in_its_own_words() -> None:
+    """Why a store does not answer is said in words that name no host, key or person."""
+    file = io.BytesIO()
+    JsonLog(file, "public").failed("get_likes", StoreBusyError("the store is full"))
+    line = msgspec.json.decode(file.getvalue())
+    assert (line["level"], line["error"], line["reason"]) == ("error", "StoreBusyError", "the store is full")
 
 
 def test_lines_are_whole() -> None:
