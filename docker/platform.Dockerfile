@@ -16,8 +16,8 @@ COPY --from=install /opt/likewise /opt/likewise
 RUN install -d -m 700 -o 10001 -g 10001 /var/lib/likewise
 WORKDIR /srv/likewise
 COPY api/__init__.py api/
-COPY api/cli/__init__.py api/cli/exit_code.py api/cli/lazy_group.py api/cli/main.py api/cli/options.py \
-     api/cli/serve.py api/cli/
+COPY api/cli/__init__.py api/cli/__main__.py api/cli/exit_code.py api/cli/lazy_group.py api/cli/main.py \
+     api/cli/options.py api/cli/serve.py api/cli/
 COPY api/cli/verbs/__init__.py api/cli/verbs/platform.py api/cli/verbs/
 COPY api/http/ api/http/
 COPY api/platform/ api/platform/
@@ -37,5 +37,5 @@ ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 8081
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8081/readyz', timeout=2)"]
-ENTRYPOINT ["python", "-c", "from api.cli.main import main; main()"]
+ENTRYPOINT ["python", "-m", "api.cli"]
 CMD ["platform", "--host", "0.0.0.0"]

@@ -20,5 +20,5 @@ COPY privacy/ privacy/
 COPY docker/ask_store.py docker/found_store.py ./
 USER 10001:10001
 ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-ENTRYPOINT ["python", "-c", "from api.cli.main import main; main()"]
+ENTRYPOINT ["python", "-m", "api.cli"]
 CMD ["--help"]

@@ -15,8 +15,8 @@ FROM python:3.11.14-slim-trixie
 COPY --from=install /opt/likewise /opt/likewise
 WORKDIR /srv/likewise
 COPY api/__init__.py api/
-COPY api/cli/__init__.py api/cli/exit_code.py api/cli/lazy_group.py api/cli/main.py api/cli/options.py \
-     api/cli/serve.py api/cli/
+COPY api/cli/__init__.py api/cli/__main__.py api/cli/exit_code.py api/cli/lazy_group.py api/cli/main.py \
+     api/cli/options.py api/cli/serve.py api/cli/
 COPY api/cli/verbs/__init__.py api/cli/verbs/public.py api/cli/verbs/
 COPY api/http/ api/http/
 COPY api/public/ api/public/
@@ -34,5 +34,5 @@ ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
-ENTRYPOINT ["python", "-c", "from api.cli.main import main; main()"]
+ENTRYPOINT ["python", "-m", "api.cli"]
 CMD ["public", "--host", "0.0.0.0"]

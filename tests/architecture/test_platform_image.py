@@ -16,6 +16,7 @@ FOREIGN_PATHS: Final = (
 )
 # The store is asked only by `create`; what is packaged beside the code (scripts, the policy) is read here.
 PROGRAM: Final = """
+import api.cli.__main__
 from api.cli.main import run
 assert run(["platform", "--help"]) == 0
 from privacy.policy_file import load_policy

@@ -23,6 +23,7 @@ PRIVATE_PATHS: Final = (
 )
 # Loads the program as the image starts it, makes the app as a worker does and asks it whether it lives.
 PROGRAM: Final = """
+import api.cli.__main__
 from api.cli.main import run
 assert run(["public", "--help"]) == 0
 from api.public.wsgi import create
