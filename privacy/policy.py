@@ -85,6 +85,8 @@ class Policy:
             )
         if not 0 < self.gate_delta <= Fraction(1, 1_000_000):
             raise PolicyError(f"mechanism.gate_delta: is {float(self.gate_delta)}; above 0 and at most 1e-6")
+        if not self.budgets:
+            raise PolicyError("budgets: are none; one for each kind of engagement that is counted")
         for kind, budget in self.budgets.items():
             self._check_budget(kind, budget)
 

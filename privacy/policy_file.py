@@ -18,6 +18,7 @@ from privacy.model.schedule import Phase, Schedule
 from privacy.model.timestamp import parse_timestamp_ms
 from privacy.policy import Intake, Policy
 
+MAX_EXPONENT = 100
 DEFAULT_POLICY_PATH = Path(__file__).with_name("policy.toml")
 
 
@@ -144,8 +145,9 @@ def _kind(label: str) -> Kind:
 
 
 def _exact(field: str, value: Decimal) -> Fraction:
-    if not value.is_finite():
-        raise PolicyError(f"{field}: is {value}; a finite number")
+    # The bound keeps exact arithmetic quick and the doubles made from it above zero and finite.
+    if not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT:
+        raise PolicyError(f"{field}: is {value}; a finite number with an exponent within ±{MAX_EXPONENT}")
     return Fraction(value)
 
 

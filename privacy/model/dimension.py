@@ -65,6 +65,8 @@ class JointDomain:
     dimensions: tuple[Dimension, ...]
 
     def __post_init__(self) -> None:
+        if not self.dimensions:
+            raise PolicyError("dimensions: are none; at least one")
         if self.size > 1 << JOINT_CODE_BITS:
             raise PolicyError(
                 f"dimensions: make {self.size} joint cells; at most 2**{JOINT_CODE_BITS} fit a code"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from privacy.errors import PolicyError
 
@@ -19,8 +20,10 @@ class Phase:
     def __post_init__(self) -> None:
         for field in ("every_seconds", "until_seconds"):
             value = getattr(self, field)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise PolicyError(f"schedule.{field}: is {value!r}; a whole number of seconds, at least 1")
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_AGE_SECONDS:
+                raise PolicyError(
+                    f"schedule.{field}: is {value!r}; a whole number of seconds from 1 to {MAX_AGE_SECONDS}"
+                )
 
 
 @dataclass(frozen=True)
@@ -37,20 +40,26 @@ class Schedule:
             raise PolicyError(
                 f"schedule.until_seconds: are {untils}; each phase ends after the one before it"
             )
+        epochs = sum(len(stretch) for stretch in self._stretches)
+        if epochs > MAX_EPOCHS:
+            raise PolicyError(f"schedule: makes {epochs} epochs; at most {MAX_EPOCHS}")
+
+    @cached_property
+    def _stretches(self) -> tuple[range, ...]:
+        """The ages of each phase; the end of the last phase is always an age."""
+        stretches: list[range] = []
+        age = 0
+        for phase in self.phases:
+            ages = range(age + phase.every_seconds, phase.until_seconds + 1, phase.every_seconds)
+            stretches.append(ages)
+            age = ages[-1] if ages else age
+        last = self.phases[-1].until_seconds
+        return (*stretches, range(last, last + (age < last)))
 
     @cached_property
     def due_ages_seconds(self) -> tuple[int, ...]:
         """Age since `posted_at` at which each epoch ends, T increasing values."""
-        ages: list[int] = []
-        age = 0
-        for phase in self.phases:
-            while age + phase.every_seconds <= phase.until_seconds:
-                age += phase.every_seconds
-                ages.append(age)
-        last = self.phases[-1].until_seconds
-        if age < last:
-            ages.append(last)
-        return tuple(ages)
+        return tuple(chain.from_iterable(self._stretches))
 
     @property
     def epochs(self) -> int:
@@ -85,3 +94,6 @@ class Schedule:
 
 
 SECONDS_A_DAY = 86_400
+MAX_AGE_SECONDS = 100 * 366 * SECONDS_A_DAY
+MAX_EPOCHS = 1_000
+"""Certifying the sensitivity of so many epochs takes seconds; every epoch more costs all of them accuracy."""
