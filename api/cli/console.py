@@ -1,0 +1,51 @@
+"""Where the command line writes: answers to stdout, everything about the work to stderr."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_WIDTH_OF_A_PIPE = 120
+
+
+def show(*renderables: RenderableType) -> None:
+    """Write tables and text to stdout; as wide as a page where nobody looks."""
+    # No markup: what is shown holds brackets of its own.
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=_WIDTH_OF_A_PIPE)
+    for renderable in renderables:
+        console.print(renderable)
+
+
+def show_json(document: Any) -> None:
+    """Write one JSON document to stdout."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """Write a line about the work to stderr."""
+    click.echo(text, err=True)
+
+
+def progress(*, quiet: bool) -> Progress:
+    """A progress bar on stderr.
+
+    Args:
+        quiet: show nothing, for machines.
+    """
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=quiet,
+    )

@@ -1,0 +1,96 @@
+"""Everything that `likewise doctor` looks at."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api.cli.deployment import CREDENTIALS_FILE, PSEUDONYM_KEY_FILE
+from privacy.errors import StoreError
+from privacy.store.acl import Room
+from privacy.store.checks import Finding, check_private_file, check_server
+from privacy.store.connect import connect
+from privacy.store.header import StoreHeader
+from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
+from privacy.store.users import ADMIN, PUBLIC, USERS
+from privacy.store.wall_checks import check_users, check_wall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from redis import Redis
+
+    from privacy.model.timestamp import Clock
+    from privacy.store.acl import AclUser
+    from privacy.store.settings import StoreSettings
+
+_HEADERS = {Room.PRIVATE: STORE_HEADER, Room.GALLERY: GALLERY_HEADER}
+
+
+@dataclass(frozen=True)
+class Examination:
+    """One look at a deployment.
+
+    Args:
+        settings: the store.
+        folder: data folder, perhaps without one of the files.
+        key_file: of the pseudonyms, where it is not in the folder.
+        clock: the real one.
+    """
+
+    settings: StoreSettings
+    folder: Path
+    key_file: str | None
+    clock: Clock
+
+    def findings(self) -> list[tuple[str, Finding]]:
+        """What was found, with the place where."""
+        found = [(room.value, finding) for room in Room for finding in self._room(room)]
+        found += [("wall", finding) for finding in self._asked(self._wall)]
+        return found + [("files", check_private_file(path)) for path in self._files()]
+
+    def _room(self, room: Room) -> Iterator[Finding]:
+        def server() -> list[Finding]:
+            with closing(connect(self.settings, ADMIN, room)) as client:
+                return check_server(client, self.clock)
+
+        def users() -> list[Finding]:
+            with closing(connect(self.settings, ADMIN, room)) as client:
+                return check_users(client, self._users(room))
+
+        def header() -> list[Finding]:
+            with closing(connect(self.settings, ADMIN, room)) as client:
+                return [_header(client, _HEADERS[room])]
+
+        for question in (server, header, users):
+            yield from self._asked(question)
+
+    def _users(self, room: Room) -> list[AclUser]:
+        """Those of a server: a room that shares its server with the other one has the users of both."""
+        here = [other for other in Room if self.settings.urls.get(other) == self.settings.urls.get(room)]
+        return [user for user in USERS if set(user.rooms) & set(here)]
+
+    def _wall(self) -> list[Finding]:
+        with closing(connect(self.settings, PUBLIC)) as client:
+            return check_wall(client)
+
+    def _files(self) -> Iterator[Path]:
+        yield Path(self.key_file) if self.key_file else self.folder / PSEUDONYM_KEY_FILE
+        if (credentials := self.folder / CREDENTIALS_FILE).exists():
+            yield credentials
+
+    @staticmethod
+    def _asked(question: Callable[[], list[Finding]]) -> list[Finding]:
+        """The answer; a question that cannot be asked is a bad finding itself."""
+        try:
+            return question()
+        except StoreError as error:
+            return [Finding("answer", ok=False, detail=str(error))]
+
+
+def _header(client: Redis, key: str) -> Finding:
+    header = StoreHeader.read(client, key)
+    detail = f"{header.account_shards} account and {header.target_shards} target shards"
+    return Finding("header", ok=True, detail=detail)

@@ -1,0 +1,123 @@
+"""Makes a store ready for use: headers, policy, guarantee. Doing it again changes nothing."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from privacy.errors import StoreBusyError, StoreError
+from privacy.gallery.publisher import Publisher
+from privacy.mechanism.guarantee import guarantee
+from privacy.policy_book import PolicyBook, enroll
+from privacy.store.acl import Room
+from privacy.store.checks import check_server, require
+from privacy.store.connect import connect
+from privacy.store.header import DEFAULT_SHARDS, StoreHeader
+from privacy.store.keys import GALLERY_HEADER
+from privacy.store.users import ADMIN, PUBLISHER
+from privacy.vault.pseudonym import Pseudonymiser, create_pseudonym_key, load_pseudonym_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from redis import Redis
+
+    from api.cli.policy_source import PolicySource
+    from privacy.model.timestamp import Clock
+    from privacy.store.settings import StoreSettings
+
+
+@dataclass(frozen=True)
+class Founded:
+    """A store that is ready.
+
+    Args:
+        settings: where it is, with the passwords of all users.
+        header: of the private room.
+        book: its policies.
+        pseudonymise: with the deployment's key.
+        is_new: whether it was made just now.
+    """
+
+    settings: StoreSettings
+    header: StoreHeader
+    book: PolicyBook
+    pseudonymise: Pseudonymiser
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Founder:
+    """What a store is founded with.
+
+    Args:
+        source: the policy in force from now on.
+        key_file: of the pseudonyms; made with a new store.
+        clock: the real one.
+        entropy: answers so many bytes of the operating system's CSPRNG.
+        new_shards: account shards and target shards of a store that is new; an old one keeps its own.
+    """
+
+    source: PolicySource
+    key_file: Path
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    new_shards: tuple[int, int] = (DEFAULT_SHARDS, DEFAULT_SHARDS)
+
+    def found(self, settings: StoreSettings) -> Founded:
+        """Make a store ready.
+
+        Args:
+            settings: where it is, with the passwords of all users.
+
+        Raises:
+            PolicyError: the store knows another policy under this version.
+            StoreError: it is not fit; or it is in use, and the key of its pseudonyms is gone.
+            StoreBusyError: it cannot answer now.
+        """
+        with (
+            closing(connect(settings, ADMIN, Room.PRIVATE)) as private,
+            closing(connect(settings, ADMIN, Room.GALLERY)) as gallery,
+        ):
+            require([*check_server(private, self.clock), *check_server(gallery, self.clock)])
+            known = _known_header(private)
+            header = known or self._new_header(private)
+            pseudonymise = self._pseudonymiser()
+            StoreHeader.create_or_verify(gallery, self.entropy, GALLERY_HEADER, *self._shards_of(header))
+            book = enroll(private, self.source.text)
+        with closing(connect(settings, PUBLISHER)) as publisher:
+            policy = self.source.policy
+            Publisher(publisher).publish_guarantee(policy.version, guarantee(policy), header.target_shards)
+        return Founded(settings, header, book, pseudonymise, is_new=known is None)
+
+    def _new_header(self, client: Redis) -> StoreHeader:
+        """Make the header, after the key: a store never stands without one."""
+        create_pseudonym_key(self.key_file)
+        accounts, targets = self.new_shards
+        return StoreHeader.create_or_verify(
+            client, self.entropy, account_shards=accounts, target_shards=targets
+        )
+
+    def _pseudonymiser(self) -> Pseudonymiser:
+        if not self.key_file.exists():
+            raise StoreError(
+                f"the store is in use, but the key of its pseudonyms is not at {self.key_file}: put it back, "
+                "since under another key every account would be counted a second time"
+            )
+        return Pseudonymiser(load_pseudonym_key(self.key_file))
+
+    @staticmethod
+    def _shards_of(header: StoreHeader) -> tuple[int, int]:
+        return header.account_shards, header.target_shards
+
+
+def _known_header(client: Redis) -> StoreHeader | None:
+    """The header; None where it cannot be read, for `create_or_verify` to make it or to say why not."""
+    try:
+        return StoreHeader.read(client)
+    except StoreBusyError:
+        raise
+    except StoreError:
+        return None

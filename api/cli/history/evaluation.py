@@ -1,0 +1,160 @@
+"""How the published numbers of a history compare with the exact ones: for the operator only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from api.cli.history.exact import TOTAL
+from api.cli.history.published import CHANGE, OTHER, Shown, counted_figures, read_releases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from redis import Redis
+
+    from api.cli.history.exact import ExactCounts
+    from privacy.gallery.documents import ReleaseDocument
+
+SIZES: Final = (20, 100, 250, 1_000)
+"""Where a class of sizes ends and the next one begins, by the exact count."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Numbers of one statistic and size beside the exact counts.
+
+    Args:
+        statistic: the total, its change, a dimension, its `other` rows, or the removals.
+        size: class of the exact count.
+        numbers: how many there are.
+        published: how many of them are published.
+        withheld_share: the others.
+        covered_share: how many of the published 95 % intervals hold the exact count; None where there is
+            none.
+        median_absolute_error: of the published numbers.
+        median_relative_error: likewise, by the exact count.
+    """
+
+    statistic: str
+    size: str
+    numbers: int
+    published: int
+    withheld_share: float
+    covered_share: float | None
+    median_absolute_error: float | None
+    median_relative_error: float | None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+@dataclass
+class _Statistic:
+    """What was collected of one statistic.
+
+    Args:
+        numbers: how many there are of each size.
+        seen: exact count, value and interval of the published ones, shape (4, published).
+    """
+
+    numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SIZES) + 1, np.int64))
+    seen: list[NDArray[np.int64]] = field(default_factory=list)
+
+    def add(self, counts: NDArray[np.int64], shown: Shown) -> None:
+        self.numbers += np.bincount(_sizes(counts).ravel(), minlength=len(SIZES) + 1)
+        seen = shown.shown
+        self.seen.append(np.stack([counts[seen], shown.values[seen], shown.low[seen], shown.high[seen]]))
+
+    def comparisons(self, name: str) -> Iterator[Comparison]:
+        seen = np.concatenate(self.seen, axis=1)
+        sizes = _sizes(seen[0])
+        for size in np.flatnonzero(self.numbers).tolist():
+            yield _comparison(name, _size_name(size), int(self.numbers[size]), seen[:, sizes == size])
+        yield _comparison(name, "all", int(self.numbers.sum()), seen)
+
+
+@dataclass
+class Evaluation:
+    """Collects comparisons over videos.
+
+    Args:
+        exact: what the counts really were.
+        client: may read the gallery.
+    """
+
+    exact: ExactCounts
+    client: Redis
+    _statistics: dict[str, _Statistic] = field(default_factory=lambda: defaultdict(_Statistic), init=False)
+
+    def add(self, video_id: str) -> None:
+        """Compare every release of a video.
+
+        Raises:
+            StoreBusyError: the gallery did not answer.
+        """
+        releases = read_releases(self.client, video_id)
+        if not releases:
+            return
+        columns = self.exact.columns
+        counts = self.exact.at(video_id, np.array([release.cut_at_ms for release in releases]))
+        shown = Shown.of([counted_figures(release, columns) for release in releases])
+        totals = counts[:, columns[TOTAL, TOTAL]]
+        self._add_changes(releases, totals)
+        for statistic in dict.fromkeys(statistic for statistic, _ in columns):
+            places = [place for (name, _), place in columns.items() if name == statistic]
+            part = shown.columns(places)
+            self._statistics[statistic].add(counts[:, places], part)
+            if statistic in releases[0].breakdowns:
+                # What `other` stands for: the likes that are in no published cell.
+                rest = totals - (counts[:, places] * part.shown).sum(axis=1)
+                others = Shown.of([[release.breakdowns[statistic].other] for release in releases])
+                self._statistics[f"{statistic}: {OTHER}"].add(rest[:, None], others)
+
+    def comparisons(self) -> list[Comparison]:
+        """One a statistic and size, and one a statistic."""
+        return [row for name, statistic in self._statistics.items() for row in statistic.comparisons(name)]
+
+    def _add_changes(self, releases: Sequence[ReleaseDocument], totals: NDArray[np.int64]) -> None:
+        """Changes of the total since a day before, of the releases that have one."""
+        by_epoch = {release.epoch: int(total) for release, total in zip(releases, totals, strict=True)}
+        for release in releases:
+            since = release.change_since_epoch
+            if since is not None:
+                change = by_epoch[release.epoch] - by_epoch.get(since, 0)
+                self._statistics[CHANGE].add(np.array([[change]]), Shown.of([[release.change]]))
+
+
+def _sizes(counts: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The class of each exact count."""
+    return np.digitize(np.abs(counts), SIZES)
+
+
+def _size_name(size: int) -> str:
+    if size == 0:
+        return f"below {SIZES[0]}"
+    if size == len(SIZES):
+        return f"{SIZES[-1]} and more"
+    return f"{SIZES[size - 1]} to {SIZES[size] - 1}"
+
+
+def _comparison(statistic: str, size: str, numbers: int, seen: NDArray[np.int64]) -> Comparison:
+    truth, values, low, high = seen
+    published = len(truth)
+    errors = np.abs(values - truth)
+    relative = errors[truth != 0] / np.abs(truth[truth != 0])
+    return Comparison(
+        statistic=statistic,
+        size=size,
+        numbers=numbers,
+        published=published,
+        withheld_share=1 - published / numbers if numbers else 0.0,
+        covered_share=float(((low <= truth) & (truth <= high)).mean()) if published else None,
+        median_absolute_error=float(np.median(errors)) if published else None,
+        median_relative_error=float(np.median(relative)) if len(relative) else None,
+    )

@@ -1,0 +1,99 @@
+"""Recorded videos and events: NDJSON files, perhaps gzipped, read line by line."""
+
+from __future__ import annotations
+
+import gzip
+from typing import IO, TYPE_CHECKING
+
+import msgspec
+
+from api.cli.history.timeline import Moment
+from privacy.errors import InvalidInputError
+from privacy.model.timestamp import Clock, parse_timestamp_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class _RecordedVideo(msgspec.Struct):
+    video_id: str
+    posted_at: str
+
+
+class _RecordedEvent(msgspec.Struct):
+    occurred_at: str
+
+
+_VIDEO = msgspec.json.Decoder(_RecordedVideo).decode
+_EVENT = msgspec.json.Decoder(_RecordedEvent).decode
+
+
+def read_videos(path: Path) -> list[Moment]:
+    """Read videos; each is registered when it was posted.
+
+    Raises:
+        InvalidInputError: the file cannot be read, or a line does not say when its video was posted.
+    """
+    videos = []
+    for number, line in enumerate(_lines("--videos", path), start=1):
+        try:
+            videos.append(Moment(parse_timestamp_ms(_VIDEO(line).posted_at), line))
+        except ValueError as error:  # msgspec's errors are ValueErrors
+            raise InvalidInputError(
+                f"{path}, line {number}", str(error), "a video with its video_id and posted_at"
+            ) from error
+    return videos
+
+
+def video_id_of(video: Moment) -> str:
+    """The id of a video that `read_videos` read."""
+    return _VIDEO(video.line).video_id
+
+
+def read_events(path: Path, clock: Clock) -> Iterator[Moment]:
+    """Read events; each arrives when it occurred.
+
+    What is no event, or claims to come from the future, moves no clock: it arrives with the line before it,
+    for the intake to refuse.
+
+    Args:
+        path: the file.
+        clock: the real one: history ends now.
+
+    Raises:
+        InvalidInputError: the file cannot be read.
+    """
+    at_ms = 0
+    for line in _lines("--events", path):
+        try:
+            occurred_at_ms = parse_timestamp_ms(_EVENT(line).occurred_at)
+        except ValueError:
+            occurred_at_ms = at_ms
+        if occurred_at_ms <= clock():
+            at_ms = occurred_at_ms
+        yield Moment(at_ms, line)
+
+
+def count_lines(path: Path) -> int:
+    """Number of lines that hold something.
+
+    Raises:
+        InvalidInputError: the file cannot be read.
+    """
+    return sum(1 for _ in _lines("--events", path))
+
+
+def _lines(option: str, path: Path) -> Iterator[bytes]:
+    try:
+        with _opened(path) as file:
+            for line in file:
+                if text := line.strip():
+                    yield text
+    except (OSError, EOFError) as error:  # a damaged gzip file raises either
+        fault = f"cannot read {path} ({getattr(error, 'strerror', None) or error})"
+        raise InvalidInputError(option, fault, "a readable .ndjson or .ndjson.gz file") from error
+
+
+def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")

@@ -1,0 +1,73 @@
+"""`likewise`: the command line. Imports nothing that a verb needs before that verb is called."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from api.cli.exit_code import EXIT_CODES_HELP, ExitCode, exit_code_of
+from api.cli.lazy_group import LazyGroup, Verb
+from privacy.errors import LikewiseError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
+
+_VERBS: Final = {
+    "up": Verb("api.cli.verbs.up", "Start the whole system on this machine."),
+    "platform": Verb("api.cli.verbs.platform", "Serve the platform plane: events and catalogue come in."),
+    "public": Verb("api.cli.verbs.public", "Serve the public plane: releases are read."),
+    "relay": Verb("api.cli.verbs.relay", "Move changes from the vault to the tally."),
+    "release": Verb("api.cli.verbs.release", "Measure and publish what is due."),
+    "keys": Verb("api.cli.verbs.keys", "Create, list and revoke API keys."),
+    "policy": Verb("api.cli.verbs.policy", "Show and check the guarantee."),
+    "doctor": Verb("api.cli.verbs.doctor", "Check a deployment."),
+    "replay": Verb("api.cli.verbs.replay", "Tell a recorded history through the real intake."),
+    "simulate": Verb("api.cli.verbs.simulate", "Play a plausible platform against a platform plane."),
+}
+
+_HELP: Final = """Count the likes, never the likers.
+
+Likewise takes every like of a video platform in and lets only numbers out that are k-anonymous and
+differentially private.
+
+\b
+Examples:
+  likewise up --simulate            a whole system with some weeks of history
+  likewise policy show              what is guaranteed, in numbers
+  likewise VERB --help              options and examples of a verb
+"""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit code. What Likewise raises on purpose is one readable line on stderr.
+    """
+    group = LazyGroup(
+        name="likewise",
+        verbs=_VERBS,
+        help=_HELP,
+        epilog=EXIT_CODES_HELP,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    )
+    try:
+        status = group.main(list(arguments), prog_name="likewise", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.WRONG_USAGE
+    except click.Abort:
+        return _INTERRUPTED
+    except LikewiseError as error:
+        click.echo(f"likewise: {error}", err=True)
+        return exit_code_of(error)
+    return status if isinstance(status, int) else ExitCode.OK

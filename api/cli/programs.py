@@ -1,0 +1,74 @@
+"""The programs of a system on one machine, each with the credentials of its own plane and no others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from api.cli.supervision.child import Program
+from privacy.store.acl import Room
+from privacy.store.settings import StoreSettings
+from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from privacy.store.acl import AclUser
+
+_ROOT: Final = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Programs:
+    """What the programs have in common.
+
+    Args:
+        settings: the store, with the passwords of all users.
+        key_file: of the pseudonyms.
+        policy_file: None for the packaged one.
+        environment: of this process; what is Likewise's own is not passed on.
+    """
+
+    settings: StoreSettings
+    key_file: Path
+    policy_file: Path | None
+    environment: Mapping[str, str]
+
+    def platform(self, port: int) -> Program:
+        """The platform plane."""
+        extra = {"LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file.absolute())}
+        if self.policy_file:
+            extra["LIKEWISE_POLICY"] = str(self.policy_file.absolute())
+        arguments = ("platform", "--port", str(port))
+        return Program("platform", arguments, self._environment(PLATFORM, PUBLISHER) | extra)
+
+    def public(self, port: int) -> Program:
+        """The public plane: it is not even told where the private room is."""
+        gallery = StoreSettings({Room.GALLERY: self.settings.urls[Room.GALLERY]}, self.settings.passwords)
+        environment = self._base() | gallery.environment((PUBLIC, LIMITER))
+        return Program("public", ("public", "--port", str(port)), environment)
+
+    def relay(self) -> Program:
+        """The relay."""
+        return Program("relay", ("relay",), self._environment(RELAY))
+
+    def release(self) -> Program:
+        """The release worker."""
+        return Program("release", ("release",), self._environment(RELEASE, PUBLISHER))
+
+    def simulate(self, platform_url: str, token: str, seed: int, opened_at: str) -> Program:
+        """The simulated platform: it has an API key and knows of no store."""
+        policy = ("--policy", str(self.policy_file.absolute())) if self.policy_file else ()
+        which = ("--seed", str(seed), "--opened-at", opened_at)
+        arguments = ("simulate", "--platform-url", platform_url, *which, *policy)
+        return Program("simulate", arguments, self._base() | {"LIKEWISE_PLATFORM_KEY": token})
+
+    def _environment(self, *users: AclUser) -> dict[str, str]:
+        return self._base() | self.settings.environment(users)
+
+    def _base(self) -> dict[str, str]:
+        base = {name: value for name, value in self.environment.items() if not name.startswith("LIKEWISE_")}
+        # The programs are found where this one was, whatever the working folder is.
+        path = [str(_ROOT), *filter(None, [base.get("PYTHONPATH")])]
+        return base | {"PYTHONPATH": ":".join(path)}

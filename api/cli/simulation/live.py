@@ -1,0 +1,79 @@
+"""Plays a simulated platform in real time: posts its videos, and sends what happened since the last time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from api.cli.simulation.catalogue import MS_AN_HOUR
+from api.cli.simulation.feed import RHYTHM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api.cli.history.timeline import Moment
+    from api.cli.simulation.feed import Feed
+    from api.cli.simulation.platform_client import PlatformClient
+    from api.cli.simulation.world import World
+    from privacy.model.timestamp import Clock
+
+_LONGEST_STRETCH_MS: Final = 10_000
+"""After a pause only so much is made up for."""
+
+
+@dataclass
+class LivePlatform:
+    """One platform at work.
+
+    Args:
+        world: what is played.
+        client: where to.
+        likes_a_second: on average over a day.
+        clock: the real one.
+        on_events: told how many events were just sent.
+        verdicts: how many events met each verdict.
+    """
+
+    world: World
+    client: PlatformClient
+    likes_a_second: float
+    clock: Clock
+    on_events: Callable[[int], None]
+    verdicts: Counter[str] = field(default_factory=Counter, init=False)
+    _feed: Feed = field(init=False)
+    _told_ms: int = field(init=False)
+    _posted: int = field(default=0, init=False)
+    _unsent: list[Moment] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._told_ms = self.clock()
+        # Another start is another present; what was liked before is not liked again in the same order.
+        self._feed = self.world.feed(1 + self._told_ms)
+
+    def step(self) -> int:
+        """Send what is new; 0, since there is time to rest until more is.
+
+        Raises:
+            StoreBusyError: the plane did not answer; the next step sends the same again.
+            InvalidInputError: the plane refuses.
+        """
+        now_ms = self.clock()
+        self._post_videos(now_ms)
+        if not self._unsent:
+            from_ms = max(self._told_ms, now_ms - _LONGEST_STRETCH_MS)
+            rhythm = float(RHYTHM[now_ms // MS_AN_HOUR % 24])
+            likes = self.likes_a_second * rhythm * (now_ms - from_ms) / 1000
+            self._unsent = self._feed.events(from_ms, now_ms, likes) if from_ms < now_ms else []
+            self._told_ms = now_ms
+        if self._unsent:
+            self.verdicts.update(self.client.post("/v1/events", self._unsent)["verdicts"])
+            self.on_events(len(self._unsent))
+            self._unsent = []
+        return 0
+
+    def _post_videos(self, now_ms: int) -> None:
+        videos = self.world.studio.videos(now_ms)
+        if len(videos) > self._posted:
+            self.client.post("/v1/videos", [video.registration() for video in videos[self._posted :]])
+            self._posted = len(videos)

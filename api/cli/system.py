@@ -1,0 +1,16 @@
+"""What the command line takes from the system: the real clock and the real entropy."""
+
+from __future__ import annotations
+
+import os
+import time
+
+
+def clock_ms() -> int:
+    """The time now, in ms since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def entropy(count: int) -> bytes:
+    """So many bytes of the operating system's CSPRNG."""
+    return os.urandom(count)

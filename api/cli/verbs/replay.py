@@ -1,0 +1,178 @@
+"""`likewise replay`: tells a recorded history through the real intake, with every release on its way."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.table import Table
+
+from api.cli.console import progress, say, show, show_json
+from api.cli.deployment import PSEUDONYM_KEY_FILE
+from api.cli.founding import Founder
+from api.cli.history.evaluation import Comparison, Evaluation
+from api.cli.history.exact import ExactCounts
+from api.cli.history.machine import time_machine
+from api.cli.history.recording import count_lines, read_events, read_videos, video_id_of
+from api.cli.options import epilog, json_option, policy_option
+from api.cli.policy_source import read_policy
+from api.cli.system import clock_ms, entropy
+from privacy.errors import ConflictError
+from privacy.store.connect import connect
+from privacy.store.embedded import EmbeddedRedis
+from privacy.store.users import PUBLIC
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.progress import Progress
+
+    from api.cli.founding import Founded
+
+_recorded_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NEW_SHARDS = (1, 1)
+"""A history comes from one process: in one shard, what is due at one moment is released in one step."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a replay did."""
+
+    videos: dict[str, int]
+    events: dict[str, int]
+    releases: int
+    comparisons: list[Comparison] | None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        document: dict[str, Any] = {"videos": self.videos, "events": self.events, "releases": self.releases}
+        if self.comparisons is not None:
+            document["evaluation"] = [comparison.document() for comparison in self.comparisons]
+        return document
+
+
+@click.command(
+    epilog=epilog(
+        "likewise replay --videos videos.ndjson.gz --events likes.ndjson.gz \\",
+        "  --policy examples/ml100k/policy.toml --evaluate",
+        "likewise replay --videos V --events E --data-folder .history",
+        "likewise up --data-folder .history     serves what was replayed",
+    )
+)
+@click.option(
+    "--videos", "videos_file", type=_recorded_file, required=True, help="NDJSON, perhaps .gz: the videos."
+)
+@click.option(
+    "--events", "events_file", type=_recorded_file, required=True, help="NDJSON, perhaps .gz: the events."
+)
+@policy_option
+@click.option(
+    "--data-folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the store is kept; a temporary folder if not given.",
+)
+@click.option(
+    "--evaluate",
+    is_flag=True,
+    help="Compare the published numbers with the exact ones: for the operator only.",
+)
+@json_option
+def command(
+    videos_file: Path,
+    events_file: Path,
+    policy_file: Path | None,
+    data_folder: Path | None,
+    *,
+    evaluate: bool,
+    as_json: bool,
+) -> None:
+    """Tell a recorded history through the real intake, under a virtual clock, until its last release.
+
+    Each video is registered when it was posted, each event arrives when it occurred, and every release is
+    made when it is due: noise, gate and all. The store is an embedded Redis of its own. Replaying into the
+    same folder again goes on from where the last replay stopped, and changes nothing if that was the end.
+    """
+    source = read_policy(policy_file)
+    with ExitStack() as held:
+        folder = data_folder or Path(held.enter_context(TemporaryDirectory(prefix="likewise-replay-")))
+        server = held.enter_context(EmbeddedRedis(folder))
+        founder = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, _NEW_SHARDS)
+        store = founder.found(server.settings)
+        bars = held.enter_context(progress(quiet=as_json))
+        told = _tell(store, videos_file, events_file, bars, evaluate=evaluate)
+    if as_json:
+        show_json(told.document())
+        return
+    show(*_summary(told))
+    if data_folder:
+        say(f"Serve it with `likewise up --data-folder {data_folder}`, and the same --policy.")
+
+
+def _tell(store: Founded, videos_file: Path, events_file: Path, bars: Progress, *, evaluate: bool) -> _Told:
+    videos = read_videos(videos_file)
+    task = bars.add_task("events", total=count_lines(events_file))
+    with time_machine(store, lambda count: bars.advance(task, count)) as machine:
+        exact = ExactCounts(store.book.current, machine.clock)
+        if evaluate:
+            if machine.clock():
+                raise ConflictError(
+                    "--evaluate: this folder holds a history already, and its exact counts are gone; "
+                    "leave --data-folder out, or name a new one"
+                )
+            machine.intake.listener = exact.listen
+        machine.timeline.run(videos, read_events(events_file, clock_ms), until_ms=None)
+        comparisons = (
+            _compare(store, exact, [video_id_of(video) for video in videos], bars) if evaluate else None
+        )
+        return _Told(
+            dict(machine.intake.videos), dict(machine.intake.events), machine.timeline.releases, comparisons
+        )
+
+
+def _compare(
+    store: Founded, exact: ExactCounts, video_ids: Sequence[str], bars: Progress
+) -> list[Comparison]:
+    task = bars.add_task("videos compared", total=len(video_ids))
+    with closing(connect(store.settings, PUBLIC)) as client:
+        evaluation = Evaluation(exact, client)
+        for video_id in video_ids:
+            evaluation.add(video_id)
+            bars.advance(task)
+    return evaluation.comparisons()
+
+
+def _summary(told: _Told) -> list[Table]:
+    verdicts = Table("verdict", "videos", "events", title=f"{told.releases:,} releases", title_justify="left")
+    for verdict in dict.fromkeys([*told.videos, *told.events]):
+        counts = (told.videos.get(verdict), told.events.get(verdict))
+        if any(counts):
+            verdicts.add_row(verdict, *("" if count is None else f"{count:,}" for count in counts))
+    return [verdicts] if told.comparisons is None else [verdicts, _comparison_table(told.comparisons)]
+
+
+def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
+    table = Table(
+        *("statistic", "exact count", "numbers", "withheld", "covered by ci95", "median error", "relative"),
+        title="Published numbers of all releases beside the exact ones (for the operator only)",
+        title_justify="left",
+    )
+    for row in comparisons:
+        table.add_row(
+            row.statistic,
+            row.size,
+            f"{row.numbers:,}",
+            f"{row.withheld_share:.1%}",
+            _or_none(row.covered_share, ".1%"),
+            _or_none(row.median_absolute_error, ".0f"),
+            _or_none(row.median_relative_error, ".1%"),
+            end_section=row.size == "all",
+        )
+    return table
+
+
+def _or_none(number: float | None, form: str) -> str:
+    return "" if number is None else format(number, form)

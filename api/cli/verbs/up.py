@@ -1,0 +1,169 @@
+"""`likewise up`: the whole system on this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import click
+import msgspec
+
+from api.cli.console import progress, say, show_json
+from api.cli.deployment import PSEUDONYM_KEY_FILE, names_a_store
+from api.cli.first_keys import first_keys, simulation_key
+from api.cli.founding import Founder
+from api.cli.options import data_folder_option, epilog, policy_option
+from api.cli.policy_source import read_policy
+from api.cli.programs import Programs
+from api.cli.serve import LOOPBACK, check_port
+from api.cli.simulation.diary import DiaryFile
+from api.cli.simulation.past import StoppedError, tell_past
+from api.cli.simulation.world import HISTORY_LIKES, World
+from api.cli.stop_signal import StopSignal, stop_on_signal
+from api.cli.supervision.child import Child
+from api.cli.supervision.supervisor import Supervisor
+from api.cli.system import clock_ms, entropy
+from api.cli.welcome import Welcome
+from privacy.errors import StoreError
+from privacy.store.embedded import EmbeddedRedis
+from privacy.store.folder_lock import locked
+from privacy.store.settings import StoreSettings
+from privacy.store.users import USERS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from api.cli.founding import Founded
+    from api.cli.policy_source import PolicySource
+    from api.cli.simulation.diary import Diary
+    from api.cli.supervision.child import Program
+
+_READY_SECONDS = 60.0
+_ANSWER_SECONDS = 2.0
+_LOGS = "logs"
+
+
+@click.command(
+    epilog=epilog(
+        "likewise up --simulate                     with some weeks of history and a live feed",
+        "likewise up --data-folder /var/lib/likewise",
+        "LIKEWISE_REDIS_URL=redis://10.0.0.5:6379 LIKEWISE_ADMIN_PASSWORD=… … likewise up",
+    )
+)
+@data_folder_option
+@click.option("--platform-port", type=click.IntRange(1, 65_535), default=8081, show_default=True)
+@click.option("--public-port", type=click.IntRange(1, 65_535), default=8080, show_default=True)
+@policy_option
+@click.option("--simulate", is_flag=True, help="Play a plausible platform: its past first, then a live feed.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Which one.")
+@click.option("--json", "as_json", is_flag=True, help="Say in JSON when the system is ready.")
+def command(
+    data_folder: Path,
+    platform_port: int,
+    public_port: int,
+    policy_file: Path | None,
+    seed: int,
+    *,
+    simulate: bool,
+    as_json: bool,
+) -> None:
+    """Start the whole system on this machine, and end all of it on Ctrl-C or SIGTERM.
+
+    Makes the store ready (an embedded Redis, or the one in LIKEWISE_REDIS_URL with the passwords of all its
+    users), starts platform, public, relay and release, and starts again what dies. Logs are in the data
+    folder.
+    """
+    source = read_policy(policy_file)
+    check_port("--platform-port", LOOPBACK, platform_port)
+    check_port("--public-port", LOOPBACK, public_port)
+    with ExitStack() as held:
+        stop = held.enter_context(stop_on_signal())
+        settings, server = _open_store(held, data_folder)
+        key_file = data_folder / PSEUDONYM_KEY_FILE
+        store = Founder(source, key_file, clock_ms, entropy).found(settings)
+        programs = Programs(settings, key_file, policy_file, os.environ)
+        platform_url, public_url = (f"http://{LOOPBACK}:{port}" for port in (platform_port, public_port))
+        running = [
+            programs.platform(platform_port),
+            programs.public(public_port),
+            programs.relay(),
+            programs.release(),
+        ]
+        video_id = None
+        if simulate:
+            try:
+                world, diary = _past(source, store, data_folder, seed, stop, quiet=as_json)
+            except StoppedError:
+                return
+            video_id = max(world.studio.videos(clock_ms()), key=lambda video: video.popularity).video_id
+            token = simulation_key(settings)
+            running.insert(0, programs.simulate(platform_url, token, diary.seed, diary.opened_at))
+        children = _children(data_folder, running)
+        supervisor = Supervisor(children, server, stop.wait, say, time.monotonic)
+        held.callback(supervisor.end)
+
+        def ready() -> bool:
+            return all(_answers(f"{url}/readyz") for url in (platform_url, public_url))
+
+        if supervisor.start(ready, _READY_SECONDS):
+            pids = _pids(children, server)
+            welcome = Welcome(public_url, platform_url, first_keys(settings), video_id, pids)
+            if as_json:
+                show_json(welcome.document())
+            else:
+                click.echo(welcome.text())
+            supervisor.watch()
+            say("Ending.")
+
+
+def _open_store(held: ExitStack, folder: Path) -> tuple[StoreSettings, EmbeddedRedis | None]:
+    """The store: an embedded one is started, and the folder belongs to this process in either case."""
+    if not names_a_store(os.environ):
+        server = held.enter_context(EmbeddedRedis(folder))
+        return server.settings, server
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the data folder {folder}: {error.strerror}") from error
+    held.enter_context(locked(folder, 0))
+    return StoreSettings.from_environment(os.environ, USERS), None
+
+
+def _past(
+    source: PolicySource, store: Founded, folder: Path, seed: int, stop: StopSignal, *, quiet: bool
+) -> tuple[World, Diary]:
+    """The simulated platform, with its past told."""
+    file = DiaryFile(folder)
+    diary = file.open(seed, clock_ms(), new_store=store.is_new)
+    world = World(source.policy, diary.seed, diary.opened_at_ms)
+    if not diary.told:
+        with progress(quiet=quiet) as bars:
+            task = bars.add_task("six weeks of likes", total=HISTORY_LIKES)
+            tell_past(world, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0))
+        diary = msgspec.structs.replace(diary, told=True)
+        file.write(diary)
+    return world, diary
+
+
+def _children(folder: Path, programs: list[Program]) -> list[Child]:
+    logs = folder / _LOGS
+    logs.mkdir(mode=0o700, exist_ok=True)
+    return [Child(program, logs, time.monotonic) for program in programs]
+
+
+def _pids(children: list[Child], server: EmbeddedRedis | None) -> dict[str, int]:
+    pids = {child.program.name: child.pid for child in children if child.pid}
+    return pids | ({"redis": server.pid} if server else {})
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=_ANSWER_SECONDS) as response:  # noqa: S310 - our own address
+            return bool(response.status == HTTPStatus.OK)
+    except (URLError, OSError):
+        return False

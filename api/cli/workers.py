@@ -1,0 +1,86 @@
+"""The workers of the private plane, wired together: the relay and the release worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from privacy.errors import StoreError
+from privacy.gallery.publisher import Publisher
+from privacy.mechanism.accounting import Calibration, calibrate
+from privacy.policy_file import parse_policy
+from privacy.release.worker import ReleaseWorker
+from privacy.store.checks import check_server, require
+from privacy.store.connect import connect, translated
+from privacy.store.header import StoreHeader
+from privacy.store.keys import POLICIES
+from privacy.store.users import PUBLISHER, RELAY, RELEASE
+from privacy.tally.relay import Relay
+from privacy.tally.series import TallyShard
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from privacy.mechanism.entropy import EntropySource
+    from privacy.model.engagement import Kind
+    from privacy.model.timestamp import Clock
+    from privacy.store.acl import AclUser
+    from privacy.store.settings import StoreSettings
+
+
+@dataclass(frozen=True)
+class Calibrations:
+    """The mechanism of every policy that a store knows: also of one that is enrolled later.
+
+    Args:
+        client: may read the store's policies.
+    """
+
+    client: Redis
+    _known: dict[tuple[str, Kind], Calibration] = field(default_factory=dict, init=False, repr=False)
+
+    def __call__(self, version: str, kind: Kind) -> Calibration:
+        """The mechanism of a policy version and kind.
+
+        Raises:
+            PolicyError: the policy asks for what the mechanism cannot give.
+            StoreError: the store does not know the version.
+            StoreBusyError: the store did not answer.
+        """
+        if (version, kind) not in self._known:
+            with translated():
+                text = self.client.hget(POLICIES, version)
+            if text is None:
+                raise StoreError(f"a target is bound to the policy {version}, which the store does not know")
+            self._known[version, kind] = calibrate(parse_policy(cast("bytes", text)), kind)
+        return self._known[version, kind]
+
+
+def fit_store(settings: StoreSettings, user: AclUser, clock: Clock) -> StoreHeader:
+    """Make sure that the private room's store is there and fit, before a process starts to work on it.
+
+    Raises:
+        StoreError: it is not.
+        StoreBusyError: it cannot answer now.
+    """
+    client = connect(settings, user)
+    require(check_server(client, clock))
+    return StoreHeader.read(client)
+
+
+def make_relay(settings: StoreSettings, header: StoreHeader) -> Relay:
+    """Wire a relay together; it writes to no other store than the header's."""
+    return Relay(connect(settings, RELAY, greet=header.greet), header)
+
+
+def make_release_workers(
+    settings: StoreSettings, header: StoreHeader, entropy: EntropySource, clock: Clock
+) -> list[ReleaseWorker]:
+    """Wire release workers together, one a target shard; they write to no other store than the header's."""
+    client = connect(settings, RELEASE, greet=header.greet)
+    publisher = Publisher(connect(settings, PUBLISHER))
+    calibrations = Calibrations(client)
+    return [
+        ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock)
+        for shard in range(header.target_shards)
+    ]
