@@ -9,17 +9,17 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask import Flask, Response, request
+from flask import Flask, request
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import RequestURITooLarge
 
 from api.http.arguments import load_path, load_query
 from api.http.edge import Edge, HasEdge
-from api.http.etag import etag_of, is_known
 from api.http.exchange import exchange_of
 from api.http.observation import Observation
-from api.http.operation import Answer, Call, Operation
+from api.http.operation import Call, Operation
 from api.http.problems import problem_answer
+from api.http.wire import WireResponse, wire_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -27,12 +27,23 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from marshmallow import Schema
 
+    from api.http.exchange import Exchange
     from privacy.gallery.documents import KeyRecord
 
 MOST_QUERY_BYTES = 16_384
 """Enough for a hundred ids of the longest sort."""
 
 Services = TypeVar("Services", bound=HasEdge)
+
+
+class _App(Flask):
+    """A Flask whose views answer finished responses and are plain functions."""
+
+    response_class = WireResponse  # type: ignore[assignment] # all that Flask does with one is to call it
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function: none of them is a coroutine, so nobody needs to look."""
+        return func
 
 
 def build_app(name: str, operations: Iterable[Operation[Services]], services: Services) -> Flask:
@@ -43,7 +54,7 @@ def build_app(name: str, operations: Iterable[Operation[Services]], services: Se
         operations: its routes, `api.http.health.operations()` among them.
         services: what the handlers work with; carries the edge.
     """
-    app = Flask(name, root_path="", static_folder=None)
+    app = _App(name, root_path="", static_folder=None)
     app.url_map.merge_slashes = False  # one resource, one path: no redirects
     for operation in operations:
         app.add_url_rule(
@@ -59,68 +70,50 @@ def build_app(name: str, operations: Iterable[Operation[Services]], services: Se
     return app
 
 
-def _view(operation: Operation[Services], services: Services) -> Callable[..., Response]:
+def _view(operation: Operation[Services], services: Services) -> Callable[..., WireResponse]:
     path_fields = operation.path_schema().fields if operation.path_schema else {}
     query_schema = operation.query_schema() if operation.query_schema else None
     edge = services.edge
 
-    def view(**arguments: str) -> Response:
+    def view(**arguments: str) -> WireResponse:
         environ = request.environ
         exchange = exchange_of(environ)
         exchange.operation_id = operation.operation_id
         now_ms = edge.clock()
-        key = _admit(edge, operation.scope, environ, now_ms) if operation.scope else None
+        key = _admit(edge, operation.scope, environ, exchange, now_ms) if operation.scope else None
         call = Call(
             path=load_path(path_fields, arguments),
-            query=_query(query_schema),
+            query=_query(query_schema, environ),
             body=edge.bodies.read(environ, operation.body),
             headers=EnvironHeaders(environ),
             key=key,
             now_ms=now_ms,
         )
-        return _respond(operation.handler(services, call), environ)
+        return wire_response(operation.handler(services, call), environ, exchange.headers)
 
     return view
 
 
-def _query(schema: Schema | None) -> Mapping[str, Any]:
-    size = len(request.query_string)
+def _query(schema: Schema | None, environ: WSGIEnvironment) -> Mapping[str, Any]:
+    size = len(environ.get("QUERY_STRING", ""))
     if size > MOST_QUERY_BYTES:
         raise RequestURITooLarge(f"At most {MOST_QUERY_BYTES} bytes of query.")
     return load_query(schema, request.args) if schema or size else {}
 
 
-def _admit(edge: Edge, scope: str, environ: WSGIEnvironment, now_ms: int) -> KeyRecord:
+def _admit(edge: Edge, scope: str, environ: WSGIEnvironment, exchange: Exchange, now_ms: int) -> KeyRecord:
     key = edge.authenticator.check(environ.get("HTTP_AUTHORIZATION"), scope, now_ms)
     allowance = edge.limiter.hit(key, now_ms)
-    exchange_of(environ).headers += allowance.headers()
+    exchange.headers += allowance.headers()
     if allowance.exceeded:
         raise allowance.refusal()
     return key
 
 
-def _respond(answer: Answer, environ: WSGIEnvironment) -> Response:
-    added = exchange_of(environ).headers
-    added += answer.headers.items()
-    if answer.max_age_seconds is None:
-        added.append(("Cache-Control", "no-store"))
-    else:
-        etag = etag_of(answer.body)
-        added += (
-            ("ETag", etag),
-            ("Cache-Control", f"private, max-age={answer.max_age_seconds}"),
-            ("Vary", "Authorization"),
-        )
-        if is_known(environ.get("HTTP_IF_NONE_MATCH"), etag):
-            response = Response(status=HTTPStatus.NOT_MODIFIED)
-            del response.headers["Content-Type"]
-            return response
-    return Response(answer.body, answer.status, content_type=answer.media_type)
-
-
-def _failure(edge: Edge, error: Exception) -> Response:
+def _failure(edge: Edge, error: Exception) -> WireResponse:
     environ = request.environ
+    exchange = exchange_of(environ)
     answer = problem_answer(error)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        edge.log.failed(exchange_of(environ).operation_id, error)
-    return _respond(answer, environ)
+        edge.log.failed(exchange.operation_id, error)
+    return wire_response(answer, environ, exchange.headers)

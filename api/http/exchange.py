@@ -16,7 +16,7 @@ class Exchange:
 
     Args:
         operation_id: name of the operation; `UNMATCHED` where no route takes the request.
-        headers: what the answer will carry beside its own headers, success or not.
+        headers: what the answer will carry beside its own headers, success or problem.
     """
 
     operation_id: str = UNMATCHED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
@@ -13,6 +14,8 @@ from privacy.errors import StoreError
 
 if TYPE_CHECKING:
     from typing import BinaryIO
+
+    from structlog.typing import EventDict
 
 
 class RequestLog(Protocol):
@@ -46,11 +49,7 @@ class JsonLog:
     def __init__(self, file: LineFile, plane: str) -> None:
         lazy = structlog.wrap_logger(
             structlog.BytesLogger(cast("BinaryIO", file)),  # of which it uses just these two methods
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.JSONRenderer(serializer=_encode),
-            ],
+            processors=[_render],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         )
         self._logger = lazy.bind(plane=plane)
@@ -73,5 +72,10 @@ class JsonLog:
         )
 
 
-def _encode(event: object, **_options: object) -> bytes:
-    return msgspec.json.encode(event)
+def _render(_logger: object, level: str, event: EventDict) -> bytes:
+    # One step in place of structlog's three: this runs on every request.
+    event.update(level=level, timestamp=datetime.now(UTC))
+    return _ENCODE(event)
+
+
+_ENCODE = msgspec.json.Encoder().encode

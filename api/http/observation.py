@@ -1,7 +1,4 @@
-"""The outermost layer: counts, times and logs every answer, and gives it the headers that every answer has.
-
-It is plain WSGI, so answers that never reach a route pass through it as well.
-"""
+"""The outermost layer: counts, times and logs every answer, also of requests that no route takes."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from api.http.exchange import open_exchange
-from api.http.security_headers import security_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,8 +36,6 @@ class Observation:
         exchange = open_exchange(environ)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            headers += exchange.headers
-            headers += security_headers(headers)
             code, seconds = int(status[:3]), time.perf_counter() - started
             self._metrics.observe(exchange.operation_id, code, seconds)
             self._log.answered(exchange.operation_id, code, seconds)

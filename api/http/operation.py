@@ -7,7 +7,7 @@ they need as arguments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
@@ -28,8 +28,7 @@ Services_contra = TypeVar("Services_contra", contravariant=True)
 """What the handlers of one plane work with: its readers and writers, wired together in the plane's app."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request after the edge has checked it.
 
     Args:
@@ -49,8 +48,7 @@ class Call:
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a handler answers.
 
     Args:
@@ -66,7 +64,7 @@ class Answer:
     status: int = 200
     media_type: str = JSON
     max_age_seconds: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
 
 
 def json_answer(document: Any, *, status: int = 200, max_age_seconds: int | None = None) -> Answer:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import msgspec
 from limits.errors import StorageError
 from limits.storage import RedisStorage, Storage
 from werkzeug.exceptions import TooManyRequests
@@ -26,8 +27,7 @@ SHARES_OF_A_LIMIT = 20
 """A reservation is at most the limit divided by this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(msgspec.Struct, frozen=True):
     """What a key may still ask in the running window."""
 
     limit: int

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 CONTENT_SECURITY_POLICY = "Content-Security-Policy"
 
 _SECURITY_HEADERS = (
@@ -13,8 +18,6 @@ _SECURITY_HEADERS = (
 _DATA_ONLY = (*_SECURITY_HEADERS, (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
 
 
-def security_headers(present: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def security_headers(present: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """The headers to add; a page that is more than data has brought its own Content-Security-Policy."""
-    if any(name == CONTENT_SECURITY_POLICY for name, _ in present):
-        return _SECURITY_HEADERS
-    return _DATA_ONLY
+    return _SECURITY_HEADERS if CONTENT_SECURITY_POLICY in present else _DATA_ONLY
