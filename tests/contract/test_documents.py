@@ -63,5 +63,15 @@ def test_the_stated_guarantee_follows_from_the_policy() -> None:
     ]
 
 
+def test_the_readme_states_the_policys_numbers() -> None:
+    """The guarantee in `README.md` is the policy's, digit by digit."""
+    policy = guarantee(load_policy())
+    like = policy["kinds"]["like"]
+    epsilons = [f"ε = {pair['epsilon']} at δ" for pair in like["epsilon"]]
+    text = (ROOT / "README.md").read_text()
+    for stated in (f"ρ = {like['rho']}", *epsilons, f"k = {policy['anonymity']['k']}"):
+        assert stated in text
+
+
 def _all_tests() -> str:
     return "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
