@@ -43,7 +43,7 @@ def load_pseudonym_key(path: Path) -> bytes:
     """
     try:
         mode = path.stat().st_mode & 0o777
-        text = path.read_text().strip()
+        text = path.read_bytes()
     except OSError as error:
         raise StoreError(f"pseudonym key file {path}: cannot be read ({error.strerror})") from error
     if mode & 0o077:
@@ -51,7 +51,7 @@ def load_pseudonym_key(path: Path) -> bytes:
             f"pseudonym key file {path}: has rights {mode:o}; 600, so that only its owner can read it"
         )
     try:
-        return bytes.fromhex(text)
+        return bytes.fromhex(text.decode())
     except ValueError as error:
         raise StoreError(
             f"pseudonym key file {path}: is not hexadecimal; {KEY_BYTES} bytes in hex"

@@ -1,0 +1,211 @@
+"""The vault on a real Redis: one verdict at a time, and what is stored of it."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from privacy.errors import StoreBusyError
+from privacy.model.engagement import Reason, Verdict
+from privacy.store.keys import outbox_key, register_prefix
+from privacy.vault.vault import Vault, account_shard
+from tests.support.histories import LIKE, MS_A_DAY, SERIES, UNLIKED
+from tests.support.reference_model import Register
+from tests.support.registers import HEADER, PSEUDONYMISE, outbox_lengths, raw, read_registers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.support.redis_server import Store
+
+VIDEO, OTHER_VIDEO, THIRD_VIDEO = SERIES[:3]
+COUNTED, UNCOUNTED, DUPLICATE = Verdict.COUNTED, Verdict.UNCOUNTED, Verdict.DUPLICATE
+LATE, OVER_CAP = Verdict.LATE, Verdict.OVER_CAP
+
+
+@pytest.fixture
+def vault(store: Store) -> Vault:
+    """A vault with w = 4 and M = 2 on an empty store."""
+    return Vault(store.platform, PSEUDONYMISE, HEADER.account_shards, flip_cap=4, daily_cap=2)
+
+
+def outbox(store: Store, key: str | bytes) -> list[bytes]:
+    """The changes in an outbox, entry by entry; an entry holds nothing else."""
+    entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", store.root.xrange(key))
+    assert all(list(fields) == [b"c"] for _, fields in entries)
+    return [fields[b"c"] for _, fields in entries]
+
+
+def one(vault: Vault, at_ms: int, change: int, cell: int = 7, now_ms: int = 0) -> Verdict:
+    """Record one event of one engagement."""
+    (verdict,) = vault.record([("ada", VIDEO, at_ms, change, cell)], now_ms)
+    return verdict
+
+
+def test_a_like_and_an_unlike(vault: Vault, store: Store) -> None:
+    """The newest event decides; both changes are in the outbox, in their order and their cell."""
+    assert [one(vault, 1, LIKE), one(vault, 2, UNLIKED)] == [COUNTED, UNCOUNTED]
+    assert read_registers(store.root, ["ada"]) == {("ada", VIDEO): Register(2, UNLIKED, 2, 7)}
+    shard = account_shard(PSEUDONYMISE("ada"), HEADER.account_shards)
+    changes = b"".join(outbox(store, outbox_key(shard)))
+    series, cell = VIDEO.to_bytes(8, "little"), 7 << 4
+    expected = series + (cell | LIKE).to_bytes(4, "little") + series + (cell | UNLIKED).to_bytes(4, "little")
+    assert changes == expected
+
+
+def test_repeated_and_late_events_change_nothing(vault: Vault, store: Store) -> None:
+    """The same event again is a duplicate; an older one is late; neither touches register or outbox."""
+    one(vault, 5, LIKE)
+    before = (read_registers(store.root, ["ada"]), outbox_lengths(store.root))
+    assert [one(vault, 5, LIKE), one(vault, 4, UNLIKED), one(vault, 4, LIKE)] == [DUPLICATE, LATE, LATE]
+    assert (read_registers(store.root, ["ada"]), outbox_lengths(store.root)) == before
+
+
+def test_two_events_of_one_moment(vault: Vault) -> None:
+    """At one moment the larger change wins, whichever comes first."""
+    assert [one(vault, 5, LIKE), one(vault, 5, UNLIKED), one(vault, 5, LIKE)] == [COUNTED, UNCOUNTED, LATE]
+
+
+def test_an_unlike_that_comes_first(vault: Vault, store: Store) -> None:
+    """It is remembered, so that the older like is late; nothing was counted and nothing is removed."""
+    assert [one(vault, 2, UNLIKED), one(vault, 1, LIKE)] == [UNCOUNTED, LATE]
+    assert outbox_lengths(store.root) == [0] * HEADER.account_shards
+    assert one(vault, 3, LIKE) == COUNTED
+
+
+def test_the_cell_is_fixed_when_first_counted(vault: Vault, store: Store) -> None:
+    """A like again, from another cell, counts where the first one did."""
+    for at_ms, change, cell in ((1, LIKE, 7), (2, UNLIKED, 8), (3, LIKE, 9)):
+        one(vault, at_ms, change, cell)
+    assert read_registers(store.root, ["ada"])["ada", VIDEO].cell == 7
+
+
+def test_a_frozen_register_follows_the_will_and_counts_no_further(vault: Vault, store: Store) -> None:
+    """After w flips a like is remembered, answered as not counted, and leaves the counts alone."""
+    for at_ms in range(4):
+        one(vault, at_ms, at_ms % 2)
+    assert [one(vault, 4, LIKE), one(vault, 4, LIKE), one(vault, 5, UNLIKED)] == [
+        UNCOUNTED,
+        DUPLICATE,
+        UNCOUNTED,
+    ]
+    assert read_registers(store.root, ["ada"]) == {("ada", VIDEO): Register(5, UNLIKED, 4, 7)}
+    assert sum(outbox_lengths(store.root)) == 4
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_uncounts(reason: Reason, vault: Vault, store: Store) -> None:
+    """Whatever the reason is, it is kept in the register and the like is no longer counted."""
+    one(vault, 1, LIKE)
+    assert one(vault, 2, reason) == UNCOUNTED
+    assert read_registers(store.root, ["ada"])["ada", VIDEO].state == reason
+
+
+def test_no_more_than_the_daily_cap_is_newly_counted(vault: Vault, store: Store) -> None:
+    """The third new engagement of a day is over the cap and not stored; the day after it is taken."""
+    likes = [("ada", series, 1, LIKE, 0) for series in (VIDEO, OTHER_VIDEO, THIRD_VIDEO)]
+    assert vault.record(likes, 0) == [COUNTED, COUNTED, OVER_CAP]
+    assert ("ada", THIRD_VIDEO) not in read_registers(store.root, ["ada"])
+    assert vault.record(likes, MS_A_DAY - 1) == [DUPLICATE, DUPLICATE, OVER_CAP]
+    assert vault.record(likes, MS_A_DAY) == [DUPLICATE, DUPLICATE, COUNTED]
+
+
+def test_known_engagements_are_not_capped(vault: Vault) -> None:
+    """The cap is on engagements that are new, not on changes of old ones; each account has its own."""
+    likes = [("ada", VIDEO, 1, LIKE, 0), ("ada", OTHER_VIDEO, 1, LIKE, 0)]
+    assert vault.record(likes, 0) == [COUNTED, COUNTED]
+    again = [("ada", VIDEO, 2, UNLIKED, 0), ("ada", VIDEO, 3, LIKE, 0), ("bo", VIDEO, 1, LIKE, 0)]
+    assert vault.record(again, 0) == [UNCOUNTED, COUNTED, COUNTED]
+
+
+def test_a_clock_that_steps_back_opens_no_new_day(vault: Vault) -> None:
+    """A day that is full stays full when the clock goes back."""
+    likes = [("ada", series, 1, LIKE, 0) for series in (VIDEO, OTHER_VIDEO, THIRD_VIDEO)]
+    assert vault.record(likes, 5 * MS_A_DAY) == [COUNTED, COUNTED, OVER_CAP]
+    assert vault.record(likes[2:], 4 * MS_A_DAY) == [OVER_CAP]
+    assert vault.record(likes[2:], 6 * MS_A_DAY) == [COUNTED]
+
+
+def test_verdicts_stand_in_the_order_of_the_events(vault: Vault) -> None:
+    """Accounts lie in different shards; each event gets its own verdict back."""
+    accounts = [f"account-{number}" for number in range(50)]
+    events = [(account, VIDEO, 1, LIKE, 0) for account in accounts]
+    vault.record(events[::2], 0)
+    assert vault.record(events, 0) == [DUPLICATE if number % 2 == 0 else COUNTED for number in range(50)]
+
+
+def test_an_empty_batch_asks_nothing_of_the_store(vault: Vault, store: Store) -> None:
+    """No events, no verdicts, no keys."""
+    assert vault.record([], 0) == []
+    assert store.root.dbsize() == 0
+
+
+def test_the_largest_values_are_kept(vault: Vault, store: Store) -> None:
+    """The last cell, the last moment of year 9999 and a series near 2^48 are stored exactly."""
+    at_ms, cell, series = 253_402_300_799_999, (1 << 28) - 1, (1 << 48) - 4
+    assert vault.record([("ada", series, at_ms, LIKE, cell)], 0) == [COUNTED]
+    assert read_registers(store.root, ["ada"]) == {("ada", series): Register(at_ms, LIKE, 1, cell)}
+
+
+def everything_stored(store: Store) -> Sequence[bytes]:
+    """Every key, field and value."""
+    found = []
+    for key in map(raw, store.root.keys()):
+        found.append(key)
+        if store.root.type(key) == b"stream":
+            found += outbox(store, key)
+        else:
+            found += [raw(text) for pair in store.root.hgetall(key).items() for text in pair]
+    return found
+
+
+def test_no_account_id_is_stored(vault: Vault, store: Store) -> None:
+    """Neither the id nor an unkeyed hash of it is anywhere; a pseudonym is the name of registers alone."""
+    accounts = [f"recognisable-account-{number}" for number in range(20)]
+    vault.record([(account, VIDEO, 1, LIKE, 0) for account in accounts], 0)
+    stored = everything_stored(store)
+    assert not any(b"recognisable" in text for text in stored)
+    prefixes = tuple(register_prefix(shard).encode() for shard in range(HEADER.account_shards))
+    for account in accounts:
+        assert blake2b(account.encode(), digest_size=16).digest() not in b"".join(stored)
+        holders = [text for text in stored if PSEUDONYMISE(account) in text]
+        assert len(holders) == 1
+        assert holders[0].startswith(prefixes)
+
+
+def test_nothing_is_kept_by_target(vault: Vault, store: Store) -> None:
+    """There are registers by account, and outboxes without accounts: no key answers who liked a video."""
+    vault.record([(f"account-{number}", VIDEO, 1, LIKE, 0) for number in range(30)], 0)
+    registers = [key for key in map(raw, store.root.keys()) if b":r:" in key]
+    outboxes = {outbox_key(shard).encode() for shard in range(HEADER.account_shards)}
+    assert len(registers) == 30
+    assert set(map(raw, store.root.keys())) == {*registers, *outboxes}
+
+
+def test_registers_stay_packed(store: Store) -> None:
+    """Hundreds of engagements of an account stay in Redis's compact form, about 20 bytes each."""
+    vault = Vault(store.platform, PSEUDONYMISE, HEADER.account_shards, flip_cap=4, daily_cap=1000)
+    vault.record([("ada", 4 * video, 1_777_817_251_000, LIKE, 1_000_000) for video in range(300)], 0)
+    key = register_prefix(account_shard(PSEUDONYMISE("ada"), HEADER.account_shards)).encode() + PSEUDONYMISE(
+        "ada"
+    )
+    assert store.root.object("encoding", key) == b"listpack"
+    used = store.root.memory_usage(key)
+    assert isinstance(used, int)
+    assert used < 24 * 300
+
+
+def test_a_full_store_refuses_and_loses_nothing(vault: Vault, store: Store) -> None:
+    """Without memory nothing is acknowledged and nothing half-written; sent again, it counts once."""
+    vault.record([("bo", VIDEO, 1, LIKE, 0)], 0)
+    before = everything_stored(store)
+    store.root.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreBusyError, match="is full"):
+            one(vault, 1, LIKE)
+        assert everything_stored(store) == before
+    finally:
+        store.root.config_set("maxmemory", 0)
+    assert one(vault, 1, LIKE) == COUNTED
