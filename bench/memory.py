@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.world import ENGAGEMENTS, world
-from privacy.policy_file import load_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +19,7 @@ _REDIS_DEFAULT_LISTPACK_ENTRIES: Final = 128
 
 def memory(progress: Progress) -> Iterator[Figure]:
     """Memory of a million engagements, beside the obvious way to store them."""
-    with world(load_policy()) as store:
+    with world() as store:
         empty = store.used_memory()
         progress(f"{ENGAGEMENTS:,} likes into vault and tally")
         store.fill()

@@ -10,7 +10,7 @@ import opendp.prelude as dp
 
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.timing import interleaved, seconds
-from bench.world import ENGAGEMENTS, POSTED_AT_MS, VIDEOS, world
+from bench.world import ENGAGEMENTS, MS_AN_HOUR, VIDEOS, world
 from privacy.mechanism.accounting import calibrate
 from privacy.mechanism.entropy import os_entropy
 from privacy.model.engagement import Kind
@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 POLICY: Final = Path(__file__).with_name("release-policy.toml")
 CELLS: Final = 30
 _ROUNDS: Final = 7
-_MS_AN_HOUR: Final = 3_600_000
 _ROOMS: Final = ("t:*", "g:*")
 
 
 def release(progress: Progress) -> Iterator[Figure]:
     """Time of the first release of every video, beside the bare noise of as many cells by OpenDP."""
-    policy = load_policy(POLICY)
-    calibration = calibrate(policy, Kind.LIKE)
-    with world(policy) as store:
+    calibration = calibrate(load_policy(POLICY), Kind.LIKE)
+    with world(POLICY) as store:
         progress(f"{ENGAGEMENTS:,} likes into vault and tally")
         store.fill()
         progress(f"a release of {VIDEOS:,} videos and OpenDP's noise, {_ROUNDS} times in turn")
@@ -92,13 +90,13 @@ class _FirstEpoch:
     def seconds(self) -> float:
         """Release everything, by the worker that the product runs."""
         self.before.restore()
-        store, shards = self.world.store, range(self.world.header.target_shards)
+        store, shards = self.world.store, range(self.world.founded.header.target_shards)
         worker = ReleaseWorker(
             shards=[TallyShard(store.release, shard) for shard in shards],
             publisher=self.world.publisher,
             calibrations=lambda _version, _kind: self.calibration,
             entropy=os_entropy,
-            clock=lambda: POSTED_AT_MS + _MS_AN_HOUR,
+            clock=lambda: self.world.posted_at_ms + MS_AN_HOUR,
         )
         return seconds(lambda: _require_all(worker.run_due()))
 

@@ -1,62 +1,77 @@
-"""Vault, tally and gallery wired in one process, on a real Redis of their own, with a million likes in it."""
+"""A deployment on a real Redis of its own, with registered videos, ready for a million likes."""
 
 from __future__ import annotations
 
 import os
 import random
+import socket
+import subprocess
+import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from api.cli.api_keys import KeyRing, KeyTerms
+from api.cli.founding import Founded, Founder
+from api.cli.policy_source import read_policy
+from api.cli.system import clock_ms
 from privacy.gallery.publisher import Publisher
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series
-from privacy.store.header import StoreHeader
 from privacy.tally.catalogue import Catalogue
 from privacy.tally.relay import Relay
 from privacy.tally.video import VideoMetadata
-from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser
 from privacy.vault.vault import Vault
 from tests.support.redis_server import Store, clients, server_with_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from privacy.policy import Policy
+    from privacy.store.acl import AclUser
     from privacy.vault.vault import Entry
 
 ACCOUNTS: Final = 20_000
 VIDEOS: Final = 2_000
 ENGAGEMENTS: Final = 1_000_000
-POSTED_AT_MS: Final = 1_760_000_000_000
 BATCH: Final = 1_000
+LOOPBACK: Final = "127.0.0.1"
+MS_AN_HOUR: Final = 3_600_000
 _BATCHES_A_DRAIN: Final = 50
-_MS_AN_EPOCH: Final = 3_600_000
+_AGE_MS: Final = MS_AN_HOUR * 3 // 2
+_REQUESTS_A_MINUTE: Final = 100_000_000
+_START_SECONDS: Final = 30.0
+_PAUSE_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True)
 class World:
-    """A store with registered videos.
+    """A deployment.
 
     Args:
+        folder: of its files.
         store: the server and its clients.
-        header: shard counts.
-        vault: takes engagements.
-        relay: moves them on.
-        publisher: writes the gallery.
+        founded: header, policies, passwords.
+        posted_at_ms: of every video: an hour and a half ago, so that epoch 0 is over.
         series: series number of each video.
-        joint_cells: of the policy.
     """
 
+    folder: Path
     store: Store
-    header: StoreHeader
-    vault: Vault
-    relay: Relay
-    publisher: Publisher
+    founded: Founded
+    posted_at_ms: int
     series: tuple[int, ...]
-    joint_cells: int
+
+    @property
+    def publisher(self) -> Publisher:
+        """Writes the gallery."""
+        return Publisher(self.store.publisher)
+
+    def used_memory(self) -> int:
+        """Bytes that Redis has allocated."""
+        return int(self.store.root.info("memory")["used_memory"])
 
     def likes(self) -> Iterator[list[Entry]]:
         """A million likes, no account likes a video twice, in batches.
@@ -66,68 +81,129 @@ class World:
         times of work.
         """
         generator = random.Random(1)
+        joint_cells = self.founded.book.current.domain.size
         for first in range(0, ENGAGEMENTS, BATCH):
             yield [
                 (
-                    account_name(number % ACCOUNTS),
-                    self.series[(number // ACCOUNTS * 37 + number % ACCOUNTS * 7) % VIDEOS],
-                    POSTED_AT_MS + generator.randrange(_MS_AN_EPOCH),
+                    account_name(number),
+                    self.series[video_of(number)],
+                    self.posted_at_ms + generator.randrange(MS_AN_HOUR),
                     GAINED,
-                    generator.randrange(self.joint_cells),
+                    generator.randrange(joint_cells),
                 )
                 for number in range(first, first + BATCH)
             ]
 
     def fill(self) -> None:
         """Take the million likes in and count them."""
+        founded, book = self.founded, self.founded.book
+        vault = Vault(
+            self.store.platform,
+            founded.pseudonymise,
+            founded.header.account_shards,
+            book.flip_cap,
+            book.daily_cap,
+        )
+        relay = Relay(self.store.relay, founded.header)
         with self.store.without_fsync():
             for number, batch in enumerate(self.likes()):
-                self.vault.record(batch, POSTED_AT_MS)
+                vault.record(batch, self.posted_at_ms)
                 if number % _BATCHES_A_DRAIN == 0:
-                    self.relay.drain()
-            self.relay.drain()
+                    relay.drain()
+            relay.drain()
 
-    def used_memory(self) -> int:
-        """Bytes that Redis has allocated."""
-        return int(self.store.root.info("memory")["used_memory"])
+    def key(self, plane: str, scope: str) -> str:
+        """A key of a plane whose rate limit is out of the way."""
+        ring = KeyRing.open(self.store.settings, plane, clock_ms, os.urandom)
+        return ring.create(KeyTerms("bench", [scope], 1, _REQUESTS_A_MINUTE))[0]
+
+    @contextmanager
+    def running(self, verb: str, users: tuple[AclUser, ...], *arguments: str) -> Iterator[None]:
+        """One of the product's processes, as a deployment runs it."""
+        environment = self.founded.settings.environment(users) | {
+            "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.folder / "pseudonym.key"),
+            "PATH": os.environ["PATH"],
+        }
+        program = Path(sys.executable).with_name("likewise")
+        with child([str(program), verb, *arguments], environment, self.folder / f"{verb}.log"):
+            yield
 
 
 @contextmanager
-def world(policy: Policy) -> Iterator[World]:
-    """Start a Redis with the product's own configuration and register the videos."""
+def world(policy_file: Path | None = None) -> Iterator[World]:
+    """Start a Redis with the product's own configuration, found a deployment on it, register the videos.
+
+    Args:
+        policy_file: the packaged one if not given.
+    """
     with (
-        TemporaryDirectory(prefix="likewise-bench-") as folder,
-        server_with_root(Path(folder)) as server,
+        TemporaryDirectory(prefix="likewise-bench-") as name,
+        server_with_root(Path(name) / "data") as server,
         clients(server) as store,
     ):
-        header = StoreHeader.create_or_verify(store.admin, os.urandom)
+        source = read_policy(policy_file)
+        folder = Path(name)
+        founder = Founder(source, folder / "pseudonym.key", clock_ms, os.urandom)
+        founded = founder.found(server.settings)
         publisher = Publisher(store.publisher)
-        catalogue = Catalogue(store.platform, header.target_shards, policy, publisher.publish_targets)
-        names = [video_name(number) for number in range(VIDEOS)]
-        catalogue.register([VideoMetadata(name, POSTED_AT_MS) for name in names], POSTED_AT_MS)
-        targets = catalogue.lookup(names)
-        yield World(
-            store=store,
-            header=header,
-            vault=Vault(
-                store.platform,
-                Pseudonymiser(os.urandom(KEY_BYTES)),
-                header.account_shards,
-                policy.flip_cap,
-                policy.daily_cap,
-            ),
-            relay=Relay(store.relay, header),
-            publisher=publisher,
-            series=tuple(Series(targets[name].number, Kind.LIKE).number for name in names),
-            joint_cells=policy.domain.size,
+        catalogue = Catalogue(
+            store.platform, founded.header.target_shards, source.policy, publisher.publish_targets
         )
+        posted_at_ms = clock_ms() - _AGE_MS
+        names = [video_name(number) for number in range(VIDEOS)]
+        catalogue.register([VideoMetadata(name, posted_at_ms) for name in names], posted_at_ms)
+        targets = catalogue.lookup(names)
+        series = tuple(Series(targets[name].number, Kind.LIKE).number for name in names)
+        yield World(folder, store, founded, posted_at_ms, series)
 
 
 def account_name(number: int) -> str:
-    """Id of an account."""
-    return f"account-{number:05d}"
+    """Id of the account of an engagement."""
+    return f"account-{number % ACCOUNTS:05d}"
+
+
+def video_of(number: int) -> int:
+    """The video of an engagement: 20,000 engagements meet every account, each time another video."""
+    return (number // ACCOUNTS * 37 + number % ACCOUNTS * 7) % VIDEOS
 
 
 def video_name(number: int) -> str:
     """Id of a video."""
     return f"video-{number:04d}"
+
+
+@contextmanager
+def child(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
+    """A process that ends with the block."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
+    try:
+        yield
+        if process.poll() is not None:
+            raise RuntimeError(f"{command[0]} ended: {log.read_text(errors='replace')[-2000:]}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(port: int) -> None:
+    """Wait until a server listens.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex((LOOPBACK, port)) == 0:
+                return
+        time.sleep(_PAUSE_SECONDS)
+    raise TimeoutError(f"nothing listens at port {port} after {_START_SECONDS:g} s")

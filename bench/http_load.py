@@ -1,0 +1,110 @@
+"""A load generator that costs little: raw sockets, kept alive, and requests made before the time is taken."""
+
+from __future__ import annotations
+
+import re
+import selectors
+import socket
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+_READ_BYTES: Final = 65_536
+_PATIENCE_SECONDS: Final = 60
+_LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
+_OK: Final = b"HTTP/1.1 200"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of a load.
+
+    Args:
+        started_at: when the first request was sent, as `time.perf_counter` has it in every process.
+        ended_at: when the last answer was there.
+        bodies: of the answers.
+    """
+
+    started_at: float
+    ended_at: float
+    bodies: Sequence[bytes]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended_at - self.started_at
+
+
+def drive(port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]) -> Answered:
+    """Send requests from a process of its own, one at a time on each connection.
+
+    Args:
+        port: of the server.
+        connections: how many are kept alive.
+        make_requests: called in that process, before the time is taken; a picklable function.
+
+    Raises:
+        RuntimeError: an answer is not 200.
+    """
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        return process.submit(_drive, port, connections, make_requests).result()
+
+
+def _drive(port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]) -> Answered:
+    requests = make_requests()
+    waiting = iter(requests)
+    bodies: list[bytes] = []
+    with selectors.DefaultSelector() as selector:
+        started_at = time.perf_counter()
+        for _, request in zip(range(connections), waiting, strict=False):
+            opened = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_SECONDS)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            selector.register(opened, selectors.EVENT_READ, opened)
+            opened.sendall(request)
+        while len(bodies) < len(requests):
+            for key, _ in selector.select(_PATIENCE_SECONDS):
+                bodies.append(_answer(key.data))
+                following = next(waiting, None)
+                if following is not None:
+                    key.data.sendall(following)
+        ended_at = time.perf_counter()
+        for key in list(selector.get_map().values()):
+            key.data.close()
+    return Answered(started_at, ended_at, bodies)
+
+
+def _answer(connection: socket.socket) -> bytes:
+    """Read one answer; its body."""
+    received = b""
+    while (end := received.find(b"\r\n\r\n")) < 0:
+        received += _read(connection)
+    length = _LENGTH.search(received, 0, end + 4)
+    if not received.startswith(_OK) or length is None:
+        raise RuntimeError(f"the server answered {received[:500]!r}")
+    whole = end + 4 + int(length[1])
+    while len(received) < whole:
+        received += _read(connection)
+    return received[end + 4 :]
+
+
+def _read(connection: socket.socket) -> bytes:
+    read = connection.recv(_READ_BYTES)
+    if not read:
+        raise RuntimeError("the server closed a connection that was to be kept alive")
+    return read
+
+
+def request_of(method: str, path: str, key: str, body: bytes = b"", media_type: str = "") -> bytes:
+    """The bytes of a request."""
+    headers: Iterable[str] = (
+        f"{method} {path} HTTP/1.1",
+        "Host: localhost",
+        f"Authorization: Bearer {key}",
+        *((f"Content-Type: {media_type}", f"Content-Length: {len(body)}") if body else ()),
+    )
+    return "\r\n".join(headers).encode() + b"\r\n\r\n" + body

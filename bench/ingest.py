@@ -1,0 +1,167 @@
+"""`ingest`: events a second over HTTP, on disk before the answer, by the processes of a deployment."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from bench.figure import Bar, Figure, Of, Progress, Reference
+from bench.http_load import Answered, drive, request_of
+from bench.timing import seconds
+from bench.world import BATCH, account_name, free_port, video_name, video_of, wait_for, world
+from privacy.model.timestamp import format_timestamp
+from privacy.store.keys import outbox_key
+from privacy.store.script import Script, ScriptCall
+from privacy.store.users import PLATFORM, PUBLISHER, RELAY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.world import World
+
+SHARE_OF_CEILING: Final = 0.4
+BATCHES: Final = 500
+CONNECTIONS: Final = 3
+_WARM_UP_BATCHES: Final = 30
+_CEILING_BATCHES: Final = 200
+_POLL_SECONDS: Final = 0.005
+_CEILING: Final = Script(Path(__file__).with_name("ceiling.lua").read_text(encoding="utf-8"))
+_CEILING_EVENT: Final = Struct("<16sQ")
+_EVERY_REPEATED: Final = 50
+_PROFILES: Final = [
+    {"age_band": age_band, "gender": gender, "region": region, "language": language, "device": device}
+    for age_band, gender, region, language, device in (
+        ("18-24", "female", "US", "en", "ios"),
+        ("25-34", "male", "BR", "pt", "android"),
+        ("35-44", "other", "DE", "de", "web"),
+        ("55-64", "female", "JP", "ja", "ios"),
+        ("13-17", "male", "MX", "es", "android"),
+    )
+]
+
+
+def ingest(progress: Progress) -> Iterator[Figure]:
+    """Rates until the last answer, and until the relay has counted everything too."""
+    with world() as store:
+        port = free_port()
+        with (
+            store.running("platform", (PLATFORM, PUBLISHER), "--port", str(port)),
+            store.running("relay", (RELAY,)),
+        ):
+            wait_for(port)
+            requests = _Requests(store.key("platform", "ingest"), store.posted_at_ms)
+            drive(port, CONNECTIONS, partial(requests.batches, 0, _WARM_UP_BATCHES))
+            progress(f"the ceiling: {_CEILING_BATCHES:,} script calls of {BATCH:,} events")
+            ceilings = [_ceiling(store, 1)]
+            progress(f"{BATCHES:,} batches of {BATCH:,} events over {CONNECTIONS} connections")
+            stop = _WARM_UP_BATCHES + BATCHES
+            answered = drive(port, CONNECTIONS, partial(requests.batches, _WARM_UP_BATCHES, stop))
+            drained_seconds = _drained_at(store) - answered.started_at
+            _require_counted(answered)
+            progress("the ceiling again")
+            ceilings.append(_ceiling(store, 2))
+    ceiling = Reference(
+        "one script call per 1,000 packed events, HSETNX only, one Python client",
+        sum(ceilings) / len(ceilings),
+    )
+    events = BATCHES * BATCH
+    yield Figure("events over HTTP, until answered", events / answered.seconds, "events/s", ceiling)
+    yield Figure(
+        "events over HTTP, until answered and counted",
+        events / drained_seconds,
+        "events/s",
+        ceiling,
+        Bar(Of.RATIO, low=SHARE_OF_CEILING),
+        note=f"NDJSON batches of {BATCH:,} events of {requests.event_bytes} bytes, fsync before the answer; "
+        "20,000 accounts, 2,000 videos",
+    )
+
+
+@dataclass(frozen=True)
+class _Requests:
+    """Batches of events: new likes, and in every fifty one repetition and one unlike of the same batch.
+
+    Args:
+        key: of the platform plane.
+        posted_at_ms: likes come from then on.
+    """
+
+    key: str
+    posted_at_ms: int
+
+    @property
+    def event_bytes(self) -> int:
+        """Length of a line."""
+        return len(self._event(0))
+
+    def batches(self, first: int, stop: int) -> Sequence[bytes]:
+        """The requests of so many batches."""
+        return [
+            request_of("POST", "/v1/events", self.key, self._lines(number), "application/x-ndjson")
+            for number in range(first, stop)
+        ]
+
+    def _lines(self, batch: int) -> bytes:
+        lines = [self._event(number) for number in range(batch * BATCH, (batch + 1) * BATCH)]
+        for place in range(_EVERY_REPEATED - 1, BATCH, _EVERY_REPEATED):
+            lines[place] = lines[place - 1]
+            number = batch * BATCH + place
+            lines[place - 2] = self._event(number - 3, "unlike", later_ms=1)
+        return b"\n".join(lines)
+
+    def _event(self, number: int, kind: str = "like", later_ms: int = 0) -> bytes:
+        return msgspec.json.encode(
+            {
+                "type": kind,
+                "account_id": account_name(number),
+                "video_id": video_name(video_of(number)),
+                "occurred_at": format_timestamp(self.posted_at_ms + number + later_ms),
+                "profile": _PROFILES[number % len(_PROFILES)],
+            }
+        )
+
+
+def _ceiling(store: World, run: int) -> float:
+    """Events a second of the bare de-duplication."""
+    root = store.store.root
+    batches = [
+        b"".join(
+            _CEILING_EVENT.pack(
+                blake2b(account_name(number).encode(), digest_size=16).digest(), video_of(number)
+            )
+            for number in range(first, first + BATCH)
+        )
+        for first in range(0, _CEILING_BATCHES * BATCH, BATCH)
+    ]
+
+    def work() -> None:
+        for batch in batches:
+            if _CEILING.run(root, ScriptCall([f"ceiling:{run}:"], [batch])) != BATCH:
+                raise RuntimeError("the ceiling met an event twice")
+
+    return len(batches) * BATCH / seconds(work)
+
+
+def _drained_at(store: World) -> float:
+    """When the relay has counted everything."""
+    root, shards = store.store.root, range(store.founded.header.account_shards)
+    while any(root.xlen(outbox_key(shard)) for shard in shards):
+        time.sleep(_POLL_SECONDS)
+    return time.perf_counter()
+
+
+def _require_counted(answered: Answered) -> None:
+    """Make sure that what was measured is intake, and not refusals."""
+    repeated = BATCH // _EVERY_REPEATED
+    expected = {"counted": BATCH - 2 * repeated, "uncounted": repeated, "duplicate": repeated}
+    for body in answered.bodies:
+        verdicts = {word: count for word, count in msgspec.json.decode(body)["verdicts"].items() if count}
+        if verdicts != expected:
+            raise RuntimeError(f"a batch met {verdicts} where {expected} were to come")
