@@ -1,0 +1,51 @@
+# Likewise. `make run` and `make test` need Python >= 3.11 and make; all else comes from PyPI into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test check bench nightly browser setup lock openapi clean
+
+run: $(READY)  ## the whole system on embedded Redis, with a simulated platform feeding it
+	$(BIN)/likewise up --simulate
+
+test: $(READY)  ## every test but the browser's and the nightly ones
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not nightly" --ignore tests/browser
+
+check: $(READY)  ## every static check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m api.openapi --check
+	$(BIN)/python .ci/check_lock.py
+
+bench: $(READY)  ## speed, memory and accuracy beside ceilings and peers measured in the same run
+	$(BIN)/python -m bench
+
+nightly: $(READY)  ## the deep statistical, crash and fuzz tests
+	$(BIN)/pytest -n 2 --dist loadgroup -m nightly --ignore tests/browser --timeout 7200
+
+browser: $(READY)  ## the pages in a real browser: needs Debian's chromium
+	$(BIN)/pytest tests/browser
+
+setup: $(READY)  ## .venv with everything that is locked, and this project
+
+lock: $(READY)  ## resolve the dependencies anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
+
+openapi: $(READY)  ## write openapi.yaml from the schemas
+	$(BIN)/python -m api.openapi
+
+clean:
+	rm -rf $(VENV) .likewise build *.egg-info
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Likewise needs Python >= 3.11; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --without-pip $(VENV)
+	# A Python with ensurepip brings its own pip; Debian's has none, so a pinned one is fetched.
+	$(BIN)/python -m ensurepip >/dev/null 2>&1 || $(BIN)/python .ci/bootstrap_pip.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
