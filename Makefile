@@ -38,8 +38,8 @@ lock: $(READY)  ## resolve the dependencies anew
 openapi: $(READY)  ## write openapi.yaml from the schemas
 	$(BIN)/python -m api.openapi
 
-clean:
-	rm -rf $(VENV) .likewise build *.egg-info
+clean:  ## what make has made; data folders stay
+	rm -rf $(VENV) build *.egg-info
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Likewise needs Python >= 3.11; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12")'

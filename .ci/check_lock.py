@@ -2,9 +2,9 @@
 
     python .ci/check_lock.py
 
-Every requirement of the project must be pinned to a version that it allows, by hash, and nothing may be pinned
-on the project's behalf that it does not require any more. Only a new run of `make lock` can tell whether newer
-versions would be chosen.
+Every requirement of the project must be pinned to a version that it allows, by hash, and nothing may be
+pinned on the project's behalf that it does not require any more. Only a new run of `make lock` can tell
+whether newer versions would be chosen.
 """
 
 # ruff: noqa: INP001 - a program of its own, in a folder that is no package
