@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from privacy.errors import StoreBusyError, StoreError
 from privacy.gallery.publisher import Publisher
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from api.cli.policy_source import PolicySource
     from privacy.model.timestamp import Clock
     from privacy.store.settings import StoreSettings
+
+
+DEFAULT_SHARD_COUNTS: Final = (DEFAULT_SHARDS, DEFAULT_SHARDS)
+ONE_SHARD: Final = (1, 1)
+"""For a store whose history comes from one process: what is due at one moment is released in one step."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Founder:
     key_file: Path
     clock: Clock
     entropy: Callable[[int], bytes]
-    new_shards: tuple[int, int] = (DEFAULT_SHARDS, DEFAULT_SHARDS)
+    new_shards: tuple[int, int] = DEFAULT_SHARD_COUNTS
 
     def found(self, settings: StoreSettings) -> Founded:
         """Make a store ready.

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from privacy.tally.relay import ENTRIES_A_STEP
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -109,7 +111,8 @@ class Timeline:
         now_ms = self.clock()
         due = [place for place, next_ms in enumerate(self._next_due_ms) if next_ms <= now_ms]
         if due and self._unrelayed:
-            self.relay.drain()
+            while self.relay.step() >= ENTRIES_A_STEP:
+                pass
             self._unrelayed = False
         for place in due:
             self.releases += self.workers[place].run_due()

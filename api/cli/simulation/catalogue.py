@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from api.cli.simulation.crowd import Trait
 
 MS_AN_HOUR: Final = 3_600_000
-HOURS_BETWEEN_VIDEOS: Final = 17
+HOURS_BETWEEN_VIDEOS: Final = 11
 """Prime to 24: videos are posted at every hour of the day; on the hour, so that releases coincide."""
 RANKS: Final = 60
 """Videos that share one Zipf law; the next ones have their own."""

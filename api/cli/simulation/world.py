@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from api.cli.history.timeline import Moment
     from privacy.policy import Policy
 
-HISTORY_DAYS: Final = 42
-HISTORY_LIKES: Final = 200_000
+HISTORY_DAYS: Final = 28
+HISTORY_LIKES: Final = 150_000
 
 
 def opening_ms(now_ms: int) -> int:

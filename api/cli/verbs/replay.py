@@ -13,7 +13,7 @@ from rich.table import Table
 
 from api.cli.console import progress, say, show, show_json
 from api.cli.deployment import PSEUDONYM_KEY_FILE
-from api.cli.founding import Founder
+from api.cli.founding import ONE_SHARD, Founder
 from api.cli.history.evaluation import Comparison, Evaluation
 from api.cli.history.exact import ExactCounts
 from api.cli.history.machine import time_machine
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from api.cli.founding import Founded
 
 _recorded_file = click.Path(exists=True, dir_okay=False, path_type=Path)
-_NEW_SHARDS = (1, 1)
-"""A history comes from one process: in one shard, what is due at one moment is released in one step."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def command(
     with ExitStack() as held:
         folder = data_folder or Path(held.enter_context(TemporaryDirectory(prefix="likewise-replay-")))
         server = held.enter_context(EmbeddedRedis(folder))
-        founder = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, _NEW_SHARDS)
+        founder = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD)
         store = founder.found(server.settings)
         bars = held.enter_context(progress(quiet=as_json))
         told = _tell(store, videos_file, events_file, bars, evaluate=evaluate)

@@ -49,7 +49,7 @@ PACE = Pace(idle_seconds=1.0, first_back_off_seconds=1.0, longest_back_off_secon
     show_default=True,
     help="Likes a second, on average.",
 )
-@click.option("--opened-at", help="When the platform opened; six weeks ago if not given.")
+@click.option("--opened-at", help="When the platform opened; four weeks ago if not given.")
 @click.option("--seconds", type=click.FloatRange(0), help="Stop after so long.")
 @policy_option
 @json_option

@@ -16,7 +16,7 @@ import msgspec
 from api.cli.console import progress, say, show_json
 from api.cli.deployment import PSEUDONYM_KEY_FILE, names_a_store
 from api.cli.first_keys import first_keys, simulation_key
-from api.cli.founding import Founder
+from api.cli.founding import DEFAULT_SHARD_COUNTS, ONE_SHARD, Founder
 from api.cli.options import data_folder_option, epilog, policy_option
 from api.cli.policy_source import read_policy
 from api.cli.programs import Programs
@@ -85,7 +85,8 @@ def command(
         stop = held.enter_context(stop_on_signal())
         settings, server = _open_store(held, data_folder)
         key_file = data_folder / PSEUDONYM_KEY_FILE
-        store = Founder(source, key_file, clock_ms, entropy).found(settings)
+        shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
+        store = Founder(source, key_file, clock_ms, entropy, shards).found(settings)
         programs = Programs(settings, key_file, policy_file, os.environ)
         platform_url, public_url = (f"http://{LOOPBACK}:{port}" for port in (platform_port, public_port))
         running = [
@@ -143,7 +144,7 @@ def _past(
     world = World(source.policy, diary.seed, diary.opened_at_ms)
     if not diary.told:
         with progress(quiet=quiet) as bars:
-            task = bars.add_task("six weeks of likes", total=HISTORY_LIKES)
+            task = bars.add_task("four weeks of likes", total=HISTORY_LIKES)
             tell_past(world, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0))
         diary = msgspec.structs.replace(diary, told=True)
         file.write(diary)
