@@ -100,7 +100,7 @@ def test_the_epoch_that_runs_is_the_first(store: Store) -> None:
 
 
 def test_a_target_keeps_its_policy(store: Store) -> None:
-    """A newer policy is for new videos; updates of older ones leave theirs, and the schedule, as they were."""
+    """A newer policy is for new videos; updates of older ones leave theirs, and its schedule, alone."""
     catalogue(store).register([VideoMetadata("old", 0)], 0)
     newer = catalogue(store, small_policy("newer", epochs=2))
     assert newer.register([VideoMetadata("old", 0, title="new"), VideoMetadata("new", 0)], HOUR_MS) == [
