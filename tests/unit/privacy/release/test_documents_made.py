@@ -1,0 +1,129 @@
+"""What a release document says: times, spans, changes, and the shape of what is withheld."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pytest
+
+from privacy.mechanism.accounting import calibrate
+from privacy.mechanism.discrete_gaussian import DiscreteGaussian
+from privacy.model.engagement import Kind
+from privacy.policy_file import load_policy
+from privacy.release.engine import make_releases
+from privacy.release.figures import Figures
+from privacy.tally.series import DueSeries, SeriesState
+from tests.support.release_world import calibration
+from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from privacy.gallery.documents import ReleaseDocument
+
+DEFAULT = calibrate(load_policy(), Kind.LIKE)
+SMALL = calibration()
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def _no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    def zero(_: DiscreteGaussian, count: int) -> NDArray[np.int64]:
+        return np.zeros(count, np.int64)
+
+    monkeypatch.setattr(DiscreteGaussian, "noise", zero)
+
+
+def life(likes: dict[int, int], epochs: int) -> list[ReleaseDocument]:
+    """Every document of one target of the default policy.
+
+    Args:
+        likes: how many arrive, or leave if negative, in which epoch.
+        epochs: how many are released.
+    """
+    documents, simulation = [], Simulation.of(DEFAULT, 1)
+    for epoch in range(epochs):
+        count = likes.get(epoch, 0)
+        log = log_of(DEFAULT.policy, [({}, LIKE if count > 0 else UNLIKED, abs(count))])
+        releases = simulation.release([log], os.urandom)
+        documents.append(releases[0].document)
+        simulation = simulation.after(releases)
+    return documents
+
+
+@pytest.mark.usefixtures("_no_noise")
+def test_the_change_of_the_total_over_a_day() -> None:
+    """From 24 h on: since the posting, then since the latest epoch at least a day before."""
+    documents = life({0: 300, 6: 100, 23: 50, 24: -200}, 26)
+    changes = [(d.change and d.change[0], d.change_since_epoch, d.change_span_seconds) for d in documents]
+    assert changes[:23] == [(None, None, None)] * 23
+    assert changes[23] == (450, -1, 86_400)
+    assert changes[24] == (250 - 300, 5, 86_400)
+    assert changes[25] == (250 - 400, 11, 86_400)
+
+
+@pytest.mark.usefixtures("_no_noise")
+def test_no_change_where_the_earlier_total_was_withheld() -> None:
+    """A change would give away a total that was not shown."""
+    documents = life({0: 30, 10: 300}, 26)
+    assert documents[5].total is None
+    assert documents[24].total is not None
+    assert (documents[24].change, documents[24].change_since_epoch) == (None, 5)
+    assert documents[25].change is not None
+
+
+@pytest.mark.usefixtures("_no_noise")
+def test_no_change_where_the_total_is_withheld() -> None:
+    """Nor is a fall below the threshold told by a number."""
+    documents = life({0: 400, 24: -390}, 25)
+    assert documents[23].total is not None
+    assert (documents[24].total, documents[24].change) == (None, None)
+
+
+def test_times_follow_the_schedule() -> None:
+    """`as_of` is the end of the epoch; a late cut is told; the last release has no next one."""
+    state = SeriesState(4, "v", 1000, "small", 1, 3, 0)
+    (late,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, os.urandom, cut_at_ms=10**9)
+    assert (late.document.as_of_ms, late.document.cut_at_ms) == (1000 + 4 * HOUR_MS, 10**9)
+    assert late.document.next_release_at_ms is None
+    (early,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, os.urandom, cut_at_ms=5)
+    assert early.document.cut_at_ms == early.document.as_of_ms
+
+
+def test_withheld_and_never_liked_look_the_same() -> None:
+    """Zero likes, one like, k - 1 likes and a like taken back make documents that differ in nothing."""
+    logs = [
+        log_of(SMALL.policy, [({}, LIKE, likes), ({}, UNLIKED, unlikes)])
+        for likes, unlikes in ((0, 0), (1, 0), (SMALL.policy.k - 1, 0), (2, 2))
+    ]
+    documents = Simulation.of(SMALL, 4).documents(logs, os.urandom)
+    texts = {msgspec.json.encode(msgspec.structs.replace(document, video_id="")) for document in documents}
+    assert len(texts) == 1
+    shown = msgspec.to_builtins(documents[0])
+    assert shown["total"] is None
+    assert shown["breakdowns"]["gender"] == {
+        "cells": {"female": None, "male": None, "undisclosed": None},
+        "other": None,
+    }
+    assert shown["removals"] == dict.fromkeys(("unliked", "inauthentic", "account", "policy", "correction"))
+
+
+def test_intervals_are_rounded_outwards() -> None:
+    """Ends are integers that include the interval; what cannot be negative is cut at zero."""
+    one = np.array([[True]])
+    figures = Figures.around(np.array([[3]]), np.array([[3.2]]), np.array([[2.0]]), one)
+    assert (figures.low[0, 0], figures.high[0, 0]) == (-1, 8)
+    cut = figures.at_least_zero()
+    assert (cut.values[0, 0], cut.low[0, 0], cut.high[0, 0]) == (3, 0, 8)
+
+
+@pytest.mark.parametrize("likes", [2**20, 3 * 2**20])
+@pytest.mark.usefixtures("_no_noise")
+def test_millions_of_likes_are_exact(likes: int) -> None:
+    """Large counts lose nothing in 64-bit integers, nor in the doubles of the estimate."""
+    (document,) = life({0: likes}, 1)
+    assert document.total is not None
+    assert document.total[0] == likes

@@ -1,0 +1,61 @@
+"""The ledger's chain."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from privacy.gallery.documents import LedgerEntry
+from privacy.release.ledger import LedgerHead
+from tests.support.release_world import calibration
+from tests.support.simulation import LIKE, Simulation, log_of
+
+if TYPE_CHECKING:
+    from privacy.release.engine import Release
+
+POLICY = calibration().policy
+
+
+def releases(likes: list[int]) -> list[Release]:
+    """First releases of targets with so many likes."""
+    logs = [log_of(POLICY, [({}, LIKE, count)]) for count in likes]
+    return Simulation.of(calibration(), len(likes)).release(logs, os.urandom)
+
+
+def entries(made: list[Release]) -> tuple[list[bytes], LedgerHead]:
+    """Their entries in an empty ledger of shard 5, and its head."""
+    head, lines = LedgerHead(5, 0, ""), []
+    for release in made:
+        line, head = head.append(release, POLICY)
+        lines.append(line)
+    return lines, head
+
+
+def test_every_entry_names_the_one_before() -> None:
+    """The chain begins with nothing, and each entry holds the hash of the bytes before it."""
+    lines, head = entries(releases([0, 50, 500]))
+    decoded = [msgspec.json.decode(line, type=LedgerEntry) for line in lines]
+    hashes = ["", *(sha256(line).hexdigest() for line in lines)]
+    assert [entry.previous for entry in decoded] == hashes[:-1]
+    assert [(entry.shard, entry.sequence) for entry in decoded] == [(5, 0), (5, 1), (5, 2)]
+    assert (head.length, head.digest) == (3, hashes[-1])
+
+
+def test_an_entry_says_what_was_released_and_at_which_cost() -> None:
+    """Target, epoch, times, policy, the document's hash, and the cost: rho without the reserve, exactly."""
+    (release,) = releases([50])
+    (line,), _ = entries([release])
+    entry = msgspec.json.decode(line, type=LedgerEntry)
+    assert (entry.video_id, entry.kind, entry.epoch) == ("video-0", "like", 0)
+    assert (entry.as_of_ms, entry.cut_at_ms) == (release.document.as_of_ms, release.document.cut_at_ms)
+    assert (entry.policy_version, entry.policy_digest, entry.rho) == ("small", POLICY.digest, "1.75")
+    assert entry.release_sha256 == sha256(release.encoded).hexdigest()
+
+
+def test_an_entry_says_nothing_of_the_counts() -> None:
+    """Whether a target has no like or a million, its entry differs in hashes alone."""
+    few, many = (msgspec.to_builtins(msgspec.json.decode(entries(releases([n]))[0][0])) for n in (0, 100_000))
+    assert {name for name in few if few[name] != many[name]} == {"release_sha256"}
