@@ -10,7 +10,7 @@ import opendp.prelude as dp
 
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.timing import interleaved, seconds
-from bench.world import ENGAGEMENTS, MS_AN_HOUR, VIDEOS, world
+from bench.world import ENGAGEMENTS, VIDEOS, world
 from privacy.mechanism.accounting import calibrate
 from privacy.mechanism.entropy import os_entropy
 from privacy.model.engagement import Kind
@@ -96,7 +96,7 @@ class _FirstEpoch:
             publisher=self.world.publisher,
             calibrations=lambda _version, _kind: self.calibration,
             entropy=os_entropy,
-            clock=lambda: self.world.posted_at_ms + MS_AN_HOUR,
+            clock=lambda: self.world.now_ms,
         )
         return seconds(lambda: _require_all(worker.run_due()))
 

@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -65,6 +66,11 @@ class World:
     series: tuple[int, ...]
 
     @property
+    def now_ms(self) -> int:
+        """The first epoch of every video is over, and the second one is not."""
+        return self.posted_at_ms + _AGE_MS
+
+    @property
     def publisher(self) -> Publisher:
         """Writes the gallery."""
         return Publisher(self.store.publisher)
@@ -94,8 +100,8 @@ class World:
                 for number in range(first, first + BATCH)
             ]
 
-    def fill(self) -> None:
-        """Take the million likes in and count them."""
+    def fill(self, engagements: int = ENGAGEMENTS) -> None:
+        """Take so many of the likes in and count them."""
         founded, book = self.founded, self.founded.book
         vault = Vault(
             self.store.platform,
@@ -106,7 +112,7 @@ class World:
         )
         relay = Relay(self.store.relay, founded.header)
         with self.store.without_fsync():
-            for number, batch in enumerate(self.likes()):
+            for number, batch in enumerate(islice(self.likes(), engagements // BATCH)):
                 vault.record(batch, self.posted_at_ms)
                 if number % _BATCHES_A_DRAIN == 0:
                     relay.drain()

@@ -1,0 +1,103 @@
+"""`reads`: requests a second for the total of a video, key check and rate limit included."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from bench.figure import Bar, Figure, Of, Progress, Reference
+from bench.hello import THREADS, WORKERS
+from bench.http_load import drive, request_of
+from bench.timing import interleaved
+from bench.world import VIDEOS, child, free_port, video_name, wait_for, world
+from privacy.mechanism.accounting import calibrate
+from privacy.mechanism.entropy import os_entropy
+from privacy.release.worker import ReleaseWorker
+from privacy.store.users import LIMITER, PUBLIC
+from privacy.tally.series import TallyShard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.world import World
+    from privacy.mechanism.accounting import Calibration
+    from privacy.model.engagement import Kind
+
+SHARE_OF_HELLO: Final = 0.5
+CONNECTIONS: Final = 4
+_REQUESTS: Final = 15_000
+_ROUNDS: Final = 5
+_LIKES: Final = 400_000
+"""200 a video: enough for every total to be published."""
+
+
+def reads(progress: Progress) -> Iterator[Figure]:
+    """Requests a second, beside Flask's smallest JSON answer from the same server program."""
+    with world() as store:
+        progress(f"{_LIKES:,} likes, and the releases of {VIDEOS:,} videos")
+        store.fill(_LIKES)
+        _release(store)
+        port, peer_port = free_port(), free_port()
+        settings = ("--port", str(port), "--workers", str(WORKERS), "--threads", str(THREADS))
+        peer = [sys.executable, "-m", "bench.hello", str(peer_port)]
+        with (
+            store.running("public", (PUBLIC, LIMITER), *settings),
+            child(peer, dict(os.environ), store.folder / "hello.log"),
+        ):
+            wait_for(port)
+            wait_for(peer_port)
+            progress(f"{_REQUESTS:,} requests to each, {_ROUNDS} times in turn, {CONNECTIONS} connections")
+            ask = partial(_requests, store.key("public", "read"))
+            _require_published(drive(port, CONNECTIONS, ask).bodies[-1])
+            rates = interleaved(
+                {
+                    "likes": lambda: _REQUESTS / drive(port, CONNECTIONS, ask).seconds,
+                    "hello": lambda: _REQUESTS / drive(peer_port, CONNECTIONS, _hello_requests).seconds,
+                },
+                _ROUNDS,
+            )
+    yield Figure(
+        "GET /v1/videos/{id}/likes, key check and rate limit included",
+        rates["likes"],
+        "requests/s",
+        Reference("Flask hello-JSON, same server program and settings", rates["hello"]),
+        Bar(Of.RATIO, low=SHARE_OF_HELLO),
+        note=f"{VIDEOS:,} videos in random order; {WORKERS} worker, {THREADS} threads",
+    )
+
+
+def _release(store: World) -> None:
+    book = store.founded.book
+
+    def calibration_of(version: str, kind: Kind) -> Calibration:
+        return calibrate(book.versions[version], kind)
+
+    ReleaseWorker(
+        shards=[
+            TallyShard(store.store.release, shard) for shard in range(store.founded.header.target_shards)
+        ],
+        publisher=store.publisher,
+        calibrations=calibration_of,
+        entropy=os_entropy,
+        clock=lambda: store.now_ms,
+    ).run_due()
+
+
+def _requests(key: str) -> Sequence[bytes]:
+    generator = random.Random(2)
+    each = [request_of("GET", f"/v1/videos/{video_name(number)}/likes", key) for number in range(VIDEOS)]
+    return generator.choices(each, k=_REQUESTS)
+
+
+def _hello_requests() -> Sequence[bytes]:
+    return [request_of("GET", "/", "none")] * _REQUESTS
+
+
+def _require_published(body: bytes) -> None:
+    if msgspec.json.decode(body)["total"]["status"] != "published":
+        raise RuntimeError(f"the total is not published: {body!r}")
