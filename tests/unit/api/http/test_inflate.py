@@ -28,18 +28,18 @@ def test_an_exploding_body_is_cut_off() -> None:
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"",
-        b"plain",
-        gzip.compress(b"body")[:-1],
-        gzip.compress(b"body")[:-8] + bytes(8),
-        gzip.compress(b"body") + b"more",
-        gzip.compress(b"body") + gzip.compress(b"more"),
-    ],
-)
-def test_what_is_no_gzip_member(raw: bytes) -> None:
+NO_MEMBER = {
+    "nothing": b"",
+    "plain": b"plain",
+    "cut short": gzip.compress(b"body")[:-1],
+    "wrong checksum": gzip.compress(b"body")[:-8] + bytes(8),
+    "more behind it": gzip.compress(b"body") + b"more",
+    "two members": gzip.compress(b"body") + gzip.compress(b"more"),
+}
+
+
+@pytest.mark.parametrize("case", NO_MEMBER)
+def test_what_is_no_gzip_member(case: str) -> None:
     """Bytes that are not exactly one complete, undamaged gzip member are refused."""
     with pytest.raises(InvalidInputError, match=r"^body: "):
-        inflate(raw, 100)
+        inflate(NO_MEMBER[case], 100)
