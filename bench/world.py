@@ -130,8 +130,9 @@ class World:
             "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.folder / "pseudonym.key"),
             "PATH": os.environ["PATH"],
         }
-        program = Path(sys.executable).with_name("likewise")
-        with child([str(program), verb, *arguments], environment, self.folder / f"{verb}.log"):
+        with child(
+            [sys.executable, "-m", "api.cli", verb, *arguments], environment, self.folder / f"{verb}.log"
+        ):
             yield
 
 
