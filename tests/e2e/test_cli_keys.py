@@ -1,0 +1,141 @@
+"""API keys from the command line, against a running system's store."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from api.cli.api_keys import MAX_LIVE_KEYS, KeyRing, KeyTerms
+from api.cli.exit_code import ExitCode
+from privacy.errors import ConflictError, InvalidInputError
+from tests.support.command_line import answer_of, likewise, up
+from tests.support.eventually import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.command_line import System
+    from tests.support.redis_server import Store
+
+TERMS = KeyTerms("acme", ("read",), days=1, requests_a_minute=600)
+DAY_MS = 86_400_000
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A running system; its data folder is `folder`."""
+    with ExitStack() as held:
+        folder = tmp_path_factory.mktemp("keys") / "data"
+        running = held.enter_context(up(folder))
+        running.welcome["folder"] = folder
+        yield running
+
+
+def keys(system: System, *arguments: str) -> Any:
+    """Run `likewise keys … --json` on the system's store."""
+    return answer_of(likewise("keys", *arguments, "--data-folder", system.welcome["folder"], "--json"))
+
+
+def status_with(system: System, token: str) -> int:
+    """What the public plane answers with a key."""
+    headers = {"Authorization": f"Bearer {token}"}
+    url = f"{system.welcome['public_url']}/v1/privacy"
+    return requests.get(url, headers=headers, timeout=10).status_code
+
+
+def test_a_key_is_made_rotated_and_revoked_without_a_gap(system: System) -> None:
+    """Old and new key work side by side and a third one is refused; once revoked the old one is dead."""
+    create = ("create", "--plane", "public", "--owner", "rotating", "--scopes", "read")
+    old, new = keys(system, *create), keys(system, *create)
+    assert status_with(system, old["token"]) == status_with(system, new["token"]) == 200
+    third = likewise("keys", *create, "--data-folder", system.welcome["folder"])
+    assert third.returncode == ExitCode.WRONG_USAGE
+    assert "revoke one first" in third.stderr
+    assert old["key_id"] in third.stderr
+    revoked = keys(system, "revoke", "--plane", "public", old["key_id"])
+    assert revoked["revoked_at"] is not None
+    eventually(lambda: status_with(system, old["token"]) == 401, "the end of the old key")
+    assert status_with(system, new["token"]) == 200
+    assert "token" in keys(system, *create)
+
+
+def test_the_list_shows_every_key_and_no_secret(system: System) -> None:
+    """Owner, scopes and state of each key are listed; neither token nor hash is."""
+    made = keys(
+        system, "create", "--plane", "platform", "--owner", "listed", "--scopes", "ingest", "--days", "3"
+    )
+    listed = [key for key in keys(system, "list", "--plane", "platform") if key["owner"] == "listed"]
+    assert [(key["key_id"], key["scopes"], key["live"]) for key in listed] == [
+        (made["key_id"], ["ingest"], True)
+    ]
+    shown = likewise("keys", "list", "--plane", "platform", "--data-folder", system.welcome["folder"]).stdout
+    assert made["key_id"] in shown
+    secret = made["token"].rpartition("_")[2]
+    assert secret not in shown
+    assert "sha256" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("create", "--plane", "public", "--owner", "x", "--scopes", "ingest"), "scopes: are ['ingest']"),
+        (("create", "--plane", "public", "--owner", "{x}", "--scopes", "read"), "owner"),
+        (("create", "--plane", "public", "--owner", "x", "--scopes", "read", "--days", "0"), "--days"),
+        (("create", "--plane", "moon", "--owner", "x", "--scopes", "read"), "--plane"),
+        (("revoke", "--plane", "public", "0000000000000000"), "there is no key"),
+    ],
+)
+def test_what_cannot_be_is_wrong_usage(system: System, arguments: tuple[str, ...], says: str) -> None:
+    """A wrong scope, owner, lifetime, plane or key id is named, and the exit code is 2."""
+    refused = likewise("keys", *arguments, "--data-folder", system.welcome["folder"])
+    assert refused.returncode == ExitCode.WRONG_USAGE
+    assert says in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_without_a_store_the_exit_code_is_four(tmp_path: Path) -> None:
+    """A folder in which no system was started is said to be so."""
+    refused = likewise("keys", "list", "--plane", "public", "--data-folder", tmp_path)
+    assert refused.returncode == ExitCode.STORE_ERROR
+    assert "there is no store in" in refused.stderr
+
+
+def test_expired_and_revoked_keys_do_not_count_as_live(store: Store) -> None:
+    """An owner whose two keys are over can have two new ones."""
+    now_ms = 1_000
+    ring = KeyRing.open(store.settings, "public", lambda: now_ms, os.urandom)
+    _, first = ring.create(TERMS)
+    ring.create(TERMS)
+    with pytest.raises(ConflictError, match=first.key_id):
+        ring.create(TERMS)
+    ring.writer.revoke(first.key_id, now_ms)
+    ring.create(TERMS)
+    assert len(ring.live("acme")) == MAX_LIVE_KEYS
+    now_ms += DAY_MS
+    assert ring.live("acme") == []
+    ring.create(TERMS)
+
+
+def test_owners_and_planes_do_not_meet(store: Store) -> None:
+    """Two keys of one owner are no hindrance to another owner, nor to the same one on the other plane."""
+    public = KeyRing.open(store.settings, "public", lambda: 0, os.urandom)
+    platform = KeyRing.open(store.settings, "platform", lambda: 0, os.urandom)
+    public.create(TERMS)
+    public.create(TERMS)
+    public.create(KeyTerms("other", ("audit",), 1, 1))
+    platform.create(KeyTerms("acme", ("ingest",), 1, 1))
+    with pytest.raises(InvalidInputError, match="scopes"):
+        platform.create(TERMS)
+
+
+def test_renewing_leaves_one_live_key(store: Store) -> None:
+    """A program that gets a new key at each start never runs out of keys."""
+    ring = KeyRing.open(store.settings, "public", lambda: 0, os.urandom)
+    tokens = {ring.renew(TERMS) for _ in range(4)}
+    assert len(tokens) == 4
+    assert len(ring.live("acme")) == 1

@@ -1,0 +1,172 @@
+"""Runs `likewise` as a process, as a shell does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from tests.support.eventually import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parents[2]
+_LONGEST_SECONDS = 120
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """This process's environment without anything that is Likewise's own, and with `extra`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LIKEWISE_")}
+    return {**kept, "PYTHONPATH": str(ROOT), **extra}
+
+
+def likewise(
+    *arguments: str | Path, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a verb to its end.
+
+    Args:
+        arguments: of `likewise`.
+        environment: the whole of it; a clean one if not given.
+        folder: working folder.
+    """
+    return subprocess.run(
+        [sys.executable, "-m", "api.cli", *map(str, arguments)],
+        env=environment or clean_environment(),
+        cwd=folder or ROOT,
+        capture_output=True,
+        text=True,
+        timeout=_LONGEST_SECONDS,
+        check=False,
+    )
+
+
+def answer_of(completed: subprocess.CompletedProcess[str]) -> Any:
+    """What a verb said in JSON; it must have succeeded."""
+    assert completed.returncode == 0, completed.stderr
+    return json.loads(completed.stdout)
+
+
+def free_ports(count: int) -> list[int]:
+    """TCP ports that nobody listens at now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return ports
+
+
+@dataclass
+class System:
+    """A running `likewise up`.
+
+    Args:
+        process: the supervisor.
+        welcome: what it said when it was ready.
+    """
+
+    process: subprocess.Popen[str]
+    welcome: dict[str, Any]
+
+    def read(self, path: str) -> requests.Response:
+        """Ask the public plane."""
+        headers = {"Authorization": f"Bearer {self.welcome['keys']['public']}"}
+        return requests.get(f"{self.welcome['public_url']}{path}", headers=headers, timeout=10)
+
+    def send(self, path: str, document: Any) -> requests.Response:
+        """Post to the platform plane."""
+        headers = {"Authorization": f"Bearer {self.welcome['keys']['platform']}"}
+        url = f"{self.welcome['platform_url']}{path}"
+        return requests.post(url, json=document, headers=headers, timeout=10)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end, and answer its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(_LONGEST_SECONDS)
+
+
+@contextmanager
+def up(
+    folder: Path, *arguments: str | Path, environment: Mapping[str, str] | None = None
+) -> Iterator[System]:
+    """Start a whole system in a data folder, and wait until it is ready; end it if the test did not.
+
+    Args:
+        folder: the data folder.
+        arguments: further ones of `likewise up`.
+        environment: the whole of it; a clean one if not given.
+    """
+    platform_port, public_port = free_ports(2)
+    ports = ("--platform-port", str(platform_port), "--public-port", str(public_port))
+    errors = folder.with_name(f"{folder.name}.errors")
+    with errors.open("w") as stderr:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "api.cli", "up", "--json", "--data-folder", str(folder)),
+                *(*ports, *map(str, arguments)),
+            ],
+            env=dict(environment or clean_environment()),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    try:
+        yield System(process, _read_welcome(process, errors))
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(_LONGEST_SECONDS)
+        if process.stdout:
+            process.stdout.close()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits to be collected does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def family(pid: int) -> set[int]:
+    """A process and all that it has started, directly or not."""
+    found = {pid}
+    while True:
+        children = {
+            int(child)
+            for parent in found
+            for task in Path(f"/proc/{parent}/task").glob("*/children")
+            for child in task.read_text().split()
+        }
+        if children <= found:
+            return found
+        found |= children
+
+
+def all_gone(pids: set[int]) -> None:
+    """Make sure that none of these processes runs any more, soon."""
+    eventually(lambda: not any(map(alive, pids)), f"the end of {sorted(filter(alive, pids))}")
+
+
+def _read_welcome(process: subprocess.Popen[str], errors: Path) -> dict[str, Any]:
+    """The JSON document that `up --json` writes; its last line is a closing brace by itself."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.rstrip() == "}":
+            document: dict[str, Any] = json.loads("".join(lines))
+            return document
+    raise AssertionError(f"likewise up ended with {process.wait()}: {errors.read_text()}")

@@ -1,0 +1,30 @@
+"""The guarantee as tables."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.console import Console
+
+from api.cli.policy_tables import policy_tables
+from privacy.mechanism.guarantee import guarantee
+from privacy.policy_file import load_policy
+
+
+def test_the_tables_hold_what_is_declared_and_what_follows() -> None:
+    """k, caps, schedule, cells, rho, epsilon, noise scales, and sd and threshold of every epoch are there."""
+    document = guarantee(load_policy())
+    out = StringIO()
+    console = Console(file=out, width=250, markup=False)
+    for table in policy_tables(document):
+        console.print(table)
+    shown = out.getvalue()
+    like = document["kinds"]["like"]
+    assert document["policy_sha256"] in shown
+    assert f"{document['schedule']['epochs']} epochs" in shown
+    for row in like["account_day"]:
+        assert f"{row['epsilon'][0]['epsilon']:.2f}" in shown
+    for statistic in like["statistics"]:
+        assert str(statistic["noise_scale"]) in shown
+        for sd, threshold in zip(statistic["sd_by_epoch"], statistic["threshold_by_epoch"], strict=True):
+            assert f"{sd:.1f}, {threshold}" in shown
