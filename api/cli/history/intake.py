@@ -50,6 +50,7 @@ class InProcessIntake:
             uncounted.
         videos: how many met each verdict.
         events: likewise.
+        problems: how many videos and events had each problem.
     """
 
     client: FlaskClient
@@ -57,6 +58,7 @@ class InProcessIntake:
     listener: Listener | None = None
     videos: Counter[str] = field(default_factory=Counter, init=False)
     events: Counter[str] = field(default_factory=Counter, init=False)
+    problems: Counter[str] = field(default_factory=Counter, init=False)
 
     def post_videos(self, videos: Sequence[Moment]) -> None:
         """Register videos.
@@ -68,6 +70,7 @@ class InProcessIntake:
         for start in range(0, len(videos), REQUEST_ITEMS):
             answer = self._post("/v1/videos", videos[start : start + REQUEST_ITEMS])
             self.videos.update(answer["verdicts"])
+            self._note_problems(answer["not_registered"])
 
     def post_events(self, events: Sequence[Moment]) -> None:
         """Take events in.
@@ -78,11 +81,17 @@ class InProcessIntake:
         """
         answer = self._post("/v1/events", events)
         self.events.update(answer["verdicts"])
+        self._note_problems(answer["not_counted"])
         if self.listener:
             verdicts = [PASSED] * len(events)
             for item in answer["not_counted"]:
                 verdicts[item["index"]] = item["verdict"]
             self.listener(events, verdicts)
+
+    def _note_problems(self, items: Sequence[dict[str, Any]]) -> None:
+        for item in items:
+            if problem := item.get("problem"):
+                self.problems[f"{problem['field']}: {problem['fault']}; {problem['rule']}"] += 1
 
     def _post(self, path: str, items: Sequence[Moment]) -> Any:
         response = self.client.post(

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from api.cli.console import progress, say, show, show_json
 from api.cli.deployment import PSEUDONYM_KEY_FILE
 from api.cli.founding import ONE_SHARD, Founder
-from api.cli.history.evaluation import Comparison, Evaluation
+from api.cli.history.evaluation import Evaluation
 from api.cli.history.exact import ExactCounts
 from api.cli.history.machine import time_machine
 from api.cli.history.recording import count_lines, read_events, read_videos, video_id_of
+from api.cli.history.report import ReplayReport
 from api.cli.options import epilog, json_option, policy_option
 from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms, entropy
@@ -27,30 +26,14 @@ from privacy.store.embedded import EmbeddedRedis
 from privacy.store.users import PUBLIC
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from rich.progress import Progress
 
     from api.cli.founding import Founded
+    from api.cli.history.evaluation import Comparison
 
 _recorded_file = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What a replay did."""
-
-    videos: dict[str, int]
-    events: dict[str, int]
-    releases: int
-    comparisons: list[Comparison] | None
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        document: dict[str, Any] = {"videos": self.videos, "events": self.events, "releases": self.releases}
-        if self.comparisons is not None:
-            document["evaluation"] = [comparison.document() for comparison in self.comparisons]
-        return document
 
 
 @click.command(
@@ -101,76 +84,43 @@ def command(
         founder = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD)
         store = founder.found(server.settings)
         bars = held.enter_context(progress(quiet=as_json))
-        told = _tell(store, videos_file, events_file, bars, evaluate=evaluate)
+        report = _tell(store, videos_file, events_file, bars, evaluate=evaluate)
     if as_json:
-        show_json(told.document())
+        show_json(report.document())
         return
-    show(*_summary(told))
+    show(*report.tables())
     if data_folder:
         say(f"Serve it with `likewise up --data-folder {data_folder}`, and the same --policy.")
 
 
-def _tell(store: Founded, videos_file: Path, events_file: Path, bars: Progress, *, evaluate: bool) -> _Told:
+def _tell(
+    store: Founded, videos_file: Path, events_file: Path, bars: Progress, *, evaluate: bool
+) -> ReplayReport:
+    if evaluate and not store.is_new:
+        raise ConflictError(
+            "--evaluate: this folder holds a history already, and its exact counts are gone; "
+            "leave --data-folder out, or name a new one"
+        )
     videos = read_videos(videos_file)
     task = bars.add_task("events", total=count_lines(events_file))
     with time_machine(store, lambda count: bars.advance(task, count)) as machine:
         exact = ExactCounts(store.book.current, machine.clock)
         if evaluate:
-            if machine.clock():
-                raise ConflictError(
-                    "--evaluate: this folder holds a history already, and its exact counts are gone; "
-                    "leave --data-folder out, or name a new one"
-                )
             machine.intake.listener = exact.listen
         machine.timeline.run(videos, read_events(events_file, clock_ms), until_ms=None)
-        comparisons = (
-            _compare(store, exact, [video_id_of(video) for video in videos], bars) if evaluate else None
-        )
-        return _Told(
-            dict(machine.intake.videos), dict(machine.intake.events), machine.timeline.releases, comparisons
-        )
+        if not evaluate:
+            return ReplayReport.of(machine, None)
+        return ReplayReport.of(machine, _compare(store, exact, map(video_id_of, videos), bars))
 
 
 def _compare(
-    store: Founded, exact: ExactCounts, video_ids: Sequence[str], bars: Progress
+    store: Founded, exact: ExactCounts, video_ids: Iterable[str], bars: Progress
 ) -> list[Comparison]:
-    task = bars.add_task("videos compared", total=len(video_ids))
+    distinct = list(dict.fromkeys(video_ids))
+    task = bars.add_task("videos compared", total=len(distinct))
     with closing(connect(store.settings, PUBLIC)) as client:
         evaluation = Evaluation(exact, client)
-        for video_id in video_ids:
+        for video_id in distinct:
             evaluation.add(video_id)
             bars.advance(task)
     return evaluation.comparisons()
-
-
-def _summary(told: _Told) -> list[Table]:
-    verdicts = Table("verdict", "videos", "events", title=f"{told.releases:,} releases", title_justify="left")
-    for verdict in dict.fromkeys([*told.videos, *told.events]):
-        counts = (told.videos.get(verdict), told.events.get(verdict))
-        if any(counts):
-            verdicts.add_row(verdict, *("" if count is None else f"{count:,}" for count in counts))
-    return [verdicts] if told.comparisons is None else [verdicts, _comparison_table(told.comparisons)]
-
-
-def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
-    table = Table(
-        *("statistic", "exact count", "numbers", "withheld", "covered by ci95", "median error", "relative"),
-        title="Published numbers of all releases beside the exact ones (for the operator only)",
-        title_justify="left",
-    )
-    for row in comparisons:
-        table.add_row(
-            row.statistic,
-            row.size,
-            f"{row.numbers:,}",
-            f"{row.withheld_share:.1%}",
-            _or_none(row.covered_share, ".1%"),
-            _or_none(row.median_absolute_error, ".0f"),
-            _or_none(row.median_relative_error, ".1%"),
-            end_section=row.size == "all",
-        )
-    return table
-
-
-def _or_none(number: float | None, form: str) -> str:
-    return "" if number is None else format(number, form)
