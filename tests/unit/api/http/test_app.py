@@ -205,3 +205,10 @@ def test_metrics_count_answers_by_operation_and_status(plane: Plane) -> None:
         sample = f'likewise_http_requests_total{{operation="{operation_id}",status="{status}"}} {count}.0'
         assert sample in text
     assert 'likewise_http_request_seconds_count{operation="get_health"} 2.0' in text
+
+
+def test_head_sends_no_body(plane: Plane) -> None:
+    """HEAD is answered with the headers of GET and not a byte behind them."""
+    answer = plane.client.head("/healthz")
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert answer.headers["Content-Length"] == str(len(plane.client.get("/healthz").data))
