@@ -38,7 +38,8 @@ for index = 1, event_count do
   if not verdict then
     local first_counted_today
     local stands = flips % 2 == 1
-    if (change == 0) ~= stands and flips < flip_cap then
+    -- w is even, so what stands may still fall: also when w was larger once, and it stands past today's w.
+    if (change == 0) ~= stands and (stands or flips < flip_cap) then
       if change == 0 and flips == 0 then
         -- A clock that stepped back does not open the day anew.
         local day, count = today, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, cast
 
@@ -93,6 +94,15 @@ def test_a_frozen_register_follows_the_will_and_counts_no_further(vault: Vault, 
     ]
     assert read_registers(store.root, ["ada"]) == {("ada", VIDEO): Register(5, UNLIKED, 4, 7)}
     assert sum(outbox_lengths(store.root)) == 4
+
+
+def test_what_stands_can_fall_after_the_flip_cap_was_lowered(vault: Vault, store: Store) -> None:
+    """An engagement that flipped three times under w = 4 is uncounted under w = 2, and then frozen."""
+    for at_ms in range(3):
+        one(vault, at_ms, at_ms % 2)
+    stricter = replace(vault, flip_cap=2)
+    assert [one(stricter, 3, UNLIKED), one(stricter, 4, LIKE)] == [UNCOUNTED, UNCOUNTED]
+    assert read_registers(store.root, ["ada"])["ada", VIDEO].flips == 4
 
 
 @pytest.mark.parametrize("reason", list(Reason))
