@@ -83,6 +83,16 @@ class Calibration:
         return scales
 
     @cached_property
+    def least_counts(self) -> NDArray[np.int64]:
+        """From which exact count on a stream is certainly about k accounts, shape (streams,).
+
+        One account is one like, but it can make ⌊w/2⌋ removals.
+        """
+        least = np.full(self.policy.layout.count, self.policy.k, np.int64)
+        least[self.policy.layout.removals] *= self.policy.flip_cap // 2
+        return least
+
+    @cached_property
     def z(self) -> float:
         """How many standard deviations a number must clear k by, beside the correction of `margins`."""
         policy = self.policy

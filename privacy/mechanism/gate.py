@@ -16,18 +16,21 @@ if TYPE_CHECKING:
 
 
 def passes_gate(
-    exact: NDArray[np.int64], estimates: NDArray[np.float64], margins: NDArray[np.float64], k: int
+    exact: NDArray[np.int64],
+    estimates: NDArray[np.float64],
+    margins: NDArray[np.float64],
+    least: NDArray[np.int64] | int,
 ) -> NDArray[np.bool_]:
     """Decide for each number whether it may be shown.
 
     Args:
         exact: exact counts n, shape (series, streams).
         estimates: n̂, the same shape.
-        margins: how far n̂ must clear k, the same shape.
-        k: the policy's k.
+        margins: how far n̂ must clear `least`, the same shape.
+        least: the count from which on there are certainly k accounts behind a number, by stream.
 
     Returns:
         The same shape.
     """
-    passed: NDArray[np.bool_] = (exact >= k) & (estimates >= k + margins)
+    passed: NDArray[np.bool_] = (exact >= least) & (estimates >= least + margins)
     return passed

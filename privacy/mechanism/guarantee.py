@@ -86,7 +86,7 @@ def _statistic(calibration: Calibration, index: int) -> dict[str, Any]:
     stream = (layout.total, *(place.start for place in layout.breakdowns), layout.removals.start)[index]
     steps = np.arange(calibration.policy.epochs)
     deviations = calibration.deviations(steps)[:, stream]
-    thresholds = calibration.policy.k + calibration.margins(steps)[:, stream]
+    thresholds = calibration.least_counts[stream] + calibration.margins(steps)[:, stream]
     return {
         "name": statistic.name,
         "rho": float(statistic.rho),

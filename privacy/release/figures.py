@@ -93,11 +93,12 @@ def figures(
         calibration: decoder and noise scales.
     """
     layout, k = calibration.policy.layout, calibration.policy.k
+    margins = calibration.margins(steps)
     estimates = np.zeros(exact.shape)
     decode = calibration.factorisation.decode
     estimates[measured.owners, measured.streams] = decode(measured.values, steps[measured.owners])
     deviations = calibration.deviations(steps)
-    passed = (measured.places >= 0) & passes_gate(exact, estimates, calibration.margins(steps), k)
+    passed = (measured.places >= 0) & passes_gate(exact, estimates, margins, calibration.least_counts)
     passed &= passed[:, layout.total : layout.total + 1]
     centres, spread, shown = estimates.copy(), deviations.copy(), passed.copy()
     values = np.rint(estimates).astype(np.int64)

@@ -46,9 +46,9 @@ def measure(
     calibration: Calibration,
     entropy: EntropySource,
 ) -> Measured:
-    """Measure every stream that was measured before or now reaches k.
+    """Measure every stream that was measured before or now reaches its least count.
 
-    A stream that reaches k for the first time is measured at all its steps so far, each from its own exact
+    A stream that reaches it for the first time is measured at all its steps so far, each from its own exact
     net changes: when that happens depends on other people, so the steps must not be lumped into one.
 
     Args:
@@ -64,7 +64,7 @@ def measure(
     """
     known = np.zeros(exact.shape, np.bool_)
     known[before.owners, before.streams] = True
-    owners, streams = np.nonzero(known | (exact >= calibration.policy.k))
+    owners, streams = np.nonzero(known | (exact >= calibration.least_counts))
     places = np.full(exact.shape, -1, np.intp)
     places[owners, streams] = np.arange(len(owners))
     width = int(steps.max()) + 1

@@ -66,6 +66,11 @@ def _streams() -> list[Stream]:
 STREAMS = _streams()
 
 
+def least_count(stream: Stream) -> int:
+    """From which count on a stream is certainly about k accounts: one can make w/2 removals."""
+    return POLICY.k * (POLICY.flip_cap // 2 if stream[0] == "removals" else 1)
+
+
 def net_change(epoch: list[Happening]) -> Counter[Stream]:
     """Net change of every stream, event by event."""
     net: Counter[Stream] = Counter()
@@ -82,7 +87,7 @@ def net_change(epoch: list[Happening]) -> Counter[Stream]:
 
 @dataclass
 class Reference:
-    """One target: what happened in each epoch, and which streams have reached k at a release."""
+    """One target: what happened in each epoch, and which streams have been measured."""
 
     epochs: list[Counter[Stream]]
     measured: set[Stream]
@@ -101,7 +106,7 @@ class Reference:
         last = len(self.epochs) - 1
         wanted: dict[tuple[Stream, int], int] = {}
         for stream in STREAMS:
-            newcomer = stream not in self.measured and self.exact(stream) >= POLICY.k
+            newcomer = stream not in self.measured and self.exact(stream) >= least_count(stream)
             for step in range(last + 1):
                 if newcomer or (stream in self.measured and step == last):
                     wanted[stream, step] = self.query(stream, step)
@@ -112,7 +117,7 @@ class Reference:
         """What clears k and its margin, when there is no noise."""
         last = np.array([len(self.epochs) - 1])
         margins = dict(zip(STREAMS, CALIBRATION.margins(last)[0].tolist(), strict=True))
-        clears = {s: self.exact(s) for s in STREAMS if self.exact(s) >= POLICY.k + margins[s]}
+        clears = {s: n for s in STREAMS if (n := self.exact(s)) >= least_count(s) + margins[s]}
         return clears if ("total",) in clears else {}
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from privacy.release.figures import Shown
 
 CALIBRATION = calibrate(small_policy(), Kind.LIKE)
-K, LAYOUT, EPOCHS = CALIBRATION.policy.k, CALIBRATION.policy.layout, CALIBRATION.policy.epochs
+LAYOUT, EPOCHS = CALIBRATION.policy.layout, CALIBRATION.policy.epochs
+LEAST = CALIBRATION.least_counts[:, None]
+"""From which count on each stream may be shown, shape (streams, 1)."""
 SERIES = 40
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -29,12 +31,14 @@ SEEDS = st.integers(0, 2**32 - 1)
 @settings(max_examples=50, deadline=None)
 @given(SEEDS)
 def test_exact_counts_decide_by_their_side_of_k_alone(seed: int) -> None:
-    """Two sets of exact counts on the same sides of k, with the same measurements, give the same release."""
+    """Two sets of exact counts on the same sides of their least counts, with the same measurements, give the same release."""
     random = np.random.default_rng(seed)
     counts, steps, since = _world(random)
     values = _measurements(random, counts)
     other = np.where(
-        counts >= K, K + random.integers(0, 500, counts.shape), random.integers(0, K, counts.shape)
+        counts >= LEAST,
+        LEAST + random.integers(0, 500, counts.shape),
+        random.integers(0, np.broadcast_to(LEAST, counts.shape)),
     )
     release = _release(counts, values, steps, since)
     assert any(shown.any() for shown in (release.streams.shown, release.others.shown, release.change.shown))
@@ -48,7 +52,7 @@ def test_measurements_below_k_are_not_looked_at(seed: int) -> None:
     random = np.random.default_rng(seed)
     counts, steps, since = _world(random)
     values = _measurements(random, counts)
-    below = counts[np.arange(SERIES), :, steps] < K
+    below = counts[np.arange(SERIES), :, steps] < LEAST[:, 0]
     below[:, LAYOUT.total] = False  # an earlier total that passed stays a part of the change
     other = np.where(below[:, :, None], random.integers(-(2**40), 2**40, values.shape), values)
     _assert_same(_release(counts, values, steps, since), _release(counts, other, steps, since))

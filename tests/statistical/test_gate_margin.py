@@ -77,8 +77,9 @@ def cells_at_k(mechanism: Calibration, epoch: int, releases: int) -> tuple[int, 
 
 
 def removals_at_the_brink(mechanism: Calibration, epoch: int, releases: int) -> tuple[int, int]:
-    """The same for removals, k - 1 + w/2 of them: the most that k - 1 and one engagement can make."""
-    brink = K - 1 + POLICY.flip_cap // 2
+    """The same for removals: one short of enough, and as many more as one engagement can make."""
+    of_one = POLICY.flip_cap // 2
+    brink = K * of_one - 1 + of_one
     log = log_of(POLICY, [({}, LIKE, 2000), ({}, UNLIKED, brink)])
     shown = [
         document.removals["unliked"] is not None for document in documents(mechanism, epoch, log, releases)

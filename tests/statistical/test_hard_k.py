@@ -133,9 +133,10 @@ def check_fallen_totals(mechanism: Calibration, releases: int) -> None:
 
 
 def check_removals(mechanism: Calibration, releases: int) -> None:
-    """Removals for every reason, fewer than k each, beside a large total."""
-    for n in range(1, K, len(Reason)):
-        removed: list[Happening] = [({}, int(reason), min(n + reason - 1, K - 1)) for reason in Reason]
+    """Removals for every reason, too few to be of k accounts for certain, beside a large total."""
+    most = K * (POLICY.flip_cap // 2) - 1
+    for n in range(1, most + 1, len(Reason)):
+        removed: list[Happening] = [({}, int(reason), min(n + reason - 1, most)) for reason in Reason]
         log = log_of(POLICY, [({}, LIKE, 1000), *removed])
         for document in documents(Simulation.of(mechanism, BATCH), log, releases):
             assert document.total is not None
