@@ -31,7 +31,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 @settings(max_examples=50, deadline=None)
 @given(SEEDS)
 def test_exact_counts_decide_by_their_side_of_k_alone(seed: int) -> None:
-    """Two sets of exact counts on the same sides of their least counts, with the same measurements, give the same release."""
+    """Exact counts on the same sides of their least counts, with the same measurements, give one release."""
     random = np.random.default_rng(seed)
     counts, steps, since = _world(random)
     values = _measurements(random, counts)
