@@ -49,7 +49,7 @@ class Examination:
         """What was found, with the place where."""
         found = [(room.value, finding) for room in Room for finding in self._room(room)]
         found += [("wall", finding) for finding in self._asked(self._wall)]
-        return found + [("files", check_private_file(path)) for path in self._files()]
+        return found + [(path.name, check_private_file(path)) for path in self._files()]
 
     def _room(self, room: Room) -> Iterator[Finding]:
         def server() -> list[Finding]:

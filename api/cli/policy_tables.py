@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import groupby
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -115,4 +116,4 @@ def _span(seconds: int) -> str:
 
 
 def _epsilon(epsilon: float | None) -> str:
-    return "none: the gate uses delta up" if epsilon is None else f"{epsilon:.2f}"
+    return "none: the gate uses delta up" if epsilon is None else f"{ceil(100 * epsilon) / 100:.2f}"

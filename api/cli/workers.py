@@ -13,7 +13,7 @@ from privacy.release.worker import ReleaseWorker
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect, translated
 from privacy.store.header import StoreHeader
-from privacy.store.keys import POLICIES
+from privacy.store.keys import GALLERY_HEADER, POLICIES
 from privacy.store.users import PUBLISHER, RELAY, RELEASE
 from privacy.tally.relay import Relay
 from privacy.tally.series import TallyShard
@@ -76,9 +76,10 @@ def make_relay(settings: StoreSettings, header: StoreHeader) -> Relay:
 def make_release_workers(
     settings: StoreSettings, header: StoreHeader, entropy: EntropySource, clock: Clock
 ) -> list[ReleaseWorker]:
-    """Wire release workers together, one a target shard; they write to no other store than the header's."""
+    """Wire release workers together, one a target shard; they write to no other stores than these."""
     client = connect(settings, RELEASE, greet=header.greet)
-    publisher = Publisher(connect(settings, PUBLISHER))
+    gallery = StoreHeader.read(connect(settings, PUBLISHER), GALLERY_HEADER)
+    publisher = Publisher(connect(settings, PUBLISHER, greet=gallery.greet))
     calibrations = Calibrations(client)
     return [
         ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock)

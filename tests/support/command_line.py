@@ -57,13 +57,13 @@ def answer_of(completed: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(completed.stdout)
 
 
-def free_ports(count: int) -> list[int]:
-    """TCP ports that nobody listens at now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [opened.getsockname()[1] for opened in sockets]
+def port_options() -> tuple[str, ...]:
+    """Options of `likewise up` for two ports that nobody listens at now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    platform, public = (str(opened.getsockname()[1]) for opened in sockets)
     for opened in sockets:
         opened.close()
-    return ports
+    return ("--platform-port", platform, "--public-port", public)
 
 
 @dataclass
@@ -106,14 +106,12 @@ def up(
         arguments: further ones of `likewise up`.
         environment: the whole of it; a clean one if not given.
     """
-    platform_port, public_port = free_ports(2)
-    ports = ("--platform-port", str(platform_port), "--public-port", str(public_port))
     errors = folder.with_name(f"{folder.name}.errors")
     with errors.open("w") as stderr:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "api.cli", "up", "--json", "--data-folder", str(folder)),
-                *(*ports, *map(str, arguments)),
+                *(*port_options(), *map(str, arguments)),
             ],
             env=dict(environment or clean_environment()),
             cwd=ROOT,

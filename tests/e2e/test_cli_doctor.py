@@ -1,0 +1,127 @@
+"""`likewise doctor` on healthy and on sick deployments."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.cli.exit_code import ExitCode
+from api.cli.founding import Founder
+from api.cli.policy_source import read_policy
+from api.cli.system import clock_ms, entropy
+from privacy.store.embedded import EmbeddedRedis
+from privacy.store.users import USERS
+from tests.support.command_line import clean_environment, likewise
+from tests.support.redis_server import clients, server_with_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A data folder with a running, founded store."""
+    with EmbeddedRedis(tmp_path) as server:
+        Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(server.settings)
+        yield tmp_path
+
+
+def examine(folder: Path, **environment: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and findings, by place and name, of `likewise doctor --json`."""
+    completed = likewise(
+        "doctor", "--json", "--data-folder", folder, environment=clean_environment(**environment)
+    )
+    document = json.loads(completed.stdout)
+    assert document["ok"] is (completed.returncode == ExitCode.OK)
+    return completed.returncode, {f"{each['where']}: {each['name']}": each for each in document["findings"]}
+
+
+def bad(findings: dict[str, Any]) -> list[str]:
+    """Names of the findings that are not ok."""
+    return [name for name, finding in findings.items() if not finding["ok"]]
+
+
+def test_a_healthy_deployment_is_all_green(folder: Path) -> None:
+    """Version, durability, clock, header, users, wall and files are looked at, and nothing is bad."""
+    code, findings = examine(folder)
+    assert (code, bad(findings)) == (ExitCode.OK, [])
+    for name in (
+        *(
+            "private: version",
+            "private: appendfsync",
+            "private: clock",
+            "private: header",
+            "private: user release",
+        ),
+        *(
+            "gallery: header",
+            "gallery: user public",
+            "wall: wall against EVAL return 1",
+            "pseudonym.key: secret file",
+        ),
+    ):
+        assert name in findings
+
+
+def test_people_see_a_table(folder: Path) -> None:
+    """Without --json every finding is a row that says ok or BAD."""
+    (folder / "pseudonym.key").chmod(0o644)
+    shown = likewise("doctor", "--data-folder", folder)
+    assert shown.returncode == ExitCode.CHECK_FAILED
+    assert "appendfsync" in shown.stdout
+    assert "BAD" in shown.stdout
+
+
+def test_a_key_file_that_others_can_read_is_bad(folder: Path) -> None:
+    """The rights of the pseudonym key are checked."""
+    (folder / "pseudonym.key").chmod(0o640)
+    code, findings = examine(folder)
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["pseudonym.key: secret file"])
+    assert "pseudonym.key" in findings["pseudonym.key: secret file"]["detail"]
+
+
+def test_a_store_that_is_not_durable_and_a_foreign_user_are_bad(tmp_path: Path) -> None:
+    """A server that answers before fsync, has users of others, and was never founded, is found out."""
+    with server_with_root(tmp_path) as server:
+        with clients(server) as store:
+            store.root.config_set("appendfsync", "everysec")
+        code, findings = examine(tmp_path)
+    assert code == ExitCode.CHECK_FAILED
+    assert set(bad(findings)) >= {
+        "private: appendfsync",
+        "private: user root_of_tests",
+        "private: answer",  # there is no header
+        "pseudonym.key: secret file",  # nor a pseudonym key
+    }
+
+
+def test_credentials_that_reach_past_the_wall_are_bad(folder: Path) -> None:
+    """A deployment that gives the public plane another user's rights is found out."""
+    with_admin = json.loads((folder / "credentials.json").read_text())
+    port = next(line for line in (folder / "redis.conf").read_text().splitlines() if line.startswith("port "))
+    passwords = {f"LIKEWISE_{user.name.upper()}_PASSWORD": with_admin[user.name] for user in USERS}
+    del passwords["LIKEWISE_PUBLIC_PASSWORD"]
+    code, findings = examine(folder, LIKEWISE_REDIS_URL=f"redis://127.0.0.1:{port.split()[1]}", **passwords)
+    assert code == ExitCode.CHECK_FAILED
+    assert bad(findings) == ["wall: answer"]
+    assert "LIKEWISE_PUBLIC_PASSWORD" in findings["wall: answer"]["detail"]
+
+
+def test_a_store_that_is_down_is_a_bad_finding(tmp_path: Path) -> None:
+    """The doctor reports what does not answer instead of giving up at it."""
+    with EmbeddedRedis(tmp_path) as server:
+        Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(server.settings)
+    code, findings = examine(tmp_path)
+    assert code == ExitCode.CHECK_FAILED
+    assert findings["private: answer"]["detail"] == "the store does not answer"
+    assert findings["pseudonym.key: secret file"]["ok"]
+
+
+def test_without_any_store_there_is_nothing_to_examine(tmp_path: Path) -> None:
+    """An empty folder is a store error, and says how to get a store."""
+    refused = likewise("doctor", "--data-folder", tmp_path)
+    assert refused.returncode == ExitCode.STORE_ERROR
+    assert "likewise up" in refused.stderr

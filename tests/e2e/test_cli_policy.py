@@ -1,0 +1,107 @@
+"""`likewise policy` on right and wrong files."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.cli.exit_code import ExitCode
+from api.cli.main import run
+from privacy.mechanism.guarantee import guarantee
+from privacy.policy_file import DEFAULT_POLICY_PATH, load_policy
+from tests.support.cli_policy import SMALL_POLICY
+from tests.support.command_line import ROOT, answer_of, clean_environment, likewise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_show_in_json_is_the_guarantee() -> None:
+    """What a machine reads is the document that the public plane serves."""
+    shown = answer_of(likewise("policy", "show", "--json"))
+    assert shown == json.loads(json.dumps(guarantee(load_policy())))
+
+
+def test_show_is_readable() -> None:
+    """What a person reads names version, k, epsilon and every epoch."""
+    shown = likewise("policy", "show")
+    assert shown.returncode == ExitCode.OK
+    assert load_policy().version in shown.stdout
+    assert "epsilon at delta 1e-06" in shown.stdout
+    assert "365 days" in shown.stdout
+
+
+@pytest.mark.parametrize("file", [DEFAULT_POLICY_PATH, ROOT / "examples" / "ml100k" / "policy.toml"])
+def test_the_policies_of_the_repository_keep_all_rules(file: Path) -> None:
+    """The packaged policy and the one of the example pass the check."""
+    assert answer_of(likewise("policy", "check", file, "--json"))["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field", "value", "rule"),
+    [
+        ("k = 3", "k = 1", "anonymity.k", "1", "a whole number from 2"),
+        ("k = 3", 'k = "3"', "k", "str", "int"),
+        ("k = 3", "k = 3\nl = 4", "anonymity", "`l`", "unknown field"),
+        ("flip_cap = 4", "flip_cap = 3", "contribution.flip_cap", "3", "even"),
+        ("gate_delta = 1e-6", "gate_delta = nan", "mechanism.gate_delta", "NaN", "a finite number"),
+        ("gate_delta = 1e-6", "gate_delta = 0.5", "mechanism.gate_delta", "0.5", "at most 1e-6"),
+        ("total = 0.5", "total = 0.6", "budgets.like.rho", "2.1", "must be equal"),
+        ("total = 0.5", "total = 0.0", "budgets.like.total", "0.0", "a rho above 0"),
+        (
+            "until_seconds = 200000",
+            "until_seconds = 10800",
+            "schedule.until_seconds",
+            "10800",
+            "after the one before",
+        ),
+        ('["female", "male"]', '["female", "female"]', "dimensions.gender", "female", "distinct"),
+        ("2020-01-01T00:00:00Z", "2020-01-01", "intake.earliest_occurred_at", "2020-01-01", "RFC 3339"),
+        ('"power-0.6"', '"magic"', "factorisation", "magic", ""),
+        ('version = "small"', 'version = "Small!"', "version", "Small!", "a-z, 0-9"),
+    ],
+)
+def test_a_wrong_value_is_named_with_field_and_rule(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    before: str,
+    after: str,
+    field: str,
+    value: str,
+    rule: str,
+) -> None:
+    """The check fails with exit code 3 and one line that says which field, which value and which rule."""
+    assert before in SMALL_POLICY
+    file = tmp_path / "policy.toml"
+    file.write_text(SMALL_POLICY.replace(before, after))
+    for verb in ("check", "show"):
+        assert run(["policy", verb, str(file)]) == ExitCode.POLICY_ERROR
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.count("\n") == 1
+        for word in (field, value, rule):
+            assert word in said.err
+    assert run(["policy", "check", str(file), "--json"]) == ExitCode.POLICY_ERROR
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+def test_a_wrong_policy_ends_the_process_with_code_three(tmp_path: Path) -> None:
+    """So does the process itself, and `likewise up` before it touches anything."""
+    file = tmp_path / "policy.toml"
+    file.write_text(SMALL_POLICY.replace("k = 3", "k = 1"))
+    folder = tmp_path / "data"
+    for arguments in (("policy", "check", file), ("up", "--policy", file, "--data-folder", folder)):
+        refused = likewise(*arguments)
+        assert refused.returncode == ExitCode.POLICY_ERROR
+        assert refused.stderr.startswith("likewise: anonymity.k: is 1;")
+    assert not folder.exists()
+
+
+def test_the_environment_names_the_policy(tmp_path: Path) -> None:
+    """Without FILE the one in LIKEWISE_POLICY is checked."""
+    file = tmp_path / "policy.toml"
+    file.write_text(SMALL_POLICY)
+    environment = clean_environment(LIKEWISE_POLICY=str(file))
+    assert answer_of(likewise("policy", "check", "--json", environment=environment))["version"] == "small"

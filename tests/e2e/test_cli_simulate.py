@@ -1,0 +1,67 @@
+"""The simulated platform: `likewise up --simulate`, as `make run` has it."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from api.cli.exit_code import ExitCode
+from api.cli.simulation.diary import DIARY_FILE
+from tests.support.command_line import alive, answer_of, clean_environment, family, likewise, up
+from tests.support.eventually import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_there_is_something_to_see_at_once_and_more_is_coming(tmp_path: Path) -> None:
+    """The first request shows published numbers with intervals, and the live feed reaches the platform.
+
+    After a second start the same platform goes on, without its past being told again.
+    """
+    folder = tmp_path / "data"
+    with up(folder, "--simulate") as system:
+        path = f"/v1/videos/{system.welcome['video_id']}/likes"
+        total = system.read(path).json()["total"]
+        assert total["status"] == "published"
+        assert total["ci95"][0] < total["value"] < total["ci95"][1]
+        breakdown = system.read(f"{path}/breakdowns/age_band").json()
+        assert any(cell["likes"]["status"] == "published" for cell in breakdown["cells"])
+        points = system.read(f"{path}/timeseries").json()["points"]
+        assert len(points) > 24
+        live = folder / "logs" / "platform.log"
+        eventually(lambda: live.read_text().count('"operation":"post_events"') > 2, "the live feed")
+        pids = family(system.process.pid)
+        keys = system.welcome["keys"]
+        assert system.stop(signal.SIGINT) == ExitCode.OK
+        assert not any(map(alive, pids))
+    told = (folder / DIARY_FILE).read_text()
+    with up(folder, "--simulate") as system:
+        system.welcome["keys"] = keys
+        assert system.read(path).json()["total"]["value"] == total["value"]
+    assert (folder / DIARY_FILE).read_text() == told
+
+
+def test_a_folder_that_was_not_simulated_is_refused(tmp_path: Path) -> None:
+    """Simulated likes never mix with real ones."""
+    folder = tmp_path / "data"
+    with up(folder) as system:
+        system.stop()
+    refused = likewise("up", "--simulate", "--data-folder", folder)
+    assert refused.returncode == ExitCode.WRONG_USAGE
+    assert "was not simulated" in refused.stderr
+
+
+def test_a_platform_is_played_over_http(tmp_path: Path) -> None:
+    """The verb by itself sends videos and events to any platform plane, and says what became of them."""
+    with up(tmp_path / "data") as system:
+        environment = clean_environment(LIKEWISE_PLATFORM_KEY=system.welcome["keys"]["platform"])
+        url = system.welcome["platform_url"]
+        arguments = ("simulate", "--platform-url", url, "--rate", "300", "--seconds", "3", "--json")
+        verdicts = answer_of(likewise(*arguments, environment=environment))["verdicts"]
+        assert verdicts["counted"] > 50
+        assert verdicts["invalid"] == verdicts["unknown_target"] == 0
+        wrong = environment | {"LIKEWISE_PLATFORM_KEY": "lw_platform_0000000000000000_" + "0" * 64}
+        refused = likewise(*arguments, environment=wrong)
+        assert refused.returncode == ExitCode.WRONG_USAGE
+        assert "401" in refused.stderr
