@@ -39,7 +39,8 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 CLAIM_SECONDS = 60
 KEY_RULE = "1 to 255 visible ASCII characters"
 
-_KEY = re.compile("[!-~]{1,255}")
+KEY_PATTERN = "^[!-~]{1,255}$"
+_KEY = re.compile(KEY_PATTERN)
 _CLAIM_BYTES = 16
 _SETTLE = Script.packaged("api.http", "settle_claim.lua")
 

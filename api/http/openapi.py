@@ -103,7 +103,11 @@ def _operation(operation: Operation[Any], servers: list[dict[str, str]]) -> dict
         "servers": servers,
         "parameters": [
             {"in": place, "schema": schema}
-            for place, schema in (("path", operation.path_schema), ("query", operation.query_schema))
+            for place, schema in (
+                ("path", operation.path_schema),
+                ("query", operation.query_schema),
+                ("header", operation.header_schema),
+            )
             if schema
         ],
         "responses": _responses(operation),

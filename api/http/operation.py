@@ -119,6 +119,7 @@ class Operation(Generic[Services_contra]):
         responses: by status.
         path_schema: fields of the path arguments.
         query_schema: fields of the query; without one any query parameter is refused.
+        header_schema: headers that the handler reads, for the description alone.
         body: the request body; without one a body is refused.
     """
 
@@ -133,4 +134,5 @@ class Operation(Generic[Services_contra]):
     responses: Mapping[int, Response]
     path_schema: type[Schema] | None = None
     query_schema: type[Schema] | None = None
+    header_schema: type[Schema] | None = None
     body: Body | None = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from marshmallow import Schema
+from marshmallow import Schema, fields
+from marshmallow.validate import Regexp
 
 from api.http import health
+from api.http.idempotency import HEADER, KEY_PATTERN, KEY_RULE
 from api.http.openapi import ProblemSchema
 from api.http.operation import JSON, Body, Operation, Response
 from api.http.problems import PROBLEM_JSON
@@ -67,6 +69,16 @@ class PlatformVideoPathSchema(Schema):
     video_id = PublicId(required=True, metadata={"description": "Id of the video.", "example": "v-4711"})
 
 
+class IdempotencyHeaderSchema(Schema):
+    """Headers of everything that is carried out once for each Idempotency-Key."""
+
+    idempotency_key = fields.String(
+        data_key=HEADER,
+        validate=Regexp(KEY_PATTERN),
+        metadata={"description": f"{KEY_RULE}; see above.", "example": "batch-2026-05-03-0001"},
+    )
+
+
 def _problem(description: str) -> Response:
     return Response(description, ProblemSchema, media_type=PROBLEM_JSON)
 
@@ -96,6 +108,7 @@ def _post_events() -> Operation[PlatformServices]:
             409: _problem(_IN_USE),
             422: _problem(_OTHER_BODY),
         },
+        header_schema=IdempotencyHeaderSchema,
         body=_batch_of(EventSchema, _EVENT),
     )
 
@@ -141,6 +154,7 @@ def _post_videos() -> Operation[PlatformServices]:
             409: _problem(_IN_USE),
             422: _problem(_OTHER_BODY),
         },
+        header_schema=IdempotencyHeaderSchema,
         body=_batch_of(VideoToRegisterSchema, {"video_id": "v-4711", **_VIDEO}),
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.http.logs import JsonLog
+from api.http.patient_file import PatientFile
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
 from privacy.errors import StoreError
 from privacy.policy_book import read_policy_book
@@ -16,6 +17,7 @@ from privacy.policy_file import DEFAULT_POLICY_PATH, load_policy
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
+from privacy.store.keys import GALLERY_HEADER
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.pseudonym import Pseudonymiser, load_pseudonym_key
@@ -61,14 +63,15 @@ def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
     asking = connect(settings, PLATFORM)
     require(check_server(asking, _clock_ms))
     header = StoreHeader.read(asking)
+    gallery_header = StoreHeader.read(connect(settings, PUBLISHER), GALLERY_HEADER)
     return PlatformDependencies(
         client=connect(settings, PLATFORM, greet=header.greet),
-        gallery=connect(settings, PUBLISHER),
+        gallery=connect(settings, PUBLISHER, greet=gallery_header.greet),
         header=header,
         book=read_policy_book(asking, policy),
         pseudonymise=Pseudonymiser(key),
         entropy=os.urandom,
-        log=JsonLog(sys.stderr.buffer, PLANE),
+        log=JsonLog(PatientFile(sys.stderr.buffer), PLANE),
     )
 
 

@@ -11,6 +11,8 @@ from api.http.logs import JsonLog
 from api.http.patient_file import PatientFile
 from api.public.app import PLANE, build_public_app
 from privacy.store.connect import connect
+from privacy.store.header import StoreHeader
+from privacy.store.keys import GALLERY_HEADER
 from privacy.store.settings import StoreSettings
 from privacy.store.users import LIMITER, PUBLIC
 
@@ -22,11 +24,12 @@ def create() -> Flask:
     """Make the app from the environment, as `privacy.store.settings` describes it.
 
     Raises:
-        StoreError: an address or password is missing.
+        StoreError: an address or password is missing, or the gallery is empty.
     """
     settings = StoreSettings.from_environment(os.environ, (PUBLIC, LIMITER))
+    header = StoreHeader.read(connect(settings, PUBLIC), GALLERY_HEADER)
     return build_public_app(
-        public=connect(settings, PUBLIC),
+        public=connect(settings, PUBLIC, greet=header.greet),
         limiter=connect(settings, LIMITER),
         clock=lambda: time.time_ns() // 1_000_000,
         log=JsonLog(PatientFile(sys.stderr.buffer), PLANE),

@@ -52,7 +52,7 @@ class ReleaseDocument(Document, frozen=True):
     as_of_ms: int
     """When the epoch ended by its schedule."""
     cut_at_ms: int
-    """When the counts were actually cut; after `as_of_ms` when the release worker was late."""
+    """When the counts were cut, to the minute; after `as_of_ms` when the release worker was late."""
     next_release_at_ms: int | None
     policy_version: str
     total: Figure | None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from privacy.release.figures import Figures, Shown
     from privacy.tally.series import SeriesState
 
+CUT_RESOLUTION_MS = 60_000
+"""To the millisecond, the time of a cut would tell how much a worker had to do before it."""
 REMOVAL_REASONS = tuple(reason.label for reason in Reason)
 
 
@@ -48,7 +50,7 @@ def render(
             kind=Series.of_number(state.number).kind.label,
             epoch=state.epoch,
             as_of_ms=as_of_ms,
-            cut_at_ms=max(as_of_ms, cut_at_ms),
+            cut_at_ms=max(as_of_ms, cut_at_ms - cut_at_ms % CUT_RESOLUTION_MS),
             next_release_at_ms=schedule.next_due_ms(state.posted_at_ms, state.epoch),
             policy_version=policy.version,
             total=streams[layout.total],

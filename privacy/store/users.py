@@ -74,6 +74,7 @@ PUBLISHER: Final = AclUser(
         Grant(keys.RELEASED_KEYS, ("hget", "hsetnx")),
         Grant((keys.CURRENT_KEYS,), ("evalsha", "get", "set")),
         Grant(keys.DESCRIPTION_KEYS, ("set",)),
+        Grant((keys.GALLERY_HEADER,), ("hget", "hgetall"), read_only=True),
     ),
 )
 

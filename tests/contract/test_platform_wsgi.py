@@ -13,6 +13,7 @@ from privacy.errors import PolicyError, StoreError
 from privacy.policy_book import enroll
 from privacy.policy_file import DEFAULT_POLICY_PATH
 from privacy.store.header import StoreHeader
+from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.pseudonym import create_pseudonym_key
 from tests.support.platform_plane import NOW_MS
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 def environment(store: Store, tmp_path: Path) -> dict[str, str]:
     """What a process of the platform plane is given, on a store that was just created."""
     StoreHeader.create_or_verify(store.admin, os.urandom)
+    StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
     enroll(store.admin, DEFAULT_POLICY_PATH.read_bytes())
     create_pseudonym_key(tmp_path / "key")
     return {

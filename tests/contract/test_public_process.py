@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from privacy.store.header import StoreHeader
+from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import LIMITER, PUBLIC
 from tests.support.gallery import publish_every_state
 from tests.support.public_plane import HOST, new_key
@@ -55,6 +57,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 def test_a_worker_serves_the_gallery(store: Store) -> None:
     """A worker that has the two passwords of the public plane and nothing else answers over HTTP."""
+    StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
     publish_every_state(store)
     names = ("PATH", "HOME", "PYTHONPATH", "VIRTUAL_ENV")
     environment = {name: os.environ[name] for name in names if name in os.environ}
@@ -70,3 +73,19 @@ def test_a_worker_serves_the_gallery(store: Store) -> None:
         assert session.get(f"{url}/v1/videos/%C3%A9", timeout=10).json()["field"] == "video_id"
         assert session.get(answer.url, data=b"{}", timeout=10).json()["field"] == "body"
         assert session.get(f"{url}/docs", timeout=10).headers["Content-Type"].startswith("text/html")
+
+
+def test_a_gallery_that_came_back_empty_is_not_served(store: Store) -> None:
+    """After the gallery lost its data the plane is not ready and answers 503, not 404, on new connections."""
+    StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
+    publish_every_state(store)
+    token, _ = new_key(store, "read")
+    environment = os.environ | store.settings.environment((PUBLIC, LIMITER))
+    with granian(environment) as url:
+        store.flush()
+        store.root.client_kill_filter(_type="normal", skipme=True)
+        ready = requests.get(f"{url}/readyz", timeout=10)
+        answer = requests.get(
+            f"{url}/v1/videos/published/likes", headers={"Authorization": f"Bearer {token}"}, timeout=10
+        )
+    assert (ready.status_code, answer.status_code) == (503, 503)

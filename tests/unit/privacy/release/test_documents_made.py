@@ -87,7 +87,7 @@ def test_times_follow_the_schedule() -> None:
     """`as_of` is the end of the epoch; a late cut is told; the last release has no next one."""
     state = SeriesState(4, "v", 1000, "small", 1, 3, 0)
     (late,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, os.urandom, cut_at_ms=10**9)
-    assert (late.document.as_of_ms, late.document.cut_at_ms) == (1000 + 4 * HOUR_MS, 10**9)
+    assert (late.document.as_of_ms, late.document.cut_at_ms) == (1000 + 4 * HOUR_MS, 999_960_000)
     assert late.document.next_release_at_ms is None
     (early,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, os.urandom, cut_at_ms=5)
     assert early.document.cut_at_ms == early.document.as_of_ms
