@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.cli.deployment import CREDENTIALS_FILE, PSEUDONYM_KEY_FILE
-from privacy.errors import StoreError
+from privacy.errors import StoreBusyError, StoreError
 from privacy.store.acl import Room
 from privacy.store.checks import Finding, check_private_file, check_server
 from privacy.store.connect import connect
@@ -51,21 +51,16 @@ class Examination:
         found += [("wall", finding) for finding in self._asked(self._wall)]
         return found + [(path.name, check_private_file(path)) for path in self._files()]
 
-    def _room(self, room: Room) -> Iterator[Finding]:
-        def server() -> list[Finding]:
+    def _room(self, room: Room) -> list[Finding]:
+        def look() -> list[Finding]:
             with closing(connect(self.settings, ADMIN, room)) as client:
-                return check_server(client, self.clock)
+                return [
+                    *check_server(client, self.clock),
+                    _header(client, _HEADERS[room]),
+                    *check_users(client, self._users(room)),
+                ]
 
-        def users() -> list[Finding]:
-            with closing(connect(self.settings, ADMIN, room)) as client:
-                return check_users(client, self._users(room))
-
-        def header() -> list[Finding]:
-            with closing(connect(self.settings, ADMIN, room)) as client:
-                return [_header(client, _HEADERS[room])]
-
-        for question in (server, header, users):
-            yield from self._asked(question)
+        return self._asked(look)
 
     def _users(self, room: Room) -> list[AclUser]:
         """Those of a server: a room that shares its server with the other one has the users of both."""
@@ -91,6 +86,11 @@ class Examination:
 
 
 def _header(client: Redis, key: str) -> Finding:
-    header = StoreHeader.read(client, key)
+    try:
+        header = StoreHeader.read(client, key)
+    except StoreBusyError:
+        raise
+    except StoreError as error:
+        return Finding("header", ok=False, detail=str(error))
     detail = f"{header.account_shards} account and {header.target_shards} target shards"
     return Finding("header", ok=True, detail=detail)

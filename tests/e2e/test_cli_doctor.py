@@ -93,8 +93,8 @@ def test_a_store_that_is_not_durable_and_a_foreign_user_are_bad(tmp_path: Path) 
     assert set(bad(findings)) >= {
         "private: appendfsync",
         "private: user root_of_tests",
-        "private: answer",  # there is no header
-        "pseudonym.key: secret file",  # nor a pseudonym key
+        "private: header",
+        "pseudonym.key: secret file",
     }
 
 
@@ -116,6 +116,7 @@ def test_a_store_that_is_down_is_a_bad_finding(tmp_path: Path) -> None:
         Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(server.settings)
     code, findings = examine(tmp_path)
     assert code == ExitCode.CHECK_FAILED
+    assert set(bad(findings)) == {"private: answer", "gallery: answer", "wall: answer"}
     assert findings["private: answer"]["detail"] == "the store does not answer"
     assert findings["pseudonym.key: secret file"]["ok"]
 
