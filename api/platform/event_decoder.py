@@ -18,7 +18,7 @@ from api.platform.batch import Batch, check_size
 from api.platform.schemas import EventSchema
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN
-from privacy.model.timestamp import parse_timestamp_ms
+from privacy.model.timestamp import parse_timestamps_ms
 from privacy.vault.event import Event, EventType, Profile, Visibility
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class EventDecoder:
             return None
         try:
             wire = read(raw)
-            moments_ms = [parse_timestamp_ms(event.occurred_at) for event in wire]
+            moments_ms = parse_timestamps_ms([event.occurred_at for event in wire])
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is bad UTF-8
             return None
         # Without a backslash every quote bounds a string. So a name that is given twice, of which the decoder
