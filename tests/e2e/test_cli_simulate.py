@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from api.cli.exit_code import ExitCode
 from api.cli.simulation.diary import DIARY_FILE
-from tests.support.command_line import alive, answer_of, clean_environment, family, likewise, up
+from tests.support.command_line import alive, answer_of, clean_environment, family, likewise, start_up, up
 from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
@@ -17,9 +17,17 @@ if TYPE_CHECKING:
 def test_there_is_something_to_see_at_once_and_more_is_coming(tmp_path: Path) -> None:
     """The first request shows published numbers with intervals, and the live feed reaches the platform.
 
-    After a second start the same platform goes on, without its past being told again.
+    A start that is ended while the past is told ends at once and is made up for by the next one. After a
+    further start the same platform goes on, without its past being told again.
     """
     folder = tmp_path / "data"
+    interrupted = start_up(folder, "--simulate")
+    eventually((folder / DIARY_FILE).exists, "the past being told", 60)
+    pids = family(interrupted.pid)
+    interrupted.terminate()
+    said, _ = interrupted.communicate(timeout=60)
+    assert (interrupted.returncode, said) == (ExitCode.OK, "")
+    assert not any(map(alive, pids))
     with up(folder, "--simulate") as system:
         path = f"/v1/videos/{system.welcome['video_id']}/likes"
         total = system.read(path).json()["total"]

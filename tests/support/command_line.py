@@ -95,6 +95,24 @@ class System:
         return self.process.wait(_LONGEST_SECONDS)
 
 
+def start_up(
+    folder: Path, *arguments: str | Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Start `likewise up --json` and wait for nothing; its stderr is a file beside the folder."""
+    with _errors(folder).open("w") as stderr:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "api.cli", "up", "--json", "--data-folder", str(folder)),
+                *(*port_options(), *map(str, arguments)),
+            ],
+            env=dict(environment or clean_environment()),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+
+
 @contextmanager
 def up(
     folder: Path, *arguments: str | Path, environment: Mapping[str, str] | None = None
@@ -106,21 +124,9 @@ def up(
         arguments: further ones of `likewise up`.
         environment: the whole of it; a clean one if not given.
     """
-    errors = folder.with_name(f"{folder.name}.errors")
-    with errors.open("w") as stderr:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "api.cli", "up", "--json", "--data-folder", str(folder)),
-                *(*port_options(), *map(str, arguments)),
-            ],
-            env=dict(environment or clean_environment()),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
+    process = start_up(folder, *arguments, environment=environment)
     try:
-        yield System(process, _read_welcome(process, errors))
+        yield System(process, _read_welcome(process, _errors(folder)))
     finally:
         if process.poll() is None:
             process.terminate()
@@ -156,6 +162,10 @@ def family(pid: int) -> set[int]:
 def all_gone(pids: set[int]) -> None:
     """Make sure that none of these processes runs any more, soon."""
     eventually(lambda: not any(map(alive, pids)), f"the end of {sorted(filter(alive, pids))}")
+
+
+def _errors(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.errors")
 
 
 def _read_welcome(process: subprocess.Popen[str], errors: Path) -> dict[str, Any]:
