@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import LIMITER, PUBLIC
 from tests.support.gallery import publish_every_state
+from tests.support.ports import free_port
 from tests.support.public_plane import HOST, new_key
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ PATIENCE_SECONDS = 30.0
 @contextmanager
 def granian(environment: dict[str, str]) -> Iterator[str]:
     """Run a worker on a free port, and answer its URL once it is ready."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--no-ws"]
     command += ["--blocking-threads", "2", "--port", str(port), "api.public.wsgi:create"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

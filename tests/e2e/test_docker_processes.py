@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from privacy.store.acl import Room
 from privacy.store.keys import STORE_HEADER, outbox_key
 from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE
 from tests.support.dockerfile import ROOT, copy_files, instructions
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,9 +96,7 @@ class Deployment:
     @contextmanager
     def plane(self, plane: str, scope: str) -> Iterator[Client]:
         """Serve a plane, with a key for it."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         keys = KeyRing.open(self.settings, plane, _now_ms, os.urandom)
         token, _ = keys.create(KeyTerms("tests", [scope], 1, 100_000))
         with self.process(plane, plane, "--host", "127.0.0.1", "--port", str(port)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -21,6 +20,7 @@ from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, PUBLIC, USERS
 from privacy.store.wall_checks import check_users, check_wall
 from tests.support.dockerfile import ROOT
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +46,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(secrets: Path) -> Iterator[StoreSettings]:
     """A running server with that configuration, and every password that the processes were given."""
     folder = secrets.parent
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     text = CONF.read_text().replace("/data", str(folder)).replace("/etc/redis", str(secrets))
     (folder / "redis.conf").write_text(text.replace("port 6379", f"port {port}"))
     environment = {"LIKEWISE_REDIS_URL": f"redis://127.0.0.1:{port}"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,11 +59,8 @@ def answer_of(completed: subprocess.CompletedProcess[str]) -> Any:
 
 def port_options() -> tuple[str, ...]:
     """Options of `likewise up` for two ports that nobody listens at now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    platform, public = (str(opened.getsockname()[1]) for opened in sockets)
-    for opened in sockets:
-        opened.close()
-    return ("--platform-port", platform, "--public-port", public)
+    platform, public = free_port(), free_port()
+    return ("--platform-port", str(platform), "--public-port", str(public))
 
 
 @dataclass
