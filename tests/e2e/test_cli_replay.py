@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 VIDEOS = (
     {"video_id": "v-1", "posted_at": "2026-05-01T00:00:00Z"},
     {"video_id": "v-2", "posted_at": "2026-05-01T12:00:00Z"},
+    {"video_id": "v-3", "posted_at": "2026-05-01T12:00:00Z"},
+    {"video_id": "v-4", "posted_at": "2026-05-02T00:00:00Z"},
 )
+DAILY_CAP = 2
 EPOCHS = 6
 LIKES = 200
 
@@ -43,9 +46,11 @@ EVENTS = (
     event(1, "2026-05-01T01:31:00Z", visibility="private"),  # likes again
     *(event(number, f"2026-05-01T13:{number:02d}:00Z", video_id="v-2") for number in range(30)),
     event(7, "2026-05-01T14:00:00Z", profile={"age_band": "under-13"}),
-    event(7, "2026-05-01T14:01:00Z", video_id="v-3"),
+    event(7, "2026-05-01T14:01:00Z", video_id="v-9"),
     event(7, "2026-05-01T14:02:00Z", video_id="v-2", profile={"gender": "?"}),
     event(900, "2026-05-01T00:10:00Z"),  # arrives late, and counts late
+    event(2, "2026-05-01T14:03:00Z", video_id="v-3"),  # the third video of this account on that day
+    event(2, "2026-05-02T00:30:00Z", video_id="v-4"),  # the first one of the next day
 )
 
 
@@ -56,7 +61,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     files = {name: folder / name for name in ("videos.ndjson", "events.ndjson.gz", "policy.toml")}
     files["videos.ndjson"].write_text("\n".join(map(json.dumps, VIDEOS)))
     files["events.ndjson.gz"].write_bytes(gzip.compress("\n".join(map(json.dumps, EVENTS)).encode()))
-    files["policy.toml"].write_text(SMALL_POLICY)
+    files["policy.toml"].write_text(SMALL_POLICY.replace("daily_cap = 5", f"daily_cap = {DAILY_CAP}"))
     return files
 
 
@@ -82,8 +87,9 @@ def test_a_history_is_told_with_all_its_releases(recording: dict[str, Path], tmp
     told = replay(recording, "--data-folder", folder)
     verdicts = {verdict: count for verdict, count in told["events"].items() if count}
     assert verdicts == {
-        "counted": LIKES + 1 + 30 + 1,
+        "counted": LIKES + 1 + 30 + 1 + 1,
         "uncounted": 1,
+        "over_cap": 1,
         "dropped_child": 1,
         "unknown_target": 1,
         "invalid": 1,
@@ -101,7 +107,10 @@ def test_a_history_is_told_with_all_its_releases(recording: dict[str, Path], tmp
 
 
 def test_a_second_replay_changes_nothing(recording: dict[str, Path], tmp_path: Path) -> None:
-    """Replaying the same history into the same folder leaves every release byte by byte as it was."""
+    """Replaying the same history into the same folder leaves every release byte by byte as it was.
+
+    Not even what was over the cap gets in, although the account's day is another one by now.
+    """
     folder = tmp_path / "data"
     replay(recording, "--data-folder", folder)
     before = released(folder)
@@ -113,13 +122,13 @@ def test_a_second_replay_changes_nothing(recording: dict[str, Path], tmp_path: P
 
 
 def test_the_evaluation_compares_with_what_really_was(recording: dict[str, Path]) -> None:
-    """Shares and sizes of the totals are those of this history: 201 likes at most, 30 for the other video."""
+    """Sizes of the totals are those of this history: at most 201 of v-1, 30 of v-2, 0 of v-3, 1 of v-4."""
     rows = {(row["statistic"], row["size"]): row for row in replay(recording, "--evaluate")["evaluation"]}
     totals = rows["total", "all"]
     assert totals["numbers"] == EPOCHS * len(VIDEOS)
     assert rows["total", "100 to 249"]["numbers"] == EPOCHS
     # v-2 has no like in its first hour and 30 from then on.
-    assert rows["total", "below 20"]["numbers"] == 1
+    assert rows["total", "below 20"]["numbers"] == 1 + 2 * EPOCHS
     assert rows["total", "20 to 99"]["numbers"] == EPOCHS - 1
     assert rows["total", "100 to 249"]["withheld_share"] == 0
     # sd is below 4 with this policy; ten deviations are a false alarm of 10^-22.
@@ -147,7 +156,7 @@ def test_people_see_tables(recording: dict[str, Path]) -> None:
         *("--policy", recording["policy.toml"], "--evaluate"),
     )
     assert shown.returncode == ExitCode.OK
-    for words in ("dropped_child", "covered by ci95", "hour_of_day: other", "12 releases"):
+    for words in ("dropped_child", "covered by ci95", "hour_of_day: other", "24 releases"):
         assert words in shown.stdout
 
 
