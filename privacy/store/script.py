@@ -45,20 +45,20 @@ class Script:
         """Run once; the answer is the script's."""
         return self.run_all(client, [call])[0]
 
-    def run_all(self, client: Redis, calls: Sequence[ScriptCall]) -> list[Any]:
-        """Run several calls in one round trip; each is atomic for itself.
+    def run_all(self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool = False) -> list[Any]:
+        """Run several calls in one round trip; each is atomic for itself, all of them in a transaction.
 
         A server that does not know the script yet has run none of them: it is loaded, and all are sent again.
         """
         try:
-            return self._send(client, calls)
+            return self._send(client, calls, transaction=transaction)
         except NoScriptError:
             client.script_load(self.source)
-            return self._send(client, calls)
+            return self._send(client, calls, transaction=transaction)
 
-    def _send(self, client: Redis, calls: Sequence[ScriptCall]) -> list[Any]:
+    def _send(self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool) -> list[Any]:
         digest = self.digest
-        pipeline = client.pipeline(transaction=False)
+        pipeline = client.pipeline(transaction=transaction)
         for call in calls:
             pipeline.evalsha(digest, len(call.keys), *call.keys, *call.arguments)
         return pipeline.execute()

@@ -69,7 +69,7 @@ PUBLISHER: Final = AclUser(
     name="publisher",
     purpose="the private plane's hand in the gallery: adds releases, can replace none; sees no exact count",
     rooms=(Room.GALLERY,),
-    keyless=(*_EVERYONE, "script|load"),
+    keyless=(*_EVERYONE, "script|load", "multi", "exec"),
     grants=(
         Grant(keys.RELEASED_KEYS, ("hget", "hsetnx")),
         Grant((keys.CURRENT_KEYS,), ("evalsha", "get", "set")),

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+_READ = Script.packaged("privacy.tally", "read.lua")
 _COMMIT = Script.packaged("privacy.tally", "commit.lua")
-_STATE_FIELDS = ("video_id", "posted_at_ms", "policy_version", "first_epoch", "epoch", "cut")
 
 
 @dataclass(frozen=True)
@@ -126,20 +126,11 @@ class TallyShard:
 
     def read(self, numbers: Sequence[int]) -> list[DueSeries]:
         """Read what the next release of each series is made from."""
-        pipeline = self.client.pipeline(transaction=False)
-        for number in numbers:
-            pipeline.hmget(tally_key(self.shard, "series", number), _STATE_FIELDS)
+        prefixes = [tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")]
         with translated():
-            states = [_state(number, row) for number, row in zip(numbers, pipeline.execute(), strict=True)]
-        for state in states:
-            pipeline.getrange(tally_key(self.shard, "log", state.number), state.cut, -1)
-            pipeline.get(tally_key(self.shard, "net", state.number))
-            pipeline.get(tally_key(self.shard, "measured", state.number))
-        with translated():
-            answers = iter(pipeline.execute())
+            rows = _READ.run(self.client, ScriptCall([tally_key(self.shard, "due")], [*prefixes, *numbers]))
         return [
-            DueSeries(state, log, net or b"", measured or b"")
-            for state, log, net, measured in zip(states, answers, answers, answers, strict=True)
+            DueSeries(_state(number, row[:6]), *row[6:]) for number, row in zip(numbers, rows, strict=True)
         ]
 
     def head(self) -> str:

@@ -14,7 +14,9 @@ Hook = Callable[[Callable[[], Any]], Any]
 
 
 class SteppedRedis(redis.Redis):
-    """Sends every command alone, also those of a pipeline: Redis guarantees no more of a pipeline than that.
+    """Sends every command alone, also those of a plain pipeline, of which Redis guarantees no more than that.
+
+    A transaction is one step: Redis carries it out whole or not at all.
 
     Args:
         client: whose server and credentials are used.
@@ -31,10 +33,25 @@ class SteppedRedis(redis.Redis):
         return self._hook(lambda: send(*args, **options))
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        """Collect commands; a transaction would have to be atomic, and no tested path uses one."""
-        if transaction or shard_hint:
-            raise NotImplementedError("only plain pipelines are taken apart")
-        return _SteppedPipeline(self)
+        """Collect commands."""
+        if shard_hint:
+            raise ValueError("shard_hint: nothing of Likewise gives one")
+        return _Transaction(self, self._hook) if transaction else _SteppedPipeline(self)
+
+
+class _Transaction(Pipeline):
+    """Lets the hook send all that it collected at once."""
+
+    def __init__(self, client: SteppedRedis, hook: Hook) -> None:
+        super().__init__(client.connection_pool, client.response_callbacks, transaction=True, shard_hint=None)
+        self._hook = hook
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        if not self.command_stack:
+            return []
+        send: Callable[..., list[Any]] = super().execute
+        answers: list[Any] = self._hook(lambda: send(raise_on_error))
+        return answers
 
 
 class _SteppedPipeline(Pipeline):
