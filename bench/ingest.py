@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 SHARE_OF_CEILING: Final = 0.4
 BATCHES: Final = 300
-CONNECTIONS: Final = 3
+CONNECTIONS: Final = 6
+WORKERS: Final = 2
+THREADS: Final = 2
+"""Of the platform plane. Two workers feed one Redis better than more threads that share one lock."""
 _WARM_UP_BATCHES: Final = 30
 _ROUNDS: Final = 3
 _CEILING_BATCHES: Final = 200
@@ -53,8 +56,9 @@ def ingest(progress: Progress) -> Iterator[Figure]:
     """Rates until the last answer, and until the relay has counted everything too."""
     with world() as store:
         port = free_port()
+        settings = ("--port", str(port), "--workers", str(WORKERS), "--threads", str(THREADS))
         with (
-            store.running("platform", (PLATFORM, PUBLISHER), "--port", str(port)),
+            store.running("platform", (PLATFORM, PUBLISHER), *settings),
             store.running("relay", (RELAY,)),
         ):
             wait_for(port)
