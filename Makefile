@@ -32,7 +32,7 @@ browser: $(READY)  ## the pages in a real browser: needs Debian's chromium
 setup: $(READY)  ## .venv with everything that is locked, and this project
 
 lock: $(READY)  ## resolve the dependencies anew
-	$(BIN)/pip install --quiet uv
+	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
 
 openapi: $(READY)  ## write openapi.yaml from the schemas

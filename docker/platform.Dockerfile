@@ -6,7 +6,7 @@
 FROM python:3.11.14-slim-trixie AS install
 WORKDIR /build
 COPY requirements.lock pyproject.toml docker/lock_subset.py ./
-RUN python lock_subset.py requirements.lock pyproject.toml > plane.lock \
+RUN python lock_subset.py requirements.lock pyproject.toml platform > plane.lock \
  && python -m venv /opt/likewise \
  && /opt/likewise/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r plane.lock
 
