@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 from privacy.errors import InvalidInputError, StoreError
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 Outcome = Verdict | InvalidInputError
 """What became of an event; an error is the verdict `invalid` with its reason."""
-
-_NETWORK_BYTES = 8
 
 
 class KnownTarget(Protocol):
@@ -55,7 +52,7 @@ class Registers(Protocol):
     """Keeps what passed the door: `privacy.vault.vault.Vault`."""
 
     def record(
-        self, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, bytes] | None = None
+        self, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, str]
     ) -> Sequence[Verdict]:
         """Apply entries in their order and answer the verdict of each, once it is on disk."""
 
@@ -77,13 +74,11 @@ class IntakeDoor:
         book: the current policy says which children and which times; each target's own, domain and schedule.
         targets: the catalogue.
         registers: the vault.
-        network_key: keys the digest of networks.
     """
 
     book: PolicyBook
     targets: Targets
     registers: Registers
-    network_key: bytes
 
     def admit(self, events: Sequence[Event | InvalidInputError], now_ms: int) -> list[Outcome]:
         """Judge a batch and store what passes; on disk when this returns.
@@ -118,12 +113,10 @@ class IntakeDoor:
             self.targets.lookup(TargetType.CREATOR, creators) if creators else {},
         )
 
-    def _networks(self, events: Sequence[Event | InvalidInputError]) -> dict[str, bytes]:
+    def _networks(self, events: Sequence[Event | InvalidInputError]) -> dict[str, str]:
         dropped = self.book.current.dropped_age_bands
         return {
-            event.account_id: blake2b(
-                event.network.encode(), key=self.network_key, digest_size=_NETWORK_BYTES
-            ).digest()
+            event.account_id: event.network
             for event in events
             if isinstance(event, Event) and event.network is not None and event.profile.age_band not in dropped
         }

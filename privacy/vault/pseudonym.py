@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PSEUDONYM_BYTES = 16
 TOMBSTONE_BYTES = 8
+NETWORK_BYTES = 8
 KEY_BYTES = 32
 _KEY_ID_BYTES = 8
 _TOMB_PURPOSE = b"likewise tomb"
@@ -78,6 +79,12 @@ class Pseudonymiser:
     def key_id(self) -> bytes:
         """Tells the outer key in use from others, and nothing else of it: 8 bytes."""
         return blake2b(self.outer_key, digest_size=_KEY_ID_BYTES, person=b"likewise key id").digest()
+
+    def network(self, name: str) -> bytes:
+        """Digest of the name of a network, 8 bytes: tells networks apart and names none."""
+        return blake2b(
+            name.encode(), key=self.inner_key, digest_size=NETWORK_BYTES, person=b"likewise net"
+        ).digest()
 
     def account(self, account_id: str) -> Account:
         """The account with an id."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from privacy.model.engagement import Verdict
@@ -36,6 +37,7 @@ TOO_YOUNG = 6
 
 _EVENT = Struct("<16s8sQQBI")
 _RECORD = vault_script("record.lua")
+_NO_NETWORKS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Vault:
     caps: Caps
 
     def record(
-        self, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, bytes] | None = None
+        self, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, str] = _NO_NETWORKS
     ) -> list[Verdict]:
         """Apply events in their order; on disk when this returns.
 
@@ -75,7 +77,7 @@ class Vault:
         Args:
             entries: events past the door.
             now_ms: the time, for the daily cap and for restrictions.
-            networks: digest of the network from which an account acted, 8 bytes, by account id.
+            networks: name of the network from which an account acted, by account id.
 
         Returns:
             The verdict of each entry, in order.
@@ -89,7 +91,7 @@ class Vault:
             places.setdefault(account.spread % self.shards.count, []).append(place)
 
         def call(shard: int, shard_places: list[int]) -> ScriptCall:
-            return self._call(shard, [entries[place] for place in shard_places], now_ms, networks or {})
+            return self._call(shard, [entries[place] for place in shard_places], now_ms, networks)
 
         verdicts = [Verdict.COUNTED] * len(entries)
         for shard, answer in self.shards.run(_RECORD, places, call).items():
@@ -99,7 +101,7 @@ class Vault:
         return verdicts
 
     def _call(
-        self, shard: int, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, bytes]
+        self, shard: int, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, str]
     ) -> ScriptCall:
         keys, caps, pack = self.shards.keys.current, self.caps, _EVENT.pack
         accounts = keys.accounts([entry[0] for entry in entries])
@@ -119,6 +121,10 @@ class Vault:
                 ]
             ),
             b"".join([account.former for account in accounts]),
-            b"".join(named[account_id] + network for account_id, network in networks.items() if account_id in named),
+            b"".join(
+                named[account_id] + keys.network(name)
+                for account_id, name in networks.items()
+                if account_id in named
+            ),
         ]
         return ScriptCall(shard_keys(shard), arguments)
