@@ -96,8 +96,8 @@ class Policy:
             self._check_budget(kind, budget)
         if self.retention.idle_account_seconds < self.longest_schedule_seconds:
             raise PolicyError(
-                f"retention.idle_account_seconds: is {self.retention.idle_account_seconds}; at least the longest "
-                f"schedule, {self.longest_schedule_seconds}, or an engagement could count anew"
+                f"retention.idle_account_seconds: is {self.retention.idle_account_seconds}; at least the "
+                f"longest schedule, {self.longest_schedule_seconds}, or an engagement could count anew"
             )
 
     def _check_budget(self, kind: Kind, budget: Budget) -> None:

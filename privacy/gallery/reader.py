@@ -92,7 +92,9 @@ class GalleryReader:
     def points(self, target_id: str, kind: Kind) -> list[PointDocument]:
         """The time series of one target, in the order of epochs."""
         with translated():
-            raw = cast("dict[bytes, bytes]", self._client.hgetall(gallery_key("points", target_id, kind.label)))
+            raw = cast(
+                "dict[bytes, bytes]", self._client.hgetall(gallery_key("points", target_id, kind.label))
+            )
         points = [_decoded(point, PointDocument) for point in raw.values()]
         return sorted(points, key=lambda point: point.epoch)
 

@@ -17,7 +17,7 @@ HOUR_OF_DAY = "hour_of_day"
 JOINT_CODE_BITS = 28
 """A joint cell's code shares 32 bits with the 4-bit change of `privacy.model.change`."""
 UNDISCLOSED_EVERYWHERE = (1 << JOINT_CODE_BITS) - 1
-"""The joint cell of an account that opted out of breakdowns, whatever the dimensions of the target's policy are."""
+"""The joint cell of an account that opted out of breakdowns, whatever dimensions a policy declares."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What makes a like inauthentic: rules about one account's own events, and what is shown to staff about many."""
+"""What makes a like inauthentic: rules about one account's own events; what staff see of many accounts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_COUNT = 65_535
 
 @dataclass(frozen=True)
 class Integrity:
-    """The rules. Those of the first group decide what counts, and look at nothing but the account's own events.
+    """The rules. The first three decide what counts, and look at nothing but the account's own events.
 
     Args:
         burst_likes: an account's likes of a day are taken in runs of so many; a run that begins
@@ -38,7 +38,9 @@ class Integrity:
             least = _LEAST.get(field.name, 0)
             most = MAX_COUNT if not field.name.endswith("_seconds") else 366 * 86_400
             if not least <= value <= most:
-                raise PolicyError(f"integrity.{field.name}: is {value}; a whole number from {least} to {most}")
+                raise PolicyError(
+                    f"integrity.{field.name}: is {value}; a whole number from {least} to {most}"
+                )
 
 
 _LEAST = {"burst_likes": 2, "network_accounts": 2, "sequence_targets": 3, "sequence_accounts": 2}

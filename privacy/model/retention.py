@@ -1,4 +1,4 @@
-"""How long what is kept is kept: every family of keys has a line here, or lives as long as its target's schedule."""
+"""How long what is kept is kept, where it does not live as long as its target's schedule."""
 
 from __future__ import annotations
 

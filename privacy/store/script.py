@@ -59,7 +59,7 @@ class Script:
             return self._send(client, calls, transaction=transaction)
 
     def try_all(self, client: Redis, calls: Sequence[ScriptCall]) -> list[Any]:
-        """Run several calls in one round trip; where one fails, its error stands in the place of its answer."""
+        """Run several calls in one round trip; where one fails, its error stands in its place."""
         answers = self._pipeline(client, calls, transaction=False).execute(raise_on_error=False)
         if any(isinstance(answer, NoScriptError) for answer in answers):
             client.script_load(self.source)

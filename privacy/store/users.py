@@ -31,7 +31,22 @@ PLATFORM: Final = AclUser(
         Grant(
             (keys.VAULT_KEYS,),
             (
-                *("evalsha", "get", "exists", "hget", "hmget", "hset", "hexists", "hincrby", "hdel", "rename"),
+                *(
+                    "evalsha",
+                    "get",
+                    "exists",
+                    "hget",
+                    "hmget",
+                    "hset",
+                    "hexists",
+                    "hincrby",
+                    "hdel",
+                    "rename",
+                    "hscan",
+                    "del",
+                    "hsetnx",
+                    "set",
+                ),
                 *("xadd", "zadd", "zrem", "zscore"),
             ),
         ),

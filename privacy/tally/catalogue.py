@@ -139,9 +139,7 @@ class Catalogue:
         for shard, places in self._by_shard(missing):
             ids = [missing[place] for place in places]
             with translated():
-                records = cast(
-                    "list[bytes | None]", self.client.hmget(_records(shard, target_type), ids)
-                )
+                records = cast("list[bytes | None]", self.client.hmget(_records(shard, target_type), ids))
             found |= {name: _target(record) for name, record in zip(ids, records, strict=True) if record}
         self._remember({(target_type, name): found[name] for name in missing if name in found})
         return found

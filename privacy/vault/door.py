@@ -51,9 +51,7 @@ class Targets(Protocol):
 class Registers(Protocol):
     """Keeps what passed the door: `privacy.vault.vault.Vault`."""
 
-    def record(
-        self, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, str]
-    ) -> Sequence[Verdict]:
+    def record(self, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, str]) -> Sequence[Verdict]:
         """Apply entries in their order and answer the verdict of each, once it is on disk."""
 
 
@@ -104,7 +102,8 @@ class IntakeDoor:
         self, events: Sequence[Event | InvalidInputError]
     ) -> tuple[Mapping[str, KnownTarget], Mapping[str, KnownTarget]]:
         """The videos and the creators that events name."""
-        videos, creators = [], []
+        videos: list[str] = []
+        creators: list[str] = []
         for event in events:
             if isinstance(event, Event):
                 (creators if event.type in CREATOR_EVENTS else videos).append(event.target_id)
@@ -118,7 +117,9 @@ class IntakeDoor:
         return {
             event.account_id: event.network
             for event in events
-            if isinstance(event, Event) and event.network is not None and event.profile.age_band not in dropped
+            if isinstance(event, Event)
+            and event.network is not None
+            and event.profile.age_band not in dropped
         }
 
     def _judge(
@@ -131,7 +132,7 @@ class IntakeDoor:
         versions = {target.policy_version for known in (videos, creators) for target in known.values()}
         rules = {version: self._rules(version) for version in versions}
 
-        def judge(event: Event) -> Entry | Outcome:
+        def judge(event: Event) -> Entry | Outcome:  # noqa: PLR0911 - one return a rule, in their order
             if event.profile.age_band in dropped:
                 return Verdict.DROPPED_CHILD
             at_ms = event.occurred_at_ms
@@ -190,4 +191,6 @@ class _TargetRules:
     def uncounted(self, event: Event) -> InvalidInputError:
         """The fault of an event of a kind that is not counted."""
         counted = ", ".join(kind.label for kind in self.sealed_after_ms)
-        return InvalidInputError("type", f"is {event.type}", f"about a kind that the target's policy counts: {counted}")
+        return InvalidInputError(
+            "type", f"is {event.type}", f"about a kind that the target's policy counts: {counted}"
+        )

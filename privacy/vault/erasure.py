@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from privacy.store.keys import register_prefix
-from privacy.store.script import ScriptCall
+from privacy.store.script import Argument, ScriptCall
 from privacy.vault.settlement import REGISTERS_A_STEP
 from privacy.vault.shards import AccountShards, shard_keys, vault_script
 
@@ -46,8 +46,8 @@ class Erasure:
 
         Args:
             account: finds it with the pseudonym keys that are current.
-            closed_until_ms: until when its tombstone keeps every event of it out. An engagement that came back
-                would count once more than its flips allow, so this must be past the end of every schedule that is running.
+            closed_until_ms: until when its tombstone keeps every event of it out. An engagement that came
+                back would flip more often than the noise covers, so this is past the end of every schedule.
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again: it goes on where it stopped.
@@ -58,10 +58,12 @@ class Erasure:
             registers, counted = registers + gone, counted + stood
         return Erased(registers, counted)
 
-    def _step(self, account: Callable[[], Account], closed_until_ms: int, cursor: int) -> tuple[int, int, int]:
+    def _step(
+        self, account: Callable[[], Account], closed_until_ms: int, cursor: int
+    ) -> tuple[int, int, int]:
         def call(found: Account) -> ScriptCall:
             shard = found.shard(self.shards.count)
-            arguments = [
+            arguments: list[Argument] = [
                 register_prefix(shard),
                 self.shards.keys.current.key_id,
                 found.pseudonym,

@@ -43,7 +43,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         profile: about the account.
         private: whether the account hides who it is: it counts, but in no breakdown.
         account_created_at_ms: since when the account exists; None if the platform does not say.
-        network: names the network from which it acted, as the platform does; goes no further than a keyed digest.
+        network: names the network from which it acted; goes no further than a keyed digest.
     """
 
     type: EventType

@@ -40,7 +40,7 @@ def load_pseudonymiser(path: Path) -> Pseudonymiser:
         raise StoreError(f"pseudonym key file {path}: cannot be read ({error.strerror})") from error
     except ValueError:  # its text may repeat a part of a key; msgspec's errors are ValueErrors
         raise StoreError(
-            f"pseudonym key file {path}: holds no keys; a JSON object of keys of {KEY_BYTES} bytes in hexadecimal"
+            f"pseudonym key file {path}: holds no keys; JSON with keys of {KEY_BYTES} bytes in hexadecimal"
         ) from None
 
 

@@ -8,7 +8,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from privacy.store.keys import register_prefix
-from privacy.store.script import ScriptCall
+from privacy.store.script import Argument, ScriptCall
 from privacy.vault.shards import AccountShards, shard_keys, vault_script
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ class Marks:
             StoreBusyError: the store did not confirm; some shards may have applied their part. Send again.
         """
         places: dict[int, list[int]] = {}
-        for place, account in enumerate(self.shards.keys.current.accounts([mark.account_id for mark in marks])):
+        for place, account in enumerate(
+            self.shards.keys.current.accounts([mark.account_id for mark in marks])
+        ):
             places.setdefault(account.shard(self.shards.count), []).append(place)
 
         def call(shard: int, shard_places: list[int]) -> ScriptCall:
@@ -88,7 +90,7 @@ class Marks:
             _ENGAGEMENT.pack(account.pseudonym, mark.series, mark.block)
             for account, mark in zip(accounts, marks, strict=True)
         )
-        arguments = [
+        arguments: list[Argument] = [
             register_prefix(shard),
             keys.key_id,
             now_ms,

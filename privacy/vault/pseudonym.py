@@ -4,10 +4,10 @@
     pseudonym = AES-256(outer key, inner)           16 bytes; names the account's registers
     tombstone = AES-256(tomb key, inner), cut       8 bytes; all that stays of an erased account
 
-The outer key can be rotated without any account id: a pseudonym is decrypted to its inner hash and encrypted under
-the new key. Shard and tombstone come from the inner hash, so neither changes. One AES block is a permutation of
-16 bytes, so two accounts never meet in one pseudonym; a hash gives each account a block of its own, which is why the
-plain block cipher, ECB, is the right mode here (NIST SP 800-38A, 6.1).
+The outer key can be rotated without any account id: a pseudonym is decrypted to its inner hash and encrypted
+under the new key. Shard and tombstone come from the inner hash, so neither changes. One AES block is a
+permutation of 16 bytes, so two accounts never meet in one pseudonym; a hash gives each account a block of its
+own, which is why the plain block cipher, ECB, is the right mode here (NIST SP 800-38A, 6.1).
 """
 
 from __future__ import annotations

@@ -26,14 +26,14 @@ local tombs = call('EXISTS', KEYS[2]) == 1
 local verdicts, changes = {}, {}
 local event_count, change_count = #events / 45, 0
 
--- A burst: likes are taken in runs of so many; a run that begins too soon after the one before it is uncounted.
+-- A burst: likes of a day are taken in runs of so many; a run that begins too soon after the one before it is uncounted.
 local function in_burst(key, pseudonym, count, burst, at)
   if (count - 1) % burst_likes ~= 0 then
     return burst
   end
-  local before = tonumber(call('HGET', key, BURST) or '-1')
+  local before = count > 1 and call('HGET', key, BURST)
   call('HSET', key, BURST, string.format('%.0f', at))
-  burst = before >= 0 and math.abs(at - before) < burst_ms
+  burst = before and math.abs(at - tonumber(before)) < burst_ms
   if burst then
     call('HINCRBY', KEYS[3], pseudonym, 1)
   end

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from privacy.store.connect import translated
 from privacy.store.keys import register_prefix
-from privacy.store.script import ScriptCall
+from privacy.store.script import Argument, ScriptCall
 from privacy.vault.shards import AccountShards, shard_keys, vault_script
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Rekeying:
     shards: AccountShards
 
     def put_in_force(self, shard: int) -> None:
-        """From now on the shard takes the new key only: processes that know just the former one read their file again.
+        """From now on the shard takes the new key only; who knows just the former one reads the file again.
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
@@ -44,10 +44,17 @@ class Rekeying:
             StoreBusyError: the store did not confirm. Do it again.
         """
         accounts = self.shards.keys.current.of_former_pseudonyms(former)
-        packed = b"".join(before + account.pseudonym for before, account in zip(former, accounts, strict=True))
+        packed = b"".join(
+            before + account.pseudonym for before, account in zip(former, accounts, strict=True)
+        )
         return self._run(shard, packed, first=False)
 
     def _run(self, shard: int, packed: bytes, *, first: bool) -> int:
-        arguments = [register_prefix(shard), self.shards.keys.current.key_id, int(first), packed]
+        arguments: list[Argument] = [
+            register_prefix(shard),
+            self.shards.keys.current.key_id,
+            int(first),
+            packed,
+        ]
         with translated():
             return int(_REKEY.run(self.shards.client, ScriptCall(shard_keys(shard), arguments)))

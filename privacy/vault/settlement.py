@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from privacy.errors import ConflictError
 from privacy.model.standing import Standing
 from privacy.store.keys import register_prefix
-from privacy.store.script import ScriptCall
+from privacy.store.script import Argument, ScriptCall
 from privacy.vault.shards import AccountShards, shard_keys, vault_script
 
 if TYPE_CHECKING:
@@ -31,12 +31,16 @@ class Move:
     Args:
         to: the new standing.
         allowed_from: the standings that it may come from.
-        until_ms: when its timer is due: the end of a restriction, or of the grace after a deletion; None for none.
+        until_ms: when its timer is due: end of a restriction, or of the grace after a deletion.
     """
 
     to: Standing
     allowed_from: Sequence[Standing] = tuple(Standing)
     until_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.to is Standing.RESTRICTED and self.until_ms is None:
+            raise ValueError("until_ms: is None; a restriction has an end")
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class MoveRefusedError(ConflictError):
 
 @dataclass(frozen=True)
 class Settlement:
-    """Moves accounts. State is set in the first atomic step, so a crash leaves nothing but steps to be done again.
+    """Moves accounts. State is set in the first atomic step: a crash leaves only steps to be done again.
 
     Args:
         shards: of a user that may write registers.
@@ -130,7 +134,9 @@ class Settlement:
             change = (*standing, hidden) if first else ("", "", "", "")
             cursor, was, *counts, held = self._step(account, cursor, change, now_ms)
             if cursor == _ERASED:
-                raise ErasedAccountError("the account was erased: nothing of it is held, and nothing is stored")
+                raise ErasedAccountError(
+                    "the account was erased: nothing of it is held, and nothing is stored"
+                )
             if cursor == _REFUSED:
                 raise MoveRefusedError(Standing(was))
             if first:
@@ -145,7 +151,7 @@ class Settlement:
 
         def call(found: Account) -> ScriptCall:
             shard = found.shard(self.shards.count)
-            arguments = [
+            arguments: list[Argument] = [
                 register_prefix(shard),
                 self.shards.keys.current.key_id,
                 found.pseudonym,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
@@ -65,7 +65,9 @@ class AccountShards:
     keys: PseudonymKeys
     count: int
 
-    def run(self, script: Script, shards: Mapping[int, Any], call: Callable[[int, Any], ScriptCall]) -> dict[int, Any]:
+    def run(
+        self, script: Script, shards: Mapping[int, Any], call: Callable[[int, Any], ScriptCall]
+    ) -> dict[int, Any]:
         """Run a script on several shards in one round trip.
 
         Args:
@@ -77,8 +79,8 @@ class AccountShards:
             The answer of each shard.
 
         Raises:
-            StoreBusyError: the store did not confirm, or keeps the accounts under a key that this process does not
-                know yet. Some shards may have applied their part.
+            StoreBusyError: the store did not confirm, or keeps the accounts under a key that this process
+                does not know yet. Some shards may have applied their part.
         """
         pending, answers = dict(shards), {}
         for _ in range(2):
@@ -98,7 +100,9 @@ class AccountShards:
             self.keys.reload()
         raise StoreBusyError("the pseudonym key was rotated, and this process cannot read the new one yet")
 
-    def run_one(self, script: Script, account: Callable[[], Account], call: Callable[[Account], ScriptCall]) -> Any:
+    def run_one(
+        self, script: Script, account: Callable[[], Account], call: Callable[[Account], ScriptCall]
+    ) -> Any:
         """Run a script on the shard of one account.
 
         Args:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from privacy.model.engagement import Verdict
 from privacy.store.keys import register_prefix
-from privacy.store.script import ScriptCall
+from privacy.store.script import Argument, ScriptCall
 from privacy.vault.shards import AccountShards, shard_keys, vault_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from privacy.policy import Integrity
+    from privacy.model.integrity import Integrity
+    from privacy.policy_book import PolicyBook
 
 VERDICTS = (
     Verdict.COUNTED,
@@ -53,6 +54,11 @@ class Caps:
     flip_cap: int
     daily_cap: int
     integrity: Integrity
+
+    @classmethod
+    def of(cls, book: PolicyBook) -> Caps:
+        """Those of a store's policies."""
+        return cls(book.flip_cap, book.daily_cap, book.current.integrity)
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ class Vault:
         keys, caps, pack = self.shards.keys.current, self.caps, _EVENT.pack
         accounts = keys.accounts([entry[0] for entry in entries])
         named = {entry[0]: account.pseudonym for entry, account in zip(entries, accounts, strict=True)}
-        arguments = [
+        arguments: list[Argument] = [
             register_prefix(shard),
             keys.key_id,
             now_ms,

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
-from privacy.vault.pseudonym import Pseudonymiser
 from tests.support.platform_plane import (
     JSON,
     NDJSON,
     POLICY,
     PROFILE,
-    PSEUDONYM_KEY,
+    PSEUDONYMISER,
     ago,
     array,
     event,
@@ -193,7 +192,7 @@ def test_a_child_leaves_nothing_in_the_store(plane: PlatformPlane, store: Store)
     child = event(account_id="child", profile={"age_band": "under-13"})
     assert counted(plane.events(lines(child)).json) == {"dropped_child": 1}
     assert keys(store, "v:*") == []
-    pseudonym = Pseudonymiser(PSEUDONYM_KEY)("child")
+    pseudonym = PSEUDONYMISER.account("child").pseudonym
     assert pseudonym not in contents(store)
     assert pseudonym.hex().encode() not in contents(store)
 

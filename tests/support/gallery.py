@@ -51,13 +51,16 @@ class Written:
 def target(video_id: str, **changes: Any) -> TargetDocument:
     """A video that was registered when it was posted."""
     document = TargetDocument(
-        video_id=video_id,
+        target_type="video",
+        target_id=video_id,
         creator_id="c-12",
         title="Sourdough in 40 seconds",
         hashtags=["baking"],
         sound_id=None,
         duration_seconds=40,
-        posted_at_ms=POSTED_MS,
+        starts_at_ms=POSTED_MS,
+        taken_down=None,
+        revision=0,
         policy_version=VERSION,
         first_epoch=0,
         first_due_ms=POSTED_MS + HOUR_MS,
@@ -70,7 +73,7 @@ def release(video_id: str, epoch: int, total: Figure | None, **changes: Any) -> 
     span = 24 * 3600 if epoch >= 24 else None
     as_of_ms = POSTED_MS + (epoch + 1) * HOUR_MS
     document = ReleaseDocument(
-        video_id=video_id,
+        target_id=video_id,
         kind="like",
         epoch=epoch,
         as_of_ms=as_of_ms,
@@ -104,7 +107,7 @@ def publish(
                 shard=shard,
                 sequence=sequence,
                 previous=previous,
-                video_id=document.video_id,
+                target_id=document.target_id,
                 kind=document.kind,
                 epoch=document.epoch,
                 as_of_ms=document.as_of_ms,

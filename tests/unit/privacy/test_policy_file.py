@@ -206,7 +206,7 @@ def test_the_default_policy_is_the_documented_one() -> None:
     """The guarantee that ships: k 20, w 4, M 100, rho 0.1 in exact parts, 87 epochs."""
     policy = load_policy()
     budget = policy.budgets[Kind.LIKE]
-    assert (policy.k, policy.flip_cap, policy.daily_cap, policy.epochs) == (20, 4, 100, 87)
+    assert (policy.k, policy.flip_cap, policy.daily_cap, policy.schedule.epochs) == (20, 4, 100, 87)
     assert (budget.rho, budget.total, budget.reserve) == (
         Fraction(1, 10),
         Fraction(3, 100),
