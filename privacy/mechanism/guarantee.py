@@ -66,6 +66,7 @@ def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
     calibration = calibrate(policy, kind)
     budget = policy.budgets[kind]
     return {
+        "target_type": kind.target_type.value,
         "rho": float(budget.rho),
         "reserve_rho": float(budget.reserve),
         "epsilon": [_epsilon(policy, kind, 1, delta) for delta in DELTAS],

@@ -82,6 +82,7 @@ def test_every_event_has_its_verdict(
             "late": 1,
             "over_cap": 0,
             "dropped_child": 1,
+            "closed": 0,
             "unknown_target": 1,
             "invalid": 2,
         },
@@ -163,7 +164,9 @@ def test_events_take_effect_in_the_order_of_the_batch(plane: PlatformPlane) -> N
     assert counted(plane.events(lines(*turns)).json) == {"counted": 2, "uncounted": 1}
     names = [f"w-{number}" for number in range(POLICY.daily_cap + 5)]
     plane.register(*names)
-    likes = [event(account_id="busy", video_id=name) for name in names]
+    likes = [
+        event(account_id="busy", video_id=name, occurred_at=ago(60 * place)) for place, name in enumerate(names)
+    ]
     answer = plane.events(lines(*likes)).json
     assert counted(answer) == {"counted": POLICY.daily_cap, "over_cap": 5}
     assert [item["index"] for item in answer["not_counted"]] == list(

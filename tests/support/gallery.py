@@ -32,6 +32,7 @@ GUARANTEE: Final[dict[str, Any]] = {
     "anonymity": {"k": 20, "hard": True},
     "contribution": {"flip_cap": 4, "daily_cap": 100},
     "kinds": {},
+    "creator_schedule": {"epochs": 1, "due_ages_seconds": [86400]},
     "schedule": {"epochs": 26, "due_ages_seconds": [3600 * hour for hour in range(1, 27)]},
     "dimensions": {name: list(cells) for name, cells in CELLS.items()},
 }
@@ -155,8 +156,8 @@ def publish_every_state(store: Store) -> None:
             target("shown"),
             target("few"),
             target("nil", title=None, hashtags=[]),
-            target("new", posted_at_ms=NOW_MS, first_due_ms=NOW_MS + HOUR_MS),
-            target("late", posted_at_ms=0, first_epoch=None, first_due_ms=None),
+            target("new", starts_at_ms=NOW_MS, first_due_ms=NOW_MS + HOUR_MS),
+            target("late", starts_at_ms=0, first_epoch=None, first_due_ms=None),
             target("sealed"),
         ],
         [*shown, *withheld, release("sealed", 25, (70, 60, 80), next_release_at_ms=None)],
