@@ -165,7 +165,8 @@ def test_events_take_effect_in_the_order_of_the_batch(plane: PlatformPlane) -> N
     names = [f"w-{number}" for number in range(POLICY.daily_cap + 5)]
     plane.register(*names)
     likes = [
-        event(account_id="busy", video_id=name, occurred_at=ago(60 * place)) for place, name in enumerate(names)
+        event(account_id="busy", video_id=name, occurred_at=ago(60 * place))
+        for place, name in enumerate(names)
     ]
     answer = plane.events(lines(*likes)).json
     assert counted(answer) == {"counted": POLICY.daily_cap, "over_cap": 5}

@@ -190,7 +190,7 @@ def test_an_unknown_kind_is_refused() -> None:
 
 def test_a_policy_without_budgets_is_refused() -> None:
     """A policy under which nothing is counted is a mistake."""
-    start, end = TEXT.index("[budgets.like]"), TEXT.index("# When a target's epochs end")
+    start, end = TEXT.index("[budgets.like]"), TEXT.index("# When a video's epochs end")
     assert refusal((TEXT[:start] + "[budgets]\n" + TEXT[end:]).encode()).startswith("budgets: are none")
 
 
