@@ -44,7 +44,7 @@ def accuracy(progress: Progress) -> Iterator[Figure]:
     progress(
         f"{_VARIED_A_GROUP * _VARIED_GROUPS:,} targets with likes in every cell and "
         f"{_UNDISCLOSED_A_GROUP * _UNDISCLOSED_GROUPS:,} with undisclosed ones, "
-        f"{calibration.policy.epochs} epochs each"
+        f"{calibration.schedule.epochs} epochs each"
     )
     context = get_context("spawn")
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), context) as processes:

@@ -24,7 +24,7 @@ LARGEST_FACTOR: Final = 3.59
 def error_factors(calibration: Calibration) -> Iterator[Figure]:
     """Deviation of the worst epoch under noise that hides one engagement, all its flips included."""
     factorisation, flips = calibration.factorisation, calibration.policy.flip_cap
-    epochs = calibration.policy.epochs
+    epochs = calibration.schedule.epochs
     ours = float(factorisation.decoder_row_norms.max()) * sqrt(calibration.statistics[0].sensitivity_squared)
     yield Figure(
         f"error factor, {epochs} epochs and {flips} flips",

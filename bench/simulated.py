@@ -54,7 +54,7 @@ class Life:
                 (GAINED, generator.integers(size, size=LATER_GAINS)),
                 (int(Reason.UNLIKED), generator.integers(size, size=LATER_REMOVALS)),
             ]
-            for _ in range(1, policy.epochs)
+            for _ in range(1, policy.schedule.epochs)
         ]
         return cls._of([first, *later], policy)
 
@@ -63,11 +63,11 @@ class Life:
         """Likes of private accounts only: few streams, so many targets can be simulated."""
         codes = np.full(_UNDISCLOSED_GAINS, policy.domain.undisclosed_code)
         later = [(GAINED, codes[:LATER_GAINS])]
-        return cls._of([[(GAINED, codes)], *([later] * (policy.epochs - 1))], policy)
+        return cls._of([[(GAINED, codes)], *([later] * (policy.schedule.epochs - 1))], policy)
 
     @classmethod
     def _of(cls, epochs: Sequence[Sequence[tuple[int, NDArray[np.int64]]]], policy: Policy) -> Life:
-        net = np.zeros((policy.epochs, policy.layout.count), np.int64)
+        net = np.zeros((policy.schedule.epochs, policy.layout.count), np.int64)
         logs = []
         for epoch, changes in enumerate(epochs):
             for change, codes in changes:
@@ -107,7 +107,7 @@ class Errors:
 def live(calibration: Calibration, life: Life, targets: int) -> Errors:
     """Let targets live the same life; their noise differs."""
     policy = calibration.policy
-    epochs, streams = policy.epochs, policy.layout.count
+    epochs, streams = policy.schedule.epochs, policy.layout.count
     simulation = Simulation.of(calibration, targets)
     measured = np.zeros((targets, streams, epochs), np.int64)
     squares = np.zeros((epochs, streams))

@@ -21,11 +21,12 @@ from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms
 from privacy.gallery.publisher import Publisher
 from privacy.model.change import GAINED
-from privacy.model.engagement import Kind, Series
+from privacy.model.engagement import Kind, Series, TargetType
 from privacy.tally.catalogue import Catalogue
 from privacy.tally.relay import Relay
-from privacy.tally.video import VideoMetadata
-from privacy.vault.vault import Vault
+from privacy.tally.target import TargetMetadata
+from privacy.vault.shards import AccountShards
+from privacy.vault.vault import Caps, Vault
 from tests.support.redis_server import Store, clients, server_with_root
 
 if TYPE_CHECKING:
@@ -103,13 +104,8 @@ class World:
     def fill(self, engagements: int = ENGAGEMENTS) -> None:
         """Take so many of the likes in and count them."""
         founded, book = self.founded, self.founded.book
-        vault = Vault(
-            self.store.platform,
-            founded.pseudonymise,
-            founded.header.account_shards,
-            book.flip_cap,
-            book.daily_cap,
-        )
+        shards = AccountShards(self.store.platform, founded.keys, founded.header.account_shards)
+        vault = Vault(shards, Caps.of(book))
         relay = Relay(self.store.relay, founded.header)
         with self.store.without_fsync():
             for number, batch in enumerate(islice(self.likes(), engagements // BATCH)):
@@ -158,8 +154,10 @@ def world(policy_file: Path | None = None) -> Iterator[World]:
         )
         posted_at_ms = clock_ms() - _AGE_MS
         names = [video_name(number) for number in range(VIDEOS)]
-        catalogue.register([VideoMetadata(name, posted_at_ms) for name in names], posted_at_ms)
-        targets = catalogue.lookup(names)
+        catalogue.register(
+            [TargetMetadata(TargetType.VIDEO, name, posted_at_ms) for name in names], posted_at_ms
+        )
+        targets = catalogue.lookup(TargetType.VIDEO, names)
         series = tuple(Series(targets[name].number, Kind.LIKE).number for name in names)
         yield World(folder, store, founded, posted_at_ms, series)
 

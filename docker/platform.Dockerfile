@@ -24,14 +24,18 @@ COPY api/platform/ api/platform/
 COPY privacy/__init__.py privacy/errors.py privacy/policy.py privacy/policy.toml privacy/policy_book.py \
      privacy/policy_file.py privacy/
 COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/keys_reader.py \
-     privacy/gallery/publish.lua privacy/gallery/publisher.py privacy/gallery/
-COPY privacy/model/ privacy/model/
+     privacy/gallery/publish.lua privacy/gallery/publish_target.lua privacy/gallery/publisher.py privacy/gallery/
+COPY privacy/model/__init__.py privacy/model/budget.py privacy/model/change.py privacy/model/dimension.py \
+     privacy/model/engagement.py privacy/model/identifier.py privacy/model/integrity.py privacy/model/retention.py \
+     privacy/model/schedule.py privacy/model/streams.py privacy/model/timestamp.py privacy/model/
 COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py privacy/store/connect.py \
      privacy/store/credentials.py privacy/store/header.py privacy/store/keys.py privacy/store/script.py \
      privacy/store/settings.py privacy/store/users.py privacy/store/
-COPY privacy/tally/__init__.py privacy/tally/catalogue.py privacy/tally/register.lua privacy/tally/video.py \
-     privacy/tally/
-COPY privacy/vault/ privacy/vault/
+COPY privacy/tally/__init__.py privacy/tally/catalogue.py privacy/tally/register.lua privacy/tally/replace.lua \
+     privacy/tally/target.py privacy/tally/
+COPY privacy/vault/__init__.py privacy/vault/account.lua privacy/vault/cells.py privacy/vault/door.py \
+     privacy/vault/event.py privacy/vault/key_file.py privacy/vault/pseudonym.py privacy/vault/record.lua \
+     privacy/vault/shards.py privacy/vault/time_bounds.py privacy/vault/vault.py privacy/vault/
 USER 10001:10001
 ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 8081

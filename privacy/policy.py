@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from privacy.errors import PolicyError
+from privacy.model.engagement import Kind, TargetType
 from privacy.model.streams import StreamLayout
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from privacy.model.budget import Budget
     from privacy.model.dimension import JointDomain
-    from privacy.model.engagement import Kind
+    from privacy.model.integrity import Integrity
+    from privacy.model.retention import Retention
     from privacy.model.schedule import Schedule
 
 _VERSION = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
@@ -46,11 +48,13 @@ class Policy:
         factorisation: name of the matrix factorisation of the continual release.
         gate_delta: the gate's share of delta, per engagement, over all streams and epochs.
         budgets: per kind.
-        schedule: when epochs end.
+        schedule: when the epochs of a video end.
+        creator_schedule: when those of a creator end.
         domain: the dimensions.
         dropped_age_bands: age bands whose events are answered and dropped at the door.
         intake: bounds on event times.
-        idempotency_seconds: how long the answer to a repeated Idempotency-Key is kept.
+        integrity: what makes a like inauthentic.
+        retention: how long what is kept is kept.
         digest: SHA-256 of the file, to tell two files with one version apart.
 
     Raises:
@@ -65,10 +69,12 @@ class Policy:
     gate_delta: Fraction
     budgets: Mapping[Kind, Budget]
     schedule: Schedule
+    creator_schedule: Schedule
     domain: JointDomain
     dropped_age_bands: frozenset[str]
     intake: Intake
-    idempotency_seconds: int
+    integrity: Integrity
+    retention: Retention
     digest: str
 
     def __post_init__(self) -> None:
@@ -77,7 +83,6 @@ class Policy:
         _within("anonymity.k", self.k, 2, 1_000_000)
         _within("contribution.flip_cap", self.flip_cap, 2, MAX_FLIP_CAP)
         _within("contribution.daily_cap", self.daily_cap, 1, 65_535)
-        _within("retention.idempotency_seconds", self.idempotency_seconds, 1, 30 * 86_400)
         _within("intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, 86_400)
         if self.flip_cap % 2:
             raise PolicyError(
@@ -89,6 +94,11 @@ class Policy:
             raise PolicyError("budgets: are none; one for each kind of engagement that is counted")
         for kind, budget in self.budgets.items():
             self._check_budget(kind, budget)
+        if self.retention.idle_account_seconds < self.longest_schedule_seconds:
+            raise PolicyError(
+                f"retention.idle_account_seconds: is {self.retention.idle_account_seconds}; at least the "
+                f"longest schedule, {self.longest_schedule_seconds}, or an engagement could count anew"
+            )
 
     def _check_budget(self, kind: Kind, budget: Budget) -> None:
         declared = {dimension.name for dimension in self.domain.dimensions}
@@ -103,10 +113,22 @@ class Policy:
         """Positions of the statistic streams of a series."""
         return StreamLayout(self.domain.dimensions)
 
+    def schedule_of(self, kind: Kind) -> Schedule:
+        """When the epochs of the targets of a kind end."""
+        return self.creator_schedule if kind.target_type is TargetType.CREATOR else self.schedule
+
+    def epochs_of(self, kind: Kind) -> int:
+        """T, the number of releases in the schedule of a target of that kind."""
+        return self.schedule_of(kind).epochs
+
+    def kinds_of(self, target_type: TargetType) -> tuple[Kind, ...]:
+        """The declared kinds of engagement with a target."""
+        return tuple(kind for kind in self.budgets if kind.target_type is target_type)
+
     @property
-    def epochs(self) -> int:
-        """T, the number of releases in a target's schedule."""
-        return self.schedule.epochs
+    def longest_schedule_seconds(self) -> int:
+        """After which every target that is registered now is sealed."""
+        return max(schedule.due_ages_seconds[-1] for schedule in (self.schedule, self.creator_schedule))
 
 
 MAX_FLIP_CAP = 14

@@ -14,6 +14,8 @@ from privacy.errors import PolicyError
 from privacy.model.budget import Budget
 from privacy.model.dimension import Dimension, JointDomain
 from privacy.model.engagement import Kind
+from privacy.model.integrity import Integrity
+from privacy.model.retention import Retention
 from privacy.model.schedule import Phase, Schedule
 from privacy.model.timestamp import parse_timestamp_ms
 from privacy.policy import Intake, Policy
@@ -62,8 +64,23 @@ class _Intake(_Table, frozen=True):
     future_tolerance_seconds: int
 
 
+class _Integrity(_Table, frozen=True):
+    burst_likes: int
+    burst_seconds: int
+    least_account_age_seconds: int
+    network_accounts: int
+    sequence_targets: int
+    sequence_accounts: int
+
+
 class _Retention(_Table, frozen=True):
     idempotency_seconds: int
+    audit_trail_seconds: int
+    job_seconds: int
+    advisory_seconds: int
+    deleted_account_seconds: int
+    idle_account_seconds: int
+    backup_seconds: int
 
 
 class _PolicyFile(_Table, frozen=True):
@@ -76,7 +93,9 @@ class _PolicyFile(_Table, frozen=True):
     dimensions: dict[str, list[str]]
     children: _Children
     intake: _Intake
+    integrity: _Integrity
     retention: _Retention
+    creator_schedule: list[_Phase] | None = None
 
 
 def load_policy(path: Path = DEFAULT_POLICY_PATH) -> Policy:
@@ -111,15 +130,21 @@ def parse_policy(raw: bytes) -> Policy:
         factorisation=file.mechanism.factorisation,
         gate_delta=_exact("mechanism.gate_delta", file.mechanism.gate_delta),
         budgets={_kind(label): _budget(label, table) for label, table in file.budgets.items()},
-        schedule=Schedule(tuple(Phase(phase.every_seconds, phase.until_seconds) for phase in file.schedule)),
+        schedule=_schedule(file.schedule),
+        creator_schedule=_schedule(file.creator_schedule or file.schedule),
         domain=JointDomain(
             tuple(Dimension(name, tuple(values)) for name, values in file.dimensions.items()),
         ),
         dropped_age_bands=frozenset(file.children.dropped_age_bands),
         intake=Intake(_timestamp(file.intake.earliest_occurred_at), file.intake.future_tolerance_seconds),
-        idempotency_seconds=file.retention.idempotency_seconds,
+        integrity=Integrity(**msgspec.structs.asdict(file.integrity)),
+        retention=Retention(**msgspec.structs.asdict(file.retention)),
         digest=hashlib.sha256(raw).hexdigest(),
     )
+
+
+def _schedule(phases: list[_Phase]) -> Schedule:
+    return Schedule(tuple(Phase(phase.every_seconds, phase.until_seconds) for phase in phases))
 
 
 def _budget(label: str, table: _Budget) -> Budget:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from privacy.errors import StoreBusyError, StoreError
@@ -16,7 +17,8 @@ from privacy.store.connect import connect
 from privacy.store.header import DEFAULT_SHARDS, StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import ADMIN, PUBLISHER
-from privacy.vault.pseudonym import Pseudonymiser, create_pseudonym_key, load_pseudonym_key
+from privacy.vault.key_file import create_key_file, load_pseudonymiser
+from privacy.vault.shards import PseudonymKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,14 +44,14 @@ class Founded:
         settings: where it is, with the passwords of all users.
         header: of the private room.
         book: its policies.
-        pseudonymise: with the deployment's key.
+        keys: of the deployment's pseudonyms.
         is_new: whether it was made just now.
     """
 
     settings: StoreSettings
     header: StoreHeader
     book: PolicyBook
-    pseudonymise: Pseudonymiser
+    keys: PseudonymKeys
     is_new: bool
 
 
@@ -89,29 +91,29 @@ class Founder:
             require([*check_server(private, self.clock), *check_server(gallery, self.clock)])
             known = _known_header(private)
             header = known or self._new_header(private)
-            pseudonymise = self._pseudonymiser()
+            keys = self._keys()
             StoreHeader.create_or_verify(gallery, self.entropy, GALLERY_HEADER, *self._shards_of(header))
             book = enroll(private, self.source.text)
         with closing(connect(settings, PUBLISHER)) as publisher:
             policy = self.source.policy
             Publisher(publisher).publish_guarantee(policy.version, guarantee(policy), header.target_shards)
-        return Founded(settings, header, book, pseudonymise, is_new=known is None)
+        return Founded(settings, header, book, keys, is_new=known is None)
 
     def _new_header(self, client: Redis) -> StoreHeader:
         """Make the header, after the key: a store never stands without one."""
-        create_pseudonym_key(self.key_file)
+        create_key_file(self.key_file, self.entropy)
         accounts, targets = self.new_shards
         return StoreHeader.create_or_verify(
             client, self.entropy, account_shards=accounts, target_shards=targets
         )
 
-    def _pseudonymiser(self) -> Pseudonymiser:
+    def _keys(self) -> PseudonymKeys:
         if not self.key_file.exists():
             raise StoreError(
                 f"the store is in use, but the key of its pseudonyms is not at {self.key_file}: put it back, "
                 "since under another key every account would be counted a second time"
             )
-        return Pseudonymiser(load_pseudonym_key(self.key_file))
+        return PseudonymKeys(partial(load_pseudonymiser, self.key_file))
 
     @staticmethod
     def _shards_of(header: StoreHeader) -> tuple[int, int]:

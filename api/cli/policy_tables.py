@@ -23,30 +23,42 @@ def policy_tables(guarantee: GuaranteeDocument) -> Iterator[RenderableType]:
     for kind, of_kind in guarantee["kinds"].items():
         yield _costs(kind, of_kind)
         yield _statistics(kind, of_kind["statistics"])
-        yield _epochs(kind, of_kind["statistics"], guarantee["schedule"]["due_ages_seconds"])
+        schedule = guarantee["creator_schedule" if of_kind["target_type"] == "creator" else "schedule"]
+        yield _epochs(kind, of_kind["statistics"], schedule["due_ages_seconds"])
 
 
 def _declared(guarantee: GuaranteeDocument) -> Table:
     table = Table("declared", "", title=f"Policy {guarantee['version']}", title_justify="left")
-    contribution, schedule = guarantee["contribution"], guarantee["schedule"]
-    phases = "; ".join(
-        f"every {_span(phase['every_seconds'])} to {_span(phase['until_seconds'])}"
-        for phase in schedule["phases"]
-    )
+    contribution = guarantee["contribution"]
     rows = {
         "SHA-256 of the file": guarantee["policy_sha256"],
         "unit": f"{guarantee['unit']['neighbours']}: {guarantee['unit']['engagement']}",
         "k": f"{guarantee['anonymity']['k']}, with certainty",
         "flip cap w": str(contribution["flip_cap"]),
         "daily cap M": str(contribution["daily_cap"]),
-        "schedule": f"{schedule['epochs']} epochs: {phases}",
+        "schedule of videos": _phases(guarantee["schedule"]),
+        "schedule of creators": _phases(guarantee["creator_schedule"]),
         "dropped at the door": ", ".join(guarantee["children"]["dropped_age_bands"]) or "nothing",
         "earliest event": guarantee["intake"]["earliest_occurred_at"],
+        "integrity": _values(guarantee["integrity"]),
+        "retention": _values(guarantee["retention"]),
         **{f"cells of {name}": ", ".join(cells) for name, cells in guarantee["dimensions"].items()},
     }
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def _phases(schedule: Mapping[str, Any]) -> str:
+    phases = (
+        f"every {_span(phase['every_seconds'])} to {_span(phase['until_seconds'])}"
+        for phase in schedule["phases"]
+    )
+    return f"{schedule['epochs']} epochs: {'; '.join(phases)}"
+
+
+def _values(declared: Mapping[str, int]) -> str:
+    return "; ".join(f"{name} {value}" for name, value in declared.items())
 
 
 def _costs(kind: str, of_kind: Mapping[str, Any]) -> Table:

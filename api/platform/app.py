@@ -17,7 +17,8 @@ from privacy.gallery.keys_reader import KeyReader
 from privacy.gallery.publisher import Publisher
 from privacy.tally.catalogue import Catalogue
 from privacy.vault.door import IntakeDoor
-from privacy.vault.vault import Vault
+from privacy.vault.shards import AccountShards
+from privacy.vault.vault import Caps, Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from privacy.model.timestamp import Clock
     from privacy.policy_book import PolicyBook
     from privacy.store.header import StoreHeader
-    from privacy.vault.pseudonym import Pseudonymiser
+    from privacy.vault.shards import PseudonymKeys
 
 PLANE = "platform"
 
@@ -43,7 +44,7 @@ class PlatformDependencies:
         gallery: with the publisher's credentials: new metadata is published at once.
         header: of the private room's store.
         book: its policies.
-        pseudonymise: from account id to pseudonym.
+        keys: of the pseudonyms.
         entropy: answers so many bytes of the operating system's CSPRNG.
         log: one line a request.
     """
@@ -52,7 +53,7 @@ class PlatformDependencies:
     gallery: Redis
     header: StoreHeader
     book: PolicyBook
-    pseudonymise: Pseudonymiser
+    keys: PseudonymKeys
     entropy: Callable[[int], bytes]
     log: RequestLog
 
@@ -74,12 +75,12 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     )
     publisher = Publisher(dependencies.gallery)
     catalogue = Catalogue(client, header.target_shards, book.current, publisher.publish_targets)
-    vault = Vault(client, dependencies.pseudonymise, header.account_shards, book.flip_cap, book.daily_cap)
+    vault = Vault(AccountShards(client, dependencies.keys, header.account_shards), Caps.of(book))
     services = PlatformServices(
         edge=edge,
         door=IntakeDoor(book, catalogue, vault),
         registry=catalogue,
         intake=book.current.intake,
-        idempotency=Idempotency(client, book.current.idempotency_seconds, dependencies.entropy),
+        idempotency=Idempotency(client, book.current.retention.idempotency_seconds, dependencies.entropy),
     )
     return build_app(PLANE, operations(), services)

@@ -19,19 +19,23 @@ from api.platform.schemas import EventSchema
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN
 from privacy.model.timestamp import parse_timestamps_ms
-from privacy.vault.event import Event, EventType, Profile, Visibility
+from privacy.vault.event import CREATOR_EVENTS, Event, EventType, Profile, Visibility
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 class _WireEvent(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """An event as it is spelled on the wire. What is absent stays unset: encoding it again leaves it out."""
+    """An event as it is spelled on the wire, in its usual members; what has others goes to the schema.
+
+    What is absent stays unset: encoding it again leaves it out.
+    """
 
     type: EventType
     account_id: str
-    video_id: str
     occurred_at: str
+    video_id: str | UnsetType = UNSET
+    creator_id: str | UnsetType = UNSET
     profile: Profile | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
 
@@ -99,21 +103,31 @@ class EventDecoder:
         # keeps the last, leaves more quotes in the bytes than there are in what was decoded.
         if raw.count(b'"') != self._encode(wire).count(b'"'):
             return None
+        targets = [_target(event) for event in wire]
         # A decoded id holds no line break: raw ones are not JSON, and escaped ones begin with a backslash.
-        ids = [event.account_id for event in wire] + [event.video_id for event in wire]
+        # No identifier is empty: neither is a target that is missing, or one too many.
+        ids = [event.account_id for event in wire] + targets
         if not _IDENTIFIERS.fullmatch("\n".join(ids)):
             return None
         return [
             Event(
                 event.type,
                 event.account_id,
-                event.video_id,
+                target_id,
                 at_ms,
                 _UNDISCLOSED if event.profile is UNSET else event.profile,
                 event.visibility == "private",
             )
-            for event, at_ms in zip(wire, moments_ms, strict=True)
+            for event, target_id, at_ms in zip(wire, targets, moments_ms, strict=True)
         ]
+
+
+def _target(event: _WireEvent) -> str:
+    """The target of an event; empty unless it names exactly the one that its type needs."""
+    wanted, other = event.video_id, event.creator_id
+    if event.type in CREATOR_EVENTS:
+        wanted, other = other, wanted
+    return wanted if wanted is not UNSET and other is UNSET else ""
 
 
 _IDENTIFIERS = re.compile(f"(?:{IDENTIFIER_PATTERN}\n)*+{IDENTIFIER_PATTERN}")

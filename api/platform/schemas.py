@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import Length, OneOf, Range
 
 from api.platform.fields import AccountId, DisplayText, Hashtag, PublicId, Timestamp, messages
-from privacy.tally.video import VideoMetadata
-from privacy.vault.event import MAX_PROFILE_VALUE_CHARACTERS, Event, EventType, Profile, Visibility
+from privacy.model.engagement import TargetType
+from privacy.model.identifier import IDENTIFIER_RULE
+from privacy.tally.target import TargetMetadata
+from privacy.vault.event import (
+    CREATOR_EVENTS,
+    MAX_PROFILE_VALUE_CHARACTERS,
+    Event,
+    EventType,
+    Profile,
+    Visibility,
+)
 
 MAX_TITLE_CHARACTERS = 500
 MAX_HASHTAGS = 50
 MAX_HASHTAG_CHARACTERS = 100
 MAX_DURATION_SECONDS = 86_400
+MAX_NETWORK_CHARACTERS = 64
 
 
 def _one_of(values: tuple[str, ...], **options: Any) -> fields.String:
@@ -54,7 +64,7 @@ class EventProfileSchema(StrictSchema):
 
 
 class EventSchema(StrictSchema):
-    """One thing that an account did to a video."""
+    """One thing that an account did to a video or creator."""
 
     type = _one_of(get_args(EventType), required=True, metadata={"description": "What happened."})
     account_id = AccountId(
@@ -63,27 +73,59 @@ class EventSchema(StrictSchema):
             "description": "The account; stored and logged nowhere, a keyed pseudonym takes its place."
         },
     )
-    video_id = PublicId(required=True, metadata={"description": "A registered video."})
+    video_id = PublicId(
+        metadata={"description": "A registered video: what is liked or kept as a favourite. Required then."}
+    )
+    creator_id = PublicId(
+        metadata={"description": "A registered creator: who is followed. Required then, and only then."}
+    )
     occurred_at = Timestamp(
         required=True,
-        metadata={"description": "When it happened; the latest event about an account and a video decides."},
+        metadata={"description": "When it happened; the latest event about an account and a target decides."},
     )
     profile = fields.Nested(EventProfileSchema, error_messages=messages("an object, or absent", "object"))
     visibility = _one_of(
         get_args(Visibility),
         metadata={"description": "A private account counts in totals, and as undisclosed in breakdowns."},
     )
+    account_created_at = Timestamp(
+        metadata={
+            "description": "Since when the account exists; likes of too young accounts are not counted."
+        }
+    )
+    network = DisplayText(
+        MAX_NETWORK_CHARACTERS,
+        metadata={
+            "description": "Names the network of the account, such as a hash of its address; kept as a "
+            "keyed digest, and used for advisories to staff alone."
+        },
+    )
+
+    @validates_schema
+    def _check_target(self, loaded: dict[str, Any], **_options: Any) -> None:
+        wanted, other = _target_fields(loaded["type"])
+        if other in loaded:
+            raise ValidationError(f"does not belong to {loaded['type']}; absent", other)
+        if wanted not in loaded:
+            raise ValidationError(f"is missing; {IDENTIFIER_RULE}", wanted)
 
     @post_load
     def _event(self, loaded: dict[str, Any], **_options: Any) -> Event:
         return Event(
             type=loaded["type"],
             account_id=loaded["account_id"],
-            video_id=loaded["video_id"],
+            target_id=loaded[_target_fields(loaded["type"])[0]],
             occurred_at_ms=loaded["occurred_at"],
             profile=Profile(**loaded.get("profile", {})),
             private=loaded.get("visibility") == "private",
+            account_created_at_ms=loaded.get("account_created_at"),
+            network=loaded.get("network"),
         )
+
+
+def _target_fields(event_type: str) -> tuple[str, str]:
+    """Which field names the target of an event, and which one must be absent."""
+    return ("creator_id", "video_id") if event_type in CREATOR_EVENTS else ("video_id", "creator_id")
 
 
 class VideoMetadataSchema(StrictSchema):
@@ -115,11 +157,12 @@ class VideoToRegisterSchema(VideoMetadataSchema):
     video_id = PublicId(required=True, metadata={"description": "Id of the video."})
 
 
-def video_metadata(video_id: str, loaded: dict[str, Any]) -> VideoMetadata:
+def video_metadata(video_id: str, loaded: dict[str, Any]) -> TargetMetadata:
     """What `VideoMetadataSchema` loaded, as the catalogue takes it."""
-    return VideoMetadata(
-        video_id=video_id,
-        posted_at_ms=loaded["posted_at"],
+    return TargetMetadata(
+        target_type=TargetType.VIDEO,
+        target_id=video_id,
+        starts_at_ms=loaded["posted_at"],
         creator_id=loaded.get("creator_id"),
         title=loaded.get("title"),
         hashtags=tuple(dict.fromkeys(loaded.get("hashtags", ()))),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from privacy.errors import InvalidInputError
     from privacy.policy import Intake
     from privacy.tally.catalogue import Registration
-    from privacy.tally.video import VideoMetadata
+    from privacy.tally.target import TargetMetadata
     from privacy.vault.door import Outcome
     from privacy.vault.event import Event
 
@@ -28,10 +28,10 @@ class Door(Protocol):
 
 
 class Registry(Protocol):
-    """Registers videos: `privacy.tally.catalogue.Catalogue`."""
+    """Registers targets: `privacy.tally.catalogue.Catalogue`."""
 
-    def register(self, videos: Sequence[VideoMetadata], now_ms: int) -> list[Registration]:
-        """Register videos or update their metadata."""
+    def register(self, targets: Sequence[TargetMetadata], now_ms: int) -> list[Registration]:
+        """Register targets or update their metadata."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PlatformServices:
     Args:
         edge: what every request passes.
         door: of the vault.
-        registry: of videos.
+        registry: of targets.
         intake: bounds on times.
         idempotency: answers kept for requests that are sent again.
         decoder: of events.

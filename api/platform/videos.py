@@ -12,7 +12,7 @@ from api.platform.report import batch_report
 from api.platform.schemas import VideoMetadataSchema, VideoToRegisterSchema, video_metadata
 from privacy.errors import ConflictError, InvalidInputError
 from privacy.tally.catalogue import Registration
-from privacy.tally.video import VideoMetadata
+from privacy.tally.target import TargetMetadata
 from privacy.vault.time_bounds import TimeBounds
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def put_video(services: PlatformServices, call: Call) -> Answer:
     if registration is Registration.CONFLICT:
         raise ConflictError("the video is registered with another posted_at, which never changes")
     status = 201 if registration is Registration.CREATED else 200
-    return json_answer({"video_id": video.video_id, "verdict": registration.value}, status=status)
+    return json_answer({"video_id": video.target_id, "verdict": registration.value}, status=status)
 
 
 def post_videos(services: PlatformServices, call: Call) -> Answer:
@@ -48,15 +48,15 @@ def post_videos(services: PlatformServices, call: Call) -> Answer:
 
     def register() -> Answer:
         videos = [_read(item, services.intake, call.now_ms) for item in batch.items()]
-        valid = [video for video in videos if isinstance(video, VideoMetadata)]
+        valid = [video for video in videos if isinstance(video, TargetMetadata)]
         registrations = iter(services.registry.register(valid, call.now_ms))
-        outcomes = [next(registrations) if isinstance(video, VideoMetadata) else video for video in videos]
+        outcomes = [next(registrations) if isinstance(video, TargetMetadata) else video for video in videos]
         return json_answer(batch_report(outcomes, Registration, PASSED, "not_registered"))
 
     return services.idempotency.once(call, f"POST /v1/videos {batch.media_type}", batch.raw, register)
 
 
-def _read(item: bytes, intake: Intake, now_ms: int) -> VideoMetadata | InvalidInputError:
+def _read(item: bytes, intake: Intake, now_ms: int) -> TargetMetadata | InvalidInputError:
     try:
         loaded = load(VideoToRegisterSchema(), parse_json(item, "video"))
         return _checked(loaded.pop("video_id"), loaded, intake, now_ms)
@@ -64,7 +64,7 @@ def _read(item: bytes, intake: Intake, now_ms: int) -> VideoMetadata | InvalidIn
         return error
 
 
-def _checked(video_id: str, loaded: dict[str, Any], intake: Intake, now_ms: int) -> VideoMetadata:
+def _checked(video_id: str, loaded: dict[str, Any], intake: Intake, now_ms: int) -> TargetMetadata:
     video = video_metadata(video_id, loaded)
-    TimeBounds.at(now_ms, intake).check("posted_at", video.posted_at_ms)
+    TimeBounds.at(now_ms, intake).check("posted_at", video.starts_at_ms)
     return video

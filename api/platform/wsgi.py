@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PLATFORM, PUBLISHER
-from privacy.vault.pseudonym import Pseudonymiser, load_pseudonym_key
+from privacy.vault.key_file import load_pseudonymiser
+from privacy.vault.shards import PseudonymKeys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +38,7 @@ def create() -> Flask:
 
     | variable                      | meaning                                                         |
     |-------------------------------|-----------------------------------------------------------------|
-    | `LIKEWISE_PSEUDONYM_KEY_FILE` | file with the key of the pseudonyms, readable by its owner only |
+    | `LIKEWISE_PSEUDONYM_KEY_FILE` | file with the keys of the pseudonyms, readable by its owner only |
     | `LIKEWISE_POLICY`             | policy file; the packaged one if not set                        |
 
     and those of `privacy.store.settings` for the users `platform` and `publisher`.
@@ -56,8 +58,8 @@ def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
         StoreError: see `create`.
     """
     if KEY_FILE_VARIABLE not in environment:
-        raise StoreError(f"no key of the pseudonyms: set {KEY_FILE_VARIABLE} to its file")
-    key = load_pseudonym_key(Path(environment[KEY_FILE_VARIABLE]))
+        raise StoreError(f"no keys of the pseudonyms: set {KEY_FILE_VARIABLE} to its file")
+    keys = PseudonymKeys(partial(load_pseudonymiser, Path(environment[KEY_FILE_VARIABLE])))
     policy = load_policy(Path(environment.get(POLICY_VARIABLE, DEFAULT_POLICY_PATH)))
     settings = StoreSettings.from_environment(environment, (PLATFORM, PUBLISHER))
     asking = connect(settings, PLATFORM)
@@ -69,7 +71,7 @@ def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
         gallery=connect(settings, PUBLISHER, greet=gallery_header.greet),
         header=header,
         book=read_policy_book(asking, policy),
-        pseudonymise=Pseudonymiser(key),
+        keys=keys,
         entropy=os.urandom,
         log=JsonLog(PatientFile(sys.stderr.buffer), PLANE),
     )

@@ -94,11 +94,11 @@ class KindSchema(OpenSchema):
 class ScheduleSchema(OpenSchema):
     """When releases happen."""
 
-    epochs = member(fields.Integer, "T, the number of releases of a video.", strict=True)
+    epochs = member(fields.Integer, "T, the number of releases of a target.", strict=True)
     due_ages_seconds = fields.List(
         fields.Integer(strict=True),
         required=True,
-        metadata={"description": "Age since `posted_at` at which each epoch ends."},
+        metadata={"description": "Age since the start at which each epoch ends."},
     )
 
 
@@ -111,7 +111,12 @@ class GuaranteeSchema(OpenSchema):
     anonymity = fields.Nested(AnonymitySchema, required=True)
     contribution = fields.Nested(ContributionSchema, required=True)
     kinds = fields.Dict(keys=fields.String(), values=fields.Nested(KindSchema), required=True)
-    schedule = fields.Nested(ScheduleSchema, required=True)
+    schedule = fields.Nested(
+        ScheduleSchema, required=True, metadata={"description": "When releases of videos happen."}
+    )
+    creator_schedule = fields.Nested(
+        ScheduleSchema, required=True, metadata={"description": "When releases of creators happen."}
+    )
     dimensions = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),
@@ -168,6 +173,7 @@ OPERATION: Operation[PublicServices] = Operation(
                     }
                 },
                 "schedule": {"epochs": 3, "due_ages_seconds": [3600, 7200, 10800]},
+                "creator_schedule": {"epochs": 2, "due_ages_seconds": [86400, 172800]},
                 "dimensions": {"device": ["android", "ios", "web", "other", "undisclosed"]},
             },
         ),

@@ -26,14 +26,14 @@ class EntrySchema(AnswerSchema):
     shard = member(fields.Integer, "Number of the chain.", strict=True)
     sequence = member(fields.Integer, "Number of the entry in its chain, from 0.", strict=True)
     previous = member(fields.String, "SHA-256 of the entry before; empty for the first one.")
-    video_id = member(fields.String, "Whose release it is.")
+    target_id = member(fields.String, "Whose release it is.")
     kind = member(fields.String, "What was counted.")
     epoch = member(fields.Integer, "Number of the release.", strict=True)
     as_of_ms = member(fields.Integer, "When the epoch ended.", strict=True)
     cut_at_ms = member(fields.Integer, "When counting for it stopped.", strict=True)
     policy_version = member(fields.String, "The policy.")
     policy_digest = member(fields.String, "SHA-256 of the policy file.")
-    rho = member(fields.String, "zCDP of one engagement over the video's whole schedule, exact.")
+    rho = member(fields.String, "zCDP of one engagement over the target's whole schedule, exact.")
     release_sha256 = member(fields.String, "SHA-256 of the release document.")
 
 
@@ -110,7 +110,7 @@ OPERATION: Operation[PublicServices] = Operation(
                             "shard": 0,
                             "sequence": 0,
                             "previous": "",
-                            "video_id": "v-4711",
+                            "target_id": "v-4711",
                             "kind": "like",
                             "epoch": 0,
                             "as_of_ms": 1777813200000,

@@ -16,7 +16,7 @@ from privacy.model.engagement import Kind
 if TYPE_CHECKING:
     from api.public.services import PublicServices
 
-LIKE = Kind.LIKE.label
+LIKE = Kind.LIKE
 
 
 class VideoPathSchema(Schema):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from api.http.expiring_cache import ExpiringCache
 from privacy.errors import NotFoundError
 from privacy.gallery.reader import Standing
+from privacy.model.engagement import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,7 @@ _CACHED_STANDINGS = 4096
 
 
 class Standings:
-    """Answers what stands of a video.
+    """Answers what stands of a target.
 
     Args:
         gallery: where it is read.
@@ -33,21 +34,21 @@ class Standings:
     def __init__(self, gallery: GalleryReader, clock: Clock, monotonic_seconds: Callable[[], float]) -> None:
         self._gallery = gallery
         self._clock = clock
-        self._kept = ExpiringCache[tuple[str, str], Standing](_CACHED_STANDINGS, monotonic_seconds)
+        self._kept = ExpiringCache[tuple[str, Kind], Standing](_CACHED_STANDINGS, monotonic_seconds)
 
-    def of(self, video_id: str, kind: str) -> Standing:
-        """What stands of a video; metadata in it may be some seconds old.
+    def of(self, target_id: str, kind: Kind) -> Standing:
+        """What stands of a target; metadata in it may be some seconds old.
 
         Raises:
-            NotFoundError: there is no such video.
+            NotFoundError: there is no such target.
             StoreError: the gallery does not answer or holds damage.
         """
-        return self._kept.get((video_id, kind), lambda: self._read(video_id, kind))
+        return self._kept.get((target_id, kind), lambda: self._read(target_id, kind))
 
-    def _read(self, video_id: str, kind: str) -> tuple[Standing, float]:
-        standing = self._gallery.standing(video_id, kind)
+    def _read(self, target_id: str, kind: Kind) -> tuple[Standing, float]:
+        standing = self._gallery.standing(target_id, kind)
         if standing is None:
-            raise NotFoundError(f"there is no video {video_id}")
+            raise NotFoundError(f"there is no {kind.target_type.value} {target_id}")
         return standing, self._lifetime_seconds(standing)
 
     def _lifetime_seconds(self, standing: Standing) -> float:

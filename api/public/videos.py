@@ -89,13 +89,13 @@ class Video(msgspec.Struct, frozen=True):
     def of(cls, target: TargetDocument, **more: Number) -> Video:
         """Show a target."""
         return cls(
-            video_id=target.video_id,
+            video_id=target.target_id,
             creator_id=target.creator_id,
             title=target.title,
             hashtags=target.hashtags,
             sound_id=target.sound_id,
             duration_seconds=target.duration_seconds,
-            posted_at=format_timestamp(target.posted_at_ms),
+            posted_at=format_timestamp(target.starts_at_ms),
             policy_version=target.policy_version,
             **more,
         )

@@ -20,15 +20,22 @@ class Document(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
 
 
 class TargetDocument(Document, frozen=True):
-    """Public metadata of a video, as the platform declared it."""
+    """Public metadata of a video or creator, as the platform declared it."""
 
-    video_id: str
+    target_type: str
+    target_id: str
     creator_id: str | None
     title: str | None
+    """Title of a video, name of a creator."""
     hashtags: list[str]
     sound_id: str | None
     duration_seconds: int | None
-    posted_at_ms: int
+    starts_at_ms: int
+    """Start of its schedule: when a video was posted, from when on a creator is counted."""
+    taken_down: str | None
+    """Why nothing of it is shown now; None while it is shown."""
+    revision: int
+    """Counts its changes: an older document never replaces a newer one."""
     policy_version: str
     first_epoch: int | None
     """The epoch that was running at registration."""
@@ -46,7 +53,7 @@ class BreakdownFigures(Document, frozen=True):
 class ReleaseDocument(Document, frozen=True):
     """The immutable document of one target and kind at one epoch."""
 
-    video_id: str
+    target_id: str
     kind: str
     epoch: int
     as_of_ms: int
@@ -86,7 +93,7 @@ class LedgerEntry(Document, frozen=True):
     shard: int
     sequence: int
     previous: str
-    video_id: str
+    target_id: str
     kind: str
     epoch: int
     as_of_ms: int

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _PUBLISH = Script.packaged("privacy.gallery", "publish.lua")
+_PUBLISH_TARGET = Script.packaged("privacy.gallery", "publish_target.lua")
 _DECODE = msgspec.json.Decoder(ReleaseDocument).decode
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -54,16 +55,20 @@ class Publisher:
     client: Redis
 
     def publish_targets(self, targets: Sequence[TargetDocument]) -> None:
-        """Write public metadata.
+        """Write public metadata; what is newer there already stays.
 
         Raises:
             StoreBusyError: the gallery did not confirm; do it again.
         """
-        pipeline = self.client.pipeline(transaction=False)
-        for target in targets:
-            pipeline.set(gallery_key("target", target.video_id), _ENCODE(target))
+        calls = [
+            ScriptCall(
+                [gallery_key("target", target.target_type, target.target_id)],
+                [target.revision, _ENCODE(target)],
+            )
+            for target in targets
+        ]
         with translated():
-            pipeline.execute()
+            _PUBLISH_TARGET.run_all(self.client, calls)
 
     def publish_releases(self, releases: Sequence[WrittenRelease]) -> None:
         """Write releases and their ledger entries; the latest of each target becomes the current one.
@@ -132,7 +137,7 @@ class _Write(NamedTuple):
 
 
 def _series_key(name: str, document: ReleaseDocument) -> str:
-    return gallery_key(name, document.video_id, document.kind)
+    return gallery_key(name, document.target_id, document.kind)
 
 
 def _point(document: ReleaseDocument) -> bytes:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from privacy.model.engagement import Kind
+
 CURRENT = "current"
 """Stands for the policy version in force."""
 
@@ -72,25 +74,27 @@ class GalleryReader:
         with translated():
             self._client.ping()
 
-    def standing(self, video_id: str, kind: str) -> Standing | None:
-        """What stands of one video; None if there is no such video."""
-        return self.standings([video_id], kind)[0]
+    def standing(self, target_id: str, kind: Kind) -> Standing | None:
+        """What stands of one target; None if there is no such target."""
+        return self.standings([target_id], kind)[0]
 
-    def standings(self, video_ids: Sequence[str], kind: str) -> list[Standing | None]:
-        """What stands of several videos, in their order; one round trip."""
+    def standings(self, target_ids: Sequence[str], kind: Kind) -> list[Standing | None]:
+        """What stands of several targets, in their order; one round trip."""
         # Single commands in a pipeline, not MGET: on a Redis Cluster the keys live in different slots.
         with translated():
             pipeline = self._client.pipeline(transaction=False)
-            for video_id in video_ids:
-                pipeline.get(gallery_key("target", video_id))
-                pipeline.get(gallery_key("current", video_id, kind))
+            for target_id in target_ids:
+                pipeline.get(gallery_key("target", kind.target_type.value, target_id))
+                pipeline.get(gallery_key("current", target_id, kind.label))
             raw = pipeline.execute()
         return [_standing(*pair) for pair in zip(raw[::2], raw[1::2], strict=True)]
 
-    def points(self, video_id: str, kind: str) -> list[PointDocument]:
-        """The time series of one video, in the order of epochs."""
+    def points(self, target_id: str, kind: Kind) -> list[PointDocument]:
+        """The time series of one target, in the order of epochs."""
         with translated():
-            raw = cast("dict[bytes, bytes]", self._client.hgetall(gallery_key("points", video_id, kind)))
+            raw = cast(
+                "dict[bytes, bytes]", self._client.hgetall(gallery_key("points", target_id, kind.label))
+            )
         points = [_decoded(point, PointDocument) for point in raw.values()]
         return sorted(points, key=lambda point: point.epoch)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from privacy.model.engagement import Kind
+    from privacy.model.schedule import Schedule
     from privacy.policy import Policy
 
 TOTAL = "total"
@@ -63,7 +64,7 @@ class Calibration:
     Args:
         policy: what is declared.
         kind: whose budget is spent.
-        factorisation: cut to the policy's schedule.
+        factorisation: cut to the schedule of the kind's targets.
         statistics: the total, the breakdowns in the order of the policy's dimensions, the removals.
     """
 
@@ -71,6 +72,11 @@ class Calibration:
     kind: Kind
     factorisation: Factorisation
     statistics: tuple[Statistic, ...]
+
+    @property
+    def schedule(self) -> Schedule:
+        """When the epochs of the kind's targets end."""
+        return self.policy.schedule_of(self.kind)
 
     @cached_property
     def stream_scales(self) -> NDArray[np.int64]:
@@ -96,7 +102,7 @@ class Calibration:
     def z(self) -> float:
         """How many standard deviations a number must clear k by, beside the correction of `margins`."""
         policy = self.policy
-        trials = policy.epochs * policy.layout.touched_by_one_engagement(policy.flip_cap)
+        trials = self.schedule.epochs * policy.layout.touched_by_one_engagement(policy.flip_cap)
         return -NormalDist().inv_cdf(float(policy.gate_delta / trials))
 
     @cached_property
@@ -123,7 +129,7 @@ def calibrate(policy: Policy, kind: Kind) -> Calibration:
     Raises:
         PolicyError: the policy asks for what the mechanism cannot give exactly.
     """
-    factorisation = load_factorisation(policy.factorisation, policy.epochs)
+    factorisation = load_factorisation(policy.factorisation, policy.epochs_of(kind))
     budget = policy.budgets[kind]
     flips = alternating_sensitivity_squared(factorisation, policy.flip_cap)
     removals = monotone_sensitivity_squared(factorisation, policy.flip_cap // 2)

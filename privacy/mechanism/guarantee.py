@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from privacy.model.timestamp import format_timestamp
 if TYPE_CHECKING:
     from privacy.mechanism.accounting import Calibration
     from privacy.model.engagement import Kind
+    from privacy.model.schedule import Schedule
     from privacy.policy import Policy
 
 DELTAS = (1e-6, 1e-9)
@@ -36,20 +38,27 @@ def guarantee(policy: Policy) -> dict[str, Any]:
         "anonymity": {"k": policy.k, "hard": True},
         "contribution": {"flip_cap": policy.flip_cap, "daily_cap": policy.daily_cap},
         "kinds": {kind.label: _kind(policy, kind) for kind in policy.budgets},
-        "schedule": {
-            "epochs": policy.epochs,
-            "phases": [
-                {"every_seconds": phase.every_seconds, "until_seconds": phase.until_seconds}
-                for phase in policy.schedule.phases
-            ],
-            "due_ages_seconds": list(policy.schedule.due_ages_seconds),
-        },
+        "schedule": _schedule(policy.schedule),
+        "creator_schedule": _schedule(policy.creator_schedule),
         "dimensions": {dimension.name: list(dimension.cells) for dimension in policy.domain.dimensions},
         "children": {"dropped_age_bands": sorted(policy.dropped_age_bands)},
         "intake": {
             "earliest_occurred_at": format_timestamp(policy.intake.earliest_occurred_at_ms),
             "future_tolerance_seconds": policy.intake.future_tolerance_seconds,
         },
+        "integrity": asdict(policy.integrity),
+        "retention": asdict(policy.retention),
+    }
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "epochs": schedule.epochs,
+        "phases": [
+            {"every_seconds": phase.every_seconds, "until_seconds": phase.until_seconds}
+            for phase in schedule.phases
+        ],
+        "due_ages_seconds": list(schedule.due_ages_seconds),
     }
 
 
@@ -57,6 +66,7 @@ def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
     calibration = calibrate(policy, kind)
     budget = policy.budgets[kind]
     return {
+        "target_type": kind.target_type.value,
         "rho": float(budget.rho),
         "reserve_rho": float(budget.reserve),
         "epsilon": [_epsilon(policy, kind, 1, delta) for delta in DELTAS],
@@ -84,7 +94,7 @@ def _statistic(calibration: Calibration, index: int) -> dict[str, Any]:
     statistic = calibration.statistics[index]
     layout = calibration.policy.layout
     stream = (layout.total, *(place.start for place in layout.breakdowns), layout.removals.start)[index]
-    steps = np.arange(calibration.policy.epochs)
+    steps = np.arange(calibration.schedule.epochs)
     deviations = calibration.deviations(steps)[:, stream]
     thresholds = calibration.least_counts[stream] + calibration.margins(steps)[:, stream]
     return {

@@ -16,6 +16,8 @@ UNDISCLOSED = "undisclosed"
 HOUR_OF_DAY = "hour_of_day"
 JOINT_CODE_BITS = 28
 """A joint cell's code shares 32 bits with the 4-bit change of `privacy.model.change`."""
+UNDISCLOSED_EVERYWHERE = (1 << JOINT_CODE_BITS) - 1
+"""The joint cell of an account that opted out of breakdowns, whatever dimensions a policy declares."""
 
 
 @dataclass(frozen=True)

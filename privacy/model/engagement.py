@@ -6,15 +6,29 @@ from enum import Enum, IntEnum
 from typing import NamedTuple
 
 
+class TargetType(Enum):
+    """What is engaged with, as it is spelled outside and in the gallery's keys."""
+
+    VIDEO = "video"
+    CREATOR = "creator"
+
+
 class Kind(IntEnum):
     """What an account does to a target. The number is part of stored keys: never renumber."""
 
     LIKE = 0
+    FAVORITE = 1
+    FOLLOW = 2
 
     @property
     def label(self) -> str:
         """As it is spelled outside."""
         return self.name.lower()
+
+    @property
+    def target_type(self) -> TargetType:
+        """What it is done to: creators are followed, videos are liked and kept as favourites."""
+        return TargetType.CREATOR if self is Kind.FOLLOW else TargetType.VIDEO
 
 
 class Reason(IntEnum):
@@ -41,6 +55,7 @@ class Verdict(Enum):
     LATE = "late"
     OVER_CAP = "over_cap"
     DROPPED_CHILD = "dropped_child"
+    CLOSED = "closed"
     UNKNOWN_TARGET = "unknown_target"
     INVALID = "invalid"
 

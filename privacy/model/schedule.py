@@ -58,7 +58,7 @@ class Schedule:
 
     @cached_property
     def due_ages_seconds(self) -> tuple[int, ...]:
-        """Age since `posted_at` at which each epoch ends, T increasing values."""
+        """Age since the start at which each epoch ends, T increasing values."""
         return tuple(chain.from_iterable(self._stretches))
 
     @property
@@ -66,20 +66,20 @@ class Schedule:
         """T, the number of epochs."""
         return len(self.due_ages_seconds)
 
-    def due_ms(self, posted_at_ms: int, epoch: int) -> int:
+    def due_ms(self, starts_at_ms: int, epoch: int) -> int:
         """When an epoch of a target ends, in ms since 1970 UTC."""
-        return posted_at_ms + 1000 * self.due_ages_seconds[epoch]
+        return starts_at_ms + 1000 * self.due_ages_seconds[epoch]
 
-    def next_due_ms(self, posted_at_ms: int, epoch: int) -> int | None:
+    def next_due_ms(self, starts_at_ms: int, epoch: int) -> int | None:
         """When the epoch after this one ends; None after the last."""
-        return self.due_ms(posted_at_ms, epoch + 1) if epoch + 1 < self.epochs else None
+        return self.due_ms(starts_at_ms, epoch + 1) if epoch + 1 < self.epochs else None
 
-    def first_open_epoch(self, posted_at_ms: int, now_ms: int) -> int | None:
+    def first_open_epoch(self, starts_at_ms: int, now_ms: int) -> int | None:
         """The epoch that is running now; None when the target is past its last one (sealed).
 
-        An epoch that ends exactly now is over. Before `posted_at` the running epoch is 0.
+        An epoch that ends exactly now is over. Before the start the running epoch is 0.
         """
-        epoch = bisect_right(self.due_ages_seconds, (now_ms - posted_at_ms) / 1000)
+        epoch = bisect_right(self.due_ages_seconds, (now_ms - starts_at_ms) / 1000)
         return epoch if epoch < self.epochs else None
 
     def day_before(self, epoch: int) -> int | None:

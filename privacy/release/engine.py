@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from privacy.gallery.documents import ReleaseDocument
     from privacy.mechanism.accounting import Calibration
     from privacy.mechanism.entropy import EntropySource
-    from privacy.policy import Policy
+    from privacy.model.schedule import Schedule
     from privacy.tally.series import DueSeries, SeriesState
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -72,12 +72,12 @@ def make_releases(
     exact = net.totals(now.shape)
     before = Records.unpack([due.measurements for due in batch], MEASUREMENT)
     measured = measure(net, exact, steps, before, calibration, entropy)
-    shown = figures(exact, steps, _since(states, policy), measured, calibration)
+    shown = figures(exact, steps, _since(states, calibration.schedule), measured, calibration)
     return [
         Release(due, document, _ENCODE(document), changes, measurements)
         for due, document, changes, measurements in zip(
             batch,
-            render(states, shown, policy, cut_at_ms),
+            render(states, shown, calibration, cut_at_ms),
             this_step.pack(len(batch), NET_CHANGE),
             measured.drawn.pack(len(batch), MEASUREMENT),
             strict=True,
@@ -90,10 +90,10 @@ def _sparse(now: NDArray[np.int64], steps: NDArray[np.intp]) -> Records:
     return Records(owners, streams, steps[owners], now[owners, streams])
 
 
-def _since(states: Sequence[SeriesState], policy: Policy) -> NDArray[np.intp]:
+def _since(states: Sequence[SeriesState], schedule: Schedule) -> NDArray[np.intp]:
     """The step at least a day before each series' current one; before its first step all counts were zero."""
     since = []
     for state in states:
-        epoch = policy.schedule.day_before(state.epoch)
+        epoch = schedule.day_before(state.epoch)
         since.append(NO_STEP if epoch is None else max(epoch - state.first_epoch, -1))
     return np.array(since, np.intp)

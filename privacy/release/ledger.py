@@ -41,7 +41,7 @@ class LedgerHead:
             shard=self.shard,
             sequence=self.length,
             previous=self.digest,
-            video_id=document.video_id,
+            target_id=document.target_id,
             kind=document.kind,
             epoch=document.epoch,
             as_of_ms=document.as_of_ms,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.model.change import CHANGE_BITS, GAINED
+from privacy.model.dimension import UNDISCLOSED_EVERYWHERE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +34,7 @@ def net_changes(
     base = owners * width
     what = changes & ((1 << CHANGE_BITS) - 1)
     joint = changes >> CHANGE_BITS
+    joint = np.where(joint == UNDISCLOSED_EVERYWHERE, policy.domain.undisclosed_code, joint)
     gained = what == GAINED
     net = np.zeros(series * width, np.int64)
 

@@ -14,8 +14,9 @@ from privacy.release.figures import NO_STEP
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from privacy.mechanism.accounting import Calibration
     from privacy.model.dimension import Dimension
-    from privacy.policy import Policy
+    from privacy.model.schedule import Schedule
     from privacy.release.figures import Figures, Shown
     from privacy.tally.series import SeriesState
 
@@ -25,10 +26,11 @@ REMOVAL_REASONS = tuple(reason.label for reason in Reason)
 
 
 def render(
-    states: Sequence[SeriesState], shown: Shown, policy: Policy, cut_at_ms: int
+    states: Sequence[SeriesState], shown: Shown, calibration: Calibration, cut_at_ms: int
 ) -> Iterator[ReleaseDocument]:
     """Make the document of each series; a withheld number is null and nothing else."""
-    layout, schedule = policy.layout, policy.schedule
+    policy, schedule = calibration.policy, calibration.schedule
+    layout = policy.layout
     # Most breakdowns of most targets are withheld whole: one document serves them all.
     withheld = {
         dimension: _breakdown(dimension, [None] * len(dimension.cells), None)
@@ -43,15 +45,15 @@ def render(
         strict=True,
     )
     for state, streams, others, (change,), since in rows:
-        as_of_ms = schedule.due_ms(state.posted_at_ms, state.epoch)
-        since_epoch, span_seconds = _since(state, since, policy)
+        as_of_ms = schedule.due_ms(state.starts_at_ms, state.epoch)
+        since_epoch, span_seconds = _since(state, since, schedule)
         yield ReleaseDocument(
-            video_id=state.video_id,
+            target_id=state.target_id,
             kind=Series.of_number(state.number).kind.label,
             epoch=state.epoch,
             as_of_ms=as_of_ms,
             cut_at_ms=max(as_of_ms, cut_at_ms - cut_at_ms % CUT_RESOLUTION_MS),
-            next_release_at_ms=schedule.next_due_ms(state.posted_at_ms, state.epoch),
+            next_release_at_ms=schedule.next_due_ms(state.starts_at_ms, state.epoch),
             policy_version=policy.version,
             total=streams[layout.total],
             change=change,
@@ -96,11 +98,11 @@ def _rows(figures: Figures) -> Iterator[list[Figure | None]]:
         yield row
 
 
-def _since(state: SeriesState, since: int, policy: Policy) -> tuple[int | None, int | None]:
+def _since(state: SeriesState, since: int, schedule: Schedule) -> tuple[int | None, int | None]:
     """The epoch to which the change refers, and the span in seconds."""
     if since == NO_STEP:
         return None, None
-    ages = policy.schedule.due_ages_seconds
+    ages = schedule.due_ages_seconds
     if since < 0:
         return -1, ages[state.epoch]
     epoch = state.first_epoch + since

@@ -75,11 +75,11 @@ class ReleaseWorker:
         head = LedgerHead(shard.shard, shard.ledger_length(), before)
         commits = []
         for calibration, batch in self._by_calibration(shard.read(numbers)):
-            schedule = calibration.policy.schedule
+            schedule = calibration.schedule
             for release in make_releases(batch, calibration, self.entropy, now_ms):
                 entry, head = head.append(release, calibration.policy)
                 state = release.due.state
-                next_due_ms = schedule.next_due_ms(state.posted_at_ms, state.epoch)
+                next_due_ms = schedule.next_due_ms(state.starts_at_ms, state.epoch)
                 commits.append(
                     Commit(
                         release.due,

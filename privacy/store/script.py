@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha1
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from redis import Redis
+    from redis.client import Pipeline
 
 Argument = bytes | str | int
 
@@ -32,11 +34,11 @@ class Script:
     source: str
 
     @classmethod
-    def packaged(cls, package: str, name: str) -> Script:
-        """The script in a `.lua` file beside the code that calls it."""
-        return cls(files(package).joinpath(name).read_text())
+    def packaged(cls, package: str, *names: str) -> Script:
+        """The script in `.lua` files beside the code that calls it, one after the other."""
+        return cls("\n".join(files(package).joinpath(name).read_text() for name in names))
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The name under which Redis caches the script."""
         return sha1(self.source.encode()).hexdigest()  # noqa: S324 - a name, not a protection
@@ -56,9 +58,20 @@ class Script:
             client.script_load(self.source)
             return self._send(client, calls, transaction=transaction)
 
+    def try_all(self, client: Redis, calls: Sequence[ScriptCall]) -> list[Any]:
+        """Run several calls in one round trip; where one fails, its error stands in its place."""
+        answers = self._pipeline(client, calls, transaction=False).execute(raise_on_error=False)
+        if any(isinstance(answer, NoScriptError) for answer in answers):
+            client.script_load(self.source)
+            answers = self._pipeline(client, calls, transaction=False).execute(raise_on_error=False)
+        return answers
+
     def _send(self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool) -> list[Any]:
+        return self._pipeline(client, calls, transaction=transaction).execute()
+
+    def _pipeline(self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool) -> Pipeline:
         digest = self.digest
         pipeline = client.pipeline(transaction=transaction)
         for call in calls:
             pipeline.evalsha(digest, len(call.keys), *call.keys, *call.arguments)
-        return pipeline.execute()
+        return pipeline

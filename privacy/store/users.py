@@ -28,7 +28,28 @@ PLATFORM: Final = AclUser(
     rooms=(Room.PRIVATE,),
     keyless=(*_EVERYONE, *_START_CHECKS, "script|load"),
     grants=(
-        Grant((keys.VAULT_KEYS,), ("evalsha", "hmget", "hset", "xadd")),
+        Grant(
+            (keys.VAULT_KEYS,),
+            (
+                *(
+                    "evalsha",
+                    "get",
+                    "exists",
+                    "hget",
+                    "hmget",
+                    "hset",
+                    "hexists",
+                    "hincrby",
+                    "hdel",
+                    "rename",
+                    "hscan",
+                    "del",
+                    "hsetnx",
+                    "set",
+                ),
+                *("xadd", "zadd", "zrem", "zscore"),
+            ),
+        ),
         Grant((keys.TALLY_KEYS,), ("evalsha", "hget", "hmget", "hset", "incr", "zadd")),
         Grant((keys.PLATFORM_KEYS,), ("evalsha", "get", "set", "del")),
         Grant((keys.PLATFORM_LIMIT_KEYS,), _LIMITS),
@@ -72,7 +93,7 @@ PUBLISHER: Final = AclUser(
     keyless=(*_EVERYONE, "script|load", "multi", "exec"),
     grants=(
         Grant(keys.RELEASED_KEYS, ("hget", "hsetnx")),
-        Grant((keys.CURRENT_KEYS,), ("evalsha", "get", "set")),
+        Grant((keys.CURRENT_KEYS, keys.TARGET_KEYS), ("evalsha", "get", "set")),
         Grant(keys.DESCRIPTION_KEYS, ("set",)),
         Grant((keys.GALLERY_HEADER,), ("hget", "hgetall"), read_only=True),
     ),

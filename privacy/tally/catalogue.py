@@ -10,8 +10,9 @@ from zlib import crc32
 
 import msgspec
 
+from privacy.errors import NotFoundError, StoreBusyError
 from privacy.gallery.documents import TargetDocument
-from privacy.model.engagement import KINDS_A_TARGET
+from privacy.model.engagement import KINDS_A_TARGET, TargetType
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
@@ -22,28 +23,30 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from privacy.policy import Policy
-    from privacy.tally.video import VideoMetadata
+    from privacy.tally.target import TargetMetadata
 
 _REGISTER = Script.packaged("privacy.tally", "register.lua")
+_REPLACE = Script.packaged("privacy.tally", "replace.lua")
 _DECODE = msgspec.json.Decoder(TargetDocument).decode
+_ATTEMPTS = 10
 
 
 class Registration(Enum):
-    """What became of one video that was registered."""
+    """What became of one target that was registered."""
 
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     CONFLICT = "conflict"
-    """`posted_at` differs from what is stored: the schedule hangs on it, so it never changes."""
+    """The start differs from what is stored: the schedule hangs on it, so it never changes."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What intake needs to know of a registered video."""
+    """What intake needs to know of a registered target."""
 
     number: int
-    posted_at_ms: int
+    starts_at_ms: int
     policy_version: str
 
 
@@ -62,13 +65,13 @@ class Catalogue:
     target_shards: int
     policy: Policy
     publish: Callable[[Sequence[TargetDocument]], None]
-    _known: dict[str, Target] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[tuple[TargetType, str], Target] = field(default_factory=dict, init=False, repr=False)
 
-    def register(self, videos: Sequence[VideoMetadata], now_ms: int) -> list[Registration]:
-        """Register videos or update their metadata, and publish them. Repeating a call changes nothing.
+    def register(self, targets: Sequence[TargetMetadata], now_ms: int) -> list[Registration]:
+        """Register targets or update their metadata, and publish them. Repeating a call changes nothing.
 
         Args:
-            videos: distinct or not; the first one of an id decides `posted_at`.
+            targets: of one type; distinct or not; the first one of an id decides when it starts.
             now_ms: the running epoch at this moment is a new target's first one.
 
         Returns:
@@ -77,78 +80,122 @@ class Catalogue:
         Raises:
             StoreBusyError: the store did not confirm; send again.
         """
-        outcomes = [Registration.UNCHANGED] * len(videos)
+        outcomes = [Registration.UNCHANGED] * len(targets)
         documents: list[TargetDocument] = []
-        for shard, places in self._by_shard([video.video_id for video in videos]):
-            asked = [self._document(videos[place], now_ms) for place in places]
+        for shard, places in self._by_shard([target.target_id for target in targets]):
+            asked = [self._document(targets[place], now_ms) for place in places]
+            target_type = TargetType(asked[0].target_type)
             with translated():
-                stored = _REGISTER.run(self.client, self._register_call(shard, asked))
-            changed: list[str] = []
+                stored = _REGISTER.run(self.client, self._register_call(shard, target_type, asked))
             standing: dict[str, TargetDocument] = {}
+            records: dict[str, bytes] = {}
             for place, document, record in zip(places, asked, stored, strict=True):
-                before = standing.get(document.video_id) or (_target_document(record) if record else None)
-                outcomes[place], standing[document.video_id] = _reconcile(document, before)
-                if outcomes[place] is Registration.UPDATED:
-                    number = record.partition(b" ")[0].decode()
-                    changed += [document.video_id, f"{number} {_encode(standing[document.video_id])}"]
+                before = standing.get(document.target_id) or (_target_document(record) if record else None)
+                outcomes[place], standing[document.target_id] = _reconcile(document, before)
+                if outcomes[place] is Registration.UPDATED and record:
+                    records.setdefault(document.target_id, record)
             documents += standing.values()
-            if changed:
-                with translated():
-                    self.client.hset(tally_key(shard, "videos"), items=changed)
+            if not self._replace(shard, target_type, [(records[name], standing[name]) for name in records]):
+                raise StoreBusyError("a target is being changed by others")
         self.publish(documents)
         return outcomes
 
-    def lookup(self, video_ids: Iterable[str]) -> Mapping[str, Target]:
-        """Find targets; ids that are not registered are absent from the answer.
+    def take_down(self, target_type: TargetType, target_id: str, reason: str | None) -> bool:
+        """Show nothing of a target any more, for a reason, or show it again. Its counts go on either way.
 
-        What was found once is remembered: number, `posted_at` and policy of a target never change.
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            NotFoundError: it is not registered.
+            StoreBusyError: the store did not confirm, or others kept changing the target; do it again.
+        """
+        shard = target_shard(target_id, self.target_shards)
+        for _ in range(_ATTEMPTS):
+            with translated():
+                record = cast("bytes | None", self.client.hget(_records(shard, target_type), target_id))
+            if record is None:
+                raise NotFoundError(f"there is no {target_type.value} {target_id}")
+            before = _target_document(record)
+            changed = before.taken_down != reason
+            after = msgspec.structs.replace(before, taken_down=reason, revision=before.revision + changed)
+            if self._replace(shard, target_type, [(record, after)]):
+                self.publish([after])
+                return changed
+        raise StoreBusyError("the target is being changed by others")
+
+    def lookup(self, target_type: TargetType, target_ids: Iterable[str]) -> Mapping[str, Target]:
+        """Find targets of one type; ids that are not registered are absent from the answer.
+
+        What was found once is remembered: number, start and policy of a target never change.
 
         Raises:
             StoreBusyError: the store did not answer.
         """
-        wanted = set(video_ids)
-        found = {video_id: target for video_id in wanted if (target := self._known.get(video_id))}
+        known = self._known
+        wanted = set(target_ids)
+        found = {name: target for name in wanted if (target := known.get((target_type, name)))}
         missing = sorted(wanted - found.keys())
         for shard, places in self._by_shard(missing):
             ids = [missing[place] for place in places]
             with translated():
-                records = cast("list[bytes | None]", self.client.hmget(tally_key(shard, "videos"), ids))
-            found |= {
-                video_id: _target(record) for video_id, record in zip(ids, records, strict=True) if record
-            }
-        self._remember({video_id: found[video_id] for video_id in missing if video_id in found})
+                records = cast("list[bytes | None]", self.client.hmget(_records(shard, target_type), ids))
+            found |= {name: _target(record) for name, record in zip(ids, records, strict=True) if record}
+        self._remember({(target_type, name): found[name] for name in missing if name in found})
         return found
 
-    def _remember(self, targets: Mapping[str, Target]) -> None:
+    def _remember(self, targets: Mapping[tuple[TargetType, str], Target]) -> None:
         if len(self._known) + len(targets) > MAX_REMEMBERED:
             self._known.clear()
         self._known.update(targets)
 
-    def _by_shard(self, video_ids: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
+    def _by_shard(self, target_ids: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
         def shard_of(place: int) -> int:
-            return target_shard(video_ids[place], self.target_shards)
+            return target_shard(target_ids[place], self.target_shards)
 
-        for shard, places in groupby(sorted(range(len(video_ids)), key=shard_of), key=shard_of):
+        for shard, places in groupby(sorted(range(len(target_ids)), key=shard_of), key=shard_of):
             yield shard, list(places)
 
-    def _document(self, video: VideoMetadata, now_ms: int) -> TargetDocument:
-        epoch = self.policy.schedule.first_open_epoch(video.posted_at_ms, now_ms)
+    def _replace(
+        self, shard: int, target_type: TargetType, changes: Sequence[tuple[bytes, TargetDocument]]
+    ) -> bool:
+        """Replace records that nobody else has changed in between; whether all were."""
+        if not changes:
+            return True
+        arguments: list[str | bytes] = []
+        for record, document in changes:
+            number = record.partition(b" ")[0]
+            arguments += [document.target_id, record, number + b" " + _encode(document)]
+        with translated():
+            replaced = _REPLACE.run(self.client, ScriptCall([_records(shard, target_type)], arguments))
+        return all(replaced)
+
+    def _document(self, target: TargetMetadata, now_ms: int) -> TargetDocument:
+        # All kinds of one type of target share a schedule.
+        creator = target.target_type is TargetType.CREATOR
+        schedule = self.policy.creator_schedule if creator else self.policy.schedule
+        epoch = schedule.first_open_epoch(target.starts_at_ms, now_ms)
         return TargetDocument(
-            video_id=video.video_id,
-            creator_id=video.creator_id,
-            title=video.title,
-            hashtags=list(video.hashtags),
-            sound_id=video.sound_id,
-            duration_seconds=video.duration_seconds,
-            posted_at_ms=video.posted_at_ms,
+            target_type=target.target_type.value,
+            target_id=target.target_id,
+            creator_id=target.creator_id,
+            title=target.title,
+            hashtags=list(target.hashtags),
+            sound_id=target.sound_id,
+            duration_seconds=target.duration_seconds,
+            starts_at_ms=target.starts_at_ms,
+            taken_down=None,
+            revision=0,
             policy_version=self.policy.version,
             first_epoch=epoch,
-            first_due_ms=None if epoch is None else self.policy.schedule.due_ms(video.posted_at_ms, epoch),
+            first_due_ms=None if epoch is None else schedule.due_ms(target.starts_at_ms, epoch),
         )
 
-    def _register_call(self, shard: int, documents: Sequence[TargetDocument]) -> ScriptCall:
-        kinds = ",".join(str(int(kind)) for kind in self.policy.budgets)
-        arguments: list[str | int] = [
+    def _register_call(
+        self, shard: int, target_type: TargetType, documents: Sequence[TargetDocument]
+    ) -> ScriptCall:
+        kinds = ",".join(str(int(kind)) for kind in self.policy.kinds_of(target_type))
+        arguments: list[str | bytes | int] = [
             tally_prefix(shard, "series"),
             shard,
             self.target_shards,
@@ -158,48 +205,57 @@ class Catalogue:
         for document in documents:
             epoch, due_ms = document.first_epoch, document.first_due_ms
             arguments += [
-                document.video_id,
+                document.target_id,
                 _encode(document),
                 "" if epoch is None else epoch,
                 "" if due_ms is None else due_ms,
-                document.posted_at_ms,
+                document.starts_at_ms,
                 document.policy_version,
             ]
-        return ScriptCall([tally_key(shard, name) for name in ("videos", "targets", "due")], arguments)
+        keys = [_records(shard, target_type), *(tally_key(shard, name) for name in ("targets", "due"))]
+        return ScriptCall(keys, arguments)
 
 
 MAX_REMEMBERED = 1_000_000
 """Targets that one intake process remembers, about 200 MB; past it all are asked for again."""
 
 
-def target_shard(video_id: str, target_shards: int) -> int:
+def target_shard(target_id: str, target_shards: int) -> int:
     """The shard that holds a target's counters."""
-    return crc32(video_id.encode()) % target_shards
+    return crc32(target_id.encode()) % target_shards
+
+
+def _records(shard: int, target_type: TargetType) -> str:
+    return tally_key(shard, f"{target_type.value}s")
 
 
 def _target(record: bytes) -> Target:
     target = _target_document(record)
-    return Target(int(record.partition(b" ")[0]), target.posted_at_ms, target.policy_version)
+    return Target(int(record.partition(b" ")[0]), target.starts_at_ms, target.policy_version)
 
 
 def _target_document(record: bytes) -> TargetDocument:
     return _DECODE(record.partition(b" ")[2])
 
 
-def _encode(document: TargetDocument) -> str:
-    return msgspec.json.encode(document).decode()
+def _encode(document: TargetDocument) -> bytes:
+    return msgspec.json.encode(document)
 
 
 def _reconcile(asked: TargetDocument, stored: TargetDocument | None) -> tuple[Registration, TargetDocument]:
     """Compare what was asked with what is stored: what becomes of it, and the document that stands."""
     if stored is None:
         return Registration.CREATED, asked
-    if stored.posted_at_ms != asked.posted_at_ms:
+    if stored.starts_at_ms != asked.starts_at_ms:
         return Registration.CONFLICT, stored
     updated = msgspec.structs.replace(
         asked,
         policy_version=stored.policy_version,
         first_epoch=stored.first_epoch,
         first_due_ms=stored.first_due_ms,
+        taken_down=stored.taken_down,
+        revision=stored.revision,
     )
-    return (Registration.UNCHANGED if updated == stored else Registration.UPDATED), updated
+    if updated == stored:
+        return Registration.UNCHANGED, stored
+    return Registration.UPDATED, msgspec.structs.replace(updated, revision=stored.revision + 1)

@@ -24,8 +24,8 @@ class SeriesState:
 
     Args:
         number: of the series.
-        video_id: its target.
-        posted_at_ms: from where its schedule counts.
+        target_id: its target.
+        starts_at_ms: from where its schedule counts.
         policy_version: what it is bound to.
         first_epoch: the epoch that ran when it was registered.
         epoch: the epoch to be released next.
@@ -33,8 +33,8 @@ class SeriesState:
     """
 
     number: int
-    video_id: str
-    posted_at_ms: int
+    target_id: str
+    starts_at_ms: int
     policy_version: str
     first_epoch: int
     epoch: int
@@ -195,11 +195,11 @@ class TallyShard:
 
 
 def _state(number: int, row: Sequence[bytes]) -> SeriesState:
-    video_id, posted_at_ms, policy_version, first_epoch, epoch, cut = row
+    target_id, starts_at_ms, policy_version, first_epoch, epoch, cut = row
     return SeriesState(
         number,
-        video_id.decode(),
-        int(posted_at_ms),
+        target_id.decode(),
+        int(starts_at_ms),
         policy_version.decode(),
         int(first_epoch),
         int(epoch),

@@ -7,10 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from privacy.errors import InvalidInputError, StoreError
-from privacy.model.engagement import KINDS_A_TARGET, Verdict
+from privacy.model.change import GAINED
+from privacy.model.engagement import KINDS_A_TARGET, Kind, TargetType, Verdict
 from privacy.vault.cells import CellCoder
-from privacy.vault.event import EVENT_TYPES, Event
+from privacy.vault.event import CREATOR_EVENTS, EVENT_TYPES, Event
 from privacy.vault.time_bounds import TimeBounds
+from privacy.vault.vault import TOO_YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,14 +26,14 @@ Outcome = Verdict | InvalidInputError
 
 
 class KnownTarget(Protocol):
-    """What the door asks of a registered video."""
+    """What the door asks of a registered target."""
 
     @property
     def number(self) -> int:
         """The number it was given."""
 
     @property
-    def posted_at_ms(self) -> int:
+    def starts_at_ms(self) -> int:
         """Start of its schedule."""
 
     @property
@@ -40,16 +42,16 @@ class KnownTarget(Protocol):
 
 
 class Targets(Protocol):
-    """Finds registered videos: `privacy.tally.catalogue.Catalogue`."""
+    """Finds registered targets: `privacy.tally.catalogue.Catalogue`."""
 
-    def lookup(self, video_ids: Iterable[str]) -> Mapping[str, KnownTarget]:
-        """Find targets; an id that is not registered is absent."""
+    def lookup(self, target_type: TargetType, target_ids: Iterable[str]) -> Mapping[str, KnownTarget]:
+        """Find targets of one type; an id that is not registered is absent."""
 
 
 class Registers(Protocol):
     """Keeps what passed the door: `privacy.vault.vault.Vault`."""
 
-    def record(self, entries: Sequence[Entry], now_ms: int) -> Sequence[Verdict]:
+    def record(self, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, str]) -> Sequence[Verdict]:
         """Apply entries in their order and answer the verdict of each, once it is on disk."""
 
 
@@ -61,9 +63,10 @@ class IntakeDoor:
 
     1. an age band of `children.dropped_age_bands`: `dropped_child`. Nothing is stored, no pseudonym is made;
     2. a time outside the bounds of the intake: invalid;
-    3. a video that is not registered: `unknown_target`;
-    4. a video past its last epoch: `late`;
-    5. a profile value outside its domain: invalid. A private account's profile is not looked at.
+    3. a target that is not registered: `unknown_target`;
+    4. a kind that the target's policy does not count: invalid;
+    5. a target past its last epoch: `late`;
+    6. a profile value outside its domain: invalid. A private account's profile is not looked at.
 
     Args:
         book: the current policy says which children and which times; each target's own, domain and schedule.
@@ -89,38 +92,71 @@ class IntakeDoor:
             StoreBusyError: the store did not confirm. Send the batch again: what took effect is a duplicate.
             StoreError: a target is bound to a policy enrolled after this process started; nothing was stored.
         """
-        known = self.targets.lookup([event.video_id for event in events if isinstance(event, Event)])
-        judge = self._judge(known, now_ms)
+        judge = self._judge(*self._known(events), now_ms)
         judged = [judge(event) if isinstance(event, Event) else event for event in events]
         entries = [passed for passed in judged if isinstance(passed, tuple)]
-        verdicts = iter(self.registers.record(entries, now_ms))
+        verdicts = iter(self.registers.record(entries, now_ms, self._networks(events)))
         return [next(verdicts) if isinstance(outcome, tuple) else outcome for outcome in judged]
 
-    def _judge(self, known: Mapping[str, KnownTarget], now_ms: int) -> Callable[[Event], Entry | Outcome]:
-        dropped = self.book.current.dropped_age_bands
-        bounds = TimeBounds.at(now_ms, self.book.current.intake)
-        earliest_ms, latest_ms = bounds.earliest_ms, bounds.latest_ms
-        rules = {version: self._rules(version) for version in {t.policy_version for t in known.values()}}
+    def _known(
+        self, events: Sequence[Event | InvalidInputError]
+    ) -> tuple[Mapping[str, KnownTarget], Mapping[str, KnownTarget]]:
+        """The videos and the creators that events name."""
+        videos: list[str] = []
+        creators: list[str] = []
+        for event in events:
+            if isinstance(event, Event):
+                (creators if event.type in CREATOR_EVENTS else videos).append(event.target_id)
+        return (
+            self.targets.lookup(TargetType.VIDEO, videos),
+            self.targets.lookup(TargetType.CREATOR, creators) if creators else {},
+        )
 
-        def judge(event: Event) -> Entry | Outcome:
+    def _networks(self, events: Sequence[Event | InvalidInputError]) -> dict[str, str]:
+        dropped = self.book.current.dropped_age_bands
+        return {
+            event.account_id: event.network
+            for event in events
+            if isinstance(event, Event)
+            and event.network is not None
+            and event.profile.age_band not in dropped
+        }
+
+    def _judge(
+        self, videos: Mapping[str, KnownTarget], creators: Mapping[str, KnownTarget], now_ms: int
+    ) -> Callable[[Event], Entry | Outcome]:
+        policy = self.book.current
+        dropped, least_age_ms = policy.dropped_age_bands, 1000 * policy.integrity.least_account_age_seconds
+        bounds = TimeBounds.at(now_ms, policy.intake)
+        earliest_ms, latest_ms = bounds.earliest_ms, bounds.latest_ms
+        versions = {target.policy_version for known in (videos, creators) for target in known.values()}
+        rules = {version: self._rules(version) for version in versions}
+
+        def judge(event: Event) -> Entry | Outcome:  # noqa: PLR0911 - one return a rule, in their order
             if event.profile.age_band in dropped:
                 return Verdict.DROPPED_CHILD
-            if not earliest_ms <= event.occurred_at_ms <= latest_ms:
-                return bounds.fault("occurred_at", event.occurred_at_ms)
-            target = known.get(event.video_id)
+            at_ms = event.occurred_at_ms
+            if not earliest_ms <= at_ms <= latest_ms:
+                return bounds.fault("occurred_at", at_ms)
+            target = (creators if event.type in CREATOR_EVENTS else videos).get(event.target_id)
             if target is None:
                 return Verdict.UNKNOWN_TARGET
             bound = rules[target.policy_version]
-            if now_ms - target.posted_at_ms >= bound.sealed_after_ms:
+            kind, change = EVENT_TYPES[event.type]
+            sealed_after_ms = bound.sealed_after_ms.get(kind)
+            if sealed_after_ms is None:
+                return bound.uncounted(event)
+            if now_ms - target.starts_at_ms >= sealed_after_ms:
                 return Verdict.LATE
             try:
                 code = bound.private_code if event.private else bound.coder.code(event)
             except InvalidInputError as error:
                 return error
-            kind, change = EVENT_TYPES[event.type]
+            created_ms = event.account_created_at_ms
+            if created_ms is not None and change == GAINED and at_ms - created_ms < least_age_ms:
+                change = TOO_YOUNG
             # `Series.number`, without making a Series for each event.
-            series = target.number * KINDS_A_TARGET + kind
-            return (event.account_id, series, event.occurred_at_ms, change, code)
+            return (event.account_id, target.number * KINDS_A_TARGET + kind, at_ms, change, code)
 
         return judge
 
@@ -141,11 +177,20 @@ class IntakeDoor:
 class _TargetRules:
     """What a target's own policy says of its events."""
 
-    sealed_after_ms: int
+    sealed_after_ms: Mapping[Kind, int]
     coder: CellCoder
     private_code: int
 
     @classmethod
     def of(cls, policy: Policy) -> _TargetRules:
-        sealed_after_ms = 1000 * policy.schedule.due_ages_seconds[-1]
+        sealed_after_ms = {
+            kind: 1000 * policy.schedule_of(kind).due_ages_seconds[-1] for kind in policy.budgets
+        }
         return cls(sealed_after_ms, CellCoder(policy.domain), policy.domain.undisclosed_code)
+
+    def uncounted(self, event: Event) -> InvalidInputError:
+        """The fault of an event of a kind that is not counted."""
+        counted = ", ".join(kind.label for kind in self.sealed_after_ms)
+        return InvalidInputError(
+            "type", f"is {event.type}", f"about a kind that the target's policy counts: {counted}"
+        )

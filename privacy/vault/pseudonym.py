@@ -1,78 +1,150 @@
-"""From an account id to its pseudonym: the last place where the id is known."""
+"""From an account id to its pseudonym: the last place where the id is known.
+
+    inner     = BLAKE2b(inner key, account id)      16 bytes; never stored
+    pseudonym = AES-256(outer key, inner)           16 bytes; names the account's registers
+    tombstone = AES-256(tomb key, inner), cut       8 bytes; all that stays of an erased account
+
+The outer key can be rotated without any account id: a pseudonym is decrypted to its inner hash and encrypted
+under the new key. Shard and tombstone come from the inner hash, so neither changes. One AES block is a
+permutation of 16 bytes, so two accounts never meet in one pseudonym; a hash gives each account a block of its
+own, which is why the plain block cipher, ECB, is the right mode here (NIST SP 800-38A, 6.1).
+"""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from privacy.errors import StoreError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
 PSEUDONYM_BYTES = 16
+TOMBSTONE_BYTES = 8
+NETWORK_BYTES = 8
 KEY_BYTES = 32
+_KEY_ID_BYTES = 8
+_TOMB_PURPOSE = b"likewise tomb"
+
+
+class Account(NamedTuple):
+    """An account as the vault knows it.
+
+    Args:
+        pseudonym: names its registers.
+        former: its pseudonym under the key before, while a rotation is under way; else empty.
+        tombstone: what would stay of it after erasure.
+        spread: decides its shard: `spread % account_shards`.
+    """
+
+    pseudonym: bytes
+    former: bytes
+    tombstone: bytes
+    spread: int
+
+    def shard(self, account_shards: int) -> int:
+        """The shard that holds its registers."""
+        return self.spread % account_shards
 
 
 @dataclass(frozen=True)
 class Pseudonymiser:
-    """Keyed BLAKE2b (RFC 7693): without the key nobody can go from an account id to its registers.
+    """Makes pseudonyms. Without its keys nobody can go from an account id to its registers.
 
     Args:
-        key: 32 random bytes, from a file that only the platform plane can read; never in Redis, never logged.
+        inner_key: 32 random bytes; stays for the life of the store.
+        outer_key: 32 random bytes; rotated.
+        former_outer_key: the outer key before, while a rotation is under way.
     """
 
-    key: bytes = field(repr=False)
+    inner_key: bytes = field(repr=False)
+    outer_key: bytes = field(repr=False)
+    former_outer_key: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if len(self.key) != KEY_BYTES:
-            raise StoreError(f"pseudonym key: has {len(self.key)} bytes; exactly {KEY_BYTES}")
+        for name in ("inner_key", "outer_key", "former_outer_key"):
+            key = getattr(self, name)
+            if key is not None and len(key) != KEY_BYTES:
+                raise StoreError(f"pseudonym key: {name} has {len(key)} bytes; exactly {KEY_BYTES}")
 
-    def __call__(self, account_id: str) -> bytes:
-        """The pseudonym of an account, 16 bytes."""
-        keyed = self._keyed.copy()
-        keyed.update(account_id.encode())
-        return keyed.digest()
+    @property
+    def key_id(self) -> bytes:
+        """Tells the outer key in use from others, and nothing else of it: 8 bytes."""
+        return blake2b(self.outer_key, digest_size=_KEY_ID_BYTES, person=b"likewise key id").digest()
+
+    def network(self, name: str) -> bytes:
+        """Digest of the name of a network, 8 bytes: tells networks apart and names none."""
+        return blake2b(
+            name.encode(), key=self.inner_key, digest_size=NETWORK_BYTES, person=b"likewise net"
+        ).digest()
+
+    def account(self, account_id: str) -> Account:
+        """The account with an id."""
+        return self.accounts([account_id])[0]
+
+    def accounts(self, account_ids: Sequence[str]) -> list[Account]:
+        """The accounts with these ids, in their order."""
+        copy, inner = self._keyed.copy, []
+        for account_id in account_ids:
+            keyed = copy()
+            keyed.update(account_id.encode())
+            inner.append(keyed.digest())
+        return self._of_inner(inner)
+
+    def of_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Account]:
+        """The accounts with these pseudonyms under the outer key in use, in their order."""
+        return self._of_inner(_blocks(_decrypt(self.outer_key, pseudonyms)))
+
+    def of_former_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Account]:
+        """The accounts with these pseudonyms under the former outer key.
+
+        Raises:
+            StoreError: no rotation is under way.
+        """
+        if self.former_outer_key is None:
+            raise StoreError("pseudonym key: no rotation is under way")
+        return self._of_inner(_blocks(_decrypt(self.former_outer_key, pseudonyms)))
+
+    def _of_inner(self, inner: Sequence[bytes]) -> list[Account]:
+        joined = b"".join(inner)
+        former = _blocks(_encrypt(self.former_outer_key, joined)) if self.former_outer_key else repeat(b"")
+        return [
+            Account(pseudonym, before, tombstone[:TOMBSTONE_BYTES], digest[0] << 8 | digest[1])
+            for pseudonym, before, tombstone, digest in zip(
+                _blocks(_encrypt(self.outer_key, joined)),
+                former,
+                _blocks(_encrypt(self._tomb_key, joined)),
+                inner,
+                strict=False,
+            )
+        ]
+
+    @cached_property
+    def _tomb_key(self) -> bytes:
+        return blake2b(self.inner_key, digest_size=KEY_BYTES, person=_TOMB_PURPOSE).digest()
 
     @cached_property
     def _keyed(self) -> blake2b:
         """The hash once it has taken the key in: a copy of it saves a third of the time."""
-        return blake2b(key=self.key, digest_size=PSEUDONYM_BYTES)
+        return blake2b(key=self.inner_key, digest_size=PSEUDONYM_BYTES)
 
 
-def load_pseudonym_key(path: Path) -> bytes:
-    """Read the key from a file that nobody but its owner may read.
-
-    Raises:
-        StoreError: the file is missing, readable by others, or not a key.
-    """
-    try:
-        mode = path.stat().st_mode & 0o777
-        text = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"pseudonym key file {path}: cannot be read ({error.strerror})") from error
-    if mode & 0o077:
-        raise StoreError(
-            f"pseudonym key file {path}: has rights {mode:o}; 600, so that only its owner can read it"
-        )
-    try:
-        return bytes.fromhex(text.decode())
-    except ValueError as error:
-        raise StoreError(
-            f"pseudonym key file {path}: is not hexadecimal; {KEY_BYTES} bytes in hex"
-        ) from error
+def _encrypt(key: bytes, blocks: bytes) -> bytes:
+    # ECB on hashes, each a block of its own: see the module's text.
+    return Cipher(AES(key), ECB()).encryptor().update(blocks)  # noqa: S305 - as above
 
 
-def create_pseudonym_key(path: Path) -> None:
-    """Make a new key file unless there is one already."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(descriptor, "w") as file:
-        file.write(os.urandom(KEY_BYTES).hex() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+def _decrypt(key: bytes, blocks: Sequence[bytes]) -> bytes:
+    return Cipher(AES(key), ECB()).decryptor().update(b"".join(blocks))  # noqa: S305 - as above
+
+
+def _blocks(joined: bytes) -> list[bytes]:
+    return [joined[start : start + PSEUDONYM_BYTES] for start in range(0, len(joined), PSEUDONYM_BYTES)]

@@ -1,71 +1,100 @@
 -- Applies events to the registers of one account shard and writes the resulting changes to its outbox: one atomic step.
 --
--- KEYS[1]  outbox stream of the shard; every register key below has the same hash tag
--- ARGV[1]  prefix of the register keys; the 16 raw bytes of the pseudonym follow it
--- ARGV[2]  UTC day number now          ARGV[3]  daily cap M          ARGV[4]  flip cap w
--- ARGV[5]  events, 37 bytes each: pseudonym c16, series I8, occurred_at_ms I8, change B, joint code I4
+-- KEYS[1]  outbox stream of the shard      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers
+-- KEYS[5]  id of the outer key; every key of an account has the same hash tag
+-- ARGV[1]  prefix of the accounts' keys; the 16 raw bytes of the pseudonym follow it
+-- ARGV[2]  id of the caller's outer key    ARGV[3]  now in ms    ARGV[4]  daily cap M    ARGV[5]  flip cap w
+-- ARGV[6]  likes in a burst    ARGV[7]  its ms
+-- ARGV[8]  events, 45 bytes each: pseudonym c16, tombstone c8, series I8, occurred_at_ms I8, change B, joint code I4
+-- ARGV[9]  former pseudonyms, 16 bytes for each event, or '' while no rotation is under way
+-- ARGV[10] networks: for each account that names one, pseudonym c16 and network c8
 --
+-- A change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 6 for a like of an account that is too young.
 -- Answers one byte an event: the position of its verdict in privacy.vault.vault.VERDICTS.
---
--- A register is time I6, flips and state B, joint code I4. State 0 is the will "counted", any other number the reason
--- why not. An engagement stands in the counts exactly when its flips are odd: once w flips are used the register still
--- follows the person's will, but counts no further.
-local COUNTED, UNCOUNTED, DUPLICATE, LATE, OVER_CAP = '\0', '\1', '\2', '\3', '\4'
-local DAY_FIELD = 'd'
-local COUNTS_A_DAY = 65536
+local COUNTED, UNCOUNTED, DUPLICATE, LATE, OVER_CAP, CLOSED = '\0', '\1', '\2', '\3', '\4', '\5'
+local TOO_YOUNG = 6
+local MS_A_DAY = 86400000
 
-local call, unpack, pack = redis.call, struct.unpack, struct.pack
-local prefix, today = ARGV[1], tonumber(ARGV[2])
-local daily_cap, flip_cap = tonumber(ARGV[3]), tonumber(ARGV[4])
-local events = ARGV[5]
+local stale = check_key(KEYS[5], ARGV[2])
+if stale then return stale end
+local prefix, now_ms = ARGV[1], tonumber(ARGV[3])
+local daily_cap, flip_cap = tonumber(ARGV[4]), tonumber(ARGV[5])
+local burst_likes, burst_ms = tonumber(ARGV[6]), tonumber(ARGV[7])
+local events, formers = ARGV[8], ARGV[9]
+local today = math.floor(now_ms / MS_A_DAY)
+local tombs = call('EXISTS', KEYS[2]) == 1
 local verdicts, changes = {}, {}
-local event_count, change_count = #events / 37, 0
+local event_count, change_count = #events / 45, 0
+
+-- A burst: likes of a day are taken in runs of so many; a run that begins too soon after the one before it is uncounted.
+local function in_burst(key, pseudonym, count, burst, at)
+  if (count - 1) % burst_likes ~= 0 then
+    return burst
+  end
+  local before = count > 1 and call('HGET', key, BURST)
+  call('HSET', key, BURST, string.format('%.0f', at))
+  burst = before and math.abs(at - tonumber(before)) < burst_ms
+  if burst then
+    call('HINCRBY', KEYS[3], pseudonym, 1)
+  end
+  return burst
+end
 
 for index = 1, event_count do
-  local pseudonym, series, at, change, code = unpack('<c16I8I8BI4', events, (index - 1) * 37 + 1)
+  local pseudonym, tombstone, series, at, change, code = unpack('<c16c8I8I8BI4', events, (index - 1) * 45 + 1)
   local key = prefix .. pseudonym
-  local stored = call('HMGET', key, series, DAY_FIELD)
-  local flips, verdict = 0, nil
-  if stored[1] then
-    local stored_at, flags, stored_code = unpack('<I6BI4', stored[1])
-    local state = flags % 16
-    flips = (flags - state) / 16
-    if flips > 0 then code = stored_code end -- the cell is fixed when first counted
-    if at < stored_at or (at == stored_at and change <= state) then
-      verdict = (at == stored_at and change == state) and DUPLICATE or LATE
-    end
+  if formers ~= '' then
+    adopt(prefix, pseudonym, string.sub(formers, index * 16 - 15, index * 16), KEYS[3], KEYS[4])
   end
+  local stored = call('HMGET', key, series, ACCOUNT)
+  local standing, burst, day, count = read_account(stored[2])
+  local liked = change == 0 or change == TOO_YOUNG
+  local was_liked, block, flips, verdict = false, 0, 0, nil
+  if stored[1] then
+    local stored_at, stored_code
+    stored_at, was_liked, block, flips, stored_code = read_register(stored[1])
+    if flips > 0 then code = stored_code end -- the cell is fixed when first counted
+    if at < stored_at or (at == stored_at and (liked or not was_liked)) then
+      verdict = (at == stored_at and liked == was_liked) and DUPLICATE or LATE
+    end
+  elseif tombs and call('HEXISTS', KEYS[2], tombstone) == 1 then
+    verdict = CLOSED
+  end
+  if standing % HIDDEN == OBJECTED then verdict = CLOSED end
   if not verdict then
-    local first_counted_today
+    local kept_out = account_block(key, standing, now_ms)
     local stands = flips % 2 == 1
-    -- w is even, so what stands may still fall: also when w was larger once, and it stands past today's w.
-    if (change == 0) ~= stands and (stands or flips < flip_cap) then
-      if change == 0 and flips == 0 then
-        -- A clock that stepped back does not open the day anew.
-        local day, count = today, 0
-        if stored[2] then
-          local packed = tonumber(stored[2])
-          count = packed % COUNTS_A_DAY
-          day = (packed - count) / COUNTS_A_DAY
-          if day < today then day, count = today, 0 end
-        end
-        if count >= daily_cap then
+    local account
+    if liked and flips == 0 then
+      if standing >= HIDDEN then code = UNDISCLOSED end
+      -- What is new takes an admission, and so does what was kept before and is counted for the first time now.
+      if not was_liked or (block == 0 and not kept_out) then
+        day, count = admit(day, count, today, daily_cap)
+        if not day then
           verdict = OVER_CAP
         else
-          first_counted_today = day * COUNTS_A_DAY + count + 1
+          burst = in_burst(key, pseudonym, count, burst, at)
+          if burst or change == TOO_YOUNG then block = INAUTHENTIC end
+          account = pack_account(standing, burst, day, count)
         end
-      end
-      if not verdict then
-        flips = flips + 1
-        stands = not stands
-        change_count = change_count + 1
-        changes[change_count] = pack('<I8I4', series, code * 16 + change)
       end
     end
     if not verdict then
-      local register = pack('<I6BI4', at, flips * 16 + change, code)
-      if first_counted_today then
-        call('HSET', key, DAY_FIELD, first_counted_today, series, register)
+      local should_stand = liked and block == 0 and not kept_out
+      -- w is even, so what stands may still fall: also when w was larger once, and it stands past today's w.
+      if should_stand ~= stands and (stands or flips < flip_cap) then
+        flips = flips + 1
+        stands = not stands
+        local why = 0
+        if not stands then
+          why = (not liked and change) or (block > 0 and block) or kept_out
+        end
+        change_count = change_count + 1
+        changes[change_count] = pack('<I8I4', series, code * 16 + why)
+      end
+      local register = pack_register(at, liked, block, flips, code)
+      if account then
+        call('HSET', key, ACCOUNT, account, series, register)
       else
         call('HSET', key, series, register)
       end
@@ -75,6 +104,12 @@ for index = 1, event_count do
   verdicts[index] = verdict
 end
 
+for position = 1, #ARGV[10], 24 do
+  local pseudonym, network = unpack('<c16c8', ARGV[10], position)
+  if call('EXISTS', prefix .. pseudonym) == 1 then
+    call('HSET', prefix .. pseudonym, NETWORK, network)
+  end
+end
 if change_count > 0 then
   call('XADD', KEYS[1], '*', 'c', table.concat(changes))
 end

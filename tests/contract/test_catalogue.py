@@ -10,11 +10,12 @@ import pytest
 
 from privacy.gallery.documents import TargetDocument
 from privacy.gallery.publisher import Publisher
+from privacy.model.engagement import TargetType
 from privacy.policy_file import load_policy
 from privacy.store.header import StoreHeader
 from privacy.store.keys import gallery_key, tally_key
 from privacy.tally.catalogue import Catalogue, Registration, target_shard
-from privacy.tally.video import VideoMetadata
+from tests.support.targets import a_video
 
 if TYPE_CHECKING:
     from tests.support.redis_server import Store
@@ -34,7 +35,7 @@ def catalogue(store: Store) -> Catalogue:
 def titles(store: Store, video_id: str, shards: int) -> tuple[str | None, str | None]:
     """What catalogue and gallery hold as title of a video."""
     record = store.root.hget(tally_key(target_shard(video_id, shards), "videos"), video_id)
-    published = store.root.get(gallery_key("target", video_id))
+    published = store.root.get(gallery_key("target", "video", video_id))
     assert isinstance(record, bytes)
     assert isinstance(published, bytes)
     decode = msgspec.json.Decoder(TargetDocument).decode
@@ -46,8 +47,8 @@ def test_one_id_twice_in_a_batch_ends_as_if_sent_one_after_the_other(
     store: Store, catalogue: Catalogue, batch: tuple[str, ...]
 ) -> None:
     """Catalogue and gallery agree on the last one, and each outcome is what sending it alone would give."""
-    catalogue.register([VideoMetadata("v", 0, title="a")], HOUR_MS)
-    outcomes = catalogue.register([VideoMetadata("v", 0, title=title) for title in batch], HOUR_MS)
+    catalogue.register([a_video("v", 0, title="a")], HOUR_MS)
+    outcomes = catalogue.register([a_video("v", 0, title=title) for title in batch], HOUR_MS)
     before = ("a", *batch)
     assert outcomes == [
         Registration.UNCHANGED if now == then else Registration.UPDATED
@@ -58,8 +59,8 @@ def test_one_id_twice_in_a_batch_ends_as_if_sent_one_after_the_other(
 
 def test_posted_at_never_changes(store: Store, catalogue: Catalogue) -> None:
     """A schedule hangs on posted_at: another one is a conflict, and nothing of that item is taken over."""
-    assert catalogue.register([VideoMetadata("v", 0, title="a")], HOUR_MS) == [Registration.CREATED]
-    conflicting = VideoMetadata("v", 1, title="b")
+    assert catalogue.register([a_video("v", 0, title="a")], HOUR_MS) == [Registration.CREATED]
+    conflicting = a_video("v", 1, title="b")
     assert catalogue.register([conflicting], HOUR_MS) == [Registration.CONFLICT]
     assert titles(store, "v", catalogue.target_shards) == ("a", "a")
 
@@ -67,13 +68,13 @@ def test_posted_at_never_changes(store: Store, catalogue: Catalogue) -> None:
 def test_lookup_finds_what_is_registered_and_nothing_else(catalogue: Catalogue) -> None:
     """Every video has a number of its own, in the shard that its id belongs to; unknown ids are absent."""
     ids = [f"v{index}" for index in range(100)]
-    catalogue.register([VideoMetadata(video_id, 5) for video_id in ids], HOUR_MS)
-    found = catalogue.lookup([*ids, "unknown"])
+    catalogue.register([a_video(video_id, 5) for video_id in ids], HOUR_MS)
+    found = catalogue.lookup(TargetType.VIDEO, [*ids, "unknown"])
     assert set(found) == set(ids)
     assert len({target.number for target in found.values()}) == len(ids)
     shards = catalogue.target_shards
     assert all(target.number % shards == target_shard(video_id, shards) for video_id, target in found.items())
-    assert catalogue.lookup(ids) == found
+    assert catalogue.lookup(TargetType.VIDEO, ids) == found
 
 
 def test_a_video_registered_late_starts_at_the_running_epoch(store: Store, catalogue: Catalogue) -> None:
@@ -81,11 +82,9 @@ def test_a_video_registered_late_starts_at_the_running_epoch(store: Store, catal
     policy = load_policy()
     year_ms = 1000 * policy.schedule.due_ages_seconds[-1]
     now_ms = year_ms + 5 * HOUR_MS
-    catalogue.register(
-        [VideoMetadata("new", now_ms - 3 * HOUR_MS), VideoMetadata("sealed", now_ms - year_ms)], now_ms
-    )
+    catalogue.register([a_video("new", now_ms - 3 * HOUR_MS), a_video("sealed", now_ms - year_ms)], now_ms)
     new, sealed = (
-        msgspec.json.decode(store.root.get(gallery_key("target", name)), type=TargetDocument)  # type: ignore[arg-type]  # bytes
+        msgspec.json.decode(store.root.get(gallery_key("target", "video", name)), type=TargetDocument)  # type: ignore[arg-type]  # bytes
         for name in ("new", "sealed")
     )
     assert (new.first_epoch, new.first_due_ms) == (3, now_ms + HOUR_MS)

@@ -128,7 +128,7 @@ def test_a_line_that_is_no_item_is_invalid_alone(plane: PlatformPlane, path: str
 @pytest.mark.parametrize(
     ("field", "values"),
     [
-        ("type", ["follow", "Like", "", 1, None, ["like"], True]),
+        ("type", ["repost", "Like", "", 1, None, ["like"], True]),
         (
             "account_id",
             ["", "a b", "a" * 129, "{a}", "a\n", "\u00e9", "e\u0301", "\x00", 7, 7.0, None, ["a"], {}],

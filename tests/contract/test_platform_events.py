@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pytest
 
-from privacy.vault.pseudonym import Pseudonymiser
 from tests.support.platform_plane import (
     JSON,
     NDJSON,
     POLICY,
     PROFILE,
-    PSEUDONYM_KEY,
+    PSEUDONYMISER,
     ago,
     array,
     event,
@@ -83,6 +82,7 @@ def test_every_event_has_its_verdict(
             "late": 1,
             "over_cap": 0,
             "dropped_child": 1,
+            "closed": 0,
             "unknown_target": 1,
             "invalid": 2,
         },
@@ -164,7 +164,10 @@ def test_events_take_effect_in_the_order_of_the_batch(plane: PlatformPlane) -> N
     assert counted(plane.events(lines(*turns)).json) == {"counted": 2, "uncounted": 1}
     names = [f"w-{number}" for number in range(POLICY.daily_cap + 5)]
     plane.register(*names)
-    likes = [event(account_id="busy", video_id=name) for name in names]
+    likes = [
+        event(account_id="busy", video_id=name, occurred_at=ago(60 * place))
+        for place, name in enumerate(names)
+    ]
     answer = plane.events(lines(*likes)).json
     assert counted(answer) == {"counted": POLICY.daily_cap, "over_cap": 5}
     assert [item["index"] for item in answer["not_counted"]] == list(
@@ -193,7 +196,7 @@ def test_a_child_leaves_nothing_in_the_store(plane: PlatformPlane, store: Store)
     child = event(account_id="child", profile={"age_band": "under-13"})
     assert counted(plane.events(lines(child)).json) == {"dropped_child": 1}
     assert keys(store, "v:*") == []
-    pseudonym = Pseudonymiser(PSEUDONYM_KEY)("child")
+    pseudonym = PSEUDONYMISER.account("child").pseudonym
     assert pseudonym not in contents(store)
     assert pseudonym.hex().encode() not in contents(store)
 

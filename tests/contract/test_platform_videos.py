@@ -47,11 +47,11 @@ def test_a_video_is_created_once_and_updated_after_that(plane: PlatformPlane) ->
 def test_metadata_is_replaced_and_published(plane: PlatformPlane, store: Store) -> None:
     """The gallery holds the last metadata: text composed, each hashtag once, nothing that was left out."""
     put(plane)
-    published = value(store, "g:target:v-1").decode()
+    published = value(store, "g:target:video:v-1").decode()
     assert '"Caf\u00e9"' in published
     assert '["baking","bread"]' in published
     plane.send("PUT", "/v1/videos/v-1", lines({"posted_at": ago(3600)}))
-    published = value(store, "g:target:v-1").decode()
+    published = value(store, "g:target:video:v-1").decode()
     assert '"title":null' in published
     assert '"hashtags":[]' in published
 

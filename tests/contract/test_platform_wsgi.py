@@ -15,7 +15,7 @@ from privacy.policy_file import DEFAULT_POLICY_PATH
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import PLATFORM, PUBLISHER
-from privacy.vault.pseudonym import create_pseudonym_key
+from privacy.vault.key_file import create_key_file
 from tests.support.platform_plane import NOW_MS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def environment(store: Store, tmp_path: Path) -> dict[str, str]:
     StoreHeader.create_or_verify(store.admin, os.urandom)
     StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
     enroll(store.admin, DEFAULT_POLICY_PATH.read_bytes())
-    create_pseudonym_key(tmp_path / "key")
+    create_key_file(tmp_path / "key", os.urandom)
     return {
         **store.settings.environment((PLATFORM, PUBLISHER)),
         KEY_FILE_VARIABLE: str(tmp_path / "key"),

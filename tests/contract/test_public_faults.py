@@ -19,7 +19,7 @@ NOWHERE: Final = redis.Redis(host="127.0.0.1", port=1)
 LIKES: Final = "/v1/videos/shown/likes"
 DAMAGED: Final = {
     "g:current:shown:like": (LIKES, f"{LIKES}/breakdowns/device", "/v1/videos?ids=shown"),
-    "g:target:shown": (LIKES, "/v1/videos/shown"),
+    "g:target:video:shown": (LIKES, "/v1/videos/shown"),
     "g:guarantee:2026-11-default": ("/v1/privacy", "/v1/videos/new/likes/breakdowns/device"),
     "g:ledger:shards": ("/v1/privacy/ledger",),
 }

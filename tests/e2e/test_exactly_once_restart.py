@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from privacy.tally.relay import Relay
-from privacy.vault.vault import Vault
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
 from tests.support.redis_server import clients, server_with_root
-from tests.support.registers import HEADER, PSEUDONYMISE, read_changes, read_registers
+from tests.support.registers import HEADER, read_changes, read_registers, vault_on
 from tests.support.release_world import VIDEOS, ReleaseWorld, hours
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
         world = ReleaseWorld(store)
         world.begin_anew()
         series = sorted(world.numbers.values())
-        vault = Vault(store.platform, PSEUDONYMISE, HEADER.account_shards, FLIP_CAP, DAILY_CAP)
+        vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
         for number in range(60):
             vault.record(batch_of("ada", number, series), 0)
             if number == 40:

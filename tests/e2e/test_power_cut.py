@@ -13,12 +13,11 @@ import pytest
 from privacy.errors import StoreBusyError
 from privacy.model.engagement import Verdict
 from privacy.tally.relay import Relay
-from privacy.vault.vault import Vault
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
 from tests.support.histories import SERIES
 from tests.support.power_cut import PowerCut, build_shim
 from tests.support.redis_server import clients
-from tests.support.registers import HEADER, PSEUDONYMISE, read_changes
+from tests.support.registers import HEADER, read_changes, vault_on
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +35,7 @@ class Client:
     """Far away from the cut: it sends batch after batch, and each one again until it is acknowledged."""
 
     def __init__(self, store: Store) -> None:
-        self.vault = Vault(store.platform, PSEUDONYMISE, HEADER.account_shards, FLIP_CAP, DAILY_CAP)
+        self.vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
         self.relay = Relay(store.relay, HEADER)
         self.acknowledged = 0
 

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.tally.relay import Relay
-from privacy.vault.vault import Vault
 from tests.support.histories import SERIES, capless_events
-from tests.support.registers import HEADER, PSEUDONYMISE, read_changes, read_registers
+from tests.support.registers import HEADER, read_changes, read_registers, vault_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,14 +33,14 @@ def fast_store(shared_store: Store) -> Iterator[Store]:
 def outcome(events: Sequence[Entry], store: Store) -> tuple[dict[tuple[str, int], int], dict[int, int]]:
     """Will of every engagement and total of every series, after these events in this order."""
     store.flush()
-    vault = Vault(store.platform, PSEUDONYMISE, HEADER.account_shards, FLIP_CAP, DAILY_CAP)
+    vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
     vault.record(events, 0)
     Relay(store.relay, HEADER).drain()
     registers = read_registers(store.root, {account for account, *_ in events})
     totals = dict.fromkeys(SERIES, 0)
     for (series, code), times in read_changes(store.root, SERIES).items():
         totals[series] += -times if code % 16 else times
-    return {engagement: register.state for engagement, register in registers.items()}, totals
+    return {engagement: int(not register.liked) for engagement, register in registers.items()}, totals
 
 
 def expected(events: Sequence[Entry]) -> tuple[dict[tuple[str, int], int], dict[int, int]]:

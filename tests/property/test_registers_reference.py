@@ -9,10 +9,9 @@ from hypothesis import HealthCheck, given, settings
 
 from privacy.tally import relay as relay_module
 from privacy.tally.relay import Relay
-from privacy.vault.vault import Vault
 from tests.support.histories import SERIES, History, histories
 from tests.support.reference_model import ReferenceModel
-from tests.support.registers import HEADER, PSEUDONYMISE, outbox_lengths, read_changes, read_registers
+from tests.support.registers import HEADER, outbox_lengths, read_changes, read_registers, vault_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +36,7 @@ def check(history: History, store: Store) -> None:
     """Play a history to both and compare after every batch."""
     store.flush()
     reference = ReferenceModel(history.flip_cap, history.daily_cap)
-    vault = Vault(store.platform, PSEUDONYMISE, HEADER.account_shards, history.flip_cap, history.daily_cap)
+    vault = vault_on(store.platform, history.flip_cap, history.daily_cap)
     relay = Relay(store.relay, HEADER)
     for batch in history.batches:
         verdicts = reference.record(batch.entries, batch.now_ms)

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from privacy.errors import StoreBusyError
 from privacy.tally import relay as relay_module
 from privacy.tally.relay import Relay
-from privacy.vault.vault import Vault
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.histories import SERIES
 from tests.support.reference_model import ReferenceModel
-from tests.support.registers import HEADER, PSEUDONYMISE, outbox_lengths, read_changes
+from tests.support.registers import HEADER, outbox_lengths, read_changes, vault_on
 from tests.support.stepped_redis import SteppedRedis
 from tests.support.turns import take_turns
 
@@ -44,7 +43,7 @@ class World:
 
     def write(self, batches: int) -> None:
         """Write to every outbox, and for every series."""
-        vault = Vault(self.store.platform, PSEUDONYMISE, HEADER.account_shards, flip_cap=14, daily_cap=1000)
+        vault = vault_on(self.store.platform, 14, 1000)
         for _ in range(batches):
             self.batches += 1
             events = [
@@ -147,7 +146,7 @@ def test_relay_beside_a_writer(turns: list[int], world: World) -> None:
     world.write(1)
 
     def write(hook: Hook) -> None:
-        vault = Vault(SteppedRedis(world.store.platform, hook), PSEUDONYMISE, HEADER.account_shards, 14, 1000)
+        vault = vault_on(SteppedRedis(world.store.platform, hook), 14, 1000)
         for batch in range(10, 14):
             events = [(account, series, batch, batch % 2, 0) for account in _ACCOUNTS for series in SERIES]
             assert vault.record(events, 0) == world.reference.record(events, 0)
@@ -172,7 +171,7 @@ def test_backlogs_of_different_lengths(world: World) -> None:
     """An outbox with a long backlog is emptied, and holds up none of the others."""
     world.write(1)
     Relay(world.store.relay, HEADER).drain()
-    vault = Vault(world.store.platform, PSEUDONYMISE, HEADER.account_shards, flip_cap=14, daily_cap=1000)
+    vault = vault_on(world.store.platform, 14, 1000)
     for at in range(2, 9):
         events = [("account-0", number, at, at % 2, 0) for number in SERIES]
         assert vault.record(events, 0) == world.reference.record(events, 0)

@@ -46,7 +46,9 @@ def lives(draw: st.DrawFn) -> list[list[Happening]]:
     """What happens to a target, epoch by epoch; nobody is removed who was not counted."""
     counted: Counter[int] = Counter()
     epochs = []
-    for happenings in draw(st.lists(st.lists(_HAPPENINGS, max_size=6), min_size=1, max_size=POLICY.epochs)):
+    for happenings in draw(
+        st.lists(st.lists(_HAPPENINGS, max_size=6), min_size=1, max_size=POLICY.schedule.epochs)
+    ):
         possible = []
         for cell, change, times in happenings:
             code = POLICY.domain.code(cell)

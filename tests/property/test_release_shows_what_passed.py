@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from privacy.release.figures import Shown
 
 CALIBRATION = calibrate(small_policy(), Kind.LIKE)
-LAYOUT, EPOCHS = CALIBRATION.policy.layout, CALIBRATION.policy.epochs
+LAYOUT, EPOCHS = CALIBRATION.policy.layout, CALIBRATION.policy.schedule.epochs
 LEAST = CALIBRATION.least_counts[:, None]
 """From which count on each stream may be shown, shape (streams, 1)."""
 SERIES = 40

@@ -182,7 +182,7 @@ def test_accuracy_of_whole_lives() -> None:
     simulations = [Simulation.of(mechanism(), BATCH) for _ in range(8)]
     logs = [a_life()] * BATCH
     coverages = []
-    for epoch in range(POLICY.epochs):
+    for epoch in range(POLICY.schedule.epochs):
         documents = []
         for place, simulation in enumerate(simulations):
             releases = simulation.release(logs, os.urandom)

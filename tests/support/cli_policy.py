@@ -37,6 +37,20 @@ dropped_age_bands = ["under-13"]
 [intake]
 earliest_occurred_at = "2020-01-01T00:00:00Z"
 future_tolerance_seconds = 300
+[integrity]
+burst_likes = 1000
+burst_seconds = 1
+least_account_age_seconds = 600
+network_accounts = 20
+sequence_targets = 5
+sequence_accounts = 10
+
 [retention]
 idempotency_seconds = 3600
+audit_trail_seconds = 63072000
+job_seconds = 2592000
+advisory_seconds = 2592000
+deleted_account_seconds = 2592000
+idle_account_seconds = 95040000
+backup_seconds = 2592000
 """

@@ -25,9 +25,8 @@ from privacy.store.settings import StoreSettings
 from privacy.store.users import PLATFORM, PUBLISHER, RELAY, RELEASE, USERS
 from privacy.tally.relay import Relay
 from privacy.tally.series import TallyShard
-from privacy.vault.vault import Vault
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of
-from tests.support.registers import HEADER, PSEUDONYMISE
+from tests.support.registers import HEADER, vault_on
 from tests.support.release_world import calibration_of
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def writer(name: str, acknowledged: str, series: list[int]) -> Callable[[], bool
         acknowledged: path of a file that gets one byte for each acknowledged batch.
         series: numbers of the series that it likes.
     """
-    vault = Vault(connect(_settings(), PLATFORM), PSEUDONYMISE, HEADER.account_shards, FLIP_CAP, DAILY_CAP)
+    vault = vault_on(connect(_settings(), PLATFORM), FLIP_CAP, DAILY_CAP)
     file = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def send_next() -> bool:

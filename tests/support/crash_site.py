@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Self
 
 from privacy.store.users import USERS
 from privacy.tally.relay import Relay
-from privacy.vault.vault import Vault
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
-from tests.support.registers import HEADER, PSEUDONYMISE, read_changes
+from tests.support.registers import HEADER, read_changes, vault_on
 from tests.support.release_world import ReleaseWorld, calibration
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ class CrashSite:
     def _send_unacknowledged(self, acknowledged: dict[str, int]) -> None:
         """Send the batch that each writer was about when it was killed, as a client would."""
         store = self.store
-        vault = Vault(store.platform, PSEUDONYMISE, HEADER.account_shards, FLIP_CAP, DAILY_CAP)
+        vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
         for writer, batches in acknowledged.items():
             vault.record(batch_of(writer, batches, self.series), 0)
         Relay(store.relay, HEADER).drain()

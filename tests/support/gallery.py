@@ -32,6 +32,7 @@ GUARANTEE: Final[dict[str, Any]] = {
     "anonymity": {"k": 20, "hard": True},
     "contribution": {"flip_cap": 4, "daily_cap": 100},
     "kinds": {},
+    "creator_schedule": {"epochs": 1, "due_ages_seconds": [86400]},
     "schedule": {"epochs": 26, "due_ages_seconds": [3600 * hour for hour in range(1, 27)]},
     "dimensions": {name: list(cells) for name, cells in CELLS.items()},
 }
@@ -51,13 +52,16 @@ class Written:
 def target(video_id: str, **changes: Any) -> TargetDocument:
     """A video that was registered when it was posted."""
     document = TargetDocument(
-        video_id=video_id,
+        target_type="video",
+        target_id=video_id,
         creator_id="c-12",
         title="Sourdough in 40 seconds",
         hashtags=["baking"],
         sound_id=None,
         duration_seconds=40,
-        posted_at_ms=POSTED_MS,
+        starts_at_ms=POSTED_MS,
+        taken_down=None,
+        revision=0,
         policy_version=VERSION,
         first_epoch=0,
         first_due_ms=POSTED_MS + HOUR_MS,
@@ -70,7 +74,7 @@ def release(video_id: str, epoch: int, total: Figure | None, **changes: Any) -> 
     span = 24 * 3600 if epoch >= 24 else None
     as_of_ms = POSTED_MS + (epoch + 1) * HOUR_MS
     document = ReleaseDocument(
-        video_id=video_id,
+        target_id=video_id,
         kind="like",
         epoch=epoch,
         as_of_ms=as_of_ms,
@@ -104,7 +108,7 @@ def publish(
                 shard=shard,
                 sequence=sequence,
                 previous=previous,
-                video_id=document.video_id,
+                target_id=document.target_id,
                 kind=document.kind,
                 epoch=document.epoch,
                 as_of_ms=document.as_of_ms,
@@ -152,8 +156,8 @@ def publish_every_state(store: Store) -> None:
             target("shown"),
             target("few"),
             target("nil", title=None, hashtags=[]),
-            target("new", posted_at_ms=NOW_MS, first_due_ms=NOW_MS + HOUR_MS),
-            target("late", posted_at_ms=0, first_epoch=None, first_due_ms=None),
+            target("new", starts_at_ms=NOW_MS, first_due_ms=NOW_MS + HOUR_MS),
+            target("late", starts_at_ms=0, first_epoch=None, first_due_ms=None),
             target("sealed"),
         ],
         [*shown, *withheld, release("sealed", 25, (70, 60, 80), next_release_at_ms=None)],

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from privacy.vault.vault import TOO_YOUNG
+
 if TYPE_CHECKING:
     from privacy.vault.vault import Entry
 
 MS_A_DAY = 86_400_000
 SERIES = (0, 4, 8, 20, 24)
 """Numbers of likes of targets 0, 1, 2, 5 and 6: several a target shard, and more than one target shard."""
-LIKE, UNLIKED = 0, 1
+LIKE, UNLIKED, CORRECTION = 0, 1, 5
 
-_ACCOUNTS = ("ada", "bo", "cyd", "dee")
+ACCOUNTS = ("ada", "bo", "cyd", "dee")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class History:
 def entries(changes: st.SearchStrategy[int]) -> st.SearchStrategy[Entry]:
     """Single events; few enough accounts, series and times that they meet each other often."""
     return st.tuples(
-        st.sampled_from(_ACCOUNTS),
+        st.sampled_from(ACCOUNTS),
         st.sampled_from(SERIES),
         st.integers(0, 7),
         changes,
@@ -52,13 +54,14 @@ def entries(changes: st.SearchStrategy[int]) -> st.SearchStrategy[Entry]:
     )
 
 
-_CHANGES = st.sampled_from([LIKE, LIKE, LIKE, UNLIKED, UNLIKED, 2, 3, 4, 5])
+CHANGES = st.sampled_from([LIKE, LIKE, LIKE, UNLIKED, UNLIKED, CORRECTION, TOO_YOUNG])
+_KEPT_CHANGES = st.sampled_from([LIKE, LIKE, UNLIKED])
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
     """Any events in any order, some repeated, split into batches anywhere, on days that go back and forth."""
-    once = draw(st.lists(entries(_CHANGES), max_size=30))
+    once = draw(st.lists(entries(CHANGES), max_size=30))
     again = draw(st.lists(st.sampled_from(once), max_size=15)) if once else []
     events = draw(st.permutations(once + again))
     cuts = sorted(draw(st.lists(st.integers(0, len(events)), max_size=4)))
@@ -82,7 +85,7 @@ def capless_events(draw: st.DrawFn, flip_cap: int) -> list[Entry]:
     """
     kept: list[Entry] = []
     for entry in sorted(
-        draw(st.sets(entries(_CHANGES), max_size=30)), key=lambda entry: (entry[2], entry[3])
+        draw(st.sets(entries(_KEPT_CHANGES), max_size=30)), key=lambda entry: (entry[2], entry[3])
     ):
         account, series = entry[:2]
         states = [other[3] == LIKE for other in kept if other[:2] == (account, series)] + [entry[3] == LIKE]

@@ -17,6 +17,7 @@ from privacy.policy_file import load_policy
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
 from privacy.vault.pseudonym import Pseudonymiser
+from privacy.vault.shards import PseudonymKeys
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 POLICY = load_policy()
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
-PSEUDONYM_KEY = bytes(range(32))
+PSEUDONYMISER = Pseudonymiser(bytes(range(32)), bytes(range(1, 33)))
 JSON, NDJSON = "application/json", "application/x-ndjson"
 PROFILE = {"age_band": "25-34", "gender": "female", "region": "DE", "language": "de", "device": "ios"}
 
@@ -116,7 +117,7 @@ def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",)) -> PlatformPla
         gallery=store.publisher,
         header=StoreHeader(STORE_HEADER, 4, 4, "0" * 32),
         book=PolicyBook(POLICY, {POLICY.version: POLICY}),
-        pseudonymise=Pseudonymiser(PSEUDONYM_KEY),
+        keys=PseudonymKeys(lambda: PSEUDONYMISER),
         entropy=os.urandom,
         log=log,
     )

@@ -1,21 +1,35 @@
-"""What vault and tally must do, slow and obvious: plain dictionaries, one event at a time."""
+"""What vault and tally must do, slow and obvious: plain dictionaries, one engagement at a time."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from privacy.model.change import change_code
-from privacy.model.engagement import Verdict
+from privacy.model.dimension import UNDISCLOSED_EVERYWHERE
+from privacy.model.engagement import Reason, Verdict
+from privacy.model.standing import Standing
+from privacy.vault.marks import Marked
+from privacy.vault.vault import TOO_YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from privacy.vault.marks import Mark
+    from privacy.vault.settlement import Move
     from privacy.vault.vault import Entry
 
 _MS_A_DAY = 86_400_000
 _LIKE = 0
+_NO_BLOCK = 0
+_BLOCKS = {
+    Standing.RESTRICTED: Reason.ACCOUNT,
+    Standing.BANNED: Reason.ACCOUNT,
+    Standing.DELETED: Reason.ACCOUNT,
+    Standing.INAUTHENTIC: Reason.INAUTHENTIC,
+    Standing.OBJECTED: Reason.ACCOUNT,
+}
 
 
 @dataclass(frozen=True)
@@ -24,15 +38,35 @@ class Register:
 
     Args:
         at_ms: time of the newest event.
-        state: 0 for liked, or the number of the reason why not.
+        liked: what the person wants.
+        block: number of the reason that keeps it out of the counts; 0 for none.
         flips: how often it has changed a count.
         cell: the joint cell in which it counts.
     """
 
     at_ms: int
-    state: int
+    liked: bool
+    block: int
     flips: int
     cell: int
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is counted."""
+        return self.flips % 2 == 1
+
+
+@dataclass
+class AccountState:
+    """What is known of an account beside its engagements."""
+
+    standing: Standing = Standing.GOOD
+    until_ms: int = 0
+    hidden: bool = False
+    day: int = -1
+    admissions: int = 0
+    burst: bool = False
+    burst_began_ms: int | None = None
 
 
 @dataclass
@@ -42,20 +76,55 @@ class ReferenceModel:
     Args:
         flip_cap: w.
         daily_cap: M.
+        burst_likes: length of a run.
+        burst_ms: a run that begins sooner after the one before it is uncounted.
     """
 
     flip_cap: int
     daily_cap: int
+    burst_likes: int = 1_000
+    burst_ms: int = 1_000
     registers: dict[tuple[str, int], Register] = field(default_factory=dict)
     """By account and series."""
     changes: Counter[tuple[int, int]] = field(default_factory=Counter)
     """How often each (series, change code) happened."""
-    _first_counts: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By account: the latest day seen, and how many engagements were first counted on it."""
+    accounts: dict[str, AccountState] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
 
     def record(self, entries: Sequence[Entry], now_ms: int) -> list[Verdict]:
         """Apply events in their order."""
-        return [self._record(entry, now_ms // _MS_A_DAY) for entry in entries]
+        return [self._record(entry, now_ms) for entry in entries]
+
+    def move(self, account: str, move: Move, now_ms: int) -> tuple[int, int, int] | None:
+        """Give an account a standing; how many rose, fell, found the day full; None if refused."""
+        if account in self.erased:
+            return None
+        state = self._account(account)
+        if state.standing not in move.allowed_from:
+            return None
+        state.standing, state.until_ms = move.to, move.until_ms or 0
+        return self._settle(account, now_ms)
+
+    def hide(self, account: str, *, hidden: bool, now_ms: int) -> tuple[int, int, int] | None:
+        """Keep an account out of breakdowns from now on, or no longer."""
+        if account in self.erased:
+            return None
+        self._account(account).hidden = hidden
+        return self._settle(account, now_ms)
+
+    def mark(self, marks: Sequence[Mark], now_ms: int) -> list[Marked]:
+        """Block single engagements, or lift their blocks."""
+        return [self._mark(mark, now_ms) for mark in marks]
+
+    def erase(self, account: str) -> tuple[int, int]:
+        """Erase an account: how many registers went, and how many of them stood."""
+        gone = {key: self.registers.pop(key) for key in [key for key in self.registers if key[0] == account]}
+        for (_, series), register in gone.items():
+            if register.stands:
+                self._change(series, register.cell, Reason.ACCOUNT)
+        self.accounts.pop(account, None)
+        self.erased.add(account)
+        return len(gone), sum(register.stands for register in gone.values())
 
     def totals(self) -> Counter[int]:
         """Counted engagements of each series: what was gained less what was lost."""
@@ -64,32 +133,111 @@ class ReferenceModel:
             totals[series] += times if code % 16 == _LIKE else -times
         return totals
 
-    def _record(self, entry: Entry, today: int) -> Verdict:
-        account, series, at_ms, change, cell = entry
-        known = self.registers.get((account, series))
-        if known and (at_ms, change) == (known.at_ms, known.state):
-            return Verdict.DUPLICATE
-        if known and (at_ms, change) < (known.at_ms, known.state):
-            return Verdict.LATE
-        flips = known.flips if known else 0
-        if known and known.flips:
-            cell = known.cell
-        counted = flips % 2 == 1
-        wanted = change == _LIKE
-        if wanted != counted and flips < self.flip_cap:
-            if flips == 0 and not self._may_count_another(account, today):
-                return Verdict.OVER_CAP
-            flips += 1
-            counted = wanted
-            self.changes[series, change_code(cell, change)] += 1
-        self.registers[account, series] = Register(at_ms, change, flips, cell)
-        return Verdict.COUNTED if counted else Verdict.UNCOUNTED
+    def _account(self, account: str) -> AccountState:
+        return self.accounts.setdefault(account, AccountState())
 
-    def _may_count_another(self, account: str, today: int) -> bool:
-        day, count = self._first_counts.get(account, (today, 0))
-        if day < today:
-            day, count = today, 0
+    def _change(self, series: int, cell: int, why: int) -> None:
+        self.changes[series, change_code(cell, why)] += 1
+
+    def _kept_out(self, account: str, now_ms: int) -> int:
+        state = self._account(account)
+        if state.standing is Standing.RESTRICTED and state.until_ms <= now_ms:
+            return _NO_BLOCK
+        return int(_BLOCKS.get(state.standing, _NO_BLOCK))
+
+    def _record(self, entry: Entry, now_ms: int) -> Verdict:  # noqa: C901 - every rule in one place
+        account, series, at_ms, change, cell = entry
+        liked = change in (_LIKE, TOO_YOUNG)
+        known = self.registers.get((account, series))
+        if known is None and account in self.erased:
+            return Verdict.CLOSED
+        state = self._account(account)
+        if state.standing is Standing.OBJECTED:
+            return Verdict.CLOSED
+        if known and (at_ms, not liked) == (known.at_ms, not known.liked):
+            return Verdict.DUPLICATE
+        if known and (at_ms, not liked) < (known.at_ms, not known.liked):
+            return Verdict.LATE
+        register = Register(
+            at_ms=at_ms,
+            liked=liked,
+            block=known.block if known else _NO_BLOCK,
+            flips=known.flips if known else 0,
+            cell=known.cell if known and known.flips else cell,
+        )
+        kept_out = self._kept_out(account, now_ms)
+        if liked and register.flips == 0:
+            if state.hidden:
+                register = replace(register, cell=UNDISCLOSED_EVERYWHERE)
+            was_liked = known is not None and known.liked
+            if not was_liked or (register.block == _NO_BLOCK and not kept_out):
+                if not self._admit(state, now_ms):
+                    return Verdict.OVER_CAP
+                if self._in_burst(state, at_ms) or change == TOO_YOUNG:
+                    register = replace(register, block=int(Reason.INAUTHENTIC))
+        should_stand = liked and register.block == _NO_BLOCK and not kept_out
+        if should_stand != register.stands and (register.stands or register.flips < self.flip_cap):
+            why = 0
+            if register.stands:
+                why = (change if not liked else 0) or register.block or kept_out
+            self._change(series, register.cell, why)
+            register = replace(register, flips=register.flips + 1)
+        self.registers[account, series] = register
+        return Verdict.COUNTED if register.stands else Verdict.UNCOUNTED
+
+    def _mark(self, mark: Mark, now_ms: int) -> Marked:
+        key = mark.account_id, mark.series
+        register = self.registers.get(key)
+        if register is None:
+            return Marked.UNKNOWN
+        if register.block == mark.block:
+            return Marked.UNCHANGED
+        marked, outcome = self._follow(
+            mark.account_id, mark.series, replace(register, block=mark.block), now_ms
+        )
+        if outcome == "full":
+            return Marked.OVER_CAP
+        self.registers[key] = marked
+        return Marked.CHANGED
+
+    def _settle(self, account: str, now_ms: int) -> tuple[int, int, int]:
+        outcomes: Counter[str] = Counter()
+        for (name, series), register in sorted(self.registers.items()):
+            if name == account:
+                self.registers[name, series], outcome = self._follow(account, series, register, now_ms)
+                outcomes[outcome] += 1
+        return outcomes["rose"], outcomes["fell"], outcomes["full"]
+
+    def _follow(self, account: str, series: int, register: Register, now_ms: int) -> tuple[Register, str]:
+        """Let an engagement follow what it and its account are now."""
+        state = self._account(account)
+        kept_out = self._kept_out(account, now_ms)
+        should_stand = register.liked and register.block == _NO_BLOCK and not kept_out
+        if should_stand == register.stands or (not register.stands and register.flips >= self.flip_cap):
+            return register, "stayed"
+        if register.stands:
+            why = (int(Reason.UNLIKED) if not register.liked else 0) or register.block or kept_out
+            self._change(series, register.cell, why)
+            return replace(register, flips=register.flips + 1), "fell"
+        if register.flips == 0:
+            if state.hidden:
+                register = replace(register, cell=UNDISCLOSED_EVERYWHERE)
+            if not self._admit(state, now_ms):
+                return register, "full"
+        self._change(series, register.cell, 0)
+        return replace(register, flips=register.flips + 1), "rose"
+
+    def _admit(self, state: AccountState, now_ms: int) -> bool:
+        today = now_ms // _MS_A_DAY
+        day, count = (state.day, state.admissions) if state.day >= today else (today, 0)
         if count >= self.daily_cap:
             return False
-        self._first_counts[account] = (day, count + 1)
+        state.day, state.admissions = day, count + 1
         return True
+
+    def _in_burst(self, state: AccountState, at_ms: int) -> bool:
+        if (state.admissions - 1) % self.burst_likes == 0:
+            began = state.burst_began_ms if state.admissions > 1 else None
+            state.burst = began is not None and abs(at_ms - began) < self.burst_ms
+            state.burst_began_ms = at_ms
+        return state.burst

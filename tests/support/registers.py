@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from privacy.model.engagement import KINDS_A_TARGET
+from privacy.policy_file import load_policy
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER, outbox_key, register_prefix, tally_key
+from privacy.vault.account_file import HeldRegister
 from privacy.vault.pseudonym import Pseudonymiser
-from privacy.vault.vault import account_shard
+from privacy.vault.shards import AccountShards, PseudonymKeys
+from privacy.vault.vault import Caps, Vault
 from tests.support.reference_model import Register
 
 if TYPE_CHECKING:
@@ -20,8 +23,30 @@ if TYPE_CHECKING:
 
     import redis
 
-PSEUDONYMISE: Final = Pseudonymiser(b"the pseudonym key of all tests..")
+PSEUDONYMISER: Final = Pseudonymiser(bytes(range(32)), bytes(range(32, 64)))
 HEADER: Final = StoreHeader(STORE_HEADER, account_shards=3, target_shards=2, store_id="0" * 32)
+
+
+def caps(flip_cap: int, daily_cap: int, burst_likes: int = 1_000, burst_seconds: int = 1) -> Caps:
+    """Caps, with a burst rule that meets nobody unless it is asked for."""
+    integrity = replace(load_policy().integrity, burst_likes=burst_likes, burst_seconds=burst_seconds)
+    return Caps(flip_cap, daily_cap, integrity)
+
+
+def shards_on(client: redis.Redis, header: StoreHeader = HEADER) -> AccountShards:
+    """The account shards of a store, under the tests' pseudonym keys."""
+    return AccountShards(client, PseudonymKeys(lambda: PSEUDONYMISER), header.account_shards)
+
+
+def vault_on(client: redis.Redis, flip_cap: int, daily_cap: int) -> Vault:
+    """A vault under the tests' pseudonym keys."""
+    return Vault(shards_on(client), caps(flip_cap, daily_cap))
+
+
+def account_key(account_id: str, header: StoreHeader = HEADER) -> bytes:
+    """Name the hash of an account."""
+    account = PSEUDONYMISER.account(account_id)
+    return register_prefix(account.shard(header.account_shards)).encode() + account.pseudonym
 
 
 def raw(reply: object) -> bytes:
@@ -52,13 +77,12 @@ def read_registers(
     """All registers of some accounts, by account and series."""
     registers = {}
     for account in accounts:
-        pseudonym = PSEUDONYMISE(account)
-        prefix = register_prefix(account_shard(pseudonym, header.account_shards)).encode()
-        for field, stored in root.hgetall(prefix + pseudonym).items():
-            if field != b"d":
-                at_ms = int.from_bytes(raw(stored)[:6], "little")
-                flags, cell = struct.unpack("<BI", raw(stored)[6:])
-                registers[account, int(field)] = Register(at_ms, flags % 16, flags // 16, cell)
+        for field, stored in root.hgetall(account_key(account, header)).items():
+            if raw(field).isdigit():
+                held = HeldRegister.parse(raw(field), raw(stored))
+                registers[account, held.series.number] = Register(
+                    held.at_ms, held.liked, held.block, held.flips, held.joint_code
+                )
     return registers
 
 

@@ -15,16 +15,16 @@ from privacy.gallery.documents import LedgerEntry, ReleaseDocument
 from privacy.gallery.publisher import Publisher
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.model.change import change_code
-from privacy.model.engagement import KINDS_A_TARGET, Kind
+from privacy.model.engagement import KINDS_A_TARGET, Kind, TargetType
 from privacy.release.history import MEASUREMENT, NET_CHANGE
 from privacy.release.worker import ReleaseWorker
 from privacy.store.keys import gallery_key, tally_key
 from privacy.tally.catalogue import Catalogue
 from privacy.tally.series import TallyShard
-from privacy.tally.video import VideoMetadata
 from tests.support.registers import HEADER, log_key, raw
 from tests.support.small_policy import HOUR_MS, small_policy
 from tests.support.stepped_redis import Hook, SteppedRedis
+from tests.support.targets import a_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -66,13 +66,13 @@ class ReleaseWorld:
         self.now_ms, self.numbers = 0, {}
         self.register(VIDEOS, calibration().policy)
 
-    def register(self, videos: Iterable[str], policy: Policy, posted_at_ms: int = 0) -> None:
+    def register(self, videos: Iterable[str], policy: Policy, starts_at_ms: int = 0) -> None:
         """Register videos."""
         names = list(videos)
         publish = Publisher(self.store.publisher).publish_targets
         catalogue = Catalogue(self.store.platform, HEADER.target_shards, policy, publish)
-        catalogue.register([VideoMetadata(name, posted_at_ms) for name in names], self.now_ms)
-        for name, target in catalogue.lookup(names).items():
+        catalogue.register([a_video(name, starts_at_ms) for name in names], self.now_ms)
+        for name, target in catalogue.lookup(TargetType.VIDEO, names).items():
             self.numbers[name] = target.number * KINDS_A_TARGET + Kind.LIKE
 
     def happen(self, video: str, cell: Mapping[str, str], times: int, change: int = LIKE) -> None:
@@ -123,15 +123,15 @@ class ReleaseWorld:
             epochs: by video.
         """
         entries = self._ledger_entries()
-        released = sorted((entry.video_id, entry.epoch) for entry in entries)
+        released = sorted((entry.target_id, entry.epoch) for entry in entries)
         assert released == sorted((video, epoch) for video, count in epochs.items() for epoch in range(count))
         for entry in entries:
             document = raw(
-                self.store.public.hget(gallery_key("releases", entry.video_id, "like"), str(entry.epoch))
+                self.store.public.hget(gallery_key("releases", entry.target_id, "like"), str(entry.epoch))
             )
             assert sha256(document).hexdigest() == entry.release_sha256
             decoded = msgspec.json.decode(document, type=ReleaseDocument)
-            assert (decoded.video_id, decoded.epoch) == (entry.video_id, entry.epoch)
+            assert (decoded.target_id, decoded.epoch) == (entry.target_id, entry.epoch)
             assert decoded.as_of_ms <= self.now_ms
         for video, count in epochs.items():
             assert self.store.root.hlen(gallery_key("releases", video, "like")) == count

@@ -79,7 +79,7 @@ def time_machine(store: Founded, on_events: Callable[[int], None]) -> Iterator[T
             gallery=gallery,
             header=store.header,
             book=store.book,
-            pseudonymise=store.pseudonymise,
+            keys=store.keys,
             entropy=entropy,
             log=SilentLog(),
         )

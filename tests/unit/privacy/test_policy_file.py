@@ -41,14 +41,27 @@ WRONG_INTEGERS: Final = [
     ("every_seconds = 3600 ", "schedule.every_seconds", "from 1 to", ["0", "-3600", "99999999999"]),
     ("until_seconds = 86400 ", "schedule.until_seconds", "from 1 to", ["0", "-86400", "99999999999"]),
     ("future_tolerance_seconds = 300", "intake.future_tolerance_seconds", "from 0 to 86400", ["-1", "86401"]),
+    ("burst_likes = 30", "integrity.burst_likes", "from 2 to 65535", ["1", "0", "65536"]),
+    ("burst_seconds = 10", "integrity.burst_seconds", "from 0 to 31622400", ["-1", "31622401"]),
+    (
+        "least_account_age_seconds = 600",
+        "integrity.least_account_age_seconds",
+        "from 0 to 31622400",
+        ["-1", "31622401"],
+    ),
+    ("network_accounts = 20", "integrity.network_accounts", "from 2 to 65535", ["1"]),
+    ("sequence_targets = 5", "integrity.sequence_targets", "from 3 to 65535", ["2"]),
+    ("sequence_accounts = 10", "integrity.sequence_accounts", "from 2 to 65535", ["1"]),
+    ("job_seconds = 2592000", "retention.job_seconds", "from 1 to", ["0", "9999999999"]),
+    ("idle_account_seconds = 95040000", "retention.idle_account_seconds", "at least the longest", ["1"]),
     ("idempotency_seconds = 86400", "retention.idempotency_seconds", "from 1 to 2592000", ["0", "2592001"]),
 ]
 
 
 def with_text(old: str, new: str) -> bytes:
-    """The default policy with one part replaced."""
-    assert TEXT.count(old) == 1
-    return TEXT.replace(old, new).encode()
+    """The default policy with one part replaced; of the kinds' budgets, which are alike, the first one's."""
+    assert TEXT.count(old) in (1, 3)
+    return TEXT.replace(old, new, 1).encode()
 
 
 def refusal(raw: bytes) -> str:
@@ -172,12 +185,12 @@ def test_a_missing_table_is_refused(table: str) -> None:
 def test_an_unknown_kind_is_refused() -> None:
     """Only kinds that Likewise counts have budgets."""
     message = refusal(TEXT.replace("[budgets.like", "[budgets.share").encode())
-    assert message == "budgets.share: is no kind of engagement; one of like"
+    assert message == "budgets.share: is no kind of engagement; one of like, favorite, follow"
 
 
 def test_a_policy_without_budgets_is_refused() -> None:
     """A policy under which nothing is counted is a mistake."""
-    start, end = TEXT.index("[budgets.like]"), TEXT.index("# When a target's epochs end")
+    start, end = TEXT.index("[budgets.like]"), TEXT.index("# When a video's epochs end")
     assert refusal((TEXT[:start] + "[budgets]\n" + TEXT[end:]).encode()).startswith("budgets: are none")
 
 
@@ -206,7 +219,7 @@ def test_the_default_policy_is_the_documented_one() -> None:
     """The guarantee that ships: k 20, w 4, M 100, rho 0.1 in exact parts, 87 epochs."""
     policy = load_policy()
     budget = policy.budgets[Kind.LIKE]
-    assert (policy.k, policy.flip_cap, policy.daily_cap, policy.epochs) == (20, 4, 100, 87)
+    assert (policy.k, policy.flip_cap, policy.daily_cap, policy.schedule.epochs) == (20, 4, 100, 87)
     assert (budget.rho, budget.total, budget.reserve) == (
         Fraction(1, 10),
         Fraction(3, 100),

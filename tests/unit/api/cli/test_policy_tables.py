@@ -20,13 +20,14 @@ def test_the_tables_hold_what_is_declared_and_what_follows() -> None:
     for table in policy_tables(document):
         console.print(table)
     shown = out.getvalue()
-    like = document["kinds"]["like"]
     assert document["policy_sha256"] in shown
     assert f"{document['schedule']['epochs']} epochs" in shown
-    for row in like["account_day"]:
-        # Rounded up: a guarantee is never shown as stronger than it is.
-        assert f"{ceil(100 * row['epsilon'][0]['epsilon']) / 100:.2f}" in shown
-    for statistic in like["statistics"]:
-        assert str(statistic["noise_scale"]) in shown
-        for sd, threshold in zip(statistic["sd_by_epoch"], statistic["threshold_by_epoch"], strict=True):
-            assert f"{sd:.1f}, {threshold}" in shown
+    assert f"{document['creator_schedule']['epochs']} epochs" in shown
+    for kind in document["kinds"].values():
+        for row in kind["account_day"]:
+            # Rounded up: a guarantee is never shown as stronger than it is.
+            assert f"{ceil(100 * row['epsilon'][0]['epsilon']) / 100:.2f}" in shown
+        for statistic in kind["statistics"]:
+            assert str(statistic["noise_scale"]) in shown
+            for sd, threshold in zip(statistic["sd_by_epoch"], statistic["threshold_by_epoch"], strict=True):
+                assert f"{sd:.1f}, {threshold}" in shown

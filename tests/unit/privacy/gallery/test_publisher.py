@@ -125,14 +125,15 @@ def test_a_fault_at_any_store_call(error: type[BaseException], store: Store) -> 
 
 
 def test_metadata_follows_the_platform(store: Store) -> None:
-    """A target's document is replaced by its update; none at all is no error."""
+    """A target's document is replaced by its update and never by an older one; none at all is no error."""
     publisher = Publisher(store.publisher)
-    target = TargetDocument("v", None, "one", [], None, None, 0, "small", 0, 5)
+    target = TargetDocument("video", "v", None, "one", [], None, None, 0, None, 1, "small", 0, 5)
     publisher.publish_targets([])
-    publisher.publish_targets([target, msgspec.structs.replace(target, video_id="w")])
-    publisher.publish_targets([msgspec.structs.replace(target, title="two")])
+    publisher.publish_targets([target, msgspec.structs.replace(target, target_id="w")])
+    publisher.publish_targets([msgspec.structs.replace(target, title="two", revision=2)])
+    publisher.publish_targets([msgspec.structs.replace(target, title="late", revision=1)])
     titles = {
-        name: msgspec.json.decode(raw(store.public.get(gallery_key("target", name))))["title"]
+        name: msgspec.json.decode(raw(store.public.get(gallery_key("target", "video", name))))["title"]
         for name in "vw"
     }
     assert titles == {"v": "two", "w": "one"}

@@ -47,14 +47,16 @@ def test_the_lemma_is_not_idle() -> None:
 def test_the_margins_spend_the_gates_delta_and_no_more(calibration: Calibration) -> None:
     """The bounds of all streams and steps that one engagement touches add up to the policy's gate delta."""
     policy, factorisation = calibration.policy, calibration.factorisation
-    steps = np.arange(policy.epochs)
+    steps = np.arange(policy.schedule.epochs)
     # What the noise must reach when the larger world's count is as high as it can be below k in the other.
     gain = np.ones(policy.layout.count)
     gain[policy.layout.removals] = policy.flip_cap // 2
     needed = calibration.margins(steps) - (gain - 1) - np.abs(factorisation.decoder).sum(axis=1)[:, None]
     tails = norm.sf(needed / calibration.deviations(steps))
     touched = policy.layout.touched_by_one_engagement(policy.flip_cap)
-    assert tails.max() * touched * policy.epochs == pytest.approx(float(policy.gate_delta), rel=1e-6, abs=0)
+    assert tails.max() * touched * policy.schedule.epochs == pytest.approx(
+        float(policy.gate_delta), rel=1e-6, abs=0
+    )
     assert tails.min() == pytest.approx(tails.max(), rel=1e-6, abs=0)
 
 
@@ -65,7 +67,7 @@ def test_the_exact_tail_at_the_first_step_keeps_the_bound(calibration: Calibrati
     least = int(np.ceil(calibration.margins(np.array([0]))[0, policy.layout.total] / unit))
     values, probability = probabilities(statistic.scale)
     share = float(policy.gate_delta) / (
-        policy.epochs * policy.layout.touched_by_one_engagement(policy.flip_cap)
+        policy.schedule.epochs * policy.layout.touched_by_one_engagement(policy.flip_cap)
     )
     tail = probability[values >= least].sum()
     assert 0.99 * share <= tail <= share

@@ -19,7 +19,7 @@ def test_a_series_number_says_target_and_kind(target: int, kind: Kind) -> None:
 
 def test_stored_numbers_never_change() -> None:
     """Keys, registers and logs hold these numbers: a change would give old data another meaning."""
-    assert {kind.label: int(kind) for kind in Kind} == {"like": 0}
+    assert {kind.label: int(kind) for kind in Kind} == {"like": 0, "favorite": 1, "follow": 2}
     assert {reason.label: int(reason) for reason in Reason} == {
         "unliked": 1,
         "inauthentic": 2,

@@ -100,7 +100,7 @@ def test_withheld_and_never_liked_look_the_same() -> None:
         for likes, unlikes in ((0, 0), (1, 0), (SMALL.policy.k - 1, 0), (2, 2))
     ]
     documents = Simulation.of(SMALL, 4).documents(logs, os.urandom)
-    texts = {msgspec.json.encode(msgspec.structs.replace(document, video_id="")) for document in documents}
+    texts = {msgspec.json.encode(msgspec.structs.replace(document, target_id="")) for document in documents}
     assert len(texts) == 1
     shown = msgspec.to_builtins(documents[0])
     assert shown["total"] is None

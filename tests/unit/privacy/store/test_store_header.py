@@ -88,7 +88,7 @@ def test_a_connection_to_an_emptied_store_is_never_used(store: Store) -> None:
 @pytest.mark.parametrize(
     ("field", "text", "message"),
     [
-        ("format_version", "2", "format is 2"),
+        ("format_version", "1", "format is 1"),
         ("account_shards", "many", "damaged"),
         ("account_shards", "0", "from 1 to 1024"),
     ],

@@ -11,16 +11,16 @@ import pytest
 from privacy.errors import StoreBusyError
 from privacy.gallery.documents import TargetDocument
 from privacy.gallery.publisher import Publisher
-from privacy.model.engagement import KINDS_A_TARGET
+from privacy.model.engagement import KINDS_A_TARGET, TargetType
 from privacy.store.keys import gallery_key, tally_key
 from privacy.tally import catalogue as catalogue_module
 from privacy.tally.catalogue import Catalogue, Registration, target_shard
 from privacy.tally.series import TallyShard
-from privacy.tally.video import VideoMetadata
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.registers import HEADER, raw
 from tests.support.small_policy import HOUR_MS, small_policy
 from tests.support.stepped_redis import SteppedRedis
+from tests.support.targets import a_video
 from tests.support.turns import take_turns
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def catalogue(store: Store, policy: Policy = POLICY, hook: Hook | None = None) -
 
 def published(store: Store, video_id: str) -> TargetDocument:
     """What the gallery says of a video."""
-    return msgspec.json.decode(raw(store.public.get(gallery_key("target", video_id))), type=TargetDocument)
+    return msgspec.json.decode(
+        raw(store.public.get(gallery_key("target", "video", video_id))), type=TargetDocument
+    )
 
 
 def all_due(store: Store) -> list[int]:
@@ -54,60 +56,60 @@ def all_due(store: Store) -> list[int]:
 
 def test_a_video_is_created_once(store: Store) -> None:
     """Registering again changes nothing; other metadata updates it; another posting time is refused."""
-    video = VideoMetadata("v", 5, title="one", hashtags=("a", "b"))
+    video = a_video("v", 5, title="one", hashtags=("a", "b"))
     register = catalogue(store).register
     assert register([video], 0) == [CREATED]
     assert register([video], HOUR_MS) == [UNCHANGED]
     assert register([replace(video, title="two")], 0) == [UPDATED]
-    assert register([replace(video, title="three", posted_at_ms=6)], 0) == [CONFLICT]
+    assert register([replace(video, title="three", starts_at_ms=6)], 0) == [CONFLICT]
     document = published(store, "v")
-    assert (document.title, document.hashtags, document.posted_at_ms) == ("two", ["a", "b"], 5)
+    assert (document.title, document.hashtags, document.starts_at_ms) == ("two", ["a", "b"], 5)
 
 
 def test_outcomes_stand_in_the_order_of_the_videos(store: Store) -> None:
     """Videos lie in different shards, and one may come twice in a call: the first says when it was posted."""
     register = catalogue(store).register
-    register([VideoMetadata(video_id, 0) for video_id in IDS[::2]], 0)
-    outcomes = register([VideoMetadata(video_id, 0) for video_id in IDS], 0)
+    register([a_video(video_id, 0) for video_id in IDS[::2]], 0)
+    outcomes = register([a_video(video_id, 0) for video_id in IDS], 0)
     assert outcomes == [UNCHANGED, CREATED] * 20
-    twice = [VideoMetadata("new", 7), VideoMetadata("new", 7, title="later"), VideoMetadata("new", 8)]
+    twice = [a_video("new", 7), a_video("new", 7, title="later"), a_video("new", 8)]
     assert register(twice, 0) == [CREATED, UPDATED, CONFLICT]
-    assert (published(store, "new").title, published(store, "new").posted_at_ms) == ("later", 7)
-    assert catalogue(store).lookup(["new"])["new"].posted_at_ms == 7
+    assert (published(store, "new").title, published(store, "new").starts_at_ms) == ("later", 7)
+    assert catalogue(store).lookup(TargetType.VIDEO, ["new"])["new"].starts_at_ms == 7
 
 
 def test_numbers_are_unique_and_say_the_shard(store: Store) -> None:
     """A target's number leads to its shard, and no two targets share one."""
     videos = catalogue(store)
-    videos.register([VideoMetadata(video_id, 0) for video_id in IDS], 0)
-    found = videos.lookup([*IDS, "unknown"])
+    videos.register([a_video(video_id, 0) for video_id in IDS], 0)
+    found = videos.lookup(TargetType.VIDEO, [*IDS, "unknown"])
     assert set(found) == set(IDS)
     assert len({target.number for target in found.values()}) == len(IDS)
     for video_id, target in found.items():
         assert target.number % HEADER.target_shards == target_shard(video_id, HEADER.target_shards)
-        assert (target.posted_at_ms, target.policy_version) == (0, "small")
+        assert (target.starts_at_ms, target.policy_version) == (0, "small")
 
 
 def test_the_epoch_that_runs_is_the_first(store: Store) -> None:
     """A video registered late starts with the running epoch; one past its last epoch has no series."""
-    catalogue(store).register(
-        [VideoMetadata("late", 0), VideoMetadata("sealed", -9 * HOUR_MS)], 2 * HOUR_MS + 1
-    )
+    catalogue(store).register([a_video("late", 0), a_video("sealed", -9 * HOUR_MS)], 2 * HOUR_MS + 1)
     late, sealed = published(store, "late"), published(store, "sealed")
     assert (late.first_epoch, late.first_due_ms) == (2, 3 * HOUR_MS)
     assert (sealed.first_epoch, sealed.first_due_ms) == (None, None)
-    assert all_due(store) == [catalogue(store).lookup(["late"])["late"].number * KINDS_A_TARGET]
+    assert all_due(store) == [
+        catalogue(store).lookup(TargetType.VIDEO, ["late"])["late"].number * KINDS_A_TARGET
+    ]
 
 
 def test_a_target_keeps_its_policy(store: Store) -> None:
     """A newer policy is for new videos; updates of older ones leave theirs, and its schedule, alone."""
-    catalogue(store).register([VideoMetadata("old", 0)], 0)
+    catalogue(store).register([a_video("old", 0)], 0)
     newer = catalogue(store, small_policy("newer", epochs=2))
-    assert newer.register([VideoMetadata("old", 0, title="new"), VideoMetadata("new", 0)], HOUR_MS) == [
+    assert newer.register([a_video("old", 0, title="new"), a_video("new", 0)], HOUR_MS) == [
         UPDATED,
         CREATED,
     ]
-    found = newer.lookup(["old", "new"])
+    found = newer.lookup(TargetType.VIDEO, ["old", "new"])
     assert {video_id: target.policy_version for video_id, target in found.items()} == {
         "old": "small",
         "new": "newer",
@@ -119,39 +121,39 @@ def test_what_was_found_is_remembered(store: Store, monkeypatch: pytest.MonkeyPa
     """Targets are asked for once; what is unknown is asked for again; memory is bounded."""
     monkeypatch.setattr(catalogue_module, "MAX_REMEMBERED", 10)
     videos = catalogue(store)
-    assert videos.lookup(["v"]) == {}
-    videos.register([VideoMetadata(video_id, 0) for video_id in ["v", *IDS]], 0)
-    found = videos.lookup(["v"])["v"]
+    assert videos.lookup(TargetType.VIDEO, ["v"]) == {}
+    videos.register([a_video(video_id, 0) for video_id in ["v", *IDS]], 0)
+    found = videos.lookup(TargetType.VIDEO, ["v"])["v"]
     store.root.delete(tally_key(target_shard("v", HEADER.target_shards), "videos"))
-    assert videos.lookup(["v"]) == {"v": found}
+    assert videos.lookup(TargetType.VIDEO, ["v"]) == {"v": found}
     for start in range(0, 40, 8):
-        videos.lookup(IDS[start : start + 8])
+        videos.lookup(TargetType.VIDEO, IDS[start : start + 8])
         assert len(videos._known) <= 10
 
 
 def test_two_catalogues_at_once(store: Store) -> None:
     """Of two that register the same videos at one time, whatever their order, each video is created once."""
-    videos = [VideoMetadata(video_id, 0) for video_id in IDS[:6]]
+    videos = [a_video(video_id, 0) for video_id in IDS[:6]]
     for first in range(6):
         store.flush()
         turns = [0] * first + [1, 0] * 20
         outcomes = take_turns([lambda hook: catalogue(store, hook=hook).register(videos, 0)] * 2, turns)
         assert sorted(pair.value for pair in outcomes[0] + outcomes[1]) == ["created"] * 6 + ["unchanged"] * 6
-        numbers = [target.number for target in catalogue(store).lookup(IDS[:6]).values()]
+        numbers = [target.number for target in catalogue(store).lookup(TargetType.VIDEO, IDS[:6]).values()]
         assert len(set(numbers)) == 6
 
 
 @pytest.mark.parametrize("error", [Crash, LostConnectionError])
 def test_a_fault_at_any_store_call(error: type[BaseException], store: Store) -> None:
     """Sent again after a fault, every video is registered and published, once."""
-    videos = [VideoMetadata(video_id, 0, title="title") for video_id in IDS[:4]]
+    videos = [a_video(video_id, 0, title="title") for video_id in IDS[:4]]
     for fault in every_fault(error):
         store.flush()
         try:
             catalogue(store, hook=fault).register(videos, 0)
         except (Crash, StoreBusyError):
             catalogue(store).register(videos, 0)
-        numbers = [target.number for target in catalogue(store).lookup(IDS[:4]).values()]
+        numbers = [target.number for target in catalogue(store).lookup(TargetType.VIDEO, IDS[:4]).values()]
         assert len(set(numbers)) == 4
-        assert all(published(store, video.video_id).title == "title" for video in videos)
+        assert all(published(store, video.target_id).title == "title" for video in videos)
         assert all_due(store) == sorted(number * KINDS_A_TARGET for number in numbers)

@@ -8,11 +8,11 @@ import pytest
 
 from privacy.errors import StoreBusyError
 from privacy.tally.relay import Relay
-from privacy.vault.vault import Vault
 from tests.support.histories import LIKE, SERIES
-from tests.support.registers import HEADER, PSEUDONYMISE, log_key, outbox_lengths, raw, read_changes
+from tests.support.registers import HEADER, log_key, outbox_lengths, raw, read_changes, vault_on
 
 if TYPE_CHECKING:
+    from privacy.vault.vault import Vault
     from tests.support.redis_server import Store
 
 ACCOUNTS = [f"account-{number}" for number in range(30)]
@@ -21,7 +21,7 @@ ACCOUNTS = [f"account-{number}" for number in range(30)]
 @pytest.fixture
 def vault(store: Store) -> Vault:
     """A vault on an empty store."""
-    return Vault(store.platform, PSEUDONYMISE, HEADER.account_shards, flip_cap=4, daily_cap=100)
+    return vault_on(store.platform, 4, 100)
 
 
 def test_one_step_moves_a_backlog(vault: Vault, store: Store) -> None:

@@ -45,7 +45,7 @@ def everything(world: ReleaseWorld) -> dict[bytes, bytes]:
 
 def test_only_what_is_over_is_due(world: ReleaseWorld, shard: TallyShard) -> None:
     """Series whose epoch has ended, longest overdue first, no more than asked for."""
-    world.register(["later"], calibration().policy, posted_at_ms=hours(1))
+    world.register(["later"], calibration().policy, starts_at_ms=hours(1))
     assert shard.next_due_ms() == hours(1)
     assert shard.due(hours(1) - 1, 10) == []
     first = shard.due(hours(1), 10)
@@ -69,17 +69,17 @@ def test_a_series_is_read_whole(shard: TallyShard) -> None:
     series = shard.read(numbers[::-1])
     assert [due.state.number for due in series] == numbers[::-1]
     for due in series:
-        place = VIDEOS.index(due.state.video_id)
+        place = VIDEOS.index(due.state.target_id)
         assert len(due.log) == 4 * (40 + place + 2)
         assert (due.net_changes, due.measurements) == (b"", b"")
-        assert (due.state.posted_at_ms, due.state.first_epoch, due.state.epoch, due.state.cut) == (0, 0, 0, 0)
+        assert (due.state.starts_at_ms, due.state.first_epoch, due.state.epoch, due.state.cut) == (0, 0, 0, 0)
         assert due.state.policy_version == "small"
 
 
 def test_a_commit_writes_everything_at_once(world: ReleaseWorld, shard: TallyShard) -> None:
     """Records, ledger, head, queue, state and due time; the log is counted up to where it was read."""
     (due,) = shard.read(shard.due(hours(1), 1))
-    world.happen(due.state.video_id, {}, 3)  # arrives after the log was read
+    world.happen(due.state.target_id, {}, 3)  # arrives after the log was read
     assert shard.commit([commit_of(due, hours(7))], "", "head")
     (after,) = shard.read([due.state.number])
     assert (after.state.epoch, after.state.cut) == (1, len(due.log))

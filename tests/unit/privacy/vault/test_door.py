@@ -10,13 +10,14 @@ import pytest
 from privacy.errors import InvalidInputError, StoreError
 from privacy.model.change import GAINED
 from privacy.model.dimension import JointDomain
-from privacy.model.engagement import Kind, Reason, Series, Verdict
+from privacy.model.engagement import Kind, Reason, Series, TargetType, Verdict
 from privacy.model.timestamp import parse_timestamp_ms
 from privacy.policy_book import PolicyBook
 from privacy.policy_file import load_policy
 from privacy.tally.catalogue import Target
 from privacy.vault.door import IntakeDoor
 from privacy.vault.event import Event, Profile
+from privacy.vault.vault import TOO_YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 POLICY = load_policy()
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
 TARGET = Target(7, NOW_MS - 3_600_000, POLICY.version)
+CREATOR = Target(9, NOW_MS - 3_600_000, POLICY.version)
 DAY_MS = 86_400_000
 PROFILE = Profile(age_band="25-34", gender="female", region="DE", language="de", device="ios")
 LIKE = Event("like", "account", "video", NOW_MS, PROFILE, private=False)
@@ -44,22 +46,30 @@ class RecordingVault:
 
     verdicts: Sequence[Verdict] | None = None
     entries: list[Entry] = field(default_factory=list)
+    networks: dict[str, str] = field(default_factory=dict)
 
-    def record(self, entries: Sequence[Entry], now_ms: int) -> Sequence[Verdict]:  # noqa: ARG002 - the vault's interface
-        """Remember the entries."""
+    def record(
+        self,
+        entries: Sequence[Entry],
+        now_ms: int,  # noqa: ARG002 - the vault's interface
+        networks: Mapping[str, str],
+    ) -> Sequence[Verdict]:
+        """Remember the entries and the networks."""
+        self.networks.update(networks)
         self.entries.extend(entries)
         return [Verdict.COUNTED] * len(entries) if self.verdicts is None else self.verdicts
 
 
 @dataclass
-class Videos:
+class Targets:
     """A catalogue in memory."""
 
-    targets: Mapping[str, Target]
+    targets: Mapping[tuple[TargetType, str], Target]
 
-    def lookup(self, video_ids: Iterable[str]) -> Mapping[str, Target]:
+    def lookup(self, target_type: TargetType, target_ids: Iterable[str]) -> Mapping[str, Target]:
         """Find targets."""
-        return {video_id: self.targets[video_id] for video_id in video_ids if video_id in self.targets}
+        known = self.targets
+        return {name: known[target_type, name] for name in target_ids if (target_type, name) in known}
 
 
 def door(
@@ -71,7 +81,9 @@ def door(
     """A door before one registered video."""
     known = policies if policies is not None else [policy]
     book = PolicyBook(policy, {one.version: one for one in known})
-    return IntakeDoor(book, Videos({"video": target}), vault)
+    return IntakeDoor(
+        book, Targets({(TargetType.VIDEO, "video"): target, (TargetType.CREATOR, "creator"): CREATOR}), vault
+    )
 
 
 def declaring(*names: str) -> Policy:
@@ -134,7 +146,13 @@ def test_a_private_account_is_undisclosed_in_every_breakdown() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"private": True}, {"video_id": "unknown"}, {"type": "unlike"}, {"occurred_at_ms": NOW_MS + DAY_MS}],
+    [
+        {},
+        {"private": True},
+        {"target_id": "unknown"},
+        {"type": "unlike"},
+        {"occurred_at_ms": NOW_MS + DAY_MS},
+    ],
 )
 def test_events_of_children_leave_no_trace(changes: dict[str, object]) -> None:
     """An event of a child is dropped, whatever else is true of it, and the vault never sees it."""
@@ -147,7 +165,7 @@ def test_events_of_children_leave_no_trace(changes: dict[str, object]) -> None:
 def test_an_unknown_video_is_said_to_be_unknown() -> None:
     """An event about a video that is not registered is not stored."""
     vault = RecordingVault()
-    assert door(vault).admit([event(video_id="other")], NOW_MS) == [Verdict.UNKNOWN_TARGET]
+    assert door(vault).admit([event(target_id="other")], NOW_MS) == [Verdict.UNKNOWN_TARGET]
     assert vault.entries == []
 
 
@@ -236,7 +254,7 @@ def test_verdicts_return_to_the_places_of_their_events() -> None:
     batch: list[Event | InvalidInputError] = [
         unreadable,
         event(account_id="a"),
-        event(video_id="other"),
+        event(target_id="other"),
         event(account_id="b", type="unlike"),
     ]
     assert door(vault).admit(batch, NOW_MS) == [
@@ -246,3 +264,57 @@ def test_verdicts_return_to_the_places_of_their_events() -> None:
         Verdict.UNCOUNTED,
     ]
     assert [entry[0] for entry in vault.entries] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "target_id", "series"),
+    [
+        ("favorite", "video", Series(7, Kind.FAVORITE)),
+        ("unfavorite", "video", Series(7, Kind.FAVORITE)),
+        ("follow", "creator", Series(9, Kind.FOLLOW)),
+        ("unfollow", "creator", Series(9, Kind.FOLLOW)),
+    ],
+)
+def test_each_kind_has_its_series(event_type: str, target_id: str, series: Series) -> None:
+    """Favourites are of videos and follows of creators; each is a series of its own."""
+    vault = RecordingVault()
+    assert door(vault).admit([event(type=event_type, target_id=target_id)], NOW_MS) == [Verdict.COUNTED]
+    assert vault.entries[0][1] == series.number
+
+
+def test_a_creator_is_no_video() -> None:
+    """A follow of a video's id and a like of a creator's id meet nothing."""
+    events = [event(type="follow", target_id="video"), event(target_id="creator")]
+    assert door(RecordingVault()).admit(events, NOW_MS) == [Verdict.UNKNOWN_TARGET] * 2
+
+
+def test_a_kind_that_the_policy_does_not_count_is_invalid() -> None:
+    """The fault names the type, and the rule the kinds that are counted."""
+    policy = replace(POLICY, budgets={Kind.LIKE: POLICY.budgets[Kind.LIKE]})
+    (outcome,) = door(RecordingVault(), policy=policy).admit([event(type="favorite")], NOW_MS)
+    assert isinstance(outcome, InvalidInputError)
+    assert (outcome.field, outcome.fault) == ("type", "is favorite")
+    assert outcome.rule.endswith("counts: like")
+
+
+@pytest.mark.parametrize(("age_seconds", "too_young"), [(599, True), (600, False), (-1, True)])
+def test_likes_of_young_accounts_are_marked(age_seconds: int, *, too_young: bool) -> None:
+    """A like of an account younger than the least age is kept out of the counts; an unlike is not."""
+    vault = RecordingVault()
+    created_ms = NOW_MS - 1000 * age_seconds
+    events = [event(account_created_at_ms=created_ms), event(type="unlike", account_created_at_ms=created_ms)]
+    door(vault).admit(events, NOW_MS)
+    assert [entry[3] for entry in vault.entries] == [TOO_YOUNG if too_young else GAINED, Reason.UNLIKED]
+
+
+def test_networks_are_handed_on_but_for_children() -> None:
+    """The network of an account goes to the vault; a child's goes nowhere."""
+    vault = RecordingVault()
+    child = Profile(age_band="under-13")
+    events = [
+        event(network="n-1"),
+        event(account_id="child", network="n-2", profile=child),
+        event(account_id="b"),
+    ]
+    door(vault).admit(events, NOW_MS)
+    assert vault.networks == {"account": "n-1"}

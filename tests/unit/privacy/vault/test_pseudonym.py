@@ -1,94 +1,79 @@
-"""From an account id to its pseudonym, and the key that it takes."""
+"""Pseudonyms: keyed, one for each account, and rotated without any account id."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.errors import StoreError
-from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser, create_pseudonym_key, load_pseudonym_key
+from privacy.vault.pseudonym import KEY_BYTES, PSEUDONYM_BYTES, Pseudonymiser
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-KEY = bytes(range(32))
-
-
-@given(account=st.text(), key=st.binary(min_size=32, max_size=32))
-def test_a_pseudonym_is_a_keyed_hash(account: str, key: bytes) -> None:
-    """16 bytes of BLAKE2b under the key: the same every time, and another one under another key."""
-    pseudonym = Pseudonymiser(key)(account)
-    assert pseudonym == blake2b(account.encode(), key=key, digest_size=16).digest()
-    other_key = bytes([key[0] ^ 1]) + key[1:]
-    assert Pseudonymiser(other_key)(account) != pseudonym
+INNER, OUTER, NEWER = bytes(32), bytes(range(32)), bytes(range(1, 33))
+KEYS = Pseudonymiser(INNER, OUTER)
+_IDS = st.text("abcdefgh0123456789-_.~:", min_size=1, max_size=128)
 
 
-@given(accounts=st.sets(st.text(), min_size=2, max_size=50))
-def test_accounts_have_pseudonyms_of_their_own(accounts: set[str]) -> None:
-    """Two accounts never share registers. False alarm: a collision of 128 bits."""
-    assert len(set(map(Pseudonymiser(KEY), accounts))) == len(accounts)
+@given(account_id=_IDS)
+def test_both_keys_decide_the_pseudonym(account_id: str) -> None:
+    """Another inner or outer key gives another pseudonym; the inner hash itself is never the pseudonym."""
+    account = KEYS.account(account_id)
+    assert len(account.pseudonym) == PSEUDONYM_BYTES
+    assert account.pseudonym != Pseudonymiser(OUTER, OUTER).account(account_id).pseudonym
+    assert account.pseudonym != Pseudonymiser(INNER, NEWER).account(account_id).pseudonym
+    assert account.pseudonym != blake2b(account_id.encode(), key=INNER, digest_size=16).digest()
+    assert account.tombstone not in account.pseudonym
+
+
+@given(account_ids=st.lists(_IDS, unique=True, max_size=50))
+def test_accounts_are_told_apart(account_ids: list[str]) -> None:
+    """Distinct ids have distinct pseudonyms and tombstones, the same whether asked one by one or together."""
+    accounts = KEYS.accounts(account_ids)
+    assert accounts == [KEYS.account(account_id) for account_id in account_ids]
+    assert len({account.pseudonym for account in accounts}) == len(account_ids)
+    assert len({account.tombstone for account in accounts}) == len(account_ids)
+
+
+@given(account_ids=st.lists(_IDS, min_size=1, max_size=20))
+def test_a_rotation_needs_no_account_id(account_ids: list[str]) -> None:
+    """From former pseudonyms alone come the new ones; shard and tombstone stay as they were."""
+    before = KEYS.accounts(account_ids)
+    rotated = Pseudonymiser(INNER, NEWER, OUTER)
+    after = rotated.accounts(account_ids)
+    assert rotated.of_former_pseudonyms([account.pseudonym for account in before]) == after
+    assert rotated.of_pseudonyms([account.pseudonym for account in after]) == after
+    assert [account.former for account in after] == [account.pseudonym for account in before]
+    assert [(a.tombstone, a.spread) for a in after] == [(a.tombstone, a.spread) for a in before]
+
+
+def test_without_a_rotation_there_are_no_former_pseudonyms() -> None:
+    """A key file without a former key cannot read them."""
+    with pytest.raises(StoreError, match="no rotation is under way"):
+        KEYS.of_former_pseudonyms([bytes(16)])
 
 
 @pytest.mark.parametrize("size", [0, 16, 31, 33, 64])
-def test_a_key_has_32_bytes(size: int) -> None:
-    """An empty or short key, under which anyone could compute pseudonyms, is refused."""
-    with pytest.raises(StoreError, match=f"has {size} bytes; exactly {KEY_BYTES}"):
-        Pseudonymiser(bytes(size))
+@pytest.mark.parametrize("place", range(3))
+def test_a_key_of_another_length_is_refused(size: int, place: int) -> None:
+    """Every key has exactly 32 bytes."""
+    keys = [bytes(KEY_BYTES)] * 3
+    keys[place] = bytes(size)
+    with pytest.raises(StoreError, match="exactly 32"):
+        Pseudonymiser(*keys)
 
 
-def test_the_key_is_not_shown() -> None:
-    """No log line that prints the value gives the key away."""
+def test_no_key_is_shown() -> None:
+    """The keys are not in the representation, which may land in a log; the key id says nothing of the key."""
     secret = b"0123456789abcdef0123456789abcdef"
-    assert "0123" not in repr(Pseudonymiser(secret))
+    keys = Pseudonymiser(secret, secret, secret)
+    assert "0123" not in repr(keys)
+    assert keys.key_id not in secret
+    assert keys.key_id == Pseudonymiser(INNER, secret).key_id != KEYS.key_id
 
 
-def test_a_new_key_is_private_random_and_kept(tmp_path: Path) -> None:
-    """Made once, readable by its owner alone, different from every other, and never made anew."""
-    first, second = tmp_path / "first", tmp_path / "second"
-    for path in (first, second, first):
-        create_pseudonym_key(path)
-    key = load_pseudonym_key(first)
-    assert len(key) == KEY_BYTES
-    assert first.stat().st_mode & 0o777 == 0o600
-    assert load_pseudonym_key(second) != key
-    create_pseudonym_key(first)
-    assert load_pseudonym_key(first) == key
-
-
-@pytest.mark.parametrize("mode", [0o604, 0o640, 0o660, 0o601, 0o777])
-def test_a_key_file_that_others_may_touch_is_refused(mode: int, tmp_path: Path) -> None:
-    """Whoever can read the key can follow an account."""
-    path = tmp_path / "key"
-    create_pseudonym_key(path)
-    path.chmod(mode)
-    with pytest.raises(StoreError, match=f"has rights {mode:o}; 600"):
-        load_pseudonym_key(path)
-
-
-@pytest.mark.parametrize("content", [b"no hexadecimal", b"abc", b"\xff\xfe\x00", "ключ".encode()])
-def test_what_is_no_key_is_refused(content: bytes, tmp_path: Path) -> None:
-    """A damaged file is named, and its content is not repeated."""
-    path = tmp_path / "key"
-    path.write_bytes(content)
-    path.chmod(0o600)
-    with pytest.raises(StoreError, match="is not hexadecimal") as raised:
-        load_pseudonym_key(path)
-    assert "no hexadecimal" not in str(raised.value)
-
-
-def test_a_key_file_that_was_never_finished_makes_no_pseudonyms(tmp_path: Path) -> None:
-    """A crash while the key was made leaves an empty file, and nothing starts with it."""
-    path = tmp_path / "key"
-    path.touch(0o600)
-    with pytest.raises(StoreError, match="has 0 bytes"):
-        Pseudonymiser(load_pseudonym_key(path))
-
-
-def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
-    """The message says which file, and why it cannot be read."""
-    with pytest.raises(StoreError, match=r"key: cannot be read \(No such file"):
-        load_pseudonym_key(tmp_path / "key")
+def test_networks_are_told_apart_by_a_keyed_digest() -> None:
+    """The digest of a network depends on the key and on the name."""
+    assert KEYS.network("a") != KEYS.network("b")
+    assert KEYS.network("a") != Pseudonymiser(NEWER, OUTER).network("a")

@@ -45,7 +45,7 @@ def release(
     }
     cells["gender"]["female"] = female
     document = ReleaseDocument(
-        video_id="v",
+        target_id="v",
         kind="like",
         epoch=epoch,
         as_of_ms=1000 * (epoch + 1),

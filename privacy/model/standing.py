@@ -1,0 +1,25 @@
+"""How an account stands with the platform, as far as counting goes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Standing(IntEnum):
+    """The standing of an account. The number is part of stored accounts: never renumber."""
+
+    GOOD = 0
+    RESTRICTED = 1
+    """Not counted until a time; then counted again."""
+    BANNED = 2
+    DELETED = 3
+    """Deleted by its owner: not counted, and erased when the grace is over."""
+    INAUTHENTIC = 4
+    """A bot: removed with the reason `inauthentic`."""
+    OBJECTED = 5
+    """Its owner objects to all analytics: not counted, and nothing new is stored."""
+
+    @property
+    def label(self) -> str:
+        """As it is spelled outside."""
+        return self.name.lower()

@@ -1,0 +1,105 @@
+-- What every script of the vault knows of an account. Read before the script itself; see privacy.vault.scripts.
+--
+-- One hash holds an account. Field <series>: a register, time I6, flags B, joint code I4, where flags are
+-- flips * 16 + block * 2 + (0 liked, 1 not liked). Block 0 is none; any other number is the reason why staff or a rule
+-- keeps this one engagement out of the counts. An engagement should stand in the counts when it is liked, not blocked, and
+-- its account is not blocked; it does stand when its flips are odd. Once w flips are used the register still follows the
+-- person's will, but counts no further.
+--
+-- Field a: the account, one integer, ((day * 2 + burst) * 16 + standing) * 65536 + count: the UTC day of its latest
+-- admission, whether its running burst is uncounted, its standing, and how many admissions that day has seen.
+-- Field u: end of a restriction, in ms.    Field b: when its running burst began, in ms.    Field n: its network, 8 bytes.
+local spread = unpack
+local call, unpack, pack = redis.call, struct.unpack, struct.pack
+local ACCOUNT, UNTIL, BURST, NETWORK = 'a', 'u', 'b', 'n'
+local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
+local GOOD, RESTRICTED, BANNED, DELETED, FAKE, OBJECTED = 0, 1, 2, 3, 4, 5
+local HIDDEN = 8 -- this bit of a standing: the account is undisclosed in every breakdown
+local UNDISCLOSED = 268435455 -- the joint code of such an account, 2^28 - 1
+local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] = BY_ACCOUNT, [FAKE] = INAUTHENTIC,
+  [OBJECTED] = BY_ACCOUNT }
+
+-- Refuse a caller whose outer key is not the one that the shard is kept under.
+local function check_key(key_name, key_id)
+  local known = call('GET', key_name)
+  if known and known ~= key_id then
+    return redis.error_reply('STALEKEY the shard is kept under another pseudonym key')
+  end
+end
+
+-- Find an account that is still kept under its former pseudonym, and give it its new one.
+local function adopt(prefix, pseudonym, former, flagged, timers)
+  if former == '' or former == pseudonym or call('EXISTS', prefix .. former) == 0 then
+    return
+  end
+  call('RENAME', prefix .. former, prefix .. pseudonym)
+  local times = call('HGET', flagged, former)
+  if times then
+    call('HDEL', flagged, former)
+    call('HSET', flagged, pseudonym, times)
+  end
+  local due = call('ZSCORE', timers, former)
+  if due then
+    call('ZREM', timers, former)
+    call('ZADD', timers, due, pseudonym)
+  end
+end
+
+local function read_account(packed)
+  if not packed then
+    return 0, false, 0, 0
+  end
+  local number = tonumber(packed)
+  local count = number % 65536
+  number = (number - count) / 65536
+  local standing = number % 16
+  number = (number - standing) / 16
+  local burst = number % 2
+  return standing, burst == 1, (number - burst) / 2, count
+end
+
+local function pack_account(standing, burst, day, count)
+  return string.format('%.0f', ((day * 2 + (burst and 1 or 0)) * 16 + standing) * 65536 + count)
+end
+
+-- Why an account is kept out of the counts now, or nil.
+local function account_block(key, standing, now_ms)
+  standing = standing % HIDDEN
+  if standing == GOOD then
+    return nil
+  end
+  if standing == RESTRICTED and tonumber(call('HGET', key, UNTIL) or 0) <= now_ms then
+    return nil
+  end
+  return REASON_OF[standing]
+end
+
+local function read_register(stored)
+  local at, flags, code = unpack('<I6BI4', stored)
+  local low = flags % 16
+  local unliked = low % 2
+  return at, unliked == 0, (low - unliked) / 2, (flags - low) / 16, code
+end
+
+local function pack_register(at, liked, block, flips, code)
+  return pack('<I6BI4', at, flips * 16 + block * 2 + (liked and 0 or 1), code)
+end
+
+-- Write many fields of an account: Lua takes only so many arguments at once.
+local function write_fields(key, written)
+  for first = 1, #written, 1000 do
+    call('HSET', key, spread(written, first, math.min(first + 999, #written)))
+  end
+end
+
+-- Take one of the day's admissions: the account's new day and count, or nil when the day is full.
+-- A clock that stepped back does not open the day anew.
+local function admit(day, count, today, daily_cap)
+  if day < today then
+    day, count = today, 0
+  end
+  if count >= daily_cap then
+    return nil
+  end
+  return day, count + 1
+end

@@ -1,0 +1,110 @@
+"""Reads what the vault holds of one account: for the person it is about, on the operator's command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import TYPE_CHECKING, cast
+
+from privacy.model.engagement import Series
+from privacy.model.standing import Standing
+from privacy.store.connect import translated
+from privacy.store.keys import register_prefix
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from privacy.vault.pseudonym import Account
+
+_REGISTER = Struct("<6sBI")
+_HIDDEN = 8
+
+
+@dataclass(frozen=True)
+class HeldRegister:
+    """One engagement as it is held.
+
+    Args:
+        series: target and kind.
+        at_ms: time of the newest event.
+        liked: what the person wants.
+        block: number of the reason that keeps it out of the counts; 0 for none.
+        flips: how often it has changed a count; it is counted if this is odd.
+        joint_code: the joint cell in which it counts.
+    """
+
+    series: Series
+    at_ms: int
+    liked: bool
+    block: int
+    flips: int
+    joint_code: int
+
+    @classmethod
+    def parse(cls, field: bytes, stored: bytes) -> HeldRegister:
+        """Read a field of an account, as `account.lua` packs it."""
+        at, flags, code = _REGISTER.unpack(stored)
+        return cls(
+            series=Series.of_number(int(field)),
+            at_ms=int.from_bytes(at, "little"),
+            liked=flags % 2 == 0,
+            block=flags % 16 // 2,
+            flips=flags // 16,
+            joint_code=code,
+        )
+
+
+@dataclass(frozen=True)
+class HeldAccount:
+    """Everything that is held of an account.
+
+    Args:
+        standing: how it stands.
+        until_ms: when its restriction ends; None for none.
+        hidden: whether it is undisclosed in every breakdown.
+        last_day: UTC day, since 1970, of its latest admission.
+        admissions: how many engagements were admitted on that day.
+        network: digest of the network that it was last seen on; empty if it named none.
+        registers: its engagements.
+    """
+
+    standing: Standing
+    until_ms: int | None
+    hidden: bool
+    last_day: int
+    admissions: int
+    network: bytes
+    registers: tuple[HeldRegister, ...]
+
+    @classmethod
+    def parse(cls, fields: dict[bytes, bytes]) -> HeldAccount:
+        """Read the hash of an account."""
+        number, admissions = divmod(int(fields.get(b"a", b"0")), 1 << 16)
+        number, standing = divmod(number, 16)
+        until = fields.get(b"u")
+        return cls(
+            standing=Standing(standing % _HIDDEN),
+            until_ms=None if until is None else int(until),
+            hidden=standing >= _HIDDEN,
+            last_day=number // 2,
+            admissions=admissions,
+            network=fields.get(b"n", b""),
+            registers=tuple(
+                HeldRegister.parse(field, stored) for field, stored in fields.items() if field.isdigit()
+            ),
+        )
+
+
+def read_account(client: Redis, account: Account, account_shards: int) -> HeldAccount | None:
+    """Read an account, under either of its pseudonyms; None if nothing of it is held.
+
+    Raises:
+        StoreBusyError: the store did not answer.
+    """
+    prefix = register_prefix(account.shard(account_shards)).encode()
+    with translated():
+        for pseudonym in filter(None, (account.pseudonym, account.former)):
+            fields = cast("dict[bytes, bytes]", client.hgetall(prefix + pseudonym))
+            if fields:
+                return HeldAccount.parse(fields)
+    return None

@@ -1,0 +1,40 @@
+-- Erases an account: its tombstone first, then its registers, each leaving the counts that it stands in. One atomic step over
+-- some of its registers; called again with the cursor until that is 0. Doing it again changes nothing.
+--
+-- KEYS[1]  outbox      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers      KEYS[5]  id of the outer key
+-- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  pseudonym    ARGV[4]  former
+-- pseudonym or ''    ARGV[5]  tombstone    ARGV[6]  until when it stands, in ms    ARGV[7]  cursor, '0' at first    ARGV[8]  registers to erase
+--
+-- Answers next cursor, how many registers went, and how many of them stood.
+local stale = check_key(KEYS[5], ARGV[2])
+if stale then return stale end
+local prefix, pseudonym = ARGV[1], ARGV[3]
+local key = prefix .. pseudonym
+adopt(prefix, pseudonym, ARGV[4], KEYS[3], KEYS[4])
+call('HSETNX', KEYS[2], ARGV[5], ARGV[6])
+call('HDEL', KEYS[3], pseudonym)
+call('ZREM', KEYS[4], pseudonym)
+
+local page = call('HSCAN', key, ARGV[7], 'COUNT', ARGV[8])
+local gone, stood, changes = {}, 0, {}
+for place = 1, #page[2], 2 do
+  local series = tonumber(page[2][place])
+  if series then
+    local _, _, _, flips, code = read_register(page[2][place + 1])
+    if flips % 2 == 1 then
+      stood = stood + 1
+      changes[#changes + 1] = pack('<I8I4', series, code * 16 + BY_ACCOUNT)
+    end
+    gone[#gone + 1] = page[2][place]
+  end
+end
+for first = 1, #gone, 1000 do
+  call('HDEL', key, spread(gone, first, math.min(first + 999, #gone)))
+end
+if #changes > 0 then
+  call('XADD', KEYS[1], '*', 'c', table.concat(changes))
+end
+if page[1] == '0' then
+  call('DEL', key)
+end
+return { tonumber(page[1]), #gone, stood }

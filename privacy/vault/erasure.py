@@ -1,0 +1,79 @@
+"""Erases accounts: every register gone, a tombstone left that is not the pseudonym."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from privacy.store.keys import register_prefix
+from privacy.store.script import Argument, ScriptCall
+from privacy.vault.settlement import REGISTERS_A_STEP
+from privacy.vault.shards import AccountShards, shard_keys, vault_script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from privacy.vault.pseudonym import Account
+
+_ERASE = vault_script("erase.lua")
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What went.
+
+    Args:
+        registers: how many were held.
+        counted: how many of them were counted; they leave the counts with the next epochs, reason `account`.
+    """
+
+    registers: int
+    counted: int
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """Erases accounts.
+
+    Args:
+        shards: of a user that may write and delete registers.
+    """
+
+    shards: AccountShards
+
+    def erase(self, account: Callable[[], Account], closed_until_ms: int) -> Erased:
+        """Erase an account; on disk when this returns. Erasing again finds nothing more.
+
+        Args:
+            account: finds it with the pseudonym keys that are current.
+            closed_until_ms: until when its tombstone keeps every event of it out. An engagement that came
+                back would flip more often than the noise covers, so this is past the end of every schedule.
+
+        Raises:
+            StoreBusyError: the store did not confirm. Do it again: it goes on where it stopped.
+        """
+        cursor, registers, counted = self._step(account, closed_until_ms, 0)
+        while cursor:
+            cursor, gone, stood = self._step(account, closed_until_ms, cursor)
+            registers, counted = registers + gone, counted + stood
+        return Erased(registers, counted)
+
+    def _step(
+        self, account: Callable[[], Account], closed_until_ms: int, cursor: int
+    ) -> tuple[int, int, int]:
+        def call(found: Account) -> ScriptCall:
+            shard = found.shard(self.shards.count)
+            arguments: list[Argument] = [
+                register_prefix(shard),
+                self.shards.keys.current.key_id,
+                found.pseudonym,
+                found.former,
+                found.tombstone,
+                closed_until_ms,
+                cursor,
+                REGISTERS_A_STEP,
+            ]
+            return ScriptCall(shard_keys(shard), arguments)
+
+        cursor, gone, stood = self.shards.run_one(_ERASE, account, call)
+        return cursor, gone, stood

@@ -1,0 +1,89 @@
+"""The file with the keys of the pseudonyms: never in Redis, never logged, readable by its owner only."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from privacy.errors import ConflictError, StoreError
+from privacy.store.credentials import private_file_fault, write_private
+from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Keys in hexadecimal."""
+
+    inner: str
+    outer: str
+    former_outer: str | None = None
+
+
+def load_pseudonymiser(path: Path) -> Pseudonymiser:
+    """Read the keys.
+
+    Raises:
+        StoreError: the file is missing, readable by others, or holds no keys; the message repeats none.
+    """
+    if fault := private_file_fault(path):
+        raise StoreError(f"pseudonym key file: {fault}")
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
+        former = None if file.former_outer is None else bytes.fromhex(file.former_outer)
+        return Pseudonymiser(bytes.fromhex(file.inner), bytes.fromhex(file.outer), former)
+    except OSError as error:
+        raise StoreError(f"pseudonym key file {path}: cannot be read ({error.strerror})") from error
+    except ValueError:  # its text may repeat a part of a key; msgspec's errors are ValueErrors
+        raise StoreError(
+            f"pseudonym key file {path}: holds no keys; JSON with keys of {KEY_BYTES} bytes in hexadecimal"
+        ) from None
+
+
+def create_key_file(path: Path, entropy: Callable[[int], bytes]) -> None:
+    """Make a new key file unless there is one already.
+
+    Raises:
+        StoreError: the folder does not allow it.
+    """
+    if not path.exists():
+        _write(path, Pseudonymiser(entropy(KEY_BYTES), entropy(KEY_BYTES)))
+
+
+def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser:
+    """Put a new outer key in force and keep the one before beside it, until `end_rotation`.
+
+    Beginning again while a rotation is under way goes on with that one.
+
+    Raises:
+        StoreError: the file cannot be read or written.
+    """
+    known = load_pseudonymiser(path)
+    if known.former_outer_key is not None:
+        return known
+    rotated = Pseudonymiser(known.inner_key, entropy(KEY_BYTES), known.outer_key)
+    _write(path, rotated)
+    return rotated
+
+
+def end_rotation(path: Path) -> None:
+    """Destroy the former outer key. Call it once nothing is stored under it any more.
+
+    Raises:
+        ConflictError: no rotation is under way.
+        StoreError: the file cannot be read or written.
+    """
+    known = load_pseudonymiser(path)
+    if known.former_outer_key is None:
+        raise ConflictError("no rotation of the pseudonym key is under way")
+    _write(path, Pseudonymiser(known.inner_key, known.outer_key))
+
+
+def _write(path: Path, keys: Pseudonymiser) -> None:
+    former = None if keys.former_outer_key is None else keys.former_outer_key.hex()
+    file = _KeyFile(keys.inner_key.hex(), keys.outer_key.hex(), former)
+    write_private(path, msgspec.json.encode(file).decode() + os.linesep)

@@ -1,0 +1,89 @@
+-- Sets the standing of an account, and lets its engagements follow: those that should stand rise, those that should not fall.
+-- One atomic step over some of its registers; called again with the cursor until that is 0. Doing it again changes nothing.
+--
+-- KEYS[1]  outbox      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers      KEYS[5]  id of the outer key
+-- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  pseudonym    ARGV[4]  former
+-- pseudonym or ''    ARGV[5]  now in ms    ARGV[6]  daily cap M    ARGV[7]  flip cap w    ARGV[8]  cursor, '0' at first
+-- ARGV[9]  registers to look at    ARGV[10]  new standing, or '' to leave it    ARGV[11]  standings it may come from, comma
+-- separated, or '' for any    ARGV[12]  when the timer of the new standing is due, or '' for none
+-- ARGV[13]  tombstone of the account
+--
+-- Answers next cursor, standing before, how many rose, how many fell, how many found the day full, and 1 if the standing was set.
+-- Cursor -1: the account is erased. Cursor -2: it may not come from the standing that it has; nothing was changed.
+local MS_A_DAY = 86400000
+
+local stale = check_key(KEYS[5], ARGV[2])
+if stale then return stale end
+local prefix, pseudonym = ARGV[1], ARGV[3]
+local key = prefix .. pseudonym
+local now_ms, daily_cap, flip_cap = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local today = math.floor(now_ms / MS_A_DAY)
+adopt(prefix, pseudonym, ARGV[4], KEYS[3], KEYS[4])
+if call('HEXISTS', KEYS[2], ARGV[13]) == 1 then
+  return { -1, 0, 0, 0, 0, 0 }
+end
+
+local standing, burst, day, count = read_account(call('HGET', key, ACCOUNT))
+local before = standing % HIDDEN
+local known = call('EXISTS', key)
+if ARGV[14] ~= '' then
+  standing = before + tonumber(ARGV[14]) * HIDDEN
+  call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count))
+end
+if ARGV[10] ~= '' then
+  if ARGV[11] ~= '' and not string.find(',' .. ARGV[11] .. ',', ',' .. before .. ',', 1, true) then
+    return { -2, before, 0, 0, 0, known }
+  end
+  standing = standing - before + tonumber(ARGV[10])
+  call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count))
+  if standing % HIDDEN == RESTRICTED then
+    call('HSET', key, UNTIL, ARGV[12])
+  else
+    call('HDEL', key, UNTIL)
+  end
+  if ARGV[12] ~= '' then
+    call('ZADD', KEYS[4], ARGV[12], pseudonym)
+  else
+    call('ZREM', KEYS[4], pseudonym)
+  end
+end
+
+local kept_out = account_block(key, standing, now_ms)
+local page = call('HSCAN', key, ARGV[8], 'COUNT', ARGV[9])
+local rose, fell, full, changes, written = 0, 0, 0, {}, {}
+for place = 1, #page[2], 2 do
+  local series = tonumber(page[2][place])
+  if series then
+    local at, liked, block, flips, code = read_register(page[2][place + 1])
+    local stands = flips % 2 == 1
+    local should_stand = liked and block == 0 and not kept_out
+    if should_stand ~= stands and (stands or flips < flip_cap) then
+      local may = true
+      if not stands and flips == 0 then
+        if standing >= HIDDEN then code = UNDISCLOSED end
+        local new_day, new_count = admit(day, count, today, daily_cap)
+        may = new_day ~= nil
+        if may then day, count = new_day, new_count else full = full + 1 end
+      end
+      if may then
+        flips = flips + 1
+        local why = 0
+        if stands then
+          fell = fell + 1
+          why = (not liked and UNLIKED) or (block > 0 and block) or kept_out
+        else
+          rose = rose + 1
+        end
+        changes[#changes + 1] = pack('<I8I4', series, code * 16 + why)
+        written[#written + 1] = page[2][place]
+        written[#written + 1] = pack_register(at, liked, block, flips, code)
+      end
+    end
+  end
+end
+if #changes > 0 then
+  write_fields(key, written)
+  call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count))
+  call('XADD', KEYS[1], '*', 'c', table.concat(changes))
+end
+return { tonumber(page[1]), before, rose, fell, full, known }

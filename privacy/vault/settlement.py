@@ -1,0 +1,173 @@
+"""Sets the standing of accounts, and lets all their engagements follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from privacy.errors import ConflictError
+from privacy.model.standing import Standing
+from privacy.store.keys import register_prefix
+from privacy.store.script import Argument, ScriptCall
+from privacy.vault.shards import AccountShards, shard_keys, vault_script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from privacy.vault.pseudonym import Account
+    from privacy.vault.vault import Caps
+
+REGISTERS_A_STEP = 2_000
+"""Registers that one atomic step looks at: some ms, in which the shard's Redis does nothing else."""
+
+_SETTLE = vault_script("settle.lua")
+_ERASED, _REFUSED = -1, -2
+
+
+@dataclass(frozen=True)
+class Move:
+    """A change of standing.
+
+    Args:
+        to: the new standing.
+        allowed_from: the standings that it may come from.
+        until_ms: when its timer is due: end of a restriction, or of the grace after a deletion.
+    """
+
+    to: Standing
+    allowed_from: Sequence[Standing] = tuple(Standing)
+    until_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.to is Standing.RESTRICTED and self.until_ms is None:
+            raise ValueError("until_ms: is None; a restriction has an end")
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of an account.
+
+    Args:
+        known: whether the vault held anything of it before.
+        before: its standing until now.
+        rose: engagements that are counted now and were not.
+        fell: engagements that are not counted any more.
+        over_cap: engagements that would be counted for the first time and found the day full.
+    """
+
+    known: bool
+    before: Standing
+    rose: int = 0
+    fell: int = 0
+    over_cap: int = 0
+
+
+class ErasedAccountError(ConflictError):
+    """The account was erased: nothing of it is held, and nothing is stored."""
+
+
+class MoveRefusedError(ConflictError):
+    """The account may not come to a standing from the one that it has.
+
+    Args:
+        before: the one that it has.
+    """
+
+    def __init__(self, before: Standing) -> None:
+        super().__init__(f"the account's standing is {before.label}")
+        self.before = before
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Moves accounts. State is set in the first atomic step: a crash leaves only steps to be done again.
+
+    Args:
+        shards: of a user that may write registers.
+        caps: what bounds contributions.
+    """
+
+    shards: AccountShards
+    caps: Caps
+
+    def move(self, account: Callable[[], Account], move: Move, now_ms: int) -> Settled:
+        """Give an account a standing and settle all its engagements.
+
+        Args:
+            account: finds it with the pseudonym keys that are current.
+            move: to what, and from where it may come.
+            now_ms: the time.
+
+        Raises:
+            ErasedAccountError: the account was erased.
+            MoveRefusedError: it may not come from the standing that it has. Nothing was changed.
+            StoreBusyError: the store did not confirm. Do it again: it goes on where it stopped.
+        """
+        until = "" if move.until_ms is None else move.until_ms
+        allowed = ",".join(str(int(standing)) for standing in move.allowed_from)
+        return self._settle(account, [int(move.to), allowed, until], "", now_ms)
+
+    def hide(self, account: Callable[[], Account], now_ms: int, *, hidden: bool) -> Settled:
+        """Keep what an account does from now on out of every breakdown, or no longer.
+
+        Raises:
+            ErasedAccountError: the account was erased.
+            StoreBusyError: the store did not confirm. Do it again.
+        """
+        return self._settle(account, ["", "", ""], int(hidden), now_ms)
+
+    def settle(self, account: Callable[[], Account], now_ms: int) -> Settled:
+        """Let all engagements follow the standing that the account has, once more.
+
+        Raises:
+            ErasedAccountError: the account was erased.
+            StoreBusyError: the store did not confirm. Do it again.
+        """
+        return self._settle(account, ["", "", ""], "", now_ms)
+
+    def _settle(
+        self, account: Callable[[], Account], standing: Sequence[str | int], hidden: str | int, now_ms: int
+    ) -> Settled:
+        cursor, known, before, sums = 0, False, Standing.GOOD, [0, 0, 0]
+        first = True
+        while first or cursor:
+            change = (*standing, hidden) if first else ("", "", "", "")
+            cursor, was, *counts, held = self._step(account, cursor, change, now_ms)
+            if cursor == _ERASED:
+                raise ErasedAccountError(
+                    "the account was erased: nothing of it is held, and nothing is stored"
+                )
+            if cursor == _REFUSED:
+                raise MoveRefusedError(Standing(was))
+            if first:
+                first, known, before = False, bool(held), Standing(was)
+            sums = [total + count for total, count in zip(sums, counts, strict=True)]
+        return Settled(known, before, *sums)
+
+    def _step(
+        self, account: Callable[[], Account], cursor: int, change: Sequence[str | int], now_ms: int
+    ) -> list[int]:
+        to, allowed, until, hidden = change
+
+        def call(found: Account) -> ScriptCall:
+            shard = found.shard(self.shards.count)
+            arguments: list[Argument] = [
+                register_prefix(shard),
+                self.shards.keys.current.key_id,
+                found.pseudonym,
+                found.former,
+                now_ms,
+                self.caps.daily_cap,
+                self.caps.flip_cap,
+                cursor,
+                REGISTERS_A_STEP,
+                to,
+                allowed,
+                until,
+                found.tombstone,
+                hidden,
+            ]
+            return ScriptCall(shard_keys(shard), arguments)
+
+        answer: list[int] = self.shards.run_one(_SETTLE, account, call)
+        return answer

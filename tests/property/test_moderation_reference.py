@@ -1,0 +1,187 @@
+"""Events, moderation and rights in any order, against the in-memory reference."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from privacy.model.engagement import Reason
+from privacy.model.standing import Standing
+from privacy.tally.relay import Relay
+from privacy.vault import settlement as settlement_module
+from privacy.vault.erasure import Erasure
+from privacy.vault.marks import NO_BLOCK, Mark, Marks
+from privacy.vault.settlement import ErasedAccountError, Move, MoveRefusedError, Settlement
+from privacy.vault.vault import Vault
+from tests.support.histories import ACCOUNTS, CHANGES, MS_A_DAY, SERIES, entries
+from tests.support.reference_model import ReferenceModel
+from tests.support.registers import (
+    HEADER,
+    PSEUDONYMISER,
+    account_key,
+    caps,
+    read_changes,
+    read_registers,
+    shards_on,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from privacy.vault.vault import Entry
+    from tests.support.redis_server import Store
+
+_STANDINGS = st.sampled_from(tuple(Standing))
+_MOVES = st.builds(
+    Move,
+    to=_STANDINGS,
+    allowed_from=st.one_of(st.just(tuple(Standing)), st.lists(_STANDINGS, min_size=1).map(tuple)),
+    until_ms=st.integers(0, 3 * MS_A_DAY),
+)
+_MARKS = st.builds(
+    Mark,
+    st.sampled_from(ACCOUNTS),
+    st.sampled_from(SERIES),
+    st.sampled_from([NO_BLOCK, NO_BLOCK, int(Reason.INAUTHENTIC), int(Reason.POLICY)]),
+)
+_ACCOUNT = st.sampled_from(ACCOUNTS)
+
+
+class Moderation(RuleBasedStateMachine):
+    """The vault and the reference, side by side."""
+
+    store: ClassVar[Store]
+
+    @initialize(flip_cap=st.sampled_from([2, 4]), daily_cap=st.integers(1, 5), burst_likes=st.integers(2, 4))
+    def begin(self, flip_cap: int, daily_cap: int, burst_likes: int) -> None:
+        """Start with an empty store."""
+        self.store.flush()
+        bounds = caps(flip_cap, daily_cap, burst_likes)
+        shards = shards_on(self.store.platform)
+        self.vault, self.settlement = Vault(shards, bounds), Settlement(shards, bounds)
+        self.marks, self.erasure = Marks(shards, bounds), Erasure(shards)
+        self.relay = Relay(self.store.relay, HEADER)
+        self.reference = ReferenceModel(flip_cap, daily_cap, burst_likes, 1_000)
+        self.now_ms = 0
+        self.sent: list[Entry] = []
+
+    @rule(later_ms=st.integers(-MS_A_DAY, MS_A_DAY))
+    def let_time_pass(self, later_ms: int) -> None:
+        """The clock moves, now and then backwards."""
+        self.now_ms = max(0, self.now_ms + later_ms)
+
+    @rule(batch=st.lists(entries(CHANGES), min_size=1, max_size=8))
+    def events(self, batch: list[Entry]) -> None:
+        """Events arrive."""
+        # Moments far enough apart for bursts to be some of them and not all.
+        batch = [
+            (account, series, 400 * at_ms, change, cell) for account, series, at_ms, change, cell in batch
+        ]
+        self.sent += batch
+        assert self.vault.record(batch, self.now_ms) == self.reference.record(batch, self.now_ms)
+
+    @rule(data=st.data())
+    def old_batches_again(self, data: st.DataObject) -> None:
+        """What was sent before is sent again."""
+        if self.sent:
+            batch = data.draw(st.lists(st.sampled_from(self.sent), min_size=1, max_size=8))
+            assert self.vault.record(batch, self.now_ms) == self.reference.record(batch, self.now_ms)
+
+    @rule(account=_ACCOUNT, move=_MOVES)
+    def move(self, account: str, move: Move) -> None:
+        """An account gets a standing, if it may come there."""
+        expected = self.reference.move(account, move, self.now_ms)
+        try:
+            settled = self.settlement.move(partial(PSEUDONYMISER.account, account), move, self.now_ms)
+        except (ErasedAccountError, MoveRefusedError):
+            assert expected is None
+        else:
+            assert sum((settled.rose, settled.fell, settled.over_cap)) == sum(expected or ())
+            self._forgive_admissions(account, expected)
+
+    @rule(account=_ACCOUNT, hidden=st.booleans())
+    def hide(self, account: str, hidden: bool) -> None:
+        """An account opts out of breakdowns, or in again."""
+        expected = self.reference.hide(account, hidden=hidden, now_ms=self.now_ms)
+        try:
+            self.settlement.hide(partial(PSEUDONYMISER.account, account), self.now_ms, hidden=hidden)
+        except ErasedAccountError:
+            assert expected is None
+        else:
+            self._forgive_admissions(account, expected)
+
+    @rule(marks=st.lists(_MARKS, min_size=1, max_size=5))
+    def mark(self, marks: list[Mark]) -> None:
+        """Single engagements are blocked, or their blocks are lifted."""
+        assert self.marks.apply(marks, self.now_ms) == self.reference.mark(marks, self.now_ms)
+
+    @rule(account=_ACCOUNT)
+    def erase(self, account: str) -> None:
+        """An account is erased."""
+        erased = self.erasure.erase(partial(PSEUDONYMISER.account, account), 10 * MS_A_DAY)
+        assert (erased.registers, erased.counted) == self.reference.erase(account)
+        assert not self.store.root.exists(account_key(account))
+
+    @invariant()
+    def equals_the_reference(self) -> None:
+        """Registers and counts are those of the reference, and nothing flipped more than w times."""
+        self.relay.drain()
+        registers = read_registers(self.store.root, ACCOUNTS)
+        assert registers == self.reference.registers
+        assert read_changes(self.store.root, SERIES) == self.reference.changes
+        assert all(register.flips <= self.reference.flip_cap for register in registers.values())
+        standing = Counter(series for (_, series), register in registers.items() if register.stands)
+        assert +self.reference.totals() == standing
+
+    def _forgive_admissions(self, account: str, expected: tuple[int, int, int] | None) -> None:
+        """Which engagements find the day full depends on the order that Redis keeps: take over its choice."""
+        assert expected is not None
+        if expected[2]:
+            found = read_registers(self.store.root, [account])
+            kept = {key: value for key, value in self.reference.registers.items() if key[0] != account}
+            assert Counter(r.stands for r in found.values()) == Counter(
+                r.stands for key, r in self.reference.registers.items() if key[0] == account
+            )
+            self.reference.registers = kept | found
+            self.relay.drain()
+            self.reference.changes = read_changes(self.store.root, SERIES)
+
+
+@pytest.fixture(scope="module")
+def fast_store(shared_store: Store) -> Iterator[Store]:
+    """The store without fsync."""
+    with shared_store.without_fsync():
+        yield shared_store
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a settlement take several steps where Redis keeps accounts in hash tables."""
+    monkeypatch.setattr(settlement_module, "REGISTERS_A_STEP", 2)
+
+
+def machine_on(store: Store) -> type[Moderation]:
+    """The machine on a store."""
+    return type("ModerationOnStore", (Moderation,), {"store": store})
+
+
+def test_any_interleaving_equals_the_reference(fast_store: Store) -> None:
+    """Events, standings, blocks, opt-outs, erasures and old batches end as the reference says."""
+    run_state_machine_as_test(
+        machine_on(fast_store), settings=settings(max_examples=100, stateful_step_count=20, deadline=None)
+    )
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(7200)
+def test_ten_thousand_interleavings_equal_the_reference(fast_store: Store) -> None:
+    """The same over 10,000 histories."""
+    run_state_machine_as_test(
+        machine_on(fast_store), settings=settings(max_examples=10_000, stateful_step_count=30, deadline=None)
+    )

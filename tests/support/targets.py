@@ -1,0 +1,18 @@
+"""Targets as tests register them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from privacy.model.engagement import TargetType
+from privacy.tally.target import TargetMetadata
+
+
+def a_video(video_id: str, starts_at_ms: int = 0, **more: Any) -> TargetMetadata:
+    """A video, posted then."""
+    return TargetMetadata(TargetType.VIDEO, video_id, starts_at_ms, **more)
+
+
+def a_creator(creator_id: str, starts_at_ms: int = 0, **more: Any) -> TargetMetadata:
+    """A creator, counted from then."""
+    return TargetMetadata(TargetType.CREATOR, creator_id, starts_at_ms, **more)
