@@ -51,12 +51,13 @@ _EVENT_VERDICTS = """\
 | verdict | meaning |
 |---|---|
 | `counted` | the account stands in the counts now |
-| `uncounted` | it does not: an unlike, or a like after all changes that count are used up |
+| `uncounted` | it does not: an unlike, a like after all changes that count are used up, or one that is kept out |
 | `duplicate` | the same event was here before |
-| `late` | a later event was here before, or the video is past its last release |
+| `late` | a later event was here before, or the target is past its last release |
 | `over_cap` | too many new likes of this account today; not stored |
 | `dropped_child` | a child's; not stored |
-| `unknown_target` | the video is not registered; not stored |
+| `closed` | the account was erased, or objects to analytics; not stored |
+| `unknown_target` | the video or creator is not registered; not stored |
 | `invalid` | it breaks a rule; not stored |
 """
 _IN_USE = "The request with this Idempotency-Key is being carried out."
@@ -98,7 +99,7 @@ def _post_events() -> Operation[PlatformServices]:
         path="/v1/events",
         operation_id="post_events",
         summary="Events in",
-        description="Takes likes and unlikes in and answers once they are on disk. Send a batch again if no "
+        description="Takes likes, favourites, follows and their ends in and answers once they are on disk. Send a batch again if no "
         f"answer came: nothing is counted twice.\n\n{_BATCHES}\n{_EVENT_VERDICTS}",
         tag="platform",
         scope="ingest",
