@@ -22,7 +22,7 @@ _VERBS: Final = {
     "public": Verb("api.cli.verbs.public", "Serve the public plane: releases are read."),
     "relay": Verb("api.cli.verbs.relay", "Move changes from the vault to the tally."),
     "release": Verb("api.cli.verbs.release", "Measure and publish what is due."),
-    "keys": Verb("api.cli.verbs.keys", "Create, list and revoke API keys."),
+    "keys": Verb("api.cli.verbs.keys", "Create, list and revoke API keys; rotate the pseudonym key."),
     "policy": Verb("api.cli.verbs.policy", "Show and check the guarantee."),
     "doctor": Verb("api.cli.verbs.doctor", "Check a deployment."),
     "replay": Verb("api.cli.verbs.replay", "Tell a recorded history through the real intake."),

@@ -51,7 +51,7 @@ _EVENT_VERDICTS = """\
 | verdict | meaning |
 |---|---|
 | `counted` | the account stands in the counts now |
-| `uncounted` | it does not: an unlike, a like after all changes that count are used up, or one that is kept out |
+| `uncounted` | it does not: an unlike, or a like that is kept out or has used up all changes that count |
 | `duplicate` | the same event was here before |
 | `late` | a later event was here before, or the target is past its last release |
 | `over_cap` | too many new likes of this account today; not stored |
@@ -99,8 +99,8 @@ def _post_events() -> Operation[PlatformServices]:
         path="/v1/events",
         operation_id="post_events",
         summary="Events in",
-        description="Takes likes, favourites, follows and their ends in and answers once they are on disk. Send a batch again if no "
-        f"answer came: nothing is counted twice.\n\n{_BATCHES}\n{_EVENT_VERDICTS}",
+        description="Takes likes, favourites, follows and their ends in and answers once they are on disk. "
+        f"Send a batch again if no answer came: nothing is counted twice.\n\n{_BATCHES}\n{_EVENT_VERDICTS}",
         tag="platform",
         scope="ingest",
         handler=post_events,

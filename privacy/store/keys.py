@@ -25,6 +25,10 @@ from urllib.parse import quote
 
 VAULT_KEYS: Final = "v:*"
 OUTBOX_KEYS: Final = "v:{a*}:outbox"
+ACCOUNT_KEYS: Final = "v:{a*}:r*"
+FLAGGED_KEYS: Final = "v:{a*}:flagged"
+TIMER_KEYS: Final = "v:{a*}:timers"
+OUTER_KEY_KEYS: Final = "v:{a*}:outer-key"
 TALLY_KEYS: Final = "t:*"
 PLATFORM_KEYS: Final = "p:*"
 PLATFORM_API_KEYS: Final = "p:keys:*"
@@ -52,9 +56,14 @@ def vault_key(shard: int, *parts: str | int) -> str:
     return f"v:{{a{shard}}}:{_joined(parts)}"
 
 
-def register_prefix(shard: int) -> str:
-    """Return what stands before the 16 raw bytes of a pseudonym in the name of an account's registers."""
-    return f"{vault_key(shard, 'r')}:"
+def register_prefix(shard: int, generation: int = 0) -> str:
+    """Return what stands before the 16 raw bytes of a pseudonym in the name of an account's registers.
+
+    Args:
+        shard: number of the account shard.
+        generation: of the pseudonym key.
+    """
+    return f"{vault_key(shard, f'r{generation}')}:"
 
 
 def outbox_key(shard: int) -> str:

@@ -2,7 +2,7 @@
 
 Every list is complete and as short as its user's code allows: a command missing here is answered with NOPERM,
 and adding one is a change to the privacy boundary that a reviewer sees in this file alone. No user has KEYS,
-SCAN, EVAL, FCALL, MONITOR, CONFIG SET, ACL SETUSER, FLUSHALL or anything else that reaches past its own keys.
+EVAL, FCALL, MONITOR, CONFIG SET, ACL SETUSER, FLUSHALL or anything else that reaches past its own keys.
 A script started with EVALSHA runs under its caller's rights, command by command.
 """
 
@@ -115,6 +115,21 @@ LIMITER: Final = AclUser(
     grants=(Grant((keys.PUBLIC_LIMIT_KEYS,), _LIMITS),),
 )
 
+REKEYER: Final = AclUser(
+    name="rekeyer",
+    purpose="rotates the pseudonym key: finds accounts by name and renames them; reads no register, no count",
+    rooms=(Room.PRIVATE,),
+    keyless=(*_EVERYONE, "script|load", "scan"),
+    grants=(
+        Grant((keys.VAULT_KEYS,), ("evalsha",)),
+        Grant((keys.ACCOUNT_KEYS,), ("exists", "rename")),
+        Grant((keys.OUTER_KEY_KEYS,), ("get", "set")),
+        Grant((keys.FLAGGED_KEYS,), ("hget", "hset", "hdel")),
+        Grant((keys.TIMER_KEYS,), ("zscore", "zadd", "zrem")),
+        _HEADER,
+    ),
+)
+
 ADMIN: Final = AclUser(
     name="admin",
     purpose="the operator: `likewise doctor`, `likewise keys`, creating a store; reads no register, no count",
@@ -126,4 +141,4 @@ ADMIN: Final = AclUser(
     ),
 )
 
-USERS: Final = (PLATFORM, RELAY, RELEASE, PUBLISHER, PUBLIC, LIMITER, ADMIN)
+USERS: Final = (PLATFORM, RELAY, RELEASE, PUBLISHER, PUBLIC, LIMITER, REKEYER, ADMIN)

@@ -16,6 +16,7 @@ local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
 local GOOD, RESTRICTED, BANNED, DELETED, FAKE, OBJECTED = 0, 1, 2, 3, 4, 5
 local HIDDEN = 8 -- this bit of a standing: the account is undisclosed in every breakdown
 local UNDISCLOSED = 268435455 -- the joint code of such an account, 2^28 - 1
+local FORMER_PREFIX = KEYS[6] -- of accounts under the former pseudonym key
 local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] = BY_ACCOUNT, [FAKE] = INAUTHENTIC,
   [OBJECTED] = BY_ACCOUNT }
 
@@ -29,10 +30,10 @@ end
 
 -- Find an account that is still kept under its former pseudonym, and give it its new one.
 local function adopt(prefix, pseudonym, former, flagged, timers)
-  if former == '' or former == pseudonym or call('EXISTS', prefix .. former) == 0 then
+  if former == '' or call('EXISTS', FORMER_PREFIX .. former) == 0 then
     return
   end
-  call('RENAME', prefix .. former, prefix .. pseudonym)
+  call('RENAME', FORMER_PREFIX .. former, prefix .. pseudonym)
   local times = call('HGET', flagged, former)
   if times then
     call('HDEL', flagged, former)

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, cast
 from privacy.model.engagement import Series
 from privacy.model.standing import Standing
 from privacy.store.connect import translated
-from privacy.store.keys import register_prefix
 
 if TYPE_CHECKING:
-    from redis import Redis
-
     from privacy.vault.pseudonym import Account
+    from privacy.vault.shards import AccountShards
 
 _REGISTER = Struct("<6sBI")
 _HIDDEN = 8
@@ -95,16 +93,19 @@ class HeldAccount:
         )
 
 
-def read_account(client: Redis, account: Account, account_shards: int) -> HeldAccount | None:
+def read_account(shards: AccountShards, account: Account) -> HeldAccount | None:
     """Read an account, under either of its pseudonyms; None if nothing of it is held.
 
     Raises:
         StoreBusyError: the store did not answer.
     """
-    prefix = register_prefix(account.shard(account_shards)).encode()
+    shard = account.shard(shards.count)
+    names = [shards.prefix(shard).encode() + account.pseudonym]
+    if account.former:
+        names.append(shards.script_keys(shard)[-1].encode() + account.former)
     with translated():
-        for pseudonym in filter(None, (account.pseudonym, account.former)):
-            fields = cast("dict[bytes, bytes]", client.hgetall(prefix + pseudonym))
+        for name in names:
+            fields = cast("dict[bytes, bytes]", shards.client.hgetall(name))
             if fields:
                 return HeldAccount.parse(fields)
     return None

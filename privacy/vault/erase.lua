@@ -2,6 +2,7 @@
 -- some of its registers; called again with the cursor until that is 0. Doing it again changes nothing.
 --
 -- KEYS[1]  outbox      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers      KEYS[5]  id of the outer key
+-- KEYS[6]  prefix of accounts under the former pseudonym key
 -- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  pseudonym    ARGV[4]  former
 -- pseudonym or ''    ARGV[5]  tombstone    ARGV[6]  until when it stands, in ms    ARGV[7]  cursor, '0' at first    ARGV[8]  registers to erase
 --

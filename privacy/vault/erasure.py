@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from privacy.store.keys import register_prefix
 from privacy.store.script import Argument, ScriptCall
 from privacy.vault.settlement import REGISTERS_A_STEP
-from privacy.vault.shards import AccountShards, shard_keys, vault_script
+from privacy.vault.shards import AccountShards, vault_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +63,7 @@ class Erasure:
         def call(found: Account) -> ScriptCall:
             shard = found.shard(self.shards.count)
             arguments: list[Argument] = [
-                register_prefix(shard),
+                self.shards.prefix(shard),
                 self.shards.keys.current.key_id,
                 found.pseudonym,
                 found.former,
@@ -73,7 +72,7 @@ class Erasure:
                 cursor,
                 REGISTERS_A_STEP,
             ]
-            return ScriptCall(shard_keys(shard), arguments)
+            return ScriptCall(self.shards.script_keys(shard), arguments)
 
         cursor, gone, stood = self.shards.run_one(_ERASE, account, call)
         return cursor, gone, stood

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +23,7 @@ class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     inner: str
     outer: str
     former_outer: str | None = None
+    generation: int = 0
 
 
 def load_pseudonymiser(path: Path) -> Pseudonymiser:
@@ -35,7 +37,7 @@ def load_pseudonymiser(path: Path) -> Pseudonymiser:
     try:
         file = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
         former = None if file.former_outer is None else bytes.fromhex(file.former_outer)
-        return Pseudonymiser(bytes.fromhex(file.inner), bytes.fromhex(file.outer), former)
+        return Pseudonymiser(bytes.fromhex(file.inner), bytes.fromhex(file.outer), former, file.generation)
     except OSError as error:
         raise StoreError(f"pseudonym key file {path}: cannot be read ({error.strerror})") from error
     except ValueError:  # its text may repeat a part of a key; msgspec's errors are ValueErrors
@@ -65,7 +67,7 @@ def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser
     known = load_pseudonymiser(path)
     if known.former_outer_key is not None:
         return known
-    rotated = Pseudonymiser(known.inner_key, entropy(KEY_BYTES), known.outer_key)
+    rotated = Pseudonymiser(known.inner_key, entropy(KEY_BYTES), known.outer_key, known.generation + 1)
     _write(path, rotated)
     return rotated
 
@@ -80,10 +82,10 @@ def end_rotation(path: Path) -> None:
     known = load_pseudonymiser(path)
     if known.former_outer_key is None:
         raise ConflictError("no rotation of the pseudonym key is under way")
-    _write(path, Pseudonymiser(known.inner_key, known.outer_key))
+    _write(path, replace(known, former_outer_key=None))
 
 
 def _write(path: Path, keys: Pseudonymiser) -> None:
     former = None if keys.former_outer_key is None else keys.former_outer_key.hex()
-    file = _KeyFile(keys.inner_key.hex(), keys.outer_key.hex(), former)
+    file = _KeyFile(keys.inner_key.hex(), keys.outer_key.hex(), former, keys.generation)
     write_private(path, msgspec.json.encode(file).decode() + os.linesep)

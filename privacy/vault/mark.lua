@@ -1,6 +1,7 @@
 -- Blocks single engagements, or lifts their blocks, and lets them follow: one atomic step on one account shard.
 --
 -- KEYS[1]  outbox      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers      KEYS[5]  id of the outer key
+-- KEYS[6]  prefix of accounts under the former pseudonym key
 -- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  now in ms    ARGV[4]  daily cap M
 -- ARGV[5]  flip cap w    ARGV[6]  engagements, 25 bytes each: pseudonym c16, series I8, block B, 0 to lift it
 -- ARGV[7]  former pseudonyms, 16 bytes for each engagement, or ''

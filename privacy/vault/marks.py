@@ -7,9 +7,8 @@ from enum import Enum
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from privacy.store.keys import register_prefix
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.shards import AccountShards, shard_keys, vault_script
+from privacy.vault.shards import AccountShards, vault_script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +90,7 @@ class Marks:
             for account, mark in zip(accounts, marks, strict=True)
         )
         arguments: list[Argument] = [
-            register_prefix(shard),
+            self.shards.prefix(shard),
             keys.key_id,
             now_ms,
             self.caps.daily_cap,
@@ -99,4 +98,4 @@ class Marks:
             packed,
             b"".join(account.former for account in accounts),
         ]
-        return ScriptCall(shard_keys(shard), arguments)
+        return ScriptCall(self.shards.script_keys(shard), arguments)

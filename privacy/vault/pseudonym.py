@@ -63,11 +63,13 @@ class Pseudonymiser:
         inner_key: 32 random bytes; stays for the life of the store.
         outer_key: 32 random bytes; rotated.
         former_outer_key: the outer key before, while a rotation is under way.
+        generation: counts rotations; part of the names of accounts, which so tell their key.
     """
 
     inner_key: bytes = field(repr=False)
     outer_key: bytes = field(repr=False)
     former_outer_key: bytes | None = field(default=None, repr=False)
+    generation: int = 0
 
     def __post_init__(self) -> None:
         for name in ("inner_key", "outer_key", "former_outer_key"):

@@ -1,7 +1,8 @@
 -- Applies events to the registers of one account shard and writes the resulting changes to its outbox: one atomic step.
 --
 -- KEYS[1]  outbox stream of the shard      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers
--- KEYS[5]  id of the outer key; every key of an account has the same hash tag
+-- KEYS[5]  id of the outer key      KEYS[6]  prefix of accounts under the former pseudonym key
+-- Every key of an account has the same hash tag.
 -- ARGV[1]  prefix of the accounts' keys; the 16 raw bytes of the pseudonym follow it
 -- ARGV[2]  id of the caller's outer key    ARGV[3]  now in ms    ARGV[4]  daily cap M    ARGV[5]  flip cap w
 -- ARGV[6]  likes in a burst    ARGV[7]  its ms

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from privacy.store.connect import translated
-from privacy.store.keys import register_prefix
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.shards import AccountShards, shard_keys, vault_script
+from privacy.vault.shards import AccountShards, vault_script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,10 +50,10 @@ class Rekeying:
 
     def _run(self, shard: int, packed: bytes, *, first: bool) -> int:
         arguments: list[Argument] = [
-            register_prefix(shard),
+            self.shards.prefix(shard),
             self.shards.keys.current.key_id,
             int(first),
             packed,
         ]
         with translated():
-            return int(_REKEY.run(self.shards.client, ScriptCall(shard_keys(shard), arguments)))
+            return int(_REKEY.run(self.shards.client, ScriptCall(self.shards.script_keys(shard), arguments)))

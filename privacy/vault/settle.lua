@@ -2,6 +2,7 @@
 -- One atomic step over some of its registers; called again with the cursor until that is 0. Doing it again changes nothing.
 --
 -- KEYS[1]  outbox      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers      KEYS[5]  id of the outer key
+-- KEYS[6]  prefix of accounts under the former pseudonym key
 -- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  pseudonym    ARGV[4]  former
 -- pseudonym or ''    ARGV[5]  now in ms    ARGV[6]  daily cap M    ARGV[7]  flip cap w    ARGV[8]  cursor, '0' at first
 -- ARGV[9]  registers to look at    ARGV[10]  new standing, or '' to leave it    ARGV[11]  standings it may come from, comma

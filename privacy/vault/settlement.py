@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from privacy.errors import ConflictError
 from privacy.model.standing import Standing
-from privacy.store.keys import register_prefix
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.shards import AccountShards, shard_keys, vault_script
+from privacy.vault.shards import AccountShards, vault_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,7 +151,7 @@ class Settlement:
         def call(found: Account) -> ScriptCall:
             shard = found.shard(self.shards.count)
             arguments: list[Argument] = [
-                register_prefix(shard),
+                self.shards.prefix(shard),
                 self.shards.keys.current.key_id,
                 found.pseudonym,
                 found.former,
@@ -167,7 +166,7 @@ class Settlement:
                 found.tombstone,
                 hidden,
             ]
-            return ScriptCall(shard_keys(shard), arguments)
+            return ScriptCall(self.shards.script_keys(shard), arguments)
 
         answer: list[int] = self.shards.run_one(_SETTLE, account, call)
         return answer

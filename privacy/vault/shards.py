@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 
 from privacy.errors import StoreBusyError
 from privacy.store.connect import translated
-from privacy.store.keys import outbox_key, vault_key
+from privacy.store.keys import outbox_key, register_prefix, vault_key
 from privacy.store.script import Script, ScriptCall
 
 if TYPE_CHECKING:
@@ -25,14 +25,6 @@ _STALE = "STALEKEY"
 def vault_script(name: str) -> Script:
     """A script of the vault, with what all of them share before it."""
     return Script.packaged("privacy.vault", "account.lua", name)
-
-
-def shard_keys(shard: int) -> list[str]:
-    """The keys of a shard that belong to no single account, as every script of the vault takes them."""
-    return [
-        outbox_key(shard),
-        *(vault_key(shard, name) for name in ("tombstones", "flagged", "timers", "outer-key")),
-    ]
 
 
 class PseudonymKeys:
@@ -64,6 +56,21 @@ class AccountShards:
     client: Redis
     keys: PseudonymKeys
     count: int
+
+    def script_keys(self, shard: int) -> list[str]:
+        """The keys of a shard that belong to no single account, as every script of the vault takes them.
+
+        The last one is no key but the prefix of accounts under the former pseudonym key.
+        """
+        return [
+            outbox_key(shard),
+            *(vault_key(shard, name) for name in ("tombstones", "flagged", "timers", "outer-key")),
+            register_prefix(shard, self.keys.current.generation - 1),
+        ]
+
+    def prefix(self, shard: int) -> str:
+        """What stands before a pseudonym in the name of an account of a shard."""
+        return register_prefix(shard, self.keys.current.generation)
 
     def run(
         self, script: Script, shards: Mapping[int, Any], call: Callable[[int, Any], ScriptCall]

@@ -8,9 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from privacy.model.engagement import Verdict
-from privacy.store.keys import register_prefix
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.shards import AccountShards, shard_keys, vault_script
+from privacy.vault.shards import AccountShards, vault_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +112,7 @@ class Vault:
         accounts = keys.accounts([entry[0] for entry in entries])
         named = {entry[0]: account.pseudonym for entry, account in zip(entries, accounts, strict=True)}
         arguments: list[Argument] = [
-            register_prefix(shard),
+            self.shards.prefix(shard),
             keys.key_id,
             now_ms,
             caps.daily_cap,
@@ -133,4 +132,4 @@ class Vault:
                 if account_id in named
             ),
         ]
-        return ScriptCall(shard_keys(shard), arguments)
+        return ScriptCall(self.shards.script_keys(shard), arguments)

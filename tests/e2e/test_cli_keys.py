@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from api.cli.api_keys import MAX_LIVE_KEYS, KeyRing, KeyTerms
+from api.cli.deployment import PSEUDONYM_KEY_FILE
 from api.cli.exit_code import ExitCode
 from privacy.errors import ConflictError, InvalidInputError
+from privacy.vault.key_file import load_pseudonymiser
 from tests.support.command_line import answer_of, likewise, up
 from tests.support.eventually import eventually
 
@@ -139,3 +142,32 @@ def test_renewing_leaves_one_live_key(store: Store) -> None:
     tokens = {ring.renew(TERMS) for _ in range(4)}
     assert len(tokens) == 4
     assert len(ring.live("acme")) == 1
+
+
+def test_the_pseudonym_key_is_rotated_while_the_system_runs(system: System) -> None:
+    """After a rotation a repeated event is a duplicate, without a restart; the key before is gone."""
+    folder = system.welcome["folder"]
+    token = keys(system, "create", "--plane", "platform", "--owner", "feed", "--scopes", "ingest")["token"]
+
+    def send(path: str, *items: dict[str, str]) -> Any:
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"{system.welcome['platform_url']}{path}"
+        return requests.post(url, json=list(items), headers=headers, timeout=10).json()["verdicts"]
+
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    send("/v1/videos", {"video_id": "v", "posted_at": now})
+    likes = [
+        {"type": "like", "account_id": f"a-{number}", "video_id": "v", "occurred_at": now}
+        for number in range(30)
+    ]
+    assert send("/v1/events", *likes)["counted"] == 30
+    before = load_pseudonymiser(folder / PSEUDONYM_KEY_FILE)
+    assert keys_rotated(folder) == {"moved": 30, "generation": 1}
+    assert send("/v1/events", *likes)["duplicate"] == 30
+    assert before.outer_key.hex() not in (folder / PSEUDONYM_KEY_FILE).read_text()
+    assert keys_rotated(folder) == {"moved": 30, "generation": 2}
+
+
+def keys_rotated(folder: Path) -> Any:
+    """Rotate the pseudonym key."""
+    return answer_of(likewise("keys", "rotate-pseudonyms", "--data-folder", folder, "--json"))

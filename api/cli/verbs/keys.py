@@ -1,8 +1,10 @@
-"""`likewise keys`: creates, lists and revokes API keys."""
+"""`likewise keys`: creates, lists and revokes API keys; rotates the key of the pseudonyms."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,16 +12,21 @@ import msgspec
 from rich.table import Table
 
 from api.cli.api_keys import KeyRing, KeyTerms
-from api.cli.console import say, show, show_json
-from api.cli.deployment import operator_settings
+from api.cli.console import progress, say, show, show_json
+from api.cli.deployment import PSEUDONYM_KEY_FILE, operator_settings
 from api.cli.options import data_folder_option, epilog, json_option
 from api.cli.system import clock_ms, entropy
 from api.http.keys import PLANE_SCOPES
+from api.platform.wsgi import KEY_FILE_VARIABLE
 from privacy.model.timestamp import format_timestamp
+from privacy.store.connect import connect
+from privacy.store.header import StoreHeader
+from privacy.store.users import REKEYER
+from privacy.vault.key_file import begin_rotation, end_rotation, load_pseudonymiser
+from privacy.vault.rotation import Rotation
+from privacy.vault.shards import AccountShards, PseudonymKeys
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from privacy.gallery.documents import KeyRecord
 
 _plane_option = click.option(
@@ -35,7 +42,7 @@ _plane_option = click.option(
     )
 )
 def command() -> None:
-    """Create, list and revoke API keys.
+    """Create, list and revoke API keys, and rotate the key of the pseudonyms.
 
     The store is the one that the environment names (LIKEWISE_REDIS_URL and LIKEWISE_ADMIN_PASSWORD), or the
     embedded one of a running `likewise up`.
@@ -113,6 +120,41 @@ def revoke(plane: str, key_id: str, data_folder: Path, as_json: bool) -> None:
         show_json(_document(plane, record))
     else:
         say(f"Key {record.key_id} of {record.owner} is revoked.")
+
+
+@command.command(
+    "rotate-pseudonyms",
+    epilog=epilog(
+        "likewise keys rotate-pseudonyms              the embedded store of a running `likewise up`",
+        "LIKEWISE_REDIS_URL=… LIKEWISE_REKEYER_PASSWORD=… LIKEWISE_PSEUDONYM_KEY_FILE=F \\",
+        "  likewise keys rotate-pseudonyms",
+    ),
+)
+@data_folder_option
+@json_option
+def rotate_pseudonyms(data_folder: Path, as_json: bool) -> None:
+    """Put a new pseudonym key in force, move every account to it, and destroy the key before.
+
+    Intake goes on meanwhile, and no count changes. Killed at any moment, it goes on when it is called again.
+    The key file must be the one that the platform plane reads.
+    """
+    key_file = Path(os.environ.get(KEY_FILE_VARIABLE, data_folder / PSEUDONYM_KEY_FILE))
+    settings = operator_settings(data_folder, os.environ)
+    header = StoreHeader.read(connect(settings, REKEYER))
+    begin_rotation(key_file, entropy)
+    keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
+    client = connect(settings, REKEYER, greet=header.greet)
+    with progress(quiet=as_json) as bars:
+        task = bars.add_task("accounts", total=None)
+        shards = AccountShards(client, keys, header.account_shards)
+        moved = Rotation(shards).run(lambda count: bars.advance(task, count))
+    end_rotation(key_file)
+    if as_json:
+        show_json({"moved": moved, "generation": keys.current.generation})
+    else:
+        say(
+            f"{moved:,} accounts moved. The key before is gone from its file, and from memory after a restart."
+        )
 
 
 def _ring(data_folder: Path, plane: str) -> KeyRing:

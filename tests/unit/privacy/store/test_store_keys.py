@@ -15,7 +15,8 @@ PARTS = st.lists(st.text(min_size=1), min_size=1, max_size=4).map(tuple)
 
 def test_names_are_those_of_the_layout() -> None:
     """Each family has the prefix and the hash tag that its scripts and its ACL rules rely on."""
-    assert keys.register_prefix(3) == "v:{a3}:r:"
+    assert keys.register_prefix(3) == "v:{a3}:r0:"
+    assert keys.register_prefix(3, generation=7) == "v:{a3}:r7:"
     assert keys.tally_prefix(7, "log") == "t:{t7}:log:"
     assert keys.outbox_key(0) == "v:{a0}:outbox"
     assert keys.tally_key(7, "x", 12) == "t:{t7}:x:12"

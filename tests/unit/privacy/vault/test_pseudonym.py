@@ -61,7 +61,7 @@ def test_a_key_of_another_length_is_refused(size: int, place: int) -> None:
     keys = [bytes(KEY_BYTES)] * 3
     keys[place] = bytes(size)
     with pytest.raises(StoreError, match="exactly 32"):
-        Pseudonymiser(*keys)
+        Pseudonymiser(keys[0], keys[1], keys[2])
 
 
 def test_no_key_is_shown() -> None:

@@ -1,0 +1,137 @@
+"""Rotating the pseudonym key on a real store, while intake goes on and programs are killed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from privacy.errors import StoreBusyError
+from privacy.model.engagement import Verdict
+from privacy.model.standing import Standing
+from privacy.tally.relay import Relay
+from privacy.vault.account_file import read_account
+from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
+from privacy.vault.rotation import Rotation
+from privacy.vault.settlement import Move, Settlement
+from privacy.vault.shards import AccountShards, PseudonymKeys
+from privacy.vault.vault import Vault
+from tests.support.faults import Crash, every_fault
+from tests.support.histories import LIKE, SERIES, UNLIKED
+from tests.support.registers import HEADER, caps, read_changes
+from tests.support.stepped_redis import SteppedRedis
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from privacy.vault.vault import Entry
+    from tests.support.redis_server import Store
+    from tests.support.stepped_redis import Hook
+
+ACCOUNTS = [f"account-{number}" for number in range(40)]
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """A key file of a new deployment."""
+    create_key_file(tmp_path / "key", os.urandom)
+    return tmp_path / "key"
+
+
+def shards(store: Store, key_file: Path) -> AccountShards:
+    """The account shards, as a process of the platform plane sees them that starts now."""
+    keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
+    return AccountShards(store.platform, keys, HEADER.account_shards)
+
+
+def rotation(store: Store, key_file: Path, hook: Hook | None = None) -> Rotation:
+    """A rotation, as its command starts it."""
+    client = SteppedRedis(store.rekeyer, hook) if hook else store.rekeyer
+    keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
+    return Rotation(AccountShards(client, keys, HEADER.account_shards))
+
+
+def likes(series: int, change: int = LIKE, at_ms: int = 1) -> list[Entry]:
+    """One event of every account."""
+    return [(account, series, at_ms, change, 3) for account in ACCOUNTS]
+
+
+def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> None:
+    """Processes that knew the former key go on: nothing counts twice, and every account is found again."""
+    before = shards(store, key_file)
+    vault = Vault(before, caps(4, 100))
+    vault.record(likes(SERIES[0]), 0)
+    begin_rotation(key_file, os.urandom)
+    vault.record(likes(SERIES[1]), 0)  # not in force yet: still under the former key
+    running = rotation(store, key_file)
+    moved = running.run(lambda _count: None)
+    assert moved == len(ACCOUNTS)
+    assert vault.record(likes(SERIES[0]), 0) == [Verdict.DUPLICATE] * len(ACCOUNTS)
+    assert vault.record(likes(SERIES[1], UNLIKED, 2), 0) == [Verdict.UNCOUNTED] * len(ACCOUNTS)
+    assert running.run(lambda _count: None) == 0
+    end_rotation(key_file)
+    assert Vault(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0]), 0) == [
+        Verdict.DUPLICATE
+    ] * len(ACCOUNTS)
+    Relay(store.relay, HEADER).drain()
+    changes = read_changes(store.root, SERIES)
+    assert {key: times for key, times in changes.items() if times} == {
+        (SERIES[0], 3 << 4 | LIKE): 40,
+        (SERIES[1], 3 << 4 | LIKE): 40,
+        (SERIES[1], 3 << 4 | UNLIKED): 40,
+    }
+
+
+def test_an_account_that_is_met_before_the_job_keeps_everything(store: Store, key_file: Path) -> None:
+    """Standing, timer and registers move with the first event that meets an account under its former name."""
+    known = shards(store, key_file)
+    Vault(known, caps(4, 100)).record(likes(SERIES[0])[:1], 0)
+    ada = partial(known.keys.current.account, ACCOUNTS[0])
+    Settlement(known, caps(4, 100)).move(ada, Move(Standing.RESTRICTED, until_ms=500), 0)
+    begin_rotation(key_file, os.urandom)
+    rotation(store, key_file).run(lambda _count: None)
+    now = shards(store, key_file)
+    held = read_account(replace(now, client=store.root), now.keys.current.account(ACCOUNTS[0]))
+    assert held is not None
+    assert (held.standing, held.until_ms, len(held.registers)) == (Standing.RESTRICTED, 500, 1)
+    names = [
+        key for key in store.root.keys("v:*") if known.keys.current.account(ACCOUNTS[0]).pseudonym in key
+    ]
+    assert names == []
+    pseudonym = now.keys.current.account(ACCOUNTS[0]).pseudonym
+    timers = [
+        store.root.zscore(f"v:{{a{shard}}}:timers", pseudonym) for shard in range(HEADER.account_shards)
+    ]
+    assert 500 in timers
+
+
+def test_killed_at_any_store_call_it_goes_on(store: Store, key_file: Path) -> None:
+    """Run again after a crash anywhere, the rotation ends with every account under the new key, once."""
+    for fault in every_fault(Crash):
+        store.flush()
+        Vault(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0])[:6], 0)
+        begin_rotation(key_file, os.urandom)
+        try:
+            rotation(store, key_file, fault).run(lambda _count: None)
+        except Crash:
+            rotation(store, key_file).run(lambda _count: None)
+        end_rotation(key_file)
+        verdicts = Vault(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0])[:6], 0)
+        assert verdicts == [Verdict.DUPLICATE] * 6
+
+
+def test_a_process_without_the_new_key_writes_nothing(store: Store, key_file: Path) -> None:
+    """Once a key is in force, whoever cannot read it is refused: no account is written under two names."""
+    stubborn = shards(store, key_file)
+    old = stubborn.keys.current
+    Vault(stubborn, caps(4, 100)).record(likes(SERIES[0]), 0)
+    begin_rotation(key_file, os.urandom)
+    rotation(store, key_file).run(lambda _count: None)
+    names = sorted(store.root.keys("v:*"))
+    unaware = AccountShards(store.platform, PseudonymKeys(lambda: old), HEADER.account_shards)
+    with pytest.raises(StoreBusyError, match="rotated"):
+        Vault(unaware, caps(4, 100)).record(likes(SERIES[1]), 0)
+    assert sorted(store.root.keys("v:*")) == names
