@@ -153,7 +153,7 @@ def rotate_pseudonyms(data_folder: Path, as_json: bool) -> None:
         show_json({"moved": moved, "generation": keys.current.generation})
     else:
         say(
-            f"{moved:,} accounts moved. The key before is gone from its file, and from memory after a restart."
+            f"{moved:,} accounts moved. The key before is gone from its file; a restart takes it from memory."
         )
 
 
