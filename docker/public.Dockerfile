@@ -21,6 +21,7 @@ COPY api/cli/verbs/__init__.py api/cli/verbs/public.py api/cli/verbs/
 COPY api/http/ api/http/
 COPY api/public/ api/public/
 COPY api/web/ api/web/
+COPY docs/compliance/ docs/compliance/
 COPY privacy/__init__.py privacy/errors.py privacy/
 COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/keys_reader.py \
      privacy/gallery/reader.py privacy/gallery/

@@ -84,6 +84,13 @@ class KindSchema(OpenSchema):
     mechanism = fields.Dict(
         keys=fields.String(), required=True, metadata={"description": "Noise, factorisation and gate."}
     )
+    attacker = fields.Dict(
+        keys=fields.String(),
+        required=True,
+        metadata={
+            "description": "What somebody with unlimited knowledge beside it can gain at most, in words."
+        },
+    )
     statistics = fields.List(
         fields.Dict(keys=fields.String()),
         required=True,
@@ -116,6 +123,12 @@ class GuaranteeSchema(OpenSchema):
     )
     creator_schedule = fields.Nested(
         ScheduleSchema, required=True, metadata={"description": "When releases of creators happen."}
+    )
+    documents = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "Paths on this server of what a reviewer asks for, by what it is."},
     )
     dimensions = fields.Dict(
         keys=fields.String(),
@@ -168,12 +181,18 @@ OPERATION: Operation[PublicServices] = Operation(
                         "rho": 0.1,
                         "epsilon": _EPSILON_EXAMPLE,
                         "account_day": [{"engagements": 1, "rho": 0.1, "epsilon": _EPSILON_EXAMPLE}],
+                        "attacker": {
+                            "prior": 0.5,
+                            "most_right_guesses": 0.6119,
+                            "in_words": "Somebody who …",
+                        },
                         "mechanism": {"noise": "discrete Gaussian, exact, drawn once for each measurement"},
                         "statistics": [{"name": "total", "rho": 0.03}],
                     }
                 },
                 "schedule": {"epochs": 3, "due_ages_seconds": [3600, 7200, 10800]},
                 "creator_schedule": {"epochs": 2, "due_ages_seconds": [86400, 172800]},
+                "documents": {"claim": "/docs/compliance/claim.md"},
                 "dimensions": {"device": ["android", "ios", "web", "other", "undisclosed"]},
             },
         ),

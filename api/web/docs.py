@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PAGE_MAX_AGE_SECONDS = 300
 HTML = "text/html; charset=utf-8"
+COMPLIANCE = Path(__file__).parents[2] / "docs" / "compliance"
+"""What reviewers ask for: in a checkout and in the image, beside the code."""
+_TEXTS = {".md": "text/markdown; charset=utf-8", ".yaml": "application/yaml"}
 _JAVASCRIPT = "text/javascript; charset=utf-8"
 _ASSETS = {
     "docs.js": ("api.web", "docs.js", _JAVASCRIPT),
@@ -37,6 +41,12 @@ class AssetPathSchema(Schema):
     asset = fields.String(required=True)
 
 
+class DocumentPathSchema(Schema):
+    """Path arguments of a document for reviewers."""
+
+    document = fields.String(required=True)
+
+
 def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...]:
     """The pages that show an OpenAPI document.
 
@@ -46,12 +56,18 @@ def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...
     openapi = Answer(msgspec.json.encode(document), max_age_seconds=PAGE_MAX_AGE_SECONDS)
     page = _file("api.web", "docs.html", HTML, _POLICY)
     assets = {name: _file(*place) for name, place in _ASSETS.items()}
+    compliance = {path.name: _text(path) for path in COMPLIANCE.iterdir() if path.suffix in _TEXTS}
 
     def get_openapi(_services: object, _call: Call) -> Answer:
         return openapi
 
     def get_docs(_services: object, _call: Call) -> Answer:
         return page
+
+    def get_compliance(_services: object, call: Call) -> Answer:
+        if call.path["document"] not in compliance:
+            raise NotFoundError("there is no such document")
+        return compliance[call.path["document"]]
 
     def get_asset(_services: object, call: Call) -> Answer:
         if call.path["asset"] not in assets:
@@ -61,6 +77,7 @@ def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...
     return (
         _page("/v1/openapi.json", "get_openapi", get_openapi),
         _page("/docs", "get_docs", get_docs),
+        _page("/docs/compliance/{document}", "get_compliance", get_compliance, DocumentPathSchema),
         _page("/docs/{asset}", "get_docs_asset", get_asset, AssetPathSchema),
     )
 
@@ -80,6 +97,10 @@ def _page(
         responses={200: Response("The page.")},
         path_schema=path_schema,
     )
+
+
+def _text(path: Path) -> Answer:
+    return Answer(path.read_bytes(), media_type=_TEXTS[path.suffix], max_age_seconds=PAGE_MAX_AGE_SECONDS)
 
 
 def _file(package: str, name: str, media_type: str, headers: Mapping[str, str] | None = None) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, inf, log, log1p, sqrt
+from math import ceil, exp, inf, log, log1p, sqrt
 
 from scipy.optimize import brentq, minimize_scalar
 
@@ -43,3 +43,17 @@ def epsilon_at(rho: float, delta: float, gate_delta: float) -> float:
     # Bun & Steinke (2016), Proposition 1.3, is a valid, larger epsilon.
     largest = rho + 2 * sqrt(rho * log(1 / left))
     return float(brentq(excess, 0.0, largest, xtol=1e-9)) + 1e-6
+
+
+def most_right_guesses(rho: float, gate_delta: float) -> float:
+    """How often the best attacker, at even odds, guesses right whether an engagement is there.
+
+    The best guess is right with probability (1 + TV)/2, where TV is the total variation distance of the two
+    worlds' outputs. By Pinsker's inequality TV <= √(KL/2), and rho-zCDP bounds KL, the Rényi divergence of
+    order 1, by rho. The gate adds gate_delta to TV: `docs/proofs/gate.md`, inclusion (3).
+
+    Returns:
+        A probability from ½ to 1, rounded up in its fourth digit.
+    """
+    distance = min(1.0, sqrt(rho / 2) + gate_delta)
+    return min(1.0, ceil(10_000 * (1 + distance) / 2) / 10_000)

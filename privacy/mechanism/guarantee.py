@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from privacy.mechanism.accounting import calibrate
-from privacy.mechanism.conversion import epsilon_at
+from privacy.mechanism.conversion import epsilon_at, most_right_guesses
 from privacy.model.timestamp import format_timestamp
 
 if TYPE_CHECKING:
@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
 DELTAS = (1e-6, 1e-9)
 ENGAGEMENTS_A_DAY = (1, 10, 50)
+DOCUMENTS = {
+    "claim": "/docs/compliance/claim.md",
+    "threat_model": "/docs/compliance/threat-model.md",
+    "known_limits": "/docs/compliance/known-limits.md",
+    "nist_sp_800_226": "/docs/compliance/nist-sp-800-226.md",
+    "registry_entry": "/docs/compliance/registry-entry.yaml",
+    "impact_assessment": "/docs/compliance/impact-assessment.md",
+    "record_of_processing": "/docs/compliance/record-of-processing.md",
+    "wp216": "/docs/compliance/wp216.md",
+    "after_erasure": "/docs/compliance/after-erasure.md",
+}
+"""Where the public plane serves what a reviewer asks for, by what it is."""
 
 
 def guarantee(policy: Policy) -> dict[str, Any]:
@@ -42,6 +54,7 @@ def guarantee(policy: Policy) -> dict[str, Any]:
         "creator_schedule": _schedule(policy.creator_schedule),
         "dimensions": {dimension.name: list(dimension.cells) for dimension in policy.domain.dimensions},
         "children": {"dropped_age_bands": sorted(policy.dropped_age_bands)},
+        "documents": dict(DOCUMENTS),
         "intake": {
             "earliest_occurred_at": format_timestamp(policy.intake.earliest_occurred_at_ms),
             "future_tolerance_seconds": policy.intake.future_tolerance_seconds,
@@ -79,6 +92,7 @@ def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
             for engagements in sorted({*ENGAGEMENTS_A_DAY, policy.daily_cap})
             if engagements <= policy.daily_cap
         ],
+        "attacker": _attacker(float(budget.rho), float(policy.gate_delta)),
         "mechanism": {
             "noise": "discrete Gaussian, exact, drawn once for each measurement",
             "factorisation": calibration.factorisation.name,
@@ -87,6 +101,17 @@ def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
             "gate_z": round(calibration.z, 6),
         },
         "statistics": [_statistic(calibration, index) for index in range(len(calibration.statistics))],
+    }
+
+
+def _attacker(rho: float, gate_delta: float) -> dict[str, Any]:
+    right = most_right_guesses(rho, gate_delta)
+    return {
+        "prior": 0.5,
+        "most_right_guesses": right,
+        "in_words": "Somebody who knows everything about everybody else, thinks it as likely as not that an "
+        "account did this, and reads everything that is ever published about the target guesses right at "
+        f"most {100 * right:.2f} times in 100, where a coin is right 50 times.",
     }
 
 

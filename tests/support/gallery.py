@@ -32,6 +32,7 @@ GUARANTEE: Final[dict[str, Any]] = {
     "anonymity": {"k": 20, "hard": True},
     "contribution": {"flip_cap": 4, "daily_cap": 100},
     "kinds": {},
+    "documents": {"claim": "/docs/compliance/claim.md"},
     "creator_schedule": {"epochs": 1, "due_ages_seconds": [86400]},
     "schedule": {"epochs": 26, "due_ages_seconds": [3600 * hour for hour in range(1, 27)]},
     "dimensions": {name: list(cells) for name, cells in CELLS.items()},
