@@ -64,16 +64,19 @@ class ReleaseDocument(Document, frozen=True):
     policy_version: str
     total: Figure | None
     change: Figure | None
-    """Change of the total since `change_since_epoch`; signed."""
+    """Change of the total since `change_since_epoch`; signed. Shown where the total is."""
     change_since_epoch: int | None
     """The latest epoch at least a day before; −1 is the moment of posting; None in a target's first day."""
     change_span_seconds: int | None
     breakdowns: dict[str, BreakdownFigures]
     removals: dict[str, Figure | None]
+    """By reason, since the start."""
+    removal_changes: dict[str, Figure]
+    """By reason, since `change_since_epoch`; signed. Only those that are shown."""
 
 
 class PointDocument(Document, frozen=True):
-    """What the time series shows of a release: the fields of `ReleaseDocument` of the same names."""
+    """What time series and changes show of a release: the fields of `ReleaseDocument` of the same names."""
 
     epoch: int
     as_of_ms: int
@@ -82,6 +85,8 @@ class PointDocument(Document, frozen=True):
     change: Figure | None
     change_since_epoch: int | None
     change_span_seconds: int | None
+    removals: dict[str, Figure | None]
+    removal_changes: dict[str, Figure]
 
 
 class LedgerEntry(Document, frozen=True):

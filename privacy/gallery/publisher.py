@@ -150,5 +150,7 @@ def _point(document: ReleaseDocument) -> bytes:
             change=document.change,
             change_since_epoch=document.change_since_epoch,
             change_span_seconds=document.change_span_seconds,
+            removals=document.removals,
+            removal_changes=document.removal_changes,
         )
     )

@@ -63,13 +63,13 @@ class Shown:
     Args:
         streams: one number a stream, in the policy's layout.
         others: the `other` row of each breakdown, in the order of the dimensions.
-        change: change of the total since the step that `since` names.
+        changes: of the total and of the removals by reason, since the step that `since` names.
         since: that step, shape (series,); −1 for the start, −2 where there is none.
     """
 
     streams: Figures
     others: Figures
-    change: Figures
+    changes: Figures
     since: NDArray[np.intp]
 
 
@@ -88,7 +88,7 @@ def figures(
     Args:
         exact: exact counts, shape (series, streams): read by the gate only.
         steps: the current step of each series, shape (series,).
-        since: the step to which the total's change refers, as in `Shown`.
+        since: the step to which the changes refer, as in `Shown`.
         measured: all measurements.
         calibration: decoder and noise scales.
     """
@@ -118,7 +118,7 @@ def figures(
     return Shown(
         streams=Figures.around(values, centres, spread, shown).at_least_zero(),
         others=_others(others),
-        change=_change(steps, since, measured, calibration, shown[:, layout.total]),
+        changes=_changes(steps, since, measured, calibration, shown),
         since=since,
     )
 
@@ -130,35 +130,31 @@ def _others(others: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[n
     return Figures.around(values, values.astype(np.float64), deviations, shown).at_least_zero()
 
 
-def _change(
+def _changes(
     steps: NDArray[np.intp],
     since: NDArray[np.intp],
     measured: Measured,
     calibration: Calibration,
     shown_now: NDArray[np.bool_],
 ) -> Figures:
-    """Change of the total between two releases; shown when both totals were.
+    """Changes of the total and of the removals between two releases; each is shown where its number is now.
 
-    The earlier total is worked out again from the same measurements, and so is whether it was shown.
+    A stream passes the gate with all its measurements so far: what they say of an earlier step is
+    post-processing, whether or not the number was shown then.
     """
-    total = calibration.policy.layout.total
-    candidates = np.nonzero(shown_now & (since != NO_STEP))[0]
-    rows = measured.places[candidates, total]
-    now_at, then_at = steps[candidates], np.maximum(since[candidates], 0)
-    from_start = since[candidates] == -1
-    decode = calibration.factorisation.decode
-    now = decode(measured.values[rows], now_at)
-    then = np.where(from_start, 0.0, decode(measured.values[rows], then_at))
-    exact_then = np.where(np.arange(measured.net.shape[1]) <= then_at[:, None], measured.net[rows], 0).sum(
-        axis=1
-    )
-    shown_then = passes_gate(exact_then, then, calibration.margins(then_at)[:, total], calibration.policy.k)
-    decoder = calibration.factorisation.decoder
+    layout = calibration.policy.layout
+    streams = np.array([layout.total, *range(layout.count)[layout.removals]])
+    shown = shown_now[:, streams] & (since != NO_STEP)[:, None]
+    owners, columns = np.nonzero(shown)
+    values = measured.values[measured.places[owners, streams[columns]]]
+    now_at, then_at = steps[owners], np.maximum(since[owners], 0)
+    from_start = since[owners] == -1
+    decode, decoder = calibration.factorisation.decode, calibration.factorisation.decoder
+    now, then = decode(values, now_at), np.where(from_start, 0.0, decode(values, then_at))
     spread = decoder[now_at] - np.where(from_start[:, None], 0.0, decoder[then_at])
-    values, shown = np.zeros((len(steps), 1), np.int64), np.zeros((len(steps), 1), np.bool_)
-    centres, deviations = np.zeros((len(steps), 1)), np.zeros((len(steps), 1))
-    values[candidates, 0] = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
-    centres[candidates, 0] = now - then
-    deviations[candidates, 0] = np.linalg.norm(spread, axis=1) * calibration.stream_scales[total]
-    shown[candidates, 0] = from_start | shown_then
-    return Figures.around(values, centres, deviations, shown)
+    numbers = np.zeros(shown.shape, np.int64)
+    centres, deviations = np.zeros(shown.shape), np.zeros(shown.shape)
+    numbers[owners, columns] = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
+    centres[owners, columns] = now - then
+    deviations[owners, columns] = np.linalg.norm(spread, axis=1) * calibration.stream_scales[streams[columns]]
+    return Figures.around(numbers, centres, deviations, shown)

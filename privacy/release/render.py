@@ -40,11 +40,11 @@ def render(
         states,
         _rows(shown.streams),
         _rows(shown.others),
-        _rows(shown.change),
+        _rows(shown.changes),
         shown.since.tolist(),
         strict=True,
     )
-    for state, streams, others, (change,), since in rows:
+    for state, streams, others, (change, *removal_changes), since in rows:
         as_of_ms = schedule.due_ms(state.starts_at_ms, state.epoch)
         since_epoch, span_seconds = _since(state, since, schedule)
         yield ReleaseDocument(
@@ -68,6 +68,11 @@ def render(
                 )
             },
             removals=dict(zip(REMOVAL_REASONS, streams[layout.removals], strict=True)),
+            removal_changes={
+                reason: figure
+                for reason, figure in zip(REMOVAL_REASONS, removal_changes, strict=True)
+                if figure
+            },
         )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from privacy.gallery.documents import BreakdownFigures, Figure, LedgerEntry, ReleaseDocument, TargetDocument
 from privacy.gallery.publisher import Publisher
+from privacy.model.engagement import Reason
 from privacy.model.timestamp import parse_timestamp_ms
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ GUARANTEE: Final[dict[str, Any]] = {
     "dimensions": {name: list(cells) for name, cells in CELLS.items()},
 }
 LEDGER_SHARDS: Final = 3
+REASONS: Final = tuple(reason.label for reason in Reason)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def release(video_id: str, epoch: int, total: Figure | None, **changes: Any) -> 
         breakdowns={
             name: BreakdownFigures(cells=dict.fromkeys(cells), other=None) for name, cells in CELLS.items()
         },
-        removals={"unliked": None},
+        removals=dict.fromkeys(REASONS),
+        removal_changes={},
     )
     return msgspec.structs.replace(document, **changes)
 

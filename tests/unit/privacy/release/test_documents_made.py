@@ -66,13 +66,20 @@ def test_the_change_of_the_total_over_a_day() -> None:
 
 
 @pytest.mark.usefixtures("_no_noise")
-def test_no_change_where_the_earlier_total_was_withheld() -> None:
-    """A change would give away a total that was not shown."""
+def test_a_change_is_shown_where_the_total_is_shown_now() -> None:
+    """A total that passes the gate has passed with all its measurements: the earlier one need not have."""
     documents = life({0: 30, 10: 300}, 26)
     assert documents[5].total is None
-    assert documents[24].total is not None
-    assert (documents[24].change, documents[24].change_since_epoch) == (None, 5)
-    assert documents[25].change is not None
+    assert (documents[24].change and documents[24].change[0], documents[24].change_since_epoch) == (300, 5)
+
+
+@pytest.mark.usefixtures("_no_noise")
+def test_the_changes_of_removals_are_over_the_same_span() -> None:
+    """Of each reason whose number is shown now, and of no other."""
+    documents = life({0: 3000, 2: -800, 23: -50, 24: -20}, 26)
+    changes = [{reason: figure[0] for reason, figure in d.removal_changes.items()} for d in documents]
+    assert changes[22:] == [{}, {"unliked": 850}, {"unliked": 70}, {"unliked": 70}]
+    assert life({0: 900, 2: -30}, 24)[23].removal_changes == {}
 
 
 @pytest.mark.usefixtures("_no_noise")

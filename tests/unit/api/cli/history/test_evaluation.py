@@ -58,6 +58,7 @@ def release(
         change_span_seconds=None,
         breakdowns={name: BreakdownFigures(shown, None) for name, shown in cells.items()},
         removals={reason.label: None for reason in Reason},
+        removal_changes={},
     )
     return msgspec.structs.replace(document, **more)
 
