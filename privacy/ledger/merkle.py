@@ -17,10 +17,10 @@ EMPTY_ROOT = sha256(b"").digest()
 
 
 class Node(NamedTuple):
-    """Names the complete node over the entries from `index · 2^level` up to the next one's first."""
+    """Names the complete node over the entries from `number · 2^level` up to the next one's first."""
 
     level: int
-    index: int
+    number: int
 
 
 class Span(NamedTuple):
@@ -89,8 +89,8 @@ class GrowingTree:
         """
         node, whole = Node(0, self.size), leaf
         made = [(node, whole)]
-        while node.index & 1:
-            node, whole = Node(node.level + 1, node.index >> 1), node_hash(self.complete.pop(), whole)
+        while node.number & 1:
+            node, whole = Node(node.level + 1, node.number >> 1), node_hash(self.complete.pop(), whole)
             made.append((node, whole))
         self.complete.append(whole)
         self.size += 1

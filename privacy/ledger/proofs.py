@@ -72,9 +72,7 @@ def proves_inclusion(leaf: bytes, sequence: int, size: int, path: Sequence[bytes
     return last == 0 and whole == root
 
 
-def proves_consistency(
-    old_size: int, size: int, path: Sequence[bytes], old_root: bytes, root: bytes
-) -> bool:
+def proves_consistency(old_size: int, size: int, path: Sequence[bytes], old_root: bytes, root: bytes) -> bool:
     """Whether a path proves that a tree begins with an older one.
 
     Args:
