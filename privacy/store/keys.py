@@ -26,10 +26,14 @@ from urllib.parse import quote
 VAULT_KEYS: Final = "v:*"
 OUTBOX_KEYS: Final = "v:{a*}:outbox"
 TALLY_KEYS: Final = "t:*"
+LEDGER_LOG_KEYS: Final = "t:{t*}:ledger"
 PLATFORM_KEYS: Final = "p:*"
 PLATFORM_API_KEYS: Final = "p:keys:*"
 GALLERY_KEYS: Final = "g:*"
 RELEASED_KEYS: Final = ("g:releases:*", "g:points:*", "g:ledger:*")
+SIGNED_KEYS: Final = ("g:releases:*", "g:ledger:*")
+NOTARY_RECORD_KEYS: Final = ("g:tree:*", "g:signatures:*")
+NOTARY_KEYS: Final = ("g:heads", "g:jwks")
 CURRENT_KEYS: Final = "g:current:*"
 TARGET_KEYS: Final = "g:target:*"
 DESCRIPTION_KEYS: Final = ("g:guarantee:*", "g:ledger:shards")

@@ -1,4 +1,4 @@
-"""Signatures of releases and heads: standard JWS, for one document at one place, by keys that name themselves."""
+"""Signatures of releases and heads: plain JWS, for one document at one place, by self-named keys."""
 
 from __future__ import annotations
 
