@@ -1,10 +1,10 @@
-"""Founds the store of a deployment outside `likewise up`: headers, policy, guarantee, pseudonym key.
+"""Founds the store of a deployment outside `likewise up`: headers, policy, guarantee, keys.
 
     PYTHONPATH=. python docker/found_store.py
 
-Reads from the environment the addresses, the passwords of `admin` and `publisher`, and the names of two
-files, `LIKEWISE_PSEUDONYM_KEY_FILE` and `LIKEWISE_POLICY`. Run it before the processes start, and again to
-enrol a new policy: what is there stays.
+Reads from the environment the addresses, the passwords of `admin` and `publisher`, and the names of three
+files, `LIKEWISE_PSEUDONYM_KEY_FILE`, `LIKEWISE_LEDGER_KEY_FILE` and `LIKEWISE_POLICY`. Run it before the
+processes start, and again to enrol a new policy: what is there stays.
 """
 
 # ruff: noqa: INP001 - a program of its own, in a folder that is no package
@@ -15,11 +15,13 @@ import os
 import sys
 from pathlib import Path
 
+from api.cli.deployment import LEDGER_KEY_FILE
 from api.cli.exit_code import exit_code_of
 from api.cli.founding import Founder
 from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms, entropy
 from privacy.errors import LikewiseError
+from privacy.ledger.key_file import create_ledger_key
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, PUBLISHER
 
@@ -31,6 +33,7 @@ def main() -> int:
     try:
         source = read_policy(Path(policy_file) if policy_file else None)
         settings = StoreSettings.from_environment(os.environ, (ADMIN, PUBLISHER))
+        create_ledger_key(Path(os.environ.get("LIKEWISE_LEDGER_KEY_FILE", LEDGER_KEY_FILE)), entropy)
         founded = Founder(source, key_file, clock_ms, entropy).found(settings)
     except LikewiseError as error:
         sys.stderr.write(f"found_store: {error}\n")

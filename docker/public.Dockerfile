@@ -24,7 +24,9 @@ COPY api/web/ api/web/
 COPY docs/compliance/ docs/compliance/
 COPY privacy/__init__.py privacy/errors.py privacy/
 COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/keys_reader.py \
-     privacy/gallery/reader.py privacy/gallery/
+     privacy/gallery/ledger_reader.py privacy/gallery/reader.py privacy/gallery/
+COPY privacy/ledger/__init__.py privacy/ledger/head.py privacy/ledger/jws.py privacy/ledger/merkle.py \
+     privacy/ledger/proofs.py privacy/ledger/
 COPY privacy/model/__init__.py privacy/model/engagement.py privacy/model/identifier.py \
      privacy/model/timestamp.py privacy/model/
 COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py privacy/store/connect.py \

@@ -45,3 +45,7 @@ class ConflictError(LikewiseError):
 
 class NotFoundError(LikewiseError):
     """What was asked for does not exist, for the one who asks."""
+
+
+class SignatureError(LikewiseError):
+    """A signature does not hold, or is none: the message continues a sentence that names where it stands."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CREDENTIALS_FILE: Final = "credentials.json"
 PSEUDONYM_KEY_FILE: Final = "pseudonym.key"
+LEDGER_KEY_FILE: Final = "ledger.key"
 ADDRESS_VARIABLES: Final = ("LIKEWISE_REDIS_URL", "LIKEWISE_VAULT_URL", "LIKEWISE_GALLERY_URL")
 
 _PORT: Final = re.compile(r"^port (\d+)$", re.MULTILINE)

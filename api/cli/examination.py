@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from api.cli.deployment import CREDENTIALS_FILE, PSEUDONYM_KEY_FILE
+from api.cli.deployment import CREDENTIALS_FILE, LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE
 from privacy.errors import StoreBusyError, StoreError
+from privacy.ledger.key_file import load_signer
 from privacy.store.acl import Room
 from privacy.store.checks import Finding, check_private_file, check_server
 from privacy.store.connect import connect
@@ -37,19 +38,22 @@ class Examination:
         settings: the store.
         folder: data folder, perhaps without one of the files.
         key_file: of the pseudonyms, where it is not in the folder.
+        ledger_key_file: with which the ledger is signed, likewise.
         clock: the real one.
     """
 
     settings: StoreSettings
     folder: Path
     key_file: str | None
+    ledger_key_file: str | None
     clock: Clock
 
     def findings(self) -> list[tuple[str, Finding]]:
         """What was found, with the place where."""
         found = [(room.value, finding) for room in Room for finding in self._room(room)]
         found += [("wall", finding) for finding in self._asked(self._wall)]
-        return found + [(path.name, check_private_file(path)) for path in self._files()]
+        found += [(path.name, check_private_file(path)) for path in self._files()]
+        return [*found, (self._ledger_key.name, self._signing_key())]
 
     def _room(self, room: Room) -> list[Finding]:
         def look() -> list[Finding]:
@@ -73,8 +77,20 @@ class Examination:
 
     def _files(self) -> Iterator[Path]:
         yield Path(self.key_file) if self.key_file else self.folder / PSEUDONYM_KEY_FILE
+        yield self._ledger_key
         if (credentials := self.folder / CREDENTIALS_FILE).exists():
             yield credentials
+
+    @property
+    def _ledger_key(self) -> Path:
+        return Path(self.ledger_key_file) if self.ledger_key_file else self.folder / LEDGER_KEY_FILE
+
+    def _signing_key(self) -> Finding:
+        try:
+            signer = load_signer(self._ledger_key)
+        except StoreError as error:
+            return Finding("signing key", ok=False, detail=str(error))
+        return Finding("signing key", ok=True, detail=f"signs as {signer.public_keys.key_ids[0]}")
 
     @staticmethod
     def _asked(question: Callable[[], list[Finding]]) -> list[Finding]:

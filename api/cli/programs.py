@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from api.cli.supervision.child import Program
 from privacy.store.acl import Room
 from privacy.store.settings import StoreSettings
-from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE
+from privacy.store.users import LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,12 +26,14 @@ class Programs:
     Args:
         settings: the store, with the passwords of all users.
         key_file: of the pseudonyms.
+        ledger_key_file: with which the ledger is signed.
         policy_file: None for the packaged one.
         environment: of this process; what is Likewise's own is not passed on.
     """
 
     settings: StoreSettings
     key_file: Path
+    ledger_key_file: Path
     policy_file: Path | None
     environment: Mapping[str, str]
 
@@ -55,7 +57,8 @@ class Programs:
 
     def release(self) -> Program:
         """The release worker."""
-        return Program("release", ("release",), self._environment(RELEASE, PUBLISHER))
+        extra = {"LIKEWISE_LEDGER_KEY_FILE": str(self.ledger_key_file.absolute())}
+        return Program("release", ("release",), self._environment(RELEASE, PUBLISHER, NOTARY) | extra)
 
     def simulate(self, platform_url: str, token: str, seed: int, opened_at: str) -> Program:
         """The simulated platform: it has an API key and knows of no store."""

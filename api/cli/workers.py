@@ -1,24 +1,32 @@
-"""The workers of the private plane, wired together: the relay and the release worker."""
+"""The workers of the private plane, wired together: the relay, the release worker and the notary."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from privacy.errors import StoreError
+from privacy.gallery.notary_desk import NotaryDesk
 from privacy.gallery.publisher import Publisher
+from privacy.ledger.key_file import load_signer
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.policy_file import parse_policy
+from privacy.release.notary import Notary
 from privacy.release.worker import ReleaseWorker
+from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect, translated
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER, POLICIES
-from privacy.store.users import PUBLISHER, RELAY, RELEASE
+from privacy.store.users import NOTARY, PUBLISHER, RELAY, RELEASE
+from privacy.tally.ledger_log import LedgerLog
 from privacy.tally.relay import Relay
 from privacy.tally.series import TallyShard
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from redis import Redis
 
     from privacy.mechanism.entropy import EntropySource
@@ -85,3 +93,15 @@ def make_release_workers(
         ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock)
         for shard in range(header.target_shards)
     ]
+
+
+def make_notary(settings: StoreSettings, header: StoreHeader, key_file: Path, clock: Clock) -> Notary:
+    """Wire a notary together; it reads and writes no other stores than these."""
+    gallery = StoreHeader.read(connect(settings, NOTARY), GALLERY_HEADER)
+    return Notary(
+        LedgerLog(connect(settings, NOTARY, Room.PRIVATE, greet=header.greet)),
+        NotaryDesk(connect(settings, NOTARY, greet=gallery.greet)),
+        partial(load_signer, key_file),
+        header.target_shards,
+        clock,
+    )

@@ -15,6 +15,7 @@ from api.public.services import PublicServices
 from api.public.standings import Standings
 from api.web.docs import docs_operations
 from privacy.gallery.keys_reader import KeyReader
+from privacy.gallery.ledger_reader import LedgerReader
 from privacy.gallery.reader import GalleryReader
 
 if TYPE_CHECKING:
@@ -51,5 +52,5 @@ def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLo
     return build_app(
         PLANE,
         (*described, *docs_operations(document)),
-        PublicServices(edge, gallery, Standings(gallery, clock, time.monotonic)),
+        PublicServices(edge, gallery, LedgerReader(public), Standings(gallery, clock, time.monotonic)),
     )

@@ -77,10 +77,10 @@ def get_ledger(services: PublicServices, call: Call) -> Answer:
     """
     limit = call.query["limit"]
     shard, start = decode_cursor(_LISTING, 2, call.query["cursor"]) if "cursor" in call.query else (0, 0)
-    shards = services.gallery.ledger_shards()
+    shards = services.ledger.shards()
     lines: list[LedgerLine] = []
     while shard < shards and len(lines) < limit:
-        entries = services.gallery.ledger(shard, start, limit - len(lines))
+        entries = services.ledger.entries(shard, start, limit - len(lines))
         lines += [LedgerLine(hashlib.sha256(entry).hexdigest(), msgspec.Raw(entry)) for entry in entries]
         shard, start = (shard, start + len(entries)) if len(lines) == limit else (shard + 1, 0)
     document = Ledger(lines, encode_cursor(_LISTING, (shard, start)) if shard < shards else None)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.http import health
-from api.public import breakdowns, guarantee, ledger, likes, timeseries, videos
+from api.public import (
+    breakdowns,
+    guarantee,
+    ledger,
+    ledger_heads,
+    ledger_proof,
+    likes,
+    releases,
+    timeseries,
+    videos,
+)
 
 if TYPE_CHECKING:
     from api.http.operation import Operation
@@ -21,5 +31,8 @@ def operations() -> tuple[Operation[PublicServices], ...]:
         timeseries.OPERATION,
         guarantee.OPERATION,
         ledger.OPERATION,
+        ledger_proof.OPERATION,
+        *ledger_heads.OPERATIONS,
+        releases.OPERATION,
         *health.operations(),
     )

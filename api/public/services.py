@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from api.http.edge import Edge
     from api.public.standings import Standings
+    from privacy.gallery.ledger_reader import LedgerReader
     from privacy.gallery.reader import GalleryReader
 
 
@@ -18,9 +19,11 @@ class PublicServices:
     Args:
         edge: what every request passes.
         gallery: reads documents.
+        ledger: reads what was signed, and proofs.
         standings: answers what stands now, from the gallery or from a moment ago.
     """
 
     edge: Edge
     gallery: GalleryReader
+    ledger: LedgerReader
     standings: Standings

@@ -13,7 +13,6 @@ import msgspec
 from privacy.errors import StoreError
 from privacy.gallery.documents import (
     GuaranteeDocument,
-    LedgerEntry,
     PointDocument,
     ReleaseDocument,
     TargetDocument,
@@ -112,32 +111,6 @@ class GalleryReader:
             return None
         _decoded(raw, _Declared)
         return _decoded(raw, dict[str, Any])
-
-    def ledger_shards(self) -> int:
-        """Number of chains in the ledger; 0 before the first release worker started."""
-        with translated():
-            raw = self._get(gallery_key("ledger", "shards"))
-        return 0 if raw is None else _decoded(raw, int)
-
-    def ledger(self, shard: int, start: int, limit: int) -> list[bytes]:
-        """At most `limit` entries of one chain from a sequence number on: the exact bytes that were hashed.
-
-        An entry whose predecessor has not arrived in the gallery yet is not shown.
-        """
-        with translated():
-            raw = cast(
-                "list[bytes | None]",
-                self._client.hmget(
-                    gallery_key("ledger", shard), [str(start + step) for step in range(limit)]
-                ),
-            )
-        entries = []
-        for entry in raw:
-            if entry is None:
-                break
-            _decoded(entry, LedgerEntry)
-            entries.append(entry)
-        return entries
 
     def _get(self, key: str) -> bytes | None:
         return cast("bytes | None", self._client.get(key))

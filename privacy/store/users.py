@@ -99,6 +99,20 @@ PUBLISHER: Final = AclUser(
     ),
 )
 
+NOTARY: Final = AclUser(
+    name="notary",
+    purpose="adds trees and signatures to what is published; of the tally it reads the ledger alone",
+    rooms=(Room.GALLERY, Room.PRIVATE),
+    keyless=(*_EVERYONE, "script|load", "multi", "exec"),
+    grants=(
+        Grant((keys.LEDGER_LOG_KEYS,), ("lrange",), read_only=True),
+        Grant(keys.SIGNED_KEYS, ("hget", "hmget"), read_only=True),
+        Grant(keys.NOTARY_RECORD_KEYS, ("hget", "hmget", "hsetnx")),
+        Grant(keys.NOTARY_KEYS, ("evalsha", "hget", "hset", "get", "set")),
+        Grant((keys.STORE_HEADER, keys.GALLERY_HEADER), ("hget", "hgetall"), read_only=True),
+    ),
+)
+
 PUBLIC: Final = AclUser(
     name="public",
     purpose="the read plane: reads the gallery, and there is nothing else it can do",
@@ -141,4 +155,4 @@ ADMIN: Final = AclUser(
     ),
 )
 
-USERS: Final = (PLATFORM, RELAY, RELEASE, PUBLISHER, PUBLIC, LIMITER, REKEYER, ADMIN)
+USERS: Final = (PLATFORM, RELAY, RELEASE, PUBLISHER, NOTARY, PUBLIC, LIMITER, REKEYER, ADMIN)

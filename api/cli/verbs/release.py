@@ -1,19 +1,21 @@
-"""`likewise release`: measures what is due and publishes it."""
+"""`likewise release`: measures what is due, publishes it and signs it."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
 from api.cli.console import say
+from api.cli.deployment import LEDGER_KEY_FILE
 from api.cli.options import epilog
 from api.cli.poll import Pace, poll
 from api.cli.stop_signal import stop_on_signal
 from api.cli.system import clock_ms, entropy
-from api.cli.workers import fit_store, make_release_workers
+from api.cli.workers import fit_store, make_notary, make_release_workers
 from privacy.store.settings import StoreSettings
-from privacy.store.users import PUBLISHER, RELEASE
+from privacy.store.users import NOTARY, PUBLISHER, RELEASE
 
 PACE = Pace(idle_seconds=1.0)
 """The shortest epoch of the default policy is an hour."""
@@ -22,21 +24,26 @@ PACE = Pace(idle_seconds=1.0)
 @click.command(
     epilog=epilog(
         "LIKEWISE_REDIS_URL=redis://10.0.0.5:6379 LIKEWISE_RELEASE_PASSWORD=… \\",
-        "  LIKEWISE_PUBLISHER_PASSWORD=… likewise release",
+        "  LIKEWISE_PUBLISHER_PASSWORD=… LIKEWISE_NOTARY_PASSWORD=… likewise release",
     )
 )
 def command() -> None:
-    """Release what is due, and publish it, until SIGTERM.
+    """Release what is due, publish it and sign it, until SIGTERM.
 
-    Any number may run: every release is written once, by one of them. Reads LIKEWISE_REDIS_URL (or
-    LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL), LIKEWISE_RELEASE_PASSWORD and LIKEWISE_PUBLISHER_PASSWORD.
+    Any number may run: every release is written once, by one of them. Nothing is released before everything
+    that was ever signed is found again. Reads LIKEWISE_REDIS_URL (or LIKEWISE_VAULT_URL and
+    LIKEWISE_GALLERY_URL), LIKEWISE_RELEASE_PASSWORD, LIKEWISE_PUBLISHER_PASSWORD, LIKEWISE_NOTARY_PASSWORD
+    and LIKEWISE_LEDGER_KEY_FILE (`ledger.key` if not given).
     """
-    settings = StoreSettings.from_environment(os.environ, (RELEASE, PUBLISHER))
+    settings = StoreSettings.from_environment(os.environ, (RELEASE, PUBLISHER, NOTARY))
     header = fit_store(settings, RELEASE, clock_ms)
+    key_file = Path(os.environ.get("LIKEWISE_LEDGER_KEY_FILE", LEDGER_KEY_FILE))
+    notary = make_notary(settings, header, key_file, clock_ms)
+    notary.check()
     workers = make_release_workers(settings, header, entropy, clock_ms)
 
     def step() -> int:
-        return sum(worker.run_due() for worker in workers)
+        return sum(worker.run_due() for worker in workers) + notary.run()
 
     with stop_on_signal() as stop:
         poll(step, stop.wait, PACE, lambda error, rest: say(f"release: {error}; again in {rest:.1f} s"))

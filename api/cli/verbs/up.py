@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from api.cli.console import progress, say, show_json
-from api.cli.deployment import PSEUDONYM_KEY_FILE, names_a_store
+from api.cli.deployment import LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE, names_a_store
 from api.cli.first_keys import first_keys, simulation_key
 from api.cli.founding import DEFAULT_SHARD_COUNTS, ONE_SHARD, Founder
 from api.cli.options import data_folder_option, epilog, policy_option
@@ -30,6 +30,7 @@ from api.cli.supervision.supervisor import Supervisor
 from api.cli.system import clock_ms, entropy
 from api.cli.welcome import Welcome
 from privacy.errors import StoreError
+from privacy.ledger.key_file import create_ledger_key
 from privacy.store.embedded import EmbeddedRedis
 from privacy.store.folder_lock import locked
 from privacy.store.settings import StoreSettings
@@ -87,7 +88,9 @@ def command(
         key_file = data_folder / PSEUDONYM_KEY_FILE
         shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
         store = Founder(source, key_file, clock_ms, entropy, shards).found(settings)
-        programs = Programs(settings, key_file, policy_file, os.environ)
+        ledger_key_file = data_folder / LEDGER_KEY_FILE
+        create_ledger_key(ledger_key_file, entropy)
+        programs = Programs(settings, key_file, ledger_key_file, policy_file, os.environ)
         platform_url, public_url = (f"http://{LOOPBACK}:{port}" for port in (platform_port, public_port))
         running = [
             programs.platform(platform_port),

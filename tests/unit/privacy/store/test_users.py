@@ -8,7 +8,7 @@ import pytest
 
 from privacy.store.acl import AclUser, Grant, Room
 from privacy.store.keys import GALLERY_HEADER, outbox_key, register_prefix, tally_key
-from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, REKEYER, RELAY, RELEASE, USERS
+from privacy.store.users import ADMIN, LIMITER, NOTARY, PLATFORM, PUBLIC, REKEYER, RELAY, RELEASE, USERS
 
 REACHES_PAST_ITS_KEYS = frozenset(
     (
@@ -85,3 +85,20 @@ def test_what_is_released_can_be_replaced_by_nobody() -> None:
             grant for user in USERS for grant in user.grants if not grant.read_only and covers(grant, key)
         ]
         assert [grant.commands for grant in writers] == [("hget", "hsetnx")]
+
+
+def test_the_notary_sees_what_is_published_anyway() -> None:
+    """Of the tally it reads the ledger, whose entries are public; no count, no series, no measurement."""
+    for name in ("series", "log", "net", "measured", "due", "ids", "outgoing", "head"):
+        assert not reaches(NOTARY, tally_key(0, name))
+        assert not reaches(NOTARY, tally_key(0, name, 7))
+    assert reaches(NOTARY, tally_key(0, "ledger"))
+
+
+def test_what_is_signed_can_be_replaced_by_nobody() -> None:
+    """A node of a tree and a release's signature are written once."""
+    for key in ("g:tree:3", "g:signatures:x:like"):
+        writers = [
+            grant for user in USERS for grant in user.grants if not grant.read_only and covers(grant, key)
+        ]
+        assert [grant.commands for grant in writers] == [("hget", "hmget", "hsetnx")]

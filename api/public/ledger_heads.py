@@ -1,0 +1,207 @@
+"""`GET /v1/privacy/ledger/heads` and `/.well-known/jwks.json`: what is signed, and by which keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from marshmallow import Schema, fields
+from marshmallow.validate import Range
+
+from api.http.arguments import PlainInteger
+from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.public.numbers import AnswerSchema, member
+from privacy.errors import InvalidInputError, SignatureError, StoreError
+from privacy.ledger.head import TreeHead, unverified_head
+
+if TYPE_CHECKING:
+    from api.public.services import PublicServices
+    from privacy.gallery.ledger_reader import LedgerReader
+    from privacy.ledger.head import ShardTree
+
+JWK_SET_JSON: Final = "application/jwk-set+json"
+_HEADS_MAX_AGE_SECONDS: Final = 1
+_KEYS_MAX_AGE_SECONDS: Final = 60
+_MOST_HEADS: Final = 100
+_NO_KEYS: Final = b'{"keys":[]}'
+
+
+class HeadsQuerySchema(Schema):
+    """How many heads."""
+
+    limit = PlainInteger(
+        load_default=1,
+        validate=Range(1, _MOST_HEADS),
+        metadata={"description": f"The latest so many heads, 1 to {_MOST_HEADS}."},
+    )
+
+
+class TreeSchema(AnswerSchema):
+    """The tree over one chain."""
+
+    shard = member(fields.Integer, "Number of the chain.", strict=True)
+    size = member(fields.Integer, "Its entries.", strict=True)
+    root = member(fields.String, "Root of the tree in hex (RFC 9162).")
+
+
+class HeadSchema(AnswerSchema):
+    """The whole ledger at one moment."""
+
+    sequence = member(fields.Integer, "Number of the head, from 0.", strict=True)
+    at_ms = member(fields.Integer, "When it was signed, in ms since 1970 UTC.", strict=True)
+    previous = member(fields.String, "SHA-256 of the `jws` of the head before; empty for the first one.")
+    keys = fields.List(
+        fields.String(), required=True, metadata={"description": "Ids of all keys that may have signed."}
+    )
+    trees = fields.List(fields.Nested(TreeSchema), required=True)
+
+
+class SignedHeadSchema(AnswerSchema):
+    """A signed tree head."""
+
+    jws = member(fields.String, "The signed head: a compact JWS (RFC 7515) whose payload is `head`.")
+    head = fields.Nested(HeadSchema, required=True)
+
+
+class HeadsSchema(AnswerSchema):
+    """Signed tree heads."""
+
+    heads = fields.List(
+        fields.Nested(SignedHeadSchema), required=True, metadata={"description": "Latest first."}
+    )
+
+
+class JwkSchema(AnswerSchema):
+    """A public key (RFC 8037)."""
+
+    kty = member(fields.String, "OKP.")
+    crv = member(fields.String, "Ed25519.")
+    x = member(fields.String, "The key.")
+    kid = member(fields.String, "Its thumbprint (RFC 7638).")
+    alg = member(fields.String, "EdDSA.")
+    use = member(fields.String, "sig.")
+
+
+class JwksSchema(AnswerSchema):
+    """Public keys (RFC 7517)."""
+
+    keys = fields.List(fields.Nested(JwkSchema), required=True)
+
+
+class SignedHead(msgspec.Struct, frozen=True):
+    """A signed tree head, and what it says."""
+
+    jws: str
+    head: TreeHead
+
+
+class Heads(msgspec.Struct, frozen=True):
+    """Signed tree heads."""
+
+    heads: list[SignedHead]
+
+
+def latest_tree(ledger: LedgerReader, shard: int) -> ShardTree:
+    """The tree of a shard in the latest signed head.
+
+    Raises:
+        InvalidInputError: there is no such shard, or nothing of it is signed yet.
+        StoreError: the gallery does not answer or holds damage.
+    """
+    text = ledger.latest_head()
+    tree = _said(text).tree(shard) if text else None
+    if tree is None or not tree.size:
+        raise InvalidInputError("shard", f"{shard} has no signed entries", "one that the latest head lists")
+    return tree
+
+
+def get_heads(services: PublicServices, call: Call) -> Answer:
+    """Answer the latest heads."""
+    if call.query["limit"] == 1:
+        latest = services.ledger.latest_head()
+        texts = [] if latest is None else [latest]
+    else:
+        texts = services.ledger.heads()
+    signed = [SignedHead(text, _said(text)) for text in texts]
+    signed.sort(key=lambda each: each.head.sequence, reverse=True)
+    return json_answer(Heads(signed[: call.query["limit"]]), max_age_seconds=_HEADS_MAX_AGE_SECONDS)
+
+
+def get_jwks(services: PublicServices, call: Call) -> Answer:  # noqa: ARG001 - a handler's signature
+    """Answer the public keys."""
+    jwks = services.ledger.jwks() or _NO_KEYS
+    return Answer(jwks, media_type=JWK_SET_JSON, max_age_seconds=_KEYS_MAX_AGE_SECONDS)
+
+
+def _said(text: str) -> TreeHead:
+    try:
+        return unverified_head(text)
+    except SignatureError as error:
+        raise StoreError("the gallery holds a damaged tree head: restore it") from error
+
+
+_KEY_ID_EXAMPLE: Final = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+_HEAD_EXAMPLE: Final = {
+    "sequence": 0,
+    "at_ms": 1777813201000,
+    "previous": "",
+    "keys": [_KEY_ID_EXAMPLE],
+    "trees": [
+        {
+            "shard": 0,
+            "size": 8,
+            "root": "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+        }
+    ],
+}
+
+HEADS: Operation[PublicServices] = Operation(
+    method="GET",
+    path="/v1/privacy/ledger/heads",
+    operation_id="get_ledger_heads",
+    summary="Signed tree heads",
+    description="Size and Merkle root of each chain of the ledger, signed with Ed25519. Keep one: with "
+    "`/v1/privacy/ledger/proof` any later head can be shown to go on from it. For reviewers.",
+    tag="public",
+    scope="audit",
+    handler=get_heads,
+    query_schema=HeadsQuerySchema,
+    responses={
+        200: Response(
+            "The latest heads.",
+            HeadsSchema,
+            {"heads": [{"jws": "eyJhbGciOiJFZERTQSJ9.eyJzZXF1ZW5jZSI6MH0.c2ln", "head": _HEAD_EXAMPLE}]},
+        )
+    },
+)
+JWKS: Operation[PublicServices] = Operation(
+    method="GET",
+    path="/.well-known/jwks.json",
+    operation_id="get_jwks",
+    summary="Public keys of the ledger",
+    description="The Ed25519 keys that verify releases and tree heads, the one in force first. Keys that "
+    "were rotated stay, so that what they signed can be verified. Needs no API key.",
+    tag="public",
+    scope=None,
+    handler=get_jwks,
+    responses={
+        200: Response(
+            "The keys.",
+            JwksSchema,
+            {
+                "keys": [
+                    {
+                        "kty": "OKP",
+                        "crv": "Ed25519",
+                        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                        "kid": _KEY_ID_EXAMPLE,
+                        "alg": "EdDSA",
+                        "use": "sig",
+                    }
+                ]
+            },
+            media_type=JWK_SET_JSON,
+        )
+    },
+)
+OPERATIONS: tuple[Operation[PublicServices], ...] = (HEADS, JWKS)

@@ -1,0 +1,66 @@
+"""`GET /v1/releases/{kind}/{target_id}/{epoch}`: a release as it was written, with its signature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from marshmallow import Schema, fields
+from marshmallow.validate import OneOf
+
+from api.http.arguments import Identifier, PlainInteger
+from api.http.operation import Answer, Call, Operation, Response
+from privacy.errors import NotFoundError
+from privacy.gallery.ledger_reader import ReleaseName
+from privacy.model.engagement import Kind
+
+if TYPE_CHECKING:
+    from api.public.services import PublicServices
+
+SIGNATURE_HEADER: Final = "Likewise-Signature"
+_MAX_AGE_SECONDS: Final = 300
+_KINDS: Final = {kind.label: kind for kind in Kind}
+
+
+class ReleasePathSchema(Schema):
+    """Which release."""
+
+    kind = fields.String(
+        required=True,
+        validate=OneOf(list(_KINDS)),
+        metadata={"description": "What was counted.", "example": "like"},
+    )
+    target_id = Identifier(
+        required=True, metadata={"description": "Id of the video or creator.", "example": "v-4711"}
+    )
+    epoch = PlainInteger(required=True, metadata={"description": "Number of the release.", "example": 0})
+
+
+def get_release(services: PublicServices, call: Call) -> Answer:
+    """Answer the exact bytes of a release.
+
+    Raises:
+        NotFoundError: there is no such release, or it is not signed yet.
+    """
+    name = ReleaseName(call.path["target_id"], call.path["kind"], int(call.path["epoch"]))
+    services.standings.of(name.target_id, _KINDS[name.kind])
+    (release,), (signature,) = services.ledger.releases([name]), services.ledger.signatures([name])
+    if release is None or signature is None:
+        raise NotFoundError(f"there is no signed release: {name}")
+    return Answer(release, max_age_seconds=_MAX_AGE_SECONDS, headers={SIGNATURE_HEADER: signature})
+
+
+OPERATION: Operation[PublicServices] = Operation(
+    method="GET",
+    path="/v1/releases/{kind}/{target_id}/{epoch}",
+    operation_id="get_release",
+    summary="A release with its signature",
+    description="The document from which all numbers of one target at one epoch are answered, byte for byte "
+    f"as it was written. The header `{SIGNATURE_HEADER}` is a detached JWS (RFC 7515, appendix F) over these "
+    "bytes by a key of `/.well-known/jwks.json`; its protected header names the release's place in the "
+    "ledger and the hash of its entry. Figures are `[value, low, high]`, or null when withheld.",
+    tag="public",
+    scope="audit",
+    handler=get_release,
+    path_schema=ReleasePathSchema,
+    responses={200: Response("The release, signed.")},
+)

@@ -1,0 +1,76 @@
+"""The file with the ledger's signing key: on the release side only, never in Redis, never logged."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from privacy.errors import SignatureError, StoreError
+from privacy.ledger.jws import base64url, from_base64url
+from privacy.ledger.public_keys import KEY_BYTES, PublicKey
+from privacy.ledger.signer import Signer
+from privacy.store.credentials import private_file_fault, write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The private key in hexadecimal; public keys of former ones as in a JWK's `x`, newest first."""
+
+    private: str
+    former: list[str]
+
+
+def load_signer(path: Path) -> Signer:
+    """Read the key.
+
+    Raises:
+        StoreError: the file is missing, readable by others, or holds no key; the message repeats none.
+    """
+    if fault := private_file_fault(path):
+        raise StoreError(f"ledger key file: {fault}")
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
+        former = tuple(PublicKey(from_base64url(key)) for key in file.former)
+        return Signer(bytes.fromhex(file.private), former)
+    except OSError as error:
+        raise StoreError(f"ledger key file {path}: cannot be read ({error.strerror})") from error
+    except (ValueError, SignatureError):  # their text may repeat a part of the key
+        raise StoreError(
+            f"ledger key file {path}: holds no key; JSON with `private`, {KEY_BYTES} bytes in hexadecimal, "
+            "and `former`, a list of public keys"
+        ) from None
+
+
+def create_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> None:
+    """Make a new key file unless there is one already.
+
+    Raises:
+        StoreError: the folder does not allow it.
+    """
+    if not path.exists():
+        _write(path, Signer(entropy(KEY_BYTES)))
+
+
+def rotate_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> Signer:
+    """Put a new key in force; of the one before, only the public half stays, so that signatures verify.
+
+    Returns:
+        The signer that is in force now.
+
+    Raises:
+        StoreError: the file cannot be read or written.
+    """
+    known = load_signer(path)
+    rotated = Signer(entropy(KEY_BYTES), known.public_keys.keys)
+    _write(path, rotated)
+    return rotated
+
+
+def _write(path: Path, signer: Signer) -> None:
+    file = _KeyFile(signer.secret.hex(), [base64url(key.raw) for key in signer.former])
+    write_private(path, msgspec.json.encode(file).decode() + os.linesep)

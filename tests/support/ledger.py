@@ -1,0 +1,116 @@
+"""What tests of the ledger share: keys that protect nothing, and a notary over a world of releases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from privacy.gallery.ledger_reader import LedgerReader
+from privacy.gallery.notary_desk import NotaryDesk
+from privacy.ledger.signer import Signer
+from privacy.release.notary import Notary
+from privacy.store.keys import gallery_key, tally_key
+from privacy.tally.ledger_log import LedgerLog
+from tests.support.gallery import LEDGER_SHARDS, NOW_MS
+from tests.support.registers import HEADER, raw
+from tests.support.release_world import ReleaseWorld, hours
+from tests.support.stepped_redis import Hook, SteppedRedis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from privacy.ledger.head import TreeHead
+    from tests.support.redis_server import Store
+
+
+def counting_entropy() -> Callable[[int], bytes]:
+    """Different bytes at each call, the same ones in each run: for keys that protect nothing."""
+    numbers = count()
+    return lambda size: sha256(b"test %d" % next(numbers)).digest()[:size]
+
+
+COUNTING_ENTROPY = counting_entropy()
+
+
+SIGNER = Signer(bytes(range(32)))
+
+
+def sign_gallery(store: Store) -> None:
+    """Sign what `tests.support.gallery` has published, as if a tally had written it."""
+    for shard in range(LEDGER_SHARDS):
+        entries = store.root.hgetall(gallery_key("ledger", shard))
+        for number in range(len(entries)):
+            store.root.rpush(tally_key(shard, "ledger"), entries[b"%d" % number])
+    notary = Notary(
+        LedgerLog(store.notary), NotaryDesk(store.notary), lambda: SIGNER, LEDGER_SHARDS, lambda: NOW_MS
+    )
+    notary.run()
+
+
+def _send(send: Callable[[], Any]) -> Any:
+    return send()
+
+
+@dataclass
+class NotaryWorld:
+    """Releases, and who signs them.
+
+    Args:
+        releases: the store and the time in it.
+        signer: the key in force.
+    """
+
+    releases: ReleaseWorld
+    signer: Signer = SIGNER
+
+    def begin_anew(self, epochs: int) -> None:
+        """Empty the store, and release so many epochs of its five videos."""
+        self.releases.begin_anew()
+        for _ in range(epochs):
+            self.release_epoch()
+
+    def release_epoch(self) -> None:
+        """Release the epoch that runs."""
+        self.releases.like_everything()
+        self.releases.now_ms += hours(1)
+        self.releases.worker().run_due()
+
+    def notary(self, hook: Hook = _send) -> Notary:
+        """A notary whose store calls, on both sides, pass through a hook."""
+        client = SteppedRedis(self.releases.store.notary, hook)
+        shards = HEADER.target_shards
+        return Notary(
+            LedgerLog(client), NotaryDesk(client), lambda: self.signer, shards, lambda: self.releases.now_ms
+        )
+
+    @property
+    def reader(self) -> LedgerReader:
+        """What the public plane reads."""
+        return LedgerReader(self.releases.store.public)
+
+    def head(self) -> TreeHead:
+        """The latest head, verified."""
+        return self.signer.public_keys.head(self.reader.latest_head() or "")
+
+    def records(self) -> dict[bytes, Any]:
+        """Everything that a notary writes."""
+        root = self.releases.store.root
+        hashes = [
+            raw(key) for family in ("g:tree:*", "g:signatures:*", "g:heads") for key in root.keys(family)
+        ]
+        written: dict[bytes, Any] = {key: root.hgetall(key) for key in hashes}
+        return written | {b"g:jwks": root.get("g:jwks")}
+
+    def busiest_shard(self) -> int:
+        """The shard with the longest chain."""
+        root = self.releases.store.root
+        return max(range(HEADER.target_shards), key=lambda shard: root.llen(tally_key(shard, "ledger")))
+
+    def overwrite(self, shard: int, sequence: int, entry: bytes, *, gallery: bool = True) -> None:
+        """Put another entry in the place of one, as somebody could who holds the store."""
+        root = self.releases.store.root
+        root.lset(tally_key(shard, "ledger"), sequence, entry.decode())
+        if gallery:
+            root.hset(gallery_key("ledger", shard), str(sequence), entry)
