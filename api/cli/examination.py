@@ -53,7 +53,7 @@ class Examination:
         found = [(room.value, finding) for room in Room for finding in self._room(room)]
         found += [("wall", finding) for finding in self._asked(self._wall)]
         found += [(path.name, check_private_file(path)) for path in self._files()]
-        return [*found, (self._ledger_key.name, self._signing_key())]
+        return [*found, self._signing_key()]
 
     def _room(self, room: Room) -> list[Finding]:
         def look() -> list[Finding]:
@@ -77,20 +77,16 @@ class Examination:
 
     def _files(self) -> Iterator[Path]:
         yield Path(self.key_file) if self.key_file else self.folder / PSEUDONYM_KEY_FILE
-        yield self._ledger_key
         if (credentials := self.folder / CREDENTIALS_FILE).exists():
             yield credentials
 
-    @property
-    def _ledger_key(self) -> Path:
-        return Path(self.ledger_key_file) if self.ledger_key_file else self.folder / LEDGER_KEY_FILE
-
-    def _signing_key(self) -> Finding:
+    def _signing_key(self) -> tuple[str, Finding]:
+        path = Path(self.ledger_key_file) if self.ledger_key_file else self.folder / LEDGER_KEY_FILE
         try:
-            signer = load_signer(self._ledger_key)
+            key_id = load_signer(path).public_keys.key_ids[0]
         except StoreError as error:
-            return Finding("signing key", ok=False, detail=str(error))
-        return Finding("signing key", ok=True, detail=f"signs as {signer.public_keys.key_ids[0]}")
+            return path.name, Finding("secret file", ok=False, detail=str(error))
+        return path.name, Finding("secret file", ok=True, detail=f"{path} is its owner's alone; key {key_id}")
 
     @staticmethod
     def _asked(question: Callable[[], list[Finding]]) -> list[Finding]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION: Final = 2
 DEFAULT_SHARDS: Final = 8
-_MAX_SHARDS: Final = 1024
+MAX_SHARDS: Final = 1024
 _ID_BYTES: Final = 16
 
 
@@ -46,8 +46,8 @@ class StoreHeader:
 
     def __post_init__(self) -> None:
         for field, count in (("account_shards", self.account_shards), ("target_shards", self.target_shards)):
-            if not 1 <= count <= _MAX_SHARDS:
-                raise StoreError(f"{field}: {count}; must be from 1 to {_MAX_SHARDS}")
+            if not 1 <= count <= MAX_SHARDS:
+                raise StoreError(f"{field}: {count}; must be from 1 to {MAX_SHARDS}")
 
     @classmethod
     def read(cls, client: redis.Redis, key: str = STORE_HEADER) -> Self:

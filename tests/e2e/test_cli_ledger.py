@@ -1,0 +1,128 @@
+"""`likewise ledger` on a real store: exported, verified offline, tampered with, signed by a rotated key."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.cli.exit_code import ExitCode
+from privacy.model.timestamp import format_timestamp
+from tests.support.cli_policy import SMALL_POLICY
+from tests.support.command_line import alive, answer_of, likewise, up
+from tests.support.eventually import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.command_line import System
+
+VIDEOS = 40
+RELEASES = VIDEOS * 6
+POSTED_MS = 1_777_593_600_000
+
+
+@pytest.fixture
+def replayed(tmp_path: Path) -> Path:
+    """A folder whose store has released the whole life of some videos, and signed nothing."""
+    videos = [
+        {"video_id": f"v-{number}", "posted_at": format_timestamp(POSTED_MS)} for number in range(VIDEOS)
+    ]
+    like = {"type": "like", "account_id": "a-1", "video_id": "v-1"}
+    event = like | {"occurred_at": format_timestamp(POSTED_MS + 60_000)}
+    (tmp_path / "videos.ndjson").write_text("\n".join(map(json.dumps, videos)))
+    (tmp_path / "events.ndjson").write_text(json.dumps(event))
+    (tmp_path / "policy.toml").write_text(SMALL_POLICY)
+    answer_of(
+        likewise(
+            *("replay", "--json", "--videos", tmp_path / "videos.ndjson"),
+            *("--events", tmp_path / "events.ndjson", "--policy", tmp_path / "policy.toml"),
+            *("--data-folder", tmp_path / "data"),
+        )
+    )
+    return tmp_path
+
+
+def head(system: System) -> Any:
+    """The latest head; None before the first one."""
+    heads = system.read("/v1/privacy/ledger/heads").json()["heads"]
+    return heads[0]["head"] if heads else None
+
+
+def signed(system: System) -> int:
+    """How many releases the latest head covers."""
+    latest = head(system)
+    return sum(tree["size"] for tree in latest["trees"]) if latest else 0
+
+
+def test_a_ledger_from_its_first_signature_to_a_verified_file(replayed: Path) -> None:
+    """Killed before and while it signs, everything is signed in the end, and the export holds.
+
+    A tampered copy does not, and the release is named; a rotated key goes on where the old one ended; a
+    store that was rolled back behind what was signed is not released from again.
+    """
+    folder, first, second = replayed / "data", replayed / "first.ndjson.gz", replayed / "second.ndjson"
+    with up(folder, "--policy", replayed / "policy.toml") as system:
+        os.kill(system.welcome["pids"]["release"], signal.SIGKILL)
+        eventually(lambda: signed(system) == RELEASES, "all releases being signed")
+        answer_of(likewise("ledger", "export", first, "--data-folder", folder, "--json"))
+        verdict = answer_of(likewise("ledger", "verify", first, "--json"))
+        assert (verdict["holds"], verdict["releases"], verdict["faults"]) == (True, RELEASES, [])
+        rotated = answer_of(likewise("ledger", "rotate-key", "--data-folder", folder, "--json"))
+        eventually(lambda: head(system)["keys"] == rotated["verifies"], "a head by the new key")
+        jwks = system.read("/.well-known/jwks.json").json()
+        assert [key["kid"] for key in jwks["keys"]] == rotated["verifies"]
+        answer_of(likewise("ledger", "export", second, "--data-folder", folder, "--json"))
+    (replayed / "jwks.json").write_text(json.dumps(jwks))
+    kept = likewise("ledger", "verify", second, "--since", first, "--keys", replayed / "jwks.json")
+    assert kept.returncode == ExitCode.OK, kept.stdout
+    assert f"The ledger holds: {RELEASES} releases" in kept.stderr
+    check_a_tampered_copy(second, first)
+
+
+def check_a_tampered_copy(export: Path, other: Path) -> None:
+    """One release changed in a copy of an export, and an export that is not what came before."""
+    lines = export.read_text().splitlines()
+    place = next(number for number, line in enumerate(lines) if '"line":"release"' in line)
+    release = json.loads(lines[place])
+    entry = json.loads(release["entry"])
+    release["release"] = release["release"].replace('"total":null', '"total":[70,60,80]')
+    lines[place] = json.dumps(release)
+    tampered = export.with_name("tampered.ndjson")
+    tampered.write_text("\n".join(lines) + "\n")
+    found = likewise("ledger", "verify", tampered)
+    assert found.returncode == ExitCode.CHECK_FAILED
+    assert f"like of {entry['target_id']}, epoch {entry['epoch']} (shard 0, entry 0)" in found.stdout
+    assert "is not the one that its entry names" in found.stdout
+    backwards = likewise("ledger", "verify", other, "--since", export)
+    assert backwards.returncode == ExitCode.CHECK_FAILED
+    assert "not known" in backwards.stdout
+
+
+@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"x" * 5000)[:-9]])
+def test_what_is_no_export_is_refused(content: bytes, tmp_path: Path) -> None:
+    """A file that cannot be read, or says nothing, never counts as verified."""
+    file = tmp_path / "export.ndjson.gz"
+    file.write_bytes(content)
+    refused = likewise("ledger", "verify", file)
+    assert refused.returncode in {ExitCode.CHECK_FAILED, ExitCode.WRONG_USAGE}
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_release_worker_without_its_key_does_not_start(replayed: Path) -> None:
+    """A ledger that another key has signed is not gone on with, and nothing is released: the log says why."""
+    folder = replayed / "data"
+    with up(folder, "--policy", replayed / "policy.toml") as system:
+        eventually(lambda: signed(system) == RELEASES, "all releases being signed")
+        keys = system.welcome["keys"]
+    (folder / "ledger.key").unlink()
+    with up(folder, "--policy", replayed / "policy.toml") as system:
+        system.welcome["keys"] = keys
+        log = folder / "logs" / "release.log"
+        eventually(lambda: "put the ledger key file back" in log.read_text(), "the refusal in the log")
+        assert alive(system.process.pid)
+        assert signed(system) == RELEASES

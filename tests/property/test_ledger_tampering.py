@@ -1,0 +1,291 @@
+"""Whatever is done to an exported ledger, verifying it finds it and names it."""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from privacy.gallery.ledger_reader import LedgerReader
+from privacy.ledger.export import Closing, HeadLine, ReleaseLine, export_lines
+from privacy.ledger.public_keys import PublicKeys
+from privacy.ledger.signer import Signer
+from privacy.ledger.verification import Verification
+from tests.support.ledger import SIGNER, NotaryWorld
+from tests.support.release_world import ReleaseWorld
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from privacy.ledger.verification import Verdict
+    from tests.support.redis_server import Store
+
+EPOCHS: Final = 4
+RELEASES: Final = 5 * EPOCHS
+_FIXED_FIXTURES = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+def exported(store: Store) -> list[bytes]:
+    """An export of four epochs, signed one by one, the last one with a rotated key."""
+    with store.without_fsync():
+        world = NotaryWorld(ReleaseWorld(store))
+        world.begin_anew(0)
+        for epoch in range(EPOCHS):
+            if epoch == EPOCHS - 1:
+                world.signer = Signer(bytes(32), SIGNER.public_keys.keys)
+            world.release_epoch()
+            world.notary().run()
+        return list(export_lines(LedgerReader(store.public), 1))
+
+
+@pytest.fixture
+def ledger(store: Store, request: pytest.FixtureRequest) -> list[bytes]:
+    """The lines of the export; made once."""
+    cache: dict[str, list[bytes]] = request.config.__dict__.setdefault("exported_ledger", {})
+    if not cache:
+        cache["lines"] = exported(store)
+    return list(cache["lines"])
+
+
+def closed(lines: Sequence[bytes]) -> list[bytes]:
+    """The lines with a closing line that fits, as somebody would write it who knows the format."""
+    body = list(lines)
+    closing = Closing(len(body), sha256(b"".join(body)).hexdigest())
+    return [*body, msgspec.json.encode(closing) + b"\n"]
+
+
+def verify(lines: Sequence[bytes], **options: Any) -> Verdict:
+    """What a verification says of lines."""
+    return Verification(**options).run(lines)
+
+
+def of_kind(lines: Sequence[bytes], name: str) -> list[int]:
+    """Numbers of the lines of one kind."""
+    return [number for number, line in enumerate(lines) if json.loads(line)["line"] == name]
+
+
+def names(line: bytes) -> set[str]:
+    """How a release may be named: by what it is, or by its place."""
+    release = json.loads(line)
+    entry = json.loads(release["entry"])
+    return {
+        f"{entry['kind']} of {entry['target_id']}, epoch {entry['epoch']}",
+        f"shard {release['shard']}, entry {release['sequence']}",
+    }
+
+
+def named(verdict: Verdict, line: bytes) -> bool:
+    """Whether a fault names the release of a line."""
+    wanted = re.compile("|".join(re.escape(name) + "(?![0-9])" for name in names(line)))
+    return any(wanted.search(fault.where) for fault in verdict.faults)
+
+
+def test_the_ledger_as_it_is_holds(ledger: list[bytes]) -> None:
+    """Nothing is wrong with what was exported, signatures of a rotated key among it."""
+    verdict = verify(ledger)
+    assert verdict.faults == ()
+    assert verdict.releases == RELEASES
+    assert len(verdict.key_ids) == 2
+    assert verdict.head
+    assert verdict.head.sequence == EPOCHS - 1
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@given(data=st.data())
+def test_a_changed_member_of_a_release_is_named(data: st.DataObject, ledger: list[bytes]) -> None:
+    """Entry, document or signature, any character of them, with the file closed anew."""
+    number = data.draw(st.sampled_from(of_kind(ledger, "release")))
+    line = json.loads(ledger[number])
+    member = data.draw(st.sampled_from(["entry", "release", "signature"]))
+    place = data.draw(st.integers(0, len(line[member]) - 1))
+    other = "0" if line[member][place] != "0" else "1"
+    line[member] = line[member][:place] + other + line[member][place + 1 :]
+    tampered = [*ledger[:number], json.dumps(line).encode() + b"\n", *ledger[number + 1 : -1]]
+    verdict = verify(closed(tampered))
+    assert named(verdict, ledger[number]), verdict.faults
+    # Only this place is blamed, whatever a changed entry says that it is about.
+    places = {fault.where.partition("shard ")[2].rstrip(")") for fault in verdict.faults}
+    assert {place for place in places if "entry" in place} == {f"{line['shard']}, entry {line['sequence']}"}
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@given(data=st.data())
+def test_a_missing_release_is_named(data: st.DataObject, ledger: list[bytes]) -> None:
+    """Its line, or its document alone."""
+    number = data.draw(st.sampled_from(of_kind(ledger, "release")))
+    kept = [*ledger[:number], *ledger[number + 1 : -1]]
+    if data.draw(st.booleans()):
+        line = json.loads(ledger[number]) | {"release": None}
+        kept.insert(number, json.dumps(line).encode() + b"\n")
+    assert named(verify(closed(kept)), ledger[number])
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@given(data=st.data())
+def test_a_redrawn_release_is_named(data: st.DataObject, ledger: list[bytes]) -> None:
+    """Another document for an epoch, with an entry that fits it: only the signer could have signed that."""
+    number = data.draw(st.sampled_from(of_kind(ledger, "release")))
+    line = json.loads(ledger[number])
+    release = json.loads(line["release"]) | {"total": [777, 700, 800]}
+    entry = json.loads(line["entry"])
+    line["release"] = json.dumps(release, separators=(",", ":"))
+    entry["release_sha256"] = sha256(line["release"].encode()).hexdigest()
+    line["entry"] = json.dumps(entry, separators=(",", ":"))
+    place = (line["shard"], line["sequence"])
+    forged = Signer(bytes([7] * 32))
+    for signature in (
+        line["signature"],
+        forged.sign_release(line["release"].encode(), line["entry"].encode(), place),
+    ):
+        changed = json.dumps(line | {"signature": signature}).encode() + b"\n"
+        verdict = verify(closed([*ledger[:number], changed, *ledger[number + 1 : -1]]))
+        assert named(verdict, ledger[number])
+
+
+def test_what_the_signer_himself_redraws_is_found_by_the_tree(ledger: list[bytes]) -> None:
+    """With the signing key a release can be made to look right; the heads that it had before still tell."""
+    number = of_kind(ledger, "release")[0]
+    line = json.loads(ledger[number])
+    release = json.loads(line["release"]) | {"total": [777, 700, 800]}
+    line["release"] = json.dumps(release, separators=(",", ":"))
+    entry = json.loads(line["entry"]) | {"release_sha256": sha256(line["release"].encode()).hexdigest()}
+    line["entry"] = json.dumps(entry, separators=(",", ":"))
+    place = (line["shard"], line["sequence"])
+    line["signature"] = SIGNER.sign_release(line["release"].encode(), line["entry"].encode(), place)
+    changed = json.dumps(line).encode() + b"\n"
+    verdict = verify(closed([*ledger[:number], changed, *ledger[number + 1 : -1]]))
+    assert any("tree head" in fault.what or "one before it" in fault.what for fault in verdict.faults)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@given(data=st.data())
+def test_reordered_releases_are_named(data: st.DataObject, ledger: list[bytes]) -> None:
+    """Two lines of a shard that change places: at least one of them stands out of order."""
+    numbers = of_kind(ledger, "release")
+    first, second = sorted(data.draw(st.lists(st.sampled_from(numbers), min_size=2, max_size=2, unique=True)))
+    lines = ledger[:-1]
+    lines[first], lines[second] = lines[second], lines[first]
+    same_shard = json.loads(ledger[first])["shard"] == json.loads(ledger[second])["shard"]
+    verdict = verify(closed(lines))
+    assert verdict.holds is (not same_shard and _only_shards_mixed(lines))
+    if same_shard:
+        assert named(verdict, ledger[first]) or named(verdict, ledger[second])
+
+
+def _only_shards_mixed(lines: Sequence[bytes]) -> bool:
+    """Whether each shard's own entries are still in order: then nothing was reordered in its chain."""
+    seen: dict[int, int] = {}
+    for number in of_kind(lines, "release"):
+        line = json.loads(lines[number])
+        if line["sequence"] != seen.get(line["shard"], 0):
+            return False
+        seen[line["shard"]] = line["sequence"] + 1
+    return True
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@given(data=st.data())
+def test_a_release_told_twice_is_named(data: st.DataObject, ledger: list[bytes]) -> None:
+    """At any place behind its first one."""
+    number = data.draw(st.sampled_from(of_kind(ledger, "release")))
+    again = data.draw(st.integers(number + 1, len(ledger) - 1))
+    assert named(verify(closed([*ledger[:again], ledger[number], *ledger[again:-1]])), ledger[number])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@given(data=st.data())
+def test_heads_and_keys_are_looked_at(data: st.DataObject, ledger: list[bytes]) -> None:
+    """A head or key that is changed or taken out of the middle, or the latest one, is found."""
+    number = data.draw(st.sampled_from([*of_kind(ledger, "head"), *of_kind(ledger, "keys")]))
+    line = json.loads(ledger[number])
+    if line["line"] == "head" and number > of_kind(ledger, "head")[0] and data.draw(st.booleans()):
+        assert not verify(closed([*ledger[:number], *ledger[number + 1 : -1]])).holds
+        return
+    if line["line"] == "head":
+        text = line["jws"]
+        place = data.draw(st.integers(0, len(text) - 1))
+        line["jws"] = text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
+    else:
+        key = data.draw(st.sampled_from(line["keys"]))
+        member = data.draw(st.sampled_from(sorted(key)))
+        key[member] = key[member][::-1] + "A"
+    changed = json.dumps(line).encode() + b"\n"
+    verdict = verify(closed([*ledger[:number], changed, *ledger[number + 1 : -1]]))
+    assert not verdict.holds
+    assert any("head" in fault.where or "keys" in fault.where for fault in verdict.faults)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@given(data=st.data())
+def test_any_damage_to_the_file_is_found(data: st.DataObject, ledger: list[bytes]) -> None:
+    """A byte changed, a piece cut out, a line that is no line: always a fault, never a crash."""
+    whole = b"".join(ledger)
+    start = data.draw(st.integers(0, len(whole) - 2))
+    stop = data.draw(st.integers(start, min(len(whole), start + 2000)))
+    filling = data.draw(st.binary(max_size=20))
+    damaged = whole[:start] + filling + whole[stop:]
+    if damaged in {whole, whole[:-1]}:
+        return
+    assert not verify(damaged.splitlines(keepends=True)).holds
+
+
+def test_absurd_lines_cost_nothing(ledger: list[bytes]) -> None:
+    """Numbers that no ledger has are refused without counting up to them."""
+    huge = 10**15
+    line = ReleaseLine(0, huge, "{}", None, None)
+    opening = json.loads(ledger[0]) | {"shards": huge}
+    lines = [json.dumps(opening).encode() + b"\n", *ledger[1:-1], msgspec.json.encode(line) + b"\n"]
+    verdict = verify(closed(lines))
+    assert [fault.what for fault in verdict.faults] == ["is in no signed head"]
+
+
+def test_an_export_must_go_on_from_an_earlier_one(ledger: list[bytes]) -> None:
+    """Whoever holds an old head finds a ledger that was rolled back or written anew, whoever signed it."""
+    heads = [json.loads(ledger[number])["jws"] for number in of_kind(ledger, "head")]
+    assert verify(ledger, earlier=tuple(heads)).holds
+    keys = PublicKeys.read(json.dumps({"keys": json.loads(ledger[1])["keys"]}))
+    latest = keys.head(heads[-1])
+    shorter = [
+        line
+        for line in ledger[:-1]
+        if line != ledger[of_kind(ledger, "head")[-1]] and not _beyond(line, keys.head(heads[-2]))
+    ]
+    assert verify(closed(shorter)).holds
+    rolled_back = verify(closed(shorter), earlier=(heads[-1],))
+    assert all("missing" in fault.what for fault in rolled_back.faults)
+    assert len(rolled_back.faults) == sum(
+        tree.size > keys.head(heads[-2]).tree(tree.shard).size for tree in latest.trees
+    )
+
+
+def _beyond(line: bytes, head: Any) -> bool:
+    """Whether a line is an entry that a head does not cover."""
+    release = json.loads(line)
+    return release["line"] == "release" and bool(release["sequence"] >= head.tree(release["shard"]).size)
+
+
+def test_only_trusted_keys_are_believed(ledger: list[bytes]) -> None:
+    """With keys given, those in the file do not matter: a ledger that somebody else signed does not hold."""
+    keys = PublicKeys.read(json.dumps({"keys": json.loads(ledger[1])["keys"]}))
+    assert verify(ledger, trusted=keys).holds
+    stranger = Signer(bytes([9] * 32)).public_keys
+    assert not verify(ledger, trusted=stranger).holds
+
+
+@pytest.mark.parametrize("content", [[], [b""], [b"\n"], [b"{}\n"], [b"[]"], [b"\xff\xfe"]])
+def test_what_is_no_export_does_not_hold(content: list[bytes]) -> None:
+    """An empty or foreign file is a fault, not a success."""
+    assert not verify(content).holds
+
+
+def test_heads_are_of_one_line_each(ledger: list[bytes]) -> None:
+    """The command line finds the heads of an earlier export by how their lines begin."""
+    for number in of_kind(ledger, "head"):
+        assert ledger[number].startswith(b'{"line":"head"')
+        assert msgspec.json.decode(ledger[number], type=HeadLine).jws
