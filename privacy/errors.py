@@ -43,6 +43,19 @@ class ConflictError(LikewiseError):
     """The request contradicts what is already stored."""
 
 
+class GoneError(LikewiseError):
+    """What was asked for was taken down, and may come back.
+
+    Args:
+        what: was taken down.
+        reason: why.
+    """
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what}: {reason}")
+        self.reason = reason
+
+
 class NotFoundError(LikewiseError):
     """What was asked for does not exist, for the one who asks."""
 

@@ -52,6 +52,7 @@ class ProblemSchema(Schema):
     field = fields.String(metadata={"description": "Invalid input: the offending field."})
     fault = fields.String(metadata={"description": "Invalid input: what is wrong with it."})
     rule = fields.String(metadata={"description": "Invalid input: what a right value looks like."})
+    reason = fields.String(metadata={"description": "What is gone: why it was taken down."})
 
 
 def openapi_document(

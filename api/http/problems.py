@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from api.http.operation import Answer
 from privacy.errors import (
     ConflictError,
+    GoneError,
     InvalidInputError,
     NotFoundError,
     StoreBusyError,
@@ -25,7 +26,7 @@ RETRY_AFTER_SECONDS = 1
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A problem document; `field`, `fault` and `rule` appear for invalid input only."""
+    """A problem document; `field`, `fault` and `rule` are for invalid input, `reason` for what is gone."""
 
     type: str
     title: str
@@ -34,6 +35,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     field: str | None = None
     fault: str | None = None
     rule: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ UNAVAILABLE = ProblemKind("unavailable", "The service cannot answer now", 503)
 PROBLEM_TABLE: dict[type[Exception], ProblemKind] = {
     InvalidInputError: INVALID_INPUT,
     NotFoundError: ProblemKind("not-found", "Not Found", 404),
+    GoneError: ProblemKind("gone", "Gone", 410),
     ConflictError: ProblemKind("conflict", "The request contradicts what is stored", 409),
     StoreBusyError: UNAVAILABLE,
     StoreError: UNAVAILABLE,
@@ -77,7 +80,7 @@ def problem_answer(error: Exception) -> Answer:
         return _answer(kind, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     if isinstance(error, InvalidInputError):
         return _answer(kind, str(error), field=error.field, fault=error.fault, rule=error.rule)
-    return _answer(kind, str(error))
+    return _answer(kind, str(error), reason=error.reason if isinstance(error, GoneError) else None)
 
 
 def _of_http_exception(error: HTTPException) -> Answer:
@@ -95,8 +98,9 @@ def _answer(
     field: str | None = None,
     fault: str | None = None,
     rule: str | None = None,
+    reason: str | None = None,
 ) -> Answer:
-    problem = Problem(kind.type, kind.title, kind.status, detail, field, fault, rule)
+    problem = Problem(kind.type, kind.title, kind.status, detail, field, fault, rule, reason)
     return Answer(
         msgspec.json.encode(problem), status=kind.status, media_type=PROBLEM_JSON, headers=headers or {}
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import Schema, fields
 
@@ -20,11 +21,15 @@ def _verdict(verdicts: type[Enum]) -> fields.String:
 
 
 def _counts(verdicts: type[Enum]) -> fields.Nested:
+    description = {"description": "How many met each verdict."}
+    return fields.Nested(_counts_schema(verdicts), required=True, metadata=description)
+
+
+@cache  # one schema has one name in the API's description
+def _counts_schema(verdicts: type[Enum]) -> type[Schema]:
     words = dict.fromkeys([*(verdict.value for verdict in verdicts), INVALID])
-    schema = Schema.from_dict(
-        {word: fields.Integer(required=True) for word in words}, name=f"{verdicts.__name__}Counts"
-    )
-    return fields.Nested(schema, required=True, metadata={"description": "How many met each verdict."})
+    counts: dict[str, fields.Field[Any]] = {word: fields.Integer(required=True) for word in words}
+    return Schema.from_dict(counts, name=f"{verdicts.__name__}Counts")
 
 
 def _received() -> fields.Integer:
@@ -52,12 +57,6 @@ class ListedEventSchema(_ListedItemSchema):
     verdict = _verdict(Verdict)
 
 
-class ListedVideoSchema(_ListedItemSchema):
-    """A video that was not registered."""
-
-    verdict = _verdict(Registration)
-
-
 class EventsAnswerSchema(Schema):
     """What became of a batch of events."""
 
@@ -70,23 +69,41 @@ class EventsAnswerSchema(Schema):
     )
 
 
-class VideosAnswerSchema(Schema):
-    """What became of a batch of videos."""
+def registrations_schema(word: str) -> type[Schema]:
+    """What became of a batch of targets.
 
-    received = _received()
-    verdicts = _counts(Registration)
-    not_registered = fields.List(
-        fields.Nested(ListedVideoSchema),
-        required=True,
-        metadata={"description": "Every video whose verdict is `conflict` or `invalid`."},
+    Args:
+        word: one of them.
+    """
+    name = word.capitalize()
+    listed = _ListedItemSchema.from_dict({"verdict": _verdict(Registration)}, name=f"Listed{name}")
+    return Schema.from_dict(
+        {
+            "received": _received(),
+            "verdicts": _counts(Registration),
+            "not_registered": fields.List(
+                fields.Nested(listed),
+                required=True,
+                metadata={"description": f"Every {word} whose verdict is `conflict` or `invalid`."},
+            ),
+        },
+        name=f"{name}sAnswer",
     )
 
 
-class VideoAnswerSchema(Schema):
-    """What became of a video."""
+def registered_schema(word: str) -> type[Schema]:
+    """What became of a target.
 
-    video_id = fields.String(required=True, metadata={"description": "Id of the video."})
-    verdict = fields.String(
-        required=True,
-        metadata={"enum": ["created", "updated", "unchanged"], "description": "What became of it."},
+    Args:
+        word: what it is.
+    """
+    return Schema.from_dict(
+        {
+            f"{word}_id": fields.String(required=True, metadata={"description": f"Id of the {word}."}),
+            "verdict": fields.String(
+                required=True,
+                metadata={"enum": ["created", "updated", "unchanged"], "description": "What became of it."},
+            ),
+        },
+        name=f"{word.capitalize()}Answer",
     )

@@ -151,10 +151,39 @@ class VideoMetadataSchema(StrictSchema):
     )
 
 
+class CreatorMetadataSchema(StrictSchema):
+    """Public metadata of a creator. It replaces what was there before; what is absent is unknown."""
+
+    counted_from = Timestamp(
+        required=True,
+        metadata={
+            "description": "From when on followers are counted: start of the schedule of releases; never "
+            "changes."
+        },
+    )
+    name = DisplayText(MAX_TITLE_CHARACTERS, metadata={"description": "The name that is shown."})
+
+
+class CreatorToRegisterSchema(CreatorMetadataSchema):
+    """A creator in a list: metadata and id."""
+
+    creator_id = PublicId(required=True, metadata={"description": "Id of the creator."})
+
+
 class VideoToRegisterSchema(VideoMetadataSchema):
     """A video in a list: its metadata and its id."""
 
     video_id = PublicId(required=True, metadata={"description": "Id of the video."})
+
+
+def creator_metadata(creator_id: str, loaded: dict[str, Any]) -> TargetMetadata:
+    """What `CreatorMetadataSchema` loaded, as the catalogue takes it."""
+    return TargetMetadata(
+        target_type=TargetType.CREATOR,
+        target_id=creator_id,
+        starts_at_ms=loaded["counted_from"],
+        title=loaded.get("name"),
+    )
 
 
 def video_metadata(video_id: str, loaded: dict[str, Any]) -> TargetMetadata:

@@ -5,30 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.http import health
-from api.public import (
-    breakdowns,
-    guarantee,
-    ledger,
-    ledger_heads,
-    ledger_proof,
-    likes,
-    releases,
-    timeseries,
-    videos,
-)
+from api.public import guarantee, ledger, ledger_heads, ledger_proof, releases
+from api.public.breakdowns import breakdown_operation
+from api.public.creators import CREATOR_PROFILE
+from api.public.kinds import SPELLINGS
+from api.public.timeseries import timeseries_operation
+from api.public.totals import total_operation
+from api.public.videos import VIDEO_PROFILE
 
 if TYPE_CHECKING:
     from api.http.operation import Operation
     from api.public.services import PublicServices
 
 
+_OF_A_KIND = (total_operation, breakdown_operation, timeseries_operation)
+
+
 def operations() -> tuple[Operation[PublicServices], ...]:
     """The operations, in the order in which the docs show them; pages for people are in `api.web`."""
     return (
-        *videos.OPERATIONS,
-        likes.OPERATION,
-        breakdowns.OPERATION,
-        timeseries.OPERATION,
+        *VIDEO_PROFILE.operations(),
+        *CREATOR_PROFILE.operations(),
+        *(make(spelling) for spelling in SPELLINGS for make in _OF_A_KIND),
         guarantee.OPERATION,
         ledger.OPERATION,
         ledger_proof.OPERATION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.http.expiring_cache import ExpiringCache
-from privacy.errors import NotFoundError
+from privacy.errors import GoneError, NotFoundError, StoreError
 from privacy.gallery.reader import Standing
 from privacy.model.engagement import Kind
 
@@ -20,6 +20,21 @@ LONGEST_SECONDS = 10.0
 SHORTEST_SECONDS = 1.0
 """How often an overdue release is looked for."""
 _CACHED_STANDINGS = 4096
+
+
+def shown(standing: Standing | None, target_id: str, kind: Kind) -> Standing:
+    """What may be shown of a target.
+
+    Raises:
+        NotFoundError: there is no such target.
+        GoneError: it was taken down.
+    """
+    word = kind.target_type.value
+    if standing is None:
+        raise NotFoundError(f"there is no {word} {target_id}")
+    if standing.target.taken_down is not None:
+        raise GoneError(f"the {word} {target_id} was taken down", standing.target.taken_down)
+    return standing
 
 
 class Standings:
@@ -40,16 +55,29 @@ class Standings:
         """What stands of a target; metadata in it may be some seconds old.
 
         Raises:
-            NotFoundError: there is no such target.
+            NotFoundError: there is no such target, or its policy does not count that kind.
+            GoneError: it was taken down.
             StoreError: the gallery does not answer or holds damage.
         """
-        return self._kept.get((target_id, kind), lambda: self._read(target_id, kind))
+        return shown(self._kept.get((target_id, kind), lambda: self._read(target_id, kind)), target_id, kind)
 
     def _read(self, target_id: str, kind: Kind) -> tuple[Standing, float]:
         standing = self._gallery.standing(target_id, kind)
         if standing is None:
             raise NotFoundError(f"there is no {kind.target_type.value} {target_id}")
+        if standing.release is None:
+            self._check_counted(standing, kind)
         return standing, self._lifetime_seconds(standing)
+
+    def _check_counted(self, standing: Standing, kind: Kind) -> None:
+        version = standing.target.policy_version
+        guarantee = self._gallery.guarantee(version)
+        if guarantee is None:
+            raise StoreError(f"the gallery lacks the guarantee of policy {version}")
+        if kind.label not in guarantee["kinds"]:
+            raise NotFoundError(
+                f"policy {version}, to which the target is bound, does not count {kind.label}s"
+            )
 
     def _lifetime_seconds(self, standing: Standing) -> float:
         if standing.next_release_at_ms is None:

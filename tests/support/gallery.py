@@ -32,7 +32,10 @@ GUARANTEE: Final[dict[str, Any]] = {
     "unit": {"neighbours": "…", "engagement": "…"},
     "anonymity": {"k": 20, "hard": True},
     "contribution": {"flip_cap": 4, "daily_cap": 100},
-    "kinds": {},
+    "kinds": {
+        kind: {"rho": 0.1, "epsilon": [], "account_day": [], "mechanism": {}, "statistics": []}
+        for kind in ("like", "favorite", "follow")
+    },
     "documents": {"claim": "/docs/compliance/claim.md"},
     "creator_schedule": {"epochs": 1, "due_ages_seconds": [86400]},
     "schedule": {"epochs": 26, "due_ages_seconds": [3600 * hour for hour in range(1, 27)]},

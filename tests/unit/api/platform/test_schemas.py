@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 from marshmallow import ValidationError, fields
 
-from api.platform.answers import EventsAnswerSchema, VideosAnswerSchema
+from api.platform.answers import EventsAnswerSchema, registrations_schema
 from api.platform.operations import operations
 from api.platform.schemas import EventProfileSchema, EventSchema, VideoMetadataSchema, VideoToRegisterSchema
 from privacy.model.engagement import Verdict
@@ -66,7 +66,9 @@ def test_examples_keep_their_own_schemas(operation: Any) -> None:
 
 def test_answers_count_every_verdict() -> None:
     """The documented counts are those that are given."""
-    events, videos = (schema().fields["verdicts"] for schema in (EventsAnswerSchema, VideosAnswerSchema))
+    events, videos = (
+        schema().fields["verdicts"] for schema in (EventsAnswerSchema, registrations_schema("video"))
+    )
     assert isinstance(events, fields.Nested)
     assert isinstance(videos, fields.Nested)
     assert list(events.schema.fields) == [verdict.value for verdict in Verdict]
