@@ -16,7 +16,7 @@ from privacy.mechanism.entropy import os_entropy
 from privacy.model.engagement import Kind
 from privacy.policy_file import load_policy
 from privacy.release.history import MEASUREMENT
-from privacy.release.worker import ReleaseWorker
+from privacy.release.worker import ReleaseWorker, run_together
 from privacy.tally.series import TallyShard
 
 if TYPE_CHECKING:
@@ -88,17 +88,20 @@ class _FirstEpoch:
     before: _Snapshot
 
     def seconds(self) -> float:
-        """Release everything, by the worker that the product runs."""
+        """Release everything, by the workers that the product runs."""
         self.before.restore()
         store, shards = self.world.store, range(self.world.founded.header.target_shards)
-        worker = ReleaseWorker(
-            shards=[TallyShard(store.release, shard) for shard in shards],
-            publisher=self.world.publisher,
-            calibrations=lambda _version, _kind: self.calibration,
-            entropy=os_entropy,
-            clock=lambda: self.world.now_ms,
-        )
-        return seconds(lambda: _require_all(worker.run_due()))
+        workers = [
+            ReleaseWorker(
+                shards=[TallyShard(store.release, shard)],
+                publisher=self.world.publisher,
+                calibrations=lambda _version, _kind: self.calibration,
+                entropy=os_entropy,
+                clock=lambda: self.world.now_ms,
+            )
+            for shard in shards
+        ]
+        return seconds(lambda: _require_all(run_together(workers)))
 
     def measured_cells(self) -> int:
         """How many measurements were drawn."""

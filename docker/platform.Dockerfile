@@ -24,7 +24,8 @@ COPY api/platform/ api/platform/
 COPY privacy/__init__.py privacy/errors.py privacy/policy.py privacy/policy.toml privacy/policy_book.py \
      privacy/policy_file.py privacy/
 COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/keys_reader.py \
-     privacy/gallery/publish.lua privacy/gallery/publish_target.lua privacy/gallery/publisher.py privacy/gallery/
+     privacy/gallery/publish.lua privacy/gallery/publish_entries.lua privacy/gallery/publish_target.lua \
+     privacy/gallery/publisher.py privacy/gallery/write_once.lua privacy/gallery/
 COPY privacy/model/__init__.py privacy/model/budget.py privacy/model/change.py privacy/model/dimension.py \
      privacy/model/engagement.py privacy/model/identifier.py privacy/model/integrity.py privacy/model/retention.py \
      privacy/model/schedule.py privacy/model/streams.py privacy/model/timestamp.py privacy/model/

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from privacy.errors import StoreError
-from privacy.gallery.documents import GuaranteeDocument, PointDocument, ReleaseDocument, TargetDocument
+from privacy.gallery.documents import GuaranteeDocument, PointDocument, TargetDocument
 from privacy.store.connect import translated
-from privacy.store.keys import gallery_key
+from privacy.store.keys import gallery_key, gallery_series_keys, gallery_shard
 from privacy.store.script import Script, ScriptCall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from redis import Redis
-
-_PUBLISH = Script.packaged("privacy.gallery", "publish.lua")
-_PUBLISH_TARGET = Script.packaged("privacy.gallery", "publish_target.lua")
-_DECODE = msgspec.json.Decoder(ReleaseDocument).decode
-_ENCODE = msgspec.json.Encoder().encode
 
 
 class WrittenRelease(Protocol):
@@ -77,42 +72,29 @@ class Publisher:
             StoreBusyError: the gallery did not confirm; do it again.
             StoreError: the gallery holds other bytes for a release or an entry: nothing is replaced.
         """
-        documents = [_DECODE(release.release) for release in releases]
-        writes = [
-            write
-            for document, written in zip(documents, releases, strict=True)
-            for write in (
-                _Write(_series_key("releases", document), document.epoch, written.release),
-                _Write(_series_key("points", document), document.epoch, _point(document)),
-                _Write(gallery_key("ledger", written.shard), written.sequence, written.ledger_entry),
-            )
-        ]
-        with translated():
-            self._write_once(writes)
-            _PUBLISH.run_all(
-                self.client,
-                [
-                    ScriptCall([_series_key("current", document)], [document.epoch, written.release])
-                    for document, written in zip(documents, releases, strict=True)
-                ],
-                transaction=True,
-            )
+        chains: dict[int, list[str | bytes | int]] = {}
+        shards: dict[int, tuple[list[str], list[str | bytes | int]]] = {}
+        for written in releases:
+            chains.setdefault(written.shard, []).extend((written.sequence, written.ledger_entry))
+            series, point = _SERIES(written.release), _POINT(written.release)
+            keys, arguments = shards.setdefault(gallery_shard(series.target_id), ([], []))
+            keys += gallery_series_keys(series.target_id, series.kind)
+            arguments += [point.epoch, written.release, _ENCODE(point)]
+        self._write_once(
+            _PUBLISH_ENTRIES,
+            [ScriptCall([gallery_key("ledger", shard)], entries) for shard, entries in chains.items()],
+        )
+        self._write_once(_PUBLISH, [ScriptCall(*shard) for shard in shards.values()])
 
-    def _write_once(self, writes: Sequence[_Write]) -> None:
+    def _write_once(self, script: Script, calls: Sequence[ScriptCall]) -> None:
         """Write what is not there yet, and make sure that what is there is the same."""
-        # A transaction for speed: Redis syncs its log once, not once for every few kilobytes.
-        pipeline = self.client.pipeline(transaction=True)
-        for write in writes:
-            pipeline.hsetnx(write.key, str(write.field), write.value)
-        held = [write for write, fresh in zip(writes, pipeline.execute(), strict=True) if not fresh]
-        for write in held:
-            pipeline.hget(write.key, str(write.field))
-        for write, value in zip(held, pipeline.execute(), strict=True):
-            if value != write.value:
-                raise StoreError(
-                    f"gallery: {write.key} holds something else for {write.field}; "
-                    "what is published is never replaced"
-                )
+        with translated():
+            refused = [place for place in script.run_all(self.client, calls) if place]
+        if refused:
+            raise StoreError(
+                f"gallery: there is something else in {refused[0].decode()}; "
+                "what is published is never replaced"
+            )
 
     def publish_guarantee(self, version: str, guarantee: GuaranteeDocument, ledger_shards: int) -> None:
         """Write the machine-readable guarantee of a policy version, and make it the current one.
@@ -128,29 +110,20 @@ class Publisher:
             pipeline.execute()
 
 
-class _Write(NamedTuple):
-    """One field of a hash that is written once."""
+class _Series(msgspec.Struct, frozen=True, gc=False):
+    """The series that a release document belongs to; its other members are passed over."""
 
-    key: str
-    field: int
-    value: bytes
-
-
-def _series_key(name: str, document: ReleaseDocument) -> str:
-    return gallery_key(name, document.target_id, document.kind)
+    target_id: str
+    kind: str
 
 
-def _point(document: ReleaseDocument) -> bytes:
-    return _ENCODE(
-        PointDocument(
-            epoch=document.epoch,
-            as_of_ms=document.as_of_ms,
-            next_release_at_ms=document.next_release_at_ms,
-            total=document.total,
-            change=document.change,
-            change_since_epoch=document.change_since_epoch,
-            change_span_seconds=document.change_span_seconds,
-            removals=document.removals,
-            removal_changes=document.removal_changes,
-        )
-    )
+class _Point(PointDocument, frozen=True, forbid_unknown_fields=False):
+    """The point of a release document; its other members are passed over."""
+
+
+_PUBLISH = Script.packaged("privacy.gallery", "write_once.lua", "publish.lua")
+_PUBLISH_ENTRIES = Script.packaged("privacy.gallery", "write_once.lua", "publish_entries.lua")
+_PUBLISH_TARGET = Script.packaged("privacy.gallery", "publish_target.lua")
+_SERIES = msgspec.json.Decoder(_Series).decode
+_POINT = msgspec.json.Decoder(_Point).decode
+_ENCODE = msgspec.json.Encoder().encode

@@ -101,7 +101,7 @@ class DiscreteGaussian(GaussianDiscrete):  # type: ignore[misc]  # diffprivlib p
         """Draw discrete Laplace Y of scale s and keep the 48 % of the tries that make a discrete Gaussian."""
         s, uniform = self._scale, self._uniform
         # Algorithm 2: |Y| = U + s*V, where U in [0, s) has weight exp(-U/s), and V >= 0 has weight exp(-V).
-        u = uniform.below(s, 2 * missing + 32)
+        u = uniform.below(s, missing * 11 // 5 + 32)  # likely to suffice
         u = u[bernoulli_exp(u, s, uniform)]
         v = self._geometric(u.size)
         # Algorithm 3 with t = s: keep Y with probability exp(-(|Y| - s)²/(2*s²)), a fraction of integers.

@@ -99,7 +99,9 @@ class UniformIntegers:
         word = np.min_scalar_type(mask).newbyteorder("<")
 
         def propose(missing: int) -> NDArray[Any]:
-            candidates: NDArray[Any] = self._words(word, missing) & word.type(mask)
+            # As many as are likely to suffice: a second attempt costs more than some words too many.
+            tries = missing if mask + 1 == bound else missing * (mask + 1) // bound * 17 // 16 + 16
+            candidates: NDArray[Any] = self._words(word, tries) & word.type(mask)
             return candidates[candidates < bound]
 
         return gather(count, propose)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,12 @@ class Budget:
             )
         if self.rho > MAX_RHO:
             raise PolicyError(f"{where}.rho: is {float(self.rho)}; at most {MAX_RHO}, or it protects nobody")
+
+    @cached_property
+    def spent(self) -> str:
+        """What the whole schedule costs without the reserve: an exact decimal."""
+        spent = self.rho - self.reserve
+        return str(Decimal(spent.numerator) / Decimal(spent.denominator))
 
 
 MAX_RHO = 2

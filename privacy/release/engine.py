@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from privacy.gallery.documents import ReleaseDocument
 from privacy.release.figures import NO_STEP, figures
 from privacy.release.history import MEASUREMENT, NET_CHANGE, Records
 from privacy.release.marginals import net_changes
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from privacy.gallery.documents import ReleaseDocument
     from privacy.mechanism.accounting import Calibration
     from privacy.mechanism.entropy import EntropySource
     from privacy.model.schedule import Schedule
     from privacy.tally.series import DueSeries, SeriesState
 
 _ENCODE = msgspec.json.Encoder().encode
+_DECODE = msgspec.json.Decoder(ReleaseDocument).decode
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,24 @@ class Release:
 
     Args:
         due: what it was made from.
-        document: what the gallery will hold.
-        encoded: the same as bytes, which stand for ever.
+        as_of_ms: when the epoch ended by its schedule.
+        cut_at_ms: when the counts were cut, as the document says it.
+        encoded: the document that the gallery will hold, as bytes, which stand for ever.
         net_changes: exact net changes of this step, packed.
         measurements: what was drawn, packed.
     """
 
     due: DueSeries
-    document: ReleaseDocument
+    as_of_ms: int
+    cut_at_ms: int
     encoded: bytes
     net_changes: bytes
     measurements: bytes
+
+    @property
+    def document(self) -> ReleaseDocument:
+        """What the bytes say."""
+        return _DECODE(self.encoded)
 
 
 def make_releases(
@@ -74,7 +82,7 @@ def make_releases(
     measured = measure(net, exact, steps, before, calibration, entropy)
     shown = figures(exact, steps, _since(states, calibration.schedule), measured, calibration)
     return [
-        Release(due, document, _ENCODE(document), changes, measurements)
+        Release(due, document.as_of_ms, document.cut_at_ms, _ENCODE(document), changes, measurements)
         for due, document, changes, measurements in zip(
             batch,
             render(states, shown, calibration, cut_at_ms),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import msgspec
 from privacy.gallery.documents import LedgerEntry
 
 if TYPE_CHECKING:
-    from privacy.policy import Policy
+    from privacy.mechanism.accounting import Calibration
     from privacy.release.engine import Release
 
 
@@ -30,32 +29,26 @@ class LedgerHead:
     length: int
     digest: str
 
-    def append(self, release: Release, policy: Policy) -> tuple[bytes, LedgerHead]:
+    def append(self, release: Release, calibration: Calibration) -> tuple[bytes, LedgerHead]:
         """The entry of a release, and the head after it.
 
         The cost is the same whatever the data were: it is that of the target's whole schedule, which is the
         same at every epoch of it. Nothing in an entry depends on what was withheld.
         """
-        document = release.document
+        policy, kind, state = calibration.policy, calibration.kind, release.due.state
         entry = LedgerEntry(
             shard=self.shard,
             sequence=self.length,
             previous=self.digest,
-            target_id=document.target_id,
-            kind=document.kind,
-            epoch=document.epoch,
-            as_of_ms=document.as_of_ms,
-            cut_at_ms=document.cut_at_ms,
+            target_id=state.target_id,
+            kind=kind.label,
+            epoch=state.epoch,
+            as_of_ms=release.as_of_ms,
+            cut_at_ms=release.cut_at_ms,
             policy_version=policy.version,
             policy_digest=policy.digest,
-            rho=_spent(release, policy),
+            rho=policy.budgets[kind].spent,
             release_sha256=sha256(release.encoded).hexdigest(),
         )
         encoded = msgspec.json.encode(entry)
         return encoded, LedgerHead(self.shard, self.length + 1, sha256(encoded).hexdigest())
-
-
-def _spent(release: Release, policy: Policy) -> str:
-    budget = next(budget for kind, budget in policy.budgets.items() if kind.label == release.document.kind)
-    spent = budget.rho - budget.reserve
-    return str(Decimal(spent.numerator) / Decimal(spent.denominator))

@@ -34,22 +34,24 @@ def net_changes(
     base = owners * width
     what = changes & ((1 << CHANGE_BITS) - 1)
     joint = changes >> CHANGE_BITS
-    joint = np.where(joint == UNDISCLOSED_EVERYWHERE, policy.domain.undisclosed_code, joint)
-    gained = what == GAINED
+    joint = np.where(joint == UNDISCLOSED_EVERYWHERE, policy.domain.undisclosed_code, joint).astype(np.uint32)
+    lost = np.flatnonzero(what != GAINED)
     net = np.zeros(series * width, np.int64)
 
     def add(streams: NDArray[np.intp]) -> None:
-        net[:] += np.bincount(streams[gained], minlength=net.size)
-        if not gained.all():
-            net[:] -= np.bincount(streams[~gained], minlength=net.size)
+        net[:] += np.bincount(streams, minlength=net.size)
+        if lost.size:
+            net[:] -= 2 * np.bincount(streams[lost], minlength=net.size)
 
     add(base + layout.total)
     for dimension, stride, place in zip(
         policy.domain.dimensions, policy.domain.strides, layout.breakdowns, strict=True
     ):
-        cell = joint // np.uint32(stride) % np.uint32(len(dimension.cells))
-        add(base + (place.start + cell))
-    if not gained.all():
-        removed = base[~gained] + layout.removals.start + (what[~gained].astype(np.intp) - 1)
+        whole = joint // np.uint32(stride)
+        cells = np.uint32(len(dimension.cells))
+        # The remainder, by operations that NumPy vectorises; `%` is none of them.
+        add(base + place.start + (whole - whole // cells * cells))
+    if lost.size:
+        removed = base[lost] + layout.removals.start + (what[lost].astype(np.intp) - 1)
         net[:] += np.bincount(removed, minlength=net.size)
     return net.reshape(series, width)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.gallery.documents import BreakdownFigures, Figure, ReleaseDocument
-from privacy.model.engagement import Reason, Series
+from privacy.model.engagement import Reason
 from privacy.release.figures import NO_STEP
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def render(
     layout = policy.layout
     # Most breakdowns of most targets are withheld whole: one document serves them all.
     withheld = {
-        dimension: _breakdown(dimension, [None] * len(dimension.cells), None)
+        dimension.name: _breakdown(dimension, [None] * len(dimension.cells), None)
         for dimension in policy.domain.dimensions
     }
     rows = zip(
@@ -49,7 +49,7 @@ def render(
         since_epoch, span_seconds = _since(state, since, schedule)
         yield ReleaseDocument(
             target_id=state.target_id,
-            kind=Series.of_number(state.number).kind.label,
+            kind=calibration.kind.label,
             epoch=state.epoch,
             as_of_ms=as_of_ms,
             cut_at_ms=max(as_of_ms, cut_at_ms - cut_at_ms % CUT_RESOLUTION_MS),
@@ -62,7 +62,7 @@ def render(
             breakdowns={
                 dimension.name: _breakdown(dimension, streams[place], other)
                 if other or any(streams[place])
-                else withheld[dimension]
+                else withheld[dimension.name]
                 for dimension, place, other in zip(
                     policy.domain.dimensions, layout.breakdowns, others, strict=True
                 )
@@ -86,20 +86,14 @@ def _rows(figures: Figures) -> Iterator[list[Figure | None]]:
     """The numbers of each series; most are withheld, so only the shown ones are visited."""
     width = figures.shown.shape[1]
     owners, places = np.nonzero(figures.shown)
-    shown = list(
-        zip(
-            places.tolist(),
-            figures.values[owners, places].tolist(),
-            figures.low[owners, places].tolist(),
-            figures.high[owners, places].tolist(),
-            strict=True,
-        )
-    )
+    numbers = (figures.values, figures.low, figures.high)
+    shown = list(zip(*(each[owners, places].tolist() for each in numbers), strict=True))
+    columns = places.tolist()
     bounds = np.searchsorted(owners, np.arange(len(figures.shown) + 1)).tolist()
     for start, stop in pairwise(bounds):
         row: list[Figure | None] = [None] * width
-        for place, value, low, high in shown[start:stop]:
-            row[place] = (value, low, high)
+        for place, figure in zip(columns[start:stop], shown[start:stop], strict=True):
+            row[place] = figure
         yield row
 
 

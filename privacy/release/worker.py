@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from privacy.model.engagement import Kind, Series
+from privacy.model.engagement import KINDS_A_TARGET, Kind
 from privacy.release.engine import make_releases
 from privacy.release.ledger import LedgerHead
 from privacy.tally.series import Commit, DueSeries, TallyShard
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from privacy.mechanism.accounting import Calibration
     from privacy.mechanism.entropy import EntropySource
     from privacy.model.timestamp import Clock
+    from privacy.tally.series import Outgoing
 
+WORKERS_AT_ONCE = 2
+"""Workers that one process runs together: one works while the store works for the other."""
 BATCH_SERIES = 256
 """Series that are released, and written, together: bounds memory and the length of one atomic step."""
 
@@ -42,7 +46,7 @@ class ReleaseWorker:
     clock: Clock
 
     def run_due(self) -> int:
-        """Release everything whose epoch is over, epoch by epoch, then publish.
+        """Release everything whose epoch is over, epoch by epoch, and publish it.
 
         Returns:
             Number of releases written by this worker.
@@ -58,13 +62,16 @@ class ReleaseWorker:
         return written
 
     def publish(self, shard: TallyShard) -> None:
-        """Copy releases to the gallery; copying twice changes nothing."""
+        """Copy what is still on its way to the gallery; copying twice changes nothing."""
         while releases := shard.outgoing(BATCH_SERIES):
-            self.publisher.publish_releases(releases)
-            shard.forget_outgoing(releases)
+            self._copy(shard, releases)
+
+    def _copy(self, shard: TallyShard, releases: Sequence[Outgoing]) -> None:
+        self.publisher.publish_releases(releases)
+        shard.forget_outgoing(releases)
 
     def _release(self, shard: TallyShard) -> int | None:
-        """Write a batch: how many releases, 0 when another worker was faster; None when nothing is due."""
+        """Write and publish a batch: how many, 0 when another worker was faster; None when nothing is due."""
         # The head is read first. A commit that finds it unchanged proves that no other worker has released
         # anything of this shard since: what is due, and the length of the ledger, are still as read here.
         before = shard.head()
@@ -77,7 +84,7 @@ class ReleaseWorker:
         for calibration, batch in self._by_calibration(shard.read(numbers)):
             schedule = calibration.schedule
             for release in make_releases(batch, calibration, self.entropy, now_ms):
-                entry, head = head.append(release, calibration.policy)
+                entry, head = head.append(release, calibration)
                 state = release.due.state
                 next_due_ms = schedule.next_due_ms(state.starts_at_ms, state.epoch)
                 commits.append(
@@ -90,11 +97,27 @@ class ReleaseWorker:
                         entry,
                     )
                 )
-        return len(commits) if shard.commit(commits, before, head.digest) else 0
+        written = shard.commit(commits, before, head.digest)
+        if written:
+            self._copy(shard, written)
+        return len(written)
 
     def _by_calibration(self, batch: Sequence[DueSeries]) -> Iterator[tuple[Calibration, list[DueSeries]]]:
-        def bound_to(due: DueSeries) -> tuple[str, Kind]:
-            return due.state.policy_version, Series.of_number(due.state.number).kind
+        def bound_to(due: DueSeries) -> tuple[str, int]:
+            return due.state.policy_version, due.state.number % KINDS_A_TARGET
 
-        for key, group in groupby(sorted(batch, key=bound_to), key=bound_to):
-            yield self.calibrations(*key), list(group)
+        for (version, kind), group in groupby(sorted(batch, key=bound_to), key=bound_to):
+            yield self.calibrations(version, Kind(kind)), list(group)
+
+
+def run_together(workers: Sequence[ReleaseWorker]) -> int:
+    """Let each worker release what is due, `WORKERS_AT_ONCE` of them at a time.
+
+    Returns:
+        Number of releases that they wrote.
+
+    Raises:
+        StoreBusyError: a store did not confirm, as in `ReleaseWorker.run_due`; all have tried.
+    """
+    with ThreadPoolExecutor(WORKERS_AT_ONCE, "release") as threads:
+        return sum(threads.map(ReleaseWorker.run_due, workers))

@@ -5,7 +5,8 @@
 | `v:{a<shard>}:` | vault, by account shard       | `{a<shard>}`               |
 | `t:{t<shard>}:` | tally and catalogue, by target shard | `{t<shard>}`        |
 | `p:`            | the platform plane's own      | none: one key a command    |
-| `g:`            | gallery                       | none: one key a command    |
+| `g:releases:{g<shard>}:`, `g:points:…`, `g:current:…` | releases, by gallery shard | `{g<shard>}` |
+| `g:`            | gallery, all else             | none: one key a command    |
 | `l:<plane>:`    | rate limits of one plane      | set by the `limits` library |
 | `store:{header}`, `g:{header}` | what a store is, see `privacy.store.header` | `{header}` |
 | `store:policies` | the policies of the store, see `privacy.policy_book` | none |
@@ -22,6 +23,7 @@ from __future__ import annotations
 import re
 from typing import Final
 from urllib.parse import quote
+from zlib import crc32
 
 VAULT_KEYS: Final = "v:*"
 OUTBOX_KEYS: Final = "v:{a*}:outbox"
@@ -50,6 +52,11 @@ GALLERY_HEADER: Final = "g:{header}"
 POLICIES: Final = "store:policies"
 """Hash of every policy file that targets of the store are bound to, by version."""
 
+
+GALLERY_SHARDS: Final = 16
+"""A multiple of the usual number of target shards: one batch of releases then meets few gallery shards."""
+SERIES_NAMES: Final = ("releases", "points", "current")
+"""Of a series the gallery holds all its releases, the points of its time series, and its current release."""
 
 # Most parts need no encoding, and asking first is several times faster than encoding.
 _PLAIN = re.compile("[A-Za-z0-9_.~-]+")
@@ -91,8 +98,26 @@ def platform_key(*parts: str | int) -> str:
 
 
 def gallery_key(*parts: str | int) -> str:
-    """Name a key of the gallery."""
+    """Name a key of the gallery; releases have the hash tag of their target's gallery shard."""
+    if parts and parts[0] in SERIES_NAMES:
+        name, target_id, *more = parts
+        return f"g:{name}:{_series_part(str(target_id), *more)}"
     return f"g:{_joined(parts)}"
+
+
+def gallery_series_keys(target_id: str, kind: str) -> list[str]:
+    """Name the keys that hold the releases of a series, in the order of `SERIES_NAMES`."""
+    series = _series_part(target_id, kind)
+    return [f"g:{name}:{series}" for name in SERIES_NAMES]
+
+
+def gallery_shard(target_id: str) -> int:
+    """The gallery shard that holds a target's releases."""
+    return crc32(target_id.encode()) % GALLERY_SHARDS
+
+
+def _series_part(target_id: str, *more: str | int) -> str:
+    return f"{{g{gallery_shard(target_id)}}}:{_joined((target_id, *more))}"
 
 
 def _joined(parts: tuple[str | int, ...]) -> str:

@@ -90,10 +90,12 @@ PUBLISHER: Final = AclUser(
     name="publisher",
     purpose="the private plane's hand in the gallery: adds releases, can replace none; sees no exact count",
     rooms=(Room.GALLERY,),
-    keyless=(*_EVERYONE, "script|load", "multi", "exec"),
+    keyless=(*_EVERYONE, "script|load"),
     grants=(
+        # All keys that one script is given must be in one grant.
+        Grant((*keys.RELEASED_KEYS, keys.CURRENT_KEYS, keys.TARGET_KEYS), ("evalsha",)),
         Grant(keys.RELEASED_KEYS, ("hget", "hsetnx")),
-        Grant((keys.CURRENT_KEYS, keys.TARGET_KEYS), ("evalsha", "get", "set")),
+        Grant((keys.CURRENT_KEYS, keys.TARGET_KEYS), ("get", "set")),
         Grant(keys.DESCRIPTION_KEYS, ("set",)),
         Grant((keys.GALLERY_HEADER,), ("hget", "hgetall"), read_only=True),
     ),

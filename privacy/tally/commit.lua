@@ -7,9 +7,10 @@
 -- then for each series: its number, epoch as it must be now, cut as it must be now, cut afterwards, next due time or ''
 -- after the last epoch, net changes, measurements, release document, ledger entry
 --
--- Answers 1 when written; 0, and nothing is touched, when another worker was here before.
+-- Answers the length of the ledger when written; 0, and nothing is touched, when another worker was here before.
 local call = redis.call
 local due, ledger, head, outgoing = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local length = 0
 local states, net_changes, measurements = ARGV[1], ARGV[2], ARGV[3]
 
 if (call('GET', head) or '') ~= ARGV[4] then
@@ -32,8 +33,8 @@ for first = 6, #ARGV, 9 do
   end
   call('APPEND', net_changes .. series, ARGV[first + 5])
   call('APPEND', measurements .. series, ARGV[first + 6])
-  local sequence = call('RPUSH', ledger, ARGV[first + 8])
-  call('XADD', outgoing, sequence .. '-0', 'release', ARGV[first + 7], 'entry', ARGV[first + 8])
+  length = call('RPUSH', ledger, ARGV[first + 8])
+  call('XADD', outgoing, length .. '-0', 'release', ARGV[first + 7], 'entry', ARGV[first + 8])
 end
 call('SET', head, ARGV[5])
-return 1
+return length

@@ -84,18 +84,21 @@ class Outgoing:
     """A written release on its way to the gallery.
 
     Args:
-        place: its place in the queue.
         shard: target shard whose ledger it stands in.
         sequence: of its ledger entry.
         release: the document.
         ledger_entry: its line in the ledger.
     """
 
-    place: str
     shard: int
     sequence: int
     release: bytes
     ledger_entry: bytes
+
+    @property
+    def place(self) -> str:
+        """Its place in the queue."""
+        return f"{self.sequence + 1}-0"
 
 
 @dataclass(frozen=True)
@@ -144,12 +147,13 @@ class TallyShard:
         with translated():
             return int(self.client.llen(tally_key(self.shard, "ledger")))
 
-    def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> bool:
+    def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> list[Outgoing]:
         """Write releases in one atomic step.
 
         Returns:
-            False, and nothing is written, when another worker has released one of them or moved the ledger:
-            what was drawn for this attempt has never been seen and is thrown away.
+            The releases as they wait to be copied to the gallery. None, and nothing is written, when another
+            worker has released one of them or moved the ledger: what was drawn for this attempt has never
+            been seen and is thrown away.
         """
         arguments: list[str | bytes | int] = [
             *(tally_prefix(self.shard, name) for name in ("series", "net", "measured")),
@@ -171,20 +175,20 @@ class TallyShard:
             ]
         keys = [tally_key(self.shard, name) for name in ("due", "ledger", "head", "outgoing")]
         with translated():
-            return bool(_COMMIT.run(self.client, ScriptCall(keys, arguments)))
+            length = int(_COMMIT.run(self.client, ScriptCall(keys, arguments)))
+        if not length:
+            return []
+        return [
+            Outgoing(self.shard, sequence, commit.release, commit.ledger_entry)
+            for sequence, commit in enumerate(commits, length - len(commits))
+        ]
 
     def outgoing(self, limit: int) -> list[Outgoing]:
         """Releases not yet copied to the gallery, oldest first."""
         with translated():
             rows = self.client.xrange(tally_key(self.shard, "outgoing"), count=limit)
         return [
-            Outgoing(
-                row.decode(),
-                self.shard,
-                int(row.partition(b"-")[0]) - 1,
-                fields[b"release"],
-                fields[b"entry"],
-            )
+            Outgoing(self.shard, int(row.partition(b"-")[0]) - 1, fields[b"release"], fields[b"entry"])
             for row, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows)
         ]
 

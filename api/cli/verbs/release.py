@@ -14,6 +14,7 @@ from api.cli.poll import Pace, poll
 from api.cli.stop_signal import stop_on_signal
 from api.cli.system import clock_ms, entropy
 from api.cli.workers import fit_store, make_notary, make_release_workers
+from privacy.release.worker import run_together
 from privacy.store.settings import StoreSettings
 from privacy.store.users import NOTARY, PUBLISHER, RELEASE
 
@@ -43,7 +44,7 @@ def command() -> None:
     workers = make_release_workers(settings, header, entropy, clock_ms)
 
     def step() -> int:
-        return sum(worker.run_due() for worker in workers) + notary.run()
+        return run_together(workers) + notary.run()
 
     with stop_on_signal() as stop:
         poll(step, stop.wait, PACE, lambda error, rest: say(f"release: {error}; again in {rest:.1f} s"))

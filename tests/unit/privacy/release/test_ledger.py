@@ -29,7 +29,7 @@ def entries(made: list[Release]) -> tuple[list[bytes], LedgerHead]:
     """Their entries in an empty ledger of shard 5, and its head."""
     head, lines = LedgerHead(5, 0, ""), []
     for release in made:
-        line, head = head.append(release, POLICY)
+        line, head = head.append(release, calibration())
         lines.append(line)
     return lines, head
 

@@ -21,7 +21,8 @@ def test_names_are_those_of_the_layout() -> None:
     assert keys.outbox_key(0) == "v:{a0}:outbox"
     assert keys.tally_key(7, "x", 12) == "t:{t7}:x:12"
     assert keys.platform_key("keys", "k1") == "p:keys:k1"
-    assert keys.gallery_key("release", "v-1.2_~") == "g:release:v-1.2_~"
+    assert keys.gallery_key("target", "v-1.2_~") == "g:target:v-1.2_~"
+    assert keys.gallery_key("current", "v-1.2_~", "like") == "g:current:{g2}:v-1.2_~:like"
 
 
 @given(PARTS)
