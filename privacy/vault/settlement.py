@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REGISTERS_A_STEP = 2_000
 """Registers that one atomic step looks at: some ms, in which the shard's Redis does nothing else."""
 
-_SETTLE = vault_script("settle.lua")
+_SETTLE = vault_script("follow.lua", "settle.lua")
 _ERASED, _REFUSED = -1, -2
 
 
@@ -49,6 +49,7 @@ class Settled:
     Args:
         known: whether the vault held anything of it before.
         before: its standing until now.
+        until_ms: end of the restriction that it had until now; 0 for none.
         rose: engagements that are counted now and were not.
         fell: engagements that are not counted any more.
         over_cap: engagements that would be counted for the first time and found the day full.
@@ -56,6 +57,7 @@ class Settled:
 
     known: bool
     before: Standing
+    until_ms: int
     rose: int = 0
     fell: int = 0
     over_cap: int = 0
@@ -127,11 +129,11 @@ class Settlement:
     def _settle(
         self, account: Callable[[], Account], standing: Sequence[str | int], hidden: str | int, now_ms: int
     ) -> Settled:
-        cursor, known, before, sums = 0, False, Standing.GOOD, [0, 0, 0]
+        cursor, known, before, until_ms, sums = 0, False, Standing.GOOD, 0, [0, 0, 0]
         first = True
         while first or cursor:
             change = (*standing, hidden) if first else ("", "", "", "")
-            cursor, was, *counts, held = self._step(account, cursor, change, now_ms)
+            cursor, was, *counts, held, ends_ms = self._step(account, cursor, change, now_ms)
             if cursor == _ERASED:
                 raise ErasedAccountError(
                     "the account was erased: nothing of it is held, and nothing is stored"
@@ -139,9 +141,9 @@ class Settlement:
             if cursor == _REFUSED:
                 raise MoveRefusedError(Standing(was))
             if first:
-                first, known, before = False, bool(held), Standing(was)
+                first, known, before, until_ms = False, bool(held), Standing(was), ends_ms
             sums = [total + count for total, count in zip(sums, counts, strict=True)]
-        return Settled(known, before, *sums)
+        return Settled(known, before, until_ms, *sums)
 
     def _step(
         self, account: Callable[[], Account], cursor: int, change: Sequence[str | int], now_ms: int
