@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from privacy.store.connect import translated
-from privacy.store.keys import register_prefix, vault_key
+from privacy.store.keys import vault_key
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.shards import AccountShards, shard_keys, vault_script
+from privacy.vault.shards import AccountShards, vault_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,7 +133,7 @@ class ManyMoves:
         keys = self.shards.keys.current
         accounts = keys.of_handles(portion.handles)
         arguments: list[Argument] = [
-            register_prefix(shard),
+            self.shards.prefix(shard),
             keys.key_id,
             now_ms,
             self.caps.daily_cap,
@@ -147,7 +147,7 @@ class ManyMoves:
             b"".join(account.pseudonym + account.tombstone for account in accounts),
             b"".join(account.former for account in accounts),
         ]
-        return ScriptCall([*shard_keys(shard), _progress_key(shard)], arguments)
+        return ScriptCall([*self.shards.script_keys(shard), _progress_key(shard)], arguments)
 
 
 def _progress_key(shard: int) -> str:

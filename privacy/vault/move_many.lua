@@ -2,7 +2,7 @@
 -- step together with the job's progress. A step that was done before is not done again, whoever asks for it.
 --
 -- KEYS[1]  outbox      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers      KEYS[5]  id of the outer key
--- KEYS[6]  progress of the jobs on this shard
+-- KEYS[6]  prefix of accounts under the former pseudonym key      KEYS[7]  progress of the jobs on this shard
 -- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  now in ms    ARGV[4]  daily cap M
 -- ARGV[5]  flip cap w    ARGV[6]  job    ARGV[7]  how many of its accounts are done    ARGV[8]  cursor into the next one
 -- ARGV[9]  budget: registers to look at, more or less    ARGV[10] new standing    ARGV[11] standings it may come from
@@ -20,7 +20,7 @@ local now_ms, daily_cap, flip_cap = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumb
 local to, allowed, accounts, formers = tonumber(ARGV[10]), ',' .. ARGV[11] .. ',', ARGV[12], ARGV[13]
 local today = math.floor(now_ms / MS_A_DAY)
 local progress, changes = {}, {}
-for number in string.gmatch(call('HGET', KEYS[6], job) or '0 0 0 0 0 0 0 0 0', '%d+') do
+for number in string.gmatch(call('HGET', KEYS[7], job) or '0 0 0 0 0 0 0 0 0', '%d+') do
   progress[#progress + 1] = tonumber(number)
 end
 
@@ -84,7 +84,7 @@ if progress[DONE] == tonumber(ARGV[7]) then
     progress[BEGUN] = 0
     add(DONE, 1)
   end
-  call('HSET', KEYS[6], job, table.concat(progress, ' '))
+  call('HSET', KEYS[7], job, table.concat(progress, ' '))
   if #changes > 0 then
     call('XADD', KEYS[1], '*', 'c', table.concat(changes))
   end

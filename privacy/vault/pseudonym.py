@@ -134,6 +134,10 @@ class Pseudonymiser:
         """The handles of the accounts with these pseudonyms under the outer key in use."""
         return self._handles_of_inner(_blocks(_decrypt(self.outer_key, pseudonyms)))
 
+    def handles_of_accounts(self, accounts: Sequence[Account]) -> list[Handle]:
+        """The handles of accounts that are known by other means."""
+        return self.handles_of_pseudonyms([account.pseudonym for account in accounts])
+
     def known_handles(self, names: Sequence[bytes]) -> list[Handle]:
         """The handles with these names, which staff were given."""
         return self._handles_of_inner(_blocks(_decrypt(self._handle_key, names)))
