@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from marshmallow import Schema, fields
-from marshmallow.validate import Regexp
+from marshmallow import Schema
 
 from api.http import health
-from api.http.idempotency import HEADER, KEY_PATTERN, KEY_RULE
 from api.http.openapi import ProblemSchema
 from api.http.operation import JSON, Body, Operation, Response
 from api.http.problems import PROBLEM_JSON
@@ -16,6 +14,9 @@ from api.platform.answers import EventsAnswerSchema, VideoAnswerSchema, VideosAn
 from api.platform.batch import GZIP, MAX_BATCH_BYTES, MAX_ITEMS, NDJSON
 from api.platform.events import post_events
 from api.platform.fields import PublicId
+from api.platform.headers import IdempotencyHeaderSchema
+from api.platform.moderation.operations import moderation_operations
+from api.platform.rights.operations import rights_operations
 from api.platform.schemas import EventSchema, VideoMetadataSchema, VideoToRegisterSchema
 from api.platform.videos import post_videos, put_video
 from privacy.model.engagement import Verdict
@@ -68,16 +69,6 @@ class PlatformVideoPathSchema(Schema):
     """Path arguments of everything about one video."""
 
     video_id = PublicId(required=True, metadata={"description": "Id of the video.", "example": "v-4711"})
-
-
-class IdempotencyHeaderSchema(Schema):
-    """Headers of everything that is carried out once for each Idempotency-Key."""
-
-    idempotency_key = fields.String(
-        data_key=HEADER,
-        validate=Regexp(KEY_PATTERN),
-        metadata={"description": f"{KEY_RULE}; see above.", "example": "batch-2026-05-03-0001"},
-    )
 
 
 def _problem(description: str) -> Response:
@@ -162,4 +153,11 @@ def _post_videos() -> Operation[PlatformServices]:
 
 def operations() -> tuple[Operation[PlatformServices], ...]:
     """The operations, in the order in which the docs show them."""
-    return (_post_events(), _put_video(), _post_videos(), *health.operations())
+    return (
+        _post_events(),
+        _put_video(),
+        _post_videos(),
+        *moderation_operations(),
+        *rights_operations(),
+        *health.operations(),
+    )

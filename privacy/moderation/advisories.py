@@ -1,4 +1,4 @@
-"""What is shown to staff about many accounts. It names them by their handles, has a life, and changes no count."""
+"""What is shown to staff about many accounts: it names them by handles, has a life, changes no count."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from privacy.store.connect import translated
-from privacy.store.keys import platform_key
+from privacy.store.keys import ADVISORIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from redis import Redis
 
-_ADVISORIES = platform_key("advisories")
 MOST_ADVISORIES = 1_000
 """Of one look at the vault; those about most accounts."""
 
@@ -66,12 +65,12 @@ class Advisories:
         """
         heaviest = sorted(advisories, key=lambda advisory: -advisory.weight)[:MOST_ADVISORIES]
         with translated():
-            self.client.set(_ADVISORIES, msgspec.msgpack.encode(heaviest), ex=keep_seconds)
+            self.client.set(ADVISORIES, msgspec.msgpack.encode(heaviest), ex=keep_seconds)
 
     def all(self) -> Sequence[Advisory]:
         """All of them, those about most accounts first."""
         with translated():
-            stored = cast("bytes | None", self.client.get(_ADVISORIES))
+            stored = cast("bytes | None", self.client.get(ADVISORIES))
         return msgspec.msgpack.decode(stored, type=list[Advisory]) if stored else []
 
     def forget(self, handle: bytes) -> None:
@@ -89,5 +88,5 @@ class Advisories:
         ]
         with translated():
             self.client.set(
-                _ADVISORIES, msgspec.msgpack.encode([one for one in without if one.handles]), keepttl=True
+                ADVISORIES, msgspec.msgpack.encode([one for one in without if one.handles]), keepttl=True
             )

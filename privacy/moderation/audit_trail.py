@@ -14,14 +14,12 @@ import msgspec
 
 from privacy.errors import ConflictError
 from privacy.store.connect import translated
-from privacy.store.keys import platform_key
+from privacy.store.keys import AUDIT_TRAIL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from redis import Redis
-
-_TRAIL = platform_key("audit")
 
 
 class Stage(Enum):
@@ -67,7 +65,7 @@ class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     key_id: str
     note: str
     account_tag: str | None = None
-    details: Mapping[str, Any] = {}
+    details: dict[str, Any] = {}
 
 
 class Position(NamedTuple):
@@ -94,7 +92,7 @@ class AuditTrail:
             StoreBusyError: the store did not confirm: what was to be done must not be done.
         """
         with translated():
-            self.client.xadd(_TRAIL, {"entry": msgspec.json.encode(entry)})
+            self.client.xadd(AUDIT_TRAIL, {"entry": msgspec.json.encode(entry)})
 
     def page(self, before: Position | None, limit: int) -> list[tuple[Position, AuditEntry]]:
         """Entries, newest first.
@@ -105,7 +103,7 @@ class AuditTrail:
         """
         newest = "+" if before is None else f"({before.moment_ms}-{before.sequence}"
         with translated():
-            rows = self.client.xrevrange(_TRAIL, max=newest, count=limit)
+            rows = self.client.xrevrange(AUDIT_TRAIL, max=newest, count=limit)
         return [
             (_position(place), msgspec.json.decode(fields[b"entry"], type=AuditEntry))
             for place, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows)
@@ -114,7 +112,7 @@ class AuditTrail:
     def forget_before(self, moment_ms: int) -> int:
         """Drop entries that are older; how many."""
         with translated():
-            return int(self.client.xtrim(_TRAIL, minid=f"{max(0, moment_ms)}-0", approximate=False))
+            return int(self.client.xtrim(AUDIT_TRAIL, minid=f"{max(0, moment_ms)}-0", approximate=False))
 
 
 Result = TypeVar("Result")

@@ -14,7 +14,7 @@ class JobKind(Enum):
     """What a job does with its accounts, as it is spelled outside."""
 
     PURGE = "purge"
-    """They are bots: nothing of them is counted any more, with the reason `inauthentic`."""
+    """They are bots: nothing of them is counted, with the reason `inauthentic`."""
     REINSTATEMENT = "reinstatement"
     """They are none after all."""
 
@@ -24,7 +24,7 @@ class JobKind(Enum):
         return _MOVES[self]
 
 
-# What an owner decided stands: a deleted account is erased in the end, one that objects is not counted anyway.
+# What an owner decided stands: a deleted account is erased in the end, one that objects counts nowhere.
 _MOVES = {
     JobKind.PURGE: Move(
         Standing.INAUTHENTIC, (Standing.GOOD, Standing.RESTRICTED, Standing.BANNED, Standing.INAUTHENTIC)
@@ -54,7 +54,7 @@ class JobCounts(msgspec.Struct, frozen=True):
         moved: accounts that came to their new standing.
         unmoved: accounts that had it, or may not come to it from theirs.
         erased: accounts that were erased before.
-        unknown: accounts of those that moved of which nothing was held; it holds for what is to come.
+        not_known: accounts of those that moved of which nothing was held; it holds for what is to come.
         uncounted: engagements that are not counted any more.
         counted: engagements that are counted now and were not.
         over_cap: engagements that found their account's day full.
@@ -63,7 +63,7 @@ class JobCounts(msgspec.Struct, frozen=True):
     moved: int = 0
     unmoved: int = 0
     erased: int = 0
-    unknown: int = 0
+    not_known: int = 0
     uncounted: int = 0
     counted: int = 0
     over_cap: int = 0

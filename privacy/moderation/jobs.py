@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import msgspec
 
@@ -11,7 +11,7 @@ from privacy.errors import NotFoundError
 from privacy.moderation.job import Job, JobKind
 from privacy.store.connect import translated
 from privacy.store.keys import platform_key
-from privacy.store.script import Script, ScriptCall
+from privacy.store.script import Argument, Script, ScriptCall
 from privacy.vault.pseudonym import HANDLE_BYTES
 
 if TYPE_CHECKING:
@@ -43,6 +43,18 @@ class JobOrder(msgspec.Struct, frozen=True):
     owner: str
     key_id: str
     note: str
+
+
+class JobPage(NamedTuple):
+    """A page of jobs.
+
+    Args:
+        jobs: newest first.
+        oldest_number: that was looked for; there are older ones only if it is above 1.
+    """
+
+    jobs: list[Job]
+    oldest_number: int
 
 
 @dataclass(frozen=True)
@@ -93,7 +105,7 @@ class Jobs:
             raise NotFoundError(f"there is no job {number}; jobs are kept for a time after their end")
         return _DECODE(stored)
 
-    def page(self, before: int | None, limit: int) -> list[Job]:
+    def page(self, before: int | None, limit: int) -> JobPage:
         """Jobs, newest first.
 
         Args:
@@ -105,12 +117,12 @@ class Jobs:
             top = int(last or 0) + 1 if before is None else before
             numbers = range(max(1, top - limit), top)
             if not numbers:
-                return []
+                return JobPage([], 1)
             pipeline = self.client.pipeline(transaction=False)
             for number in reversed(numbers):
                 pipeline.get(_document(number))
             stored: list[bytes | None] = pipeline.execute()
-        return [_DECODE(document) for document in stored if document]
+        return JobPage([_DECODE(document) for document in stored if document], numbers[0])
 
     def queued(self, now_ms: int) -> list[Job]:
         """Jobs that are not over, oldest first."""
@@ -154,8 +166,8 @@ class Jobs:
         return [size // HANDLE_BYTES for size in sizes]
 
     def replace(self, before: Job, after: Job) -> bool:
-        """Write how far a job has come, unless somebody else has written in between; whether it was written."""
-        arguments = [_ENCODE(before), _ENCODE(after), self.keep_seconds]
+        """Write how far a job has come, unless somebody else has written in between; true if so."""
+        arguments: list[Argument] = [_ENCODE(before), _ENCODE(after), self.keep_seconds]
         with translated():
             return bool(_REPLACE.run(self.client, ScriptCall([_document(after.number)], arguments)))
 
@@ -174,7 +186,7 @@ class Jobs:
             packed.setdefault(handle.spread % self.account_shards, bytearray()).extend(handle.name)
         pipeline = self.client.pipeline(transaction=False)
         for shard, names in packed.items():
-            pipeline.append(_items(number, shard), bytes(names))  # type: ignore[arg-type] # bytes are right too
+            pipeline.append(_items(number, shard), bytes(names))
             pipeline.expire(_items(number, shard), self.keep_seconds)
         pipeline.execute()
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, cast
 from redis.exceptions import ResponseError
 
 from privacy.store.connect import translated
-from privacy.store.keys import platform_key
+from privacy.store.keys import REWRITE
 from privacy.store.script import Script, ScriptCall
 
 if TYPE_CHECKING:
     from redis import Redis
 
-_WANTED = platform_key("rewrite")
 _FORGET = Script.packaged("privacy.moderation", "forget_wish.lua")
 
 
@@ -25,7 +24,7 @@ def want_rewrite(client: Redis, now_ms: int) -> None:
         StoreBusyError: the store did not confirm.
     """
     with translated():
-        client.set(_WANTED, now_ms)
+        client.set(REWRITE, now_ms)
 
 
 @dataclass
@@ -46,7 +45,7 @@ class LogRewriter:
             StoreBusyError: the store did not answer.
         """
         with translated():
-            wanted = cast("bytes | None", self.client.get(_WANTED))
+            wanted = cast("bytes | None", self.client.get(REWRITE))
             if wanted is None:
                 self._begun_for = None
                 return
@@ -57,7 +56,7 @@ class LogRewriter:
                 self._begin(wanted)
             else:
                 # A wish of the meantime stays: what it is about may be in the log that was just written.
-                _FORGET.run(self.client, ScriptCall([_WANTED], [self._begun_for]))
+                _FORGET.run(self.client, ScriptCall([REWRITE], [self._begun_for]))
                 self._begun_for = None
 
     def _begin(self, wanted: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What people may ask for: erasure, objection, opt-out of breakdowns. At once, each between two audit entries."""
+"""What people may ask for: erasure, objection, opt-out of breakdowns; each between two audit entries."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Rights:
     closed_seconds: int
 
     def erase(self, request: Request, reason: ErasureReason, now_ms: int) -> ErasureOutcome:
-        """Erase an account; on disk when this returns. Erasing again finds nothing, and gives a receipt of that.
+        """Erase an account; on disk when this returns. Erasing again finds nothing, and says so.
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again, or leave it to the steward.
@@ -108,7 +108,7 @@ class Rights:
         return audited(self.trail, self._entry(reason.value, request), act, _erasure_details)
 
     def object_to_analytics(self, request: Request, now_ms: int, *, objects: bool) -> Settled:
-        """Count an account nowhere and store nothing new of it, or take that back. Doing it again changes nothing.
+        """Count an account nowhere and store nothing new of it, or take that back.
 
         Raises:
             ConflictError: the account is deleted, so that it is erased anyway; or it was erased.
@@ -159,7 +159,7 @@ class Rights:
 
     def _entry(self, action: str, request: Request, details: Mapping[str, bool] | None = None) -> AuditEntry:
         tag = self.keys.current.audit_tag(request.account_id)
-        return AuditEntry(Stage.ASKED, action, *request.actor, request.note, tag, details or {})
+        return AuditEntry(Stage.ASKED, action, *request.actor, request.note, tag, dict(details or {}))
 
 
 _MAY_OBJECT = (

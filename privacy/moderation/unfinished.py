@@ -11,15 +11,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from privacy.store.connect import translated
-from privacy.store.keys import platform_key
+from privacy.store.keys import UNFINISHED
 from privacy.vault.pseudonym import HANDLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from redis import Redis
-
-_UNFINISHED = platform_key("unfinished")
 
 
 class Work(Enum):
@@ -59,22 +57,20 @@ class UnfinishedWork:
             StoreBusyError: the store did not confirm.
         """
         with translated():
-            self.client.zadd(_UNFINISHED, {_member(piece): now_ms})
+            self.client.zadd(UNFINISHED, {_member(piece): now_ms})
         yield
         self.finished(piece)
 
     def begun_before(self, moment_ms: int, limit: int) -> list[Unfinished]:
         """Work that was begun so long ago that nobody is at it any more, longest ago first."""
         with translated():
-            rows = self.client.zrange(_UNFINISHED, "-inf", moment_ms, byscore=True, offset=0, num=limit)
-        return [
-            Unfinished(row[:HANDLE_BYTES], Work(row[HANDLE_BYTES:])) for row in cast("list[bytes]", rows)
-        ]
+            rows = self.client.zrange(UNFINISHED, "-inf", moment_ms, byscore=True, offset=0, num=limit)
+        return [Unfinished(row[:HANDLE_BYTES], Work(row[HANDLE_BYTES:])) for row in cast("list[bytes]", rows)]
 
     def finished(self, piece: Unfinished) -> None:
         """Forget a piece of work."""
         with translated():
-            self.client.zrem(_UNFINISHED, _member(piece))
+            self.client.zrem(UNFINISHED, _member(piece))
 
 
 def _member(piece: Unfinished) -> bytes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from privacy.vault.many import ManyMoves
 
 ROUNDS_A_STEP = 32
-"""Between two of them every shard has moved about `REGISTERS_A_STEP` registers; then the job's document is written."""
+"""In each every shard moves about `REGISTERS_A_STEP` registers; then the job's document is written."""
 _ACCOUNTS_A_ROUND = 256
 
 
@@ -128,7 +128,7 @@ def _reported(job: Job, progress: Sequence[Progress]) -> Job:
         moved=total.moved,
         unmoved=total.unmoved,
         erased=total.erased,
-        unknown=total.unknown,
+        not_known=total.unknown,
         uncounted=total.fell,
         counted=total.rose,
         over_cap=total.over_cap,

@@ -1,4 +1,4 @@
-"""Looks for what many accounts do alike: one network, or the same targets in the same order. For staff's eyes."""
+"""Looks for what many accounts do alike, for staff: one network, or the same targets in the same order."""
 
 from __future__ import annotations
 
@@ -88,4 +88,6 @@ class Patterns:
         return list(crowds.values())
 
     def _advisory(self, signal: Signal, accounts: list[int]) -> Advisory:
-        return Advisory(signal, self.seen_at_ms, len(accounts), [self._handles[account] for account in accounts])
+        return Advisory(
+            signal, self.seen_at_ms, len(accounts), [self._handles[account] for account in accounts]
+        )

@@ -1,4 +1,4 @@
-"""Lets go of what has outlived its life, and looks for patterns on the way: one walk over everything a day."""
+"""Lets go of what has outlived its life, and looks for patterns on the way: one walk a day."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from privacy.moderation.advisories import Advisories, Advisory, Signal
 from privacy.store.connect import translated
-from privacy.store.keys import platform_key, vault_key
+from privacy.store.keys import SWEPT, vault_key
 from privacy.store.script import Argument, ScriptCall
 from privacy.vault.pseudonym import PSEUDONYM_BYTES
 from privacy.vault.shards import AccountShards, vault_script
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from privacy.vault.scan import AccountScan, FoundAccount
 
 SWEEP_EVERY_MS = 86_400_000
-_WALKED = platform_key("swept")
 _RETIRE, _CLOSE_TOMBS = vault_script("retire.lua"), vault_script("close_tombs.lua")
 _FIELDS_A_STEP = 1_000
 
@@ -91,11 +90,11 @@ class Sweep:
         self.advisories.replace([*patterns.found(), *self._bursts(now_ms)], self.retention.advisory_seconds)
         self.sealed.retire(sealed)
         with translated():
-            self.shards.client.set(_WALKED, now_ms)
+            self.shards.client.set(SWEPT, now_ms)
 
     def _is_due(self, now_ms: int) -> bool:
         with translated():
-            walked = cast("bytes | None", self.shards.client.get(_WALKED))
+            walked = cast("bytes | None", self.shards.client.get(SWEPT))
         return walked is None or abs(now_ms - int(walked)) >= SWEEP_EVERY_MS
 
     def _forget_jobs(self, now_ms: int) -> None:
@@ -104,18 +103,21 @@ class Sweep:
         with translated():
             for shard in range(self.shards.count):
                 key = vault_key(shard, "jobs")
-                gone = [name for name in cast("list[bytes]", self.shards.client.hkeys(key)) if name not in alive]
+                gone = [
+                    name for name in cast("list[bytes]", self.shards.client.hkeys(key)) if name not in alive
+                ]
                 if gone:
-                    self.shards.client.hdel(key, *gone)  # type: ignore[arg-type] # bytes are right too
+                    self.shards.client.hdel(key, *gone)
 
     def _close_tombs(self, now_ms: int) -> Iterator[None]:
         for shard in range(self.shards.count):
             cursor = 0
             while True:
                 with translated():
-                    cursor, page = self.shards.client.hscan(
+                    answer = self.shards.client.hscan(
                         vault_key(shard, "tombstones"), cursor, count=_FIELDS_A_STEP
                     )
+                    cursor, page = cast("tuple[int, dict[bytes, bytes]]", answer)
                     over = [tomb for tomb, until_ms in page.items() if int(until_ms) < now_ms]
                     if over:
                         call = ScriptCall(self.shards.script_keys(shard), [now_ms, *over])

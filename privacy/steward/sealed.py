@@ -1,9 +1,11 @@
-"""Which series are sealed: past their last release, so that registers and logs of them count nowhere any more."""
+"""Which series are sealed: past their last release. Registers and logs of them count nowhere any more."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from redis.utils import str_if_bytes
 
 from privacy.model.engagement import KINDS_A_TARGET, Series
 from privacy.store.connect import translated
@@ -55,7 +57,7 @@ class SealedTargets:
         while True:
             with translated():
                 cursor, names = self.client.scan(cursor, match="t:{t*}:series:*", count=_NAMES_A_STEP)
-                numbers = [int(name.rpartition(b":")[2]) for name in names]
+                numbers = [int(str_if_bytes(name).rpartition(":")[2]) for name in names]
                 pipeline = self.client.pipeline(transaction=False)
                 for number in numbers:
                     pipeline.hmget(self._state(number), "policy_version", "epoch", "retired")

@@ -104,7 +104,9 @@ class Steward:
             self.advisories.forget(handle)
             want_rewrite(self.client, now_ms)
         if erased:
-            self._write("deleted_account.erased", {"engagements": erased.registers, "uncounted": erased.counted})
+            self._write(
+                "deleted_account.erased", {"engagements": erased.registers, "uncounted": erased.counted}
+            )
 
     def _finish(self, piece: Unfinished, now_ms: int) -> None:
         """Do what somebody left undone."""
@@ -123,4 +125,4 @@ class Steward:
         return lambda: self.keys.current.of_handles([handle])[0]
 
     def _write(self, action: str, details: Mapping[str, int]) -> None:
-        self.trail.write(AuditEntry(Stage.DONE, action, *STEWARD, "", details=details))
+        self.trail.write(AuditEntry(Stage.DONE, action, *STEWARD, "", details=dict(details)))

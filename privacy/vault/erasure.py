@@ -58,7 +58,7 @@ class Erasure:
     def erase_deleted(
         self, account: Callable[[], Account], closed_until_ms: int, now_ms: int
     ) -> Erased | None:
-        """Erase an account that its owner deleted, if its grace is over by now; None if there is nothing to do.
+        """Erase an account that its owner deleted, if its grace is over by now; None if it is not.
 
         Raises:
             StoreBusyError: as `erase`.

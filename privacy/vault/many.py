@@ -57,7 +57,7 @@ class Portion(NamedTuple):
 
     Args:
         done: accounts of the job on this shard that are done.
-        cursor: place in the next account, 0 at its beginning. Good as long as the store runs, so it is not kept.
+        cursor: place in the next account, 0 at its beginning; good as long as the store runs.
         handles: of the accounts that are next.
     """
 

@@ -148,7 +148,9 @@ class Pseudonymiser:
 
     def audit_tag(self, account_id: str) -> str:
         """The audit tag of the account with an id, in hexadecimal."""
-        return _encrypt(self._derived(b"likewise audit"), self._inner([account_id])[0])[:_AUDIT_TAG_BYTES].hex()
+        return _encrypt(self._derived(b"likewise audit"), self._inner([account_id])[0])[
+            :_AUDIT_TAG_BYTES
+        ].hex()
 
     def _inner(self, account_ids: Sequence[str]) -> list[bytes]:
         copy, inner = self._keyed.copy, []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from privacy.store.connect import translated
 from privacy.vault.account_file import HeldAccount
@@ -56,7 +56,7 @@ class AccountScan:
         while True:
             with translated():
                 cursor, names = self.shards.client.scan(cursor, match="v:{a*}:r*:*", count=ACCOUNTS_A_STEP)
-                found = self._read(names)
+                found = self._read(cast("list[bytes]", names))
             yield found
             if not cursor:
                 return
@@ -68,14 +68,21 @@ class AccountScan:
             pipeline.hscan(match[0], count=_FIELDS_A_STEP)
         pages = pipeline.execute()
         found = []
-        for match, (cursor, fields) in zip(matches, pages, strict=True):
-            while cursor:
-                cursor, more = self.shards.client.hscan(match[0], cursor, count=_FIELDS_A_STEP)
-                fields |= more
+        for match, (cursor, page) in zip(matches, pages, strict=True):
+            fields = page | self._rest(match[0], cursor)
             handle = self._handle(match[3], int(match[2]))
             if fields and handle:
                 found.append(FoundAccount(match[0], int(match[1]), handle, HeldAccount.parse(fields)))
         return found
+
+    def _rest(self, name: bytes, cursor: int) -> dict[bytes, bytes]:
+        """What the first page of a large account left."""
+        fields: dict[bytes, bytes] = {}
+        while cursor:
+            answer = self.shards.client.hscan(name, cursor, count=_FIELDS_A_STEP)
+            cursor, page = cast("tuple[int, dict[bytes, bytes]]", answer)
+            fields |= page
+        return fields
 
     def _handle(self, pseudonym: bytes, generation: int) -> bytes | None:
         """Handle of an account; None if its pseudonym is of a key that this process does not know yet."""

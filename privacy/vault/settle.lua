@@ -12,7 +12,7 @@
 -- ARGV[14]  1 to keep the account out of every breakdown from now on, 0 for no longer, '' to leave it
 --
 -- Answers next cursor, standing before, how many rose, how many fell, how many found the day full, 1 if anything was held of
--- the account before, and the end of its restriction until now, 0 for none.
+-- the account before, and the end of its restriction until now, 0 for none, and 1 if it was hidden until now.
 -- Cursor -1: the account is erased. Cursor -2: it may not come from the standing that it has; nothing was changed.
 local MS_A_DAY = 86400000
 
@@ -24,11 +24,12 @@ local now_ms, daily_cap, flip_cap = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumb
 local today = math.floor(now_ms / MS_A_DAY)
 adopt(prefix, pseudonym, ARGV[4], KEYS[3], KEYS[4])
 if call('HEXISTS', KEYS[2], ARGV[13]) == 1 then
-  return { -1, 0, 0, 0, 0, 0, 0 }
+  return { -1, 0, 0, 0, 0, 0, 0, 0 }
 end
 
 local standing, burst, day, count = read_account(call('HGET', key, ACCOUNT))
 local before = standing % HIDDEN
+local hidden_before = standing >= HIDDEN and 1 or 0
 local known = call('EXISTS', key)
 local until_before = tonumber(call('HGET', key, UNTIL) or 0)
 if ARGV[14] ~= '' then
@@ -37,7 +38,7 @@ if ARGV[14] ~= '' then
 end
 if ARGV[10] ~= '' then
   if ARGV[11] ~= '' and not string.find(',' .. ARGV[11] .. ',', ',' .. before .. ',', 1, true) then
-    return { -2, before, 0, 0, 0, known, until_before }
+    return { -2, before, 0, 0, 0, known, until_before, hidden_before }
   end
   standing = standing - before + tonumber(ARGV[10])
   call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count), SINCE, ARGV[5])
@@ -62,4 +63,4 @@ if #changes > 0 then
   call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count))
   call('XADD', KEYS[1], '*', 'c', table.concat(changes))
 end
-return { tonumber(page[1]), before, rose, fell, full, known, until_before }
+return { tonumber(page[1]), before, rose, fell, full, known, until_before, hidden_before }

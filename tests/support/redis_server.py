@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Final
 from privacy.store.acl import AclUser, Room
 from privacy.store.connect import connect
 from privacy.store.embedded import EmbeddedRedis
-from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER, REKEYER, RELAY, RELEASE, USERS
+from privacy.store.users import (
+    ADMIN,
+    LIMITER,
+    PLATFORM,
+    PUBLIC,
+    PUBLISHER,
+    REKEYER,
+    RELAY,
+    RELEASE,
+    STEWARD,
+    USERS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +52,7 @@ class Store:
 
     server: EmbeddedRedis
     platform: redis.Redis
+    steward: redis.Redis
     relay: redis.Redis
     release: redis.Redis
     publisher: redis.Redis
@@ -77,7 +89,7 @@ def server_with_root(folder: Path) -> EmbeddedRedis:
 @contextmanager
 def clients(server: EmbeddedRedis) -> Iterator[Store]:
     """Connect one client a user to a running server, and close them in the end."""
-    users = (PLATFORM, RELAY, RELEASE, PUBLISHER, PUBLIC, LIMITER, REKEYER, ADMIN, ROOT)
+    users = (PLATFORM, STEWARD, RELAY, RELEASE, PUBLISHER, PUBLIC, LIMITER, REKEYER, ADMIN, ROOT)
     with ExitStack() as opened:
         named = [opened.enter_context(closing(connect(server.settings, user))) for user in users]
         yield Store(server, *named)
