@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from privacy.errors import PolicyError
+from privacy.model.schedule import SECONDS_A_DAY
 from privacy.policy_file import parse_policy
 from privacy.store.connect import translated
 from privacy.store.keys import POLICIES
@@ -35,6 +36,16 @@ class PolicyBook:
     def flip_cap(self) -> int:
         """The smallest w of all versions: nothing may flip more often than its target's noise covers."""
         return min(policy.flip_cap for policy in self.versions.values())
+
+    @property
+    def closed_seconds(self) -> int:
+        """How long an erased account stays closed: past the end of every schedule that may be running.
+
+        An engagement that came back before could count more flips than the noise covers. A day more is for
+        schedules that start a little in the future.
+        """
+        longest = max(policy.longest_schedule_seconds for policy in self.versions.values())
+        return longest + SECONDS_A_DAY
 
     @property
     def daily_cap(self) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from api.cli.supervision.child import Program
 from privacy.store.acl import Room
 from privacy.store.settings import StoreSettings
-from privacy.store.users import LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE
+from privacy.store.users import LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, STEWARD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,13 @@ class Programs:
         gallery = StoreSettings({Room.GALLERY: self.settings.urls[Room.GALLERY]}, self.settings.passwords)
         environment = self._base() | gallery.environment((PUBLIC, LIMITER))
         return Program("public", ("public", "--port", str(port)), environment)
+
+    def steward(self) -> Program:
+        """The steward."""
+        extra = {"LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file.absolute())}
+        if self.policy_file:
+            extra["LIKEWISE_POLICY"] = str(self.policy_file.absolute())
+        return Program("steward", ("steward",), self._environment(STEWARD) | extra)
 
     def relay(self) -> Program:
         """The relay."""

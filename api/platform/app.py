@@ -13,6 +13,7 @@ from api.http.keys import KEY_PREFIXES, Authenticator
 from api.http.rate_limit import redis_limiter
 from api.platform.operations import operations
 from api.platform.services import PlatformServices
+from api.platform.staff_services import staff_services
 from privacy.gallery.keys_reader import KeyReader
 from privacy.gallery.publisher import Publisher
 from privacy.tally.catalogue import Catalogue
@@ -76,11 +77,14 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     publisher = Publisher(dependencies.gallery)
     catalogue = Catalogue(client, header.target_shards, book.current, publisher.publish_targets)
     vault = Vault(AccountShards(client, dependencies.keys, header.account_shards), Caps.of(book))
+    staff = staff_services(vault, catalogue, book, dependencies.entropy)
     services = PlatformServices(
         edge=edge,
         door=IntakeDoor(book, catalogue, vault),
         registry=catalogue,
         intake=book.current.intake,
         idempotency=Idempotency(client, book.current.retention.idempotency_seconds, dependencies.entropy),
+        moderation=staff.moderation,
+        rights=staff.rights,
     )
     return build_app(PLANE, operations(), services)

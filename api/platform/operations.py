@@ -11,6 +11,8 @@ from api.platform.batch_body import BATCH_PROBLEMS, BATCHES, batch_of
 from api.platform.catalogue import catalogue_operations
 from api.platform.events import post_events
 from api.platform.headers import IdempotencyHeaderSchema
+from api.platform.moderation.operations import moderation_operations
+from api.platform.rights.operations import rights_operations
 from api.platform.schemas import EventSchema
 from privacy.model.engagement import Verdict
 
@@ -67,4 +69,10 @@ def _post_events() -> Operation[PlatformServices]:
 
 def operations() -> tuple[Operation[PlatformServices], ...]:
     """The operations, in the order in which the docs show them."""
-    return (_post_events(), *catalogue_operations(), *health.operations())
+    return (
+        _post_events(),
+        *catalogue_operations(),
+        *moderation_operations(),
+        *rights_operations(),
+        *health.operations(),
+    )

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from api.http.edge import Edge
     from api.http.idempotency import Idempotency
+    from api.platform.moderation.services import Moderation
     from privacy.errors import InvalidInputError
+    from privacy.moderation.rights import Rights
     from privacy.policy import Intake
     from privacy.tally.catalogue import Registration
     from privacy.tally.target import TargetMetadata
@@ -44,6 +46,8 @@ class PlatformServices:
         registry: of targets.
         intake: bounds on times.
         idempotency: answers kept for requests that are sent again.
+        moderation: trust & safety.
+        rights: of people.
         decoder: of events.
     """
 
@@ -52,4 +56,6 @@ class PlatformServices:
     registry: Registry
     intake: Intake
     idempotency: Idempotency
+    moderation: Moderation
+    rights: Rights
     decoder: EventDecoder = field(default_factory=EventDecoder)

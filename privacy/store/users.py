@@ -52,7 +52,38 @@ PLATFORM: Final = AclUser(
         ),
         Grant((keys.TALLY_KEYS,), ("evalsha", "hget", "hmget", "hset", "incr", "zadd")),
         Grant((keys.PLATFORM_KEYS,), ("evalsha", "get", "set", "del")),
+        Grant((keys.JOB_KEYS,), ("incr", "append", "expire", "zadd")),
+        Grant((keys.AUDIT_TRAIL,), ("xadd", "xrevrange")),
+        Grant((keys.UNFINISHED,), ("zadd", "zrem")),
         Grant((keys.PLATFORM_LIMIT_KEYS,), _LIMITS),
+        _HEADER,
+    ),
+)
+
+STEWARD: Final = AclUser(
+    name="steward",
+    purpose="carries out jobs of staff, lets time pass in the vault, and drops what has outlived its life",
+    rooms=(Room.PRIVATE,),
+    # SCAN shows names alone; it is how an account without an index is found, and there is none by target.
+    keyless=(*_EVERYONE, *_START_CHECKS, "script|load", "scan", "info", "bgrewriteaof"),
+    grants=(
+        Grant(
+            (keys.VAULT_KEYS,),
+            (
+                *("evalsha", "get", "exists", "rename", "del", "hget", "hmget", "hset", "hexists", "hdel"),
+                *("hlen", "hscan", "hgetall", "hkeys", "xadd", "zadd", "zrem", "zscore", "zrange"),
+            ),
+        ),
+        Grant((keys.SERIES_STATE_KEYS,), ("hmget", "hset")),
+        Grant((keys.LOG_KEYS,), ("unlink",)),
+        Grant(
+            (keys.JOB_KEYS,),
+            ("evalsha", "get", "set", "getrange", "strlen", "unlink", "zrange", "zrem"),
+        ),
+        Grant((keys.AUDIT_TRAIL,), ("xadd", "xtrim")),
+        Grant((keys.UNFINISHED,), ("zadd", "zrange", "zrem")),
+        Grant((keys.ADVISORIES, keys.SWEPT), ("get", "set")),
+        Grant((keys.REWRITE,), ("evalsha", "get", "set", "del")),
         _HEADER,
     ),
 )
@@ -157,4 +188,4 @@ ADMIN: Final = AclUser(
     ),
 )
 
-USERS: Final = (PLATFORM, RELAY, RELEASE, PUBLISHER, NOTARY, PUBLIC, LIMITER, REKEYER, ADMIN)
+USERS: Final = (PLATFORM, STEWARD, RELAY, RELEASE, PUBLISHER, NOTARY, PUBLIC, LIMITER, REKEYER, ADMIN)

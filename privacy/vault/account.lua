@@ -9,9 +9,10 @@
 -- Field a: the account, one integer, ((day * 2 + burst) * 16 + standing) * 65536 + count: the UTC day of its latest
 -- admission, whether its running burst is uncounted, its standing, and how many admissions that day has seen.
 -- Field u: end of a restriction, in ms.    Field b: when its running burst began, in ms.    Field n: its network, 8 bytes.
+-- Field s: when staff or its owner last set its standing, in ms.
 local spread = unpack
 local call, unpack, pack = redis.call, struct.unpack, struct.pack
-local ACCOUNT, UNTIL, BURST, NETWORK = 'a', 'u', 'b', 'n'
+local ACCOUNT, UNTIL, BURST, NETWORK, SINCE = 'a', 'u', 'b', 'n', 's'
 local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
 local GOOD, RESTRICTED, BANNED, DELETED, FAKE, OBJECTED = 0, 1, 2, 3, 4, 5
 local HIDDEN = 8 -- this bit of a standing: the account is undisclosed in every breakdown

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _REGISTER = Struct("<6sBI")
 _HIDDEN = 8
+_MS_A_DAY = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class HeldAccount:
         last_day: UTC day, since 1970, of its latest admission.
         admissions: how many engagements were admitted on that day.
         network: digest of the network that it was last seen on; empty if it named none.
+        since_ms: when its standing was last set; 0 for never.
         registers: its engagements.
     """
 
@@ -72,7 +74,13 @@ class HeldAccount:
     last_day: int
     admissions: int
     network: bytes
+    since_ms: int
     registers: tuple[HeldRegister, ...]
+
+    @property
+    def last_heard_ms(self) -> int:
+        """When the latest of its admissions or changes of standing may have been."""
+        return max((self.last_day + 1) * _MS_A_DAY, self.since_ms)
 
     @classmethod
     def parse(cls, fields: dict[bytes, bytes]) -> HeldAccount:
@@ -87,6 +95,7 @@ class HeldAccount:
             last_day=number // 2,
             admissions=admissions,
             network=fields.get(b"n", b""),
+            since_ms=int(fields.get(b"s", b"0")),
             registers=tuple(
                 HeldRegister.parse(field, stored) for field, stored in fields.items() if field.isdigit()
             ),

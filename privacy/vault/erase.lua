@@ -5,14 +5,24 @@
 -- KEYS[6]  prefix of accounts under the former pseudonym key
 -- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  pseudonym    ARGV[4]  former
 -- pseudonym or ''    ARGV[5]  tombstone    ARGV[6]  until when it stands, in ms    ARGV[7]  cursor, '0' at first    ARGV[8]  registers to erase
+-- ARGV[9]  '' to erase in any case; else now in ms: only if the account was deleted, and its grace is over
 --
--- Answers next cursor, how many registers went, and how many of them stood.
+-- Answers next cursor, how many registers went, and how many of them stood. Cursor -1: it is not to be erased now.
 local stale = check_key(KEYS[5], ARGV[2])
 if stale then return stale end
 local prefix, pseudonym = ARGV[1], ARGV[3]
 local key = prefix .. pseudonym
 adopt(prefix, pseudonym, ARGV[4], KEYS[3], KEYS[4])
-call('HSETNX', KEYS[2], ARGV[5], ARGV[6])
+if ARGV[9] ~= '' then
+  local due = tonumber(call('ZSCORE', KEYS[4], pseudonym) or 'inf')
+  if read_account(call('HGET', key, ACCOUNT)) % HIDDEN ~= DELETED or due > tonumber(ARGV[9]) then
+    return { -1, 0, 0 }
+  end
+end
+-- Erased again, it is closed for longer: what came in between may have counted.
+if tonumber(call('HGET', KEYS[2], ARGV[5]) or 0) < tonumber(ARGV[6]) then
+  call('HSET', KEYS[2], ARGV[5], ARGV[6])
+end
 call('HDEL', KEYS[3], pseudonym)
 call('ZREM', KEYS[4], pseudonym)
 

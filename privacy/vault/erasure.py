@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from privacy.vault.pseudonym import Account
 
 _ERASE = vault_script("erase.lua")
+_NOT_NOW = -1
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,32 @@ class Erasure:
         Raises:
             StoreBusyError: the store did not confirm. Do it again: it goes on where it stopped.
         """
-        cursor, registers, counted = self._step(account, closed_until_ms, 0)
+        erased = self._erase(account, closed_until_ms, "")
+        return erased or Erased(0, 0)
+
+    def erase_deleted(
+        self, account: Callable[[], Account], closed_until_ms: int, now_ms: int
+    ) -> Erased | None:
+        """Erase an account that its owner deleted, if its grace is over by now; None if it is not.
+
+        Raises:
+            StoreBusyError: as `erase`.
+        """
+        return self._erase(account, closed_until_ms, now_ms)
+
+    def _erase(
+        self, account: Callable[[], Account], closed_until_ms: int, deleted_by_ms: int | str
+    ) -> Erased | None:
+        cursor, registers, counted = self._step(account, closed_until_ms, 0, deleted_by_ms)
+        if cursor == _NOT_NOW:
+            return None
         while cursor:
-            cursor, gone, stood = self._step(account, closed_until_ms, cursor)
+            cursor, gone, stood = self._step(account, closed_until_ms, cursor, "")
             registers, counted = registers + gone, counted + stood
         return Erased(registers, counted)
 
     def _step(
-        self, account: Callable[[], Account], closed_until_ms: int, cursor: int
+        self, account: Callable[[], Account], closed_until_ms: int, cursor: int, deleted_by_ms: int | str
     ) -> tuple[int, int, int]:
         def call(found: Account) -> ScriptCall:
             shard = found.shard(self.shards.count)
@@ -71,6 +90,7 @@ class Erasure:
                 closed_until_ms,
                 cursor,
                 REGISTERS_A_STEP,
+                deleted_by_ms,
             ]
             return ScriptCall(self.shards.script_keys(shard), arguments)
 

@@ -3,9 +3,12 @@
     inner     = BLAKE2b(inner key, account id)      16 bytes; never stored
     pseudonym = AES-256(outer key, inner)           16 bytes; names the account's registers
     tombstone = AES-256(tomb key, inner), cut       8 bytes; all that stays of an erased account
+    handle    = AES-256(handle key, inner)          16 bytes; names the account to staff and in their jobs
+    audit tag = AES-256(audit key, inner), cut      8 bytes; names it in the audit trail, and leads nowhere
 
 The outer key can be rotated without any account id: a pseudonym is decrypted to its inner hash and encrypted
-under the new key. Shard and tombstone come from the inner hash, so neither changes. One AES block is a
+under the new key. All others come from the inner hash, so they do not change: what staff or a job was given
+is right after a rotation too, and no pseudonym ever leaves the vault. One AES block is a
 permutation of 16 bytes, so two accounts never meet in one pseudonym; a hash gives each account a block of its
 own, which is why the plain block cipher, ECB, is the right mode here (NIST SP 800-38A, 6.1).
 """
@@ -28,11 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PSEUDONYM_BYTES = 16
+HANDLE_BYTES = 16
 TOMBSTONE_BYTES = 8
 NETWORK_BYTES = 8
 KEY_BYTES = 32
 _KEY_ID_BYTES = 8
-_TOMB_PURPOSE = b"likewise tomb"
+_AUDIT_TAG_BYTES = 8
 
 
 class Account(NamedTuple):
@@ -53,6 +57,18 @@ class Account(NamedTuple):
     def shard(self, account_shards: int) -> int:
         """The shard that holds its registers."""
         return self.spread % account_shards
+
+
+class Handle(NamedTuple):
+    """An account as staff and their jobs know it.
+
+    Args:
+        name: the handle itself.
+        spread: decides its shard, as `Account.spread`.
+    """
+
+    name: bytes
+    spread: int
 
 
 @dataclass(frozen=True)
@@ -94,12 +110,7 @@ class Pseudonymiser:
 
     def accounts(self, account_ids: Sequence[str]) -> list[Account]:
         """The accounts with these ids, in their order."""
-        copy, inner = self._keyed.copy, []
-        for account_id in account_ids:
-            keyed = copy()
-            keyed.update(account_id.encode())
-            inner.append(keyed.digest())
-        return self._of_inner(inner)
+        return self._of_inner(self._inner(account_ids))
 
     def of_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Account]:
         """The accounts with these pseudonyms under the outer key in use, in their order."""
@@ -115,11 +126,49 @@ class Pseudonymiser:
             raise StoreError("pseudonym key: no rotation is under way")
         return self._of_inner(_blocks(_decrypt(self.former_outer_key, pseudonyms)))
 
+    def handles(self, account_ids: Sequence[str]) -> list[Handle]:
+        """The handles of the accounts with these ids, in their order."""
+        return self._handles_of_inner(self._inner(account_ids))
+
+    def handles_of_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Handle]:
+        """The handles of the accounts with these pseudonyms under the outer key in use."""
+        return self._handles_of_inner(_blocks(_decrypt(self.outer_key, pseudonyms)))
+
+    def handles_of_accounts(self, accounts: Sequence[Account]) -> list[Handle]:
+        """The handles of accounts that are known by other means."""
+        return self.handles_of_pseudonyms([account.pseudonym for account in accounts])
+
+    def known_handles(self, names: Sequence[bytes]) -> list[Handle]:
+        """The handles with these names, which staff were given."""
+        return self._handles_of_inner(_blocks(_decrypt(self._handle_key, names)))
+
+    def of_handles(self, handles: Sequence[bytes]) -> list[Account]:
+        """The accounts with these handles, in their order."""
+        return self._of_inner(_blocks(_decrypt(self._handle_key, handles)))
+
+    def audit_tag(self, account_id: str) -> str:
+        """The audit tag of the account with an id, in hexadecimal."""
+        return _encrypt(self._derived(b"likewise audit"), self._inner([account_id])[0])[
+            :_AUDIT_TAG_BYTES
+        ].hex()
+
+    def _inner(self, account_ids: Sequence[str]) -> list[bytes]:
+        copy, inner = self._keyed.copy, []
+        for account_id in account_ids:
+            keyed = copy()
+            keyed.update(account_id.encode())
+            inner.append(keyed.digest())
+        return inner
+
+    def _handles_of_inner(self, inner: Sequence[bytes]) -> list[Handle]:
+        names = _blocks(_encrypt(self._handle_key, b"".join(inner)))
+        return [Handle(name, _spread(digest)) for name, digest in zip(names, inner, strict=True)]
+
     def _of_inner(self, inner: Sequence[bytes]) -> list[Account]:
         joined = b"".join(inner)
         former = _blocks(_encrypt(self.former_outer_key, joined)) if self.former_outer_key else repeat(b"")
         return [
-            Account(pseudonym, before, tombstone[:TOMBSTONE_BYTES], digest[0] << 8 | digest[1])
+            Account(pseudonym, before, tombstone[:TOMBSTONE_BYTES], _spread(digest))
             for pseudonym, before, tombstone, digest in zip(
                 _blocks(_encrypt(self.outer_key, joined)),
                 former,
@@ -131,12 +180,23 @@ class Pseudonymiser:
 
     @cached_property
     def _tomb_key(self) -> bytes:
-        return blake2b(self.inner_key, digest_size=KEY_BYTES, person=_TOMB_PURPOSE).digest()
+        return self._derived(b"likewise tomb")
+
+    @cached_property
+    def _handle_key(self) -> bytes:
+        return self._derived(b"likewise handle")
+
+    def _derived(self, purpose: bytes) -> bytes:
+        return blake2b(self.inner_key, digest_size=KEY_BYTES, person=purpose).digest()
 
     @cached_property
     def _keyed(self) -> blake2b:
         """The hash once it has taken the key in: a copy of it saves a third of the time."""
         return blake2b(key=self.inner_key, digest_size=PSEUDONYM_BYTES)
+
+
+def _spread(inner: bytes) -> int:
+    return inner[0] << 8 | inner[1]
 
 
 def _encrypt(key: bytes, blocks: bytes) -> bytes:

@@ -31,6 +31,7 @@ class Resynced:
         unchanged: engagements that both have.
         newer: those that differ, and about which the vault knows something newer than the list: left alone.
         over_cap: those that would be added, and find the account's day full: send the list again tomorrow.
+        closed: those that would be added to an account that was erased, or objects.
     """
 
     added: int = 0
@@ -38,6 +39,7 @@ class Resynced:
     unchanged: int = 0
     newer: int = 0
     over_cap: int = 0
+    closed: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,13 @@ class Resync:
     vault: Vault
 
     def run(
-        self, account_id: str, kind: Kind, wanted: Mapping[int, int], as_of_ms: int, now_ms: int
+        self,
+        account_id: str,
+        kind: Kind,
+        wanted: Mapping[int, int],
+        as_of_ms: int,
+        now_ms: int,
+        left_alone: frozenset[int] = frozenset(),
     ) -> Resynced:
         """Repair the engagements of one kind of an account.
 
@@ -63,6 +71,7 @@ class Resync:
             wanted: joint code of every engagement that it has, by series.
             as_of_ms: the time of the list; what the vault heard later stays.
             now_ms: the time, for the daily cap.
+            left_alone: series that are past their last release: nothing of them is compared.
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
@@ -71,7 +80,7 @@ class Resync:
         held = {
             register.series.number: register
             for register in self._registers(account)
-            if register.series.kind is kind
+            if register.series.kind is kind and register.series.number not in left_alone
         }
         counts: Counter[str] = Counter()
         entries: list[Entry] = []
@@ -110,6 +119,8 @@ class Resync:
 def _outcome(entry: Entry, verdict: Verdict) -> str:
     if verdict is Verdict.OVER_CAP:
         return "over_cap"
+    if verdict is Verdict.CLOSED:
+        return "closed"
     if verdict in (Verdict.LATE, Verdict.DUPLICATE):
         return "newer"  # an event arrived between the comparison and this
     return "added" if entry[3] == GAINED else "removed"

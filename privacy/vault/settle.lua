@@ -9,7 +9,10 @@
 -- separated, or '' for any    ARGV[12]  when the timer of the new standing is due, or '' for none
 -- ARGV[13]  tombstone of the account
 --
--- Answers next cursor, standing before, how many rose, how many fell, how many found the day full, and 1 if the standing was set.
+-- ARGV[14]  1 to keep the account out of every breakdown from now on, 0 for no longer, '' to leave it
+--
+-- Answers next cursor, standing before, how many rose, how many fell, how many found the day full, 1 if anything was held of
+-- the account before, and the end of its restriction until now, 0 for none, and 1 if it was hidden until now.
 -- Cursor -1: the account is erased. Cursor -2: it may not come from the standing that it has; nothing was changed.
 local MS_A_DAY = 86400000
 
@@ -21,22 +24,24 @@ local now_ms, daily_cap, flip_cap = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumb
 local today = math.floor(now_ms / MS_A_DAY)
 adopt(prefix, pseudonym, ARGV[4], KEYS[3], KEYS[4])
 if call('HEXISTS', KEYS[2], ARGV[13]) == 1 then
-  return { -1, 0, 0, 0, 0, 0 }
+  return { -1, 0, 0, 0, 0, 0, 0, 0 }
 end
 
 local standing, burst, day, count = read_account(call('HGET', key, ACCOUNT))
 local before = standing % HIDDEN
+local hidden_before = standing >= HIDDEN and 1 or 0
 local known = call('EXISTS', key)
+local until_before = tonumber(call('HGET', key, UNTIL) or 0)
 if ARGV[14] ~= '' then
   standing = before + tonumber(ARGV[14]) * HIDDEN
-  call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count))
+  call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count), SINCE, ARGV[5])
 end
 if ARGV[10] ~= '' then
   if ARGV[11] ~= '' and not string.find(',' .. ARGV[11] .. ',', ',' .. before .. ',', 1, true) then
-    return { -2, before, 0, 0, 0, known }
+    return { -2, before, 0, 0, 0, known, until_before, hidden_before }
   end
   standing = standing - before + tonumber(ARGV[10])
-  call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count))
+  call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count), SINCE, ARGV[5])
   if standing % HIDDEN == RESTRICTED then
     call('HSET', key, UNTIL, ARGV[12])
   else
@@ -51,40 +56,11 @@ end
 
 local kept_out = account_block(key, standing, now_ms)
 local page = call('HSCAN', key, ARGV[8], 'COUNT', ARGV[9])
-local rose, fell, full, changes, written = 0, 0, 0, {}, {}
-for place = 1, #page[2], 2 do
-  local series = tonumber(page[2][place])
-  if series then
-    local at, liked, block, flips, code = read_register(page[2][place + 1])
-    local stands = flips % 2 == 1
-    local should_stand = liked and block == 0 and not kept_out
-    if should_stand ~= stands and (stands or flips < flip_cap) then
-      local may = true
-      if not stands and flips == 0 then
-        if standing >= HIDDEN then code = UNDISCLOSED end
-        local new_day, new_count = admit(day, count, today, daily_cap)
-        may = new_day ~= nil
-        if may then day, count = new_day, new_count else full = full + 1 end
-      end
-      if may then
-        flips = flips + 1
-        local why = 0
-        if stands then
-          fell = fell + 1
-          why = (not liked and UNLIKED) or (block > 0 and block) or kept_out
-        else
-          rose = rose + 1
-        end
-        changes[#changes + 1] = pack('<I8I4', series, code * 16 + why)
-        written[#written + 1] = page[2][place]
-        written[#written + 1] = pack_register(at, liked, block, flips, code)
-      end
-    end
-  end
-end
+local changes, rose, fell, full = {}, 0, 0, 0
+day, count, rose, fell, full =
+  follow(key, page[2], standing, kept_out, day, count, today, daily_cap, flip_cap, changes)
 if #changes > 0 then
-  write_fields(key, written)
   call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count))
   call('XADD', KEYS[1], '*', 'c', table.concat(changes))
 end
-return { tonumber(page[1]), before, rose, fell, full, known }
+return { tonumber(page[1]), before, rose, fell, full, known, until_before, hidden_before }

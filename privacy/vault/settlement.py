@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REGISTERS_A_STEP = 2_000
 """Registers that one atomic step looks at: some ms, in which the shard's Redis does nothing else."""
 
-_SETTLE = vault_script("settle.lua")
+_SETTLE = vault_script("follow.lua", "settle.lua")
 _ERASED, _REFUSED = -1, -2
 
 
@@ -49,6 +49,8 @@ class Settled:
     Args:
         known: whether the vault held anything of it before.
         before: its standing until now.
+        until_ms: end of the restriction that it had until now; 0 for none.
+        hidden_before: whether it was kept out of every breakdown until now.
         rose: engagements that are counted now and were not.
         fell: engagements that are not counted any more.
         over_cap: engagements that would be counted for the first time and found the day full.
@@ -56,6 +58,8 @@ class Settled:
 
     known: bool
     before: Standing
+    until_ms: int
+    hidden_before: bool
     rose: int = 0
     fell: int = 0
     over_cap: int = 0
@@ -127,21 +131,20 @@ class Settlement:
     def _settle(
         self, account: Callable[[], Account], standing: Sequence[str | int], hidden: str | int, now_ms: int
     ) -> Settled:
-        cursor, known, before, sums = 0, False, Standing.GOOD, [0, 0, 0]
-        first = True
-        while first or cursor:
-            change = (*standing, hidden) if first else ("", "", "", "")
-            cursor, was, *counts, held = self._step(account, cursor, change, now_ms)
+        cursor, sums = 0, [0, 0, 0]
+        begun: tuple[bool, Standing, int, bool] | None = None
+        while begun is None or cursor:
+            change = ("", "", "", "") if begun else (*standing, hidden)
+            cursor, was, *counts, held, until_ms, was_hidden = self._step(account, cursor, change, now_ms)
             if cursor == _ERASED:
                 raise ErasedAccountError(
                     "the account was erased: nothing of it is held, and nothing is stored"
                 )
             if cursor == _REFUSED:
                 raise MoveRefusedError(Standing(was))
-            if first:
-                first, known, before = False, bool(held), Standing(was)
+            begun = begun or (bool(held), Standing(was), until_ms, bool(was_hidden))
             sums = [total + count for total, count in zip(sums, counts, strict=True)]
-        return Settled(known, before, *sums)
+        return Settled(*begun, *sums)
 
     def _step(
         self, account: Callable[[], Account], cursor: int, change: Sequence[str | int], now_ms: int

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _STALE = "STALEKEY"
 
 
-def vault_script(name: str) -> Script:
+def vault_script(*names: str) -> Script:
     """A script of the vault, with what all of them share before it."""
-    return Script.packaged("privacy.vault", "account.lua", name)
+    return Script.packaged("privacy.vault", "account.lua", *names)
 
 
 class PseudonymKeys:

@@ -19,6 +19,7 @@ from privacy.store.users import (
     REKEYER,
     RELAY,
     RELEASE,
+    STEWARD,
     USERS,
 )
 
@@ -52,6 +53,7 @@ class Store:
 
     server: EmbeddedRedis
     platform: redis.Redis
+    steward: redis.Redis
     relay: redis.Redis
     release: redis.Redis
     publisher: redis.Redis
@@ -89,7 +91,7 @@ def server_with_root(folder: Path) -> EmbeddedRedis:
 @contextmanager
 def clients(server: EmbeddedRedis) -> Iterator[Store]:
     """Connect one client a user to a running server, and close them in the end."""
-    users = (PLATFORM, RELAY, RELEASE, PUBLISHER, NOTARY, PUBLIC, LIMITER, REKEYER, ADMIN, ROOT)
+    users = (PLATFORM, STEWARD, RELAY, RELEASE, PUBLISHER, NOTARY, PUBLIC, LIMITER, REKEYER, ADMIN, ROOT)
     with ExitStack() as opened:
         named = [opened.enter_context(closing(connect(server.settings, user))) for user in users]
         yield Store(server, *named)

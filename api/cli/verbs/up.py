@@ -76,8 +76,8 @@ def command(
     """Start the whole system on this machine, and end all of it on Ctrl-C or SIGTERM.
 
     Makes the store ready (an embedded Redis, or the one in LIKEWISE_REDIS_URL with the passwords of all its
-    users), starts platform, public, relay and release, and starts again what dies. Logs are in the data
-    folder.
+    users), starts platform, public, relay, release and steward, and starts again what dies. Logs are in the
+    data folder.
     """
     source = read_policy(policy_file)
     check_port("--platform-port", LOOPBACK, platform_port)
@@ -97,6 +97,7 @@ def command(
             programs.public(public_port),
             programs.relay(),
             programs.release(),
+            programs.steward(),
         ]
         video_id = None
         if simulate:

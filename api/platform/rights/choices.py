@@ -1,0 +1,175 @@
+"""`POST /v1/rights/objections`, `…/opt-outs`, `…/rectifications`: what a person chooses, and what it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from marshmallow import Schema, fields
+
+from api.http.operation import Answer, Call, Operation, json_answer
+from api.platform.staff import AccountOrderSchema, OrderOperation, actor_of, flag, once
+from privacy.model.standing import Standing
+from privacy.moderation.rights import Request
+
+if TYPE_CHECKING:
+    from api.platform.services import PlatformServices
+    from privacy.vault.settlement import Settled
+
+_ORDER = {"account_id": "a-2001", "note": "request 2026/118"}
+_CHOICE = {"verdict": "applied", "known": True, "standing_before": "good", "counted": 0, "uncounted": 420}
+_EFFECT = (
+    "Events carry the profile, and none is held: later engagements take the new one. What was counted keeps "
+    "the cells of its first count, which were right then; changing them would change counts that are "
+    "already published."
+)
+_OBJECTION = """\
+An account that `objects` is counted nowhere: its engagements leave the counts with the reason `account`,
+and events of it are
+answered `closed` and not stored. Engagements that are held stay, uncounted, for the case that the objection
+is withdrawn; erase
+the account to have them gone. Withdrawn, the account is in good standing: if it was banned before
+(`standing_before` said so),
+ban it anew."""
+_OPT_OUT = """\
+What an account with `hidden` does from now on counts in totals, and as undisclosed in every breakdown, as
+if each event said
+`"visibility": "private"`. What was counted before keeps its cells."""
+
+
+class ObjectionSchema(AccountOrderSchema):
+    """An objection to analytics, or its withdrawal."""
+
+    objects = flag("Whether the person objects.")
+
+
+class OptOutSchema(AccountOrderSchema):
+    """An opt-out of breakdowns, or its withdrawal."""
+
+    hidden = flag("Whether the account is undisclosed in every breakdown.")
+
+
+class ChoiceAnswerSchema(Schema):
+    """What came of a choice."""
+
+    verdict = fields.String(
+        required=True,
+        metadata={"enum": ["applied", "unchanged"], "description": "Whether anything is different now."},
+    )
+    known = fields.Boolean(
+        required=True, metadata={"description": "Whether anything was held of the account before."}
+    )
+    standing_before = fields.String(
+        required=True,
+        metadata={
+            "enum": [standing.label for standing in Standing],
+            "description": "How the account stood until now.",
+        },
+    )
+    counted = fields.Integer(
+        required=True, metadata={"description": "Engagements that are counted now and were not."}
+    )
+    uncounted = fields.Integer(
+        required=True, metadata={"description": "Engagements that are not counted any more."}
+    )
+
+
+class RectificationAnswerSchema(Schema):
+    """What a rectification does."""
+
+    stored = fields.Boolean(required=True, metadata={"description": "False: no profile is held."})
+    effect = fields.String(required=True, metadata={"description": "What becomes of what was counted."})
+
+
+def post_objection(services: PlatformServices, call: Call) -> Answer:
+    """Take an objection, or its withdrawal.
+
+    Raises:
+        ConflictError: the account is deleted or erased; or it does not object, and is not in good standing.
+    """
+
+    def act(order: dict[str, Any]) -> Answer:
+        objects = order["objects"]
+        settled = services.rights.object_to_analytics(_request(order, call), call.now_ms, objects=objects)
+        to = Standing.OBJECTED if objects else Standing.GOOD
+        return _choice(settled, changed=settled.before is not to)
+
+    return once(services, call, "POST /v1/rights/objections", ObjectionSchema, act)
+
+
+def post_opt_out(services: PlatformServices, call: Call) -> Answer:
+    """Take an opt-out, or its withdrawal.
+
+    Raises:
+        ConflictError: the account was erased.
+    """
+
+    def act(order: dict[str, Any]) -> Answer:
+        hidden = order["hidden"]
+        settled = services.rights.opt_out(_request(order, call), call.now_ms, hidden=hidden)
+        return _choice(settled, changed=settled.hidden_before is not hidden)
+
+    return once(services, call, "POST /v1/rights/opt-outs", OptOutSchema, act)
+
+
+def post_rectification(services: PlatformServices, call: Call) -> Answer:
+    """Say what a rectification does."""
+
+    def act(order: dict[str, Any]) -> Answer:
+        services.rights.rectify(_request(order, call))
+        return json_answer({"stored": False, "effect": _EFFECT})
+
+    return once(services, call, "POST /v1/rights/rectifications", AccountOrderSchema, act)
+
+
+def _request(order: dict[str, Any], call: Call) -> Request:
+    return Request(order["account_id"], actor_of(call), order["note"])
+
+
+def _choice(settled: Settled, *, changed: bool) -> Answer:
+    return json_answer(
+        {
+            "verdict": "applied" if changed else "unchanged",
+            "known": settled.known,
+            "standing_before": settled.before.label,
+            "counted": settled.rose,
+            "uncounted": settled.fell,
+        }
+    )
+
+
+def operations() -> tuple[Operation[PlatformServices], ...]:
+    """Describe the operations."""
+    return (
+        OrderOperation(
+            "/v1/rights/objections",
+            "post_objection",
+            "privacy",
+            "Object to all analytics",
+            _OBJECTION,
+            post_objection,
+            (ObjectionSchema, {**_ORDER, "objects": True}),
+            (ChoiceAnswerSchema, _CHOICE),
+            "The account is deleted or erased; or it does not object, and is not in good standing.",
+        ).described(),
+        OrderOperation(
+            "/v1/rights/opt-outs",
+            "post_opt_out",
+            "privacy",
+            "Opt out of breakdowns",
+            _OPT_OUT,
+            post_opt_out,
+            (OptOutSchema, {**_ORDER, "hidden": True}),
+            (ChoiceAnswerSchema, {**_CHOICE, "uncounted": 0}),
+            "The account was erased.",
+        ).described(),
+        OrderOperation(
+            "/v1/rights/rectifications",
+            "post_rectification",
+            "privacy",
+            "Put a profile right",
+            "Writes down that a profile was put right, and says what follows; nothing is to be changed.",
+            post_rectification,
+            (AccountOrderSchema, _ORDER),
+            (RectificationAnswerSchema, {"stored": False, "effect": _EFFECT}),
+        ).described(),
+    )

@@ -1,0 +1,184 @@
+"""What people may ask for: erasure, objection, opt-out of breakdowns; each between two audit entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from privacy.errors import ConflictError
+from privacy.model.standing import Standing
+from privacy.moderation.audit_trail import AuditEntry, Stage, audited
+from privacy.moderation.rewrite import want_rewrite
+from privacy.moderation.unfinished import Unfinished, Work
+from privacy.vault.settlement import Move, MoveRefusedError, Settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from redis import Redis
+
+    from privacy.moderation.advisories import Advisories
+    from privacy.moderation.audit_trail import Actor, AuditTrail
+    from privacy.moderation.receipts import Receipt, Receipts
+    from privacy.moderation.unfinished import UnfinishedWork
+    from privacy.vault.erasure import Erasure
+    from privacy.vault.pseudonym import Account
+    from privacy.vault.settlement import Settlement
+    from privacy.vault.shards import PseudonymKeys
+
+
+class ErasureReason(Enum):
+    """Why an account is erased, in the words of the audit trail."""
+
+    ASKED_FOR = "rights.erasure"
+    CHILD = "rights.child"
+
+
+class Request(NamedTuple):
+    """Who asks for what about whom.
+
+    Args:
+        account_id: of the person.
+        actor: who of the staff carries it out.
+        note: why, or on whose word.
+    """
+
+    account_id: str
+    actor: Actor
+    note: str
+
+
+class ErasureOutcome(NamedTuple):
+    """What came of an erasure.
+
+    Args:
+        receipt_id: for the person.
+        receipt: what it proves.
+        closed_until_ms: until when nothing of the account is taken in.
+    """
+
+    receipt_id: str
+    receipt: Receipt
+    closed_until_ms: int
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Carries out what people ask for.
+
+    Args:
+        client: of a user that may ask for a rewrite of the log.
+        settlement: of the vault.
+        erasure: of the vault.
+        keys: of the pseudonyms.
+        trail: where it is written down.
+        unfinished: what a crash would leave undone.
+        receipts: of erasures.
+        advisories: which may name the account.
+        closed_seconds: life of a tombstone.
+    """
+
+    client: Redis
+    settlement: Settlement
+    erasure: Erasure
+    keys: PseudonymKeys
+    trail: AuditTrail
+    unfinished: UnfinishedWork
+    receipts: Receipts
+    advisories: Advisories
+    closed_seconds: int
+
+    def erase(self, request: Request, reason: ErasureReason, now_ms: int) -> ErasureOutcome:
+        """Erase an account; on disk when this returns. Erasing again finds nothing, and says so.
+
+        Raises:
+            StoreBusyError: the store did not confirm. Do it again, or leave it to the steward.
+        """
+        closed_until_ms = now_ms + 1000 * self.closed_seconds
+        handle = self.keys.current.handles([request.account_id])[0].name
+
+        def act() -> ErasureOutcome:
+            with self.unfinished.during(Unfinished(handle, Work.ERASE), now_ms):
+                erased = self.erasure.erase(self._account(request), closed_until_ms)
+                self.advisories.forget(handle)
+                want_rewrite(self.client, now_ms)
+            return ErasureOutcome(*self.receipts.give(erased, now_ms), closed_until_ms)
+
+        return audited(self.trail, self._entry(reason.value, request), act, _erasure_details)
+
+    def object_to_analytics(self, request: Request, now_ms: int, *, objects: bool) -> Settled:
+        """Count an account nowhere and store nothing new of it, or take that back.
+
+        Raises:
+            ConflictError: the account is deleted, so that it is erased anyway; or it was erased.
+            StoreBusyError: the store did not confirm. Do it again, or leave it to the steward.
+        """
+        to = Standing.OBJECTED if objects else Standing.GOOD
+        allowed = _MAY_OBJECT if objects else (Standing.OBJECTED, Standing.GOOD)
+
+        def act() -> Settled:
+            handle = self.keys.current.handles([request.account_id])[0].name
+            with self.unfinished.during(Unfinished(handle, Work.SETTLE), now_ms):
+                try:
+                    return self.settlement.move(self._account(request), Move(to, allowed), now_ms)
+                except MoveRefusedError as error:
+                    raise ConflictError(
+                        f"the account's standing is {error.before.label}: "
+                        + ("it is erased when its grace is over" if objects else "it does not object")
+                    ) from error
+
+        entry = self._entry("rights.objection", request, {"objects": objects})
+        return audited(self.trail, entry, act, _settled_details)
+
+    def opt_out(self, request: Request, now_ms: int, *, hidden: bool) -> Settled:
+        """Keep what an account does from now on out of every breakdown, or no longer.
+
+        Raises:
+            ConflictError: the account was erased.
+            StoreBusyError: the store did not confirm. Do it again.
+        """
+        entry = self._entry("rights.opt_out", request, {"hidden": hidden})
+        return audited(
+            self.trail,
+            entry,
+            lambda: self.settlement.hide(self._account(request), now_ms, hidden=hidden),
+            _settled_details,
+        )
+
+    def rectify(self, request: Request) -> None:
+        """Write down that a profile was put right. Nothing else is to be done: no profile is held.
+
+        Raises:
+            StoreBusyError: the store did not confirm.
+        """
+        audited(self.trail, self._entry("rights.rectification", request), lambda: None, lambda _: {})
+
+    def _account(self, request: Request) -> Callable[[], Account]:
+        return lambda: self.keys.current.account(request.account_id)
+
+    def _entry(self, action: str, request: Request, details: Mapping[str, bool] | None = None) -> AuditEntry:
+        tag = self.keys.current.audit_tag(request.account_id)
+        return AuditEntry(Stage.ASKED, action, *request.actor, request.note, tag, dict(details or {}))
+
+
+_MAY_OBJECT = (
+    Standing.GOOD,
+    Standing.RESTRICTED,
+    Standing.BANNED,
+    Standing.INAUTHENTIC,
+    Standing.OBJECTED,
+)
+
+
+def _erasure_details(outcome: ErasureOutcome) -> dict[str, int]:
+    return {"engagements": outcome.receipt.engagements, "uncounted": outcome.receipt.counted}
+
+
+def _settled_details(settled: Settled) -> dict[str, int | bool | str]:
+    return {
+        "known": settled.known,
+        "standing_before": settled.before.label,
+        "counted": settled.rose,
+        "uncounted": settled.fell,
+    }

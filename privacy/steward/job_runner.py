@@ -1,0 +1,136 @@
+"""Carries jobs out: in steps that are exact whatever crashes, and however many stewards run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from privacy.errors import StoreBusyError
+from privacy.moderation.audit_trail import AuditEntry, Stage
+from privacy.moderation.job import JobCounts, JobState
+from privacy.vault.many import Portion, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from privacy.model.timestamp import Clock
+    from privacy.moderation.audit_trail import AuditTrail
+    from privacy.moderation.job import Job
+    from privacy.moderation.jobs import Jobs
+    from privacy.vault.many import ManyMoves
+
+ROUNDS_A_STEP = 32
+"""In each every shard moves about `REGISTERS_A_STEP` registers; then the job's document is written."""
+_ACCOUNTS_A_ROUND = 256
+
+
+@dataclass
+class JobRunner:
+    """Works the queue off, oldest job first.
+
+    Args:
+        jobs: the queue.
+        moves: of the vault.
+        trail: told what came of a job.
+        clock: now, in ms since 1970 UTC.
+    """
+
+    jobs: Jobs
+    moves: ManyMoves
+    trail: AuditTrail
+    clock: Clock
+    _cursors: dict[tuple[int, int], int] = field(default_factory=dict, init=False)
+    """Place in the account that is next, by job and shard: good as long as the store is not started again."""
+
+    def step(self, goes_on: Callable[[], bool] = lambda: True) -> int:
+        """Work on the oldest job for a while.
+
+        Args:
+            goes_on: asked between rounds; false to be done soon.
+
+        Returns:
+            0 if there was nothing to do.
+
+        Raises:
+            StoreBusyError: the store did not confirm. The next step goes on exactly there.
+        """
+        try:
+            for job in self.jobs.queued(self.clock()):
+                if not job.state.is_over:
+                    self._advance(job, goes_on)
+                    return 1
+                self._clear(job)
+        except StoreBusyError:
+            self._cursors.clear()
+            raise
+        return 0
+
+    def _advance(self, job: Job, goes_on: Callable[[], bool]) -> None:
+        sizes = self.jobs.counted(job)
+        if sum(sizes) != job.accounts:
+            self._finish(job, msgspec.structs.replace(job, state=JobState.FAILED, failure=_LAPSED))
+            return
+        progress = self.moves.progress(job.number)
+        for _ in range(ROUNDS_A_STEP):
+            if not self._round(job, progress, sizes) or not goes_on():
+                break
+        after = _reported(job, progress)
+        if after.done == job.accounts:
+            self._finish(job, msgspec.structs.replace(after, state=JobState.DONE))
+        else:
+            self.jobs.replace(job, msgspec.structs.replace(after, state=JobState.RUNNING))
+
+    def _round(self, job: Job, progress: list[Progress], sizes: Sequence[int]) -> bool:
+        """Let every shard move some accounts; whether any had some left."""
+        firsts = {shard: now.done for shard, now in enumerate(progress) if now.done < sizes[shard]}
+        if not firsts:
+            return False
+        handles = self.jobs.handles(job, firsts, _ACCOUNTS_A_ROUND)
+        portions = {
+            shard: Portion(first, self._cursors.get((job.number, shard), 0), handles[shard])
+            for shard, first in firsts.items()
+        }
+        for shard, (now, cursor) in self.moves.step(
+            job.number, job.kind.move, portions, self.clock()
+        ).items():
+            progress[shard], self._cursors[job.number, shard] = now, cursor
+        return True
+
+    def _finish(self, job: Job, after: Job) -> None:
+        # The trail first: an entry twice is better than none.
+        counts = msgspec.structs.asdict(after.counts)
+        details = {"job": job.number, "state": after.state.value, **counts}
+        self.trail.write(
+            AuditEntry(
+                Stage.DONE, f"accounts.{job.kind.value}", job.owner, job.key_id, job.note, details=details
+            )
+        )
+        ended = msgspec.structs.replace(after, finished_at_ms=self.clock())
+        if self.jobs.replace(job, ended):
+            self._clear(ended)
+
+    def _clear(self, job: Job) -> None:
+        self.moves.forget(job.number)
+        self.jobs.clear(job)
+        self._cursors = {place: cursor for place, cursor in self._cursors.items() if place[0] != job.number}
+
+
+_LAPSED = "the list of its accounts has lapsed: send it again; what was moved stays so"
+
+
+def _reported(job: Job, progress: Sequence[Progress]) -> Job:
+    total = Progress()
+    for shard in progress:
+        total = total.plus(shard)
+    counts = JobCounts(
+        moved=total.moved,
+        unmoved=total.unmoved,
+        erased=total.erased,
+        not_known=total.unknown,
+        uncounted=total.fell,
+        counted=total.rose,
+        over_cap=total.over_cap,
+    )
+    return msgspec.structs.replace(job, done=total.done, counts=counts)

@@ -1,0 +1,95 @@
+"""Walks over all accounts of the vault, as only the steward may: for retention, and for advisories."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from privacy.store.connect import translated
+from privacy.vault.account_file import HeldAccount
+from privacy.vault.pseudonym import PSEUDONYM_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from privacy.vault.shards import AccountShards
+
+ACCOUNTS_A_STEP = 500
+_FIELDS_A_STEP = 1_000
+_NAME = re.compile(rb"v:\{a(\d+)\}:r(\d+):(.{%d})" % PSEUDONYM_BYTES, re.DOTALL)
+
+
+class FoundAccount(NamedTuple):
+    """An account that a walk has come to.
+
+    Args:
+        name: of its hash.
+        shard: where it is.
+        handle: its handle.
+        held: what is held of it.
+    """
+
+    name: bytes
+    shard: int
+    handle: bytes
+    held: HeldAccount
+
+
+@dataclass(frozen=True)
+class AccountScan:
+    """Walks over accounts. One that is there all the time is met; one that is being moved may be met twice.
+
+    Args:
+        shards: of a user that may scan.
+    """
+
+    shards: AccountShards
+
+    def batches(self) -> Iterator[list[FoundAccount]]:
+        """Some accounts at a time.
+
+        Raises:
+            StoreBusyError: the store did not answer.
+        """
+        cursor = 0
+        while True:
+            with translated():
+                cursor, names = self.shards.client.scan(cursor, match="v:{a*}:r*:*", count=ACCOUNTS_A_STEP)
+                found = self._read(cast("list[bytes]", names))
+            yield found
+            if not cursor:
+                return
+
+    def _read(self, names: Sequence[bytes]) -> list[FoundAccount]:
+        matches = [match for name in names if (match := _NAME.fullmatch(name))]
+        pipeline = self.shards.client.pipeline(transaction=False)
+        for match in matches:
+            pipeline.hscan(match[0], count=_FIELDS_A_STEP)
+        pages = pipeline.execute()
+        found = []
+        for match, (cursor, page) in zip(matches, pages, strict=True):
+            fields = page | self._rest(match[0], cursor)
+            handle = self._handle(match[3], int(match[2]))
+            if fields and handle:
+                found.append(FoundAccount(match[0], int(match[1]), handle, HeldAccount.parse(fields)))
+        return found
+
+    def _rest(self, name: bytes, cursor: int) -> dict[bytes, bytes]:
+        """What the first page of a large account left."""
+        fields: dict[bytes, bytes] = {}
+        while cursor:
+            answer = self.shards.client.hscan(name, cursor, count=_FIELDS_A_STEP)
+            cursor, page = cast("tuple[int, dict[bytes, bytes]]", answer)
+            fields |= page
+        return fields
+
+    def _handle(self, pseudonym: bytes, generation: int) -> bytes | None:
+        """Handle of an account; None if its pseudonym is of a key that this process does not know yet."""
+        keys = self.shards.keys.current
+        if generation == keys.generation:
+            return keys.handles_of_pseudonyms([pseudonym])[0].name
+        if generation == keys.generation - 1 and keys.former_outer_key:
+            return keys.handles_of_accounts(keys.of_former_pseudonyms([pseudonym]))[0].name
+        self.shards.keys.reload()
+        return None

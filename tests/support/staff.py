@@ -1,0 +1,103 @@
+"""Staff of the platform, and the steward that does what they ask for, on the tests' store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from api.cli.stewardship import make_steward
+from privacy.policy_book import PolicyBook
+from privacy.store.header import StoreHeader
+from privacy.store.keys import STORE_HEADER
+from privacy.tally.relay import Relay
+from privacy.vault.shards import PseudonymKeys
+from tests.support.platform_plane import (
+    JSON,
+    NDJSON,
+    POLICY,
+    PSEUDONYMISER,
+    Reply,
+    ago,
+    event,
+    lines,
+    plane_on,
+)
+from tests.support.registers import read_changes
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from privacy.steward.steward import Steward
+    from tests.support.platform_plane import PlatformPlane
+    from tests.support.redis_server import Store
+
+HEADER = StoreHeader(STORE_HEADER, 4, 4, "0" * 32)
+_SERIES = 256
+"""Numbers of series that the targets of a test may have."""
+SCOPES = ("ingest", "moderate", "privacy")
+
+
+@dataclass
+class Office:
+    """A plane with a key for everything, and a steward that works when it is told to."""
+
+    store: Store
+    plane: PlatformPlane
+    steward: Steward
+
+    def order(self, path: str, document: Any, **headers: str) -> Reply:
+        """Give an order."""
+        return self.plane.send("POST", f"/v1/{path}", msgspec.json.encode(document), JSON, **headers)
+
+    def account(self, action: str, account_id: str = "account-1", **members: Any) -> Reply:
+        """Give an order about an account."""
+        order = {"action": action, "account_id": account_id, "note": "a test"} | members
+        return self.order("moderation/accounts", order)
+
+    def right(self, what: str, account_id: str = "account-1", **members: Any) -> Reply:
+        """Ask for a right."""
+        return self.order(f"rights/{what}", {"account_id": account_id, "note": "a test"} | members)
+
+    def purge(self, *items: dict[str, str], action: str = "purge", **headers: str) -> Reply:
+        """Purge accounts."""
+        path = f"/v1/moderation/purges?note=a%20test&action={action}"
+        return self.plane.send("POST", path, lines(*items), NDJSON, **headers)
+
+    def read(self, path: str) -> Any:
+        """Read something that is there."""
+        reply = self.plane.client.get(f"/v1/{path}", headers={"Authorization": f"Bearer {self.plane.token}"})
+        assert reply.status_code == 200, (reply.data, self.plane.log.failures)
+        return reply.get_json()
+
+    def likes(self, account_id: str, *video_ids: str) -> None:
+        """Let an account like videos, one each half minute."""
+        events = (
+            event(account_id=account_id, video_id=video, occurred_at=ago(3000 - 30 * place))
+            for place, video in enumerate(video_ids)
+        )
+        assert self.plane.events(lines(*events)).json["verdicts"]["counted"] == len(video_ids)
+
+    def work(self) -> None:
+        """Let the steward do everything that there is to do."""
+        while self.steward.step():
+            pass
+
+    def changes(self) -> Counter[tuple[int, int]]:
+        """What the tally has, once everything is there."""
+        Relay(self.store.relay, HEADER).drain()
+        return read_changes(self.store.root, range(_SERIES), HEADER)
+
+    def audited(self) -> list[tuple[str, str]]:
+        """Stage and action of every entry of the trail, oldest first."""
+        entries = self.read("moderation/audit-trail")["entries"]
+        return [(entry["stage"], entry["action"]) for entry in reversed(entries)]
+
+
+def office_on(store: Store) -> Office:
+    """Open an office on a store."""
+    plane = plane_on(store, SCOPES)
+    keys = PseudonymKeys(lambda: PSEUDONYMISER)
+    book = PolicyBook(POLICY, {POLICY.version: POLICY})
+    return Office(store, plane, make_steward(store.steward, HEADER, book, keys, plane.clock))
