@@ -16,6 +16,7 @@ from api.platform.answers import EventsAnswerSchema, VideoAnswerSchema, VideosAn
 from api.platform.batch import GZIP, MAX_BATCH_BYTES, MAX_ITEMS, NDJSON
 from api.platform.events import post_events
 from api.platform.fields import PublicId
+from api.platform.sandbox import in_sandbox
 from api.platform.schemas import EventSchema, VideoMetadataSchema, VideoToRegisterSchema
 from api.platform.videos import post_videos, put_video
 from privacy.model.engagement import Verdict
@@ -162,4 +163,13 @@ def _post_videos() -> Operation[PlatformServices]:
 
 def operations() -> tuple[Operation[PlatformServices], ...]:
     """The operations, in the order in which the docs show them."""
-    return (_post_events(), _put_video(), _post_videos(), *health.operations())
+    post_events_, put_video_, post_videos_ = _post_events(), _put_video(), _post_videos()
+    return (
+        post_events_,
+        put_video_,
+        post_videos_,
+        in_sandbox(post_events_, "Events of canaries in"),
+        in_sandbox(put_video_, "Register a canary"),
+        in_sandbox(post_videos_, "Register many canaries"),
+        *health.operations(),
+    )

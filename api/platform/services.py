@@ -44,6 +44,7 @@ class PlatformServices:
         registry: of targets.
         intake: bounds on times.
         idempotency: answers kept for requests that are sent again.
+        sandbox: the same for the sandbox; None where the policy in force has none.
         decoder: of events.
     """
 
@@ -52,4 +53,5 @@ class PlatformServices:
     registry: Registry
     intake: Intake
     idempotency: Idempotency
+    sandbox: PlatformServices | None = None
     decoder: EventDecoder = field(default_factory=EventDecoder)
