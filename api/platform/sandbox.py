@@ -65,7 +65,8 @@ def in_sandbox(operation: Operation[PlatformServices], summary: str) -> Operatio
         path=operation.path.replace("/v1", PATH, 1),
         operation_id=f"{operation.operation_id}_in_sandbox",
         summary=summary,
-        description=f"As `{operation.method} {operation.path}`, for canaries: the same code and policy with a "
+        description=f"As `{operation.method} {operation.path}`, for canaries: the same code and policy with "
+        "a "
         "compressed schedule. In public what is called `x` here is called `sandbox:x`. Accounts are the "
         "sandbox's own too.",
         scope=CANARY,

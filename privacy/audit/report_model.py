@@ -144,7 +144,5 @@ class AuditReport:
     def document(self) -> dict[str, Any]:
         """The same as a JSON document, with the verdicts worked out."""
         document = asdict(self) | {"passed": self.passed, "facts": dict(self.facts)}
-        document["sections"] = [
-            asdict(section) | {"passed": section.passed} for section in self.sections
-        ]
+        document["sections"] = [asdict(section) | {"passed": section.passed} for section in self.sections]
         return document
