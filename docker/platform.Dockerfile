@@ -28,7 +28,8 @@ COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/ke
      privacy/gallery/publisher.py privacy/gallery/write_once.lua privacy/gallery/
 COPY privacy/model/__init__.py privacy/model/budget.py privacy/model/change.py privacy/model/dimension.py \
      privacy/model/engagement.py privacy/model/identifier.py privacy/model/integrity.py privacy/model/retention.py \
-     privacy/model/schedule.py privacy/model/streams.py privacy/model/timestamp.py privacy/model/
+     privacy/model/sandbox.py privacy/model/schedule.py privacy/model/streams.py privacy/model/timestamp.py \
+     privacy/model/
 COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py privacy/store/connect.py \
      privacy/store/credentials.py privacy/store/header.py privacy/store/keys.py privacy/store/script.py \
      privacy/store/settings.py privacy/store/users.py privacy/store/

@@ -7,13 +7,14 @@ epsilon) is computed in `privacy.mechanism.accounting`; `privacy.policy_file` re
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from privacy.errors import PolicyError
 from privacy.model.engagement import Kind, TargetType
+from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.streams import StreamLayout
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Policy:
         integrity: what makes a like inauthentic.
         retention: how long what is kept is kept.
         digest: SHA-256 of the file, to tell two files with one version apart.
+        compress_schedule_by: how many times shorter the sandbox's epochs are; None for no sandbox.
 
     Raises:
         PolicyError: a value breaks a rule; the message names field, value and rule.
@@ -76,6 +78,7 @@ class Policy:
     integrity: Integrity
     retention: Retention
     digest: str
+    compress_schedule_by: int | None = None
 
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):
@@ -99,6 +102,9 @@ class Policy:
                 f"retention.idle_account_seconds: is {self.retention.idle_account_seconds}; at least the "
                 f"longest schedule, {self.longest_schedule_seconds}, or an engagement could count anew"
             )
+        if self.compress_schedule_by is not None:
+            self.schedule.compressed(self.compress_schedule_by)
+            self.creator_schedule.compressed(self.compress_schedule_by)
 
     def _check_budget(self, kind: Kind, budget: Budget) -> None:
         declared = {dimension.name for dimension in self.domain.dimensions}
@@ -112,6 +118,22 @@ class Policy:
     def layout(self) -> StreamLayout:
         """Positions of the statistic streams of a series."""
         return StreamLayout(self.domain.dimensions)
+
+    @cached_property
+    def sandbox(self) -> Policy | None:
+        """The policy of the sandbox: the same in everything but the length of its epochs.
+
+        It has a version of its own, since targets are bound to versions.
+        """
+        if self.compress_schedule_by is None:
+            return None
+        return replace(
+            self,
+            version=self.version + POLICY_SUFFIX,
+            schedule=self.schedule.compressed(self.compress_schedule_by),
+            creator_schedule=self.creator_schedule.compressed(self.compress_schedule_by),
+            compress_schedule_by=None,
+        )
 
     def schedule_of(self, kind: Kind) -> Schedule:
         """When the epochs of the targets of a kind end."""

@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from privacy.errors import PolicyError
+from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.schedule import SECONDS_A_DAY
-from privacy.policy_file import parse_policy
+from privacy.policy_file import parse_policies, parse_policy
 from privacy.store.connect import translated
 from privacy.store.keys import POLICIES
 
@@ -26,7 +27,7 @@ class PolicyBook:
 
     Args:
         current: what new targets are bound to.
-        versions: every policy that was ever enrolled, the current one among them.
+        versions: every policy that was ever enrolled, the current one among them, and their sandboxes'.
     """
 
     current: Policy
@@ -48,9 +49,27 @@ class PolicyBook:
         return longest + SECONDS_A_DAY
 
     @property
+    def sandbox(self) -> PolicyBook | None:
+        """The same policies for the sandbox, where its own is the current one; None if there is none."""
+        policy = self.current.sandbox
+        return PolicyBook(policy, {**self.versions, policy.version: policy}) if policy else None
+
+    @property
     def daily_cap(self) -> int:
         """M of the current version: it bounds accounts, not targets."""
         return self.current.daily_cap
+
+
+def policy_of(client: Redis, version: str) -> Policy | None:
+    """Read one policy of a store, a sandbox's too; None for a version that the store does not know.
+
+    Raises:
+        StoreBusyError: the store did not answer.
+    """
+    with translated():
+        raw = client.hget(POLICIES, version.removesuffix(POLICY_SUFFIX))
+    declared = parse_policies(cast("bytes", raw)) if raw else []
+    return next((policy for policy in declared if policy.version == version), None)
 
 
 def enroll(client: Redis, raw: bytes) -> PolicyBook:
@@ -79,9 +98,8 @@ def read_policy_book(client: Redis, current: Policy) -> PolicyBook:
     """
     with translated():
         stored = client.hgetall(POLICIES)
-    versions = {
-        policy.version: policy for policy in map(parse_policy, cast("dict[bytes, bytes]", stored).values())
-    }
+    raws = cast("dict[bytes, bytes]", stored).values()
+    versions = {policy.version: policy for raw in raws for policy in parse_policies(raw)}
     known = versions.get(current.version)
     if known is None:
         raise PolicyError(

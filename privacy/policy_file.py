@@ -16,6 +16,7 @@ from privacy.model.dimension import Dimension, JointDomain
 from privacy.model.engagement import Kind
 from privacy.model.integrity import Integrity
 from privacy.model.retention import Retention
+from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.schedule import Phase, Schedule
 from privacy.model.timestamp import parse_timestamp_ms
 from privacy.policy import Intake, Policy
@@ -83,6 +84,10 @@ class _Retention(_Table, frozen=True):
     backup_seconds: int
 
 
+class _Sandbox(_Table, frozen=True):
+    compress_schedule_by: int
+
+
 class _PolicyFile(_Table, frozen=True):
     version: str
     anonymity: _Anonymity
@@ -96,6 +101,7 @@ class _PolicyFile(_Table, frozen=True):
     integrity: _Integrity
     retention: _Retention
     creator_schedule: list[_Phase] | None = None
+    sandbox: _Sandbox | None = None
 
 
 def load_policy(path: Path = DEFAULT_POLICY_PATH) -> Policy:
@@ -122,6 +128,22 @@ def parse_policy(raw: bytes) -> Policy:
         file = msgspec.convert(tables, _PolicyFile)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise PolicyError(f"policy file: {error}") from error
+    if file.version.endswith(POLICY_SUFFIX):
+        raise PolicyError(f"version: is {file.version!r}; {POLICY_SUFFIX} is the sandbox's own ending")
+    return _policy(file, hashlib.sha256(raw).hexdigest())
+
+
+def parse_policies(raw: bytes) -> list[Policy]:
+    """The policies that a file declares: its own, and its sandbox's where it has one.
+
+    Raises:
+        PolicyError: see `parse_policy`; or the schedules cannot be divided as the sandbox asks.
+    """
+    policy = parse_policy(raw)
+    return [policy, *([policy.sandbox] if policy.sandbox else [])]
+
+
+def _policy(file: _PolicyFile, digest: str) -> Policy:
     return Policy(
         version=file.version,
         k=file.anonymity.k,
@@ -139,7 +161,8 @@ def parse_policy(raw: bytes) -> Policy:
         intake=Intake(_timestamp(file.intake.earliest_occurred_at), file.intake.future_tolerance_seconds),
         integrity=Integrity(**msgspec.structs.asdict(file.integrity)),
         retention=Retention(**msgspec.structs.asdict(file.retention)),
-        digest=hashlib.sha256(raw).hexdigest(),
+        digest=digest,
+        compress_schedule_by=file.sandbox.compress_schedule_by if file.sandbox else None,
     )
 
 

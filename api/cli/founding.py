@@ -95,8 +95,10 @@ class Founder:
             StoreHeader.create_or_verify(gallery, self.entropy, GALLERY_HEADER, *self._shards_of(header))
             book = enroll(private, self.source.text)
         with closing(connect(settings, PUBLISHER)) as publisher:
-            policy = self.source.policy
-            Publisher(publisher).publish_guarantee(policy.version, guarantee(policy), header.target_shards)
+            policy, hand = self.source.policy, Publisher(publisher)
+            if policy.sandbox:
+                hand.publish_sandbox_guarantee(policy.sandbox.version, guarantee(policy.sandbox))
+            hand.publish_guarantee(policy.version, guarantee(policy), header.target_shards)
         return Founded(settings, header, book, keys, is_new=known is None)
 
     def _new_header(self, client: Redis) -> StoreHeader:

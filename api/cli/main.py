@@ -26,6 +26,7 @@ _VERBS: Final = {
     "keys": Verb("api.cli.verbs.keys", "Create, list and revoke API keys; rotate the pseudonym key."),
     "policy": Verb("api.cli.verbs.policy", "Show and check the guarantee."),
     "ledger": Verb("api.cli.verbs.ledger", "Export and verify the signed ledger; rotate its key."),
+    "audit": Verb("api.cli.verbs.audit", "Measure the privacy; what a reviewer runs."),
     "doctor": Verb("api.cli.verbs.doctor", "Check a deployment."),
     "replay": Verb("api.cli.verbs.replay", "Tell a recorded history through the real intake."),
     "simulate": Verb("api.cli.verbs.simulate", "Play a plausible platform against a platform plane."),

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from privacy.errors import StoreError
 from privacy.gallery.notary_desk import NotaryDesk
 from privacy.gallery.publisher import Publisher
 from privacy.ledger.key_file import load_signer
 from privacy.mechanism.accounting import Calibration, calibrate
-from privacy.policy_file import parse_policy
+from privacy.policy_book import policy_of
 from privacy.release.notary import Notary
 from privacy.release.worker import ReleaseWorker
 from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
-from privacy.store.connect import connect, translated
+from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
-from privacy.store.keys import GALLERY_HEADER, POLICIES
+from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import NOTARY, PUBLISHER, RELAY, RELEASE
 from privacy.tally.ledger_log import LedgerLog
 from privacy.tally.relay import Relay
@@ -56,11 +56,10 @@ class Calibrations:
             StoreBusyError: the store did not answer.
         """
         if (version, kind) not in self._known:
-            with translated():
-                text = self.client.hget(POLICIES, version)
-            if text is None:
+            policy = policy_of(self.client, version)
+            if policy is None:
                 raise StoreError(f"a target is bound to the policy {version}, which the store does not know")
-            self._known[version, kind] = calibrate(parse_policy(cast("bytes", text)), kind)
+            self._known[version, kind] = calibrate(policy, kind)
         return self._known[version, kind]
 
 

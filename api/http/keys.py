@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-PLANE_SCOPES = {"public": ("read", "audit"), "platform": ("ingest", "moderate", "privacy")}
+CANARY = "canary"
+"""The scope of a reviewer's key: the sandbox and nothing else."""
+PLANE_SCOPES = {"public": ("read", "audit"), "platform": ("ingest", "moderate", "privacy", CANARY)}
 KEY_PREFIXES = {"public": "g:keys:", "platform": "p:keys:"}
 """Where each plane keeps its keys' records."""
 
@@ -52,12 +54,16 @@ def issue_key(
         entropy: answers so many bytes of the operating system's CSPRNG.
 
     Raises:
-        InvalidInputError: the plane has no such scope, or a number is not positive.
+        InvalidInputError: the plane has no such scope, `canary` is not alone, or a number is not positive.
     """
     known = PLANE_SCOPES[plane]
     if not scopes or not set(scopes) <= set(known):
         raise InvalidInputError(
             "scopes", f"are {scopes}", f"one or more of {', '.join(known)} on the {plane} plane"
+        )
+    if CANARY in scopes and set(scopes) != {CANARY}:
+        raise InvalidInputError(
+            "scopes", f"are {scopes}", f"{CANARY} alone: it reaches nothing but the sandbox"
         )
     for field, value in (("lifetime_seconds", lifetime_seconds), ("requests_a_minute", requests_a_minute)):
         if value < 1:

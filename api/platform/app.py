@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from api.http.app import build_app
@@ -12,6 +12,7 @@ from api.http.idempotency import Idempotency
 from api.http.keys import KEY_PREFIXES, Authenticator
 from api.http.rate_limit import redis_limiter
 from api.platform.operations import operations
+from api.platform.sandbox import SandboxDoor, SandboxRegistry
 from api.platform.services import PlatformServices
 from api.platform.staff_services import staff_services
 from privacy.gallery.keys_reader import KeyReader
@@ -87,4 +88,10 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
         moderation=staff.moderation,
         rights=staff.rights,
     )
+    sandbox = book.sandbox
+    if sandbox:
+        canaries = Catalogue(client, header.target_shards, sandbox.current, publisher.publish_targets)
+        door = SandboxDoor(IntakeDoor(sandbox, canaries, vault))
+        twin = replace(services, door=door, registry=SandboxRegistry(canaries))
+        services = replace(services, sandbox=twin)
     return build_app(PLANE, operations(), services)

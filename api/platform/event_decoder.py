@@ -18,6 +18,7 @@ from api.platform.batch import Batch, check_size
 from api.platform.schemas import EventSchema
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN
+from privacy.model.sandbox import TARGET_PREFIX
 from privacy.model.timestamp import parse_timestamps_ms
 from privacy.vault.event import CREATOR_EVENTS, Event, EventType, Profile, Visibility
 
@@ -92,7 +93,7 @@ class EventDecoder:
 
     def _certain(self, raw: bytes, read: Callable[[bytes], list[_WireEvent]]) -> list[Event] | None:
         """The events that the schema would load from these bytes; None where that is not certain."""
-        if b"\\" in raw:
+        if b"\\" in raw or _OF_THE_SANDBOX in raw:
             return None
         try:
             wire = read(raw)
@@ -131,4 +132,5 @@ def _target(event: _WireEvent) -> str:
 
 
 _IDENTIFIERS = re.compile(f"(?:{IDENTIFIER_PATTERN}\n)*+{IDENTIFIER_PATTERN}")
+_OF_THE_SANDBOX = f'"{TARGET_PREFIX}'.encode()
 _UNDISCLOSED = Profile()

@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields
 
 from api.http.arguments import Identifier
 from privacy.model.identifier import IDENTIFIER_RULE
+from privacy.model.sandbox import TARGET_PREFIX
 from privacy.model.timestamp import TIMESTAMP_RULE, parse_timestamp_ms
 
 
@@ -43,14 +44,23 @@ class Timestamp(fields.String):
 
 
 class PublicId(Identifier):
-    """An identifier of something public: a video, a creator, a sound."""
+    """An identifier of something public: a video, a creator, a sound. The sandbox's are its own."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(error_messages=messages(IDENTIFIER_RULE), **options)
 
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = super()._deserialize(value, attr, data, **options)
+        if text.startswith(TARGET_PREFIX):
+            raise ValidationError(f"begins with {TARGET_PREFIX}; what begins so belongs to the sandbox")
+        return text
 
-class AccountId(PublicId):
+
+class AccountId(Identifier):
     """An identifier of an account. A fault never repeats it: answers are kept for repeated requests."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(error_messages=messages(IDENTIFIER_RULE), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         try:

@@ -13,6 +13,7 @@ from api.platform.events import post_events
 from api.platform.headers import IdempotencyHeaderSchema
 from api.platform.moderation.operations import moderation_operations
 from api.platform.rights.operations import rights_operations
+from api.platform.sandbox import in_sandbox
 from api.platform.schemas import EventSchema
 from privacy.model.engagement import Verdict
 
@@ -67,12 +68,18 @@ def _post_events() -> Operation[PlatformServices]:
     )
 
 
+_CANARIES = ("post_events", "put_video", "post_videos")
+"""Operations that reviewers have in the sandbox too."""
+
+
 def operations() -> tuple[Operation[PlatformServices], ...]:
     """The operations, in the order in which the docs show them."""
+    events, catalogue = _post_events(), catalogue_operations()
     return (
-        _post_events(),
-        *catalogue_operations(),
+        events,
+        *catalogue,
         *moderation_operations(),
         *rights_operations(),
+        *(in_sandbox(operation) for operation in (events, *catalogue) if operation.operation_id in _CANARIES),
         *health.operations(),
     )

@@ -48,6 +48,7 @@ class PlatformServices:
         idempotency: answers kept for requests that are sent again.
         moderation: trust & safety.
         rights: of people.
+        sandbox: the same for the sandbox; None where the policy in force has none.
         decoder: of events.
     """
 
@@ -58,4 +59,5 @@ class PlatformServices:
     idempotency: Idempotency
     moderation: Moderation
     rights: Rights
+    sandbox: PlatformServices | None = None
     decoder: EventDecoder = field(default_factory=EventDecoder)

@@ -96,6 +96,15 @@ class Publisher:
                 "what is published is never replaced"
             )
 
+    def publish_sandbox_guarantee(self, version: str, guarantee: GuaranteeDocument) -> None:
+        """Write the machine-readable guarantee of a sandbox, which is never the current one.
+
+        Raises:
+            StoreBusyError: the gallery did not confirm; do it again.
+        """
+        with translated():
+            self.client.set(gallery_key("guarantee", version), _ENCODE(guarantee))
+
     def publish_guarantee(self, version: str, guarantee: GuaranteeDocument, ledger_shards: int) -> None:
         """Write the machine-readable guarantee of a policy version, and make it the current one.
 

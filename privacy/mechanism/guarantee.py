@@ -61,6 +61,11 @@ def guarantee(policy: Policy) -> dict[str, Any]:
         },
         "integrity": asdict(policy.integrity),
         "retention": asdict(policy.retention),
+        "sandbox": policy.sandbox
+        and {
+            "version": policy.sandbox.version,
+            "compress_schedule_by": policy.compress_schedule_by,
+        },
     }
 
 

@@ -6,7 +6,8 @@ import re
 
 from privacy.errors import InvalidInputError
 
-IDENTIFIER_PATTERN = "[A-Za-z0-9._~:-]{1,128}"
+MAX_IDENTIFIER_CHARACTERS = 128
+IDENTIFIER_PATTERN = f"[A-Za-z0-9._~:-]{{1,{MAX_IDENTIFIER_CHARACTERS}}}"
 """ASCII only, so that no two spellings look alike; no braces, which would choose a Redis Cluster slot."""
 IDENTIFIER_RULE = "1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde, colon and hyphen"
 
@@ -28,7 +29,7 @@ def check_identifier(field: str, text: str) -> str:
         return text
     if not text:
         fault = "is empty"
-    elif len(text) > 128:  # noqa: PLR2004 - the length that the pattern above states
+    elif len(text) > MAX_IDENTIFIER_CHARACTERS:
         fault = f"has {len(text)} characters"
     else:
         fault = f"is {text[:_SHOWN_CHARACTERS]!r}"

@@ -56,6 +56,22 @@ class Schedule:
         last = self.phases[-1].until_seconds
         return (*stretches, range(last, last + (age < last)))
 
+    def compressed(self, by: int) -> Schedule:
+        """The same epochs, each so many times shorter.
+
+        Raises:
+            PolicyError: a phase cannot be divided.
+        """
+        for phase in self.phases:
+            if by < 1 or phase.every_seconds % by or phase.until_seconds % by:
+                raise PolicyError(
+                    f"sandbox.compress_schedule_by: is {by}; a divisor of every phase's seconds, such as of "
+                    f"{phase.every_seconds} and {phase.until_seconds}"
+                )
+        return Schedule(
+            tuple(Phase(phase.every_seconds // by, phase.until_seconds // by) for phase in self.phases)
+        )
+
     @cached_property
     def due_ages_seconds(self) -> tuple[int, ...]:
         """Age since the start at which each epoch ends, T increasing values."""

@@ -76,7 +76,7 @@ def test_a_wrong_key_opens_no_route(store: Store, operation: Any, name: str) -> 
 def test_only_service_routes_are_open() -> None:
     """Every other operation names the scope that it asks for."""
     assert {operation.operation_id for operation in operations() if not operation.scope} == OPEN
-    assert {operation.scope for operation in SCOPED} == {"ingest"}
+    assert {operation.scope for operation in SCOPED} == {"ingest", "canary"}
 
 
 def test_a_keys_rate_is_limited(store: Store) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
     from werkzeug.test import TestResponse
 
+    from privacy.policy import Policy
     from tests.support.redis_server import Store
 
 POLICY = load_policy()
@@ -109,14 +110,14 @@ class PlatformPlane:
         assert (answer.status_code, answer.json["verdicts"]["created"]) == (200, len(video_ids))
 
 
-def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",)) -> PlatformPlane:
+def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",), policy: Policy = POLICY) -> PlatformPlane:
     """Build the app on a store, and make a key with these scopes."""
     log, clock = Log(), SetClock()
     dependencies = PlatformDependencies(
         client=store.platform,
         gallery=store.publisher,
         header=StoreHeader(STORE_HEADER, 4, 4, "0" * 32),
-        book=PolicyBook(POLICY, {POLICY.version: POLICY}),
+        book=PolicyBook(policy, {policy.version: policy}),
         keys=PseudonymKeys(lambda: PSEUDONYMISER),
         entropy=os.urandom,
         log=log,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from privacy.errors import PolicyError
-from privacy.policy_book import enroll, read_policy_book
+from privacy.policy_book import enroll, policy_of, read_policy_book
 from privacy.policy_file import DEFAULT_POLICY_PATH, load_policy, parse_policy
 
 if TYPE_CHECKING:
@@ -27,14 +27,16 @@ def test_an_enrolled_policy_is_read_back(store: Store) -> None:
     """What was enrolled is known to every process, whole and under its version."""
     assert enroll(store.admin, DEFAULT).current == load_policy()
     book = read_policy_book(store.platform, load_policy())
-    assert dict(book.versions) == {"2026-11-default": load_policy()}
+    assert dict(book.versions) == {
+        policy.version: policy for policy in (load_policy(), load_policy().sandbox) if policy
+    }
 
 
 def test_older_policies_stay(store: Store) -> None:
     """A new policy does not take away the one to which older targets are bound."""
     enroll(store.admin, DEFAULT)
     book = enroll(store.admin, changed("next"))
-    assert set(book.versions) == {"2026-11-default", "next"}
+    assert {"2026-11-default", "next"} <= set(book.versions)
     assert book.current.version == "next"
 
 
@@ -65,3 +67,13 @@ def test_a_wrong_policy_is_not_enrolled(store: Store) -> None:
     with pytest.raises(PolicyError):
         enroll(store.admin, changed("wrong", flip_cap=3))
     assert store.root.dbsize() == 0
+
+
+def test_a_policys_sandbox_is_enrolled_with_it(store: Store) -> None:
+    """It is known wherever its policy is, under a version of its own."""
+    book = enroll(store.admin, DEFAULT)
+    assert set(book.versions) == {"2026-11-default", "2026-11-default.sandbox"}
+    assert book.sandbox is not None
+    assert book.sandbox.current == policy_of(store.release, "2026-11-default.sandbox")
+    assert policy_of(store.release, "2026-11-default") == book.current
+    assert policy_of(store.release, "2026-12.sandbox") is None

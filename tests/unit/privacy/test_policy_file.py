@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -228,3 +229,38 @@ def test_the_default_policy_is_the_documented_one() -> None:
     assert set(budget.breakdowns.values()) == {Fraction(8, 1000)}
     assert len(budget.breakdowns) == 6
     assert policy.digest == hashlib.sha256(DEFAULT_POLICY_PATH.read_bytes()).hexdigest()
+
+
+def test_the_sandbox_differs_in_its_schedules_alone() -> None:
+    """Same noise, gate, caps and budgets: what is proved of the sandbox is proved of the policy."""
+    policy = load_policy()
+    assert policy.sandbox is not None
+    assert policy.sandbox.schedule.due_ages_seconds == tuple(
+        age // 1200 for age in policy.schedule.due_ages_seconds
+    )
+    assert policy.sandbox.creator_schedule.epochs == policy.creator_schedule.epochs
+    assert policy == replace(
+        policy.sandbox,
+        version=policy.version,
+        schedule=policy.schedule,
+        creator_schedule=policy.creator_schedule,
+        compress_schedule_by=1200,
+    )
+
+
+@pytest.mark.parametrize("by", ["0", "-1", "7", "7200"])
+def test_a_sandbox_whose_epochs_are_no_whole_seconds_is_refused(by: str) -> None:
+    """Another number of epochs would mean other noise."""
+    message = refusal(with_text("compress_schedule_by = 1200", f"compress_schedule_by = {by}"))
+    assert message.startswith(f"sandbox.compress_schedule_by: is {by}; a divisor of every phase's seconds")
+
+
+def test_a_version_may_not_look_like_a_sandbox() -> None:
+    """Two policies would meet under one version."""
+    message = refusal(with_text('version = "2026-11-default"', 'version = "2026-11.sandbox"'))
+    assert message == "version: is '2026-11.sandbox'; .sandbox is the sandbox's own ending"
+
+
+def test_a_policy_may_have_no_sandbox() -> None:
+    """The table is the one that may be left out."""
+    assert parse_policy(TEXT[: TEXT.index("[sandbox]")].encode()).sandbox is None

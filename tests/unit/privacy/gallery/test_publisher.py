@@ -147,3 +147,12 @@ def test_the_guarantee_of_every_version_stays(store: Store) -> None:
     assert store.public.get(gallery_key("guarantee", "current")) == b"second"
     assert store.public.get(gallery_key("guarantee", "first")) == b'{"rho":0.1}'
     assert store.public.get(gallery_key("ledger", "shards")) == b"8"
+
+
+def test_a_sandboxs_guarantee_is_never_the_current_one(store: Store) -> None:
+    """It can be asked for by its version, and what is in force stays so."""
+    publisher = Publisher(store.publisher)
+    publisher.publish_guarantee("first", {"rho": 0.1}, 8)
+    publisher.publish_sandbox_guarantee("first.sandbox", {"rho": 0.2})
+    assert store.public.get(gallery_key("guarantee", "current")) == b"first"
+    assert store.public.get(gallery_key("guarantee", "first.sandbox")) == b'{"rho":0.2}'

@@ -1,0 +1,11 @@
+"""`likewise audit`: what a compliance reviewer runs."""
+
+from __future__ import annotations
+
+from api.cli.lazy_group import LazyGroup, Verb
+
+command = LazyGroup(
+    name="audit",
+    verbs={"black-box": Verb("api.cli.audit.black_box", "Attack a running deployment from outside.")},
+    help="Prove the privacy, do not assert it: what a compliance reviewer runs.",
+)

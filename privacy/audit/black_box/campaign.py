@@ -1,0 +1,166 @@
+"""A campaign: canaries are planted, likes come in rounds of one epoch each, then the attacks are judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from privacy.audit.black_box.deployment import Canary, Deployment
+from privacy.errors import StoreBusyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+
+    from privacy.audit.black_box.claim import Claim
+    from privacy.audit.black_box.deployment import CanaryEvent
+    from privacy.audit.black_box.sizes import Sizes
+    from privacy.audit.black_box.watching import Watch
+    from privacy.audit.progress import Progress
+    from privacy.audit.report_model import Section
+    from privacy.model.timestamp import Clock
+
+_LOOK_SECONDS = 0.1
+_LATEST_MS = 120_000
+"""A release that is later than this will not come."""
+_ROUND_MS = 1_200
+"""Within this a round's events are sent and stand in the tally."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all attacks of one campaign share.
+
+    Args:
+        deployment: what is attacked.
+        claim: what it claims of its sandbox.
+        sizes: how much is tried.
+        run: in the names of this campaign's canaries and accounts, and in those of no other.
+        coins: throws coins; nobody but this process knows how they fell.
+        first_release_ms: when the epoch ends in which the campaign plants its canaries.
+        progress: told how far it is.
+    """
+
+    deployment: Deployment
+    claim: Claim
+    sizes: Sizes
+    run: str
+    coins: np.random.Generator
+    first_release_ms: int
+    progress: Progress
+
+    def canary(self, name: str) -> Canary:
+        """A canary of this run that is as young as can be: released in every round."""
+        return self._canary(name, 0)
+
+    def still_canary(self, name: str) -> Canary:
+        """A canary of this run that is released once, and not again before the campaign is over."""
+        return self._canary(name, self.still_epoch)
+
+    @property
+    def still_epoch(self) -> int:
+        """In which the still canaries are released."""
+        return self.claim.epoch_followed_by(self.sizes.still_seconds)
+
+    def _canary(self, name: str, epoch: int) -> Canary:
+        age_ms = 1000 * self.claim.due_ages_seconds[epoch]
+        return Canary(f"{self.run}-{name}", self.first_release_ms - age_ms)
+
+
+class Attack(Protocol):
+    """One attack, or several on the same canaries."""
+
+    def canaries(self) -> Sequence[Canary]:
+        """What it needs."""
+
+    def first_events(self) -> Sequence[CanaryEvent]:
+        """What is sent before the first release."""
+
+    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:
+        """What is sent in a round, from 1; it is counted in that epoch."""
+
+    def judge(self) -> Sequence[Section]:
+        """Read what was published, attack, and say what came of it."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """Carries out attacks that share a time line.
+
+    Args:
+        ground: what they share.
+        attacks: in the order of the report.
+        watch: looks at the public plane while the rounds go on.
+        clock: now, in ms since 1970 UTC.
+        wait: rests so many seconds.
+    """
+
+    ground: Ground
+    attacks: Sequence[Attack]
+    watch: Watch
+    clock: Clock
+    wait: Callable[[float], object]
+
+    def plant(self) -> bool:
+        """Register canaries and send what comes first; whether that was done before the first release.
+
+        Raises:
+            StoreBusyError: the deployment does not answer.
+            InvalidInputError: it refuses a request that the keys should allow.
+        """
+        deployment, total = self.ground.deployment, len(self.attacks)
+        for number, attack in enumerate(self.attacks):
+            self.ground.progress("planting", number, total)
+            deployment.plant(attack.canaries())
+            deployment.send(attack.first_events())
+        self.ground.progress("planting", total, total)
+        return self.clock() < self.ground.first_release_ms
+
+    def run(self) -> list[Section]:
+        """Send rounds, wait, read and judge.
+
+        Raises:
+            StoreBusyError: nothing is released any more, or nobody answers.
+            InvalidInputError: the deployment refuses a request that the keys should allow.
+        """
+        self._send_rounds()
+        sections: list[Section] = []
+        for number, attack in enumerate(self.attacks):
+            self.ground.progress("attacks", number, len(self.attacks))
+            sections += attack.judge()
+        self.ground.progress("attacks", len(self.attacks), len(self.attacks))
+        return sections
+
+    def _send_rounds(self) -> None:
+        rounds = self.ground.sizes.rounds
+        epoch = self._wait_for(0)
+        for number in range(1, rounds + 1):
+            self.ground.progress("rounds", number - 1, rounds)
+            events = [event for attack in self.attacks for event in attack.round_events(number, epoch + 1)]
+            self.ground.deployment.send(events)
+            epoch = self._wait_for(epoch + 1)
+        self.ground.progress("rounds", rounds, rounds)
+
+    def _wait_for(self, epoch: int) -> int:
+        """Wait until an epoch is released and the next one still lasts long enough for a round.
+
+        Where releases come late another epoch may go by first; the latest one seen is the answer.
+        """
+        latest, changed_ms = -1, self._due_ms(epoch)
+        while True:
+            seen = self.watch.look()
+            now_ms = self.clock()
+            if min(seen) >= epoch and now_ms + _ROUND_MS <= self._due_ms(max(seen) + 1):
+                return max(seen)
+            if max(seen) > latest:
+                latest, changed_ms = max(seen), max(now_ms, changed_ms)
+            if now_ms > changed_ms + _LATEST_MS:
+                raise StoreBusyError(
+                    f"the sandbox released nothing for {_LATEST_MS // 1000} s: does `likewise release` run?"
+                )
+            self.wait(_LOOK_SECONDS)
+
+    def _due_ms(self, epoch: int) -> int:
+        ages = self.ground.claim.due_ages_seconds
+        return self.ground.first_release_ms + 1000 * (ages[epoch] - ages[0])

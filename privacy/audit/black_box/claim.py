@@ -1,0 +1,92 @@
+"""What a deployment claims, as its public plane says it: what every attack is measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import exp, sqrt
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KIND = "like"
+TOTAL = "total"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The guarantee of likes in the sandbox.
+
+    Args:
+        version: of the sandbox's policy.
+        k: no number about fewer accounts is shown.
+        rho: zCDP of one engagement, over everything that is ever published of it.
+        epsilons: the claimed epsilon, by delta.
+        gate_delta: what the gate adds to delta.
+        encoder: first column of the encoder C.
+        noise_scale: of the total's measurements, in the encoder's units.
+        thresholds: from which estimate on a total is shown, by epoch.
+        due_ages_seconds: age at which each epoch ends.
+        values: values of each dimension, without the undisclosed cell.
+        likes_an_account: how many an account may send at once without being taken for a bot.
+    """
+
+    version: str
+    k: int
+    rho: float
+    epsilons: Mapping[float, float]
+    gate_delta: float
+    encoder: tuple[int, ...]
+    noise_scale: int
+    thresholds: tuple[int, ...]
+    due_ages_seconds: tuple[int, ...]
+    values: Mapping[str, tuple[str, ...]]
+    likes_an_account: int
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Claim:
+        """Read what `GET /v1/privacy` answers."""
+        kind = document["kinds"][KIND]
+        total = next(statistic for statistic in kind["statistics"] if statistic["name"] == TOTAL)
+        bounds = (document["integrity"]["burst_likes"], document["contribution"]["daily_cap"])
+        return cls(
+            version=document["version"],
+            k=document["anonymity"]["k"],
+            rho=kind["rho"],
+            epsilons={pair["delta"]: pair["epsilon"] for pair in kind["epsilon"] if pair["epsilon"]},
+            gate_delta=kind["mechanism"]["gate_delta"],
+            encoder=tuple(kind["mechanism"]["encoder_coefficients"]),
+            noise_scale=total["noise_scale"],
+            thresholds=tuple(total["threshold_by_epoch"]),
+            due_ages_seconds=tuple(document["schedule"]["due_ages_seconds"]),
+            values={name: tuple(cells[:-1]) for name, cells in document["dimensions"].items()},
+            likes_an_account=min(*bounds, MOST_LIKES_AN_ACCOUNT),
+        )
+
+    @property
+    def advantage_ceiling(self) -> float:
+        """How much better than a coin any attacker can be: P(says in | in) − P(says in | out) at most.
+
+        Pinsker's inequality bounds it by √(rho / 2), each (epsilon, delta) by (e^ε − 1 + 2δ) / (e^ε + 1).
+        """
+        pairs = [
+            (exp(epsilon) - 1 + 2 * delta) / (exp(epsilon) + 1) for delta, epsilon in self.epsilons.items()
+        ]
+        return min(1.0, sqrt(self.rho / 2) + self.gate_delta, *pairs)
+
+    @property
+    def accuracy_ceiling(self) -> float:
+        """How often any attacker is right about a fair coin, at most."""
+        return (1 + self.advantage_ceiling) / 2
+
+    def epoch_followed_by(self, quiet_seconds: float) -> int:
+        """The first epoch that is followed by so long a rest, or else the one before the longest."""
+        ages = self.due_ages_seconds
+        rests = [later - earlier for earlier, later in pairwise(ages)]
+        long_enough = (epoch for epoch, rest in enumerate(rests) if rest >= quiet_seconds)
+        return next(long_enough, max(range(len(rests)), key=rests.__getitem__))
+
+
+MOST_LIKES_AN_ACCOUNT = 25
+"""Few enough for the rules that look for bots, many enough for little work."""

@@ -1,0 +1,129 @@
+"""Threshold probing: k−1 accounts of the attacker's own, and the victim's makes the number appear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from privacy.audit.black_box.chance import FALSE_ALARM
+from privacy.audit.black_box.crowd import likes_of_sybils
+from privacy.audit.black_box.deployment import CanaryEvent
+from privacy.audit.black_box.published import totals_by_epoch
+from privacy.audit.black_box.verdict import guesses_of_coins
+from privacy.audit.report_model import Finding, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from privacy.audit.black_box.campaign import Ground
+    from privacy.audit.black_box.deployment import Canary
+
+
+@dataclass
+class Probing:
+    """The attack, at k and where a number begins to show.
+
+    Args:
+        ground: of the campaign.
+    """
+
+    ground: Ground
+
+    @cached_property
+    def _at_k(self) -> list[Canary]:
+        return [self.ground.still_canary(f"k-{number}") for number in range(self.ground.sizes.thresholds)]
+
+    @cached_property
+    def _at_margin(self) -> list[Canary]:
+        return [
+            self.ground.still_canary(f"margin-{number}") for number in range(self.ground.sizes.thresholds)
+        ]
+
+    @cached_property
+    def _coins(self) -> NDArray[np.bool_]:
+        return self.ground.coins.integers(0, 2, (2, self.ground.sizes.thresholds)).astype(bool)
+
+    @property
+    def _threshold(self) -> int:
+        """From which estimate on a total is shown in the epoch of these targets."""
+        return self.ground.claim.thresholds[self.ground.still_epoch]
+
+    def canaries(self) -> Sequence[Canary]:
+        """Targets at k, and targets at the margin."""
+        return [*self._at_k, *self._at_margin]
+
+    def first_events(self) -> Sequence[CanaryEvent]:
+        """The sybils, and the victims that the coins let in."""
+        claim = self.ground.claim
+        events: list[CanaryEvent] = []
+        for tag, targets, likes, coins in (
+            ("k", self._at_k, claim.k - 1, self._coins[0]),
+            ("margin", self._at_margin, self._threshold - 1, self._coins[1]),
+        ):
+            events += likes_of_sybils(self.ground, tag, targets, likes)
+            events += [
+                CanaryEvent(f"{self.ground.run}-probed-{tag}-{place}", target.name)
+                for place, target in enumerate(targets)
+                if coins[place]
+            ]
+        return events
+
+    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
+        """Nothing."""
+        return ()
+
+    def judge(self) -> Sequence[Section]:
+        """Look which numbers showed, in any release so far."""
+        deployment, claim = self.ground.deployment, self.ground.claim
+        shown = np.array(
+            [
+                any(value is not None for value in totals_by_epoch(deployment, target).values())
+                for target in self._at_k
+            ]
+        )
+        first = np.array(
+            [
+                totals_by_epoch(deployment, target).get(self.ground.still_epoch) is not None
+                for target in self._at_margin
+            ]
+        )
+        below, at = int(shown[~self._coins[0]].sum()), int(shown[self._coins[0]].sum())
+        at_margin, plot = guesses_of_coins(
+            f"the victim, from whether {self._threshold} likes are shown", first == self._coins[1], claim
+        )
+        findings = (
+            Finding(
+                what=f"k−1 = {claim.k - 1} accounts",
+                required="never shown, with certainty",
+                found=f"shown on {below:,} of {int((~self._coins[0]).sum()):,} targets",
+                passed=below == 0,
+            ),
+            Finding(
+                what=f"k = {claim.k} accounts, the victim among them",
+                required=f"shown with a probability of at most {claim.gate_delta:g}",
+                found=f"shown on {at:,} of {int(self._coins[0].sum()):,} targets",
+                passed=at == 0,
+            ),
+            at_margin,
+        )
+        section = Section(
+            key="probing",
+            title="Threshold probing with k−1 sybils and a victim",
+            tried=f"On {len(shown):,} targets k−1 accounts of the attacker's own like, and by a coin the "
+            "victim. On as "
+            "many others so many that the victim would lift the number to the threshold, "
+            f"{self._threshold}.",
+            breaks="A number about k or fewer accounts shows, or showing tells the coin more "
+            "often "
+            "than rho allows.",
+            confidence=f"The first is certain. Of the others a system that keeps its claim fails with a "
+            f"probability of at most {FALSE_ALARM:g} each.",
+            findings=findings,
+            plots=(plot,),
+        )
+        return [section]

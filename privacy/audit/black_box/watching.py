@@ -1,0 +1,143 @@
+"""Watching live: whether anything moves between releases, or moves because somebody did something."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from privacy.audit.black_box.crowd import likes_of_sybils, likes_to_be_shown
+from privacy.audit.black_box.deployment import CanaryEvent
+from privacy.audit.black_box.published import OK
+from privacy.audit.report_model import Finding, Section
+from privacy.errors import InvalidInputError
+from privacy.model.timestamp import parse_timestamp_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from privacy.audit.black_box.campaign import Ground
+    from privacy.audit.black_box.deployment import Canary, Reply
+    from privacy.model.timestamp import Clock
+
+QUIET = 30
+"""Targets that nobody touches after the first release. They stand in different shards."""
+BUSY_LIKES = 100
+"""Likes that the busy target gets in each round."""
+
+
+@dataclass
+class Watch:
+    """Polls targets of which one is busy, some are quiet and one is below k.
+
+    Args:
+        ground: of the campaign.
+        clock: now, in ms since 1970 UTC; the deployment's own is used where its answers tell it.
+    """
+
+    ground: Ground
+    clock: Clock
+    _looks: int = field(default=0, init=False, repr=False)
+    _numbers: dict[tuple[str, int], set[bytes]] = field(
+        default_factory=lambda: defaultdict(set), init=False, repr=False
+    )
+    _announced: dict[int, set[str | None]] = field(
+        default_factory=lambda: defaultdict(set), init=False, repr=False
+    )
+    _early: int = field(default=0, init=False, repr=False)
+
+    @cached_property
+    def _targets(self) -> list[Canary]:
+        names = ["busy", "few", *(f"quiet-{number}" for number in range(QUIET))]
+        return [self.ground.canary(name) for name in names]
+
+    def canaries(self) -> Sequence[Canary]:
+        """The targets."""
+        return self._targets
+
+    def first_events(self) -> Sequence[CanaryEvent]:
+        """So many likes that the busy target and the quiet ones are shown, and too few for one."""
+        busy, few, *quiet = self._targets
+        likes = likes_to_be_shown(self.ground)
+        events = list(likes_of_sybils(self.ground, "watch", [busy, *quiet], likes))
+        return events + list(likes_of_sybils(self.ground, "few", [few], self.ground.claim.k - 1))
+
+    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
+        """Likes of the busy target."""
+        busy = self._targets[0].name
+        return [CanaryEvent(f"{self.ground.run}-busy-{number}-{like}", busy) for like in range(BUSY_LIKES)]
+
+    def look(self) -> list[int]:
+        """Ask for all targets at once, remember the answer, and tell each one's epoch; −1 before the first.
+
+        Raises:
+            InvalidInputError: the answer is not 200.
+        """
+        path = f"/v1/videos?ids={','.join(target.public_id for target in self._targets)}"
+        reply = self.ground.deployment.read(path)
+        if reply.status != OK:
+            raise InvalidInputError(path[:40], f"is answered with {reply.status}", "200")
+        self._looks += 1
+        now_ms = _served_ms(reply, self.clock)
+        epochs = [-1 for _ in self._targets]
+        for place, video in enumerate(reply.document["videos"]):
+            number = video["likes"]
+            if number["epoch"] is not None:
+                epochs[place] = number["epoch"]
+                self._remember(video["video_id"], number, now_ms)
+        return epochs
+
+    def judge(self) -> Sequence[Section]:
+        """Say what moved."""
+        changed = sum(len(seen) > 1 for seen in self._numbers.values())
+        apart = sum(len(times) > 1 for times in self._announced.values())
+        findings = (
+            Finding(
+                what="a number between two releases",
+                required="the same bytes at every look",
+                found=f"{changed:,} of {len(self._numbers):,} numbers changed in {self._looks:,} looks",
+                passed=changed == 0 and bool(self._numbers),
+            ),
+            Finding(
+                what="releases before their time",
+                required="none before the next_release_at of the release before",
+                found=f"{self._early:,} were seen early",
+                passed=self._early == 0,
+            ),
+            Finding(
+                what="the schedule of busy, quiet and small targets",
+                required="the same next_release_at in the same epoch",
+                found=f"{apart:,} of {len(self._announced):,} epochs had several",
+                passed=apart == 0,
+            ),
+        )
+        section = Section(
+            key="watching",
+            title="Watching live between releases",
+            tried=f"{len(self._targets)} targets were polled {self._looks:,} times over "
+            f"{self.ground.sizes.rounds} rounds. One got {BUSY_LIKES} likes in each, {QUIET} got none, one "
+            "is below k.",
+            breaks="A number changes inside its epoch, a release comes before its time, or the time depends "
+            "on "
+            "what accounts do.",
+            confidence="Certain: equality of bytes and order of times. No false alarms.",
+            findings=findings,
+        )
+        return [section]
+
+    def _remember(self, public_id: str, number: dict[str, Any], now_ms: int) -> None:
+        epoch, announced = number["epoch"], self._announced
+        self._numbers[public_id, epoch].add(msgspec.json.encode(number))
+        announced[epoch].add(number["next_release_at"])
+        before = [time for time in announced.get(epoch - 1, ()) if time is not None]
+        self._early += any(now_ms < parse_timestamp_ms(time) for time in before)
+
+
+def _served_ms(reply: Reply, clock: Clock) -> int:
+    """When the answer was made at the latest: HTTP tells whole seconds."""
+    date = reply.headers.get("date")
+    return clock() if date is None else 1000 * int(parsedate_to_datetime(date).timestamp()) + 999

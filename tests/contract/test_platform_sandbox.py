@@ -1,0 +1,186 @@
+"""The sandbox: the same operations for a reviewer's key, on things that no real name can reach."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.http.keys import PLANE_SCOPES
+from api.platform.operations import operations
+from privacy.gallery.reader import GalleryReader
+from privacy.model.engagement import Kind
+from privacy.model.sandbox import MOST_CHARACTERS
+from tests.support.platform_plane import JSON, NDJSON, POLICY, ago, event, keys, lines, new_key, plane_on
+
+if TYPE_CHECKING:
+    from privacy.gallery.documents import TargetDocument
+    from tests.support.platform_plane import PlatformPlane
+    from tests.support.redis_server import Store
+
+SCOPED = [operation for operation in operations() if operation.scope]
+NAMED: dict[str, Any] = {
+    "posted_at": ago(60),
+    "creator_id": "c-1",
+    "sound_id": "s-1",
+    "hashtags": ["baking"],
+}
+
+
+def canary_plane(store: Store) -> PlatformPlane:
+    """The plane with a canary key."""
+    return plane_on(store, ("canary",))
+
+
+def planted(store: Store, video_id: str = "x") -> PlatformPlane:
+    """The plane with a canary key and a canary that was posted just now."""
+    plane = canary_plane(store)
+    body = lines({"video_id": video_id, "posted_at": ago(0)})
+    assert plane.send("POST", "/v1/sandbox/videos", body, NDJSON).json["verdicts"]["created"] == 1
+    return plane
+
+
+def shown(store: Store, target_id: str) -> TargetDocument | None:
+    """A target as the public plane finds it."""
+    standing = GalleryReader(store.public).standing(target_id, Kind.LIKE)
+    return standing.target if standing else None
+
+
+@pytest.mark.parametrize("scope", PLANE_SCOPES["platform"])
+@pytest.mark.parametrize("operation", SCOPED, ids=lambda operation: operation.operation_id)
+def test_a_key_opens_what_its_scope_names(store: Store, operation: Any, scope: str) -> None:
+    """A canary key reaches the sandbox and nothing else, and no other key reaches the sandbox."""
+    plane = plane_on(store, (scope,))
+    path = operation.path.replace("{video_id}", "v-1")
+    status = plane.send(operation.method, path, b"[]").status_code
+    assert (status == 403) == (operation.scope != scope)
+    assert status in (400, 403)
+
+
+def test_a_canary_key_has_no_other_scope(store: Store) -> None:
+    """So what is kept by key, such as repeated requests, never meets what is real."""
+    with pytest.raises(Exception, match="canary alone"):
+        new_key(store, "canary", "ingest")
+
+
+def test_everything_that_names_a_canary_is_the_sandboxs(store: Store) -> None:
+    """Id, creator, sound and hashtags: nothing by which it could be gathered with real videos."""
+    plane = canary_plane(store)
+    reply = plane.send("PUT", "/v1/sandbox/videos/x", lines(NAMED), JSON)
+    assert (reply.status_code, reply.json) == (201, {"video_id": "x", "verdict": "created"})
+    target = shown(store, "sandbox:x")
+    assert target is not None
+    assert (target.creator_id, target.sound_id, target.hashtags) == (
+        "sandbox:c-1",
+        "sandbox:s-1",
+        ["sandbox:baking"],
+    )
+    assert target.policy_version == f"{POLICY.version}.sandbox"
+    assert shown(store, "x") is None
+
+
+def test_a_canary_has_the_same_epochs_much_shorter(store: Store) -> None:
+    """The first one ends after three seconds, not after an hour."""
+    planted(store)
+    target = shown(store, "sandbox:x")
+    assert target is not None
+    assert target.first_due_ms is not None
+    assert target.first_due_ms - target.starts_at_ms == 3_000
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/v1/videos", {"video_id": "sandbox:x", "posted_at": ago(60)}),
+        ("/v1/videos", {"video_id": "v-1", "posted_at": ago(60), "creator_id": "sandbox:c"}),
+        ("/v1/videos", {"video_id": "v-1", "posted_at": ago(60), "sound_id": "sandbox:s"}),
+        ("/v1/events", event(video_id="sandbox:x")),
+        ("/v1/events", event(video_id="sandbox:x", network="n-1")),
+    ],
+)
+def test_nothing_real_bears_a_name_of_the_sandbox(store: Store, path: str, document: Any) -> None:
+    """Such an item is invalid, on the fast path and on the slow one, and a canary gets no real like."""
+    planted(store)
+    plane = plane_on(store)
+    reply = plane.send("POST", path, lines(document), NDJSON)
+    assert reply.json["verdicts"]["invalid"] == 1
+    assert keys(store, "v:*:r:*") == []
+
+
+def test_a_real_video_cannot_be_put_into_the_sandbox(store: Store) -> None:
+    """Nor by the path of its address."""
+    reply = plane_on(store).send("PUT", "/v1/videos/sandbox:x", lines({"posted_at": ago(60)}))
+    assert reply.status_code == 400
+    assert "belongs to the sandbox" in reply.json["detail"]
+
+
+def test_accounts_of_the_sandbox_are_no_real_accounts(store: Store) -> None:
+    """An account of the same id keeps its whole day, and what the canary account did is not its own."""
+    canaries = canary_plane(store)
+    names = [f"x-{number}" for number in range(POLICY.daily_cap)]
+    canaries.send(
+        "POST",
+        "/v1/sandbox/videos",
+        lines(*({"video_id": name, "posted_at": ago(0)} for name in names)),
+        NDJSON,
+    )
+    likes = [
+        event(video_id=name, account_id="a-1", occurred_at=ago(3600 - 30 * number))
+        for number, name in enumerate(names)
+    ]
+    reply = canaries.send("POST", "/v1/sandbox/events", lines(*likes), NDJSON)
+    assert reply.json["verdicts"]["counted"] == len(names)
+    over = event(video_id="x-0", account_id="a-1", type="unlike")
+    assert canaries.send("POST", "/v1/sandbox/events", lines(over), NDJSON).json["received"] == 1
+    real = plane_on(store)
+    real.register("v-1")
+    assert real.events(lines(event(account_id="a-1"))).json["verdicts"]["counted"] == 1
+    assert len(keys(store, "v:*:r:*")) == 2
+
+
+def test_the_sandbox_keeps_every_rule(store: Store) -> None:
+    """The daily cap, children and duplicates are as they are for real."""
+    plane = planted(store)
+    outcomes = [
+        plane.send("POST", "/v1/sandbox/events", lines(item), NDJSON).json["verdicts"]
+        for item in (
+            event(video_id="x", profile={"age_band": "under-13"}),
+            event(video_id="x"),
+            event(video_id="x"),
+            event(video_id="y"),
+        )
+    ]
+    assert [next(name for name, count in verdicts.items() if count) for verdicts in outcomes] == [
+        "dropped_child",
+        "counted",
+        "duplicate",
+        "unknown_target",
+    ]
+
+
+def test_no_network_is_kept_for_the_sandbox(store: Store) -> None:
+    """What staff is shown about networks is about real accounts."""
+    plane = planted(store)
+    plane.send("POST", "/v1/sandbox/events", lines(event(video_id="x", network="n-1")), NDJSON)
+    (register,) = keys(store, "v:*:r:*")
+    assert store.root.hget(register, "n") is None
+
+
+def test_an_id_that_leaves_no_room_for_the_prefix_is_refused(store: Store) -> None:
+    """Otherwise nobody could read what was planted."""
+    plane = canary_plane(store)
+    longest = "x" * MOST_CHARACTERS
+    assert plane.send("PUT", f"/v1/sandbox/videos/{longest}", lines({"posted_at": ago(0)})).status_code == 201
+    assert (
+        plane.send("PUT", f"/v1/sandbox/videos/{longest}x", lines({"posted_at": ago(0)})).status_code == 400
+    )
+    reply = plane.send("POST", "/v1/sandbox/events", lines(event(video_id=f"{longest}x")), NDJSON)
+    assert reply.json["verdicts"]["invalid"] == 1
+
+
+def test_a_policy_may_have_no_sandbox(store: Store) -> None:
+    """Then there is nothing at its addresses, and a key for it opens nothing."""
+    plane = plane_on(store, ("canary",), replace(POLICY, compress_schedule_by=None))
+    reply = plane.send("PUT", "/v1/sandbox/videos/x", lines({"posted_at": ago(0)}))
+    assert (reply.status_code, reply.json["detail"]) == (404, "the policy in force has no sandbox")

@@ -1,0 +1,76 @@
+"""`likewise audit black-box` attacks a running system with what a reviewer has, and says what came of it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.command_line import System, answer_of, clean_environment, likewise, up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ATTACKS = {
+    "averaging",
+    "collusion",
+    "aliases",
+    "filters",
+    "silence",
+    "timing",
+    "watching",
+    "differencing",
+    "membership",
+    "canaries",
+    "trackers",
+    "probing",
+    "reconstruction",
+    "side-doors",
+}
+
+
+def key(folder: Path, plane: str, scope: str, owner: str) -> str:
+    """A new key without a limit worth mentioning."""
+    terms = ("--plane", plane, "--scopes", scope, "--owner", owner, "--requests-a-minute", "10000000")
+    token: str = answer_of(likewise("keys", "create", *terms, "--data-folder", folder, "--json"))["token"]
+    return token
+
+
+@contextmanager
+def reviewed(folder: Path) -> Iterator[tuple[System, tuple[str, ...]]]:
+    """A running system, and what a reviewer knows of it."""
+    with up(folder) as system:
+        public, platform = system.welcome["public_url"], system.welcome["platform_url"]
+        readers = [key(folder, "public", "read", f"reader-{number}") for number in range(2)]
+        keys = [option for token in readers for option in ("--read-key", token)]
+        canary = key(folder, "platform", "canary", "reviewer")
+        yield system, ("--public-url", public, "--platform-url", platform, *keys, "--canary-key", canary)
+
+
+@pytest.mark.timeout(600)
+def test_a_running_system_withstands_every_attack(tmp_path: Path) -> None:
+    """Each is tried with real canaries over HTTP; logs are searched, and keys stand in no report."""
+    folder = tmp_path / "data"
+    with reviewed(folder) as (_, options):
+        report = likewise("audit", "black-box", *options, "--logs", folder / "logs", "--quick", "--json")
+        assert report.returncode == 0, report.stdout + report.stderr
+        document = json.loads(report.stdout)
+        assert {section["key"] for section in document["sections"]} == ATTACKS
+        assert document["passed"]
+        assert not any(token in report.stdout + report.stderr for token in options[5::2])
+
+
+def test_wrong_keys_and_addresses_are_said_plainly(tmp_path: Path) -> None:
+    """Whoever has no key, or asks the wrong address, reads one line and no traceback."""
+    with reviewed(tmp_path / "data") as (system, options):
+        wrong = [option.replace("lw_platform_", "lw_platform_0") for option in options]
+        refused = likewise("audit", "black-box", *wrong, "--quick", "--json")
+        assert (refused.returncode, "is answered with 401" in refused.stderr) == (2, True)
+        swapped = [option.replace(system.welcome["public_url"], "ftp://example.org") for option in options]
+        assert likewise("audit", "black-box", *swapped, "--quick").returncode == 2
+    gone = likewise("audit", "black-box", *options, "--quick", "--json", environment=clean_environment())
+    assert (gone.returncode, "does not answer" in gone.stderr) == (4, True)
+    assert "Traceback" not in refused.stderr + gone.stderr

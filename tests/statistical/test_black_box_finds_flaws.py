@@ -1,0 +1,68 @@
+"""The black box passes what is sound, and fails everything that is deliberately broken, by the right attack.
+
+A sound deployment fails one comparison with a probability of 1e-6; there are some 30 in an audit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from privacy.audit.black_box.black_box import BlackBox
+from privacy.audit.black_box.sizes import QUICK
+from privacy.audit.progress import silent
+from tests.support.fake_deployment import FakeDeployment, Flaws
+
+FLAWS = {
+    "exact totals": (Flaws(noise=0), {"differencing", "membership", "trackers", "probing", "reconstruction"}),
+    "noise at each read": (Flaws(noise_per_read=True), {"averaging", "collusion", "aliases", "watching"}),
+    "noise of each key": (Flaws(noise_per_key=True), {"averaging", "collusion"}),
+    "noise of each way": (Flaws(noise_per_way=True), {"aliases"}),
+    "gate on the exact count alone": (Flaws(gate="exact"), {"trackers", "probing"}),
+    "gate off by one": (Flaws(gate="off_by_one"), {"silence", "trackers", "probing"}),
+    "gate on the estimate alone": (Flaws(gate="estimate"), {"silence", "trackers", "probing"}),
+    "live totals": (Flaws(live=True), {"watching"}),
+    "releases when something happened": (Flaws(early=True), {"watching"}),
+    "undeclared filters": (Flaws(filters=True), {"filters"}),
+    "other words for no like": (Flaws(silent_bytes=True), {"silence"}),
+    "less time for no like": (Flaws(quick_silence_seconds=1e-4), {"timing"}),
+    "likes in metrics": (Flaws(counting_metrics=True), {"side-doors"}),
+}
+
+
+def broken(flaws: Flaws, seed: int) -> set[str]:
+    """The sections that do not pass."""
+    deployment = FakeDeployment(flaws, rng=np.random.default_rng(seed))
+    coins = np.random.default_rng(seed + 1_000)
+    box = BlackBox(deployment, QUICK, deployment.clock, deployment.wait, coins, "a1b2c3d4")
+    report = box.audit(silent)
+    assert len(report.sections) == 14
+    assert report.passed == all(section.passed for section in report.sections)
+    return {section.key for section in report.sections if not section.passed}
+
+
+def test_a_sound_deployment_passes() -> None:
+    """Every attack is tried and none succeeds."""
+    assert broken(Flaws(), 1) == set()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(2, 22))
+def test_a_sound_deployment_passes_every_time(seed: int) -> None:
+    """Twenty times of twenty."""
+    assert broken(Flaws(), seed) == set()
+
+
+@pytest.mark.parametrize("name", ["exact totals", "noise at each read", "gate on the exact count alone"])
+def test_a_gross_mistake_is_found(name: str) -> None:
+    """By every attack that it opens, and by no other."""
+    flaws, expected = FLAWS[name]
+    assert broken(flaws, 3) == expected
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", FLAWS)
+def test_every_mistake_is_found(name: str) -> None:
+    """By every attack that it opens, and by no other."""
+    flaws, expected = FLAWS[name]
+    assert broken(flaws, 4) == expected

@@ -1,0 +1,44 @@
+"""What a claim allows an attacker at most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import exp, sqrt
+from statistics import NormalDist
+
+import pytest
+
+from privacy.audit.black_box.claim import Claim
+from privacy.mechanism.guarantee import guarantee
+from privacy.policy_file import load_policy
+
+CLAIM = Claim.of_document(guarantee(load_policy()))
+
+
+def test_a_claim_is_read_from_what_the_public_plane_says() -> None:
+    """Every value is the policy's or follows from it."""
+    policy = load_policy()
+    assert (CLAIM.version, CLAIM.k, CLAIM.rho) == (policy.version, policy.k, 0.1)
+    assert CLAIM.epsilons == {1e-6: 2.142, 1e-9: 2.7156}
+    assert CLAIM.due_ages_seconds == policy.schedule.due_ages_seconds
+    assert CLAIM.values["gender"] == ("female", "male", "other")
+
+
+def test_the_ceiling_is_pinskers_where_rho_is_small() -> None:
+    """√(ρ / 2) and the gate's δ; what a Gaussian of that ρ allows lies below it."""
+    assert CLAIM.advantage_ceiling == pytest.approx(sqrt(0.05) + 1e-12)
+    gaussian = 2 * NormalDist().cdf(sqrt(CLAIM.rho / 2)) - 1
+    assert gaussian < CLAIM.advantage_ceiling < gaussian + 0.05
+
+
+def test_the_ceiling_is_that_of_epsilon_and_delta_where_it_is_lower() -> None:
+    """Whatever is claimed bounds every attacker, so the least of the bounds does."""
+    claim = replace(CLAIM, rho=2.0, epsilons={1e-6: 0.5})
+    assert claim.advantage_ceiling == pytest.approx((exp(0.5) - 1 + 2e-6) / (exp(0.5) + 1))
+    assert replace(CLAIM, rho=50.0, epsilons={}).accuracy_ceiling == 1.0
+
+
+def test_a_rest_between_releases_is_found() -> None:
+    """The first one that is long enough; where none is, the longest."""
+    claim = replace(CLAIM, due_ages_seconds=(1, 2, 10, 60, 90))
+    assert [claim.epoch_followed_by(seconds) for seconds in (1, 5, 20, 1_000)] == [0, 1, 2, 2]
