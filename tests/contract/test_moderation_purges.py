@@ -13,7 +13,7 @@ from privacy.steward import job_runner
 from privacy.vault import many
 from privacy.vault.many import ManyMoves, Portion
 from privacy.vault.shards import AccountShards, PseudonymKeys
-from tests.support.platform_plane import NDJSON, POLICY, PSEUDONYMISER, lines
+from tests.support.platform_plane import NDJSON, POLICY, PSEUDONYMISER, keys, lines
 from tests.support.registers import caps
 from tests.support.staff import HEADER, office_on
 
@@ -65,9 +65,7 @@ def test_a_purge_is_a_job_that_uncounts_the_listed_accounts_alone(office: Office
     assert (job["state"], job["done"]) == ("done", 8)
     assert job["counts"] == NOTHING | {"moved": 8, "not_known": 1, "uncounted": 28}
     assert sum(office.changes().values()) == 8 * 4 + 28
-    assert office.audited() == [
-        (stage, "accounts.purge") for stage in ("asked", "done", "done")
-    ]
+    assert office.audited() == [(stage, "accounts.purge") for stage in ("asked", "done", "done")]
 
 
 def test_a_purge_again_changes_nothing_and_a_reinstatement_takes_it_back(office: Office) -> None:
@@ -168,8 +166,8 @@ def test_steps_are_exact_whoever_does_them_and_whatever_is_forgotten(
 
 def test_a_step_that_was_done_is_not_done_again(office: Office) -> None:
     """A portion that is behind the progress, or ahead of it, does nothing and is told the progress."""
-    keys = PseudonymKeys(lambda: PSEUDONYMISER)
-    moves = ManyMoves(AccountShards(office.store.steward, keys, HEADER.account_shards), caps(4, 100))
+    current = PseudonymKeys(lambda: PSEUDONYMISER)
+    moves = ManyMoves(AccountShards(office.store.steward, current, HEADER.account_shards), caps(4, 100))
     handle = PSEUDONYMISER.handles(BOTS[:1])[0]
     shard = handle.spread % HEADER.account_shards
     move, now_ms = JobKind.PURGE.move, office.plane.clock.now_ms
@@ -193,6 +191,5 @@ def test_nothing_is_left_of_a_job_but_its_document(office: Office) -> None:
     """The accounts, their progress and the place in the queue are gone when it is over."""
     office.purge(*accounts(*BOTS))
     office.work()
-    left = {name.decode("latin-1") for name in office.store.root.keys("*jobs*")}
-    assert left == {"p:jobs:count", "p:jobs:document:1"}
+    assert set(keys(office.store, "*jobs*")) == {b"p:jobs:count", b"p:jobs:document:1"}
     assert 0 < office.store.root.ttl("p:jobs:document:1") <= POLICY.retention.job_seconds
