@@ -16,12 +16,12 @@ import sys
 from privacy.errors import StoreError
 from privacy.store.connect import connect, translated
 from privacy.store.settings import StoreSettings
-from privacy.store.users import RELAY, RELEASE
+from privacy.store.users import RELAY, RELEASE, STEWARD
 
 
 def main(worker: str) -> int:
     """Ask; the exit code is 0 if the store answers and 1 if it does not."""
-    user = {"relay": RELAY, "release": RELEASE}[worker]
+    user = {"relay": RELAY, "release": RELEASE, "steward": STEWARD}[worker]
     try:
         with translated():
             connect(StoreSettings.from_environment(os.environ, (user,)), user).ping()

@@ -22,7 +22,18 @@ from typing import TYPE_CHECKING, Final
 
 from privacy.store.acl import acl_file
 from privacy.store.credentials import load_or_create_credentials, write_private
-from privacy.store.users import ADMIN, LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, USERS
+from privacy.store.users import (
+    ADMIN,
+    LIMITER,
+    NOTARY,
+    PLATFORM,
+    PUBLIC,
+    PUBLISHER,
+    RELAY,
+    RELEASE,
+    STEWARD,
+    USERS,
+)
 
 if TYPE_CHECKING:
     from privacy.store.acl import AclUser
@@ -31,6 +42,7 @@ PROCESSES: Final[dict[str, tuple[AclUser, ...]]] = {
     "platform": (PLATFORM, PUBLISHER),
     "relay": (RELAY,),
     "release": (RELEASE, PUBLISHER, NOTARY),
+    "steward": (STEWARD,),
     "public": (PUBLIC, LIMITER),
     "operator": (ADMIN, PUBLISHER),
     "redis": (LIMITER,),  # for its health check: a user that can ask, and reach nothing but counters

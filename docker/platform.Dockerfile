@@ -28,16 +28,20 @@ COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/ke
      privacy/gallery/publisher.py privacy/gallery/write_once.lua privacy/gallery/
 COPY privacy/model/__init__.py privacy/model/budget.py privacy/model/change.py privacy/model/dimension.py \
      privacy/model/engagement.py privacy/model/identifier.py privacy/model/integrity.py privacy/model/retention.py \
-     privacy/model/sandbox.py privacy/model/schedule.py privacy/model/streams.py privacy/model/timestamp.py \
-     privacy/model/
+     privacy/model/sandbox.py privacy/model/schedule.py privacy/model/standing.py privacy/model/streams.py \
+     privacy/model/timestamp.py privacy/model/
+COPY privacy/moderation/ privacy/moderation/
 COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py privacy/store/connect.py \
      privacy/store/credentials.py privacy/store/header.py privacy/store/keys.py privacy/store/script.py \
      privacy/store/settings.py privacy/store/users.py privacy/store/
 COPY privacy/tally/__init__.py privacy/tally/catalogue.py privacy/tally/register.lua privacy/tally/replace.lua \
      privacy/tally/target.py privacy/tally/
-COPY privacy/vault/__init__.py privacy/vault/account.lua privacy/vault/cells.py privacy/vault/door.py \
-     privacy/vault/event.py privacy/vault/key_file.py privacy/vault/pseudonym.py privacy/vault/record.lua \
-     privacy/vault/shards.py privacy/vault/time_bounds.py privacy/vault/vault.py privacy/vault/
+COPY privacy/vault/__init__.py privacy/vault/account.lua privacy/vault/account_file.py privacy/vault/cells.py \
+     privacy/vault/door.py privacy/vault/erase.lua privacy/vault/erasure.py privacy/vault/event.py \
+     privacy/vault/follow.lua privacy/vault/key_file.py privacy/vault/mark.lua privacy/vault/marks.py \
+     privacy/vault/pseudonym.py privacy/vault/record.lua privacy/vault/resync.py privacy/vault/settle.lua \
+     privacy/vault/settlement.py privacy/vault/shards.py privacy/vault/time_bounds.py privacy/vault/vault.py \
+     privacy/vault/
 USER 10001:10001
 ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 8081

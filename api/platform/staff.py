@@ -61,15 +61,19 @@ def word(values: tuple[str, ...], **options: Any) -> fields.String:
     return fields.String(validate=validate, error_messages=messages(rule), **options)
 
 
-def flag(description: str) -> fields.Boolean:
+class Flag(fields.Boolean):
     """A field that is true or false and nothing like it."""
-    return fields.Boolean(
-        required=True,
-        truthy={True},
-        falsy={False},
-        error_messages=messages("true or false", "boolean"),
-        metadata={"description": description},
-    )
+
+    def __init__(self, description: str) -> None:
+        super().__init__(required=True, error_messages=_FLAG_MESSAGES, metadata={"description": description})
+
+    def _deserialize(self, value: Any, *_where: Any, **_options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+_FLAG_MESSAGES = messages("true or false", "boolean")
 
 
 def actor_of(call: Call) -> Actor:

@@ -52,7 +52,7 @@ PLATFORM: Final = AclUser(
         ),
         Grant((keys.TALLY_KEYS,), ("evalsha", "hget", "hmget", "hset", "incr", "zadd")),
         Grant((keys.PLATFORM_KEYS,), ("evalsha", "get", "set", "del")),
-        Grant((keys.JOB_KEYS,), ("incr", "append", "expire", "zadd")),
+        Grant((keys.JOB_KEYS,), ("incrby", "append", "expire", "zadd")),
         Grant((keys.AUDIT_TRAIL,), ("xadd", "xrevrange")),
         Grant((keys.UNFINISHED,), ("zadd", "zrem")),
         Grant((keys.PLATFORM_LIMIT_KEYS,), _LIMITS),

@@ -13,7 +13,7 @@ from tests.support.dockerfile import ROOT, instructions
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 BUILT: Final = sorted(name for name, service in SERVICES.items() if "build" in service)
-LASTING: Final = ("redis", "platform", "relay", "release", "public")
+LASTING: Final = ("redis", "platform", "relay", "release", "steward", "public")
 EXACT_TAG: Final = re.compile(r"[a-z]+:\d+\.\d+\.\d+(-[a-z-]+)?")
 DOCKERFILES: Final = sorted((ROOT / "docker").glob("*.Dockerfile"))
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tests.support.command_line import System
 
-PROCESSES = ("platform", "public", "relay", "release", "redis")
+PROCESSES = ("platform", "public", "relay", "release", "steward", "redis")
 NOW_MS = clock_ms()
 VIDEO = {"video_id": "v-1", "posted_at": format_timestamp(NOW_MS - 60_000)}
 

@@ -22,7 +22,7 @@ from api.cli.api_keys import KeyRing, KeyTerms
 from privacy.model.timestamp import format_timestamp
 from privacy.store.acl import Room
 from privacy.store.keys import STORE_HEADER, outbox_key
-from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE
+from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, STEWARD
 from tests.support.dockerfile import ROOT, copy_files, instructions
 from tests.support.ports import free_port
 
@@ -44,6 +44,7 @@ USERS_OF: Final[dict[str, tuple[AclUser, ...]]] = {
     "platform": (PLATFORM, PUBLISHER),
     "public": (PUBLIC, LIMITER),
     "relay": (RELAY,),
+    "steward": (STEWARD,),
     "release": (RELEASE, PUBLISHER),
     "operator": (ADMIN, PUBLISHER),
 }
@@ -159,7 +160,7 @@ def test_founding_again_changes_nothing(store: Store, deployment: Deployment) ->
     assert (store.root.hgetall(STORE_HEADER), deployment.key_file.read_bytes()) == before
 
 
-@pytest.mark.parametrize("worker", ["relay", "release"])
+@pytest.mark.parametrize("worker", ["relay", "release", "steward"])
 def test_a_worker_is_well_while_the_store_answers(worker: str, deployment: Deployment) -> None:
     """The workers' health check passes with the store, and fails without."""
     deployment.run(worker, "ask_store.py", worker)

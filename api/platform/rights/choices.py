@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from marshmallow import Schema, fields
 
 from api.http.operation import Answer, Call, Operation, json_answer
-from api.platform.staff import AccountOrderSchema, OrderOperation, actor_of, flag, once
+from api.platform.staff import AccountOrderSchema, Flag, OrderOperation, actor_of, once
 from privacy.model.standing import Standing
 from privacy.moderation.rights import Request
 
@@ -39,13 +39,13 @@ if each event said
 class ObjectionSchema(AccountOrderSchema):
     """An objection to analytics, or its withdrawal."""
 
-    objects = flag("Whether the person objects.")
+    objects = Flag("Whether the person objects.")
 
 
 class OptOutSchema(AccountOrderSchema):
     """An opt-out of breakdowns, or its withdrawal."""
 
-    hidden = flag("Whether the account is undisclosed in every breakdown.")
+    hidden = Flag("Whether the account is undisclosed in every breakdown.")
 
 
 class ChoiceAnswerSchema(Schema):

@@ -8,7 +8,18 @@ import pytest
 
 from privacy.store.acl import AclUser, Grant, Room
 from privacy.store.keys import GALLERY_HEADER, outbox_key, register_prefix, tally_key
-from privacy.store.users import ADMIN, LIMITER, NOTARY, PLATFORM, PUBLIC, REKEYER, RELAY, RELEASE, USERS
+from privacy.store.users import (
+    ADMIN,
+    LIMITER,
+    NOTARY,
+    PLATFORM,
+    PUBLIC,
+    REKEYER,
+    RELAY,
+    RELEASE,
+    STEWARD,
+    USERS,
+)
 
 REACHES_PAST_ITS_KEYS = frozenset(
     (
@@ -17,7 +28,7 @@ REACHES_PAST_ITS_KEYS = frozenset(
         *("monitor", "debug", "subscribe", "psubscribe", "client|tracking", "client|list", "slowlog|get"),
         *("flushall", "flushdb", "select", "swapdb", "shutdown", "replicaof", "psync", "sync"),
         *("config|set", "config|rewrite", "acl|setuser", "acl|deluser", "acl|load", "client|kill"),
-        *("memory|usage", "object|encoding", "info", "dbsize", "command"),
+        *("memory|usage", "object|encoding", "dbsize", "command"),
     )
 )
 
@@ -41,22 +52,36 @@ def test_no_user_has_a_command_that_reaches_past_its_keys(user: AclUser) -> None
     }
 
 
-def test_registers_are_opened_by_the_platform_alone() -> None:
-    """Only the process that takes events in opens an account's hash; who rotates keys only renames it."""
+def test_registers_are_opened_by_platform_and_steward_alone() -> None:
+    """Only who takes events in, and who lets time pass, opens an account's hash; a rekeyer renames it."""
     register = register_prefix(0) + "0" * 16
-    assert [user for user in USERS if reaches(user, register)] == [PLATFORM, REKEYER]
+    assert [user for user in USERS if reaches(user, register)] == [PLATFORM, STEWARD, REKEYER]
     commands = {word for grant in REKEYER.grants if covers(grant, register) for word in grant.commands}
     assert commands == {"evalsha", "exists", "rename"}
 
 
-def test_one_user_alone_may_search() -> None:
-    """Names of keys are seen by the user that rotates the pseudonym key, and by nobody else."""
-    assert [user for user in USERS if "scan" in user.keyless] == [REKEYER]
+def test_two_users_alone_may_search() -> None:
+    """Names of keys are seen by who rotates the pseudonym key and by the steward, and by nobody else."""
+    assert [user for user in USERS if "scan" in user.keyless] == [STEWARD, REKEYER]
 
 
-def test_the_outbox_is_reached_by_platform_and_relay_alone() -> None:
-    """Whoever measures or publishes never sees a single change."""
-    assert [user for user in USERS if reaches(user, outbox_key(0))] == [PLATFORM, RELAY]
+def test_the_steward_alone_looks_after_the_log() -> None:
+    """Only the steward has the store's log rewritten, and asks whether that is over."""
+    for command in ("bgrewriteaof", "info"):
+        assert [user for user in USERS if command in user.keyless] == [STEWARD]
+
+
+def test_the_steward_reaches_no_exact_count() -> None:
+    """Of the tally it reads where series stand, and drops logs; it reads no log, net change or measurement."""
+    for name, commands in (("series", {"hmget", "hset"}), ("log", {"unlink"}), ("net", set())):
+        key = f"{tally_key(0, name)}:7"
+        found = {word for grant in STEWARD.grants if covers(grant, key) for word in grant.commands}
+        assert found == commands
+
+
+def test_the_outbox_is_reached_by_platform_steward_and_relay_alone() -> None:
+    """Whoever measures or publishes never sees a single change; the steward writes what it brings about."""
+    assert [user for user in USERS if reaches(user, outbox_key(0))] == [PLATFORM, STEWARD, RELAY]
 
 
 def test_the_tally_is_out_of_the_gallery_users_reach() -> None:

@@ -1,0 +1,195 @@
+"""Purges: a list of accounts becomes a job, which is carried out exactly once."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.platform.moderation import purges
+from privacy.moderation.job import JobKind
+from privacy.steward import job_runner
+from privacy.vault import many
+from privacy.vault.many import ManyMoves, Portion
+from privacy.vault.shards import AccountShards, PseudonymKeys
+from tests.support.platform_plane import NDJSON, POLICY, PSEUDONYMISER, keys, lines
+from tests.support.registers import caps
+from tests.support.staff import HEADER, office_on
+
+if TYPE_CHECKING:
+    from tests.support.redis_server import Store
+    from tests.support.staff import Office
+
+VIDEOS = ("v-1", "v-2", "v-3", "v-4")
+BOTS = [f"bot-{number}" for number in range(7)]
+NOTHING = {
+    "moved": 0,
+    "unmoved": 0,
+    "erased": 0,
+    "not_known": 0,
+    "uncounted": 0,
+    "counted": 0,
+    "over_cap": 0,
+}
+
+
+@pytest.fixture
+def office(store: Store) -> Office:
+    """An office, with seven bots and one person that like four videos."""
+    office = office_on(store)
+    office.plane.register(*VIDEOS)
+    for account_id in (*BOTS, "account-1"):
+        office.likes(account_id, *VIDEOS)
+    return office
+
+
+def job_of(office: Office, number: int) -> dict[str, Any]:
+    """A job as it stands."""
+    job: dict[str, Any] = office.read(f"jobs/{number}")
+    return job
+
+
+def accounts(*names: str) -> list[dict[str, str]]:
+    """Lines of a list."""
+    return [{"account_id": name} for name in names]
+
+
+def test_a_purge_is_a_job_that_uncounts_the_listed_accounts_alone(office: Office) -> None:
+    """It is queued, carried out, and says what it did; later likes of a bot are stored and not counted."""
+    answer = office.purge(*accounts(*BOTS, "never-seen"))
+    assert (answer.status_code, answer.headers["Location"]) == (202, "/v1/jobs/1")
+    assert (answer.json["state"], answer.json["accounts"]) == ("queued", 8)
+    office.work()
+    job = job_of(office, 1)
+    assert (job["state"], job["done"]) == ("done", 8)
+    assert job["counts"] == NOTHING | {"moved": 8, "not_known": 1, "uncounted": 28}
+    assert sum(office.changes().values()) == 8 * 4 + 28
+    assert office.audited() == [(stage, "accounts.purge") for stage in ("asked", "done", "done")]
+
+
+def test_a_purge_again_changes_nothing_and_a_reinstatement_takes_it_back(office: Office) -> None:
+    """The second job moves nobody; the third counts everything again."""
+    for action in ("purge", "purge", "reinstate"):
+        office.purge(*accounts(*BOTS), action=action)
+    office.work()
+    assert job_of(office, 2)["counts"] == NOTHING | {"unmoved": 7}
+    assert job_of(office, 3)["counts"] == NOTHING | {"moved": 7, "counted": 28}
+    assert [job["job"] for job in office.read("jobs")["jobs"]] == [3, 2, 1]
+    page = office.read("jobs?limit=2")
+    assert [job["job"] for job in office.read(f"jobs?cursor={page['next_cursor']}")["jobs"]] == [1]
+
+
+def test_what_an_owner_decided_stands(office: Office) -> None:
+    """Deleted, objecting and erased accounts are not moved by a purge."""
+    office.account("delete", BOTS[0])
+    office.right("objections", BOTS[1], objects=True)
+    office.right("erasures", BOTS[2])
+    office.purge(*accounts(*BOTS[:4]))
+    office.work()
+    counts = NOTHING | {"moved": 1, "unmoved": 2, "erased": 1, "uncounted": 4}
+    assert job_of(office, 1)["counts"] == counts
+
+
+def test_a_handle_from_an_advisory_names_the_account(office: Office) -> None:
+    """Accounts may be listed as staff know them, gzipped too."""
+    handles = [handle.name.hex() for handle in PSEUDONYMISER.handles(BOTS)]
+    body = gzip.compress(lines(*({"handle": handle} for handle in handles)))
+    path = "/v1/moderation/purges?note=network"
+    answer = office.plane.send("POST", path, body, NDJSON, Content_Encoding="gzip")
+    assert answer.status_code == 202
+    office.work()
+    assert job_of(office, 1)["counts"]["uncounted"] == 28
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"account_id":"a b"}',
+        b'{"account_id":""}',
+        b"{}",
+        b'{"account_id":"a","handle":"' + b"0f" * 16 + b'"}',
+        b'{"handle":"0F' + b"0f" * 15 + b'"}',
+        b'{"handle":"0f"}',
+        b'{"account_id":7}',
+        b'{"account_id":"a","account_id":"b"}',
+        b'{"account_id":"a"',
+        b'{"account_id":"a","why":1}',
+        b"[]",
+        b"\xff",
+    ],
+)
+def test_one_wrong_line_refuses_the_list(office: Office, line: bytes) -> None:
+    """400 names the line and repeats nothing of it; nothing is queued that does anything."""
+    path = "/v1/moderation/purges?note=x"
+    answer = office.plane.send("POST", path, lines(*accounts(*BOTS)) + line, NDJSON)
+    assert (answer.status_code, answer.json["field"]) == (400, "line 7")
+    assert b"a b" not in answer.data
+    office.work()
+    assert office.read("jobs")["jobs"] == []
+
+
+def test_a_list_needs_a_note_and_an_account(office: Office) -> None:
+    """What would not be explained, or would do nothing, is refused."""
+    answer = office.plane.send("POST", "/v1/moderation/purges", lines(*accounts("a")), NDJSON)
+    assert (answer.status_code, answer.json["field"]) == (400, "note")
+    answer = office.plane.send("POST", "/v1/moderation/purges?note=x", b"\n", NDJSON)
+    assert (answer.status_code, answer.json["field"]) == (400, "body")
+
+
+def test_a_list_that_is_too_long_is_refused(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """413, before anything of it is kept."""
+    monkeypatch.setattr(purges, "MAX_ACCOUNTS", 6)
+    assert office.purge(*accounts(*BOTS)).status_code == 413
+    assert office.read("jobs")["jobs"] == []
+
+
+def test_a_job_that_nobody_knows_is_not_found(office: Office) -> None:
+    """404 for a number that was never given out; 400 for what is no number."""
+    for path, status in (("jobs/9", 404), ("jobs/x", 400), ("jobs/0", 400)):
+        assert office.plane.send("GET", f"/v1/{path}", b"").status_code == status
+
+
+def test_steps_are_exact_whoever_does_them_and_whatever_is_forgotten(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small steps by two stewards, one of which forgets its place after each: the counts are those of one."""
+    monkeypatch.setattr(many, "REGISTERS_A_STEP", 1)
+    monkeypatch.setattr(job_runner, "ROUNDS_A_STEP", 1)
+    other = office_on(office.store)
+    office.purge(*accounts(*BOTS))
+    while office.steward.step() or other.steward.step():
+        other.steward.runner._cursors.clear()
+    assert job_of(office, 1)["counts"] == NOTHING | {"moved": 7, "uncounted": 28}
+    assert sum(office.changes().values()) == 8 * 4 + 28
+
+
+def test_a_step_that_was_done_is_not_done_again(office: Office) -> None:
+    """A portion that is behind the progress, or ahead of it, does nothing and is told the progress."""
+    current = PseudonymKeys(lambda: PSEUDONYMISER)
+    moves = ManyMoves(AccountShards(office.store.steward, current, HEADER.account_shards), caps(4, 100))
+    handle = PSEUDONYMISER.handles(BOTS[:1])[0]
+    shard = handle.spread % HEADER.account_shards
+    move, now_ms = JobKind.PURGE.move, office.plane.clock.now_ms
+    for done in (0, 0, 5):
+        progress, cursor = moves.step(1, move, {shard: Portion(done, 0, [handle.name])}, now_ms)[shard]
+        assert (progress.done, progress.moved, progress.fell, cursor) == (1, 1, 4, 0)
+
+
+def test_a_job_whose_list_has_lapsed_fails_and_says_so(office: Office) -> None:
+    """It is told, and leaves the queue."""
+    office.purge(*accounts(*BOTS))
+    for name in office.store.root.keys("p:jobs:accounts:*"):
+        office.store.root.delete(name)
+    office.work()
+    job = job_of(office, 1)
+    assert job["state"] == "failed"
+    assert "lapsed" in job["failure"]
+
+
+def test_nothing_is_left_of_a_job_but_its_document(office: Office) -> None:
+    """The accounts, their progress and the place in the queue are gone when it is over."""
+    office.purge(*accounts(*BOTS))
+    office.work()
+    assert set(keys(office.store, "*jobs*")) == {b"p:jobs:count", b"p:jobs:document:1"}
+    assert 0 < office.store.root.ttl("p:jobs:document:1") <= POLICY.retention.job_seconds
