@@ -1,0 +1,78 @@
+"""`likewise audit wall`: shows what the public plane cannot reach."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import closing
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import click
+
+from api.cli.audit.report_text import show_report
+from api.cli.audit.section_bars import SectionBars
+from api.cli.console import progress, show_json
+from api.cli.deployment import operator_settings
+from api.cli.exit_code import ExitCode
+from api.cli.options import data_folder_option, epilog, json_option
+from api.cli.system import clock_ms
+from privacy.audit.report_model import AuditReport
+from privacy.audit.wall_code import code_section, image_section
+from privacy.audit.wall_store import store_section
+from privacy.model.timestamp import format_timestamp
+from privacy.store.connect import connect
+from privacy.store.users import PUBLIC
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from privacy.audit.progress import Progress
+    from privacy.audit.report_model import Section
+    from privacy.store.settings import StoreSettings
+
+
+@click.command(
+    epilog=epilog(
+        "likewise audit wall                    the embedded store of a running `likewise up`",
+        "LIKEWISE_GALLERY_URL=… LIKEWISE_PUBLIC_PASSWORD=… likewise audit wall --json",
+    )
+)
+@data_folder_option
+@json_option
+def command(data_folder: Path, *, as_json: bool) -> ExitCode:
+    """Try the wall between the public plane and everything else; exit 1 if it has a hole.
+
+    With the public plane's credentials every command of Redis is tried on every family of keys, with
+    arguments that would harm nothing. Then: what the plane's code loads, the import contracts (where
+    import-linter is installed), and what its image holds. The store is the one that the environment names
+    (LIKEWISE_GALLERY_URL or LIKEWISE_REDIS_URL, and LIKEWISE_PUBLIC_PASSWORD), or the embedded one of a
+    running `likewise up`.
+    """
+    started = time.monotonic()
+    with progress(quiet=as_json) as bars:
+        report = AuditReport(
+            title="wall",
+            claim="Code and credentials of the public plane reach the gallery, to read it, and nothing else.",
+            facts=(("program", f"Likewise {version('likewise')}"),),
+            made_at=format_timestamp(clock_ms()),
+            seconds=round(time.monotonic() - started, 1),
+            sections=tuple(wall_sections(operator_settings(data_folder, os.environ), SectionBars(bars))),
+        )
+    if as_json:
+        show_json(report.document())
+    else:
+        show_report(report)
+    return ExitCode.OK if report.passed else ExitCode.CHECK_FAILED
+
+
+def wall_sections(settings: StoreSettings, told: Progress) -> list[Section]:
+    """Everything that shows the wall of a running store.
+
+    Raises:
+        StoreError: there is no store, or this process was not given the public plane's password.
+        StoreBusyError: it does not answer.
+    """
+    with closing(connect(settings, PUBLIC)) as client:
+        found = [store_section(client, told), code_section(), image_section()]
+    return [section for section in found if section]

@@ -1,0 +1,142 @@
+"""Tries, with the public plane's credentials, every command of Redis on every family of keys."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
+
+from redis import exceptions
+
+from privacy.audit.report_model import Finding, Section
+from privacy.audit.wall_commands import SESSION_COMMANDS, key_families, redis_commands
+from privacy.store.checks import check_version
+from privacy.store.connect import translated
+from privacy.store.users import PUBLIC, USERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import redis
+
+    from privacy.audit.progress import Progress
+    from privacy.audit.wall_commands import Command, KeyFamily
+
+KEY: Final = "wall-store"
+_REFUSALS: Final = ("no permissions", "command not allowed. If")
+
+
+@dataclass
+class _Cell:
+    """What came of one family of commands on one family of keys."""
+
+    refused: int = 0
+    declared: int = 0
+    holes: tuple[str, ...] = ()
+
+
+def store_section(client: redis.Redis, told: Progress) -> Section:
+    """Try the wall of a running store.
+
+    Args:
+        client: with the credentials of the public plane.
+        told: about the progress.
+
+    Raises:
+        StoreBusyError: the store does not answer.
+    """
+    known_to, commands = redis_commands()
+    tried = [command for command in commands if command.name not in SESSION_COMMANDS]
+    families = key_families()
+    findings: list[Finding] = []
+    for done, family in enumerate(families):
+        told(KEY, done, len(families))
+        findings += _findings(client, family, tried)
+    findings += _other_users(client)
+    told(KEY, len(families), len(families))
+    return Section(
+        key=KEY,
+        title="The wall: the public plane's credentials on the store",
+        tried=f"All {len(commands)} commands of Redis {known_to}, of every family, on one key of each of "
+        f"{len(families)} families of keys, as the user `{PUBLIC.name}`; on keys that hold something, "
+        "nothing that writes. The four commands that Redis answers to everybody (AUTH, HELLO, QUIT, RESET) "
+        "are tried by logging in as each of the other users.",
+        breaks="Any answer but a refusal, other than to PING, to a client's introduction of itself, and to "
+        "GET, HGET, HMGET and HGETALL on the gallery's keys.",
+        confidence="Exhaustive for these commands, no sampling. The server is "
+        f"{check_version(client).detail.partition(';')[0]}; a command that only another version or a module "
+        "knows is refused by `-@all`, which `likewise doctor` compares.",
+        findings=tuple(findings),
+    )
+
+
+def _findings(client: redis.Redis, family: KeyFamily, commands: list[Command]) -> Iterator[Finding]:
+    """One finding for each family of commands on this family of keys."""
+    cells: defaultdict[str, _Cell] = defaultdict(_Cell)
+    for command in commands:
+        if family.in_use and command.writes:
+            continue
+        cell = cells[command.family]
+        if _is_refused(client, command.words(family.key)):
+            cell.refused += 1
+        elif _is_declared(command.name, family.key):
+            cell.declared += 1
+        else:
+            cell.holes += (command.name.replace("|", " ").upper(),)
+    for name, cell in sorted(cells.items()):
+        allowed = f", {cell.declared} answered as declared" if cell.declared else ""
+        holes = f", let through: {', '.join(cell.holes)}" if cell.holes else ""
+        yield Finding(
+            what=f"{name} commands on {family.name}",
+            required="refused, but for what the table of users declares",
+            found=f"{cell.refused} refused{allowed}{holes}",
+            passed=not cell.holes,
+        )
+
+
+def _other_users(client: redis.Redis) -> Iterator[Finding]:
+    """The public plane's password does not open another user's account, nor the default one."""
+    password = str(client.connection_pool.connection_kwargs["password"])
+    for name in ("default", *(user.name for user in USERS if user.name != PUBLIC.name)):
+        refused = all(
+            _is_refused(client, words)
+            for words in (["AUTH", name, password], ["HELLO", "3", "AUTH", name, password])
+        )
+        yield Finding(
+            what=f"AUTH as `{name}`",
+            required="refused with the public plane's password",
+            found="refused" if refused else "let in",
+            passed=refused,
+        )
+
+
+def _is_declared(command: str, key: str) -> bool:
+    if command in PUBLIC.keyless:
+        return True
+    return any(
+        command in grant.commands and any(fnmatchcase(key, pattern) for pattern in grant.keys)
+        for grant in PUBLIC.grants
+    )
+
+
+def _is_refused(client: redis.Redis, words: list[str]) -> bool:
+    """Whether the server refuses, or does not know the command at all."""
+    pool = client.connection_pool
+    with translated():
+        connection = pool.get_connection()
+        refused = False
+        try:
+            connection.send_command(*words)  # type: ignore[no-untyped-call]  # redis-py leaves it so
+            connection.read_response()
+        except (exceptions.NoPermissionError, exceptions.AuthenticationError):
+            refused = True
+        except exceptions.ResponseError as error:
+            # EXEC says that it was aborted, and why. DEBUG and MODULE may be switched off for everybody. An
+            # older server lacks some commands.
+            refused = any(text in str(error) for text in _REFUSALS) or str(error).startswith("unknown ")
+        finally:
+            if not refused:  # what was let through may have changed the session
+                connection.disconnect()  # type: ignore[no-untyped-call]  # as above
+            pool.release(connection)
+    return refused
