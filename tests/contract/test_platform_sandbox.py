@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.support.platform_plane import PlatformPlane
     from tests.support.redis_server import Store
 
+REGISTERS = "v:*:r[0-9]*:*"
 SCOPED = [operation for operation in operations() if operation.scope]
 NAMED: dict[str, Any] = {
     "posted_at": ago(60),
@@ -105,7 +106,7 @@ def test_nothing_real_bears_a_name_of_the_sandbox(store: Store, path: str, docum
     plane = plane_on(store)
     reply = plane.send("POST", path, lines(document), NDJSON)
     assert reply.json["verdicts"]["invalid"] == 1
-    assert keys(store, "v:*:r:*") == []
+    assert keys(store, REGISTERS) == []
 
 
 def test_a_real_video_cannot_be_put_into_the_sandbox(store: Store) -> None:
@@ -136,7 +137,7 @@ def test_accounts_of_the_sandbox_are_no_real_accounts(store: Store) -> None:
     real = plane_on(store)
     real.register("v-1")
     assert real.events(lines(event(account_id="a-1"))).json["verdicts"]["counted"] == 1
-    assert len(keys(store, "v:*:r:*")) == 2
+    assert len(keys(store, REGISTERS)) == 2
 
 
 def test_the_sandbox_keeps_every_rule(store: Store) -> None:
@@ -163,7 +164,7 @@ def test_no_network_is_kept_for_the_sandbox(store: Store) -> None:
     """What staff is shown about networks is about real accounts."""
     plane = planted(store)
     plane.send("POST", "/v1/sandbox/events", lines(event(video_id="x", network="n-1")), NDJSON)
-    (register,) = keys(store, "v:*:r:*")
+    (register,) = keys(store, REGISTERS)
     assert store.root.hget(register, "n") is None
 
 
