@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from api.http import health
 from api.public import guarantee, ledger, ledger_heads, ledger_proof, releases
 from api.public.breakdowns import breakdown_operation
+from api.public.changes import changes_operation
 from api.public.creators import CREATOR_PROFILE
 from api.public.kinds import SPELLINGS
 from api.public.timeseries import timeseries_operation
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from api.public.services import PublicServices
 
 
-_OF_A_KIND = (total_operation, breakdown_operation, timeseries_operation)
+_OF_A_KIND = (total_operation, breakdown_operation, timeseries_operation, changes_operation)
 
 
 def operations() -> tuple[Operation[PublicServices], ...]:

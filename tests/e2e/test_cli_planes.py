@@ -94,7 +94,7 @@ def test_the_public_process_and_its_workers_load_nothing_private(
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == ExitCode.OK
     imported = errors.read_text()
-    assert "api.public.likes" in imported
+    assert "api.public.totals" in imported
     assert PRIVATE.findall(imported) == []
 
 

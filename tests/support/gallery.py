@@ -33,7 +33,14 @@ GUARANTEE: Final[dict[str, Any]] = {
     "anonymity": {"k": 20, "hard": True},
     "contribution": {"flip_cap": 4, "daily_cap": 100},
     "kinds": {
-        kind: {"rho": 0.1, "epsilon": [], "account_day": [], "mechanism": {}, "statistics": []}
+        kind: {
+            "rho": 0.1,
+            "epsilon": [],
+            "account_day": [],
+            "mechanism": {},
+            "attacker": {},
+            "statistics": [],
+        }
         for kind in ("like", "favorite", "follow")
     },
     "documents": {"claim": "/docs/compliance/claim.md"},

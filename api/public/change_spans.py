@@ -1,0 +1,96 @@
+"""What came and what went between two releases: arithmetic on published numbers, which costs nothing.
+
+gained − lost = the change of the total, exactly. A loss that is withheld is netted in what was gained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor, hypot
+from typing import TYPE_CHECKING
+
+from privacy.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from privacy.gallery.documents import Figure, PointDocument
+
+START = -1
+"""Stands for the moment at which a target's schedule starts, when every count is zero."""
+
+
+@dataclass(frozen=True)
+class ChangeSpan:
+    """What happened to one series between two releases.
+
+    Args:
+        since_epoch: the earlier one, or `START`.
+        since_ms: when that epoch ended.
+        point: the later one.
+        change: of the total; None when withheld.
+        lost: by reason; None where withheld.
+    """
+
+    since_epoch: int
+    since_ms: int
+    point: PointDocument
+    change: Figure | None
+    lost: Mapping[str, Figure | None]
+
+    @property
+    def seconds(self) -> int:
+        """How long it is."""
+        return (self.point.as_of_ms - self.since_ms) // 1000
+
+    @property
+    def gained(self) -> Figure | None:
+        """What came, less what went for a reason that is withheld."""
+        return None if self.change is None else total_of([self.change, *filter(None, self.lost.values())])
+
+    @property
+    def netted_in_gained(self) -> list[str]:
+        """The reasons whose loss is withheld."""
+        return [reason for reason, figure in self.lost.items() if figure is None]
+
+
+def since_start(point: PointDocument, starts_at_ms: int) -> ChangeSpan:
+    """Everything up to a release."""
+    return ChangeSpan(START, starts_at_ms, point, point.total, point.removals)
+
+
+def spans_back(points: Sequence[PointDocument], epoch: int, starts_at_ms: int) -> Iterator[ChangeSpan]:
+    """Spans of a day or more that follow each other without a gap, from a release back to the start.
+
+    The last one may be shorter: it is what is left of the target's first day.
+
+    Args:
+        points: all releases of a series.
+        epoch: where to begin.
+        starts_at_ms: when its schedule starts.
+
+    Raises:
+        StoreError: the gallery lacks a release that another one refers to.
+    """
+    by_epoch = {point.epoch: point for point in points}
+    while epoch != START:
+        point = by_epoch.get(epoch)
+        if point is None:
+            raise StoreError(f"the gallery lacks the release of epoch {epoch}: publish it again")
+        since = point.change_since_epoch
+        if since is None:
+            yield since_start(point, starts_at_ms)
+            return
+        lost = {reason: point.removal_changes.get(reason) for reason in point.removals}
+        earlier = by_epoch.get(since)
+        since_ms = earlier.as_of_ms if earlier else starts_at_ms
+        yield ChangeSpan(since, since_ms, point, point.change, lost)
+        epoch = since
+
+
+def total_of(figures: Sequence[Figure]) -> Figure:
+    """The sum of numbers with independent noise: their intervals add up in squares."""
+    value = sum(figure[0] for figure in figures)
+    centre = sum(low + high for _, low, high in figures) / 2
+    half_width = hypot(*((high - low) / 2 for _, low, high in figures))
+    return value, min(value, floor(centre - half_width)), max(value, ceil(centre + half_width))

@@ -1,0 +1,93 @@
+"""Arithmetic on published changes: exact sums, spans without gaps or overlaps, and honest intervals."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.public.change_spans import START, ChangeSpan, since_start, spans_back, total_of
+from privacy.errors import StoreError
+from privacy.gallery.documents import Figure, PointDocument
+
+HOUR_MS, DAY_SECONDS = 3_600_000, 86_400
+REASONS = ("unliked", "inauthentic", "account", "policy", "correction")
+FIGURES = st.builds(
+    lambda value, below, above: (value, value - below, value + above),
+    st.integers(-(10**9), 10**9),
+    st.integers(0, 10**5),
+    st.integers(0, 10**5),
+)
+
+
+def point(epoch: int, total: Figure | None = None, **changes: object) -> PointDocument:
+    """A release of an hourly schedule, at which nothing is shown but what is given."""
+    known: dict[str, object] = {
+        "change": None,
+        "change_since_epoch": epoch - 24 if epoch >= 23 else None,
+        "change_span_seconds": DAY_SECONDS if epoch >= 23 else None,
+        "removals": dict.fromkeys(REASONS),
+        "removal_changes": {},
+    }
+    return PointDocument(
+        epoch=epoch,
+        as_of_ms=(epoch + 1) * HOUR_MS,
+        next_release_at_ms=None,
+        total=total,
+        **(known | changes),  # type: ignore[arg-type] # the fields that are left
+    )
+
+
+def span(change: Figure | None, lost: dict[str, Figure | None]) -> ChangeSpan:
+    """A span of a day."""
+    return ChangeSpan(0, HOUR_MS, point(24), change, dict.fromkeys(REASONS) | lost)
+
+
+@given(FIGURES, st.dictionaries(st.sampled_from(REASONS), FIGURES))
+def test_gained_less_lost_is_the_change(change: Figure, lost: dict[str, Figure | None]) -> None:
+    """In published numbers, exactly; what is withheld is named, and netted in what was gained."""
+    day = span(change, lost)
+    assert day.gained
+    assert day.gained[0] - sum(figure[0] for figure in lost.values() if figure) == change[0]
+    assert day.gained[1] <= day.gained[0] <= day.gained[2]
+    assert day.netted_in_gained == [reason for reason in REASONS if reason not in lost]
+
+
+def test_nothing_is_gained_where_the_total_is_withheld() -> None:
+    """Without the change of the total there is nothing to add to."""
+    assert span(None, {}).gained is None
+
+
+def test_independent_noise_adds_up_in_squares() -> None:
+    """3-4-5: a half-width of 30 and one of 40 make one of 50."""
+    assert total_of([(100, 70, 130), (200, 160, 240)]) == (300, 250, 350)
+
+
+def test_spans_follow_each_other_without_gap_or_overlap() -> None:
+    """From the latest release back to the start; the last one is what is left of the first day."""
+    points = [point(epoch) for epoch in range(60)]
+    spans = list(spans_back(points, 59, 0))
+    assert [(each.since_epoch, each.point.epoch) for each in spans] == [(35, 59), (11, 35), (START, 11)]
+    assert [each.seconds for each in spans] == [DAY_SECONDS, DAY_SECONDS, 12 * 3600]
+    assert [each.since_ms for each in spans[:-1]] == [each.point.as_of_ms for each in spans[1:]]
+
+
+def test_a_day_that_reaches_the_start_ends_there() -> None:
+    """The change since −1 is one since the start."""
+    (whole,) = spans_back([point(epoch) for epoch in range(24)], 23, 0)
+    assert (whole.since_epoch, whole.since_ms, whole.seconds) == (START, 0, DAY_SECONDS)
+
+
+def test_what_is_left_of_the_first_day_is_told_by_the_release_at_its_end() -> None:
+    """Everything up to then: its total, and its removals."""
+    removed = dict.fromkeys(REASONS) | {"policy": (90, 80, 100)}
+    first = point(0, (500, 480, 520), removals=removed)
+    *_, last = spans_back([first, *(point(epoch) for epoch in range(1, 25))], 24, 0)
+    assert last == since_start(first, 0)
+    assert (last.change, last.lost["policy"]) == ((500, 480, 520), (90, 80, 100))
+
+
+def test_a_release_that_is_missing_is_an_error() -> None:
+    """No span is made up."""
+    with pytest.raises(StoreError, match="epoch 36"):
+        list(spans_back([point(60)], 60, 0))
