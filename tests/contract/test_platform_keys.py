@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.http.keys import KEY_PREFIXES, PLANE_SCOPES, issue_key
+from api.http.keys import CANARY, KEY_PREFIXES, PLANE_SCOPES, issue_key
 from api.platform.operations import operations
 from privacy.gallery.keys_writer import KeyWriter
 from tests.support.platform_plane import NDJSON, NOW_MS, keys, lines, new_key, plane_on
@@ -59,7 +59,8 @@ def test_a_wrong_key_opens_no_route(store: Store, operation: Any, name: str) -> 
     """401 or 403 as a problem document, before the body is looked at, and nothing is stored."""
     plane = plane_on(store)
     plane.clock.now_ms = NOW_MS + 1000
-    others = [scope for scope in PLANE_SCOPES["platform"] if scope != operation.scope]
+    # A canary key has no other scope beside it.
+    others = [scope for scope in PLANE_SCOPES["platform"] if scope not in (operation.scope, CANARY)]
     without_the_scope = f"Bearer {new_key(store, *others)}"
     authorization = WRONG_KEYS[name](store) if name in WRONG_KEYS else without_the_scope
     headers = {} if authorization is None else {"Authorization": authorization}

@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from api.public.app import build_public_app
+from privacy.store.keys import gallery_key
 from tests.support.gallery import NOW_MS, publish_every_state
 from tests.support.public_plane import MemoryLog, new_key
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 NOWHERE: Final = redis.Redis(host="127.0.0.1", port=1)
 LIKES: Final = "/v1/videos/shown/likes"
 DAMAGED: Final = {
-    "g:current:shown:like": (LIKES, f"{LIKES}/breakdowns/device", "/v1/videos?ids=shown"),
-    "g:target:video:shown": (LIKES, "/v1/videos/shown"),
+    gallery_key("current", "shown", "like"): (LIKES, f"{LIKES}/breakdowns/device", "/v1/videos?ids=shown"),
+    gallery_key("target", "video", "shown"): (LIKES, "/v1/videos/shown"),
     "g:guarantee:2026-11-default": ("/v1/privacy", "/v1/videos/new/likes/breakdowns/device"),
     "g:ledger:shards": ("/v1/privacy/ledger",),
 }
@@ -59,7 +60,10 @@ def test_damage_is_never_a_number(plane: PublicPlane, store: Store, key: str, da
 
 @pytest.mark.parametrize(
     ("key", "field", "path"),
-    [("g:points:shown:like", "3", f"{LIKES}/timeseries"), ("g:ledger:1", "0", "/v1/privacy/ledger")],
+    [
+        (gallery_key("points", "shown", "like"), "3", f"{LIKES}/timeseries"),
+        ("g:ledger:1", "0", "/v1/privacy/ledger"),
+    ],
 )
 def test_one_damaged_entry_closes_its_list(
     plane: PublicPlane, store: Store, key: str, field: str, path: str
@@ -71,8 +75,8 @@ def test_one_damaged_entry_closes_its_list(
 
 def test_documents_of_another_type(plane: PublicPlane, store: Store) -> None:
     """A key that holds another Redis type than it should is a 503 problem."""
-    store.root.delete("g:current:few:like")
-    store.root.hset("g:current:few:like", "a", "b")
+    store.root.delete(gallery_key("current", "few", "like"))
+    store.root.hset(gallery_key("current", "few", "like"), "a", "b")
     assert plane.get("/v1/videos/few/likes").status_code == 503
 
 

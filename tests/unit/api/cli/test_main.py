@@ -25,7 +25,21 @@ from privacy.errors import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERBS = ("up", "platform", "public", "relay", "release", "keys", "policy", "doctor", "replay", "simulate")
+VERBS = (
+    "up",
+    "platform",
+    "public",
+    "relay",
+    "release",
+    "steward",
+    "keys",
+    "policy",
+    "ledger",
+    "audit",
+    "doctor",
+    "replay",
+    "simulate",
+)
 SUBVERBS = (("keys", "create"), ("keys", "list"), ("keys", "revoke"), ("policy", "show"), ("policy", "check"))
 
 
