@@ -67,6 +67,20 @@ def number(figure: Figure | None, release: Release, withheld: str = BELOW_THRESH
     )
 
 
+def figure_number(figure: Figure | None, moment_ms: int, withheld: str) -> Number:
+    """A number worked out from releases of several targets, as they stood at a moment."""
+    value, interval = (None, None) if figure is None else (figure[0], (figure[1], figure[2]))
+    return Number(
+        value=value,
+        ci95=interval,
+        status="withheld" if figure is None else "published",
+        reason=withheld if figure is None else None,
+        epoch=None,
+        as_of=_time(moment_ms),
+        next_release_at=None,
+    )
+
+
 def number_of(standing: Standing, figure: Figure | None) -> Number:
     """A number of what stands now; before the first release it is not released yet."""
     if standing.release:
@@ -122,12 +136,22 @@ class NumberSchema(AnswerSchema):
         validate=OneOf(REASONS),
     )
     epoch = member(
-        fields.Integer, "Number of the release in the video's schedule.", strict=True, allow_none=True
+        fields.Integer,
+        "Number of the release in the target's schedule; null before the first one, and for a number "
+        "over several targets.",
+        strict=True,
+        allow_none=True,
     )
-    as_of = member(fields.DateTime, "When the epoch ended, in UTC.", format="iso", allow_none=True)
+    as_of = member(
+        fields.DateTime,
+        "When the epoch ended, in UTC; of a number over several targets, its moment.",
+        format="iso",
+        allow_none=True,
+    )
     next_release_at = member(
         fields.DateTime,
-        "When the next release is due; nothing changes before. Null after the last one.",
+        "When the next release is due; nothing changes before. Null after the last one, and for a number "
+        "over several targets.",
         format="iso",
         allow_none=True,
     )

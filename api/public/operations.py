@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.http import health
-from api.public import guarantee, ledger, ledger_heads, ledger_proof, releases
+from api.public import authenticity, guarantee, ledger, ledger_heads, ledger_proof, releases
 from api.public.breakdowns import breakdown_operation
 from api.public.changes import changes_operation
 from api.public.creators import CREATOR_PROFILE
@@ -28,6 +28,7 @@ def operations() -> tuple[Operation[PublicServices], ...]:
         *VIDEO_PROFILE.operations(),
         *CREATOR_PROFILE.operations(),
         *(make(spelling) for spelling in SPELLINGS for make in _OF_A_KIND),
+        authenticity.OPERATION,
         guarantee.OPERATION,
         ledger.OPERATION,
         ledger_proof.OPERATION,

@@ -9,6 +9,7 @@ import msgspec
 
 from privacy.errors import StoreError
 from privacy.gallery.documents import GuaranteeDocument, PointDocument, TargetDocument
+from privacy.model.engagement import TargetType
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key, gallery_series_keys, gallery_shard
 from privacy.store.script import Script, ScriptCall
@@ -50,7 +51,7 @@ class Publisher:
     client: Redis
 
     def publish_targets(self, targets: Sequence[TargetDocument]) -> None:
-        """Write public metadata; what is newer there already stays.
+        """Write public metadata; what is newer there already stays. Creators' lists of videos only grow.
 
         Raises:
             StoreBusyError: the gallery did not confirm; do it again.
@@ -62,8 +63,14 @@ class Publisher:
             )
             for target in targets
         ]
+        pipeline = self.client.pipeline(transaction=False)
+        for target in targets:
+            if target.target_type == TargetType.VIDEO.value and target.creator_id:
+                videos = gallery_key("creator-videos", target.creator_id)
+                pipeline.zadd(videos, {target.target_id: target.starts_at_ms})
         with translated():
             _PUBLISH_TARGET.run_all(self.client, calls)
+            pipeline.execute()
 
     def publish_releases(self, releases: Sequence[WrittenRelease]) -> None:
         """Write releases and their ledger entries; the latest of each target becomes the current one.

@@ -58,6 +58,32 @@ class Standing:
         return self.release.next_release_at_ms if self.release else self.target.first_due_ms
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """A target and all its releases of one kind, as the time series shows them.
+
+    Args:
+        target: its public metadata.
+        points: in the order of epochs.
+    """
+
+    target: TargetDocument
+    points: Sequence[PointDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class CreatorVideos:
+    """The videos that name a creator, or once did.
+
+    Args:
+        count: how many there are.
+        latest: ids of the latest ones, by when they were posted, newest first.
+    """
+
+    count: int
+    latest: Sequence[str]
+
+
 class GalleryReader:
     """Reads documents. Every method raises `StoreError` when the gallery does not answer or holds damage.
 
@@ -94,8 +120,30 @@ class GalleryReader:
             raw = cast(
                 "dict[bytes, bytes]", self._client.hgetall(gallery_key("points", target_id, kind.label))
             )
-        points = [_decoded(point, PointDocument) for point in raw.values()]
-        return sorted(points, key=lambda point: point.epoch)
+        return _points(raw)
+
+    def histories(self, target_ids: Sequence[str], kind: Kind) -> list[History | None]:
+        """Several targets with their time series, in their order; None for one that does not exist."""
+        with translated():
+            pipeline = self._client.pipeline(transaction=False)
+            for target_id in target_ids:
+                pipeline.get(gallery_key("target", kind.target_type.value, target_id))
+                pipeline.hgetall(gallery_key("points", target_id, kind.label))
+            raw = pipeline.execute()
+        return [
+            History(_decoded(target, TargetDocument), _points(points)) if target else None
+            for target, points in zip(raw[::2], raw[1::2], strict=True)
+        ]
+
+    def creator_videos(self, creator_id: str, most: int) -> CreatorVideos:
+        """The latest videos of a creator; some may be another one's by now: look at each."""
+        key = gallery_key("creator-videos", creator_id)
+        with translated():
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.zcard(key)
+            pipeline.zrevrange(key, 0, most - 1)
+            count, ids = pipeline.execute()
+        return CreatorVideos(count, [video_id.decode() for video_id in ids])
 
     def guarantee(self, version: str) -> GuaranteeDocument | None:
         """The guarantee of a policy version, or of the one in force; None if there is no such version.
@@ -114,6 +162,11 @@ class GalleryReader:
 
     def _get(self, key: str) -> bytes | None:
         return cast("bytes | None", self._client.get(key))
+
+
+def _points(raw: dict[bytes, bytes]) -> list[PointDocument]:
+    points = [_decoded(point, PointDocument) for point in raw.values()]
+    return sorted(points, key=lambda point: point.epoch)
 
 
 def _standing(target: bytes | None, release: bytes | None) -> Standing | None:

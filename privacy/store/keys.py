@@ -51,6 +51,7 @@ NOTARY_RECORD_KEYS: Final = ("g:tree:*", "g:signatures:*")
 NOTARY_KEYS: Final = ("g:heads", "g:jwks")
 CURRENT_KEYS: Final = "g:current:*"
 TARGET_KEYS: Final = "g:target:*"
+CREATOR_VIDEO_KEYS: Final = "g:creator-videos:*"
 DESCRIPTION_KEYS: Final = ("g:guarantee:*", "g:ledger:shards")
 GALLERY_API_KEYS: Final = "g:keys:*"
 PLATFORM_LIMIT_KEYS: Final = "l:platform:*"

@@ -127,6 +127,8 @@ PUBLISHER: Final = AclUser(
         Grant((*keys.RELEASED_KEYS, keys.CURRENT_KEYS, keys.TARGET_KEYS), ("evalsha",)),
         Grant(keys.RELEASED_KEYS, ("hget", "hsetnx")),
         Grant((keys.CURRENT_KEYS, keys.TARGET_KEYS), ("get", "set")),
+        # Which videos name a creator is public metadata, as the targets are.
+        Grant((keys.CREATOR_VIDEO_KEYS,), ("zadd",)),
         Grant(keys.DESCRIPTION_KEYS, ("set",)),
         Grant((keys.GALLERY_HEADER,), ("hget", "hgetall"), read_only=True),
     ),
@@ -151,7 +153,11 @@ PUBLIC: Final = AclUser(
     purpose="the read plane: reads the gallery, and there is nothing else it can do",
     rooms=(Room.GALLERY,),
     keyless=_EVERYONE,
-    grants=(Grant((keys.GALLERY_KEYS,), ("get", "hget", "hmget", "hgetall"), read_only=True),),
+    grants=(
+        Grant(
+            (keys.GALLERY_KEYS,), ("get", "hget", "hmget", "hgetall", "zcard", "zrevrange"), read_only=True
+        ),
+    ),
 )
 
 LIMITER: Final = AclUser(
