@@ -199,7 +199,7 @@ def test_the_ledger_can_be_verified(plane: PublicPlane) -> None:
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    assert len(lines) == 26 + 26 + 26 + 1
+    assert len(lines) == 26 + 26 + 26 + 26 + 1
     previous = ""
     for sequence, line in enumerate(lines):
         assert (line["entry"]["sequence"], line["entry"]["previous"]) == (sequence, previous)

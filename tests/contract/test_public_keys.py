@@ -23,16 +23,22 @@ OPERATIONS: Final = {operation.operation_id: operation for operation in operatio
 GUARDED: Final = sorted(name for name, operation in OPERATIONS.items() if operation.scope)
 OPEN_PATHS: Final = (
     *("/healthz", "/readyz", "/metrics", "/docs", "/docs/docs.js", "/v1/openapi.json"),
+    "/docs/compliance/claim.md",
     "/.well-known/jwks.json",
 )
 ARGUMENTS: Final = {
     "video_id": "shown",
+    "creator_id": "maker",
     "dimension": "device",
     "kind": "like",
     "target_id": "shown",
     "epoch": "0",
 }
-QUERIES: Final = {"get_videos": "?ids=shown", "get_ledger_proof": "?shard=1&sequence=0"}
+QUERIES: Final = {
+    "get_videos": "?ids=shown",
+    "get_creators": "?ids=maker",
+    "get_ledger_proof": "?shard=1&sequence=0",
+}
 
 
 def path_of(name: str) -> str:
@@ -131,6 +137,7 @@ def test_what_is_open_and_nothing_else(plane: PublicPlane) -> None:
         "/metrics",
         "/docs",
         "/docs/<asset>",
+        "/docs/compliance/<document>",
         "/v1/openapi.json",
         "/.well-known/jwks.json",
     }

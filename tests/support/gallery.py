@@ -142,7 +142,8 @@ def publish_every_state(store: Store) -> None:
     """Publish the usual gallery.
 
     `shown` has 26 releases with numbers; `few` and `nil` have 26 without any, liked by few and by nobody;
-    `new` has none yet; `late` was registered after its last epoch; `sealed` has its last release.
+    `new` has none yet; `late` was registered after its last epoch; `sealed` has its last one. `maker` is a
+    creator with 26.
     """
     device = BreakdownFigures(
         cells={
@@ -173,6 +174,12 @@ def publish_every_state(store: Store) -> None:
             target("new", starts_at_ms=NOW_MS, first_due_ms=NOW_MS + HOUR_MS),
             target("late", starts_at_ms=0, first_epoch=None, first_due_ms=None),
             target("sealed"),
+            target("maker", target_type="creator", creator_id=None),
         ],
-        [*shown, *withheld, release("sealed", 25, (70, 60, 80), next_release_at_ms=None)],
+        [
+            *shown,
+            *withheld,
+            release("sealed", 25, (70, 60, 80), next_release_at_ms=None),
+            *(release("maker", epoch, (1284, 1249, 1319), kind="follow") for epoch in range(26)),
+        ],
     )
