@@ -218,4 +218,6 @@ def _fault(entry: LedgerEntry, place: tuple[int, int], previous: str, release: b
 
 def _refusal(shard: int, sequence: int | None, fault: str) -> StoreError:
     entry = "the entries" if sequence is None else f"entry {sequence}"
-    return StoreError(f"ledger of shard {shard}: {entry} {fault}; nothing is signed, see docs/ledger.md")
+    return StoreError(
+        f"ledger of shard {shard}: {entry} {fault}; nothing is signed, see docs/compliance/ledger.md"
+    )
