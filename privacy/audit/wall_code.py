@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 PROJECT: Final = Path(__file__).parents[2]
 PRIVATE_MODULES: Final = (
-    *("privacy.vault", "privacy.tally", "privacy.mechanism", "privacy.release", "privacy.audit"),
+    *("privacy.vault", "privacy.tally", "privacy.moderation", "privacy.steward", "privacy.mechanism"),
+    *("privacy.release", "privacy.audit"),
     *("privacy.policy", "privacy.policy_book", "privacy.policy_file"),
     *("privacy.gallery.publisher", "privacy.gallery.notary_desk", "privacy.gallery.keys_writer"),
     *("privacy.ledger.key_file", "privacy.ledger.public_keys", "privacy.ledger.signer"),

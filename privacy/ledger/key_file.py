@@ -39,7 +39,7 @@ def load_signer(path: Path) -> Signer:
         return Signer(bytes.fromhex(file.private), former)
     except OSError as error:
         raise StoreError(f"ledger key file {path}: cannot be read ({error.strerror})") from error
-    except (ValueError, SignatureError):  # their text may repeat a part of the key
+    except (ValueError, SignatureError, StoreError):  # their text may repeat a part of the key
         raise StoreError(
             f"ledger key file {path}: holds no key; JSON with `private`, {KEY_BYTES} bytes in hexadecimal, "
             "and `former`, a list of public keys"

@@ -75,7 +75,7 @@ class ShardCheck:
         where = self._place(line.sequence, entry)
         faults = list(self._of_entry(line, raw, entry)) if entry else ["its entry cannot be read"]
         yield from (Fault(where, what) for what in faults)
-        if entry and not faults:
+        if entry and (not faults or self._is_next(entry)):
             yield from self._of_series(entry, where)
         self._whole = self._whole and not faults
         self._previous = None if faults else sha256(raw).hexdigest()
@@ -119,6 +119,10 @@ class ShardCheck:
             self.keys.release(line.signature, release, raw, (self.shard, line.sequence))
         except SignatureError as error:
             yield f"its signature {error}"
+
+    def _is_next(self, entry: LedgerEntry) -> bool:
+        """Whether a wrong entry stands at least in the turn of the series that it names."""
+        return self._epochs.get((entry.target_id, entry.kind)) == entry.epoch - 1
 
     def _of_series(self, entry: LedgerEntry, where: str) -> Iterator[Fault]:
         """Releases of one target and kind come epoch by epoch, each once."""

@@ -28,6 +28,8 @@ DOCUMENTS = {
     "impact_assessment": "/docs/compliance/impact-assessment.md",
     "record_of_processing": "/docs/compliance/record-of-processing.md",
     "wp216": "/docs/compliance/wp216.md",
+    "ledger": "/docs/compliance/ledger.md",
+    "wall": "/docs/compliance/wall.md",
     "after_erasure": "/docs/compliance/after-erasure.md",
 }
 """Where the public plane serves what a reviewer asks for, by what it is."""

@@ -51,14 +51,15 @@ def command(data_folder: Path, *, as_json: bool) -> ExitCode:
     """
     started = time.monotonic()
     with progress(quiet=as_json) as bars:
-        report = AuditReport(
-            title="wall",
-            claim="Code and credentials of the public plane reach the gallery, to read it, and nothing else.",
-            facts=(("program", f"Likewise {version('likewise')}"),),
-            made_at=format_timestamp(clock_ms()),
-            seconds=round(time.monotonic() - started, 1),
-            sections=tuple(wall_sections(operator_settings(data_folder, os.environ), SectionBars(bars))),
-        )
+        sections = wall_sections(operator_settings(data_folder, os.environ), SectionBars(bars))
+    report = AuditReport(
+        title="wall",
+        claim="Code and credentials of the public plane reach the gallery, to read it, and nothing else.",
+        facts=(("program", f"Likewise {version('likewise')}"),),
+        made_at=format_timestamp(clock_ms()),
+        seconds=round(time.monotonic() - started, 1),
+        sections=tuple(sections),
+    )
     if as_json:
         show_json(report.document())
     else:

@@ -13,6 +13,7 @@ from privacy.ledger.head import digest_of
 from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, joined, leaf_hash
 from privacy.ledger.signer import Signer
 from privacy.release import notary as notary_module
+from privacy.release.notary import ARRIVAL_MS
 from privacy.store.keys import gallery_key, tally_key
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.ledger import NotaryWorld
@@ -220,9 +221,29 @@ def test_what_does_not_go_on_is_not_signed(changes: dict[str, Any], fault: str, 
     world.release_epoch()
     (entry,) = world.reader.entries(shard, sequence, 1)
     world.overwrite(shard, sequence, forged(entry, **changes))
+    world.releases.now_ms += ARRIVAL_MS
     with pytest.raises(StoreError, match=f"shard {shard}: entry {sequence} .*{fault}"):
         world.notary().run()
     assert world.head().tree(shard).size == sequence
+
+
+def test_a_release_that_is_on_its_way_is_waited_for(world: NotaryWorld) -> None:
+    """A worker copies entries first: those whose releases are not there yet are signed in a later run."""
+    world.notary().run()
+    shard = world.busiest_shard()
+    signed = world.head().tree(shard).size
+    world.release_epoch()
+    entries = world.reader.entries(shard, signed, 100)
+    name = ReleaseName.of(decoded_entry(entries[1]))
+    key, root = gallery_key("releases", name.target_id, name.kind), world.releases.store.root
+    release = raw(root.hget(key, str(name.epoch)))
+    root.hdel(key, str(name.epoch))
+    world.notary().run()
+    assert world.head().tree(shard).size == signed + 1
+    root.hset(key, str(name.epoch), release)
+    world.notary().run()
+    assert world.head().tree(shard).size == signed + len(entries)
+    check_everything_is_signed(world)
 
 
 def test_tally_and_gallery_must_agree(world: NotaryWorld) -> None:
