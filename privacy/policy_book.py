@@ -70,6 +70,19 @@ def enroll(client: Redis, raw: bytes) -> PolicyBook:
     return read_policy_book(client, policy)
 
 
+def stored_policies(client: Redis) -> dict[str, Policy]:
+    """Every policy that was ever enrolled in a store, by version.
+
+    Raises:
+        StoreBusyError: the store did not answer.
+    """
+    with translated():
+        stored = client.hgetall(POLICIES)
+    return {
+        policy.version: policy for policy in map(parse_policy, cast("dict[bytes, bytes]", stored).values())
+    }
+
+
 def read_policy_book(client: Redis, current: Policy) -> PolicyBook:
     """Read the policies of a store.
 
@@ -77,11 +90,7 @@ def read_policy_book(client: Redis, current: Policy) -> PolicyBook:
         PolicyError: the store does not know the current one, or knows another content under its version.
         StoreBusyError: the store did not answer.
     """
-    with translated():
-        stored = client.hgetall(POLICIES)
-    versions = {
-        policy.version: policy for policy in map(parse_policy, cast("dict[bytes, bytes]", stored).values())
-    }
+    versions = stored_policies(client)
     known = versions.get(current.version)
     if known is None:
         raise PolicyError(
