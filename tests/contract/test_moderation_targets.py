@@ -12,8 +12,9 @@ from tests.support.platform_plane import NDJSON, ago, event, lines
 from tests.support.staff import office_on
 
 if TYPE_CHECKING:
+    from tests.support.platform_plane import Reply
     from tests.support.redis_server import Store
-    from tests.support.staff import Office, Reply
+    from tests.support.staff import Office
 
 VIDEOS = ("v-1", "v-2", "v-3")
 
