@@ -62,7 +62,7 @@ def ingest(progress: Progress) -> Iterator[Figure]:
             store.running("relay", (RELAY,)),
         ):
             wait_for(port)
-            requests = _Requests(store.key("platform", "ingest"), store.posted_at_ms)
+            requests = Requests(store.key("platform", "ingest"), store.posted_at_ms)
             drive(port, CONNECTIONS, partial(requests.batches, 0, _WARM_UP_BATCHES))
             progress(
                 f"{BATCHES} batches of {BATCH:,} events over {CONNECTIONS} connections, and "
@@ -91,7 +91,7 @@ def ingest(progress: Progress) -> Iterator[Figure]:
 
 
 @dataclass(frozen=True)
-class _Requests:
+class Requests:
     """Batches of events: new likes, and in every fifty one repetition and one unlike of the same batch.
 
     Args:
@@ -137,7 +137,7 @@ class _Requests:
 def _round(store: World, port: int, make_requests: Callable[[], Sequence[bytes]]) -> tuple[float, float]:
     """Events a second until answered, and until counted."""
     answered = drive(port, CONNECTIONS, make_requests)
-    counted_at = _drained_at(store)
+    counted_at = drained_at(store)
     _require_counted(answered)
     events = len(answered.bodies) * BATCH
     return events / answered.seconds, events / (counted_at - answered.started_at)
@@ -164,7 +164,7 @@ def _ceiling(store: World, run: int) -> float:
     return len(batches) * BATCH / seconds(work)
 
 
-def _drained_at(store: World) -> float:
+def drained_at(store: World) -> float:
     """When the relay has counted everything."""
     root, shards = store.store.root, range(store.founded.header.account_shards)
     while any(root.xlen(outbox_key(shard)) for shard in shards):

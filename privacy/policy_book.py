@@ -89,6 +89,18 @@ def enroll(client: Redis, raw: bytes) -> PolicyBook:
     return read_policy_book(client, policy)
 
 
+def stored_policies(client: Redis) -> dict[str, Policy]:
+    """Every policy that was ever enrolled in a store, sandboxes' too, by version.
+
+    Raises:
+        StoreBusyError: the store did not answer.
+    """
+    with translated():
+        stored = client.hgetall(POLICIES)
+    raws = cast("dict[bytes, bytes]", stored).values()
+    return {policy.version: policy for raw in raws for policy in parse_policies(raw)}
+
+
 def read_policy_book(client: Redis, current: Policy) -> PolicyBook:
     """Read the policies of a store.
 
@@ -96,10 +108,7 @@ def read_policy_book(client: Redis, current: Policy) -> PolicyBook:
         PolicyError: the store does not know the current one, or knows another content under its version.
         StoreBusyError: the store did not answer.
     """
-    with translated():
-        stored = client.hgetall(POLICIES)
-    raws = cast("dict[bytes, bytes]", stored).values()
-    versions = {policy.version: policy for raw in raws for policy in parse_policies(raw)}
+    versions = stored_policies(client)
     known = versions.get(current.version)
     if known is None:
         raise PolicyError(

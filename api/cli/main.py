@@ -23,6 +23,8 @@ _VERBS: Final = {
     "relay": Verb("api.cli.verbs.relay", "Move changes from the vault to the tally."),
     "release": Verb("api.cli.verbs.release", "Measure and publish what is due."),
     "steward": Verb("api.cli.verbs.steward", "Carry out jobs of staff, and let time pass."),
+    "moderation": Verb("api.cli.verbs.moderation", "Ban accounts, purge bots, look at jobs."),
+    "rights": Verb("api.cli.verbs.rights", "Answer what people ask for: access, erasure, objection."),
     "keys": Verb("api.cli.verbs.keys", "Create, list and revoke API keys; rotate the pseudonym key."),
     "policy": Verb("api.cli.verbs.policy", "Show and check the guarantee."),
     "ledger": Verb("api.cli.verbs.ledger", "Export and verify the signed ledger; rotate its key."),

@@ -100,3 +100,11 @@ class JointDomain:
             stride * dimension.index[cells.get(dimension.name, UNDISCLOSED)]
             for dimension, stride in zip(self.dimensions, self.strides, strict=True)
         )
+
+    def cells(self, code: int) -> dict[str, str]:
+        """The inverse of `code`; a code beyond the last joint cell is undisclosed in every dimension."""
+        code = min(code, self.undisclosed_code)
+        return {
+            dimension.name: dimension.cells[code // stride % len(dimension.cells)]
+            for dimension, stride in zip(self.dimensions, self.strides, strict=True)
+        }

@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, cast
 from redis.exceptions import ResponseError
 
 from privacy.store.connect import translated
-from privacy.store.keys import REWRITE
-from privacy.store.script import Script, ScriptCall
+from privacy.store.keys import REWRITES_MET, REWRITES_WANTED
 
 if TYPE_CHECKING:
     from redis import Redis
 
-_FORGET = Script.packaged("privacy.moderation", "forget_wish.lua")
 
-
-def want_rewrite(client: Redis, now_ms: int) -> None:
+def want_rewrite(client: Redis) -> None:
     """Leave word that something was erased; any number of wishes are met by one rewrite.
 
     Raises:
         StoreBusyError: the store did not confirm.
     """
     with translated():
-        client.set(REWRITE, now_ms)
+        client.incr(REWRITES_WANTED)
 
 
 @dataclass
@@ -36,7 +33,7 @@ class LogRewriter:
     """
 
     client: Redis
-    _begun_for: bytes | None = field(default=None, init=False)
+    _begun_for: int | None = field(default=None, init=False)
 
     def step(self) -> None:
         """Begin a rewrite, or see whether the one that was begun is over.
@@ -45,8 +42,8 @@ class LogRewriter:
             StoreBusyError: the store did not answer.
         """
         with translated():
-            wanted = cast("bytes | None", self.client.get(REWRITE))
-            if wanted is None:
+            wanted = self._count(REWRITES_WANTED)
+            if wanted <= self._count(REWRITES_MET):
                 self._begun_for = None
                 return
             state = self.client.info("persistence")
@@ -55,13 +52,16 @@ class LogRewriter:
             if self._begun_for is None or state["aof_last_bgrewrite_status"] != "ok":
                 self._begin(wanted)
             else:
-                # A wish of the meantime stays: what it is about may be in the log that was just written.
-                _FORGET.run(self.client, ScriptCall([REWRITE], [self._begun_for]))
+                # Wishes of the meantime stay: what they are about may be in the log that was just written.
+                self.client.set(REWRITES_MET, self._begun_for)
                 self._begun_for = None
 
-    def _begin(self, wanted: bytes) -> None:
+    def _begin(self, wanted: int) -> None:
         try:
             self.client.bgrewriteaof()
         except ResponseError:
             return  # another fork is under way; the next step tries again
         self._begun_for = wanted
+
+    def _count(self, name: str) -> int:
+        return int(cast("bytes | None", self.client.get(name)) or 0)

@@ -102,7 +102,8 @@ class Steward:
         with self.unfinished.during(Unfinished(handle, Work.ERASE), now_ms):
             erased = self.erasure.erase_deleted(account, closed_until_ms, now_ms)
             self.advisories.forget(handle)
-            want_rewrite(self.client, now_ms)
+            want_rewrite(self.client)
+        want_rewrite(self.client)
         if erased:
             self._write(
                 "deleted_account.erased", {"engagements": erased.registers, "uncounted": erased.counted}
@@ -114,12 +115,14 @@ class Steward:
         if piece.work is Work.ERASE:
             self.erasure.erase(account, now_ms + 1000 * self.closed_seconds)
             self.advisories.forget(piece.handle)
-            want_rewrite(self.client, now_ms)
+            want_rewrite(self.client)
         else:
             # Nothing of an erased account is left that could follow.
             with suppress(ErasedAccountError):
                 self.settlement.settle(account, now_ms)
         self.unfinished.finished(piece)
+        if piece.work is Work.ERASE:
+            want_rewrite(self.client)
 
     def _account(self, handle: bytes) -> Callable[[], Account]:
         return lambda: self.keys.current.of_handles([handle])[0]

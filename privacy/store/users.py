@@ -55,6 +55,7 @@ PLATFORM: Final = AclUser(
         Grant((keys.JOB_KEYS,), ("incrby", "append", "expire", "zadd")),
         Grant((keys.AUDIT_TRAIL,), ("xadd", "xrevrange")),
         Grant((keys.UNFINISHED,), ("zadd", "zrem")),
+        Grant((keys.REWRITES_WANTED,), ("incrby",)),
         Grant((keys.PLATFORM_LIMIT_KEYS,), _LIMITS),
         _HEADER,
     ),
@@ -83,7 +84,7 @@ STEWARD: Final = AclUser(
         Grant((keys.AUDIT_TRAIL,), ("xadd", "xtrim")),
         Grant((keys.UNFINISHED,), ("zadd", "zrange", "zrem")),
         Grant((keys.ADVISORIES, keys.SWEPT), ("get", "set")),
-        Grant((keys.REWRITE,), ("evalsha", "get", "set", "del")),
+        Grant((keys.REWRITES_WANTED, keys.REWRITES_MET), ("get", "set", "incrby")),
         _HEADER,
     ),
 )

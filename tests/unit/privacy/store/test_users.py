@@ -72,7 +72,7 @@ def test_the_steward_alone_looks_after_the_log() -> None:
 
 
 def test_the_steward_reaches_no_exact_count() -> None:
-    """Of the tally it reads where series stand, and drops logs; it reads no log, change or measurement."""
+    """Of the tally it reads where series stand, and drops logs; it reads no log and no measurement."""
     for name, commands in (("series", {"hmget", "hset"}), ("log", {"unlink"}), ("net", set())):
         key = f"{tally_key(0, name)}:7"
         found = {word for grant in STEWARD.grants if covers(grant, key) for word in grant.commands}

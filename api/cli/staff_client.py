@@ -1,0 +1,124 @@
+"""Speaks to a platform plane for its staff."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import click
+
+from privacy.errors import ConflictError, InvalidInputError, StoreBusyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ANSWER_SECONDS: Final = 120.0
+_TRY_AGAIN: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
+
+
+@dataclass(frozen=True)
+class StaffClient:
+    """A platform plane, and a key for it.
+
+    Args:
+        url: where it is.
+        token: an API key with the scope of what is asked for.
+    """
+
+    url: str
+    token: str
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise InvalidInputError(
+                "--platform-url", f"is {self.url!r}", "http:// or https://, host and port"
+            )
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Read something.
+
+        Raises:
+            LikewiseError: as `send`.
+        """
+        return self._ask(Request(self.url.rstrip("/") + path, method="GET"))  # noqa: S310 - scheme was checked
+
+    def order(self, path: str, order: dict[str, Any]) -> dict[str, Any]:
+        """Give an order.
+
+        Raises:
+            LikewiseError: as `send`.
+        """
+        return self.send(path, json.dumps(order).encode(), JSON)
+
+    def send(self, path: str, body: bytes, media_type: str, **headers: str) -> dict[str, Any]:
+        """Send a body; every call of staff is safe to send again.
+
+        Raises:
+            ConflictError: it contradicts what is stored.
+            InvalidInputError: the plane refuses it.
+            StoreBusyError: no answer, or one that says to come back.
+        """
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._ask(
+            Request(  # noqa: S310 - the scheme was checked
+                self.url.rstrip("/") + path,
+                data=body,
+                headers={"Content-Type": media_type} | named,
+                method="POST",
+            )
+        )
+
+    def _ask(self, request: Request) -> dict[str, Any]:
+        request.add_header("Authorization", f"Bearer {self.token}")
+        try:
+            with urlopen(request, timeout=_ANSWER_SECONDS) as response:  # noqa: S310 - the scheme was checked
+                answer: dict[str, Any] = json.load(response)
+        except HTTPError as error:
+            if error.code in _TRY_AGAIN:
+                raise StoreBusyError(f"the platform plane answers {error.code}; try again") from error
+            detail = _detail(error)
+            if error.code == HTTPStatus.CONFLICT:
+                raise ConflictError(detail) from error
+            raise InvalidInputError("the order", f"is answered with {error.code}", detail) from error
+        except (URLError, OSError, ValueError) as error:
+            raise StoreBusyError(f"the platform plane does not answer ({error})") from error
+        return answer
+
+
+def _detail(error: HTTPError) -> str:
+    text = error.read().decode(errors="replace")
+    try:
+        return str(json.loads(text)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return text
+
+
+def staff_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every verb that speaks for staff: `platform_url` and `key`."""
+    for option in (
+        click.option(
+            "--key",
+            envvar="LIKEWISE_PLATFORM_KEY",
+            required=True,
+            help="API key of the platform plane; better in LIKEWISE_PLATFORM_KEY than here.",
+        ),
+        click.option(
+            "--platform-url",
+            envvar="LIKEWISE_PLATFORM_URL",
+            default="http://127.0.0.1:8081",
+            show_default=True,
+            help="Where the platform plane is.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+note_option = click.option("--note", required=True, help="Why, for the audit trail. Name no person in it.")
+account_argument = click.argument("account_id")

@@ -1,0 +1,154 @@
+"""`purge`: a million likes of ten thousand bots out of the counts, while intake goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from urllib.request import Request, urlopen
+
+from bench.figure import Bar, Figure, Of, Progress, Reference
+from bench.http_load import drive
+from bench.ingest import Requests, drained_at
+from bench.world import BATCH, LOOPBACK, VIDEOS, free_port, wait_for, world
+from privacy.model.change import GAINED
+from privacy.store.users import PLATFORM, PUBLISHER, RELAY, STEWARD
+from privacy.tally.relay import Relay
+from privacy.vault.shards import AccountShards
+from privacy.vault.vault import Caps, Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.world import World
+
+SHARE_OF_INGEST: Final = 0.5
+BOTS: Final = 10_000
+LIKES_A_BOT: Final = 100
+WORKERS: Final = 2
+_CONNECTIONS: Final = 6
+_INGEST_BATCHES: Final = 200
+_WARM_UP_BATCHES: Final = 20
+_MS_BETWEEN_LIKES: Final = 36_000
+"""Slow enough for the burst rule: a hundred likes in an hour."""
+_BATCHES_A_DRAIN: Final = 50
+_LOOK_SECONDS: Final = 0.05
+
+
+def purge(progress: Progress) -> Iterator[Figure]:
+    """Removals a second from the call until all is counted, beside intake alone and during the purge."""
+    with world() as store:
+        progress(f"{BOTS:,} bots with {LIKES_A_BOT} likes each")
+        _fill(store)
+        port = free_port()
+        settings = ("--port", str(port), "--workers", str(WORKERS), "--threads", "2")
+        with (
+            store.running("platform", (PLATFORM, PUBLISHER), *settings),
+            store.running("relay", (RELAY,)),
+            store.running("steward", (STEWARD,)),
+        ):
+            wait_for(port)
+            load = _Load(port, Requests(store.key("platform", "ingest"), store.posted_at_ms))
+            load.send(0, _WARM_UP_BATCHES)
+            progress("intake alone")
+            started_at = load.send(_WARM_UP_BATCHES, _INGEST_BATCHES)
+            alone = _INGEST_BATCHES * BATCH / (drained_at(store) - started_at)
+            progress("the purge, while intake goes on")
+            purged = _purge(store, port, load)
+    removals = BOTS * LIKES_A_BOT / purged.seconds
+    during = purged.events / purged.seconds
+    yield Figure(
+        "removals by a purge while intake goes on, until counted",
+        removals,
+        "removals/s",
+        Reference("events over HTTP until counted, alone, in the same run", alone),
+        Bar(Of.RATIO, low=SHARE_OF_INGEST),
+        note=f"{BOTS:,} bots with {LIKES_A_BOT} likes each on {VIDEOS:,} videos, one job, one steward",
+    )
+    yield Figure("events over HTTP during the purge", during, "events/s", Reference("alone", alone))
+
+
+@dataclass(frozen=True)
+class _Load:
+    port: int
+    requests: Requests
+
+    def send(self, first: int, count: int) -> float:
+        """Send so many batches; when it began."""
+        make = partial(self.requests.batches, first, first + count)
+        return drive(self.port, _CONNECTIONS, make).started_at
+
+
+@dataclass(frozen=True)
+class _Purged:
+    seconds: float
+    events: int
+
+
+def _bot(number: int) -> str:
+    return f"bot-{number:05d}"
+
+
+def _fill(store: World) -> None:
+    """Let the bots like, and count it."""
+    founded = store.founded
+    shards = AccountShards(store.store.platform, founded.keys, founded.header.account_shards)
+    vault, relay = Vault(shards, Caps.of(founded.book)), Relay(store.store.relay, founded.header)
+    with store.store.without_fsync():
+        for bot in range(BOTS):
+            likes = [
+                (
+                    _bot(bot),
+                    store.series[(bot * 7 + place * 20) % VIDEOS],
+                    store.posted_at_ms + place * _MS_BETWEEN_LIKES,
+                    GAINED,
+                    bot % 1000,
+                )
+                for place in range(LIKES_A_BOT)
+            ]
+            vault.record(likes, store.posted_at_ms)
+            if bot % _BATCHES_A_DRAIN == 0:
+                relay.drain()
+        relay.drain()
+
+
+def _purge(store: World, port: int, load: _Load) -> _Purged:
+    """Purge all bots while batches keep coming; both until counted."""
+    key = store.key("platform", "moderate")
+    lines = b"\n".join(json.dumps({"account_id": _bot(bot)}).encode() for bot in range(BOTS))
+    first, batches = _WARM_UP_BATCHES + _INGEST_BATCHES, 0
+    with ThreadPoolExecutor(1) as beside:
+        began = time.perf_counter()
+        watching = beside.submit(_watch, port, key, lines)
+        while not watching.done():
+            load.send(first + batches, 20)
+            batches += 20
+        counts = watching.result()
+    ended = drained_at(store)
+    if counts["uncounted"] != BOTS * LIKES_A_BOT:
+        raise RuntimeError(f"the purge removed {counts} where {BOTS * LIKES_A_BOT} were to go")
+    return _Purged(ended - began, batches * BATCH)
+
+
+def _watch(port: int, key: str, lines: bytes) -> dict[str, int]:
+    """Ask for the purge, and wait for its end."""
+    job = _ask(port, key, "/v1/moderation/purges?note=bench", lines)
+    while job["state"] not in ("done", "failed"):
+        time.sleep(_LOOK_SECONDS)
+        job = _ask(port, key, f"/v1/jobs/{job['job']}")
+    counts: dict[str, int] = job["counts"]
+    return counts
+
+
+def _ask(port: int, key: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+    request = Request(
+        f"http://{LOOPBACK}:{port}{path}",
+        data=body,
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/x-ndjson"},
+    )
+    with urlopen(request, timeout=60) as response:  # noqa: S310 - likewise
+        answer: dict[str, Any] = json.load(response)
+    return answer

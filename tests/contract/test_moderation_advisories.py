@@ -1,0 +1,86 @@
+"""Advisories: what the steward's look at the vault shows to staff, and that nothing follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from privacy.steward.patterns import Patterns
+from tests.support.platform_plane import NDJSON, POLICY, PSEUDONYMISER, ago, event, lines
+from tests.support.staff import office_on
+
+if TYPE_CHECKING:
+    from tests.support.redis_server import Store
+    from tests.support.staff import Office
+
+VIDEOS = [f"v-{number}" for number in range(40)]
+RULES = replace(POLICY.integrity, network_accounts=3, sequence_targets=3, sequence_accounts=3, burst_likes=30)
+
+
+@pytest.fixture
+def office(store: Store) -> Office:
+    """An office whose steward needs only three of anything to see a pattern."""
+    office = office_on(store)
+    office.plane.register(*VIDEOS)
+    office.steward.sweep.patterns = partial(Patterns, RULES)
+    return office
+
+
+def look(office: Office) -> list[dict[str, object]]:
+    """Let the steward look, and read what it shows."""
+    list(office.steward.sweep.walk(office.plane.clock.now_ms))
+    advisories: list[dict[str, object]] = office.read("moderation/advisories")["advisories"]
+    return advisories
+
+
+def handles(*account_ids: str) -> set[str]:
+    """How staff know some accounts."""
+    return {handle.name.hex() for handle in PSEUDONYMISER.handles(account_ids)}
+
+
+def test_accounts_on_one_network_are_shown(office: Office) -> None:
+    """Three on one network are; two on another are not."""
+    networks = {"a": "net-1", "b": "net-1", "c": "net-1", "d": "net-2", "e": "net-2"}
+    likes = [
+        event(account_id=name, video_id=f"v-{ord(name) - 97}", network=net) for name, net in networks.items()
+    ]
+    office.plane.events(lines(*likes))
+    advisory, *others = look(office)
+    assert (advisory["signal"], advisory["weight"], others) == ("network", 3, [])
+    assert set(advisory["handles"]) == handles("a", "b", "c")  # type: ignore[call-overload] # a list
+
+
+def test_accounts_that_do_the_same_in_the_same_order_are_shown(office: Office) -> None:
+    """The same videos in another order are nobody's pattern."""
+    for name in ("a", "b", "c"):
+        office.likes(name, "v-1", "v-2", "v-3", "v-4")
+    office.likes("d", "v-4", "v-3", "v-2", "v-1")
+    advisory, *others = look(office)
+    assert (advisory["signal"], advisory["weight"], others) == ("sequence", 3, [])
+    assert set(advisory["handles"]) == handles("a", "b", "c")  # type: ignore[call-overload] # a list
+
+
+def test_bursts_are_shown_and_an_erased_account_is_not(office: Office) -> None:
+    """Likes without any pause are uncounted by the rule, and the account is shown until it is erased."""
+    burst = [
+        event(account_id=name, video_id=video, occurred_at=ago(60)) for name in ("a", "b") for video in VIDEOS
+    ]
+    office.plane.events(lines(*burst), NDJSON)
+    assert [advisory["signal"] for advisory in look(office)].count("bursts") == 2
+    office.right("erasures", "a")
+    shown = office.read("moderation/advisories")["advisories"]
+    named = {handle for advisory in shown for handle in advisory["handles"]}
+    assert handles("a") & named == set()
+    assert handles("b") <= named
+
+
+def test_looking_changes_no_count(office: Office) -> None:
+    """An advisory is for staff: nothing follows from it by itself."""
+    for name in ("a", "b", "c"):
+        office.likes(name, "v-1", "v-2", "v-3", "v-4")
+    before = office.changes()
+    assert look(office)
+    assert office.changes() == before

@@ -1,0 +1,168 @@
+"""Targets, single engagements and resyncs: what staff do to what is engaged with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from privacy.model.engagement import Reason
+from tests.support.platform_plane import NDJSON, ago, event, lines
+from tests.support.staff import office_on
+
+if TYPE_CHECKING:
+    from tests.support.platform_plane import Reply
+    from tests.support.redis_server import Store
+    from tests.support.staff import Office
+
+VIDEOS = ("v-1", "v-2", "v-3")
+
+
+@pytest.fixture
+def office(store: Store) -> Office:
+    """An office, with three videos that account-1 likes, and a creator whom it follows."""
+    office = office_on(store)
+    office.plane.register(*VIDEOS)
+    creator = lines({"creator_id": "c-1", "counted_from": ago(3600)})
+    assert office.plane.send("POST", "/v1/creators", creator, NDJSON).status_code == 200
+    office.likes("account-1", *VIDEOS)
+    follow = event(type="follow", video_id=None, creator_id="c-1")
+    assert office.plane.events(lines(follow)).json["verdicts"]["counted"] == 1
+    return office
+
+
+def reasons(office: Office) -> Counter[int]:
+    """How often each change stands in the tally: 0 for gained, the number of a reason for lost."""
+    counts: Counter[int] = Counter()
+    for (_, code), times in office.changes().items():
+        counts[code % 16] += times
+    return counts
+
+
+def take_down(office: Office, **members: Any) -> Reply:
+    """Give an order about v-1."""
+    order = {"action": "take_down", "video_id": "v-1", "reason": "law", "note": "a test"} | members
+    return office.order("moderation/targets", {name: told for name, told in order.items() if told})
+
+
+def test_a_target_is_taken_down_and_restored(office: Office) -> None:
+    """Each order tells whether it changed anything; the counts go on meanwhile."""
+    assert take_down(office).json == {"verdict": "applied"}
+    assert take_down(office).json == {"verdict": "unchanged"}
+    assert office.plane.events(lines(event(account_id="account-2"))).json["verdicts"]["counted"] == 1
+    assert take_down(office, action="restore", reason=None).json == {"verdict": "applied"}
+    assert take_down(office, action="restore", reason=None).json == {"verdict": "unchanged"}
+    assert take_down(office, video_id=None, creator_id="c-1").json == {"verdict": "applied"}
+
+
+@pytest.mark.parametrize(
+    ("members", "status", "field"),
+    [
+        ({"video_id": "v-9"}, 404, None),
+        ({"reason": None}, 400, "reason"),
+        ({"reason": "because"}, 400, "reason"),
+        ({"action": "restore"}, 400, "reason"),
+        ({"creator_id": "c-1"}, 400, "video_id"),
+        ({"video_id": None}, 400, "video_id"),
+    ],
+)
+def test_a_wrong_order_about_a_target_is_refused(
+    office: Office, members: dict[str, Any], status: int, field: str | None
+) -> None:
+    """404 for what is not registered, 400 for what contradicts itself."""
+    answer = take_down(office, **members)
+    assert (answer.status_code, answer.json.get("field")) == (status, field)
+
+
+def mark(office: Office, action: str, *engagements: dict[str, str], **members: str) -> Reply:
+    """Give an order about engagements."""
+    order = {"action": action, "note": "a test", "engagements": list(engagements)} | members
+    return office.order("moderation/engagements", order)
+
+
+def like(video_id: str = "v-1", account_id: str = "account-1") -> dict[str, str]:
+    """Name a like."""
+    return {"account_id": account_id, "kind": "like", "video_id": video_id}
+
+
+def test_engagements_are_removed_for_a_reason_and_restored(office: Office) -> None:
+    """Each has a verdict; what is unknown is said so, and nothing else changes."""
+    follow = {"account_id": "account-1", "kind": "follow", "creator_id": "c-1"}
+    asked = [like(), like("v-2"), follow, like(account_id="account-9"), like("v-9")]
+    verdicts = ["changed", "changed", "changed", "unknown", "unknown_target"]
+    assert mark(office, "remove", *asked, reason="policy").json == {"verdicts": verdicts}
+    assert mark(office, "remove", like(), reason="policy").json == {"verdicts": ["unchanged"]}
+    assert reasons(office) == {0: 4, int(Reason.POLICY): 3}
+    assert mark(office, "restore", like()).json == {"verdicts": ["changed"]}
+    assert mark(office, "restore", like()).json == {"verdicts": ["unchanged"]}
+    assert reasons(office) == {0: 5, int(Reason.POLICY): 3}
+
+
+@pytest.mark.parametrize(
+    ("order", "field"),
+    [
+        ({"action": "remove"}, "reason"),
+        ({"action": "remove", "reason": "account"}, "reason"),
+        ({"action": "restore", "reason": "policy"}, "reason"),
+        ({"action": "restore", "engagements": []}, "engagements"),
+        ({"action": "restore", "engagements": [{**like(), "kind": "follow"}]}, "engagements.0.kind"),
+        ({"action": "restore", "engagements": [{**like(), "account_id": "a b"}]}, "engagements.0.account_id"),
+    ],
+)
+def test_a_wrong_order_about_engagements_is_refused(
+    office: Office, order: dict[str, Any], field: str
+) -> None:
+    """400 names the field; nothing is done."""
+    answer = office.order("moderation/engagements", {"note": "x", "engagements": [like()]} | order)
+    assert (answer.status_code, answer.json["field"]) == (400, field)
+    assert reasons(office) == {0: 4}
+
+
+def resync(office: Office, *video_ids: str, **members: Any) -> Reply:
+    """Send the list of an account."""
+    order = {
+        "account_id": "account-1",
+        "kind": "like",
+        "as_of": ago(10),
+        "engagements": [{"video_id": video_id} for video_id in video_ids],
+        "note": "a test",
+    }
+    return office.order("moderation/resyncs", order | members)
+
+
+def test_a_resync_repairs_the_difference_once(office: Office) -> None:
+    """What is missing is added, what is too much leaves as a correction; again, nothing differs."""
+    office.plane.register("v-4")
+    answer = resync(office, "v-1", "v-4", "v-9").json
+    told = {name: count for name, count in answer.items() if count}
+    assert told == {"added": 1, "removed": 2, "unchanged": 1, "unknown_target": 1}
+    again = resync(office, "v-1", "v-4").json
+    assert {name: count for name, count in again.items() if count} == {"unchanged": 2}
+    assert reasons(office) == {0: 5, int(Reason.CORRECTION): 2}
+
+
+def test_a_resync_leaves_what_is_newer_and_what_is_closed(office: Office) -> None:
+    """Something that was heard after the list stays; an erased account stays erased."""
+    answer = resync(office, as_of=ago(3600)).json
+    assert {name: count for name, count in answer.items() if count} == {"newer": 3}
+    office.right("erasures")
+    answer = resync(office, "v-1").json
+    assert {name: count for name, count in answer.items() if count} == {"closed": 1}
+
+
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"as_of": "2030-01-01T00:00:00Z"}, "as_of"),
+        ({"kind": "follow"}, "engagements"),
+        ({"profile": {"age_band": "under-13"}}, "profile.age_band"),
+        ({"profile": {"region": "Atlantis"}}, "profile.region"),
+        ({"engagements": [{"video_id": "v-1", "occurred_at": ago(5)}]}, "occurred_at"),
+    ],
+)
+def test_a_wrong_list_is_refused(office: Office, members: dict[str, Any], field: str) -> None:
+    """400 names the field; nothing is repaired."""
+    answer = resync(office, "v-1", **members)
+    assert (answer.status_code, answer.json["field"]) == (400, field)
+    assert reasons(office) == {0: 4}

@@ -1,0 +1,93 @@
+"""Everything that is kept has a stated life: no key of a lived-in store is outside docs/retention.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from privacy.store.keys import tally_key
+from tests.support.platform_plane import POLICY, event, keys, lines, new_key
+from tests.support.staff import office_on
+
+if TYPE_CHECKING:
+    from tests.support.redis_server import Store
+    from tests.support.staff import Office
+
+TABLE = Path(__file__).parents[2] / "docs" / "retention.md"
+MS_A_DAY = 86_400_000
+VIDEOS = ("v-1", "v-2")
+
+
+@pytest.fixture
+def office(store: Store) -> Office:
+    """An office in whose store everything has happened."""
+    office = office_on(store)
+    office.plane.register(*VIDEOS)
+    for name in ("a", "b", "c", "d"):
+        office.likes(name, *VIDEOS)
+    office.plane.events(lines(event(account_id="n", network="net-1")), Idempotency_Key="k-1")
+    office.account("restrict", "a", until="2026-06-01T00:00:00Z")
+    office.account("delete", "b")
+    office.right("erasures", "c")
+    office.right("objections", "d", objects=True)
+    office.purge({"account_id": "e"})
+    new_key(store, "ingest")
+    return office
+
+
+def patterns() -> list[re.Pattern[str]]:
+    """The key patterns of the table; `<…>` stands for anything, `*` too."""
+    found = re.findall(r"^\| `([^`]+)`", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found
+    return [
+        re.compile(
+            re.sub(r"<[^>]+>|\*", "\0", pattern).replace("{", r"\{").replace("}", r"\}").replace("\0", ".+"),
+            re.DOTALL,
+        )
+        for pattern in found
+    ]
+
+
+def test_every_key_is_in_the_table(office: Office) -> None:
+    """Before the steward's walk and after it."""
+    known = patterns()
+    for _ in range(2):
+        names = [name.decode("latin-1") for name in keys(office.store)]
+        assert [name for name in names if not any(one.fullmatch(name) for one in known)] == []
+        office.work()
+        list(office.steward.sweep.walk(office.plane.clock.now_ms))
+
+
+def test_idle_accounts_and_old_entries_are_let_go(office: Office) -> None:
+    """When every target is sealed and every life is over, nothing of any account is left in the vault."""
+    office.plane.clock.now_ms += 1000 * POLICY.retention.deleted_account_seconds + 1
+    office.work()
+    retention = POLICY.retention
+    longest = max(retention.idle_account_seconds, retention.audit_trail_seconds)
+    office.plane.clock.now_ms += 1000 * longest + 40 * MS_A_DAY
+    office.work()
+    seal(office)
+    for _ in range(2):
+        list(office.steward.sweep.walk(office.plane.clock.now_ms))
+    left = [name for name in keys(office.store, "v:*") if not name.endswith((b":outbox", b":outer-key"))]
+    assert left == []
+    assert keys(office.store, "t:*:log:*") == []
+
+
+def test_an_account_that_is_not_idle_stays(office: Office) -> None:
+    """A walk takes nothing whose time is not over."""
+    office.work()
+    before = sorted(keys(office.store, "v:*:r*"))
+    changes = office.changes()
+    list(office.steward.sweep.walk(office.plane.clock.now_ms))
+    assert sorted(keys(office.store, "v:*:r*")) == before
+    assert office.changes() == changes
+
+
+def seal(office: Office) -> None:
+    """Bring every series past its last epoch, as the release worker does in a year."""
+    for name in keys(office.store, f"{tally_key(0, 'x')[:3]}*:series:*"):
+        office.store.root.hset(name, "epoch", 1_000)

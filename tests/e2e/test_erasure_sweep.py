@@ -1,0 +1,52 @@
+"""After an erasure neither id nor pseudonym of the account is anywhere: store, streams, log on disk, logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.eventually import eventually
+from tests.support.platform_plane import PSEUDONYMISER, keys
+from tests.support.redis_server import clients, server_with_root
+from tests.support.staff import office_on
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ACCOUNT = "the-person-4711"
+
+
+def test_no_trace_is_left_on_disk(tmp_path: Path) -> None:
+    """Files of the store's folder are searched as bytes, names and values of keys through the store."""
+    with server_with_root(tmp_path) as server, clients(server) as store:
+        office = office_on(store)
+        office.plane.register("v-1", "v-2", "v-3")
+        office.likes(ACCOUNT, "v-1", "v-2", "v-3")
+        office.account("restrict", ACCOUNT, until="2027-01-01T00:00:00Z")
+        office.purge({"account_id": ACCOUNT})
+        office.work()
+        account, handle = PSEUDONYMISER.account(ACCOUNT), PSEUDONYMISER.handles([ACCOUNT])[0].name
+        traces = [ACCOUNT.encode(), account.pseudonym, handle]
+        traces += [trace.hex().encode() for trace in traces[1:]]
+        assert found_in(tmp_path, traces)
+        assert office.right("erasures", ACCOUNT).json["engagements"] == 3
+
+        def is_rewritten() -> bool:
+            office.plane.clock.now_ms += 1_000
+            office.steward.step()
+            return store.root.get("p:rewrites:met") == store.root.get("p:rewrites:wanted")
+
+        eventually(is_rewritten, "the log being rewritten")
+        held = b"".join(name + (store.root.dump(name) or b"") for name in keys(store))
+        assert not [trace for trace in traces if trace in held]
+        assert found_in(tmp_path, traces) == []
+
+
+def found_in(folder: Path, traces: list[bytes]) -> list[tuple[str, bytes]]:
+    """Which files hold which traces."""
+    return [
+        (path.name, trace)
+        for path in folder.rglob("*")
+        if path.is_file()
+        for trace in traces
+        if trace in path.read_bytes()
+    ]
