@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from api.cli.exit_code import ExitCode
+from api.cli.history.exact import SeriesName
 from api.cli.history.published import read_releases
+from privacy.model.engagement import Kind
 from privacy.model.timestamp import parse_timestamp_ms
 from privacy.store.connect import connect
 from privacy.store.embedded import EmbeddedRedis
@@ -78,7 +80,8 @@ def replay(recording: dict[str, Path], *arguments: str | Path) -> Any:
 def released(folder: Path) -> dict[str, list[ReleaseDocument]]:
     """All releases in a data folder."""
     with EmbeddedRedis(folder) as server, closing(connect(server.settings, PUBLIC)) as client:
-        return {video["video_id"]: read_releases(client, video["video_id"]) for video in VIDEOS}
+        names = [video["video_id"] for video in VIDEOS]
+        return {name: read_releases(client, SeriesName(Kind.LIKE, name)) for name in names}
 
 
 def test_a_history_is_told_with_all_its_releases(recording: dict[str, Path], tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from api.cli.history.exact import TOTAL
+from api.cli.history.exact import REMOVALS, TOTAL
 from api.cli.history.published import CHANGE, OTHER, Shown, counted_figures, read_releases
+from privacy.model.engagement import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from redis import Redis
 
-    from api.cli.history.exact import ExactCounts
+    from api.cli.history.exact import ExactCounts, SeriesName
     from privacy.gallery.documents import ReleaseDocument
 
 SIZES: Final = (20, 100, 250, 1_000)
@@ -77,7 +78,7 @@ class _Statistic:
 
 @dataclass
 class Evaluation:
-    """Collects comparisons over videos.
+    """Collects comparisons over series.
 
     Args:
         exact: what the counts really were.
@@ -88,20 +89,20 @@ class Evaluation:
     client: Redis
     _statistics: dict[str, _Statistic] = field(default_factory=lambda: defaultdict(_Statistic), init=False)
 
-    def add(self, video_id: str) -> None:
-        """Compare every release of a video.
+    def add(self, name: SeriesName) -> None:
+        """Compare every release of a series.
 
         Raises:
             StoreBusyError: the gallery did not answer.
         """
-        releases = read_releases(self.client, video_id)
+        releases = read_releases(self.client, name)
         if not releases:
             return
         columns = self.exact.columns
-        counts = self.exact.at(video_id, np.array([release.cut_at_ms for release in releases]))
+        counts = self.exact.at(name, np.array([release.cut_at_ms for release in releases]))
         shown = Shown.of([counted_figures(release, columns) for release in releases])
         totals = counts[:, columns[TOTAL, TOTAL]]
-        self._add_changes(releases, totals)
+        self._add_changes(releases, counts)
         for statistic in dict.fromkeys(statistic for statistic, _ in columns):
             places = [place for (name, _), place in columns.items() if name == statistic]
             part = shown.columns(places)
@@ -116,14 +117,20 @@ class Evaluation:
         """One a statistic and size, and one a statistic."""
         return [row for name, statistic in self._statistics.items() for row in statistic.comparisons(name)]
 
-    def _add_changes(self, releases: Sequence[ReleaseDocument], totals: NDArray[np.int64]) -> None:
-        """Changes of the total since a day before, of the releases that have one."""
-        by_epoch = {release.epoch: int(total) for release, total in zip(releases, totals, strict=True)}
+    def _add_changes(self, releases: Sequence[ReleaseDocument], counts: NDArray[np.int64]) -> None:
+        """Changes of the total and of the removals since a day before, of the releases that have them."""
+        columns, nothing = self.exact.columns, np.zeros_like(counts[0])
+        reasons = [reason.label for reason in Reason]
+        places = [columns[REMOVALS, reason] for reason in reasons]
+        by_epoch = {release.epoch: row for release, row in zip(releases, counts, strict=True)}
         for release in releases:
             since = release.change_since_epoch
             if since is not None:
-                change = by_epoch[release.epoch] - by_epoch.get(since, 0)
-                self._statistics[CHANGE].add(np.array([[change]]), Shown.of([[release.change]]))
+                change = by_epoch[release.epoch] - by_epoch.get(since, nothing)
+                total = change[[columns[TOTAL, TOTAL]]]
+                self._statistics[CHANGE].add(total[None, :], Shown.of([[release.change]]))
+                removals = [release.removal_changes.get(reason) for reason in reasons]
+                self._statistics[f"{REMOVALS}: {CHANGE}"].add(change[places][None, :], Shown.of([removals]))
 
 
 def _sizes(counts: NDArray[np.int64]) -> NDArray[np.intp]:

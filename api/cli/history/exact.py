@@ -15,7 +15,7 @@ import numpy as np
 
 from api.cli.history.intake import PASSED
 from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED
-from privacy.model.engagement import Reason
+from privacy.model.engagement import Kind, Reason
 from privacy.model.timestamp import parse_timestamp_ms
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from api.cli.history.actions import Action
     from api.cli.history.timeline import Moment
     from privacy.model.timestamp import Clock
     from privacy.policy import Policy
@@ -34,27 +35,36 @@ Column = tuple[str, str]
 """A number of a release: statistic and cell; the total is its own cell."""
 
 
+class SeriesName(NamedTuple):
+    """What is counted, and of what."""
+
+    kind: Kind
+    target_id: str
+
+
 class _Event(msgspec.Struct):
     type: str
     account_id: str
-    video_id: str
     occurred_at: str
+    video_id: str = ""
+    creator_id: str = ""
     profile: dict[str, str] = {}
     visibility: str = "public"
 
 
 class _Change(NamedTuple):
-    """One change of a video's counts: when it arrived, +1 or −1, and the columns that it changes."""
+    """One change of a series' counts: when it arrived, the columns that it changes, and why one fell."""
 
     at_ms: int
-    sign: int
     columns: tuple[int, ...]
+    reason: Reason | None
 
 
 @dataclass
 class _Engagement:
-    """What stands of one account and one video."""
+    """What stands of one account and one target."""
 
+    liked: bool = False
     flips: int = 0
     columns: tuple[int, ...] = ()
 
@@ -64,11 +74,12 @@ class _Engagement:
 
 
 _DECODE = msgspec.json.Decoder(_Event).decode
+_KINDS = {kind.label: kind for kind in Kind}
 
 
 @dataclass
 class ExactCounts:
-    """Keeps every change of every count of a history.
+    """Keeps every change of every count of a history, under a policy whose integrity rules it never meets.
 
     Args:
         policy: dimensions and flip cap.
@@ -79,8 +90,11 @@ class ExactCounts:
     clock: Clock
     columns: dict[Column, int] = field(init=False)
     """Place of each number that is counted."""
-    _engagements: dict[tuple[str, str], _Engagement] = field(init=False)
-    _changes: dict[str, list[_Change]] = field(init=False)
+    _engagements: dict[str, dict[SeriesName, _Engagement]] = field(init=False)
+    """By account."""
+    _kept_out: dict[str, Reason] = field(default_factory=dict, init=False)
+    """Accounts that are not counted, and why."""
+    _changes: dict[SeriesName, list[_Change]] = field(init=False)
 
     def __post_init__(self) -> None:
         names = [(TOTAL, TOTAL)]
@@ -89,7 +103,7 @@ class ExactCounts:
         ]
         names += [(REMOVALS, reason.label) for reason in Reason]
         self.columns = {name: place for place, name in enumerate(names)}
-        self._engagements = defaultdict(_Engagement)
+        self._engagements = defaultdict(lambda: defaultdict(_Engagement))
         self._changes = defaultdict(list)
 
     def listen(self, events: Sequence[Moment], verdicts: Sequence[str]) -> None:
@@ -98,27 +112,45 @@ class ExactCounts:
             if verdict == PASSED:
                 self._pass(_DECODE(event.line))
 
-    def at(self, video_id: str, moments_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The counts of a video just before each moment, shape (moments, columns)."""
-        changes = self._changes.get(video_id, [])
+    def act(self, actions: Sequence[Action]) -> None:
+        """Take in what staff did: an account's engagements fall, or rise again, with its standing."""
+        for action in actions:
+            self._kept_out.pop(action.account_id, None)
+            if action.kind.reason:
+                self._kept_out[action.account_id] = action.kind.reason
+            for name, engagement in self._engagements[action.account_id].items():
+                self._settle(action.account_id, name, engagement)
+
+    def at(self, name: SeriesName, moments_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The counts of a series just before each moment, shape (moments, columns)."""
+        changes = self._changes.get(name, [])
         net = np.zeros((len(changes) + 1, len(self.columns)), np.int64)
         for row, change in enumerate(changes, start=1):
-            net[row, list(change.columns)] = change.sign
-            if change.sign < 0:  # a removal is counted itself, and only ever up
-                net[row, self.columns[REMOVALS, Reason.UNLIKED.label]] = 1
+            net[row, list(change.columns)] = -1 if change.reason else 1
+            if change.reason:  # a removal is counted itself, and only ever up
+                net[row, self.columns[REMOVALS, change.reason.label]] = 1
         before = np.searchsorted([change.at_ms for change in changes], moments_ms)
         counts: NDArray[np.int64] = net.cumsum(axis=0)[before]
         return counts
 
     def _pass(self, event: _Event) -> None:
-        engagement = self._engagements[event.account_id, event.video_id]
-        if engagement.counted == (event.type == "like") or engagement.flips >= self.policy.flip_cap:
-            return
+        kind = _KINDS[event.type.removeprefix("un")]
+        name = SeriesName(kind, event.creator_id if kind is Kind.FOLLOW else event.video_id)
+        engagement = self._engagements[event.account_id][name]
+        engagement.liked = event.type == kind.label
         if not engagement.flips:
             engagement.columns = self._columns_of(event)
+        self._settle(event.account_id, name, engagement)
+
+    def _settle(self, account_id: str, name: SeriesName, engagement: _Engagement) -> None:
+        """Let an engagement follow its account's will and standing, as often as the policy allows."""
+        kept_out = self._kept_out.get(account_id)
+        stands = engagement.liked and not kept_out
+        if engagement.counted == stands or engagement.flips >= self.policy.flip_cap:
+            return
         engagement.flips += 1
-        sign = 1 if engagement.counted else -1
-        self._changes[event.video_id].append(_Change(self.clock(), sign, engagement.columns))
+        reason = None if stands else kept_out if engagement.liked else Reason.UNLIKED
+        self._changes[name].append(_Change(self.clock(), engagement.columns, reason))
 
     def _columns_of(self, event: _Event) -> tuple[int, ...]:
         """The total, and one cell of each dimension."""

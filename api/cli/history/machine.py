@@ -10,6 +10,7 @@ import msgspec
 
 from api.cli.api_keys import KeyRing, KeyTerms
 from api.cli.history.intake import InProcessIntake, SilentLog
+from api.cli.history.staff import InProcessStaff
 from api.cli.history.timeline import Timeline
 from api.cli.history.virtual_clock import VirtualClock
 from api.cli.system import clock_ms, entropy
@@ -19,6 +20,9 @@ from privacy.gallery.documents import LedgerEntry
 from privacy.store.connect import connect, translated
 from privacy.store.keys import gallery_key
 from privacy.store.users import PLATFORM, PUBLISHER
+from privacy.vault.settlement import Settlement
+from privacy.vault.shards import AccountShards
+from privacy.vault.vault import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,11 +44,13 @@ class TimeMachine:
     Args:
         clock: the virtual one.
         intake: the platform plane.
+        staff: of the platform.
         timeline: moves the clock.
     """
 
     clock: VirtualClock
     intake: InProcessIntake
+    staff: InProcessStaff
     timeline: Timeline
 
 
@@ -84,7 +90,10 @@ def time_machine(store: Founded, on_events: Callable[[int], None]) -> Iterator[T
             log=SilentLog(),
         )
         intake = InProcessIntake(build_platform_app(dependencies, clock).test_client(), token)
-        yield TimeMachine(clock, intake, Timeline(clock, intake, relay, workers, on_events))
+        shards = AccountShards(client, store.keys, store.header.account_shards)
+        staff = InProcessStaff(Settlement(shards, Caps.of(store.book)), clock)
+        timeline = Timeline(clock, intake, relay, staff, workers, on_events)
+        yield TimeMachine(clock, intake, staff, timeline)
 
 
 def _reached_ms(gallery: Redis, workers: list[ReleaseWorker]) -> int:

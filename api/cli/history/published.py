@@ -10,7 +10,6 @@ import numpy as np
 
 from api.cli.history.exact import REMOVALS, TOTAL
 from privacy.gallery.documents import ReleaseDocument
-from privacy.model.engagement import Kind
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from redis import Redis
 
-    from api.cli.history.exact import Column
+    from api.cli.history.exact import Column, SeriesName
     from privacy.gallery.documents import Figure
 
 CHANGE = "change"
@@ -57,14 +56,14 @@ class Shown:
         return Shown(self.shown[:, places], self.values[:, places], self.low[:, places], self.high[:, places])
 
 
-def read_releases(client: Redis, video_id: str) -> list[ReleaseDocument]:
-    """Every release of the likes of a video, in order.
+def read_releases(client: Redis, name: SeriesName) -> list[ReleaseDocument]:
+    """Every release of a series, in order.
 
     Raises:
         StoreBusyError: the gallery did not answer.
     """
     with translated():
-        documents = client.hgetall(gallery_key("releases", video_id, Kind.LIKE.label))
+        documents = client.hgetall(gallery_key("releases", name.target_id, name.kind.label))
     return sorted(map(_DECODE, documents.values()), key=lambda release: release.epoch)
 
 

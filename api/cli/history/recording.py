@@ -36,7 +36,7 @@ def read_videos(path: Path) -> list[Moment]:
         InvalidInputError: the file cannot be read, or a line does not say when its video was posted.
     """
     videos = []
-    for number, line in enumerate(_lines("--videos", path), start=1):
+    for number, line in enumerate(recorded_lines("--videos", path), start=1):
         try:
             videos.append(Moment(parse_timestamp_ms(_VIDEO(line).posted_at), line))
         except ValueError as error:  # msgspec's errors are ValueErrors
@@ -65,7 +65,7 @@ def read_events(path: Path, clock: Clock) -> Iterator[Moment]:
         InvalidInputError: the file cannot be read.
     """
     at_ms = 0
-    for line in _lines("--events", path):
+    for line in recorded_lines("--events", path):
         try:
             occurred_at_ms = parse_timestamp_ms(_EVENT(line).occurred_at)
         except ValueError:
@@ -81,10 +81,15 @@ def count_lines(path: Path) -> int:
     Raises:
         InvalidInputError: the file cannot be read.
     """
-    return sum(1 for _ in _lines("--events", path))
+    return sum(1 for _ in recorded_lines("--events", path))
 
 
-def _lines(option: str, path: Path) -> Iterator[bytes]:
+def recorded_lines(option: str, path: Path) -> Iterator[bytes]:
+    """The lines of a file that hold something.
+
+    Raises:
+        InvalidInputError: it cannot be read; `option` is named.
+    """
     try:
         with _opened(path) as file:
             for line in file:

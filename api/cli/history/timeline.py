@@ -1,8 +1,8 @@
 """Tells a history through the real intake, relay and release worker, in one process, under a virtual clock.
 
 Time jumps from one thing that happens to the next: an epoch ends, a video is posted, events arrive. What
-falls on one moment happens in this order: releases, videos, events; an event at the very end of an epoch
-belongs to the next one.
+falls on one moment happens in this order: releases, videos, actions of staff, events; an event at the very
+end of an epoch belongs to the next one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from privacy.tally.relay import ENTRIES_A_STEP
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from api.cli.history.actions import Action
     from api.cli.history.virtual_clock import VirtualClock
     from privacy.release.worker import ReleaseWorker
     from privacy.tally.relay import Relay
@@ -44,6 +45,13 @@ class Intake(Protocol):
         """Take events in."""
 
 
+class Staff(Protocol):
+    """Acts on accounts: `api.cli.history.staff.InProcessStaff`."""
+
+    def carry_out(self, actions: Sequence[Action]) -> None:
+        """Carry actions out."""
+
+
 @dataclass
 class Timeline:
     """One run through a history.
@@ -52,6 +60,7 @@ class Timeline:
         clock: the one that intake and workers look at.
         intake: of the platform plane.
         relay: of the tally.
+        staff: of the platform.
         workers: one a target shard, so that a moment costs nothing on shards where nothing is due.
         on_events: told how many events were just sent.
         releases: written so far.
@@ -60,24 +69,34 @@ class Timeline:
     clock: VirtualClock
     intake: Intake
     relay: Relay
+    staff: Staff
     workers: Sequence[ReleaseWorker]
     on_events: Callable[[int], None]
     releases: int = field(default=0, init=False)
     _next_due_ms: list[int] = field(default_factory=list, init=False)
+    _actions: list[Action] = field(default_factory=list, init=False)
     _unrelayed: bool = field(default=True, init=False)
 
-    def run(self, videos: Iterable[Moment], events: Iterable[Moment], until_ms: int | None) -> None:
+    def run(
+        self,
+        videos: Iterable[Moment],
+        events: Iterable[Moment],
+        until_ms: int | None,
+        actions: Iterable[Action] = (),
+    ) -> None:
         """Tell the history.
 
         Args:
             videos: when each was posted; any order.
             events: in the order in which they arrived. One that is older than the one before arrives late.
             until_ms: where the clock stops; None lets it run until no release is due any more.
+            actions: what staff did, in any order.
 
         Raises:
             StoreBusyError: a store did not confirm; running again from the start goes on from there.
         """
         self._next_due_ms = [_next_due_ms(worker) for worker in self.workers]
+        self._actions = sorted(actions, key=lambda action: action.at_ms, reverse=True)
         posts = sorted(videos, reverse=True)
         batch: list[Moment] = []
         horizon_ms = self._advance(posts, self.clock())
@@ -102,10 +121,13 @@ class Timeline:
             self.clock.advance_to(next_ms)
             self._release()
             self._post(posts)
+            self._act()
         return min(next_ms, (max(moment_ms, self.clock()) // _MS_A_DAY + 1) * _MS_A_DAY)
 
     def _next_ms(self, posts: list[Moment]) -> int:
-        return min(*self._next_due_ms, posts[-1].at_ms if posts else _NEVER_MS, _NEVER_MS)
+        waiting = [posts[-1].at_ms] if posts else []
+        waiting += [action.at_ms for action in self._actions[-1:]]
+        return min(*self._next_due_ms, *waiting, _NEVER_MS)
 
     def _release(self) -> None:
         now_ms = self.clock()
@@ -125,6 +147,14 @@ class Timeline:
             del posts[-len(posted) :]
             self.intake.post_videos(posted)
             self._next_due_ms = [_next_due_ms(worker) for worker in self.workers]
+
+    def _act(self) -> None:
+        now_ms = self.clock()
+        acted = list(takewhile(lambda action: action.at_ms <= now_ms, reversed(self._actions)))
+        if acted:
+            del self._actions[-len(acted) :]
+            self.staff.carry_out(acted)
+            self._unrelayed = True
 
     def _send(self, batch: list[Moment]) -> None:
         if batch:

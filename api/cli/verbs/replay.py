@@ -5,15 +5,16 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from api.cli.console import progress, say, show, show_json
 from api.cli.deployment import PSEUDONYM_KEY_FILE
 from api.cli.founding import ONE_SHARD, Founder
+from api.cli.history.actions import read_actions
 from api.cli.history.evaluation import Evaluation
-from api.cli.history.exact import ExactCounts
+from api.cli.history.exact import ExactCounts, SeriesName
 from api.cli.history.machine import time_machine
 from api.cli.history.recording import count_lines, read_events, read_videos, video_id_of
 from api.cli.history.report import ReplayReport
@@ -21,17 +22,20 @@ from api.cli.options import epilog, json_option, policy_option
 from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms, entropy
 from privacy.errors import ConflictError
+from privacy.model.engagement import Kind
 from privacy.store.connect import connect
 from privacy.store.embedded import EmbeddedRedis
 from privacy.store.users import PUBLIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rich.progress import Progress
 
     from api.cli.founding import Founded
+    from api.cli.history.actions import Action
     from api.cli.history.evaluation import Comparison
+    from api.cli.history.timeline import Moment
 
 _recorded_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -52,6 +56,12 @@ _recorded_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @policy_option
 @click.option(
+    "--actions",
+    "actions_file",
+    type=_recorded_file,
+    help="NDJSON, perhaps .gz: bans, purges and reinstatements of accounts, each `at` its time.",
+)
+@click.option(
     "--data-folder",
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the store is kept; a temporary folder if not given.",
@@ -65,6 +75,7 @@ _recorded_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 def command(
     videos_file: Path,
     events_file: Path,
+    actions_file: Path | None,
     policy_file: Path | None,
     data_folder: Path | None,
     *,
@@ -84,7 +95,9 @@ def command(
         founder = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD)
         store = founder.found(server.settings)
         bars = held.enter_context(progress(quiet=as_json))
-        report = _tell(store, videos_file, events_file, bars, evaluate=evaluate)
+        actions = read_actions(actions_file) if actions_file else []
+        recording = Recording(read_videos(videos_file), events_file, actions)
+        report = _tell(store, recording, bars, evaluate=evaluate)
     if as_json:
         show_json(report.document())
         return
@@ -93,21 +106,28 @@ def command(
         say(f"Serve it with `likewise up --data-folder {data_folder}`, and the same --policy.")
 
 
-def _tell(
-    store: Founded, videos_file: Path, events_file: Path, bars: Progress, *, evaluate: bool
-) -> ReplayReport:
+class Recording(NamedTuple):
+    """What was recorded."""
+
+    videos: Sequence[Moment]
+    events_file: Path
+    actions: Sequence[Action]
+
+
+def _tell(store: Founded, recording: Recording, bars: Progress, *, evaluate: bool) -> ReplayReport:
     if evaluate and not store.is_new:
         raise ConflictError(
             "--evaluate: this folder holds a history already, and its exact counts are gone; "
             "leave --data-folder out, or name a new one"
         )
-    videos = read_videos(videos_file)
-    task = bars.add_task("events", total=count_lines(events_file))
+    videos = recording.videos
+    task = bars.add_task("events", total=count_lines(recording.events_file))
     with time_machine(store, lambda count: bars.advance(task, count)) as machine:
         exact = ExactCounts(store.book.current, machine.clock)
         if evaluate:
-            machine.intake.listener = exact.listen
-        machine.timeline.run(videos, read_events(events_file, clock_ms), until_ms=None)
+            machine.intake.listener, machine.staff.listener = exact.listen, exact.act
+        events = read_events(recording.events_file, clock_ms)
+        machine.timeline.run(videos, events, until_ms=None, actions=recording.actions)
         if not evaluate:
             return ReplayReport.of(machine, None)
         return ReplayReport.of(machine, _compare(store, exact, map(video_id_of, videos), bars))
@@ -121,6 +141,6 @@ def _compare(
     with closing(connect(store.settings, PUBLIC)) as client:
         evaluation = Evaluation(exact, client)
         for video_id in distinct:
-            evaluation.add(video_id)
+            evaluation.add(SeriesName(Kind.LIKE, video_id))
             bars.advance(task)
     return evaluation.comparisons()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from api.cli.history.evaluation import Comparison, Evaluation
-from api.cli.history.exact import ExactCounts
+from api.cli.history.exact import ExactCounts, SeriesName
 from api.cli.history.intake import PASSED
 from api.cli.history.timeline import Moment
 from api.cli.history.virtual_clock import VirtualClock
 from privacy.gallery.documents import BreakdownFigures, ReleaseDocument
-from privacy.model.engagement import Reason
+from privacy.model.engagement import Kind, Reason
 from privacy.policy_file import parse_policy
 from tests.support.cli_policy import SMALL_POLICY
 
@@ -73,7 +73,7 @@ def compared(*releases: ReleaseDocument) -> dict[tuple[str, str], Comparison]:
     )
     exact.listen([Moment(1, (line % number).encode()) for number in range(LIKES)], [PASSED] * LIKES)
     evaluation = Evaluation(exact, cast("Redis", Gallery(list(releases))))
-    evaluation.add("v")
+    evaluation.add(SeriesName(Kind.LIKE, "v"))
     return {(row.statistic, row.size): row for row in evaluation.comparisons()}
 
 

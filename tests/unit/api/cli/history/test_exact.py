@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from api.cli.history.exact import ExactCounts
+from api.cli.history.actions import Action, ActionKind
+from api.cli.history.exact import ExactCounts, SeriesName
 from api.cli.history.intake import PASSED
 from api.cli.history.timeline import Moment
 from api.cli.history.virtual_clock import VirtualClock
+from privacy.model.engagement import Kind
 from privacy.policy_file import parse_policy
 from tests.support.cli_policy import SMALL_POLICY
 
@@ -37,7 +39,7 @@ def counts_after(
     for sent_ms, lines in batches:
         clock.advance_to(sent_ms)
         exact.listen([Moment(sent_ms, line) for line in lines], [verdict] * len(lines))
-    counts = exact.at("v", np.array([at_ms]))[0]
+    counts = exact.at(SeriesName(Kind.LIKE, "v"), np.array([at_ms]))[0]
     return {"/".join(name): int(counts[place]) for name, place in exact.columns.items() if counts[place]}
 
 
@@ -83,3 +85,38 @@ def test_a_release_counts_what_arrived_before_its_cut() -> None:
     """An event that arrived at the very moment of the cut belongs to the next release."""
     assert counts_after((500, [event()]), at_ms=500) == {}
     assert counts_after((499, [event()]), at_ms=500)["total/total"] == 1
+
+
+def acted(*actions: tuple[int, ActionKind | bytes]) -> dict[str, int]:
+    """The counts of the video after what the account a and staff did, each at its time."""
+    clock = VirtualClock(0)
+    exact = ExactCounts(POLICY, clock)
+    for at_ms, what in actions:
+        clock.advance_to(at_ms)
+        if isinstance(what, bytes):
+            exact.listen([Moment(at_ms, what)], [PASSED])
+        else:
+            exact.act([Action(at_ms, what, "a")])
+    counts = exact.at(SeriesName(Kind.LIKE, "v"), np.array([1000]))[0]
+    return {"/".join(name): int(counts[place]) for name, place in exact.columns.items() if counts[place]}
+
+
+def test_a_ban_takes_a_like_away_and_a_reinstatement_gives_it_back() -> None:
+    """For the reason of the action, and within the flip cap."""
+    assert acted((1, event()), (2, ActionKind.BAN)) == {"removals/account": 1}
+    assert acted((1, event()), (2, ActionKind.PURGE)) == {"removals/inauthentic": 1}
+    back = acted((1, event()), (2, ActionKind.BAN), (3, ActionKind.REINSTATE))
+    assert (back["total/total"], back["removals/account"]) == (1, 1)
+    again = [(at_ms, kind) for at_ms in range(2, 9) for kind in (ActionKind.BAN, ActionKind.REINSTATE)]
+    assert acted((1, event()), *again) == {"removals/account": POLICY.flip_cap // 2}
+
+
+def test_what_a_banned_account_does_counts_once_it_is_reinstated() -> None:
+    """Its will is followed meanwhile: what it took back stays away, what it liked comes."""
+    liked: list[tuple[int, ActionKind | bytes]] = [(1, ActionKind.BAN), (2, event())]
+    assert acted(*liked) == {}
+    assert acted(*liked, (3, ActionKind.REINSTATE))["total/total"] == 1
+    taken_back = event(kind="unlike", hour=1)
+    assert acted((1, event()), (2, ActionKind.BAN), (3, taken_back), (4, ActionKind.REINSTATE)) == {
+        "removals/account": 1
+    }

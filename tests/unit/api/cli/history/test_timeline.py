@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.cli.history.actions import Action, ActionKind
 from api.cli.history.timeline import BATCH_EVENTS, Moment, Timeline
 from api.cli.history.virtual_clock import VirtualClock
 
@@ -53,6 +54,10 @@ class Stage:
         """Take events in."""
         self.log.append(("events", self.clock(), [event.at_ms for event in events]))
 
+    def carry_out(self, actions: Sequence[Action]) -> None:
+        """Act."""
+        self.log.append(("actions", self.clock(), [action.at_ms for action in actions]))
+
     def step(self) -> int:
         """Relay."""
         self.log.append(("relay", self.clock(), None))
@@ -65,16 +70,23 @@ class Stage:
         self.log.append(("release", self.clock(), sorted(over)))
         return len(over)
 
-    def tell(self, videos: Iterable[Moment], events: Iterable[Moment], until_ms: int | None) -> Timeline:
+    def tell(
+        self,
+        videos: Iterable[Moment],
+        events: Iterable[Moment],
+        until_ms: int | None,
+        actions: Iterable[Action] = (),
+    ) -> Timeline:
         """Tell a history on this stage."""
         timeline = Timeline(
             self.clock,
             self,
             cast("Relay", self),
+            self,
             [cast("ReleaseWorker", self)],
             lambda _count: None,
         )
-        timeline.run(videos, events, until_ms)
+        timeline.run(videos, events, until_ms, actions)
         return timeline
 
     def happened(self, *kinds: str) -> list[tuple[str, int]]:
@@ -170,3 +182,26 @@ def test_any_history_is_told_in_order(posts: list[int], events: list[int], reach
             assert not any(first_ms < end <= last_ms for end in ends)
     assert not unsent
     assert not stage.due
+
+
+def test_staff_act_before_events_of_the_same_moment_and_after_releases() -> None:
+    """A ban at the end of an epoch is not in that epoch's release; what follows meets the ban."""
+    stage = Stage()
+    ban = Action(EPOCH_MS, ActionKind.BAN, "a")
+    stage.tell([Moment(0, b"v")], [Moment(EPOCH_MS, b"e"), Moment(5, b"d")][::-1], 2 * EPOCH_MS, [ban])
+    happened = [(name, at_ms) for name, at_ms, _ in stage.log if name != "relay"]
+    assert happened[:5] == [
+        ("videos", 0),
+        ("events", 5),
+        ("release", EPOCH_MS),
+        ("actions", EPOCH_MS),
+        ("events", EPOCH_MS),
+    ]
+
+
+def test_what_staff_did_is_relayed_before_the_next_release() -> None:
+    """Also when no event came in between."""
+    stage = Stage()
+    stage.tell([Moment(0, b"v")], [], 3 * EPOCH_MS, [Action(EPOCH_MS + 1, ActionKind.BAN, "a")])
+    names = [name for name, *_ in stage.log]
+    assert names[names.index("actions") :][:3] == ["actions", "relay", "release"]
