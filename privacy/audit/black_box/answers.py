@@ -81,11 +81,11 @@ class Answers:
         """Likes enough to be shown."""
         return list(likes_of_sybils(self.ground, "still", self._targets, SHOWN_LIKES))
 
-    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
         """Nothing."""
         return ()
 
-    def judge(self) -> Sequence[Section]:
+    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Ask in every way."""
         return [self._averaging(), self._collusion(), self._aliases(), self._filters()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from privacy.audit.black_box.deployment import Canary, Deployment
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.1
 _LATEST_MS = 120_000
 """A release that is later than this will not come."""
-_ROUND_MS = 1_200
-"""Within this a round's events are sent and stand in the tally."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,15 @@ class Attack(Protocol):
     def first_events(self) -> Sequence[CanaryEvent]:
         """What is sent before the first release."""
 
-    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:
-        """What is sent in a round, from 1; it is counted in that epoch."""
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:
+        """What is sent in a round, from 1."""
 
-    def judge(self) -> Sequence[Section]:
-        """Read what was published, attack, and say what came of it."""
+    def judge(self, landed: Sequence[int]) -> Sequence[Section]:
+        """Read what was published, attack, and say what came of it.
+
+        Args:
+            landed: the epoch in which each round was counted.
+        """
 
 
 @dataclass(frozen=True)
@@ -124,42 +127,45 @@ class Campaign:
             StoreBusyError: nothing is released any more, or nobody answers.
             InvalidInputError: the deployment refuses a request that the keys should allow.
         """
-        self._send_rounds()
+        self._wait_for(self._send_rounds())
+        landed = self.watch.landed()
         sections: list[Section] = []
         for number, attack in enumerate(self.attacks):
             self.ground.progress("attacks", number, len(self.attacks))
-            sections += attack.judge()
+            sections += attack.judge(landed)
         self.ground.progress("attacks", len(self.attacks), len(self.attacks))
         return sections
 
-    def _send_rounds(self) -> None:
+    def _send_rounds(self) -> int:
+        """Send each round in the middle of an epoch; the last epoch that matters.
+
+        A busy release worker may count a round earlier or later than its time says: the watch finds out.
+        """
         rounds = self.ground.sizes.rounds
-        epoch = self._wait_for(0)
         for number in range(1, rounds + 1):
             self.ground.progress("rounds", number - 1, rounds)
-            events = [event for attack in self.attacks for event in attack.round_events(number, epoch + 1)]
+            middle_ms = (self._due_ms(number - 1) + self._due_ms(number)) // 2
+            while self.clock() < middle_ms:
+                self.watch.look()
+                self.wait(_LOOK_SECONDS)
+            events = [event for attack in self.attacks for event in attack.round_events(number)]
             self.ground.deployment.send(events)
-            epoch = self._wait_for(epoch + 1)
         self.ground.progress("rounds", rounds, rounds)
+        return next(epoch for epoch in count(rounds) if self._due_ms(epoch) > self.clock()) + 1
 
-    def _wait_for(self, epoch: int) -> int:
-        """Wait until an epoch is released and the next one still lasts long enough for a round.
-
-        Where releases come late another epoch may go by first; the latest one seen is the answer.
-        """
+    def _wait_for(self, epoch: int) -> None:
+        """Wait until an epoch is released."""
         latest, changed_ms = -1, self._due_ms(epoch)
-        while True:
-            seen = self.watch.look()
-            now_ms = self.clock()
-            if min(seen) >= epoch and now_ms + _ROUND_MS <= self._due_ms(max(seen) + 1):
-                return max(seen)
-            if max(seen) > latest:
-                latest, changed_ms = max(seen), max(now_ms, changed_ms)
-            if now_ms > changed_ms + _LATEST_MS:
+        while min(seen := self.watch.look()) < epoch:
+            self.ground.progress("releases", max(0, min(seen)), epoch)
+            if min(seen) > latest:
+                latest, changed_ms = min(seen), max(self.clock(), changed_ms)
+            if self.clock() > changed_ms + _LATEST_MS:
                 raise StoreBusyError(
                     f"the sandbox released nothing for {_LATEST_MS // 1000} s: does `likewise release` run?"
                 )
             self.wait(_LOOK_SECONDS)
+        self.ground.progress("releases", epoch, epoch)
 
     def _due_ms(self, epoch: int) -> int:
         ages = self.ground.claim.due_ages_seconds

@@ -29,7 +29,7 @@ class Claim:
         thresholds: from which estimate on a total is shown, by epoch.
         due_ages_seconds: age at which each epoch ends.
         values: values of each dimension, without the undisclosed cell.
-        likes_an_account: how many an account may send at once without being taken for a bot.
+        likes_an_account: how many an account may send at once before any rule takes it for a bot.
     """
 
     version: str
@@ -49,7 +49,8 @@ class Claim:
         """Read what `GET /v1/privacy` answers."""
         kind = document["kinds"][KIND]
         total = next(statistic for statistic in kind["statistics"] if statistic["name"] == TOTAL)
-        bounds = (document["integrity"]["burst_likes"], document["contribution"]["daily_cap"])
+        integrity, contribution = document["integrity"], document["contribution"]
+        rules = (integrity["sequence_targets"], integrity["burst_likes"], contribution["daily_cap"] + 1)
         return cls(
             version=document["version"],
             k=document["anonymity"]["k"],
@@ -61,7 +62,7 @@ class Claim:
             thresholds=tuple(total["threshold_by_epoch"]),
             due_ages_seconds=tuple(document["schedule"]["due_ages_seconds"]),
             values={name: tuple(cells[:-1]) for name, cells in document["dimensions"].items()},
-            likes_an_account=min(*bounds, MOST_LIKES_AN_ACCOUNT),
+            likes_an_account=min(rules) - 1,
         )
 
     @property
@@ -86,7 +87,3 @@ class Claim:
         rests = [later - earlier for earlier, later in pairwise(ages)]
         long_enough = (epoch for epoch, rest in enumerate(rests) if rest >= quiet_seconds)
         return next(long_enough, max(range(len(rests)), key=rests.__getitem__))
-
-
-MOST_LIKES_AN_ACCOUNT = 25
-"""Few enough for the rules that look for bots, many enough for little work."""

@@ -6,7 +6,7 @@ or does not. The attacker knows everything else and reads every total that is pu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,6 @@ class Membership:
     """
 
     ground: Ground
-    _epochs: list[int] = field(default_factory=list, init=False, repr=False)
 
     @cached_property
     def _targets(self) -> list[Canary]:
@@ -61,25 +60,25 @@ class Membership:
         """Likes that the attacker knows of, so that the totals are shown."""
         return list(likes_of_sybils(self.ground, "member", self._targets, self._base))
 
-    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:
         """The likes that the coins decide."""
-        self._epochs.append(epoch)
         return [
             CanaryEvent(f"{self.ground.run}-victim-{place}-{number}", target.name)
             for place, target in enumerate(self._targets)
             if self._coins[place, number - 1]
         ]
 
-    def judge(self) -> Sequence[Section]:
+    def judge(self, landed: Sequence[int]) -> Sequence[Section]:
         """Read every total, and guess every coin."""
-        seen = totals(self.ground.deployment, self._targets, self._epochs[-1] + 1)
+        seen = totals(self.ground.deployment, self._targets, landed[-1] + 1)
         claim = self.ground.claim
-        scores = coin_scores(seen, self._base, self._epochs, claim.encoder, claim.noise_scale)
-        return [self._differencing(seen), self._inference(scores), self._canaries(scores)]
+        scores = coin_scores(seen, self._base, landed, claim.encoder, claim.noise_scale)
+        return [self._differencing(seen, landed[0]), self._inference(scores), self._canaries(scores)]
 
-    def _differencing(self, seen: NDArray[np.float64]) -> Section:
-        claim, epoch = self.ground.claim, self._epochs[0]
-        guessed = seen[:, epoch] - seen[:, epoch - 1] > 1 / 2
+    def _differencing(self, seen: NDArray[np.float64], epoch: int) -> Section:
+        claim = self.ground.claim
+        before = seen[:, epoch - 1] if epoch else np.full(len(seen), float(self._base))
+        guessed = seen[:, epoch] - before > 1 / 2
         finding, plot = guesses_of_coins(
             "one like, from the totals before and after it", guessed == self._coins[:, 0], claim
         )

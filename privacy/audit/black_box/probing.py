@@ -73,11 +73,11 @@ class Probing:
             ]
         return events
 
-    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
         """Nothing."""
         return ()
 
-    def judge(self) -> Sequence[Section]:
+    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Look which numbers showed, in any release so far."""
         deployment, claim = self.ground.deployment, self.ground.claim
         shown = np.array(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,6 @@ class Reconstruction:
     """
 
     ground: Ground
-    _epochs: list[int] = field(default_factory=list, init=False, repr=False)
 
     @cached_property
     def _targets(self) -> list[Canary]:
@@ -95,9 +94,8 @@ class Reconstruction:
             for number, profile in enumerate(profiles)
         ]
 
-    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:
         """Two accounts' secrets of each target."""
-        self._epochs += [epoch] * SECRETS_A_ROUND
         return [
             CanaryEvent(
                 f"{self.ground.run}-secret-{place}-{secret}", target.name, self._profile(self._sides[secret])
@@ -107,10 +105,11 @@ class Reconstruction:
             if self._coins[place, secret]
         ]
 
-    def judge(self) -> Sequence[Section]:
+    def judge(self, landed: Sequence[int]) -> Sequence[Section]:
         """Solve one programme a target, and compare with the coins."""
+        epochs = np.repeat(landed, SECRETS_A_ROUND)
         guessed = np.array(
-            [reconstruct(list(self._equations(target)), self._secrets) for target in self._targets]
+            [reconstruct(list(self._equations(target, epochs)), self._secrets) for target in self._targets]
         )
         finding, plot = shares_of_targets("secrets reconstructed", guessed == self._coins, self.ground.claim)
         section = Section(
@@ -135,9 +134,8 @@ class Reconstruction:
         values = self.ground.claim.values
         return {name: values[name][side] for name, side in zip(self._dimensions, sides.tolist(), strict=True)}
 
-    def _equations(self, target: Canary) -> Iterator[Equation]:
+    def _equations(self, target: Canary, landed: NDArray[np.int64]) -> Iterator[Equation]:
         path = f"/v1/videos/{target.public_id}/likes/timeseries?limit=200"
-        landed = np.array(self._epochs)
         for point in document(self.ground.deployment, path)["points"]:
             number = point["total"]
             if number["value"] is not None:

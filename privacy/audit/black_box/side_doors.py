@@ -45,11 +45,11 @@ class SideDoors:
         """None."""
         return ()
 
-    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
         """Nothing."""
         return ()
 
-    def judge(self) -> Sequence[Section]:
+    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Read everything, and look for what should not be there."""
         findings = [self._metrics(plane, text) for plane, text in self.ground.deployment.metrics().items()]
         if self.logs is not None:

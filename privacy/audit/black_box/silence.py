@@ -54,11 +54,11 @@ class Silence:
         many = likes_of_sybils(self.ground, "mute-many", [self._targets[SHOWN]], _SHOWN_LIKES)
         return [*few, *many]
 
-    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
         """Nothing."""
         return ()
 
-    def judge(self) -> Sequence[Section]:
+    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Compare answers, then times."""
         return [self._forms(), self._times()]
 

@@ -40,7 +40,7 @@ class Sizes:
 
 
 WHOLE = Sizes(
-    lead_seconds=45,
+    lead_seconds=75,
     rounds=20,
     members=1_000,
     sure_guesses=2_000,

@@ -55,11 +55,11 @@ class StoreAccess:
         """None."""
         return ()
 
-    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
         """Nothing."""
         return ()
 
-    def judge(self) -> Sequence[Section]:
+    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Try the commands."""
         with closing(Redis.from_url(self.url)) as client:
             findings = tuple(_try(client, command) for command in COMMANDS)

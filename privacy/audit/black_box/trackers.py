@@ -69,11 +69,11 @@ class Trackers:
             if self._coins[place]
         ]
 
-    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
         """Nothing: what matters stands from the first release on."""
         return ()
 
-    def judge(self) -> Sequence[Section]:
+    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Take what is shown from the total, and guess."""
         dimension, _, small = self._cells
         guessed, small_shown = np.zeros(len(self._targets), bool), 0

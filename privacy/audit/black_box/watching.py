@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from privacy.audit.black_box.crowd import likes_of_sybils, likes_to_be_shown
-from privacy.audit.black_box.deployment import CanaryEvent
-from privacy.audit.black_box.published import OK
+from privacy.audit.black_box.published import OK, totals
 from privacy.audit.report_model import Finding, Section
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import parse_timestamp_ms
@@ -21,18 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from privacy.audit.black_box.campaign import Ground
-    from privacy.audit.black_box.deployment import Canary, Reply
+    from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
     from privacy.model.timestamp import Clock
 
-QUIET = 30
-"""Targets that nobody touches after the first release. They stand in different shards."""
+QUIET = 20
+"""Targets that nobody touches after the first release."""
+BUSY = 10
+"""Targets that get likes in every round. They stand in different shards."""
 BUSY_LIKES = 100
-"""Likes that the busy target gets in each round."""
+"""How many: far more than the noise of ten totals' mean."""
 
 
 @dataclass
 class Watch:
-    """Polls targets of which one is busy, some are quiet and one is below k.
+    """Polls targets of which some are busy, some are quiet and one is below k.
 
     Args:
         ground: of the campaign.
@@ -52,24 +54,40 @@ class Watch:
 
     @cached_property
     def _targets(self) -> list[Canary]:
-        names = ["busy", "few", *(f"quiet-{number}" for number in range(QUIET))]
+        names = ["few", *(f"busy-{number}" for number in range(BUSY))]
+        names += [f"quiet-{number}" for number in range(QUIET)]
         return [self.ground.canary(name) for name in names]
+
+    @property
+    def _busy(self) -> list[Canary]:
+        return self._targets[1 : 1 + BUSY]
+
+    @cached_property
+    def _base(self) -> int:
+        return likes_to_be_shown(self.ground)
 
     def canaries(self) -> Sequence[Canary]:
         """The targets."""
         return self._targets
 
     def first_events(self) -> Sequence[CanaryEvent]:
-        """So many likes that the busy target and the quiet ones are shown, and too few for one."""
-        busy, few, *quiet = self._targets
-        likes = likes_to_be_shown(self.ground)
-        events = list(likes_of_sybils(self.ground, "watch", [busy, *quiet], likes))
+        """So many likes that the busy targets and the quiet ones are shown, and too few for one."""
+        few, *others = self._targets
+        events = list(likes_of_sybils(self.ground, "watch", others, self._base))
         return events + list(likes_of_sybils(self.ground, "few", [few], self.ground.claim.k - 1))
 
-    def round_events(self, number: int, epoch: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
-        """Likes of the busy target."""
-        busy = self._targets[0].name
-        return [CanaryEvent(f"{self.ground.run}-busy-{number}-{like}", busy) for like in range(BUSY_LIKES)]
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:
+        """Likes of the busy targets."""
+        return list(likes_of_sybils(self.ground, f"busy-{number}", self._busy, BUSY_LIKES))
+
+    def landed(self) -> list[int]:
+        """The epoch in which each round was counted: where the busy targets' mean total rose by it."""
+        rounds = self.ground.sizes.rounds
+        most = len(self.ground.claim.due_ages_seconds)
+        seen = totals(self.ground.deployment, self._busy, most)
+        shown = ~np.isnan(seen)
+        rise = np.where(shown, seen, 0).sum(axis=0) / np.maximum(1, shown.sum(axis=0)) - self._base
+        return [int(np.argmax(rise > BUSY_LIKES * (number - 1 / 2))) for number in range(1, rounds + 1)]
 
     def look(self) -> list[int]:
         """Ask for all targets at once, remember the answer, and tell each one's epoch; −1 before the first.
@@ -91,7 +109,7 @@ class Watch:
                 self._remember(video["video_id"], number, now_ms)
         return epochs
 
-    def judge(self) -> Sequence[Section]:
+    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Say what moved."""
         changed = sum(len(seen) > 1 for seen in self._numbers.values())
         apart = sum(len(times) > 1 for times in self._announced.values())
@@ -119,8 +137,8 @@ class Watch:
             key="watching",
             title="Watching live between releases",
             tried=f"{len(self._targets)} targets were polled {self._looks:,} times over "
-            f"{self.ground.sizes.rounds} rounds. One got {BUSY_LIKES} likes in each, {QUIET} got none, one "
-            "is below k.",
+            f"{self.ground.sizes.rounds} rounds. {BUSY} got {BUSY_LIKES} likes in each, {QUIET} got none, "
+            "one is below k.",
             breaks="A number changes inside its epoch, a release comes before its time, or the time depends "
             "on "
             "what accounts do.",

@@ -23,7 +23,7 @@ def passes(logs: Path) -> bool:
     claim = Claim.of_document(guarantee(sandbox_policy()))
     coins = np.random.default_rng(1)
     ground = Ground(FakeDeployment(), claim, QUICK, "a1b2c3d4-0", coins, START_MS, silent)
-    (section,) = SideDoors(ground, logs, ["lw_public_00_secret"]).judge()
+    (section,) = SideDoors(ground, logs, ["lw_public_00_secret"]).judge([])
     return section.passed
 
 
