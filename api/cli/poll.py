@@ -17,11 +17,13 @@ class Pace:
 
     Args:
         idle_seconds: when there was nothing to do.
+        gather_seconds: when there was something, so that the next step finds more to do at once.
         first_back_off_seconds: when the store was busy; doubled each further time.
         longest_back_off_seconds: at most.
     """
 
     idle_seconds: float
+    gather_seconds: float = 0.0
     first_back_off_seconds: float = 0.1
     longest_back_off_seconds: float = 5.0
 
@@ -59,5 +61,5 @@ def poll(
             on_busy(error, rest_seconds)
         else:
             failures = 0
-            rest_seconds = 0.0 if done else pace.idle_seconds
+            rest_seconds = pace.gather_seconds if done else pace.idle_seconds
         stopped = wait(rest_seconds)

@@ -104,7 +104,8 @@ class EventDecoder:
         # keeps the last, leaves more quotes in the bytes than there are in what was decoded.
         if raw.count(b'"') != self._encode(wire).count(b'"'):
             return None
-        targets = [_target(event) for event in wire]
+        plain = b"follow" not in raw and b"creator_id" not in raw  # then a target is a video, or missing
+        targets = [event.video_id or "" if plain else _target(event) for event in wire]
         # A decoded id holds no line break: raw ones are not JSON, and escaped ones begin with a backslash.
         # No identifier is empty: neither is a target that is missing, or one too many.
         ids = [event.account_id for event in wire] + targets

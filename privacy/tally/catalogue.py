@@ -65,7 +65,7 @@ class Catalogue:
     target_shards: int
     policy: Policy
     publish: Callable[[Sequence[TargetDocument]], None]
-    _known: dict[tuple[TargetType, str], Target] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[TargetType, dict[str, Target]] = field(default_factory=dict, init=False, repr=False)
 
     def register(self, targets: Sequence[TargetMetadata], now_ms: int) -> list[Registration]:
         """Register targets or update their metadata, and publish them. Repeating a call changes nothing.
@@ -125,29 +125,32 @@ class Catalogue:
         raise StoreBusyError("the target is being changed by others")
 
     def lookup(self, target_type: TargetType, target_ids: Iterable[str]) -> Mapping[str, Target]:
-        """Find targets of one type; ids that are not registered are absent from the answer.
+        """Find targets of one type; the answer lacks ids that are not registered, and may hold others.
 
         What was found once is remembered: number, start and policy of a target never change.
 
         Raises:
             StoreBusyError: the store did not answer.
         """
-        known = self._known
         wanted = set(target_ids)
-        found = {name: target for name in wanted if (target := known.get((target_type, name)))}
-        missing = sorted(wanted - found.keys())
+        known = self._known.get(target_type, {})
+        missing = sorted(wanted - known.keys())
+        if not missing:
+            return known
+        found = {name: known[name] for name in wanted if name in known}
         for shard, places in self._by_shard(missing):
             ids = [missing[place] for place in places]
             with translated():
                 records = cast("list[bytes | None]", self.client.hmget(_records(shard, target_type), ids))
             found |= {name: _target(record) for name, record in zip(ids, records, strict=True) if record}
-        self._remember({(target_type, name): found[name] for name in missing if name in found})
+        self._remember(target_type, {name: found[name] for name in missing if name in found})
         return found
 
-    def _remember(self, targets: Mapping[tuple[TargetType, str], Target]) -> None:
-        if len(self._known) + len(targets) > MAX_REMEMBERED:
-            self._known.clear()
-        self._known.update(targets)
+    def _remember(self, target_type: TargetType, targets: Mapping[str, Target]) -> None:
+        known = self._known.setdefault(target_type, {})
+        if len(known) + len(targets) > MAX_REMEMBERED:
+            known = self._known[target_type] = {}  # not emptied: others may be looking at the former one
+        known.update(targets)
 
     def _by_shard(self, target_ids: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
         def shard_of(place: int) -> int:
@@ -217,7 +220,7 @@ class Catalogue:
 
 
 MAX_REMEMBERED = 1_000_000
-"""Targets that one intake process remembers, about 200 MB; past it all are asked for again."""
+"""Targets of one type that one intake process remembers, about 200 MB; past it all are asked for again."""
 
 
 def target_shard(target_id: str, target_shards: int) -> int:

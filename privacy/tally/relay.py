@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,11 +117,16 @@ class Relay:
     def _apply(self, outboxes: Sequence[_Outbox], marks: list[list[OutboxId]]) -> bool:
         """Send every target shard what it lacks; false when another relay was faster somewhere."""
         calls = []
+        packed: dict[tuple[OutboxId, ...], list[bytes]] = {}
         for target_shard, row in enumerate(marks):
-            raw = b"".join(outbox.after(row[outbox.shard]) for outbox in outboxes)
+            # Target shards that have applied the same entries, nearly always all, are packed together.
+            begins = tuple(row[outbox.shard] for outbox in outboxes)
+            if begins not in packed:
+                raw = b"".join(outbox.after(row[outbox.shard]) for outbox in outboxes)
+                packed[begins] = _by_series(np.frombuffer(raw, _CHANGES), self.header.target_shards)
             arguments: list[str | bytes | int] = [
                 tally_prefix(target_shard, "log"),
-                _by_series(np.frombuffer(raw, _CHANGES), target_shard, self.header.target_shards),
+                packed[begins][target_shard],
             ]
             for outbox in outboxes:
                 mark = row[outbox.shard]
@@ -136,18 +142,20 @@ class Relay:
         pipeline.execute()
 
 
-def _by_series(changes: np.ndarray, target_shard: int, target_shards: int) -> bytes:
-    """Pack the changes of one target shard as `apply.lua` reads them: series by series, in their order."""
-    mine = changes[changes["series"] // KINDS_A_TARGET % target_shards == target_shard]
-    mine = mine[np.argsort(mine["series"], kind="stable")]
-    series, starts = np.unique(mine["series"], return_index=True)
-    codes = mine["change"].astype("<u4")
-    bounds = [*starts.tolist(), len(mine)]
-    parts = []
-    for number, start, stop in zip(series.tolist(), bounds, bounds[1:], strict=False):
-        parts.append(number.to_bytes(8, "little") + (4 * (stop - start)).to_bytes(4, "little"))
-        parts.append(codes[start:stop].tobytes())
-    return b"".join(parts)
+def _by_series(changes: np.ndarray, target_shards: int) -> list[bytes]:
+    """Pack the changes of each target shard as `apply.lua` reads them: series by series, in their order."""
+    order = np.argsort(changes["series"], kind="stable")
+    codes = changes["change"].astype("<u4")[order].tobytes()
+    series, counts = np.unique(changes["series"], return_counts=True)
+    parts: list[list[bytes]] = [[] for _ in range(target_shards)]
+    shards = (series // KINDS_A_TARGET % target_shards).tolist()
+    start = 0
+    for number, shard, size in zip(series.tolist(), shards, (4 * counts).tolist(), strict=True):
+        parts[shard] += (_SERIES_HEAD.pack(number, size), codes[start : start + size])
+        start += size
+    return [b"".join(part) for part in parts]
 
+
+_SERIES_HEAD = Struct("<QI")
 
 __all__ = ["BEGINNING", "ENTRIES_A_STEP", "Relay"]

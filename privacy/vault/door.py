@@ -45,7 +45,7 @@ class Targets(Protocol):
     """Finds registered targets: `privacy.tally.catalogue.Catalogue`."""
 
     def lookup(self, target_type: TargetType, target_ids: Iterable[str]) -> Mapping[str, KnownTarget]:
-        """Find targets of one type; an id that is not registered is absent."""
+        """Find targets of one type; an id that is not registered is absent, others may be there."""
 
 
 class Registers(Protocol):
@@ -92,34 +92,28 @@ class IntakeDoor:
             StoreBusyError: the store did not confirm. Send the batch again: what took effect is a duplicate.
             StoreError: a target is bound to a policy enrolled after this process started; nothing was stored.
         """
-        judge = self._judge(*self._known(events), now_ms)
+        read = [event for event in events if isinstance(event, Event)]
+        judge = self._judge(*self._known(read), now_ms)
         judged = [judge(event) if isinstance(event, Event) else event for event in events]
         entries = [passed for passed in judged if isinstance(passed, tuple)]
-        verdicts = iter(self.registers.record(entries, now_ms, self._networks(events)))
+        verdicts = iter(self.registers.record(entries, now_ms, self._networks(read)))
         return [next(verdicts) if isinstance(outcome, tuple) else outcome for outcome in judged]
 
-    def _known(
-        self, events: Sequence[Event | InvalidInputError]
-    ) -> tuple[Mapping[str, KnownTarget], Mapping[str, KnownTarget]]:
+    def _known(self, events: Sequence[Event]) -> tuple[Mapping[str, KnownTarget], Mapping[str, KnownTarget]]:
         """The videos and the creators that events name."""
-        videos: list[str] = []
-        creators: list[str] = []
-        for event in events:
-            if isinstance(event, Event):
-                (creators if event.type in CREATOR_EVENTS else videos).append(event.target_id)
+        creators = {event.target_id for event in events if event.type in CREATOR_EVENTS}
+        videos = {event.target_id for event in events if event.type not in CREATOR_EVENTS}
         return (
             self.targets.lookup(TargetType.VIDEO, videos),
             self.targets.lookup(TargetType.CREATOR, creators) if creators else {},
         )
 
-    def _networks(self, events: Sequence[Event | InvalidInputError]) -> dict[str, str]:
+    def _networks(self, events: Sequence[Event]) -> dict[str, str]:
         dropped = self.book.current.dropped_age_bands
         return {
             event.account_id: event.network
             for event in events
-            if isinstance(event, Event)
-            and event.network is not None
-            and event.profile.age_band not in dropped
+            if event.network is not None and event.profile.age_band not in dropped
         }
 
     def _judge(
@@ -129,8 +123,7 @@ class IntakeDoor:
         dropped, least_age_ms = policy.dropped_age_bands, 1000 * policy.integrity.least_account_age_seconds
         bounds = TimeBounds.at(now_ms, policy.intake)
         earliest_ms, latest_ms = bounds.earliest_ms, bounds.latest_ms
-        versions = {target.policy_version for known in (videos, creators) for target in known.values()}
-        rules = {version: self._rules(version) for version in versions}
+        rules = self._rules
 
         def judge(event: Event) -> Entry | Outcome:  # noqa: PLR0911 - one return a rule, in their order
             if event.profile.age_band in dropped:
@@ -141,7 +134,7 @@ class IntakeDoor:
             target = (creators if event.type in CREATOR_EVENTS else videos).get(event.target_id)
             if target is None:
                 return Verdict.UNKNOWN_TARGET
-            bound = rules[target.policy_version]
+            bound = rules(target.policy_version)
             kind, change = EVENT_TYPES[event.type]
             sealed_after_ms = bound.sealed_after_ms.get(kind)
             if sealed_after_ms is None:

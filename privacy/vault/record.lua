@@ -6,7 +6,7 @@
 -- ARGV[1]  prefix of the accounts' keys; the 16 raw bytes of the pseudonym follow it
 -- ARGV[2]  id of the caller's outer key    ARGV[3]  now in ms    ARGV[4]  daily cap M    ARGV[5]  flip cap w
 -- ARGV[6]  likes in a burst    ARGV[7]  its ms
--- ARGV[8]  events, 45 bytes each: pseudonym c16, tombstone c8, series I8, occurred_at_ms I8, change B, joint code I4
+-- ARGV[8]  events, 45 bytes each: pseudonym c16, tombstone c8, series I8, joint code * 16 I4, occurred_at_ms I8, change B
 -- ARGV[9]  former pseudonyms, 16 bytes for each event, or '' while no rotation is under way
 -- ARGV[10] networks: for each account that names one, pseudonym c16 and network c8
 --
@@ -24,8 +24,9 @@ local burst_likes, burst_ms = tonumber(ARGV[6]), tonumber(ARGV[7])
 local events, formers = ARGV[8], ARGV[9]
 local today = math.floor(now_ms / MS_A_DAY)
 local tombs = call('EXISTS', KEYS[2]) == 1
-local verdicts, changes = {}, {}
-local event_count, change_count = #events / 45, 0
+local verdicts, changes, change_count = {}, {}, 0
+-- What the account's integer is less its count if it was admitted today, is in good standing and in no burst.
+local good_today = today * 2 * 16 * 65536
 
 -- A burst: likes of a day are taken in runs of so many; a run that begins too soon after the one before it is uncounted.
 local function in_burst(key, pseudonym, count, burst, at)
@@ -41,19 +42,14 @@ local function in_burst(key, pseudonym, count, burst, at)
   return burst
 end
 
-for index = 1, event_count do
-  local pseudonym, tombstone, series, at, change, code = unpack('<c16c8I8I8BI4', events, (index - 1) * 45 + 1)
-  local key = prefix .. pseudonym
-  if formers ~= '' then
-    adopt(prefix, pseudonym, string.sub(formers, index * 16 - 15, index * 16), KEYS[3], KEYS[4])
-  end
-  local stored = call('HMGET', key, series, ACCOUNT)
-  local standing, burst, day, count = read_account(stored[2])
+-- Applies an event, whatever there is of its account and its engagement; answers the verdict.
+local function apply(key, pseudonym, tombstone, series, at, change, code, stored, packed)
+  local standing, burst, day, count = read_account(packed)
   local liked = change == 0 or change == TOO_YOUNG
   local was_liked, block, flips, verdict = false, 0, 0, nil
-  if stored[1] then
+  if stored then
     local stored_at, stored_code
-    stored_at, was_liked, block, flips, stored_code = read_register(stored[1])
+    stored_at, was_liked, block, flips, stored_code = read_register(stored)
     if flips > 0 then code = stored_code end -- the cell is fixed when first counted
     if at < stored_at or (at == stored_at and (liked or not was_liked)) then
       verdict = (at == stored_at and liked == was_liked) and DUPLICATE or LATE
@@ -102,7 +98,30 @@ for index = 1, event_count do
       verdict = stands and COUNTED or UNCOUNTED
     end
   end
-  verdicts[index] = verdict
+  return verdict
+end
+
+for first = 1, #events, 45 do
+  local pseudonym, series, gained, at, change = unpack('<c16xxxxxxxxI8I4I8B', events, first)
+  local key = prefix .. pseudonym
+  local index = (first + 44) / 45
+  if formers ~= '' then
+    adopt(prefix, pseudonym, string.sub(formers, index * 16 - 15, index * 16), KEYS[3], KEYS[4])
+  end
+  local stored = call('HMGET', key, series, ACCOUNT)
+  local register, packed = stored[1], stored[2]
+  local count = packed and packed - good_today
+  -- Nearly every event is a new like by an account that was admitted today already: the whole of what `apply` does for it.
+  if not register and change == 0 and count and count > 0 and count < daily_cap and count % burst_likes ~= 0
+    and not (tombs and call('HEXISTS', KEYS[2], string.sub(events, first + 16, first + 23)) == 1) then
+    call('HSET', key, ACCOUNT, packed + 1, series, pack('<I6BI4', at, 16, gained / 16))
+    change_count = change_count + 1
+    changes[change_count] = string.sub(events, first + 24, first + 35)
+    verdicts[index] = COUNTED
+  else
+    local tombstone = string.sub(events, first + 16, first + 23)
+    verdicts[index] = apply(key, pseudonym, tombstone, series, at, change, gained / 16, register, packed)
+  end
 end
 
 for position = 1, #ARGV[10], 24 do

@@ -11,7 +11,7 @@ PACE = Pace(idle_seconds=0.5, first_back_off_seconds=0.1, longest_back_off_secon
 BUSY = StoreBusyError("the store is busy")
 
 
-def rests_after(outcomes: list[int | Exception]) -> tuple[list[float], list[float]]:
+def rests_after(outcomes: list[int | Exception], pace: Pace = PACE) -> tuple[list[float], list[float]]:
     """How long the loop rested after each step with such an outcome, and what it said about a busy store."""
     script = iter(outcomes)
     rests: list[float] = []
@@ -27,13 +27,19 @@ def rests_after(outcomes: list[int | Exception]) -> tuple[list[float], list[floa
         rests.append(seconds)
         return len(rests) == len(outcomes)
 
-    poll(step, wait, PACE, lambda _error, seconds: said.append(seconds))
+    poll(step, wait, pace, lambda _error, seconds: said.append(seconds))
     return rests, said
 
 
 def test_it_goes_on_at_once_while_there_is_work_and_rests_when_there_is_none() -> None:
     """A step that did something is followed by the next one, an idle one by a rest: the loop never spins."""
     assert rests_after([3, 1, 0, 0, 2]) == ([0, 0, 0.5, 0.5, 0], [])
+
+
+def test_it_may_let_work_gather() -> None:
+    """A loop whose steps cost less a piece the more there is rests after work too, for a time of its own."""
+    gathering = Pace(idle_seconds=0.5, gather_seconds=0.25)
+    assert rests_after([3, 0, 2], gathering) == ([0.25, 0.5, 0.25], [])
 
 
 def test_it_backs_off_from_a_busy_store_ever_longer_up_to_a_bound() -> None:

@@ -125,10 +125,10 @@ def test_what_was_found_is_remembered(store: Store, monkeypatch: pytest.MonkeyPa
     videos.register([a_video(video_id, 0) for video_id in ["v", *IDS]], 0)
     found = videos.lookup(TargetType.VIDEO, ["v"])["v"]
     store.root.delete(tally_key(target_shard("v", HEADER.target_shards), "videos"))
-    assert videos.lookup(TargetType.VIDEO, ["v"]) == {"v": found}
+    assert videos.lookup(TargetType.VIDEO, ["v"])["v"] == found
     for start in range(0, 40, 8):
         videos.lookup(TargetType.VIDEO, IDS[start : start + 8])
-        assert len(videos._known) <= 10
+        assert len(videos._known[TargetType.VIDEO]) <= 10
 
 
 def test_two_catalogues_at_once(store: Store) -> None:

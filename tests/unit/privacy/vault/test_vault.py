@@ -225,3 +225,27 @@ def test_a_full_store_refuses_and_loses_nothing(vault: Vault, store: Store) -> N
     finally:
         store.root.config_set("maxmemory", 0)
     assert one(vault, 1, LIKE) == COUNTED
+
+
+def test_every_admission_of_a_day_is_counted(store: Store) -> None:
+    """The first like of a day, those after it and those that begin a run of a burst all take one admission."""
+    vault = vault_on(store.platform, 4, 7)
+    quick = replace(vault, caps=replace(vault.caps, integrity=replace(vault.caps.integrity, burst_likes=3)))
+    moments = [(day * MS_A_DAY, day * 100 + place) for day in range(2) for place in range(9)]
+    verdicts = [
+        quick.record([("ada", 4 * (series + 1), now_ms + series * 600_000, LIKE, 0)], now_ms)[0]
+        for now_ms, series in moments
+    ]
+    assert verdicts == 2 * [*7 * [COUNTED], OVER_CAP, OVER_CAP]
+
+
+def test_the_short_way_and_the_long_way_meet(store: Store) -> None:
+    """Whether likes come one by one or in one batch with other events between, the registers are the same."""
+    likes = [("ada", 4 * series, 5, LIKE, series) for series in range(1, 6)]
+    vault = vault_on(store.platform, 4, 5)
+    assert vault.record(likes, 0) == 5 * [COUNTED]
+    at_once = (read_registers(store.root, ["ada"]), raw(store.root.hget(account_key("ada"), "a")))
+    store.flush()
+    for like in likes:
+        vault.record([like, (*like[:2], 4, *like[3:]), like], 0)
+    assert (read_registers(store.root, ["ada"]), raw(store.root.hget(account_key("ada"), "a"))) == at_once
