@@ -1,0 +1,117 @@
+"""What is kept of very many noise draws: how often each value fell in each bin, and what went with what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from scipy.stats import chisquare, norm
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TAIL_SCALES = 12
+"""Beyond lies a probability below 1e-31."""
+BINS = 400
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Intervals of integers that are about equally likely.
+
+    Args:
+        edges: first integer of each bin but the first, ascending.
+        probabilities: exact, of each bin.
+    """
+
+    edges: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+
+    def counts(self, draws: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many draws fall in each bin."""
+        places = np.searchsorted(self.edges, draws.ravel(), side="right")
+        return np.bincount(places, minlength=len(self.probabilities))
+
+
+@cache
+def exact_bins(scale: float) -> Bins:
+    """Bins of the discrete Gaussian, from its definition."""
+    reach = int(np.ceil(TAIL_SCALES * scale))
+    values = np.arange(-reach, reach + 1, dtype=np.int64)
+    weights = np.exp(-((values / scale) ** 2) / 2)
+    weights /= weights.sum()
+    below = np.cumsum(weights) - weights / 2
+    _, starts = np.unique(np.floor(below * BINS), return_index=True)
+    return Bins(values[starts[1:]], np.add.reduceat(weights, starts))
+
+
+def fit_p_value(counts: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
+    """Pearson's χ² test; right draws give uniform p-values."""
+    return float(chisquare(counts, probabilities * counts.sum()).pvalue)
+
+
+@dataclass(frozen=True)
+class Togetherness:
+    """Sums of products of noise in units of its deviation; independent noise has products that cancel out.
+
+    Args:
+        within: of every two measurements of one release, shape (measurements, measurements).
+        neighbours: of the same measurement of two series of one batch, shape (measurements,).
+        repeats: of the same measurement of one series, released twice from the same state, shape (measurements,).
+        releases: number of releases summed up in `within`.
+        pairs: number of pairs in `neighbours`.
+        repeated: number of pairs in `repeats`.
+    """
+
+    within: NDArray[np.float64]
+    neighbours: NDArray[np.float64]
+    repeats: NDArray[np.float64]
+    releases: int
+    pairs: int
+    repeated: int
+
+    @classmethod
+    def of(cls, noise: NDArray[np.float64], before: NDArray[np.float64] | None) -> Self:
+        """Of one batch, shape (releases, measurements), and the batch before it."""
+        repeats = np.zeros(noise.shape[1])
+        repeated = 0
+        if before is not None and before.shape == noise.shape:
+            repeats, repeated = (noise * before).sum(axis=0), len(noise)
+        return cls(
+            noise.T @ noise,
+            (noise[:-1] * noise[1:]).sum(axis=0),
+            repeats,
+            len(noise),
+            len(noise) - 1,
+            repeated,
+        )
+
+    def __add__(self, other: Togetherness) -> Togetherness:
+        """Both together."""
+        return Togetherness(
+            self.within + other.within,
+            self.neighbours + other.neighbours,
+            self.repeats + other.repeats,
+            self.releases + other.releases,
+            self.pairs + other.pairs,
+            self.repeated + other.repeated,
+        )
+
+    def largest(self) -> dict[str, tuple[float, float]]:
+        """For each of the three: the largest sum, in deviations of independent noise, and how large it may be."""
+        pairs_within = np.triu_indices(len(self.within), 1)
+        return {
+            "two measurements of one release": _largest(self.within[pairs_within], self.releases),
+            "one measurement of two targets": _largest(self.neighbours, self.pairs),
+            "one measurement drawn twice": _largest(self.repeats, self.repeated),
+        }
+
+
+FALSE_ALARM = 1e-6
+
+
+def _largest(sums: NDArray[np.float64], terms: int) -> tuple[float, float]:
+    allowed = float(norm.isf(FALSE_ALARM / (2 * len(sums))))
+    return float(np.abs(sums).max() / np.sqrt(max(terms, 1))), allowed
