@@ -1,0 +1,165 @@
+"""Worlds that differ in one engagement, and what a reader sees of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, nan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from privacy.audit.lives import Happening, Targets, log_of
+from privacy.model.engagement import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from privacy.audit.recomputed import Recomputed
+    from privacy.gallery.documents import ReleaseDocument
+    from privacy.mechanism.accounting import Calibration
+    from privacy.mechanism.entropy import EntropySource
+
+BATCH = 500
+CROWD = 400
+LATE_EPOCHS = 2
+
+Log = list[list[Happening]]
+"""What happens in each epoch."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A target's life.
+
+    Args:
+        name: for the reader.
+        logs: of each epoch.
+        first_epoch: when it was registered.
+    """
+
+    name: str
+    logs: tuple[bytes, ...]
+    first_epoch: int = 0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two neighbouring worlds, by their places among the worlds of an audit.
+
+    Args:
+        name: in what they differ.
+        first: one world.
+        second: the other one.
+    """
+
+    name: str
+    first: int
+    second: int
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """All worlds that are released, and the pairs that are told apart.
+
+    Args:
+        worlds: what is released.
+        pairs: what is compared.
+    """
+
+    worlds: tuple[World, ...]
+    pairs: tuple[Pair, ...]
+
+
+def neighbourhood(own: Recomputed, noise: tuple[int, ...]) -> Neighbourhood:
+    """One engagement added, removed, flipping as often as it may, moved in time; early, late, and at the gate.
+
+    Args:
+        own: the audit's view of the policy.
+        noise: noise scale of each statistic.
+    """
+    policy = own.policy
+    epochs = min(policy.flip_cap, len(own.coefficients))
+    cell = {dimension.name: dimension.values[0] for dimension in policy.domain.dimensions}
+    thresholds = own.thresholds(noise)
+    crowd: Log = [
+        [Happening(cell, CROWD)],
+        *([Happening(cell, 20), Happening(cell, 10, Reason.UNLIKED)] for _ in range(epochs - 1)),
+    ]
+    last = len(own.coefficients) - len(crowd[:LATE_EPOCHS])
+    alternating = {epoch: (1, Reason.UNLIKED if epoch % 2 else 0) for epoch in range(epochs)}
+    brink: Log = [[Happening({}, policy.k - 1)]]
+    cells: Log = [[Happening({}, CROWD), Happening(cell, policy.k - 1)]]
+    least = policy.k * (policy.flip_cap // 2)
+    removals: Log = [[Happening({}, CROWD), Happening({}, least - 1, Reason.UNLIKED)]]
+    at_total: Log = [[Happening({}, ceil(thresholds[0, 0]))]]
+    at_cell: Log = [[Happening({}, CROWD), Happening(cell, ceil(thresholds[0, own.streams[1].start]))]]
+    lives: list[tuple[str, Log, int]] = [
+        ("without", crowd, 0),
+        ("from the first epoch on", _with(crowd, cell, {0: (1, 0)}), 0),
+        ("from the last epoch on", _with(crowd, cell, {epochs - 1: (1, 0)}), 0),
+        ("removed again", _with(crowd, cell, {0: (1, 0), epochs - 1: (1, Reason.UNLIKED)}), 0),
+        ("flipping", _with(crowd, cell, alternating), 0),
+        ("late, without", crowd[:LATE_EPOCHS], last),
+        ("late, flipping", _with(crowd, cell, alternating)[:LATE_EPOCHS], last),
+    ]
+    pairs = [
+        Pair("added early", 0, 1),
+        Pair("added late", 0, 2),
+        Pair("added and removed", 0, 3),
+        Pair(f"alternating {epochs} times", 0, 4),
+        Pair("moved in time", 1, 2),
+        Pair("removed, where it had stayed", 1, 3),
+        Pair("added and removed in the last epochs", 5, 6),
+    ]
+    for name, life, change in (
+        ("a total at k", brink, 0),
+        ("a cell at k", cells, 0),
+        ("removals at k", removals, Reason.UNLIKED),
+        ("a total at its threshold", at_total, 0),
+        ("a cell at its threshold", at_cell, 0),
+    ):
+        joint = cell if life in (cells, at_cell) else {}
+        pairs.append(Pair(name, len(lives), len(lives) + 1))
+        lives += [(f"{name}, without", life, 0), (f"{name}, with", _with(life, joint, {0: (1, change)}), 0)]
+    worlds = tuple(
+        World(name, tuple(log_of(policy, log) for log in life), first) for name, life, first in lives
+    )
+    return Neighbourhood(worlds, tuple(pairs))
+
+
+def _with(life: Log, cell: Mapping[str, str], flips: Mapping[int, tuple[int, int]]) -> Log:
+    """The same life with one engagement more: in which epochs it flips, and how."""
+    return [
+        [*log, Happening(cell, *flips[epoch])] if epoch in flips else log for epoch, log in enumerate(life)
+    ]
+
+
+def observed(
+    calibration: Calibration, own: Recomputed, world: World, releases: int, entropy: EntropySource
+) -> NDArray[np.float32]:
+    """What a reader of all releases of a world sees, NaN where a number is withheld.
+
+    Returns:
+        shape (releases, epochs × numbers).
+    """
+    seen = []
+    for start in range(0, releases, BATCH):
+        size = min(BATCH, releases - start)
+        targets = Targets.fresh(calibration, size, world.first_epoch)
+        rows: list[list[list[float]]] = []
+        for log in world.logs:
+            made = targets.release([log] * size, entropy)
+            rows.append([_numbers(release.document, own) for release in made])
+            targets = targets.after(made)
+        seen.append(np.array(rows, np.float32).transpose(1, 0, 2).reshape(size, -1))
+    return np.concatenate(seen)
+
+
+def _numbers(document: ReleaseDocument, own: Recomputed) -> list[float]:
+    figures = [document.total, document.change, *document.removals.values()]
+    for dimension in own.policy.domain.dimensions:
+        breakdown = document.breakdowns[dimension.name]
+        figures += [breakdown.cells[dimension.values[0]], breakdown.cells[dimension.cells[-1]], breakdown.other]
+    return [figure[0] if figure else nan for figure in figures]
