@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from privacy.audit.report_model import Section
+if TYPE_CHECKING:
+    from privacy.audit.report_model import Section
+
 
 Job = Callable[[], Any]
 

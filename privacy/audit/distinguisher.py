@@ -1,4 +1,4 @@
-"""Finds, on one part of the releases, the events that tell two worlds apart; the other part then tests the best."""
+"""Finds events that tell two worlds apart on some releases; the best is tested on others."""
 
 from __future__ import annotations
 

@@ -60,9 +60,11 @@ def entropy_check(name: str, calibration: Calibration, own: Recomputed, entropy:
             Section(
                 f"entropy-{name}",
                 f"The noise is made of the operating system's entropy ({name})",
-                "The engine was given entropy that repeats, entropy that is counted, and entropy that runs dry; and noise of "
+                "The engine was given entropy that repeats, entropy that is counted, and entropy that "
+                "runs dry; and noise of "
                 "scales 1 and 8, where rounded floats differ from integers.",
-                "Noise from another source or a seed, noise that follows the data, fewer random bits than the noise has, a "
+                "Noise from another source or a seed, noise that follows the data, fewer random bits "
+                "than the noise has, a "
                 "release without noise, noise made of floats.",
                 f"Certain, and for the two fits a false alarm with probability {FALSE_ALARM:g} each.",
                 tuple(findings),
@@ -129,7 +131,7 @@ def _fails_closed(calibration: Calibration) -> Finding:
 
 
 def _small_scale(calibration: Calibration, own: Recomputed, scale: int, entropy: EntropySource) -> Finding:
-    """The engine's own noise where it is small; the queries are those of one cell's crowd in the last epoch."""
+    """The engine's own noise where it is small; one crowd in the last epoch is what is measured."""
     statistics = tuple(
         replace(statistic, rho=Fraction(1, 2), sensitivity_squared=scale * scale)
         for statistic in calibration.statistics

@@ -1,8 +1,8 @@
 """The exact trade-off of a Gaussian of unit deviation that is shifted by μ, and the event that shows it best.
 
-B. Balle, Y.-X. Wang, "Improving the Gaussian mechanism for differential privacy" (2018), Theorem 8. A statistic that
-is ρ-zCDP by Gaussian noise has μ = √(2ρ), and m engagements at once have m·μ. The scales in use are in the tens of
-thousands, so that discreteness changes no digit here.
+B. Balle, Y.-X. Wang, "Improving the Gaussian mechanism for differential privacy" (2018), Theorem 8.
+A statistic that is ρ-zCDP by Gaussian noise has μ = √(2ρ), and m engagements at once have m·μ. The scales in
+use are in the tens of thousands, so that discreteness changes no digit here.
 """
 
 from __future__ import annotations

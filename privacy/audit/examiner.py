@@ -1,4 +1,4 @@
-"""Looks at one release: does every number follow from the measurements that may be seen, and from nothing else?"""
+"""Looks at one release: does every number follow from measurements that may be seen, and nothing else?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Z95: Final = float(norm.isf(0.025))
 SLACK: Final = 1e-6
-"""Doubles that should be equal may differ by this much; a number so near a threshold is let pass either way."""
+"""Doubles may differ by this much; a number so near a threshold may fall to either side."""
 
 DAY_SECONDS: Final = 86_400
 MOST_SCALES: Final = 9
@@ -128,7 +128,10 @@ class Examiner:
         here = rows[rows["step"] <= epoch.step]
         noise = (here["value"] - query[here["step"], here["stream"]]) / scales[here["stream"]]
         for place in np.nonzero(np.abs(noise) > MOST_SCALES)[0][:1]:
-            yield NOISE, f"stream {here['stream'][place]}, step {here['step'][place]}: {noise[place]:.1f} scales off"
+            yield (
+                NOISE,
+                f"stream {here['stream'][place]}, step {here['step'][place]}: {noise[place]:.1f} scales off",
+            )
 
     def _passed(self, epoch: Epoch, estimates: NDArray[np.float64], step: int) -> NDArray[np.float64]:
         """1 where a number passes the gate, 0 where it does not, NaN where doubles cannot tell."""
@@ -137,7 +140,11 @@ class Examiner:
         return np.where(np.abs(gap) < SLACK, np.nan, (counts & (gap >= 0)).astype(float))
 
     def _single_numbers(
-        self, figures: dict[Any, Any], epoch: Epoch, estimates: NDArray[np.float64], passed: NDArray[np.float64]
+        self,
+        figures: dict[Any, Any],
+        epoch: Epoch,
+        estimates: NDArray[np.float64],
+        passed: NDArray[np.float64],
     ) -> Iterator[tuple[str, str]]:
         removals = self.own.streams[-1]
         for stream in (0, *range(removals.start, removals.stop)):
@@ -145,7 +152,9 @@ class Examiner:
             if expected != (figures[stream] is not None) and not np.isnan(expected):
                 yield self._wrongly(stream, figures[stream], epoch)
             elif figures[stream]:
-                yield from self._value(stream, figures[stream], estimates[stream], self._deviations[epoch.step, stream])
+                yield from self._value(
+                    stream, figures[stream], estimates[stream], self._deviations[epoch.step, stream]
+                )
 
     def _breakdown(
         self,
@@ -164,7 +173,10 @@ class Examiner:
         sure = [stream for stream in cells if passed[stream] * passed[0] == 1]
         if shown and set(sure) - set(shown):
             yield GATE, f"{name}: withholds {sorted(set(sure) - set(shown))}, which pass"
-        total_deviation, deviation = self._deviations[epoch.step, 0], self._deviations[epoch.step, place.start]
+        total_deviation, deviation = (
+            self._deviations[epoch.step, 0],
+            self._deviations[epoch.step, place.start],
+        )
         missing = estimates[0] - estimates[shown].sum()
         tied = bool(shown) and (len(shown) == len(cells) or missing < 0)
         count = max(len(shown), 1)
@@ -175,7 +187,9 @@ class Examiner:
             yield from self._value(
                 stream, figures[stream], estimates[stream] + (missing / count if tied else 0.0), spread
             )
-        yield from self._other(name, figures, shown, sqrt(total_deviation**2 + len(shown) * deviation**2), passed[0])
+        yield from self._other(
+            name, figures, shown, sqrt(total_deviation**2 + len(shown) * deviation**2), passed[0]
+        )
 
     @staticmethod
     def _sound(estimates: NDArray[np.float64], cells: list[int], width: int) -> bool:
@@ -201,10 +215,16 @@ class Examiner:
             yield SUMS, f"{name}: `other` is {other[0]}, total less cells {rest}"
 
     def _change(
-        self, figures: dict[Any, Any], epoch: Epoch, measured: NDArray[np.float64], estimates: NDArray[np.float64]
+        self,
+        figures: dict[Any, Any],
+        epoch: Epoch,
+        measured: NDArray[np.float64],
+        estimates: NDArray[np.float64],
     ) -> Iterator[tuple[str, str]]:
         ages = self.own.policy.schedule_of(self.own.kind).due_ages_seconds
-        earlier = max((number for number, age in enumerate(ages) if age <= ages[epoch.epoch] - DAY_SECONDS), default=-1)
+        earlier = max(
+            (number for number, age in enumerate(ages) if age <= ages[epoch.epoch] - DAY_SECONDS), default=-1
+        )
         first_epoch = epoch.epoch - epoch.step
         then = max(earlier - first_epoch, -1)
         before, passed = 0.0, 1.0 if figures[0] is not None and ages[epoch.epoch] >= DAY_SECONDS else 0.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial, reduce
 from operator import add
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import numpy as np
 
 from privacy.audit.check import Check
 from privacy.audit.confidence import Hits
-from privacy.audit.lives import Happening, Targets, lived, log_of
+from privacy.audit.lives import Happening, lived, log_of
 from privacy.audit.report_model import Finding, Section
 from privacy.mechanism.accounting import Calibration
 from privacy.model.engagement import Reason
@@ -34,19 +35,21 @@ RATE_ALPHA = 0.01
 
 
 @dataclass(frozen=True)
-class OpenMargin(Calibration):
-    """The mechanism without its margins: the exact check stands alone, and lucky noise cannot hide its faults."""
+class BareCheck(Calibration):
+    """Without margins and with next to no noise: neither can hide a fault of the exact check."""
 
     def margins(self, steps: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return what every estimate clears."""
         return np.full((len(steps), self.policy.layout.count), -np.inf)
 
     @classmethod
-    def of(cls, calibration: Calibration) -> OpenMargin:
+    def of(cls, calibration: Calibration) -> BareCheck:
         """The same mechanism."""
-        return cls(
-            calibration.policy, calibration.kind, calibration.factorisation, calibration.statistics
+        quiet = tuple(
+            replace(statistic, rho=Fraction(1, 2), sensitivity_squared=1)
+            for statistic in calibration.statistics
         )
+        return cls(calibration.policy, calibration.kind, calibration.factorisation, quiet)
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,16 @@ class Scene:
 
     Args:
         name: what the numbers are.
-        targets: before the release.
+        calibration: their mechanism.
+        past: logs of the epochs before.
         log: what then happens.
         small: the small numbers of a release; each must be withheld.
         at_once: releases that one release stands for, where it has many numbers alike.
     """
 
     name: str
-    targets: Targets
+    calibration: Calibration
+    past: tuple[bytes, ...]
     log: bytes
     small: Callable[[ReleaseDocument], Sequence[Figure | None]]
     at_once: int = 1
@@ -72,7 +77,7 @@ def gate_check(
     name: str, calibration: Calibration, own: Recomputed, entropy: EntropySource, releases: int
 ) -> Check:
     """So many releases of each scene."""
-    hard = _below_k(OpenMargin.of(calibration), own, entropy)
+    hard = _below_k(BareCheck.of(calibration), own)
     brink = _at_k(calibration, own)
     scenes = [*hard, *brink]
     work = tuple(
@@ -94,23 +99,25 @@ def gate_check(
 def _shown(scene: Scene, releases: int, entropy: EntropySource) -> Hits:
     """How many of the small numbers are shown."""
     shown = looked_at = 0
+    before = lived(scene.calibration, scene.past, entropy)
     for start in range(0, releases, BATCH):
         size = min(BATCH, releases - start)
-        for release in scene.targets.times(size).release([scene.log] * size, entropy):
+        for release in before.times(size).release([scene.log] * size, entropy):
             figures = scene.small(release.document)
             looked_at += len(figures)
             shown += sum(figure is not None for figure in figures)
     return Hits(shown, looked_at)
 
 
-def _below_k(calibration: Calibration, own: Recomputed, entropy: EntropySource) -> list[Scene]:
+def _below_k(calibration: Calibration, own: Recomputed) -> list[Scene]:
     policy, widest = own.policy, _widest(own)
     # `undisclosed` is a cell as every other one; the first cell makes room for them in the total.
     cells = widest.cells[1:]
     scenes = [
         Scene(
             f"targets with {count} engagements",
-            Targets.fresh(calibration, 1),
+            calibration,
+            (),
             log_of(policy, [Happening({widest.name: widest.values[0]}, count)]),
             _everything,
         )
@@ -123,7 +130,8 @@ def _below_k(calibration: Calibration, own: Recomputed, entropy: EntropySource) 
         scenes.append(
             Scene(
                 f"cells with {start} to {start + len(counts) - 1}",
-                Targets.fresh(calibration, 1),
+                calibration,
+                (),
                 log_of(policy, [*few, crowd]),
                 partial(_cells, widest.name, tuple(counts)),
             )
@@ -133,7 +141,8 @@ def _below_k(calibration: Calibration, own: Recomputed, entropy: EntropySource) 
         scenes.append(
             Scene(
                 f"cells fallen to {start} to {start + len(counts) - 1}",
-                lived(calibration, [log_of(policy, risen)], entropy),
+                calibration,
+                (log_of(policy, risen),),
                 log_of(policy, _happenings(widest, fall, Reason.UNLIKED)),
                 partial(_cells, widest.name, tuple(counts)),
             )
@@ -152,7 +161,8 @@ def _few_removals(calibration: Calibration, own: Recomputed) -> list[Scene]:
         scenes.append(
             Scene(
                 f"removals: {start} to {start + len(counts) - 1}",
-                Targets.fresh(calibration, 1),
+                calibration,
+                (),
                 log_of(own.policy, [Happening({}, LARGE), *lost]),
                 partial(_removals, tuple(reason.label for reason in counts)),
             )
@@ -168,17 +178,19 @@ def _at_k(calibration: Calibration, own: Recomputed) -> list[Scene]:
     brink = policy.k * at_once - 1 + at_once
     crowd = Happening({widest.name: widest.values[0]}, LARGE)
     return [
-        Scene("totals of k", Targets.fresh(calibration, 1), log_of(policy, [Happening({}, policy.k)]), _everything),
+        Scene("totals of k", calibration, (), log_of(policy, [Happening({}, policy.k)]), _everything),
         Scene(
             "cells of k",
-            Targets.fresh(calibration, 1),
+            calibration,
+            (),
             log_of(policy, [crowd, *_happenings(widest, dict.fromkeys(cells, policy.k))]),
             partial(_cells, widest.name, cells),
             at_once=len(cells),
         ),
         Scene(
             f"removals of {brink}",
-            Targets.fresh(calibration, 1),
+            calibration,
+            (),
             log_of(policy, [crowd, Happening({}, brink, Reason.UNLIKED)]),
             partial(_removals, (Reason.UNLIKED.label,)),
         ),
@@ -193,8 +205,8 @@ def _hard_k(name: str, scenes: Sequence[str], results: Sequence[Hits]) -> Sectio
     return Section(
         f"hard-k-{name}",
         f"Fewer than k is never shown ({name})",
-        "Releases of targets, cells and removals about every number of accounts below k, with the margins taken away so "
-        "that the noise cannot hide a fault of the exact check.",
+        "Releases of targets, cells and removals about every number of accounts below k, with the "
+        "margins taken away and next to no noise, so that neither hides a fault of the exact check.",
         "One number about fewer than k accounts.",
         "No false alarm is possible: the claim holds with certainty.",
         findings,
@@ -218,9 +230,11 @@ def _margin(name: str, calibration: Calibration, scenes: Sequence[str], results:
     return Section(
         f"gate-{name}",
         f"A number that just reached k is not shown ({name})",
-        "Releases of numbers that just pass the exact check: the worst place for the gate, since one engagement decides it.",
+        "Releases of numbers that just pass the exact check: the worst place for the gate, since one "
+        "engagement decides it.",
         "A number that is shown: its neighbour, one engagement smaller, never is.",
-        f"Clopper–Pearson, {100 * (1 - RATE_ALPHA):g} %. A false alarm has a probability below 1e-8. The proof, not this "
+        f"Clopper–Pearson, {100 * (1 - RATE_ALPHA):g} %. A false alarm has a probability below 1e-8. "
+        "The proof, not this "
         "sample, gives the rate; the thresholds are worked out again beside it.",
         findings,
     )

@@ -22,7 +22,8 @@ def html_report(report: AuditReport) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">\n'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
+        "'unsafe-inline'\">\n"
         f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
@@ -35,9 +36,11 @@ def _head(report: AuditReport) -> Iterator[str]:
     yield f"<p>{escape(report.claim)}</p>"
     yield f'<p class="summary {_class(report.passed)}">{summary}</p>'
     facts = [*report.facts, ("made at", report.made_at), ("took", f"{report.seconds:,.0f} seconds")]
-    yield f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>' for name, fact in facts)}</dl></header>"
+    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts)
+    yield f"<dl>{listed}</dl></header>"
     links = "".join(
-        f'<li><a href="#{escape(section.key, quote=True)}">{escape(section.title)}</a> {_badge(section.passed)}</li>'
+        f'<li><a href="#{escape(section.key, quote=True)}">{escape(section.title)}</a> '
+        f"{_badge(section.passed)}</li>"
         for section in report.sections
     )
     yield f'<nav aria-label="Sections"><ol>{links}</ol></nav>'

@@ -1,4 +1,4 @@
-"""Lives of targets made up at random, most of their numbers near a threshold, with their exact counts beside."""
+"""Lives of targets made up at random, most numbers near a threshold, exact counts beside them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ class Life:
 
     def epoch(self, chance: np.random.Generator) -> bytes:
         """Let one epoch happen; its log."""
-        gained = [(self._cell(chance), int(times)) for times in chance.integers(0, MOST_AT_ONCE, CROWDS) ** 2 // MOST_AT_ONCE]
+        gained = [
+            (self._cell(chance), int(times))
+            for times in chance.integers(0, MOST_AT_ONCE, CROWDS) ** 2 // MOST_AT_ONCE
+        ]
         lost = [
             (cell, int(chance.integers(0, times + 1)), int(chance.integers(1, 6)))
             for cell, times in self.standing.items()

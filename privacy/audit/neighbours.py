@@ -12,7 +12,7 @@ from privacy.audit.lives import Happening, Targets, log_of
 from privacy.model.engagement import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -73,7 +73,7 @@ class Neighbourhood:
 
 
 def neighbourhood(own: Recomputed, noise: tuple[int, ...]) -> Neighbourhood:
-    """One engagement added, removed, flipping as often as it may, moved in time; early, late, and at the gate.
+    """One engagement added, removed, flipping as often as it may, moved; early, late, at the gate.
 
     Args:
         own: the audit's view of the policy.
@@ -161,5 +161,9 @@ def _numbers(document: ReleaseDocument, own: Recomputed) -> list[float]:
     figures = [document.total, document.change, *document.removals.values()]
     for dimension in own.policy.domain.dimensions:
         breakdown = document.breakdowns[dimension.name]
-        figures += [breakdown.cells[dimension.values[0]], breakdown.cells[dimension.cells[-1]], breakdown.other]
+        figures += [
+            breakdown.cells[dimension.values[0]],
+            breakdown.cells[dimension.cells[-1]],
+            breakdown.other,
+        ]
     return [figure[0] if figure else nan for figure in figures]

@@ -59,7 +59,7 @@ class Togetherness:
     Args:
         within: of every two measurements of one release, shape (measurements, measurements).
         neighbours: of the same measurement of two series of one batch, shape (measurements,).
-        repeats: of the same measurement of one series, released twice from the same state, shape (measurements,).
+        repeats: of one measurement of one series, released twice, shape (measurements,).
         releases: number of releases summed up in `within`.
         pairs: number of pairs in `neighbours`.
         repeated: number of pairs in `repeats`.
@@ -100,7 +100,7 @@ class Togetherness:
         )
 
     def largest(self) -> dict[str, tuple[float, float]]:
-        """For each of the three: the largest sum, in deviations of independent noise, and how large it may be."""
+        """For each of the three the largest sum, and how large it may be, in deviations."""
         pairs_within = np.triu_indices(len(self.within), 1)
         return {
             "two measurements of one release": _largest(self.within[pairs_within], self.releases),

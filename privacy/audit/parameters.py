@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from privacy.mechanism.entropy import EntropySource
 
 CLOSE = 1e-9
+STATED_DIGITS = 1e-3
+"""Deviations are stated to three digits."""
 EPSILON_TOLERANCE = 2e-4
 """ε is stated to four digits, rounded up."""
 
@@ -44,11 +46,15 @@ def parameter_section(calibration: Calibration, entropy: EntropySource) -> Secti
     return Section(
         f"parameters-{kind.label}",
         f"Noise, margins, ε and cost worked out again ({kind.label})",
-        "Sensitivity, noise scale, deviation, margin, ε and ledger cost were worked out from the policy by code of the "
-        "audit's own, which shares nothing with the accountant, and compared with what the program uses and states.",
-        "A noise scale that is too small by one, a budget spent twice, a margin below the proof's, a stated ε below the "
+        "Sensitivity, noise scale, deviation, margin, ε and ledger cost were worked out from the "
+        "policy by code of the "
+        "audit's own, which shares nothing with the accountant, and compared with what the program "
+        "uses and states.",
+        "A noise scale that is too small by one, a budget spent twice, a margin below the proof's, a "
+        "stated ε below the "
         "true one, a cost in the ledger that is not the sum of what was spent.",
-        "Certain: exact arithmetic, and doubles to nine digits. The worst history is the maximum for up to four flips of "
+        "Certain: exact arithmetic, and doubles to nine digits. The worst history is the maximum for "
+        "up to four flips of "
         "up to 200 epochs, and the largest that was found beyond.",
         findings,
     )
@@ -91,7 +97,8 @@ def _margins(calibration: Calibration, own: Recomputed) -> Finding:
     return Finding(
         f"thresholds τ of {used.size:,} streams and epochs",
         f"τ = k_r + z·sd + ‖B‖₁ + d_r − 1, where z = {own.z:.6f}, and k_r = k·d_r",
-        f"k_r {'agree' if least else 'differ'}; the largest τ that is too low is too low by {max(short, 0.0):.1e}",
+        f"k_r {'agree' if least else 'differ'}; the largest τ that is too low is too low by "
+        f"{max(short, 0.0):.1e}",
         least and float(np.abs(theirs - used).max()) <= CLOSE * float(theirs.max()),
     )
 
@@ -102,7 +109,7 @@ def _stated_curves(calibration: Calibration, own: Recomputed, stated: dict[str, 
     wrong = [
         statistic["name"]
         for statistic, place in zip(stated["statistics"], own.streams, strict=True)
-        if np.abs(np.array(statistic["sd_by_epoch"]) - deviations[:, place.start]).max() > 1e-3
+        if np.abs(np.array(statistic["sd_by_epoch"]) - deviations[:, place.start]).max() > STATED_DIGITS
         or np.abs(np.array(statistic["threshold_by_epoch"]) - thresholds[:, place.start]).max() > 1
     ]
     return Finding(
@@ -144,7 +151,8 @@ def _epsilon(own: Recomputed, stated: dict[str, Any]) -> Finding:
                 wrong.append(f"{engagements} at δ = {delta:g}: {epsilon} where {best:.4f} is right")
     return Finding(
         "ε of an engagement and of the account-days, as stated",
-        "the smallest ε known for the ρ, at both δ less the gate's, and no less than that of the exact Gaussian",
+        "the smallest ε known for the ρ, at both δ less the gate's, and no less than that of the exact "
+        "Gaussian",
         f"wrong for {'; '.join(wrong)}" if wrong else f"right for all {2 * len(days)}",
         not wrong,
     )

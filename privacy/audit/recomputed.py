@@ -1,13 +1,12 @@
 """Noise, margins and ε from the policy and the encoder alone, without the code that the releases use.
 
-What is compared with it comes from `privacy.mechanism.accounting`. The formulas are those of the two proofs in
-`docs/proofs/`, written a second time.
+What is compared with it comes from `privacy.mechanism.accounting`. The formulas are those of the two proofs
+in `docs/proofs/`, written a second time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from math import log, log1p
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from scipy.stats import norm
 from privacy.audit.worst_history import norm_squared, worst_history
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from numpy.typing import NDArray
 
     from privacy.model.engagement import Kind
@@ -123,7 +124,8 @@ class Recomputed:
 
     def deviations(self, noise: tuple[int, ...]) -> NDArray[np.float64]:
         """Standard deviation of the estimate of each stream after each step, shape (T, streams)."""
-        return np.sqrt((self.decoder**2).sum(axis=1))[:, None] * self.scales(noise)
+        norms: NDArray[np.float64] = np.sqrt((self.decoder**2).sum(axis=1))[:, None]
+        return norms * self.scales(noise)
 
     def thresholds(self, noise: tuple[int, ...]) -> NDArray[np.float64]:
         """τ of each stream after each step, shape (T, streams)."""
@@ -131,7 +133,8 @@ class Recomputed:
         at_once[self.streams[-1]] = self.policy.flip_cap // 2
         discreteness = np.abs(self.decoder).sum(axis=1)[:, None]
         margin = self.z * self.deviations(noise) + discreteness + at_once - 1
-        return margin + self.least_counts()
+        thresholds: NDArray[np.float64] = margin + self.least_counts()
+        return thresholds
 
 
 def epsilon_of_zcdp(rho: float, delta: float) -> float:

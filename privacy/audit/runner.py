@@ -48,11 +48,7 @@ def run_checks(checks: Sequence[Check], processes: int, progress: Progress) -> l
         results[place][index - first[place]] = result
         done[place] += 1
         progress(checks[place].title, done[place], len(checks[place].jobs))
-    return [
-        section
-        for place, check in enumerate(checks)
-        for section in _concluded(check, results[place])
-    ]
+    return [section for place, check in enumerate(checks) for section in _concluded(check, results[place])]
 
 
 def _concluded(check: Check, results: Sequence[Any]) -> Sequence[Section]:

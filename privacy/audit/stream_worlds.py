@@ -1,10 +1,10 @@
 """Two neighbouring worlds for every statistic at once, and what the engine measures in them.
 
-One engagement moves a measurement by a quarter of its deviation, which 100,000 samples cannot resolve to a tenth. m
-engagements at once move it m times as far, and ρ-zCDP for one is m²·ρ-zCDP for m: the same claim, where it can be
-seen. The neighbouring world has two groups of m accounts more. The first flips w times at the epochs that move the total and
-one cell of each breakdown most. The second likes and unlikes w times within the first epoch, which moves the removals
-most and nothing else.
+One engagement moves a measurement by a quarter of its deviation, which 100,000 samples cannot resolve to a
+tenth. m engagements at once move it m times as far, and ρ-zCDP for one is m²·ρ-zCDP for m: the same claim,
+where it can be seen. The neighbouring world has two groups of m accounts more. The first flips w times at
+the epochs that move the total and one cell of each breakdown most. The second likes and unlikes w times
+within the first epoch, which moves the removals most and nothing else.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class StreamWorlds:
 
     @cached_property
     def group(self) -> int:
-        """m: the size at which the hardest statistic is measured best; below k, so that k hides both groups."""
+        """m: where the hardest statistic is measured best; below k, so that k hides both groups."""
 
         def worst_error(size: int) -> float:
             return max(event.relative_error(self.samples) for event in self._events(size))
@@ -105,7 +105,10 @@ class StreamWorlds:
             size = min(BATCH, releases - start)
             targets: Targets = before.times(size)
             made = targets.release([last] * size, entropy)
-            blobs = (history[1] + release.measurements for history, release in zip(targets.histories, made, strict=True))
+            blobs = (
+                history[1] + release.measurements
+                for history, release in zip(targets.histories, made, strict=True)
+            )
             measured = np.stack([self._laid_out(blob) for blob in blobs])
             yield (measured - query) / scales[:, None]
 
@@ -137,7 +140,7 @@ class StreamWorlds:
         return counts @ self.own.encoder.T
 
     def _laid_out(self, blob: bytes) -> NDArray[np.int64]:
-        """Measurements by statistic and step; one that is missing is a zero, which no test takes for noise."""
+        """Measurements by statistic and step; a missing one is a zero, which no test takes for noise."""
         rows = np.frombuffer(blob, MEASUREMENT)
         laid = np.zeros((int(rows["stream"].max()) + 1, self.own.encoder.shape[0]), np.int64)
         laid[rows["stream"], rows["step"]] = rows["value"]

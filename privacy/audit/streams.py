@@ -61,11 +61,15 @@ def stream_check(
         exacting: whether bounds must reach the share `REACH` of their claims.
     """
     share = -(-worlds.samples // jobs)
-    work = [partial(_sample, worlds, neighbour, share, entropy) for neighbour in (False, True) for _ in range(jobs)]
+    work = [
+        partial(_sample, worlds, neighbour, share, entropy)
+        for neighbour in (False, True)
+        for _ in range(jobs)
+    ]
 
     def conclude(results: Sequence[Sampled]) -> Sequence[Section]:
         base, neighbour = results[:jobs], results[jobs:]
-        return _bounds(name, worlds, base, neighbour, exacting=exacting), _noise(name, worlds, base)
+        return _bounds(name, worlds, base, neighbour, exacting=exacting), _noise(name, base)
 
     return Check(f"single streams, {name}", tuple(work), conclude)
 
@@ -111,7 +115,8 @@ def _bounds(
             Finding(
                 f"{label}: {worlds.group} engagements at once",
                 f"{reach}, where ε = {event.epsilon:.4f} at δ = {event.delta:.4f}, from the policy",
-                f"bound {bound:.4f}, which is {bound / event.epsilon:.3f} of ε; hit {in_neighbour.rate:.5f} of "
+                f"bound {bound:.4f}, which is {bound / event.epsilon:.3f} of ε; hit "
+                f"{in_neighbour.rate:.5f} of "
                 f"{in_neighbour.samples} with and {in_base.rate:.5f} without",
                 passed,
             )
@@ -124,19 +129,26 @@ def _bounds(
         f"Lower bounds on ε of single streams ({name})",
         "The release engine measured two neighbouring worlds. In one, "
         f"{worlds.group} accounts flip {worlds.own.policy.flip_cap} times each, at the epochs "
-        f"{worlds.own.worst_history} that move the streams most, or like and unlike within one epoch, which moves the "
-        "removals most. All measurements of a stream were weighed in the direction in which the worlds differ, and "
+        f"{worlds.own.worst_history} that move the streams most, or like and unlike within one epoch, "
+        "which moves the "
+        "removals most. All measurements of a stream were weighed in the direction in which the worlds "
+        "differ, and "
         "the event was fixed before anything was drawn.",
         "A lower bound above the ε that the policy claims for so many engagements"
-        + (f", or one below {REACH:g} of it, which could not tell a claim that is 10 % too small." if exacting else "."),
-        f"Clopper–Pearson, {100 * (1 - JOINT_ALPHA):g} % for both worlds of one bound together. A false alarm needs a "
+        + (
+            f", or one below {REACH:g} of it, which could not tell a claim that is 10 % too small."
+            if exacting
+            else "."
+        ),
+        f"Clopper–Pearson, {100 * (1 - JOINT_ALPHA):g} % for both worlds of one bound together. A false "
+        "alarm needs a "
         "deviation of both in one direction: below 1 in 10,000 a bound.",
         tuple(findings),
         (ComparisonPlot("ε of single streams", "ε", "claimed", tuple(rows)),),
     )
 
 
-def _noise(name: str, worlds: StreamWorlds, base: Sequence[Sampled]) -> Section:
+def _noise(name: str, base: Sequence[Sampled]) -> Section:
     findings, plots = [], []
     for scale in base[0].fit:
         fit = reduce(add, (sampled.fit[scale] for sampled in base))
@@ -146,7 +158,8 @@ def _noise(name: str, worlds: StreamWorlds, base: Sequence[Sampled]) -> Section:
         findings.append(
             Finding(
                 f"noise of scale {scale}, {int(fit.sum()):,} draws",
-                f"χ² does not reject the exact probabilities (p ≥ {FALSE_ALARM:g}), and rejects a scale 2 % larger",
+                f"χ² does not reject the exact probabilities (p ≥ {FALSE_ALARM:g}), and rejects a scale "
+                "2 % larger",
                 f"p = {right:.3g}; for the wrong scale p = {wrong:.3g}",
                 right >= FALSE_ALARM > wrong,
             )
@@ -165,10 +178,13 @@ def _noise(name: str, worlds: StreamWorlds, base: Sequence[Sampled]) -> Section:
     return Section(
         f"noise-{name}",
         f"Noise: exact probabilities, and no draw used twice ({name})",
-        "The noise of the same releases, which is what was measured less what was to be measured: compared with the "
-        "exact discrete Gaussian, and every draw with every other one of its release, with its neighbour's in the "
+        "The noise of the same releases, which is what was measured less what was to be measured: "
+        "compared with the "
+        "exact discrete Gaussian, and every draw with every other one of its release, with its "
+        "neighbour's in the "
         "batch, and with that of a second release from the same state.",
-        "Noise that is too small, of another shape, shared by two numbers, targets or epochs, or drawn again alike.",
+        "Noise that is too small, of another shape, shared by two numbers, targets or epochs, or drawn "
+        "again alike.",
         f"Each test has a false alarm with probability {FALSE_ALARM:g}.",
         tuple(findings),
         tuple(plots),

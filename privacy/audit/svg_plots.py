@@ -76,7 +76,9 @@ def _histogram(plot: HistogramPlot) -> str:
         middle = left + wide * (place + 0.5)
         parts.append(_text(middle, bottom + 16, f"{plot.values[place]:,.0f}", INK, "middle"))
     parts.append(_text(WIDTH - 10, HEIGHT - 4, plot.unit, INK, "end"))
-    parts += [_text(left - 6, up(share) + 4, f"{share:.3f}", INK, "end") for share in (0, largest / 2, largest)]
+    parts += [
+        _text(left - 6, up(share) + 4, f"{share:.3f}", INK, "end") for share in (0, largest / 2, largest)
+    ]
     return _frame(plot.title, f"{len(plot.values)} bins of drawn values on the exact curve", HEIGHT, parts)
 
 

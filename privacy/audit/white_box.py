@@ -53,8 +53,10 @@ class Sizes:
     def facts(self) -> str:
         """For the report."""
         return (
-            f"{self.stream_samples:,} releases a side for single streams, {self.to_choose:,} + {self.to_test:,} a world for "
-            f"whole releases, {self.gate_releases:,} for each scene of the gate, {300 * self.shown_jobs:,} worked out again"
+            f"{self.stream_samples:,} releases a side for single streams, {self.to_choose:,} + "
+            f"{self.to_test:,} a world for "
+            f"whole releases, {self.gate_releases:,} for each scene of the gate, "
+            f"{300 * self.shown_jobs:,} worked out again"
         )
 
 

@@ -46,18 +46,26 @@ def whole_release_check(
     around = neighbourhood(own, noise)
     share = -(-sum(sizes) // JOBS)
     work = tuple(
-        partial(observed, calibration, own, world, share, entropy) for world in around.worlds for _ in range(JOBS)
+        partial(observed, calibration, own, world, share, entropy)
+        for world in around.worlds
+        for _ in range(JOBS)
     )
 
     def conclude(results: Sequence[NDArray[np.float32]]) -> Sequence[Section]:
-        seen = [np.concatenate(results[JOBS * place : JOBS * (place + 1)]) for place in range(len(around.worlds))]
+        seen = [
+            np.concatenate(results[JOBS * place : JOBS * (place + 1)]) for place in range(len(around.worlds))
+        ]
         return [_section(name, own, around.pairs, seen, sizes)]
 
     return Check(f"whole releases, {name}", work, conclude)
 
 
 def _section(
-    name: str, own: Recomputed, pairs: Sequence[Pair], seen: Sequence[NDArray[np.float32]], sizes: tuple[int, int]
+    name: str,
+    own: Recomputed,
+    pairs: Sequence[Pair],
+    seen: Sequence[NDArray[np.float32]],
+    sizes: tuple[int, int],
 ) -> Section:
     budget = own.policy.budgets[own.kind]
     gate = float(own.policy.gate_delta)
@@ -75,11 +83,15 @@ def _section(
     return Section(
         f"releases-{name}",
         f"Lower bounds on ε of whole releases ({name})",
-        "Targets that differ in one engagement were released epoch by epoch: every published number and every withheld one "
-        "was taken together, with their differences over time and within a release, by Fisher's discriminant, and singly. "
-        f"The best of these events was chosen on {sizes[0]:,} releases of each world and tested on {sizes[1]:,} others.",
+        "Targets that differ in one engagement were released epoch by epoch: every published number "
+        "and every withheld one "
+        "was taken together, with their differences over time and within a release, by Fisher's "
+        "discriminant, and singly. "
+        f"The best of these events was chosen on {sizes[0]:,} releases of each world and tested on "
+        f"{sizes[1]:,} others.",
         "A lower bound above the ε of the policy at the same δ.",
-        f"Clopper–Pearson, {100 * (1 - JOINT_ALPHA):g} % a bound, both worlds together. One engagement is a quarter of a "
+        f"Clopper–Pearson, {100 * (1 - JOINT_ALPHA):g} % a bound, both worlds together. One engagement "
+        "is a quarter of a "
         "deviation of the noise, so an honest mechanism stays far below its claim.",
         tuple(findings),
         (ComparisonPlot("ε of whole releases", "ε", "claimed", tuple(rows)),),

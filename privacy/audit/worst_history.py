@@ -19,8 +19,8 @@ EXHAUSTIVE_FLIPS: Final = 4
 def worst_history(coefficients: Sequence[int], flips: int) -> tuple[int, ...]:
     """Epochs t1 < t2 < … of at most `flips` alternating flips with the largest ‖C_t1 − C_t2 + …‖.
 
-    The maximum for up to four flips of up to 200 epochs, where all are compared. Beyond it pairs of flips are put in
-    where they gain most: a lower bound of the maximum, which is what an attacker can do at least.
+    The maximum for up to four flips of up to 200 epochs, where all are compared. Beyond it pairs of flips
+    are put in where they gain most: a lower bound of the maximum, which is what an attacker can do at least.
     """
     columns = _columns(coefficients)
     epochs = len(coefficients)
@@ -65,7 +65,8 @@ def _of_up_to_four(columns: NDArray[np.float64], flips: int) -> tuple[int, ...]:
     differences = columns[first] - columns[second]
     of_pairs = (differences**2).sum(axis=1)
     of_singles = (columns**2).sum(axis=1)
-    best, found = float(of_singles.max()), (int(of_singles.argmax()),)
+    best = float(of_singles.max())
+    found: tuple[int, ...] = (int(of_singles.argmax()),)
     tails = [(np.arange(epochs), columns, of_singles)] if flips >= EXHAUSTIVE_FLIPS - 1 else []
     if flips >= EXHAUSTIVE_FLIPS:
         tails.append((first, differences, of_pairs))

@@ -10,6 +10,7 @@ import numpy as np
 
 from api.cli.audit.story import LIKED
 from api.cli.workers import make_release_workers
+from privacy.audit.report_model import Finding
 from privacy.errors import StoreError
 from privacy.gallery.publisher import Publisher
 from privacy.model.engagement import Kind
@@ -18,7 +19,6 @@ from privacy.release.history import MEASUREMENT
 from privacy.release.ledger import LedgerHead
 from privacy.store.connect import connect
 from privacy.store.users import PUBLISHER, RELEASE
-from privacy.audit.report_model import Finding
 from privacy.tally.series import Commit, Outgoing, TallyShard
 
 if TYPE_CHECKING:

@@ -38,7 +38,10 @@ def read_findings(
         pass
     changed = sum(_answers(client, path, tokens, 1) != {first[path]} for path in paths)
     yield Finding(
-        "the same paths after more events within the epoch", "nothing changes", f"{changed} paths changed", changed == 0
+        "the same paths after more events within the epoch",
+        "nothing changes",
+        f"{changed} paths changed",
+        changed == 0,
     )
     yield from _alike(story, client, tokens)
 

@@ -15,7 +15,7 @@ import numpy as np
 from api.cli.api_keys import KeyRing, KeyTerms
 from api.cli.audit.once import once_findings
 from api.cli.audit.reads import read_findings
-from api.cli.audit.story import FLIPPED, TOLD, Story
+from api.cli.audit.story import FLIPPED, LIKED, TOLD, Story
 from api.cli.deployment import PSEUDONYM_KEY_FILE
 from api.cli.founding import ONE_SHARD, Founder
 from api.cli.history.intake import SilentLog
@@ -98,7 +98,9 @@ def _rehearse(source: PolicySource, entropy: EntropySource, reads: int) -> Seque
     with ExitStack() as held:
         folder = Path(held.enter_context(TemporaryDirectory(prefix="likewise-audit-")))
         server = held.enter_context(EmbeddedRedis(folder))
-        store = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD).found(server.settings)
+        store = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD).found(
+            server.settings
+        )
         machine = held.enter_context(time_machine(store, lambda _: None))
         machine.timeline.run(story.videos, story.events, story.end_ms)
         stage = Stage(story, store, folder, machine)
@@ -114,13 +116,17 @@ def _registers_section(stage: Stage, entropy: EntropySource) -> Section:
     return Section(
         "registers",
         "Each engagement counts once, at most w times, and under a keyed pseudonym",
-        f"A story of likes, un-likes and likes again was sent to the real intake, every batch {TOLD} times, some events late; one "
-        f"account flipped {stage.story.policy.flip_cap} times and more. The tally's exact counts were compared with a count by "
+        f"A story of likes, un-likes and likes again was sent to the real intake, every batch {TOLD} "
+        "times, some events late; one "
+        f"account flipped {stage.story.policy.flip_cap} times and more. The tally's exact counts were "
+        "compared with a count by "
         "hand, and everything that the store wrote to its disk was searched for the accounts.",
-        "An event counted twice, a late one that counts, a flip beyond w that counts, a frozen register that counts, an account "
+        "An event counted twice, a late one that counts, a flip beyond w, a cell that changes, a "
+        "private account in a cell, an account "
         "id or an unkeyed hash of one on the disk, a trace of a child.",
-        "Certain for this story. That histories in general end as a reference says is what the property tests hold.",
-        (*_counts(stage), *_flips(stage), *_pseudonyms(stage, entropy)),
+        "Certain for this story. That histories in general end as a reference says is what the "
+        "property tests hold.",
+        (*_counts(stage), *_cells(stage), *_flips(stage), *_pseudonyms(stage, entropy)),
     )
 
 
@@ -128,7 +134,8 @@ def _once_section(stage: Stage, entropy: EntropySource) -> Section:
     return Section(
         "write-once",
         "A release is written once, whoever tries again",
-        "On the same store: workers that release what is released, a second worker that made the same release at the same "
+        "On the same store: workers that release what is released, a second worker that made the same "
+        "release at the same "
         "time, other bytes for a release that stands, the next epoch after a restart.",
         "A release, measurement or ledger entry that is replaced, drawn again, or written twice.",
         "Certain for what was tried.",
@@ -143,9 +150,11 @@ def _reads_section(stage: Stage, client: FlaskClient, entropy: EntropySource, re
     return Section(
         "reads",
         "Reading draws nothing, and answers everybody alike",
-        f"Every number of the story's videos was read {reads:,} times through the public plane, with {KEYS} keys in turn, before and "
+        f"Every number of the story's videos was read {reads:,} times through the public plane, with "
+        f"{KEYS} keys in turn, before and "
         "after more likes had come in within the epoch.",
-        "Two answers that differ in one byte; an answer that differs from the release; a video without likes that looks other "
+        "Two answers that differ in one byte; an answer that differs from the release; a video without "
+        "likes that looks other "
         "than one with almost enough.",
         "Certain for what was tried.",
         tuple(read_findings(stage.story, stage.machine, client, tokens, reads)),
@@ -156,6 +165,20 @@ def _counts(stage: Stage) -> Iterator[Finding]:
     for video, series in stage.series().items():
         found, expected = int(_net(series)[0].sum()), stage.story.exact[video]
         yield Finding(f"exact likes of {video}", f"{expected}, by hand", f"{found}", found == expected)
+
+
+def _cells(stage: Stage) -> Iterator[Finding]:
+    """Who comes back with another profile keeps the cell; private accounts are undisclosed."""
+    policy, net = stage.story.policy, _net(stage.series()[LIKED])
+    for dimension, place in zip(policy.domain.dimensions, policy.layout.breakdowns, strict=True):
+        expected = stage.story.cells.get(dimension.name)
+        if expected is None:
+            continue
+        sums = zip(dimension.cells, net[place].sum(axis=1).tolist(), strict=True)
+        found = {cell: count for cell, count in sums if count}
+        yield Finding(
+            f"exact likes by {dimension.name}", f"{expected}, by hand", f"{found}", found == expected
+        )
 
 
 def _flips(stage: Stage) -> Iterator[Finding]:
@@ -174,7 +197,9 @@ def _flips(stage: Stage) -> Iterator[Finding]:
 def _net(series: DueSeries) -> Any:
     """Net change of each stream at each step, as the tally keeps it."""
     rows = np.frombuffer(series.net_changes, NET_CHANGE)
-    net = np.zeros((max(256, int(rows["stream"].max(initial=0)) + 1), int(rows["step"].max(initial=0)) + 1), int)
+    net = np.zeros(
+        (max(256, int(rows["stream"].max(initial=0)) + 1), int(rows["step"].max(initial=0)) + 1), int
+    )
     net[rows["stream"], rows["step"]] = rows["value"]
     return net
 
@@ -182,7 +207,7 @@ def _net(series: DueSeries) -> Any:
 def _pseudonyms(stage: Stage, entropy: EntropySource) -> Iterator[Finding]:
     story = stage.story
     disk = b"".join(path.read_bytes() for path in sorted(stage.folder.rglob("*.aof")))
-    accounts = [*story.crowd, story.flipper]
+    accounts = [*story.crowd, *story.private, story.flipper]
     named = sum(account.encode() in disk for account in (*accounts, story.child))
     looked_for = (*accounts[:HASHED], story.flipper, story.child)
     hashed = sum(digest in disk for account in looked_for for digest in _unkeyed(account))
@@ -191,17 +216,22 @@ def _pseudonyms(stage: Stage, entropy: EntropySource) -> Iterator[Finding]:
     yield Finding(
         "account ids on the disk",
         "none of them, and no unkeyed hash of one",
-        f"{named} ids and {hashed} hashes of {len(looked_for)} in {len(disk):,} bytes, which hold {there} of {len(accounts)} pseudonyms",
+        f"{named} ids and {hashed} hashes of {len(looked_for)} in {len(disk):,} bytes, which hold "
+        f"{there} of {len(accounts)} pseudonyms",
         named == hashed == 0 and there == len(accounts),
     )
     child = keys.account(story.child).pseudonym in disk
-    yield Finding("a child's event", "leaves nothing", "left its pseudonym" if child else "left nothing", not child)
+    yield Finding(
+        "a child's event", "leaves nothing", "left its pseudonym" if child else "left nothing", not child
+    )
     others = [
         Pseudonymiser(entropy(32), keys.outer_key).account(story.flipper),
         Pseudonymiser(keys.inner_key, entropy(32)).account(story.flipper),
     ]
     own = keys.account(story.flipper)
-    keyed = own.pseudonym not in {other.pseudonym for other in others} and own.tombstone != others[0].tombstone
+    keyed = (
+        own.pseudonym not in {other.pseudonym for other in others} and own.tombstone != others[0].tombstone
+    )
     yield Finding(
         "pseudonym and tombstone of one account under other keys",
         "are others",

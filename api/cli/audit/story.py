@@ -1,4 +1,4 @@
-"""A history that is told to a store of its own, with what must come of it: counted by hand, not by the code."""
+"""A history for a store of the audit's own, with what must come of it: counted by hand."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ NONE: Final = "rehearsal-none"
 CROWD: Final = 400
 LEFT: Final = 120
 BACK: Final = 30
+PRIVATE: Final = 7
 TOLD: Final = 3
 """How often the platform sends every batch."""
 FLIPS_TOO_MANY: Final = 6
 EPOCHS: Final = 25
+PROFILE: Final = ("age_band", "gender", "region", "language", "device")
 _DAY_MS: Final = 86_400_000
 
 
@@ -64,13 +66,17 @@ class Story:
         likes = [self._event("like", LIKED, account, 0) for account in self.crowd]
         few = [self._event("like", FEW, account, 0) for account in self.crowd[: self.policy.k - 1]]
         left = [self._event("unlike", LIKED, account, 1) for account in self.crowd[:LEFT]]
-        back = [self._event("like", LIKED, account, 2) for account in self.crowd[:BACK]]
-        late = [self._event("unlike", LIKED, account, 0, 1) for account in self.crowd[:BACK]]
+        back = [
+            self._event("like", LIKED, account, 2, profile=self._profile(1)) for account in self.crowd[:BACK]
+        ]
+        private = [self._event("like", LIKED, account, 0, visibility="private") for account in self.private]
+        late = [self._event("unlike", LIKED, account, 0, later_ms=1) for account in self.crowd[:BACK]]
         flips = [
-            self._event("unlike" if turn % 2 else "like", FLIPPED, self.flipper, 0, 10 + turn)
+            self._event("unlike" if turn % 2 else "like", FLIPPED, self.flipper, 0, later_ms=10 + turn)
             for turn in range(self.policy.flip_cap + FLIPS_TOO_MANY)
         ]
-        batches = [[*likes, *few, *self._child()], left, back, [Moment(back[0].at_ms, event.line) for event in late], flips]
+        late = [Moment(back[0].at_ms, event.line) for event in late]
+        batches = [[*likes, *private, *few, *self._child()], left, back, late, flips]
         told = sorted((batch for batch in batches for _ in range(TOLD)), key=lambda batch: batch[0].at_ms)
         return [event for batch in told for event in batch]
 
@@ -78,6 +84,11 @@ class Story:
     def crowd(self) -> list[str]:
         """Accounts that like."""
         return [f"{self.name}-crowd-{number}" for number in range(CROWD)]
+
+    @property
+    def private(self) -> list[str]:
+        """Accounts that like and hide who they are."""
+        return [f"{self.name}-private-{number}" for number in range(PRIVATE)]
 
     @property
     def flipper(self) -> str:
@@ -92,7 +103,19 @@ class Story:
     @property
     def exact(self) -> dict[str, int]:
         """Likes of each video in the end."""
-        return {LIKED: CROWD - LEFT + BACK, FLIPPED: 0, FEW: self.policy.k - 1, NONE: 0}
+        return {LIKED: CROWD + PRIVATE - LEFT + BACK, FLIPPED: 0, FEW: self.policy.k - 1, NONE: 0}
+
+    @property
+    def cells(self) -> dict[str, dict[str, int]]:
+        """Likes of the video that is liked, by cell; who comes back keeps the cell."""
+        counts = {}
+        for dimension in self.policy.domain.dimensions:
+            if dimension.name in PROFILE:
+                counts[dimension.name] = {
+                    dimension.values[0]: CROWD - LEFT + BACK,
+                    dimension.cells[-1]: PRIVATE,
+                }
+        return counts
 
     @property
     def _ages(self) -> tuple[int, ...]:
@@ -100,12 +123,12 @@ class Story:
 
     def _child(self) -> list[Moment]:
         bands = sorted(self.policy.dropped_age_bands)
-        return [self._event("like", LIKED, self.child, 0, 0, {"age_band": bands[0]})] if bands else []
+        return [self._event("like", LIKED, self.child, 0, profile={"age_band": bands[0]})] if bands else []
 
     def _event(
-        self, what: str, video: str, account: str, epoch: int, later_ms: int = 0, profile: Any = None
+        self, what: str, video: str, account: str, epoch: int, later_ms: int = 0, **members: Any
     ) -> Moment:
-        """An event in the middle of an epoch."""
+        """An event in the middle of an epoch, with members other than the usual ones."""
         ages = (0, *self._ages)
         place = min(epoch, len(ages) - 2)
         at_ms = self.start_ms + 500 * (ages[place] + ages[place + 1]) + later_ms + 1000 * (epoch - place)
@@ -114,18 +137,17 @@ class Story:
             "account_id": account,
             "video_id": video,
             "occurred_at": format_timestamp(at_ms),
-            "profile": profile or self._profile,
+            "profile": self._profile(0),
             "visibility": "public",
         }
-        return self._moment(at_ms, event)
+        return self._moment(at_ms, event | members)
 
-    @cached_property
-    def _profile(self) -> dict[str, str]:
-        named = ("age_band", "gender", "region", "language", "device")
+    def _profile(self, place: int) -> dict[str, str]:
+        """The values at one place of each dimension that a profile has."""
         return {
-            dimension.name: dimension.values[0]
+            dimension.name: dimension.values[place % len(dimension.values)]
             for dimension in self.policy.domain.dimensions
-            if dimension.name in named
+            if dimension.name in PROFILE
         }
 
     @staticmethod

@@ -63,9 +63,10 @@ def command(
 ) -> ExitCode:
     """Measure the release code under a policy, against what the policy claims; needs no deployment.
 
-    Noise, margins, ε and cost are worked out again; lower bounds on ε are measured for single streams and whole
-    releases; every published number is derived again from the measurements; and a story is told to a store of
-    the audit's own. Takes up to a quarter of an hour on two cores. Ends with 1 if anything does not hold.
+    Noise, margins, ε and cost are worked out again; lower bounds on ε are measured for single streams and
+    whole releases; every published number is derived again from the measurements; and a story is told to a
+    store of the audit's own. Takes up to a quarter of an hour on two cores. Ends with 1 if anything does not
+    hold.
     """
     source = read_policy(policy_file)
     plan = QUICK_PLAN if quick else DEFAULT_PLAN
@@ -119,9 +120,12 @@ def _claim(source: PolicySource) -> str:
     """What is claimed, kind by kind."""
     kinds = []
     for label, stated in guarantee(source.policy)["kinds"].items():
-        epsilons = " and ".join(f"ε = {pair['epsilon']} at δ = {pair['delta']:g}" for pair in stated["epsilon"])
+        epsilons = " and ".join(
+            f"ε = {pair['epsilon']} at δ = {pair['delta']:g}" for pair in stated["epsilon"]
+        )
         kinds.append(f"{label}: ρ = {stated['rho']:g}, hence {epsilons}")
     return (
-        f"For everything about one engagement, over all statistics and all epochs together ({'; '.join(kinds)}); and no "
+        "For everything about one engagement, over all statistics and all epochs together "
+        f"({'; '.join(kinds)}); and no "
         f"measured number about fewer than {source.policy.k} accounts is ever shown."
     )

@@ -1,0 +1,137 @@
+"""Mistakes in what is shown: gate, reconciliation, documents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from privacy.mechanism.gate import passes_gate
+from privacy.release import engine, figures, render
+from tests.support.mutations.mutation import Mutation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pytest
+    from numpy.typing import NDArray
+
+    from privacy.mechanism.accounting import Calibration
+    from privacy.release.figures import Figures, Shown
+
+_right_figures = figures.figures
+_right_gate = passes_gate
+_right_rows = render._rows
+_right_encode = engine._ENCODE
+
+
+def _shown(alter: Any) -> Callable[[pytest.MonkeyPatch], None]:
+    """Right figures, altered with a look at the exact counts."""
+
+    def apply(patch: pytest.MonkeyPatch) -> None:
+        def altered(exact: NDArray[np.int64], *given: Any) -> Shown:
+            result: Shown = alter(_right_figures(exact, *given), exact, given[-1])
+            return result
+
+        patch.setattr(engine, "figures", altered)
+
+    return apply
+
+
+def _exact_total(shown: Shown, exact: NDArray[np.int64], _: Calibration) -> Shown:
+    values = shown.streams.values.copy()
+    values[:, 0] = exact[:, 0]
+    return replace(shown, streams=_around(shown.streams, values))
+
+
+def _exact_other(shown: Shown, exact: NDArray[np.int64], calibration: Calibration) -> Shown:
+    values = shown.others.values.copy()
+    for column, place in enumerate(calibration.policy.layout.breakdowns):
+        published = np.where(shown.streams.shown[:, place], exact[:, place], 0).sum(axis=1)
+        values[:, column] = exact[:, 0] - published
+    return replace(shown, others=_around(shown.others, values))
+
+
+def _exact_change(shown: Shown, exact: NDArray[np.int64], _: Calibration) -> Shown:
+    return replace(shown, change=_around(shown.change, exact[:, :1]))
+
+
+def _ungated_other(shown: Shown, exact: NDArray[np.int64], _: Calibration) -> Shown:
+    visible = np.broadcast_to(exact[:, :1] > 0, shown.others.shown.shape)
+    return replace(shown, others=replace(shown.others, shown=visible))
+
+
+def _narrow(shown: Shown, _exact: NDArray[np.int64], _: Calibration) -> Shown:
+    streams = shown.streams
+    return replace(shown, streams=replace(streams, low=streams.values, high=streams.values))
+
+
+def _around(around: Figures, values: NDArray[np.int64]) -> Figures:
+    moved = values - around.values
+    return replace(around, values=values, low=np.maximum(around.low + moved, 0), high=around.high + moved)
+
+
+def _gate(decide: Any) -> Callable[[pytest.MonkeyPatch], None]:
+    return lambda patch: patch.setattr(figures, "passes_gate", decide)
+
+
+def _undisclosed(exact: NDArray[np.int64], estimates: Any, margins: Any, least: Any) -> Any:
+    passed = _right_gate(exact, estimates, margins, least)
+    if passed.ndim > 1 and passed.shape[1] > 9:
+        passed[:, 8] = exact[:, 8] > 0
+    return passed
+
+
+def _zero_for_withheld(patch: pytest.MonkeyPatch) -> None:
+    def rows(given: Figures) -> Iterator[Any]:
+        nothing = given.values == 0
+        yield from _right_rows(replace(given, shown=given.shown | nothing))
+
+    patch.setattr(render, "_rows", rows)
+
+
+def _floats(patch: pytest.MonkeyPatch) -> None:
+    def encode(document: Any) -> bytes:
+        if document.total is None:
+            return _right_encode(document)
+        total = str(list(document.total)).replace(" ", "").encode()
+        return _right_encode(document).replace(total, total.replace(b",", b".0,", 1), 1)
+
+    patch.setattr(engine, "_ENCODE", encode)
+
+
+SHOWING = (
+    Mutation(
+        "a total published exact beside noised cells", _shown(_exact_total), "what is shown", sooner=True
+    ),
+    Mutation("an exact `other`", _shown(_exact_other), "what is shown"),
+    Mutation("an exact change", _shown(_exact_change), "what is shown"),
+    Mutation("`other` slipping past the gate", _shown(_ungated_other), "what is shown"),
+    Mutation("intervals that claim certainty", _shown(_narrow), "what is shown"),
+    Mutation(
+        "gate on the exact count alone",
+        _gate(lambda exact, _estimates, _margins, least: exact >= least),
+        "gate",
+        sooner=True,
+    ),
+    Mutation(
+        "gate off by one",
+        _gate(lambda exact, estimates, margins, least: (exact >= least - 1) & (estimates >= least + margins)),
+        "gate",
+        sooner=True,
+    ),
+    Mutation(
+        "gate on the estimate alone",
+        _gate(lambda _exact, estimates, margins, least: estimates >= least + margins),
+        "gate",
+    ),
+    Mutation(
+        "gate without its margin",
+        _gate(lambda exact, estimates, _margins, least: (exact >= least) & (estimates >= least)),
+        "gate",
+    ),
+    Mutation("`undisclosed` slipping past the gate", _gate(_undisclosed), "what is shown", sooner=True),
+    Mutation("zero shown where nothing is", _zero_for_withheld, "what is shown"),
+    Mutation("a number that is no integer", _floats, "what is shown"),
+)

@@ -1,0 +1,141 @@
+"""Mistakes in the vault, in what is written once, and in reading."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from api.public import breakdowns, likes, numbers
+from privacy.gallery.publisher import Publisher
+from privacy.model.dimension import JointDomain
+from privacy.model.engagement import Verdict
+from privacy.tally import series
+from privacy.vault import door, vault
+from privacy.vault.pseudonym import Account, Pseudonymiser
+from tests.support.mutations.mutation import Mutation, edited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pytest
+
+_right_number = numbers.number_of
+
+
+def _record(before: str, after: str) -> Callable[[pytest.MonkeyPatch], None]:
+    return lambda patch: patch.setattr(vault, "_RECORD", edited(vault._RECORD, before, after))
+
+
+def _per_read(patch: pytest.MonkeyPatch) -> None:
+    reads = count()
+
+    def number_of(standing: Any, figure: Any) -> Any:
+        fresh = next(reads) % 7
+        return _right_number(standing, figure and (figure[0] + fresh, figure[1] + fresh, figure[2] + fresh))
+
+    for module in (likes, breakdowns):
+        patch.setattr(module, "number_of", number_of)
+
+
+def _unkeyed(patch: pytest.MonkeyPatch) -> None:
+    def accounts(_: Pseudonymiser, account_ids: Sequence[str]) -> list[Account]:
+        digests = [blake2b(account_id.encode(), digest_size=16).digest() for account_id in account_ids]
+        return [Account(digest, b"", digest[:8], digest[0]) for digest in digests]
+
+    patch.setattr(Pseudonymiser, "accounts", accounts)
+
+
+def _plain_id(patch: pytest.MonkeyPatch) -> None:
+    def accounts(_: Pseudonymiser, account_ids: Sequence[str]) -> list[Account]:
+        plain = [account_id.encode()[-16:].rjust(16, b"-") for account_id in account_ids]
+        return [Account(name, b"", name[:8], sum(name)) for name in plain]
+
+    patch.setattr(Pseudonymiser, "accounts", accounts)
+
+
+def _commits_always(patch: pytest.MonkeyPatch) -> None:
+    script = edited(series._COMMIT, "if (call('GET', head) or '') ~= ARGV[4] then", "if false then")
+    patch.setattr(
+        series,
+        "_COMMIT",
+        edited(script, "if now[1] ~= ARGV[first + 1] or now[2] ~= ARGV[first + 2] then", "if false then"),
+    )
+
+
+def _replaces(patch: pytest.MonkeyPatch) -> None:
+    def write(self: Publisher, writes: Any) -> None:
+        for one in writes:
+            self.client.hset(one.key, str(one.field), one.value)
+
+    patch.setattr(Publisher, "_write_once", write)
+
+
+def _children_pass(patch: pytest.MonkeyPatch) -> None:
+    right = door.IntakeDoor._judge
+
+    def judge(self: door.IntakeDoor, *given: Any) -> Any:
+        decide = right(self, *given)
+
+        def lenient(event: Any) -> Any:
+            outcome = decide(event)
+            if outcome is Verdict.DROPPED_CHILD:
+                changed = type(event)(
+                    **{name: getattr(event, name) for name in event.__struct_fields__}
+                    | {"profile": type(event.profile)()}
+                )
+                return decide(changed)
+            return outcome
+
+        return lenient
+
+    patch.setattr(door.IntakeDoor, "_judge", judge)
+
+
+def _private_disclosed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(JointDomain, "undisclosed_code", property(lambda _: 0))
+
+
+STORES = (
+    Mutation("fresh noise at each read", _per_read, "rehearsal", sooner=True),
+    Mutation(
+        "unlike counted without a flip",
+        _record("flips < flip_cap", "flips < 2 * flip_cap"),
+        "rehearsal",
+        sooner=True,
+    ),
+    Mutation(
+        "a frozen register that still counts", _record("(stands or flips < flip_cap)", "true"), "rehearsal"
+    ),
+    Mutation(
+        "duplicate delivery counted twice",
+        _record(
+            "verdict = (at == stored_at",
+            "change_count = change_count + 1; changes[change_count] = pack('<I8I4', series, code * 16); "
+            "verdict = (at == stored_at",
+        ),
+        "rehearsal",
+        sooner=True,
+    ),
+    Mutation(
+        "a change handed on twice",
+        _record("table.concat(changes))", "table.concat(changes) .. table.concat(changes))"),
+        "rehearsal",
+    ),
+    Mutation(
+        "a late event that takes effect",
+        _record("if at < stored_at or (at == stored_at", "if false or (at == stored_at"),
+        "rehearsal",
+    ),
+    Mutation(
+        "a cell that changes when an account comes back",
+        _record("if flips > 0 then code = stored_code end", ""),
+        "rehearsal",
+    ),
+    Mutation("unkeyed pseudonym", _unkeyed, "rehearsal", sooner=True),
+    Mutation("account ids in the store", _plain_id, "rehearsal"),
+    Mutation("a child's event that is kept", _children_pass, "rehearsal"),
+    Mutation("a private account in the cells", _private_disclosed, "rehearsal"),
+    Mutation("a second worker that writes over the first", _commits_always, "rehearsal"),
+    Mutation("a release that is replaced", _replaces, "rehearsal"),
+)

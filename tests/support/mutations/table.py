@@ -1,0 +1,10 @@
+"""All seeded mistakes."""
+
+from __future__ import annotations
+
+from tests.support.mutations.accounting import ACCOUNTING
+from tests.support.mutations.noise import NOISE
+from tests.support.mutations.showing import SHOWING
+from tests.support.mutations.stores import STORES
+
+MUTATIONS = (*NOISE, *ACCOUNTING, *SHOWING, *STORES)
