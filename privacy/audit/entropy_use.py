@@ -60,12 +60,10 @@ def entropy_check(name: str, calibration: Calibration, own: Recomputed, entropy:
             Section(
                 f"entropy-{name}",
                 f"The noise is made of the operating system's entropy ({name})",
-                "The engine was given entropy that repeats, entropy that is counted, and entropy that "
-                "runs dry; and noise of "
-                "scales 1 and 8, where rounded floats differ from integers.",
-                "Noise from another source or a seed, noise that follows the data, fewer random bits "
-                "than the noise has, a "
-                "release without noise, noise made of floats.",
+                "The engine was given entropy that repeats, entropy that is counted, and entropy that runs "
+                "dry; and noise of scales 1 and 8, where rounded floats differ from integers.",
+                "Noise from another source or a seed, noise that follows the data, fewer random bits than "
+                "the noise has, a release without noise, noise made of floats.",
                 f"Certain, and for the two fits a false alarm with probability {FALSE_ALARM:g} each.",
                 tuple(findings),
             )

@@ -205,8 +205,8 @@ def _hard_k(name: str, scenes: Sequence[str], results: Sequence[Hits]) -> Sectio
     return Section(
         f"hard-k-{name}",
         f"Fewer than k is never shown ({name})",
-        "Releases of targets, cells and removals about every number of accounts below k, with the "
-        "margins taken away and next to no noise, so that neither hides a fault of the exact check.",
+        "Releases of targets, cells and removals about every number of accounts below k, with the margins "
+        "taken away and next to no noise, so that neither hides a fault of the exact check.",
         "One number about fewer than k accounts.",
         "No false alarm is possible: the claim holds with certainty.",
         findings,
@@ -233,9 +233,8 @@ def _margin(name: str, calibration: Calibration, scenes: Sequence[str], results:
         "Releases of numbers that just pass the exact check: the worst place for the gate, since one "
         "engagement decides it.",
         "A number that is shown: its neighbour, one engagement smaller, never is.",
-        f"Clopper–Pearson, {100 * (1 - RATE_ALPHA):g} %. A false alarm has a probability below 1e-8. "
-        "The proof, not this "
-        "sample, gives the rate; the thresholds are worked out again beside it.",
+        f"Clopper–Pearson, {100 * (1 - RATE_ALPHA):g} %. A false alarm has a probability below 1e-8. The "
+        "proof, not this sample, gives the rate; the thresholds are worked out again beside it.",
         findings,
     )
 

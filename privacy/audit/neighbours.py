@@ -79,30 +79,34 @@ def neighbourhood(own: Recomputed, noise: tuple[int, ...]) -> Neighbourhood:
         own: the audit's view of the policy.
         noise: noise scale of each statistic.
     """
-    policy = own.policy
-    epochs = min(policy.flip_cap, len(own.coefficients))
-    cell = {dimension.name: dimension.values[0] for dimension in policy.domain.dimensions}
-    thresholds = own.thresholds(noise)
+    lives, pairs = _in_a_crowd(own)
+    for name, without, with_it in _at_the_gate(own, noise):
+        pairs.append(Pair(name, len(lives), len(lives) + 1))
+        lives += [(f"{name}, without", without, 0), (f"{name}, with", with_it, 0)]
+    worlds = tuple(
+        World(name, tuple(log_of(own.policy, log) for log in life), first) for name, life, first in lives
+    )
+    return Neighbourhood(worlds, tuple(pairs))
+
+
+def _in_a_crowd(own: Recomputed) -> tuple[list[tuple[str, Log, int]], list[Pair]]:
+    """Targets that many engage with, and one account more: name, life and first epoch of each world."""
+    epochs = min(own.policy.flip_cap, len(own.coefficients))
+    cell = _cell(own)
     crowd: Log = [
         [Happening(cell, CROWD)],
         *([Happening(cell, 20), Happening(cell, 10, Reason.UNLIKED)] for _ in range(epochs - 1)),
     ]
-    last = len(own.coefficients) - len(crowd[:LATE_EPOCHS])
-    alternating = {epoch: (1, Reason.UNLIKED if epoch % 2 else 0) for epoch in range(epochs)}
-    brink: Log = [[Happening({}, policy.k - 1)]]
-    cells: Log = [[Happening({}, CROWD), Happening(cell, policy.k - 1)]]
-    least = policy.k * (policy.flip_cap // 2)
-    removals: Log = [[Happening({}, CROWD), Happening({}, least - 1, Reason.UNLIKED)]]
-    at_total: Log = [[Happening({}, ceil(thresholds[0, 0]))]]
-    at_cell: Log = [[Happening({}, CROWD), Happening(cell, ceil(thresholds[0, own.streams[1].start]))]]
+    late = len(own.coefficients) - len(crowd[:LATE_EPOCHS])
+    flips = {epoch: (1, Reason.UNLIKED if epoch % 2 else 0) for epoch in range(epochs)}
     lives: list[tuple[str, Log, int]] = [
         ("without", crowd, 0),
         ("from the first epoch on", _with(crowd, cell, {0: (1, 0)}), 0),
         ("from the last epoch on", _with(crowd, cell, {epochs - 1: (1, 0)}), 0),
         ("removed again", _with(crowd, cell, {0: (1, 0), epochs - 1: (1, Reason.UNLIKED)}), 0),
-        ("flipping", _with(crowd, cell, alternating), 0),
-        ("late, without", crowd[:LATE_EPOCHS], last),
-        ("late, flipping", _with(crowd, cell, alternating)[:LATE_EPOCHS], last),
+        ("flipping", _with(crowd, cell, flips), 0),
+        ("late, without", crowd[:LATE_EPOCHS], late),
+        ("late, flipping", _with(crowd, cell, flips)[:LATE_EPOCHS], late),
     ]
     pairs = [
         Pair("added early", 0, 1),
@@ -113,20 +117,29 @@ def neighbourhood(own: Recomputed, noise: tuple[int, ...]) -> Neighbourhood:
         Pair("removed, where it had stayed", 1, 3),
         Pair("added and removed in the last epochs", 5, 6),
     ]
-    for name, life, change in (
-        ("a total at k", brink, 0),
-        ("a cell at k", cells, 0),
-        ("removals at k", removals, Reason.UNLIKED),
-        ("a total at its threshold", at_total, 0),
-        ("a cell at its threshold", at_cell, 0),
-    ):
-        joint = cell if life in (cells, at_cell) else {}
-        pairs.append(Pair(name, len(lives), len(lives) + 1))
-        lives += [(f"{name}, without", life, 0), (f"{name}, with", _with(life, joint, {0: (1, change)}), 0)]
-    worlds = tuple(
-        World(name, tuple(log_of(policy, log) for log in life), first) for name, life, first in lives
-    )
-    return Neighbourhood(worlds, tuple(pairs))
+    return lives, pairs
+
+
+def _at_the_gate(own: Recomputed, noise: tuple[int, ...]) -> list[tuple[str, Log, Log]]:
+    """Numbers that one engagement takes to k or to a threshold: name, and life without and with it."""
+    policy, cell, thresholds = own.policy, _cell(own), own.thresholds(noise)[0]
+    crowd = Happening({}, CROWD)
+    few_removals = Happening({}, policy.k * (policy.flip_cap // 2) - 1, Reason.UNLIKED)
+    at_cell = Happening(cell, ceil(thresholds[own.streams[1].start]))
+    one, one_in_cell = Happening({}, 1), Happening(cell, 1)
+    scenes = [
+        ("a total at k", [Happening({}, policy.k - 1)], one),
+        ("a cell at k", [crowd, Happening(cell, policy.k - 1)], one_in_cell),
+        ("removals at k", [crowd, few_removals], Happening({}, 1, Reason.UNLIKED)),
+        ("a total at its threshold", [Happening({}, ceil(thresholds[0]))], one),
+        ("a cell at its threshold", [crowd, at_cell], one_in_cell),
+    ]
+    return [(name, [happenings], [[*happenings, more]]) for name, happenings, more in scenes]
+
+
+def _cell(own: Recomputed) -> dict[str, str]:
+    """The first value of every dimension."""
+    return {dimension.name: dimension.values[0] for dimension in own.policy.domain.dimensions}
 
 
 def _with(life: Log, cell: Mapping[str, str], flips: Mapping[int, tuple[int, int]]) -> Log:

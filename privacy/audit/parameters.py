@@ -46,16 +46,13 @@ def parameter_section(calibration: Calibration, entropy: EntropySource) -> Secti
     return Section(
         f"parameters-{kind.label}",
         f"Noise, margins, ε and cost worked out again ({kind.label})",
-        "Sensitivity, noise scale, deviation, margin, ε and ledger cost were worked out from the "
-        "policy by code of the "
-        "audit's own, which shares nothing with the accountant, and compared with what the program "
-        "uses and states.",
+        "Sensitivity, noise scale, deviation, margin, ε and ledger cost were worked out from the policy by "
+        "code of the audit's own, which shares nothing with the accountant, and compared with what the "
+        "program uses and states.",
         "A noise scale that is too small by one, a budget spent twice, a margin below the proof's, a "
-        "stated ε below the "
-        "true one, a cost in the ledger that is not the sum of what was spent.",
-        "Certain: exact arithmetic, and doubles to nine digits. The worst history is the maximum for "
-        "up to four flips of "
-        "up to 200 epochs, and the largest that was found beyond.",
+        "stated ε below the true one, a cost in the ledger that is not the sum of what was spent.",
+        "Certain: exact arithmetic, and doubles to nine digits. The worst history is the maximum for up to "
+        "four flips of up to 200 epochs, and the largest that was found beyond.",
         findings,
     )
 

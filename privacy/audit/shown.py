@@ -90,16 +90,13 @@ def _section(name: str, results: Sequence[Faults]) -> Section:
     return Section(
         f"shown-{name}",
         f"What is shown follows from the measurements, and from nothing else ({name})",
-        "Targets with made-up lives, most of their numbers near a threshold, were released epoch by "
-        "epoch, early and late in "
-        "the schedule. Every number of every release was worked out again from the measurements alone, "
-        "with the audit's "
-        "own decoder, deviations and thresholds; the exact counts were used for one question: are they "
-        "below k?",
+        "Targets with made-up lives, most of their numbers near a threshold, were released epoch by epoch, "
+        "early and late in the schedule. Every number of every release was worked out again from the "
+        "measurements alone, with the audit's own decoder, deviations and thresholds; the exact counts "
+        "were used for one question: are they below k?",
         "A number that the measurements do not explain, a number shown below its threshold or below k, "
-        "`other` or a change "
-        "made of anything but published numbers, a measurement drawn twice or left out, a number that "
-        "is no JSON integer.",
+        "`other` or a change made of anything but published numbers, a measurement drawn twice or left "
+        "out, a number that is no JSON integer.",
         "Certain for what was looked at. A number within 1e-6 of its threshold may fall to either side.",
         findings,
     )

@@ -54,9 +54,8 @@ class Sizes:
         """For the report."""
         return (
             f"{self.stream_samples:,} releases a side for single streams, {self.to_choose:,} + "
-            f"{self.to_test:,} a world for "
-            f"whole releases, {self.gate_releases:,} for each scene of the gate, "
-            f"{300 * self.shown_jobs:,} worked out again"
+            f"{self.to_test:,} a world for whole releases, {self.gate_releases:,} for each scene of the "
+            f"gate, {300 * self.shown_jobs:,} worked out again"
         )
 
 

@@ -83,16 +83,13 @@ def _section(
     return Section(
         f"releases-{name}",
         f"Lower bounds on ε of whole releases ({name})",
-        "Targets that differ in one engagement were released epoch by epoch: every published number "
-        "and every withheld one "
-        "was taken together, with their differences over time and within a release, by Fisher's "
-        "discriminant, and singly. "
-        f"The best of these events was chosen on {sizes[0]:,} releases of each world and tested on "
-        f"{sizes[1]:,} others.",
+        "Targets that differ in one engagement were released epoch by epoch: every published number and "
+        "every withheld one was taken together, with their differences over time and within a release, by "
+        f"Fisher's discriminant, and singly. The best of these events was chosen on {sizes[0]:,} releases "
+        f"of each world and tested on {sizes[1]:,} others.",
         "A lower bound above the ε of the policy at the same δ.",
-        f"Clopper–Pearson, {100 * (1 - JOINT_ALPHA):g} % a bound, both worlds together. One engagement "
-        "is a quarter of a "
-        "deviation of the noise, so an honest mechanism stays far below its claim.",
+        f"Clopper–Pearson, {100 * (1 - JOINT_ALPHA):g} % a bound, both worlds together. One engagement is a "
+        "quarter of a deviation of the noise, so an honest mechanism stays far below its claim.",
         tuple(findings),
         (ComparisonPlot("ε of whole releases", "ε", "claimed", tuple(rows)),),
     )

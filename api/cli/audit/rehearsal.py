@@ -116,16 +116,14 @@ def _registers_section(stage: Stage, entropy: EntropySource) -> Section:
     return Section(
         "registers",
         "Each engagement counts once, at most w times, and under a keyed pseudonym",
-        f"A story of likes, un-likes and likes again was sent to the real intake, every batch {TOLD} "
-        "times, some events late; one "
-        f"account flipped {stage.story.policy.flip_cap} times and more. The tally's exact counts were "
-        "compared with a count by "
-        "hand, and everything that the store wrote to its disk was searched for the accounts.",
-        "An event counted twice, a late one that counts, a flip beyond w, a cell that changes, a "
-        "private account in a cell, an account "
-        "id or an unkeyed hash of one on the disk, a trace of a child.",
-        "Certain for this story. That histories in general end as a reference says is what the "
-        "property tests hold.",
+        f"A story of likes, un-likes and likes again was sent to the real intake, every batch {TOLD} times, "
+        f"some events late; one account flipped {stage.story.policy.flip_cap} times and more. The tally's "
+        "exact counts were compared with a count by hand, and everything that the store wrote to its disk "
+        "was searched for the accounts.",
+        "An event counted twice, a late one that counts, a flip beyond w, a cell that changes, a private "
+        "account in a cell, an account id or an unkeyed hash of one on the disk, a trace of a child.",
+        "Certain for this story. That histories in general end as a reference says is what the property "
+        "tests hold.",
         (*_counts(stage), *_cells(stage), *_flips(stage), *_pseudonyms(stage, entropy)),
     )
 
@@ -135,8 +133,7 @@ def _once_section(stage: Stage, entropy: EntropySource) -> Section:
         "write-once",
         "A release is written once, whoever tries again",
         "On the same store: workers that release what is released, a second worker that made the same "
-        "release at the same "
-        "time, other bytes for a release that stands, the next epoch after a restart.",
+        "release at the same time, other bytes for a release that stands, the next epoch after a restart.",
         "A release, measurement or ledger entry that is replaced, drawn again, or written twice.",
         "Certain for what was tried.",
         tuple(once_findings(stage.store, stage.machine, stage.series, entropy)),
@@ -150,12 +147,10 @@ def _reads_section(stage: Stage, client: FlaskClient, entropy: EntropySource, re
     return Section(
         "reads",
         "Reading draws nothing, and answers everybody alike",
-        f"Every number of the story's videos was read {reads:,} times through the public plane, with "
-        f"{KEYS} keys in turn, before and "
-        "after more likes had come in within the epoch.",
+        f"Every number of the story's videos was read {reads:,} times through the public plane, with {KEYS} "
+        "keys in turn, before and after more likes had come in within the epoch.",
         "Two answers that differ in one byte; an answer that differs from the release; a video without "
-        "likes that looks other "
-        "than one with almost enough.",
+        "likes that looks other than one with almost enough.",
         "Certain for what was tried.",
         tuple(read_findings(stage.story, stage.machine, client, tokens, reads)),
     )
@@ -216,8 +211,8 @@ def _pseudonyms(stage: Stage, entropy: EntropySource) -> Iterator[Finding]:
     yield Finding(
         "account ids on the disk",
         "none of them, and no unkeyed hash of one",
-        f"{named} ids and {hashed} hashes of {len(looked_for)} in {len(disk):,} bytes, which hold "
-        f"{there} of {len(accounts)} pseudonyms",
+        f"{named} ids and {hashed} hashes of {len(looked_for)} in {len(disk):,} bytes, which hold {there} "
+        f"of {len(accounts)} pseudonyms",
         named == hashed == 0 and there == len(accounts),
     )
     child = keys.account(story.child).pseudonym in disk

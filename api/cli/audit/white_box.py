@@ -126,6 +126,6 @@ def _claim(source: PolicySource) -> str:
         kinds.append(f"{label}: ρ = {stated['rho']:g}, hence {epsilons}")
     return (
         "For everything about one engagement, over all statistics and all epochs together "
-        f"({'; '.join(kinds)}); and no "
-        f"measured number about fewer than {source.policy.k} accounts is ever shown."
+        f"({'; '.join(kinds)}); and no measured number about fewer than {source.policy.k} accounts is ever "
+        "shown."
     )
