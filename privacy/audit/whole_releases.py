@@ -69,7 +69,8 @@ def _section(
 ) -> Section:
     budget = own.policy.budgets[own.kind]
     gate = float(own.policy.gate_delta)
-    claims = {delta: epsilon_of_zcdp(float(budget.rho), delta - gate) for delta in DELTAS}
+    # Where the gate alone may use δ up, nothing is claimed at it.
+    claims = {delta: epsilon_of_zcdp(float(budget.rho), delta - gate) for delta in DELTAS if delta > gate}
     findings, rows = [], []
     for pair in pairs:
         bounds = _bounds(seen[pair.first], seen[pair.second], sizes[0])

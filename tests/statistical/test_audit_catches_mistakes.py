@@ -1,0 +1,89 @@
+"""The audit alarms on every seeded mistake, and not on the code as it is.
+
+False alarms of a clean run: below 1e-3, from the bounds on ε (1e-4 each, two a statistic) and the fits (1e-6
+each).
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.cli.audit.rehearsal import rehearsal_check
+from api.cli.policy_source import read_policy
+from privacy.audit.progress import silent
+from privacy.audit.runner import run_checks
+from privacy.audit.white_box import QUICK_PLAN, Plan, Sizes, white_box
+from tests.support.mutations.table import MUTATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api.cli.policy_source import PolicySource
+    from privacy.audit.report_model import Section
+    from tests.support.mutations.mutation import Mutation
+
+SMALL_PLAN = Plan(Sizes(1_000, False, 300, 600, 300, 2), None)
+READS = 20
+SOONER = [mutation for mutation in MUTATIONS if mutation.sooner]
+
+
+@cache
+def source() -> PolicySource:
+    """The packaged policy."""
+    return read_policy(None)
+
+
+def audited(check: str, plan: Plan) -> list[Section]:
+    """The sections of the checks with this title, or of all."""
+    checks = [rehearsal_check(source(), os.urandom, READS), *white_box(source().policy, plan, os.urandom)]
+    return run_checks([one for one in checks if one.title.startswith(check)], 1, silent)
+
+
+def failures(sections: Sequence[Section]) -> list[str]:
+    """What did not hold."""
+    assert sections
+    return [
+        f"{section.key}: {finding.what}: {finding.found}"
+        for section in sections
+        for finding in section.findings
+        if not finding.passed
+    ]
+
+
+def name_of(mutation: Mutation) -> str:
+    """For the names of tests."""
+    return mutation.name
+
+
+@pytest.mark.parametrize("check", ["parameters", "what is shown", "entropy", "gate", "rehearsal"])
+def test_the_code_as_it_is_passes(check: str) -> None:
+    """Nothing alarms. False alarm: 1e-6 for each fit of the entropy check, else none."""
+    assert failures(audited(check, SMALL_PLAN)) == []
+
+
+@pytest.mark.parametrize("mutation", SOONER, ids=name_of)
+def test_a_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check that should notice the mistake does, even with few samples."""
+    mutation.apply(monkeypatch)
+    assert failures(audited(mutation.check, SMALL_PLAN))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=name_of)
+def test_every_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick audit notices each."""
+    mutation.apply(monkeypatch)
+    assert failures(audited(mutation.check, QUICK_PLAN))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("run", range(20))
+def test_twenty_clean_runs_of_twenty_pass(run: int) -> None:
+    """The whole quick audit of the code as it is, twenty times; false alarm below 1e-3 a run."""
+    assert failures(audited("", QUICK_PLAN)) == [], f"run {run}"

@@ -1,0 +1,52 @@
+"""Clopper–Pearson bounds and what they say of ε."""
+
+from __future__ import annotations
+
+from math import inf, log
+
+import pytest
+from scipy.stats import binom
+
+from privacy.audit.confidence import Hits, epsilon_at_least, epsilon_measured
+
+ALPHA = 0.01
+
+
+@pytest.mark.parametrize("hits", [1, 30, 999])
+def test_bounds_are_where_the_binomial_tail_is_alpha(hits: int) -> None:
+    """At the lower bound so many hits or more have probability alpha, at the upper one so many or fewer."""
+    seen = Hits(hits, 1_000)
+    assert binom.sf(hits - 1, 1_000, seen.at_least(ALPHA)) == pytest.approx(ALPHA)
+    assert binom.cdf(hits, 1_000, seen.at_most(ALPHA)) == pytest.approx(ALPHA)
+
+
+def test_none_and_all_have_open_ends() -> None:
+    """No hits bound nothing from below, and only hits nothing from above."""
+    assert Hits(0, 10).at_least(ALPHA) == 0
+    assert Hits(10, 10).at_most(ALPHA) == 1
+
+
+def test_a_bound_is_below_what_was_measured() -> None:
+    """The allowance for chance only ever lowers ε."""
+    likely, rare = Hits(9_000, 10_000), Hits(1_000, 10_000)
+    assert 0 < epsilon_at_least(likely, rare, 0.0) < epsilon_measured(likely, rare, 0.0) == log(9)
+
+
+def test_an_event_that_one_world_never_shows_is_bounded_all_the_same() -> None:
+    """Zero hits are no proof of zero: the estimate is infinite, the bound is not."""
+    likely, rare = Hits(10_000, 10_000), Hits(0, 10_000)
+    assert epsilon_measured(likely, rare, 1e-6) == inf
+    assert 6 < epsilon_at_least(likely, rare, 1e-6) < 10
+
+
+def test_what_delta_explains_needs_no_epsilon() -> None:
+    """An event no likelier than δ shows nothing."""
+    assert epsilon_at_least(Hits(50, 10_000), Hits(0, 10_000), 0.01) == 0
+    assert epsilon_measured(Hits(50, 10_000), Hits(0, 10_000), 0.01) == 0
+
+
+@pytest.mark.parametrize(("hits", "samples"), [(-1, 5), (6, 5), (0, 0)])
+def test_impossible_counts_are_refused(hits: int, samples: int) -> None:
+    """Hits lie between none and all of at least one sample."""
+    with pytest.raises(ValueError, match="hits: are"):
+        Hits(hits, samples)

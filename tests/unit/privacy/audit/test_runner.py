@@ -1,0 +1,63 @@
+"""Checks are run in this process or in several, and none that breaks off has passed."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from privacy.audit.check import Check
+from privacy.audit.progress import silent
+from privacy.audit.report_model import Finding, Section
+from privacy.audit.runner import run_checks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def section(key: str, found: str) -> Section:
+    """A section that passed."""
+    return Section(key, key, "", "", "", (Finding("", "", found, passed=True),))
+
+
+def check(key: str, jobs: int) -> Check:
+    """A check whose jobs answer their numbers."""
+
+    def conclude(results: Sequence[int]) -> list[Section]:
+        return [section(key, str(list(results)))]
+
+    return Check(key, tuple(partial(int, number) for number in range(jobs)), conclude)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_results_come_in_the_order_of_the_jobs(processes: int) -> None:
+    """Whoever runs a job, each check concludes from its own results, in their order."""
+    sections = run_checks([check("one", 5), check("other", 3)], processes, silent)
+    assert [one.findings[0].found for one in sections] == ["[0, 1, 2, 3, 4]", "[0, 1, 2]"]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_job_that_fails_fails_its_check_and_no_other(processes: int) -> None:
+    """The section says what happened, and has not passed."""
+    broken = Check("broken", (partial(int, "x"), partial(int, 1)), lambda _: [section("broken", "")])
+    sections = run_checks([broken, check("sound", 2)], processes, silent)
+    assert [one.passed for one in sections] == [False, True]
+    assert "ValueError" in sections[0].findings[0].found
+
+
+def test_a_conclusion_that_fails_fails_the_check() -> None:
+    """What cannot be concluded has not passed."""
+
+    def conclude(results: Sequence[int]) -> list[Section]:
+        return [section("", str(1 // results[0]))]
+
+    (only,) = run_checks([Check("broken", (partial(int, 0),), conclude)], 1, silent)
+    assert not only.passed
+
+
+def test_progress_is_told_after_each_job() -> None:
+    """Done and total, check by check."""
+    told: list[tuple[str, int, int]] = []
+    run_checks([check("one", 2)], 1, lambda *step: told.append(step))
+    assert told == [("one", 1, 2), ("one", 2, 2)]
