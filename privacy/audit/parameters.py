@@ -159,7 +159,7 @@ def _ledger(calibration: Calibration, entropy: EntropySource) -> Finding:
     policy = calibration.policy
     log = log_of(policy, [Happening({}, policy.k + 1)])
     (release,) = Targets.fresh(calibration, 1).release([log], entropy)
-    encoded, _ = LedgerHead(0, 0, "").append(release, policy)
+    encoded, _ = LedgerHead(0, 0, "").append(release, calibration)
     entry = msgspec.json.decode(encoded, type=LedgerEntry)
     budget = policy.budgets[calibration.kind]
     cost = budget.total + budget.removals + sum(budget.breakdowns.values())

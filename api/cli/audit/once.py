@@ -82,12 +82,12 @@ def _race(store: Founded, machine: TimeMachine, due: DueSeries, entropy: Entropy
         commits = []
         for _ in range(2):
             (release,) = make_releases([due], calibration, entropy, machine.clock())
-            entry, after = head.append(release, calibration.policy)
+            entry, after = head.append(release, calibration)
             next_due_ms = calibration.schedule.next_due_ms(due.state.starts_at_ms, due.state.epoch)
             commits.append(
                 Commit(due, next_due_ms, release.net_changes, release.measurements, release.encoded, entry)
             )
-            written.append(shard.commit([commits[-1]], head.digest, after.digest))
+            written.append(bool(shard.commit([commits[-1]], head.digest, after.digest)))
         yield Finding(
             "two workers that made the same release at the same time",
             "the first one writes it, the second one nothing",
@@ -95,7 +95,7 @@ def _race(store: Founded, machine: TimeMachine, due: DueSeries, entropy: Entropy
             written == [True, False],
         )
         worker.publish(shard)
-        outgoing = Outgoing("", shard.shard, head.length, commits[1].release, commits[1].ledger_entry)
+        outgoing = Outgoing(shard.shard, head.length, commits[1].release, commits[1].ledger_entry)
     yield _replaced(store, outgoing)
 
 

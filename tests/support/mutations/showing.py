@@ -54,7 +54,9 @@ def _exact_other(shown: Shown, exact: NDArray[np.int64], calibration: Calibratio
 
 
 def _exact_change(shown: Shown, exact: NDArray[np.int64], _: Calibration) -> Shown:
-    return replace(shown, change=_around(shown.change, exact[:, :1]))
+    changed = shown.changes.values.copy()
+    changed[:, 0] = exact[:, 0]
+    return replace(shown, changes=_around(shown.changes, changed))
 
 
 def _ungated_other(shown: Shown, exact: NDArray[np.int64], _: Calibration) -> Shown:

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from api.public import breakdowns, likes, numbers
+from api.public import breakdowns, numbers, totals
 from privacy.gallery.publisher import Publisher
 from privacy.model.dimension import JointDomain
 from privacy.model.engagement import Verdict
@@ -34,7 +34,7 @@ def _per_read(patch: pytest.MonkeyPatch) -> None:
         fresh = next(reads) % 7
         return _right_number(standing, figure and (figure[0] + fresh, figure[1] + fresh, figure[2] + fresh))
 
-    for module in (likes, breakdowns):
+    for module in (totals, breakdowns):
         patch.setattr(module, "number_of", number_of)
 
 
