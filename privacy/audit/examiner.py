@@ -29,6 +29,9 @@ DAY_SECONDS: Final = 86_400
 MOST_SCALES: Final = 9
 """A draw of right noise lies further out with probability 2e-19."""
 
+NAMED: Final = ("since", "changes")
+"""What else is kept among the figures."""
+
 FORM = "numbers are JSON integers, null where withheld, each within its interval"
 K = "nothing about fewer than k accounts is measured or shown"
 ONCE = "each measurement is drawn once, at its own step"
@@ -83,8 +86,12 @@ class Examiner:
 
     def _figures(self, document: dict[str, Any]) -> dict[Any, Any]:
         """Every number of a document by its place: a stream, or a name."""
-        figures: dict[Any, Any] = {0: document["total"], "change": document["change"]}
-        figures["since"] = document["change_since_epoch"]
+        removals = self.own.streams[-1]
+        reasons = dict(zip(document["removals"], range(removals.start, removals.stop), strict=True))
+        figures: dict[Any, Any] = {0: document["total"], "since": document["change_since_epoch"]}
+        figures |= {stream: document["removals"][reason] for reason, stream in reasons.items()}
+        changes = {reasons[reason]: figure for reason, figure in document["removal_changes"].items()}
+        figures["changes"] = changes | ({0: document["change"]} if document["change"] else {})
         if list(document["breakdowns"]) != list(self.own.names[1:-1]):
             raise ValueError(f"breakdowns: are {list(document['breakdowns'])}")
         for name, place in zip(self.own.names[1:-1], self.own.streams[1:-1], strict=True):
@@ -93,19 +100,20 @@ class Examiner:
                 raise ValueError(f"{name}: has {len(cells)} cells")
             figures |= dict(zip(range(place.start, place.stop), cells, strict=True))
             figures[name] = document["breakdowns"][name]["other"]
-        removals = self.own.streams[-1]
-        figures |= dict(zip(range(removals.start, removals.stop), document["removals"].values(), strict=True))
         return figures
 
     @staticmethod
     def _form(figures: dict[Any, Any]) -> Iterator[tuple[str, str]]:
-        for place, figure in figures.items():
-            if place == "since" or figure is None:
-                continue
+        shown = [(place, figure) for place, figure in figures.items() if figure and place not in NAMED]
+        changes = [(f"change of {place}", figure) for place, figure in figures["changes"].items()]
+        for place, figure in (*shown, *changes):
             if len(figure) != 3 or any(type(part) is not int for part in figure):  # noqa: PLR2004 - value, low, high
                 yield FORM, f"{place}: is {figure}"
-            elif not figure[1] <= figure[0] <= figure[2] or (place != "change" and figure[1] < 0):
+            elif not figure[1] <= figure[0] <= figure[2]:
                 yield FORM, f"{place}: {figure} is out of order"
+        for place, figure in shown:
+            if figure[1] < 0:
+                yield FORM, f"{place}: {figure} is below zero"
 
     def _once(self, epoch: Epoch, rows: NDArray[np.void]) -> Iterator[tuple[str, str]]:
         """Streams that ever reached k_r have each step once; the others have none."""
@@ -227,20 +235,20 @@ class Examiner:
         )
         first_epoch = epoch.epoch - epoch.step
         then = max(earlier - first_epoch, -1)
-        before, passed = 0.0, 1.0 if figures[0] is not None and ages[epoch.epoch] >= DAY_SECONDS else 0.0
-        if then >= 0:
-            before = float(measured[0, : then + 1] @ self.own.decoder[then, : then + 1])
-            at_that_time = np.zeros(len(estimates))
-            at_that_time[0] = before
-            passed *= self._passed(epoch, at_that_time, then)[0]
-        change = figures["change"]
-        if passed != (change is not None) and not np.isnan(passed):
-            yield GATE, f"change: is {change} since {figures['since']}"
-        elif change is not None and (
-            figures["since"] != (first_epoch + then if then >= 0 else -1)
-            or abs(change[0] - (estimates[0] - before)) > 1 + SLACK
-        ):
-            yield VALUES, f"change: is {change[0]} since {figures['since']}, of {estimates[0] - before:.1f}"
+        removals = self.own.streams[-1]
+        for stream in (0, *range(removals.start, removals.stop)):
+            change = figures["changes"].get(stream)
+            # What passes, passes with all its measurements so far, whether or not it was shown then.
+            if (change is not None) != (figures[stream] is not None and ages[epoch.epoch] >= DAY_SECONDS):
+                yield GATE, f"change of {stream}: is {change} where the number is {figures[stream]}"
+            if change is None:
+                continue
+            before = measured[stream, : then + 1] @ self.own.decoder[max(then, 0), : then + 1]
+            if (
+                figures["since"] != (first_epoch + then if then >= 0 else -1)
+                or abs(change[0] - (estimates[stream] - before)) > 1 + SLACK
+            ):
+                yield VALUES, f"change of {stream}: is {change[0]} since {figures['since']}"
 
     def _wrongly(self, stream: int, figure: Any, epoch: Epoch) -> tuple[str, str]:
         exact, least = int(epoch.exact[-1, stream]), int(self.own.least_counts()[stream])

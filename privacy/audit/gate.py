@@ -253,6 +253,7 @@ def _happenings(dimension: Dimension, counts: dict[str, int], change: int = 0) -
 
 def _everything(document: ReleaseDocument) -> list[Figure | None]:
     figures = [document.total, document.change, *document.removals.values()]
+    figures += document.removal_changes.values()
     for breakdown in document.breakdowns.values():
         figures += [*breakdown.cells.values(), breakdown.other]
     return figures

@@ -172,6 +172,7 @@ def observed(
 
 def _numbers(document: ReleaseDocument, own: Recomputed) -> list[float]:
     figures = [document.total, document.change, *document.removals.values()]
+    figures += [document.removal_changes.get(reason) for reason in document.removals]
     for dimension in own.policy.domain.dimensions:
         breakdown = document.breakdowns[dimension.name]
         figures += [

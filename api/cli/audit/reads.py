@@ -49,7 +49,7 @@ def read_findings(
 def _paths(story: Story) -> list[str]:
     base = f"/v1/videos/{LIKED}"
     dimensions = [f"{base}/likes/breakdowns/{dimension.name}" for dimension in story.policy.domain.dimensions]
-    return [base, f"{base}/likes", f"{base}/likes/timeseries", *dimensions]
+    return [base, f"{base}/likes", f"{base}/likes/timeseries", f"{base}/likes/changes", *dimensions]
 
 
 def _answers(client: FlaskClient, path: str, tokens: Sequence[str], reads: int) -> set[tuple[int, bytes]]:

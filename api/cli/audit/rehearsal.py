@@ -16,6 +16,7 @@ from api.cli.api_keys import KeyRing, KeyTerms
 from api.cli.audit.once import once_findings
 from api.cli.audit.reads import read_findings
 from api.cli.audit.story import FLIPPED, LIKED, TOLD, Story
+from api.cli.audit.wall import wall_sections
 from api.cli.deployment import PSEUDONYM_KEY_FILE
 from api.cli.founding import ONE_SHARD, Founder
 from api.cli.history.intake import SilentLog
@@ -23,6 +24,7 @@ from api.cli.history.machine import time_machine
 from api.cli.system import clock_ms
 from api.public.app import PLANE, build_public_app
 from privacy.audit.check import Check
+from privacy.audit.progress import silent
 from privacy.audit.report_model import Finding, Section
 from privacy.model.engagement import KINDS_A_TARGET, Kind, TargetType
 from privacy.release.history import NET_CHANGE
@@ -52,19 +54,20 @@ _HASHES: Final = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_2
 _SHORT: Final = (8, 16, 20, 32)
 
 
-def rehearsal_check(source: PolicySource, entropy: EntropySource, reads: int) -> Check:
+def rehearsal_check(source: PolicySource, entropy: EntropySource, reads: int, *, wall: bool = False) -> Check:
     """Tell a store of its own a story and look at everything that comes of it.
 
     Args:
         source: the policy.
         entropy: of keys and noise.
         reads: how often each number is read.
+        wall: whether the wall of that store is shown, too.
     """
 
     def conclude(results: Sequence[Sequence[Section]]) -> Sequence[Section]:
         return results[0]
 
-    return Check("rehearsal on a real store", (partial(_rehearse, source, entropy, reads),), conclude)
+    return Check("rehearsal on a real store", (partial(_rehearse, source, entropy, reads, wall),), conclude)
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class Stage:
         return dict(zip(numbers, shard.read(list(numbers.values())), strict=True))
 
 
-def _rehearse(source: PolicySource, entropy: EntropySource, reads: int) -> Sequence[Section]:
+def _rehearse(source: PolicySource, entropy: EntropySource, reads: int, wall: bool) -> Sequence[Section]:
     story = Story(source.policy, f"a{entropy(8).hex()}")
     with ExitStack() as held:
         folder = Path(held.enter_context(TemporaryDirectory(prefix="likewise-audit-")))
@@ -109,7 +112,9 @@ def _rehearse(source: PolicySource, entropy: EntropySource, reads: int) -> Seque
         client = build_public_app(public, limiter, machine.clock, SilentLog()).test_client()
         registers = _registers_section(stage, entropy)
         written = _once_section(stage, entropy)
-        return registers, written, _reads_section(stage, client, entropy, reads)
+        read = _reads_section(stage, client, entropy, reads)
+        shown = wall_sections(store.settings, silent) if wall else []
+        return registers, written, read, *shown
 
 
 def _registers_section(stage: Stage, entropy: EntropySource) -> Section:

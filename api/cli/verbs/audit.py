@@ -11,9 +11,7 @@ from api.cli.lazy_group import LazyGroup, Verb
 from api.cli.options import epilog
 
 _VERBS = {
-    "white-box": Verb(
-        "api.cli.audit.white_box", "Measure the release code under a policy; needs no deployment."
-    ),
+    "white-box": Verb("api.cli.audit.white_box", "Measure the release code under a policy."),
     "black-box": Verb("api.cli.audit.black_box", "Attack a running deployment from outside."),
     "wall": Verb("api.cli.audit.wall", "Show what the public plane cannot reach."),
 }
@@ -21,10 +19,10 @@ _VERBS = {
 
 @click.pass_context
 def _without_verb(context: click.Context) -> Any:
-    """Run the white box where no verb is named."""
+    """Run the white box and show the wall where no verb is named."""
     if context.invoked_subcommand is None:
         white_box: click.Command = import_module(_VERBS["white-box"].module).command
-        return context.invoke(white_box)
+        return context.invoke(white_box, wall=True)
     return None
 
 
@@ -33,6 +31,6 @@ command = LazyGroup(
     verbs=_VERBS,
     callback=_without_verb,
     invoke_without_command=True,
-    help="Prove the privacy, do not assert it. Without a verb: the white box.",
+    help="Prove the privacy, do not assert it. Without a verb: white box and wall.",
     epilog=epilog("likewise audit", "likewise audit white-box --quick --report audit.html"),
 )

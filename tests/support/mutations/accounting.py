@@ -15,7 +15,7 @@ from privacy.mechanism.accounting import Calibration, Statistic
 from privacy.mechanism.conversion import epsilon_at
 from privacy.mechanism.factorisation import Factorisation
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
-from privacy.release import ledger
+from privacy.model.budget import Budget
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _small_epsilon(patch: pytest.MonkeyPatch) -> None:
 
 
 def _small_cost(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ledger, "_spent", lambda *_: "0.08")
+    patch.setattr(Budget, "spent", property(lambda _: "0.08"))
 
 
 def _weak_encoder(patch: pytest.MonkeyPatch) -> None:

@@ -53,9 +53,10 @@ def _exact_other(shown: Shown, exact: NDArray[np.int64], calibration: Calibratio
     return replace(shown, others=_around(shown.others, values))
 
 
-def _exact_change(shown: Shown, exact: NDArray[np.int64], calibration: Calibration) -> Shown:
-    removals = exact[:, calibration.policy.layout.removals]
-    return replace(shown, changes=_around(shown.changes, np.concatenate([exact[:, :1], removals], axis=1)))
+def _exact_change(shown: Shown, exact: NDArray[np.int64], _: Calibration) -> Shown:
+    changed = shown.changes.values.copy()
+    changed[:, 0] = exact[:, 0]
+    return replace(shown, changes=_around(shown.changes, changed))
 
 
 def _ungated_other(shown: Shown, exact: NDArray[np.int64], _: Calibration) -> Shown:
