@@ -72,6 +72,15 @@ class InProcessIntake:
             self.videos.update(answer["verdicts"])
             self._note_problems(answer["not_registered"])
 
+    def post_creators(self, creators: Sequence[Moment]) -> None:
+        """Register creators.
+
+        Raises:
+            StoreBusyError: the store did not confirm.
+            StoreError: the plane refuses.
+        """
+        self._note_problems(self._post("/v1/creators", creators)["not_registered"])
+
     def post_events(self, events: Sequence[Moment]) -> None:
         """Take events in.
 

@@ -24,7 +24,11 @@ HOURS_BETWEEN_VIDEOS: Final = 11
 RANKS: Final = 60
 """Videos that share one Zipf law; the next ones have their own."""
 
-_CREATORS: Final = 12
+_NAMES: Final = (
+    *("Anna bakes", "Kick Off", "Mirror, Mirror", "Two Cats", "Null Pointer", "Slow Trains"),
+    *("Left Foot First", "Balcony Farm", "Rye and Shine", "Extra Time", "Third Kitten", "Off by One"),
+)
+_CREATORS: Final = len(_NAMES)
 _SOUNDS: Final = 18
 _TOPICS: Final = {
     "baking": ("Sourdough in 40 seconds", "The crispest croissant", "Bread for beginners"),
@@ -63,6 +67,11 @@ class Video:
         """Its id."""
         return f"v-{self.number + 1:04d}"
 
+    @property
+    def creator_id(self) -> str:
+        """Who posted it."""
+        return _creator_id(self.number * 5 % _CREATORS)
+
     def attention(self, now_ms: int) -> float:
         """How much attention it draws: it fades with age, and never quite."""
         age_hours = (now_ms - self.posted_at_ms) / MS_AN_HOUR
@@ -75,13 +84,17 @@ class Video:
         metadata = {
             "video_id": self.video_id,
             "posted_at": format_timestamp(self.posted_at_ms),
-            "creator_id": f"c-{self.number * 5 % _CREATORS + 1:02d}",
+            "creator_id": self.creator_id,
             "title": titles[self.number % len(titles)],
             "hashtags": [self.topic, "foryou"] if self.number % 3 else [self.topic],
             "sound_id": f"s-{self.number * 7 % _SOUNDS + 1:02d}",
             "duration_seconds": 15 + self.number * 11 % 165,
         }
         return Moment(self.posted_at_ms, json.dumps(metadata, ensure_ascii=False).encode())
+
+
+def _creator_id(number: int) -> str:
+    return f"c-{number + 1:02d}"
 
 
 class Studio:
@@ -96,6 +109,17 @@ class Studio:
         self._seed = seed
         self._first_ms = first_ms
         self._made: list[Video] = []
+
+    def creators(self) -> list[Moment]:
+        """What the platform sends of its creators when it opens."""
+        start = format_timestamp(self._first_ms)
+        return [
+            Moment(
+                self._first_ms,
+                json.dumps({"creator_id": _creator_id(number), "counted_from": start, "name": name}).encode(),
+            )
+            for number, name in enumerate(_NAMES)
+        ]
 
     def videos(self, until_ms: int) -> list[Video]:
         """Every video that is posted before a moment, in order."""

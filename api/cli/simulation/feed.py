@@ -1,4 +1,4 @@
-"""What happens on a simulated platform: likes by a daily rhythm, likes taken back, likes bought from bots."""
+"""What happens on a simulated platform: likes by a daily rhythm, and what goes with them; likes from bots."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import numpy as np
 from api.cli.history.timeline import Moment
 from api.cli.simulation.catalogue import MS_AN_HOUR
 from api.cli.simulation.crowd import ACCOUNTS
+from privacy.model.engagement import Kind
 from privacy.model.timestamp import format_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
     from api.cli.simulation.crowd import Crowd
 
 UNLIKE_SHARE: Final = 0.04
+ALONG_WITH_A_LIKE: Final = {Kind.FAVORITE: 0.1, Kind.FOLLOW: 0.05}
+"""How often who likes a video also keeps it as a favourite, or follows its creator."""
 BURSTS_A_DAY: Final = 0.5
-_BURST_LIKES: Final = (100, 400)
+_BURST_LIKES: Final = (450, 800)
+MS_A_WEEK: Final = 7 * 24 * MS_AN_HOUR
 _BURST_MS: Final = 10 * 60_000
-_BOTS: Final = 2_000
+BOTS: Final = 800
+"""Those of one week; the next ones have other names."""
 _REMEMBERED_LIKES: Final = 5_000
 
 RHYTHM: Final = 1 + 0.6 * np.sin((np.arange(24) - 13) / 24 * 2 * np.pi)
@@ -37,6 +42,12 @@ class _Like(NamedTuple):
     account: str
     said: str
     video_id: str
+    creator_id: str
+
+
+def bot_id(moment_ms: int, bot: int) -> str:
+    """The account of a bot that is at work at a moment."""
+    return f"b-{moment_ms // MS_A_WEEK}-{bot}"
 
 
 @dataclass
@@ -46,11 +57,13 @@ class Feed:
     Args:
         crowd: who likes.
         studio: what is liked.
+        kinds: what the policy counts.
         random: seeded; the same stretches give the same events.
     """
 
     crowd: Crowd
     studio: Studio
+    kinds: Collection[Kind]
     random: np.random.Generator
     _recent: deque[_Like] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LIKES), init=False)
 
@@ -76,15 +89,26 @@ class Feed:
             for at_ms, like in self._likes(video, count, from_ms, until_ms)
         ]
         events += self._unlikes(from_ms, until_ms, int(self.random.poisson(likes * UNLIKE_SHARE)))
+        events += self._along([like for like in events if like[1] == "like"])
         events += self._burst(videos, from_ms, until_ms)
         self._recent.extend(like for _, kind, like in events if kind == "like")
         return [_moment(*event) for event in sorted(events)]
+
+    def _along(self, likes: Sequence[tuple[int, str, _Like]]) -> list[tuple[int, str, _Like]]:
+        """Favourites and follows, each at the moment of a like."""
+        return [
+            (at_ms, kind.label, like)
+            for kind, share in ALONG_WITH_A_LIKE.items()
+            if kind in self.kinds
+            for (at_ms, _, like), drawn in zip(likes, self.random.random(len(likes)).tolist(), strict=True)
+            if drawn < share
+        ]
 
     def _likes(self, video: Video, count: int, from_ms: int, until_ms: int) -> list[tuple[int, _Like]]:
         accounts = self._audience(video.topic, count).tolist()
         times = self.random.integers(from_ms, until_ms, len(accounts)).tolist()
         return [
-            (at_ms, _Like(f"u-{account}", self.crowd.said_by(account), video.video_id))
+            (at_ms, _Like(f"u-{account}", self.crowd.said_by(account), video.video_id, video.creator_id))
             for at_ms, account in zip(times, accounts, strict=True)
         ]
 
@@ -115,18 +139,20 @@ class Feed:
         if self.random.random() >= BURSTS_A_DAY * (until_ms - from_ms) / (24 * MS_AN_HOUR):
             return []
         video = videos[int(self.random.integers(len(videos)))]
-        bots = self.random.choice(_BOTS, int(self.random.integers(*_BURST_LIKES)), replace=False).tolist()
+        bots = self.random.choice(BOTS, int(self.random.integers(*_BURST_LIKES)), replace=False).tolist()
         times = self.random.integers(from_ms, min(until_ms, from_ms + _BURST_MS), len(bots)).tolist()
         said = self.crowd.said_by(0)
         return [
-            (at_ms, "like", _Like(f"b-{bot}", said, video.video_id))
+            (at_ms, "like", _Like(bot_id(from_ms, bot), said, video.video_id, video.creator_id))
             for at_ms, bot in zip(times, bots, strict=True)
         ]
 
 
 def _moment(at_ms: int, kind: str, like: _Like) -> Moment:
+    follows = kind == Kind.FOLLOW.label
+    target = f'"creator_id":"{like.creator_id}"' if follows else f'"video_id":"{like.video_id}"'
     text = (
-        f'{{"type":"{kind}","account_id":"{like.account}","video_id":"{like.video_id}",'
+        f'{{"type":"{kind}","account_id":"{like.account}",{target},'
         f'"occurred_at":"{format_timestamp(at_ms)}"{like.said}}}'
     )
     return Moment(at_ms, text.encode())

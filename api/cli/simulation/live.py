@@ -73,6 +73,8 @@ class LivePlatform:
         return 0
 
     def _post_videos(self, now_ms: int) -> None:
+        if not self._posted:
+            self.client.post("/v1/creators", self.world.studio.creators())
         videos = self.world.studio.videos(now_ms)
         if len(videos) > self._posted:
             self.client.post("/v1/videos", [video.registration() for video in videos[self._posted :]])

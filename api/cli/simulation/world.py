@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from api.cli.history.actions import Action, ActionKind
 from api.cli.simulation.catalogue import MS_AN_HOUR, Studio
 from api.cli.simulation.crowd import Crowd
-from api.cli.simulation.feed import RHYTHM, Feed
+from api.cli.simulation.feed import BOTS, MS_A_WEEK, RHYTHM, Feed, bot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 HISTORY_DAYS: Final = 28
 HISTORY_LIKES: Final = 150_000
+MS_A_DAY: Final = 24 * MS_AN_HOUR
 
 
 def opening_ms(now_ms: int) -> int:
@@ -55,7 +57,19 @@ class World:
             stream: two feeds of one world, for its past and for its present, differ by this number.
         """
         crowd = Crowd.of(self.policy, np.random.default_rng([self.seed, 0]))
-        return Feed(crowd, self.studio, np.random.default_rng([self.seed, 3, stream]))
+        return Feed(
+            crowd, self.studio, tuple(self.policy.budgets), np.random.default_rng([self.seed, 3, stream])
+        )
+
+    def purges(self, until_ms: int) -> list[Action]:
+        """What staff did about bots: those of each week are found out a day after its end."""
+        weeks = range(self.started_at_ms // MS_A_WEEK, until_ms // MS_A_WEEK)
+        return [
+            Action(found_out_ms, ActionKind.PURGE, bot_id(week * MS_A_WEEK, bot))
+            for week in weeks
+            if (found_out_ms := (week + 1) * MS_A_WEEK + MS_A_DAY) < until_ms
+            for bot in range(BOTS)
+        ]
 
     def history(self, until_ms: int) -> Iterator[Moment]:
         """What happened from the start on: the more there is to see, the more is liked.

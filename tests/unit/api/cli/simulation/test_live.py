@@ -55,15 +55,17 @@ def platform(stage: Stage, rate: float = 50) -> LivePlatform:
 
 
 def test_videos_are_registered_first_and_once() -> None:
-    """All videos so far go out before any event, and a new one when its hour has come."""
+    """Creators and all videos so far go out before any event, and a new one when its hour has come."""
     stage = Stage()
     live = platform(stage)
     live.step()
-    path, videos = stage.sent[0]
+    (creators, _), (path, videos), *_ = stage.sent
+    assert creators == "/v1/creators"
     assert (path, len(videos)) == ("/v1/videos", len(live.world.studio.videos(NOW_MS)))
     stage.now_ms += 12 * MS_AN_HOUR
     live.step()
     assert [len(batch) for path, batch in stage.sent if path == "/v1/videos"][1:] in ([1], [2])
+    assert sum(path == "/v1/creators" for path, _ in stage.sent) == 1
 
 
 def test_what_happened_since_the_last_step_is_sent() -> None:

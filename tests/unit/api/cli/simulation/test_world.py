@@ -32,9 +32,19 @@ def world(seed: int = 1) -> World:
 
 
 @cache
-def week() -> tuple[dict[str, Any], ...]:
+def everything() -> tuple[dict[str, Any], ...]:
     """What happened in the platform's first week."""
     return tuple(json.loads(event.line) for event in world().history(OPENED_MS + 7 * DAY_MS))
+
+
+@cache
+def week() -> tuple[dict[str, Any], ...]:
+    """Likes, and likes taken back, of people in the platform's first week."""
+    return tuple(
+        event
+        for event in everything()
+        if event["type"] in {"like", "unlike"} and not event["account_id"].startswith("b-")
+    )
 
 
 def test_the_same_seed_is_the_same_platform() -> None:
@@ -116,7 +126,7 @@ def test_there_are_children_and_private_accounts_and_bots() -> None:
     """The intake has something to drop, to keep undisclosed, and to wonder about."""
     children = sum(event.get("profile", {}).get("age_band") == "under-13" for event in week())
     private = sum(event.get("visibility") == "private" for event in week())
-    bots = sum(event["account_id"].startswith("b-") for event in week())
+    bots = sum(event["account_id"].startswith("b-") for event in everything())
     assert 0.003 < children / len(week()) < 0.02
     assert 0.04 < private / len(week()) < 0.12
     assert bots > 0
@@ -141,3 +151,37 @@ def test_there_is_a_day_and_a_night() -> None:
 def test_a_platform_without_videos_has_no_events() -> None:
     """Before the opening nothing happens."""
     assert world().feed(1).events(OPENED_MS - 1000, OPENED_MS, 10) == []
+
+
+def test_who_likes_may_keep_or_follow() -> None:
+    """A tenth of the likes goes with a favourite, a twentieth with a follow of the video's creator."""
+    counts = Counter(event["type"] for event in everything())
+    likes = sum(event["type"] == "like" for event in week())
+    assert 0.09 < counts["favorite"] / likes < 0.11
+    assert 0.04 < counts["follow"] / likes < 0.06
+    creators = {json.loads(creator.line)["creator_id"] for creator in world().studio.creators()}
+    assert {event["creator_id"] for event in everything() if event["type"] == "follow"} <= creators
+
+
+def test_a_policy_without_favourites_meets_none() -> None:
+    """What is not counted is not sent."""
+    history = World(parse_policy(SMALL_POLICY.encode()), 1, OPENED_MS).history(OPENED_MS + DAY_MS)
+    assert {json.loads(event.line)["type"] for event in history} == {"like", "unlike"}
+
+
+def test_bots_are_found_out_a_day_after_their_week() -> None:
+    """Every bot of a week that is over is purged, and none before it did anything."""
+    now_ms = OPENED_MS + 15 * DAY_MS
+    found_out = {action.account_id: action.at_ms for action in world().purges(now_ms)}
+    history = [event for event in world().history(now_ms) if b'"b-' in event.line]
+    at_work = {json.loads(event.line)["account_id"]: event.at_ms for event in history}
+    assert sum(bot in found_out for bot in at_work) > len(at_work) / 2
+    assert all(found_out[bot] > at_ms for bot, at_ms in at_work.items() if bot in found_out)
+
+
+def test_no_account_likes_as_fast_as_a_burst() -> None:
+    """Nobody on the platform meets the integrity rules: what is removed, staff removed."""
+    by_account: dict[str, list[int]] = defaultdict(list)
+    for event in everything():
+        by_account[event["account_id"]].append(parse_timestamp_ms(event["occurred_at"]))
+    assert max(map(len, by_account.values())) < POLICY.integrity.burst_likes
