@@ -228,7 +228,7 @@ def test_a_full_store_refuses_and_loses_nothing(vault: Vault, store: Store) -> N
 
 
 def test_every_admission_of_a_day_is_counted(store: Store) -> None:
-    """The first like of a day, those after it and those that begin a run of a burst all take one admission."""
+    """The first like of a day, later ones and those that begin a run of a burst all take one admission."""
     vault = vault_on(store.platform, 4, 7)
     quick = replace(vault, caps=replace(vault.caps, integrity=replace(vault.caps.integrity, burst_likes=3)))
     moments = [(day * MS_A_DAY, day * 100 + place) for day in range(2) for place in range(9)]
