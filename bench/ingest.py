@@ -160,7 +160,7 @@ def _round(store: World, port: int, make_requests: Callable[[], Sequence[bytes]]
     return events / answered.seconds, events / (counted_at - answered.started_at)
 
 
-def _ceiling(store: World, requests: _Requests, first: int, stop: int) -> float:
+def _ceiling(store: World, requests: Requests, first: int, stop: int) -> float:
     """Events a second of the bare de-duplication of the same batches, in hashes as full as the vault's."""
     root, batches = store.store.root, requests.packed(first, stop)
 
