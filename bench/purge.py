@@ -34,7 +34,7 @@ _INGEST_BATCHES: Final = 200
 _WARM_UP_BATCHES: Final = 20
 _MS_BETWEEN_LIKES: Final = 36_000
 """Slow enough for the burst rule: a hundred likes in an hour."""
-_BATCHES_A_DRAIN: Final = 50
+_BOTS_A_BATCH: Final = 50
 _LOOK_SECONDS: Final = 0.05
 
 
@@ -98,7 +98,7 @@ def _fill(store: World) -> None:
     shards = AccountShards(store.store.platform, founded.keys, founded.header.account_shards)
     vault, relay = Vault(shards, Caps.of(founded.book)), Relay(store.store.relay, founded.header)
     with store.store.without_fsync():
-        for bot in range(BOTS):
+        for first in range(0, BOTS, _BOTS_A_BATCH):
             likes = [
                 (
                     _bot(bot),
@@ -107,11 +107,11 @@ def _fill(store: World) -> None:
                     GAINED,
                     bot % 1000,
                 )
+                for bot in range(first, first + _BOTS_A_BATCH)
                 for place in range(LIKES_A_BOT)
             ]
             vault.record(likes, store.posted_at_ms)
-            if bot % _BATCHES_A_DRAIN == 0:
-                relay.drain()
+            relay.drain()
         relay.drain()
 
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from privacy.vault.pseudonym import Handle, Pseudonymiser
 
 MAX_ACCOUNTS = 1_000_000
-MAX_PURGE_BYTES = 192 * 1024 * 1024
-"""As sent, and again when inflated: a million lines with the longest ids."""
+MAX_PURGE_BYTES = 96 * 1024 * 1024
+"""As sent, and again when inflated: a million lines with ids of eighty characters."""
 ACCOUNTS_A_STEP = 10_000
 _JSON_SPACE = b" \t\r\n"
 HANDLE_RULE = "32 hexadecimal digits, from an advisory"

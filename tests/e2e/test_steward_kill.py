@@ -1,0 +1,102 @@
+"""A steward that is killed in the middle of a purge: the next one goes on, and all is counted once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.cli.founding import Founder
+from api.cli.policy_source import read_policy
+from api.cli.system import clock_ms
+from privacy.model.change import GAINED
+from privacy.model.engagement import Kind, Series, TargetType
+from privacy.moderation.job import JobKind
+from privacy.moderation.jobs import JobOrder, Jobs
+from privacy.store.users import STEWARD
+from privacy.tally.catalogue import Catalogue
+from privacy.tally.relay import Relay
+from privacy.tally.target import TargetMetadata
+from privacy.vault.shards import AccountShards
+from privacy.vault.vault import Caps, Vault
+from tests.support.eventually import eventually
+from tests.support.registers import read_changes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from privacy.moderation.job import Job
+    from tests.support.redis_server import Store
+
+BOTS, LIKES, BOTS_A_BATCH = 2_000, 50, 40
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.nightly)])
+def test_a_purge_survives_its_stewards(store: Store, tmp_path: Path, kills: int) -> None:
+    """Killed at any moment, started again: the job ends, and its report and the tally are exact."""
+    key_file = tmp_path / "pseudonym.key"
+    founded = Founder(read_policy(None), key_file, clock_ms, os.urandom).found(store.settings)
+    header, book = founded.header, founded.book
+    posted_at_ms = clock_ms() - 3_600_000
+    catalogue = Catalogue(store.platform, header.target_shards, book.current, lambda _documents: None)
+    names = [f"v-{number}" for number in range(LIKES)]
+    catalogue.register([TargetMetadata(TargetType.VIDEO, name, posted_at_ms) for name in names], posted_at_ms)
+    known = catalogue.lookup(TargetType.VIDEO, names)
+    series = [Series(known[name].number, Kind.LIKE).number for name in names]
+    shards = AccountShards(store.platform, founded.keys, header.account_shards)
+    vault = Vault(shards, Caps.of(book))
+    bots = [f"bot-{number}" for number in range(BOTS)]
+    with store.without_fsync():
+        for first in range(0, BOTS, BOTS_A_BATCH):
+            vault.record(
+                [
+                    (bot, number, posted_at_ms + 60_000 * place, GAINED, 0)
+                    for bot in bots[first : first + BOTS_A_BATCH]
+                    for place, number in enumerate(series)
+                ],
+                posted_at_ms,
+            )
+    jobs = Jobs(store.platform, header.account_shards, book.current.retention.job_seconds)
+    order = JobOrder(JobKind.PURGE, "tests", "", "a test")
+    job = jobs.open(order, [founded.keys.current.handles(bots)], clock_ms())
+    environment = founded.settings.environment((STEWARD,)) | {
+        "LIKEWISE_PSEUDONYM_KEY_FILE": str(key_file),
+        "PATH": os.environ["PATH"],
+    }
+    for number in range(kills):
+        steward = start(environment)
+        eventually(lambda: moved(store) or is_over(jobs, job), "the purge going on", 60)
+        time.sleep(0.01 * number)
+        steward.send_signal(signal.SIGKILL)
+        steward.wait()
+    last = start(environment)
+    try:
+        ended = eventually(lambda: is_over(jobs, job), "the purge ending", 120)
+    finally:
+        last.terminate()
+        last.wait()
+    assert (ended.counts.moved, ended.counts.uncounted) == (BOTS, BOTS * LIKES)
+    Relay(store.relay, header).drain()
+    assert sum(read_changes(store.root, series, header).values()) == 2 * BOTS * LIKES
+
+
+def start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a steward."""
+    command = [sys.executable, "-m", "api.cli", "steward"]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+
+def moved(store: Store) -> bool:
+    """Whether some progress is written down."""
+    return bool(store.root.keys("v:*:jobs"))
+
+
+def is_over(jobs: Jobs, job: Job) -> Any:
+    """The job once it is over; None before."""
+    found = jobs.find(job.number)
+    return found if found.state.is_over else None
