@@ -162,11 +162,10 @@ class Answers:
         return Section(
             key="aliases",
             title="Differencing: other spellings and overlapping windows",
-            tried="The total of each target from its own address, from the list, from a breakdown and from "
-            "the time "
-            "series; the time series whole and in overlapping pages; lists in other orders.",
-            breaks="Two ways to one number differ: their difference, or their mean, would say more than one "
-            "release.",
+            tried="The total of each target from its own address, from the list, from a breakdown and "
+            "from the time series; the time series whole and in overlapping pages; lists in other orders.",
+            breaks="Two ways to one number differ: their difference, or their mean, would say more than "
+            "one release.",
             confidence=_CERTAIN,
             findings=findings,
         )

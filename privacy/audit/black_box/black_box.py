@@ -80,8 +80,7 @@ class BlackBox:
         return AuditReport(
             title="Black box",
             claim=f"One engagement, over everything that is ever published of it: ρ = {claim.rho:g} "
-            f"({epsilons}); "
-            f"no number about fewer than k = {claim.k} accounts.",
+            f"({epsilons}); no number about fewer than k = {claim.k} accounts.",
             facts=(
                 ("policy", claim.version),
                 ("run", self.run),

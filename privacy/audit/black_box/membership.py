@@ -86,8 +86,7 @@ class Membership:
             key="differencing",
             title="Differencing: the total before and after one like",
             tried=f"On {len(seen):,} targets a coin decides whether one more account likes. The attacker "
-            "knows all "
-            "other likes and takes the difference of two consecutive totals.",
+            "knows all other likes and takes the difference of two consecutive totals.",
             breaks="The coins are guessed more often than rho allows any attacker.",
             confidence=_confidence("Clopper–Pearson"),
             findings=(finding,),
@@ -103,9 +102,8 @@ class Membership:
             key="membership",
             title="Membership inference",
             tried=f"{targets:,} targets × {rounds} rounds: in each round a coin decides whether a new "
-            "account likes. "
-            "The attacker has all totals, knows the encoder and every other like but the other coins', and "
-            "compares the likelihoods of both worlds.",
+            "account likes. The attacker has all totals, knows the encoder and every other like but the "
+            "other coins', and compares the likelihoods of both worlds.",
             breaks="The coins are guessed more often than rho allows any attacker.",
             confidence=_confidence("Student's t over independent targets"),
             findings=(finding,),
@@ -136,11 +134,11 @@ class Membership:
             key="canaries",
             title="Canaries with coin flips",
             tried=f"{canaries:,} canary accounts, each in or out by a coin. The attacker guesses the "
-            f"{guesses:,} that "
-            "it is surest of and passes the others over (Steinke, Nasr & Jagielski 2023).",
+            f"{guesses:,} that it is surest of and passes the others over (Steinke, Nasr & Jagielski "
+            "2023).",
             breaks="The lower bound on epsilon exceeds the claim.",
-            confidence=f"The bound is stated at {1 - ONE_RUN_ALARM:.0%}. The verdict takes the bound at 1 − "
-            f"{FALSE_ALARM:g}, which is the probability of a false alarm.",
+            confidence=f"The bound is stated at {1 - ONE_RUN_ALARM:.0%}. The verdict takes the bound at 1 "
+            f"− {FALSE_ALARM:g}, which is the probability of a false alarm.",
             findings=tuple(findings),
             plots=(ComparisonPlot("Lower bounds on epsilon", "epsilon", "claimed", tuple(rows)),),
         )
@@ -177,7 +175,7 @@ def coin_scores(
 
 def _confidence(method: str) -> str:
     return (
-        f"{method}: a system that keeps its claim fails with a probability of at most {FALSE_ALARM:g}. The "
-        "ceiling "
-        "is Pinsker's, ½ + ½·√(rho / 2), or that of the claimed epsilon and delta where it is lower."
+        f"{method}: a system that keeps its claim fails with a probability of at most {FALSE_ALARM:g}. "
+        "The ceiling is Pinsker's, ½ + ½·√(rho / 2), or that of the claimed epsilon and delta where it is "
+        "lower."
     )

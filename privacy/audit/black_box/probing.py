@@ -78,52 +78,52 @@ class Probing:
         return ()
 
     def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
-        """Look which numbers showed, in any release so far."""
-        deployment, claim = self.ground.deployment, self.ground.claim
-        shown = np.array(
+        """Look which numbers showed."""
+        first = self._shown(self._at_margin)
+        at_margin, plot = guesses_of_coins(
+            f"the victim, from whether {self._threshold} likes are shown",
+            first == self._coins[1],
+            self.ground.claim,
+        )
+        section = Section(
+            key="probing",
+            title="Threshold probing with k−1 sybils and a victim",
+            tried=f"On {len(first):,} targets k−1 accounts of the attacker's own like, and by a coin the "
+            "victim. On as many others so many that the victim would lift the number to the threshold, "
+            f"{self._threshold}.",
+            breaks="A number about k or fewer accounts shows, or showing tells the coin more often than "
+            "rho allows.",
+            confidence="The first is certain. Of the others a system that keeps its claim fails with a "
+            f"probability of at most {FALSE_ALARM:g} each.",
+            findings=(*self._at_k_findings(), at_margin),
+            plots=(plot,),
+        )
+        return [section]
+
+    def _shown(self, targets: Sequence[Canary]) -> NDArray[np.bool_]:
+        """Of which targets any release showed the total."""
+        deployment = self.ground.deployment
+        return np.array(
             [
                 any(value is not None for value in totals_by_epoch(deployment, target).values())
-                for target in self._at_k
+                for target in targets
             ]
         )
-        first = np.array(
-            [
-                totals_by_epoch(deployment, target).get(self.ground.still_epoch) is not None
-                for target in self._at_margin
-            ]
-        )
-        below, at = int(shown[~self._coins[0]].sum()), int(shown[self._coins[0]].sum())
-        at_margin, plot = guesses_of_coins(
-            f"the victim, from whether {self._threshold} likes are shown", first == self._coins[1], claim
-        )
-        findings = (
+
+    def _at_k_findings(self) -> tuple[Finding, Finding]:
+        claim, shown, joined = self.ground.claim, self._shown(self._at_k), self._coins[0]
+        below, at = int(shown[~joined].sum()), int(shown[joined].sum())
+        return (
             Finding(
                 what=f"k−1 = {claim.k - 1} accounts",
                 required="never shown, with certainty",
-                found=f"shown on {below:,} of {int((~self._coins[0]).sum()):,} targets",
+                found=f"shown on {below:,} of {int((~joined).sum()):,} targets",
                 passed=below == 0,
             ),
             Finding(
                 what=f"k = {claim.k} accounts, the victim among them",
                 required=f"shown with a probability of at most {claim.gate_delta:g}",
-                found=f"shown on {at:,} of {int(self._coins[0].sum()):,} targets",
+                found=f"shown on {at:,} of {int(joined.sum()):,} targets",
                 passed=at == 0,
             ),
-            at_margin,
         )
-        section = Section(
-            key="probing",
-            title="Threshold probing with k−1 sybils and a victim",
-            tried=f"On {len(shown):,} targets k−1 accounts of the attacker's own like, and by a coin the "
-            "victim. On as "
-            "many others so many that the victim would lift the number to the threshold, "
-            f"{self._threshold}.",
-            breaks="A number about k or fewer accounts shows, or showing tells the coin more "
-            "often "
-            "than rho allows.",
-            confidence=f"The first is certain. Of the others a system that keeps its claim fails with a "
-            f"probability of at most {FALSE_ALARM:g} each.",
-            findings=findings,
-            plots=(plot,),
-        )
-        return [section]

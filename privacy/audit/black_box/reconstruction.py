@@ -117,14 +117,11 @@ class Reconstruction:
             title="Reconstruction by linear programming",
             tried=f"On {len(self._targets):,} targets {self._secrets} accounts like or do not, by coins, "
             f"{SECRETS_A_ROUND} in each of {self.ground.sizes.rounds} rounds. The attacker knows their "
-            "profiles, their "
-            "rounds and all other likes, and solves a linear programme on every total of every release and "
-            "every "
-            "published cell.",
+            "profiles, their rounds and all other likes, and solves a linear programme on every total of "
+            "every release and every published cell.",
             breaks="The secrets are right more often than rho allows any attacker.",
             confidence="Student's t over independent targets: a system that keeps its claim fails with a "
-            "probability "
-            f"of at most {FALSE_ALARM:g}.",
+            f"probability of at most {FALSE_ALARM:g}.",
             findings=(finding,),
             plots=(plot,),
         )

@@ -64,8 +64,7 @@ class SideDoors:
             tried="The metrics of both planes, line by line"
             + (", and every byte of the log files." if self.logs else ". No log folder was given."),
             breaks="A sample is about anything but requests, or a name of an account, a video or a key "
-            "stands "
-            "in a log.",
+            "stands in a log.",
             confidence="Certain: the texts are compared. No false alarms.",
             findings=tuple(findings),
         )

@@ -75,8 +75,8 @@ class Silence:
         return Section(
             key="silence",
             title="Never liked, and withheld: the same answer",
-            tried="Every read of a target without any like and of one with k−1 likes, with ids of the same "
-            "length.",
+            tried="Every read of a target without any like and of one with k−1 likes, with ids of the "
+            "same length.",
             breaks="Status, headers, size or any byte but the id differs.",
             confidence="Certain: equality of bytes. No false alarms.",
             findings=(finding,),
@@ -94,8 +94,7 @@ class Silence:
             what="time of never liked and of withheld",
             required=f"ranks as likely as {FALSE_ALARM:g} or more if both take equally long",
             found=f"p = {p_value:.3g}; medians {_medians(seconds)}. Withheld against published, which the "
-            "answer "
-            f"itself tells: p = {unknown:.3g}",
+            f"answer itself tells: p = {unknown:.3g}",
             passed=p_value >= FALSE_ALARM,
         )
         return Section(

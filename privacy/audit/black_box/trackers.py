@@ -96,8 +96,8 @@ class Trackers:
             key="trackers",
             title="Trackers: the total less the cells that are shown",
             tried=f"On {len(self._targets):,} targets one cell holds {_SHOWN_LIKES} accounts, another one "
-            "k−1 of the "
-            "attacker's own and, by a coin, the victim. What is published is taken from the total.",
+            "k−1 of the attacker's own and, by a coin, the victim. What is published is taken from the "
+            "total.",
             breaks="The coins are guessed more often than rho allows any attacker, or the small cell shows.",
             confidence="Clopper–Pearson: a system that keeps its claim fails with a probability of "
             f"{FALSE_ALARM:g}.",

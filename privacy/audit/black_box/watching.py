@@ -139,9 +139,8 @@ class Watch:
             tried=f"{len(self._targets)} targets were polled {self._looks:,} times over "
             f"{self.ground.sizes.rounds} rounds. {BUSY} got {BUSY_LIKES} likes in each, {QUIET} got none, "
             "one is below k.",
-            breaks="A number changes inside its epoch, a release comes before its time, or the time depends "
-            "on "
-            "what accounts do.",
+            breaks="A number changes inside its epoch, a release comes before its time, or the time "
+            "depends on what accounts do.",
             confidence="Certain: equality of bytes and order of times. No false alarms.",
             findings=findings,
         )
