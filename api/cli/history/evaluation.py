@@ -10,7 +10,7 @@ import numpy as np
 
 from api.cli.history.exact import REMOVALS, TOTAL
 from api.cli.history.published import CHANGE, OTHER, Shown, counted_figures, read_releases
-from privacy.model.engagement import Reason
+from privacy.model.engagement import Kind, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,25 +99,29 @@ class Evaluation:
         if not releases:
             return
         columns = self.exact.columns
+        # Likes are what most histories are about: their statistics go by their own names.
+        prefix = "" if name.kind is Kind.LIKE else f"{name.kind.label}: "
         counts = self.exact.at(name, np.array([release.cut_at_ms for release in releases]))
         shown = Shown.of([counted_figures(release, columns) for release in releases])
         totals = counts[:, columns[TOTAL, TOTAL]]
-        self._add_changes(releases, counts)
+        self._add_changes(prefix, releases, counts)
         for statistic in dict.fromkeys(statistic for statistic, _ in columns):
             places = [place for (name, _), place in columns.items() if name == statistic]
             part = shown.columns(places)
-            self._statistics[statistic].add(counts[:, places], part)
+            self._statistics[prefix + statistic].add(counts[:, places], part)
             if statistic in releases[0].breakdowns:
                 # What `other` stands for: the likes that are in no published cell.
                 rest = totals - (counts[:, places] * part.shown).sum(axis=1)
                 others = Shown.of([[release.breakdowns[statistic].other] for release in releases])
-                self._statistics[f"{statistic}: {OTHER}"].add(rest[:, None], others)
+                self._statistics[f"{prefix}{statistic}: {OTHER}"].add(rest[:, None], others)
 
     def comparisons(self) -> list[Comparison]:
         """One a statistic and size, and one a statistic."""
         return [row for name, statistic in self._statistics.items() for row in statistic.comparisons(name)]
 
-    def _add_changes(self, releases: Sequence[ReleaseDocument], counts: NDArray[np.int64]) -> None:
+    def _add_changes(
+        self, prefix: str, releases: Sequence[ReleaseDocument], counts: NDArray[np.int64]
+    ) -> None:
         """Changes of the total and of the removals since a day before, of the releases that have them."""
         columns, nothing = self.exact.columns, np.zeros_like(counts[0])
         reasons = [reason.label for reason in Reason]
@@ -128,9 +132,11 @@ class Evaluation:
             if since is not None:
                 change = by_epoch[release.epoch] - by_epoch.get(since, nothing)
                 total = change[[columns[TOTAL, TOTAL]]]
-                self._statistics[CHANGE].add(total[None, :], Shown.of([[release.change]]))
+                self._statistics[prefix + CHANGE].add(total[None, :], Shown.of([[release.change]]))
                 removals = [release.removal_changes.get(reason) for reason in reasons]
-                self._statistics[f"{REMOVALS}: {CHANGE}"].add(change[places][None, :], Shown.of([removals]))
+                self._statistics[f"{prefix}{REMOVALS}: {CHANGE}"].add(
+                    change[places][None, :], Shown.of([removals])
+                )
 
 
 def _sizes(counts: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -79,7 +79,9 @@ class InProcessIntake:
             StoreBusyError: the store did not confirm.
             StoreError: the plane refuses.
         """
-        self._note_problems(self._post("/v1/creators", creators)["not_registered"])
+        for start in range(0, len(creators), REQUEST_ITEMS):
+            answer = self._post("/v1/creators", creators[start : start + REQUEST_ITEMS])
+            self._note_problems(answer["not_registered"])
 
     def post_events(self, events: Sequence[Moment]) -> None:
         """Take events in.

@@ -1,4 +1,4 @@
-"""Recorded videos and events: NDJSON files, perhaps gzipped, read line by line."""
+"""Recorded videos, creators and events: NDJSON files, perhaps gzipped, read line by line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from privacy.errors import InvalidInputError
 from privacy.model.timestamp import Clock, parse_timestamp_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -21,11 +21,17 @@ class _RecordedVideo(msgspec.Struct):
     posted_at: str
 
 
+class _RecordedCreator(msgspec.Struct):
+    creator_id: str
+    counted_from: str
+
+
 class _RecordedEvent(msgspec.Struct):
     occurred_at: str
 
 
 _VIDEO = msgspec.json.Decoder(_RecordedVideo).decode
+_CREATOR = msgspec.json.Decoder(_RecordedCreator).decode
 _EVENT = msgspec.json.Decoder(_RecordedEvent).decode
 
 
@@ -35,20 +41,38 @@ def read_videos(path: Path) -> list[Moment]:
     Raises:
         InvalidInputError: the file cannot be read, or a line does not say when its video was posted.
     """
-    videos = []
-    for number, line in enumerate(recorded_lines("--videos", path), start=1):
+    rule = "a video with its video_id and posted_at"
+    return _read_targets("--videos", path, lambda line: _VIDEO(line).posted_at, rule)
+
+
+def read_creators(path: Path) -> list[Moment]:
+    """Read creators; each is registered when the counting starts.
+
+    Raises:
+        InvalidInputError: the file cannot be read, or a line does not say from when its creator is counted.
+    """
+    rule = "a creator with its creator_id and counted_from"
+    return _read_targets("--creators", path, lambda line: _CREATOR(line).counted_from, rule)
+
+
+def _read_targets(option: str, path: Path, start_of: Callable[[bytes], str], rule: str) -> list[Moment]:
+    targets = []
+    for number, line in enumerate(recorded_lines(option, path), start=1):
         try:
-            videos.append(Moment(parse_timestamp_ms(_VIDEO(line).posted_at), line))
+            targets.append(Moment(parse_timestamp_ms(start_of(line)), line))
         except ValueError as error:  # msgspec's errors are ValueErrors
-            raise InvalidInputError(
-                f"{path}, line {number}", str(error), "a video with its video_id and posted_at"
-            ) from error
-    return videos
+            raise InvalidInputError(f"{path}, line {number}", str(error), rule) from error
+    return targets
 
 
 def video_id_of(video: Moment) -> str:
     """The id of a video that `read_videos` read."""
     return _VIDEO(video.line).video_id
+
+
+def creator_id_of(creator: Moment) -> str:
+    """The id of a creator that `read_creators` read."""
+    return _CREATOR(creator.line).creator_id
 
 
 def read_events(path: Path, clock: Clock) -> Iterator[Moment]:

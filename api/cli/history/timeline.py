@@ -1,8 +1,8 @@
 """Tells a history through the real intake, relay and release worker, in one process, under a virtual clock.
 
 Time jumps from one thing that happens to the next: an epoch ends, a video is posted, events arrive. What
-falls on one moment happens in this order: releases, videos, actions of staff, events; an event at the very
-end of an epoch belongs to the next one.
+falls on one moment happens in this order: releases, creators, videos, actions of staff, events; an event at
+the very end of an epoch belongs to the next one.
 """
 
 from __future__ import annotations
@@ -35,8 +35,18 @@ class Moment(NamedTuple):
     line: bytes
 
 
+class _Posts(NamedTuple):
+    """What is still to be registered, latest first."""
+
+    creators: list[Moment]
+    videos: list[Moment]
+
+
 class Intake(Protocol):
     """Takes a history in: `api.cli.history.intake.InProcessIntake`."""
+
+    def post_creators(self, creators: Sequence[Moment]) -> None:
+        """Register creators."""
 
     def post_videos(self, videos: Sequence[Moment]) -> None:
         """Register videos."""
@@ -83,6 +93,7 @@ class Timeline:
         events: Iterable[Moment],
         until_ms: int | None,
         actions: Iterable[Action] = (),
+        creators: Iterable[Moment] = (),
     ) -> None:
         """Tell the history.
 
@@ -91,13 +102,14 @@ class Timeline:
             events: in the order in which they arrived. One that is older than the one before arrives late.
             until_ms: where the clock stops; None lets it run until no release is due any more.
             actions: what staff did, in any order.
+            creators: from when on each is counted; any order.
 
         Raises:
             StoreBusyError: a store did not confirm; running again from the start goes on from there.
         """
         self._next_due_ms = [_next_due_ms(worker) for worker in self.workers]
         self._actions = sorted(actions, key=lambda action: action.at_ms, reverse=True)
-        posts = sorted(videos, reverse=True)
+        posts = _Posts(sorted(creators, reverse=True), sorted(videos, reverse=True))
         batch: list[Moment] = []
         horizon_ms = self._advance(posts, self.clock())
         for event in events:
@@ -111,7 +123,7 @@ class Timeline:
         if until_ms is not None:
             self.clock.advance_to(until_ms)
 
-    def _advance(self, posts: list[Moment], moment_ms: int) -> int:
+    def _advance(self, posts: _Posts, moment_ms: int) -> int:
         """Let everything happen that happens up to a moment; answers when a batch must end at the latest.
 
         A batch ends with the epoch, before the next video, and with the UTC day, which the daily cap counts
@@ -124,8 +136,8 @@ class Timeline:
             self._act()
         return min(next_ms, (max(moment_ms, self.clock()) // _MS_A_DAY + 1) * _MS_A_DAY)
 
-    def _next_ms(self, posts: list[Moment]) -> int:
-        waiting = [posts[-1].at_ms] if posts else []
+    def _next_ms(self, posts: _Posts) -> int:
+        waiting = [post.at_ms for queue in posts for post in queue[-1:]]
         waiting += [action.at_ms for action in self._actions[-1:]]
         return min(*self._next_due_ms, *waiting, _NEVER_MS)
 
@@ -140,13 +152,17 @@ class Timeline:
             self.releases += self.workers[place].run_due()
             self._next_due_ms[place] = _next_due_ms(self.workers[place])
 
-    def _post(self, posts: list[Moment]) -> None:
+    def _post(self, posts: _Posts) -> None:
         now_ms = self.clock()
-        posted = list(takewhile(lambda video: video.at_ms <= now_ms, reversed(posts)))
-        if posted:
-            del posts[-len(posted) :]
-            self.intake.post_videos(posted)
-            self._next_due_ms = [_next_due_ms(worker) for worker in self.workers]
+        for queue, post in (
+            (posts.creators, self.intake.post_creators),
+            (posts.videos, self.intake.post_videos),
+        ):
+            posted = list(takewhile(lambda target: target.at_ms <= now_ms, reversed(queue)))
+            if posted:
+                del queue[-len(posted) :]
+                post(posted)
+                self._next_due_ms = [_next_due_ms(worker) for worker in self.workers]
 
     def _act(self) -> None:
         now_ms = self.clock()

@@ -41,6 +41,10 @@ def tell_past(
 
     videos = [video.registration() for video in world.studio.videos(until_ms)]
     with time_machine(store, count) as machine:
-        machine.clock.advance_to(world.started_at_ms)
-        machine.intake.post_creators(world.studio.creators())
-        machine.timeline.run(videos, world.history(until_ms), until_ms, world.purges(until_ms))
+        machine.timeline.run(
+            videos,
+            world.history(until_ms),
+            until_ms,
+            actions=world.purges(until_ms),
+            creators=world.studio.creators(),
+        )

@@ -16,13 +16,20 @@ from api.cli.history.actions import read_actions
 from api.cli.history.evaluation import Evaluation
 from api.cli.history.exact import ExactCounts, SeriesName
 from api.cli.history.machine import time_machine
-from api.cli.history.recording import count_lines, read_events, read_videos, video_id_of
+from api.cli.history.recording import (
+    count_lines,
+    creator_id_of,
+    read_creators,
+    read_events,
+    read_videos,
+    video_id_of,
+)
 from api.cli.history.report import ReplayReport
 from api.cli.options import epilog, json_option, policy_option
 from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms, entropy
 from privacy.errors import ConflictError
-from privacy.model.engagement import Kind
+from privacy.model.engagement import Kind, TargetType
 from privacy.store.connect import connect
 from privacy.store.embedded import EmbeddedRedis
 from privacy.store.users import PUBLIC
@@ -56,6 +63,9 @@ _recorded_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @policy_option
 @click.option(
+    "--creators", "creators_file", type=_recorded_file, help="NDJSON, perhaps .gz: creators who are followed."
+)
+@click.option(
     "--actions",
     "actions_file",
     type=_recorded_file,
@@ -75,6 +85,7 @@ _recorded_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 def command(
     videos_file: Path,
     events_file: Path,
+    creators_file: Path | None,
     actions_file: Path | None,
     policy_file: Path | None,
     data_folder: Path | None,
@@ -96,7 +107,8 @@ def command(
         store = founder.found(server.settings)
         bars = held.enter_context(progress(quiet=as_json))
         actions = read_actions(actions_file) if actions_file else []
-        recording = Recording(read_videos(videos_file), events_file, actions)
+        creators = read_creators(creators_file) if creators_file else []
+        recording = Recording(read_videos(videos_file), creators, events_file, actions)
         report = _tell(store, recording, bars, evaluate=evaluate)
     if as_json:
         show_json(report.document())
@@ -110,8 +122,17 @@ class Recording(NamedTuple):
     """What was recorded."""
 
     videos: Sequence[Moment]
+    creators: Sequence[Moment]
     events_file: Path
     actions: Sequence[Action]
+
+    def series(self, kinds: Iterable[Kind]) -> list[SeriesName]:
+        """Everything that is counted."""
+        ids = {
+            TargetType.VIDEO: dict.fromkeys(map(video_id_of, self.videos)),
+            TargetType.CREATOR: dict.fromkeys(map(creator_id_of, self.creators)),
+        }
+        return [SeriesName(kind, target_id) for kind in kinds for target_id in ids[kind.target_type]]
 
 
 def _tell(store: Founded, recording: Recording, bars: Progress, *, evaluate: bool) -> ReplayReport:
@@ -120,27 +141,26 @@ def _tell(store: Founded, recording: Recording, bars: Progress, *, evaluate: boo
             "--evaluate: this folder holds a history already, and its exact counts are gone; "
             "leave --data-folder out, or name a new one"
         )
-    videos = recording.videos
     task = bars.add_task("events", total=count_lines(recording.events_file))
     with time_machine(store, lambda count: bars.advance(task, count)) as machine:
         exact = ExactCounts(store.book.current, machine.clock)
         if evaluate:
             machine.intake.listener, machine.staff.listener = exact.listen, exact.act
         events = read_events(recording.events_file, clock_ms)
-        machine.timeline.run(videos, events, until_ms=None, actions=recording.actions)
+        machine.timeline.run(recording.videos, events, None, recording.actions, recording.creators)
         if not evaluate:
             return ReplayReport.of(machine, None)
-        return ReplayReport.of(machine, _compare(store, exact, map(video_id_of, videos), bars))
+        series = recording.series(store.book.current.budgets)
+        return ReplayReport.of(machine, _compare(store, exact, series, bars))
 
 
 def _compare(
-    store: Founded, exact: ExactCounts, video_ids: Iterable[str], bars: Progress
+    store: Founded, exact: ExactCounts, series: Sequence[SeriesName], bars: Progress
 ) -> list[Comparison]:
-    distinct = list(dict.fromkeys(video_ids))
-    task = bars.add_task("videos compared", total=len(distinct))
+    task = bars.add_task("series compared", total=len(series))
     with closing(connect(store.settings, PUBLIC)) as client:
         evaluation = Evaluation(exact, client)
-        for video_id in distinct:
-            evaluation.add(SeriesName(Kind.LIKE, video_id))
+        for name in series:
+            evaluation.add(name)
             bars.advance(task)
     return evaluation.comparisons()

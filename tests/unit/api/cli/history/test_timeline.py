@@ -54,6 +54,10 @@ class Stage:
         """Take events in."""
         self.log.append(("events", self.clock(), [event.at_ms for event in events]))
 
+    def post_creators(self, creators: Sequence[Moment]) -> None:
+        """Take creators in."""
+        self.log.append(("creators", self.clock(), [creator.line for creator in creators]))
+
     def carry_out(self, actions: Sequence[Action]) -> None:
         """Act."""
         self.log.append(("actions", self.clock(), [action.at_ms for action in actions]))
@@ -76,6 +80,7 @@ class Stage:
         events: Iterable[Moment],
         until_ms: int | None,
         actions: Iterable[Action] = (),
+        creators: Iterable[Moment] = (),
     ) -> Timeline:
         """Tell a history on this stage."""
         timeline = Timeline(
@@ -86,7 +91,7 @@ class Stage:
             [cast("ReleaseWorker", self)],
             lambda _count: None,
         )
-        timeline.run(videos, events, until_ms, actions)
+        timeline.run(videos, events, until_ms, actions, creators)
         return timeline
 
     def happened(self, *kinds: str) -> list[tuple[str, int]]:
@@ -205,3 +210,10 @@ def test_what_staff_did_is_relayed_before_the_next_release() -> None:
     stage.tell([Moment(0, b"v")], [], 3 * EPOCH_MS, [Action(EPOCH_MS + 1, ActionKind.BAN, "a")])
     names = [name for name, *_ in stage.log]
     assert names[names.index("actions") :][:3] == ["actions", "relay", "release"]
+
+
+def test_creators_are_registered_when_their_counting_starts() -> None:
+    """Before the videos of that moment, and not before it."""
+    stage = Stage()
+    stage.tell([Moment(7, b"v")], [], 8, creators=[Moment(7, b"c2"), Moment(3, b"c1")])
+    assert stage.log[:3] == [("creators", 3, [b"c1"]), ("creators", 7, [b"c2"]), ("videos", 7, [b"v"])]
