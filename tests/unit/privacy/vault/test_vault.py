@@ -10,7 +10,7 @@ import pytest
 
 from privacy.errors import StoreBusyError
 from privacy.model.engagement import Reason, Verdict
-from privacy.store.keys import outbox_key, register_prefix
+from privacy.store.keys import outbox_key, register_prefix, vault_key
 from tests.support.histories import LIKE, MS_A_DAY, SERIES, UNLIKED
 from tests.support.reference_model import Register
 from tests.support.registers import (
@@ -249,3 +249,20 @@ def test_the_short_way_and_the_long_way_meet(store: Store) -> None:
     for like in likes:
         vault.record([like, (*like[:2], 4, *like[3:]), like], 0)
     assert (read_registers(store.root, ["ada"]), raw(store.root.hget(account_key("ada"), "a"))) == at_once
+
+
+def test_an_account_whose_erasure_is_under_way_takes_nothing_new(vault: Vault, store: Store) -> None:
+    """From the tombstone on, even while its registers are still there."""
+    account = PSEUDONYMISER.account("ada")
+    assert vault.record([("ada", VIDEO, 1, LIKE, 0)], 0) == [COUNTED]
+    store.root.hset(vault_key(account.shard(HEADER.account_shards), "tombstones"), account.tombstone, 10**15)
+    assert vault.record([("ada", OTHER_VIDEO, 1, LIKE, 0)], 0) == [Verdict.CLOSED]
+
+
+def test_a_run_of_likes_that_begins_too_soon_is_uncounted(store: Store) -> None:
+    """Also where each like comes alone: the run after three likes within a minute, and not those three."""
+    vault = vault_on(store.platform, 4, 9)
+    strict = replace(vault.caps.integrity, burst_likes=3, burst_seconds=60)
+    quick = replace(vault, caps=replace(vault.caps, integrity=strict))
+    verdicts = [quick.record([("ada", 4 * place, 1_000 * place, LIKE, 0)], 0)[0] for place in range(1, 7)]
+    assert verdicts == [*3 * [COUNTED], *3 * [UNCOUNTED]]
