@@ -14,9 +14,9 @@ from api.cli.deployment import PSEUDONYM_KEY_FILE, operator_settings
 from api.cli.options import data_folder_option, epilog
 from api.cli.staff_client import StaffClient, account_argument, note_option, staff_options
 from api.cli.system import clock_ms
-from privacy.moderation.access import Access
 from privacy.moderation.audit_trail import Actor, AuditEntry, AuditTrail, Stage, audited
 from privacy.policy_book import stored_policies
+from privacy.steward.access import Access
 from privacy.store.connect import connect
 from privacy.store.credentials import write_private
 from privacy.store.header import StoreHeader

@@ -32,6 +32,8 @@ VERBS = (
     "relay",
     "release",
     "steward",
+    "moderation",
+    "rights",
     "keys",
     "policy",
     "ledger",
