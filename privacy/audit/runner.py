@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import traceback
 from dataclasses import dataclass
+from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 from privacy.audit.report_model import Finding, Section
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from privacy.audit.check import Check, Job
     from privacy.audit.progress import Progress
+
+
+PATIENCE_SECONDS = 1.0
+"""How often somebody looks whether the children still run."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def _in_turn(jobs: Sequence[Job]) -> Iterator[tuple[int, Any]]:
 def _at_once(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, Any]]:
     """Forked children share the jobs as they are; only numbers and results travel."""
     context = multiprocessing.get_context("fork")
-    numbers, results = context.SimpleQueue(), context.SimpleQueue()
+    numbers, results = context.SimpleQueue(), context.Queue()
     for index in range(len(jobs)):
         numbers.put(index)
     for _ in range(processes):
@@ -98,10 +103,22 @@ def _at_once(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, Any]]:
     ]
     for child in children:
         child.start()
-    for _ in jobs:
-        yield results.get()
+    missing = set(range(len(jobs)))
+    while missing:
+        running = any(child.is_alive() for child in children)
+        try:
+            index, result = results.get(timeout=PATIENCE_SECONDS)
+        except Empty:
+            if not running:
+                break
+            continue
+        missing.discard(index)
+        yield index, result
     for child in children:
         child.join()
+    # A child that the system killed takes its job with it.
+    for index in sorted(missing):
+        yield index, Failed("its process ended before it did")
 
 
 def _child(

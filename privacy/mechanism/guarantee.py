@@ -27,6 +27,7 @@ DOCUMENTS = {
     "registry_entry": "/docs/compliance/registry-entry.yaml",
     "impact_assessment": "/docs/compliance/impact-assessment.md",
     "record_of_processing": "/docs/compliance/record-of-processing.md",
+    "audit": "/docs/compliance/audit.md",
     "wp216": "/docs/compliance/wp216.md",
     "ledger": "/docs/compliance/ledger.md",
     "wall": "/docs/compliance/wall.md",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -61,3 +62,11 @@ def test_progress_is_told_after_each_job() -> None:
     told: list[tuple[str, int, int]] = []
     run_checks([check("one", 2)], 1, lambda *step: told.append(step))
     assert told == [("one", 1, 2), ("one", 2, 2)]
+
+
+def test_a_process_that_is_killed_fails_its_check_and_nothing_hangs() -> None:
+    """What it did not answer has not passed; the other process does the rest."""
+    killed = Check("killed", (partial(os._exit, 9),), lambda _: [section("killed", "")])
+    sections = run_checks([killed, check("sound", 4)], 2, silent)
+    assert [one.passed for one in sections] == [False, True]
+    assert "ended before it did" in sections[0].findings[0].found
