@@ -55,12 +55,16 @@ def test_a_running_system_withstands_every_attack(tmp_path: Path) -> None:
     """Each is tried with real canaries over HTTP; logs are searched, and keys stand in no report."""
     folder = tmp_path / "data"
     with reviewed(folder) as (_, options):
-        report = likewise("audit", "black-box", *options, "--logs", folder / "logs", "--quick", "--json")
+        page = tmp_path / "report.html"
+        how = ("--logs", folder / "logs", "--report", page, "--quick", "--json")
+        report = likewise("audit", "black-box", *options, *how)
         assert report.returncode == 0, report.stdout + report.stderr
         document = json.loads(report.stdout)
         assert {section["key"] for section in document["sections"]} == ATTACKS
         assert document["passed"]
-        assert not any(token in report.stdout + report.stderr for token in options[5::2])
+        written = report.stdout + report.stderr + page.read_text()
+        assert all(section["title"] in written for section in document["sections"])
+        assert not any(token in written for token in options[5::2])
 
 
 def test_wrong_keys_and_addresses_are_said_plainly(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ import numpy as np
 
 from api.cli.audit.report_text import show_report
 from api.cli.audit.section_bars import SectionBars
-from api.cli.console import progress, show_json
+from api.cli.console import progress, say, show_json
 from api.cli.exit_code import ExitCode
 from api.cli.options import epilog, json_option
 from api.cli.system import clock_ms
 from privacy.audit.black_box.black_box import BlackBox
 from privacy.audit.black_box.http_deployment import HttpDeployment
 from privacy.audit.black_box.sizes import QUICK, WHOLE
+from privacy.audit.html_report import html_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,15 +60,22 @@ _RUN_BYTES = 4
     "--store-url",
     help="The public plane's own redis://public:password@host:port, if you have it: what it opens is tried.",
 )
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the report as one HTML file, to be handed on and printed.",
+)
 @click.option("--quick", is_flag=True, help="Within a minute: less of everything.")
 @json_option
-def command(
+def command(  # noqa: PLR0913 - one argument an option
     public_url: str,
     read_keys: Sequence[str],
     platform_url: str,
     canary_key: str,
     logs: Path | None,
     store_url: str | None,
+    report_file: Path | None,
     *,
     quick: bool,
     as_json: bool,
@@ -91,6 +99,9 @@ def command(
     )
     with progress(quiet=as_json) as bars:
         report = black_box.audit(SectionBars(bars))
+    if report_file:
+        report_file.write_text(html_report(report), encoding="utf-8")
+        say(f"The report is in {report_file}.")
     if as_json:
         show_json(report.document())
     else:
