@@ -140,6 +140,26 @@ def test_the_evaluation_compares_with_what_really_was(recording: dict[str, Path]
     assert rows["gender", "all"]["numbers"] == 3 * EPOCHS * len(VIDEOS)
 
 
+def test_published_removals_agree_with_what_staff_did(recording: dict[str, Path], tmp_path: Path) -> None:
+    """120 accounts are banned and 60 purged on the first day of v-1: by reason, and as a change."""
+    actions = tmp_path / "actions.ndjson"
+    at = "2026-05-01T05:00:00Z"
+    done = [("ban", number) for number in range(10, 130)] + [("purge", number) for number in range(130, 190)]
+    lines = [{"at": at, "action": action, "account_id": f"a-{number}"} for action, number in done]
+    actions.write_text("\n".join(map(json.dumps, lines)))
+    told = replay(recording, "--evaluate", "--actions", actions)
+    rows = {(row["statistic"], row["size"]): row for row in told["evaluation"]}
+    banned, purged = rows["removals", "100 to 249"], rows["removals", "20 to 99"]
+    assert banned["numbers"] == EPOCHS - 3
+    assert purged["numbers"] >= EPOCHS - 3
+    assert banned["published"] > 0
+    # sd is below 8 with this policy; ten deviations are a false alarm of 10^-22.
+    assert banned["median_absolute_error"] < 80
+    changes = rows["removals: change", "100 to 249"]
+    assert changes["numbers"] == 1
+    assert changes["published"] == 0 or changes["median_absolute_error"] < 80
+
+
 def test_an_evaluation_needs_a_history_of_its_own(recording: dict[str, Path], tmp_path: Path) -> None:
     """What an earlier replay counted exactly is gone, so the comparison is refused instead of being wrong."""
     folder = tmp_path / "data"
