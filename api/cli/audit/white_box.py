@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 PROCESSES: Final = 2
 READS: Final = 1_000
-QUICK_READS: Final = 200
+QUICK_READS: Final = 100
 
 
 @click.command(

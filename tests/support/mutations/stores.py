@@ -44,6 +44,7 @@ def _unkeyed(patch: pytest.MonkeyPatch) -> None:
         return [Account(digest, b"", digest[:8], digest[0]) for digest in digests]
 
     patch.setattr(Pseudonymiser, "accounts", accounts)
+    patch.setattr(Pseudonymiser, "account_fields", accounts)
 
 
 def _plain_id(patch: pytest.MonkeyPatch) -> None:
@@ -52,6 +53,7 @@ def _plain_id(patch: pytest.MonkeyPatch) -> None:
         return [Account(name, b"", name[:8], sum(name)) for name in plain]
 
     patch.setattr(Pseudonymiser, "accounts", accounts)
+    patch.setattr(Pseudonymiser, "account_fields", accounts)
 
 
 def _commits_always(patch: pytest.MonkeyPatch) -> None:
