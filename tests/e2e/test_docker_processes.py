@@ -22,7 +22,7 @@ from api.cli.api_keys import KeyRing, KeyTerms
 from privacy.model.timestamp import format_timestamp
 from privacy.store.acl import Room
 from privacy.store.keys import STORE_HEADER, outbox_key
-from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, STEWARD
+from privacy.store.users import ADMIN, LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, STEWARD
 from tests.support.dockerfile import ROOT, copy_files, instructions
 from tests.support.ports import free_port
 
@@ -45,7 +45,7 @@ USERS_OF: Final[dict[str, tuple[AclUser, ...]]] = {
     "public": (PUBLIC, LIMITER),
     "relay": (RELAY,),
     "steward": (STEWARD,),
-    "release": (RELEASE, PUBLISHER),
+    "release": (RELEASE, PUBLISHER, NOTARY),
     "operator": (ADMIN, PUBLISHER),
 }
 
@@ -64,7 +64,11 @@ class Deployment:
 
     def environment(self, process: str) -> dict[str, str]:
         """What the compose file gives a process."""
-        own = {"PATH": os.environ["PATH"], "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file)}
+        own = {
+            "PATH": os.environ["PATH"],
+            "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file),
+            "LIKEWISE_LEDGER_KEY_FILE": str(self.folder / "ledger.key"),
+        }
         return own | self.settings.environment(USERS_OF[process])
 
     def run(self, process: str, *program: str) -> None:
