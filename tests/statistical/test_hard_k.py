@@ -70,7 +70,12 @@ def shown_regions(document: ReleaseDocument) -> set[str]:
 
 def nothing_shown(document: ReleaseDocument) -> bool:
     """Whether every number is withheld."""
-    figures = [document.total, document.change, *document.removals.values()]
+    figures = [
+        document.total,
+        document.change,
+        *document.removals.values(),
+        *document.removal_changes.values(),
+    ]
     for breakdown in document.breakdowns.values():
         figures += [*breakdown.cells.values(), breakdown.other]
     return not any(figures)
