@@ -103,7 +103,9 @@ def check_a_tampered_copy(export: Path, other: Path) -> None:
     assert "not known" in backwards.stdout
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"x" * 5000)[:-9]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no gzip", gzip.compress(b"x" * 5000)[:-9]], ids=["empty", "no gzip", "cut off"]
+)
 def test_what_is_no_export_is_refused(content: bytes, tmp_path: Path) -> None:
     """A file that cannot be read, or says nothing, never counts as verified."""
     file = tmp_path / "export.ndjson.gz"
