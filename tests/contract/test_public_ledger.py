@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.support.redis_server import Store
 
 SHARD = 1
-SIZE = 26 * 3 + 1
+SIZE = 26 * 4 + 1
 """The chain that `publish_every_state` makes."""
 PROOF = "/v1/privacy/ledger/proof"
 RELEASE = "/v1/releases/like/shown/25"
