@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from api.cli.audit.report_text import show_report
+from api.cli.audit.report_text import deliver_report
 from api.cli.audit.section_bars import SectionBars
-from api.cli.console import progress, say, show_json
-from api.cli.exit_code import ExitCode
+from api.cli.console import progress
 from api.cli.options import epilog, json_option
 from api.cli.system import clock_ms
 from privacy.audit.black_box.black_box import BlackBox
 from privacy.audit.black_box.http_deployment import HttpDeployment
 from privacy.audit.black_box.sizes import QUICK, WHOLE
-from privacy.audit.html_report import html_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from api.cli.exit_code import ExitCode
 
 _RUN_BYTES = 4
 
@@ -99,11 +99,4 @@ def command(  # noqa: PLR0913 - one argument an option
     )
     with progress(quiet=as_json) as bars:
         report = black_box.audit(SectionBars(bars))
-    if report_file:
-        report_file.write_text(html_report(report), encoding="utf-8")
-        say(f"The report is in {report_file}.")
-    if as_json:
-        show_json(report.document())
-    else:
-        show_report(report)
-    return ExitCode.OK if report.passed else ExitCode.CHECK_FAILED
+    return deliver_report(report, as_json=as_json, report_file=report_file)

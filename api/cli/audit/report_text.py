@@ -1,4 +1,4 @@
-"""An audit's report for a terminal."""
+"""An audit's report, handed to who asked for it: as an HTML file, as JSON, or as text on the terminal."""
 
 from __future__ import annotations
 
@@ -7,13 +7,29 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.console import show
+from api.cli.console import say, show, show_json
+from api.cli.exit_code import ExitCode
+from privacy.audit.html_report import html_report
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from privacy.audit.report_model import AuditReport, Section
 
 
-def show_report(report: AuditReport) -> None:
+def deliver_report(report: AuditReport, *, as_json: bool, report_file: Path | None = None) -> ExitCode:
+    """Write the report where it is wanted, and answer the exit code that its verdict asks for."""
+    if report_file:
+        report_file.write_text(html_report(report), encoding="utf-8")
+        say(f"The report is in {report_file}.")
+    if as_json:
+        show_json(report.document())
+    else:
+        _show(report)
+    return ExitCode.OK if report.passed else ExitCode.CHECK_FAILED
+
+
+def _show(report: AuditReport) -> None:
     """Write every section with its findings, and the verdict at the end."""
     show(Text(report.title), Text(report.claim), Text(""))
     for section in report.sections:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from api.cli.audit.report_text import show_report
+from api.cli.audit.report_text import deliver_report
 from api.cli.audit.section_bars import SectionBars
-from api.cli.console import progress, show_json
+from api.cli.console import progress
 from api.cli.deployment import operator_settings
-from api.cli.exit_code import ExitCode
 from api.cli.options import data_folder_option, epilog, json_option
 from api.cli.system import clock_ms
 from privacy.audit.report_model import AuditReport
@@ -27,6 +26,7 @@ from privacy.store.users import PUBLIC
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from api.cli.exit_code import ExitCode
     from privacy.audit.progress import Progress
     from privacy.audit.report_model import Section
     from privacy.store.settings import StoreSettings
@@ -60,11 +60,7 @@ def command(data_folder: Path, *, as_json: bool) -> ExitCode:
         seconds=round(time.monotonic() - started, 1),
         sections=tuple(sections),
     )
-    if as_json:
-        show_json(report.document())
-    else:
-        show_report(report)
-    return ExitCode.OK if report.passed else ExitCode.CHECK_FAILED
+    return deliver_report(report, as_json=as_json)
 
 
 def wall_sections(settings: StoreSettings, told: Progress) -> list[Section]:

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from api.cli.audit.rehearsal import rehearsal_check
-from api.cli.audit.report_text import show_report
+from api.cli.audit.report_text import deliver_report
 from api.cli.audit.section_bars import SectionBars
-from api.cli.console import progress, say, show_json
-from api.cli.exit_code import ExitCode
+from api.cli.console import progress
 from api.cli.options import epilog, json_option, policy_option
 from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms, entropy
-from privacy.audit.html_report import html_report
 from privacy.audit.report_model import AuditReport
 from privacy.audit.runner import run_checks
 from privacy.audit.white_box import DEFAULT_PLAN, QUICK_PLAN, Plan, white_box
@@ -27,6 +25,7 @@ from privacy.mechanism.guarantee import guarantee
 from privacy.model.timestamp import format_timestamp
 
 if TYPE_CHECKING:
+    from api.cli.exit_code import ExitCode
     from api.cli.policy_source import PolicySource
     from privacy.audit.check import Check
     from privacy.audit.progress import Progress
@@ -81,14 +80,7 @@ def command(
     with progress(quiet=as_json) as bars:
         rehearsal = rehearsal_check(source, entropy, QUICK_READS if quick else READS, wall=wall)
         report = audit(source, plan, rehearsal, processes, SectionBars(bars))
-    if report_file:
-        report_file.write_text(html_report(report), encoding="utf-8")
-        say(f"The report is in {report_file}.")
-    if as_json:
-        show_json(report.document())
-    else:
-        show_report(report)
-    return ExitCode.OK if report.passed else ExitCode.CHECK_FAILED
+    return deliver_report(report, as_json=as_json, report_file=report_file)
 
 
 def audit(source: PolicySource, plan: Plan, rehearsal: Check, processes: int, told: Progress) -> AuditReport:
