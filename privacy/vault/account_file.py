@@ -108,12 +108,8 @@ def read_account(shards: AccountShards, account: Account) -> HeldAccount | None:
     Raises:
         StoreBusyError: the store did not answer.
     """
-    shard = account.shard(shards.count)
-    names = [shards.prefix(shard).encode() + account.pseudonym]
-    if account.former:
-        names.append(shards.script_keys(shard)[-1].encode() + account.former)
     with translated():
-        for name in names:
+        for name in shards.stored_names(account):
             fields = cast("dict[bytes, bytes]", shards.client.hgetall(name))
             if fields:
                 return HeldAccount.parse(fields)

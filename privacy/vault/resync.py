@@ -105,12 +105,8 @@ class Resync:
     def _registers(self, account: Account) -> Iterator[HeldRegister]:
         """The engagements of an account, under either of its pseudonyms."""
         shards = self.vault.shards
-        shard = account.shard(shards.count)
-        names = [shards.prefix(shard).encode() + account.pseudonym]
-        if account.former:
-            names.append(shards.script_keys(shard)[-1].encode() + account.former)
         with translated():
-            for name in names:
+            for name in shards.stored_names(account):
                 for field, stored in shards.client.hscan_iter(name, count=_FIELDS_A_STEP):
                     if field.isdigit():
                         yield HeldRegister.parse(field, stored)

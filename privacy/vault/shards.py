@@ -72,6 +72,14 @@ class AccountShards:
         """What stands before a pseudonym in the name of an account of a shard."""
         return register_prefix(shard, self.keys.current.generation)
 
+    def stored_names(self, account: Account) -> list[bytes]:
+        """The names an account may be stored under: while keys are rotated, the former one too."""
+        shard, generation = account.shard(self.count), self.keys.current.generation
+        names = [register_prefix(shard, generation).encode() + account.pseudonym]
+        if account.former:
+            names.append(register_prefix(shard, generation - 1).encode() + account.former)
+        return names
+
     def run(
         self, script: Script, shards: Mapping[int, Any], call: Callable[[int, Any], ScriptCall]
     ) -> dict[int, Any]:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from privacy.errors import StoreBusyError
-from privacy.model.engagement import Verdict
+from privacy.model.engagement import Kind, Verdict
 from privacy.model.standing import Standing
 from privacy.tally.relay import Relay
 from privacy.vault.account_file import read_account
 from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
+from privacy.vault.rekeying import Rekeying
+from privacy.vault.resync import Resync, Resynced
 from privacy.vault.rotation import Rotation
 from privacy.vault.settlement import Move, Settlement
 from privacy.vault.shards import AccountShards, PseudonymKeys
@@ -135,3 +137,20 @@ def test_a_process_without_the_new_key_writes_nothing(store: Store, key_file: Pa
     with pytest.raises(StoreBusyError, match="rotated"):
         Vault(unaware, caps(4, 100)).record(likes(SERIES[1]), 0)
     assert sorted(store.root.keys("v:*")) == names
+
+
+def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
+    store: Store, key_file: Path
+) -> None:
+    """With the new key in force and nothing moved, what is held is shown, and a resync takes it back."""
+    Vault(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0]), 0)
+    begin_rotation(key_file, os.urandom)
+    running = rotation(store, key_file)
+    for shard in range(HEADER.account_shards):
+        Rekeying(running.shards).put_in_force(shard)
+    now = shards(store, key_file)
+    reader = replace(now, client=store.root)
+    held = [read_account(reader, now.keys.current.account(account)) for account in ACCOUNTS]
+    assert [len(account.registers) for account in held if account] == [1] * len(ACCOUNTS)
+    resync = Resync(Vault(now, caps(4, 100)))
+    assert resync.run(ACCOUNTS[0], Kind.LIKE, {}, 5, 0) == Resynced(removed=1)
