@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bench.world import World
-    from privacy.vault.vault import Entry
+    from privacy.vault.packed_entries import Entry
 
 PEOPLE: Final = 10_000
 LIKES_A_PERSON: Final = 40

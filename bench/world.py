@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from privacy.store.acl import AclUser
-    from privacy.vault.vault import Entry
+    from privacy.vault.packed_entries import Entry
 
 ACCOUNTS: Final = 20_000
 VIDEOS: Final = 2_000

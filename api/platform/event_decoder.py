@@ -16,14 +16,14 @@ from api.http.arguments import load
 from api.http.json_body import parse_json
 from api.platform.batch import Batch, check_size
 from api.platform.schemas import EventSchema
+from api.platform.timestamps import parse_timestamps_ms
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN
 from privacy.model.sandbox import TARGET_PREFIX
-from privacy.model.timestamp import parse_timestamps_ms
 from privacy.vault.event import CREATOR_EVENTS, Event, EventType, Profile, Visibility
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class _WireEvent(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -37,18 +37,23 @@ class _WireEvent(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
     occurred_at: str
     video_id: str | UnsetType = UNSET
     creator_id: str | UnsetType = UNSET
-    profile: Profile | UnsetType = UNSET
+    profile: msgspec.Raw | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
 
 
 class EventDecoder:
-    """Reads batches of events; stateless, and made once because its parts are compiled."""
+    """Reads batches of events; made once because its parts are compiled, and remembers the texts of profiles.
+
+    Many accounts share a profile, and a platform spells each of them in one way.
+    """
 
     def __init__(self) -> None:
+        self._profiles = _nothing_known()
         self._schema = EventSchema()
         self._decode_line = msgspec.json.Decoder(_WireEvent).decode
         self._decode_lines = msgspec.json.Decoder(_WireEvent).decode_lines
         self._decode_array = msgspec.json.Decoder(list[_WireEvent]).decode
+        self._decode_profile = msgspec.json.Decoder(Profile).decode
         self._encode = msgspec.json.Encoder().encode
 
     def decode(self, batch: Batch) -> list[Event | InvalidInputError]:
@@ -93,35 +98,61 @@ class EventDecoder:
 
     def _certain(self, raw: bytes, read: Callable[[bytes], list[_WireEvent]]) -> list[Event] | None:
         """The events that the schema would load from these bytes; None where that is not certain."""
-        if b"\\" in raw or _OF_THE_SANDBOX in raw:
+        if b"\\" in raw:
             return None
         try:
             wire = read(raw)
             moments_ms = parse_timestamps_ms([event.occurred_at for event in wire])
+            profiles = self._profiles_of(wire)
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is bad UTF-8
             return None
-        # Without a backslash every quote bounds a string. So a name that is given twice, of which the decoder
-        # keeps the last, leaves more quotes in the bytes than there are in what was decoded.
-        if raw.count(b'"') != self._encode(wire).count(b'"'):
+        if self._repeats_names(raw, wire):
             return None
-        plain = b"follow" not in raw and b"creator_id" not in raw  # then a target is a video, or missing
+        types = [event.type for event in wire]
+        plain = CREATOR_EVENTS.isdisjoint(types) and all(event.creator_id is UNSET for event in wire)
         targets = [event.video_id or "" if plain else _target(event) for event in wire]
         # A decoded id holds no line break: raw ones are not JSON, and escaped ones begin with a backslash.
         # No identifier is empty: neither is a target that is missing, or one too many.
-        ids = [event.account_id for event in wire] + targets
-        if not _IDENTIFIERS.fullmatch("\n".join(ids)):
+        ids = "\n".join([event.account_id for event in wire] + targets)
+        if _OF_THE_SANDBOX in f"\n{ids}" or not _IDENTIFIERS.fullmatch(ids):
             return None
-        return [
-            Event(
-                event.type,
-                event.account_id,
-                target_id,
-                at_ms,
-                _UNDISCLOSED if event.profile is UNSET else event.profile,
-                event.visibility == "private",
-            )
-            for event, target_id, at_ms in zip(wire, targets, moments_ms, strict=True)
-        ]
+        account_ids = [event.account_id for event in wire]
+        private = [event.visibility == "private" for event in wire]
+        return list(map(Event, types, account_ids, targets, moments_ms, profiles, private))
+
+    def _repeats_names(self, raw: bytes, read: object) -> bool:
+        """Whether a name is given twice in an object, as far as what was read of it tells.
+
+        Of such a name the decoder keeps the last. Without a backslash nothing is spelled shorter than it is
+        encoded again, but for the three bytes that make an array of lines, and a member too many has five
+        bytes at least. Longer bytes may hold spaces: every quote bounds a string, so a name too many leaves
+        more quotes. What was read as raw bytes stands in both, and is asked about for itself.
+        """
+        encoded = self._encode(read)
+        return len(raw) > len(encoded) and raw.count(b'"') != encoded.count(b'"')
+
+    def _profiles_of(self, wire: Sequence[_WireEvent]) -> list[Profile]:
+        """The profiles of events.
+
+        Raises:
+            ValueError: one is none, or not in the form of which this is certain.
+        """
+        texts = [b"" if event.profile is UNSET else bytes(event.profile) for event in wire]
+        known = self._profiles
+        try:
+            return [known[text] for text in texts]
+        except KeyError:
+            if len(known) + len(texts) > MAX_REMEMBERED:
+                # Not emptied: another thread may be looking at the former ones.
+                known = self._profiles = _nothing_known()
+        known |= {text: self._profile(text) for text in set(texts).difference(known)}
+        return [known[text] for text in texts]
+
+    def _profile(self, text: bytes) -> Profile:
+        profile = self._decode_profile(text)
+        if self._repeats_names(text, profile):
+            raise ValueError("a name is given twice")
+        return profile
 
 
 def _target(event: _WireEvent) -> str:
@@ -133,5 +164,13 @@ def _target(event: _WireEvent) -> str:
 
 
 _IDENTIFIERS = re.compile(f"(?:{IDENTIFIER_PATTERN}\n)*+{IDENTIFIER_PATTERN}")
-_OF_THE_SANDBOX = f'"{TARGET_PREFIX}'.encode()
-_UNDISCLOSED = Profile()
+_OF_THE_SANDBOX = f"\n{TARGET_PREFIX}"
+
+
+def _nothing_known() -> dict[bytes, Profile]:
+    """The profiles that every process knows: none said."""
+    return {b"": Profile()}
+
+
+MAX_REMEMBERED = 100_000
+"""Profiles that one process remembers, about 40 MB."""

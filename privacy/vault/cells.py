@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,15 @@ from msgspec import UNSET, UnsetType
 
 from privacy.errors import InvalidInputError, PolicyError
 from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED, Dimension, JointDomain
-from privacy.vault.event import PROFILE_FIELDS, Event
+from privacy.vault.event import PROFILE_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from privacy.vault.event import Event, Profile
+
+MAX_REMEMBERED = 100_000
+"""Profiles that one process remembers for each policy."""
 _MS_AN_HOUR = 3_600_000
 _HOURS_A_DAY = 24
 _LONGEST_LIST_OF_VALUES = 40
@@ -39,6 +43,7 @@ class CellCoder:
     """
 
     domain: JointDomain
+    _profiles: dict[Profile, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for dimension in self.domain.dimensions:
@@ -52,19 +57,24 @@ class CellCoder:
         Raises:
             InvalidInputError: a value is outside its dimension's domain.
         """
-        profile = event.profile
-        age_bands, genders, regions, languages, devices = self._offsets
         try:
-            return (
-                age_bands[profile.age_band]
-                + genders[profile.gender]
-                + regions[profile.region]
-                + languages[profile.language]
-                + devices[profile.device]
-                + self._hours[event.occurred_at_ms // _MS_AN_HOUR % _HOURS_A_DAY]
+            said = self._profiles[event.profile]
+        except KeyError:
+            said = self._said(event.profile)
+        return said + self._hours[event.occurred_at_ms // _MS_AN_HOUR % _HOURS_A_DAY]
+
+    def _said(self, profile: Profile) -> int:
+        """What a profile adds to a code, and remember it: many accounts share one."""
+        try:
+            said = sum(
+                offsets[getattr(profile, name)]
+                for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True)
             )
         except KeyError:
-            raise self._fault(event) from None
+            raise self._fault(profile) from None
+        if len(self._profiles) < MAX_REMEMBERED:
+            self._profiles[profile] = said
+        return said
 
     @cached_property
     def _declared(self) -> Mapping[str, tuple[Dimension, int]]:
@@ -95,9 +105,9 @@ class CellCoder:
         dimension, stride = self._declared[HOUR_OF_DAY]
         return tuple(stride * dimension.index[f"{hour:02d}"] for hour in range(_HOURS_A_DAY))
 
-    def _fault(self, event: Event) -> InvalidInputError:
+    def _fault(self, profile: Profile) -> InvalidInputError:
         for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True):
-            value = getattr(event.profile, name)
+            value = getattr(profile, name)
             if name in self._declared and value not in offsets:
                 values = self._declared[name][0].values
                 rule = f"one of {', '.join(values[:_LONGEST_LIST_OF_VALUES])}, or absent"

@@ -11,15 +11,17 @@ from privacy.model.change import GAINED
 from privacy.model.engagement import KINDS_A_TARGET, Kind, TargetType, Verdict
 from privacy.vault.cells import CellCoder
 from privacy.vault.event import CREATOR_EVENTS, EVENT_TYPES, Event
+from privacy.vault.packed_entries import TOO_YOUNG
 from privacy.vault.time_bounds import TimeBounds
-from privacy.vault.vault import TOO_YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from privacy.policy import Policy
     from privacy.policy_book import PolicyBook
-    from privacy.vault.vault import Entry
+    from privacy.vault.packed_entries import Entry
+
+_NEW_POLICY = "a target is bound to the policy {}, enrolled after this process started"
 
 Outcome = Verdict | InvalidInputError
 """What became of an event; an error is the verdict `invalid` with its reason."""
@@ -96,7 +98,10 @@ class IntakeDoor:
         judge = self._judge(*self._known(read), now_ms)
         judged = [judge(event) if isinstance(event, Event) else event for event in events]
         entries = [passed for passed in judged if isinstance(passed, tuple)]
-        verdicts = iter(self.registers.record(entries, now_ms, self._networks(read)))
+        recorded = self.registers.record(entries, now_ms, self._networks(read))
+        if len(recorded) == len(judged):
+            return list(recorded)
+        verdicts = iter(recorded)
         return [next(verdicts) if isinstance(outcome, tuple) else outcome for outcome in judged]
 
     def _known(self, events: Sequence[Event]) -> tuple[Mapping[str, KnownTarget], Mapping[str, KnownTarget]]:
@@ -123,7 +128,7 @@ class IntakeDoor:
         dropped, least_age_ms = policy.dropped_age_bands, 1000 * policy.integrity.least_account_age_seconds
         bounds = TimeBounds.at(now_ms, policy.intake)
         earliest_ms, latest_ms = bounds.earliest_ms, bounds.latest_ms
-        rules = self._rules
+        rules, creator_events, event_types = self._rules_by_version, CREATOR_EVENTS, dict(EVENT_TYPES)
 
         def judge(event: Event) -> Entry | Outcome:  # noqa: PLR0911 - one return a rule, in their order
             if event.profile.age_band in dropped:
@@ -131,11 +136,14 @@ class IntakeDoor:
             at_ms = event.occurred_at_ms
             if not earliest_ms <= at_ms <= latest_ms:
                 return bounds.fault("occurred_at", at_ms)
-            target = (creators if event.type in CREATOR_EVENTS else videos).get(event.target_id)
+            event_type = event.type
+            target = (creators if event_type in creator_events else videos).get(event.target_id)
             if target is None:
                 return Verdict.UNKNOWN_TARGET
-            bound = rules(target.policy_version)
-            kind, change = EVENT_TYPES[event.type]
+            bound = rules.get(target.policy_version)
+            if bound is None:
+                raise StoreError(_NEW_POLICY.format(target.policy_version))
+            kind, change = event_types[event_type]
             sealed_after_ms = bound.sealed_after_ms.get(kind)
             if sealed_after_ms is None:
                 return bound.uncounted(event)
@@ -152,14 +160,6 @@ class IntakeDoor:
             return (event.account_id, target.number * KINDS_A_TARGET + kind, at_ms, change, code)
 
         return judge
-
-    def _rules(self, version: str) -> _TargetRules:
-        try:
-            return self._rules_by_version[version]
-        except KeyError:
-            raise StoreError(
-                f"a target is bound to the policy {version}, enrolled after this process started"
-            ) from None
 
     @cached_property
     def _rules_by_version(self) -> Mapping[str, _TargetRules]:

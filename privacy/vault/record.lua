@@ -6,7 +6,8 @@
 -- ARGV[1]  prefix of the accounts' keys; the 16 raw bytes of the pseudonym follow it
 -- ARGV[2]  id of the caller's outer key    ARGV[3]  now in ms    ARGV[4]  daily cap M    ARGV[5]  flip cap w
 -- ARGV[6]  likes in a burst    ARGV[7]  its ms
--- ARGV[8]  events, 45 bytes each: pseudonym c16, tombstone c8, series I8, joint code * 16 I4, occurred_at_ms I8, change B
+-- ARGV[8]  events, 48 bytes each: pseudonym c16, tombstone c8, series I8, joint code * 16 I4, the register of a first like
+--          c11, change B. So a like that takes the short way is stored as bytes that came: packing them here costs more.
 -- ARGV[9]  former pseudonyms, 16 bytes for each event, or '' while no rotation is under way
 -- ARGV[10] networks: for each account that names one, pseudonym c16 and network c8
 --
@@ -14,6 +15,7 @@
 -- Answers one byte an event: the position of its verdict in privacy.vault.vault.VERDICTS.
 local COUNTED, UNCOUNTED, DUPLICATE, LATE, OVER_CAP, CLOSED = '\0', '\1', '\2', '\3', '\4', '\5'
 local TOO_YOUNG = 6
+local sub, byte = string.sub, string.byte
 local MS_A_DAY = 86400000
 
 local stale = check_key(KEYS[5], ARGV[2])
@@ -101,26 +103,29 @@ local function apply(key, pseudonym, tombstone, series, at, change, code, stored
   return verdict
 end
 
-for first = 1, #events, 45 do
-  local pseudonym, series, gained, at, change = unpack('<c16xxxxxxxxI8I4I8B', events, first)
+for index = 1, #events / 48 do
+  local first = index * 48 - 47
+  local pseudonym = sub(events, first, first + 15)
   local key = prefix .. pseudonym
-  local index = (first + 44) / 45
   if formers ~= '' then
-    adopt(prefix, pseudonym, string.sub(formers, index * 16 - 15, index * 16), KEYS[3], KEYS[4])
+    adopt(prefix, pseudonym, sub(formers, index * 16 - 15, index * 16), KEYS[3], KEYS[4])
   end
+  local series = unpack('<I8', events, first + 24)
   local stored = call('HMGET', key, series, ACCOUNT)
   local register, packed = stored[1], stored[2]
   local count = packed and packed - good_today
   -- Nearly every event is a new like by an account that was admitted today already: the whole of what `apply` does for it.
-  if not register and change == 0 and count and count > 0 and count < daily_cap and count % burst_likes ~= 0
-    and not (tombs and call('HEXISTS', KEYS[2], string.sub(events, first + 16, first + 23)) == 1) then
-    call('HSET', key, ACCOUNT, packed + 1, series, pack('<I6BI4', at, 16, gained / 16))
+  if not register and byte(events, first + 47) == 0 and count and count > 0 and count < daily_cap
+    and count % burst_likes ~= 0
+    and not (tombs and call('HEXISTS', KEYS[2], sub(events, first + 16, first + 23)) == 1) then
+    call('HSET', key, ACCOUNT, packed + 1, series, sub(events, first + 36, first + 46))
     change_count = change_count + 1
-    changes[change_count] = string.sub(events, first + 24, first + 35)
+    changes[change_count] = sub(events, first + 24, first + 35)
     verdicts[index] = COUNTED
   else
-    local tombstone = string.sub(events, first + 16, first + 23)
-    verdicts[index] = apply(key, pseudonym, tombstone, series, at, change, gained / 16, register, packed)
+    local at, code, change = unpack('<I6xI4B', events, first + 36)
+    local tombstone = sub(events, first + 16, first + 23)
+    verdicts[index] = apply(key, pseudonym, tombstone, series, at, change, code, register, packed)
   end
 end
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from privacy.model.engagement import Kind
+    from privacy.vault.packed_entries import Entry
     from privacy.vault.pseudonym import Account
-    from privacy.vault.vault import Entry, Vault
+    from privacy.vault.vault import Vault
 
 _FIELDS_A_STEP = 1_000
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from struct import Struct
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from privacy.model.change import CHANGE_BITS
+import numpy as np
+
 from privacy.model.engagement import Verdict
 from privacy.store.script import Argument, ScriptCall
+from privacy.vault.packed_entries import PackedEntries
 from privacy.vault.shards import AccountShards, vault_script
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from privacy.model.integrity import Integrity
     from privacy.policy_book import PolicyBook
-    from privacy.vault.pseudonym import Pseudonymiser
+    from privacy.vault.packed_entries import Entry
 
 VERDICTS = (
     Verdict.COUNTED,
@@ -30,15 +30,6 @@ VERDICTS = (
 )
 """What `record.lua` answers, by position."""
 
-Entry = tuple[str, int, int, int, int]
-"""An event past the door: account id, series, occurred_at in ms, change, joint code.
-
-A change is 0 for a like, `Reason.UNLIKED` or `Reason.CORRECTION` for its end, or `TOO_YOUNG`.
-"""
-TOO_YOUNG = 6
-"""A like of an account that is too young to be counted."""
-
-_EVENT = Struct("<16s8sQIQB")
 _RECORD = vault_script("record.lua")
 _NO_NETWORKS: Mapping[str, str] = MappingProxyType({})
 
@@ -103,30 +94,16 @@ class Vault:
                 batch = self._packed(entries)
             return self._call(shard, batch, now_ms, networks)
 
-        verdicts = [Verdict.COUNTED] * len(entries)
+        codes = np.zeros(len(entries), np.uint8)
         places = batch.places
         for shard, answer in self.shards.run(_RECORD, places, call).items():
-            for place, code in zip(places[shard], answer, strict=True):
-                if code:
-                    verdicts[place] = VERDICTS[code]
-        return verdicts
+            codes[places[shard]] = np.frombuffer(answer, np.uint8)
+        return [VERDICTS[code] for code in codes.tolist()]
 
-    def _packed(self, entries: Sequence[Entry]) -> _Packed:
-        keys, count, pack = self.shards.keys.current, self.shards.count, _EVENT.pack
-        batch = _Packed(keys)
-        places, events, formers = batch.places, batch.events, batch.formers
-        fields = keys.account_fields([entry[0] for entry in entries])
-        for place, ((pseudonym, former, tombstone, spread), (_, series, at_ms, change, code)) in enumerate(
-            zip(fields, entries, strict=True)
-        ):
-            shard = spread % count
-            places[shard].append(place)
-            events[shard].append(pack(pseudonym, tombstone, series, code << CHANGE_BITS, at_ms, change))
-            if former:
-                formers[shard].append(former)
-        return batch
+    def _packed(self, entries: Sequence[Entry]) -> PackedEntries:
+        return PackedEntries.of(entries, self.shards.keys.current, self.shards.count)
 
-    def _call(self, shard: int, batch: _Packed, now_ms: int, networks: Mapping[str, str]) -> ScriptCall:
+    def _call(self, shard: int, batch: PackedEntries, now_ms: int, networks: Mapping[str, str]) -> ScriptCall:
         caps = self.caps
         arguments: list[Argument] = [
             self.shards.prefix(shard),
@@ -136,8 +113,8 @@ class Vault:
             caps.flip_cap,
             caps.integrity.burst_likes,
             1000 * caps.integrity.burst_seconds,
-            b"".join(batch.events[shard]),
-            b"".join(batch.formers[shard]),
+            batch.events(shard),
+            batch.formers(shard),
             self._networks(shard, networks),
         ]
         return ScriptCall(self.shards.script_keys(shard), arguments)
@@ -150,20 +127,3 @@ class Vault:
             for account, name in zip(keys.accounts([*networks]), networks.values(), strict=True)
             if account.shard(self.shards.count) == shard
         )
-
-
-@dataclass(frozen=True)
-class _Packed:
-    """Entries as `record.lua` takes them, by shard.
-
-    Args:
-        keys: under which they are.
-        places: of each shard's entries among all.
-        events: packed, one by one.
-        formers: former pseudonyms of their accounts, while a rotation is under way.
-    """
-
-    keys: Pseudonymiser
-    places: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    events: defaultdict[int, list[bytes]] = field(default_factory=lambda: defaultdict(list))
-    formers: defaultdict[int, list[bytes]] = field(default_factory=lambda: defaultdict(list))

@@ -29,7 +29,7 @@ from tests.support.stepped_redis import SteppedRedis
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from privacy.vault.vault import Entry
+    from privacy.vault.packed_entries import Entry
     from tests.support.redis_server import Store
     from tests.support.stepped_redis import Hook
 

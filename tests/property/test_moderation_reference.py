@@ -34,7 +34,7 @@ from tests.support.registers import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from privacy.vault.vault import Entry
+    from privacy.vault.packed_entries import Entry
     from tests.support.redis_server import Store
 
 _STANDINGS = st.sampled_from(tuple(Standing))

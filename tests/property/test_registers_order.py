@@ -15,7 +15,7 @@ from tests.support.registers import HEADER, read_changes, read_registers, vault_
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from privacy.vault.vault import Entry
+    from privacy.vault.packed_entries import Entry
     from tests.support.redis_server import Store
 
 FLIP_CAP = 4

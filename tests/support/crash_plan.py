@@ -10,7 +10,7 @@ from tests.support.reference_model import ReferenceModel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from privacy.vault.vault import Entry
+    from privacy.vault.packed_entries import Entry
 
 FLIP_CAP: Final = 4
 DAILY_CAP: Final = 40

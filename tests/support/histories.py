@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from privacy.vault.vault import TOO_YOUNG
+from privacy.vault.packed_entries import TOO_YOUNG
 
 if TYPE_CHECKING:
-    from privacy.vault.vault import Entry
+    from privacy.vault.packed_entries import Entry
 
 MS_A_DAY = 86_400_000
 SERIES = (0, 4, 8, 20, 24)

@@ -11,14 +11,14 @@ from privacy.model.dimension import UNDISCLOSED_EVERYWHERE
 from privacy.model.engagement import Reason, Verdict
 from privacy.model.standing import Standing
 from privacy.vault.marks import Marked
-from privacy.vault.vault import TOO_YOUNG
+from privacy.vault.packed_entries import TOO_YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from privacy.vault.marks import Mark
+    from privacy.vault.packed_entries import Entry
     from privacy.vault.settlement import Move
-    from privacy.vault.vault import Entry
 
 _MS_A_DAY = 86_400_000
 _LIKE = 0

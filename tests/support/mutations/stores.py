@@ -6,13 +6,15 @@ from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from api.public import breakdowns, numbers, totals
 from privacy.gallery import publisher
 from privacy.model.dimension import JointDomain
 from privacy.model.engagement import Verdict
 from privacy.tally import series
 from privacy.vault import door, vault
-from privacy.vault.pseudonym import Account, Pseudonymiser
+from privacy.vault.pseudonym import Account, AccountColumns, Pseudonymiser
 from tests.support.mutations.mutation import Mutation, edited
 
 if TYPE_CHECKING:
@@ -38,22 +40,31 @@ def _per_read(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "number_of", number_of)
 
 
+def _name_accounts(patch: pytest.MonkeyPatch, accounts: Callable[[Sequence[str]], list[Account]]) -> None:
+    def columns(_: Pseudonymiser, account_ids: Sequence[str]) -> AccountColumns:
+        pseudonyms, _formers, tombstones, spreads = zip(*accounts(account_ids), strict=True)
+        return AccountColumns(
+            np.array(pseudonyms, "V16"), np.empty(0, "V16"), np.array(tombstones, "V8"), np.array(spreads)
+        )
+
+    patch.setattr(Pseudonymiser, "accounts", lambda _, account_ids: accounts(account_ids))
+    patch.setattr(Pseudonymiser, "account_columns", columns)
+
+
 def _unkeyed(patch: pytest.MonkeyPatch) -> None:
-    def accounts(_: Pseudonymiser, account_ids: Sequence[str]) -> list[Account]:
+    def accounts(account_ids: Sequence[str]) -> list[Account]:
         digests = [blake2b(account_id.encode(), digest_size=16).digest() for account_id in account_ids]
         return [Account(digest, b"", digest[:8], digest[0]) for digest in digests]
 
-    patch.setattr(Pseudonymiser, "accounts", accounts)
-    patch.setattr(Pseudonymiser, "account_fields", accounts)
+    _name_accounts(patch, accounts)
 
 
 def _plain_id(patch: pytest.MonkeyPatch) -> None:
-    def accounts(_: Pseudonymiser, account_ids: Sequence[str]) -> list[Account]:
+    def accounts(account_ids: Sequence[str]) -> list[Account]:
         plain = [account_id.encode()[-16:].rjust(16, b"-") for account_id in account_ids]
         return [Account(name, b"", name[:8], sum(name)) for name in plain]
 
-    patch.setattr(Pseudonymiser, "accounts", accounts)
-    patch.setattr(Pseudonymiser, "account_fields", accounts)
+    _name_accounts(patch, accounts)
 
 
 def _commits_always(patch: pytest.MonkeyPatch) -> None:

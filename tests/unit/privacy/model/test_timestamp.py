@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.model.timestamp import format_timestamp, parse_timestamp_ms, parse_timestamps_ms
+from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
 
 MS_IN_YEAR_1_TO_9999 = st.integers(-62_135_596_800_000, 253_402_300_799_999)
 
@@ -81,22 +81,3 @@ def test_times_at_the_edges_of_the_calendar() -> None:
     """A zone may lead out of the calendar: the moment is well defined all the same."""
     assert parse_timestamp_ms("0001-01-01T00:00:00+14:00") == -62_135_596_800_000 - 14 * 3_600_000
     assert parse_timestamp_ms("9999-12-31T23:59:59-14:00") == 253_402_300_799_000 + 14 * 3_600_000
-
-
-TIMES = [format_timestamp(moment_ms) for moment_ms in (-62_135_596_800_000, -1, 0, 1_777_817_251_123)]
-NO_TIMES = ["", "2026-05-03", "2026-02-30T00:00:00Z", "2026-05-03T24:00:00Z", "1970-01-01T00:00:00Z\n"]
-TWO_TIMES = "1970-01-01T00:00:00Z\n1970-01-01T00:00:00Z"
-
-
-@given(texts=st.lists(st.sampled_from(TIMES) | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")))
-def test_many_times_are_read_like_single_ones(texts: list[str]) -> None:
-    """Reading many gives what reading each gives."""
-    assert parse_timestamps_ms(texts) == [parse_timestamp_ms(text) for text in texts]
-
-
-@given(texts=st.lists(st.sampled_from(TIMES)), bad=st.sampled_from([*NO_TIMES, TWO_TIMES]), data=st.data())
-def test_one_wrong_time_among_many_is_refused(texts: list[str], bad: str, data: st.DataObject) -> None:
-    """No neighbour makes up for a text that alone is refused, wherever it stands."""
-    place = data.draw(st.integers(0, len(texts)))
-    with pytest.raises(ValueError, match=r"time|Invalid|range|hour"):
-        parse_timestamps_ms([*texts[:place], bad, *texts[place:]])

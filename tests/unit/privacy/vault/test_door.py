@@ -17,13 +17,13 @@ from privacy.policy_file import load_policy
 from privacy.tally.catalogue import Target
 from privacy.vault.door import IntakeDoor
 from privacy.vault.event import Event, Profile
-from privacy.vault.vault import TOO_YOUNG
+from privacy.vault.packed_entries import TOO_YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from privacy.policy import Policy
-    from privacy.vault.vault import Entry
+    from privacy.vault.packed_entries import Entry
 
 POLICY = load_policy()
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")

@@ -48,6 +48,17 @@ def test_a_rotation_needs_no_account_id(account_ids: list[str]) -> None:
     assert [(a.tombstone, a.spread) for a in after] == [(a.tombstone, a.spread) for a in before]
 
 
+@pytest.mark.parametrize("keys", [KEYS, Pseudonymiser(INNER, NEWER, OUTER)], ids=["one key", "two keys"])
+@given(account_ids=st.lists(_IDS, max_size=20))
+def test_columns_hold_what_the_accounts_hold(keys: Pseudonymiser, account_ids: list[str]) -> None:
+    """Intake sees the same accounts as everybody else, field by field; formers only during a rotation."""
+    columns, accounts = keys.account_columns(account_ids), keys.accounts(account_ids)
+    assert [bytes(name) for name in columns.pseudonyms] == [account.pseudonym for account in accounts]
+    assert [bytes(name) for name in columns.formers] == [a.former for a in accounts if a.former]
+    assert [bytes(name) for name in columns.tombstones] == [account.tombstone for account in accounts]
+    assert columns.spreads.tolist() == [account.spread for account in accounts]
+
+
 def test_without_a_rotation_there_are_no_former_pseudonyms() -> None:
     """A key file without a former key cannot read them."""
     with pytest.raises(StoreError, match="no rotation is under way"):
