@@ -1,9 +1,10 @@
 """The audit alarms on every seeded mistake, and not on the code as it is.
 
-False alarms of a clean run, worked out from the binomial distributions of the hits under the packaged policy:
-one of the nine bounds on ε of single streams exceeds its claim with a probability of 1.2e-4 in a quick run and
-of 2.3e-4 in a whole one. The other schedule adds 1.2e-4 to a whole run, and a bound below nine tenths of its
-claim another 1.2e-4. χ² fits and correlations add 1e-6 each, below 2e-5 in all. Whole releases stay far below.
+False alarms of a clean run, worked out from the binomial distributions of the hits under the packaged
+policy: one of the nine bounds on ε of single streams exceeds its claim with a probability of 1.2e-4 in a
+quick run, of 2.3e-4 in a whole one. The other schedule adds 1.2e-4 to a whole run, and a bound below nine
+tenths of its claim another 1.2e-4. χ² fits and correlations add 1e-6 each, 2e-5 in all. Bounds of whole
+releases stay far below.
 """
 
 from __future__ import annotations
