@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf, log
 from typing import Final
 
-from scipy.stats import beta
+from scipy.special import betainccinv, betaincinv
 
 JOINT_ALPHA: Final = 0.002
 """Each lower bound on ε exceeds the true one with at most this probability: 99.8 %, both sides together."""
@@ -39,12 +39,12 @@ class Hits:
 
     def at_least(self, alpha: float) -> float:
         """The rate is at least this, but with probability alpha."""
-        return float(beta.ppf(alpha, self.hits, self.samples - self.hits + 1)) if self.hits else 0.0
+        return float(betaincinv(self.hits, self.samples - self.hits + 1, alpha)) if self.hits else 0.0
 
     def at_most(self, alpha: float) -> float:
         """The rate is at most this, but with probability alpha."""
         missed = self.samples - self.hits
-        return float(beta.isf(alpha, self.hits + 1, missed)) if missed else 1.0
+        return float(betainccinv(self.hits + 1, missed, alpha)) if missed else 1.0
 
 
 def epsilon_at_least(likely: Hits, rare: Hits, delta: float, alpha: float = JOINT_ALPHA) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from privacy.audit.check import Check
 from privacy.audit.confidence import Hits
-from privacy.audit.lives import Happening, lived, log_of
+from privacy.audit.lives import Happening, each_shown, lived, log_of
 from privacy.audit.report_model import Finding, Section
 from privacy.mechanism.accounting import Calibration
 from privacy.model.engagement import Reason
@@ -102,17 +102,22 @@ def _shown(scene: Scene, releases: int, entropy: EntropySource) -> Hits:
     before = lived(scene.calibration, scene.past, entropy)
     for start in range(0, releases, BATCH):
         size = min(BATCH, releases - start)
-        for release in before.times(size).release([scene.log] * size, entropy):
-            figures = scene.small(release.document)
-            looked_at += len(figures)
-            shown += sum(figure is not None for figure in figures)
+        made = before.times(size).release([scene.log] * size, entropy)
+        for hits in each_shown(made, partial(_small_shown, scene)):
+            shown, looked_at = shown + hits.hits, looked_at + hits.samples
     return Hits(shown, looked_at)
+
+
+def _small_shown(scene: Scene, document: ReleaseDocument) -> Hits:
+    figures = scene.small(document)
+    return Hits(sum(figure is not None for figure in figures), len(figures))
 
 
 def _below_k(calibration: Calibration, own: Recomputed) -> list[Scene]:
     policy, widest = own.policy, _widest(own)
-    # `undisclosed` is a cell as every other one; the first cell makes room for them in the total.
-    cells = widest.cells[1:]
+    # `undisclosed` is a cell as every other one; the first cell makes room for them in the total. It comes an
+    # epoch before, so that it is not counted anew in each release.
+    cells, crowd = widest.cells[1:], Happening({widest.name: widest.values[0]}, LARGE)
     scenes = [
         Scene(
             f"targets with {count} engagements",
@@ -125,19 +130,17 @@ def _below_k(calibration: Calibration, own: Recomputed) -> list[Scene]:
     ]
     for start in range(1, policy.k, len(cells)):
         counts = dict(zip(cells, range(start, policy.k), strict=False))
-        few = _happenings(widest, counts)
-        crowd = Happening({widest.name: widest.values[0]}, LARGE)
         scenes.append(
             Scene(
                 f"cells with {start} to {start + len(counts) - 1}",
                 calibration,
-                (),
-                log_of(policy, [*few, crowd]),
+                (log_of(policy, [crowd]),),
+                log_of(policy, _happenings(widest, counts)),
                 partial(_cells, widest.name, tuple(counts)),
             )
         )
-        risen = [crowd, *_happenings(widest, dict.fromkeys(counts, 3 * policy.k))]
-        fall = {cell: 3 * policy.k - count for cell, count in counts.items()}
+        risen = [crowd, *_happenings(widest, dict.fromkeys(counts, policy.k))]
+        fall = {cell: policy.k - count for cell, count in counts.items()}
         scenes.append(
             Scene(
                 f"cells fallen to {start} to {start + len(counts) - 1}",
@@ -162,8 +165,8 @@ def _few_removals(calibration: Calibration, own: Recomputed) -> list[Scene]:
             Scene(
                 f"removals: {start} to {start + len(counts) - 1}",
                 calibration,
-                (),
-                log_of(own.policy, [Happening({}, LARGE), *lost]),
+                (log_of(own.policy, [Happening({}, LARGE)]),),
+                log_of(own.policy, lost),
                 partial(_removals, tuple(reason.label for reason in counts)),
             )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -13,12 +13,15 @@ from privacy.release.engine import make_releases
 from privacy.tally.series import DueSeries, SeriesState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from privacy.gallery.documents import ReleaseDocument
     from privacy.mechanism.accounting import Calibration
     from privacy.mechanism.entropy import EntropySource
     from privacy.policy import Policy
     from privacy.release.engine import Release
+
+Seen = TypeVar("Seen")
 
 CUT_AT_MS = 0
 TARGET_ID = "audited"
@@ -105,3 +108,12 @@ def lived(
     for log in logs:
         targets = targets.after(targets.release([log], entropy))
     return targets
+
+
+def each_shown(releases: Sequence[Release], look: Callable[[ReleaseDocument], Seen]) -> list[Seen]:
+    """What is seen in each release; bytes that are equal show the same, so they are read once."""
+    seen: dict[bytes, Seen] = {}
+    for release in releases:
+        if release.encoded not in seen:
+            seen[release.encoded] = look(release.document)
+    return [seen[release.encoded] for release in releases]

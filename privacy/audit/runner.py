@@ -47,13 +47,17 @@ def run_checks(checks: Sequence[Check], processes: int, progress: Progress) -> l
     results: list[list[Any]] = [[None] * len(check.jobs) for check in checks]
     first = {place: next(i for i, (owner, _) in enumerate(jobs) if owner == place) for place, _ in jobs}
     done = [0] * len(checks)
+    sections: list[Sequence[Section]] = [() if check.jobs else _concluded(check, ()) for check in checks]
     work = [job for _, job in jobs]
     for index, result in _in_turn(work) if processes == 1 else _at_once(work, processes):
         place = jobs[index][0]
         results[place][index - first[place]] = result
         done[place] += 1
         progress(checks[place].title, done[place], len(checks[place].jobs))
-    return [section for place, check in enumerate(checks) for section in _concluded(check, results[place])]
+        if done[place] == len(checks[place].jobs):
+            # At once: it takes its time, in which the children go on with the next check.
+            sections[place], results[place] = _concluded(checks[place], results[place]), []
+    return [section for concluded in sections for section in concluded]
 
 
 def _concluded(check: Check, results: Sequence[Any]) -> Sequence[Section]:

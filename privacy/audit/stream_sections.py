@@ -100,7 +100,7 @@ def _row(label: str, event: Event, rare: Hits, likely: Hits) -> Comparison:
     low = epsilon_at_least(likely, rare, event.delta)
     high = _epsilon_at_most(likely, rare, event)
     value = epsilon_measured(likely, rare, event.delta)
-    return Comparison(label, low, min(value, high), high, event.epsilon)
+    return Comparison(f"{label}, δ = {event.delta:.4f}", low, min(value, high), high, event.epsilon)
 
 
 def noise_section(name: str, base: Sequence[Sampled]) -> Section:

@@ -48,7 +48,7 @@ class Sizes:
     @property
     def jobs(self) -> int:
         """Into how many jobs each of the two worlds is cut."""
-        return max(2, min(40, self.stream_samples // 2_000))
+        return max(2, min(20, self.stream_samples // 2_000))
 
     def facts(self) -> str:
         """For the report."""

@@ -16,7 +16,7 @@ from privacy.audit.recomputed import epsilon_of_zcdp
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,16 +45,18 @@ def whole_release_check(
     noise = tuple(int(calibration.stream_scales[place.start]) for place in own.streams)
     around = neighbourhood(own, noise)
     share = -(-sum(sizes) // JOBS)
+    families = around.families
     work = tuple(
-        partial(observed, calibration, own, world, share, entropy)
-        for world in around.worlds
+        partial(observed, calibration, own, [around.worlds[place] for place in family], share, entropy)
+        for family in families
         for _ in range(JOBS)
     )
 
-    def conclude(results: Sequence[NDArray[np.float32]]) -> Sequence[Section]:
-        seen = [
-            np.concatenate(results[JOBS * place : JOBS * (place + 1)]) for place in range(len(around.worlds))
-        ]
+    def conclude(results: Sequence[Sequence[NDArray[np.float32]]]) -> Sequence[Section]:
+        seen: dict[int, NDArray[np.float32]] = {}
+        for number, family in enumerate(families):
+            jobs = results[JOBS * number : JOBS * (number + 1)]
+            seen |= dict(zip(family, map(np.concatenate, zip(*jobs, strict=True)), strict=True))
         return [_section(name, own, around.pairs, seen, sizes)]
 
     return Check(f"whole releases, {name}", work, conclude)
@@ -64,7 +66,7 @@ def _section(
     name: str,
     own: Recomputed,
     pairs: Sequence[Pair],
-    seen: Sequence[NDArray[np.float32]],
+    seen: Mapping[int, NDArray[np.float32]],
     sizes: tuple[int, int],
 ) -> Section:
     budget = own.policy.budgets[own.kind]

@@ -36,15 +36,17 @@ def render(
         dimension.name: _breakdown(dimension, [None] * len(dimension.cells), None)
         for dimension in policy.domain.dimensions
     }
+    places = tuple(zip(policy.domain.dimensions, layout.breakdowns, strict=True))
     rows = zip(
         states,
         _rows(shown.streams),
         _rows(shown.others),
         _rows(shown.changes),
+        _any_shown(shown, layout.breakdowns),
         shown.since.tolist(),
         strict=True,
     )
-    for state, streams, others, (change, *removal_changes), since in rows:
+    for state, streams, others, (change, *removal_changes), any_cell, since in rows:
         as_of_ms = schedule.due_ms(state.starts_at_ms, state.epoch)
         since_epoch, span_seconds = _since(state, since, schedule)
         yield ReleaseDocument(
@@ -61,12 +63,12 @@ def render(
             change_span_seconds=span_seconds,
             breakdowns={
                 dimension.name: _breakdown(dimension, streams[place], other)
-                if other or any(streams[place])
+                if any_of_it
                 else withheld[dimension.name]
-                for dimension, place, other in zip(
-                    policy.domain.dimensions, layout.breakdowns, others, strict=True
-                )
-            },
+                for (dimension, place), other, any_of_it in zip(places, others, any_cell, strict=True)
+            }
+            if any_cell
+            else withheld,
             removals=dict(zip(REMOVAL_REASONS, streams[layout.removals], strict=True)),
             removal_changes={
                 reason: figure
@@ -74,6 +76,14 @@ def render(
                 if figure
             },
         )
+
+
+def _any_shown(shown: Shown, breakdowns: Sequence[slice]) -> list[list[bool]]:
+    """Of which breakdowns each series shows anything, by dimension; an empty list where of none."""
+    found = shown.others.shown.copy()
+    for column, place in enumerate(breakdowns):
+        found[:, column] |= shown.streams.shown[:, place].any(axis=1)
+    return [row if any(row) else [] for row in found.tolist()]
 
 
 def _breakdown(
@@ -90,8 +100,12 @@ def _rows(figures: Figures) -> Iterator[list[Figure | None]]:
     shown = list(zip(*(each[owners, places].tolist() for each in numbers), strict=True))
     columns = places.tolist()
     bounds = np.searchsorted(owners, np.arange(len(figures.shown) + 1)).tolist()
+    nothing: list[Figure | None] = [None] * width
     for start, stop in pairwise(bounds):
-        row: list[Figure | None] = [None] * width
+        if start == stop:
+            yield nothing
+            continue
+        row = nothing.copy()
         for place, figure in zip(columns[start:stop], shown[start:stop], strict=True):
             row[place] = figure
         yield row

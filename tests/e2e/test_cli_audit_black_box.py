@@ -24,6 +24,7 @@ ATTACKS = {
     "watching",
     "differencing",
     "membership",
+    "noise",
     "canaries",
     "trackers",
     "probing",

@@ -33,9 +33,16 @@ def test_show_is_readable() -> None:
     assert "365 days" in shown.stdout
 
 
-@pytest.mark.parametrize("file", [DEFAULT_POLICY_PATH, ROOT / "examples" / "ml100k" / "policy.toml"])
+EXAMPLES = ROOT / "examples" / "ml100k"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [DEFAULT_POLICY_PATH, EXAMPLES / "policy.toml", EXAMPLES / "removals.toml"],
+    ids=lambda file: file.name,
+)
 def test_the_policies_of_the_repository_keep_all_rules(file: Path) -> None:
-    """The packaged policy and the one of the example pass the check."""
+    """The packaged policy and those of the example pass the check."""
     assert answer_of(likewise("policy", "check", file, "--json"))["ok"] is True
 
 

@@ -1,7 +1,10 @@
 """The audit alarms on every seeded mistake, and not on the code as it is.
 
-False alarms of a clean run: below 1e-3, from the bounds on ε (1e-4 each, two a statistic) and the fits (1e-6
-each).
+False alarms of a clean run, worked out from the binomial distributions of the hits under the packaged
+policy: one of the nine bounds on ε of single streams exceeds its claim with a probability of 1.2e-4 in a
+quick run, of 2.3e-4 in a whole one. The other schedule adds 1.2e-4 to a whole run, and a bound below nine
+tenths of its claim another 1.2e-4. χ² fits and correlations add 1e-6 each, 2e-5 in all. Bounds of whole
+releases stay far below.
 """
 
 from __future__ import annotations
@@ -37,10 +40,13 @@ def source() -> PolicySource:
     return read_policy(None)
 
 
-def audited(check: str, plan: Plan) -> list[Section]:
+def audited(check: str, plan: Plan, processes: int = 1) -> list[Section]:
     """The sections of the checks with this title, or of all."""
     checks = [rehearsal_check(source(), os.urandom, READS), *white_box(source().policy, plan, os.urandom)]
-    return run_checks([one for one in checks if one.title.startswith(check)], 1, silent)
+    wanted = [one for one in checks if one.title.startswith(check)]
+    # The rehearsal's store ends with the thread that started it: it comes first, and stays in this process.
+    here = wanted[:1]
+    return run_checks(here, 1, silent) + run_checks(wanted[1:], processes, silent)
 
 
 def failures(sections: Sequence[Section]) -> list[str]:
@@ -85,12 +91,18 @@ def test_every_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("run", range(20))
 def test_twenty_clean_runs_of_twenty_pass(run: int) -> None:
-    """The whole quick audit of the code as it is, twenty times; false alarm below 1e-3 a run."""
+    """The whole quick audit of the code as it is, twenty times.
+
+    False alarm: 1.4e-4 a run, 3e-3 for all twenty. Half a minute of work each.
+    """
     assert failures(audited("", QUICK_PLAN)) == [], f"run {run}"
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(7200)
 def test_the_default_audit_passes() -> None:
-    """With its many samples, bounds on ε reach nine tenths of their claims and exceed none."""
-    assert failures(audited("", DEFAULT_PLAN)) == []
+    """With its many samples, bounds on ε reach nine tenths of their claims and exceed none.
+
+    False alarm: 5e-4. Some twenty minutes of work, shared by two processes.
+    """
+    assert failures(audited("", DEFAULT_PLAN, 2)) == []

@@ -1,6 +1,6 @@
 """The black box passes what is sound, and fails everything that is deliberately broken, by the right attack.
 
-A sound deployment fails one comparison with a probability of 1e-6; there are some 30 in an audit.
+A sound deployment fails one comparison with a probability of 1e-6; there are some 35 in an audit.
 """
 
 from __future__ import annotations
@@ -14,8 +14,18 @@ from privacy.audit.progress import silent
 from tests.support.fake_deployment import FakeDeployment, Flaws
 
 FLAWS = {
-    "exact totals": (Flaws(noise=0), {"differencing", "membership", "trackers", "probing", "reconstruction"}),
-    "noise at each read": (Flaws(noise_per_read=True), {"averaging", "collusion", "aliases", "watching"}),
+    "exact totals": (
+        Flaws(noise=0),
+        {"differencing", "membership", "noise", "trackers", "probing", "reconstruction"},
+    ),
+    "half the noise": (Flaws(noise=0.5), {"noise"}),
+    "twice the noise": (Flaws(noise=2), {"noise"}),
+    "one draw for all targets": (Flaws(noise_of_all=True), {"noise"}),
+    "one draw for all epochs": (Flaws(noise_again=True), {"noise"}),
+    "noise at each read": (
+        Flaws(noise_per_read=True),
+        {"averaging", "collusion", "aliases", "watching", "noise"},
+    ),
     "noise of each key": (Flaws(noise_per_key=True), {"averaging", "collusion"}),
     "noise of each way": (Flaws(noise_per_way=True), {"aliases"}),
     "gate on the exact count alone": (Flaws(gate="exact"), {"trackers", "probing"}),
@@ -36,7 +46,7 @@ def broken(flaws: Flaws, seed: int) -> set[str]:
     coins = np.random.default_rng(seed + 1_000)
     box = BlackBox(deployment, QUICK, deployment.clock, deployment.wait, coins, "a1b2c3d4")
     report = box.audit(silent)
-    assert len(report.sections) == 14
+    assert len(report.sections) == 15
     assert report.passed == all(section.passed for section in report.sections)
     return {section.key for section in report.sections if not section.passed}
 
@@ -53,7 +63,9 @@ def test_a_sound_deployment_passes_every_time(seed: int) -> None:
     assert broken(Flaws(), seed) == set()
 
 
-@pytest.mark.parametrize("name", ["exact totals", "noise at each read", "gate on the exact count alone"])
+@pytest.mark.parametrize(
+    "name", ["exact totals", "half the noise", "noise at each read", "gate on the exact count alone"]
+)
 def test_a_gross_mistake_is_found(name: str) -> None:
     """By every attack that it opens, and by no other."""
     flaws, expected = FLAWS[name]

@@ -56,6 +56,8 @@ class Flaws:
 
     Args:
         noise: times what the policy asks for.
+        noise_of_all: one draw serves all targets.
+        noise_again: one draw serves all epochs of a number.
         noise_per_read: every read draws its own.
         noise_per_key: every key has its own.
         noise_per_way: the list of videos has noise of its own.
@@ -69,6 +71,8 @@ class Flaws:
     """
 
     noise: float = 1.0
+    noise_of_all: bool = False
+    noise_again: bool = False
     noise_per_read: bool = False
     noise_per_key: bool = False
     noise_per_way: bool = False
@@ -107,6 +111,7 @@ class FakeDeployment:
     _targets: dict[str, _Target] = field(default_factory=dict)
     _standing: set[tuple[str, str]] = field(default_factory=set)
     _likes: int = 0
+    _shared: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
 
     @cached_property
     def policy(self) -> Policy:
@@ -262,9 +267,7 @@ class FakeDeployment:
         if changes is None:
             return 0.0
         if stream not in target.noise:
-            target.noise[stream] = (
-                self.rng.normal(0, scale, (6, len(changes))) if scale else np.zeros((6, len(changes)))
-            )
+            target.noise[stream] = self._drawn(stream, scale, len(changes))
         row = (key or 0) if flaws.noise_per_key else 2 + _PLACES[way] if flaws.noise_per_way else 0
         noise = self.rng.normal(0, scale, len(changes)) if flaws.noise_per_read else target.noise[stream][row]
         counted = changes.copy()
@@ -272,6 +275,17 @@ class FakeDeployment:
             counted[epoch] += counted[epoch + 1]
         encoder, decoder = _calibration().factorisation.encoder, _calibration().factorisation.decoder
         return float(decoder[epoch] @ (encoder @ counted + noise))
+
+    def _drawn(self, stream: tuple[str, str], scale: float, epochs: int) -> NDArray[np.float64]:
+        """Noise of each way and epoch."""
+        shared = self.flaws.noise_of_all
+        if shared and stream in self._shared:
+            return self._shared[stream]
+        drawn = self.rng.normal(0, scale, (6, epochs)) if scale else np.zeros((6, epochs))
+        if self.flaws.noise_again:
+            drawn[:] = drawn[:, :1]
+        self._shared[stream] = drawn
+        return drawn
 
     def _passes(self, target: _Target, stream: tuple[str, str], epoch: int, estimate: float) -> bool:
         exact = int(target.streams.get(stream, np.zeros(1, np.int64))[: epoch + 1].sum())

@@ -10,6 +10,7 @@ from rich.text import Text
 from api.cli.console import say, show, show_json
 from api.cli.exit_code import ExitCode
 from privacy.audit.html_report import html_report
+from privacy.audit.report_model import ComparisonPlot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,9 @@ def _show(report: AuditReport) -> None:
     show(Text(report.title), Text(report.claim), Text(""))
     for section in report.sections:
         show(Text(f"{_verdict(passed=section.passed)}  {section.title}"), _findings(section), Text(""))
+        for plot in section.plots:
+            if isinstance(plot, ComparisonPlot):
+                show(_compared(plot), Text(""))
     held = sum(section.passed for section in report.sections)
     show(Text(f"{held} of {len(report.sections)} sections passed in {report.seconds:.0f} s."))
 
@@ -42,6 +46,15 @@ def _findings(section: Section) -> Table:
     table = Table("", "what", "required", "found", pad_edge=False, show_edge=False)
     for finding in section.findings:
         table.add_row(_verdict(passed=finding.passed), finding.what, finding.required, finding.found)
+    return table
+
+
+def _compared(plot: ComparisonPlot) -> Table:
+    """The rows of a plot as numbers, each lower end beside what it may reach."""
+    table = Table(plot.title, plot.limit_name, "at least", "measured", "at most", "at least / limit")
+    for row in plot.rows:
+        ends = (f"{value:.4f}" for value in (row.limit, row.low, row.value, row.high))
+        table.add_row(row.label, *ends, f"{row.low / row.limit:.3f}" if row.limit else "")
     return table
 
 

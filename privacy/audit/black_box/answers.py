@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from privacy.audit.black_box.campaign import Attack
 from privacy.audit.black_box.crowd import likes_of_sybils
 from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import OK, document
@@ -47,7 +48,7 @@ _VARIED_HEADERS: tuple[Mapping[str, str], ...] = (
 
 
 @dataclass
-class Answers:
+class Answers(Attack):
     """The attacks, on targets that rest between two releases while they are asked about.
 
     Args:
@@ -80,10 +81,6 @@ class Answers:
     def first_events(self) -> Sequence[CanaryEvent]:
         """Likes enough to be shown."""
         return list(likes_of_sybils(self.ground, "still", self._targets, SHOWN_LIKES))
-
-    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
-        """Nothing."""
-        return ()
 
     def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Ask in every way."""

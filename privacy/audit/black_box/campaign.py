@@ -68,16 +68,19 @@ class Ground:
 
 
 class Attack(Protocol):
-    """One attack, or several on the same canaries."""
+    """One attack, or several on the same canaries; it plants and sends nothing where it does not say so."""
 
     def canaries(self) -> Sequence[Canary]:
         """What it needs."""
+        return ()
 
     def first_events(self) -> Sequence[CanaryEvent]:
         """What is sent before the first release."""
+        return ()
 
-    def round_events(self, number: int) -> Sequence[CanaryEvent]:
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - for those who send
         """What is sent in a round, from 1."""
+        return ()
 
     def judge(self, landed: Sequence[int]) -> Sequence[Section]:
         """Read what was published, attack, and say what came of it.

@@ -1,7 +1,8 @@
 """Did this account like that video? Differencing, membership inference, and canaries with coin flips.
 
-One set of targets serves all three. In every round a coin is thrown for each target: a new account likes it
-or does not. The attacker knows everything else and reads every total that is published.
+One set of targets serves all of them. In every round a coin is thrown for each target: a new account likes it
+or does not. In the last round whoever came in the first one takes the like back: what goes must not tell more
+than what comes. The attacker knows everything else and reads every total that is published.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import toeplitz
 
+from privacy.audit.black_box.campaign import Attack
 from privacy.audit.black_box.chance import FALSE_ALARM, ONE_RUN_ALARM, one_run_epsilon
 from privacy.audit.black_box.crowd import likes_of_sybils, likes_to_be_shown
 from privacy.audit.black_box.deployment import CanaryEvent
+from privacy.audit.black_box.noise import encoder_matrix, measurements, noise_of, noise_section
 from privacy.audit.black_box.published import totals
 from privacy.audit.black_box.verdict import guesses_of_coins, shares_of_targets
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Membership:
-    """The three attacks.
+class Membership(Attack):
+    """The attacks, and a look at the noise of the same totals.
 
     Args:
         ground: of the campaign.
@@ -61,36 +63,75 @@ class Membership:
         return list(likes_of_sybils(self.ground, "member", self._targets, self._base))
 
     def round_events(self, number: int) -> Sequence[CanaryEvent]:
-        """The likes that the coins decide."""
-        return [
-            CanaryEvent(f"{self.ground.run}-victim-{place}-{number}", target.name)
+        """The likes that the coins decide; in the last round those of the first one are taken back."""
+        joined = [
+            CanaryEvent(self._victim(place, number), target.name)
             for place, target in enumerate(self._targets)
             if self._coins[place, number - 1]
         ]
+        if not number == self.ground.sizes.rounds > 1:
+            return joined
+        return joined + [
+            CanaryEvent(self._victim(place, 1), target.name, liked=False)
+            for place, target in enumerate(self._targets)
+            if self._coins[place, 0]
+        ]
+
+    def _victim(self, place: int, number: int) -> str:
+        return f"{self.ground.run}-victim-{place}-{number}"
 
     def judge(self, landed: Sequence[int]) -> Sequence[Section]:
         """Read every total, and guess every coin."""
         seen = totals(self.ground.deployment, self._targets, landed[-1] + 1)
-        claim = self.ground.claim
-        scores = coin_scores(seen, self._base, landed, claim.encoder, claim.noise_scale)
-        return [self._differencing(seen, landed[0]), self._inference(scores), self._canaries(scores)]
+        claim, left = self.ground.claim, landed[-1] if len(landed) > 1 else None
+        scores = coin_scores(seen, self._base, landed, claim.encoder, claim.noise_scale, left)
+        noise = noise_of(seen, self._planted(landed, left), claim.encoder, claim.noise_scale)
+        return [
+            self._differencing(seen, landed, left),
+            self._inference(scores),
+            self._canaries(scores),
+            noise_section(noise),
+        ]
 
-    def _differencing(self, seen: NDArray[np.float64], epoch: int) -> Section:
-        claim = self.ground.claim
+    def _planted(self, landed: Sequence[int], left: int | None) -> NDArray[np.float64]:
+        """What each total counts, exactly, shape (targets, epochs)."""
+        changes = np.zeros((len(self._targets), landed[-1] + 1))
+        changes[:, 0] = self._base
+        for epoch, joined in zip(landed, self._coins.T, strict=True):
+            changes[:, epoch] += joined
+        if left is not None:
+            changes[:, left] -= self._coins[:, 0]
+        return changes.cumsum(axis=1)
+
+    def _differencing(self, seen: NDArray[np.float64], landed: Sequence[int], left: int | None) -> Section:
+        claim, epoch = self.ground.claim, landed[0]
         before = seen[:, epoch - 1] if epoch else np.full(len(seen), float(self._base))
-        guessed = seen[:, epoch] - before > 1 / 2
-        finding, plot = guesses_of_coins(
-            "one like, from the totals before and after it", guessed == self._coins[:, 0], claim
+        came = guesses_of_coins(
+            "one like, from the totals before and after it",
+            (seen[:, epoch] - before > 1 / 2) == self._coins[:, 0],
+            claim,
         )
+        attempts = [came]
+        if left is not None:
+            # The attacker knows who came in the same round.
+            change = seen[:, left] - seen[:, left - 1] - self._coins[:, -1]
+            attempts.append(
+                guesses_of_coins(
+                    "one like taken back, from the totals before and after that",
+                    (change < -1 / 2) == self._coins[:, 0],
+                    claim,
+                )
+            )
         return Section(
             key="differencing",
-            title="Differencing: the total before and after one like",
-            tried=f"On {len(seen):,} targets a coin decides whether one more account likes. The attacker "
-            "knows all other likes and takes the difference of two consecutive totals.",
+            title="Differencing: the total before and after one like, and before and after its end",
+            tried=f"On {len(seen):,} targets a coin decides whether one more account likes; whoever did "
+            "takes the like back in the last round. The attacker knows all other likes and takes "
+            "the difference of two consecutive totals, then and then.",
             breaks="The coins are guessed more often than rho allows any attacker.",
             confidence=_confidence("Clopper–Pearson"),
-            findings=(finding,),
-            plots=(plot,),
+            findings=tuple(finding for finding, _ in attempts),
+            plots=tuple(plot for _, plot in attempts),
         )
 
     def _inference(self, scores: NDArray[np.float64]) -> Section:
@@ -102,8 +143,9 @@ class Membership:
             key="membership",
             title="Membership inference",
             tried=f"{targets:,} targets × {rounds} rounds: in each round a coin decides whether a new "
-            "account likes. The attacker has all totals, knows the encoder and every other like but the "
-            "other coins', and compares the likelihoods of both worlds.",
+            "account likes; those of the first round take it back in the last. The attacker has all totals, "
+            "knows the encoder and every other like but the other coins', and compares the likelihoods of "
+            "both worlds.",
             breaks="The coins are guessed more often than rho allows any attacker.",
             confidence=_confidence("Student's t over independent targets"),
             findings=(finding,),
@@ -145,12 +187,17 @@ class Membership:
 
 
 def coin_scores(
-    seen: NDArray[np.float64], base: int, epochs: Sequence[int], encoder: Sequence[int], noise_scale: int
+    seen: NDArray[np.float64],
+    base: int,
+    epochs: Sequence[int],
+    encoder: Sequence[int],
+    noise_scale: int,
+    left: int | None = None,
 ) -> NDArray[np.float64]:
     """The logarithm of each coin's likelihood ratio: positive says in.
 
-    Totals are B·y for measurements y = C·x + noise, so C·A⁻¹ brings the measurements back. The noise is white
-    there, a like of epoch e adds column e of C, and the other coins are noise of their own.
+    The noise of the measurements is white, a like of epoch e adds column e of C to them, and the other coins
+    are noise of their own.
 
     Args:
         seen: totals, shape (targets, epochs); what was withheld is taken for the base.
@@ -158,18 +205,20 @@ def coin_scores(
         epochs: in which each round was counted.
         encoder: first column of C.
         noise_scale: standard deviation of a measurement.
+        left: in which epoch those of the first round took their likes back; None if they did not.
     """
     count = seen.shape[1]
-    known = np.full(count, float(base))
-    for epoch in epochs:
-        known[epoch:] += 1 / 2
-    matrix = np.tril(toeplitz(np.array(encoder[:count], float)))
-    differences = np.diff(np.where(np.isnan(seen), known, seen) - known, axis=1, prepend=0.0)
-    columns = matrix[:, list(epochs)]
+    changes = np.zeros((count, len(epochs)))
+    changes[list(epochs), np.arange(len(epochs))] = 1
+    if left is not None:
+        changes[left, 0] -= 1
+    known = base + changes.cumsum(axis=0).sum(axis=1) / 2
+    columns = encoder_matrix(encoder, count) @ changes
     directions = np.linalg.solve(noise_scale**2 * np.eye(count) + columns @ columns.T / 4, columns)
     # A coin is no noise to itself: Sherman and Morrison take it out again.
     own = (columns * directions).sum(axis=0) / 4
-    scores: NDArray[np.float64] = differences @ matrix.T @ directions / (1 - own)
+    unexplained = measurements(np.where(np.isnan(seen), known, seen) - known, encoder)
+    scores: NDArray[np.float64] = unexplained @ directions / (1 - own)
     return scores
 
 

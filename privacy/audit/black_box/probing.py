@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from privacy.audit.black_box.campaign import Attack
 from privacy.audit.black_box.chance import FALSE_ALARM
 from privacy.audit.black_box.crowd import likes_of_sybils
 from privacy.audit.black_box.deployment import CanaryEvent
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Probing:
+class Probing(Attack):
     """The attack, at k and where a number begins to show.
 
     Args:
@@ -72,10 +73,6 @@ class Probing:
                 if coins[place]
             ]
         return events
-
-    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
-        """Nothing."""
-        return ()
 
     def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Look which numbers showed."""

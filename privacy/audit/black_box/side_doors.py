@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from privacy.audit.black_box.campaign import Attack
 from privacy.audit.report_model import Finding, Section
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from privacy.audit.black_box.campaign import Ground
-    from privacy.audit.black_box.deployment import Canary, CanaryEvent
 
 _LABEL: Final = r'(?:operation="[a-z_]{1,64}"|status="[1-5][0-9]{2}"|le="(?:[0-9.e+-]+|\+Inf)")'
 ABOUT_REQUESTS: Final = re.compile(
@@ -24,7 +24,7 @@ ABOUT_REQUESTS: Final = re.compile(
 
 
 @dataclass
-class SideDoors:
+class SideDoors(Attack):
     """The attacks.
 
     Args:
@@ -36,18 +36,6 @@ class SideDoors:
     ground: Ground
     logs: Path | None
     secrets: Sequence[str] = field(repr=False)
-
-    def canaries(self) -> Sequence[Canary]:
-        """None: every canary of the campaign serves."""
-        return ()
-
-    def first_events(self) -> Sequence[CanaryEvent]:
-        """None."""
-        return ()
-
-    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
-        """Nothing."""
-        return ()
 
     def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Read everything, and look for what should not be there."""

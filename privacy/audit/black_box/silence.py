@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from privacy.audit.black_box.campaign import Attack
 from privacy.audit.black_box.chance import FALSE_ALARM, same_times_p_value
 from privacy.audit.black_box.crowd import likes_of_sybils
 from privacy.audit.black_box.published import OK
@@ -31,7 +32,7 @@ _OF_ANY_REQUEST = frozenset({"date", "ratelimit", "ratelimit-policy", "etag", "a
 
 
 @dataclass
-class Silence:
+class Silence(Attack):
     """The attacks, on three targets with names of one length: without likes, with k−1, with many.
 
     Args:
@@ -53,10 +54,6 @@ class Silence:
         few = likes_of_sybils(self.ground, "mute-few", [self._targets[FEW]], self.ground.claim.k - 1)
         many = likes_of_sybils(self.ground, "mute-many", [self._targets[SHOWN]], _SHOWN_LIKES)
         return [*few, *many]
-
-    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
-        """Nothing."""
-        return ()
 
     def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Compare answers, then times."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
+from privacy.audit.black_box.campaign import Attack
 from privacy.audit.report_model import Finding, Section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from privacy.audit.black_box.deployment import Canary, CanaryEvent
 
 COMMANDS: Final[tuple[tuple[str | int, ...], ...]] = (
     ("KEYS", "*"),
@@ -38,7 +38,7 @@ COMMANDS: Final[tuple[tuple[str | int, ...], ...]] = (
 
 
 @dataclass
-class StoreAccess:
+class StoreAccess(Attack):
     """The attack.
 
     Args:
@@ -46,18 +46,6 @@ class StoreAccess:
     """
 
     url: str = field(repr=False)
-
-    def canaries(self) -> Sequence[Canary]:
-        """None."""
-        return ()
-
-    def first_events(self) -> Sequence[CanaryEvent]:
-        """None."""
-        return ()
-
-    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
-        """Nothing."""
-        return ()
 
     def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Try the commands."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from privacy.audit.black_box.campaign import Attack
 from privacy.audit.black_box.chance import FALSE_ALARM
 from privacy.audit.black_box.crowd import likes_of_sybils
 from privacy.audit.black_box.deployment import CanaryEvent
@@ -29,7 +30,7 @@ _PUBLISHED = "published"
 
 
 @dataclass
-class Trackers:
+class Trackers(Attack):
     """The attack. A victim is, or is not, one of k accounts in a small cell beside a large one.
 
     Args:
@@ -68,10 +69,6 @@ class Trackers:
             for place, target in enumerate(self._targets)
             if self._coins[place]
         ]
-
-    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - an Attack's
-        """Nothing: what matters stands from the first release on."""
-        return ()
 
     def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
         """Take what is shown from the total, and guess."""

@@ -70,3 +70,25 @@ def test_a_process_that_is_killed_fails_its_check_and_nothing_hangs() -> None:
     sections = run_checks([killed, check("sound", 4)], 2, silent)
     assert [one.passed for one in sections] == [False, True]
     assert "ended before it did" in sections[0].findings[0].found
+
+
+def test_a_check_concludes_when_its_last_job_is_done() -> None:
+    """Not after all others: a long conclusion would then keep everybody waiting."""
+    order: list[str] = []
+
+    def conclude(name: str, results: Sequence[None]) -> list[Section]:
+        order.append(f"{name} concludes from {len(results)}")
+        return [section(name, "")]
+
+    first = Check("first", (partial(order.append, "first"),), partial(conclude, "first"))
+    second = Check("second", (partial(order.append, "second"),), partial(conclude, "second"))
+    run_checks([first, second], 1, silent)
+    assert order == ["first", "first concludes from 1", "second", "second concludes from 1"]
+
+
+def test_a_check_without_jobs_concludes_too() -> None:
+    """It is not left out in silence."""
+    assert [one.key for one in run_checks([check("empty", 0), check("sound", 1)], 1, silent)] == [
+        "empty",
+        "sound",
+    ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from statistics import NormalDist
 
 import numpy as np
+import pytest
 from scipy.stats import multivariate_normal
 
 from privacy.audit.black_box.membership import coin_scores
+from privacy.audit.black_box.noise import noise_of, noise_section
 from privacy.audit.black_box.reconstruction import Equation, reconstruct
 from privacy.audit.black_box.side_doors import strange_samples
 from privacy.mechanism.factorisation import load_factorisation
@@ -57,6 +59,37 @@ def test_membership_inference_is_as_strong_as_theory_allows() -> None:
     right = (coin_scores(seen, 200, [1], ENCODER.coefficients, SCALE) > 0) == coins
     distance = np.linalg.norm(ENCODER.encoder[:2, 1]) / SCALE
     assert abs(right.mean() - NormalDist().cdf(float(distance) / 2)) < 0.02
+
+
+def test_a_like_that_is_taken_back_tells_more_and_is_reckoned_with() -> None:
+    """The score is that of the difference of two columns of the encoder.
+
+    20,000 targets; a deviation of 2 % has a probability of about 1e-8.
+    """
+    rng = np.random.default_rng(4)
+    coins = rng.integers(0, 2, (20_000, 1))
+    there_and_gone = np.concatenate([coins, -coins], axis=1)
+    seen = totals(there_and_gone, [1, 4], SCALE, rng)
+    right = (coin_scores(seen, 200, [1], ENCODER.coefficients, SCALE, left=4) > 0) == coins
+    distance = np.linalg.norm(ENCODER.encoder[:5, 1] - ENCODER.encoder[:5, 4]) / SCALE
+    assert abs(right.mean() - NormalDist().cdf(float(distance) / 2)) < 0.02
+
+
+@pytest.mark.parametrize(("times", "passes"), [(1.0, True), (0.9, False), (1.1, False)])
+def test_noise_of_another_size_is_noticed(times: float, passes: bool) -> None:
+    """A tenth less or more, on 1,000 targets of which some are withheld; false alarm 3e-6."""
+    rng = np.random.default_rng(5)
+    planted = np.full((1_000, 20), 200.0)
+    noise = totals(np.zeros((1_000, 1)), [19], round(SCALE * times), rng)
+    noise[::100, 3] = np.nan
+    found = noise_of(noise, planted, ENCODER.coefficients, SCALE)
+    assert found.shape == (990, 20)
+    assert noise_section(found).passed is passes
+
+
+def test_noise_that_nobody_showed_is_not_sound() -> None:
+    """Without a single target the section has not passed."""
+    assert not noise_section(np.zeros((0, 20))).passed
 
 
 def test_a_linear_programme_finds_every_secret_in_exact_numbers() -> None:

@@ -1,0 +1,80 @@
+"""Twenty bans show nothing under the policy of the example, and what is true under the one that checks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.command_line import answer_of, likewise
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+pytestmark = pytest.mark.nightly
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "ml100k"
+VIDEOS = 40
+ACCOUNTS = 200
+BANS = [json.loads(line) for line in (EXAMPLES / "ban20.ndjson").read_text().splitlines()]
+EPOCHS_AFTER_THE_BANS = 6
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Forty videos; two hundred accounts like each of them, and those who are banned later are among them."""
+    folder = tmp_path_factory.mktemp("bans")
+    posted_at = "1997-09-20T00:00:00Z"
+    videos = [{"video_id": f"v-{video}", "posted_at": posted_at} for video in range(VIDEOS)]
+    accounts = [ban["account_id"] for ban in BANS]
+    accounts += [f"a-{number}" for number in range(ACCOUNTS - len(BANS))]
+    likes = [
+        {
+            "type": "like",
+            "account_id": account,
+            "video_id": f"v-{video}",
+            "occurred_at": f"1997-09-20T00:{video:02d}:{place % 60:02d}Z",
+        }
+        for video in range(VIDEOS)
+        for place, account in enumerate(accounts)
+    ]
+    paths = {}
+    for name, lines in (("--videos", videos), ("--events", likes)):
+        paths[name] = folder / f"{name.strip('-')}.ndjson"
+        paths[name].write_text("\n".join(map(json.dumps, lines)))
+    return paths
+
+
+def removals(files: Mapping[str, Path], policy: str) -> dict[str, Any]:
+    """How the published removals of twenty compare with the exact ones under a policy of the example."""
+    arguments = [argument for pair in files.items() for argument in pair]
+    told = answer_of(
+        likewise(
+            *("replay", "--json", "--evaluate", *arguments, "--policy", EXAMPLES / policy),
+            *("--actions", EXAMPLES / "ban20.ndjson"),
+        )
+    )
+    (row,) = (
+        row for row in told["evaluation"] if (row["statistic"], row["size"]) == ("removals", "20 to 99")
+    )
+    assert row["numbers"] == VIDEOS * EPOCHS_AFTER_THE_BANS
+    return dict(row)
+
+
+def test_twenty_bans_show_nothing_under_the_policy_of_the_example(files: Mapping[str, Path]) -> None:
+    """Fewer than k·⌊w/2⌋ = 40 removals are withheld, with certainty."""
+    assert removals(files, "policy.toml")["published"] == 0
+
+
+def test_published_removals_agree_with_twenty_bans(files: Mapping[str, Path]) -> None:
+    """Where the checking policy shows them, they are within their intervals.
+
+    Twenty lie six deviations above the threshold: that one of the 240 is withheld has a probability below
+    1e-6. The six releases of a video hang together. In the worst case a video is missed by all or by none,
+    with 5 % at most: that eleven of forty or more are has a probability of 3e-6.
+    """
+    row = removals(files, "removals.toml")
+    assert row["published"] == row["numbers"]
+    assert row["covered_share"] >= 3 / 4
