@@ -17,8 +17,11 @@ from api.cli.system import clock_ms
 from privacy.moderation.audit_trail import Actor, AuditEntry, AuditTrail, Stage, audited
 from privacy.policy_book import stored_policies
 from privacy.steward.access import Access
+from privacy.steward.relisting import Relisting
 from privacy.store.connect import connect
 from privacy.store.credentials import write_private
+from privacy.store.erasure_list import ErasureList, never_restore_folder
+from privacy.store.erasure_mark import ErasureMark
 from privacy.store.header import StoreHeader
 from privacy.store.users import STEWARD
 from privacy.vault.key_file import load_pseudonymiser
@@ -43,8 +46,8 @@ _key_file_option = click.option(
 def command() -> None:
     """Answer what people ask for: access, erasure, objection, opt-out.
 
-    All but `access` and `tag` ask a running platform plane, with a key of the scope `privacy` in
-    LIKEWISE_PLATFORM_KEY.
+    All but `access`, `rebuild-list` and `tag` ask a running platform plane, with a key of the scope `privacy`
+    in LIKEWISE_PLATFORM_KEY.
     """
 
 
@@ -115,6 +118,24 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     )
     write_private(output, json.dumps(document, indent=2) + "\n")
     say(f"Written to {output}. Hand it over, and delete it.")
+
+
+@command.command("rebuild-list", epilog=epilog("likewise rights rebuild-list"))
+@data_folder_option
+def rebuild_list(*, data_folder: Path) -> None:
+    """Make the list of erasures anew from the tombstones of the store, where the list was lost.
+
+    The list is outside the store, so that a restored store erases again. Made anew it is as complete as the
+    store is: never do this on a store that was restored, or its backup's erasures are lost. Needs the
+    operator's shell: the store's addresses, LIKEWISE_STEWARD_PASSWORD and LIKEWISE_NEVER_RESTORE_FOLDER from
+    the environment, or the data folder of a running `likewise up`.
+    """
+    settings = operator_settings(data_folder, os.environ)
+    header = StoreHeader.read(connect(settings, STEWARD))
+    client = connect(settings, STEWARD, greet=header.greet)
+    erasures = ErasureList(never_restore_folder(os.environ, data_folder), header.store_id)
+    listed = Relisting(ErasureMark(client, erasures), header.account_shards).run(clock_ms())
+    say(f"{listed} erasures are in {erasures.path}.")
 
 
 @command.command(epilog=epilog("likewise rights tag a-2001"))

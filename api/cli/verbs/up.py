@@ -24,6 +24,7 @@ from api.cli.serve import LOOPBACK, check_port
 from api.cli.simulation.diary import DiaryFile
 from api.cli.simulation.past import StoppedError, tell_past
 from api.cli.simulation.world import HISTORY_LIKES, World
+from api.cli.stewardship import erase_again
 from api.cli.stop_signal import StopSignal, stop_on_signal
 from api.cli.supervision.child import Child
 from api.cli.supervision.supervisor import Supervisor
@@ -32,6 +33,7 @@ from api.cli.welcome import Welcome
 from privacy.errors import StoreError
 from privacy.ledger.key_file import create_ledger_key
 from privacy.store.embedded import EmbeddedRedis
+from privacy.store.erasure_list import never_restore_folder
 from privacy.store.folder_lock import locked
 from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
@@ -87,10 +89,13 @@ def command(
         settings, server = _open_store(held, data_folder)
         key_file = data_folder / PSEUDONYM_KEY_FILE
         shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
-        store = Founder(source, key_file, clock_ms, entropy, shards).found(settings)
+        kept = never_restore_folder(os.environ, data_folder)
+        store = Founder(source, key_file, clock_ms, entropy, shards, kept).found(settings)
+        if missing := erase_again(store, clock_ms):
+            say(f"The store is older than {missing} erasures: they were done again.")
         ledger_key_file = data_folder / LEDGER_KEY_FILE
         create_ledger_key(ledger_key_file, entropy)
-        programs = Programs(settings, key_file, ledger_key_file, policy_file, os.environ)
+        programs = Programs(settings, key_file, ledger_key_file, kept, policy_file, os.environ)
         platform_url, public_url = (f"http://{LOOPBACK}:{port}" for port in (platform_port, public_port))
         running = [
             programs.platform(platform_port),
