@@ -23,7 +23,7 @@ from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms, entropy
 from privacy.errors import LikewiseError
 from privacy.ledger.key_file import create_ledger_key
-from privacy.store.erasure_list import never_restore_folder
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, PUBLISHER
 

@@ -33,8 +33,8 @@ COPY privacy/model/__init__.py privacy/model/budget.py privacy/model/change.py p
 COPY privacy/moderation/ privacy/moderation/
 COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py privacy/store/connect.py \
      privacy/store/credentials.py privacy/store/erasure_lines.py privacy/store/erasure_list.py \
-     privacy/store/erasure_mark.py privacy/store/header.py privacy/store/keys.py privacy/store/script.py privacy/store/settings.py \
-     privacy/store/users.py privacy/store/
+     privacy/store/erasure_mark.py privacy/store/header.py privacy/store/keys.py privacy/store/never_restored.py \
+     privacy/store/script.py privacy/store/settings.py privacy/store/users.py privacy/store/
 COPY privacy/tally/__init__.py privacy/tally/catalogue.py privacy/tally/register.lua privacy/tally/replace.lua \
      privacy/tally/target.py privacy/tally/
 COPY privacy/vault/__init__.py privacy/vault/account.lua privacy/vault/account_file.py privacy/vault/cells.py \

@@ -14,10 +14,11 @@ from privacy.policy_book import PolicyBook, enroll
 from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
-from privacy.store.erasure_list import ErasureList, never_restore_folder
+from privacy.store.erasure_list import ErasureList
 from privacy.store.erasure_mark import ErasureMark
 from privacy.store.header import DEFAULT_SHARDS, StoreHeader
 from privacy.store.keys import GALLERY_HEADER
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.users import ADMIN, PUBLISHER
 from privacy.vault.key_file import create_key_file, load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys

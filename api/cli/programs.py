@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from api.cli.supervision.child import Program
 from privacy.store.acl import Room
-from privacy.store.erasure_list import FOLDER_VARIABLE
+from privacy.store.never_restored import FOLDER_VARIABLE
 from privacy.store.settings import StoreSettings
 from privacy.store.users import LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, STEWARD
 

@@ -13,6 +13,7 @@ from privacy.ledger.key_file import load_signer
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.policy_book import policy_of
 from privacy.release.notary import Notary
+from privacy.release.outside import ReleasedOutside
 from privacy.release.worker import ReleaseWorker
 from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
@@ -91,14 +92,16 @@ def make_release_workers(
 ) -> list[ReleaseWorker]:
     """Wire release workers together, one a target shard; they write to no other stores than these.
 
-    While the store lacks erasures that are listed, its connections are refused: nothing is released.
+    While the store lacks erasures that are listed, its connections are refused: nothing is released. A tally
+    that has forgotten releases releases nothing either.
     """
     client = connect(settings, RELEASE, greet=in_step(header.greet, erasures))
     gallery = StoreHeader.read(connect(settings, PUBLISHER), GALLERY_HEADER)
     publisher = Publisher(connect(settings, PUBLISHER, greet=gallery.greet))
     calibrations = Calibrations(client)
+    outside = ReleasedOutside(erasures.folder, header.store_id)
     return [
-        ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock)
+        ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock, outside)
         for shard in range(header.target_shards)
     ]
 

@@ -17,10 +17,11 @@ from privacy.policy_book import read_policy_book
 from privacy.policy_file import DEFAULT_POLICY_PATH, load_policy
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
-from privacy.store.erasure_list import ErasureList, never_restore_folder
+from privacy.store.erasure_list import ErasureList
 from privacy.store.erasure_mark import ErasureMark, in_step
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.key_file import load_pseudonymiser

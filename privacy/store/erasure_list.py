@@ -11,15 +11,12 @@ there before.
 
 from __future__ import annotations
 
-import fcntl
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from privacy.errors import StoreBusyError, StoreError
-from privacy.store.credentials import private_file_fault, write_private
+from privacy.store.credentials import private_file_fault
 from privacy.store.erasure_lines import (
     LONGEST_LINE_BYTES,
     First,
@@ -30,23 +27,12 @@ from privacy.store.erasure_lines import (
     number_of,
     text_of,
 )
+from privacy.store.never_restored import FOLDER_VARIABLE, alone_in, make_folder, replace_durably
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-FOLDER_VARIABLE: Final = "LIKEWISE_NEVER_RESTORE_FOLDER"
-
-
-def never_restore_folder(environment: Mapping[str, str], beside: Path) -> Path:
-    """The folder of what no restore may take back: the environment's, or one beside the folder of the keys.
-
-    Beside, not inside: who copies the folder of the keys together with the data, and puts both back, does
-    not put this back.
-    """
-    if given := environment.get(FOLDER_VARIABLE):
-        return Path(given)
-    folder = beside.absolute()
-    return folder.with_name(f"{folder.name}.never-restore")
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -72,30 +58,18 @@ class ErasureList:
         Raises:
             StoreError: the folder does not allow it.
         """
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot make the folder {self.folder}: {error.strerror}") from error
+        make_folder(self.folder)
         with self.alone():
             if not self.path.exists():
                 self.replace(0, [])
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Hold the lock of the list; whoever writes needs it.
 
         Raises:
             StoreError: the folder is not there.
         """
-        try:
-            descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise self._missing(f"{self.folder}: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        return alone_in(self.folder)
 
     def last(self) -> int:
         """Number of the last erasure.
@@ -184,13 +158,7 @@ class ErasureList:
         Raises:
             StoreError: the folder does not allow it.
         """
-        write_private(self.path, text_of(First(self.store_id, before), listed))
-        # Lines that are appended from now on are in the new file: its name must be as durable as they are.
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        replace_durably(self.path, text_of(First(self.store_id, before), listed))
 
     def _read(self) -> tuple[First, list[Listed]]:
         self._require_private()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +26,7 @@ from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation
 from privacy.vault.rotation import Rotation
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from privacy.vault.vault import Vault
+from tests.support.backup import back_up, put_back
 from tests.support.faults import Crash, every_fault
 from tests.support.histories import LIKE, SERIES
 from tests.support.platform_plane import POLICY
@@ -90,17 +90,11 @@ class Deployment:
 
     def back_up(self) -> Path:
         """A copy of the data, as Redis has it on disk."""
-        backup = self.folder / "backup"
-        shutil.copytree(self.folder / "redis" / "appendonlydir", backup)
-        return backup
+        return back_up(self.store.server, self.folder / "backup")
 
     def put_back(self, backup: Path) -> None:
         """Stop the server, put the backup in place of its data, and start it again."""
-        self.store.server.stop()
-        data = self.folder / "redis" / "appendonlydir"
-        shutil.rmtree(data)
-        shutil.copytree(backup, data)
-        self.store.server.start()
+        put_back(self.store.server, backup)
 
     def held(self) -> list[str]:
         """Which accounts have anything in the store."""

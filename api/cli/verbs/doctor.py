@@ -15,7 +15,7 @@ from api.cli.examination import Examination
 from api.cli.exit_code import ExitCode
 from api.cli.options import data_folder_option, epilog, json_option
 from api.cli.system import clock_ms
-from privacy.store.erasure_list import never_restore_folder
+from privacy.store.never_restored import never_restore_folder
 
 
 @click.command(

@@ -15,7 +15,8 @@ from api.cli.stop_signal import stop_on_signal
 from api.cli.system import clock_ms, entropy
 from api.cli.workers import fit_store, make_notary, make_release_workers
 from privacy.release.worker import run_together
-from privacy.store.erasure_list import ErasureList, never_restore_folder
+from privacy.store.erasure_list import ErasureList
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import NOTARY, PUBLISHER, RELEASE
 

@@ -33,7 +33,7 @@ from privacy.errors import ConflictError
 from privacy.model.engagement import Kind, TargetType
 from privacy.store.connect import connect
 from privacy.store.embedded import EmbeddedRedis
-from privacy.store.erasure_list import never_restore_folder
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.users import PUBLIC
 
 if TYPE_CHECKING:

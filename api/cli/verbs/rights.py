@@ -20,9 +20,10 @@ from privacy.steward.access import Access
 from privacy.steward.relisting import Relisting
 from privacy.store.connect import connect
 from privacy.store.credentials import write_private
-from privacy.store.erasure_list import ErasureList, never_restore_folder
+from privacy.store.erasure_list import ErasureList
 from privacy.store.erasure_mark import ErasureMark
 from privacy.store.header import StoreHeader
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.users import STEWARD
 from privacy.vault.key_file import load_pseudonymiser
 from privacy.vault.shards import AccountShards, PseudonymKeys

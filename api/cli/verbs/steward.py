@@ -18,7 +18,8 @@ from api.cli.system import clock_ms
 from api.cli.workers import fit_store
 from privacy.policy_book import read_policy_book
 from privacy.store.connect import connect
-from privacy.store.erasure_list import ErasureList, never_restore_folder
+from privacy.store.erasure_list import ErasureList
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import STEWARD
 from privacy.vault.key_file import load_pseudonymiser

@@ -33,8 +33,8 @@ from api.cli.welcome import Welcome
 from privacy.errors import StoreError
 from privacy.ledger.key_file import create_ledger_key
 from privacy.store.embedded import EmbeddedRedis
-from privacy.store.erasure_list import never_restore_folder
 from privacy.store.folder_lock import locked
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
 

@@ -8,7 +8,8 @@ import pytest
 
 from privacy.errors import StoreBusyError, StoreError
 from privacy.store.erasure_lines import Listed
-from privacy.store.erasure_list import FOLDER_VARIABLE, ErasureList, never_restore_folder
+from privacy.store.erasure_list import ErasureList
+from privacy.store.never_restored import FOLDER_VARIABLE, never_restore_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
