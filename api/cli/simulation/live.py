@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from api.cli.platform_client import NDJSON
 from api.cli.simulation.catalogue import MS_AN_HOUR
 from api.cli.simulation.feed import RHYTHM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from api.cli.history.timeline import Moment
+    from api.cli.platform_client import PlatformClient
     from api.cli.simulation.feed import Feed
-    from api.cli.simulation.platform_client import PlatformClient
     from api.cli.simulation.world import World
     from privacy.model.timestamp import Clock
 
@@ -67,15 +68,18 @@ class LivePlatform:
             self._unsent = self._feed.events(from_ms, now_ms, likes) if from_ms < now_ms else []
             self._told_ms = now_ms
         if self._unsent:
-            self.verdicts.update(self.client.post("/v1/events", self._unsent)["verdicts"])
+            self.verdicts.update(self._send("/v1/events", self._unsent)["verdicts"])
             self.on_events(len(self._unsent))
             self._unsent = []
         return 0
 
     def _post_videos(self, now_ms: int) -> None:
         if not self._posted:
-            self.client.post("/v1/creators", self.world.studio.creators())
+            self._send("/v1/creators", self.world.studio.creators())
         videos = self.world.studio.videos(now_ms)
         if len(videos) > self._posted:
-            self.client.post("/v1/videos", [video.registration() for video in videos[self._posted :]])
+            self._send("/v1/videos", [video.registration() for video in videos[self._posted :]])
             self._posted = len(videos)
+
+    def _send(self, path: str, items: Sequence[Moment]) -> dict[str, Any]:
+        return self.client.send(path, b"\n".join(item.line for item in items), NDJSON)

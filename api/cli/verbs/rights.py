@@ -12,7 +12,8 @@ import click
 from api.cli.console import say, show_json
 from api.cli.deployment import PSEUDONYM_KEY_FILE, operator_settings
 from api.cli.options import data_folder_option, epilog
-from api.cli.staff_client import StaffClient, account_argument, note_option, staff_options
+from api.cli.platform_client import PlatformClient
+from api.cli.staff_options import account_argument, note_option, staff_options
 from api.cli.system import clock_ms
 from privacy.moderation.audit_trail import Actor, AuditEntry, AuditTrail, Stage, audited
 from privacy.policy_book import stored_policies
@@ -60,7 +61,7 @@ def command() -> None:
 def erase(*, account_id: str, child: bool, note: str, platform_url: str, key: str) -> None:
     """Erase ACCOUNT_ID, and print the receipt for the person: once, since only its hash is kept."""
     path = "/v1/rights/children" if child else "/v1/rights/erasures"
-    show_json(StaffClient(platform_url, key).order(path, {"account_id": account_id, "note": note}))
+    show_json(PlatformClient(platform_url, key).order(path, {"account_id": account_id, "note": note}))
 
 
 @command.command("object", epilog=epilog("likewise rights object a-2001 --note 'request 2026/119'"))
@@ -71,7 +72,7 @@ def erase(*, account_id: str, child: bool, note: str, platform_url: str, key: st
 def object_to(*, account_id: str, withdraw: bool, note: str, platform_url: str, key: str) -> None:
     """Count ACCOUNT_ID nowhere any more."""
     order = {"account_id": account_id, "objects": not withdraw, "note": note}
-    show_json(StaffClient(platform_url, key).order("/v1/rights/objections", order))
+    show_json(PlatformClient(platform_url, key).order("/v1/rights/objections", order))
 
 
 @command.command("opt-out", epilog=epilog("likewise rights opt-out a-2001 --note 'request 2026/120'"))
@@ -82,7 +83,7 @@ def object_to(*, account_id: str, withdraw: bool, note: str, platform_url: str, 
 def opt_out(*, account_id: str, withdraw: bool, note: str, platform_url: str, key: str) -> None:
     """Keep ACCOUNT_ID out of every breakdown from now on."""
     order = {"account_id": account_id, "hidden": not withdraw, "note": note}
-    show_json(StaffClient(platform_url, key).order("/v1/rights/opt-outs", order))
+    show_json(PlatformClient(platform_url, key).order("/v1/rights/opt-outs", order))
 
 
 @command.command(

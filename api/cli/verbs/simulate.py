@@ -9,10 +9,10 @@ from rich.table import Table
 
 from api.cli.console import progress, say, show, show_json
 from api.cli.options import epilog, json_option, policy_option
+from api.cli.platform_client import PlatformClient
 from api.cli.policy_source import read_policy
 from api.cli.poll import Pace, poll
 from api.cli.simulation.live import LivePlatform
-from api.cli.simulation.platform_client import PlatformClient
 from api.cli.simulation.world import World, opening_ms
 from api.cli.stop_signal import stop_on_signal
 from api.cli.system import clock_ms

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
+from api.cli.platform_client import PlatformClient
 from api.cli.simulation.catalogue import MS_AN_HOUR
 from api.cli.simulation.feed import RHYTHM
 from api.cli.simulation.live import LivePlatform
-from api.cli.simulation.platform_client import PlatformClient
 from api.cli.simulation.world import World, opening_ms
 from privacy.errors import InvalidInputError, StoreBusyError
 from privacy.policy_file import load_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from api.cli.history.timeline import Moment
 
 NOW_MS = 1_777_777_777_777
 
@@ -36,11 +31,13 @@ class Stage:
         """The time."""
         return self.now_ms
 
-    def post(self, path: str, items: Sequence[Moment]) -> dict[str, Any]:
+    def send(self, path: str, body: bytes, media_type: str) -> dict[str, Any]:
         """Take a batch."""
+        assert media_type == "application/x-ndjson"
         if self.busy:
             raise StoreBusyError("busy")
-        self.sent.append((path, [json.loads(item.line) for item in items]))
+        items = [json.loads(line) for line in body.splitlines()]
+        self.sent.append((path, items))
         return {"verdicts": {"counted": len(items)}}
 
     def events(self) -> list[Any]:
