@@ -104,7 +104,7 @@ def _watched(client: PlatformClient, found: dict[str, Any], *, quiet: bool) -> d
             bars.update(task, completed=found["done"])
             if found["state"] in ("done", "failed"):
                 return found
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)  # the plane tells nobody by itself: it is asked again
             try:
                 found = client.get(f"/v1/jobs/{found['job']}")
             except StoreBusyError:
