@@ -15,6 +15,7 @@ from privacy.store.users import LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from api.cli.first_keys import SimulationKeys
     from privacy.store.acl import AclUser
 
 _ROOT: Final = Path(__file__).parents[2]
@@ -67,12 +68,13 @@ class Programs:
         }
         return Program("release", ("release",), self._environment(RELEASE, PUBLISHER, NOTARY) | extra)
 
-    def simulate(self, platform_url: str, token: str, seed: int, opened_at: str) -> Program:
-        """The simulated platform: it has an API key and knows of no store."""
+    def simulate(self, platform_url: str, keys: SimulationKeys, seed: int, opened_at: str) -> Program:
+        """The simulated platform: it has API keys and knows of no store."""
         policy = ("--policy", str(self.policy_file.absolute())) if self.policy_file else ()
         which = ("--seed", str(seed), "--opened-at", opened_at)
         arguments = ("simulate", "--platform-url", platform_url, *which, *policy)
-        return Program("simulate", arguments, self._base() | {"LIKEWISE_PLATFORM_KEY": token})
+        tokens = {"LIKEWISE_PLATFORM_KEY": keys.feed, "LIKEWISE_STAFF_KEY": keys.staff}
+        return Program("simulate", arguments, self._base() | tokens)
 
     def _of_accounts(self) -> dict[str, str]:
         """What those are given that know accounts."""

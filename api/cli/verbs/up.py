@@ -15,7 +15,7 @@ import msgspec
 
 from api.cli.console import progress, say, show_json
 from api.cli.deployment import LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE, names_a_store
-from api.cli.first_keys import first_keys, simulation_key
+from api.cli.first_keys import first_keys, simulation_keys
 from api.cli.founding import DEFAULT_SHARD_COUNTS, ONE_SHARD, Founder
 from api.cli.options import data_folder_option, epilog, policy_option
 from api.cli.policy_source import read_policy
@@ -111,8 +111,8 @@ def command(
             except StoppedError:
                 return
             video_id = max(world.studio.videos(clock_ms()), key=lambda video: video.popularity).video_id
-            token = simulation_key(settings)
-            running.insert(0, programs.simulate(platform_url, token, diary.seed, diary.opened_at))
+            callers = simulation_keys(settings)
+            running.insert(0, programs.simulate(platform_url, callers, diary.seed, diary.opened_at))
         children = _children(data_folder, running)
         supervisor = Supervisor(children, server, stop.wait, say, time.monotonic)
         held.callback(supervisor.end)
