@@ -131,8 +131,9 @@ def erasures_of(store: Store) -> ErasureList:
     """The list of erasures of the tests' store, which is as new as the store."""
     erasures = ErasureList(store.server.folder / "never-restore", "0" * 32)
     erasures.create()
-    with erasures.alone():
-        erasures.replace(0, [])
+    if erasures.last():
+        with erasures.alone():
+            erasures.replace(0, [])
     return erasures
 
 
