@@ -120,7 +120,12 @@ def _look(store: World, bots: dict[str, str]) -> dict[Signal, set[str]]:
     """Names of the accounts that each signal shows."""
     founded = store.founded
     steward = make_steward(
-        store.store.steward, founded.header, founded.book, founded.keys, lambda: store.now_ms
+        store.store.steward,
+        founded.header,
+        founded.book,
+        founded.keys,
+        founded.erasures,
+        lambda: store.now_ms,
     )
     for _ in steward.sweep.walk(store.now_ms):
         pass

@@ -124,6 +124,7 @@ class World:
         """One of the product's processes, as a deployment runs it."""
         environment = self.founded.settings.environment(users) | {
             "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.folder / "pseudonym.key"),
+            "LIKEWISE_NEVER_RESTORE_FOLDER": str(self.folder / "never-restore"),
             "PATH": os.environ["PATH"],
         }
         with child(
@@ -146,7 +147,9 @@ def world(policy_file: Path | None = None) -> Iterator[World]:
     ):
         source = read_policy(policy_file)
         folder = Path(name)
-        founder = Founder(source, folder / "pseudonym.key", clock_ms, os.urandom)
+        founder = Founder(
+            source, folder / "pseudonym.key", clock_ms, os.urandom, never_restore=folder / "never-restore"
+        )
         founded = founder.found(server.settings)
         publisher = Publisher(store.publisher)
         catalogue = Catalogue(

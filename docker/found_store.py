@@ -3,8 +3,9 @@
     PYTHONPATH=. python docker/found_store.py
 
 Reads from the environment the addresses, the passwords of `admin` and `publisher`, and the names of three
-files, `LIKEWISE_PSEUDONYM_KEY_FILE`, `LIKEWISE_LEDGER_KEY_FILE` and `LIKEWISE_POLICY`. Run it before the
-processes start, and again to enrol a new policy: what is there stays.
+files, `LIKEWISE_PSEUDONYM_KEY_FILE`, `LIKEWISE_LEDGER_KEY_FILE` and `LIKEWISE_POLICY`, and of a folder,
+`LIKEWISE_NEVER_RESTORE_FOLDER`. Run it before the processes start, and again to enrol a new policy:
+what is there stays.
 """
 
 # ruff: noqa: INP001 - a program of its own, in a folder that is no package
@@ -22,6 +23,7 @@ from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms, entropy
 from privacy.errors import LikewiseError
 from privacy.ledger.key_file import create_ledger_key
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, PUBLISHER
 
@@ -34,7 +36,8 @@ def main() -> int:
         source = read_policy(Path(policy_file) if policy_file else None)
         settings = StoreSettings.from_environment(os.environ, (ADMIN, PUBLISHER))
         create_ledger_key(Path(os.environ.get("LIKEWISE_LEDGER_KEY_FILE", LEDGER_KEY_FILE)), entropy)
-        founded = Founder(source, key_file, clock_ms, entropy).found(settings)
+        kept = never_restore_folder(os.environ, key_file.parent)
+        founded = Founder(source, key_file, clock_ms, entropy, never_restore=kept).found(settings)
     except LikewiseError as error:
         sys.stderr.write(f"found_store: {error}\n")
         return exit_code_of(error)

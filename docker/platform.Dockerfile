@@ -12,8 +12,8 @@ RUN python lock_subset.py requirements.lock pyproject.toml platform > plane.lock
 
 FROM python:3.11.14-slim-trixie
 COPY --from=install /opt/likewise /opt/likewise
-# Where the volume with the pseudonym key is mounted; a new volume takes the owner from here.
-RUN install -d -m 700 -o 10001 -g 10001 /var/lib/likewise
+# Where the volumes with the pseudonym key and the list of erasures are mounted; a new volume takes the owner from here.
+RUN install -d -m 700 -o 10001 -g 10001 /var/lib/likewise /var/lib/likewise-never-restore
 WORKDIR /srv/likewise
 COPY api/__init__.py api/
 COPY api/cli/__init__.py api/cli/__main__.py api/cli/exit_code.py api/cli/lazy_group.py api/cli/main.py \
@@ -32,8 +32,9 @@ COPY privacy/model/__init__.py privacy/model/budget.py privacy/model/change.py p
      privacy/model/timestamp.py privacy/model/
 COPY privacy/moderation/ privacy/moderation/
 COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py privacy/store/connect.py \
-     privacy/store/credentials.py privacy/store/header.py privacy/store/keys.py privacy/store/script.py \
-     privacy/store/settings.py privacy/store/users.py privacy/store/
+     privacy/store/credentials.py privacy/store/erasure_lines.py privacy/store/erasure_list.py \
+     privacy/store/erasure_mark.py privacy/store/header.py privacy/store/keys.py privacy/store/never_restored.py \
+     privacy/store/script.py privacy/store/settings.py privacy/store/users.py privacy/store/
 COPY privacy/tally/__init__.py privacy/tally/catalogue.py privacy/tally/register.lua privacy/tally/replace.lua \
      privacy/tally/target.py privacy/tally/
 COPY privacy/vault/__init__.py privacy/vault/account.lua privacy/vault/account_file.py privacy/vault/cells.py \

@@ -13,7 +13,8 @@ RUN python lock_subset.py requirements.lock pyproject.toml private > plane.lock 
 FROM python:3.11.14-slim-trixie
 COPY --from=install /opt/likewise /opt/likewise
 # Where the volumes with the two keys are mounted; a new volume takes the owner from here.
-RUN install -d -m 700 -o 10001 -g 10001 /var/lib/likewise /var/lib/likewise-ledger
+RUN install -d -m 700 -o 10001 -g 10001 /var/lib/likewise /var/lib/likewise-ledger \
+    /var/lib/likewise-never-restore
 WORKDIR /srv/likewise
 COPY api/ api/
 COPY privacy/ privacy/

@@ -13,6 +13,8 @@ from privacy.ledger.key_file import load_signer
 from privacy.store.acl import Room
 from privacy.store.checks import Finding, check_private_file, check_server
 from privacy.store.connect import connect
+from privacy.store.erasure_list import ErasureList
+from privacy.store.erasure_mark import ErasureMark
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
 from privacy.store.users import ADMIN, PUBLIC, USERS
@@ -39,6 +41,7 @@ class Examination:
         folder: data folder, perhaps without one of the files.
         key_file: of the pseudonyms, where it is not in the folder.
         ledger_key_file: with which the ledger is signed, likewise.
+        never_restore: folder of what no restore may take back.
         clock: the real one.
     """
 
@@ -46,12 +49,14 @@ class Examination:
     folder: Path
     key_file: str | None
     ledger_key_file: str | None
+    never_restore: Path
     clock: Clock
 
     def findings(self) -> list[tuple[str, Finding]]:
         """What was found, with the place where."""
         found = [(room.value, finding) for room in Room for finding in self._room(room)]
         found += [("wall", finding) for finding in self._asked(self._wall)]
+        found += [("erasures", finding) for finding in self._asked(self._erasures)]
         found += [(path.name, check_private_file(path)) for path in self._files()]
         return [*found, self._signing_key()]
 
@@ -74,6 +79,13 @@ class Examination:
     def _wall(self) -> list[Finding]:
         with closing(connect(self.settings, PUBLIC)) as client:
             return check_wall(client)
+
+    def _erasures(self) -> list[Finding]:
+        with closing(connect(self.settings, ADMIN, Room.PRIVATE)) as client:
+            mark = ErasureMark(client, ErasureList(self.never_restore, StoreHeader.read(client).store_id))
+            mark.require_in_step()
+            detail = f"all {mark.value() or 0} that were ever listed are done; {self.never_restore}"
+            return [Finding("list", ok=True, detail=detail)]
 
     def _files(self) -> Iterator[Path]:
         yield Path(self.key_file) if self.key_file else self.folder / PSEUDONYM_KEY_FILE

@@ -18,6 +18,7 @@ _DAYS: Final = 90
 _PUBLIC: Final = KeyTerms(FIRST_OWNER, ("read", "audit"), _DAYS, requests_a_minute=6_000)
 _PLATFORM: Final = KeyTerms(FIRST_OWNER, ("ingest",), _DAYS, requests_a_minute=6_000)
 _SIMULATION: Final = KeyTerms(SIMULATION_OWNER, ("ingest",), _DAYS, requests_a_minute=6_000)
+_SIMULATED_STAFF: Final = KeyTerms("simulated-staff", ("moderate",), _DAYS, requests_a_minute=600)
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,27 @@ def first_keys(settings: StoreSettings) -> FirstKeys:
     return FirstKeys(_first(settings, "public", _PUBLIC), _first(settings, "platform", _PLATFORM))
 
 
-def simulation_key(settings: StoreSettings) -> str:
-    """A new key for the simulated platform; the ones that it had are revoked.
+@dataclass(frozen=True)
+class SimulationKeys:
+    """Tokens of the simulated platform.
+
+    Args:
+        feed: sends its events.
+        staff: purges its bots.
+    """
+
+    feed: str
+    staff: str
+
+
+def simulation_keys(settings: StoreSettings) -> SimulationKeys:
+    """New keys for the simulated platform; the ones that it had are revoked.
 
     Raises:
         StoreError: the store does not answer.
     """
-    return KeyRing.open(settings, "platform", clock_ms, entropy).renew(_SIMULATION)
+    ring = KeyRing.open(settings, "platform", clock_ms, entropy)
+    return SimulationKeys(ring.renew(_SIMULATION), ring.renew(_SIMULATED_STAFF))
 
 
 def _first(settings: StoreSettings, plane: str, terms: KeyTerms) -> str | None:

@@ -14,8 +14,11 @@ from privacy.policy_book import PolicyBook, enroll
 from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
+from privacy.store.erasure_list import ErasureList
+from privacy.store.erasure_mark import ErasureMark
 from privacy.store.header import DEFAULT_SHARDS, StoreHeader
 from privacy.store.keys import GALLERY_HEADER
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.users import ADMIN, PUBLISHER
 from privacy.vault.key_file import create_key_file, load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
@@ -45,6 +48,7 @@ class Founded:
         header: of the private room.
         book: its policies.
         keys: of the deployment's pseudonyms.
+        erasures: the list of its erasures, outside of it.
         is_new: whether it was made just now.
     """
 
@@ -52,6 +56,7 @@ class Founded:
     header: StoreHeader
     book: PolicyBook
     keys: PseudonymKeys
+    erasures: ErasureList
     is_new: bool
 
 
@@ -65,6 +70,7 @@ class Founder:
         clock: the real one.
         entropy: answers so many bytes of the operating system's CSPRNG.
         new_shards: account shards and target shards of a store that is new; an old one keeps its own.
+        never_restore: folder of what no restore may take back; one beside the key file's if not given.
     """
 
     source: PolicySource
@@ -72,6 +78,7 @@ class Founder:
     clock: Clock
     entropy: Callable[[int], bytes]
     new_shards: tuple[int, int] = DEFAULT_SHARD_COUNTS
+    never_restore: Path | None = None
 
     def found(self, settings: StoreSettings) -> Founded:
         """Make a store ready.
@@ -92,6 +99,7 @@ class Founder:
             known = _known_header(private)
             header = known or self._new_header(private)
             keys = self._keys()
+            erasures = self._erasures(private, header)
             StoreHeader.create_or_verify(gallery, self.entropy, GALLERY_HEADER, *self._shards_of(header))
             book = enroll(private, self.source.text)
         with closing(connect(settings, PUBLISHER)) as publisher:
@@ -99,7 +107,7 @@ class Founder:
             if policy.sandbox:
                 hand.publish_sandbox_guarantee(policy.sandbox.version, guarantee(policy.sandbox))
             hand.publish_guarantee(policy.version, guarantee(policy), header.target_shards)
-        return Founded(settings, header, book, keys, is_new=known is None)
+        return Founded(settings, header, book, keys, erasures, is_new=known is None)
 
     def _new_header(self, client: Redis) -> StoreHeader:
         """Make the header, after the key: a store never stands without one."""
@@ -116,6 +124,18 @@ class Founder:
                 "since under another key every account would be counted a second time"
             )
         return PseudonymKeys(partial(load_pseudonymiser, self.key_file))
+
+    def _erasures(self, client: Redis, header: StoreHeader) -> ErasureList:
+        """The list of erasures: made with a store that has never had one, and never again."""
+        folder = self.never_restore or never_restore_folder({}, self.key_file.parent)
+        erasures = ErasureList(folder, header.store_id)
+        mark = ErasureMark(client, erasures)
+        if mark.value() is None:
+            erasures.create()
+            if erasures.last() == 0:
+                mark.advance(0)
+        erasures.last()
+        return erasures
 
     @staticmethod
     def _shards_of(header: StoreHeader) -> tuple[int, int]:

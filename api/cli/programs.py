@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from api.cli.supervision.child import Program
 from privacy.store.acl import Room
+from privacy.store.never_restored import FOLDER_VARIABLE
 from privacy.store.settings import StoreSettings
 from privacy.store.users import LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, STEWARD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from api.cli.first_keys import SimulationKeys
     from privacy.store.acl import AclUser
 
 _ROOT: Final = Path(__file__).parents[2]
@@ -27,6 +29,7 @@ class Programs:
         settings: the store, with the passwords of all users.
         key_file: of the pseudonyms.
         ledger_key_file: with which the ledger is signed.
+        never_restore: folder of what no restore may take back.
         policy_file: None for the packaged one.
         environment: of this process; what is Likewise's own is not passed on.
     """
@@ -34,16 +37,14 @@ class Programs:
     settings: StoreSettings
     key_file: Path
     ledger_key_file: Path
+    never_restore: Path
     policy_file: Path | None
     environment: Mapping[str, str]
 
     def platform(self, port: int) -> Program:
         """The platform plane."""
-        extra = {"LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file.absolute())}
-        if self.policy_file:
-            extra["LIKEWISE_POLICY"] = str(self.policy_file.absolute())
         arguments = ("platform", "--port", str(port))
-        return Program("platform", arguments, self._environment(PLATFORM, PUBLISHER) | extra)
+        return Program("platform", arguments, self._environment(PLATFORM, PUBLISHER) | self._of_accounts())
 
     def public(self, port: int) -> Program:
         """The public plane: it is not even told where the private room is."""
@@ -53,10 +54,7 @@ class Programs:
 
     def steward(self) -> Program:
         """The steward."""
-        extra = {"LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file.absolute())}
-        if self.policy_file:
-            extra["LIKEWISE_POLICY"] = str(self.policy_file.absolute())
-        return Program("steward", ("steward",), self._environment(STEWARD) | extra)
+        return Program("steward", ("steward",), self._environment(STEWARD) | self._of_accounts())
 
     def relay(self) -> Program:
         """The relay."""
@@ -64,15 +62,29 @@ class Programs:
 
     def release(self) -> Program:
         """The release worker."""
-        extra = {"LIKEWISE_LEDGER_KEY_FILE": str(self.ledger_key_file.absolute())}
+        extra = {
+            "LIKEWISE_LEDGER_KEY_FILE": str(self.ledger_key_file.absolute()),
+            FOLDER_VARIABLE: str(self.never_restore.absolute()),
+        }
         return Program("release", ("release",), self._environment(RELEASE, PUBLISHER, NOTARY) | extra)
 
-    def simulate(self, platform_url: str, token: str, seed: int, opened_at: str) -> Program:
-        """The simulated platform: it has an API key and knows of no store."""
+    def simulate(self, platform_url: str, keys: SimulationKeys, seed: int, opened_at: str) -> Program:
+        """The simulated platform: it has API keys and knows of no store."""
         policy = ("--policy", str(self.policy_file.absolute())) if self.policy_file else ()
         which = ("--seed", str(seed), "--opened-at", opened_at)
         arguments = ("simulate", "--platform-url", platform_url, *which, *policy)
-        return Program("simulate", arguments, self._base() | {"LIKEWISE_PLATFORM_KEY": token})
+        tokens = {"LIKEWISE_PLATFORM_KEY": keys.feed, "LIKEWISE_STAFF_KEY": keys.staff}
+        return Program("simulate", arguments, self._base() | tokens)
+
+    def _of_accounts(self) -> dict[str, str]:
+        """What those are given that know accounts."""
+        extra = {
+            "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file.absolute()),
+            FOLDER_VARIABLE: str(self.never_restore.absolute()),
+        }
+        if self.policy_file:
+            extra["LIKEWISE_POLICY"] = str(self.policy_file.absolute())
+        return extra
 
     def _environment(self, *users: AclUser) -> dict[str, str]:
         return self._base() | self.settings.environment(users)

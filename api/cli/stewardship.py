@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,13 @@ from privacy.moderation.rewrite import LogRewriter
 from privacy.moderation.unfinished import UnfinishedWork
 from privacy.steward.job_runner import JobRunner
 from privacy.steward.patterns import Patterns
+from privacy.steward.restored import RestoredErasures
 from privacy.steward.retention import Sweep
 from privacy.steward.sealed import SealedTargets
 from privacy.steward.steward import Steward
+from privacy.store.connect import connect
+from privacy.store.erasure_mark import ErasureMark
+from privacy.store.users import STEWARD
 from privacy.vault.erasure import Erasure
 from privacy.vault.many import ManyMoves
 from privacy.vault.scan import AccountScan
@@ -26,14 +31,21 @@ from privacy.vault.vault import Caps
 if TYPE_CHECKING:
     from redis import Redis
 
+    from api.cli.founding import Founded
     from privacy.model.timestamp import Clock
     from privacy.policy_book import PolicyBook
+    from privacy.store.erasure_list import ErasureList
     from privacy.store.header import StoreHeader
     from privacy.vault.shards import PseudonymKeys
 
 
 def make_steward(
-    client: Redis, header: StoreHeader, book: PolicyBook, keys: PseudonymKeys, clock: Clock
+    client: Redis,
+    header: StoreHeader,
+    book: PolicyBook,
+    keys: PseudonymKeys,
+    erasures: ErasureList,
+    clock: Clock,
 ) -> Steward:
     """Wire a steward together.
 
@@ -42,19 +54,21 @@ def make_steward(
         header: of its store.
         book: its policies.
         keys: of the pseudonyms.
+        erasures: the list of its erasures, outside of it.
         clock: now, in ms since 1970 UTC.
     """
     shards, caps = AccountShards(client, keys, header.account_shards), Caps.of(book)
     retention = book.current.retention
     trail, advisories = AuditTrail(client), Advisories(client)
     jobs = Jobs(client, header.account_shards, retention.job_seconds)
-    settlement = Settlement(shards, caps)
+    settlement, scan, mark = Settlement(shards, caps), AccountScan(shards), ErasureMark(client, erasures)
+    erasure = Erasure(shards, mark)
     sweep = Sweep(
         shards=shards,
         retention=retention,
         trail=trail,
         jobs=jobs,
-        scan=AccountScan(shards),
+        scan=scan,
         sealed=SealedTargets(client, book, header.target_shards),
         patterns=partial(Patterns, book.current.integrity),
         advisories=advisories,
@@ -66,11 +80,27 @@ def make_steward(
         runner=JobRunner(jobs, ManyMoves(shards, caps), trail, clock),
         timers=Timers(shards, settlement),
         settlement=settlement,
-        erasure=Erasure(shards),
+        erasure=erasure,
         unfinished=UnfinishedWork(client),
         advisories=advisories,
         trail=trail,
         rewriter=LogRewriter(client),
         sweep=sweep,
+        restored=RestoredErasures(shards, erasure, scan, mark, advisories, trail, retention.backup_seconds),
         closed_seconds=book.closed_seconds,
     )
+
+
+def erase_again(store: Founded, clock: Clock) -> int:
+    """Do erasures again that a store lacks because it was restored, before anything else runs on it.
+
+    Returns:
+        How many it lacked.
+
+    Raises:
+        StoreError: the list of erasures is damaged, or not the newest one.
+        StoreBusyError: the store did not confirm.
+    """
+    with closing(connect(store.settings, STEWARD, greet=store.header.greet)) as client:
+        steward = make_steward(client, store.header, store.book, store.keys, store.erasures, clock)
+        return steward.restored.step(clock())

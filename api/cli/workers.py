@@ -13,10 +13,12 @@ from privacy.ledger.key_file import load_signer
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.policy_book import policy_of
 from privacy.release.notary import Notary
+from privacy.release.outside import ReleasedOutside
 from privacy.release.worker import ReleaseWorker
 from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
+from privacy.store.erasure_mark import in_step
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import NOTARY, PUBLISHER, RELAY, RELEASE
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from privacy.model.engagement import Kind
     from privacy.model.timestamp import Clock
     from privacy.store.acl import AclUser
+    from privacy.store.erasure_list import ErasureList
     from privacy.store.settings import StoreSettings
 
 
@@ -81,15 +84,24 @@ def make_relay(settings: StoreSettings, header: StoreHeader) -> Relay:
 
 
 def make_release_workers(
-    settings: StoreSettings, header: StoreHeader, entropy: EntropySource, clock: Clock
+    settings: StoreSettings,
+    header: StoreHeader,
+    erasures: ErasureList,
+    entropy: EntropySource,
+    clock: Clock,
 ) -> list[ReleaseWorker]:
-    """Wire release workers together, one a target shard; they write to no other stores than these."""
-    client = connect(settings, RELEASE, greet=header.greet)
+    """Wire release workers together, one a target shard; they write to no other stores than these.
+
+    While the store lacks erasures that are listed, its connections are refused: nothing is released. A tally
+    that has forgotten releases releases nothing either.
+    """
+    client = connect(settings, RELEASE, greet=in_step(header.greet, erasures))
     gallery = StoreHeader.read(connect(settings, PUBLISHER), GALLERY_HEADER)
     publisher = Publisher(connect(settings, PUBLISHER, greet=gallery.greet))
     calibrations = Calibrations(client)
+    outside = ReleasedOutside(erasures.folder, header.store_id)
     return [
-        ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock)
+        ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock, outside)
         for shard in range(header.target_shards)
     ]
 

@@ -51,5 +51,5 @@ class PatientFile:
 
     def _write_for_ever(self) -> None:
         while True:
-            time.sleep(self._every_seconds)
+            time.sleep(self._every_seconds)  # so that many lines are one write
             self.drain()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from api.http.logs import RequestLog
     from privacy.model.timestamp import Clock
     from privacy.policy_book import PolicyBook
+    from privacy.store.erasure_list import ErasureList
     from privacy.store.header import StoreHeader
     from privacy.vault.shards import PseudonymKeys
 
@@ -47,6 +48,7 @@ class PlatformDependencies:
         header: of the private room's store.
         book: its policies.
         keys: of the pseudonyms.
+        erasures: the list of erasures, outside of the store.
         entropy: answers so many bytes of the operating system's CSPRNG.
         log: one line a request.
     """
@@ -56,6 +58,7 @@ class PlatformDependencies:
     header: StoreHeader
     book: PolicyBook
     keys: PseudonymKeys
+    erasures: ErasureList
     entropy: Callable[[int], bytes]
     log: RequestLog
 
@@ -78,7 +81,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     publisher = Publisher(dependencies.gallery)
     catalogue = Catalogue(client, header.target_shards, book.current, publisher.publish_targets)
     vault = Vault(AccountShards(client, dependencies.keys, header.account_shards), Caps.of(book))
-    staff = staff_services(vault, catalogue, book, dependencies.entropy)
+    staff = staff_services(vault, catalogue, book, dependencies.erasures, dependencies.entropy)
     services = PlatformServices(
         edge=edge,
         door=IntakeDoor(book, catalogue, vault),

@@ -13,6 +13,7 @@ from privacy.moderation.receipts import Receipts
 from privacy.moderation.rights import Rights
 from privacy.moderation.truth import Repair
 from privacy.moderation.unfinished import UnfinishedWork
+from privacy.store.erasure_mark import ErasureMark
 from privacy.vault.erasure import Erasure
 from privacy.vault.marks import Marks
 from privacy.vault.resync import Resync
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from privacy.policy_book import PolicyBook
+    from privacy.store.erasure_list import ErasureList
     from privacy.tally.catalogue import Catalogue
     from privacy.vault.vault import Vault
 
@@ -39,7 +41,11 @@ class StaffServices(NamedTuple):
 
 
 def staff_services(
-    vault: Vault, catalogue: Catalogue, book: PolicyBook, entropy: Callable[[int], bytes]
+    vault: Vault,
+    catalogue: Catalogue,
+    book: PolicyBook,
+    erasures: ErasureList,
+    entropy: Callable[[int], bytes],
 ) -> StaffServices:
     """Wire them together.
 
@@ -47,6 +53,7 @@ def staff_services(
         vault: with the platform plane's credentials.
         catalogue: of targets.
         book: the store's policies.
+        erasures: the list of erasures, outside of the store.
         entropy: answers so many bytes of the operating system's CSPRNG.
     """
     shards, caps, retention = vault.shards, vault.caps, book.current.retention
@@ -66,7 +73,7 @@ def staff_services(
     rights = Rights(
         client=client,
         settlement=settlement,
-        erasure=Erasure(shards),
+        erasure=Erasure(shards, ErasureMark(client, erasures)),
         keys=keys,
         trail=trail,
         unfinished=unfinished,

@@ -17,8 +17,11 @@ from privacy.policy_book import read_policy_book
 from privacy.policy_file import DEFAULT_POLICY_PATH, load_policy
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
+from privacy.store.erasure_list import ErasureList
+from privacy.store.erasure_mark import ErasureMark, in_step
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.key_file import load_pseudonymiser
@@ -36,10 +39,11 @@ POLICY_VARIABLE = "LIKEWISE_POLICY"
 def create() -> Flask:
     """Make the app from the environment.
 
-    | variable                      | meaning                                                         |
-    |-------------------------------|-----------------------------------------------------------------|
-    | `LIKEWISE_PSEUDONYM_KEY_FILE` | file with the keys of the pseudonyms, readable by its owner only |
-    | `LIKEWISE_POLICY`             | policy file; the packaged one if not set                        |
+    | variable                        | meaning                                                          |
+    |---------------------------------|------------------------------------------------------------------|
+    | `LIKEWISE_PSEUDONYM_KEY_FILE`   | file with the keys of the pseudonyms, readable by its owner only |
+    | `LIKEWISE_NEVER_RESTORE_FOLDER` | folder of the list of erasures; one beside the key file's folder |
+    | `LIKEWISE_POLICY`               | policy file; the packaged one if not set                         |
 
     and those of `privacy.store.settings` for the users `platform` and `publisher`.
 
@@ -59,19 +63,23 @@ def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
     """
     if KEY_FILE_VARIABLE not in environment:
         raise StoreError(f"no keys of the pseudonyms: set {KEY_FILE_VARIABLE} to its file")
-    keys = PseudonymKeys(partial(load_pseudonymiser, Path(environment[KEY_FILE_VARIABLE])))
+    key_file = Path(environment[KEY_FILE_VARIABLE])
+    keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
     policy = load_policy(Path(environment.get(POLICY_VARIABLE, DEFAULT_POLICY_PATH)))
     settings = StoreSettings.from_environment(environment, (PLATFORM, PUBLISHER))
     asking = connect(settings, PLATFORM)
     require(check_server(asking, _clock_ms))
     header = StoreHeader.read(asking)
     gallery_header = StoreHeader.read(connect(settings, PUBLISHER), GALLERY_HEADER)
+    erasures = ErasureList(never_restore_folder(environment, key_file.parent), header.store_id)
+    ErasureMark(asking, erasures).require_in_step()
     return PlatformDependencies(
-        client=connect(settings, PLATFORM, greet=header.greet),
+        client=connect(settings, PLATFORM, greet=in_step(header.greet, erasures)),
         gallery=connect(settings, PUBLISHER, greet=gallery_header.greet),
         header=header,
         book=read_policy_book(asking, policy),
         keys=keys,
+        erasures=erasures,
         entropy=os.urandom,
         log=JsonLog(PatientFile(sys.stderr.buffer), PLANE),
     )

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from privacy.errors import SignatureError, StoreError
 from privacy.ledger.jws import base64url, from_base64url
 from privacy.ledger.public_keys import KEY_BYTES, PublicKey
 from privacy.ledger.signer import Signer
-from privacy.store.credentials import private_file_fault, write_private
+from privacy.store.credentials import read_private, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,19 +30,17 @@ def load_signer(path: Path) -> Signer:
     Raises:
         StoreError: the file is missing, readable by others, or holds no key; the message repeats none.
     """
-    if fault := private_file_fault(path):
-        raise StoreError(f"ledger key file: {fault}")
-    try:
-        file = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
-        former = tuple(PublicKey(from_base64url(key)) for key in file.former)
-        return Signer(bytes.fromhex(file.private), former)
-    except OSError as error:
-        raise StoreError(f"ledger key file {path}: cannot be read ({error.strerror})") from error
-    except (ValueError, SignatureError, StoreError):  # their text may repeat a part of the key
-        raise StoreError(
-            f"ledger key file {path}: holds no key; JSON with `private`, {KEY_BYTES} bytes in hexadecimal, "
-            "and `former`, a list of public keys"
-        ) from None
+    rule = (
+        f"holds no key; JSON with `private`, {KEY_BYTES} bytes in hexadecimal, and `former`, a list of "
+        "public keys"
+    )
+    return read_private(path, "ledger key file", _parsed, rule)
+
+
+def _parsed(content: bytes) -> Signer:
+    file = msgspec.json.decode(content, type=_KeyFile)
+    former = tuple(PublicKey(from_base64url(key)) for key in file.former)
+    return Signer(bytes.fromhex(file.private), former)
 
 
 def create_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> None:

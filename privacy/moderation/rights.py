@@ -100,7 +100,7 @@ class Rights:
 
         def act() -> ErasureOutcome:
             with self.unfinished.during(Unfinished(handle, Work.ERASE), now_ms):
-                erased = self.erasure.erase(self._account(request), closed_until_ms)
+                erased = self.erasure.erase(self._account(request), closed_until_ms, now_ms)
                 self.advisories.forget(handle)
                 want_rewrite(self.client)
             # Again: what was written down of unfinished work names the account, and is gone only now.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from privacy.mechanism.accounting import Calibration
     from privacy.mechanism.entropy import EntropySource
     from privacy.model.timestamp import Clock
+    from privacy.release.outside import ReleasedOutside
     from privacy.tally.series import Outgoing
 
 WORKERS_AT_ONCE = 2
@@ -37,6 +38,7 @@ class ReleaseWorker:
         calibrations: gives the mechanism for a policy version and kind.
         entropy: where the noise comes from.
         clock: when an epoch is over.
+        outside: what no restore may take back; None for a store that is thrown away.
     """
 
     shards: Sequence[TallyShard]
@@ -44,6 +46,7 @@ class ReleaseWorker:
     calibrations: Callable[[str, Kind], Calibration]
     entropy: EntropySource
     clock: Clock
+    outside: ReleasedOutside | None = None
 
     def run_due(self) -> int:
         """Release everything whose epoch is over, epoch by epoch, and publish it.
@@ -53,6 +56,7 @@ class ReleaseWorker:
 
         Raises:
             StoreBusyError: a store did not confirm. What was written stays; calling again goes on from there.
+            StoreError: the tally has forgotten releases that are out: it comes from a backup.
         """
         written = 0
         for shard in self.shards:
@@ -67,6 +71,9 @@ class ReleaseWorker:
             self._copy(shard, releases)
 
     def _copy(self, shard: TallyShard, releases: Sequence[Outgoing]) -> None:
+        if self.outside:
+            # All that leaves is in the ledger already: its length now covers it.
+            self.outside.leaving(shard.shard, shard.ledger_length())
         self.publisher.publish_releases(releases)
         shard.forget_outgoing(releases)
 
@@ -80,6 +87,8 @@ class ReleaseWorker:
         if not numbers:
             return None
         head = LedgerHead(shard.shard, shard.ledger_length(), before)
+        if self.outside:
+            self.outside.require(shard.shard, head.length)
         commits = []
         for calibration, batch in self._by_calibration(shard.read(numbers)):
             schedule = calibration.schedule

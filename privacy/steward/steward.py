@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from privacy.moderation.rewrite import LogRewriter
     from privacy.moderation.unfinished import UnfinishedWork
     from privacy.steward.job_runner import JobRunner
+    from privacy.steward.restored import RestoredErasures
     from privacy.steward.retention import Sweep
     from privacy.vault.erasure import Erasure
     from privacy.vault.pseudonym import Account
@@ -53,6 +54,7 @@ class Steward:
         trail: told of what time brought about.
         rewriter: of the store's log.
         sweep: of what has outlived its life.
+        restored: erases again what a restore has brought back.
         closed_seconds: life of a tombstone.
     """
 
@@ -68,6 +70,7 @@ class Steward:
     trail: AuditTrail
     rewriter: LogRewriter
     sweep: Sweep
+    restored: RestoredErasures
     closed_seconds: int
     _timers_at_ms: int = field(default=0, init=False)
 
@@ -84,6 +87,7 @@ class Steward:
         return self.runner.step(lambda: abs(self.clock() - now_ms) < TIMERS_EVERY_MS)
 
     def _let_time_pass(self, now_ms: int) -> None:
+        self.restored.step(now_ms)  # before anything counts again that was erased
         for handle, standing in self.timers.due(now_ms):
             self._end(handle, standing, now_ms)
         for piece in self.unfinished.begun_before(now_ms - ABANDONED_AFTER_MS, _PIECES_A_STEP):
@@ -113,7 +117,7 @@ class Steward:
         """Do what somebody left undone."""
         account = self._account(piece.handle)
         if piece.work is Work.ERASE:
-            self.erasure.erase(account, now_ms + 1000 * self.closed_seconds)
+            self.erasure.erase(account, now_ms + 1000 * self.closed_seconds, now_ms)
             self.advisories.forget(piece.handle)
             want_rewrite(self.client)
         else:

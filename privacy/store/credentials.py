@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from privacy.errors import StoreError
+from privacy.errors import LikewiseError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+Secrets = TypeVar("Secrets")
 
 _PASSWORD_BYTES: Final = 32  # guessing is hopeless, so Redis may keep a plain SHA-256 of it
 
@@ -63,6 +65,28 @@ def private_file_fault(path: Path) -> str | None:
     if path.stat().st_mode & 0o077:
         return f"{path} can be read by others; run `chmod 600` on it"
     return None
+
+
+def read_private(path: Path, what: str, read: Callable[[bytes], Secrets], rule: str) -> Secrets:
+    """What a file of secrets holds.
+
+    Args:
+        path: the file.
+        what: what it is, for the message.
+        read: reads its content.
+        rule: what a right one holds.
+
+    Raises:
+        StoreError: the file is missing, readable by others, or breaks the rule; the message repeats nothing.
+    """
+    if fault := private_file_fault(path):
+        raise StoreError(f"{what}: {fault}")
+    try:
+        return read(path.read_bytes())
+    except OSError as error:
+        raise StoreError(f"{what} {path}: cannot be read ({error.strerror})") from error
+    except (ValueError, LikewiseError):  # their text may repeat a part of a secret; msgspec's are ValueErrors
+        raise StoreError(f"{what} {path}: {rule}") from None
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -49,6 +49,6 @@ def _acquire(descriptor: int, folder: Path, deadline: float) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise StoreError(f"the data folder {folder} is in use by another Likewise") from None
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(_PAUSE_SECONDS)  # flock(2) itself waits for ever or not at all
         else:
             return

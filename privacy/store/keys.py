@@ -10,6 +10,7 @@
 | `l:<plane>:`    | rate limits of one plane      | set by the `limits` library |
 | `store:{header}`, `g:{header}` | what a store is, see `privacy.store.header` | `{header}` |
 | `store:policies` | the policies of the store, see `privacy.policy_book` | none |
+| `store:erasures` | how many erasures the store knows of, see `privacy.store.erasure_mark` | none |
 
 Redis Cluster places a key by what stands between its first `{` and the next `}`. So all keys of one shard lie
 in one slot, where one script may change them together; no script ever names keys of two shards.
@@ -62,6 +63,7 @@ STORE_HEADER: Final = "store:{header}"
 GALLERY_HEADER: Final = "g:{header}"
 POLICIES: Final = "store:policies"
 """Hash of every policy file that targets of the store are bound to, by version."""
+ERASURES: Final = "store:erasures"
 
 
 GALLERY_SHARDS: Final = 16

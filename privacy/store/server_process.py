@@ -87,7 +87,7 @@ class ServerProcess:
                     raise StoreError(
                         f"the embedded Redis is not ready after {patience_seconds:g} s. {self._last_words()}"
                     ) from None
-                time.sleep(_PAUSE_SECONDS)
+                time.sleep(_PAUSE_SECONDS)  # nothing is sent when a server is ready: it is asked again
             else:
                 return
 

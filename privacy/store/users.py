@@ -19,6 +19,9 @@ _EVERYONE: Final = ("ping", "client|setinfo")
 _START_CHECKS: Final = ("config|get", "time")
 # Every process of the private plane makes sure that the store is still the one it started with.
 _HEADER: Final = Grant((keys.STORE_HEADER, keys.POLICIES), ("hget", "hgetall"), read_only=True)
+# Whoever lets something in or out asks first whether the store is older than its list of erasures.
+_ASKS_FOR_ERASURES: Final = Grant((keys.ERASURES,), ("get",), read_only=True)
+_LISTS_ERASURES: Final = Grant((keys.ERASURES,), ("get", "set"))
 # What the counting script of the `limits` library calls.
 _LIMITS: Final = ("evalsha", "incrby", "expire")
 
@@ -57,6 +60,7 @@ PLATFORM: Final = AclUser(
         Grant((keys.UNFINISHED,), ("zadd", "zrem")),
         Grant((keys.REWRITES_WANTED,), ("incrby",)),
         Grant((keys.PLATFORM_LIMIT_KEYS,), _LIMITS),
+        _LISTS_ERASURES,
         _HEADER,
     ),
 )
@@ -85,6 +89,7 @@ STEWARD: Final = AclUser(
         Grant((keys.UNFINISHED,), ("zadd", "zrange", "zrem")),
         Grant((keys.ADVISORIES, keys.SWEPT), ("get", "set")),
         Grant((keys.REWRITES_WANTED, keys.REWRITES_MET), ("get", "set", "incrby")),
+        _LISTS_ERASURES,
         _HEADER,
     ),
 )
@@ -114,6 +119,7 @@ RELEASE: Final = AclUser(
                 *("zadd", "zrange", "zrem", "rpush", "llen", "xadd", "xdel", "xrange"),
             ),
         ),
+        _ASKS_FOR_ERASURES,
         _HEADER,
     ),
 )
@@ -192,6 +198,7 @@ ADMIN: Final = AclUser(
     grants=(
         Grant((keys.STORE_HEADER, keys.GALLERY_HEADER, keys.POLICIES), ("hget", "hgetall", "hsetnx")),
         Grant((keys.PLATFORM_API_KEYS, keys.GALLERY_API_KEYS), ("get", "set", "sadd", "smembers")),
+        _LISTS_ERASURES,
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Erases accounts: every register gone, a tombstone left that is not the pseudonym."""
+"""Erases accounts: every register gone, a tombstone left that is not the pseudonym, and a line outside."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from privacy.vault.shards import AccountShards, vault_script
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from privacy.store.erasure_mark import ErasureMark
     from privacy.vault.pseudonym import Account
 
 _ERASE = vault_script("erase.lua")
@@ -37,22 +38,34 @@ class Erasure:
 
     Args:
         shards: of a user that may write and delete registers.
+        mark: where erasures are written down, so that a restore from a backup does them again.
     """
 
     shards: AccountShards
+    mark: ErasureMark
 
-    def erase(self, account: Callable[[], Account], closed_until_ms: int) -> Erased:
+    def erase(self, account: Callable[[], Account], closed_until_ms: int, now_ms: int) -> Erased:
         """Erase an account; on disk when this returns. Erasing again finds nothing more.
 
         Args:
             account: finds it with the pseudonym keys that are current.
             closed_until_ms: until when its tombstone keeps every event of it out. An engagement that came
                 back would flip more often than the noise covers, so this is past the end of every schedule.
+            now_ms: the time.
 
         Raises:
-            StoreBusyError: the store did not confirm. Do it again: it goes on where it stopped.
+            StoreBusyError: store or list did not confirm. Do it again: it goes on where it stopped.
         """
-        erased = self._erase(account, closed_until_ms, "")
+        erased = self._erase(account, closed_until_ms, "", now_ms)
+        return erased or Erased(0, 0)
+
+    def erase_again(self, account: Callable[[], Account], closed_until_ms: int) -> Erased:
+        """Erase an account that is written down as erased: a restore has brought it back.
+
+        Raises:
+            StoreBusyError: as `erase`.
+        """
+        erased = self._erase(account, closed_until_ms, "", None)
         return erased or Erased(0, 0)
 
     def erase_deleted(
@@ -63,14 +76,23 @@ class Erasure:
         Raises:
             StoreBusyError: as `erase`.
         """
-        return self._erase(account, closed_until_ms, now_ms)
+        return self._erase(account, closed_until_ms, now_ms, now_ms)
 
     def _erase(
-        self, account: Callable[[], Account], closed_until_ms: int, deleted_by_ms: int | str
+        self,
+        account: Callable[[], Account],
+        closed_until_ms: int,
+        deleted_by_ms: int | str,
+        written_down_ms: int | None,
     ) -> Erased | None:
         cursor, registers, counted = self._step(account, closed_until_ms, 0, deleted_by_ms)
         if cursor == _NOT_NOW:
             return None
+        # Only now is it sure that it is to be erased. Who dies before this line is done leaves it unfinished.
+        if written_down_ms is not None:
+            found = account()
+            shard = found.shard(self.shards.count)
+            self.mark.write_down(written_down_ms, closed_until_ms, shard, found.tombstone)
         while cursor:
             cursor, gone, stood = self._step(account, closed_until_ms, cursor, "")
             registers, counted = registers + gone, counted + stood

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from privacy.errors import ConflictError, StoreError
-from privacy.store.credentials import private_file_fault, write_private
+from privacy.errors import ConflictError
+from privacy.store.credentials import read_private, write_private
 from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser
 
 if TYPE_CHECKING:
@@ -32,18 +32,14 @@ def load_pseudonymiser(path: Path) -> Pseudonymiser:
     Raises:
         StoreError: the file is missing, readable by others, or holds no keys; the message repeats none.
     """
-    if fault := private_file_fault(path):
-        raise StoreError(f"pseudonym key file: {fault}")
-    try:
-        file = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
-        former = None if file.former_outer is None else bytes.fromhex(file.former_outer)
-        return Pseudonymiser(bytes.fromhex(file.inner), bytes.fromhex(file.outer), former, file.generation)
-    except OSError as error:
-        raise StoreError(f"pseudonym key file {path}: cannot be read ({error.strerror})") from error
-    except ValueError:  # its text may repeat a part of a key; msgspec's errors are ValueErrors
-        raise StoreError(
-            f"pseudonym key file {path}: holds no keys; JSON with keys of {KEY_BYTES} bytes in hexadecimal"
-        ) from None
+    rule = f"holds no keys; JSON with keys of {KEY_BYTES} bytes in hexadecimal"
+    return read_private(path, "pseudonym key file", _parsed, rule)
+
+
+def _parsed(content: bytes) -> Pseudonymiser:
+    file = msgspec.json.decode(content, type=_KeyFile)
+    former = None if file.former_outer is None else bytes.fromhex(file.former_outer)
+    return Pseudonymiser(bytes.fromhex(file.inner), bytes.fromhex(file.outer), former, file.generation)
 
 
 def create_key_file(path: Path, entropy: Callable[[int], bytes]) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from privacy.errors import StoreError
 from privacy.store.connect import translated
 from privacy.vault.account_file import HeldAccount
 from privacy.vault.pseudonym import PSEUDONYM_BYTES
@@ -13,6 +14,7 @@ from privacy.vault.pseudonym import PSEUDONYM_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from privacy.vault.pseudonym import Account
     from privacy.vault.shards import AccountShards
 
 ACCOUNTS_A_STEP = 500
@@ -60,6 +62,33 @@ class AccountScan:
             yield found
             if not cursor:
                 return
+
+    def accounts(self) -> Iterator[list[Account]]:
+        """Some accounts at a time, without what is held of them.
+
+        Raises:
+            StoreError: one of them is kept under a key that was destroyed: nobody can tell whose it is.
+            StoreBusyError: the store did not answer.
+        """
+        cursor = 0
+        while True:
+            with translated():
+                cursor, names = self.shards.client.scan(cursor, match="v:{a*}:r*:*", count=ACCOUNTS_A_STEP)
+            matches = filter(None, map(_NAME.fullmatch, cast("list[bytes]", names)))
+            yield [self._account(match[3], int(match[2])) for match in matches]
+            if not cursor:
+                return
+
+    def _account(self, pseudonym: bytes, generation: int) -> Account:
+        keys = self.shards.keys.current
+        if generation == keys.generation:
+            return keys.of_pseudonyms([pseudonym])[0]
+        if generation == keys.generation - 1 and keys.former_outer_key:
+            return keys.of_former_pseudonyms([pseudonym])[0]
+        raise StoreError(
+            f"accounts of this store are kept under pseudonym key {generation}, and the key file holds "
+            f"{keys.generation}: it comes from a backup from before a rotation, and is not to be used"
+        )
 
     def _read(self, names: Sequence[bytes]) -> list[FoundAccount]:
         matches = [match for name in names if (match := _NAME.fullmatch(name))]

@@ -9,11 +9,13 @@ import pytest
 
 from api.platform.app import build_platform_app
 from api.platform.wsgi import KEY_FILE_VARIABLE, POLICY_VARIABLE, dependencies_of
-from privacy.errors import PolicyError, StoreError
+from privacy.errors import PolicyError, StoreBusyError, StoreError
 from privacy.policy_book import enroll
 from privacy.policy_file import DEFAULT_POLICY_PATH
+from privacy.store.erasure_list import ErasureList
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
+from privacy.store.never_restored import FOLDER_VARIABLE
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.key_file import create_key_file
 from tests.support.platform_plane import NOW_MS
@@ -27,13 +29,15 @@ if TYPE_CHECKING:
 @pytest.fixture
 def environment(store: Store, tmp_path: Path) -> dict[str, str]:
     """What a process of the platform plane is given, on a store that was just created."""
-    StoreHeader.create_or_verify(store.admin, os.urandom)
+    header = StoreHeader.create_or_verify(store.admin, os.urandom)
+    ErasureList(tmp_path / "never-restore", header.store_id).create()
     StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
     enroll(store.admin, DEFAULT_POLICY_PATH.read_bytes())
     create_key_file(tmp_path / "key", os.urandom)
     return {
         **store.settings.environment((PLATFORM, PUBLISHER)),
         KEY_FILE_VARIABLE: str(tmp_path / "key"),
+        FOLDER_VARIABLE: str(tmp_path / "never-restore"),
     }
 
 
@@ -49,6 +53,21 @@ def test_without_the_key_of_the_pseudonyms_nothing_starts(environment: dict[str,
         dependencies_of({name: text for name, text in environment.items() if name != KEY_FILE_VARIABLE})
     with pytest.raises(StoreError, match="pseudonym key file"):
         dependencies_of(environment | {KEY_FILE_VARIABLE: "/nowhere"})
+
+
+def test_behind_its_list_of_erasures_or_without_it_nothing_starts(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A store that lacks an erasure is refused until it is done again, and one without its list for good."""
+    (path,) = (tmp_path / "never-restore").iterdir()
+    erasures = ErasureList(path.parent, path.stem)
+    with erasures.alone():
+        erasures.append(NOW_MS, NOW_MS + 1, 0, bytes(8))
+    with pytest.raises(StoreBusyError, match="lacks 1 erasures"):
+        dependencies_of(environment)
+    path.unlink()
+    with pytest.raises(StoreError, match="the list of erasures"):
+        dependencies_of(environment)
 
 
 def test_a_policy_that_is_not_enrolled_does_not_start(environment: dict[str, str], tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import requests
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import LIMITER, PUBLIC
+from tests.support.eventually import eventually
 from tests.support.gallery import publish_every_state
 from tests.support.ports import free_port
 from tests.support.public_plane import HOST, new_key
@@ -43,14 +44,14 @@ def granian(environment: dict[str, str]) -> Iterator[str]:
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
+    def is_ready() -> bool:
+        assert process.poll() is None, "the worker ended"
         try:
-            if requests.get(f"{url}/readyz", timeout=1).ok:
-                return
+            return requests.get(f"{url}/readyz", timeout=1).ok
         except requests.ConnectionError:
-            time.sleep(0.05)
-    raise AssertionError("the worker did not become ready")
+            return False
+
+    eventually(is_ready, "the worker being ready", PATIENCE_SECONDS)
 
 
 def test_a_worker_serves_the_gallery(store: Store) -> None:

@@ -128,7 +128,7 @@ def test_a_store_that_is_down_is_a_bad_finding(tmp_path: Path) -> None:
     code, findings = examine(tmp_path)
     assert code == ExitCode.CHECK_FAILED
     assert set(bad(findings)) == {
-        *("private: answer", "gallery: answer", "wall: answer"),
+        *("private: answer", "gallery: answer", "wall: answer", "erasures: answer"),
         "ledger.key: secret file",
     }
     assert findings["private: answer"]["detail"] == "the store does not answer"

@@ -39,6 +39,8 @@ def test_there_is_something_to_see_at_once_and_more_is_coming(tmp_path: Path) ->
         assert len(points) > 24
         live = folder / "logs" / "platform.log"
         eventually(lambda: live.read_text().count('"operation":"post_events"') > 2, "the live feed")
+        purged = '"operation":"post_moderation_purge","status":202'
+        eventually(lambda: purged in live.read_text(), "staff at work")
         pids = family(system.process.pid)
         keys = system.welcome["keys"]
         assert system.stop(signal.SIGINT) == ExitCode.OK

@@ -24,6 +24,7 @@ from privacy.store.acl import Room
 from privacy.store.keys import STORE_HEADER, outbox_key
 from privacy.store.users import ADMIN, LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, STEWARD
 from tests.support.dockerfile import ROOT, copy_files, instructions
+from tests.support.eventually import eventually
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from tests.support.redis_server import Store
 
 PATIENCE_SECONDS: Final = 60
-PAUSE_SECONDS: Final = 0.05
 ACCOUNTS: Final = 2_000
 NOBODY: Final = "redis://127.0.0.1:1"
 NOISE: Final = 200
@@ -180,15 +180,14 @@ def total_of(public: Client) -> Any:
 
 def wait_until(holds: Callable[[], bool]) -> None:
     """Wait until something holds that a process brings about; fail after a minute."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
+
+    def look() -> bool:
         try:
-            if holds():
-                return
+            return holds()
         except (URLError, ConnectionError):
-            pass  # not there yet
-        time.sleep(PAUSE_SECONDS)
-    pytest.fail(f"still not so after {PATIENCE_SECONDS} s")
+            return False  # not there yet
+
+    eventually(look, "what the processes bring about", PATIENCE_SECONDS)
 
 
 def _now_ms() -> int:

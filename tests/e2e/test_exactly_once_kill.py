@@ -46,6 +46,7 @@ def run(kills: int, folder: Path, seed: int) -> None:
                 if (kill + 1) * EPOCHS // kills > epoch:
                     epoch += 1
                     site.set_epoch(epoch)
+                # Nothing is waited for: the moment of the kill is drawn, so that it meets any step.
                 time.sleep(rng.random() * LONGEST_CALM_SECONDS)
                 written = site.world.records()
                 victims = rng.sample([REDIS, *site.names], rng.choice([1, 1, 2, 3, 7]))

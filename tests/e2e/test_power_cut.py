@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from privacy.errors import StoreBusyError
 from privacy.model.engagement import Verdict
 from privacy.tally.relay import Relay
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
+from tests.support.eventually import eventually
 from tests.support.histories import SERIES
 from tests.support.power_cut import PowerCut, build_shim
 from tests.support.redis_server import clients
@@ -42,6 +44,10 @@ class Client:
     def send(self, number: int) -> list[Verdict]:
         """Send a batch once."""
         return self.vault.record(batch_of(WRITER, number, SERIES), 0)
+
+    def has_acknowledged(self, batches: int) -> bool:
+        """Whether so many batches were acknowledged."""
+        return self.acknowledged >= batches
 
     def work(self) -> None:
         """Write and relay until the power is cut."""
@@ -84,8 +90,8 @@ def lose_power(cuts: int, power: PowerCut, seed: int, fsync: str | None = None) 
             start = client.acknowledged
             work = threading.Thread(target=client.work)
             work.start()
-            while client.acknowledged < start + FEWEST_BATCHES:
-                time.sleep(0.001)
+            eventually(partial(client.has_acknowledged, start + FEWEST_BATCHES), "some batches")
+            # Nothing is waited for: the moment of the cut is drawn, so that it meets any step.
             time.sleep(rng.random() * LONGEST_CALM_SECONDS)
             if rng.random() < 0.2:
                 store.root.bgrewriteaof()

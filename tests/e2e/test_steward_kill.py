@@ -71,7 +71,7 @@ def test_a_purge_survives_its_stewards(store: Store, tmp_path: Path, kills: int)
     for number in range(kills):
         steward = start(environment)
         eventually(lambda: moved(store) or is_over(jobs, job), "the purge going on", 60)
-        time.sleep(0.01 * number)
+        time.sleep(0.01 * number)  # nothing is waited for: each kill meets another moment
         steward.send_signal(signal.SIGKILL)
         steward.wait()
     last = start(environment)

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from privacy.model.engagement import Reason
 from privacy.model.standing import Standing
+from privacy.store.erasure_mark import ErasureMark
 from privacy.tally.relay import Relay
 from privacy.vault import settlement as settlement_module
 from privacy.vault.erasure import Erasure
@@ -20,6 +21,7 @@ from privacy.vault.marks import NO_BLOCK, Mark, Marks
 from privacy.vault.settlement import ErasedAccountError, Move, MoveRefusedError, Settlement
 from privacy.vault.vault import Vault
 from tests.support.histories import ACCOUNTS, CHANGES, MS_A_DAY, SERIES, entries
+from tests.support.platform_plane import erasures_of
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import (
     HEADER,
@@ -65,7 +67,10 @@ class Moderation(RuleBasedStateMachine):
         bounds = caps(flip_cap, daily_cap, burst_likes)
         shards = shards_on(self.store.platform)
         self.vault, self.settlement = Vault(shards, bounds), Settlement(shards, bounds)
-        self.marks, self.erasure = Marks(shards, bounds), Erasure(shards)
+        self.marks, self.erasure = (
+            Marks(shards, bounds),
+            Erasure(shards, ErasureMark(self.store.platform, erasures_of(self.store))),
+        )
         self.relay = Relay(self.store.relay, HEADER)
         self.reference = ReferenceModel(flip_cap, daily_cap, burst_likes, 1_000)
         self.now_ms = 0
@@ -124,7 +129,7 @@ class Moderation(RuleBasedStateMachine):
     @rule(account=_ACCOUNT)
     def erase(self, account: str) -> None:
         """An account is erased."""
-        erased = self.erasure.erase(partial(PSEUDONYMISER.account, account), 10 * MS_A_DAY)
+        erased = self.erasure.erase(partial(PSEUDONYMISER.account, account), 10 * MS_A_DAY, self.now_ms)
         assert (erased.registers, erased.counted) == self.reference.erase(account)
         assert not self.store.root.exists(account_key(account))
 

@@ -14,6 +14,7 @@ from privacy.gallery.keys_writer import KeyWriter
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
 from privacy.policy_book import PolicyBook
 from privacy.policy_file import load_policy
+from privacy.store.erasure_list import ErasureList
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
 from privacy.vault.pseudonym import Pseudonymiser
@@ -119,10 +120,21 @@ def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",), policy: Policy
         header=StoreHeader(STORE_HEADER, 4, 4, "0" * 32),
         book=PolicyBook(policy, {policy.version: policy}),
         keys=PseudonymKeys(lambda: PSEUDONYMISER),
+        erasures=erasures_of(store),
         entropy=os.urandom,
         log=log,
     )
     return PlatformPlane(build_platform_app(dependencies, clock), log, new_key(store, *scopes), clock)
+
+
+def erasures_of(store: Store) -> ErasureList:
+    """The list of erasures of the tests' store, which is as new as the store."""
+    erasures = ErasureList(store.server.folder / "never-restore", "0" * 32)
+    erasures.create()
+    if erasures.last():
+        with erasures.alone():
+            erasures.replace(0, [])
+    return erasures
 
 
 def new_key(store: Store, *scopes: str, lifetime_seconds: int = 10**9, requests_a_minute: int = 10**6) -> str:

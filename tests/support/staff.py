@@ -20,6 +20,7 @@ from tests.support.platform_plane import (
     PSEUDONYMISER,
     Reply,
     ago,
+    erasures_of,
     event,
     lines,
     plane_on,
@@ -100,4 +101,5 @@ def office_on(store: Store) -> Office:
     plane = plane_on(store, SCOPES)
     keys = PseudonymKeys(lambda: PSEUDONYMISER)
     book = PolicyBook(POLICY, {POLICY.version: POLICY})
-    return Office(store, plane, make_steward(store.steward, HEADER, book, keys, plane.clock))
+    erasures = erasures_of(store)
+    return Office(store, plane, make_steward(store.steward, HEADER, book, keys, erasures, plane.clock))

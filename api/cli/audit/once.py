@@ -39,7 +39,7 @@ def once_findings(
     """Try again, in every way that is open."""
     before = series()
     again = sum(worker.run_due() for worker in machine.timeline.workers)
-    fresh = make_release_workers(store.settings, store.header, entropy, machine.clock)
+    fresh = make_release_workers(store.settings, store.header, store.erasures, entropy, machine.clock)
     with closing(fresh[0].shards[0].client):
         again += sum(worker.run_due() for worker in fresh)
     yield Finding(

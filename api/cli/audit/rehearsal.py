@@ -101,9 +101,8 @@ def _rehearse(source: PolicySource, entropy: EntropySource, reads: int, wall: bo
     with ExitStack() as held:
         folder = Path(held.enter_context(TemporaryDirectory(prefix="likewise-audit-")))
         server = held.enter_context(EmbeddedRedis(folder))
-        store = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD).found(
-            server.settings
-        )
+        key_file, kept = folder / PSEUDONYM_KEY_FILE, folder / "never-restore"
+        store = Founder(source, key_file, clock_ms, entropy, ONE_SHARD, kept).found(server.settings)
         machine = held.enter_context(time_machine(store, lambda _: None))
         machine.timeline.run(story.videos, story.events, story.end_ms)
         stage = Stage(story, store, folder, machine)

@@ -71,7 +71,7 @@ def time_machine(store: Founded, on_events: Callable[[int], None]) -> Iterator[T
     clock = VirtualClock(0)
     ring = KeyRing.open(store.settings, PLANE, clock_ms, entropy)
     with ExitStack() as held:
-        workers = make_release_workers(store.settings, store.header, entropy, clock)
+        workers = make_release_workers(store.settings, store.header, store.erasures, entropy, clock)
         held.callback(workers[0].shards[0].client.close)
         relay = make_relay(store.settings, store.header)
         held.callback(relay.client.close)
@@ -86,6 +86,7 @@ def time_machine(store: Founded, on_events: Callable[[int], None]) -> Iterator[T
             header=store.header,
             book=store.book,
             keys=store.keys,
+            erasures=store.erasures,
             entropy=entropy,
             log=SilentLog(),
         )

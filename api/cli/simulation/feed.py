@@ -45,6 +45,18 @@ class _Like(NamedTuple):
     creator_id: str
 
 
+class Burst(NamedTuple):
+    """Likes that somebody bought.
+
+    Args:
+        at_ms: when they began.
+        bots: the accounts.
+    """
+
+    at_ms: int
+    bots: tuple[str, ...]
+
+
 def bot_id(moment_ms: int, bot: int) -> str:
     """The account of a bot that is at work at a moment."""
     return f"b-{moment_ms // MS_A_WEEK}-{bot}"
@@ -59,12 +71,16 @@ class Feed:
         studio: what is liked.
         kinds: what the policy counts.
         random: seeded; the same stretches give the same events.
+        bursts_a_day: how often likes are bought.
     """
 
     crowd: Crowd
     studio: Studio
     kinds: Collection[Kind]
     random: np.random.Generator
+    bursts_a_day: float = BURSTS_A_DAY
+    bursts: list[Burst] = field(default_factory=list, init=False)
+    """Those so far."""
     _recent: deque[_Like] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LIKES), init=False)
 
     def __post_init__(self) -> None:
@@ -136,12 +152,13 @@ class Feed:
 
     def _burst(self, videos: Sequence[Video], from_ms: int, until_ms: int) -> list[tuple[int, str, _Like]]:
         """Likes that somebody bought: many accounts that look alike, within minutes."""
-        if self.random.random() >= BURSTS_A_DAY * (until_ms - from_ms) / (24 * MS_AN_HOUR):
+        if self.random.random() >= self.bursts_a_day * (until_ms - from_ms) / (24 * MS_AN_HOUR):
             return []
         video = videos[int(self.random.integers(len(videos)))]
         bots = self.random.choice(BOTS, int(self.random.integers(*_BURST_LIKES)), replace=False).tolist()
         times = self.random.integers(from_ms, min(until_ms, from_ms + _BURST_MS), len(bots)).tolist()
         said = self.crowd.said_by(0)
+        self.bursts.append(Burst(from_ms, tuple(bot_id(from_ms, bot) for bot in bots)))
         return [
             (at_ms, "like", _Like(bot_id(from_ms, bot), said, video.video_id, video.creator_id))
             for at_ms, bot in zip(times, bots, strict=True)

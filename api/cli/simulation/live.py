@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from api.cli.platform_client import NDJSON
 from api.cli.simulation.catalogue import MS_AN_HOUR
 from api.cli.simulation.feed import RHYTHM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from api.cli.history.timeline import Moment
+    from api.cli.platform_client import PlatformClient
     from api.cli.simulation.feed import Feed
-    from api.cli.simulation.platform_client import PlatformClient
+    from api.cli.simulation.live_staff import LiveStaff
     from api.cli.simulation.world import World
     from privacy.model.timestamp import Clock
 
+BURSTS_A_DAY: Final = 12.0
+"""More than in the past: some hundred times as much is liked, and somebody looks on for some hours only."""
 _LONGEST_STRETCH_MS: Final = 10_000
 """After a pause only so much is made up for."""
 
@@ -32,6 +36,7 @@ class LivePlatform:
         likes_a_second: on average over a day.
         clock: the real one.
         on_events: told how many events were just sent.
+        staff: who purge bots; None where nobody does.
         verdicts: how many events met each verdict.
     """
 
@@ -40,6 +45,7 @@ class LivePlatform:
     likes_a_second: float
     clock: Clock
     on_events: Callable[[int], None]
+    staff: LiveStaff | None = None
     verdicts: Counter[str] = field(default_factory=Counter, init=False)
     _feed: Feed = field(init=False)
     _told_ms: int = field(init=False)
@@ -49,7 +55,7 @@ class LivePlatform:
     def __post_init__(self) -> None:
         self._told_ms = self.clock()
         # Another start is another present; what was liked before is not liked again in the same order.
-        self._feed = self.world.feed(1 + self._told_ms)
+        self._feed = self.world.feed(1 + self._told_ms, BURSTS_A_DAY)
 
     def step(self) -> int:
         """Send what is new; 0, since there is time to rest until more is.
@@ -67,15 +73,20 @@ class LivePlatform:
             self._unsent = self._feed.events(from_ms, now_ms, likes) if from_ms < now_ms else []
             self._told_ms = now_ms
         if self._unsent:
-            self.verdicts.update(self.client.post("/v1/events", self._unsent)["verdicts"])
+            self.verdicts.update(self._send("/v1/events", self._unsent)["verdicts"])
             self.on_events(len(self._unsent))
             self._unsent = []
+        if self.staff:
+            self.staff.step(self._feed.bursts, now_ms)
         return 0
 
     def _post_videos(self, now_ms: int) -> None:
         if not self._posted:
-            self.client.post("/v1/creators", self.world.studio.creators())
+            self._send("/v1/creators", self.world.studio.creators())
         videos = self.world.studio.videos(now_ms)
         if len(videos) > self._posted:
-            self.client.post("/v1/videos", [video.registration() for video in videos[self._posted :]])
+            self._send("/v1/videos", [video.registration() for video in videos[self._posted :]])
             self._posted = len(videos)
+
+    def _send(self, path: str, items: Sequence[Moment]) -> dict[str, Any]:
+        return self.client.send(path, b"\n".join(item.line for item in items), NDJSON)

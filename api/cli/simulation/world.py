@@ -11,7 +11,7 @@ import numpy as np
 from api.cli.history.actions import Action, ActionKind
 from api.cli.simulation.catalogue import MS_AN_HOUR, Studio
 from api.cli.simulation.crowd import Crowd
-from api.cli.simulation.feed import BOTS, MS_A_WEEK, RHYTHM, Feed, bot_id
+from api.cli.simulation.feed import BOTS, BURSTS_A_DAY, MS_A_WEEK, RHYTHM, Feed, bot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,15 +50,20 @@ class World:
         """Its videos."""
         return Studio(self.seed, self.started_at_ms)
 
-    def feed(self, stream: int) -> Feed:
+    def feed(self, stream: int, bursts_a_day: float = BURSTS_A_DAY) -> Feed:
         """Its events.
 
         Args:
             stream: two feeds of one world, for its past and for its present, differ by this number.
+            bursts_a_day: how often likes are bought.
         """
         crowd = Crowd.of(self.policy, np.random.default_rng([self.seed, 0]))
         return Feed(
-            crowd, self.studio, tuple(self.policy.budgets), np.random.default_rng([self.seed, 3, stream])
+            crowd,
+            self.studio,
+            tuple(self.policy.budgets),
+            np.random.default_rng([self.seed, 3, stream]),
+            bursts_a_day,
         )
 
     def purges(self, until_ms: int) -> list[Action]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 from rich.table import Table
@@ -15,9 +15,7 @@ from api.cli.examination import Examination
 from api.cli.exit_code import ExitCode
 from api.cli.options import data_folder_option, epilog, json_option
 from api.cli.system import clock_ms
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from privacy.store.never_restored import never_restore_folder
 
 
 @click.command(
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(context: click.Context, data_folder: Path, as_json: bool) -> None:
-    """Check Redis version, durability, clock, ACL, wall, header and files of secrets; exit 1 if one is bad.
+    """Check Redis, clock, ACL, wall, header, erasures and files of secrets; exit 1 if one is bad.
 
     The store is the one that the environment names (LIKEWISE_REDIS_URL and LIKEWISE_ADMIN_PASSWORD; with
     LIKEWISE_PUBLIC_PASSWORD the wall is tried as well), or the embedded one of a running `likewise up`.
@@ -39,7 +37,8 @@ def command(context: click.Context, data_folder: Path, as_json: bool) -> None:
     settings = operator_settings(data_folder, os.environ)
     key_file = os.environ.get("LIKEWISE_PSEUDONYM_KEY_FILE")
     ledger_key_file = os.environ.get("LIKEWISE_LEDGER_KEY_FILE")
-    findings = Examination(settings, data_folder, key_file, ledger_key_file, clock_ms).findings()
+    kept = never_restore_folder(os.environ, Path(key_file).parent if key_file else data_folder)
+    findings = Examination(settings, data_folder, key_file, ledger_key_file, kept, clock_ms).findings()
     healthy = all(finding.ok for _, finding in findings)
     if as_json:
         show_json(

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 import click
 import msgspec
 
-from api.cli.console import say, show_json
+from api.cli.console import progress, say, show_json
 from api.cli.deployment import LEDGER_KEY_FILE, operator_settings
 from api.cli.exit_code import ExitCode
 from api.cli.options import data_folder_option, epilog, json_option
@@ -28,11 +28,12 @@ from privacy.store.connect import connect
 from privacy.store.users import PUBLIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from privacy.ledger.verification import Verdict
 
 _SHOWN_FAULTS: Final = 50
+_LINES_A_LOOK: Final = 500
 
 _file_to_read = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -107,8 +108,10 @@ def verify(
     """
     trusted = _keys(keys_file) if keys_file else None
     earlier = tuple(_heads(earlier_file)) if earlier_file else ()
-    with _opened(file, "rb") as lines:
-        verdict = Verification(trusted, earlier).run(_lines(file, lines))
+    with progress(quiet=as_json) as bars, file.open("rb") as raw, _unpacked(file, raw) as lines:
+        task = bars.add_task("bytes of the file", total=file.stat().st_size)
+        counted = _counted(_lines(file, lines), lambda: bars.update(task, completed=raw.tell()))
+        verdict = Verification(trusted, earlier).run(counted)
     if as_json:
         show_json(_document(verdict))
     else:
@@ -138,6 +141,10 @@ def _opened(file: Path, mode: str) -> IO[bytes]:
     return cast("IO[bytes]", opened(file, mode))
 
 
+def _unpacked(file: Path, raw: IO[bytes]) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if file.suffix == ".gz" else raw
+
+
 def _lines(file: Path, lines: IO[bytes]) -> Iterator[bytes]:
     """The lines of a file that may be cut or no gzip at all.
 
@@ -148,6 +155,15 @@ def _lines(file: Path, lines: IO[bytes]) -> Iterator[bytes]:
         yield from lines
     except (EOFError, OSError) as error:
         raise InvalidInputError("FILE", f"{file} cannot be read to its end", "an export") from error
+
+
+def _counted(lines: Iterator[bytes], look: Callable[[], None]) -> Iterator[bytes]:
+    """The lines; somebody is told now and then that it goes on, and at the end."""
+    for number, line in enumerate(lines):
+        if number % _LINES_A_LOOK == 0:
+            look()
+        yield line
+    look()
 
 
 def _keys(file: Path) -> PublicKeys:

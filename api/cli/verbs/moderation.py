@@ -13,7 +13,8 @@ import click
 from api.cli.console import progress, say, show_json
 from api.cli.exit_code import ExitCode
 from api.cli.options import epilog, json_option
-from api.cli.staff_client import NDJSON, StaffClient, account_argument, note_option, staff_options
+from api.cli.platform_client import NDJSON, PlatformClient
+from api.cli.staff_options import account_argument, note_option, staff_options
 from privacy.errors import StoreBusyError
 
 _LOOK_SECONDS = 0.3
@@ -44,7 +45,7 @@ def purge(
     *, file: Path, reinstate: bool, no_wait: bool, note: str, platform_url: str, key: str, as_json: bool
 ) -> int:
     """Purge the accounts of FILE: one JSON object a line, with an account_id or a handle."""
-    client = StaffClient(platform_url, key)
+    client = PlatformClient(platform_url, key)
     query = urlencode({"action": "reinstate" if reinstate else "purge", "note": note})
     body = gzip.compress(file.read_bytes(), compresslevel=1)
     job = client.send(f"/v1/moderation/purges?{query}", body, NDJSON, Content_Encoding="gzip")
@@ -64,7 +65,7 @@ def purge(
 @json_option
 def job(*, number: int, watch: bool, platform_url: str, key: str, as_json: bool) -> None:
     """Show how far job NUMBER has come."""
-    client = StaffClient(platform_url, key)
+    client = PlatformClient(platform_url, key)
     found = client.get(f"/v1/jobs/{number}")
     if watch:
         found = _watched(client, found, quiet=as_json)
@@ -92,10 +93,10 @@ def account(
     order = {"action": action, "account_id": account_id, "note": note}
     if until is not None:
         order["until"] = until
-    show_json(StaffClient(platform_url, key).order("/v1/moderation/accounts", order))
+    show_json(PlatformClient(platform_url, key).order("/v1/moderation/accounts", order))
 
 
-def _watched(client: StaffClient, found: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+def _watched(client: PlatformClient, found: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
     """Look at a job until it is over."""
     with progress(quiet=quiet) as bars:
         task = bars.add_task(f"job {found['job']}: {found['kind']}", total=found["accounts"])
@@ -103,7 +104,7 @@ def _watched(client: StaffClient, found: dict[str, Any], *, quiet: bool) -> dict
             bars.update(task, completed=found["done"])
             if found["state"] in ("done", "failed"):
                 return found
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)  # the plane tells nobody by itself: it is asked again
             try:
                 found = client.get(f"/v1/jobs/{found['job']}")
             except StoreBusyError:

@@ -15,6 +15,8 @@ from api.cli.stop_signal import stop_on_signal
 from api.cli.system import clock_ms, entropy
 from api.cli.workers import fit_store, make_notary, make_release_workers
 from privacy.release.worker import run_together
+from privacy.store.erasure_list import ErasureList
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import NOTARY, PUBLISHER, RELEASE
 
@@ -33,15 +35,16 @@ def command() -> None:
 
     Any number may run: every release is written once, by one of them. Nothing is released before everything
     that was ever signed is found again. Reads LIKEWISE_REDIS_URL (or LIKEWISE_VAULT_URL and
-    LIKEWISE_GALLERY_URL), LIKEWISE_RELEASE_PASSWORD, LIKEWISE_PUBLISHER_PASSWORD, LIKEWISE_NOTARY_PASSWORD
-    and LIKEWISE_LEDGER_KEY_FILE (`ledger.key` if not given).
+    LIKEWISE_GALLERY_URL), LIKEWISE_RELEASE_PASSWORD, LIKEWISE_PUBLISHER_PASSWORD, LIKEWISE_NOTARY_PASSWORD,
+    LIKEWISE_LEDGER_KEY_FILE (`ledger.key` if not given) and LIKEWISE_NEVER_RESTORE_FOLDER.
     """
     settings = StoreSettings.from_environment(os.environ, (RELEASE, PUBLISHER, NOTARY))
     header = fit_store(settings, RELEASE, clock_ms)
     key_file = Path(os.environ.get("LIKEWISE_LEDGER_KEY_FILE", LEDGER_KEY_FILE))
     notary = make_notary(settings, header, key_file, clock_ms)
     notary.check()
-    workers = make_release_workers(settings, header, entropy, clock_ms)
+    erasures = ErasureList(never_restore_folder(os.environ, key_file.parent), header.store_id)
+    workers = make_release_workers(settings, header, erasures, entropy, clock_ms)
 
     def step() -> int:
         return run_together(workers) + notary.run()

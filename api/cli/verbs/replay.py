@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,7 @@ from privacy.errors import ConflictError
 from privacy.model.engagement import Kind, TargetType
 from privacy.store.connect import connect
 from privacy.store.embedded import EmbeddedRedis
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.users import PUBLIC
 
 if TYPE_CHECKING:
@@ -103,7 +105,9 @@ def command(
     with ExitStack() as held:
         folder = data_folder or Path(held.enter_context(TemporaryDirectory(prefix="likewise-replay-")))
         server = held.enter_context(EmbeddedRedis(folder))
-        founder = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD)
+        # What is replayed for once leaves nothing beside its folder.
+        kept = never_restore_folder(os.environ, data_folder) if data_folder else folder / "never-restore"
+        founder = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD, kept)
         store = founder.found(server.settings)
         bars = held.enter_context(progress(quiet=as_json))
         actions = read_actions(actions_file) if actions_file else []

@@ -12,14 +12,19 @@ import click
 from api.cli.console import say, show_json
 from api.cli.deployment import PSEUDONYM_KEY_FILE, operator_settings
 from api.cli.options import data_folder_option, epilog
-from api.cli.staff_client import StaffClient, account_argument, note_option, staff_options
+from api.cli.platform_client import PlatformClient
+from api.cli.staff_options import account_argument, note_option, staff_options
 from api.cli.system import clock_ms
 from privacy.moderation.audit_trail import Actor, AuditEntry, AuditTrail, Stage, audited
 from privacy.policy_book import stored_policies
 from privacy.steward.access import Access
+from privacy.steward.relisting import Relisting
 from privacy.store.connect import connect
 from privacy.store.credentials import write_private
+from privacy.store.erasure_list import ErasureList
+from privacy.store.erasure_mark import ErasureMark
 from privacy.store.header import StoreHeader
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.users import STEWARD
 from privacy.vault.key_file import load_pseudonymiser
 from privacy.vault.shards import AccountShards, PseudonymKeys
@@ -43,8 +48,8 @@ _key_file_option = click.option(
 def command() -> None:
     """Answer what people ask for: access, erasure, objection, opt-out.
 
-    All but `access` and `tag` ask a running platform plane, with a key of the scope `privacy` in
-    LIKEWISE_PLATFORM_KEY.
+    All but `access`, `rebuild-list` and `tag` ask a running platform plane, with a key of the scope `privacy`
+    in LIKEWISE_PLATFORM_KEY.
     """
 
 
@@ -56,7 +61,7 @@ def command() -> None:
 def erase(*, account_id: str, child: bool, note: str, platform_url: str, key: str) -> None:
     """Erase ACCOUNT_ID, and print the receipt for the person: once, since only its hash is kept."""
     path = "/v1/rights/children" if child else "/v1/rights/erasures"
-    show_json(StaffClient(platform_url, key).order(path, {"account_id": account_id, "note": note}))
+    show_json(PlatformClient(platform_url, key).order(path, {"account_id": account_id, "note": note}))
 
 
 @command.command("object", epilog=epilog("likewise rights object a-2001 --note 'request 2026/119'"))
@@ -67,7 +72,7 @@ def erase(*, account_id: str, child: bool, note: str, platform_url: str, key: st
 def object_to(*, account_id: str, withdraw: bool, note: str, platform_url: str, key: str) -> None:
     """Count ACCOUNT_ID nowhere any more."""
     order = {"account_id": account_id, "objects": not withdraw, "note": note}
-    show_json(StaffClient(platform_url, key).order("/v1/rights/objections", order))
+    show_json(PlatformClient(platform_url, key).order("/v1/rights/objections", order))
 
 
 @command.command("opt-out", epilog=epilog("likewise rights opt-out a-2001 --note 'request 2026/120'"))
@@ -78,7 +83,7 @@ def object_to(*, account_id: str, withdraw: bool, note: str, platform_url: str, 
 def opt_out(*, account_id: str, withdraw: bool, note: str, platform_url: str, key: str) -> None:
     """Keep ACCOUNT_ID out of every breakdown from now on."""
     order = {"account_id": account_id, "hidden": not withdraw, "note": note}
-    show_json(StaffClient(platform_url, key).order("/v1/rights/opt-outs", order))
+    show_json(PlatformClient(platform_url, key).order("/v1/rights/opt-outs", order))
 
 
 @command.command(
@@ -115,6 +120,24 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     )
     write_private(output, json.dumps(document, indent=2) + "\n")
     say(f"Written to {output}. Hand it over, and delete it.")
+
+
+@command.command("rebuild-list", epilog=epilog("likewise rights rebuild-list"))
+@data_folder_option
+def rebuild_list(*, data_folder: Path) -> None:
+    """Make the list of erasures anew from the tombstones of the store, where the list was lost.
+
+    The list is outside the store, so that a restored store erases again. Made anew it is as complete as the
+    store is: never do this on a store that was restored, or its backup's erasures are lost. Needs the
+    operator's shell: the store's addresses, LIKEWISE_STEWARD_PASSWORD and LIKEWISE_NEVER_RESTORE_FOLDER from
+    the environment, or the data folder of a running `likewise up`.
+    """
+    settings = operator_settings(data_folder, os.environ)
+    header = StoreHeader.read(connect(settings, STEWARD))
+    client = connect(settings, STEWARD, greet=header.greet)
+    erasures = ErasureList(never_restore_folder(os.environ, data_folder), header.store_id)
+    listed = Relisting(ErasureMark(client, erasures), header.account_shards).run(clock_ms())
+    say(f"{listed} erasures are in {erasures.path}.")
 
 
 @command.command(epilog=epilog("likewise rights tag a-2001"))

@@ -9,10 +9,11 @@ from rich.table import Table
 
 from api.cli.console import progress, say, show, show_json
 from api.cli.options import epilog, json_option, policy_option
+from api.cli.platform_client import PlatformClient
 from api.cli.policy_source import read_policy
 from api.cli.poll import Pace, poll
 from api.cli.simulation.live import LivePlatform
-from api.cli.simulation.platform_client import PlatformClient
+from api.cli.simulation.live_staff import LiveStaff
 from api.cli.simulation.world import World, opening_ms
 from api.cli.stop_signal import stop_on_signal
 from api.cli.system import clock_ms
@@ -40,6 +41,11 @@ PACE = Pace(idle_seconds=1.0, first_back_off_seconds=1.0, longest_back_off_secon
     help="API key with the scope ingest. Others on this machine see it here, not in LIKEWISE_PLATFORM_KEY.",
 )
 @click.option(
+    "--staff-key",
+    envvar="LIKEWISE_STAFF_KEY",
+    help="API key with the scope moderate, for staff who purge bots; without it nobody does.",
+)
+@click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Which platform it is."
 )
 @click.option(
@@ -53,9 +59,10 @@ PACE = Pace(idle_seconds=1.0, first_back_off_seconds=1.0, longest_back_off_secon
 @click.option("--seconds", type=click.FloatRange(0), help="Stop after so long.")
 @policy_option
 @json_option
-def command(
+def command(  # noqa: PLR0913 - the options of the verb
     platform_url: str,
     key: str,
+    staff_key: str | None,
     seed: int,
     rate: float,
     opened_at: str | None,
@@ -67,15 +74,16 @@ def command(
     """Play a plausible platform in real time over HTTP, until SIGTERM.
 
     Some videos are watched by many and most by few, by day more than by night, by different people each;
-    some likes are taken back, some are bought, some come from children and from private accounts. The same
-    seed is the same platform.
+    some likes are taken back, some are bought, and their bots are purged half an hour later; some come from
+    children and from private accounts. The same seed is the same platform.
     """
     world = World(read_policy(policy_file).policy, seed, _opened_at_ms(opened_at))
     client = PlatformClient(platform_url, key)
     end_ms = None if seconds is None else clock_ms() + 1000 * seconds
     with stop_on_signal() as stop, progress(quiet=as_json) as bars:
         task = bars.add_task("events", total=None)
-        live = LivePlatform(world, client, rate, clock_ms, lambda count: bars.advance(task, count))
+        staff = LiveStaff(world, PlatformClient(platform_url, staff_key), clock_ms()) if staff_key else None
+        live = LivePlatform(world, client, rate, clock_ms, lambda count: bars.advance(task, count), staff)
 
         def wait(rest_seconds: float) -> bool:
             return stop.wait(rest_seconds) or (end_ms is not None and clock_ms() >= end_ms)

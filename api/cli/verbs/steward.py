@@ -18,6 +18,8 @@ from api.cli.system import clock_ms
 from api.cli.workers import fit_store
 from privacy.policy_book import read_policy_book
 from privacy.store.connect import connect
+from privacy.store.erasure_list import ErasureList
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import STEWARD
 from privacy.vault.key_file import load_pseudonymiser
@@ -45,14 +47,15 @@ def command(key_file: Path, policy_file: Path | None) -> None:
     """Carry out jobs of staff, end restrictions, drop what has outlived its life, until SIGTERM.
 
     Any number may run. Reads LIKEWISE_REDIS_URL (or LIKEWISE_VAULT_URL), LIKEWISE_STEWARD_PASSWORD,
-    LIKEWISE_PSEUDONYM_KEY_FILE and LIKEWISE_POLICY.
+    LIKEWISE_PSEUDONYM_KEY_FILE, LIKEWISE_NEVER_RESTORE_FOLDER and LIKEWISE_POLICY.
     """
     settings = StoreSettings.from_environment(os.environ, (STEWARD,))
     keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
     policy = read_policy(policy_file).policy
     header = fit_store(settings, STEWARD, clock_ms)
     client = connect(settings, STEWARD, greet=header.greet)
-    steward = make_steward(client, header, read_policy_book(client, policy), keys, clock_ms)
+    erasures = ErasureList(never_restore_folder(os.environ, key_file.parent), header.store_id)
+    steward = make_steward(client, header, read_policy_book(client, policy), keys, erasures, clock_ms)
     with stop_on_signal() as stop:
         poll(
             steward.step, stop.wait, PACE, lambda error, rest: say(f"steward: {error}; again in {rest:.1f} s")

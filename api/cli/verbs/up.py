@@ -15,7 +15,7 @@ import msgspec
 
 from api.cli.console import progress, say, show_json
 from api.cli.deployment import LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE, names_a_store
-from api.cli.first_keys import first_keys, simulation_key
+from api.cli.first_keys import first_keys, simulation_keys
 from api.cli.founding import DEFAULT_SHARD_COUNTS, ONE_SHARD, Founder
 from api.cli.options import data_folder_option, epilog, policy_option
 from api.cli.policy_source import read_policy
@@ -24,6 +24,7 @@ from api.cli.serve import LOOPBACK, check_port
 from api.cli.simulation.diary import DiaryFile
 from api.cli.simulation.past import StoppedError, tell_past
 from api.cli.simulation.world import HISTORY_LIKES, World
+from api.cli.stewardship import erase_again
 from api.cli.stop_signal import StopSignal, stop_on_signal
 from api.cli.supervision.child import Child
 from api.cli.supervision.supervisor import Supervisor
@@ -33,6 +34,7 @@ from privacy.errors import StoreError
 from privacy.ledger.key_file import create_ledger_key
 from privacy.store.embedded import EmbeddedRedis
 from privacy.store.folder_lock import locked
+from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
 
@@ -87,10 +89,13 @@ def command(
         settings, server = _open_store(held, data_folder)
         key_file = data_folder / PSEUDONYM_KEY_FILE
         shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
-        store = Founder(source, key_file, clock_ms, entropy, shards).found(settings)
+        kept = never_restore_folder(os.environ, data_folder)
+        store = Founder(source, key_file, clock_ms, entropy, shards, kept).found(settings)
+        if missing := erase_again(store, clock_ms):
+            say(f"The store is older than {missing} erasures: they were done again.")
         ledger_key_file = data_folder / LEDGER_KEY_FILE
         create_ledger_key(ledger_key_file, entropy)
-        programs = Programs(settings, key_file, ledger_key_file, policy_file, os.environ)
+        programs = Programs(settings, key_file, ledger_key_file, kept, policy_file, os.environ)
         platform_url, public_url = (f"http://{LOOPBACK}:{port}" for port in (platform_port, public_port))
         running = [
             programs.platform(platform_port),
@@ -106,8 +111,8 @@ def command(
             except StoppedError:
                 return
             video_id = max(world.studio.videos(clock_ms()), key=lambda video: video.popularity).video_id
-            token = simulation_key(settings)
-            running.insert(0, programs.simulate(platform_url, token, diary.seed, diary.opened_at))
+            callers = simulation_keys(settings)
+            running.insert(0, programs.simulate(platform_url, callers, diary.seed, diary.opened_at))
         children = _children(data_folder, running)
         supervisor = Supervisor(children, server, stop.wait, say, time.monotonic)
         held.callback(supervisor.end)

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from marshmallow import Schema, fields
 
 from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.http.pagination import PageSchema, decode_cursor, encode_cursor
+from api.http.pagination import PageSchema
+from api.platform.moderation.listing import Listing, next_cursor
 from privacy.model.timestamp import format_timestamp
 from privacy.moderation.advisories import Signal
 
 if TYPE_CHECKING:
     from api.platform.services import PlatformServices
 
-_LISTING = "advisories"
+_LISTING = Listing("advisories", 1)
 MOST_HANDLES = 1_000
 _DESCRIPTION = f"""\
 What the latest look at the vault has found; there is one a day. Nothing follows from an advisory by itself.
@@ -46,9 +47,7 @@ class AdvisoriesSchema(Schema):
     """Advisories, the heaviest first."""
 
     advisories = fields.List(fields.Nested(AdvisorySchema), required=True)
-    next_cursor = fields.String(
-        required=True, allow_none=True, metadata={"description": "Leads to lighter ones; null at the end."}
-    )
+    next_cursor = next_cursor("lighter")
 
 
 def get_advisories(services: PlatformServices, call: Call) -> Answer:
@@ -57,8 +56,8 @@ def get_advisories(services: PlatformServices, call: Call) -> Answer:
     Raises:
         InvalidInputError: the cursor is none of this list.
     """
-    cursor, limit = call.query.get("cursor"), call.query["limit"]
-    first = 0 if cursor is None else decode_cursor(_LISTING, 1, cursor)[0]
+    position, limit = _LISTING.asked_for(call)
+    first = position[0] if position else 0
     kept = services.moderation.advisories.all()
     page = [
         {
@@ -69,8 +68,8 @@ def get_advisories(services: PlatformServices, call: Call) -> Answer:
         }
         for advisory in kept[first : first + limit]
     ]
-    more = encode_cursor(_LISTING, (first + limit,)) if first + limit < len(kept) else None
-    return json_answer({"advisories": page, "next_cursor": more})
+    more = (first + limit,) if first + limit < len(kept) else None
+    return json_answer({"advisories": page, "next_cursor": _LISTING.cursor(more)})
 
 
 def operation() -> Operation[PlatformServices]:

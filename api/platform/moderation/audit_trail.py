@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from marshmallow import Schema, fields
 
 from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.http.pagination import PageSchema, decode_cursor, encode_cursor
+from api.http.pagination import PageSchema
+from api.platform.moderation.listing import Listing, next_cursor
 from privacy.model.timestamp import format_timestamp
 from privacy.moderation.audit_trail import Position, Stage
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from api.platform.services import PlatformServices
     from privacy.moderation.audit_trail import AuditEntry
 
-_LISTING = "audit-trail"
+_LISTING = Listing("audit-trail", 2)
 _DESCRIPTION = """\
 Who did what, when and why. `asked` is written before something is done, `done` or `refused` after it; an
 `asked` alone is one
@@ -61,9 +62,7 @@ class AuditTrailSchema(Schema):
     """A page of the trail."""
 
     entries = fields.List(fields.Nested(AuditEntrySchema), required=True)
-    next_cursor = fields.String(
-        required=True, allow_none=True, metadata={"description": "Leads to older ones; null at the end."}
-    )
+    next_cursor = next_cursor("older")
 
 
 def get_audit_trail(services: PlatformServices, call: Call) -> Answer:
@@ -72,12 +71,13 @@ def get_audit_trail(services: PlatformServices, call: Call) -> Answer:
     Raises:
         InvalidInputError: the cursor is none of this list.
     """
-    cursor, limit = call.query.get("cursor"), call.query["limit"]
-    before = None if cursor is None else Position(*decode_cursor(_LISTING, 2, cursor))
-    entries = services.moderation.trail.page(before, limit)
-    more = encode_cursor(_LISTING, entries[-1][0]) if len(entries) == limit else None
+    before, limit = _LISTING.asked_for(call)
+    entries = services.moderation.trail.page(Position(*before) if before else None, limit)
     return json_answer(
-        {"entries": [_document(position, entry) for position, entry in entries], "next_cursor": more}
+        {
+            "entries": [_document(position, entry) for position, entry in entries],
+            "next_cursor": _LISTING.cursor(entries[-1][0] if len(entries) == limit else None),
+        }
     )
 
 

@@ -10,7 +10,8 @@ from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
 from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.http.pagination import PageSchema, decode_cursor, encode_cursor
+from api.http.pagination import PageSchema
+from api.platform.moderation.listing import Listing, next_cursor
 from privacy.model.timestamp import format_timestamp
 from privacy.moderation.job import JobKind, JobState
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from api.platform.services import PlatformServices
     from privacy.moderation.job import Job
 
-_LISTING = "jobs"
+_LISTING = Listing("jobs", 1)
 _MOST_JOBS = 999_999_999
 JOB_EXAMPLE = {
     "job": 17,
@@ -98,9 +99,7 @@ class JobsSchema(Schema):
     """Jobs, newest first."""
 
     jobs = fields.List(fields.Nested(JobSchema), required=True)
-    next_cursor = fields.String(
-        required=True, allow_none=True, metadata={"description": "Leads to older ones; null at the end."}
-    )
+    next_cursor = next_cursor("older")
 
 
 class JobPathSchema(Schema):
@@ -146,14 +145,13 @@ def get_jobs(services: PlatformServices, call: Call) -> Answer:
     Raises:
         InvalidInputError: the cursor is none of this list.
     """
-    cursor, limit = call.query.get("cursor"), call.query["limit"]
-    before = None if cursor is None else decode_cursor(_LISTING, 1, cursor)[0]
-    page = services.moderation.jobs.page(before, limit)
+    position, limit = _LISTING.asked_for(call)
+    page = services.moderation.jobs.page(position[0] if position else None, limit)
     last = page.oldest_number
     return json_answer(
         {
             "jobs": [job_document(job) for job in page.jobs],
-            "next_cursor": encode_cursor(_LISTING, (last,)) if last > 1 else None,
+            "next_cursor": _LISTING.cursor((last,) if last > 1 else None),
         }
     )
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
+from api.cli.platform_client import PlatformClient
 from api.cli.simulation.catalogue import MS_AN_HOUR
-from api.cli.simulation.feed import RHYTHM
+from api.cli.simulation.feed import BOTS, MS_A_WEEK, RHYTHM
 from api.cli.simulation.live import LivePlatform
-from api.cli.simulation.platform_client import PlatformClient
-from api.cli.simulation.world import World, opening_ms
+from api.cli.simulation.live_staff import FOUND_OUT_AFTER_MS, LiveStaff
+from api.cli.simulation.world import MS_A_DAY, World, opening_ms
 from privacy.errors import InvalidInputError, StoreBusyError
 from privacy.policy_file import load_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from api.cli.history.timeline import Moment
 
 NOW_MS = 1_777_777_777_777
 
@@ -36,12 +32,22 @@ class Stage:
         """The time."""
         return self.now_ms
 
-    def post(self, path: str, items: Sequence[Moment]) -> dict[str, Any]:
+    def send(self, path: str, body: bytes, media_type: str) -> dict[str, Any]:
         """Take a batch."""
+        assert media_type == "application/x-ndjson"
         if self.busy:
             raise StoreBusyError("busy")
-        self.sent.append((path, [json.loads(item.line) for item in items]))
+        items = [json.loads(line) for line in body.splitlines()]
+        self.sent.append((path, items))
         return {"verdicts": {"counted": len(items)}}
+
+    def purged(self) -> list[list[str]]:
+        """Accounts of each purge."""
+        return [
+            [item["account_id"] for item in batch]
+            for path, batch in self.sent
+            if path.startswith("/v1/moderation/purges?")
+        ]
 
     def events(self) -> list[Any]:
         """All events so far."""
@@ -51,7 +57,9 @@ class Stage:
 def platform(stage: Stage, rate: float = 50) -> LivePlatform:
     """A platform on a stage."""
     world = World(load_policy(), 1, opening_ms(NOW_MS))
-    return LivePlatform(world, cast("PlatformClient", stage), rate, stage.clock, lambda _count: None)
+    client = cast("PlatformClient", stage)
+    staff = LiveStaff(world, client, stage.now_ms)
+    return LivePlatform(world, client, rate, stage.clock, lambda _count: None, staff)
 
 
 def test_videos_are_registered_first_and_once() -> None:
@@ -107,6 +115,50 @@ def test_a_long_pause_is_not_made_up_for() -> None:
     stage.now_ms += 8 * MS_AN_HOUR
     live.step()
     assert len(stage.events()) < 2000
+
+
+def test_bots_are_purged_half_an_hour_after_their_likes() -> None:
+    """Each burst once, every bot that liked, nobody else; a plane that is away is asked again."""
+    stage = Stage()
+    live = platform(stage, rate=1)
+    live.step()
+    stage.sent.clear()
+    live._feed.bursts_a_day = 8_640  # one in these ten seconds, and then none
+    stage.now_ms += 10_000
+    live.step()
+    live._feed.bursts_a_day = 0
+    (burst,) = live._feed.bursts
+    assert {event["account_id"] for event in stage.events() if event["account_id"].startswith("b-")} == set(
+        burst.bots
+    )
+    stage.now_ms = burst.at_ms + FOUND_OUT_AFTER_MS - 1
+    live.step()
+    assert burst.bots not in map(tuple, stage.purged())
+    stage.now_ms += 1
+    stage.busy = True
+    with pytest.raises(StoreBusyError):
+        live.step()
+    stage.busy = False
+    stage.now_ms += 1
+    for _ in range(2):
+        live.step()
+    assert [tuple(bots) for bots in stage.purged()].count(burst.bots) == 1
+
+
+def test_what_a_session_forgot_is_purged_with_its_week() -> None:
+    """At the start the last list once more, and then one a week, a day after its end."""
+    stage = Stage()
+    live = platform(stage, rate=0.01)
+    live.step()
+    week = NOW_MS // MS_A_WEEK - 1
+    if NOW_MS % MS_A_WEEK <= MS_A_DAY:
+        week -= 1
+    assert [names[0] for names in stage.purged()] == [f"b-{week}-0"]
+    stage.now_ms = (week + 2) * MS_A_WEEK + MS_A_DAY + 1
+    live._feed.bursts.clear()
+    for _ in range(2):
+        live.step()
+    assert [names[0] for names in stage.purged() if len(names) == BOTS] == [f"b-{week}-0", f"b-{week + 1}-0"]
 
 
 def test_an_address_is_a_web_address() -> None:

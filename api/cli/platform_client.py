@@ -1,20 +1,15 @@
-"""Speaks to a platform plane for its staff."""
+"""Speaks to a platform plane over HTTP, as a platform and its staff do."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-import click
-
 from privacy.errors import ConflictError, InvalidInputError, StoreBusyError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _ANSWER_SECONDS: Final = 120.0
 _TRY_AGAIN: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -23,7 +18,7 @@ NDJSON: Final = "application/x-ndjson"
 
 
 @dataclass(frozen=True)
-class StaffClient:
+class PlatformClient:
     """A platform plane, and a key for it.
 
     Args:
@@ -57,7 +52,7 @@ class StaffClient:
         return self.send(path, json.dumps(order).encode(), JSON)
 
     def send(self, path: str, body: bytes, media_type: str, **headers: str) -> dict[str, Any]:
-        """Send a body; every call of staff is safe to send again.
+        """Send a body; every call of the plane is safe to send again.
 
         Raises:
             ConflictError: it contradicts what is stored.
@@ -85,7 +80,7 @@ class StaffClient:
             detail = _detail(error)
             if error.code == HTTPStatus.CONFLICT:
                 raise ConflictError(detail) from error
-            raise InvalidInputError("the order", f"is answered with {error.code}", detail) from error
+            raise InvalidInputError(request.selector, f"is answered with {error.code}", detail) from error
         except (URLError, OSError, ValueError) as error:
             raise StoreBusyError(f"the platform plane does not answer ({error})") from error
         return answer
@@ -97,28 +92,3 @@ def _detail(error: HTTPError) -> str:
         return str(json.loads(text)["detail"])
     except (ValueError, KeyError, TypeError):
         return text
-
-
-def staff_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every verb that speaks for staff: `platform_url` and `key`."""
-    for option in (
-        click.option(
-            "--key",
-            envvar="LIKEWISE_PLATFORM_KEY",
-            required=True,
-            help="API key of the platform plane; better in LIKEWISE_PLATFORM_KEY than here.",
-        ),
-        click.option(
-            "--platform-url",
-            envvar="LIKEWISE_PLATFORM_URL",
-            default="http://127.0.0.1:8081",
-            show_default=True,
-            help="Where the platform plane is.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-note_option = click.option("--note", required=True, help="Why, for the audit trail. Name no person in it.")
-account_argument = click.argument("account_id")

@@ -1,0 +1,71 @@
+"""The ledger's signing key is lost: what docs/compliance/ledger.md says to do, step by step."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from privacy.errors import StoreError
+from privacy.gallery.ledger_reader import LedgerReader
+from privacy.ledger.export import export_lines
+from privacy.ledger.key_file import create_ledger_key, load_signer
+from privacy.ledger.public_keys import PublicKeys
+from privacy.ledger.verification import Verification
+from tests.support.ledger import NotaryWorld
+from tests.support.release_world import ReleaseWorld
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.redis_server import Store
+
+
+def test_a_lost_key_is_replaced_as_the_document_says(store: Store, tmp_path: Path) -> None:
+    """With a new key alone nothing is signed; with the public halves of before beside it, all of it verifies.
+
+    Who trusts only the keys of before is told of the heads and entries since, and of nothing else.
+    """
+    key_file = tmp_path / "ledger.key"
+    create_ledger_key(key_file, os.urandom)
+    world = NotaryWorld(ReleaseWorld(store), load_signer(key_file))
+    world.begin_anew(1)
+    assert world.notary().run() > 0
+    sizes = {tree.shard: tree.size for tree in world.head().trees}
+    before = list(export_lines(LedgerReader(store.public), 0))
+    key_file.unlink()
+
+    create_ledger_key(key_file, os.urandom)  # "any store's first start does"
+    world.signer = load_signer(key_file)
+    world.release_epoch()
+    with pytest.raises(StoreError, match="put the ledger key file back that has signed it"):
+        world.notary().check()
+    with pytest.raises(StoreError, match="nothing is signed"):
+        world.notary().run()
+    assert list(export_lines(LedgerReader(store.public), 0)) == before
+
+    published = store.public.get("g:jwks")  # what /.well-known/jwks.json answers
+    assert isinstance(published, bytes)
+    content = json.loads(key_file.read_text())
+    content["former"] = [key["x"] for key in json.loads(published)["keys"]]
+    key_file.write_text(json.dumps(content))
+    world.signer = load_signer(key_file)
+    world.notary().check()
+    assert world.notary().run() > 0
+
+    now = list(export_lines(LedgerReader(store.public), 0))
+    verdict = Verification().run(now)
+    assert (verdict.faults, verdict.releases) == ((), 10)
+    assert verdict.key_ids == tuple(world.signer.public_keys.key_ids)
+    pinned = Verification(PublicKeys.read(published)).run(now)
+    faults = {fault.where for fault in pinned.faults}
+    new = {
+        f"shard {shard}, entry {entry}"
+        for shard, size in sizes.items()
+        for entry in range(size, world.head().tree(shard).size)
+    }
+    assert new <= faults
+    assert all(where in new or "head" in where for where in faults)
+    assert Verification(PublicKeys.read(published)).run(before).holds

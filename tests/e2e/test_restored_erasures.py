@@ -1,0 +1,287 @@
+"""A store that is put back from a backup erases again what was erased since, before any of it can count."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.cli.stewardship import make_steward
+from privacy.errors import StoreBusyError, StoreError
+from privacy.model.engagement import Reason, Verdict
+from privacy.moderation.audit_trail import AuditTrail
+from privacy.policy_book import PolicyBook
+from privacy.steward.relisting import Relisting
+from privacy.store.connect import connect, translated
+from privacy.store.erasure_list import ErasureList
+from privacy.store.erasure_mark import ErasureMark, in_step
+from privacy.store.users import PLATFORM, RELEASE
+from privacy.tally.relay import Relay
+from privacy.vault.erasure import Erasure
+from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
+from privacy.vault.rotation import Rotation
+from privacy.vault.shards import AccountShards, PseudonymKeys
+from privacy.vault.vault import Vault
+from tests.support.backup import back_up, put_back
+from tests.support.faults import Crash, every_fault
+from tests.support.histories import LIKE, SERIES
+from tests.support.platform_plane import POLICY
+from tests.support.redis_server import clients, server_with_root
+from tests.support.registers import HEADER, caps, read_changes
+from tests.support.stepped_redis import SteppedRedis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from privacy.steward.restored import RestoredErasures
+    from tests.support.redis_server import Store
+    from tests.support.stepped_redis import Hook
+
+ACCOUNTS = [f"account-{number}" for number in range(12)]
+ERASED = ("account-3", "account-7")
+NOW_MS, CLOSED_UNTIL_MS, MS_A_DAY = 1_000, 10**12, 86_400_000
+
+
+@dataclass
+class Deployment:
+    """A store in a folder, and outside of it the keys and the list."""
+
+    folder: Path
+    store: Store
+
+    @property
+    def key_file(self) -> Path:
+        """Of the pseudonyms."""
+        return self.folder / "pseudonym.key"
+
+    @property
+    def erasures(self) -> ErasureList:
+        """The list."""
+        return ErasureList(self.folder / "never-restore", HEADER.store_id)
+
+    @property
+    def shards(self) -> AccountShards:
+        """The account shards, as a process sees them that starts now."""
+        keys = PseudonymKeys(partial(load_pseudonymiser, self.key_file))
+        return AccountShards(self.store.platform, keys, HEADER.account_shards)
+
+    def like(self, series: int = SERIES[0], at_ms: int = 1) -> list[Verdict]:
+        """One like of every account."""
+        return Vault(self.shards, caps(4, 100)).record(
+            [(account, series, at_ms, LIKE, 3) for account in ACCOUNTS], NOW_MS
+        )
+
+    def erase(self, account: str) -> None:
+        """Erase an account, as the platform plane does."""
+        shards = self.shards
+        erasure = Erasure(shards, ErasureMark(self.store.platform, self.erasures))
+        erasure.erase(partial(shards.keys.current.account, account), CLOSED_UNTIL_MS, NOW_MS)
+
+    def restored(self, hook: Hook | None = None) -> RestoredErasures:
+        """What a steward does first."""
+        client = SteppedRedis(self.store.steward, hook) if hook else self.store.steward
+        book = PolicyBook(POLICY, {POLICY.version: POLICY})
+        return make_steward(client, HEADER, book, self.shards.keys, self.erasures, lambda: NOW_MS).restored
+
+    def back_up(self) -> Path:
+        """A copy of the data, as Redis has it on disk."""
+        return back_up(self.store.server, self.folder / "backup")
+
+    def put_back(self, backup: Path) -> None:
+        """Stop the server, put the backup in place of its data, and start it again."""
+        put_back(self.store.server, backup)
+
+    def held(self) -> list[str]:
+        """Which accounts have anything in the store."""
+        shards = self.shards
+        return [
+            account
+            for account in ACCOUNTS
+            if any(map(self.store.root.exists, shards.stored_names(shards.keys.current.account(account))))
+        ]
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    """Twelve accounts that like one thing, and a list without erasures."""
+    (tmp_path / "redis").mkdir()
+    with server_with_root(tmp_path / "redis") as server, clients(server) as store:
+        made = Deployment(tmp_path, store)
+        create_key_file(made.key_file, os.urandom)
+        made.erasures.create()
+        for name, text in HEADER._fields().items():
+            store.root.hset(HEADER.key, name, text)
+        assert made.like() == [Verdict.COUNTED] * len(ACCOUNTS)
+        yield made
+
+
+def test_what_was_erased_stays_erased(deployment: Deployment) -> None:
+    """After the steward's first step the accounts are gone, closed, and out of the counts; others stay."""
+    backup = deployment.back_up()
+    for account in ERASED:
+        deployment.erase(account)
+    deployment.put_back(backup)
+    assert deployment.held() == ACCOUNTS
+    assert deployment.restored().step(NOW_MS) == len(ERASED)
+    others = [account for account in ACCOUNTS if account not in ERASED]
+    assert deployment.held() == others
+    verdicts = dict(zip(ACCOUNTS, deployment.like(), strict=True))
+    assert {verdicts[account] for account in ERASED} == {Verdict.CLOSED}
+    assert {verdicts[account] for account in others} == {Verdict.DUPLICATE}
+    Relay(deployment.store.relay, HEADER).drain()
+    changes = read_changes(deployment.store.root, SERIES)
+    assert (changes[SERIES[0], 3 << 4 | LIKE], changes[SERIES[0], 3 << 4 | Reason.ACCOUNT]) == (12, 2)
+    assert deployment.restored().step(NOW_MS) == 0
+    entry = AuditTrail(deployment.store.platform).page(None, 1)[0][1]
+    assert entry.details == {"listed": 2, "accounts": 2, "engagements": 2, "uncounted": 2}
+
+
+def test_until_then_nothing_gets_in_or_out(deployment: Deployment) -> None:
+    """New connections of the platform plane and of the release worker are refused, and work afterwards."""
+    backup = deployment.back_up()
+    deployment.erase(ERASED[0])
+    greet = in_step(HEADER.greet, deployment.erasures)
+    deployment.put_back(backup)
+    settings = deployment.store.settings
+    for user in (PLATFORM, RELEASE):
+        with closing(connect(settings, user, greet=greet)) as client:
+            with pytest.raises(StoreBusyError, match="lacks 1 erasures"), translated():
+                client.ping()
+            with pytest.raises(StoreBusyError, match="lacks 1 erasures"), translated():
+                client.ping()
+    deployment.restored().step(NOW_MS)
+    for user in (PLATFORM, RELEASE):
+        with closing(connect(settings, user, greet=greet)) as client, translated():
+            assert client.ping()
+
+
+def test_no_new_erasure_hides_an_old_one(deployment: Deployment) -> None:
+    """While erasures are to be done again no other is written down; afterwards it is, and both hold."""
+    backup = deployment.back_up()
+    deployment.erase(ERASED[0])
+    deployment.put_back(backup)
+    with pytest.raises(StoreBusyError, match="lacks 1 erasures"):
+        deployment.erase(ERASED[1])
+    assert deployment.erasures.last() == 1
+    deployment.restored().step(NOW_MS)
+    deployment.erase(ERASED[1])
+    assert set(ERASED) & set(deployment.held()) == set()
+
+
+def test_an_account_that_the_backup_does_not_know_is_closed(deployment: Deployment) -> None:
+    """Events since the backup are sent again, also those of an account that came and went since then."""
+    backup = deployment.back_up()
+    late = "account-late"
+    shards = deployment.shards
+    vault = Vault(shards, caps(4, 100))
+    like = [(late, SERIES[0], 1, LIKE, 3)]
+    assert vault.record(like, NOW_MS) == [Verdict.COUNTED]
+    deployment.erase(late)
+    deployment.put_back(backup)
+    deployment.restored().step(NOW_MS)
+    assert vault.record(like, NOW_MS) == [Verdict.CLOSED]
+
+
+def test_killed_at_any_store_call_it_begins_again(deployment: Deployment) -> None:
+    """The store stays behind until all is done; run again, it is."""
+    backup = deployment.back_up()
+    for account in ERASED:
+        deployment.erase(account)
+    deployment.put_back(backup)
+    before = {name: deployment.store.root.dump(name) or b"" for name in deployment.store.root.keys("*")}
+    with deployment.store.without_fsync():
+        for fault in every_fault(Crash):
+            deployment.store.flush()
+            for name, dumped in before.items():
+                deployment.store.root.restore(name, 0, dumped)
+            try:
+                deployment.restored(fault).step(NOW_MS)
+            except Crash:
+                done = not ErasureMark(deployment.store.platform, deployment.erasures).is_behind()
+                assert not done or not set(ERASED) & set(deployment.held())
+                deployment.restored().step(NOW_MS)
+            assert not set(ERASED) & set(deployment.held())
+            Relay(deployment.store.relay, HEADER).drain()
+            changes = read_changes(deployment.store.root, SERIES)
+            assert changes[SERIES[0], 3 << 4 | Reason.ACCOUNT] == len(ERASED)
+
+
+def test_a_rotation_since_the_erasure_changes_nothing(deployment: Deployment) -> None:
+    """Lines do not depend on the outer key: rotated, backed up, erased, restored, the account goes again."""
+    begin_rotation(deployment.key_file, os.urandom)
+    rotate(deployment)
+    backup = deployment.back_up()
+    deployment.erase(ERASED[0])
+    deployment.put_back(backup)
+    deployment.restored().step(NOW_MS)
+    assert ERASED[0] not in deployment.held()
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before", "amid"])
+def test_a_backup_from_before_a_rotation_stays_closed(deployment: Deployment, *, begun: bool) -> None:
+    """Its key is destroyed, so nobody can tell who is who: nothing is done, and nothing is let in."""
+    if begun:
+        begin_rotation(deployment.key_file, os.urandom)
+        shards = replace(deployment.shards, client=deployment.store.rekeyer)
+        rotation = Rotation(shards)
+        with pytest.raises(StopIteration):
+            rotation.run(stop_moving)
+    backup = deployment.back_up()
+    deployment.erase(ERASED[0])
+    if not begun:
+        begin_rotation(deployment.key_file, os.urandom)
+    rotate(deployment)
+    deployment.put_back(backup)
+    with pytest.raises(StoreError, match="rotat"):
+        deployment.restored().step(NOW_MS)
+    assert ErasureMark(deployment.store.platform, deployment.erasures).is_behind()
+
+
+def test_an_older_list_is_noticed_and_a_lost_one_can_be_made_anew(deployment: Deployment) -> None:
+    """A list that ends before the store's mark stops everything; from the tombstones it is whole again."""
+    mark = ErasureMark(deployment.store.steward, deployment.erasures)
+    deployment.erase(ERASED[0])
+    older = deployment.erasures.path.read_bytes()
+    deployment.erase(ERASED[1])
+    deployment.erasures.path.write_bytes(older)
+    with pytest.raises(StoreError, match="ends with 1, and the store knows of 2"):
+        deployment.restored().step(NOW_MS)
+    deployment.erasures.path.unlink()
+    with pytest.raises(StoreError, match="is not there"):
+        mark.require_in_step()
+    assert Relisting(mark, HEADER.account_shards).run(NOW_MS) == len(ERASED)
+    assert not mark.is_behind()
+    deployment.store.root.delete("store:erasures", *deployment.store.root.keys("v:*:tombstones"))
+    assert mark.is_behind()
+
+
+def test_lines_go_when_no_backup_needs_them(deployment: Deployment) -> None:
+    """A day after `backup_seconds`; the next erasure goes on counting, and an older backup is refused."""
+    backup = deployment.back_up()
+    deployment.erase(ERASED[0])
+    backup_ms = 1000 * POLICY.retention.backup_seconds
+    deployment.restored().step(NOW_MS + backup_ms + MS_A_DAY)
+    assert deployment.erasures.oldest_ms() == NOW_MS
+    deployment.restored().step(NOW_MS + backup_ms + MS_A_DAY + 1)
+    assert deployment.erasures.oldest_ms() is None
+    deployment.erase(ERASED[1])
+    assert deployment.erasures.last() == 2
+    deployment.put_back(backup)
+    with pytest.raises(StoreError, match="older than `backup_seconds`"):
+        deployment.restored().step(NOW_MS)
+
+
+def rotate(deployment: Deployment) -> None:
+    """Move every account to the new key, and destroy the former one."""
+    Rotation(replace(deployment.shards, client=deployment.store.rekeyer)).run(lambda _count: None)
+    end_rotation(deployment.key_file)
+
+
+def stop_moving(_count: int) -> None:
+    """End a rotation after the first shard."""
+    raise StopIteration

@@ -1,0 +1,114 @@
+"""A store that is put back from a backup never draws again what readers have seen."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from privacy.errors import StoreError
+from privacy.release.outside import ReleasedOutside
+from privacy.store.keys import gallery_key
+from tests.support.backup import back_up, put_back
+from tests.support.faults import Crash, every_fault
+from tests.support.redis_server import clients, server_with_root
+from tests.support.registers import HEADER
+from tests.support.release_world import VIDEOS, ReleaseWorld, hours
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from privacy.release.worker import ReleaseWorker
+    from tests.support.stepped_redis import Hook
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[ReleaseWorld]:
+    """A store of its own, in which one epoch of every video is released."""
+    with server_with_root(tmp_path / "redis") as server, clients(server) as store:
+        made = ReleaseWorld(store)
+        made.begin_anew()
+        release(made, 1)
+        yield made
+
+
+def outside(world: ReleaseWorld) -> ReleasedOutside:
+    """What is kept beside the store."""
+    return ReleasedOutside(world.store.server.folder.with_name("never-restore"), HEADER.store_id)
+
+
+def worker(world: ReleaseWorld, hook: Hook | None = None) -> ReleaseWorker:
+    """A worker as a deployment runs it."""
+    kept = outside(world)
+    kept.create()
+    return replace(world.worker(hook) if hook else world.worker(), outside=kept)
+
+
+def release(world: ReleaseWorld, epoch: int) -> None:
+    """Release one more epoch."""
+    world.like_everything()
+    world.now_ms = hours(epoch)
+    assert worker(world).run_due() == len(VIDEOS)
+
+
+def test_what_is_out_is_never_drawn_again(world: ReleaseWorld, tmp_path: Path) -> None:
+    """Put back from before a release, nothing is released or changed; from after it, work goes on."""
+    older = back_up(world.store.server, tmp_path / "older")
+    release(world, 2)
+    newer, released = back_up(world.store.server, tmp_path / "newer"), world.records()
+    put_back(world.store.server, older)
+    held = world.records()
+    for now_ms in (hours(2), hours(3)):
+        world.now_ms = now_ms
+        with pytest.raises(StoreError, match="would draw them again"):
+            worker(world).run_due()
+    assert world.records() == held
+    put_back(world.store.server, newer)
+    assert world.records() == released
+    release(world, 3)
+    world.check_kept(released)
+    world.check(dict.fromkeys(VIDEOS, 3))
+
+
+def test_a_backup_from_after_the_last_release_goes_on(world: ReleaseWorld, tmp_path: Path) -> None:
+    """It holds all that is out: the same bytes, and the next epoch is measured once."""
+    backup, released = back_up(world.store.server, tmp_path / "backup"), world.records()
+    put_back(world.store.server, backup)
+    assert world.records() == released
+    release(world, 2)
+    world.check_kept(released)
+    world.check(dict.fromkeys(VIDEOS, 2))
+
+
+def test_it_is_written_down_before_anybody_can_read_it(world: ReleaseWorld) -> None:
+    """Killed at any store call, a worker has published no more than is known outside."""
+    with world.store.without_fsync():
+        for fault in every_fault(Crash):
+            world.begin_anew()
+            for path in outside(world).folder.iterdir():
+                path.unlink()
+            world.like_everything()
+            world.now_ms = hours(1)
+            with suppress(Crash):
+                worker(world, fault).run_due()
+            for shard in range(HEADER.target_shards):
+                assert world.store.root.hlen(gallery_key("ledger", shard)) <= known(world, shard)
+
+
+def known(world: ReleaseWorld, shard: int) -> int:
+    """How many releases of a shard are known outside."""
+    path = outside(world).folder / f"{HEADER.store_id}.released-{shard}"
+    return int(path.read_text()) if path.exists() else 0
+
+
+def test_a_file_that_holds_no_number_stops_the_shard(world: ReleaseWorld) -> None:
+    """Nothing is guessed."""
+    for path in outside(world).folder.glob("*.released-*"):
+        path.write_text("many\n")
+    world.like_everything()
+    world.now_ms = hours(2)
+    with pytest.raises(StoreError, match="damaged"):
+        worker(world).run_due()
