@@ -12,6 +12,7 @@ from bench.figure import Figure, Progress
 from bench.world import VIDEOS, world
 from privacy.model.change import GAINED
 from privacy.moderation.advisories import Advisories, Signal
+from privacy.vault.courtesy import Courtesy
 from privacy.vault.shards import AccountShards
 from privacy.vault.vault import Caps, Vault
 
@@ -120,7 +121,12 @@ def _look(store: World, bots: dict[str, str]) -> dict[Signal, set[str]]:
     """Names of the accounts that each signal shows."""
     founded = store.founded
     steward = make_steward(
-        store.store.steward, founded.header, founded.book, founded.keys, lambda: store.now_ms
+        store.store.steward,
+        founded.header,
+        founded.book,
+        founded.keys,
+        lambda: store.now_ms,
+        Courtesy.to_nobody(),
     )
     for _ in steward.sweep.walk(store.now_ms):
         pass

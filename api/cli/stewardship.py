@@ -29,11 +29,17 @@ if TYPE_CHECKING:
     from privacy.model.timestamp import Clock
     from privacy.policy_book import PolicyBook
     from privacy.store.header import StoreHeader
+    from privacy.vault.courtesy import Courtesy
     from privacy.vault.shards import PseudonymKeys
 
 
 def make_steward(
-    client: Redis, header: StoreHeader, book: PolicyBook, keys: PseudonymKeys, clock: Clock
+    client: Redis,
+    header: StoreHeader,
+    book: PolicyBook,
+    keys: PseudonymKeys,
+    clock: Clock,
+    courtesy: Courtesy,
 ) -> Steward:
     """Wire a steward together.
 
@@ -43,6 +49,7 @@ def make_steward(
         book: its policies.
         keys: of the pseudonyms.
         clock: now, in ms since 1970 UTC.
+        courtesy: of this process.
     """
     shards, caps = AccountShards(client, keys, header.account_shards), Caps.of(book)
     retention = book.current.retention
@@ -63,7 +70,7 @@ def make_steward(
         client=client,
         clock=clock,
         keys=keys,
-        runner=JobRunner(jobs, ManyMoves(shards, caps), trail, clock),
+        runner=JobRunner(jobs, ManyMoves(shards, caps), trail, clock, courtesy),
         timers=Timers(shards, settlement),
         settlement=settlement,
         erasure=Erasure(shards),
@@ -72,5 +79,6 @@ def make_steward(
         trail=trail,
         rewriter=LogRewriter(client),
         sweep=sweep,
+        courtesy=courtesy,
         closed_seconds=book.closed_seconds,
     )

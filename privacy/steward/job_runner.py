@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from privacy.moderation.audit_trail import AuditTrail
     from privacy.moderation.job import Job
     from privacy.moderation.jobs import Jobs
+    from privacy.vault.courtesy import Courtesy
     from privacy.vault.many import ManyMoves
 
 ROUNDS_A_STEP = 32
 """In each every shard moves about `REGISTERS_A_STEP` registers; then the job's document is written."""
-_ACCOUNTS_A_ROUND = 256
+_ACCOUNTS_A_ROUND = 64
 
 
 @dataclass
@@ -35,12 +36,14 @@ class JobRunner:
         moves: of the vault.
         trail: told what came of a job.
         clock: now, in ms since 1970 UTC.
+        courtesy: of this process.
     """
 
     jobs: Jobs
     moves: ManyMoves
     trail: AuditTrail
     clock: Clock
+    courtesy: Courtesy
     _cursors: dict[tuple[int, int], int] = field(default_factory=dict, init=False)
     """Place in the account that is next, by job and shard: good as long as the store is not started again."""
 
@@ -74,7 +77,9 @@ class JobRunner:
             return
         progress = self.moves.progress(job.number)
         for _ in range(ROUNDS_A_STEP):
-            if not self._round(job, progress, sizes) or not goes_on():
+            with self.courtesy.step():
+                moved = self._round(job, progress, sizes)
+            if not moved or not goes_on():
                 break
         after = _reported(job, progress)
         if after.done == job.accounts:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from privacy.moderation.unfinished import UnfinishedWork
     from privacy.steward.job_runner import JobRunner
     from privacy.steward.retention import Sweep
+    from privacy.vault.courtesy import Courtesy
     from privacy.vault.erasure import Erasure
     from privacy.vault.pseudonym import Account
     from privacy.vault.settlement import Settlement
@@ -53,6 +54,7 @@ class Steward:
         trail: told of what time brought about.
         rewriter: of the store's log.
         sweep: of what has outlived its life.
+        courtesy: of this process.
         closed_seconds: life of a tombstone.
     """
 
@@ -68,6 +70,7 @@ class Steward:
     trail: AuditTrail
     rewriter: LogRewriter
     sweep: Sweep
+    courtesy: Courtesy
     closed_seconds: int
     _timers_at_ms: int = field(default=0, init=False)
 
@@ -81,15 +84,18 @@ class Steward:
         if abs(now_ms - self._timers_at_ms) >= TIMERS_EVERY_MS:
             self._let_time_pass(now_ms)
             self._timers_at_ms = now_ms
+        with self.courtesy.step():
+            self.sweep.step(now_ms)
         return self.runner.step(lambda: abs(self.clock() - now_ms) < TIMERS_EVERY_MS)
 
     def _let_time_pass(self, now_ms: int) -> None:
         for handle, standing in self.timers.due(now_ms):
-            self._end(handle, standing, now_ms)
+            with self.courtesy.step():
+                self._end(handle, standing, now_ms)
         for piece in self.unfinished.begun_before(now_ms - ABANDONED_AFTER_MS, _PIECES_A_STEP):
-            self._finish(piece, now_ms)
+            with self.courtesy.step():
+                self._finish(piece, now_ms)
         self.rewriter.step()
-        self.sweep.step(now_ms)
 
     def _end(self, handle: bytes, standing: Standing, now_ms: int) -> None:
         """End what is due: a restriction, or a deleted account."""

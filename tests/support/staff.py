@@ -12,6 +12,7 @@ from privacy.policy_book import PolicyBook
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
 from privacy.tally.relay import Relay
+from privacy.vault.courtesy import Courtesy
 from privacy.vault.shards import PseudonymKeys
 from tests.support.platform_plane import (
     JSON,
@@ -100,4 +101,5 @@ def office_on(store: Store) -> Office:
     plane = plane_on(store, SCOPES)
     keys = PseudonymKeys(lambda: PSEUDONYMISER)
     book = PolicyBook(POLICY, {POLICY.version: POLICY})
-    return Office(store, plane, make_steward(store.steward, HEADER, book, keys, plane.clock))
+    steward = make_steward(store.steward, HEADER, book, keys, plane.clock, Courtesy.to_nobody())
+    return Office(store, plane, steward)

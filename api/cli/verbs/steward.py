@@ -14,12 +14,14 @@ from api.cli.policy_source import read_policy
 from api.cli.poll import Pace, poll
 from api.cli.stewardship import make_steward
 from api.cli.stop_signal import stop_on_signal
-from api.cli.system import clock_ms
+from api.cli.system import clock_ms, monotonic_seconds
 from api.cli.workers import fit_store
 from privacy.policy_book import read_policy_book
 from privacy.store.connect import connect
 from privacy.store.settings import StoreSettings
 from privacy.store.users import STEWARD
+from privacy.vault.arrivals import Arrivals
+from privacy.vault.courtesy import Courtesy
 from privacy.vault.key_file import load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
 
@@ -52,8 +54,10 @@ def command(key_file: Path, policy_file: Path | None) -> None:
     policy = read_policy(policy_file).policy
     header = fit_store(settings, STEWARD, clock_ms)
     client = connect(settings, STEWARD, greet=header.greet)
-    steward = make_steward(client, header, read_policy_book(client, policy), keys, clock_ms)
+    book = read_policy_book(client, policy)
     with stop_on_signal() as stop:
+        courtesy = Courtesy(Arrivals(client, header.account_shards), monotonic_seconds, stop.wait)
+        steward = make_steward(client, header, book, keys, clock_ms, courtesy)
         poll(
             steward.step, stop.wait, PACE, lambda error, rest: say(f"steward: {error}; again in {rest:.1f} s")
         )
