@@ -16,6 +16,11 @@ def monotonic_seconds() -> float:
     return time.monotonic()
 
 
+def rest(seconds: float) -> None:
+    """Do nothing for so long."""
+    time.sleep(seconds)
+
+
 def entropy(count: int) -> bytes:
     """So many bytes of the operating system's CSPRNG."""
     return os.urandom(count)

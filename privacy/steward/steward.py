@@ -84,9 +84,15 @@ class Steward:
         if abs(now_ms - self._timers_at_ms) >= TIMERS_EVERY_MS:
             self._let_time_pass(now_ms)
             self._timers_at_ms = now_ms
-        with self.courtesy.step():
-            self.sweep.step(now_ms)
-        return self.runner.step(lambda: abs(self.clock() - now_ms) < TIMERS_EVERY_MS)
+        done = self.runner.step(self._for_a_while())
+        if not done:
+            self._walk_on(now_ms)
+        return done
+
+    def _for_a_while(self) -> Callable[[], bool]:
+        """Whether it is too early for the timers."""
+        began_ms = self.clock()
+        return lambda: abs(self.clock() - began_ms) < TIMERS_EVERY_MS
 
     def _let_time_pass(self, now_ms: int) -> None:
         for handle, standing in self.timers.due(now_ms):
@@ -96,6 +102,11 @@ class Steward:
             with self.courtesy.step():
                 self._finish(piece, now_ms)
         self.rewriter.step()
+        self._walk_on(now_ms)
+
+    def _walk_on(self, now_ms: int) -> None:
+        with self.courtesy.step():
+            self.sweep.step(now_ms)
 
     def _end(self, handle: bytes, standing: Standing, now_ms: int) -> None:
         """End what is due: a restriction, or a deleted account."""

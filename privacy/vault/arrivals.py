@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from redis.exceptions import ResponseError
-
 from privacy.store.connect import translated
 from privacy.store.keys import outbox_key
+from privacy.store.script import Script, ScriptCall
 
 if TYPE_CHECKING:
     from redis import Redis
 
-_MISSING = "no such key"
+_ARRIVALS = Script.packaged("privacy.vault", "arrivals.lua")
 
 
 @dataclass(frozen=True)
@@ -29,21 +28,11 @@ class Arrivals:
     account_shards: int
 
     def __call__(self) -> int:
-        """How many entries there have been. Events that change nothing leave none.
+        """How many entries there have been. Events that change no count leave none.
 
         Raises:
             StoreBusyError: the store did not answer.
         """
+        calls = [ScriptCall([outbox_key(shard)], []) for shard in range(self.account_shards)]
         with translated():
-            pipeline = self.client.pipeline(transaction=False)
-            for shard in range(self.account_shards):
-                pipeline.xinfo_stream(outbox_key(shard))
-            return sum(map(_entries, pipeline.execute(raise_on_error=False)))
-
-
-def _entries(answer: dict[str, int] | ResponseError) -> int:
-    if isinstance(answer, ResponseError):
-        if str(answer) == _MISSING:
-            return 0
-        raise answer
-    return answer["entries-added"]
+            return sum(map(int, _ARRIVALS.run_all(self.client, calls)))
