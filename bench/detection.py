@@ -12,6 +12,7 @@ from bench.figure import Figure, Progress
 from bench.world import VIDEOS, world
 from privacy.model.change import GAINED
 from privacy.moderation.advisories import Advisories, Signal
+from privacy.vault.courtesy import Courtesy
 from privacy.vault.shards import AccountShards
 from privacy.vault.vault import Caps, Vault
 
@@ -126,6 +127,7 @@ def _look(store: World, bots: dict[str, str]) -> dict[Signal, set[str]]:
         founded.keys,
         founded.erasures,
         lambda: store.now_ms,
+        Courtesy.to_nobody(),
     )
     for _ in steward.sweep.walk(store.now_ms):
         pass

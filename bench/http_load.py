@@ -62,13 +62,12 @@ def _drive(port: int, connections: int, make_requests: Callable[[], Sequence[byt
     with selectors.DefaultSelector() as selector:
         started_at = time.perf_counter()
         for _, request in zip(range(connections), waiting, strict=False):
-            opened = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_SECONDS)
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened = connected(port)
             selector.register(opened, selectors.EVENT_READ, opened)
             opened.sendall(request)
         while len(bodies) < len(requests):
             for key, _ in selector.select(_PATIENCE_SECONDS):
-                bodies.append(_answer(key.data))
+                bodies.append(answer_of(key.data))
                 following = next(waiting, None)
                 if following is not None:
                     key.data.sendall(following)
@@ -78,8 +77,19 @@ def _drive(port: int, connections: int, make_requests: Callable[[], Sequence[byt
     return Answered(started_at, ended_at, bodies)
 
 
-def _answer(connection: socket.socket) -> bytes:
-    """Read one answer; its body."""
+def connected(port: int) -> socket.socket:
+    """A connection to a server on this machine."""
+    opened = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_SECONDS)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return opened
+
+
+def answer_of(connection: socket.socket) -> bytes:
+    """Read one answer; its body.
+
+    Raises:
+        RuntimeError: it is not 200.
+    """
     received = b""
     while (end := received.find(b"\r\n\r\n")) < 0:
         received += _read(connection)

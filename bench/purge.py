@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from urllib.request import Request, urlopen
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.http_load import drive
 from bench.ingest import Requests, drained_at
+from bench.steady_load import steadily
 from bench.world import BATCH, LOOPBACK, VIDEOS, free_port, wait_for, world
 from privacy.model.change import GAINED
 from privacy.store.users import PLATFORM, PUBLISHER, RELAY, STEWARD
@@ -21,16 +21,19 @@ from privacy.vault.shards import AccountShards
 from privacy.vault.vault import Caps, Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from bench.world import World
 
 SHARE_OF_INGEST: Final = 0.5
+SHARE_LEFT_TO_INTAKE: Final = 0.5
 BOTS: Final = 10_000
 LIKES_A_BOT: Final = 100
 WORKERS: Final = 2
 _CONNECTIONS: Final = 6
 _INGEST_BATCHES: Final = 200
+_BATCHES_BESIDE: Final = 1_750
+"""More than intake can take while the purge goes on, and less than would meet the accounts' daily cap."""
 _WARM_UP_BATCHES: Final = 20
 _MS_BETWEEN_LIKES: Final = 36_000
 """Slow enough for the burst rule: a hundred likes in an hour."""
@@ -39,7 +42,7 @@ _LOOK_SECONDS: Final = 0.05
 
 
 def purge(progress: Progress) -> Iterator[Figure]:
-    """Removals a second from the call until all is counted, beside intake alone and during the purge."""
+    """Removals a second from the call until all is counted, and what intake keeps of its rate meanwhile."""
     with world() as store:
         progress(f"{BOTS:,} bots with {LIKES_A_BOT} likes each")
         _fill(store)
@@ -51,41 +54,40 @@ def purge(progress: Progress) -> Iterator[Figure]:
             store.running("steward", (STEWARD,)),
         ):
             wait_for(port)
-            load = _Load(port, Requests(store.key("platform", "ingest"), store.posted_at_ms))
-            load.send(0, _WARM_UP_BATCHES)
+            requests = Requests(store.key("platform", "ingest"), store.posted_at_ms)
+            drive(port, _CONNECTIONS, partial(requests.batches, 0, _WARM_UP_BATCHES))
             progress("intake alone")
-            started_at = load.send(_WARM_UP_BATCHES, _INGEST_BATCHES)
-            alone = _INGEST_BATCHES * BATCH / (drained_at(store) - started_at)
+            stop = _WARM_UP_BATCHES + _INGEST_BATCHES
+            answered = drive(port, _CONNECTIONS, partial(requests.batches, _WARM_UP_BATCHES, stop))
+            counted_at = drained_at(store)
             progress("the purge, while intake goes on")
-            purged = _purge(store, port, load)
-    removals = BOTS * LIKES_A_BOT / purged.seconds
-    during = purged.events / purged.seconds
+            purged = _purge(store, port, partial(requests.batches, stop, stop + _BATCHES_BESIDE))
+    events = _INGEST_BATCHES * BATCH
     yield Figure(
         "removals by a purge while intake goes on, until counted",
-        removals,
+        BOTS * LIKES_A_BOT / purged.seconds,
         "removals/s",
-        Reference("events over HTTP until counted, alone, in the same run", alone),
+        Reference(
+            "events over HTTP until counted, alone, in the same run",
+            events / (counted_at - answered.started_at),
+        ),
         Bar(Of.RATIO, low=SHARE_OF_INGEST),
         note=f"{BOTS:,} bots with {LIKES_A_BOT} likes each on {VIDEOS:,} videos, one job, one steward",
     )
-    yield Figure("events over HTTP during the purge", during, "events/s", Reference("alone", alone))
-
-
-@dataclass(frozen=True)
-class _Load:
-    port: int
-    requests: Requests
-
-    def send(self, first: int, count: int) -> float:
-        """Send so many batches; when it began."""
-        make = partial(self.requests.batches, first, first + count)
-        return drive(self.port, _CONNECTIONS, make).started_at
+    yield Figure(
+        "events over HTTP while the purge goes on, until answered",
+        purged.events_a_second,
+        "events/s",
+        Reference("the same alone, in the same run", events / answered.seconds),
+        Bar(Of.RATIO, low=SHARE_LEFT_TO_INTAKE),
+        note=f"from the call until the job is done, {purged.seconds:.1f} s",
+    )
 
 
 @dataclass(frozen=True)
 class _Purged:
     seconds: float
-    events: int
+    events_a_second: float
 
 
 def _bot(number: int) -> str:
@@ -115,22 +117,18 @@ def _fill(store: World) -> None:
         relay.drain()
 
 
-def _purge(store: World, port: int, load: _Load) -> _Purged:
-    """Purge all bots while batches keep coming; both until counted."""
+def _purge(store: World, port: int, make_requests: Callable[[], Sequence[bytes]]) -> _Purged:
+    """Purge all bots while batches keep coming; until the removals are counted."""
     key = store.key("platform", "moderate")
     lines = b"\n".join(json.dumps({"account_id": _bot(bot)}).encode() for bot in range(BOTS))
-    first, batches = _WARM_UP_BATCHES + _INGEST_BATCHES, 0
-    with ThreadPoolExecutor(1) as beside:
+    with steadily(port, _CONNECTIONS, make_requests) as load:
         began = time.perf_counter()
-        watching = beside.submit(_watch, port, key, lines)
-        while not watching.done():
-            load.send(first + batches, 20)
-            batches += 20
-        counts = watching.result()
-    ended = drained_at(store)
+        counts = _watch(port, key, lines)
+        done = time.perf_counter()
+    counted = drained_at(store)
     if counts["uncounted"] != BOTS * LIKES_A_BOT:
         raise RuntimeError(f"the purge removed {counts} where {BOTS * LIKES_A_BOT} were to go")
-    return _Purged(ended - began, batches * BATCH)
+    return _Purged(counted - began, BATCH * load.rate(began, done))
 
 
 def _watch(port: int, key: str, lines: bytes) -> dict[str, int]:

@@ -20,6 +20,7 @@ from privacy.steward.steward import Steward
 from privacy.store.connect import connect
 from privacy.store.erasure_mark import ErasureMark
 from privacy.store.users import STEWARD
+from privacy.vault.courtesy import Courtesy
 from privacy.vault.erasure import Erasure
 from privacy.vault.many import ManyMoves
 from privacy.vault.scan import AccountScan
@@ -46,6 +47,7 @@ def make_steward(
     keys: PseudonymKeys,
     erasures: ErasureList,
     clock: Clock,
+    courtesy: Courtesy,
 ) -> Steward:
     """Wire a steward together.
 
@@ -56,6 +58,7 @@ def make_steward(
         keys: of the pseudonyms.
         erasures: the list of its erasures, outside of it.
         clock: now, in ms since 1970 UTC.
+        courtesy: of this process.
     """
     shards, caps = AccountShards(client, keys, header.account_shards), Caps.of(book)
     retention = book.current.retention
@@ -77,7 +80,7 @@ def make_steward(
         client=client,
         clock=clock,
         keys=keys,
-        runner=JobRunner(jobs, ManyMoves(shards, caps), trail, clock),
+        runner=JobRunner(jobs, ManyMoves(shards, caps), trail, clock, courtesy),
         timers=Timers(shards, settlement),
         settlement=settlement,
         erasure=erasure,
@@ -87,6 +90,7 @@ def make_steward(
         rewriter=LogRewriter(client),
         sweep=sweep,
         restored=RestoredErasures(shards, erasure, scan, mark, advisories, trail, retention.backup_seconds),
+        courtesy=courtesy,
         closed_seconds=book.closed_seconds,
     )
 
@@ -102,5 +106,7 @@ def erase_again(store: Founded, clock: Clock) -> int:
         StoreBusyError: the store did not confirm.
     """
     with closing(connect(store.settings, STEWARD, greet=store.header.greet)) as client:
-        steward = make_steward(client, store.header, store.book, store.keys, store.erasures, clock)
+        steward = make_steward(
+            client, store.header, store.book, store.keys, store.erasures, clock, Courtesy.to_nobody()
+        )
         return steward.restored.step(clock())

@@ -11,6 +11,16 @@ def clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def monotonic_seconds() -> float:
+    """Seconds since some moment, whatever happens to the clock of the machine."""
+    return time.monotonic()
+
+
+def rest(seconds: float) -> None:
+    """Do nothing for so long."""
+    time.sleep(seconds)
+
+
 def entropy(count: int) -> bytes:
     """So many bytes of the operating system's CSPRNG."""
     return os.urandom(count)

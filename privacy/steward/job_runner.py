@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from privacy.moderation.audit_trail import AuditTrail
     from privacy.moderation.job import Job
     from privacy.moderation.jobs import Jobs
+    from privacy.vault.courtesy import Courtesy
     from privacy.vault.many import ManyMoves
 
 ROUNDS_A_STEP = 32
 """In each every shard moves about `REGISTERS_A_STEP` registers; then the job's document is written."""
-_ACCOUNTS_A_ROUND = 256
+_ACCOUNTS_A_ROUND = 64
+_ACCOUNTS_A_STEP = 1_024
+"""Of each shard; read at once."""
 
 
 @dataclass
@@ -35,12 +38,14 @@ class JobRunner:
         moves: of the vault.
         trail: told what came of a job.
         clock: now, in ms since 1970 UTC.
+        courtesy: of this process.
     """
 
     jobs: Jobs
     moves: ManyMoves
     trail: AuditTrail
     clock: Clock
+    courtesy: Courtesy
     _cursors: dict[tuple[int, int], int] = field(default_factory=dict, init=False)
     """Place in the account that is next, by job and shard: good as long as the store is not started again."""
 
@@ -73,30 +78,32 @@ class JobRunner:
             self._finish(job, msgspec.structs.replace(job, state=JobState.FAILED, failure=_LAPSED))
             return
         progress = self.moves.progress(job.number)
-        for _ in range(ROUNDS_A_STEP):
-            if not self._round(job, progress, sizes) or not goes_on():
-                break
+        self._rounds(job, progress, goes_on)
         after = _reported(job, progress)
         if after.done == job.accounts:
             self._finish(job, msgspec.structs.replace(after, state=JobState.DONE))
         else:
             self.jobs.replace(job, msgspec.structs.replace(after, state=JobState.RUNNING))
 
-    def _round(self, job: Job, progress: list[Progress], sizes: Sequence[int]) -> bool:
-        """Let every shard move some accounts; whether any had some left."""
-        firsts = {shard: now.done for shard, now in enumerate(progress) if now.done < sizes[shard]}
-        if not firsts:
-            return False
-        handles = self.jobs.handles(job, firsts, _ACCOUNTS_A_ROUND)
-        portions = {
-            shard: Portion(first, self._cursors.get((job.number, shard), 0), handles[shard])
-            for shard, first in firsts.items()
-        }
-        for shard, (now, cursor) in self.moves.step(
-            job.number, job.kind.move, portions, self.clock()
-        ).items():
-            progress[shard], self._cursors[job.number, shard] = now, cursor
-        return True
+    def _rounds(self, job: Job, progress: list[Progress], goes_on: Callable[[], bool]) -> None:
+        """Let every shard move some accounts, again and again."""
+        firsts = {shard: now.done for shard, now in enumerate(progress)}
+        handles = self.jobs.handles(job, firsts, _ACCOUNTS_A_STEP)
+        for _ in range(ROUNDS_A_STEP):
+            portions = {}
+            for shard, now in enumerate(progress):
+                place = now.done - firsts[shard]
+                cursor = self._cursors.get((job.number, shard), 0)
+                if following := handles[shard][place : place + _ACCOUNTS_A_ROUND]:
+                    portions[shard] = Portion(now.done, cursor, following)
+            if not portions:
+                return
+            with self.courtesy.step():
+                moved = self.moves.step(job.number, job.kind.move, portions, self.clock())
+            for shard, (now, cursor) in moved.items():
+                progress[shard], self._cursors[job.number, shard] = now, cursor
+            if not goes_on():
+                return
 
     def _finish(self, job: Job, after: Job) -> None:
         # The trail first: an entry twice is better than none.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from privacy.steward.job_runner import JobRunner
     from privacy.steward.restored import RestoredErasures
     from privacy.steward.retention import Sweep
+    from privacy.vault.courtesy import Courtesy
     from privacy.vault.erasure import Erasure
     from privacy.vault.pseudonym import Account
     from privacy.vault.settlement import Settlement
@@ -55,6 +56,7 @@ class Steward:
         rewriter: of the store's log.
         sweep: of what has outlived its life.
         restored: erases again what a restore has brought back.
+        courtesy: of this process.
         closed_seconds: life of a tombstone.
     """
 
@@ -71,6 +73,7 @@ class Steward:
     rewriter: LogRewriter
     sweep: Sweep
     restored: RestoredErasures
+    courtesy: Courtesy
     closed_seconds: int
     _timers_at_ms: int = field(default=0, init=False)
 
@@ -84,16 +87,30 @@ class Steward:
         if abs(now_ms - self._timers_at_ms) >= TIMERS_EVERY_MS:
             self._let_time_pass(now_ms)
             self._timers_at_ms = now_ms
-        return self.runner.step(lambda: abs(self.clock() - now_ms) < TIMERS_EVERY_MS)
+        done = self.runner.step(self._for_a_while())
+        if not done:
+            self._walk_on(now_ms)
+        return done
+
+    def _for_a_while(self) -> Callable[[], bool]:
+        """Whether it is too early for the timers."""
+        began_ms = self.clock()
+        return lambda: abs(self.clock() - began_ms) < TIMERS_EVERY_MS
 
     def _let_time_pass(self, now_ms: int) -> None:
         self.restored.step(now_ms)  # before anything counts again that was erased
         for handle, standing in self.timers.due(now_ms):
-            self._end(handle, standing, now_ms)
+            with self.courtesy.step():
+                self._end(handle, standing, now_ms)
         for piece in self.unfinished.begun_before(now_ms - ABANDONED_AFTER_MS, _PIECES_A_STEP):
-            self._finish(piece, now_ms)
+            with self.courtesy.step():
+                self._finish(piece, now_ms)
         self.rewriter.step()
-        self.sweep.step(now_ms)
+        self._walk_on(now_ms)
+
+    def _walk_on(self, now_ms: int) -> None:
+        with self.courtesy.step():
+            self.sweep.step(now_ms)
 
     def _end(self, handle: bytes, standing: Standing, now_ms: int) -> None:
         """End what is due: a restriction, or a deleted account."""

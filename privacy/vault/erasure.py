@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from privacy.store.erasure_mark import ErasureMark
     from privacy.vault.pseudonym import Account
 
-_ERASE = vault_script("erase.lua")
+ERASE = vault_script("erase.lua")
 _NOT_NOW = -1
 
 
@@ -116,5 +116,5 @@ class Erasure:
             ]
             return ScriptCall(self.shards.script_keys(shard), arguments)
 
-        cursor, gone, stood = self.shards.run_one(_ERASE, account, call)
+        cursor, gone, stood = self.shards.run_one(ERASE, account, call)
         return cursor, gone, stood

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from privacy.vault.settlement import Move
     from privacy.vault.vault import Caps
 
-REGISTERS_A_STEP = 1_000
-"""Registers that one atomic step looks at: a few ms, in which the shard's Redis does nothing else."""
+REGISTERS_A_STEP = 500
+"""Registers that one atomic step looks at: some ms, in which the shard's Redis does nothing else."""
 
 _MOVE_MANY = vault_script("follow.lua", "move_many.lua")
 

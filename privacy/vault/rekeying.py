@@ -12,7 +12,7 @@ from privacy.vault.shards import AccountShards, vault_script
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_REKEY = vault_script("rekey.lua")
+REKEY = vault_script("rekey.lua")
 
 
 @dataclass(frozen=True)
@@ -56,4 +56,4 @@ class Rekeying:
             packed,
         ]
         with translated():
-            return int(_REKEY.run(self.shards.client, ScriptCall(self.shards.script_keys(shard), arguments)))
+            return int(REKEY.run(self.shards.client, ScriptCall(self.shards.script_keys(shard), arguments)))

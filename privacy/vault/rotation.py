@@ -13,6 +13,7 @@ from privacy.vault.rekeying import Rekeying
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from privacy.vault.courtesy import Courtesy
     from privacy.vault.shards import AccountShards
 
 ACCOUNTS_A_STEP = 1_000
@@ -27,9 +28,11 @@ class Rotation:
 
     Args:
         shards: with the new key and the former one; of a user that may scan and rename accounts.
+        courtesy: of this process.
     """
 
     shards: AccountShards
+    courtesy: Courtesy
 
     def run(self, on_moved: Callable[[int], None]) -> int:
         """Move every account to its new pseudonym.
@@ -51,7 +54,8 @@ class Rotation:
         while found := self._former():
             for shard, pseudonyms in found.items():
                 for first in range(0, len(pseudonyms), ACCOUNTS_A_STEP):
-                    count = rekeying.move(shard, pseudonyms[first : first + ACCOUNTS_A_STEP])
+                    with self.courtesy.step():
+                        count = rekeying.move(shard, pseudonyms[first : first + ACCOUNTS_A_STEP])
                     on_moved(count)
                     moved += count
         return moved

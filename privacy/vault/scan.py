@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from privacy.vault.pseudonym import Account
     from privacy.vault.shards import AccountShards
 
-ACCOUNTS_A_STEP = 500
+ACCOUNTS_A_STEP = 100
 _FIELDS_A_STEP = 1_000
 _NAME = re.compile(rb"v:\{a(\d+)\}:r(\d+):(.{%d})" % PSEUDONYM_BYTES, re.DOTALL)
 

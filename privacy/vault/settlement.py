@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REGISTERS_A_STEP = 2_000
 """Registers that one atomic step looks at: some ms, in which the shard's Redis does nothing else."""
 
-_SETTLE = vault_script("follow.lua", "settle.lua")
+SETTLE = vault_script("follow.lua", "settle.lua")
 _ERASED, _REFUSED = -1, -2
 
 
@@ -171,5 +171,5 @@ class Settlement:
             ]
             return ScriptCall(self.shards.script_keys(shard), arguments)
 
-        answer: list[int] = self.shards.run_one(_SETTLE, account, call)
+        answer: list[int] = self.shards.run_one(SETTLE, account, call)
         return answer

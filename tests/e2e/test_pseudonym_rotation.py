@@ -14,6 +14,7 @@ from privacy.model.engagement import Kind, Verdict
 from privacy.model.standing import Standing
 from privacy.tally.relay import Relay
 from privacy.vault.account_file import read_account
+from privacy.vault.courtesy import Courtesy
 from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 from privacy.vault.rekeying import Rekeying
 from privacy.vault.resync import Resync, Resynced
@@ -53,7 +54,7 @@ def rotation(store: Store, key_file: Path, hook: Hook | None = None) -> Rotation
     """A rotation, as its command starts it."""
     client = SteppedRedis(store.rekeyer, hook) if hook else store.rekeyer
     keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
-    return Rotation(AccountShards(client, keys, HEADER.account_shards))
+    return Rotation(AccountShards(client, keys, HEADER.account_shards), Courtesy.to_nobody())
 
 
 def likes(series: int, change: int = LIKE, at_ms: int = 1) -> list[Entry]:

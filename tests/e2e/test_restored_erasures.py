@@ -21,6 +21,7 @@ from privacy.store.erasure_list import ErasureList
 from privacy.store.erasure_mark import ErasureMark, in_step
 from privacy.store.users import PLATFORM, RELEASE
 from privacy.tally.relay import Relay
+from privacy.vault.courtesy import Courtesy
 from privacy.vault.erasure import Erasure
 from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 from privacy.vault.rotation import Rotation
@@ -86,7 +87,8 @@ class Deployment:
         """What a steward does first."""
         client = SteppedRedis(self.store.steward, hook) if hook else self.store.steward
         book = PolicyBook(POLICY, {POLICY.version: POLICY})
-        return make_steward(client, HEADER, book, self.shards.keys, self.erasures, lambda: NOW_MS).restored
+        keys, courtesy = self.shards.keys, Courtesy.to_nobody()
+        return make_steward(client, HEADER, book, keys, self.erasures, lambda: NOW_MS, courtesy).restored
 
     def back_up(self) -> Path:
         """A copy of the data, as Redis has it on disk."""
@@ -228,7 +230,7 @@ def test_a_backup_from_before_a_rotation_stays_closed(deployment: Deployment, *,
     if begun:
         begin_rotation(deployment.key_file, os.urandom)
         shards = replace(deployment.shards, client=deployment.store.rekeyer)
-        rotation = Rotation(shards)
+        rotation = Rotation(shards, Courtesy.to_nobody())
         with pytest.raises(StopIteration):
             rotation.run(stop_moving)
     backup = deployment.back_up()
@@ -278,7 +280,9 @@ def test_lines_go_when_no_backup_needs_them(deployment: Deployment) -> None:
 
 def rotate(deployment: Deployment) -> None:
     """Move every account to the new key, and destroy the former one."""
-    Rotation(replace(deployment.shards, client=deployment.store.rekeyer)).run(lambda _count: None)
+    Rotation(replace(deployment.shards, client=deployment.store.rekeyer), Courtesy.to_nobody()).run(
+        lambda _count: None
+    )
     end_rotation(deployment.key_file)
 
 

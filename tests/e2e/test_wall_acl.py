@@ -90,7 +90,8 @@ def with_key(command: str, words: int, key: str) -> list[str]:
         return ["EVALSHA", "0" * 40, "1", key]
     if command == "xread":
         return ["XREAD", "STREAMS", key, "0"]
-    return [command, *[key] * (words - 1)]
+    spelled = command.split("|")
+    return [*spelled, *[key] * (words - len(spelled))]
 
 
 @pytest.mark.parametrize("user", USERS, ids=lambda user: user.name)

@@ -12,6 +12,7 @@ from privacy.policy_book import PolicyBook
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
 from privacy.tally.relay import Relay
+from privacy.vault.courtesy import Courtesy
 from privacy.vault.shards import PseudonymKeys
 from tests.support.platform_plane import (
     JSON,
@@ -101,5 +102,7 @@ def office_on(store: Store) -> Office:
     plane = plane_on(store, SCOPES)
     keys = PseudonymKeys(lambda: PSEUDONYMISER)
     book = PolicyBook(POLICY, {POLICY.version: POLICY})
-    erasures = erasures_of(store)
-    return Office(store, plane, make_steward(store.steward, HEADER, book, keys, erasures, plane.clock))
+    erasures, courtesy = erasures_of(store), Courtesy.to_nobody()
+    return Office(
+        store, plane, make_steward(store.steward, HEADER, book, keys, erasures, plane.clock, courtesy)
+    )

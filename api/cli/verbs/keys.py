@@ -15,13 +15,14 @@ from api.cli.api_keys import KeyRing, KeyTerms
 from api.cli.console import progress, say, show, show_json
 from api.cli.deployment import PSEUDONYM_KEY_FILE, operator_settings
 from api.cli.options import data_folder_option, epilog, json_option
-from api.cli.system import clock_ms, entropy
+from api.cli.system import clock_ms, entropy, monotonic_seconds, rest
 from api.http.keys import PLANE_SCOPES
 from api.platform.wsgi import KEY_FILE_VARIABLE
 from privacy.model.timestamp import format_timestamp
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.users import REKEYER
+from privacy.vault.courtesy import Courtesy
 from privacy.vault.key_file import begin_rotation, end_rotation, load_pseudonymiser
 from privacy.vault.rotation import Rotation
 from privacy.vault.shards import AccountShards, PseudonymKeys
@@ -147,7 +148,8 @@ def rotate_pseudonyms(data_folder: Path, as_json: bool) -> None:
     with progress(quiet=as_json) as bars:
         task = bars.add_task("accounts", total=None)
         shards = AccountShards(client, keys, header.account_shards)
-        moved = Rotation(shards).run(lambda count: bars.advance(task, count))
+        courtesy = Courtesy.to_all(monotonic_seconds, rest)
+        moved = Rotation(shards, courtesy).run(lambda count: bars.advance(task, count))
     end_rotation(key_file)
     if as_json:
         show_json({"moved": moved, "generation": keys.current.generation})

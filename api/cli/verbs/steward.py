@@ -14,7 +14,7 @@ from api.cli.policy_source import read_policy
 from api.cli.poll import Pace, poll
 from api.cli.stewardship import make_steward
 from api.cli.stop_signal import stop_on_signal
-from api.cli.system import clock_ms
+from api.cli.system import clock_ms, monotonic_seconds
 from api.cli.workers import fit_store
 from privacy.policy_book import read_policy_book
 from privacy.store.connect import connect
@@ -22,6 +22,8 @@ from privacy.store.erasure_list import ErasureList
 from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import STEWARD
+from privacy.vault.arrivals import Arrivals
+from privacy.vault.courtesy import Courtesy
 from privacy.vault.key_file import load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
 
@@ -55,8 +57,10 @@ def command(key_file: Path, policy_file: Path | None) -> None:
     header = fit_store(settings, STEWARD, clock_ms)
     client = connect(settings, STEWARD, greet=header.greet)
     erasures = ErasureList(never_restore_folder(os.environ, key_file.parent), header.store_id)
-    steward = make_steward(client, header, read_policy_book(client, policy), keys, erasures, clock_ms)
+    book = read_policy_book(client, policy)
     with stop_on_signal() as stop:
+        courtesy = Courtesy(Arrivals(client, header.account_shards), monotonic_seconds, stop.wait)
+        steward = make_steward(client, header, book, keys, erasures, clock_ms, courtesy)
         poll(
             steward.step, stop.wait, PACE, lambda error, rest: say(f"steward: {error}; again in {rest:.1f} s")
         )

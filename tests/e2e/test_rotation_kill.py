@@ -1,0 +1,108 @@
+"""`likewise keys rotate-pseudonyms` is killed in the middle: called again it goes on; no count changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.cli.founding import Founded, Founder
+from api.cli.policy_source import read_policy
+from api.cli.system import clock_ms
+from privacy.model.change import GAINED
+from privacy.model.engagement import Verdict
+from privacy.store.keys import register_prefix
+from privacy.store.users import REKEYER
+from privacy.tally.relay import Relay
+from privacy.vault.rekeying import REKEY
+from privacy.vault.shards import AccountShards
+from privacy.vault.vault import Vault
+from tests.support.histories import SERIES, UNLIKED
+from tests.support.killing_proxy import KillPoint, killing_proxy
+from tests.support.reference_model import ReferenceModel
+from tests.support.registers import caps, read_changes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from privacy.vault.packed_entries import Entry
+    from tests.support.redis_server import Store
+
+FLIP_CAP, DAILY_CAP = 4, 100
+ACCOUNTS = [f"account-{number}" for number in range(2_000)]
+SHARDS = 8
+COMMAND = [sys.executable, "-m", "api.cli", "keys", "rotate-pseudonyms", "--json"]
+SOME = [(3, False), (SHARDS + 3, True)]
+"""While the new key is put in force shard by shard, and while accounts move."""
+ALL = [case for case in product(range(1, 2 * SHARDS + 1), (False, True)) if case not in SOME]
+
+
+@pytest.mark.parametrize(
+    ("call", "carried_out"), [*SOME, *(pytest.param(*case, marks=pytest.mark.nightly) for case in ALL)]
+)
+def test_a_rotation_that_was_killed_goes_on(
+    store: Store, tmp_path: Path, call: int, carried_out: bool
+) -> None:
+    """Events of the time between the two calls count once, and so do those from before that come again."""
+    founded = founded_on(store, tmp_path)
+    assert founded.header.account_shards == SHARDS
+    vault = vault_on(store, founded)
+    reference = ReferenceModel(FLIP_CAP, DAILY_CAP)
+    now_ms = clock_ms()
+
+    def record(entries: list[Entry]) -> list[Verdict]:
+        verdicts = vault.record(entries, now_ms)
+        assert verdicts == reference.record(entries, now_ms)
+        return verdicts
+
+    record(likes(SERIES[0]))
+    store.root.script_load(REKEY.source)
+    environment = founded.settings.environment((REKEYER,)) | {
+        "LIKEWISE_PSEUDONYM_KEY_FILE": str(tmp_path / "pseudonym.key"),
+        "PATH": os.environ["PATH"],
+    }
+    with killing_proxy(store.settings, KillPoint(REKEY, call, carried_out)) as proxy:
+        assert proxy.start(COMMAND, environment).wait() == -signal.SIGKILL
+    record(likes(SERIES[1])[::2])
+    assert names(store, generation=0)
+    answer = json.loads(subprocess.run(COMMAND, env=environment, check=True, capture_output=True).stdout)
+    assert answer["generation"] == 1
+    assert not names(store, generation=0)
+    assert len(names(store, generation=1)) == len(ACCOUNTS)
+    assert set(record(likes(SERIES[0]))) == {Verdict.DUPLICATE}
+    assert set(record([(*entry[:2], 2_000, UNLIKED, 3) for entry in likes(SERIES[0])])) == {Verdict.UNCOUNTED}
+    Relay(store.relay, founded.header).drain()
+    assert read_changes(store.root, SERIES, founded.header) == reference.changes
+
+
+def founded_on(store: Store, folder: Path) -> Founded:
+    """A new deployment."""
+    return Founder(read_policy(None), folder / "pseudonym.key", clock_ms, os.urandom).found(store.settings)
+
+
+def vault_on(store: Store, founded: Founded) -> Vault:
+    """Intake, with the keys as they are read from the file."""
+    shards = AccountShards(store.platform, founded.keys, founded.header.account_shards)
+    return Vault(shards, caps(FLIP_CAP, DAILY_CAP))
+
+
+def likes(series: int) -> list[Entry]:
+    """One of every account."""
+    return [(account, series, 1_000, GAINED, 3) for account in ACCOUNTS]
+
+
+def names(store: Store, generation: int) -> list[bytes]:
+    """Accounts that are kept under the key of a generation."""
+    return [
+        name
+        for shard in range(SHARDS)
+        for name in store.root.scan_iter(
+            match=register_prefix(shard, generation).encode() + b"*", count=10_000
+        )
+    ]
