@@ -1,4 +1,4 @@
-"""Lets events go first: while they arrive, long work rests as long as it works."""
+"""Lets events go first: while they arrive, long work rests half as long as it works."""
 
 from __future__ import annotations
 
