@@ -62,19 +62,18 @@ class PackedEntries:
         """Pack entries for a store with so many account shards."""
         if not entries:
             return cls(keys, {}, {}, {})
-        account_ids, series, at_ms, changes, codes = zip(*entries, strict=True)
-        accounts = keys.account_columns(account_ids)
-        moments = np.array(at_ms, np.uint64)
+        accounts = keys.account_columns([entry[0] for entry in entries])
+        moments = np.array([entry[2] for entry in entries], np.uint64)
         events = np.empty(len(entries), _EVENT)
         events["pseudonym"] = accounts.pseudonyms
         events["tombstone"] = accounts.tombstones
-        events["series"] = series
-        events["code"] = codes
+        events["series"] = [entry[1] for entry in entries]
+        events["code"] = [entry[4] for entry in entries]
         events["gained"] = events["code"] << CHANGE_BITS
         events["at_low"] = moments & (2**_LOW_BITS - 1)
         events["at_high"] = moments >> _LOW_BITS
         events["flags"] = _FIRST_LIKE
-        events["change"] = changes
+        events["change"] = [entry[3] for entry in entries]
         shard_of = accounts.spreads % shards
         places = {shard: np.flatnonzero(shard_of == shard) for shard in np.unique(shard_of).tolist()}
         return cls(

@@ -112,7 +112,7 @@ class Pseudonymiser:
             if key is not None and len(key) != KEY_BYTES:
                 raise StoreError(f"pseudonym key: {name} has {len(key)} bytes; exactly {KEY_BYTES}")
 
-    @property
+    @cached_property
     def key_id(self) -> bytes:
         """Tells the outer key in use from others, and nothing else of it: 8 bytes."""
         return blake2b(self.outer_key, digest_size=_KEY_ID_BYTES, person=b"likewise key id").digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
@@ -43,6 +44,15 @@ class PseudonymKeys:
         self.current = self._load()
 
 
+@cache
+def _script_keys(shard: int, generation: int) -> tuple[str, ...]:
+    return (
+        outbox_key(shard),
+        *(vault_key(shard, name) for name in ("tombstones", "flagged", "timers", "outer-key")),
+        register_prefix(shard, generation - 1),
+    )
+
+
 @dataclass(frozen=True)
 class AccountShards:
     """Runs scripts on account shards.
@@ -57,16 +67,12 @@ class AccountShards:
     keys: PseudonymKeys
     count: int
 
-    def script_keys(self, shard: int) -> list[str]:
+    def script_keys(self, shard: int) -> tuple[str, ...]:
         """The keys of a shard that belong to no single account, as every script of the vault takes them.
 
         The last one is no key but the prefix of accounts under the former pseudonym key.
         """
-        return [
-            outbox_key(shard),
-            *(vault_key(shard, name) for name in ("tombstones", "flagged", "timers", "outer-key")),
-            register_prefix(shard, self.keys.current.generation - 1),
-        ]
+        return _script_keys(shard, self.keys.current.generation)
 
     def prefix(self, shard: int) -> str:
         """What stands before a pseudonym in the name of an account of a shard."""

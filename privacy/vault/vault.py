@@ -121,6 +121,8 @@ class Vault:
 
     def _networks(self, shard: int, networks: Mapping[str, str]) -> bytes:
         """Pseudonym and network of the accounts of a shard that name one."""
+        if not networks:
+            return b""
         keys = self.shards.keys.current
         return b"".join(
             account.pseudonym + keys.network(name)
