@@ -40,7 +40,7 @@ COPY privacy/tally/__init__.py privacy/tally/catalogue.py privacy/tally/register
 COPY privacy/vault/__init__.py privacy/vault/account.lua privacy/vault/account_file.py privacy/vault/cells.py \
      privacy/vault/door.py privacy/vault/erase.lua privacy/vault/erasure.py privacy/vault/event.py \
      privacy/vault/follow.lua privacy/vault/key_file.py privacy/vault/mark.lua privacy/vault/marks.py \
-     privacy/vault/pseudonym.py privacy/vault/record.lua privacy/vault/resync.py privacy/vault/settle.lua \
+     privacy/vault/packed_entries.py privacy/vault/pseudonym.py privacy/vault/record.lua privacy/vault/resync.py privacy/vault/settle.lua \
      privacy/vault/settlement.py privacy/vault/shards.py privacy/vault/time_bounds.py privacy/vault/vault.py \
      privacy/vault/
 USER 10001:10001
