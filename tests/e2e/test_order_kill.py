@@ -35,7 +35,7 @@ from tests.support.eventually import eventually
 from tests.support.killing_proxy import KillPoint, killing_proxy
 from tests.support.ports import HOST, free_port
 from tests.support.reference_model import ReferenceModel
-from tests.support.registers import caps, read_changes, read_registers
+from tests.support.registers import caps, raw, read_changes, read_registers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +126,8 @@ def test_what_was_begun_is_done_once(
             assert send(port, key, order) in (200, 201)
     else:
         # Half a minute passes.
-        store.root.zadd(UNFINISHED, dict.fromkeys(store.root.zrange(UNFINISHED, 0, -1), 0))
+        for member in store.root.zrange(UNFINISHED, 0, -1):
+            store.root.zadd(UNFINISHED, {raw(member): 0})
         with steward(founded, tmp_path):
             eventually(lambda: not store.root.exists(UNFINISHED), "the steward finishing it")
     assert not store.root.exists(UNFINISHED)
