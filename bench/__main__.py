@@ -21,7 +21,17 @@ from bench.report import Report
 if TYPE_CHECKING:
     from bench.figure import Bench, Figure
 
-BENCHES: Final = ("ingest", "reads", "release", "memory", "sampler", "accuracy", "purge", "detection")
+BENCHES: Final = (
+    "ingest",
+    "reads",
+    "release",
+    "memory",
+    "sampler",
+    "accuracy",
+    "purge",
+    "erasure",
+    "detection",
+)
 CORES: Final = 2
 """The bars are for two cores, load generator and all: on a larger machine the others stay idle."""
 RESULTS: Final = Path(__file__).with_name("results")

@@ -41,7 +41,7 @@ def reads(progress: Progress) -> Iterator[Figure]:
     with world() as store:
         progress(f"{_LIKES:,} likes, and the releases of {VIDEOS:,} videos")
         store.fill(_LIKES)
-        _release(store)
+        release_all(store)
         port, peer_port = free_port(), free_port()
         settings = ("--port", str(port), "--workers", str(WORKERS), "--threads", str(THREADS))
         peer = [sys.executable, "-m", "bench.hello", str(peer_port)]
@@ -52,7 +52,7 @@ def reads(progress: Progress) -> Iterator[Figure]:
             wait_for(port)
             wait_for(peer_port)
             progress(f"{_REQUESTS:,} requests to each, {_ROUNDS} times in turn, {CONNECTIONS} connections")
-            ask = partial(_requests, store.key("public", "read"))
+            ask = partial(reads_of, store.key("public", "read"), _REQUESTS)
             _require_published(drive(port, CONNECTIONS, ask).bodies[-1])
             rates = interleaved(
                 {
@@ -71,7 +71,8 @@ def reads(progress: Progress) -> Iterator[Figure]:
     )
 
 
-def _release(store: World) -> None:
+def release_all(store: World) -> None:
+    """Publish the first release of every video."""
     book = store.founded.book
 
     def calibration_of(version: str, kind: Kind) -> Calibration:
@@ -88,10 +89,11 @@ def _release(store: World) -> None:
     ).run_due()
 
 
-def _requests(key: str) -> Sequence[bytes]:
+def reads_of(key: str, count: int) -> Sequence[bytes]:
+    """Requests for the totals of videos in random order."""
     generator = random.Random(2)
     each = [request_of("GET", f"/v1/videos/{video_name(number)}/likes", key) for number in range(VIDEOS)]
-    return generator.choices(each, k=_REQUESTS)
+    return generator.choices(each, k=count)
 
 
 def _hello_requests() -> Sequence[bytes]:

@@ -134,11 +134,12 @@ class World:
 
 
 @contextmanager
-def world(policy_file: Path | None = None) -> Iterator[World]:
+def world(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[World]:
     """Start a Redis with the product's own configuration, found a deployment on it, register the videos.
 
     Args:
         policy_file: the packaged one if not given.
+        videos: how many are registered.
     """
     with (
         TemporaryDirectory(prefix="likewise-bench-") as name,
@@ -156,7 +157,7 @@ def world(policy_file: Path | None = None) -> Iterator[World]:
             store.platform, founded.header.target_shards, source.policy, publisher.publish_targets
         )
         posted_at_ms = clock_ms() - _AGE_MS
-        names = [video_name(number) for number in range(VIDEOS)]
+        names = [video_name(number) for number in range(videos)]
         catalogue.register(
             [TargetMetadata(TargetType.VIDEO, name, posted_at_ms) for name in names], posted_at_ms
         )
