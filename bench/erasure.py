@@ -34,7 +34,7 @@ SHARE_LEFT: Final = 0.9
 ENGAGEMENTS: Final = 10_000
 WINDOW_SECONDS: Final = 2.0
 """An erasure's, from the call on."""
-_ROUNDS: Final = 4
+_ROUNDS: Final = 3
 _LIKES: Final = 400_000
 _LIKES_A_DAY: Final = 100
 _MS_BETWEEN_LIKES: Final = 36_000
@@ -232,7 +232,7 @@ def _wait_until_counted(store: World) -> None:
 
 
 def _wait_until_rewritten(store: World) -> None:
-    """Wait until the log on disk has forgotten too, so that this is no part of the next round."""
+    """Wait a minute, until the log on disk has forgotten too, so that this is no part of the next round."""
     root = store.store.root
     while root.get(REWRITES_MET) != root.get(REWRITES_WANTED):
         time.sleep(_LOOK_SECONDS)

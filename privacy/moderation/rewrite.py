@@ -24,6 +24,11 @@ def want_rewrite(client: Redis) -> None:
         client.incr(REWRITES_WANTED)
 
 
+GATHER_MS = 60_000
+"""So long wishes gather. A rewrite takes a core of the store's machine, whatever it is for: so there is one a
+minute at most, and none in the seconds in which an erasure itself is at work."""
+
+
 @dataclass
 class LogRewriter:
     """Has the log rewritten while somebody wants it.
@@ -33,10 +38,14 @@ class LogRewriter:
     """
 
     client: Redis
+    _wanted_since_ms: int | None = field(default=None, init=False)
     _begun_for: int | None = field(default=None, init=False)
 
-    def step(self) -> None:
-        """Begin a rewrite, or see whether the one that was begun is over.
+    def step(self, now_ms: int) -> None:
+        """Begin a rewrite once wishes had time to gather, or see whether the one that was begun is over.
+
+        Args:
+            now_ms: the time.
 
         Raises:
             StoreBusyError: the store did not answer.
@@ -44,7 +53,11 @@ class LogRewriter:
         with translated():
             wanted = self._count(REWRITES_WANTED)
             if wanted <= self._count(REWRITES_MET):
-                self._begun_for = None
+                self._begun_for = self._wanted_since_ms = None
+                return
+            if self._wanted_since_ms is None:
+                self._wanted_since_ms = now_ms
+            if abs(now_ms - self._wanted_since_ms) < GATHER_MS:
                 return
             state = self.client.info("persistence")
             if state["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"]:
@@ -54,7 +67,7 @@ class LogRewriter:
             else:
                 # Wishes of the meantime stay: what they are about may be in the log that was just written.
                 self.client.set(REWRITES_MET, self._begun_for)
-                self._begun_for = None
+                self._begun_for = self._wanted_since_ms = None
 
     def _begin(self, wanted: int) -> None:
         try:

@@ -105,7 +105,7 @@ class Steward:
         for piece in self.unfinished.begun_before(now_ms - ABANDONED_AFTER_MS, _PIECES_A_STEP):
             with self.courtesy.step():
                 self._finish(piece, now_ms)
-        self.rewriter.step()
+        self.rewriter.step(now_ms)
         self._walk_on(now_ms)
 
     def _walk_on(self, now_ms: int) -> None:
