@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any, Final
-from urllib.request import Request, urlopen
+from typing import TYPE_CHECKING, Final
 
+from bench.asking import ask
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.ingest import Requests, drained_at
 from bench.reads import reads_of, release_all
 from bench.steady_load import steadily
-from bench.world import BATCH, LOOPBACK, free_port, wait_for, world
+from bench.world import BATCH, free_port, wait_for, world
 from privacy.model.change import GAINED
 from privacy.store.keys import REWRITES_MET, REWRITES_WANTED, outbox_key
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, STEWARD
-from privacy.tally.relay import Relay
-from privacy.vault.shards import AccountShards
-from privacy.vault.vault import Caps, Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,28 +132,25 @@ def _person(number: int) -> str:
 
 def _fill(store: World) -> None:
     """Let the accounts like, a hundred videos a day, as the daily cap has it."""
-    founded = store.founded
-    shards = AccountShards(store.store.platform, founded.keys, founded.header.account_shards)
-    vault, relay = Vault(shards, Caps.of(founded.book)), Relay(store.store.relay, founded.header)
     days = ENGAGEMENTS // _LIKES_A_DAY
-    with store.store.without_fsync():
-        for day in range(days):
-            day_ms = store.posted_at_ms - (days - day) * _MS_A_DAY
-            vault.record(
-                [
-                    (
-                        _person(number),
-                        store.series[day * _LIKES_A_DAY + place],
-                        day_ms + place * _MS_BETWEEN_LIKES,
-                        GAINED,
-                        0,
-                    )
-                    for number in range(_ROUNDS)
-                    for place in range(_LIKES_A_DAY)
-                ],
-                day_ms,
-            )
-            relay.drain()
+    starts_ms = [store.posted_at_ms - (days - day) * _MS_A_DAY for day in range(days)]
+    store.take_in(
+        (
+            [
+                (
+                    _person(number),
+                    store.series[day * _LIKES_A_DAY + place],
+                    day_ms + place * _MS_BETWEEN_LIKES,
+                    GAINED,
+                    0,
+                )
+                for number in range(_ROUNDS)
+                for place in range(_LIKES_A_DAY)
+            ],
+            day_ms,
+        )
+        for day, day_ms in enumerate(starts_ms)
+    )
 
 
 @contextmanager
@@ -189,11 +183,11 @@ def _round(store: World, ports: _Ports, keys: _Keys, number: int, erase: Callabl
         steadily(ports.public, _READ_CONNECTIONS, make_reads) as reads,
         steadily(ports.platform, _EVENT_CONNECTIONS, make_events) as events,
     ):
-        time.sleep(_WARM_UP_SECONDS)
+        time.sleep(_WARM_UP_SECONDS)  # the first answers come from cold caches
         start = time.perf_counter()
         erase()
         stop = start + WINDOW_SECONDS
-        time.sleep(max(0.0, stop - time.perf_counter()))
+        time.sleep(max(0.0, stop - time.perf_counter()))  # the window is what is measured
     drained_at(store)
     _wait_until_rewritten(store)
     return _Round(BATCH * events.rate(start, stop), reads.rate(start, stop))
@@ -202,23 +196,13 @@ def _round(store: World, ports: _Ports, keys: _Keys, number: int, erase: Callabl
 def _erasing(store: World, port: int, key: str, number: int, erased: list[_Erased]) -> None:
     """Erase an account, and wait until it is out of the counts."""
     called = time.perf_counter()
-    receipt = _erase(port, key, _person(number))
+    order = json.dumps({"account_id": _person(number), "note": "bench"}).encode()
+    receipt = ask(port, key, "/v1/rights/erasures", order, "application/json")
     answered = time.perf_counter()
     _wait_until_counted(store)
     erased.append(_Erased(answered - called, time.perf_counter() - called))
     if receipt["engagements"] != ENGAGEMENTS:
         raise RuntimeError(f"the receipt is {receipt} where {ENGAGEMENTS:,} engagements were to go")
-
-
-def _erase(port: int, key: str, account_id: str) -> dict[str, Any]:
-    request = Request(
-        f"http://{LOOPBACK}:{port}/v1/rights/erasures",
-        data=json.dumps({"account_id": account_id, "note": "bench"}).encode(),
-        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
-    )
-    with urlopen(request, timeout=60) as response:  # noqa: S310 - likewise
-        receipt: dict[str, Any] = json.load(response)
-    return receipt
 
 
 def _wait_until_counted(store: World) -> None:
@@ -228,11 +212,11 @@ def _wait_until_counted(store: World) -> None:
         key = outbox_key(shard)
         last = root.xinfo_stream(key)["last-generated-id"].decode()
         while root.xrange(key, max=last, count=1):
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)  # nobody is told: the store is asked again
 
 
 def _wait_until_rewritten(store: World) -> None:
     """Wait a minute, until the log on disk has forgotten too, so that this is no part of the next round."""
     root = store.store.root
     while root.get(REWRITES_MET) != root.get(REWRITES_WANTED):
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_LOOK_SECONDS)  # likewise

@@ -176,7 +176,7 @@ def drained_at(store: World) -> float:
     """When the relay has counted everything."""
     root, shards = store.store.root, range(store.founded.header.account_shards)
     while any(root.xlen(outbox_key(shard)) for shard in shards):
-        time.sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)  # the relay tells nobody that it is done
     return time.perf_counter()
 
 

@@ -6,19 +6,16 @@ import json
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
-from urllib.request import Request, urlopen
+from typing import TYPE_CHECKING, Final
 
+from bench.asking import ask
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.http_load import drive
 from bench.ingest import Requests, drained_at
 from bench.steady_load import steadily
-from bench.world import BATCH, LOOPBACK, VIDEOS, free_port, wait_for, world
+from bench.world import BATCH, VIDEOS, free_port, wait_for, world
 from privacy.model.change import GAINED
 from privacy.store.users import PLATFORM, PUBLISHER, RELAY, STEWARD
-from privacy.tally.relay import Relay
-from privacy.vault.shards import AccountShards
-from privacy.vault.vault import Caps, Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,25 +93,21 @@ def _bot(number: int) -> str:
 
 def _fill(store: World) -> None:
     """Let the bots like, and count it."""
-    founded = store.founded
-    shards = AccountShards(store.store.platform, founded.keys, founded.header.account_shards)
-    vault, relay = Vault(shards, Caps.of(founded.book)), Relay(store.store.relay, founded.header)
-    with store.store.without_fsync():
-        for first in range(0, BOTS, _BOTS_A_BATCH):
-            likes = [
-                (
-                    _bot(bot),
-                    store.series[(bot * 7 + place * 20) % VIDEOS],
-                    store.posted_at_ms + place * _MS_BETWEEN_LIKES,
-                    GAINED,
-                    bot % 1000,
-                )
-                for bot in range(first, first + _BOTS_A_BATCH)
-                for place in range(LIKES_A_BOT)
-            ]
-            vault.record(likes, store.posted_at_ms)
-            relay.drain()
-        relay.drain()
+    batches = (
+        [
+            (
+                _bot(bot),
+                store.series[(bot * 7 + place * 20) % VIDEOS],
+                store.posted_at_ms + place * _MS_BETWEEN_LIKES,
+                GAINED,
+                bot % 1000,
+            )
+            for bot in range(first, first + _BOTS_A_BATCH)
+            for place in range(LIKES_A_BOT)
+        ]
+        for first in range(0, BOTS, _BOTS_A_BATCH)
+    )
+    store.take_in((likes, store.posted_at_ms) for likes in batches)
 
 
 def _purge(store: World, port: int, make_requests: Callable[[], Sequence[bytes]]) -> _Purged:
@@ -133,20 +126,9 @@ def _purge(store: World, port: int, make_requests: Callable[[], Sequence[bytes]]
 
 def _watch(port: int, key: str, lines: bytes) -> dict[str, int]:
     """Ask for the purge, and wait for its end."""
-    job = _ask(port, key, "/v1/moderation/purges?note=bench", lines)
+    job = ask(port, key, "/v1/moderation/purges?note=bench", lines, "application/x-ndjson")
     while job["state"] not in ("done", "failed"):
-        time.sleep(_LOOK_SECONDS)
-        job = _ask(port, key, f"/v1/jobs/{job['job']}")
+        time.sleep(_LOOK_SECONDS)  # the plane tells nobody that a job is done: it is asked again
+        job = ask(port, key, f"/v1/jobs/{job['job']}")
     counts: dict[str, int] = job["counts"]
     return counts
-
-
-def _ask(port: int, key: str, path: str, body: bytes | None = None) -> dict[str, Any]:
-    request = Request(
-        f"http://{LOOPBACK}:{port}{path}",
-        data=body,
-        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/x-ndjson"},
-    )
-    with urlopen(request, timeout=60) as response:  # noqa: S310 - likewise
-        answer: dict[str, Any] = json.load(response)
-    return answer

@@ -21,16 +21,10 @@ _PATIENCE_SECONDS: Final = 120
 
 @dataclass
 class SteadyLoad:
-    """What came of it, once the block of `steadily` has ended.
+    """What came of it, once the block of `steadily` has ended."""
 
-    Args:
-        requests: how many were ready.
-    """
-
-    requests: int
     answered_at: Sequence[float] = field(default=(), init=False)
     """When each answer came, as `time.perf_counter` has it in every process."""
-    bodies: Sequence[bytes] = field(default=(), init=False)
 
     def rate(self, start: float, stop: float) -> float:
         """Answers a second within a window."""
@@ -57,11 +51,12 @@ def steadily(
     process.start()
     there.close()
     try:
-        load = SteadyLoad(here.recv())
+        here.recv()
+        load = SteadyLoad()
         here.send("begin")
         yield load
         here.send("stop")
-        load.answered_at, load.bodies = here.recv()
+        load.answered_at = here.recv()
     except EOFError as error:
         raise RuntimeError("the load ended early: see its error above") from error
     finally:
@@ -74,8 +69,8 @@ def _send(
 ) -> None:
     requests = make_requests()
     waiting = iter(requests)
-    answered_at, bodies = [], []
-    told.send(len(requests))
+    answered_at = []
+    told.send("ready")
     told.recv()
     with selectors.DefaultSelector() as selector:
         selector.register(told, selectors.EVENT_READ)
@@ -92,7 +87,7 @@ def _send(
                     waiting = iter(())
                     requests = []
                     continue
-                bodies.append(answer_of(key.data))
+                answer_of(key.data)
                 answered_at.append(time.perf_counter())
                 following = next(waiting, None)
                 if following is not None:
@@ -103,4 +98,4 @@ def _send(
                     busy -= 1
         for key in list(selector.get_map().values()):
             key.data.close()
-    told.send((answered_at, bodies))
+    told.send(answered_at)

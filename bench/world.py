@@ -30,7 +30,7 @@ from privacy.vault.vault import Caps, Vault
 from tests.support.redis_server import Store, clients, server_with_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from privacy.store.acl import AclUser
     from privacy.vault.packed_entries import Entry
@@ -103,13 +103,16 @@ class World:
 
     def fill(self, engagements: int = ENGAGEMENTS) -> None:
         """Take so many of the likes in and count them."""
-        founded, book = self.founded, self.founded.book
+        self.take_in((batch, self.posted_at_ms) for batch in islice(self.likes(), engagements // BATCH))
+
+    def take_in(self, batches: Iterable[tuple[Sequence[Entry], int]]) -> None:
+        """Take batches in, each with the time at which it arrives, and count them."""
+        founded = self.founded
         shards = AccountShards(self.store.platform, founded.keys, founded.header.account_shards)
-        vault = Vault(shards, Caps.of(book))
-        relay = Relay(self.store.relay, founded.header)
+        vault, relay = Vault(shards, Caps.of(founded.book)), Relay(self.store.relay, founded.header)
         with self.store.without_fsync():
-            for number, batch in enumerate(islice(self.likes(), engagements // BATCH)):
-                vault.record(batch, self.posted_at_ms)
+            for number, (batch, now_ms) in enumerate(batches):
+                vault.record(batch, now_ms)
                 if number % _BATCHES_A_DRAIN == 0:
                     relay.drain()
             relay.drain()
@@ -214,5 +217,5 @@ def wait_for(port: int) -> None:
         with socket.socket() as probe:
             if probe.connect_ex((LOOPBACK, port)) == 0:
                 return
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(_PAUSE_SECONDS)  # a port tells nobody that it was opened: it is tried again
     raise TimeoutError(f"nothing listens at port {port} after {_START_SECONDS:g} s")

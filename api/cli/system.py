@@ -18,7 +18,7 @@ def monotonic_seconds() -> float:
 
 def rest(seconds: float) -> None:
     """Do nothing for so long."""
-    time.sleep(seconds)
+    time.sleep(seconds)  # the one real rest: whoever works long takes it as an argument
 
 
 def entropy(count: int) -> bytes:

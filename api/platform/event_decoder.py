@@ -113,10 +113,10 @@ class EventDecoder:
         targets = [event.video_id or "" if plain else _target(event) for event in wire]
         # A decoded id holds no line break: raw ones are not JSON, and escaped ones begin with a backslash.
         # No identifier is empty: neither is a target that is missing, or one too many.
-        ids = "\n".join([event.account_id for event in wire] + targets)
+        account_ids = [event.account_id for event in wire]
+        ids = "\n".join(account_ids + targets)
         if _OF_THE_SANDBOX in f"\n{ids}" or not _IDENTIFIERS.fullmatch(ids):
             return None
-        account_ids = [event.account_id for event in wire]
         private = [event.visibility == "private" for event in wire]
         return list(map(Event, types, account_ids, targets, moments_ms, profiles, private))
 
