@@ -29,6 +29,7 @@ from zlib import crc32
 VAULT_KEYS: Final = "v:*"
 OUTBOX_KEYS: Final = "v:{a*}:outbox"
 ACCOUNT_KEYS: Final = "v:{a*}:r*"
+ACCOUNT_TABLE_KEYS: Final = "v:{a*}:accounts"
 FLAGGED_KEYS: Final = "v:{a*}:flagged"
 TIMER_KEYS: Final = "v:{a*}:timers"
 OUTER_KEY_KEYS: Final = "v:{a*}:outer-key"

@@ -186,7 +186,7 @@ REKEYER: Final = AclUser(
         Grant((keys.VAULT_KEYS,), ("evalsha",)),
         Grant((keys.ACCOUNT_KEYS,), ("exists", "rename")),
         Grant((keys.OUTER_KEY_KEYS,), ("get", "set")),
-        Grant((keys.FLAGGED_KEYS,), ("hget", "hset", "hdel")),
+        Grant((keys.ACCOUNT_TABLE_KEYS, keys.FLAGGED_KEYS), ("hget", "hset", "hdel")),
         Grant((keys.TIMER_KEYS,), ("zscore", "zadd", "zrem")),
         _HEADER,
     ),

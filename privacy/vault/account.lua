@@ -6,18 +6,22 @@
 -- its account is not blocked; it does stand when its flips are odd. Once w flips are used the register still follows the
 -- person's will, but counts no further.
 --
--- Field a: the account, one integer, ((day * 2 + burst) * 16 + standing) * 65536 + count: the UTC day of its latest
--- admission, whether its running burst is uncounted, its standing, and how many admissions that day has seen.
 -- Field u: end of a restriction, in ms.    Field b: when its running burst began, in ms.    Field n: its network, 8 bytes.
 -- Field s: when staff or its owner last set its standing, in ms.
+--
+-- KEYS[6] holds all accounts of a shard by pseudonym, so that a batch reads and writes them together. Each is one integer,
+-- ((day * 2 + burst) * 16 + standing) * 65536 + count: the UTC day of its latest admission, whether its running burst is
+-- uncounted, its standing, and how many admissions that day has seen. Whoever is there has a hash too, which is how walks
+-- over all accounts find it: its first admission leaves b, and its standing s, even when its registers are gone.
 local spread = unpack
 local call, unpack, pack = redis.call, struct.unpack, struct.pack
-local ACCOUNT, UNTIL, BURST, NETWORK, SINCE = 'a', 'u', 'b', 'n', 's'
+local UNTIL, BURST, NETWORK, SINCE = 'u', 'b', 'n', 's'
 local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
 local GOOD, RESTRICTED, BANNED, DELETED, FAKE, OBJECTED = 0, 1, 2, 3, 4, 5
 local HIDDEN = 8 -- this bit of a standing: the account is undisclosed in every breakdown
 local UNDISCLOSED = 268435455 -- the joint code of such an account, 2^28 - 1
-local FORMER_PREFIX = KEYS[6] -- of accounts under the former pseudonym key
+local ACCOUNTS = KEYS[6]
+local FORMER_PREFIX = KEYS[7] -- of accounts under the former pseudonym key
 local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] = BY_ACCOUNT, [FAKE] = INAUTHENTIC,
   [OBJECTED] = BY_ACCOUNT }
 
@@ -35,10 +39,12 @@ local function adopt(prefix, pseudonym, former, flagged, timers)
     return
   end
   call('RENAME', FORMER_PREFIX .. former, prefix .. pseudonym)
-  local times = call('HGET', flagged, former)
-  if times then
-    call('HDEL', flagged, former)
-    call('HSET', flagged, pseudonym, times)
+  for _, hash in ipairs({ ACCOUNTS, flagged }) do
+    local held = call('HGET', hash, former)
+    if held then
+      call('HDEL', hash, former)
+      call('HSET', hash, pseudonym, held)
+    end
   end
   local due = call('ZSCORE', timers, former)
   if due then
@@ -61,7 +67,7 @@ local function read_account(packed)
 end
 
 local function pack_account(standing, burst, day, count)
-  return string.format('%.0f', ((day * 2 + (burst and 1 or 0)) * 16 + standing) * 65536 + count)
+  return ((day * 2 + (burst and 1 or 0)) * 16 + standing) * 65536 + count
 end
 
 -- Why an account is kept out of the counts now, or nil.
@@ -87,7 +93,20 @@ local function pack_register(at, liked, block, flips, code)
   return pack('<I6BI4', at, flips * 16 + block * 2 + (liked and 0 or 1), code)
 end
 
--- Write many fields of an account: Lua takes only so many arguments at once.
+-- Read many fields of a hash: the numbers that they hold, nil where there is none, in the order of the names. Lua takes only
+-- so many arguments at once.
+local function read_numbers(key, names)
+  local numbers = {}
+  for first = 1, #names, 1000 do
+    local last = math.min(first + 999, #names)
+    for place, value in ipairs(call('HMGET', key, spread(names, first, last))) do
+      numbers[first + place - 1] = value and tonumber(value) or nil
+    end
+  end
+  return numbers
+end
+
+-- Write many fields of a hash: names and values in turn.
 local function write_fields(key, written)
   for first = 1, #written, 1000 do
     call('HSET', key, spread(written, first, math.min(first + 999, #written)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from privacy.model.engagement import Series
 from privacy.model.standing import Standing
 from privacy.store.connect import translated
+from privacy.vault.pseudonym import PSEUDONYM_BYTES
 
 if TYPE_CHECKING:
     from privacy.vault.pseudonym import Account
@@ -83,9 +84,9 @@ class HeldAccount:
         return max((self.last_day + 1) * _MS_A_DAY, self.since_ms)
 
     @classmethod
-    def parse(cls, fields: dict[bytes, bytes]) -> HeldAccount:
-        """Read the hash of an account."""
-        number, admissions = divmod(int(fields.get(b"a", b"0")), 1 << 16)
+    def parse(cls, account: bytes | None, fields: dict[bytes, bytes]) -> HeldAccount:
+        """Read what the table of its shard and its own hash say of an account."""
+        number, admissions = divmod(int(account or 0), 1 << 16)
         number, standing = divmod(number, 16)
         until = fields.get(b"u")
         return cls(
@@ -108,9 +109,16 @@ def read_account(shards: AccountShards, account: Account) -> HeldAccount | None:
     Raises:
         StoreBusyError: the store did not answer.
     """
+    table = shards.account_table(account.shard(shards.count))
     with translated():
         for name in shards.stored_names(account):
-            fields = cast("dict[bytes, bytes]", shards.client.hgetall(name))
+            pseudonym = name[-PSEUDONYM_BYTES:]
+            # Asked twice: a rotation moves both at once, to this name or away from it, perhaps in between.
+            pipeline = shards.client.pipeline(transaction=False)
+            pipeline.hget(table, pseudonym)
+            pipeline.hgetall(name)
+            pipeline.hget(table, pseudonym)
+            before, fields, after = pipeline.execute()
             if fields:
-                return HeldAccount.parse(fields)
+                return HeldAccount.parse(after or before, fields)
     return None

@@ -9,7 +9,7 @@ local stale = check_key(KEYS[5], ARGV[2])
 if stale then return stale end
 local answers = {}
 for _, pseudonym in ipairs(call('ZRANGE', KEYS[4], '-inf', ARGV[3], 'BYSCORE', 'LIMIT', 0, ARGV[4])) do
-  local stored = call('HGET', ARGV[1] .. pseudonym, ACCOUNT)
+  local stored = call('EXISTS', ARGV[1] .. pseudonym) == 1 and call('HGET', ACCOUNTS, pseudonym)
   local standing = stored and read_account(stored) % HIDDEN
   if standing == RESTRICTED or standing == DELETED then
     answers[#answers + 1] = pseudonym

@@ -2,7 +2,7 @@
 -- some of its registers; called again with the cursor until that is 0. Doing it again changes nothing.
 --
 -- KEYS[1]  outbox      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers      KEYS[5]  id of the outer key
--- KEYS[6]  prefix of accounts under the former pseudonym key
+-- KEYS[6]  accounts      KEYS[7]  prefix of accounts under the former pseudonym key
 -- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  pseudonym    ARGV[4]  former
 -- pseudonym or ''    ARGV[5]  tombstone    ARGV[6]  until when it stands, in ms    ARGV[7]  cursor, '0' at first    ARGV[8]  registers to erase
 -- ARGV[9]  '' to erase in any case; else now in ms: only if the account was deleted, and its grace is over
@@ -15,7 +15,7 @@ local key = prefix .. pseudonym
 adopt(prefix, pseudonym, ARGV[4], KEYS[3], KEYS[4])
 if ARGV[9] ~= '' then
   local due = tonumber(call('ZSCORE', KEYS[4], pseudonym) or 'inf')
-  if read_account(call('HGET', key, ACCOUNT)) % HIDDEN ~= DELETED or due > tonumber(ARGV[9]) then
+  if read_account(call('HGET', ACCOUNTS, pseudonym)) % HIDDEN ~= DELETED or due > tonumber(ARGV[9]) then
     return { -1, 0, 0 }
   end
 end
@@ -47,5 +47,6 @@ if #changes > 0 then
 end
 if page[1] == '0' then
   call('DEL', key)
+  call('HDEL', ACCOUNTS, pseudonym)
 end
 return { tonumber(page[1]), #gone, stood }

@@ -7,14 +7,14 @@
 local stale = check_key(KEYS[5], ARGV[2])
 if stale then return stale end
 local key, now_ms = ARGV[1] .. ARGV[4], tonumber(ARGV[3])
-local standing, burst, day, count = read_account(call('HGET', key, ACCOUNT))
+local standing, burst, day, count = read_account(call('HGET', ACCOUNTS, ARGV[4]))
 if standing % HIDDEN ~= RESTRICTED then
   return 0
 end
 if tonumber(call('HGET', key, UNTIL) or 0) > now_ms then
   return 0
 end
-call('HSET', key, ACCOUNT, pack_account(standing - RESTRICTED, burst, day, count))
+call('HSET', ACCOUNTS, ARGV[4], pack_account(standing - RESTRICTED, burst, day, count))
 call('HDEL', key, UNTIL)
 call('ZREM', KEYS[4], ARGV[4])
 return 1

@@ -1,7 +1,7 @@
 -- Blocks single engagements, or lifts their blocks, and lets them follow: one atomic step on one account shard.
 --
 -- KEYS[1]  outbox      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers      KEYS[5]  id of the outer key
--- KEYS[6]  prefix of accounts under the former pseudonym key
+-- KEYS[6]  accounts      KEYS[7]  prefix of accounts under the former pseudonym key
 -- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  now in ms    ARGV[4]  daily cap M
 -- ARGV[5]  flip cap w    ARGV[6]  engagements, 25 bytes each: pseudonym c16, series I8, block B, 0 to lift it
 -- ARGV[7]  former pseudonyms, 16 bytes for each engagement, or ''
@@ -20,12 +20,12 @@ local answers, changes = {}, {}
 
 local function mark(pseudonym, series, block)
   local key = prefix .. pseudonym
-  local stored = call('HMGET', key, series, ACCOUNT)
-  if not stored[1] then
+  local stored = call('HGET', key, series)
+  if not stored then
     return UNKNOWN
   end
-  local standing, burst, day, count = read_account(stored[2])
-  local at, liked, old_block, flips, code = read_register(stored[1])
+  local standing, burst, day, count = read_account(call('HGET', ACCOUNTS, pseudonym))
+  local at, liked, old_block, flips, code = read_register(stored)
   if old_block == block then
     return UNCHANGED
   end
@@ -38,7 +38,7 @@ local function mark(pseudonym, series, block)
       if not day then
         return FULL
       end
-      call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count))
+      call('HSET', ACCOUNTS, pseudonym, pack_account(standing, burst, day, count))
     end
     flips = flips + 1
     changes[#changes + 1] = pack('<I8I4', series, code * 16 + (stands and block or 0))

@@ -2,7 +2,7 @@
 -- step together with the job's progress. A step that was done before is not done again, whoever asks for it.
 --
 -- KEYS[1]  outbox      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers      KEYS[5]  id of the outer key
--- KEYS[6]  prefix of accounts under the former pseudonym key      KEYS[7]  progress of the jobs on this shard
+-- KEYS[6]  accounts      KEYS[7]  prefix of accounts under the former pseudonym key      KEYS[8]  progress of the jobs on this shard
 -- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  now in ms    ARGV[4]  daily cap M
 -- ARGV[5]  flip cap w    ARGV[6]  job    ARGV[7]  how many of its accounts are done    ARGV[8]  cursor into the next one
 -- ARGV[9]  budget: registers to look at, more or less    ARGV[10] new standing    ARGV[11] standings it may come from
@@ -20,7 +20,7 @@ local now_ms, daily_cap, flip_cap = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumb
 local to, allowed, accounts, formers = tonumber(ARGV[10]), ',' .. ARGV[11] .. ',', ARGV[12], ARGV[13]
 local today = math.floor(now_ms / MS_A_DAY)
 local progress, changes = {}, {}
-for number in string.gmatch(call('HGET', KEYS[7], job) or '0 0 0 0 0 0 0 0 0', '%d+') do
+for number in string.gmatch(call('HGET', KEYS[8], job) or '0 0 0 0 0 0 0 0 0', '%d+') do
   progress[#progress + 1] = tonumber(number)
 end
 
@@ -34,8 +34,7 @@ local function begin(key, pseudonym, tombstone)
     add(ERASED, 1)
     return false
   end
-  local stored = call('HGET', key, ACCOUNT)
-  local standing, burst, day, count = read_account(stored)
+  local standing, burst, day, count = read_account(call('HGET', ACCOUNTS, pseudonym))
   local before = standing % HIDDEN
   if before == to or not string.find(allowed, ',' .. before .. ',', 1, true) then
     add(UNMOVED, 1)
@@ -43,21 +42,22 @@ local function begin(key, pseudonym, tombstone)
   end
   add(MOVED, 1)
   if call('EXISTS', key) == 0 then add(UNKNOWN, 1) end
-  call('HSET', key, ACCOUNT, pack_account(standing - before + to, burst, day, count), SINCE, ARGV[3])
+  call('HSET', ACCOUNTS, pseudonym, pack_account(standing - before + to, burst, day, count))
+  call('HSET', key, SINCE, ARGV[3])
   call('HDEL', key, UNTIL)
   call('ZREM', KEYS[4], pseudonym)
   return true
 end
 
 -- Let a page of the account's engagements follow; the cursor of the next page.
-local function settle(key)
-  local standing, burst, day, count = read_account(call('HGET', key, ACCOUNT))
+local function settle(key, pseudonym)
+  local standing, burst, day, count = read_account(call('HGET', ACCOUNTS, pseudonym))
   local page, before = call('HSCAN', key, cursor, 'COUNT', ARGV[9]), #changes
   local rose, fell, full
   day, count, rose, fell, full = follow(key, page[2], standing, account_block(key, standing, now_ms), day, count,
     today, daily_cap, flip_cap, changes)
   if #changes > before then
-    call('HSET', key, ACCOUNT, pack_account(standing, burst, day, count))
+    call('HSET', ACCOUNTS, pseudonym, pack_account(standing, burst, day, count))
   end
   add(ROSE, rose)
   add(FELL, fell)
@@ -79,12 +79,12 @@ if progress[DONE] == tonumber(ARGV[7]) then
       follows = begin(key, pseudonym, tombstone)
       progress[BEGUN] = 1
     end
-    cursor = follows and settle(key) or '0'
+    cursor = follows and settle(key, pseudonym) or '0'
     if cursor ~= '0' then break end
     progress[BEGUN] = 0
     add(DONE, 1)
   end
-  call('HSET', KEYS[7], job, table.concat(progress, ' '))
+  call('HSET', KEYS[8], job, table.concat(progress, ' '))
   if #changes > 0 then
     call('XADD', KEYS[1], '*', 'c', table.concat(changes))
   end

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from struct import Struct
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from privacy.model.change import CHANGE_BITS
-from privacy.vault.pseudonym import PSEUDONYM_BYTES, TOMBSTONE_BYTES
+from privacy.vault.pseudonym import PSEUDONYM_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,12 +27,12 @@ TOO_YOUNG = 6
 _FIRST_LIKE: Final = 16
 """Flags of a register: one flip, liked, not blocked."""
 _LOW_BITS: Final = 32
+_PSEUDONYM: Final = np.dtype([("head", "S2"), ("pseudonym", f"V{PSEUDONYM_BYTES}")])
 _EVENT: Final = np.dtype(
     [
-        ("pseudonym", f"V{PSEUDONYM_BYTES}"),
-        ("tombstone", f"V{TOMBSTONE_BYTES}"),
-        ("series", "<u8"),
-        ("gained", "<u4"),
+        ("series_head", "S1"),
+        ("series", ">u8"),
+        ("register_head", "S2"),
         ("at_low", "<u4"),
         ("at_high", "<u2"),
         ("flags", "u1"),
@@ -39,6 +40,33 @@ _EVENT: Final = np.dtype(
         ("change", "u1"),
     ]
 )
+"""Values of MessagePack: a number, a string, and a number below 128, which is its own form."""
+_VALUES_AN_EVENT: Final = 3
+_GAINED: Final = np.dtype([("series", "<u8"), ("change", "<u4")])
+_ARRAY: Final = Struct(">cI")
+_ARRAY_HEAD: Final = b"\xdd"
+_NUMBER_HEAD: Final = b"\xcf"
+_REGISTER_HEAD: Final = b"\xd9\x0b"
+_PSEUDONYM_HEAD: Final = b"\xd9\x10"
+"""Of a string of 16 bytes: Redis knows no other form for bytes."""
+
+
+class ShardEntries(NamedTuple):
+    """The entries of one shard as `record.lua` takes them.
+
+    Args:
+        pseudonyms: a MessagePack array.
+        events: a MessagePack array of series, register of a first like, and change of each.
+        gained: the change that a first like makes, 12 bytes each.
+        tombstones: 8 bytes each.
+        formers: the former pseudonyms, 16 bytes each; empty unless a rotation is under way.
+    """
+
+    pseudonyms: bytes
+    events: bytes
+    gained: bytes
+    tombstones: bytes
+    formers: bytes
 
 
 @dataclass(frozen=True)
@@ -48,45 +76,52 @@ class PackedEntries:
     Args:
         keys: under which their accounts are.
         places: of each shard's entries among all: arrays of integers.
-        _events: of each shard.
-        _formers: the former pseudonyms of their accounts; empty unless a rotation is under way.
+        shards: the entries of each.
     """
 
     keys: Pseudonymiser
     places: Mapping[int, np.ndarray]
-    _events: Mapping[int, np.ndarray]
-    _formers: Mapping[int, np.ndarray]
+    shards: Mapping[int, ShardEntries]
 
     @classmethod
     def of(cls, entries: Sequence[Entry], keys: Pseudonymiser, shards: int) -> PackedEntries:
         """Pack entries for a store with so many account shards."""
         if not entries:
-            return cls(keys, {}, {}, {})
+            return cls(keys, {}, {})
         accounts = keys.account_columns([entry[0] for entry in entries])
         moments = np.array([entry[2] for entry in entries], np.uint64)
         events = np.empty(len(entries), _EVENT)
-        events["pseudonym"] = accounts.pseudonyms
-        events["tombstone"] = accounts.tombstones
+        events["series_head"] = _NUMBER_HEAD
+        events["register_head"] = _REGISTER_HEAD
         events["series"] = [entry[1] for entry in entries]
         events["code"] = [entry[4] for entry in entries]
-        events["gained"] = events["code"] << CHANGE_BITS
         events["at_low"] = moments & (2**_LOW_BITS - 1)
         events["at_high"] = moments >> _LOW_BITS
         events["flags"] = _FIRST_LIKE
         events["change"] = [entry[3] for entry in entries]
+        gained = np.empty(len(entries), _GAINED)
+        gained["series"] = events["series"]
+        gained["change"] = events["code"] << CHANGE_BITS
+        pseudonyms = np.empty(len(entries), _PSEUDONYM)
+        pseudonyms["head"], pseudonyms["pseudonym"] = _PSEUDONYM_HEAD, accounts.pseudonyms
         shard_of = accounts.spreads % shards
         places = {shard: np.flatnonzero(shard_of == shard) for shard in np.unique(shard_of).tolist()}
         return cls(
             keys,
             places,
-            {shard: events[at] for shard, at in places.items()},
-            {shard: accounts.formers[at] for shard, at in places.items()} if len(accounts.formers) else {},
+            {
+                shard: ShardEntries(
+                    _array(len(at), pseudonyms[at]),
+                    _array(_VALUES_AN_EVENT * len(at), events[at]),
+                    gained[at].tobytes(),
+                    accounts.tombstones[at].tobytes(),
+                    accounts.formers[at].tobytes() if len(accounts.formers) else b"",
+                )
+                for shard, at in places.items()
+            },
         )
 
-    def events(self, shard: int) -> bytes:
-        """The events of a shard, 48 bytes each."""
-        return self._events[shard].tobytes()
 
-    def formers(self, shard: int) -> bytes:
-        """The former pseudonyms of a shard's events, 16 bytes each; empty unless a rotation is under way."""
-        return self._formers[shard].tobytes() if self._formers else b""
+def _array(size: int, values: np.ndarray) -> bytes:
+    """A MessagePack array of so many values."""
+    return _ARRAY.pack(_ARRAY_HEAD, size) + values.tobytes()

@@ -1,21 +1,24 @@
 -- Applies events to the registers of one account shard and writes the resulting changes to its outbox: one atomic step.
 --
 -- KEYS[1]  outbox stream of the shard      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers
--- KEYS[5]  id of the outer key      KEYS[6]  prefix of accounts under the former pseudonym key
+-- KEYS[5]  id of the outer key      KEYS[6]  accounts      KEYS[7]  prefix of accounts under the former pseudonym key
 -- Every key of an account has the same hash tag.
 -- ARGV[1]  prefix of the accounts' keys; the 16 raw bytes of the pseudonym follow it
 -- ARGV[2]  id of the caller's outer key    ARGV[3]  now in ms    ARGV[4]  daily cap M    ARGV[5]  flip cap w
 -- ARGV[6]  likes in a burst    ARGV[7]  its ms
--- ARGV[8]  events, 48 bytes each: pseudonym c16, tombstone c8, series I8, joint code * 16 I4, the register of a first like
---          c11, change B. So a like that takes the short way is stored as bytes that came: packing them here costs more.
--- ARGV[9]  former pseudonyms, 16 bytes for each event, or '' while no rotation is under way
--- ARGV[10] networks: for each account that names one, pseudonym c16 and network c8
+-- ARGV[8]  pseudonyms of the events, a MessagePack array
+-- ARGV[9]  events, a MessagePack array: series, the register of a first like, change; then the next
+-- ARGV[10] the change of a first like, 12 bytes for each event: series I8, joint code * 16 I4
+-- ARGV[11] tombstones, 8 bytes for each event
+-- ARGV[12] former pseudonyms, 16 bytes for each event, or '' while no rotation is under way
+-- ARGV[13] networks: for each account that names one, pseudonym c16 and network c8
 --
--- A change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 6 for a like of an account that is too young.
--- Answers one byte an event: the position of its verdict in privacy.vault.vault.VERDICTS.
+-- So whatever a first like writes has come as it is written: taking it apart and packing it here would cost more than
+-- storing it. A change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 6 for a like of an account that is
+-- too young. Answers one byte an event: the position of its verdict in privacy.vault.vault.VERDICTS.
 local COUNTED, UNCOUNTED, DUPLICATE, LATE, OVER_CAP, CLOSED = '\0', '\1', '\2', '\3', '\4', '\5'
 local TOO_YOUNG = 6
-local sub, byte = string.sub, string.byte
+local sub = string.sub
 local MS_A_DAY = 86400000
 
 local stale = check_key(KEYS[5], ARGV[2])
@@ -23,12 +26,29 @@ if stale then return stale end
 local prefix, now_ms = ARGV[1], tonumber(ARGV[3])
 local daily_cap, flip_cap = tonumber(ARGV[4]), tonumber(ARGV[5])
 local burst_likes, burst_ms = tonumber(ARGV[6]), tonumber(ARGV[7])
-local events, formers = ARGV[8], ARGV[9]
+local pseudonyms, events = cmsgpack.unpack(ARGV[8]), cmsgpack.unpack(ARGV[9])
+local gained, formers, size = ARGV[10], ARGV[12], #pseudonyms
 local today = math.floor(now_ms / MS_A_DAY)
-local tombs = call('EXISTS', KEYS[2]) == 1
-local verdicts, changes, change_count = {}, {}, 0
--- What the account's integer is less its count if it was admitted today, is in good standing and in no burst.
+local verdicts, changes = {}, {}
+-- What an account's integer is less its count if it was admitted today, is in good standing and in no burst.
 local good_today = today * 2 * 16 * 65536
+
+for index = 1, #formers / 16 do
+  adopt(prefix, pseudonyms[index], sub(formers, index * 16 - 15, index * 16), KEYS[3], KEYS[4])
+end
+-- All accounts are read at once, and written at once below: a call for each would cost as much as storing a register.
+local found, accounts = read_numbers(ACCOUNTS, pseudonyms), {}
+for index = 1, size do
+  accounts[pseudonyms[index]] = found[index]
+end
+local closed = {}
+if call('EXISTS', KEYS[2]) == 1 then
+  local tombstones = {}
+  for index = 1, size do
+    tombstones[index] = sub(ARGV[11], index * 8 - 7, index * 8)
+  end
+  closed = read_numbers(KEYS[2], tombstones)
+end
 
 -- A burst: likes of a day are taken in runs of so many; a run that begins too soon after the one before it is uncounted.
 local function in_burst(key, pseudonym, count, burst, at)
@@ -45,8 +65,9 @@ local function in_burst(key, pseudonym, count, burst, at)
 end
 
 -- Applies an event, whatever there is of its account and its engagement; answers the verdict.
-local function apply(key, pseudonym, tombstone, series, at, change, code, stored, packed)
-  local standing, burst, day, count = read_account(packed)
+local function apply(key, pseudonym, is_closed, series, at, change, code)
+  local stored = call('HGET', key, series)
+  local standing, burst, day, count = read_account(accounts[pseudonym])
   local liked = change == 0 or change == TOO_YOUNG
   local was_liked, block, flips, verdict = false, 0, 0, nil
   if stored then
@@ -56,14 +77,13 @@ local function apply(key, pseudonym, tombstone, series, at, change, code, stored
     if at < stored_at or (at == stored_at and (liked or not was_liked)) then
       verdict = (at == stored_at and liked == was_liked) and DUPLICATE or LATE
     end
-  elseif tombs and call('HEXISTS', KEYS[2], tombstone) == 1 then
+  elseif is_closed then
     verdict = CLOSED
   end
   if standing % HIDDEN == OBJECTED then verdict = CLOSED end
   if not verdict then
     local kept_out = account_block(key, standing, now_ms)
     local stands = flips % 2 == 1
-    local account
     if liked and flips == 0 then
       if standing >= HIDDEN then code = UNDISCLOSED end
       -- What is new takes an admission, and so does what was kept before and is counted for the first time now.
@@ -74,7 +94,7 @@ local function apply(key, pseudonym, tombstone, series, at, change, code, stored
         else
           burst = in_burst(key, pseudonym, count, burst, at)
           if burst or change == TOO_YOUNG then block = INAUTHENTIC end
-          account = pack_account(standing, burst, day, count)
+          accounts[pseudonym] = pack_account(standing, burst, day, count)
         end
       end
     end
@@ -88,54 +108,58 @@ local function apply(key, pseudonym, tombstone, series, at, change, code, stored
         if not stands then
           why = (not liked and change) or (block > 0 and block) or kept_out
         end
-        change_count = change_count + 1
-        changes[change_count] = pack('<I8I4', series, code * 16 + why)
+        changes[#changes + 1] = pack('<I8I4', series, code * 16 + why)
       end
-      local register = pack_register(at, liked, block, flips, code)
-      if account then
-        call('HSET', key, ACCOUNT, account, series, register)
-      else
-        call('HSET', key, series, register)
-      end
+      call('HSET', key, series, pack_register(at, liked, block, flips, code))
       verdict = stands and COUNTED or UNCOUNTED
     end
   end
   return verdict
 end
 
-for index = 1, #events / 48 do
-  local first = index * 48 - 47
-  local pseudonym = sub(events, first, first + 15)
-  local key = prefix .. pseudonym
-  if formers ~= '' then
-    adopt(prefix, pseudonym, sub(formers, index * 16 - 15, index * 16), KEYS[3], KEYS[4])
+-- New likes one after the other, from `first` on: their changes are one piece of what came.
+local first = 1
+local function end_run(index)
+  if first < index then
+    changes[#changes + 1] = sub(gained, first * 12 - 11, index * 12 - 12)
   end
-  local series = unpack('<I8', events, first + 24)
-  local stored = call('HMGET', key, series, ACCOUNT)
-  local register, packed = stored[1], stored[2]
-  local count = packed and packed - good_today
-  -- Nearly every event is a new like by an account that was admitted today already: the whole of what `apply` does for it.
-  if not register and byte(events, first + 47) == 0 and count and count > 0 and count < daily_cap
-    and count % burst_likes ~= 0
-    and not (tombs and call('HEXISTS', KEYS[2], sub(events, first + 16, first + 23)) == 1) then
-    call('HSET', key, ACCOUNT, packed + 1, series, sub(events, first + 36, first + 46))
-    change_count = change_count + 1
-    changes[change_count] = sub(events, first + 24, first + 35)
-    verdicts[index] = COUNTED
-  else
-    local at, code, change = unpack('<I6xI4B', events, first + 36)
-    local tombstone = sub(events, first + 16, first + 23)
-    verdicts[index] = apply(key, pseudonym, tombstone, series, at, change, code, register, packed)
-  end
+  first = index + 1
 end
 
-for position = 1, #ARGV[10], 24 do
-  local pseudonym, network = unpack('<c16c8', ARGV[10], position)
+for index = 1, size do
+  local place, pseudonym = index * 3, pseudonyms[index]
+  local series, register, change = events[place - 2], events[place - 1], events[place]
+  local key, account = prefix .. pseudonym, accounts[pseudonym]
+  local count = account and account - good_today
+  -- Nearly every event is a new like by an account that was admitted today already: the whole of what `apply` does for it.
+  if change == 0 and count and count > 0 and count < daily_cap and count % burst_likes ~= 0 and not closed[index]
+    and call('HSETNX', key, series, register) == 1 then
+    accounts[pseudonym] = account + 1
+    verdicts[index] = COUNTED
+  else
+    end_run(index)
+    local at, code = unpack('<I6xI4', register)
+    verdicts[index] = apply(key, pseudonym, closed[index], series, at, change, code)
+  end
+end
+end_run(size + 1)
+
+local written = {}
+for index = 1, size do
+  local pseudonym = pseudonyms[index]
+  if accounts[pseudonym] ~= found[index] then
+    written[#written + 1] = pseudonym
+    written[#written + 1] = accounts[pseudonym]
+  end
+end
+write_fields(ACCOUNTS, written)
+for position = 1, #ARGV[13], 24 do
+  local pseudonym, network = unpack('<c16c8', ARGV[13], position)
   if call('EXISTS', prefix .. pseudonym) == 1 then
     call('HSET', prefix .. pseudonym, NETWORK, network)
   end
 end
-if change_count > 0 then
+if #changes > 0 then
   call('XADD', KEYS[1], '*', 'c', table.concat(changes))
 end
 return table.concat(verdicts)

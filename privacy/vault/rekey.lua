@@ -1,7 +1,7 @@
 -- Gives accounts that are still kept under their former pseudonym their new one: one atomic step on one account shard.
 --
 -- KEYS[1]  outbox      KEYS[2]  tombstones      KEYS[3]  flagged accounts      KEYS[4]  timers      KEYS[5]  id of the outer key
--- KEYS[6]  prefix of accounts under the former pseudonym key
+-- KEYS[6]  accounts      KEYS[7]  prefix of accounts under the former pseudonym key
 -- ARGV[1]  prefix of the accounts' keys    ARGV[2]  id of the caller's outer key    ARGV[3]  '1' to put that key in force first
 -- ARGV[4]  accounts, 32 bytes each: former pseudonym c16, new pseudonym c16
 --

@@ -10,15 +10,16 @@ for place = 4, #ARGV do
   dropped = dropped + call('HDEL', key, ARGV[place])
 end
 local own = 0
-for _, held in ipairs(call('HMGET', key, ACCOUNT, UNTIL, BURST, NETWORK, SINCE)) do
+for _, held in ipairs(call('HMGET', key, UNTIL, BURST, NETWORK, SINCE)) do
   if held then own = own + 1 end
 end
-local _, _, day = read_account(call('HGET', key, ACCOUNT))
+local _, _, day = read_account(call('HGET', ACCOUNTS, ARGV[2]))
 local since = tonumber(call('HGET', key, SINCE) or 0)
 local is_idle = call('HLEN', key) == own and (day + 1) * MS_A_DAY < idle_since and since < idle_since
 if not is_idle or call('ZSCORE', KEYS[4], ARGV[2]) then
   return { dropped, 0 }
 end
 call('HDEL', KEYS[3], ARGV[2])
+call('HDEL', ACCOUNTS, ARGV[2])
 call('DEL', key)
 return { dropped, 1 }

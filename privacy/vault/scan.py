@@ -94,14 +94,16 @@ class AccountScan:
         matches = [match for name in names if (match := _NAME.fullmatch(name))]
         pipeline = self.shards.client.pipeline(transaction=False)
         for match in matches:
+            pipeline.hget(self.shards.account_table(int(match[1])), match[3])
             pipeline.hscan(match[0], count=_FIELDS_A_STEP)
-        pages = pipeline.execute()
+        answers = pipeline.execute()
         found = []
-        for match, (cursor, page) in zip(matches, pages, strict=True):
+        for match, account, (cursor, page) in zip(matches, answers[::2], answers[1::2], strict=True):
             fields = page | self._rest(match[0], cursor)
             handle = self._handle(match[3], int(match[2]))
             if fields and handle:
-                found.append(FoundAccount(match[0], int(match[1]), handle, HeldAccount.parse(fields)))
+                held = HeldAccount.parse(account, fields)
+                found.append(FoundAccount(match[0], int(match[1]), handle, held))
         return found
 
     def _rest(self, name: bytes, cursor: int) -> dict[bytes, bytes]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from privacy.vault.pseudonym import Account, Pseudonymiser
 
 _STALE = "STALEKEY"
+_ACCOUNTS = "accounts"
 
 
 def vault_script(*names: str) -> Script:
@@ -48,7 +49,7 @@ class PseudonymKeys:
 def _script_keys(shard: int, generation: int) -> tuple[str, ...]:
     return (
         outbox_key(shard),
-        *(vault_key(shard, name) for name in ("tombstones", "flagged", "timers", "outer-key")),
+        *(vault_key(shard, name) for name in ("tombstones", "flagged", "timers", "outer-key", _ACCOUNTS)),
         register_prefix(shard, generation - 1),
     )
 
@@ -77,6 +78,10 @@ class AccountShards:
     def prefix(self, shard: int) -> str:
         """What stands before a pseudonym in the name of an account of a shard."""
         return register_prefix(shard, self.keys.current.generation)
+
+    def account_table(self, shard: int) -> str:
+        """The key of the hash that holds, by pseudonym, the standing and admissions of a shard's accounts."""
+        return vault_key(shard, _ACCOUNTS)
 
     def stored_names(self, account: Account) -> list[bytes]:
         """The names an account may be stored under: while keys are rotated, the former one too."""

@@ -113,8 +113,7 @@ class Vault:
             caps.flip_cap,
             caps.integrity.burst_likes,
             1000 * caps.integrity.burst_seconds,
-            batch.events(shard),
-            batch.formers(shard),
+            *batch.shards[shard],
             self._networks(shard, networks),
         ]
         return ScriptCall(self.shards.script_keys(shard), arguments)

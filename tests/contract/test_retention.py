@@ -10,6 +10,7 @@ import pytest
 
 from privacy.store.keys import tally_key
 from tests.support.platform_plane import POLICY, event, keys, lines, new_key
+from tests.support.registers import raw
 from tests.support.staff import office_on
 
 if TYPE_CHECKING:
@@ -85,6 +86,21 @@ def test_an_account_that_is_not_idle_stays(office: Office) -> None:
     list(office.steward.sweep.walk(office.plane.clock.now_ms))
     assert sorted(keys(office.store, "v:*:r*")) == before
     assert office.changes() == changes
+
+
+def test_an_account_without_registers_is_found_until_it_is_idle(office: Office) -> None:
+    """The day's admissions outlive registers of sealed targets; the account is let go later."""
+    office.work()
+    seal(office)
+    list(office.steward.sweep.walk(office.plane.clock.now_ms))
+    tables = {name: office.store.root.hgetall(name) for name in keys(office.store, "v:*:accounts")}
+    assert sum(map(len, tables.values())) == len(keys(office.store, "v:*:r*")) > 0
+    fields = [raw(field) for name in keys(office.store, "v:*:r*") for field in office.store.root.hkeys(name)]
+    assert not any(field.isdigit() for field in fields)
+    office.plane.clock.now_ms += 1000 * POLICY.retention.idle_account_seconds + 40 * MS_A_DAY
+    office.work()
+    list(office.steward.sweep.walk(office.plane.clock.now_ms))
+    assert keys(office.store, "v:*:accounts") == keys(office.store, "v:*:r*") == []
 
 
 def seal(office: Office) -> None:

@@ -21,6 +21,7 @@ from privacy.vault.resync import Resync, Resynced
 from privacy.vault.rotation import Rotation
 from privacy.vault.settlement import Move, Settlement
 from privacy.vault.shards import AccountShards, PseudonymKeys
+from privacy.vault.timers import Timers
 from privacy.vault.vault import Vault
 from tests.support.faults import Crash, every_fault
 from tests.support.histories import LIKE, SERIES, UNLIKED
@@ -155,3 +156,21 @@ def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
     assert [len(account.registers) for account in held if account] == [1] * len(ACCOUNTS)
     resync = Resync(Vault(now, caps(4, 100)))
     assert resync.run(ACCOUNTS[0], Kind.LIKE, {}, 5, 0) == Resynced(removed=1)
+
+
+def test_a_timer_of_an_account_that_has_not_moved_yet_waits(store: Store, key_file: Path) -> None:
+    """It names its account by the former pseudonym: nobody is to take that for one under the new key."""
+    known = shards(store, key_file)
+    Vault(known, caps(4, 100)).record(likes(SERIES[0])[:1], 0)
+    ada = partial(known.keys.current.account, ACCOUNTS[0])
+    Settlement(known, caps(4, 100)).move(ada, Move(Standing.RESTRICTED, until_ms=500), 0)
+    begin_rotation(key_file, os.urandom)
+    running = rotation(store, key_file)
+    for shard in range(HEADER.account_shards):
+        Rekeying(running.shards).put_in_force(shard)
+    now = shards(store, key_file)
+    timers = Timers(replace(now, client=store.steward), Settlement(now, caps(4, 100)))
+    assert timers.due(1_000) == []
+    running.run(lambda _count: None)
+    [handle] = now.keys.current.handles(ACCOUNTS[:1])
+    assert timers.due(1_000) == [(handle.name, Standing.RESTRICTED)]

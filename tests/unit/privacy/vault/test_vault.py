@@ -10,7 +10,7 @@ import pytest
 
 from privacy.errors import StoreBusyError
 from privacy.model.engagement import Reason, Verdict
-from privacy.store.keys import outbox_key, register_prefix, vault_key
+from privacy.store.keys import outbox_key, vault_key
 from tests.support.histories import LIKE, MS_A_DAY, SERIES, UNLIKED
 from tests.support.reference_model import Register
 from tests.support.registers import (
@@ -180,26 +180,30 @@ def everything_stored(store: Store) -> Sequence[bytes]:
 
 
 def test_no_account_id_is_stored(vault: Vault, store: Store) -> None:
-    """Neither the id nor an unkeyed hash of it is anywhere; a pseudonym is the name of registers alone."""
+    """Neither the id nor an unkeyed hash of it is anywhere; a pseudonym is a name and in no value."""
     accounts = [f"recognisable-account-{number}" for number in range(20)]
     vault.record([(account, VIDEO, 1, LIKE, 0) for account in accounts], 0)
     stored = everything_stored(store)
     assert not any(b"recognisable" in text for text in stored)
-    prefixes = tuple(register_prefix(shard).encode() for shard in range(HEADER.account_shards))
     for account in accounts:
+        found = PSEUDONYMISER.account(account)
         assert blake2b(account.encode(), digest_size=16).digest() not in b"".join(stored)
-        holders = [text for text in stored if PSEUDONYMISER.account(account).pseudonym in text]
-        assert len(holders) == 1
-        assert holders[0].startswith(prefixes)
+        shard, pseudonym = found.shard(HEADER.account_shards), found.pseudonym
+        holders = sorted(text for text in stored if pseudonym in text)
+        assert holders == sorted([account_key(account), pseudonym])
+        assert store.root.hkeys(vault_key(shard, "accounts")).count(pseudonym) == 1
 
 
 def test_nothing_is_kept_by_target(vault: Vault, store: Store) -> None:
-    """There are registers by account, and outboxes without accounts: no key answers who liked a video."""
+    """Registers and tables are by account, outboxes without accounts: no key answers who liked a video."""
     vault.record([(f"account-{number}", VIDEO, 1, LIKE, 0) for number in range(30)], 0)
     registers = [key for key in map(raw, store.root.keys()) if b":r0:" in key]
     outboxes = {outbox_key(shard).encode() for shard in range(HEADER.account_shards)}
+    tables = {vault_key(shard, "accounts").encode() for shard in range(HEADER.account_shards)}
     assert len(registers) == 30
-    assert set(map(raw, store.root.keys())) == {*registers, *outboxes}
+    assert set(map(raw, store.root.keys())) == {*registers, *outboxes, *tables}
+    pseudonyms = {PSEUDONYMISER.account(f"account-{number}").pseudonym for number in range(30)}
+    assert {pseudonym for table in tables for pseudonym in store.root.hkeys(table)} == pseudonyms
 
 
 def test_registers_stay_packed(store: Store) -> None:
@@ -239,16 +243,23 @@ def test_every_admission_of_a_day_is_counted(store: Store) -> None:
     assert verdicts == 2 * [*7 * [COUNTED], OVER_CAP, OVER_CAP]
 
 
+def admissions(store: Store, account_id: str) -> bytes:
+    """An account's integer, in the table of its shard."""
+    account = PSEUDONYMISER.account(account_id)
+    table = vault_key(account.shard(HEADER.account_shards), "accounts")
+    return raw(store.root.hget(table, account.pseudonym))
+
+
 def test_the_short_way_and_the_long_way_meet(store: Store) -> None:
     """Whether likes come one by one or in one batch with other events between, the registers are the same."""
     likes = [("ada", 4 * series, 5, LIKE, series) for series in range(1, 6)]
     vault = vault_on(store.platform, 4, 5)
     assert vault.record(likes, 0) == 5 * [COUNTED]
-    at_once = (read_registers(store.root, ["ada"]), raw(store.root.hget(account_key("ada"), "a")))
+    at_once = (read_registers(store.root, ["ada"]), admissions(store, "ada"))
     store.flush()
     for like in likes:
         vault.record([like, (*like[:2], 4, *like[3:]), like], 0)
-    assert (read_registers(store.root, ["ada"]), raw(store.root.hget(account_key("ada"), "a"))) == at_once
+    assert (read_registers(store.root, ["ada"]), admissions(store, "ada")) == at_once
 
 
 def test_an_account_whose_erasure_is_under_way_takes_nothing_new(vault: Vault, store: Store) -> None:
