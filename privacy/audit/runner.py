@@ -128,5 +128,7 @@ def _at_once(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, Any]]:
 def _child(
     jobs: Sequence[Job], next_number: Callable[[], int | None], answer: Callable[[tuple[int, Any]], None]
 ) -> None:
-    while (index := next_number()) is not None:
+    parent = multiprocessing.parent_process()
+    # Who is killed tells nobody: a child whose parent is gone works for no one.
+    while parent is not None and parent.is_alive() and (index := next_number()) is not None:
         answer((index, _attempt(jobs[index])))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +16,7 @@ from privacy.audit.check import Check
 from privacy.audit.progress import silent
 from privacy.audit.report_model import Finding, Section
 from privacy.audit.runner import run_checks
+from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,3 +97,35 @@ def test_a_check_without_jobs_concludes_too() -> None:
         "empty",
         "sound",
     ]
+
+
+def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """They finish the job at hand, and take no other: SIGKILL gives the parent no chance to stop them."""
+    context = multiprocessing.get_context("fork")
+    parent = context.Process(target=partial(_endless, tmp_path))
+    parent.start()
+    children = eventually(lambda: _named(tmp_path) if len(_named(tmp_path)) == 2 else None, "two at work")
+    os.kill(parent.pid or 0, signal.SIGKILL)
+    parent.join()
+    eventually(lambda: not any(map(_runs, children)), "both have ended")
+
+
+def _endless(folder: Path) -> None:
+    def job() -> None:
+        (folder / str(os.getpid())).touch()
+        time.sleep(0.1)  # the work of a job
+
+    run_checks([Check("endless", (job,) * 1_000, lambda _: [])], 2, silent)
+
+
+def _named(folder: Path) -> list[int]:
+    return [int(path.name) for path in folder.iterdir()]
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has asked about does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
