@@ -182,14 +182,12 @@ class Pseudonymiser:
         ].hex()
 
     def _inner(self, account_ids: Sequence[str]) -> list[bytes]:
-        copy = self._keyed.copy
-
-        def inner(account_id: bytes) -> bytes:
+        copy, digests = self._keyed.copy, []
+        for account_id in account_ids:  # once an event: a call of a function would cost a sixth more
             keyed = copy()
-            keyed.update(account_id)
-            return keyed.digest()
-
-        return [inner(account_id.encode()) for account_id in account_ids]
+            keyed.update(account_id.encode())
+            digests.append(keyed.digest())
+        return digests
 
     def _handles_of_inner(self, inner: Sequence[bytes]) -> list[Handle]:
         names = _blocks(_encrypt(self._handle_key, b"".join(inner)))
