@@ -6,6 +6,7 @@ or not, goes to the schema. `tests/property/test_event_decoder.py` compares the 
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,17 +22,19 @@ from api.platform.timestamps import parse_timestamps_ms
 from privacy.errors import InvalidInputError
 from privacy.vault.distinct import distinct
 from privacy.vault.event import CREATOR_EVENTS, Event, EventType, Profile, Visibility
-from privacy.vault.event_columns import EventColumns, positions_of_types
+from privacy.vault.event_columns import EventColumns, type_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _BACKSLASH: Final = b"\\"
 _LINE_BREAK, _QUOTE, _BEGINNING, _END = b'\n"{}'
 _QUOTES_A_NAME: Final = 2
 _QUOTES_A_MEMBER: Final = 4
 """Of a member that is text: two bound its name, two its value."""
-_PRIVATE: Final[Visibility] = "private"
+_IS_PRIVATE: Final[Mapping[Visibility | UnsetType, bool]] = MappingProxyType(
+    {"public": False, "private": True, UNSET: False}
+)
 _ABSENT: Final = msgspec.Raw(b"")
 
 
@@ -114,9 +117,9 @@ class EventDecoder:
         """
         events = self._decode_lines(raw)
         text = np.frombuffer(raw, np.uint8)
-        breaks = np.flatnonzero(text[:-1] == _LINE_BREAK)
-        between = (text[breaks - 1] == _END) & (text[breaks + 1] == _BEGINNING)
-        if len(breaks) != len(events) - 1 or not between.all():
+        breaks = text == _LINE_BREAK
+        between = breaks[1:-1] & (text[:-2] == _END) & (text[2:] == _BEGINNING)
+        if not np.count_nonzero(breaks[:-1]) == np.count_nonzero(between) == len(events) - 1:
             raise msgspec.DecodeError("not one event a line")
         return events
 
@@ -147,12 +150,10 @@ class EventDecoder:
             targets = [_target(event) for event in wire]
         else:
             targets = videos
-        if not are_public_ids([*account_ids, *targets]):
+        if not are_public_ids(account_ids, targets):
             return None
-        private = np.array([visibility == _PRIVATE for visibility in visibilities], np.bool_)
-        return EventColumns(
-            positions_of_types(types), account_ids, targets, at_ms, profiles, text_of, private
-        )
+        private = np.frombuffer(bytes(map(_IS_PRIVATE.__getitem__, visibilities)), np.bool_)
+        return EventColumns(type_column(types), account_ids, targets, at_ms, profiles, text_of, private)
 
     def _profiles_of(self, texts: Sequence[bytes]) -> list[Profile]:
         """The profiles with these texts.

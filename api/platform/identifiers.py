@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +18,11 @@ _ALLOWED = bytes(byte for byte in range(128) if re.fullmatch(IDENTIFIER_PATTERN,
 _OF_THE_SANDBOX = f"\n{TARGET_PREFIX}".encode()
 
 
-def are_public_ids(texts: Sequence[str]) -> bool:
+def are_public_ids(*columns: Sequence[str]) -> bool:
     """Whether all of these are identifiers, none of them the sandbox's."""
-    joined = "\n".join(["", *texts, ""]).encode(errors="replace")
-    if joined.translate(None, _ALLOWED) != b"\n" * (len(texts) + 1) or _OF_THE_SANDBOX in joined:
+    joined = "\n".join(["", *chain.from_iterable(columns), ""]).encode(errors="replace")
+    joints = sum(map(len, columns)) + 1
+    if joined.translate(None, _ALLOWED) != b"\n" * joints or _OF_THE_SANDBOX in joined:
         return False
     # There are no more line breaks than joints, so no text holds one, and each lies between two.
     breaks = np.flatnonzero(np.frombuffer(joined, np.uint8) == ord("\n"))

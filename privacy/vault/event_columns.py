@@ -12,7 +12,7 @@ from privacy.vault.distinct import distinct
 from privacy.vault.event import EVENT_TYPES, Event, EventType, Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 Value = TypeVar("Value")
 Other = TypeVar("Other")
@@ -63,7 +63,7 @@ class EventColumns:
         events = [item for item in read if isinstance(item, Event)]
         profiles, profile_of = distinct([event.profile for event in events])
         return cls(
-            positions_of_types([event.type for event in events]),
+            type_column([event.type for event in events]),
             [event.account_id for event in events],
             [event.target_id for event in events],
             np.array([event.occurred_at_ms for event in events], np.int64),
@@ -100,7 +100,7 @@ class EventColumns:
         )
 
 
-def positions_of_types(types: Sequence[EventType]) -> np.ndarray:
+def type_column(types: Iterable[EventType]) -> np.ndarray:
     """The column of these types."""
     return np.frombuffer(bytes(map(_POSITION_OF_TYPE.__getitem__, types)), np.uint8)
 

@@ -80,7 +80,7 @@ class TargetColumns:
             targets: the target of each event; `UNREGISTERED` where there is none.
             rules: by version of the policy.
         """
-        versions, version_of = distinct([target.policy_version for target in targets])
+        versions, version_of = _versions([target.policy_version for target in targets])
         sealed_after_ms = np.full((len(versions), len(TYPES)), NEVER_COUNTED)
         said = np.full((len(versions), len(events.profiles)), OUTSIDE)
         of_hours = np.zeros((len(versions), HOURS_A_DAY), np.int64)
@@ -101,3 +101,10 @@ class TargetColumns:
             sealed_after_ms[version_of, events.types],
             np.where(events.private, private[version_of], np.where(said_of == OUTSIDE, OUTSIDE, public)),
         )
+
+
+def _versions(of_targets: list[str]) -> tuple[list[str], np.ndarray]:
+    """The distinct versions, and the position of each target's: nearly always there is but one."""
+    if len(set(of_targets)) == 1:
+        return of_targets[:1], np.zeros(len(of_targets), np.intp)
+    return distinct(of_targets)
