@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _BACKSLASH: Final = b"\\"
-_LINE_BREAK, _QUOTE, _BEGINNING, _END = b'\n"{}'
+_QUOTE: Final = b'"'
 _QUOTES_A_NAME: Final = 2
 _QUOTES_A_MEMBER: Final = 4
 """Of a member that is text: two bound its name, two its value."""
@@ -117,8 +117,8 @@ class EventDecoder:
         """
         events = self._decode_lines(raw)
         text = np.frombuffer(raw, np.uint8)
-        breaks = text == _LINE_BREAK
-        between = breaks[1:-1] & (text[:-2] == _END) & (text[2:] == _BEGINNING)
+        breaks = text == ord("\n")
+        between = breaks[1:-1] & (text[:-2] == ord("}")) & (text[2:] == ord("{"))
         if not np.count_nonzero(breaks[:-1]) == np.count_nonzero(between) == len(events) - 1:
             raise msgspec.DecodeError("not one event a line")
         return events
@@ -143,8 +143,9 @@ class EventDecoder:
         # Of a name that is given twice the decoder keeps the last. Without a backslash every quote bounds a
         # string, so such a name leaves more quotes than what was read has.
         members = _MEMBERS * len(wire) - videos.count("") - creators.count("") - visibilities.count(UNSET)
-        of_profiles = np.array([_quotes(text) + _QUOTES_A_NAME * bool(text) for text in texts])[text_of]
-        if _quotes(raw) != _QUOTES_A_MEMBER * members + of_profiles.sum():
+        of_profiles = np.array([text.count(_QUOTE) + _QUOTES_A_NAME * bool(text) for text in texts])[text_of]
+        quotes = np.count_nonzero(np.frombuffer(raw, np.uint8) == ord(_QUOTE))
+        if quotes != _QUOTES_A_MEMBER * members + of_profiles.sum():
             return None
         if any(creators) or not CREATOR_EVENTS.isdisjoint(types):
             targets = [_target(event) for event in wire]
@@ -171,13 +172,9 @@ class EventDecoder:
     def _profile(self, text: bytes) -> Profile:
         profile = self._decode_profile(text)
         values = [value for value in msgspec.structs.astuple(profile) if value is not UNSET]
-        if _quotes(text) != _QUOTES_A_MEMBER * len(values):
+        if text.count(_QUOTE) != _QUOTES_A_MEMBER * len(values):
             raise ValueError("a name is given twice")
         return profile
-
-
-def _quotes(text: bytes) -> int:
-    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == _QUOTE))
 
 
 def _target(event: _WireEvent) -> str:
