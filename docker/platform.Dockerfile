@@ -38,11 +38,12 @@ COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py priv
 COPY privacy/tally/__init__.py privacy/tally/catalogue.py privacy/tally/register.lua privacy/tally/replace.lua \
      privacy/tally/target.py privacy/tally/
 COPY privacy/vault/__init__.py privacy/vault/account.lua privacy/vault/account_file.py privacy/vault/cells.py \
-     privacy/vault/door.py privacy/vault/erase.lua privacy/vault/erasure.py privacy/vault/event.py \
+     privacy/vault/distinct.py privacy/vault/door.py privacy/vault/erase.lua privacy/vault/erasure.py \
+     privacy/vault/event.py privacy/vault/event_columns.py \
      privacy/vault/follow.lua privacy/vault/key_file.py privacy/vault/mark.lua privacy/vault/marks.py \
      privacy/vault/packed_entries.py privacy/vault/pseudonym.py privacy/vault/record.lua privacy/vault/resync.py privacy/vault/settle.lua \
-     privacy/vault/settlement.py privacy/vault/shards.py privacy/vault/time_bounds.py privacy/vault/vault.py \
-     privacy/vault/
+     privacy/vault/settlement.py privacy/vault/shards.py privacy/vault/target_columns.py privacy/vault/target_rules.py \
+     privacy/vault/time_bounds.py privacy/vault/vault.py privacy/vault/
 USER 10001:10001
 ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 8081

@@ -24,7 +24,7 @@ MAX_ITEMS = 10_000
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 """As sent, and again when inflated."""
 
-_JSON_SPACE = b" \t\r\n"
+JSON_SPACE = b" \t\r\n"
 _SPLIT = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -72,7 +72,7 @@ class Batch:
         return items
 
     def _lines(self) -> Iterator[bytes]:
-        return (line for line in BytesIO(self.raw) if line.strip(_JSON_SPACE))
+        return (line for line in BytesIO(self.raw) if line.strip(JSON_SPACE))
 
     def _elements(self) -> Iterator[bytes]:
         try:

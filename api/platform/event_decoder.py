@@ -1,44 +1,60 @@
 """Reads batches of events: as `EventSchema` does, and much faster where that is certain to give the same.
 
 The schema decides. The compiled decoder answers only for bytes of which it is certain; everything else, valid
-or not, goes to the schema, item by item. `tests/property/test_event_decoder.py` compares the two.
+or not, goes to the schema. `tests/property/test_event_decoder.py` compares the two.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import msgspec
+import numpy as np
 from msgspec import UNSET, UnsetType
 
 from api.http.arguments import load
 from api.http.json_body import parse_json
-from api.platform.batch import Batch, check_size
+from api.platform.batch import JSON_SPACE, Batch, check_size
+from api.platform.identifiers import are_public_ids
 from api.platform.schemas import EventSchema
 from api.platform.timestamps import parse_timestamps_ms
 from privacy.errors import InvalidInputError
-from privacy.model.identifier import IDENTIFIER_PATTERN
-from privacy.model.sandbox import TARGET_PREFIX
+from privacy.vault.distinct import distinct
 from privacy.vault.event import CREATOR_EVENTS, Event, EventType, Profile, Visibility
+from privacy.vault.event_columns import EventColumns, type_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+_BACKSLASH: Final = b"\\"
+_QUOTE: Final = b'"'
+_QUOTES_A_NAME: Final = 2
+_QUOTES_A_MEMBER: Final = 4
+"""Of a member that is text: two bound its name, two its value."""
+_IS_PRIVATE: Final[Mapping[Visibility | UnsetType, bool]] = MappingProxyType(
+    {"public": False, "private": True, UNSET: False}
+)
+_ABSENT: Final = msgspec.Raw(b"")
 
 
-class _WireEvent(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class _WireEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
     """An event as it is spelled on the wire, in its usual members; what has others goes to the schema.
 
-    What is absent stays unset: encoding it again leaves it out.
+    What is absent is empty: no identifier is, so one that is empty and not absent goes to the schema, too.
     """
 
     type: EventType
     account_id: str
+    video_id: str = ""
+    creator_id: str = ""
     occurred_at: str
-    video_id: str | UnsetType = UNSET
-    creator_id: str | UnsetType = UNSET
-    profile: msgspec.Raw | UnsetType = UNSET
+    profile: msgspec.Raw = _ABSENT
     visibility: Visibility | UnsetType = UNSET
+
+
+_MEMBERS: Final = len(_WireEvent.__struct_fields__) - 1
+"""Those that are text: all but the profile."""
 
 
 class EventDecoder:
@@ -54,9 +70,8 @@ class EventDecoder:
         self._decode_lines = msgspec.json.Decoder(_WireEvent).decode_lines
         self._decode_array = msgspec.json.Decoder(list[_WireEvent]).decode
         self._decode_profile = msgspec.json.Decoder(Profile).decode
-        self._encode = msgspec.json.Encoder().encode
 
-    def decode(self, batch: Batch) -> list[Event | InvalidInputError]:
+    def decode(self, batch: Batch) -> EventColumns:
         """Read a batch.
 
         Returns:
@@ -66,16 +81,11 @@ class EventDecoder:
             InvalidInputError: the batch as a whole cannot be taken apart, or holds nothing.
             RequestEntityTooLarge: it holds too many items.
         """
-        read = self._read_lines if batch.is_lines else self._decode_array
-        events = self._certain(batch.raw, read)
+        events = self._certain(batch.raw, self._read_lines if batch.is_lines else self._decode_array)
         if events is None:
-            return [self._decode_item(item) for item in batch.items()]
+            return EventColumns.of(self._decode_items(batch.items()))
         check_size(len(events))
-        return [*events]
-
-    def _decode_item(self, item: bytes) -> Event | InvalidInputError:
-        certain = self._certain(item, lambda raw: [self._decode_line(raw)])
-        return certain[0] if certain else self.decode_with_schema(item)
+        return events
 
     def decode_with_schema(self, item: bytes) -> Event | InvalidInputError:
         """Read one item the slow way: strict JSON, then the schema."""
@@ -85,72 +95,84 @@ class EventDecoder:
             return error
         return event
 
+    def _decode_items(self, items: Sequence[bytes]) -> list[Event | InvalidInputError]:
+        """Read items together where that is certain, and else each half of them: few are ever wrong."""
+        alone = len(items) == 1
+        raw = b"\n".join([item.strip(JSON_SPACE) for item in items])
+        events = self._certain(raw, self._read_one if alone else self._read_lines)
+        if events is not None:
+            return events.items()
+        if alone:
+            return [self.decode_with_schema(items[0])]
+        half = len(items) // 2
+        return [*self._decode_items(items[:half]), *self._decode_items(items[half:])]
+
+    def _read_one(self, raw: bytes) -> list[_WireEvent]:
+        return [self._decode_line(raw)]
+
     def _read_lines(self, raw: bytes) -> list[_WireEvent]:
         """Decode NDJSON in its plainest form: one event a line, nothing around it.
 
         `decode_lines` alone would also take an event spread over lines, and several events on one line.
         """
         events = self._decode_lines(raw)
-        line_breaks = len(events) - 1
-        if raw.count(b"}\n{") != line_breaks or raw.count(b"\n") != line_breaks + raw.endswith(b"\n"):
+        text = np.frombuffer(raw, np.uint8)
+        breaks = text == ord("\n")
+        between = breaks[1:-1] & (text[:-2] == ord("}")) & (text[2:] == ord("{"))
+        if not np.count_nonzero(breaks[:-1]) == np.count_nonzero(between) == len(events) - 1:
             raise msgspec.DecodeError("not one event a line")
         return events
 
-    def _certain(self, raw: bytes, read: Callable[[bytes], list[_WireEvent]]) -> list[Event] | None:
+    def _certain(self, raw: bytes, read: Callable[[bytes], list[_WireEvent]]) -> EventColumns | None:
         """The events that the schema would load from these bytes; None where that is not certain."""
-        if b"\\" in raw:
+        if _BACKSLASH in raw:
             return None
         try:
             wire = read(raw)
-            moments_ms = parse_timestamps_ms([event.occurred_at for event in wire])
-            profiles = self._profiles_of(wire)
+            if not wire:
+                return None
+            at_ms = parse_timestamps_ms([event.occurred_at for event in wire])
+            # No text holds a backslash.
+            texts, text_of = distinct(_BACKSLASH.join([event.profile for event in wire]).split(_BACKSLASH))
+            profiles = self._profiles_of(texts)
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is bad UTF-8
             return None
-        if self._repeats_names(raw, wire):
+        types, account_ids = [event.type for event in wire], [event.account_id for event in wire]
+        videos, creators = [event.video_id for event in wire], [event.creator_id for event in wire]
+        visibilities = [event.visibility for event in wire]
+        # Of a name that is given twice the decoder keeps the last. Without a backslash every quote bounds a
+        # string, so such a name leaves more quotes than what was read has.
+        members = _MEMBERS * len(wire) - videos.count("") - creators.count("") - visibilities.count(UNSET)
+        of_profiles = np.array([text.count(_QUOTE) + _QUOTES_A_NAME * bool(text) for text in texts])[text_of]
+        quotes = np.count_nonzero(np.frombuffer(raw, np.uint8) == ord(_QUOTE))
+        if quotes != _QUOTES_A_MEMBER * members + of_profiles.sum():
             return None
-        types = [event.type for event in wire]
-        plain = CREATOR_EVENTS.isdisjoint(types) and all(event.creator_id is UNSET for event in wire)
-        targets = [event.video_id or "" if plain else _target(event) for event in wire]
-        # A decoded id holds no line break: raw ones are not JSON, and escaped ones begin with a backslash.
-        # No identifier is empty: neither is a target that is missing, or one too many.
-        account_ids = [event.account_id for event in wire]
-        ids = "\n".join(account_ids + targets)
-        if _OF_THE_SANDBOX in f"\n{ids}" or not _IDENTIFIERS.fullmatch(ids):
+        if any(creators) or not CREATOR_EVENTS.isdisjoint(types):
+            targets = [_target(event) for event in wire]
+        else:
+            targets = videos
+        if not are_public_ids(account_ids, targets):
             return None
-        private = [event.visibility == "private" for event in wire]
-        return list(map(Event, types, account_ids, targets, moments_ms, profiles, private))
+        private = np.frombuffer(bytes(map(_IS_PRIVATE.__getitem__, visibilities)), np.bool_)
+        return EventColumns(type_column(types), account_ids, targets, at_ms, profiles, text_of, private)
 
-    def _repeats_names(self, raw: bytes, read: object) -> bool:
-        """Whether a name is given twice in an object, as far as what was read of it tells.
-
-        Of such a name the decoder keeps the last. Without a backslash nothing is spelled shorter than it is
-        encoded again, but for the three bytes that make an array of lines, and a member too many has five
-        bytes at least. Longer bytes may hold spaces: every quote bounds a string, so a name too many leaves
-        more quotes. What was read as raw bytes stands in both, and is asked about for itself.
-        """
-        encoded = self._encode(read)
-        return len(raw) > len(encoded) and raw.count(b'"') != encoded.count(b'"')
-
-    def _profiles_of(self, wire: Sequence[_WireEvent]) -> list[Profile]:
-        """The profiles of events.
+    def _profiles_of(self, texts: Sequence[bytes]) -> list[Profile]:
+        """The profiles with these texts.
 
         Raises:
             ValueError: one is none, or not in the form of which this is certain.
         """
-        texts = [b"" if event.profile is UNSET else bytes(event.profile) for event in wire]
         known = self._profiles
-        try:
-            return [known[text] for text in texts]
-        except KeyError:
-            if len(known) + len(texts) > MAX_REMEMBERED:
-                # Not emptied: another thread may be looking at the former ones.
-                known = self._profiles = _nothing_known()
-        known |= {text: self._profile(text) for text in set(texts).difference(known)}
+        if len(known) + len(texts) > MAX_REMEMBERED:
+            # Not emptied: another thread may be looking at the former ones.
+            known = self._profiles = _nothing_known()
+        known |= {text: self._profile(text) for text in texts if text not in known}
         return [known[text] for text in texts]
 
     def _profile(self, text: bytes) -> Profile:
         profile = self._decode_profile(text)
-        if self._repeats_names(text, profile):
+        values = [value for value in msgspec.structs.astuple(profile) if value is not UNSET]
+        if text.count(_QUOTE) != _QUOTES_A_MEMBER * len(values):
             raise ValueError("a name is given twice")
         return profile
 
@@ -160,11 +182,7 @@ def _target(event: _WireEvent) -> str:
     wanted, other = event.video_id, event.creator_id
     if event.type in CREATOR_EVENTS:
         wanted, other = other, wanted
-    return wanted if wanted is not UNSET and other is UNSET else ""
-
-
-_IDENTIFIERS = re.compile(f"(?:{IDENTIFIER_PATTERN}\n)*+{IDENTIFIER_PATTERN}")
-_OF_THE_SANDBOX = f"\n{TARGET_PREFIX}"
+    return "" if other else wanted
 
 
 def _nothing_known() -> dict[bytes, Profile]:

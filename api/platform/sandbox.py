@@ -10,6 +10,7 @@ import msgspec
 from api.http.keys import CANARY
 from privacy.errors import InvalidInputError, NotFoundError
 from privacy.model.sandbox import sandbox_account, sandbox_id
+from privacy.vault.event_columns import EventColumns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,9 +35,9 @@ class SandboxDoor:
 
     door: Door
 
-    def admit(self, events: Sequence[Event | InvalidInputError], now_ms: int) -> list[Outcome]:
+    def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
         """Judge a batch and store what passes."""
-        return self.door.admit([_renamed(event) for event in events], now_ms)
+        return self.door.admit(EventColumns.of([_renamed(event) for event in events.items()]), now_ms)
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,18 @@ if TYPE_CHECKING:
     from api.http.edge import Edge
     from api.http.idempotency import Idempotency
     from api.platform.moderation.services import Moderation
-    from privacy.errors import InvalidInputError
     from privacy.moderation.rights import Rights
     from privacy.policy import Intake
     from privacy.tally.catalogue import Registration
     from privacy.tally.target import TargetMetadata
     from privacy.vault.door import Outcome
-    from privacy.vault.event import Event
+    from privacy.vault.event_columns import EventColumns
 
 
 class Door(Protocol):
     """Takes events in: `privacy.vault.door.IntakeDoor`."""
 
-    def admit(self, events: Sequence[Event | InvalidInputError], now_ms: int) -> list[Outcome]:
+    def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
         """Judge a batch and store what passes."""
 
 

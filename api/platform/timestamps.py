@@ -15,17 +15,22 @@ if TYPE_CHECKING:
 
 _LINES = re.compile(f"(?:{RFC_3339.pattern}\n)*+{RFC_3339.pattern}")
 _MS_A_DAY = 86_400_000
-_LONG, _DATE = len("2026-05-03T14:07:31.250Z"), len("2026-05-03")
-_MARKS = [10, 13, 16, 19, 23]
-_DIGITS = [11, 12, 14, 15, 17, 18, 20, 21, 22]
-_SIXTIES = [2, 4]
-"""Places, among the digits, of the tens of minutes and seconds."""
-_FIVE, _NINE = 5, 9
-_MS_A_DIGIT = np.array([36_000_000, 3_600_000, 600_000, 60_000, 10_000, 1_000, 100, 10, 1])
+_ROW = len("2026-05-03T14:07:31.250Z\n")
+_DATE = len("2026-05-03")
+_MIDNIGHT = "T00:00:00.000Z\n"
+_MOST = np.frombuffer(b"0000-00-00T29:59:59.999Z\n", np.uint8) - np.frombuffer(
+    b"0000-00-00T00:00:00.000Z\n", np.uint8
+)
+"""How far each character may lie above that of the midnight before."""
+_MS_A_CHARACTER = np.array([*[0] * 11, 36e6, 36e5, 0, 6e5, 6e4, 0, 1e4, 1e3, 0, 100, 10, 1, 0, 0])
+"""What one step of each character adds; floats, which multiply faster and are exact for any sum of a day."""
 
 
-def parse_timestamps_ms(texts: Sequence[str]) -> list[int]:
-    """Read many times as `parse_timestamp_ms` does, in a tenth of the time where all are of one UTC day.
+def parse_timestamps_ms(texts: Sequence[str]) -> np.ndarray:
+    """Read many times as `parse_timestamp_ms` does, in a twentieth of the time where all are of one UTC day.
+
+    Returns:
+        64-bit integers.
 
     Raises:
         ValueError: one of them is not such a time.
@@ -37,27 +42,26 @@ def parse_timestamps_ms(texts: Sequence[str]) -> list[int]:
     if texts and not _LINES.fullmatch("\n".join(texts)):
         raise ValueError(f"are not all times; {TIMESTAMP_RULE}")
     since = [moment - EPOCH for moment in map(datetime.fromisoformat, texts)]
-    return [span.days * _MS_A_DAY + span.seconds * 1000 + span.microseconds // 1000 for span in since]
+    return np.array(
+        [span.days * _MS_A_DAY + span.seconds * 1000 + span.microseconds // 1000 for span in since], np.int64
+    )
 
 
-def _of_one_day_ms(texts: Sequence[str]) -> list[int] | None:
+def _of_one_day_ms(texts: Sequence[str]) -> np.ndarray | None:
     """Read times of one UTC day, written to the second or millisecond; None where that is not certain."""
-    long = [text if len(text) == _LONG else f"{text[:-1]}.000{text[-1:]}" for text in texts]
-    joined = "".join(long)
-    if not joined.isascii() or len(joined) != len(long) * _LONG:
+    rows = [text if len(text) == _ROW - 1 else f"{text[:-1]}.000{text[-1:]}" for text in texts]
+    joined = "\n".join([*rows, ""])
+    if not texts or not joined.isascii() or len(joined) != len(texts) * _ROW:
         return None
-    characters = np.frombuffer(joined.encode(), np.uint8).reshape(len(long), _LONG)
-    # What was lengthened ends where a row does, or its point is out of place. So no text fills two rows:
-    # another one would have to fill none.
-    marks = characters[:, _MARKS]
-    digits = characters[:, _DIGITS] - ord("0")  # wraps: what is no digit is more than 9
-    if not long or (marks != marks[0]).any() or marks[0].tobytes() != b"T::.Z" or (digits > _NINE).any():
+    date = joined[:_DATE]
+    midnight = np.frombuffer(f"{date}{_MIDNIGHT}".encode(), np.uint8)
+    # Each row ends with its only line break, so it is one text: there are no more breaks than texts.
+    steps = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), _ROW) - midnight  # wraps below
+    if (steps > _MOST).any():
         return None
-    if (characters[:, :_DATE] != characters[0, :_DATE]).any() or (digits[:, _SIXTIES] > _FIVE).any():
-        return None
+    of_day_ms = (steps @ _MS_A_CHARACTER).astype(np.int64)
     try:
-        midnight_ms = parse_timestamp_ms(f"{long[0][:_DATE]}T00:00:00Z")
+        midnight_ms = parse_timestamp_ms(f"{date}T00:00:00Z")
     except ValueError:
         return None
-    of_day_ms = digits @ _MS_A_DIGIT
-    return None if of_day_ms.max() >= _MS_A_DAY else (of_day_ms + midnight_ms).tolist()
+    return None if of_day_ms.max() >= _MS_A_DAY else of_day_ms + midnight_ms

@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING
 from privacy.errors import InvalidInputError
 from privacy.model.engagement import Series
 from privacy.vault.cells import CellCoder
-from privacy.vault.event import Event
 from privacy.vault.time_bounds import TimeBounds
 
 if TYPE_CHECKING:
     from privacy.model.engagement import Kind
     from privacy.policy_book import PolicyBook
     from privacy.tally.catalogue import Catalogue, Target
-    from privacy.vault.event import EventType, Profile
+    from privacy.vault.event import Profile
     from privacy.vault.resync import Resync
-
-_AN_EVENT: EventType = "like"
-"""What a code is made of looks at profile and time alone."""
 
 
 @dataclass(frozen=True)
@@ -148,5 +144,4 @@ class Repair:
         domain = self.book.versions[target.policy_version].domain
         if truth.private:
             return domain.undisclosed_code
-        event = Event(_AN_EVENT, truth.account_id, "", at_ms, truth.profile, private=False)
-        return CellCoder(domain).code(event)
+        return CellCoder(domain).code(truth.profile, at_ms)

@@ -1,4 +1,4 @@
-"""From what an event says about its account to the code of a joint cell."""
+"""From what events say about their accounts to the codes of joint cells."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 from msgspec import UNSET, UnsetType
 
 from privacy.errors import InvalidInputError, PolicyError
@@ -15,12 +16,14 @@ from privacy.vault.event import PROFILE_FIELDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from privacy.vault.event import Event, Profile
+    from privacy.vault.event import Profile
 
 MAX_REMEMBERED = 100_000
 """Profiles that one process remembers for each policy."""
-_MS_AN_HOUR = 3_600_000
-_HOURS_A_DAY = 24
+OUTSIDE = -1
+"""No code: a value is outside its dimension's domain."""
+MS_AN_HOUR = 3_600_000
+HOURS_A_DAY = 24
 _LONGEST_LIST_OF_VALUES = 40
 
 
@@ -33,7 +36,7 @@ class _Ignored(dict[str | UnsetType, int]):
 
 @dataclass(frozen=True)
 class CellCoder:
-    """Codes the joint cell of an event, as `JointDomain.code` does, at the speed of intake.
+    """Codes the joint cells of events, as `JointDomain.code` does, at the speed of intake.
 
     Args:
         domain: may declare fewer dimensions than an event speaks of; what is said of the others is ignored.
@@ -51,27 +54,43 @@ class CellCoder:
                 known = ", ".join((*PROFILE_FIELDS, HOUR_OF_DAY))
                 raise PolicyError(f"dimensions.{dimension.name}: no event speaks of it; one of {known}")
 
-    def code(self, event: Event) -> int:
-        """Code of the joint cell of an event of a public account.
+    def code(self, profile: Profile, at_ms: int) -> int:
+        """Code of the joint cell of what a public account did then, in ms since 1970 UTC.
 
         Raises:
             InvalidInputError: a value is outside its dimension's domain.
         """
-        try:
-            said = self._profiles[event.profile]
-        except KeyError:
-            said = self._said(event.profile)
-        return said + self._hours[event.occurred_at_ms // _MS_AN_HOUR % _HOURS_A_DAY]
+        said = self.said(profile)
+        if said == OUTSIDE:
+            raise self.fault(profile)
+        return said + int(self.of_hours[at_ms // MS_AN_HOUR % HOURS_A_DAY])
 
-    def _said(self, profile: Profile) -> int:
-        """What a profile adds to a code, and remember it: many accounts share one."""
+    def said(self, profile: Profile) -> int:
+        """What a profile adds to a code; `OUTSIDE` if a value is outside its dimension's domain."""
+        try:
+            return self._profiles[profile]
+        except KeyError:
+            return self._remembered(profile)
+
+    def fault(self, profile: Profile) -> InvalidInputError:
+        """What is wrong with a profile that is `OUTSIDE`."""
+        for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True):
+            value = getattr(profile, name)
+            if name in self._declared and value not in offsets:
+                values = self._declared[name][0].values
+                rule = f"one of {', '.join(values[:_LONGEST_LIST_OF_VALUES])}, or absent"
+                return InvalidInputError(f"profile.{name}", f"is {value!r}", rule)
+        raise AssertionError("a code fails only for a value outside its domain")
+
+    def _remembered(self, profile: Profile) -> int:
+        """What a profile adds, and remember it: many accounts share one."""
         try:
             said = sum(
                 offsets[getattr(profile, name)]
                 for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True)
             )
         except KeyError:
-            raise self._fault(profile) from None
+            return OUTSIDE
         if len(self._profiles) < MAX_REMEMBERED:
             self._profiles[profile] = said
         return said
@@ -99,17 +118,9 @@ class CellCoder:
         return offsets | {UNSET: stride * dimension.index[UNDISCLOSED]}
 
     @cached_property
-    def _hours(self) -> tuple[int, ...]:
+    def of_hours(self) -> np.ndarray:
+        """What each hour of UTC adds to a code."""
         if HOUR_OF_DAY not in self._declared:
-            return (0,) * _HOURS_A_DAY
+            return np.zeros(HOURS_A_DAY, np.int64)
         dimension, stride = self._declared[HOUR_OF_DAY]
-        return tuple(stride * dimension.index[f"{hour:02d}"] for hour in range(_HOURS_A_DAY))
-
-    def _fault(self, profile: Profile) -> InvalidInputError:
-        for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True):
-            value = getattr(profile, name)
-            if name in self._declared and value not in offsets:
-                values = self._declared[name][0].values
-                rule = f"one of {', '.join(values[:_LONGEST_LIST_OF_VALUES])}, or absent"
-                return InvalidInputError(f"profile.{name}", f"is {value!r}", rule)
-        raise AssertionError("a code fails only for a value outside its domain")
+        return np.array([stride * dimension.index[f"{hour:02d}"] for hour in range(HOURS_A_DAY)])

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress, repeat
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from privacy.errors import InvalidInputError, StoreError
 from privacy.model.change import GAINED
-from privacy.model.engagement import KINDS_A_TARGET, Kind, TargetType, Verdict
-from privacy.vault.cells import CellCoder
-from privacy.vault.event import CREATOR_EVENTS, EVENT_TYPES, Event
-from privacy.vault.packed_entries import TOO_YOUNG
+from privacy.model.engagement import KINDS_A_TARGET, TargetType, Verdict
+from privacy.vault.cells import OUTSIDE
+from privacy.vault.event import CREATOR_EVENTS, EVENT_TYPES
+from privacy.vault.event_columns import TYPES, merged
+from privacy.vault.packed_entries import TOO_YOUNG, EntryColumns
+from privacy.vault.target_columns import UNREGISTERED, TargetColumns
+from privacy.vault.target_rules import NEVER_COUNTED, TargetRules
 from privacy.vault.time_bounds import TimeBounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from privacy.policy import Policy
     from privacy.policy_book import PolicyBook
-    from privacy.vault.packed_entries import Entry
+    from privacy.vault.event_columns import EventColumns
+    from privacy.vault.target_columns import KnownTarget
 
 _NEW_POLICY = "a target is bound to the policy {}, enrolled after this process started"
+_KINDS = np.array([effect.kind for effect in EVENT_TYPES.values()])
+_CHANGES = np.array([effect.change for effect in EVENT_TYPES.values()])
+_OF_CREATORS = np.array([event_type in CREATOR_EVENTS for event_type in TYPES])
 
 Outcome = Verdict | InvalidInputError
 """What became of an event; an error is the verdict `invalid` with its reason."""
-
-
-class KnownTarget(Protocol):
-    """What the door asks of a registered target."""
-
-    @property
-    def number(self) -> int:
-        """The number it was given."""
-
-    @property
-    def starts_at_ms(self) -> int:
-        """Start of its schedule."""
-
-    @property
-    def policy_version(self) -> str:
-        """The policy that it is bound to."""
+_Rule = tuple[np.ndarray, Callable[[int], Outcome]]
+"""In which rows a rule holds, and what becomes of the event of such a row where it decides."""
 
 
 class Targets(Protocol):
@@ -53,7 +49,9 @@ class Targets(Protocol):
 class Registers(Protocol):
     """Keeps what passed the door: `privacy.vault.vault.Vault`."""
 
-    def record(self, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, str]) -> Sequence[Verdict]:
+    def record_columns(
+        self, entries: EntryColumns, now_ms: int, networks: Mapping[str, str]
+    ) -> Sequence[Verdict]:
         """Apply entries in their order and answer the verdict of each, once it is on disk."""
 
 
@@ -80,7 +78,7 @@ class IntakeDoor:
     targets: Targets
     registers: Registers
 
-    def admit(self, events: Sequence[Event | InvalidInputError], now_ms: int) -> list[Outcome]:
+    def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
         """Judge a batch and store what passes; on disk when this returns.
 
         Args:
@@ -94,96 +92,74 @@ class IntakeDoor:
             StoreBusyError: the store did not confirm. Send the batch again: what took effect is a duplicate.
             StoreError: a target is bound to a policy enrolled after this process started; nothing was stored.
         """
-        read = [event for event in events if isinstance(event, Event)]
-        judge = self._judge(*self._known(read), now_ms)
-        judged = [judge(event) if isinstance(event, Event) else event for event in events]
-        entries = [passed for passed in judged if isinstance(passed, tuple)]
-        recorded = self.registers.record(entries, now_ms, self._networks(read))
-        if len(recorded) == len(judged):
-            return list(recorded)
-        verdicts = iter(recorded)
-        return [next(verdicts) if isinstance(outcome, tuple) else outcome for outcome in judged]
+        targets = TargetColumns.of(events, self._found(events), self._rules_by_version)
+        rules = self._rules(events, targets, now_ms)
+        passes = np.ones(len(events), np.bool_)
+        decides = np.argmax([*(holds for holds, _ in rules), passes], axis=0)
+        refused = {row: rules[decides[row]][1](row) for row in np.flatnonzero(decides < len(rules)).tolist()}
+        entries = self._entries(events, targets, decides == len(rules))
+        recorded = self.registers.record_columns(entries, now_ms, self._networks(events))
+        return merged(merged(recorded, refused), events.faults)
 
-    def _known(self, events: Sequence[Event]) -> tuple[Mapping[str, KnownTarget], Mapping[str, KnownTarget]]:
-        """The videos and the creators that events name."""
-        creators = {event.target_id for event in events if event.type in CREATOR_EVENTS}
-        videos = {event.target_id for event in events if event.type not in CREATOR_EVENTS}
+    def _found(self, events: EventColumns) -> list[KnownTarget]:
+        """The target of each event."""
+        ids, of_creators = events.target_ids, _OF_CREATORS[events.types]
+        videos = self.targets.lookup(TargetType.VIDEO, compress(ids, (~of_creators).tolist()))
+        creators = self.targets.lookup(TargetType.CREATOR, compress(ids, of_creators.tolist()))
+        found = list(map(videos.get, ids, repeat(UNREGISTERED)))
+        for row in np.flatnonzero(of_creators).tolist():
+            found[row] = creators.get(ids[row], UNREGISTERED)
+        return found
+
+    def _rules(self, events: EventColumns, targets: TargetColumns, now_ms: int) -> Sequence[_Rule]:
+        """The rules in their order."""
+        policy, at_ms = self.book.current, events.at_ms
+        bounds = TimeBounds.at(now_ms, policy.intake)
+        children = [profile.age_band in policy.dropped_age_bands for profile in events.profiles]
+        unregistered = [version == UNREGISTERED.policy_version for version in targets.versions]
+        sealed_after_ms = targets.sealed_after_ms
+
+        def bound(row: int) -> TargetRules:
+            version = targets.versions[targets.version_of[row]]
+            if version not in self._rules_by_version:
+                raise StoreError(_NEW_POLICY.format(version))
+            return self._rules_by_version[version]
+
         return (
-            self.targets.lookup(TargetType.VIDEO, videos),
-            self.targets.lookup(TargetType.CREATOR, creators) if creators else {},
+            (_chosen(children, events.profile_of), lambda _: Verdict.DROPPED_CHILD),
+            (bounds.excludes(at_ms), lambda row: bounds.fault("occurred_at", int(at_ms[row]))),
+            (_chosen(unregistered, targets.version_of), lambda _: Verdict.UNKNOWN_TARGET),
+            (sealed_after_ms == NEVER_COUNTED, lambda row: bound(row).uncounted(TYPES[events.types[row]])),
+            (now_ms - targets.starts_at_ms >= sealed_after_ms, lambda _: Verdict.LATE),
+            (targets.codes == OUTSIDE, lambda row: bound(row).coder.fault(events.profile(row))),
         )
 
-    def _networks(self, events: Sequence[Event]) -> dict[str, str]:
+    def _entries(self, events: EventColumns, targets: TargetColumns, passes: np.ndarray) -> EntryColumns:
+        """The entries of the rows that pass."""
+        least_age_ms, at_ms = 1000 * self.book.current.integrity.least_account_age_seconds, events.at_ms
+        changes = _CHANGES[events.types]
+        for row, created_ms in events.created_ms.items():
+            if changes[row] == GAINED and at_ms[row] - created_ms < least_age_ms:
+                changes[row] = TOO_YOUNG
+        series = targets.numbers * KINDS_A_TARGET + _KINDS[events.types]
+        return EntryColumns(
+            [*compress(events.account_ids, passes.tolist())],
+            *(column[passes] for column in (series, at_ms, changes, targets.codes)),
+        )
+
+    def _networks(self, events: EventColumns) -> dict[str, str]:
         dropped = self.book.current.dropped_age_bands
         return {
-            event.account_id: event.network
-            for event in events
-            if event.network is not None and event.profile.age_band not in dropped
+            events.account_ids[row]: network
+            for row, network in events.networks.items()
+            if events.profile(row).age_band not in dropped
         }
-
-    def _judge(
-        self, videos: Mapping[str, KnownTarget], creators: Mapping[str, KnownTarget], now_ms: int
-    ) -> Callable[[Event], Entry | Outcome]:
-        policy = self.book.current
-        dropped, least_age_ms = policy.dropped_age_bands, 1000 * policy.integrity.least_account_age_seconds
-        bounds = TimeBounds.at(now_ms, policy.intake)
-        earliest_ms, latest_ms = bounds.earliest_ms, bounds.latest_ms
-        rules, creator_events, event_types = self._rules_by_version, CREATOR_EVENTS, dict(EVENT_TYPES)
-
-        def judge(event: Event) -> Entry | Outcome:  # noqa: PLR0911 - one return a rule, in their order
-            if event.profile.age_band in dropped:
-                return Verdict.DROPPED_CHILD
-            at_ms = event.occurred_at_ms
-            if not earliest_ms <= at_ms <= latest_ms:
-                return bounds.fault("occurred_at", at_ms)
-            event_type = event.type
-            target = (creators if event_type in creator_events else videos).get(event.target_id)
-            if target is None:
-                return Verdict.UNKNOWN_TARGET
-            bound = rules.get(target.policy_version)
-            if bound is None:
-                raise StoreError(_NEW_POLICY.format(target.policy_version))
-            kind, change = event_types[event_type]
-            sealed_after_ms = bound.sealed_after_ms.get(kind)
-            if sealed_after_ms is None:
-                return bound.uncounted(event)
-            if now_ms - target.starts_at_ms >= sealed_after_ms:
-                return Verdict.LATE
-            try:
-                code = bound.private_code if event.private else bound.coder.code(event)
-            except InvalidInputError as error:
-                return error
-            created_ms = event.account_created_at_ms
-            if created_ms is not None and change == GAINED and at_ms - created_ms < least_age_ms:
-                change = TOO_YOUNG
-            # `Series.number`, without making a Series for each event.
-            return (event.account_id, target.number * KINDS_A_TARGET + kind, at_ms, change, code)
-
-        return judge
 
     @cached_property
-    def _rules_by_version(self) -> Mapping[str, _TargetRules]:
-        return {version: _TargetRules.of(policy) for version, policy in self.book.versions.items()}
+    def _rules_by_version(self) -> Mapping[str, TargetRules]:
+        return {version: TargetRules.of(policy) for version, policy in self.book.versions.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _TargetRules:
-    """What a target's own policy says of its events."""
-
-    sealed_after_ms: Mapping[Kind, int]
-    coder: CellCoder
-    private_code: int
-
-    @classmethod
-    def of(cls, policy: Policy) -> _TargetRules:
-        sealed_after_ms = {
-            kind: 1000 * policy.schedule_of(kind).due_ages_seconds[-1] for kind in policy.budgets
-        }
-        return cls(sealed_after_ms, CellCoder(policy.domain), policy.domain.undisclosed_code)
-
-    def uncounted(self, event: Event) -> InvalidInputError:
-        """The fault of an event of a kind that is not counted."""
-        counted = ", ".join(kind.label for kind in self.sealed_after_ms)
-        return InvalidInputError(
-            "type", f"is {event.type}", f"about a kind that the target's policy counts: {counted}"
-        )
+def _chosen(values: Sequence[bool], position_of: np.ndarray) -> np.ndarray:
+    """A column from its distinct values."""
+    return np.array(values, np.bool_).take(position_of)

@@ -9,6 +9,8 @@ from privacy.errors import InvalidInputError
 from privacy.model.timestamp import format_timestamp
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from privacy.policy import Intake
 
 
@@ -32,6 +34,10 @@ class TimeBounds:
         """
         if not self.earliest_ms <= moment_ms <= self.latest_ms:
             raise self.fault(field, moment_ms)
+
+    def excludes(self, moments_ms: np.ndarray) -> np.ndarray:
+        """Which of many times are out of bounds."""
+        return (moments_ms < self.earliest_ms) | (moments_ms > self.latest_ms)
 
     def fault(self, field: str, moment_ms: int) -> InvalidInputError:
         """What is wrong with a time out of bounds; it is not repeated, as UTC may have no date for it."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from privacy.model.engagement import Verdict
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.packed_entries import PackedEntries
+from privacy.vault.packed_entries import EntryColumns, PackedEntries
 from privacy.vault.shards import AccountShards, vault_script
 
 if TYPE_CHECKING:
@@ -69,6 +69,12 @@ class Vault:
     def record(
         self, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, str] = _NO_NETWORKS
     ) -> list[Verdict]:
+        """Apply a few events in their order; otherwise as `record_columns`."""
+        return self.record_columns(EntryColumns.of(entries), now_ms, networks)
+
+    def record_columns(
+        self, entries: EntryColumns, now_ms: int, networks: Mapping[str, str] = _NO_NETWORKS
+    ) -> list[Verdict]:
         """Apply events in their order; on disk when this returns.
 
         Repeating a call changes nothing: every event that took effect is a duplicate the second time.
@@ -85,7 +91,7 @@ class Vault:
             StoreBusyError: the store did not confirm; some shards may have applied their part. Send again.
         """
         batch = self._packed(entries)
-        named = {entry[0] for entry in entries} if networks else ()
+        named = set(entries.account_ids) if networks else ()
         networks = {account_id: name for account_id, name in networks.items() if account_id in named}
 
         def call(shard: int, _: object) -> ScriptCall:
@@ -100,7 +106,7 @@ class Vault:
             codes[places[shard]] = np.frombuffer(answer, np.uint8)
         return [VERDICTS[code] for code in codes.tolist()]
 
-    def _packed(self, entries: Sequence[Entry]) -> PackedEntries:
+    def _packed(self, entries: EntryColumns) -> PackedEntries:
         return PackedEntries.of(entries, self.shards.keys.current, self.shards.count)
 
     def _call(self, shard: int, batch: PackedEntries, now_ms: int, networks: Mapping[str, str]) -> ScriptCall:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,9 @@ import numpy as np
 from api.public import breakdowns, numbers, totals
 from privacy.gallery import publisher
 from privacy.model.dimension import JointDomain
-from privacy.model.engagement import Verdict
 from privacy.tally import series
 from privacy.vault import door, vault
+from privacy.vault.event import Profile
 from privacy.vault.pseudonym import Account, AccountColumns, Pseudonymiser
 from tests.support.mutations.mutation import Mutation, edited
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pytest
+
+    from privacy.vault.event_columns import EventColumns
 
 _right_number = numbers.number_of
 
@@ -84,24 +87,14 @@ def _replaces(patch: pytest.MonkeyPatch) -> None:
 
 
 def _children_pass(patch: pytest.MonkeyPatch) -> None:
-    right = door.IntakeDoor._judge
+    right = door.IntakeDoor.admit
 
-    def judge(self: door.IntakeDoor, *given: Any) -> Any:
-        decide = right(self, *given)
+    def admit(self: door.IntakeDoor, events: EventColumns, now_ms: int) -> Any:
+        dropped = self.book.current.dropped_age_bands
+        grown_up = [Profile() if profile.age_band in dropped else profile for profile in events.profiles]
+        return right(self, replace(events, profiles=grown_up), now_ms)
 
-        def lenient(event: Any) -> Any:
-            outcome = decide(event)
-            if outcome is Verdict.DROPPED_CHILD:
-                changed = type(event)(
-                    **{name: getattr(event, name) for name in event.__struct_fields__}
-                    | {"profile": type(event.profile)()}
-                )
-                return decide(changed)
-            return outcome
-
-        return lenient
-
-    patch.setattr(door.IntakeDoor, "_judge", judge)
+    patch.setattr(door.IntakeDoor, "admit", admit)
 
 
 def _private_disclosed(patch: pytest.MonkeyPatch) -> None:

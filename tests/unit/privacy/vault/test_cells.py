@@ -10,7 +10,7 @@ from privacy.errors import PolicyError
 from privacy.model.dimension import HOUR_OF_DAY, Dimension, JointDomain
 from privacy.policy_file import load_policy
 from privacy.vault.cells import CellCoder
-from privacy.vault.event import PROFILE_FIELDS, Event, Profile
+from privacy.vault.event import PROFILE_FIELDS, Profile
 
 DOMAIN = load_policy().domain
 VALUES = {dimension.name: dimension.values for dimension in DOMAIN.dimensions}
@@ -26,9 +26,8 @@ def test_a_code_is_that_of_the_joint_domain(
 ) -> None:
     """For any declared dimensions in any order, any profile and any time, the two ways agree."""
     domain = JointDomain(tuple(dimensions[:declared]))
-    event = Event("like", "account", "video", at_ms, Profile(**said), private=False)
     hour = f"{at_ms // MS_AN_HOUR % 24:02d}"
-    assert CellCoder(domain).code(event) == domain.code({**said, HOUR_OF_DAY: hour})
+    assert CellCoder(domain).code(Profile(**said), at_ms) == domain.code({**said, HOUR_OF_DAY: hour})
 
 
 def test_a_dimension_that_no_event_speaks_of_stops_the_program() -> None:

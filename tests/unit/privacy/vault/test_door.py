@@ -17,13 +17,14 @@ from privacy.policy_file import load_policy
 from privacy.tally.catalogue import Target
 from privacy.vault.door import IntakeDoor
 from privacy.vault.event import Event, Profile
+from privacy.vault.event_columns import EventColumns
 from privacy.vault.packed_entries import TOO_YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from privacy.policy import Policy
-    from privacy.vault.packed_entries import Entry
+    from privacy.vault.packed_entries import Entry, EntryColumns
 
 POLICY = load_policy()
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
@@ -48,15 +49,17 @@ class RecordingVault:
     entries: list[Entry] = field(default_factory=list)
     networks: dict[str, str] = field(default_factory=dict)
 
-    def record(
+    def record_columns(
         self,
-        entries: Sequence[Entry],
+        entries: EntryColumns,
         now_ms: int,  # noqa: ARG002 - the vault's interface
         networks: Mapping[str, str],
     ) -> Sequence[Verdict]:
         """Remember the entries and the networks."""
         self.networks.update(networks)
-        self.entries.extend(entries)
+        columns = (entries.series, entries.at_ms, entries.changes, entries.codes)
+        rows = zip(entries.account_ids, *(column.tolist() for column in columns), strict=True)
+        self.entries.extend(rows)
         return [Verdict.COUNTED] * len(entries) if self.verdicts is None else self.verdicts
 
 
@@ -100,7 +103,7 @@ def declaring(*names: str) -> Policy:
 def test_a_like_becomes_an_entry_of_its_series_time_change_and_joint_cell() -> None:
     """What passes is handed on as account, series number, time, change and code of its joint cell."""
     vault = RecordingVault()
-    assert door(vault).admit([LIKE], NOW_MS) == [Verdict.COUNTED]
+    assert door(vault).admit(EventColumns.of([LIKE]), NOW_MS) == [Verdict.COUNTED]
     cells = {
         "age_band": "25-34",
         "gender": "female",
@@ -116,14 +119,14 @@ def test_a_like_becomes_an_entry_of_its_series_time_change_and_joint_cell() -> N
 def test_an_unlike_carries_its_reason() -> None:
     """An unlike is a change with the reason `unliked`."""
     vault = RecordingVault()
-    door(vault).admit([event(type="unlike")], NOW_MS)
+    door(vault).admit(EventColumns.of([event(type="unlike")]), NOW_MS)
     assert vault.entries[0][3] == Reason.UNLIKED
 
 
 def test_what_the_profile_does_not_say_is_undisclosed() -> None:
     """Without a profile only the hour is known."""
     vault = RecordingVault()
-    door(vault).admit([event(profile=Profile())], NOW_MS)
+    door(vault).admit(EventColumns.of([event(profile=Profile())]), NOW_MS)
     assert vault.entries[0][4] == POLICY.domain.code({"hour_of_day": "14"})
 
 
@@ -132,7 +135,7 @@ def test_the_hour_of_day_is_that_of_occurred_at_in_utc(hour: int) -> None:
     """Each hour of UTC has its own cell."""
     vault = RecordingVault()
     at_ms = NOW_MS - DAY_MS - NOW_MS % DAY_MS + hour * 3_600_000 + 3_599_999
-    door(vault).admit([event(occurred_at_ms=at_ms, profile=Profile())], NOW_MS)
+    door(vault).admit(EventColumns.of([event(occurred_at_ms=at_ms, profile=Profile())]), NOW_MS)
     assert vault.entries[0][4] == POLICY.domain.code({"hour_of_day": f"{hour:02d}"})
 
 
@@ -140,7 +143,7 @@ def test_a_private_account_is_undisclosed_in_every_breakdown() -> None:
     """Of a private account not even the hour is kept, and its profile is not judged."""
     vault = RecordingVault()
     private = [event(private=True), event(private=True, profile=Profile(region="Atlantis"))]
-    assert door(vault).admit(private, NOW_MS) == [Verdict.COUNTED] * 2
+    assert door(vault).admit(EventColumns.of(private), NOW_MS) == [Verdict.COUNTED] * 2
     assert [entry[4] for entry in vault.entries] == [POLICY.domain.undisclosed_code] * 2
 
 
@@ -158,14 +161,14 @@ def test_events_of_children_leave_no_trace(changes: dict[str, object]) -> None:
     """An event of a child is dropped, whatever else is true of it, and the vault never sees it."""
     vault = RecordingVault()
     child = event(profile=Profile(age_band="under-13", region="Atlantis"), **changes)
-    assert door(vault).admit([child], NOW_MS) == [Verdict.DROPPED_CHILD]
+    assert door(vault).admit(EventColumns.of([child]), NOW_MS) == [Verdict.DROPPED_CHILD]
     assert vault.entries == []
 
 
 def test_an_unknown_video_is_said_to_be_unknown() -> None:
     """An event about a video that is not registered is not stored."""
     vault = RecordingVault()
-    assert door(vault).admit([event(target_id="other")], NOW_MS) == [Verdict.UNKNOWN_TARGET]
+    assert door(vault).admit(EventColumns.of([event(target_id="other")]), NOW_MS) == [Verdict.UNKNOWN_TARGET]
     assert vault.entries == []
 
 
@@ -176,7 +179,7 @@ def test_a_video_past_its_last_epoch_takes_no_events(before_end_ms: int) -> None
     posted_at_ms = NOW_MS - 1000 * POLICY.schedule.due_ages_seconds[-1] + before_end_ms
     sealed = POLICY.schedule.first_open_epoch(posted_at_ms, NOW_MS) is None
     assert sealed == (before_end_ms <= 0)
-    verdict = door(vault, Target(7, posted_at_ms, POLICY.version)).admit([LIKE], NOW_MS)
+    verdict = door(vault, Target(7, posted_at_ms, POLICY.version)).admit(EventColumns.of([LIKE]), NOW_MS)
     assert verdict == [Verdict.LATE if sealed else Verdict.COUNTED]
     assert len(vault.entries) == (not sealed)
 
@@ -188,9 +191,8 @@ def test_times_must_lie_within_the_bounds_of_the_intake() -> None:
         NOW_MS + 1000 * POLICY.intake.future_tolerance_seconds,
     )
     vault = RecordingVault()
-    outcomes = door(vault).admit(
-        [event(occurred_at_ms=at) for at in (first - 1, first, last, last + 1)], NOW_MS
-    )
+    times = (first - 1, first, last, last + 1)
+    outcomes = door(vault).admit(EventColumns.of([event(occurred_at_ms=at) for at in times]), NOW_MS)
     assert outcomes[1:3] == [Verdict.COUNTED] * 2
     for outcome, fault in ((outcomes[0], "is too early"), (outcomes[3], "is in the future")):
         assert isinstance(outcome, InvalidInputError)
@@ -211,7 +213,7 @@ def test_times_must_lie_within_the_bounds_of_the_intake() -> None:
 def test_values_outside_the_domain_are_named(name: str, value: str) -> None:
     """A value that is not declared is invalid; the answer names the field, the value and what is declared."""
     vault = RecordingVault()
-    (outcome,) = door(vault).admit([event(profile=Profile(**{name: value}))], NOW_MS)
+    (outcome,) = door(vault).admit(EventColumns.of([event(profile=Profile(**{name: value}))]), NOW_MS)
     assert isinstance(outcome, InvalidInputError)
     declared = next(dimension for dimension in POLICY.domain.dimensions if dimension.name == name)
     assert (outcome.field, outcome.fault) == (f"profile.{name}", f"is {value!r}")
@@ -224,7 +226,9 @@ def test_what_the_policy_does_not_declare_is_ignored() -> None:
     policy = declaring("age_band", "gender", "region")
     vault = RecordingVault()
     said = Profile(age_band="25-34", gender="female", region="DE", language="Klingon", device="toaster")
-    assert door(vault, policy=policy).admit([event(profile=said)], NOW_MS) == [Verdict.COUNTED]
+    assert door(vault, policy=policy).admit(EventColumns.of([event(profile=said)]), NOW_MS) == [
+        Verdict.COUNTED
+    ]
     assert vault.entries[0][4] == policy.domain.code(
         {"age_band": "25-34", "gender": "female", "region": "DE"}
     )
@@ -235,7 +239,7 @@ def test_a_target_is_judged_by_the_policy_it_is_bound_to() -> None:
     older = replace(declaring("region"), version="older")
     vault = RecordingVault()
     target = Target(7, NOW_MS - 1, "older")
-    door(vault, target, policies=[POLICY, older]).admit([LIKE], NOW_MS)
+    door(vault, target, policies=[POLICY, older]).admit(EventColumns.of([LIKE]), NOW_MS)
     assert vault.entries[0][4] == older.domain.code({"region": "DE"})
 
 
@@ -243,7 +247,7 @@ def test_a_target_of_an_unknown_policy_stops_the_batch() -> None:
     """Nothing is stored by rules that this process does not know."""
     vault = RecordingVault()
     with pytest.raises(StoreError, match="bound to the policy older"):
-        door(vault, Target(7, NOW_MS, "older")).admit([LIKE], NOW_MS)
+        door(vault, Target(7, NOW_MS, "older")).admit(EventColumns.of([LIKE]), NOW_MS)
     assert vault.entries == []
 
 
@@ -257,7 +261,7 @@ def test_verdicts_return_to_the_places_of_their_events() -> None:
         event(target_id="other"),
         event(account_id="b", type="unlike"),
     ]
-    assert door(vault).admit(batch, NOW_MS) == [
+    assert door(vault).admit(EventColumns.of(batch), NOW_MS) == [
         unreadable,
         Verdict.DUPLICATE,
         Verdict.UNKNOWN_TARGET,
@@ -278,20 +282,24 @@ def test_verdicts_return_to_the_places_of_their_events() -> None:
 def test_each_kind_has_its_series(event_type: str, target_id: str, series: Series) -> None:
     """Favourites are of videos and follows of creators; each is a series of its own."""
     vault = RecordingVault()
-    assert door(vault).admit([event(type=event_type, target_id=target_id)], NOW_MS) == [Verdict.COUNTED]
+    assert door(vault).admit(EventColumns.of([event(type=event_type, target_id=target_id)]), NOW_MS) == [
+        Verdict.COUNTED
+    ]
     assert vault.entries[0][1] == series.number
 
 
 def test_a_creator_is_no_video() -> None:
     """A follow of a video's id and a like of a creator's id meet nothing."""
     events = [event(type="follow", target_id="video"), event(target_id="creator")]
-    assert door(RecordingVault()).admit(events, NOW_MS) == [Verdict.UNKNOWN_TARGET] * 2
+    assert door(RecordingVault()).admit(EventColumns.of(events), NOW_MS) == [Verdict.UNKNOWN_TARGET] * 2
 
 
 def test_a_kind_that_the_policy_does_not_count_is_invalid() -> None:
     """The fault names the type, and the rule the kinds that are counted."""
     policy = replace(POLICY, budgets={Kind.LIKE: POLICY.budgets[Kind.LIKE]})
-    (outcome,) = door(RecordingVault(), policy=policy).admit([event(type="favorite")], NOW_MS)
+    (outcome,) = door(RecordingVault(), policy=policy).admit(
+        EventColumns.of([event(type="favorite")]), NOW_MS
+    )
     assert isinstance(outcome, InvalidInputError)
     assert (outcome.field, outcome.fault) == ("type", "is favorite")
     assert outcome.rule.endswith("counts: like")
@@ -303,7 +311,7 @@ def test_likes_of_young_accounts_are_marked(age_seconds: int, *, too_young: bool
     vault = RecordingVault()
     created_ms = NOW_MS - 1000 * age_seconds
     events = [event(account_created_at_ms=created_ms), event(type="unlike", account_created_at_ms=created_ms)]
-    door(vault).admit(events, NOW_MS)
+    door(vault).admit(EventColumns.of(events), NOW_MS)
     assert [entry[3] for entry in vault.entries] == [TOO_YOUNG if too_young else GAINED, Reason.UNLIKED]
 
 
@@ -316,5 +324,5 @@ def test_networks_are_handed_on_but_for_children() -> None:
         event(account_id="child", network="n-2", profile=child),
         event(account_id="b"),
     ]
-    door(vault).admit(events, NOW_MS)
+    door(vault).admit(EventColumns.of(events), NOW_MS)
     assert vault.networks == {"account": "n-1"}

@@ -79,11 +79,11 @@ def test_every_event_is_one_that_the_intake_takes(policy: Any) -> None:
     events = list(islice(World(policy, 3, OPENED_MS).history(NOW_MS), 2000))
     decoded = EventDecoder().decode(Batch(b"\n".join(event.line for event in events), NDJSON))
     coder = CellCoder(policy.domain)
-    for event, moment in zip(decoded, events, strict=True):
+    for event, moment in zip(decoded.items(), events, strict=True):
         assert isinstance(event, Event)
         assert event.occurred_at_ms == moment.at_ms
         if event.profile.age_band not in policy.dropped_age_bands:
-            assert 0 <= coder.code(event) < policy.domain.size
+            assert 0 <= coder.code(event.profile, event.occurred_at_ms) < policy.domain.size
 
 
 def test_events_are_in_order_and_after_their_videos() -> None:

@@ -1,0 +1,110 @@
+"""What the targets of a batch, and the policies that they are bound to, say of its events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from privacy.vault.cells import HOURS_A_DAY, MS_AN_HOUR, OUTSIDE
+from privacy.vault.distinct import distinct
+from privacy.vault.event_columns import TYPES
+from privacy.vault.target_rules import NEVER_COUNTED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from privacy.vault.event_columns import EventColumns
+    from privacy.vault.target_rules import TargetRules
+
+
+class KnownTarget(Protocol):
+    """What the door asks of a registered target."""
+
+    @property
+    def number(self) -> int:
+        """The number it was given."""
+
+    @property
+    def starts_at_ms(self) -> int:
+        """Start of its schedule."""
+
+    @property
+    def policy_version(self) -> str:
+        """The policy that it is bound to."""
+
+
+@dataclass(frozen=True)
+class Unregistered:
+    """Stands for a target that is not registered; no policy has its version."""
+
+    number: int = 0
+    starts_at_ms: int = 0
+    policy_version: str = ""
+
+
+UNREGISTERED = Unregistered()
+
+
+@dataclass(frozen=True)
+class TargetColumns:
+    """The targets of events, a row for each event.
+
+    Where no policy is known, all that hangs on it is closed: no kind is counted, and no cell has a code.
+
+    Args:
+        numbers: of the targets.
+        starts_at_ms: of their schedules.
+        versions: the distinct versions of policies.
+        version_of: positions in `versions`.
+        sealed_after_ms: the age at which the target takes no more of such events; `NEVER_COUNTED`.
+        codes: of joint cells; `OUTSIDE` where a public account's profile has none.
+    """
+
+    numbers: np.ndarray
+    starts_at_ms: np.ndarray
+    versions: Sequence[str]
+    version_of: np.ndarray
+    sealed_after_ms: np.ndarray
+    codes: np.ndarray
+
+    @classmethod
+    def of(
+        cls, events: EventColumns, targets: Sequence[KnownTarget], rules: Mapping[str, TargetRules]
+    ) -> TargetColumns:
+        """The columns of these events.
+
+        Args:
+            events: a batch.
+            targets: the target of each event; `UNREGISTERED` where there is none.
+            rules: by version of the policy.
+        """
+        versions, version_of = _versions([target.policy_version for target in targets])
+        sealed_after_ms = np.full((len(versions), len(TYPES)), NEVER_COUNTED)
+        said = np.full((len(versions), len(events.profiles)), OUTSIDE)
+        of_hours = np.zeros((len(versions), HOURS_A_DAY), np.int64)
+        private = np.full(len(versions), OUTSIDE)
+        for position, bound in enumerate(map(rules.get, versions)):
+            if bound is not None:
+                sealed_after_ms[position] = bound.sealed_after_ms
+                said[position] = [bound.coder.said(profile) for profile in events.profiles]
+                of_hours[position] = bound.coder.of_hours
+                private[position] = bound.private_code
+        said_of = said[version_of, events.profile_of]
+        public = said_of + of_hours[version_of, events.at_ms // MS_AN_HOUR % HOURS_A_DAY]
+        return cls(
+            np.array([target.number for target in targets], np.int64),
+            np.array([target.starts_at_ms for target in targets], np.int64),
+            versions,
+            version_of,
+            sealed_after_ms[version_of, events.types],
+            np.where(events.private, private[version_of], np.where(said_of == OUTSIDE, OUTSIDE, public)),
+        )
+
+
+def _versions(of_targets: list[str]) -> tuple[list[str], np.ndarray]:
+    """The distinct versions, and the position of each target's: nearly always there is but one."""
+    if len(set(of_targets)) == 1:
+        return of_targets[:1], np.zeros(len(of_targets), np.intp)
+    return distinct(of_targets)

@@ -1,0 +1,231 @@
+"""The door judges by columns: any batch as its events one by one, and as the rules say in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from privacy.errors import InvalidInputError, StoreError
+from privacy.model.change import GAINED
+from privacy.model.dimension import HOUR_OF_DAY, JointDomain
+from privacy.model.engagement import Kind, Series, TargetType, Verdict
+from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
+from privacy.policy_book import PolicyBook
+from privacy.policy_file import load_policy
+from privacy.tally.catalogue import Target
+from privacy.vault.door import IntakeDoor
+from privacy.vault.event import EVENT_TYPES, PROFILE_FIELDS, Event, Profile
+from privacy.vault.event_columns import EventColumns
+from privacy.vault.packed_entries import TOO_YOUNG
+from privacy.vault.vault import VERDICTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from privacy.policy import Policy
+    from privacy.vault.packed_entries import Entry, EntryColumns
+
+NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
+POLICY = load_policy()
+FIRST_MS = POLICY.intake.earliest_occurred_at_ms
+LAST_MS = NOW_MS + 1000 * POLICY.intake.future_tolerance_seconds
+AGE_MS = 1000 * POLICY.integrity.least_account_age_seconds
+LIFE_MS = 1000 * POLICY.schedule.due_ages_seconds[-1]
+
+
+def _smaller(policy: Policy) -> Policy:
+    """A policy that counts likes alone, by region and hour."""
+    names = ("region", HOUR_OF_DAY)
+    likes = policy.budgets[Kind.LIKE]
+    breakdowns = {name: likes.breakdowns[name] for name in names}
+    rho = likes.total + likes.removals + likes.reserve + sum(breakdowns.values())
+    domain = JointDomain(
+        tuple(dimension for dimension in policy.domain.dimensions if dimension.name in names)
+    )
+    budgets = {Kind.LIKE: replace(likes, rho=rho, breakdowns=breakdowns)}
+    return replace(policy, version="smaller", domain=domain, budgets=budgets)
+
+
+POLICIES = {POLICY.version: POLICY, "smaller": _smaller(POLICY)}
+TARGETS = {
+    (TargetType.VIDEO, "video"): Target(7, NOW_MS - 1, POLICY.version),
+    (TargetType.VIDEO, "likes only"): Target(8, NOW_MS - 1, "smaller"),
+    (TargetType.VIDEO, "sealed"): Target(9, NOW_MS - LIFE_MS, POLICY.version),
+    (TargetType.VIDEO, "open"): Target(10, NOW_MS - LIFE_MS + 1, POLICY.version),
+    (TargetType.CREATOR, "creator"): Target(11, NOW_MS - 1, POLICY.version),
+    (TargetType.CREATOR, "likes only"): Target(12, NOW_MS - 1, "smaller"),
+}
+FOREIGN = {(TargetType.VIDEO, "foreign"): Target(13, NOW_MS - LIFE_MS, "newer")}
+
+_VALUES = {
+    "age_band": ["25-34", "35-44", "under-13", "99"],
+    "gender": ["female", "Female"],
+    "region": ["DE", "JP", "Atlantis"],
+    "language": ["de", "ja", "Klingon"],
+    "device": ["ios", "undisclosed"],
+}
+_PROFILES = st.builds(
+    Profile,
+    **{name: st.just(UNSET) | st.sampled_from(values[:2] * 3 + values) for name, values in _VALUES.items()},
+)
+_FAULTS = st.builds(
+    InvalidInputError, st.sampled_from(["type", "event"]), st.just("is wrong"), st.just("right")
+)
+
+
+def events(target_ids: Sequence[str]) -> st.SearchStrategy[Event]:
+    """Events about these targets: most are right in most, and what breaks rules often breaks several."""
+    return st.builds(
+        Event,
+        st.sampled_from(tuple(EVENT_TYPES)),
+        st.sampled_from(["ada", "bo", "cy"]),
+        st.sampled_from(target_ids),
+        st.sampled_from([FIRST_MS - 1, FIRST_MS, *[LAST_MS] * 5, LAST_MS + 1])
+        | st.integers(FIRST_MS, LAST_MS),
+        st.sampled_from([Profile(), Profile(region="DE")]) | _PROFILES,
+        st.booleans(),
+        st.sampled_from([None, FIRST_MS, LAST_MS, LAST_MS - AGE_MS, LAST_MS - AGE_MS, LAST_MS - AGE_MS + 1]),
+        st.none() | st.sampled_from(["n-1", "n-2"]),
+    )
+
+
+_KNOWN = sorted({target_id for _, target_id in TARGETS})
+BATCHES = st.lists(events([*_KNOWN, "unknown"]) | _FAULTS, max_size=12)
+
+
+@dataclass
+class Registers:
+    """Remembers what it was given; its answers show in which order entries came."""
+
+    entries: list[Entry] = field(default_factory=list)
+    networks: dict[str, str] = field(default_factory=dict)
+
+    def record_columns(
+        self, entries: EntryColumns, now_ms: int, networks: Mapping[str, str]
+    ) -> Sequence[Verdict]:
+        """Remember, and answer with the next verdicts of a fixed round."""
+        assert now_ms == NOW_MS
+        columns = (entries.series, entries.at_ms, entries.changes, entries.codes)
+        before = len(self.entries)
+        self.entries.extend(zip(entries.account_ids, *(column.tolist() for column in columns), strict=True))
+        self.networks.update(networks)
+        return list(islice(cycle(VERDICTS), before, len(self.entries)))
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Targets in memory."""
+
+    targets: Mapping[tuple[TargetType, str], Target]
+
+    def lookup(self, target_type: TargetType, target_ids: Iterable[str]) -> Mapping[str, Target]:
+        """Find targets."""
+        known = self.targets
+        return {name: known[target_type, name] for name in target_ids if (target_type, name) in known}
+
+
+def door(registers: Registers, targets: Mapping[tuple[TargetType, str], Target]) -> IntakeDoor:
+    """A door before these targets."""
+    return IntakeDoor(PolicyBook(POLICY, POLICIES), Catalogue(targets), registers)
+
+
+def comparable(outcomes: Iterable[object]) -> list[object]:
+    """Errors by what they say."""
+    return [
+        (outcome.field, outcome.fault, outcome.rule) if isinstance(outcome, InvalidInputError) else outcome
+        for outcome in outcomes
+    ]
+
+
+def by_the_rules(event: Event) -> Verdict | InvalidInputError | Entry:  # noqa: PLR0911 - one a rule
+    """What the door's text says becomes of an event, rule by rule."""
+    effect, profile, at_ms = EVENT_TYPES[event.type], event.profile, event.occurred_at_ms
+    if profile.age_band in POLICY.dropped_age_bands:
+        return Verdict.DROPPED_CHILD
+    if at_ms < FIRST_MS or at_ms > LAST_MS:
+        fault = "is too early" if at_ms < FIRST_MS else "is in the future"
+        rule = f"from {format_timestamp(FIRST_MS)} to {format_timestamp(LAST_MS)}"
+        return InvalidInputError("occurred_at", fault, rule)
+    target = TARGETS.get((effect.kind.target_type, event.target_id))
+    if target is None:
+        return Verdict.UNKNOWN_TARGET
+    policy = POLICIES[target.policy_version]
+    if effect.kind not in policy.budgets:
+        counted = ", ".join(kind.label for kind in policy.budgets)
+        rule = f"about a kind that the target's policy counts: {counted}"
+        return InvalidInputError("type", f"is {event.type}", rule)
+    if policy.schedule_of(effect.kind).first_open_epoch(target.starts_at_ms, NOW_MS) is None:
+        return Verdict.LATE
+    code = policy.domain.undisclosed_code
+    if not event.private:
+        said = {name: getattr(profile, name) for name in PROFILE_FIELDS}
+        declared = {dimension.name: dimension.values for dimension in policy.domain.dimensions}
+        for name, value in said.items():
+            if value is not UNSET and value not in declared.get(name, [value]):
+                rule = f"one of {', '.join(declared[name][:40])}, or absent"
+                return InvalidInputError(f"profile.{name}", f"is {value!r}", rule)
+        hour = format_timestamp(at_ms)[11:13]
+        code = policy.domain.code(
+            {name: value for name, value in said.items() if value is not UNSET} | {HOUR_OF_DAY: hour}
+        )
+    change, created_ms = effect.change, event.account_created_at_ms
+    if change == GAINED and created_ms is not None and at_ms - created_ms < AGE_MS:
+        change = TOO_YOUNG
+    return (event.account_id, Series(target.number, effect.kind).number, at_ms, change, code)
+
+
+@settings(max_examples=500, deadline=None)
+@given(batch=BATCHES)
+def test_a_batch_is_judged_by_the_rules(batch: list[Event | InvalidInputError]) -> None:
+    """Whatever a batch holds, what is stored and what is answered is what the rules say of each event."""
+    judged = [item if isinstance(item, InvalidInputError) else by_the_rules(item) for item in batch]
+    verdicts = cycle(VERDICTS)
+    expected = [next(verdicts) if isinstance(outcome, tuple) else outcome for outcome in judged]
+    registers = Registers()
+    outcomes = door(registers, TARGETS).admit(EventColumns.of(batch), NOW_MS)
+    assert comparable(outcomes) == comparable(expected)
+    assert registers.entries == [outcome for outcome in judged if isinstance(outcome, tuple)]
+
+
+@settings(max_examples=500, deadline=None)
+@given(batch=BATCHES)
+def test_a_batch_is_judged_as_its_events_one_by_one(batch: list[Event | InvalidInputError]) -> None:
+    """No event of a batch changes what becomes of another one at the door."""
+    together, alone = Registers(), Registers()
+    outcomes = door(together, TARGETS).admit(EventColumns.of(batch), NOW_MS)
+    singly = [door(alone, TARGETS).admit(EventColumns.of([item]), NOW_MS) for item in batch]
+    assert comparable(outcomes) == comparable(outcome for (outcome,) in singly)
+    assert together == alone
+
+
+@settings(deadline=None)
+@given(batch=st.lists(events(["video", "foreign"]), max_size=6))
+def test_a_policy_that_is_not_known_stops_a_batch_only_where_it_decides(batch: list[Event]) -> None:
+    """A target of an unknown policy stores nothing of a batch, unless an earlier rule decides its events."""
+    registers = Registers()
+    decides = any(
+        event.target_id == "foreign"
+        and EVENT_TYPES[event.type].kind.target_type is TargetType.VIDEO
+        and event.profile.age_band not in POLICY.dropped_age_bands
+        and FIRST_MS <= event.occurred_at_ms <= LAST_MS
+        for event in batch
+    )
+    admit = door(registers, TARGETS | FOREIGN).admit
+    if decides:
+        with pytest.raises(StoreError, match="bound to the policy newer"):
+            admit(EventColumns.of(batch), NOW_MS)
+        assert registers == Registers()
+    else:
+        assert len(admit(EventColumns.of(batch), NOW_MS)) == len(batch)
+
+
+@given(batch=BATCHES)
+def test_columns_give_back_what_they_were_made_of(batch: list[Event | InvalidInputError]) -> None:
+    """Events and faults come out of their columns as they went in, each at its place."""
+    assert EventColumns.of(batch).items() == batch
