@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from privacy.vault.cells import HOURS_A_DAY, MS_AN_HOUR, OUTSIDE
+from privacy.vault.cells import OUTSIDE
 from privacy.vault.distinct import distinct
-from privacy.vault.event_columns import TYPES
 from privacy.vault.target_rules import NEVER_COUNTED
 
 if TYPE_CHECKING:
@@ -81,25 +80,19 @@ class TargetColumns:
             rules: by version of the policy.
         """
         versions, version_of = _versions([target.policy_version for target in targets])
-        sealed_after_ms = np.full((len(versions), len(TYPES)), NEVER_COUNTED)
-        said = np.full((len(versions), len(events.profiles)), OUTSIDE)
-        of_hours = np.zeros((len(versions), HOURS_A_DAY), np.int64)
-        private = np.full(len(versions), OUTSIDE)
-        for position, bound in enumerate(map(rules.get, versions)):
-            if bound is not None:
-                sealed_after_ms[position] = bound.sealed_after_ms
-                said[position] = [bound.coder.said(profile) for profile in events.profiles]
-                of_hours[position] = bound.coder.of_hours
-                private[position] = bound.private_code
-        said_of = said[version_of, events.profile_of]
-        public = said_of + of_hours[version_of, events.at_ms // MS_AN_HOUR % HOURS_A_DAY]
+        sealed_after_ms, codes = np.full(len(events), NEVER_COUNTED), np.full(len(events), OUTSIDE)
+        for position, version in enumerate(versions):
+            if version in rules:
+                rows = version_of == position if len(versions) > 1 else slice(None)
+                sealed_after_ms[rows] = rules[version].sealed_after_ms[events.types[rows]]
+                codes[rows] = rules[version].codes(events, rows)
         return cls(
             np.array([target.number for target in targets], np.int64),
             np.array([target.starts_at_ms for target in targets], np.int64),
             versions,
             version_of,
-            sealed_after_ms[version_of, events.types],
-            np.where(events.private, private[version_of], np.where(said_of == OUTSIDE, OUTSIDE, public)),
+            sealed_after_ms,
+            codes,
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.errors import InvalidInputError
-from privacy.vault.cells import CellCoder
+from privacy.vault.cells import HOURS_A_DAY, MS_AN_HOUR, OUTSIDE, CellCoder
 from privacy.vault.event import EVENT_TYPES
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from privacy.policy import Policy
     from privacy.vault.event import EventType
+    from privacy.vault.event_columns import EventColumns
 
 NEVER_COUNTED = -1
 """In place of an age: a kind that the policy does not count."""
@@ -53,6 +54,13 @@ class TargetRules:
             policy.domain.undisclosed_code,
             [kind.label for kind in policy.budgets],
         )
+
+    def codes(self, events: EventColumns, rows: slice | np.ndarray) -> np.ndarray:
+        """Codes of the joint cells of some rows; `OUTSIDE` where a public account's profile has none."""
+        said = np.array([self.coder.said(profile) for profile in events.profiles])[events.profile_of[rows]]
+        hours = self.coder.of_hours[events.at_ms[rows] // MS_AN_HOUR % HOURS_A_DAY]
+        public = np.where(said == OUTSIDE, OUTSIDE, said + hours)
+        return np.where(events.private[rows], self.private_code, public)
 
     def uncounted(self, event_type: EventType) -> InvalidInputError:
         """The fault of an event of a kind that is not counted."""
