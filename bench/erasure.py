@@ -204,7 +204,6 @@ def _round(store: World, ports: _Ports, keys: _Keys, number: int) -> _Round:
         for person in range(first, first + _ERASURES_A_ROUND)
     ]
     *erasing, rewriting = beside((*erasures, partial(_rewrite, store)), loads)
-    _end_rewrite(store)
     drained_at(store)
     return _Round(erased, erasing, rewriting)
 
@@ -233,7 +232,7 @@ def _wait_until_counted(store: World) -> None:
 
 
 def _rewrite(store: World) -> None:
-    """Have the log rewritten, as the steward does once wishes have gathered, for the length of a window."""
+    """Have the log rewritten, as the steward does once wishes have gathered, and end that with the window."""
     stop = time.perf_counter() + REWRITING_SECONDS
     rewriter = LogRewriter(store.store.steward)
     rewriter.step(0)
@@ -241,10 +240,6 @@ def _rewrite(store: World) -> None:
     time.sleep(stop - time.perf_counter())  # the window is what is measured
     if not _is_rewriting(store):
         raise RuntimeError(f"no rewrite goes on after {REWRITING_SECONDS:g} s")
-
-
-def _end_rewrite(store: World) -> None:
-    """Kill it: the next round is to begin without."""
     server = store.store.server.pid
     for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
         os.kill(int(child), signal.SIGKILL)
