@@ -1,95 +1,111 @@
-"""`erasure`: an account with ten thousand engagements is erased, while events and reads go on."""
+"""`erasure`: accounts with ten thousand engagements are erased, and the log rewritten, beside a busy load."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
-from statistics import fmean, median
+from pathlib import Path
+from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Final
 
 from bench.asking import ask
+from bench.beside import WINDOW_SECONDS, Load, Pair, beside
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.ingest import Requests, drained_at
 from bench.reads import reads_of, release_all
-from bench.steady_load import steadily
 from bench.world import BATCH, free_port, wait_for, world
 from privacy.model.change import GAINED
-from privacy.store.keys import REWRITES_MET, REWRITES_WANTED, outbox_key
-from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY, STEWARD
+from privacy.moderation.rewrite import GATHER_MS, LogRewriter
+from privacy.store.keys import outbox_key
+from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from bench.world import World
 
 LONGEST_SECONDS: Final = 2.0
 SHARE_LEFT: Final = 0.9
 ENGAGEMENTS: Final = 10_000
-WINDOW_SECONDS: Final = 2.0
-"""An erasure's, from the call on."""
-_ROUNDS: Final = 3
+REWRITING_SECONDS: Final = 6.0
+"""Of a rewrite, from its begin on. All of it is like its beginning, since keys are in random order."""
+_ROUNDS: Final = 4
+_ERASURES_A_ROUND: Final = 2
+_PERSONS: Final = _ROUNDS * _ERASURES_A_ROUND
 _LIKES: Final = 400_000
 _LIKES_A_DAY: Final = 100
 _MS_BETWEEN_LIKES: Final = 36_000
 _MS_A_DAY: Final = 86_400_000
-_PREPARED_BATCHES: Final = 190
-"""A round's; all rounds together stay below the accounts' daily cap."""
-_PREPARED_READS: Final = 30_000
+_PREPARED_BATCHES: Final = 1_300
+"""A round's: enough, and less than would meet the daily cap of its accounts."""
+_PREPARED_READS: Final = 100_000
 _EVENT_CONNECTIONS: Final = 2
 _READ_CONNECTIONS: Final = 2
-_WARM_UP_SECONDS: Final = 1.0
-_LOOK_SECONDS: Final = 0.02
+_LOOK_SECONDS: Final = 0.05
+_EVENTS: Final = "events over HTTP, until answered"
+_READS: Final = "GET /v1/videos/{id}/likes"
 
 
 def erasure(progress: Progress) -> Iterator[Figure]:
-    """Seconds until nothing is left, and what intake and reads keep of their rates meanwhile."""
+    """Seconds until nothing is left, and what intake and reads keep of their rates, in a rewrite too."""
     with world(videos=ENGAGEMENTS) as store:
-        progress(f"{_LIKES:,} likes and their releases, {_ROUNDS} accounts with {ENGAGEMENTS:,} likes each")
+        # A rewrite that the server begins by itself, as the log grows, would be in the windows without one.
+        store.store.root.config_set("auto-aof-rewrite-percentage", 0)
+        progress(f"{_LIKES:,} likes and their releases, {_PERSONS} accounts with {ENGAGEMENTS:,} likes each")
         store.fill(_LIKES)
         release_all(store)
         _fill(store)
-        progress(f"{_ROUNDS} erasures, while events come in and numbers are read, and as often none")
+        progress(
+            f"{_PERSONS} erasures and {_ROUNDS} rewrites of the log, while events arrive and numbers are read"
+        )
         with _running(store) as ports:
-            erased, during, without = _rounds(store, ports)
+            rounds = _rounds(store, ports)
+    erased = [each for one in rounds for each in one.erased]
     yield Figure(
         f"until an account with {ENGAGEMENTS:,} engagements is gone, from the counts too",
         median(each.counted_seconds for each in erased),
         "s",
         bar=Bar(Of.VALUE, high=LONGEST_SECONDS),
-        note=f"{_ROUNDS} over HTTP, until the relay has counted the last removal; the longest took "
+        note=f"{_PERSONS} over HTTP, until the relay has counted the last removal; the longest took "
         f"{max(each.counted_seconds for each in erased):.2f} s, and was answered after "
         f"{max(each.answered_seconds for each in erased):.2f} s",
     )
-    for what, unit, rate in (
-        ("events over HTTP, until answered", "events/s", attrgetter("events")),
-        ("GET /v1/videos/{id}/likes", "requests/s", attrgetter("reads")),
-    ):
+    yield from _left(
+        f"in the {WINDOW_SECONDS:g} s from the call for an erasure on",
+        [each for one in rounds for each in one.erasing],
+    )
+    yield from _left(
+        f"in the first {REWRITING_SECONDS:g} s of a rewrite of the log",
+        [one.rewriting for one in rounds],
+    )
+
+
+def _left(when: str, windows: Sequence[dict[str, Pair]]) -> Iterator[Figure]:
+    """What was left of each load."""
+    for what, unit, each in ((_EVENTS, "events/s", BATCH), (_READS, "requests/s", 1)):
+        pairs = [window[what] for window in windows]
+        shares = [pair.beside / pair.without for pair in pairs]
         yield Figure(
-            f"{what}: in the {WINDOW_SECONDS:g} s from the call for an erasure on",
-            fmean(map(rate, during)),
+            f"{what}: {when}",
+            each * fmean(pair.beside for pair in pairs),
             unit,
-            Reference("the same without an erasure", fmean(map(rate, without))),
+            Reference("the same right before and after", each * fmean(pair.without for pair in pairs)),
             Bar(Of.RATIO, low=SHARE_LEFT),
-            note=f"mean of {_ROUNDS} windows each, in turn",
+            note=f"{len(shares)} windows of {min(shares):.2f} to {max(shares):.2f}, standard error of mean "
+            f"{stdev(shares) / len(shares) ** 0.5:.3f}",
         )
 
 
-def _rounds(store: World, ports: _Ports) -> tuple[list[_Erased], list[_Round], list[_Round]]:
-    """What the erasures took, windows of the load with one, and windows without."""
+def _rounds(store: World, ports: _Ports) -> list[_Round]:
     keys = _Keys(
         store.key("platform", "ingest"), store.key("platform", "privacy"), store.key("public", "read")
     )
-    erased: list[_Erased] = []
-    during, without = [], []
-    for number in range(_ROUNDS):
-        without.append(_round(store, ports, keys, 2 * number, lambda: None))
-        erase = partial(_erasing, store, ports.platform, keys.privacy, number, erased)
-        during.append(_round(store, ports, keys, 2 * number + 1, erase))
-    return erased, during, without
+    return [_round(store, ports, keys, number) for number in range(_ROUNDS)]
 
 
 @dataclass(frozen=True)
@@ -106,24 +122,26 @@ class _Keys:
 
 
 @dataclass(frozen=True)
-class _Round:
-    """A window of the load.
-
-    Args:
-        events: answered a second.
-        reads: likewise.
-    """
-
-    events: float
-    reads: float
-
-
-@dataclass(frozen=True)
 class _Erased:
     """Seconds from the call on."""
 
     answered_seconds: float
     counted_seconds: float
+
+
+@dataclass(frozen=True)
+class _Round:
+    """Some erasures and a rewrite of the log.
+
+    Args:
+        erased: how long they took.
+        erasing: what the loads did in each erasure.
+        rewriting: what they did in the rewrite.
+    """
+
+    erased: Sequence[_Erased]
+    erasing: Sequence[dict[str, Pair]]
+    rewriting: dict[str, Pair]
 
 
 def _person(number: int) -> str:
@@ -144,7 +162,7 @@ def _fill(store: World) -> None:
                     GAINED,
                     0,
                 )
-                for number in range(_ROUNDS)
+                for number in range(_PERSONS)
                 for place in range(_LIKES_A_DAY)
             ],
             day_ms,
@@ -165,7 +183,6 @@ def _running(store: World) -> Iterator[_Ports]:
             ),
             ("public", (PUBLIC, LIMITER), "--port", str(ports.public), "--workers", "1", "--threads", "2"),
             ("relay", (RELAY,)),
-            ("steward", (STEWARD,)),
         ):
             running.enter_context(store.running(verb, users, *settings))
         wait_for(ports.platform)
@@ -173,36 +190,35 @@ def _running(store: World) -> Iterator[_Ports]:
         yield ports
 
 
-def _round(store: World, ports: _Ports, keys: _Keys, number: int, erase: Callable[[], None]) -> _Round:
-    """A window of the load, at the beginning of which something is done."""
-    requests = Requests(keys.ingest, store.posted_at_ms)
-    first = _LIKES // BATCH + number * _PREPARED_BATCHES
-    make_events = partial(requests.batches, first, first + _PREPARED_BATCHES)
-    make_reads = partial(reads_of, keys.read, _PREPARED_READS)
-    with (
-        steadily(ports.public, _READ_CONNECTIONS, make_reads) as reads,
-        steadily(ports.platform, _EVENT_CONNECTIONS, make_events) as events,
-    ):
-        time.sleep(_WARM_UP_SECONDS)  # the first answers come from cold caches
-        start = time.perf_counter()
-        erase()
-        stop = start + WINDOW_SECONDS
-        time.sleep(max(0.0, stop - time.perf_counter()))  # the window is what is measured
+def _round(store: World, ports: _Ports, keys: _Keys, number: int) -> _Round:
+    """Some erasures one after the other, and then one rewrite, while the loads go on."""
+    requests = Requests(keys.ingest, store.posted_at_ms, f"crowd-{number}")
+    loads = {
+        _EVENTS: Load(ports.platform, _EVENT_CONNECTIONS, partial(requests.batches, 0, _PREPARED_BATCHES)),
+        _READS: Load(ports.public, _READ_CONNECTIONS, partial(reads_of, keys.read, _PREPARED_READS)),
+    }
+    erased: list[_Erased] = []
+    first = number * _ERASURES_A_ROUND
+    erasures = [
+        partial(_erase, store, ports.platform, keys.privacy, person, erased)
+        for person in range(first, first + _ERASURES_A_ROUND)
+    ]
+    *erasing, rewriting = beside((*erasures, partial(_rewrite, store)), loads)
     drained_at(store)
-    _wait_until_rewritten(store)
-    return _Round(BATCH * events.rate(start, stop), reads.rate(start, stop))
+    return _Round(erased, erasing, rewriting)
 
 
-def _erasing(store: World, port: int, key: str, number: int, erased: list[_Erased]) -> None:
+def _erase(store: World, port: int, key: str, number: int, erased: list[_Erased]) -> None:
     """Erase an account, and wait until it is out of the counts."""
     called = time.perf_counter()
     order = json.dumps({"account_id": _person(number), "note": "bench"}).encode()
     receipt = ask(port, key, "/v1/rights/erasures", order, "application/json")
     answered = time.perf_counter()
     _wait_until_counted(store)
-    erased.append(_Erased(answered - called, time.perf_counter() - called))
+    counted = time.perf_counter()
     if receipt["engagements"] != ENGAGEMENTS:
         raise RuntimeError(f"the receipt is {receipt} where {ENGAGEMENTS:,} engagements were to go")
+    erased.append(_Erased(answered - called, counted - called))
 
 
 def _wait_until_counted(store: World) -> None:
@@ -215,8 +231,21 @@ def _wait_until_counted(store: World) -> None:
             time.sleep(_LOOK_SECONDS)  # nobody is told: the store is asked again
 
 
-def _wait_until_rewritten(store: World) -> None:
-    """Wait a minute, until the log on disk has forgotten too, so that this is no part of the next round."""
-    root = store.store.root
-    while root.get(REWRITES_MET) != root.get(REWRITES_WANTED):
+def _rewrite(store: World) -> None:
+    """Have the log rewritten, as the steward does once wishes have gathered, and end that with the window."""
+    stop = time.perf_counter() + REWRITING_SECONDS
+    rewriter = LogRewriter(store.store.steward)
+    rewriter.step(0)
+    rewriter.step(GATHER_MS)
+    time.sleep(stop - time.perf_counter())  # the window is what is measured
+    if not _is_rewriting(store):
+        raise RuntimeError(f"no rewrite goes on after {REWRITING_SECONDS:g} s")
+    server = store.store.server.pid
+    for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+    while _is_rewriting(store):
         time.sleep(_LOOK_SECONDS)  # likewise
+
+
+def _is_rewriting(store: World) -> bool:
+    return bool(store.store.root.info("persistence")["aof_rewrite_in_progress"])

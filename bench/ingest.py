@@ -96,10 +96,12 @@ class Requests:
     Args:
         key: of the platform plane.
         posted_at_ms: likes come from then on.
+        crowd: whose likes; by default the accounts of the world.
     """
 
     key: str
     posted_at_ms: int
+    crowd: str = "account"
 
     @property
     def event_bytes(self) -> int:
@@ -143,7 +145,7 @@ class Requests:
         return msgspec.json.encode(
             {
                 "type": kind,
-                "account_id": account_name(number),
+                "account_id": account_name(number, self.crowd),
                 "video_id": video_name(video_of(number)),
                 "occurred_at": format_timestamp(self.posted_at_ms + number + later_ms),
                 "profile": _PROFILES[number % len(_PROFILES)],

@@ -169,9 +169,9 @@ def world(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[Wor
         yield World(folder, store, founded, posted_at_ms, series)
 
 
-def account_name(number: int) -> str:
-    """Id of the account of an engagement."""
-    return f"account-{number % ACCOUNTS:05d}"
+def account_name(number: int, crowd: str = "account") -> str:
+    """Id of the account of an engagement, within a crowd of 20,000."""
+    return f"{crowd}-{number % ACCOUNTS:05d}"
 
 
 def video_of(number: int) -> int:

@@ -25,8 +25,8 @@ def want_rewrite(client: Redis) -> None:
 
 
 GATHER_MS = 60_000
-"""So long wishes gather. A rewrite takes a core of the store's machine, whatever it is for: so there is one a
-minute at most, and none in the seconds in which an erasure itself is at work."""
+"""So long wishes gather. A rewrite writes everything, whatever it is for: so there is one a minute at most,
+and none in the seconds in which an erasure itself is at work."""
 
 
 @dataclass

@@ -32,7 +32,7 @@ epochs, reason
 `account`. What remains is a keyed tombstone of 8 bytes: until `closed_until` it keeps late and replayed
 events out, since an
 engagement that came back would change a count more often than the noise covers. The store's log is
-rewritten soon after, and
+rewritten after that, and
 backups are gone by `backups_gone_by`. Earlier releases stand: they are noisy numbers, and name nobody.
 
 `receipt_id` is shown this once, for the person. Only its SHA-256 is kept, so it proves the erasure and

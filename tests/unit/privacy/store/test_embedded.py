@@ -147,12 +147,13 @@ def test_a_path_too_long_for_a_socket_uses_tcp(tmp_path: Path) -> None:
 
 
 def test_it_is_configured_as_documented(tmp_path: Path) -> None:
-    """Loopback only, one database, small hashes packed, no log of commands, every user as declared."""
+    """Loopback only, one database, small hashes packed, slow rewrites, no log of commands, known users."""
     with server_with_root(tmp_path) as server, clients(server) as store:
         wanted = {
             "bind": "127.0.0.1",
             "databases": "1",
             "save": "",
+            "rdb-key-save-delay": "500",
             "hash-max-listpack-entries": "512",
             "hash-max-listpack-value": "64",
             "slowlog-log-slower-than": "-1",
