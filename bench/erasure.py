@@ -33,7 +33,7 @@ LONGEST_SECONDS: Final = 2.0
 SHARE_LEFT: Final = 0.9
 ENGAGEMENTS: Final = 10_000
 REWRITING_SECONDS: Final = 6.0
-"""Of a rewrite, from its begin on. All of it is like its beginning, since keys are in random order."""
+"""Of a rewrite, from its begin on, with the fork and the first change of most pages after it."""
 _ROUNDS: Final = 4
 _ERASURES_A_ROUND: Final = 2
 _PERSONS: Final = _ROUNDS * _ERASURES_A_ROUND
