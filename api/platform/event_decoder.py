@@ -117,9 +117,9 @@ class EventDecoder:
         """
         events = self._decode_lines(raw)
         text = np.frombuffer(raw, np.uint8)
-        breaks = text == ord("\n")
-        between = breaks[1:-1] & (text[:-2] == ord("}")) & (text[2:] == ord("{"))
-        if not np.count_nonzero(breaks[:-1]) == np.count_nonzero(between) == len(events) - 1:
+        breaks = 1 + np.flatnonzero(text[1:-1] == ord("\n"))
+        between = (text[breaks - 1] == ord("}")) & (text[breaks + 1] == ord("{"))
+        if len(breaks) != len(events) - 1 or not between.all():
             raise msgspec.DecodeError("not one event a line")
         return events
 

@@ -73,6 +73,8 @@ def assert_as_the_schema(batch: Batch) -> None:
 @example(A + b"\n" + A.replace(b"}", b',"network":"n"}') + b"\r\n" + A)
 @example(b"\xef\xbb\xbf" + A)
 @example(A + b"\n\n" + A + b"\r\n")
+@example(b"\n" + A + A)
+@example(b"\n" + A + b"\n" + A)
 @example(b"")
 def test_lines_are_read_as_the_schema_reads_them(raw: bytes) -> None:
     """Any NDJSON bytes give the events and the faults that the schema gives line by line."""
