@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 SHARE_OF_CEILING: Final = 0.4
 BATCHES: Final = 300
-CONNECTIONS: Final = 6
-WORKERS: Final = 3
-THREADS: Final = 1
-"""Of the platform plane: while one worker waits for the disk, another works; threads would share a lock."""
+CONNECTIONS: Final = 12
+WORKERS: Final = 4
+THREADS: Final = 2
+"""Of the platform plane: while some requests wait for the disk, others are worked on, and one fsync serves many."""
 _WARM_UP_BATCHES: Final = 30
 _ROUNDS: Final = 3
 _POLL_SECONDS: Final = 0.005
