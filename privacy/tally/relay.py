@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from struct import Struct
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 
 from privacy.model.engagement import KINDS_A_TARGET
@@ -117,7 +118,7 @@ class Relay:
     def _apply(self, outboxes: Sequence[_Outbox], marks: list[list[OutboxId]]) -> bool:
         """Send every target shard what it lacks; false when another relay was faster somewhere."""
         calls = []
-        packed: dict[tuple[OutboxId, ...], list[bytes]] = {}
+        packed: dict[tuple[OutboxId, ...], list[_SeriesChanges]] = {}
         for target_shard, row in enumerate(marks):
             # Target shards that have applied the same entries, nearly always all, are packed together.
             begins = tuple(row[outbox.shard] for outbox in outboxes)
@@ -126,7 +127,7 @@ class Relay:
                 packed[begins] = _by_series(np.frombuffer(raw, _CHANGES), self.header.target_shards)
             arguments: list[str | bytes | int] = [
                 tally_prefix(target_shard, "log"),
-                packed[begins][target_shard],
+                *packed[begins][target_shard],
             ]
             for outbox in outboxes:
                 mark = row[outbox.shard]
@@ -142,20 +143,37 @@ class Relay:
         pipeline.execute()
 
 
-def _by_series(changes: np.ndarray, target_shards: int) -> list[bytes]:
-    """Pack the changes of each target shard as `apply.lua` reads them: series by series, in their order."""
-    order = np.argsort(changes["series"], kind="stable")
-    codes = changes["change"].astype("<u4")[order].tobytes()
-    series, counts = np.unique(changes["series"], return_counts=True)
-    parts: list[list[bytes]] = [[] for _ in range(target_shards)]
-    shards = (series // KINDS_A_TARGET % target_shards).tolist()
-    start = 0
-    for number, shard, size in zip(series.tolist(), shards, (4 * counts).tolist(), strict=True):
-        parts[shard] += (_SERIES_HEAD.pack(number, size), codes[start : start + size])
-        start += size
-    return [b"".join(part) for part in parts]
+class _SeriesChanges(NamedTuple):
+    """The changes of one target shard as `apply.lua` reads them: series by series, in their order.
+
+    Args:
+        numbers: of the series, as text: a MessagePack array.
+        sizes: bytes of changes of each: a MessagePack array.
+        changes: 4 bytes each.
+    """
+
+    numbers: bytes
+    sizes: bytes
+    changes: bytes
 
 
-_SERIES_HEAD = Struct("<QI")
+def _by_series(changes: np.ndarray, target_shards: int) -> list[_SeriesChanges]:
+    """Pack the changes of each target shard."""
+    shard_of = changes["series"] // KINDS_A_TARGET % target_shards
+    order = np.lexsort((changes["series"], shard_of))  # stable
+    ends = np.cumsum(np.bincount(shard_of.astype(np.intp), minlength=target_shards)).tolist()
+    return [_packed(changes[order[start:end]]) for start, end in pairwise([0, *ends])]
+
+
+def _packed(changes: np.ndarray) -> _SeriesChanges:
+    numbers, counts = np.unique(changes["series"], return_counts=True)
+    codes = changes["change"].tobytes()
+    names = list(map(str, numbers.tolist()))
+    return _SeriesChanges(
+        msgspec.msgpack.encode(names),
+        msgspec.msgpack.encode((_CHANGES["change"].itemsize * counts).tolist()),
+        codes,
+    )
+
 
 __all__ = ["BEGINNING", "ENTRIES_A_STEP", "Relay"]

@@ -27,26 +27,27 @@ call('HDEL', KEYS[3], pseudonym)
 call('ZREM', KEYS[4], pseudonym)
 
 local page = call('HSCAN', key, ARGV[7], 'COUNT', ARGV[8])
-local gone, stood, changes = {}, 0, {}
-for place = 1, #page[2], 2 do
-  local series = tonumber(page[2][place])
+local fields, gone, changes, size, stood = page[2], {}, {}, 0, 0
+for place = 1, #fields, 2 do
+  local series = tonumber(fields[place])
   if series then
-    local _, _, _, flips, code = read_register(page[2][place + 1])
-    if flips % 2 == 1 then
+    local flags, code = unpack('<BI4', fields[place + 1], 7)
+    if flags % 32 >= 16 then -- its flips are odd
       stood = stood + 1
-      changes[#changes + 1] = pack('<I8I4', series, code * 16 + BY_ACCOUNT)
+      changes[stood] = pack('<I8I4', series, code * 16 + BY_ACCOUNT)
     end
-    gone[#gone + 1] = page[2][place]
+    size = size + 1
+    gone[size] = fields[place]
   end
 end
-for first = 1, #gone, 1000 do
-  call('HDEL', key, spread(gone, first, math.min(first + 999, #gone)))
+for first = 1, size, 1000 do
+  call('HDEL', key, spread(gone, first, math.min(first + 999, size)))
 end
-if #changes > 0 then
+if stood > 0 then
   call('XADD', KEYS[1], '*', 'c', table.concat(changes))
 end
 if page[1] == '0' then
   call('DEL', key)
   call('HDEL', ACCOUNTS, pseudonym)
 end
-return { tonumber(page[1]), #gone, stood }
+return { tonumber(page[1]), size, stood }
