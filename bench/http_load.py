@@ -55,7 +55,7 @@ def drive(port: int, connections: int, make_requests: Callable[[], Sequence[byte
     try:
         return process.submit(_drive, port, connections, make_requests).result()
     finally:
-        process.shutdown(wait=False)  # it takes a third of a second to end, in which the relay comes to its end
+        process.shutdown(wait=False)  # its end takes a third of a second, in which the relay does what is left
 
 
 def _drive(port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]) -> Answered:
