@@ -55,7 +55,7 @@ def drive(port: int, connections: int, make_requests: Callable[[], Sequence[byte
     try:
         return process.submit(_drive, port, connections, make_requests).result()
     finally:
-        process.shutdown(wait=False)  # its end takes a third of a second, in which the relay does what is left
+        process.shutdown(wait=False)  # its end takes a third of a second, which the relay is not to wait for
 
 
 def _drive(port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]) -> Answered:

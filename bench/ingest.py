@@ -32,7 +32,7 @@ BATCHES: Final = 300
 CONNECTIONS: Final = 12
 WORKERS: Final = 4
 THREADS: Final = 2
-"""Of the platform plane: while some requests wait for the disk others are worked on; one fsync serves many."""
+"""Of the platform plane: while some requests wait for the disk others are worked on."""
 _WARM_UP_BATCHES: Final = 30
 _ROUNDS: Final = 3
 _POLL_SECONDS: Final = 0.005
