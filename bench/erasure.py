@@ -214,21 +214,23 @@ def _erase(store: World, port: int, key: str, number: int, erased: list[_Erased]
     order = json.dumps({"account_id": _person(number), "note": "bench"}).encode()
     receipt = ask(port, key, "/v1/rights/erasures", order, "application/json")
     answered = time.perf_counter()
-    _wait_until_counted(store)
+    _wait_until_counted(store, _person(number))
     counted = time.perf_counter()
     if receipt["engagements"] != ENGAGEMENTS:
         raise RuntimeError(f"the receipt is {receipt} where {ENGAGEMENTS:,} engagements were to go")
     erased.append(_Erased(answered - called, counted - called))
 
 
-def _wait_until_counted(store: World) -> None:
-    """Wait until the relay has counted all that stands in the outboxes now."""
-    root = store.store.root
-    for shard in range(store.founded.header.account_shards):
-        key = outbox_key(shard)
-        last = root.xinfo_stream(key)["last-generated-id"].decode()
-        while root.xrange(key, max=last, count=1):
-            time.sleep(_LOOK_SECONDS)  # nobody is told: the store is asked again
+def _wait_until_counted(store: World, account_id: str) -> None:
+    """Wait until the relay has counted all that stands in the outbox of an account's shard now.
+
+    Of that one alone: who asked for all of them all the time would be a load of its own.
+    """
+    founded, root = store.founded, store.store.root
+    key = outbox_key(founded.keys.current.account(account_id).shard(founded.header.account_shards))
+    last = root.xinfo_stream(key)["last-generated-id"].decode()
+    while root.xrange(key, max=last, count=1):
+        time.sleep(_LOOK_SECONDS)  # nobody is told: the store is asked again
 
 
 def _rewrite(store: World) -> None:
