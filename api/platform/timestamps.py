@@ -27,7 +27,7 @@ _MS_A_CHARACTER = np.array([*[0] * 11, 36e6, 36e5, 0, 6e5, 6e4, 0, 1e4, 1e3, 0, 
 
 
 def parse_timestamps_ms(texts: Sequence[str]) -> np.ndarray:
-    """Read many times as `parse_timestamp_ms` does, in a twentieth of the time where all are of one UTC day.
+    """Read many times as `parse_timestamp_ms` does, and much faster where all are of one UTC day.
 
     Returns:
         64-bit integers.

@@ -124,14 +124,14 @@ def test_while_it_is_carried_out_a_second_one_is_told_to_wait(
 ) -> None:
     """409 while the first one works, on a claim that lapses by itself; after that the first one's answer."""
     working, go_on = Barrier(2, timeout=30), Barrier(2, timeout=30)
-    record, answers = Vault.record, []
+    record, answers = Vault.record_columns, []
 
     def slow_record(self: Vault, *arguments: Any) -> Any:
         working.wait()
         go_on.wait()
         return record(self, *arguments)
 
-    monkeypatch.setattr(Vault, "record", slow_record)
+    monkeypatch.setattr(Vault, "record_columns", slow_record)
     first = Thread(target=lambda: answers.append(plane.events(BATCH, Idempotency_Key="k-1")))
     first.start()
     working.wait()
