@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from hashlib import sha256
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 EPOCHS: Final = 4
 RELEASES: Final = 5 * EPOCHS
+CHOICES: Final = st.integers(0, 2**64 - 1).map(Random)
+"""What is done where, as one draw. Several of them, each within bounds that hang on the ledger, are taken for
+inconsistent by Hypothesis 6.170 now and then, once the modules of all other tests are loaded too."""
 _FIXED_FIXTURES = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
@@ -97,13 +101,13 @@ def test_the_ledger_as_it_is_holds(ledger: list[bytes]) -> None:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=_FIXED_FIXTURES)
-@given(data=st.data())
-def test_a_changed_member_of_a_release_is_named(data: st.DataObject, ledger: list[bytes]) -> None:
+@given(rng=CHOICES)
+def test_a_changed_member_of_a_release_is_named(rng: Random, ledger: list[bytes]) -> None:
     """Entry, document or signature, any character of them, with the file closed anew."""
-    number = data.draw(st.sampled_from(of_kind(ledger, "release")))
+    number = rng.choice(of_kind(ledger, "release"))
     line = json.loads(ledger[number])
-    member = data.draw(st.sampled_from(["entry", "release", "signature"]))
-    place = data.draw(st.integers(0, len(line[member]) - 1))
+    member = rng.choice(["entry", "release", "signature"])
+    place = rng.randrange(len(line[member]))
     other = "0" if line[member][place] != "0" else "1"
     line[member] = line[member][:place] + other + line[member][place + 1 :]
     tampered = [*ledger[:number], json.dumps(line).encode() + b"\n", *ledger[number + 1 : -1]]
@@ -115,22 +119,22 @@ def test_a_changed_member_of_a_release_is_named(data: st.DataObject, ledger: lis
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
-@given(data=st.data())
-def test_a_missing_release_is_named(data: st.DataObject, ledger: list[bytes]) -> None:
+@given(rng=CHOICES)
+def test_a_missing_release_is_named(rng: Random, ledger: list[bytes]) -> None:
     """Its line, or its document alone."""
-    number = data.draw(st.sampled_from(of_kind(ledger, "release")))
+    number = rng.choice(of_kind(ledger, "release"))
     kept = [*ledger[:number], *ledger[number + 1 : -1]]
-    if data.draw(st.booleans()):
+    if rng.randrange(2):
         line = json.loads(ledger[number]) | {"release": None}
         kept.insert(number, json.dumps(line).encode() + b"\n")
     assert named(verify(closed(kept)), ledger[number])
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
-@given(data=st.data())
-def test_a_redrawn_release_is_named(data: st.DataObject, ledger: list[bytes]) -> None:
+@given(rng=CHOICES)
+def test_a_redrawn_release_is_named(rng: Random, ledger: list[bytes]) -> None:
     """Another document for an epoch, with an entry that fits it: only the signer could have signed that."""
-    number = data.draw(st.sampled_from(of_kind(ledger, "release")))
+    number = rng.choice(of_kind(ledger, "release"))
     line = json.loads(ledger[number])
     release = json.loads(line["release"]) | {"total": [777, 700, 800]}
     entry = json.loads(line["entry"])
@@ -175,11 +179,11 @@ def test_what_the_signer_himself_leaves_out_of_the_heads_is_found(ledger: list[b
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
-@given(data=st.data())
-def test_reordered_releases_are_named(data: st.DataObject, ledger: list[bytes]) -> None:
+@given(rng=CHOICES)
+def test_reordered_releases_are_named(rng: Random, ledger: list[bytes]) -> None:
     """Two lines of a shard that change places: at least one of them stands out of order."""
     numbers = of_kind(ledger, "release")
-    first, second = sorted(data.draw(st.lists(st.sampled_from(numbers), min_size=2, max_size=2, unique=True)))
+    first, second = sorted(rng.sample(numbers, 2))
     lines = ledger[:-1]
     lines[first], lines[second] = lines[second], lines[first]
     same_shard = json.loads(ledger[first])["shard"] == json.loads(ledger[second])["shard"]
@@ -201,30 +205,30 @@ def _only_shards_mixed(lines: Sequence[bytes]) -> bool:
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
-@given(data=st.data())
-def test_a_release_told_twice_is_named(data: st.DataObject, ledger: list[bytes]) -> None:
+@given(rng=CHOICES)
+def test_a_release_told_twice_is_named(rng: Random, ledger: list[bytes]) -> None:
     """At any place behind its first one."""
-    number = data.draw(st.sampled_from(of_kind(ledger, "release")))
-    again = data.draw(st.integers(number + 1, len(ledger) - 1))
+    number = rng.choice(of_kind(ledger, "release"))
+    again = rng.randrange(number + 1, len(ledger))
     assert named(verify(closed([*ledger[:again], ledger[number], *ledger[again:-1]])), ledger[number])
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=_FIXED_FIXTURES)
-@given(data=st.data())
-def test_heads_and_keys_are_looked_at(data: st.DataObject, ledger: list[bytes]) -> None:
+@given(rng=CHOICES)
+def test_heads_and_keys_are_looked_at(rng: Random, ledger: list[bytes]) -> None:
     """A head or key that is changed or taken out of the middle, or the latest one, is found."""
-    number = data.draw(st.sampled_from([*of_kind(ledger, "head"), *of_kind(ledger, "keys")]))
+    number = rng.choice([*of_kind(ledger, "head"), *of_kind(ledger, "keys")])
     line = json.loads(ledger[number])
-    if line["line"] == "head" and number > of_kind(ledger, "head")[0] and data.draw(st.booleans()):
+    if line["line"] == "head" and number > of_kind(ledger, "head")[0] and rng.randrange(2):
         assert not verify(closed([*ledger[:number], *ledger[number + 1 : -1]])).holds
         return
     if line["line"] == "head":
         text = line["jws"]
-        place = data.draw(st.integers(0, len(text) - 1))
+        place = rng.randrange(len(text))
         line["jws"] = text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
     else:
-        key = data.draw(st.sampled_from(line["keys"]))
-        member = data.draw(st.sampled_from(sorted(key)))
+        key = rng.choice(line["keys"])
+        member = rng.choice(sorted(key))
         key[member] = key[member][::-1] + "A"
     changed = json.dumps(line).encode() + b"\n"
     verdict = verify(closed([*ledger[:number], changed, *ledger[number + 1 : -1]]))
@@ -233,13 +237,13 @@ def test_heads_and_keys_are_looked_at(data: st.DataObject, ledger: list[bytes]) 
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=_FIXED_FIXTURES)
-@given(data=st.data())
-def test_any_damage_to_the_file_is_found(data: st.DataObject, ledger: list[bytes]) -> None:
+@given(rng=CHOICES)
+def test_any_damage_to_the_file_is_found(rng: Random, ledger: list[bytes]) -> None:
     """A byte changed, a piece cut out, a line that is no line: always a fault, never a crash."""
     whole = b"".join(ledger)
-    start = data.draw(st.integers(0, len(whole) - 2))
-    stop = data.draw(st.integers(start, min(len(whole), start + 2000)))
-    filling = data.draw(st.binary(max_size=20))
+    start = rng.randrange(len(whole) - 1)
+    stop = rng.randint(start, min(len(whole), start + 2000))
+    filling = rng.randbytes(rng.randrange(21))
     damaged = whole[:start] + filling + whole[stop:]
     if damaged in {whole, whole[:-1]}:
         return
