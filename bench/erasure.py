@@ -41,7 +41,7 @@ _LIKES: Final = 400_000
 _LIKES_A_DAY: Final = 100
 _MS_BETWEEN_LIKES: Final = 36_000
 _MS_A_DAY: Final = 86_400_000
-_PREPARED_BATCHES: Final = 1_300
+_PREPARED_BATCHES: Final = 1_800
 """A round's: enough, and less than would meet the daily cap of its accounts."""
 _PREPARED_READS: Final = 100_000
 _EVENT_CONNECTIONS: Final = 2
