@@ -89,6 +89,12 @@ local function read_register(stored)
   return at, unliked == 0, (low - unliked) / 2, (flags - low) / 16, code
 end
 
+-- Whether a register stands in the counts, and its joint code: all that its erasure asks.
+local function read_count(stored)
+  local flags, code = unpack('<BI4', stored, 7)
+  return flags % 32 >= 16, code -- its flips are odd
+end
+
 local function pack_register(at, liked, block, flips, code)
   return pack('<I6BI4', at, flips * 16 + block * 2 + (liked and 0 or 1), code)
 end

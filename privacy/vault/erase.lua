@@ -31,8 +31,8 @@ local fields, gone, changes, size, stood = page[2], {}, {}, 0, 0
 for place = 1, #fields, 2 do
   local series = tonumber(fields[place])
   if series then
-    local flags, code = unpack('<BI4', fields[place + 1], 7)
-    if flags % 32 >= 16 then -- its flips are odd
+    local stands, code = read_count(fields[place + 1])
+    if stands then
       stood = stood + 1
       changes[stood] = pack('<I8I4', series, code * 16 + BY_ACCOUNT)
     end

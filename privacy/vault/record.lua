@@ -138,7 +138,7 @@ for index = 1, size do
     verdicts[index] = COUNTED
   else
     end_run(index)
-    local at, code = unpack('<I6xI4', register)
+    local at, _, _, _, code = read_register(register)
     verdicts[index] = apply(key, pseudonym, closed[index], series, at, change, code)
   end
 end

@@ -63,6 +63,21 @@ def likes(series: int, change: int = LIKE, at_ms: int = 1) -> list[Entry]:
     return [(account, series, at_ms, change, 3) for account in ACCOUNTS]
 
 
+def restrict_the_first(store: Store, key_file: Path) -> AccountShards:
+    """The first account likes something, and is restricted until the time 500; the shards that know it."""
+    known = shards(store, key_file)
+    Vault(known, caps(4, 100)).record(likes(SERIES[0])[:1], 0)
+    first = partial(known.keys.current.account, ACCOUNTS[0])
+    Settlement(known, caps(4, 100)).move(first, Move(Standing.RESTRICTED, until_ms=500), 0)
+    return known
+
+
+def put_in_force(running: Rotation) -> None:
+    """Take the new key alone from now on; no account has moved yet."""
+    for shard in range(HEADER.account_shards):
+        Rekeying(running.shards).put_in_force(shard)
+
+
 def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> None:
     """Processes that knew the former key go on: nothing counts twice, and every account is found again."""
     before = shards(store, key_file)
@@ -91,10 +106,7 @@ def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> 
 
 def test_an_account_that_is_met_before_the_job_keeps_everything(store: Store, key_file: Path) -> None:
     """Standing, timer and registers move with the first event that meets an account under its former name."""
-    known = shards(store, key_file)
-    Vault(known, caps(4, 100)).record(likes(SERIES[0])[:1], 0)
-    ada = partial(known.keys.current.account, ACCOUNTS[0])
-    Settlement(known, caps(4, 100)).move(ada, Move(Standing.RESTRICTED, until_ms=500), 0)
+    known = restrict_the_first(store, key_file)
     begin_rotation(key_file, os.urandom)
     rotation(store, key_file).run(lambda _count: None)
     now = shards(store, key_file)
@@ -148,8 +160,7 @@ def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
     Vault(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     running = rotation(store, key_file)
-    for shard in range(HEADER.account_shards):
-        Rekeying(running.shards).put_in_force(shard)
+    put_in_force(running)
     now = shards(store, key_file)
     reader = replace(now, client=store.root)
     held = [read_account(reader, now.keys.current.account(account)) for account in ACCOUNTS]
@@ -160,14 +171,10 @@ def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
 
 def test_a_timer_of_an_account_that_has_not_moved_yet_waits(store: Store, key_file: Path) -> None:
     """It names its account by the former pseudonym: nobody is to take that for one under the new key."""
-    known = shards(store, key_file)
-    Vault(known, caps(4, 100)).record(likes(SERIES[0])[:1], 0)
-    ada = partial(known.keys.current.account, ACCOUNTS[0])
-    Settlement(known, caps(4, 100)).move(ada, Move(Standing.RESTRICTED, until_ms=500), 0)
+    restrict_the_first(store, key_file)
     begin_rotation(key_file, os.urandom)
     running = rotation(store, key_file)
-    for shard in range(HEADER.account_shards):
-        Rekeying(running.shards).put_in_force(shard)
+    put_in_force(running)
     now = shards(store, key_file)
     timers = Timers(replace(now, client=store.steward), Settlement(now, caps(4, 100)))
     assert timers.due(1_000) == []
