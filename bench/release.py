@@ -20,7 +20,7 @@ from privacy.release.worker import ReleaseWorker, run_together
 from privacy.tally.series import TallyShard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from redis import Redis
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 POLICY: Final = Path(__file__).with_name("release-policy.toml")
 CELLS: Final = 30
 _ROUNDS: Final = 7
-_ROOMS: Final = ("t:*", "g:*")
+_TALLY: Final = "t:*"
+_GALLERY: Final = "g:*"
 
 
 def release(progress: Progress) -> Iterator[Figure]:
@@ -40,7 +41,11 @@ def release(progress: Progress) -> Iterator[Figure]:
         progress(f"{ENGAGEMENTS:,} likes into vault and tally")
         store.fill()
         progress(f"a release of {VIDEOS:,} videos and OpenDP's noise, {_ROUNDS} times in turn")
-        first_epoch = _FirstEpoch(store, calibration, _Snapshot.of(store.store.root))
+        first_epoch = _FirstEpoch(
+            store,
+            calibration,
+            (_Snapshot.of(store.store.root, _TALLY), _Snapshot.of(store.gallery_root, _GALLERY)),
+        )
         first_epoch.seconds()  # warms up: imports, and the scripts that Redis caches
         cells = first_epoch.measured_cells()
         noise = _opendp_noise(calibration)
@@ -59,18 +64,19 @@ def release(progress: Progress) -> Iterator[Figure]:
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """Tally and gallery as they stand before the first release, to go back to."""
+    """Tally or gallery as it stands before the first release, to go back to."""
 
     root: Redis
+    pattern: str
     keys: Mapping[bytes, bytes]
 
     @classmethod
-    def of(cls, root: Redis) -> _Snapshot:
-        names = [name for pattern in _ROOMS for name in root.scan_iter(pattern, count=1_000)]
-        return cls(root, {name: cast("bytes", root.dump(name)) for name in names})
+    def of(cls, root: Redis, pattern: str) -> _Snapshot:
+        names = root.scan_iter(pattern, count=1_000)
+        return cls(root, pattern, {name: cast("bytes", root.dump(name)) for name in names})
 
     def restore(self) -> None:
-        now = [name for pattern in _ROOMS for name in self.root.scan_iter(pattern, count=1_000)]
+        now = list(self.root.scan_iter(self.pattern, count=1_000))
         pipeline = self.root.pipeline(transaction=False)
         for name in now:
             pipeline.delete(name)
@@ -85,11 +91,12 @@ class _FirstEpoch:
 
     world: World
     calibration: Calibration
-    before: _Snapshot
+    before: Sequence[_Snapshot]
 
     def seconds(self) -> float:
         """Release everything, by the workers that the product runs."""
-        self.before.restore()
+        for room in self.before:
+            room.restore()
         store, shards = self.world.store, range(self.world.founded.header.target_shards)
         workers = [
             ReleaseWorker(

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,15 +22,21 @@ from api.cli.system import clock_ms
 from privacy.gallery.publisher import Publisher
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType
+from privacy.store.acl import Room
+from privacy.store.connect import connect
+from privacy.store.embedded_rooms import EmbeddedRooms
+from privacy.store.users import USERS
 from privacy.tally.catalogue import Catalogue
 from privacy.tally.relay import Relay
 from privacy.tally.target import TargetMetadata
 from privacy.vault.shards import AccountShards
 from privacy.vault.vault import Caps, Vault
-from tests.support.redis_server import Store, clients, server_with_root
+from tests.support.redis_server import ROOT, Store, clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from redis import Redis
 
     from privacy.store.acl import AclUser
     from privacy.vault.packed_entries import Entry
@@ -54,7 +60,8 @@ class World:
 
     Args:
         folder: of its files.
-        store: the server and its clients.
+        store: the private room's server, and clients of both rooms.
+        gallery_root: client of the gallery's server that may do anything.
         founded: header, policies, passwords.
         posted_at_ms: of every video: an hour and a half ago, so that epoch 0 is over.
         series: series number of each video.
@@ -62,6 +69,7 @@ class World:
 
     folder: Path
     store: Store
+    gallery_root: Redis
     founded: Founded
     posted_at_ms: int
     series: tuple[int, ...]
@@ -77,7 +85,7 @@ class World:
         return Publisher(self.store.publisher)
 
     def used_memory(self) -> int:
-        """Bytes that Redis has allocated."""
+        """Bytes that the private room's Redis has allocated."""
         return int(self.store.root.info("memory")["used_memory"])
 
     def likes(self) -> Iterator[list[Entry]]:
@@ -138,7 +146,7 @@ class World:
 
 @contextmanager
 def world(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[World]:
-    """Start a Redis with the product's own configuration, found a deployment on it, register the videos.
+    """Start the product's own embedded store, found a deployment on it, register the videos.
 
     Args:
         policy_file: the packaged one if not given.
@@ -146,15 +154,16 @@ def world(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[Wor
     """
     with (
         TemporaryDirectory(prefix="likewise-bench-") as name,
-        server_with_root(Path(name) / "data") as server,
-        clients(server) as store,
+        EmbeddedRooms(Path(name) / "data", users=(*USERS, ROOT)) as rooms,
+        clients(rooms.servers[Room.PRIVATE], rooms.settings) as store,
+        closing(connect(rooms.settings, ROOT, Room.GALLERY)) as gallery_root,
     ):
         source = read_policy(policy_file)
         folder = Path(name)
         founder = Founder(
             source, folder / "pseudonym.key", clock_ms, os.urandom, never_restore=folder / "never-restore"
         )
-        founded = founder.found(server.settings)
+        founded = founder.found(rooms.settings)
         publisher = Publisher(store.publisher)
         catalogue = Catalogue(
             store.platform, founded.header.target_shards, source.policy, publisher.publish_targets
@@ -166,7 +175,7 @@ def world(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[Wor
         )
         targets = catalogue.lookup(TargetType.VIDEO, names)
         series = tuple(Series(targets[name].number, Kind.LIKE).number for name in names)
-        yield World(folder, store, founded, posted_at_ms, series)
+        yield World(folder, store, gallery_root, founded, posted_at_ms, series)
 
 
 def account_name(number: int, crowd: str = "account") -> str:

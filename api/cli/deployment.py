@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from privacy.errors import StoreError
 from privacy.store.acl import Room
+from privacy.store.redis_conf import CONF_FILE, CREDENTIALS_FILE, GALLERY_FOLDER
 from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-CREDENTIALS_FILE: Final = "credentials.json"
 PSEUDONYM_KEY_FILE: Final = "pseudonym.key"
 LEDGER_KEY_FILE: Final = "ledger.key"
 ADDRESS_VARIABLES: Final = ("LIKEWISE_REDIS_URL", "LIKEWISE_VAULT_URL", "LIKEWISE_GALLERY_URL")
@@ -44,10 +44,11 @@ def operator_settings(folder: Path, environment: Mapping[str, str]) -> StoreSett
 
 
 def _embedded_settings(folder: Path) -> StoreSettings:
-    """Those of the embedded Redis that runs in a folder: over TCP, as a path may be too long for a socket."""
+    """Those of the embedded store that runs in a folder: over TCP, as a path may be too long for a socket."""
+    rooms = {Room.PRIVATE: folder, Room.GALLERY: folder / GALLERY_FOLDER}
     try:
         passwords = json.loads((folder / CREDENTIALS_FILE).read_text())
-        port = _PORT.search((folder / "redis.conf").read_text())
+        ports = {room: _PORT.search((place / CONF_FILE).read_text()) for room, place in rooms.items()}
     except OSError as error:
         raise StoreError(
             f"there is no store in {folder} ({error.strerror}): start it with `likewise up`, name its folder "
@@ -55,8 +56,9 @@ def _embedded_settings(folder: Path) -> StoreSettings:
         ) from error
     except ValueError as error:
         raise StoreError(f"{folder / CREDENTIALS_FILE} is damaged: {error}") from error
-    if port is None or not isinstance(passwords, dict):
+    urls = {room: f"redis://127.0.0.1:{port[1]}" for room, port in ports.items() if port}
+    if len(urls) < len(rooms) or not isinstance(passwords, dict):
         raise StoreError(
             f"{folder} holds no configuration of the embedded Redis: start it with `likewise up`"
         )
-    return StoreSettings(urls=dict.fromkeys(Room, f"redis://127.0.0.1:{port[1]}"), passwords=passwords)
+    return StoreSettings(urls=urls, passwords=passwords)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from api.cli.deployment import CREDENTIALS_FILE, LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE
+from api.cli.deployment import LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE
 from privacy.errors import StoreBusyError, StoreError
 from privacy.ledger.key_file import load_signer
 from privacy.store.acl import Room
@@ -17,6 +17,7 @@ from privacy.store.erasure_list import ErasureList
 from privacy.store.erasure_mark import ErasureMark
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
+from privacy.store.redis_conf import CREDENTIALS_FILE
 from privacy.store.users import ADMIN, PUBLIC, USERS
 from privacy.store.wall_checks import check_users, check_wall
 
@@ -55,6 +56,7 @@ class Examination:
     def findings(self) -> list[tuple[str, Finding]]:
         """What was found, with the place where."""
         found = [(room.value, finding) for room in Room for finding in self._room(room)]
+        found += [("rooms", finding) for finding in self._asked(self._one_store)]
         found += [("wall", finding) for finding in self._asked(self._wall)]
         found += [("erasures", finding) for finding in self._asked(self._erasures)]
         found += [(path.name, check_private_file(path)) for path in self._files()]
@@ -75,6 +77,14 @@ class Examination:
         """Those of a server: a room that shares its server with the other one has the users of both."""
         here = [other for other in Room if self.settings.urls.get(other) == self.settings.urls.get(room)]
         return [user for user in USERS if set(user.rooms) & set(here)]
+
+    def _one_store(self) -> list[Finding]:
+        with (
+            closing(connect(self.settings, ADMIN, Room.PRIVATE)) as private,
+            closing(connect(self.settings, ADMIN, Room.GALLERY)) as gallery,
+        ):
+            StoreHeader.read(private).of_gallery.verify(gallery)
+            return [Finding("one store", ok=True, detail="private room and gallery have the same id")]
 
     def _wall(self) -> list[Finding]:
         with closing(connect(self.settings, PUBLIC)) as client:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 from privacy.errors import StoreBusyError, StoreError
 from privacy.gallery.publisher import Publisher
 from privacy.mechanism.guarantee import guarantee
-from privacy.policy_book import PolicyBook, enroll
+from privacy.policy_book import PolicyBook, enroll, stored_policies
 from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
 from privacy.store.erasure_list import ErasureList
 from privacy.store.erasure_mark import ErasureMark
 from privacy.store.header import DEFAULT_SHARDS, StoreHeader
-from privacy.store.keys import GALLERY_HEADER
+from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
 from privacy.store.never_restored import never_restore_folder
 from privacy.store.users import ADMIN, PUBLISHER
 from privacy.vault.key_file import create_key_file, load_pseudonymiser
@@ -97,10 +97,11 @@ class Founder:
         ):
             require([*check_server(private, self.clock), *check_server(gallery, self.clock)])
             known = _known_header(private)
+            _require_one_store(private, known, _known_header(gallery, GALLERY_HEADER))
             header = known or self._new_header(private)
+            header.of_gallery.put(gallery)
             keys = self._keys()
             erasures = self._erasures(private, header)
-            StoreHeader.create_or_verify(gallery, self.entropy, GALLERY_HEADER, *self._shards_of(header))
             book = enroll(private, self.source.text)
         with closing(connect(settings, PUBLISHER)) as publisher:
             policy, hand = self.source.policy, Publisher(publisher)
@@ -112,10 +113,7 @@ class Founder:
     def _new_header(self, client: Redis) -> StoreHeader:
         """Make the header, after the key: a store never stands without one."""
         create_key_file(self.key_file, self.entropy)
-        accounts, targets = self.new_shards
-        return StoreHeader.create_or_verify(
-            client, self.entropy, account_shards=accounts, target_shards=targets
-        )
+        return StoreHeader.create_or_verify(client, self.entropy, *self.new_shards)
 
     def _keys(self) -> PseudonymKeys:
         if not self.key_file.exists():
@@ -137,15 +135,36 @@ class Founder:
         erasures.last()
         return erasures
 
-    @staticmethod
-    def _shards_of(header: StoreHeader) -> tuple[int, int]:
-        return header.account_shards, header.target_shards
+
+def _require_one_store(private: Redis, known: StoreHeader | None, gallery: StoreHeader | None) -> None:
+    """Make sure that the rooms belong together, and that neither has lost its data.
+
+    A store is founded in the order private header, gallery header, policy: with a policy it has a gallery.
+
+    Raises:
+        StoreError: they do not, or one has.
+    """
+    if gallery and known is None:
+        raise StoreError(
+            "the gallery is in use, but the private room is empty: put the data of its Redis back, or look "
+            "whether LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL name the rooms of one store"
+        )
+    if known and gallery is None and stored_policies(private):
+        raise StoreError(
+            "the private room is in use, but the gallery is empty: put the data of its Redis back, since a "
+            "release is handed over once, or look whether LIKEWISE_GALLERY_URL names the right one"
+        )
+    if known and gallery and known.store_id != gallery.store_id:
+        raise StoreError(
+            "private room and gallery belong to two stores: LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL must "
+            "name the rooms of one"
+        )
 
 
-def _known_header(client: Redis) -> StoreHeader | None:
+def _known_header(client: Redis, key: str = STORE_HEADER) -> StoreHeader | None:
     """The header; None where it cannot be read, for `create_or_verify` to make it or to say why not."""
     try:
-        return StoreHeader.read(client)
+        return StoreHeader.read(client, key)
     except StoreBusyError:
         raise
     except StoreError:

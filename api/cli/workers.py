@@ -20,7 +20,6 @@ from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
 from privacy.store.erasure_mark import in_step
 from privacy.store.header import StoreHeader
-from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import NOTARY, PUBLISHER, RELAY, RELEASE
 from privacy.tally.ledger_log import LedgerLog
 from privacy.tally.relay import Relay
@@ -96,8 +95,7 @@ def make_release_workers(
     that has forgotten releases releases nothing either.
     """
     client = connect(settings, RELEASE, greet=in_step(header.greet, erasures))
-    gallery = StoreHeader.read(connect(settings, PUBLISHER), GALLERY_HEADER)
-    publisher = Publisher(connect(settings, PUBLISHER, greet=gallery.greet))
+    publisher = Publisher(connect(settings, PUBLISHER, greet=header.of_gallery.greet))
     calibrations = Calibrations(client)
     outside = ReleasedOutside(erasures.folder, header.store_id)
     return [
@@ -108,10 +106,9 @@ def make_release_workers(
 
 def make_notary(settings: StoreSettings, header: StoreHeader, key_file: Path, clock: Clock) -> Notary:
     """Wire a notary together; it reads and writes no other stores than these."""
-    gallery = StoreHeader.read(connect(settings, NOTARY), GALLERY_HEADER)
     return Notary(
         LedgerLog(connect(settings, NOTARY, Room.PRIVATE, greet=header.greet)),
-        NotaryDesk(connect(settings, NOTARY, greet=gallery.greet)),
+        NotaryDesk(connect(settings, NOTARY, greet=header.of_gallery.greet)),
         partial(load_signer, key_file),
         header.target_shards,
         clock,

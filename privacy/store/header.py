@@ -1,20 +1,21 @@
-"""What a store is: the format of its keys, its shard counts, and an id of its own.
+"""What a store is: the format of its keys, its shard counts, and an id that both of its rooms have.
 
 Shard counts decide in which key every account and target is found, so they are fixed when a store is created.
 The random id tells one store from another: a server restarted empty, or from the wrong disk, has not the id
-that a long-running process remembers, and must not be written to.
+that a long-running process remembers, and must not be written to. Nor is a gallery with another private
+room's id: it shows what another store has released.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from redis.utils import str_if_bytes
 
 from privacy.errors import StoreError
 from privacy.store.connect import translated
-from privacy.store.keys import STORE_HEADER
+from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import redis
     from redis.connection import AbstractConnection
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 DEFAULT_SHARDS: Final = 8
 MAX_SHARDS: Final = 1024
 _ID_BYTES: Final = 16
@@ -33,7 +34,7 @@ class StoreHeader:
     """The header of one store, as it is kept under `key`.
 
     Args:
-        key: where it is kept: `STORE_HEADER`, or `GALLERY_HEADER` for the gallery's own.
+        key: where it is kept: `STORE_HEADER` in the private room, `GALLERY_HEADER` in the gallery.
         account_shards: number of vault shards.
         target_shards: number of tally shards.
         store_id: 32 hex digits, drawn when the store was created.
@@ -70,18 +71,14 @@ class StoreHeader:
         cls,
         client: redis.Redis,
         entropy: Callable[[int], bytes],
-        key: str = STORE_HEADER,
         account_shards: int = DEFAULT_SHARDS,
         target_shards: int = DEFAULT_SHARDS,
     ) -> Self:
-        """Return the header, after creating it in a store that has none.
-
-        One transaction of HSETNX: of two creators at once one wins whole, the other one verifies.
+        """Return the header of the private room, after creating it in one that has none.
 
         Args:
             client: the admin user's.
             entropy: gives that many random bytes; outside tests the operating system's.
-            key: where the header is kept.
             account_shards: number of vault shards, fixed for ever.
             target_shards: number of tally shards, fixed for ever.
 
@@ -89,18 +86,37 @@ class StoreHeader:
             StoreError: the store exists and has other shard counts or another format.
             StoreBusyError: the store cannot answer now.
         """
-        wanted = cls(key, account_shards, target_shards, entropy(_ID_BYTES).hex())
-        with translated(), client.pipeline(transaction=True) as pipeline:
-            for name, text in wanted._fields().items():
-                pipeline.hsetnx(key, name, text)
-            pipeline.execute()
-        found = cls.read(client, key)
+        wanted = cls(STORE_HEADER, account_shards, target_shards, entropy(_ID_BYTES).hex())
+        found = wanted.put(client)
         if (found.account_shards, found.target_shards) != (account_shards, target_shards):
             raise StoreError(
                 f"the store was created with {found.account_shards} account and {found.target_shards} target "
                 f"shards, not {account_shards} and {target_shards}; the counts of a store never change"
             )
         return found
+
+    @property
+    def of_gallery(self) -> Self:
+        """The header of the gallery that belongs to this private room."""
+        return replace(self, key=GALLERY_HEADER)
+
+    def put(self, client: redis.Redis) -> Self:
+        """Write the header where there is none.
+
+        One transaction of HSETNX: of two writers at once one wins whole.
+
+        Returns:
+            The one that is there then.
+
+        Raises:
+            StoreError: it is of another format.
+            StoreBusyError: the store cannot answer now.
+        """
+        with translated(), client.pipeline(transaction=True) as pipeline:
+            for name, text in self._fields().items():
+                pipeline.hsetnx(self.key, name, text)
+            pipeline.execute()
+        return self.read(client, self.key)
 
     def verify(self, client: redis.Redis) -> None:
         """Make sure that the server still holds this store.
@@ -123,11 +139,12 @@ class StoreHeader:
             raise
 
     def _require(self, store_id: object) -> None:
+        room = "gallery" if self.key == GALLERY_HEADER else "store"
         if store_id is None:
-            raise StoreError("the store has lost its data since this process started: nothing was written")
+            raise StoreError(f"the {room} has lost its data, or never had any: nothing was written")
         if store_id != self.store_id.encode():
             raise StoreError(
-                "this is another store than the one this process started with: nothing was written"
+                f"this {room} is another store's than the one this process started with: nothing was written"
             )
 
     def _fields(self) -> dict[str, str]:

@@ -1,11 +1,15 @@
-"""The configuration of the embedded Redis."""
+"""The configuration of an embedded Redis, and the names of its files."""
 
 from __future__ import annotations
 
 from typing import Final
 
+CONF_FILE: Final = "redis.conf"
 ACL_FILE: Final = "users.acl"
+CREDENTIALS_FILE: Final = "credentials.json"
 SOCKET: Final = "redis.sock"
+GALLERY_FOLDER: Final = "gallery"
+"""Subfolder of a data folder in which the gallery's server lives."""
 
 _SETTINGS: Final = f"""\
 bind 127.0.0.1

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from privacy.store.header import StoreHeader
-from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import LIMITER, PUBLIC
 from tests.support.dockerfile import ROOT, copy_files, run_in
 
@@ -50,7 +49,7 @@ def image(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment(store: Store) -> dict[str, str]:
     """What the image is started with, beside a gallery that stands."""
-    StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
+    StoreHeader.create_or_verify(store.admin, os.urandom).of_gallery.put(store.admin)
     return store.settings.environment((PUBLIC, LIMITER))
 
 

@@ -9,7 +9,8 @@ from typing import Final
 
 PRIVATE: Final = (
     *("privacy.vault", "privacy.tally", "privacy.mechanism", "privacy.release", "privacy.policy"),
-    *("privacy.gallery.publisher", "privacy.gallery.keys_writer", "privacy.store.embedded"),
+    *("privacy.gallery.publisher", "privacy.gallery.keys_writer"),
+    *("privacy.store.embedded", "privacy.store.embedded_rooms"),
     *("api.platform", "api.cli", "numpy", "scipy", "sklearn", "diffprivlib"),
 )
 PROGRAM: Final = "import json, sys, api.public.wsgi; print(json.dumps(sorted(sys.modules)))"

@@ -14,7 +14,6 @@ from privacy.policy_book import enroll
 from privacy.policy_file import DEFAULT_POLICY_PATH
 from privacy.store.erasure_list import ErasureList
 from privacy.store.header import StoreHeader
-from privacy.store.keys import GALLERY_HEADER
 from privacy.store.never_restored import FOLDER_VARIABLE
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.key_file import create_key_file
@@ -31,7 +30,7 @@ def environment(store: Store, tmp_path: Path) -> dict[str, str]:
     """What a process of the platform plane is given, on a store that was just created."""
     header = StoreHeader.create_or_verify(store.admin, os.urandom)
     ErasureList(tmp_path / "never-restore", header.store_id).create()
-    StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
+    header.of_gallery.put(store.admin)
     enroll(store.admin, DEFAULT_POLICY_PATH.read_bytes())
     create_key_file(tmp_path / "key", os.urandom)
     return {

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import requests
 
 from privacy.store.header import StoreHeader
-from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import LIMITER, PUBLIC
 from tests.support.eventually import eventually
 from tests.support.gallery import publish_every_state
@@ -56,7 +55,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 def test_a_worker_serves_the_gallery(store: Store) -> None:
     """A worker that has the two passwords of the public plane and nothing else answers over HTTP."""
-    StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
+    StoreHeader.create_or_verify(store.admin, os.urandom).of_gallery.put(store.admin)
     publish_every_state(store)
     names = ("PATH", "HOME", "PYTHONPATH", "VIRTUAL_ENV")
     environment = {name: os.environ[name] for name in names if name in os.environ}
@@ -76,7 +75,7 @@ def test_a_worker_serves_the_gallery(store: Store) -> None:
 
 def test_a_gallery_that_came_back_empty_is_not_served(store: Store) -> None:
     """After the gallery lost its data the plane is not ready and answers 503, not 404, on new connections."""
-    StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
+    StoreHeader.create_or_verify(store.admin, os.urandom).of_gallery.put(store.admin)
     publish_every_state(store)
     token, _ = new_key(store, "read")
     environment = os.environ | store.settings.environment((PUBLIC, LIMITER))

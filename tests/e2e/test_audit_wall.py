@@ -11,15 +11,19 @@ import pytest
 
 from privacy.audit import wall_code
 from privacy.audit.progress import silent
+from privacy.audit.wall_apart import apart_section
 from privacy.audit.wall_code import code_section, copied_files, image_section
 from privacy.audit.wall_commands import key_families, redis_commands
 from privacy.audit.wall_store import store_section
 from privacy.store import keys
-from privacy.store.acl import Grant
+from privacy.store.acl import Grant, Room
 from privacy.store.connect import connect
+from privacy.store.embedded_rooms import EmbeddedRooms
+from privacy.store.settings import StoreSettings
 from privacy.store.users import LIMITER, PUBLIC, USERS
 from tests.support.dockerfile import ROOT, copy_files
 from tests.support.redis_commands import TABLE, known_commands
+from tests.support.redis_server import ROOT as SUPERUSER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +109,26 @@ def test_another_users_password_is_found(store: Store) -> None:
         assert broken(store_section(client, silent)) == ["AUTH as `limiter`"]
         _set_rules(store, (f"<{store.settings.password(PUBLIC)}",), LIMITER.name)
     assert {user.name for user in USERS} >= {"limiter", "notary"}
+
+
+def test_the_public_password_is_worth_nothing_at_the_private_room(tmp_path: Path) -> None:
+    """Where it is, nobody has that password: unless a deployment has given it to somebody there."""
+    with EmbeddedRooms(tmp_path, users=(*USERS, SUPERUSER)) as rooms:
+        section = apart_section(rooms.settings, silent)
+        assert section
+        assert (len(section.findings), broken(section)) == (len(USERS), [])
+        with closing(connect(rooms.settings, SUPERUSER, Room.PRIVATE)) as root:
+            root.acl_setuser("relay", enabled=True, passwords=f"+{rooms.settings.password(PUBLIC)}")
+        section = apart_section(rooms.settings, silent)
+        assert section
+        assert broken(section) == ["a login as `relay`"]
+
+
+def test_rooms_on_one_server_are_not_apart(store: Store) -> None:
+    """Then there is nothing to try, nor where a reviewer knows the gallery's address alone."""
+    assert apart_section(store.settings, silent) is None
+    gallery = StoreSettings({Room.GALLERY: "redis://g:1"}, store.settings.passwords)
+    assert apart_section(gallery, silent) is None
 
 
 def test_the_code_keeps_to_its_side() -> None:

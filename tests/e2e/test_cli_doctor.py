@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.cli.deployment import operator_settings
 from api.cli.exit_code import ExitCode
 from api.cli.founding import Founder
 from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms, entropy
 from privacy.ledger.key_file import create_ledger_key
-from privacy.store.embedded import EmbeddedRedis
+from privacy.store.acl import Room
+from privacy.store.connect import connect
+from privacy.store.embedded_rooms import EmbeddedRooms
+from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import USERS
 from tests.support.command_line import clean_environment, likewise
-from tests.support.redis_server import clients, server_with_root
+from tests.support.redis_server import ROOT, clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +30,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A data folder with a running, founded store."""
-    with EmbeddedRedis(tmp_path) as server:
-        Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(server.settings)
+    with EmbeddedRooms(tmp_path) as rooms:
+        Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
         create_ledger_key(tmp_path / "ledger.key", entropy)
         yield tmp_path
 
@@ -61,6 +66,7 @@ def test_a_healthy_deployment_is_all_green(folder: Path) -> None:
         *(
             "gallery: header",
             "gallery: user public",
+            "rooms: one store",
             "wall: wall against EVAL return 1",
             "pseudonym.key: secret file",
             "ledger.key: secret file",
@@ -96,8 +102,8 @@ def test_a_ledger_key_file_without_a_key_is_bad(folder: Path) -> None:
 
 def test_a_store_that_is_not_durable_and_a_foreign_user_are_bad(tmp_path: Path) -> None:
     """A server that answers before fsync, has users of others, and was never founded, is found out."""
-    with server_with_root(tmp_path) as server:
-        with clients(server) as store:
+    with EmbeddedRooms(tmp_path, users=(*USERS, ROOT)) as rooms:
+        with clients(rooms.servers[Room.PRIVATE], rooms.settings) as store:
             store.root.config_set("appendfsync", "everysec")
         code, findings = examine(tmp_path)
     assert code == ExitCode.CHECK_FAILED
@@ -109,13 +115,22 @@ def test_a_store_that_is_not_durable_and_a_foreign_user_are_bad(tmp_path: Path) 
     }
 
 
+def test_the_gallery_of_another_store_is_bad(tmp_path: Path) -> None:
+    """Two addresses that lead to the rooms of two stores are found out."""
+    with EmbeddedRooms(tmp_path, users=(*USERS, ROOT)) as rooms:
+        Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
+        with closing(connect(rooms.settings, ROOT, Room.GALLERY)) as root:
+            root.hset(GALLERY_HEADER, "store_id", "0" * 32)
+        _, findings = examine(tmp_path)
+    assert "another store's" in findings["rooms: answer"]["detail"]
+    assert "rooms: answer" in bad(findings)
+
+
 def test_credentials_that_reach_past_the_wall_are_bad(folder: Path) -> None:
     """A deployment that gives the public plane another user's rights is found out."""
-    with_admin = json.loads((folder / "credentials.json").read_text())
-    port = next(line for line in (folder / "redis.conf").read_text().splitlines() if line.startswith("port "))
-    passwords = {f"LIKEWISE_{user.name.upper()}_PASSWORD": with_admin[user.name] for user in USERS}
-    del passwords["LIKEWISE_PUBLIC_PASSWORD"]
-    code, findings = examine(folder, LIKEWISE_REDIS_URL=f"redis://127.0.0.1:{port.split()[1]}", **passwords)
+    given = operator_settings(folder, {}).environment(USERS)
+    del given["LIKEWISE_PUBLIC_PASSWORD"]
+    code, findings = examine(folder, **given)
     assert code == ExitCode.CHECK_FAILED
     assert bad(findings) == ["wall: answer"]
     assert "LIKEWISE_PUBLIC_PASSWORD" in findings["wall: answer"]["detail"]
@@ -123,12 +138,12 @@ def test_credentials_that_reach_past_the_wall_are_bad(folder: Path) -> None:
 
 def test_a_store_that_is_down_is_a_bad_finding(tmp_path: Path) -> None:
     """The doctor reports what does not answer instead of giving up at it."""
-    with EmbeddedRedis(tmp_path) as server:
-        Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(server.settings)
+    with EmbeddedRooms(tmp_path) as rooms:
+        Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
     code, findings = examine(tmp_path)
     assert code == ExitCode.CHECK_FAILED
     assert set(bad(findings)) == {
-        *("private: answer", "gallery: answer", "wall: answer", "erasures: answer"),
+        *("private: answer", "gallery: answer", "rooms: answer", "wall: answer", "erasures: answer"),
         "ledger.key: secret file",
     }
     assert findings["private: answer"]["detail"] == "the store does not answer"

@@ -17,7 +17,7 @@ from api.cli.exit_code import ExitCode
 from api.cli.founding import Founder
 from api.cli.policy_source import read_policy
 from api.cli.system import clock_ms, entropy
-from privacy.store.embedded import EmbeddedRedis
+from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER
 from tests.support.command_line import (
     ROOT,
@@ -37,18 +37,18 @@ if TYPE_CHECKING:
     from privacy.store.settings import StoreSettings
 
 PRIVATE = re.compile(
-    r"\b(privacy\.(vault|tally|mechanism|release|policy|policy_book|policy_file|store\.embedded)|"
+    r"\b(privacy\.(vault|tally|mechanism|release|policy|policy_book|policy_file|store\.embedded\w*)|"
     r"privacy\.gallery\.(publisher|keys_writer)|api\.platform|numpy|scipy|sklearn|diffprivlib)\b"
 )
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRooms]:
     """A running, founded store; the key of the pseudonyms is in its folder."""
     folder = tmp_path_factory.mktemp("planes")
-    with EmbeddedRedis(folder) as server:
-        Founder(read_policy(None), folder / "pseudonym.key", clock_ms, entropy).found(server.settings)
-        yield server
+    with EmbeddedRooms(folder) as rooms:
+        Founder(read_policy(None), folder / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
+        yield rooms
 
 
 def public_environment(settings: StoreSettings) -> dict[str, str]:
@@ -84,7 +84,7 @@ def answers(url: str) -> bool:
 
 
 def test_the_public_process_and_its_workers_load_nothing_private(
-    store: EmbeddedRedis, tmp_path: Path
+    store: EmbeddedRooms, tmp_path: Path
 ) -> None:
     """Python itself writes down every import of the process and of its workers: none lies behind the wall."""
     errors = tmp_path / "imports"
@@ -98,7 +98,7 @@ def test_the_public_process_and_its_workers_load_nothing_private(
     assert PRIVATE.findall(imported) == []
 
 
-def test_the_list_of_imports_would_show_it(store: EmbeddedRedis, tmp_path: Path) -> None:
+def test_the_list_of_imports_would_show_it(store: EmbeddedRooms, tmp_path: Path) -> None:
     """The same look at the platform plane does find what the public one must not load."""
     errors = tmp_path / "imports"
     environment = platform_environment(store) | {"PYTHONPROFILEIMPORTTIME": "1"}
@@ -108,7 +108,7 @@ def test_the_list_of_imports_would_show_it(store: EmbeddedRedis, tmp_path: Path)
     assert PRIVATE.search(errors.read_text())
 
 
-def platform_environment(store: EmbeddedRedis) -> dict[str, str]:
+def platform_environment(store: EmbeddedRooms) -> dict[str, str]:
     """What the platform plane is given."""
     key = str(store.folder / "pseudonym.key")
     own = store.settings.environment((PLATFORM, PUBLISHER))
@@ -116,7 +116,7 @@ def platform_environment(store: EmbeddedRedis) -> dict[str, str]:
 
 
 def test_a_worker_that_dies_is_replaced_and_none_outlives_its_server(
-    store: EmbeddedRedis, tmp_path: Path
+    store: EmbeddedRooms, tmp_path: Path
 ) -> None:
     """After kill -9 of a worker the plane answers again; after kill -9 of the server no worker is left."""
     with serving("public", public_environment(store.settings), tmp_path / "errors") as (process, url):
@@ -130,7 +130,7 @@ def test_a_worker_that_dies_is_replaced_and_none_outlives_its_server(
         all_gone(workers)
 
 
-def test_the_public_plane_refuses_credentials_that_reach_past_the_wall(store: EmbeddedRedis) -> None:
+def test_the_public_plane_refuses_credentials_that_reach_past_the_wall(store: EmbeddedRooms) -> None:
     """With a password of another user, or none, it does not start: one line, exit code 4."""
     environment = public_environment(store.settings)
     refused = likewise(
@@ -152,7 +152,7 @@ def test_without_a_store_every_process_says_what_to_set(verb: str) -> None:
     assert "set LIKEWISE_" in refused.stderr
 
 
-def test_a_plane_says_when_its_port_is_taken(store: EmbeddedRedis, tmp_path: Path) -> None:
+def test_a_plane_says_when_its_port_is_taken(store: EmbeddedRooms, tmp_path: Path) -> None:
     """Two servers on one port are wrong usage of the second."""
     environment = public_environment(store.settings)
     with serving("public", environment, tmp_path / "errors") as (_, url):

@@ -15,7 +15,7 @@ from api.cli.history.published import read_releases
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import parse_timestamp_ms
 from privacy.store.connect import connect
-from privacy.store.embedded import EmbeddedRedis
+from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.users import PUBLIC
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import answer_of, likewise
@@ -79,7 +79,7 @@ def replay(recording: dict[str, Path], *arguments: str | Path) -> Any:
 
 def released(folder: Path) -> dict[str, list[ReleaseDocument]]:
     """All releases in a data folder."""
-    with EmbeddedRedis(folder) as server, closing(connect(server.settings, PUBLIC)) as client:
+    with EmbeddedRooms(folder) as rooms, closing(connect(rooms.settings, PUBLIC)) as client:
         names = [video["video_id"] for video in VIDEOS]
         return {name: read_releases(client, SeriesName(Kind.LIKE, name)) for name in names}
 

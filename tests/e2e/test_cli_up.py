@@ -18,6 +18,7 @@ from api.cli.system import clock_ms, entropy
 from privacy.model.timestamp import format_timestamp
 from privacy.store.connect import connect
 from privacy.store.embedded import EmbeddedRedis
+from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.header import DEFAULT_SHARDS
 from privacy.store.keys import outbox_key
 from privacy.store.users import RELAY, USERS
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from tests.support.command_line import System
 
-PROCESSES = ("platform", "public", "relay", "release", "steward", "redis")
+PROCESSES = ("platform", "public", "relay", "release", "steward", "redis-private", "redis-gallery")
 NOW_MS = clock_ms()
 VIDEO = {"video_id": "v-1", "posted_at": format_timestamp(NOW_MS - 60_000)}
 
@@ -146,8 +147,8 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 def test_a_lost_pseudonym_key_stops_the_start(tmp_path: Path) -> None:
     """A store in use is not opened under another key: everybody would be counted twice."""
     key_file = tmp_path / PSEUDONYM_KEY_FILE
-    with EmbeddedRedis(tmp_path) as server:
-        assert Founder(read_policy(None), key_file, clock_ms, entropy).found(server.settings).is_new
+    with EmbeddedRooms(tmp_path) as rooms:
+        assert Founder(read_policy(None), key_file, clock_ms, entropy).found(rooms.settings).is_new
     key_file.unlink()
     refused = likewise("up", "--data-folder", tmp_path, *port_options())
     assert refused.returncode == ExitCode.STORE_ERROR
@@ -163,7 +164,7 @@ def test_a_store_of_ones_own_and_a_policy_of_ones_own_are_used(tmp_path: Path) -
     with EmbeddedRedis(tmp_path / "store") as server:
         environment: Any = clean_environment(**server.settings.environment(USERS))
         with up(folder, "--policy", file, environment=environment) as system:
-            assert "redis" not in system.welcome["pids"]
+            assert not any(name.startswith("redis") for name in system.welcome["pids"])
             assert not (folder / "credentials.json").exists()
             assert send_like(system)["counted"] == 1
             assert system.read("/v1/privacy").json()["version"] == "small"

@@ -49,9 +49,15 @@ ROOT: Final = _Superuser(
 
 @dataclass(frozen=True)
 class Store:
-    """One server and a client of each of its users; replies are bytes."""
+    """A store and a client of each of its users; replies are bytes.
+
+    Args:
+        server: of the private room.
+        settings: addresses and passwords.
+    """
 
     server: EmbeddedRedis
+    settings: StoreSettings
     platform: redis.Redis
     steward: redis.Redis
     relay: redis.Redis
@@ -63,11 +69,6 @@ class Store:
     rekeyer: redis.Redis
     admin: redis.Redis
     root: redis.Redis
-
-    @property
-    def settings(self) -> StoreSettings:
-        """Address and passwords of the server."""
-        return self.server.settings
 
     def flush(self) -> None:
         """Empty the store."""
@@ -89,9 +90,15 @@ def server_with_root(folder: Path) -> EmbeddedRedis:
 
 
 @contextmanager
-def clients(server: EmbeddedRedis) -> Iterator[Store]:
-    """Connect one client a user to a running server, and close them in the end."""
+def clients(server: EmbeddedRedis, settings: StoreSettings | None = None) -> Iterator[Store]:
+    """Connect one client a user to a running store, and close them in the end.
+
+    Args:
+        server: of the private room.
+        settings: where the rooms are; all on that server if not given.
+    """
+    settings = settings or server.settings
     users = (PLATFORM, STEWARD, RELAY, RELEASE, PUBLISHER, NOTARY, PUBLIC, LIMITER, REKEYER, ADMIN, ROOT)
     with ExitStack() as opened:
-        named = [opened.enter_context(closing(connect(server.settings, user))) for user in users]
-        yield Store(server, *named)
+        named = [opened.enter_context(closing(connect(settings, user))) for user in users]
+        yield Store(server, settings, *named)

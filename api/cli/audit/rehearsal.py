@@ -29,7 +29,7 @@ from privacy.audit.report_model import Finding, Section
 from privacy.model.engagement import KINDS_A_TARGET, Kind, TargetType
 from privacy.release.history import NET_CHANGE
 from privacy.store.connect import connect
-from privacy.store.embedded import EmbeddedRedis
+from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC
 from privacy.tally.catalogue import Catalogue
 from privacy.vault.pseudonym import Pseudonymiser
@@ -100,9 +100,9 @@ def _rehearse(source: PolicySource, entropy: EntropySource, reads: int, wall: bo
     story = Story(source.policy, f"a{entropy(8).hex()}")
     with ExitStack() as held:
         folder = Path(held.enter_context(TemporaryDirectory(prefix="likewise-audit-")))
-        server = held.enter_context(EmbeddedRedis(folder))
+        rooms = held.enter_context(EmbeddedRooms(folder))
         key_file, kept = folder / PSEUDONYM_KEY_FILE, folder / "never-restore"
-        store = Founder(source, key_file, clock_ms, entropy, ONE_SHARD, kept).found(server.settings)
+        store = Founder(source, key_file, clock_ms, entropy, ONE_SHARD, kept).found(rooms.settings)
         machine = held.enter_context(time_machine(store, lambda _: None))
         machine.timeline.run(story.videos, story.events, story.end_ms)
         stage = Stage(story, store, folder, machine)

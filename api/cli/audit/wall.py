@@ -17,6 +17,7 @@ from api.cli.deployment import operator_settings
 from api.cli.options import data_folder_option, epilog, json_option
 from api.cli.system import clock_ms
 from privacy.audit.report_model import AuditReport
+from privacy.audit.wall_apart import apart_section
 from privacy.audit.wall_code import code_section, image_section
 from privacy.audit.wall_store import store_section
 from privacy.model.timestamp import format_timestamp
@@ -44,10 +45,10 @@ def command(data_folder: Path, *, as_json: bool) -> ExitCode:
     """Try the wall between the public plane and everything else; exit 1 if it has a hole.
 
     With the public plane's credentials every command of Redis is tried on every family of keys, with
-    arguments that would harm nothing. Then: what the plane's code loads, the import contracts (where
-    import-linter is installed), and what its image holds. The store is the one that the environment names
-    (LIKEWISE_GALLERY_URL or LIKEWISE_REDIS_URL, and LIKEWISE_PUBLIC_PASSWORD), or the embedded one of a
-    running `likewise up`.
+    arguments that would harm nothing. Then: a login at the private room's server, if that is another one;
+    what the plane's code loads, the import contracts (where import-linter is installed), and what its image
+    holds. The store is the one that the environment names (LIKEWISE_GALLERY_URL or LIKEWISE_REDIS_URL, and
+    LIKEWISE_PUBLIC_PASSWORD), or the embedded one of a running `likewise up`.
     """
     started = time.monotonic()
     with progress(quiet=as_json) as bars:
@@ -71,5 +72,10 @@ def wall_sections(settings: StoreSettings, told: Progress) -> list[Section]:
         StoreBusyError: it does not answer.
     """
     with closing(connect(settings, PUBLIC)) as client:
-        found = [store_section(client, told), code_section(), image_section()]
+        found = [
+            store_section(client, told),
+            apart_section(settings, told),
+            code_section(),
+            image_section(),
+        ]
     return [section for section in found if section]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from privacy.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from api.cli.supervision.child import Child
     from privacy.store.embedded import EmbeddedRedis
@@ -22,7 +22,7 @@ class Supervisor:
 
     Args:
         children: in the order in which they end.
-        server: the embedded Redis, which the caller starts and stops; None where another one is used.
+        servers: the embedded ones by name, which the caller starts and stops; none where others are used.
         wait: rests so many seconds, or less if told to stop; whether that is so.
         say: tells the operator.
         monotonic_seconds: the clock of patience.
@@ -31,13 +31,13 @@ class Supervisor:
     def __init__(
         self,
         children: Sequence[Child],
-        server: EmbeddedRedis | None,
+        servers: Mapping[str, EmbeddedRedis],
         wait: Callable[[float], bool],
         say: Callable[[str], None],
         monotonic_seconds: Callable[[], float],
     ) -> None:
         self._children = children
-        self._server = server
+        self._servers = servers
         self._wait = wait
         self._say = say
         self._clock = monotonic_seconds
@@ -68,10 +68,10 @@ class Supervisor:
         """Keep everything running until told to stop.
 
         Raises:
-            StoreError: the embedded Redis ended and does not start again, as on a full disk.
+            StoreError: an embedded Redis ended and does not start again, as on a full disk.
         """
         while not self._wait(_LOOK_SECONDS):
-            self._look_after_server()
+            self._look_after_servers()
             for child in self._children:
                 if news := child.look():
                     self._say(news)
@@ -84,12 +84,12 @@ class Supervisor:
         for child in self._children:
             child.end(max(0.0, deadline - self._clock()))
 
-    def _look_after_server(self) -> None:
-        if self._server is None or not _has_ended(self._server.pid):
-            return
-        self._say("the embedded Redis ended; it starts again")
-        self._server.stop()
-        self._server.start()
+    def _look_after_servers(self) -> None:
+        for name, server in self._servers.items():
+            if _has_ended(server.pid):
+                self._say(f"{name} ended; it starts again")
+                server.stop()
+                server.start()
 
 
 def _has_ended(pid: int) -> bool:

@@ -32,7 +32,7 @@ from api.cli.system import clock_ms, entropy
 from privacy.errors import ConflictError
 from privacy.model.engagement import Kind, TargetType
 from privacy.store.connect import connect
-from privacy.store.embedded import EmbeddedRedis
+from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.never_restored import never_restore_folder
 from privacy.store.users import PUBLIC
 
@@ -98,17 +98,17 @@ def command(
     """Tell a recorded history through the real intake, under a virtual clock, until its last release.
 
     Each video is registered when it was posted, each event arrives when it occurred, and every release is
-    made when it is due: noise, gate and all. The store is an embedded Redis of its own. Replaying into the
+    made when it is due: noise, gate and all. The store is an embedded one of its own. Replaying into the
     same folder again goes on from where the last replay stopped, and changes nothing if that was the end.
     """
     source = read_policy(policy_file)
     with ExitStack() as held:
         folder = data_folder or Path(held.enter_context(TemporaryDirectory(prefix="likewise-replay-")))
-        server = held.enter_context(EmbeddedRedis(folder))
+        rooms = held.enter_context(EmbeddedRooms(folder))
         # What is replayed for once leaves nothing beside its folder.
         kept = never_restore_folder(os.environ, data_folder) if data_folder else folder / "never-restore"
         founder = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD, kept)
-        store = founder.found(server.settings)
+        store = founder.found(rooms.settings)
         bars = held.enter_context(progress(quiet=as_json))
         actions = read_actions(actions_file) if actions_file else []
         creators = read_creators(creators_file) if creators_file else []

@@ -32,19 +32,21 @@ from api.cli.system import clock_ms, entropy
 from api.cli.welcome import Welcome
 from privacy.errors import StoreError
 from privacy.ledger.key_file import create_ledger_key
-from privacy.store.embedded import EmbeddedRedis
+from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.folder_lock import locked
 from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from api.cli.founding import Founded
     from api.cli.policy_source import PolicySource
     from api.cli.simulation.diary import Diary
     from api.cli.supervision.child import Program
+    from privacy.store.embedded import EmbeddedRedis
 
 _READY_SECONDS = 60.0
 _ANSWER_SECONDS = 2.0
@@ -77,16 +79,16 @@ def command(
 ) -> None:
     """Start the whole system on this machine, and end all of it on Ctrl-C or SIGTERM.
 
-    Makes the store ready (an embedded Redis, or the one in LIKEWISE_REDIS_URL with the passwords of all its
-    users), starts platform, public, relay, release and steward, and starts again what dies. Logs are in the
-    data folder.
+    Makes the store ready (an embedded Redis for each room, or what LIKEWISE_REDIS_URL names, with the
+    passwords of all users), starts platform, public, relay, release and steward, and starts again what dies.
+    Logs are in the data folder.
     """
     source = read_policy(policy_file)
     check_port("--platform-port", LOOPBACK, platform_port)
     check_port("--public-port", LOOPBACK, public_port)
     with ExitStack() as held:
         stop = held.enter_context(stop_on_signal())
-        settings, server = _open_store(held, data_folder)
+        settings, servers = _open_store(held, data_folder)
         key_file = data_folder / PSEUDONYM_KEY_FILE
         shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
         kept = never_restore_folder(os.environ, data_folder)
@@ -114,14 +116,14 @@ def command(
             callers = simulation_keys(settings)
             running.insert(0, programs.simulate(platform_url, callers, diary.seed, diary.opened_at))
         children = _children(data_folder, running)
-        supervisor = Supervisor(children, server, stop.wait, say, time.monotonic)
+        supervisor = Supervisor(children, servers, stop.wait, say, time.monotonic)
         held.callback(supervisor.end)
 
         def ready() -> bool:
             return all(_answers(f"{url}/readyz") for url in (platform_url, public_url))
 
         if supervisor.start(ready, _READY_SECONDS):
-            pids = _pids(children, server)
+            pids = _pids(children, servers)
             welcome = Welcome(public_url, platform_url, first_keys(settings), video_id, pids)
             if as_json:
                 show_json(welcome.document())
@@ -131,17 +133,17 @@ def command(
             say("Ending.")
 
 
-def _open_store(held: ExitStack, folder: Path) -> tuple[StoreSettings, EmbeddedRedis | None]:
-    """The store: an embedded one is started, and the folder belongs to this process in either case."""
+def _open_store(held: ExitStack, folder: Path) -> tuple[StoreSettings, Mapping[str, EmbeddedRedis]]:
+    """The store and the servers that were started for it; the folder belongs to this process in any case."""
     if not names_a_store(os.environ):
-        server = held.enter_context(EmbeddedRedis(folder))
-        return server.settings, server
+        rooms = held.enter_context(EmbeddedRooms(folder))
+        return rooms.settings, {f"redis-{room}": server for room, server in rooms.servers.items()}
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the data folder {folder}: {error.strerror}") from error
     held.enter_context(locked(folder, 0))
-    return StoreSettings.from_environment(os.environ, USERS), None
+    return StoreSettings.from_environment(os.environ, USERS), {}
 
 
 def _past(
@@ -166,9 +168,9 @@ def _children(folder: Path, programs: list[Program]) -> list[Child]:
     return [Child(program, logs, time.monotonic) for program in programs]
 
 
-def _pids(children: list[Child], server: EmbeddedRedis | None) -> dict[str, int]:
+def _pids(children: list[Child], servers: Mapping[str, EmbeddedRedis]) -> dict[str, int]:
     pids = {child.program.name: child.pid for child in children if child.pid}
-    return pids | ({"redis": server.pid} if server else {})
+    return pids | {name: server.pid for name, server in servers.items()}
 
 
 def _answers(url: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,12 +49,23 @@ def test_absurd_shard_counts_are_refused(store: Store, count: int) -> None:
     assert not store.root.exists(STORE_HEADER)
 
 
-def test_a_gallery_has_a_header_of_its_own(store: Store) -> None:
-    """On one server or two, the gallery is known by its own id, which the public plane can read."""
-    vault = StoreHeader.create_or_verify(store.admin, os.urandom)
-    gallery = StoreHeader.create_or_verify(store.admin, os.urandom, GALLERY_HEADER)
-    assert gallery.store_id != vault.store_id
-    gallery.verify(store.public)
+def test_a_gallery_has_the_id_of_its_store(store: Store) -> None:
+    """On one server or two, the gallery is known by its store's id, which the public plane can read."""
+    header = StoreHeader.create_or_verify(store.admin, os.urandom)
+    assert header.of_gallery.put(store.admin) == header.of_gallery
+    assert StoreHeader.read(store.public, GALLERY_HEADER).store_id == header.store_id
+    header.of_gallery.verify(store.publisher)
+
+
+def test_the_gallery_of_another_store_is_not_written_to(store: Store) -> None:
+    """Its header stays as it is; whoever works on this store refuses it, and an empty one too."""
+    header = StoreHeader.create_or_verify(store.admin, os.urandom)
+    with pytest.raises(StoreError, match="gallery has lost its data"):
+        header.of_gallery.verify(store.publisher)
+    other = replace(header, store_id="0" * 32).of_gallery.put(store.admin)
+    assert header.of_gallery.put(store.admin) == other
+    with pytest.raises(StoreError, match="this gallery is another store's"):
+        header.of_gallery.verify(store.publisher)
 
 
 def test_an_empty_store_is_noticed(store: Store) -> None:
