@@ -20,9 +20,9 @@ import pytest
 
 from api.cli.api_keys import KeyRing, KeyTerms
 from privacy.model.timestamp import format_timestamp
-from privacy.store.acl import Room
 from privacy.store.keys import STORE_HEADER, outbox_key
 from privacy.store.users import ADMIN, LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, STEWARD
+from tests.support.compose import ADDRESSES, SERVICES
 from tests.support.dockerfile import ROOT, copy_files, instructions
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
@@ -64,12 +64,15 @@ class Deployment:
 
     def environment(self, process: str) -> dict[str, str]:
         """What the compose file gives a process."""
-        own = {
-            "PATH": os.environ["PATH"],
+        named = SERVICES[process]["environment"]
+        places = {
             "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file),
             "LIKEWISE_LEDGER_KEY_FILE": str(self.folder / "ledger.key"),
         }
-        return own | self.settings.environment(USERS_OF[process])
+        own = {variable: place for variable, place in places.items() if variable in named}
+        urls = {room: url for room, url in self.settings.urls.items() if ADDRESSES[room] in named}
+        settings = replace(self.settings, urls=urls)
+        return {"PATH": os.environ["PATH"]} | own | settings.environment(USERS_OF[process])
 
     def run(self, process: str, *program: str) -> None:
         """Run a program of the private image that ends by itself.
@@ -165,12 +168,14 @@ def test_founding_again_changes_nothing(store: Store, deployment: Deployment) ->
 
 
 @pytest.mark.parametrize("worker", ["relay", "release", "steward"])
-def test_a_worker_is_well_while_the_store_answers(worker: str, deployment: Deployment) -> None:
-    """The workers' health check passes with the store, and fails without."""
+def test_a_worker_is_well_while_its_servers_answer(worker: str, deployment: Deployment) -> None:
+    """The workers' health check passes with the store, and fails without one of the rooms that they enter."""
     deployment.run(worker, "ask_store.py", worker)
-    gone = replace(deployment, settings=replace(deployment.settings, urls=dict.fromkeys(Room, NOBODY)))
-    with pytest.raises(subprocess.CalledProcessError):
-        gone.run(worker, "ask_store.py", worker)
+    for room in {room for user in USERS_OF[worker] for room in user.rooms}:
+        urls = {**deployment.settings.urls, room: NOBODY}
+        gone = replace(deployment, settings=replace(deployment.settings, urls=urls))
+        with pytest.raises(subprocess.CalledProcessError):
+            gone.run(worker, "ask_store.py", worker)
 
 
 def total_of(public: Client) -> Any:
