@@ -1,9 +1,9 @@
-"""Health check of a worker: does the store answer its user?
+"""Health check of a worker: do the servers that it works on answer its users?
 
     python ask_store.py relay
 
-A worker opens no port, and goes on by itself when the store comes back. What can be asked is whether the
-store is there.
+A worker opens no port, and goes on by itself when a server comes back. What can be asked is whether they are
+there.
 """
 
 # ruff: noqa: INP001 - a program of its own, in a folder that is no package
@@ -16,15 +16,17 @@ import sys
 from privacy.errors import StoreError
 from privacy.store.connect import connect, translated
 from privacy.store.settings import StoreSettings
-from privacy.store.users import RELAY, RELEASE, STEWARD
+from privacy.store.users import PUBLISHER, RELAY, RELEASE, STEWARD
 
 
 def main(worker: str) -> int:
-    """Ask; the exit code is 0 if the store answers and 1 if it does not."""
-    user = {"relay": RELAY, "release": RELEASE, "steward": STEWARD}[worker]
+    """Ask; the exit code is 0 if all servers answer and 1 if one does not."""
+    users = {"relay": (RELAY,), "release": (RELEASE, PUBLISHER), "steward": (STEWARD,)}[worker]
     try:
+        settings = StoreSettings.from_environment(os.environ, users)
         with translated():
-            connect(StoreSettings.from_environment(os.environ, (user,)), user).ping()
+            for user in users:
+                connect(settings, user).ping()
     except StoreError as error:
         sys.stderr.write(f"{error}\n")
         return 1

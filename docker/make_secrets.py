@@ -5,10 +5,13 @@
 | file             | for                                                                     |
 |------------------|-------------------------------------------------------------------------|
 | `passwords.json` | this program: a password per user, kept, so that running again is safe   |
-| `users.acl`      | Redis (`aclfile`); holds hashes of the passwords only                    |
+| `vault.acl`      | the Redis of vault and tally (`aclfile`): the users of the private room  |
+| `gallery.acl`    | the Redis of the gallery: the users of its room                          |
+| `users.acl`      | one Redis that holds both rooms: all users                               |
 | `<process>.env`  | one process: the passwords of its own users, as environment variables    |
 
-Run it again after an upgrade and load the new ACL file (`ACL LOAD`, or restart Redis). Standard library only.
+ACL files hold hashes of the passwords only. Run it again after an upgrade and load the new ones (`ACL LOAD`,
+or restart Redis). Standard library only.
 """
 
 # ruff: noqa: INP001 - a program of its own, in a folder that is no package
@@ -20,7 +23,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from privacy.store.acl import acl_file
+from privacy.store.acl import Room, acl_file
 from privacy.store.credentials import load_or_create_credentials, write_private
 from privacy.store.users import (
     ADMIN,
@@ -29,6 +32,7 @@ from privacy.store.users import (
     PLATFORM,
     PUBLIC,
     PUBLISHER,
+    REKEYER,
     RELAY,
     RELEASE,
     STEWARD,
@@ -45,9 +49,20 @@ PROCESSES: Final[dict[str, tuple[AclUser, ...]]] = {
     "steward": (STEWARD,),
     "public": (PUBLIC, LIMITER),
     "operator": (ADMIN, PUBLISHER),
-    "redis": (LIMITER,),  # for its health check: a user that can ask, and reach nothing but counters
+    # For the health checks of the servers: users of that room alone. The rekeyer could spoil the vault, but
+    # reads no register and no count; the relay reads every exact count, which no backup takes back. (The
+    # notary reaches less in the private room, but its password opens the gallery as well.)
+    "vault": (REKEYER,),
+    "gallery": (LIMITER,),
 }
 """Which users' passwords a process gets: those that it connects as, and no others."""
+
+ACL_FILES: Final[dict[str, tuple[Room, ...]]] = {
+    "vault.acl": (Room.PRIVATE,),
+    "gallery.acl": (Room.GALLERY,),
+    "users.acl": tuple(Room),
+}
+"""The rooms of the server that reads a file."""
 
 
 def make_secrets(folder: Path) -> None:
@@ -62,9 +77,10 @@ def make_secrets(folder: Path) -> None:
     for process, users in PROCESSES.items():
         lines = (f"LIKEWISE_{user.name.upper()}_PASSWORD={passwords[user.name]}\n" for user in users)
         write_private(folder / f"{process}.env", "".join(lines))
-    acl = folder / "users.acl"
-    write_private(acl, acl_file(USERS, passwords))
-    acl.chmod(0o644)  # Redis runs as another user; a hash of 256 random bits gives nothing away
+    for name, rooms in ACL_FILES.items():
+        acl = folder / name
+        write_private(acl, acl_file((user for user in USERS if set(user.rooms) & set(rooms)), passwords))
+        acl.chmod(0o644)  # Redis runs as another user; a hash of 256 random bits gives nothing away
 
 
 if __name__ == "__main__":

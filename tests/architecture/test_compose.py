@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 
+from privacy.store.acl import Room
+from tests.support.compose import ADDRESSES, COMPOSE, PASSWORDS, SERVERS, SERVICES, mounts
 from tests.support.dockerfile import ROOT, instructions
 
-COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
-SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 BUILT: Final = sorted(name for name, service in SERVICES.items() if "build" in service)
-LASTING: Final = ("redis", "platform", "relay", "release", "steward", "public")
+LASTING: Final = (*SERVERS.values(), "platform", "relay", "release", "steward", "public")
 EXACT_TAG: Final = re.compile(r"[a-z]+:\d+\.\d+\.\d+(-[a-z-]+)?")
 DOCKERFILES: Final = sorted((ROOT / "docker").glob("*.Dockerfile"))
 
@@ -43,9 +43,10 @@ def test_bases_are_pinned(dockerfile: Any) -> None:
     assert all(EXACT_TAG.fullmatch(base) for base in bases)
 
 
-def test_redis_is_pinned() -> None:
+@pytest.mark.parametrize("server", SERVERS.values())
+def test_redis_is_pinned(server: str) -> None:
     """The Redis image is one exact version."""
-    assert EXACT_TAG.fullmatch(SERVICES["redis"]["image"])
+    assert EXACT_TAG.fullmatch(SERVICES[server]["image"])
 
 
 def test_the_public_service_is_given_the_gallery_alone() -> None:
@@ -56,6 +57,40 @@ def test_the_public_service_is_given_the_gallery_alone() -> None:
     assert "volumes" not in public
 
 
+def test_the_public_service_shares_no_network_with_the_vault() -> None:
+    """The public plane cannot open a connection to the server that holds vault and tally."""
+    public, vault = (set(SERVICES[name]["networks"]) for name in ("public", "vault"))
+    assert vault
+    assert not public & vault
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - set(SERVERS.values())))
+def test_a_service_enters_the_rooms_of_its_users_alone(name: str) -> None:
+    """A process has address and network of a room just if it has a password of a user that lives there."""
+    processes = [Path(file).stem for file in SERVICES[name]["env_file"]]
+    rooms = {room for process in processes for user in PASSWORDS[process] for room in user.rooms}
+    given: dict[str, str] = SERVICES[name]["environment"]
+    addresses = {variable: url for variable, url in given.items() if variable.endswith("_URL")}
+    assert addresses == {ADDRESSES[room]: f"redis://{SERVERS[room]}:6379" for room in rooms}
+    assert set(SERVICES[name]["networks"]) - {"outside"} == {SERVERS[room] for room in rooms}
+
+
+@pytest.mark.parametrize("name", ["relay", "steward"])
+def test_a_worker_of_the_private_room_reaches_nothing_else(name: str) -> None:
+    """What works on vault and tally alone cannot open a connection to anything else."""
+    assert SERVICES[name]["networks"] == ["vault"]
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_a_service_is_told_of_what_it_mounts(name: str) -> None:
+    """The folders that are mounted are those that variables name, and those of files that they name."""
+    given: dict[str, str] = SERVICES[name]["environment"]
+    files = {str(Path(place).parent) for variable, place in given.items() if variable.endswith("_FILE")}
+    folders = {place for variable, place in given.items() if variable.endswith("_FOLDER")}
+    assert files | folders == mounts(name).keys()
+    assert set(mounts(name).values()) <= COMPOSE["volumes"].keys()
+
+
 @pytest.mark.parametrize("name", LASTING)
 def test_each_service_has_its_own_secrets(name: str) -> None:
     """A lasting service gets the one file that is named after it."""
@@ -63,11 +98,42 @@ def test_each_service_has_its_own_secrets(name: str) -> None:
 
 
 def test_ports_are_open_on_this_machine_only() -> None:
-    """Nothing listens to the world, and the store to nobody outside its network."""
+    """Nothing listens to the world, and a server to nobody outside its network."""
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published == ["127.0.0.1:8081:8081", "127.0.0.1:8080:8080"]
-    assert COMPOSE["networks"]["store"]["internal"] is True
-    assert SERVICES["redis"]["networks"] == ["store"]
+    outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
+    assert outside == {"platform", "public"}
+    for server in SERVERS.values():
+        assert COMPOSE["networks"][server]["internal"] is True
+        assert SERVICES[server]["networks"] == [server]
+
+
+def test_each_server_keeps_its_own_data() -> None:
+    """No two servers write to one folder, and what they write outlives them."""
+    data = [mounts(server)["/data"] for server in SERVERS.values()]
+    assert len(set(data)) == len(SERVERS)
+    assert set(data) <= COMPOSE["volumes"].keys()
+
+
+@pytest.mark.parametrize("room", Room)
+def test_a_server_is_asked_as_a_user_of_no_other(room: Room) -> None:
+    """The password beside a server is the one of its health check, and opens no other server."""
+    server = SERVERS[room]
+    [user] = PASSWORDS[server]
+    assert user.rooms == (room,)
+    question = SERVICES[server]["healthcheck"]["test"][-1]
+    assert f"$$LIKEWISE_{user.name.upper()}_PASSWORD" in question
+    assert f" --user {user.name} " in question
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - set(SERVERS.values())))
+def test_nothing_starts_before_what_it_needs(name: str) -> None:
+    """The store is founded once both servers answer, and processes start once it is."""
+    if name in {"found", "operator"}:
+        needed = {server: {"condition": "service_healthy"} for server in SERVERS.values()}
+    else:
+        needed = {"found": {"condition": "service_completed_successfully"}}
+    assert SERVICES[name]["depends_on"] == needed
 
 
 @pytest.mark.parametrize("name", BUILT)
@@ -75,8 +141,9 @@ def test_what_it_names_is_there(name: str) -> None:
     """Dockerfiles and mounted files exist, but for the secrets, which are made."""
     service = SERVICES[name]
     assert (ROOT / service["build"]["dockerfile"]).is_file()
-    mounted = [volume.split(":")[0] for volume in SERVICES["redis"]["volumes"]]
+    mounted = [source for server in SERVERS.values() for source in mounts(server).values()]
     files = [place for place in mounted if place.startswith("./") and not place.startswith("./secrets/")]
+    assert files
     assert all((ROOT / "docker" / place).is_file() for place in files)
 
 

@@ -1,6 +1,7 @@
-"""The images' programs run for real: exactly their files, their command, and the passwords of their process.
+"""The images' programs run for real: exactly their files, their command, and what the compose file gives.
 
-What Docker itself would add (the base image, the user, the network) is not tried here.
+Each room has a server of its own. What Docker itself would add (the base image, the user, the network) is not
+tried here.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -21,40 +22,33 @@ import pytest
 from api.cli.api_keys import KeyRing, KeyTerms
 from privacy.model.timestamp import format_timestamp
 from privacy.store.acl import Room
-from privacy.store.keys import STORE_HEADER, outbox_key
-from privacy.store.users import ADMIN, LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, STEWARD
+from privacy.store.connect import connect
+from privacy.store.keys import GALLERY_HEADER, STORE_HEADER, outbox_key
+from privacy.store.users import ADMIN, RELAY
+from tests.support.compose import ADDRESSES, SERVICES
+from tests.support.docker_store import docker_store
 from tests.support.dockerfile import ROOT, copy_files, instructions
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from privacy.store.acl import AclUser
-    from privacy.store.settings import StoreSettings
-    from tests.support.redis_server import Store
+    from tests.support.docker_store import DockerStore
 
 PATIENCE_SECONDS: Final = 60
 ACCOUNTS: Final = 2_000
 NOBODY: Final = "redis://127.0.0.1:1"
 NOISE: Final = 200
 """About 18 standard deviations of the first total."""
-USERS_OF: Final[dict[str, tuple[AclUser, ...]]] = {
-    "platform": (PLATFORM, PUBLISHER),
-    "public": (PUBLIC, LIMITER),
-    "relay": (RELAY,),
-    "steward": (STEWARD,),
-    "release": (RELEASE, PUBLISHER, NOTARY),
-    "operator": (ADMIN, PUBLISHER),
-}
 
 
 @dataclass(frozen=True)
 class Deployment:
     """A founded store, and folders that stand for images."""
 
-    settings: StoreSettings
+    store: DockerStore
     folder: Path
 
     @property
@@ -64,26 +58,37 @@ class Deployment:
 
     def environment(self, process: str) -> dict[str, str]:
         """What the compose file gives a process."""
-        own = {
-            "PATH": os.environ["PATH"],
+        places = {
             "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file),
             "LIKEWISE_LEDGER_KEY_FILE": str(self.folder / "ledger.key"),
         }
-        return own | self.settings.environment(USERS_OF[process])
+        own = {variable: place for variable, place in places.items() if variable in self.named(process)}
+        return {"PATH": os.environ["PATH"]} | own | self.store.environment(process)
 
-    def run(self, process: str, *program: str) -> None:
-        """Run a program of the private image that ends by itself.
+    @staticmethod
+    def named(process: str) -> Collection[str]:
+        """The variables that the compose file itself sets for a process."""
+        variables: dict[str, str] = SERVICES[process]["environment"]
+        return variables
+
+    def run(self, process: str, *program: str, **changed: str) -> None:
+        """Run a program of the private image that ends by itself, perhaps with variables changed.
 
         Raises:
             subprocess.CalledProcessError: it failed.
         """
         place = self.folder / f"{process}-{program[0]}"
         copy_files(ROOT / "docker" / "private.Dockerfile", place)
-        subprocess.run([sys.executable, *program], cwd=place, env=self.environment(process), check=True)
+        environment = self.environment(process) | changed
+        subprocess.run([sys.executable, *program], cwd=place, env=environment, check=True)
 
     @contextmanager
     def process(self, image: str, process: str, *arguments: str) -> Iterator[None]:
-        """Run the program of an image as the compose file does: its entry point, and arguments."""
+        """Run the program of an image as the compose file does: its entry point, and arguments.
+
+        Raises:
+            AssertionError: it ended by itself.
+        """
         dockerfile, place = ROOT / "docker" / f"{image}.Dockerfile", self.folder / process
         copy_files(dockerfile, place)
         said = {name: words for name, words in instructions(dockerfile) if name in {"ENTRYPOINT", "CMD"}}
@@ -94,6 +99,7 @@ class Deployment:
         )
         try:
             yield
+            assert running.poll() is None, f"{process} ended with {running.returncode}"
         finally:
             running.terminate()
             running.wait(PATIENCE_SECONDS)
@@ -102,7 +108,7 @@ class Deployment:
     def plane(self, plane: str, scope: str) -> Iterator[Client]:
         """Serve a plane, with a key for it."""
         port = free_port()
-        keys = KeyRing.open(self.settings, plane, _now_ms, os.urandom)
+        keys = KeyRing.open(self.store.settings, plane, _now_ms, os.urandom)
         token, _ = keys.create(KeyTerms("tests", [scope], 1, 100_000))
         with self.process(plane, plane, "--host", "127.0.0.1", "--port", str(port)):
             client = Client(f"http://127.0.0.1:{port}", token)
@@ -125,19 +131,23 @@ class Client:
             return json.load(answer)
 
 
-@pytest.fixture
-def deployment(store: Store, tmp_path: Path) -> Deployment:
-    """A founded store, before any process runs."""
-    made = Deployment(store.settings, tmp_path)
-    made.run("operator", "found_store.py")
-    return made
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A founded store."""
+    folder = tmp_path_factory.mktemp("deployment")
+    (folder / "store").mkdir()
+    with docker_store(folder / "store") as store:
+        made = Deployment(store, folder)
+        made.run("found", "found_store.py")
+        yield made
 
 
-def test_a_like_becomes_a_number(store: Store, deployment: Deployment) -> None:
+def test_a_like_becomes_a_number(deployment: Deployment) -> None:
     """Likes go into the platform image and a number comes out of the public one, by way of the workers'."""
     with ExitStack() as running:
         platform = running.enter_context(deployment.plane("platform", "ingest"))
         public = running.enter_context(deployment.plane("public", "read"))
+        running.enter_context(deployment.process("private", "steward", "steward"))
         posted_at = format_timestamp(
             (_now_ms() - 3_590_000) // 1000 * 1000
         )  # its first hour ends in some seconds
@@ -149,7 +159,8 @@ def test_a_like_becomes_a_number(store: Store, deployment: Deployment) -> None:
         ]
         assert platform.ask("/v1/events", events)["verdicts"]["counted"] == ACCOUNTS
         running.enter_context(deployment.process("private", "relay", "relay"))
-        wait_until(lambda: not any(store.root.xlen(outbox_key(shard)) for shard in range(8)))
+        relay = running.enter_context(closing(connect(deployment.store.settings, RELAY)))
+        wait_until(lambda: not any(relay.xrange(outbox_key(shard), count=1) for shard in range(8)))
         running.enter_context(deployment.process("private", "release", "release"))
         wait_until(lambda: total_of(public)["epoch"] is not None)
         total = total_of(public)
@@ -157,20 +168,31 @@ def test_a_like_becomes_a_number(store: Store, deployment: Deployment) -> None:
     assert abs(total["value"] - ACCOUNTS) < NOISE
 
 
-def test_founding_again_changes_nothing(store: Store, deployment: Deployment) -> None:
-    """The same program on a founded store leaves its id and its key as they are."""
-    before = (store.root.hgetall(STORE_HEADER), deployment.key_file.read_bytes())
-    deployment.run("operator", "found_store.py")
-    assert (store.root.hgetall(STORE_HEADER), deployment.key_file.read_bytes()) == before
+def test_founding_again_changes_nothing(deployment: Deployment) -> None:
+    """The same program on a founded store leaves its ids and its key as they are."""
+
+    def founded() -> tuple[object, ...]:
+        headers = [admin.hgetall(STORE_HEADER), gallery_admin.hgetall(GALLERY_HEADER)]
+        return (*headers, deployment.key_file.read_bytes())
+
+    settings = deployment.store.settings
+    with (
+        closing(connect(settings, ADMIN, Room.PRIVATE)) as admin,
+        closing(connect(settings, ADMIN, Room.GALLERY)) as gallery_admin,
+    ):
+        before = founded()
+        assert all(before)
+        deployment.run("found", "found_store.py")
+        assert founded() == before
 
 
 @pytest.mark.parametrize("worker", ["relay", "release", "steward"])
-def test_a_worker_is_well_while_the_store_answers(worker: str, deployment: Deployment) -> None:
-    """The workers' health check passes with the store, and fails without."""
+def test_a_worker_is_well_while_its_servers_answer(worker: str, deployment: Deployment) -> None:
+    """The workers' health check passes with the store, and fails without one of the rooms that they enter."""
     deployment.run(worker, "ask_store.py", worker)
-    gone = replace(deployment, settings=replace(deployment.settings, urls=dict.fromkeys(Room, NOBODY)))
-    with pytest.raises(subprocess.CalledProcessError):
-        gone.run(worker, "ask_store.py", worker)
+    for address in set(ADDRESSES.values()) & set(deployment.named(worker)):
+        with pytest.raises(subprocess.CalledProcessError):
+            deployment.run(worker, "ask_store.py", worker, **{address: NOBODY})
 
 
 def total_of(public: Client) -> Any:

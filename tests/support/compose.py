@@ -1,0 +1,30 @@
+"""What `docker/compose.yaml` says, and `docker/make_secrets.py` beside it."""
+
+from __future__ import annotations
+
+import runpy
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from privacy.store.acl import Room
+from tests.support.dockerfile import ROOT
+
+if TYPE_CHECKING:
+    from privacy.store.acl import AclUser
+
+COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
+SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+SERVERS: Final = {Room.PRIVATE: "vault", Room.GALLERY: "gallery"}
+"""The service that holds a room, which is its network's name too."""
+ADDRESSES: Final = {Room.PRIVATE: "LIKEWISE_VAULT_URL", Room.GALLERY: "LIKEWISE_GALLERY_URL"}
+PASSWORDS: Final[dict[str, tuple[AclUser, ...]]] = runpy.run_path(str(ROOT / "docker" / "make_secrets.py"))[
+    "PROCESSES"
+]
+"""The users whose passwords are in the file of a process."""
+
+
+def mounts(service: str) -> dict[str, str]:
+    """What is mounted into a service, by the place where it is there."""
+    pairs = (volume.split(":")[:2] for volume in SERVICES[service].get("volumes", []))
+    return {place: source for source, place in pairs}

@@ -1,0 +1,91 @@
+"""The two servers of `docker/compose.yaml`, running, with what `docker/make_secrets.py` writes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from privacy.store.acl import Room
+from privacy.store.checks import check_durability
+from privacy.store.connect import connect
+from privacy.store.embedded import redis_server_program
+from privacy.store.folder_lock import locked
+from privacy.store.server_process import ServerProcess
+from privacy.store.settings import StoreSettings
+from privacy.store.users import ADMIN, USERS
+from tests.support.compose import ADDRESSES, PASSWORDS, SERVERS, SERVICES, mounts
+from tests.support.dockerfile import ROOT
+from tests.support.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class DockerStore:
+    """Both servers.
+
+    Args:
+        secrets: what `docker/make_secrets.py` wrote.
+        settings: both addresses, and every password that a process was given.
+    """
+
+    secrets: Path
+    settings: StoreSettings
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The addresses and passwords that the compose file gives a service."""
+        named = SERVICES[service]["environment"]
+        urls = {ADDRESSES[room]: url for room, url in self.settings.urls.items()}
+        given = {variable: url for variable, url in urls.items() if variable in named}
+        for file in SERVICES[service]["env_file"]:
+            given |= variables(self.secrets / Path(file).name)
+        return given
+
+
+@contextmanager
+def docker_store(folder: Path) -> Iterator[DockerStore]:
+    """Write secrets twice, as after an upgrade, and run both servers on them, in an empty folder."""
+    secrets = folder / "secrets"
+    for _ in range(2):
+        command = [sys.executable, "docker/make_secrets.py", str(secrets)]
+        subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": "."}, check=True)
+    ports = {room: free_port() for room in Room}
+    environment = {ADDRESSES[room]: f"redis://127.0.0.1:{port}" for room, port in ports.items()}
+    for process in PASSWORDS:
+        environment |= variables(secrets / f"{process}.env")
+    store = DockerStore(secrets, StoreSettings.from_environment(environment, USERS))
+    with ExitStack() as running:
+        for room, port in ports.items():
+            running.enter_context(_server(store, room, port))
+        yield store
+
+
+def variables(file: Path) -> dict[str, str]:
+    """What an environment file sets."""
+    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+
+@contextmanager
+def _server(store: DockerStore, room: Room, port: int) -> Iterator[None]:
+    """Run a room's server with the configuration and the users that the compose file mounts."""
+    mounted = mounts(SERVERS[room])
+    folder = store.secrets.parent / room
+    folder.mkdir()
+    shutil.copyfile(store.secrets / Path(mounted["/etc/redis/users.acl"]).name, folder / "users.acl")
+    text = (ROOT / "docker" / mounted["/etc/redis/redis.conf"]).read_text()
+    text = text.replace("/data", str(folder)).replace("/etc/redis", str(folder))
+    (folder / "redis.conf").write_text(text.replace("port 6379", f"port {port}"))
+    with locked(folder, 1) as lock, closing(connect(store.settings, ADMIN, room)) as admin:
+        server = ServerProcess(redis_server_program(), folder, lock)
+        try:
+            server.wait_until(lambda: check_durability(admin), 30)
+            yield
+        finally:
+            server.end()
