@@ -48,7 +48,9 @@ PROCESSES: Final[dict[str, tuple[AclUser, ...]]] = {
     "release": (RELEASE, PUBLISHER, NOTARY),
     "steward": (STEWARD,),
     "public": (PUBLIC, LIMITER),
-    "operator": (ADMIN, PUBLISHER),
+    "found": (ADMIN, PUBLISHER),
+    # `likewise keys` and `doctor`; `ledger` and `audit wall`; `keys rotate-pseudonyms`; `rights`.
+    "operator": (ADMIN, PUBLIC, REKEYER, STEWARD),
     # For the health checks of the servers: users of that room alone. The rekeyer could spoil the vault, but
     # reads no register and no count; the relay reads every exact count, which no backup takes back. (The
     # notary reaches less in the private room, but its password opens the gallery as well.)

@@ -91,6 +91,18 @@ def test_a_service_is_told_of_what_it_mounts(name: str) -> None:
     assert set(mounts(name).values()) <= COMPOSE["volumes"].keys()
 
 
+def test_nobody_but_founder_and_operator_writes_keys() -> None:
+    """They make and rotate the keys of pseudonyms and ledger; who works with one only reads it."""
+    keys = ("pseudonym-key:", "ledger-key:")
+    writers = {
+        name
+        for name, service in SERVICES.items()
+        for volume in service.get("volumes", [])
+        if volume.startswith(keys) and not volume.endswith(":ro")
+    }
+    assert writers == {"found", "operator"}
+
+
 @pytest.mark.parametrize("name", LASTING)
 def test_each_service_has_its_own_secrets(name: str) -> None:
     """A lasting service gets the one file that is named after it."""

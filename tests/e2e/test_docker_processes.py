@@ -186,6 +186,24 @@ def test_founding_again_changes_nothing(deployment: Deployment) -> None:
         assert founded() == before
 
 
+@pytest.mark.parametrize(
+    "tool",
+    [
+        ("doctor",),
+        ("audit", "wall"),
+        ("keys", "list", "--plane", "public"),
+        ("keys", "rotate-pseudonyms"),
+        ("ledger", "export", "ledger.ndjson"),
+        ("rights", "access", "a-0", "--output", "access.json", "--note", "a test"),
+        ("rights", "rebuild-list"),
+    ],
+    ids=" ".join,
+)
+def test_the_operator_has_what_the_tools_need(tool: tuple[str, ...], deployment: Deployment) -> None:
+    """Every tool that works on the store itself finds it, and may do there what it does."""
+    deployment.run("operator", "-m", "api.cli", *tool)
+
+
 @pytest.mark.parametrize("worker", ["relay", "release", "steward"])
 def test_a_worker_is_well_while_its_servers_answer(worker: str, deployment: Deployment) -> None:
     """The workers' health check passes with the store, and fails without one of the rooms that they enter."""
