@@ -96,8 +96,7 @@ class Founder:
             closing(connect(settings, ADMIN, Room.GALLERY)) as gallery,
         ):
             require([*check_server(private, self.clock), *check_server(gallery, self.clock)])
-            known = _known_header(private)
-            _require_one_store(private, known, _known_header(gallery, GALLERY_HEADER))
+            known = _known_store(private, gallery)
             header = known or self._new_header(private)
             header.of_gallery.put(gallery)
             keys = self._keys()
@@ -136,32 +135,37 @@ class Founder:
         return erasures
 
 
-def _require_one_store(private: Redis, known: StoreHeader | None, gallery: StoreHeader | None) -> None:
-    """Make sure that the rooms belong together, and that neither has lost its data.
+def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:
+    """The header of a store that stands already, if its rooms belong together and neither has lost its data.
 
-    A store is founded in the order private header, gallery header, policy: with a policy it has a gallery.
+    A store is founded in the order private header, gallery header, policy. It is looked at in the opposite
+    order, so that one which is being founded meanwhile does not look like one that lost something.
 
     Raises:
         StoreError: they do not, or one has.
     """
-    if gallery and known is None:
+    has_policy = bool(stored_policies(private))
+    shown = _known_header(gallery, GALLERY_HEADER)
+    known = _known_header(private, STORE_HEADER)
+    if shown and known is None:
         raise StoreError(
             "the gallery is in use, but the private room is empty: put the data of its Redis back, or look "
             "whether LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL name the rooms of one store"
         )
-    if known and gallery is None and stored_policies(private):
+    if known and shown is None and has_policy:
         raise StoreError(
             "the private room is in use, but the gallery is empty: put the data of its Redis back, since a "
             "release is handed over once, or look whether LIKEWISE_GALLERY_URL names the right one"
         )
-    if known and gallery and known.store_id != gallery.store_id:
+    if known and shown and known.store_id != shown.store_id:
         raise StoreError(
             "private room and gallery belong to two stores: LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL must "
             "name the rooms of one"
         )
+    return known
 
 
-def _known_header(client: Redis, key: str = STORE_HEADER) -> StoreHeader | None:
+def _known_header(client: Redis, key: str) -> StoreHeader | None:
     """The header; None where it cannot be read, for `create_or_verify` to make it or to say why not."""
     try:
         return StoreHeader.read(client, key)

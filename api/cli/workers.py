@@ -95,6 +95,7 @@ def make_release_workers(
     that has forgotten releases releases nothing either.
     """
     client = connect(settings, RELEASE, greet=in_step(header.greet, erasures))
+    header.of_gallery.verify(connect(settings, PUBLISHER))
     publisher = Publisher(connect(settings, PUBLISHER, greet=header.of_gallery.greet))
     calibrations = Calibrations(client)
     outside = ReleasedOutside(erasures.folder, header.store_id)

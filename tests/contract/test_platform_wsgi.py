@@ -14,6 +14,7 @@ from privacy.policy_book import enroll
 from privacy.policy_file import DEFAULT_POLICY_PATH
 from privacy.store.erasure_list import ErasureList
 from privacy.store.header import StoreHeader
+from privacy.store.keys import GALLERY_HEADER
 from privacy.store.never_restored import FOLDER_VARIABLE
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.key_file import create_key_file
@@ -52,6 +53,13 @@ def test_without_the_key_of_the_pseudonyms_nothing_starts(environment: dict[str,
         dependencies_of({name: text for name, text in environment.items() if name != KEY_FILE_VARIABLE})
     with pytest.raises(StoreError, match="pseudonym key file"):
         dependencies_of(environment | {KEY_FILE_VARIABLE: "/nowhere"})
+
+
+def test_on_the_gallery_of_another_store_nothing_starts(environment: dict[str, str], store: Store) -> None:
+    """Videos would be shown there that are counted here."""
+    store.root.hset(GALLERY_HEADER, "store_id", "0" * 32)
+    with pytest.raises(StoreError, match="this gallery is another store's"):
+        dependencies_of(environment)
 
 
 def test_behind_its_list_of_erasures_or_without_it_nothing_starts(
