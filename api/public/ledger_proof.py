@@ -45,7 +45,7 @@ class ProofQuerySchema(Schema):
     def one_question(self, data: dict[str, Any], **_options: Any) -> None:
         """Exactly one of the two is asked for."""
         if ("sequence" in data) == ("from_size" in data):
-            raise ValidationError(f"asks for both proofs, or none; {_WHAT_RULE}")
+            raise ValidationError(f"asks for both proofs, or none; {_WHAT_RULE}", "sequence")
 
 
 class ProofSchema(AnswerSchema):

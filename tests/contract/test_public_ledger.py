@@ -123,8 +123,8 @@ def test_the_ledger_is_for_reviewers(path: str, plane: PublicPlane, store: Store
     ("query", "field"),
     [
         ("", "shard"),
-        (f"shard={SHARD}", "body"),
-        (f"shard={SHARD}&sequence=0&from_size=1", "body"),
+        (f"shard={SHARD}", "sequence"),
+        (f"shard={SHARD}&sequence=0&from_size=1", "sequence"),
         (f"shard={SHARD}&sequence={SIZE}", "sequence"),
         (f"shard={SHARD}&sequence=5&tree_size=5", "sequence"),
         (f"shard={SHARD}&from_size=0", "from_size"),
