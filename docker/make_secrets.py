@@ -27,6 +27,7 @@ from privacy.store.acl import Room, acl_file
 from privacy.store.credentials import load_or_create_credentials, write_private
 from privacy.store.users import (
     ADMIN,
+    HEALTH,
     LIMITER,
     NOTARY,
     PLATFORM,
@@ -51,11 +52,9 @@ PROCESSES: Final[dict[str, tuple[AclUser, ...]]] = {
     "found": (ADMIN, PUBLISHER),
     # `likewise keys` and `doctor`; `ledger` and `audit wall`; `keys rotate-pseudonyms`; `rights`.
     "operator": (ADMIN, PUBLIC, REKEYER, STEWARD),
-    # For the health checks of the servers: users of that room alone. The rekeyer could spoil the vault, but
-    # reads no register and no count; the relay reads every exact count, which no backup takes back. (The
-    # notary reaches less in the private room, but its password opens the gallery as well.)
-    "vault": (REKEYER,),
-    "gallery": (LIMITER,),
+    # The servers' health checks.
+    "vault": (HEALTH,),
+    "gallery": (HEALTH,),
 }
 """Which users' passwords a process gets: those that it connects as, and no others."""
 

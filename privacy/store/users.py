@@ -204,4 +204,14 @@ ADMIN: Final = AclUser(
     ),
 )
 
-USERS: Final = (PLATFORM, STEWARD, RELAY, RELEASE, PUBLISHER, NOTARY, PUBLIC, LIMITER, REKEYER, ADMIN)
+HEALTH: Final = AclUser(
+    name="health",
+    purpose="health checks beside a server: asks whether it answers, and can do nothing else",
+    rooms=(Room.PRIVATE, Room.GALLERY),
+    keyless=("ping",),
+    grants=(),
+)
+
+USERS: Final = (
+    *(PLATFORM, STEWARD, RELAY, RELEASE, PUBLISHER, NOTARY, PUBLIC, LIMITER, REKEYER, ADMIN, HEALTH),
+)

@@ -128,11 +128,11 @@ def test_each_server_keeps_its_own_data() -> None:
 
 
 @pytest.mark.parametrize("room", Room)
-def test_a_server_is_asked_as_a_user_of_no_other(room: Room) -> None:
-    """The password beside a server is the one of its health check, and opens no other server."""
+def test_a_server_is_asked_as_a_user_who_may_do_nothing_else(room: Room) -> None:
+    """The password beside a server is the one of its health check, which reaches no key."""
     server = SERVERS[room]
     [user] = PASSWORDS[server]
-    assert user.rooms == (room,)
+    assert (user.keyless, user.grants) == (("ping",), ())
     question = SERVICES[server]["healthcheck"]["test"][-1]
     assert f"$$LIKEWISE_{user.name.upper()}_PASSWORD" in question
     assert f" --user {user.name} " in question

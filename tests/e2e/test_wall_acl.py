@@ -98,7 +98,7 @@ def with_key(command: str, words: int, key: str) -> list[str]:
 def test_every_command_that_is_not_declared_is_refused(store: Store, user: AclUser) -> None:
     """Of all commands that this Redis knows, a user may run those of the table and no other one."""
     declared = {*user.keyless, *(command for grant in user.grants for command in grant.commands)}
-    own_key = user.grants[0].keys[0].replace("*", "0")
+    own_key = next((grant.keys[0].replace("*", "0") for grant in user.grants), "nobody's")
     client = connect(store.settings, user)
     known = commands_with_arity(store)
     wrong = {
