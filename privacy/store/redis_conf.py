@@ -25,7 +25,7 @@ no-appendfsync-on-rewrite no
 save ""
 
 # What rewrites the log rests so many microseconds after each key, and leaves processor and disk to others.
-rdb-key-save-delay 500
+rdb-key-save-delay 2000
 
 # A full store refuses; it never forgets.
 maxmemory-policy noeviction

@@ -153,7 +153,7 @@ def test_it_is_configured_as_documented(tmp_path: Path) -> None:
             "bind": "127.0.0.1",
             "databases": "1",
             "save": "",
-            "rdb-key-save-delay": "500",
+            "rdb-key-save-delay": "2000",
             "hash-max-listpack-entries": "512",
             "hash-max-listpack-value": "64",
             "slowlog-log-slower-than": "-1",
