@@ -7,8 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from privacy.errors import StoreError
-from privacy.store.acl import Room
-from privacy.store.redis_conf import CONF_FILE, CREDENTIALS_FILE, GALLERY_FOLDER
+from privacy.store.redis_conf import CONF_FILE, CREDENTIALS_FILE, room_folders
 from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
 
@@ -45,7 +44,7 @@ def operator_settings(folder: Path, environment: Mapping[str, str]) -> StoreSett
 
 def _embedded_settings(folder: Path) -> StoreSettings:
     """Those of the embedded store that runs in a folder: over TCP, as a path may be too long for a socket."""
-    rooms = {Room.PRIVATE: folder, Room.GALLERY: folder / GALLERY_FOLDER}
+    rooms = room_folders(folder)
     try:
         passwords = json.loads((folder / CREDENTIALS_FILE).read_text())
         ports = {room: _PORT.search((place / CONF_FILE).read_text()) for room, place in rooms.items()}

@@ -11,9 +11,8 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-from privacy.store.acl import Room
 from privacy.store.embedded import EmbeddedRedis
-from privacy.store.redis_conf import CREDENTIALS_FILE, GALLERY_FOLDER
+from privacy.store.redis_conf import CREDENTIALS_FILE, room_folders
 from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from privacy.store.acl import AclUser
+    from privacy.store.acl import AclUser, Room
 
 
 class EmbeddedRooms:
@@ -43,7 +42,6 @@ class EmbeddedRooms:
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.folder = folder.absolute()
-        folders = {Room.PRIVATE: self.folder, Room.GALLERY: self.folder / GALLERY_FOLDER}
         self._servers = {
             room: EmbeddedRedis(
                 place,
@@ -51,7 +49,7 @@ class EmbeddedRooms:
                 entropy=entropy,
                 credentials=self.folder / CREDENTIALS_FILE,
             )
-            for room, place in folders.items()
+            for room, place in room_folders(self.folder).items()
         }
         self._started = ExitStack()
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from privacy.store.acl import Room
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONF_FILE: Final = "redis.conf"
 ACL_FILE: Final = "users.acl"
 CREDENTIALS_FILE: Final = "credentials.json"
 SOCKET: Final = "redis.sock"
-GALLERY_FOLDER: Final = "gallery"
-"""Subfolder of a data folder in which the gallery's server lives."""
 
 _SETTINGS: Final = f"""\
 bind 127.0.0.1
@@ -40,6 +43,11 @@ hide-user-data-from-log yes
 slowlog-log-slower-than -1
 latency-tracking no
 """
+
+
+def room_folders(folder: Path) -> dict[Room, Path]:
+    """Where the server of each room lives in a data folder."""
+    return {Room.PRIVATE: folder, Room.GALLERY: folder / "gallery"}
 
 
 def redis_conf(port: int) -> str:
