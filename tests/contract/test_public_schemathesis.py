@@ -53,8 +53,8 @@ def test_generated_requests(case: Any, running: PublicPlane) -> None:
     case.call_and_validate(
         base_url=running.url,
         headers={"Authorization": f"Bearer {running.token}"},
-        # Text of the right form is no cursor yet: only the server makes those. And that exactly one of two
-        # arguments asks for a proof is a rule that a list of parameters cannot state.
+        # Text of the right form is no cursor yet: only the server makes those. And nothing is signed here, so
+        # that no proof can be had; those that can are in `test_public_ledger.py`.
         excluded_checks=[positive_data_acceptance]
         if "cursor" in case.query or case.path == PROOF_PATH
         else [],
