@@ -10,16 +10,14 @@ import sys
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 from rich.console import Console
 
+from bench.figure import Bench, Figure
 from bench.machine import Machine
 from bench.report import Report
-
-if TYPE_CHECKING:
-    from bench.figure import Bench, Figure
 
 BENCHES: Final = (
     "ingest",

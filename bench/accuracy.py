@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import reduce
 from multiprocessing import get_context
@@ -15,16 +16,12 @@ from scipy.stats import chi2
 from bench.error_factor import error_factors
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.simulated import Errors, Life, live
-from privacy.mechanism.accounting import calibrate
+from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.model.engagement import Kind
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
-
-    from privacy.mechanism.accounting import Calibration
 
 TOLERANCE: Final = 0.03
 LOWEST_COVERAGE: Final = 0.94

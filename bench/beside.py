@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bench.steady_load import steadily
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 WINDOW_SECONDS: Final = 2.0
 """Of a window without, and the least of one with something."""

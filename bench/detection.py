@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from api.cli.stewardship import make_steward
+from api.runtime.maintenance import make_steward
 from bench.figure import Figure, Progress
-from bench.world import VIDEOS, world
+from bench.world import VIDEOS, World, world
+from privacy.maintenance.throttle import Courtesy
 from privacy.model.change import GAINED
 from privacy.moderation.advisories import Advisories, Signal
-from privacy.vault.courtesy import Courtesy
+from privacy.vault.entries import Entry
+from privacy.vault.registers import Caps, Vault
 from privacy.vault.shards import AccountShards
-from privacy.vault.vault import Caps, Vault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from bench.world import World
-    from privacy.vault.packed_entries import Entry
 
 PEOPLE: Final = 10_000
 LIKES_A_PERSON: Final = 40

@@ -6,28 +6,24 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean, median, stdev
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bench.asking import ask
 from bench.beside import WINDOW_SECONDS, Load, Pair, beside
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.ingest import Requests, drained_at
 from bench.reads import reads_of, release_all
-from bench.world import BATCH, free_port, wait_for, world
+from bench.world import BATCH, World, free_port, wait_for, world
 from privacy.model.change import GAINED
-from privacy.moderation.rewrite import GATHER_MS, LogRewriter
+from privacy.moderation.aof_rewrite import GATHER_MS, LogRewriter
 from privacy.store.keys import outbox_key
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from bench.world import World
 
 LONGEST_SECONDS: Final = 2.0
 SHARE_LEFT: Final = 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import sqrt
 from typing import TYPE_CHECKING, Final
 
@@ -9,14 +10,11 @@ import numpy as np
 
 from bench.figure import Bar, Figure, Of, Reference
 from bench.lower_bound import Certificate
+from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.sensitivity import alternating_norms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
-
-    from privacy.mechanism.accounting import Calibration
 
 LARGEST_FACTOR: Final = 3.59
 

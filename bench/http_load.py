@@ -6,13 +6,11 @@ import re
 import selectors
 import socket
 import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 _READ_BYTES: Final = 65_536
 _PATIENCE_SECONDS: Final = 60

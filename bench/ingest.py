@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from statistics import median
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.http_load import Answered, drive, request_of
 from bench.timing import seconds
-from bench.world import BATCH, account_name, free_port, video_name, video_of, wait_for, world
+from bench.world import BATCH, World, account_name, free_port, video_name, video_of, wait_for, world
 from privacy.model.timestamp import format_timestamp
 from privacy.store.keys import outbox_key
 from privacy.store.script import Script, ScriptCall
 from privacy.store.users import PLATFORM, PUBLISHER, RELAY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from bench.world import World
 
 SHARE_OF_CEILING: Final = 0.4
 BATCHES: Final = 300

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from bench.figure import Bar, Figure, Of, Progress, Reference
-from bench.world import ENGAGEMENTS, world
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.world import World
+from bench.world import ENGAGEMENTS, World, world
 
 BYTES_AN_ENGAGEMENT: Final = 48
 _REGISTER_BYTES: Final = 11

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bench.asking import ask
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.http_load import drive
 from bench.ingest import Requests, drained_at
 from bench.steady_load import steadily
-from bench.world import BATCH, VIDEOS, free_port, wait_for, world
+from bench.world import BATCH, VIDEOS, World, free_port, wait_for, world
 from privacy.model.change import GAINED
 from privacy.store.users import PLATFORM, PUBLISHER, RELAY, STEWARD
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from bench.world import World
 
 SHARE_OF_INGEST: Final = 0.5
 SHARE_LEFT_TO_INTAKE: Final = 0.5

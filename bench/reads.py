@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import random
 import sys
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -14,19 +15,13 @@ from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.hello import THREADS, WORKERS
 from bench.http_load import drive, request_of
 from bench.timing import interleaved
-from bench.world import VIDEOS, child, free_port, video_name, wait_for, world
-from privacy.mechanism.accounting import calibrate
+from bench.world import VIDEOS, World, child, free_port, video_name, wait_for, world
+from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.entropy import os_entropy
+from privacy.model.engagement import Kind
 from privacy.release.worker import ReleaseWorker
 from privacy.store.users import LIMITER, PUBLIC
 from privacy.tally.series import TallyShard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from bench.world import World
-    from privacy.mechanism.accounting import Calibration
-    from privacy.model.engagement import Kind
 
 SHARE_OF_HELLO: Final = 0.5
 CONNECTIONS: Final = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -10,22 +11,17 @@ import opendp.prelude as dp
 
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.timing import interleaved, seconds
-from bench.world import ENGAGEMENTS, VIDEOS, world
-from privacy.mechanism.accounting import calibrate
+from bench.world import ENGAGEMENTS, VIDEOS, World, world
+from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.entropy import os_entropy
 from privacy.model.engagement import Kind
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 from privacy.release.history import MEASUREMENT
 from privacy.release.worker import ReleaseWorker, run_together
 from privacy.tally.series import TallyShard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
     from redis import Redis
-
-    from bench.world import World
-    from privacy.mechanism.accounting import Calibration
 
 POLICY: Final = Path(__file__).with_name("release-policy.toml")
 CELLS: Final = 30

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
-from bench.figure import Of
-
-if TYPE_CHECKING:
-    from bench.figure import Bar, Figure
-    from bench.machine import Machine
+from bench.figure import Bar, Figure, Of
+from bench.machine import Machine
 
 
 @dataclass(frozen=True)

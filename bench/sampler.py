@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from diffprivlib.mechanisms import GaussianDiscrete
 
@@ -11,9 +12,6 @@ from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.timing import interleaved, seconds
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.mechanism.entropy import os_entropy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SMALL_SCALE: Final = 8
 LARGE_SCALE: Final = 10_000

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import os_entropy
 from privacy.model.change import GAINED, change_code
+from privacy.model.documents import Figure
 from privacy.model.engagement import Reason
+from privacy.policy.policy import Policy
+from privacy.release.engine import Release
 from privacy.release.history import MEASUREMENT, Records
 from tests.support.simulation import Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.gallery.documents import Figure
-    from privacy.mechanism.accounting import Calibration
-    from privacy.policy import Policy
-    from privacy.release.engine import Release
 
 FIRST_GAINS: Final = 22_000
 FIRST_REMOVALS_A_REASON: Final = 900

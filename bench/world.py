@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -15,31 +16,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from api.cli.api_keys import KeyRing, KeyTerms
-from api.cli.founding import Founded, Founder
-from api.cli.policy_source import read_policy
-from api.cli.system import clock_ms
-from privacy.gallery.publisher import Publisher
+from api.runtime.api_keys import KeyRing, KeyTerms
+from api.runtime.policy_source import read_policy
+from api.runtime.store_setup import Founded, Founder
+from api.runtime.system import clock_ms
+from privacy.catalogue.catalogue import Catalogue, TargetMetadata
+from privacy.embedded.rooms import EmbeddedRooms
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType
-from privacy.store.acl import Room
+from privacy.publishing.publisher import Publisher
+from privacy.store.acl import AclUser, Room
 from privacy.store.connect import connect
-from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.users import USERS
-from privacy.tally.catalogue import Catalogue
 from privacy.tally.relay import Relay
-from privacy.tally.target import TargetMetadata
+from privacy.vault.entries import Entry
+from privacy.vault.registers import Caps, Vault
 from privacy.vault.shards import AccountShards
-from privacy.vault.vault import Caps, Vault
 from tests.support.redis_server import ROOT, Store, clients
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from redis import Redis
-
-    from privacy.store.acl import AclUser
-    from privacy.vault.packed_entries import Entry
 
 ACCOUNTS: Final = 20_000
 VIDEOS: Final = 2_000

@@ -16,14 +16,14 @@ import os
 import sys
 from pathlib import Path
 
-from api.cli.deployment import LEDGER_KEY_FILE
 from api.cli.exit_code import exit_code_of
-from api.cli.founding import Founder
-from api.cli.policy_source import read_policy
-from api.cli.system import clock_ms, entropy
+from api.runtime.policy_source import read_policy
+from api.runtime.settings import LEDGER_KEY_FILE
+from api.runtime.store_setup import Founder
+from api.runtime.system import clock_ms, entropy
 from privacy.errors import LikewiseError
-from privacy.ledger.key_file import create_ledger_key
-from privacy.store.never_restored import never_restore_folder
+from privacy.rollback.folder import never_restore_folder
+from privacy.signing.key_file import create_ledger_key
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, PUBLISHER
 

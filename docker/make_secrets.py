@@ -21,9 +21,9 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from privacy.store.acl import Room, acl_file
+from privacy.store.acl import AclUser, Room, acl_file
 from privacy.store.credentials import load_or_create_credentials, write_private
 from privacy.store.users import (
     ADMIN,
@@ -39,9 +39,6 @@ from privacy.store.users import (
     STEWARD,
     USERS,
 )
-
-if TYPE_CHECKING:
-    from privacy.store.acl import AclUser
 
 PROCESSES: Final[dict[str, tuple[AclUser, ...]]] = {
     "platform": (PLATFORM, PUBLISHER),

@@ -17,33 +17,33 @@ RUN install -d -m 700 -o 10001 -g 10001 /var/lib/likewise /var/lib/likewise-neve
 WORKDIR /srv/likewise
 COPY api/__init__.py api/
 COPY api/cli/__init__.py api/cli/__main__.py api/cli/exit_code.py api/cli/lazy_group.py api/cli/main.py \
-     api/cli/options.py api/cli/serve.py api/cli/
-COPY api/cli/verbs/__init__.py api/cli/verbs/platform.py api/cli/verbs/
+     api/cli/options.py api/runtime/serve.py api/cli/
+COPY api/cli/verbs/__init__.py api/cli/commands/platform.py api/cli/verbs/
 COPY api/http/ api/http/
 COPY api/platform/ api/platform/
-COPY privacy/__init__.py privacy/errors.py privacy/policy.py privacy/policy.toml privacy/policy_book.py \
-     privacy/policy_file.py privacy/
-COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/keys_reader.py \
-     privacy/gallery/publish.lua privacy/gallery/publish_entries.lua privacy/gallery/publish_target.lua \
-     privacy/gallery/publisher.py privacy/gallery/write_once.lua privacy/gallery/
-COPY privacy/model/__init__.py privacy/model/budget.py privacy/model/change.py privacy/model/dimension.py \
-     privacy/model/engagement.py privacy/model/identifier.py privacy/model/integrity.py privacy/model/retention.py \
-     privacy/model/sandbox.py privacy/model/schedule.py privacy/model/standing.py privacy/model/streams.py \
+COPY privacy/__init__.py privacy/errors.py privacy/policy/policy.py privacy/policy/policy.toml privacy/policy/enrolled.py \
+     privacy/policy/file.py privacy/
+COPY privacy/gallery/__init__.py privacy/model/documents.py api/http/api_key_reader.py \
+     privacy/publishing/publish.lua privacy/publishing/publish_entries.lua privacy/publishing/publish_target.lua \
+     privacy/publishing/publisher.py privacy/publishing/write_once.lua privacy/gallery/
+COPY privacy/model/__init__.py privacy/policy/budget.py privacy/model/change.py privacy/model/dimension.py \
+     privacy/model/engagement.py privacy/model/identifier.py privacy/policy/integrity.py privacy/policy/retention.py \
+     privacy/model/sandbox.py privacy/policy/schedule.py privacy/model/standing.py privacy/policy/streams.py \
      privacy/model/timestamp.py privacy/model/
 COPY privacy/moderation/ privacy/moderation/
 COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py privacy/store/connect.py \
-     privacy/store/credentials.py privacy/store/erasure_lines.py privacy/store/erasure_list.py \
-     privacy/store/erasure_mark.py privacy/store/header.py privacy/store/keys.py privacy/store/never_restored.py \
+     privacy/store/credentials.py privacy/rollback/erasure_log.py privacy/rollback/erasure_log.py \
+     privacy/rollback/erasure_watermark.py privacy/store/header.py privacy/store/keys.py privacy/rollback/folder.py \
      privacy/store/script.py privacy/store/settings.py privacy/store/users.py privacy/store/
-COPY privacy/tally/__init__.py privacy/tally/catalogue.py privacy/tally/register.lua privacy/tally/replace.lua \
-     privacy/tally/target.py privacy/tally/
-COPY privacy/vault/__init__.py privacy/vault/account.lua privacy/vault/account_file.py privacy/vault/cells.py \
-     privacy/vault/distinct.py privacy/vault/door.py privacy/vault/erase.lua privacy/vault/erasure.py \
-     privacy/vault/event.py privacy/vault/event_columns.py \
-     privacy/vault/follow.lua privacy/vault/key_file.py privacy/vault/mark.lua privacy/vault/marks.py \
-     privacy/vault/packed_entries.py privacy/vault/pseudonym.py privacy/vault/record.lua privacy/vault/resync.py privacy/vault/settle.lua \
-     privacy/vault/settlement.py privacy/vault/shards.py privacy/vault/target_columns.py privacy/vault/target_rules.py \
-     privacy/vault/time_bounds.py privacy/vault/vault.py privacy/vault/
+COPY privacy/tally/__init__.py privacy/catalogue/catalogue.py privacy/catalogue/register.lua privacy/catalogue/replace.lua \
+     privacy/catalogue/catalogue.py privacy/tally/
+COPY privacy/vault/__init__.py privacy/vault/account.lua privacy/vault/account_record.py privacy/intake/cells.py \
+     privacy/intake/event_columns.py privacy/intake/admission.py privacy/vault/erase.lua privacy/vault/erasure.py \
+     privacy/intake/event.py privacy/intake/event_columns.py \
+     privacy/vault/follow.lua privacy/vault/key_file.py privacy/vault/mark.lua privacy/vault/blocks.py \
+     privacy/vault/entries.py privacy/vault/pseudonym.py privacy/vault/record.lua privacy/vault/resync.py privacy/vault/settle.lua \
+     privacy/vault/settlement.py privacy/vault/shards.py privacy/intake/target_columns.py privacy/intake/target_columns.py \
+     privacy/intake/time_bounds.py privacy/vault/registers.py privacy/vault/
 USER 10001:10001
 ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 8081

@@ -16,14 +16,14 @@ COPY --from=install /opt/likewise /opt/likewise
 WORKDIR /srv/likewise
 COPY api/__init__.py api/
 COPY api/cli/__init__.py api/cli/__main__.py api/cli/exit_code.py api/cli/lazy_group.py api/cli/main.py \
-     api/cli/options.py api/cli/serve.py api/cli/
-COPY api/cli/verbs/__init__.py api/cli/verbs/public.py api/cli/verbs/
+     api/cli/options.py api/runtime/serve.py api/cli/
+COPY api/cli/verbs/__init__.py api/cli/commands/public.py api/cli/verbs/
 COPY api/http/ api/http/
 COPY api/public/ api/public/
 COPY api/web/ api/web/
 COPY docs/compliance/ docs/compliance/
 COPY privacy/__init__.py privacy/errors.py privacy/
-COPY privacy/gallery/__init__.py privacy/gallery/documents.py privacy/gallery/keys_reader.py \
+COPY privacy/gallery/__init__.py privacy/model/documents.py api/http/api_key_reader.py \
      privacy/gallery/ledger_reader.py privacy/gallery/reader.py privacy/gallery/
 COPY privacy/ledger/__init__.py privacy/ledger/head.py privacy/ledger/jws.py privacy/ledger/merkle.py \
      privacy/ledger/proofs.py privacy/ledger/

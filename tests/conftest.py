@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from tests.support.redis_server import clients, server_with_root
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from privacy.store.embedded import EmbeddedRedis
-    from tests.support.redis_server import Store
+from privacy.embedded.server import EmbeddedRedis
+from tests.support.redis_server import Store, clients, server_with_root
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.progress import TaskID
+
+
+@dataclass(frozen=True)
+class SectionBars:
+    """Draws what an audit tells about its work.
+
+    Args:
+        bars: on stderr.
+    """
+
+    bars: Progress
+    _tasks: dict[str, TaskID] = field(default_factory=dict, init=False, repr=False)
+
+    def __call__(self, section: str, done: int, total: int) -> None:
+        """So many of `total` steps of a section are done."""
+        if section not in self._tasks:
+            self._tasks[section] = self.bars.add_task(section, total=total)
+        self.bars.update(self._tasks[section], completed=done, total=total)
+
 
 _WIDTH_OF_A_PIPE = 120
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 from math import ceil
@@ -9,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from privacy.model.documents import GuaranteeDocument
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from rich.console import RenderableType
-
-    from privacy.gallery.documents import GuaranteeDocument
 
 
 def policy_tables(guarantee: GuaranteeDocument) -> Iterator[RenderableType]:

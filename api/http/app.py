@@ -6,6 +6,7 @@ document, and every answer is counted and logged by the operation's name.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,22 +14,17 @@ from flask import Flask, request
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import RequestURITooLarge
 
+from api.http.api_key_reader import KeyRecord
 from api.http.arguments import load_path, load_query
 from api.http.edge import Edge, HasEdge
-from api.http.exchange import exchange_of
-from api.http.observation import Observation
+from api.http.middleware import Exchange, Observation, exchange_of
 from api.http.operation import Call, Operation
 from api.http.problems import problem_answer
-from api.http.wire import WireResponse, wire_response
+from api.http.responses import WireResponse, wire_response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from _typeshed.wsgi import WSGIEnvironment
     from marshmallow import Schema
-
-    from api.http.exchange import Exchange
-    from privacy.gallery.documents import KeyRecord
 
 MOST_QUERY_BYTES = 16_384
 """Enough for a hundred ids of the longest sort."""

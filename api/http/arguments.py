@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import Schema, ValidationError, fields
@@ -11,8 +12,6 @@ from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN, check_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from werkzeug.datastructures import MultiDict
 
 _SHOWN_CHARACTERS = 40

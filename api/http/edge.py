@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from api.http.metrics import RequestMetrics
-from api.http.request_size import BodyReader
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from api.http.keys import Authenticator
-    from api.http.logs import RequestLog
-    from api.http.rate_limit import RateLimiter
-    from privacy.model.timestamp import Clock
+from api.http.api_keys import Authenticator
+from api.http.logs import RequestLog
+from api.http.middleware import RequestMetrics
+from api.http.rate_limit import RateLimiter
+from api.http.request_body import BodyReader
+from privacy.model.timestamp import Clock
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from marshmallow import Schema, fields
 
+from api.http.edge import HasEdge
 from api.http.operation import Answer, Call, Operation, Response, json_answer
 from privacy.errors import StoreBusyError
-
-if TYPE_CHECKING:
-    from api.http.edge import HasEdge
 
 PROMETHEUS_TEXT = "text/plain; version=1.0.0; charset=utf-8"
 

@@ -14,13 +14,17 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import msgspec
+from marshmallow import Schema, fields
+from marshmallow.validate import Regexp
 from werkzeug.exceptions import UnprocessableEntity
 
+from api.http.api_key_reader import KeyRecord
 from api.http.operation import Answer, Call
 from privacy.errors import ConflictError, InvalidInputError, StoreError
 from privacy.store.connect import translated
@@ -28,11 +32,7 @@ from privacy.store.keys import platform_key
 from privacy.store.script import Script, ScriptCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from redis import Redis
-
-    from privacy.gallery.documents import KeyRecord
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -130,3 +130,13 @@ def _replayed(record: _Record, digest: bytes) -> Answer:
         raise ConflictError(f"the request with this {HEADER} is being carried out; try again for its answer")
     body = zlib.decompress(record.deflated_body)
     return Answer(body, record.status, record.media_type, headers={REPLAYED_HEADER: "true"})
+
+
+class IdempotencyHeaderSchema(Schema):
+    """Headers of everything that is carried out once for each Idempotency-Key."""
+
+    idempotency_key = fields.String(
+        data_key=HEADER,
+        validate=Regexp(KEY_PATTERN),
+        metadata={"description": f"{KEY_RULE}; see above.", "example": "batch-2026-05-03-0001"},
+    )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import time
 import traceback
+from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol, cast
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import msgspec
 import structlog
@@ -13,9 +17,49 @@ import structlog
 from privacy.errors import StoreError
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from structlog.typing import EventDict
+
+_MOST_LINES = 100_000
+
+
+class PatientFile:
+    """Takes lines at once and writes them soon.
+
+    Args:
+        file: where they go. While it takes none, the latest lines are kept, up to a bound.
+        every_seconds: how long a line waits at most.
+    """
+
+    def __init__(self, file: BinaryIO, every_seconds: float = 0.25) -> None:
+        self._file = file
+        self._every_seconds = every_seconds
+        self._lines: deque[bytes] = deque(maxlen=_MOST_LINES)
+        self._writing = Lock()
+        Thread(target=self._write_for_ever, daemon=True).start()
+        atexit.register(self.drain)
+
+    def write(self, line: bytes) -> int:
+        """Take a line."""
+        self._lines.append(line)
+        return len(line)
+
+    def flush(self) -> None:
+        """Do nothing: every logger asks for this after every line."""
+
+    def drain(self) -> None:
+        """Write all lines that were taken so far."""
+        with self._writing:
+            lines = []
+            while self._lines:
+                lines.append(self._lines.popleft())
+            if lines:
+                self._file.write(b"".join(lines))
+                self._file.flush()
+
+    def _write_for_ever(self) -> None:
+        while True:
+            time.sleep(self._every_seconds)  # so that many lines are one write
+            self.drain()
 
 
 class RequestLog(Protocol):
@@ -29,7 +73,7 @@ class RequestLog(Protocol):
 
 
 class LineFile(Protocol):
-    """What a log needs of a file: a binary file, or `api.http.patient_file.PatientFile`."""
+    """What a log needs of a file: a binary file, or `api.http.logs.PatientFile`."""
 
     def write(self, line: bytes, /) -> object:
         """Take a line."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList
-from api.http.operation import PAGE
+from api.http.operation import PAGE, Body, Operation, Response
 from api.http.problems import PROBLEM_JSON
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from api.http.operation import Body, Operation, Response
 
 TAGS = {
     "public": "The read plane: releases and public metadata.",

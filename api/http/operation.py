@@ -7,18 +7,17 @@ they need as arguments.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from api.http.api_key_reader import KeyRecord
 
+if TYPE_CHECKING:
     from marshmallow import Schema
     from werkzeug.datastructures import Headers
-
-    from privacy.gallery.documents import KeyRecord
 
 JSON = "application/json"
 PAGE = "page"
@@ -81,7 +80,7 @@ class Body:
         example: a body that the schema accepts.
         max_bytes: the largest body, as sent.
         media_types: accepted values of Content-Type; every one is documented with the same schema.
-        encodings: accepted values of Content-Encoding; the handler decodes (`api.http.inflate`).
+        encodings: accepted values of Content-Encoding; the handler decodes (`api.http.request_body`).
         many: an array of what the schema describes.
     """
 

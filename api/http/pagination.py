@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import NamedTuple
 
 from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
+from api.http.operation import Call
 from privacy.errors import InvalidInputError
 
 MOST_ON_A_PAGE = 200
@@ -61,3 +63,39 @@ def decode_cursor(listing: str, numbers: int, cursor: str) -> tuple[int, ...]:
 
 def _invalid() -> InvalidInputError:
     return InvalidInputError("cursor", "is no cursor of this list", CURSOR_RULE)
+
+
+class Listing(NamedTuple):
+    """A list.
+
+    Args:
+        name: so that a cursor of another one is refused.
+        numbers: how many a position has.
+    """
+
+    name: str
+    numbers: int
+
+    def asked_for(self, call: Call) -> tuple[tuple[int, ...] | None, int]:
+        """Position behind which the page begins, None for the first one; and how many entries it may have.
+
+        Raises:
+            InvalidInputError: the cursor is none of this list.
+        """
+        cursor = call.query.get("cursor")
+        position = None if cursor is None else decode_cursor(self.name, self.numbers, cursor)
+        return position, call.query["limit"]
+
+    def cursor(self, position: tuple[int, ...] | None) -> str | None:
+        """What leads to the next page; None at the end."""
+        return None if position is None else encode_cursor(self.name, position)
+
+
+def next_cursor(what: str) -> fields.String:
+    """The field of a page's answer.
+
+    Args:
+        what: the entries that it leads to.
+    """
+    description = f"Leads to {what} ones; null at the end."
+    return fields.String(required=True, allow_none=True, metadata={"description": description})

@@ -15,12 +15,11 @@ from limits.errors import StorageError
 from limits.storage import RedisStorage, Storage
 from werkzeug.exceptions import TooManyRequests
 
+from api.http.api_key_reader import KeyRecord
 from privacy.errors import StoreBusyError
 
 if TYPE_CHECKING:
     import redis
-
-    from privacy.gallery.documents import KeyRecord
 
 WINDOW_SECONDS = 60
 SHARES_OF_A_LIMIT = 20

@@ -3,37 +3,103 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from api.http.api_key_reader import KeyReader
+from api.http.api_keys import KEY_PREFIXES, Authenticator
 from api.http.app import build_app
 from api.http.edge import Edge
 from api.http.idempotency import Idempotency
-from api.http.keys import KEY_PREFIXES, Authenticator
+from api.http.logs import RequestLog
 from api.http.rate_limit import redis_limiter
 from api.platform.operations import operations
 from api.platform.sandbox import SandboxDoor, SandboxRegistry
-from api.platform.services import PlatformServices
-from api.platform.staff_services import staff_services
-from privacy.gallery.keys_reader import KeyReader
-from privacy.gallery.publisher import Publisher
-from privacy.tally.catalogue import Catalogue
-from privacy.vault.door import IntakeDoor
-from privacy.vault.shards import AccountShards
-from privacy.vault.vault import Caps, Vault
+from api.platform.services import Moderation, PlatformServices
+from privacy.catalogue.catalogue import Catalogue
+from privacy.intake.admission import IntakeDoor
+from privacy.model.timestamp import Clock
+from privacy.moderation.accounts import AccountModeration
+from privacy.moderation.advisories import Advisories
+from privacy.moderation.audit_trail import AuditTrail
+from privacy.moderation.jobs import Jobs
+from privacy.moderation.pending import UnfinishedWork
+from privacy.moderation.receipts import Receipts
+from privacy.moderation.resync import Repair
+from privacy.moderation.rights import Rights
+from privacy.policy.enrolled import PolicyBook
+from privacy.publishing.publisher import Publisher
+from privacy.rollback.erasure_log import ErasureList
+from privacy.rollback.erasure_watermark import ErasureMark
+from privacy.store.header import StoreHeader
+from privacy.vault.blocks import Marks
+from privacy.vault.erasure import Erasure
+from privacy.vault.registers import Caps, Vault
+from privacy.vault.resync import Resync
+from privacy.vault.settlement import Settlement
+from privacy.vault.shards import AccountShards, PseudonymKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from flask import Flask
     from redis import Redis
 
-    from api.http.logs import RequestLog
-    from privacy.model.timestamp import Clock
-    from privacy.policy_book import PolicyBook
-    from privacy.store.erasure_list import ErasureList
-    from privacy.store.header import StoreHeader
-    from privacy.vault.shards import PseudonymKeys
+
+class StaffServices(NamedTuple):
+    """What staff can do.
+
+    Args:
+        moderation: trust & safety.
+        rights: of people.
+    """
+
+    moderation: Moderation
+    rights: Rights
+
+
+def staff_services(
+    vault: Vault,
+    catalogue: Catalogue,
+    book: PolicyBook,
+    erasures: ErasureList,
+    entropy: Callable[[int], bytes],
+) -> StaffServices:
+    """Wire them together.
+
+    Args:
+        vault: with the platform plane's credentials.
+        catalogue: of targets.
+        book: the store's policies.
+        erasures: the list of erasures, outside of the store.
+        entropy: answers so many bytes of the operating system's CSPRNG.
+    """
+    shards, caps, retention = vault.shards, vault.caps, book.current.retention
+    client, keys = shards.client, shards.keys
+    settlement = Settlement(shards, caps)
+    trail, unfinished, advisories = AuditTrail(client), UnfinishedWork(client), Advisories(client)
+    moderation = Moderation(
+        accounts=AccountModeration(settlement, keys, trail, unfinished, retention.deleted_account_seconds),
+        jobs=Jobs(client, shards.count, retention.job_seconds),
+        targets=catalogue,
+        marks=Marks(shards, caps),
+        repair=Repair(book, catalogue, Resync(vault)),
+        advisories=advisories,
+        trail=trail,
+        keys=keys,
+    )
+    rights = Rights(
+        client=client,
+        settlement=settlement,
+        erasure=Erasure(shards, ErasureMark(client, erasures)),
+        keys=keys,
+        trail=trail,
+        unfinished=unfinished,
+        receipts=Receipts(client, entropy, retention.audit_trail_seconds, retention.backup_seconds),
+        advisories=advisories,
+        closed_seconds=book.closed_seconds,
+    )
+    return StaffServices(moderation, rights)
+
 
 PLANE = "platform"
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.http.inflate import inflate
-from api.http.json_body import JSON_RULE, parse_json
-from api.http.operation import JSON, Call
+from api.http.openapi import ProblemSchema
+from api.http.operation import JSON, Body, Call, Response
+from api.http.problems import PROBLEM_JSON
+from api.http.request_body import inflate
+from api.http.strict_json import JSON_RULE, parse_json
 from privacy.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from marshmallow import Schema
 
 NDJSON = "application/x-ndjson"
 GZIP = "gzip"
@@ -93,3 +96,28 @@ def check_size(items: int) -> None:
         raise InvalidInputError("body", "holds nothing", f"1 to {MAX_ITEMS} items")
     if items > MAX_ITEMS:
         raise RequestEntityTooLarge(f"The batch holds more than {MAX_ITEMS} items.")
+
+
+BATCHES = f"""\
+A JSON array, or NDJSON with one item a line (blank lines are passed over); up to {MAX_ITEMS:,} items and
+{MAX_BATCH_BYTES // 1024**2} MiB, also when inflated from gzip. Each item has its own verdict.
+
+With an `Idempotency-Key` header (1 to 255 visible ASCII characters) the same batch sent again gets the same
+answer, with `Idempotency-Replayed: true`.
+"""
+
+
+def batch_of(schema: type[Schema], example: dict[str, Any]) -> Body:
+    """An array, or lines, of what a schema describes."""
+    return Body(schema, [example], MAX_BATCH_BYTES, media_types=(JSON, NDJSON), encodings=(GZIP,), many=True)
+
+
+def problem(description: str) -> Response:
+    """A problem of this operation alone."""
+    return Response(description, ProblemSchema, media_type=PROBLEM_JSON)
+
+
+BATCH_PROBLEMS = {
+    409: problem("The request with this Idempotency-Key is being carried out."),
+    422: problem("This Idempotency-Key belongs to another request."),
+}

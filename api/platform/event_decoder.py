@@ -6,26 +6,42 @@ or not, goes to the schema. `tests/property/test_event_decoder.py` compares the 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
 from api.http.arguments import load
-from api.http.json_body import parse_json
+from api.http.strict_json import parse_json
 from api.platform.batch import JSON_SPACE, Batch, check_size
-from api.platform.identifiers import are_public_ids
 from api.platform.schemas import EventSchema
 from api.platform.timestamps import parse_timestamps_ms
 from privacy.errors import InvalidInputError
-from privacy.vault.distinct import distinct
-from privacy.vault.event import CREATOR_EVENTS, Event, EventType, Profile, Visibility
-from privacy.vault.event_columns import EventColumns, type_column
+from privacy.intake.event import CREATOR_EVENTS, Event, EventType, Profile, Visibility
+from privacy.intake.event_columns import EventColumns, distinct, type_column
+from privacy.model.identifier import IDENTIFIER_PATTERN, MAX_IDENTIFIER_CHARACTERS
+from privacy.model.sandbox import TARGET_PREFIX
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+_ALLOWED = bytes(byte for byte in range(128) if re.fullmatch(IDENTIFIER_PATTERN, chr(byte)))
+_OF_THE_SANDBOX = f"\n{TARGET_PREFIX}".encode()
+
+
+def are_public_ids(*columns: Sequence[str]) -> bool:
+    """Whether all of these are identifiers, none of them the sandbox's."""
+    joined = "\n".join(["", *chain.from_iterable(columns), ""]).encode(errors="replace")
+    joints = sum(map(len, columns)) + 1
+    if joined.translate(None, _ALLOWED) != b"\n" * joints or _OF_THE_SANDBOX in joined:
+        return False
+    # There are no more line breaks than joints, so no text holds one, and each lies between two.
+    breaks = np.flatnonzero(np.frombuffer(joined, np.uint8) == ord("\n"))
+    lengths = np.diff(breaks) - 1
+    return bool(((lengths > 0) & (lengths <= MAX_IDENTIFIER_CHARACTERS)).all())
+
 
 _BACKSLASH: Final = b"\\"
 _QUOTE: Final = b'"'

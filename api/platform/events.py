@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from api.http.operation import Answer, Call, json_answer
 from api.platform.batch import Batch
-from api.platform.report import batch_report
+from api.platform.batch_report import batch_report
+from api.platform.services import PlatformServices
 from privacy.model.engagement import Verdict
-
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
 
 PASSED = (Verdict.COUNTED, Verdict.UNCOUNTED)
 

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from api.http import health
+from api.http.idempotency import IdempotencyHeaderSchema
 from api.http.operation import Operation, Response
-from api.platform.answers import EventsAnswerSchema
-from api.platform.batch_body import BATCH_PROBLEMS, BATCHES, batch_of
-from api.platform.catalogue import catalogue_operations
+from api.platform.batch import BATCH_PROBLEMS, BATCHES, batch_of
+from api.platform.batch_report import EventsAnswerSchema
 from api.platform.events import post_events
-from api.platform.headers import IdempotencyHeaderSchema
-from api.platform.moderation.operations import moderation_operations
-from api.platform.rights.operations import rights_operations
+from api.platform.moderation import (
+    accounts,
+    advisories,
+    audit_trail,
+    engagements,
+    jobs,
+    purges,
+    resyncs,
+    targets,
+)
+from api.platform.rights import choices, erasures
 from api.platform.sandbox import in_sandbox
 from api.platform.schemas import EventSchema
+from api.platform.services import PlatformServices
+from api.platform.targets import catalogue_operations
 from privacy.model.engagement import Verdict
 
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
+
+def rights_operations() -> tuple[Operation[PlatformServices], ...]:
+    """The operations, in the order in which the docs show them."""
+    return (*erasures.operations(), *choices.operations())
+
+
+def moderation_operations() -> tuple[Operation[PlatformServices], ...]:
+    """The operations, in the order in which the docs show them."""
+    return (
+        accounts.operation(),
+        purges.operation(),
+        targets.operation(),
+        engagements.operation(),
+        resyncs.operation(),
+        advisories.operation(),
+        audit_trail.operation(),
+        *jobs.operations(),
+    )
+
 
 _EVENT = {
     "type": "like",

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from api.http.keys import CANARY
+from api.http.api_keys import CANARY
+from api.http.operation import Answer, Call, Operation
+from api.platform.services import Door, PlatformServices, Registry
+from privacy.catalogue.catalogue import Registration, TargetMetadata
 from privacy.errors import InvalidInputError, NotFoundError
+from privacy.intake.admission import Outcome
+from privacy.intake.event import Event
+from privacy.intake.event_columns import EventColumns
 from privacy.model.sandbox import sandbox_account, sandbox_id
-from privacy.vault.event_columns import EventColumns
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from api.http.operation import Answer, Call, Operation
-    from api.platform.services import Door, PlatformServices, Registry
-    from privacy.tally.catalogue import Registration
-    from privacy.tally.target import TargetMetadata
-    from privacy.vault.door import Outcome
-    from privacy.vault.event import Event
 
 PATH = "/v1/sandbox"
 

@@ -8,10 +8,8 @@ from marshmallow import Schema, ValidationError, fields, post_load, validates_sc
 from marshmallow.validate import Length, OneOf, Range
 
 from api.platform.fields import AccountId, DisplayText, Hashtag, PublicId, Timestamp, messages
-from privacy.model.engagement import TargetType
-from privacy.model.identifier import IDENTIFIER_RULE
-from privacy.tally.target import TargetMetadata
-from privacy.vault.event import (
+from privacy.catalogue.catalogue import TargetMetadata
+from privacy.intake.event import (
     CREATOR_EVENTS,
     MAX_PROFILE_VALUE_CHARACTERS,
     Event,
@@ -19,6 +17,8 @@ from privacy.vault.event import (
     Profile,
     Visibility,
 )
+from privacy.model.engagement import TargetType
+from privacy.model.identifier import IDENTIFIER_RULE
 
 MAX_TITLE_CHARACTERS = 500
 MAX_HASHTAGS = 50

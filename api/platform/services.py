@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from api.http.edge import Edge
+from api.http.idempotency import Idempotency
 from api.platform.event_decoder import EventDecoder
+from privacy.catalogue.catalogue import Catalogue, Registration, TargetMetadata
+from privacy.intake.admission import Outcome
+from privacy.intake.event_columns import EventColumns
+from privacy.moderation.accounts import AccountModeration
+from privacy.moderation.advisories import Advisories
+from privacy.moderation.audit_trail import AuditTrail
+from privacy.moderation.jobs import Jobs
+from privacy.moderation.resync import Repair
+from privacy.moderation.rights import Rights
+from privacy.policy.policy import Intake
+from privacy.vault.blocks import Marks
+from privacy.vault.shards import PseudonymKeys
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-    from api.http.edge import Edge
-    from api.http.idempotency import Idempotency
-    from api.platform.moderation.services import Moderation
-    from privacy.moderation.rights import Rights
-    from privacy.policy import Intake
-    from privacy.tally.catalogue import Registration
-    from privacy.tally.target import TargetMetadata
-    from privacy.vault.door import Outcome
-    from privacy.vault.event_columns import EventColumns
+@dataclass(frozen=True)
+class Moderation:
+    """Trust & safety, wired together.
+
+    Args:
+        accounts: restricts, bans, reinstates, deletes.
+        jobs: long work.
+        targets: taken down and restored.
+        marks: single engagements.
+        repair: from the platform's own list.
+        advisories: for staff.
+        trail: what staff did.
+        keys: of the pseudonyms.
+    """
+
+    accounts: AccountModeration
+    jobs: Jobs
+    targets: Catalogue
+    marks: Marks
+    repair: Repair
+    advisories: Advisories
+    trail: AuditTrail
+    keys: PseudonymKeys
 
 
 class Door(Protocol):
-    """Takes events in: `privacy.vault.door.IntakeDoor`."""
+    """Takes events in: `privacy.intake.admission.IntakeDoor`."""
 
     def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
         """Judge a batch and store what passes."""
 
 
 class Registry(Protocol):
-    """Registers targets: `privacy.tally.catalogue.Catalogue`."""
+    """Registers targets: `privacy.catalogue.catalogue.Catalogue`."""
 
     def register(self, targets: Sequence[TargetMetadata], now_ms: int) -> list[Registration]:
         """Register targets or update their metadata."""

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
 
 from api.http.arguments import load
-from api.http.idempotency import HEADER
-from api.http.json_body import parse_json
+from api.http.idempotency import HEADER, IdempotencyHeaderSchema
 from api.http.openapi import ProblemSchema
 from api.http.operation import Answer, Body, Call, Operation, Response
 from api.http.problems import PROBLEM_JSON
+from api.http.strict_json import parse_json
 from api.platform.fields import AccountId, DisplayText, messages
-from api.platform.headers import IdempotencyHeaderSchema
+from api.platform.services import PlatformServices
 from privacy.moderation.audit_trail import Actor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from api.platform.services import PlatformServices
 
 MAX_NOTE_CHARACTERS = 500
 MAX_ORDER_BYTES = 64 * 1024

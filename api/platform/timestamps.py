@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from privacy.model.timestamp import EPOCH, RFC_3339, TIMESTAMP_RULE, parse_timestamp_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _LINES = re.compile(f"(?:{RFC_3339.pattern}\n)*+{RFC_3339.pattern}")
 _MS_A_DAY = 86_400_000

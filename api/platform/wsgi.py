@@ -5,30 +5,28 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from api.http.logs import JsonLog
-from api.http.patient_file import PatientFile
+from api.http.logs import JsonLog, PatientFile
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
 from privacy.errors import StoreError
-from privacy.policy_book import read_policy_book
-from privacy.policy_file import DEFAULT_POLICY_PATH, load_policy
+from privacy.policy.enrolled import read_policy_book
+from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
+from privacy.rollback.erasure_log import ErasureList
+from privacy.rollback.erasure_watermark import ErasureMark, in_step
+from privacy.rollback.folder import never_restore_folder
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
-from privacy.store.erasure_list import ErasureList
-from privacy.store.erasure_mark import ErasureMark, in_step
 from privacy.store.header import StoreHeader
-from privacy.store.never_restored import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.key_file import load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from flask import Flask
 
 KEY_FILE_VARIABLE = "LIKEWISE_PSEUDONYM_KEY_FILE"

@@ -5,25 +5,24 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from api.http.api_key_reader import KeyReader
+from api.http.api_keys import KEY_PREFIXES, Authenticator
 from api.http.app import build_app
 from api.http.edge import Edge
-from api.http.keys import KEY_PREFIXES, Authenticator
+from api.http.logs import RequestLog
 from api.http.openapi import openapi_document
 from api.http.rate_limit import redis_limiter
 from api.public.operations import operations
+from api.public.release_cache import Standings
 from api.public.services import PublicServices
-from api.public.standings import Standings
 from api.web.docs import docs_operations
-from privacy.gallery.keys_reader import KeyReader
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.gallery.reader import GalleryReader
+from privacy.model.timestamp import Clock
 
 if TYPE_CHECKING:
     from flask import Flask
     from redis import Redis
-
-    from api.http.logs import RequestLog
-    from privacy.model.timestamp import Clock
 
 PLANE = "public"
 

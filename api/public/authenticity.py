@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from math import ceil, floor, sqrt
+from typing import Any, Final
 
 import msgspec
 from marshmallow import Schema, fields
@@ -23,16 +25,45 @@ from api.public.numbers import (
     figure_number,
     member,
 )
-from api.public.share import WHOLE, share_of
+from api.public.services import PublicServices
 from api.public.targets import METADATA_MAX_AGE_SECONDS
+from privacy.gallery.reader import History
+from privacy.model.documents import Figure, PointDocument
 from privacy.model.engagement import Reason
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+WHOLE: Final = 10_000
+"""Shares are integers: so many of ten thousand."""
 
-    from api.public.services import PublicServices
-    from privacy.gallery.documents import Figure, PointDocument
-    from privacy.gallery.reader import History
+
+def share_of(part: Figure, rest: Figure) -> Figure:
+    """How many of ten thousand belong to the part: part / (part + rest).
+
+    Both numbers are noisy, so the interval is not that of either. It holds every share p for which
+    part·(1 − p) − p·rest, whose noise is known, is compatible with zero (E. C. Fieller, "Some problems in
+    interval estimation", 1954): exact for normal noise, however large the denominator's.
+
+    Args:
+        part: with its 95 % interval.
+        rest: likewise, with independent noise.
+    """
+    together = part[0] + rest[0]
+    if together <= 0:
+        return 0, 0, WHOLE
+    of_part, of_rest = (((high - low) / 2) ** 2 for _, low, high in (part, rest))
+    value = min(max(part[0] / together, 0.0), 1.0)
+    square = together**2 - of_part - of_rest
+    linear = 2 * (of_part - part[0] * together)
+    constant = part[0] ** 2 - of_part
+    if square <= 0:
+        return round(WHOLE * value), 0, WHOLE
+    root = sqrt(max(linear**2 - 4 * square * constant, 0.0))
+    low, high = ((-linear + sign * root) / (2 * square) for sign in (-1, 1))
+    return (
+        round(WHOLE * value),
+        max(0, min(floor(WHOLE * low), floor(WHOLE * value))),
+        min(WHOLE, max(ceil(WHOLE * high), ceil(WHOLE * value))),
+    )
+
 
 MOST_VIDEOS: Final = 100
 MOST_DAYS: Final = 90

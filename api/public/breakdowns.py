@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from marshmallow import Schema, fields
 
 from api.http.arguments import Identifier
-from api.http.etag import max_age_seconds
 from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.public.kinds import GONE
+from api.http.responses import max_age_seconds
+from api.public.kinds import GONE, Spelling
 from api.public.numbers import (
     PUBLISHED_EXAMPLE,
     WITHHELD_EXAMPLE,
@@ -18,15 +19,10 @@ from api.public.numbers import (
     member,
     number_of,
 )
+from api.public.services import PublicServices
 from privacy.errors import NotFoundError, StoreError
-from privacy.gallery.documents import BreakdownFigures
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from api.public.kinds import Spelling
-    from api.public.services import PublicServices
-    from privacy.gallery.reader import GalleryReader, Standing
+from privacy.gallery.reader import GalleryReader, Standing
+from privacy.model.documents import BreakdownFigures
 
 
 def breakdown_operation(spelling: Spelling) -> Operation[PublicServices]:

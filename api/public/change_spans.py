@@ -5,16 +5,12 @@ gained − lost = the change of the total, exactly. A loss that is withheld is n
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, hypot
-from typing import TYPE_CHECKING
 
 from privacy.errors import StoreError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from privacy.gallery.documents import Figure, PointDocument
+from privacy.model.documents import Figure, PointDocument
 
 START = -1
 """Stands for the moment at which a target's schedule starts, when every count is zero."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from api.public.change_spans import ChangeSpan
-    from api.public.kinds import Spelling
-    from privacy.gallery.documents import Figure
+from api.public.change_spans import ChangeSpan
+from api.public.kinds import Spelling
+from privacy.model.documents import Figure
 
 CLEAR: Final = 2
 """A loss of a span is told when it is at least so many half-widths of its interval: about four deviations, so

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from marshmallow import INCLUDE, Schema, fields
 
 from api.http.arguments import Identifier
-from api.http.etag import MAX_AGE_CAP_SECONDS
 from api.http.openapi import ProblemSchema
 from api.http.operation import Answer, Call, Operation, Response, json_answer
 from api.http.problems import PROBLEM_JSON
+from api.http.responses import MAX_AGE_CAP_SECONDS
 from api.public.numbers import member
+from api.public.services import PublicServices
 from privacy.errors import NotFoundError
 from privacy.gallery.reader import CURRENT
-
-if TYPE_CHECKING:
-    from api.public.services import PublicServices
 
 
 class GuaranteeQuerySchema(Schema):

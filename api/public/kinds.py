@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, fields
 
@@ -13,10 +14,6 @@ from api.http.operation import Response
 from api.http.problems import PROBLEM_JSON
 from api.public.numbers import AnswerSchema, member
 from privacy.model.engagement import Kind, TargetType
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 GONE = Response(
     "It was taken down, for the reason that `reason` states; it may come back.",

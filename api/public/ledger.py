@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 import msgspec
 from marshmallow import fields
@@ -11,9 +10,7 @@ from marshmallow import fields
 from api.http.operation import Answer, Call, Operation, Response, json_answer
 from api.http.pagination import PageSchema, decode_cursor, encode_cursor
 from api.public.numbers import AnswerSchema, member
-
-if TYPE_CHECKING:
-    from api.public.services import PublicServices
+from api.public.services import PublicServices
 
 _LISTING = "ledger"
 _MAX_AGE_SECONDS = 1

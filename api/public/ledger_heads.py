@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from marshmallow import Schema, fields
@@ -11,13 +11,10 @@ from marshmallow.validate import Range
 from api.http.arguments import PlainInteger
 from api.http.operation import Answer, Call, Operation, Response, json_answer
 from api.public.numbers import AnswerSchema, member
+from api.public.services import PublicServices
 from privacy.errors import InvalidInputError, SignatureError, StoreError
-from privacy.ledger.head import TreeHead, unverified_head
-
-if TYPE_CHECKING:
-    from api.public.services import PublicServices
-    from privacy.gallery.ledger_reader import LedgerReader
-    from privacy.ledger.head import ShardTree
+from privacy.gallery.ledger_reader import LedgerReader
+from privacy.ledger.head import ShardTree, TreeHead, unverified_head
 
 JWK_SET_JSON: Final = "application/jwk-set+json"
 _HEADS_MAX_AGE_SECONDS: Final = 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from marshmallow import Schema, ValidationError, fields, validates_schema
@@ -11,14 +12,10 @@ from api.http.arguments import PlainInteger
 from api.http.operation import Answer, Call, Operation, Response, json_answer
 from api.public.ledger_heads import latest_tree
 from api.public.numbers import AnswerSchema, member
+from api.public.services import PublicServices
 from privacy.errors import InvalidInputError
 from privacy.ledger.merkle import Span, complete_nodes, joined
 from privacy.ledger.proofs import consistency_spans, inclusion_spans
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from api.public.services import PublicServices
 
 _STANDING_SECONDS = 300
 """A proof stands for ever; one for the latest tree is another one as soon as the tree has grown."""

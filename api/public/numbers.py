@@ -7,17 +7,15 @@ or the noise decided: there is nothing to compare.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 from marshmallow import RAISE, Schema, fields
 from marshmallow.validate import Length, OneOf
 
+from privacy.gallery.reader import Standing
+from privacy.model.documents import Figure
 from privacy.model.timestamp import format_timestamp
-
-if TYPE_CHECKING:
-    from privacy.gallery.documents import Figure
-    from privacy.gallery.reader import Standing
 
 BELOW_THRESHOLD = "below_threshold"
 NOT_YET_RELEASED = "not_yet_released"

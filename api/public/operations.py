@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from api.http import health
+from api.http.operation import Operation
 from api.public import authenticity, guarantee, ledger, ledger_heads, ledger_proof, releases
 from api.public.breakdowns import breakdown_operation
 from api.public.changes import changes_operation
-from api.public.creators import CREATOR_PROFILE
 from api.public.kinds import SPELLINGS
+from api.public.services import PublicServices
+from api.public.targets import CREATOR_PROFILE, VIDEO_PROFILE
 from api.public.timeseries import timeseries_operation
 from api.public.totals import total_operation
-from api.public.videos import VIDEO_PROFILE
-
-if TYPE_CHECKING:
-    from api.http.operation import Operation
-    from api.public.services import PublicServices
-
 
 _OF_A_KIND = (total_operation, breakdown_operation, timeseries_operation, changes_operation)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
 
 from api.http.arguments import Identifier, PlainInteger
 from api.http.operation import Answer, Call, Operation, Response
+from api.public.services import PublicServices
 from privacy.errors import NotFoundError
 from privacy.gallery.ledger_reader import ReleaseName
 from privacy.model.engagement import Kind
-
-if TYPE_CHECKING:
-    from api.public.services import PublicServices
 
 SIGNATURE_HEADER: Final = "Likewise-Signature"
 _MAX_AGE_SECONDS: Final = 300

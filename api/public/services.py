@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from api.http.edge import Edge
-    from api.public.standings import Standings
-    from privacy.gallery.ledger_reader import LedgerReader
-    from privacy.gallery.reader import GalleryReader
+from api.http.edge import Edge
+from api.public.release_cache import Standings
+from privacy.gallery.ledger_reader import LedgerReader
+from privacy.gallery.reader import GalleryReader
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList
 from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.public.kinds import GONE
-from api.public.numbers import PUBLISHED_EXAMPLE, AnswerSchema, NumberSchema, number_of
-from api.public.standings import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from api.public.kinds import Spelling
-    from api.public.services import PublicServices
-    from privacy.gallery.documents import TargetDocument
+from api.public.kinds import FOLLOWERS, GONE, LIKES, Spelling
+from api.public.numbers import PUBLISHED_EXAMPLE, AnswerSchema, NumberSchema, member, number_of
+from api.public.release_cache import shown
+from api.public.services import PublicServices
+from privacy.model.documents import TargetDocument
+from privacy.model.timestamp import format_timestamp
 
 MOST_IDS = 100
 METADATA_MAX_AGE_SECONDS = 10
@@ -136,3 +133,81 @@ def _ids_schema(example_id: str) -> type[Schema]:
         },
     )
     return Schema.from_dict({"ids": ids})
+
+
+class VideoSchema(AnswerSchema):
+    """Public metadata of a video."""
+
+    video_id = member(fields.String, "Id of the video.")
+    creator_id = member(fields.String, "Id of its creator.", allow_none=True)
+    title = member(fields.String, "Title.", allow_none=True)
+    hashtags = fields.List(
+        fields.String(), required=True, metadata={"description": "Hashtags without their #."}
+    )
+    sound_id = member(fields.String, "Id of the sound.", allow_none=True)
+    duration_seconds = member(fields.Integer, "Length.", strict=True, allow_none=True)
+    posted_at = member(fields.DateTime, "When it was posted, in UTC; its schedule starts here.", format="iso")
+    policy_version = member(fields.String, "The policy it is bound to; see `GET /v1/privacy`.")
+
+
+def _video_metadata(target: TargetDocument) -> dict[str, Any]:
+    return {
+        "video_id": target.target_id,
+        "creator_id": target.creator_id,
+        "title": target.title,
+        "hashtags": target.hashtags,
+        "sound_id": target.sound_id,
+        "duration_seconds": target.duration_seconds,
+        "posted_at": format_timestamp(target.starts_at_ms),
+        "policy_version": target.policy_version,
+    }
+
+
+VIDEO_PROFILE = Profile(
+    LIKES,
+    VideoSchema,
+    _video_metadata,
+    {
+        "video_id": "v-4711",
+        "creator_id": "c-12",
+        "title": "Sourdough in 40 seconds",
+        "hashtags": ["baking", "sourdough"],
+        "sound_id": None,
+        "duration_seconds": 40,
+        "posted_at": "2026-05-03T12:00:00Z",
+        "policy_version": "2026-11-default",
+    },
+)
+
+
+class CreatorSchema(AnswerSchema):
+    """Public metadata of a creator."""
+
+    creator_id = member(fields.String, "Id of the creator.")
+    name = member(fields.String, "Name.", allow_none=True)
+    counted_from = member(
+        fields.DateTime, "From when on followers are counted, in UTC; the schedule starts here.", format="iso"
+    )
+    policy_version = member(fields.String, "The policy it is bound to; see `GET /v1/privacy`.")
+
+
+def _creator_metadata(target: TargetDocument) -> dict[str, Any]:
+    return {
+        "creator_id": target.target_id,
+        "name": target.title,
+        "counted_from": format_timestamp(target.starts_at_ms),
+        "policy_version": target.policy_version,
+    }
+
+
+CREATOR_PROFILE = Profile(
+    FOLLOWERS,
+    CreatorSchema,
+    _creator_metadata,
+    {
+        "creator_id": "c-12",
+        "name": "Anna bakes",
+        "counted_from": "2026-05-01T00:00:00Z",
+        "policy_version": "2026-11-default",
+    },
+)

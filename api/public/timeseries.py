@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 from marshmallow import fields
 
-from api.http.etag import max_age_seconds
 from api.http.operation import Answer, Call, Operation, Response, json_answer
 from api.http.pagination import PageSchema, decode_cursor, encode_cursor
-from api.public.kinds import GONE
+from api.http.responses import max_age_seconds
+from api.public.kinds import GONE, Spelling
 from api.public.numbers import (
     BELOW_THRESHOLD,
     PUBLISHED_EXAMPLE,
@@ -21,11 +19,8 @@ from api.public.numbers import (
     member,
     number,
 )
-
-if TYPE_CHECKING:
-    from api.public.kinds import Spelling
-    from api.public.services import PublicServices
-    from privacy.gallery.documents import Figure, PointDocument
+from api.public.services import PublicServices
+from privacy.model.documents import Figure, PointDocument
 
 _LISTING = "timeseries"
 _SECONDS_A_DAY = 86_400

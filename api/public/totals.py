@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from marshmallow import fields
 
-from api.http.etag import max_age_seconds
 from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.public.kinds import GONE
+from api.http.responses import max_age_seconds
+from api.public.kinds import GONE, Spelling
 from api.public.numbers import PUBLISHED_EXAMPLE, NumberSchema, number_of
-
-if TYPE_CHECKING:
-    from api.public.kinds import Spelling
-    from api.public.services import PublicServices
+from api.public.services import PublicServices
 
 
 def total_operation(spelling: Spelling) -> Operation[PublicServices]:

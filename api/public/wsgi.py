@@ -7,8 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from api.http.logs import JsonLog
-from api.http.patient_file import PatientFile
+from api.http.logs import JsonLog, PatientFile
 from api.public.app import PLANE, build_public_app
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from marshmallow import Schema, fields
 
 from api.http.operation import PAGE, Answer, Call, Operation, Response
-from api.http.security_headers import CONTENT_SECURITY_POLICY
+from api.http.responses import CONTENT_SECURITY_POLICY
 from privacy.errors import NotFoundError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PAGE_MAX_AGE_SECONDS = 300
 HTML = "text/html; charset=utf-8"

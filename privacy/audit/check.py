@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from privacy.audit.report_model import Section
-
+from privacy.audit.report_model import Section
 
 Job = Callable[[], Any]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -15,18 +16,15 @@ import numpy as np
 from privacy.audit.check import Check
 from privacy.audit.lives import Happening, Targets, log_of
 from privacy.audit.noise_tally import FALSE_ALARM, exact_bins, fit_p_value
+from privacy.audit.recomputed import Recomputed
 from privacy.audit.report_model import Finding, Section
 from privacy.errors import LikewiseError
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
 from privacy.release.history import MEASUREMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.recomputed import Recomputed
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
 
 TARGETS = 20
 SMALL_SCALES = (1, 8)

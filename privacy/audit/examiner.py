@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor, sqrt
@@ -11,15 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy.stats import norm
 
+from privacy.audit.invented_lives import Epoch
+from privacy.audit.recomputed import Recomputed
 from privacy.release.history import MEASUREMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
-
-    from privacy.audit.invented_lives import Epoch
-    from privacy.audit.recomputed import Recomputed
 
 Z95: Final = float(norm.isf(0.025))
 SLACK: Final = 1e-6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial, reduce
@@ -13,19 +14,16 @@ import numpy as np
 from privacy.audit.check import Check
 from privacy.audit.confidence import Hits
 from privacy.audit.lives import Happening, each_shown, lived, log_of
+from privacy.audit.recomputed import Recomputed
 from privacy.audit.report_model import Finding, Section
 from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
+from privacy.model.dimension import Dimension
+from privacy.model.documents import Figure, ReleaseDocument
 from privacy.model.engagement import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.recomputed import Recomputed
-    from privacy.gallery.documents import Figure, ReleaseDocument
-    from privacy.mechanism.entropy import EntropySource
-    from privacy.model.dimension import Dimension
 
 BATCH = 500
 LARGE = 400

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
+from privacy.audit.report_model import AuditReport, Section
 from privacy.audit.svg_plots import svg
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from privacy.audit.report_model import AuditReport, Section
 
 
 def html_report(report: AuditReport) -> str:

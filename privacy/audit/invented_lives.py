@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from privacy.audit.lives import Happening, Targets, log_of
+from privacy.audit.recomputed import Recomputed
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
+from privacy.release.engine import Release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
-
-    from privacy.audit.recomputed import Recomputed
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
-    from privacy.release.engine import Release
 
 CROWDS = 8
 MOST_AT_ONCE = 300

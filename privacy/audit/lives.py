@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
 from privacy.model.change import GAINED, change_code
+from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import KINDS_A_TARGET
-from privacy.release.engine import make_releases
+from privacy.policy.policy import Policy
+from privacy.release.engine import Release, make_releases
 from privacy.tally.series import DueSeries, SeriesState
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from privacy.gallery.documents import ReleaseDocument
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
-    from privacy.policy import Policy
-    from privacy.release.engine import Release
 
 Seen = TypeVar("Seen")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil, nan
@@ -11,17 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.audit.lives import Happening, Targets, each_shown, log_of
+from privacy.audit.recomputed import Recomputed
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
+from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.recomputed import Recomputed
-    from privacy.gallery.documents import ReleaseDocument
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
 
 BATCH = 500
 CROWD = 400

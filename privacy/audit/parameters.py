@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -12,15 +13,11 @@ from privacy.audit.exact_gaussian import epsilon_claimed
 from privacy.audit.lives import Happening, Targets, log_of
 from privacy.audit.recomputed import Recomputed, epsilon_of_zcdp
 from privacy.audit.report_model import Finding, Section
-from privacy.gallery.documents import LedgerEntry
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
 from privacy.mechanism.guarantee import guarantee
+from privacy.model.documents import LedgerEntry
 from privacy.release.ledger import LedgerHead
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
 
 CLOSE = 1e-9
 STATED_DIGITS = 1e-3

@@ -7,6 +7,7 @@ in `docs/proofs/`, written a second time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from math import log, log1p
 from typing import TYPE_CHECKING
@@ -16,14 +17,11 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from privacy.audit.worst_history import norm_squared, worst_history
+from privacy.model.engagement import Kind
+from privacy.policy.policy import Policy
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from numpy.typing import NDArray
-
-    from privacy.model.engagement import Kind
-    from privacy.policy import Policy
 
 REASONS = 5
 

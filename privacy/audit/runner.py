@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from privacy.audit.check import Check, Job
+from privacy.audit.progress import Progress
 from privacy.audit.report_model import Finding, Section
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from privacy.audit.check import Check, Job
-    from privacy.audit.progress import Progress
-
 
 PATIENCE_SECONDS = 1.0
 """How often somebody looks whether the children still run."""

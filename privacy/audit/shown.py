@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from privacy.audit.check import Check
 from privacy.audit.examiner import RULES, Examiner
 from privacy.audit.invented_lives import invented_epochs
 from privacy.audit.lives import Happening, Targets, log_of
+from privacy.audit.recomputed import Recomputed
 from privacy.audit.report_model import Finding, Section
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from privacy.audit.recomputed import Recomputed
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
 
 EPOCHS = 6
 TARGETS = 50

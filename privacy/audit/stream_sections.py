@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import log
@@ -11,16 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.audit.confidence import JOINT_ALPHA, Hits, epsilon_at_least, epsilon_measured
+from privacy.audit.exact_gaussian import Event
 from privacy.audit.noise_tally import FALSE_ALARM, Togetherness, exact_bins, fit_p_value
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, HistogramPlot, Section
+from privacy.audit.stream_worlds import StreamWorlds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.exact_gaussian import Event
-    from privacy.audit.stream_worlds import StreamWorlds
 
 REACH = 0.9
 """A bound below this share of the claim has too little power to tell a claim that is 10 % too small."""

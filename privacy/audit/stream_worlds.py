@@ -9,26 +9,23 @@ within the first epoch, which moves the removals most and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.exact_gaussian import best_event
+from privacy.audit.exact_gaussian import Event, best_event
 from privacy.audit.lives import Happening, Targets, lived, log_of
+from privacy.audit.recomputed import Recomputed
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import Reason
 from privacy.release.history import MEASUREMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
-
-    from privacy.audit.exact_gaussian import Event
-    from privacy.audit.recomputed import Recomputed
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
 
 BATCH = 250
 CROWD = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,13 @@ import numpy as np
 
 from privacy.audit.check import Check
 from privacy.audit.noise_tally import Togetherness, exact_bins
+from privacy.audit.report_model import Section
 from privacy.audit.stream_sections import WRONG_SCALE, Sampled, bound_section, noise_section
+from privacy.audit.stream_worlds import StreamWorlds
+from privacy.mechanism.entropy import EntropySource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.report_model import Section
-    from privacy.audit.stream_worlds import StreamWorlds
-    from privacy.mechanism.entropy import EntropySource
 
 
 def stream_check(

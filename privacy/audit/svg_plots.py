@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from html import escape
 from math import floor, log10
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from privacy.audit.report_model import ComparisonPlot
-
-if TYPE_CHECKING:
-    from privacy.audit.report_model import Comparison, HistogramPlot, Plot
+from privacy.audit.report_model import Comparison, ComparisonPlot, HistogramPlot, Plot
 
 WIDTH: Final = 760
 LABELS: Final = 250

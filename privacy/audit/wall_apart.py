@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from privacy.audit.progress import Progress
 from privacy.audit.report_model import Finding, Section
 from privacy.errors import StoreBusyError, StoreError
-from privacy.store.acl import Room
+from privacy.store.acl import AclUser, Room
 from privacy.store.connect import connect, translated
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PUBLIC, USERS
-
-if TYPE_CHECKING:
-    from privacy.audit.progress import Progress
-    from privacy.store.acl import AclUser
 
 KEY: Final = "wall-apart"
 

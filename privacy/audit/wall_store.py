@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from redis import exceptions
 
+from privacy.audit.progress import Progress
 from privacy.audit.report_model import Finding, Section
-from privacy.audit.wall_commands import SESSION_COMMANDS, key_families, redis_commands
+from privacy.audit.wall_commands import SESSION_COMMANDS, Command, KeyFamily, key_families, redis_commands
 from privacy.store.checks import check_version
 from privacy.store.connect import translated
 from privacy.store.users import PUBLIC, USERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import redis
-
-    from privacy.audit.progress import Progress
-    from privacy.audit.wall_commands import Command, KeyFamily
 
 KEY: Final = "wall-store"
 _REFUSALS: Final = ("no permissions", "command not allowed. If")

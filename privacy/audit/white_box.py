@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from privacy.audit.check import Check
 from privacy.audit.entropy_use import entropy_check
 from privacy.audit.gate import gate_check
 from privacy.audit.parameters import parameter_section
 from privacy.audit.recomputed import Recomputed
+from privacy.audit.report_model import Section
 from privacy.audit.shown import shown_check
 from privacy.audit.stream_worlds import StreamWorlds
 from privacy.audit.streams import stream_check
 from privacy.audit.whole_releases import whole_release_check
 from privacy.mechanism.accounting import Calibration, calibrate
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from privacy.audit.report_model import Section
-    from privacy.mechanism.entropy import EntropySource
-    from privacy.policy import Policy
+from privacy.mechanism.entropy import EntropySource
+from privacy.policy.policy import Policy
 
 
 @dataclass(frozen=True)

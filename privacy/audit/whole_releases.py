@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -11,19 +12,14 @@ import numpy as np
 from privacy.audit.check import Check
 from privacy.audit.confidence import JOINT_ALPHA, epsilon_at_least, epsilon_measured
 from privacy.audit.distinguisher import Distinguisher
-from privacy.audit.neighbours import neighbourhood, observed
-from privacy.audit.recomputed import epsilon_of_zcdp
+from privacy.audit.neighbours import Pair, neighbourhood, observed
+from privacy.audit.recomputed import Recomputed, epsilon_of_zcdp
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.neighbours import Pair
-    from privacy.audit.recomputed import Recomputed
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
 
 DELTAS = (1e-6, 0.01)
 """The δ of the policy page, and one at which a Gaussian of this ρ can be measured."""

@@ -5,18 +5,17 @@ What cannot be read is an error. Nothing is verified here: whoever reads does th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import msgspec
 
 from privacy.errors import StoreError
-from privacy.gallery.documents import LedgerEntry
+from privacy.model.documents import LedgerEntry
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from redis import Redis
 
 LATEST = "latest"

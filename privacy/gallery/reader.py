@@ -5,27 +5,25 @@ What cannot be read is an error, never a number. The type that writes is another
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
 from privacy.errors import StoreError
-from privacy.gallery.documents import (
+from privacy.model.documents import (
     GuaranteeDocument,
     PointDocument,
     ReleaseDocument,
     TargetDocument,
 )
+from privacy.model.engagement import Kind
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from redis import Redis
-
-    from privacy.model.engagement import Kind
 
 CURRENT = "current"
 """Stands for the policy version in force."""

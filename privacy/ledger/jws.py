@@ -1,6 +1,6 @@
 """JSON Web Signatures (RFC 7515) as text: attached, or detached from a payload that stands elsewhere.
 
-Taking them apart proves nothing; that is `privacy.ledger.public_keys`. The public plane needs no more than
+Taking them apart proves nothing; that is `privacy.signing.jwks`. The public plane needs no more than
 this, so nothing here knows a key.
 """
 

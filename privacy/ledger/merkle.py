@@ -6,12 +6,10 @@ proof, at every size that the tree ever had, is made from complete nodes alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import NamedTuple
 
 EMPTY_ROOT = sha256(b"").digest()
 

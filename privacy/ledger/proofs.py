@@ -5,12 +5,9 @@ Made and checked as in RFC 9162, sections 2.1.3 and 2.1.4.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from privacy.ledger.merkle import Span, node_hash, split
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def inclusion_spans(sequence: int, size: int) -> list[Span]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from math import isqrt
 from statistics import NormalDist
@@ -14,15 +15,12 @@ from privacy.errors import PolicyError
 from privacy.mechanism.discrete_gaussian import MAX_SCALE
 from privacy.mechanism.factorisation import Factorisation, load_factorisation
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
+from privacy.model.engagement import Kind
+from privacy.policy.policy import Policy
+from privacy.policy.schedule import Schedule
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from numpy.typing import NDArray
-
-    from privacy.model.engagement import Kind
-    from privacy.model.schedule import Schedule
-    from privacy.policy import Policy
 
 TOTAL = "total"
 REMOVALS = "removals"

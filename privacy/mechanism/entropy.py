@@ -7,7 +7,7 @@ and never kept: a fork would copy a buffer, and two processes would then draw th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,8 +15,6 @@ import numpy as np
 from privacy.errors import LikewiseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 EntropySource = Callable[[int], bytes]

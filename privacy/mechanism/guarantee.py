@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from privacy.mechanism.accounting import calibrate
+from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.conversion import epsilon_at, most_right_guesses
+from privacy.model.engagement import Kind
 from privacy.model.timestamp import format_timestamp
-
-if TYPE_CHECKING:
-    from privacy.mechanism.accounting import Calibration
-    from privacy.model.engagement import Kind
-    from privacy.model.schedule import Schedule
-    from privacy.policy import Policy
+from privacy.policy.policy import Policy
+from privacy.policy.schedule import Schedule
 
 DELTAS = (1e-6, 1e-9)
 ENGAGEMENTS_A_DAY = (1, 10, 50)

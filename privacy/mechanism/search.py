@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nlargest
 from math import log, sqrt
@@ -26,8 +27,6 @@ from privacy.mechanism.factorisation import DEFAULT_SCALE, Factorisation, power_
 from privacy.mechanism.sensitivity import alternating_norms, alternating_sensitivity_squared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     Vector = NDArray[np.float64]

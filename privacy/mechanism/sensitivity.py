@@ -5,19 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import comb
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
 from privacy.errors import PolicyError
+from privacy.mechanism.factorisation import Factorisation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
-
-    from privacy.mechanism.factorisation import Factorisation
 
 Number = TypeVar("Number", np.int64, np.float64)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING
 
 from privacy.errors import PolicyError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 UNDISCLOSED = "undisclosed"
 HOUR_OF_DAY = "hour_of_day"

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from privacy.errors import ConflictError
 from privacy.model.standing import Standing
-from privacy.moderation.audit_trail import AuditEntry, Stage, audited
-from privacy.moderation.unfinished import Unfinished, Work
-from privacy.vault.settlement import Move, MoveRefusedError, Settled
-
-if TYPE_CHECKING:
-    from privacy.moderation.audit_trail import Actor, AuditTrail
-    from privacy.moderation.unfinished import UnfinishedWork
-    from privacy.vault.pseudonym import Account
-    from privacy.vault.settlement import Settlement
-    from privacy.vault.shards import PseudonymKeys
+from privacy.moderation.audit_trail import Actor, AuditEntry, AuditTrail, Stage, audited
+from privacy.moderation.pending import Unfinished, UnfinishedWork, Work
+from privacy.vault.pseudonym import Account
+from privacy.vault.settlement import Move, MoveRefusedError, Settled, Settlement
+from privacy.vault.shards import PseudonymKeys
 
 
 class AccountAction(Enum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, cast
@@ -12,8 +13,6 @@ from privacy.store.connect import translated
 from privacy.store.keys import ADVISORIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from redis import Redis
 
 MOST_ADVISORIES = 1_000

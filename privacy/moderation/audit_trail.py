@@ -6,6 +6,7 @@ holds the account's id and the key can find what was done to it, and nobody can 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
@@ -17,8 +18,6 @@ from privacy.store.connect import translated
 from privacy.store.keys import AUDIT_TRAIL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from redis import Redis
 
 

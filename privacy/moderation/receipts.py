@@ -6,6 +6,7 @@ an account, and without the number nothing leads there at all.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
@@ -15,13 +16,10 @@ import msgspec
 from privacy.errors import NotFoundError
 from privacy.store.connect import translated
 from privacy.store.keys import platform_key
+from privacy.vault.erasure import Erased
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from redis import Redis
-
-    from privacy.vault.erasure import Erased
 
 RECEIPT_BYTES = 16
 

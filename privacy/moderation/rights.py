@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from privacy.errors import ConflictError
 from privacy.model.standing import Standing
-from privacy.moderation.audit_trail import AuditEntry, Stage, audited
-from privacy.moderation.rewrite import want_rewrite
-from privacy.moderation.unfinished import Unfinished, Work
-from privacy.vault.settlement import Move, MoveRefusedError, Settled
+from privacy.moderation.advisories import Advisories
+from privacy.moderation.aof_rewrite import want_rewrite
+from privacy.moderation.audit_trail import Actor, AuditEntry, AuditTrail, Stage, audited
+from privacy.moderation.pending import Unfinished, UnfinishedWork, Work
+from privacy.moderation.receipts import Receipt, Receipts
+from privacy.vault.erasure import Erasure
+from privacy.vault.pseudonym import Account
+from privacy.vault.settlement import Move, MoveRefusedError, Settled, Settlement
+from privacy.vault.shards import PseudonymKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from redis import Redis
-
-    from privacy.moderation.advisories import Advisories
-    from privacy.moderation.audit_trail import Actor, AuditTrail
-    from privacy.moderation.receipts import Receipt, Receipts
-    from privacy.moderation.unfinished import UnfinishedWork
-    from privacy.vault.erasure import Erasure
-    from privacy.vault.pseudonym import Account
-    from privacy.vault.settlement import Settlement
-    from privacy.vault.shards import PseudonymKeys
 
 
 class ErasureReason(Enum):

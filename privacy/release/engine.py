@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from privacy.gallery.documents import ReleaseDocument
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
+from privacy.model.documents import ReleaseDocument
+from privacy.policy.schedule import Schedule
 from privacy.release.figures import NO_STEP, figures
 from privacy.release.history import MEASUREMENT, NET_CHANGE, Records
 from privacy.release.marginals import net_changes
 from privacy.release.measure import measure
 from privacy.release.render import render
+from privacy.tally.series import DueSeries, SeriesState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
-    from privacy.model.schedule import Schedule
-    from privacy.tally.series import DueSeries, SeriesState
 
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(ReleaseDocument).decode

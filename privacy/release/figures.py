@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.gate import passes_gate
 from privacy.mechanism.reconcile import reconcile
+from privacy.release.measure import Measured
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from privacy.mechanism.accounting import Calibration
-    from privacy.release.measure import Measured
 
 Z95 = NormalDist().inv_cdf(0.975)
 

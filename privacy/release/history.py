@@ -6,6 +6,7 @@ and a stream that never reached k has no measurement.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,8 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 NET_CHANGE = np.dtype([("step", "<u2"), ("stream", "<u2"), ("value", "<i4")])

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from privacy.gallery.documents import LedgerEntry
-
-if TYPE_CHECKING:
-    from privacy.mechanism.accounting import Calibration
-    from privacy.release.engine import Release
+from privacy.mechanism.accounting import Calibration
+from privacy.model.documents import LedgerEntry
+from privacy.release.engine import Release
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ import numpy as np
 
 from privacy.model.change import CHANGE_BITS, GAINED
 from privacy.model.dimension import UNDISCLOSED_EVERYWHERE
+from privacy.policy.policy import Policy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from privacy.policy import Policy
 
 
 def net_changes(

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
+from privacy.mechanism.entropy import EntropySource
 from privacy.release.history import Records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
 
 
 @dataclass(frozen=True)

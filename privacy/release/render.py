@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.gallery.documents import BreakdownFigures, Figure, ReleaseDocument
+from privacy.mechanism.accounting import Calibration
+from privacy.model.dimension import Dimension
+from privacy.model.documents import BreakdownFigures, Figure, ReleaseDocument
 from privacy.model.engagement import Reason
-from privacy.release.figures import NO_STEP
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from privacy.mechanism.accounting import Calibration
-    from privacy.model.dimension import Dimension
-    from privacy.model.schedule import Schedule
-    from privacy.release.figures import Figures, Shown
-    from privacy.tally.series import SeriesState
+from privacy.policy.schedule import Schedule
+from privacy.release.figures import NO_STEP, Figures, Shown
+from privacy.tally.series import SeriesState
 
 CUT_RESOLUTION_MS = 60_000
 """To the millisecond, the time of a cut would tell how much a worker had to do before it."""

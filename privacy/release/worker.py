@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
 
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import KINDS_A_TARGET, Kind
+from privacy.model.timestamp import Clock
+from privacy.publishing.publisher import Publisher
 from privacy.release.engine import make_releases
 from privacy.release.ledger import LedgerHead
-from privacy.tally.series import Commit, DueSeries, TallyShard
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from privacy.gallery.publisher import Publisher
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
-    from privacy.model.timestamp import Clock
-    from privacy.release.outside import ReleasedOutside
-    from privacy.tally.series import Outgoing
+from privacy.rollback.released_watermark import ReleasedOutside
+from privacy.tally.series import Commit, DueSeries, Outgoing, TallyShard
 
 WORKERS_AT_ONCE = 2
 """Workers that one process runs together: one works while the store works for the other."""

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from typing import Final
 
 # Nobody can be this user: it is off and has no password. But Redis replays the transactions of its AOF, which
 # is what scripts leave there, with this user's rights. What they do not allow is gone after the next start,

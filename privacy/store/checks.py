@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from redis.utils import str_if_bytes
@@ -14,9 +16,6 @@ from privacy.store.credentials import private_file_fault
 from privacy.store.header import StoreHeader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
-
     import redis
 
 _OLDEST_VERSION: Final = (7, 2)

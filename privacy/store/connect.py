@@ -7,6 +7,7 @@ server closed while it lay idle is replaced before a command is sent on it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -16,14 +17,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from privacy.errors import StoreBusyError, StoreError
+from privacy.store.acl import AclUser, Room
+from privacy.store.settings import StoreSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from redis.connection import AbstractConnection
-
-    from privacy.store.acl import AclUser, Room
-    from privacy.store.settings import StoreSettings
 
 ANSWER_SECONDS: Final = 5.0
 """How long one answer may take; a blocking read (`XREAD BLOCK`) must ask for less."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, TypeVar
 
 from privacy.errors import LikewiseError, StoreError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
 
 Secrets = TypeVar("Secrets")
 

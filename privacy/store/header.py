@@ -8,6 +8,7 @@ room's id: it shows what another store has released.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
@@ -18,8 +19,6 @@ from privacy.store.connect import translated
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     import redis
     from redis.connection import AbstractConnection
 

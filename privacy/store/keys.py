@@ -9,8 +9,8 @@
 | `g:`            | gallery, all else             | none: one key a command    |
 | `l:<plane>:`    | rate limits of one plane      | set by the `limits` library |
 | `store:{header}`, `g:{header}` | what a store is, see `privacy.store.header` | `{header}` |
-| `store:policies` | the policies of the store, see `privacy.policy_book` | none |
-| `store:erasures` | how many erasures the store knows of, see `privacy.store.erasure_mark` | none |
+| `store:policies` | the policies of the store, see `privacy.policy.enrolled` | none |
+| `store:erasures` | how many erasures the store knows of, see `privacy.rollback.erasure_watermark` | none |
 
 Redis Cluster places a key by what stands between its first `{` and the next `}`. So all keys of one shard lie
 in one slot, where one script may change them together; no script ever names keys of two shards.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from privacy.errors import StoreError
 from privacy.store.acl import AclUser, Room
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 _URL_RULE = (
     "write redis://host:port, rediss://host:port (TLS) or unix:///path, without user, password or query"

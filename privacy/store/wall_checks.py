@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from redis import exceptions
 from redis.utils import str_if_bytes
 
-from privacy.store.acl import DEFAULT_USER_RULES
+from privacy.store.acl import DEFAULT_USER_RULES, AclUser
 from privacy.store.checks import Finding
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key, outbox_key, platform_key, register_prefix, tally_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import redis
-
-    from privacy.store.acl import AclUser
 
 _PROBES: Final[tuple[tuple[str, ...], ...]] = (
     ("HGETALL", register_prefix(0) + "0" * 16),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,16 +12,46 @@ import numpy as np
 
 from privacy.model.engagement import KINDS_A_TARGET
 from privacy.store.connect import translated
+from privacy.store.header import StoreHeader
 from privacy.store.keys import outbox_key, tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
-from privacy.tally.outbox_id import BEGINNING, OutboxId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from redis import Redis
 
-    from privacy.store.header import StoreHeader
+
+class OutboxId(NamedTuple):
+    """A stream id; tuples compare as the stream orders its entries."""
+
+    moment_ms: int
+    sequence: int
+
+    @classmethod
+    def parse(cls, raw: bytes | None) -> OutboxId:
+        """Read an id as Redis spells it; nothing is the beginning."""
+        if not raw:
+            return BEGINNING
+        moment_ms, sequence = raw.split(b"-")
+        return cls(int(moment_ms), int(sequence))
+
+    def __str__(self) -> str:
+        """As Redis spells it."""
+        return f"{self.moment_ms}-{self.sequence}"
+
+    @property
+    def stored(self) -> str:
+        """As a mark is stored: the beginning is no mark at all."""
+        return "" if self == BEGINNING else str(self)
+
+    @property
+    def successor(self) -> OutboxId:
+        """The smallest id past this one."""
+        return OutboxId(self.moment_ms, self.sequence + 1)
+
+
+BEGINNING = OutboxId(0, 0)
+"""Before the first entry of any outbox."""
+
 
 ENTRIES_A_STEP = 256
 """Outbox entries taken from one account shard in one step, about 32,000 changes of busy intake."""

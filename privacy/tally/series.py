@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -10,9 +11,29 @@ from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from redis import Redis
+
+
+@dataclass(frozen=True)
+class LedgerLog:
+    """Reads the entries, and nothing else of the tally.
+
+    Args:
+        client: connection with the notary's credentials.
+    """
+
+    client: Redis
+
+    def entries(self, shard: int, start: int, limit: int) -> list[bytes]:
+        """At most `limit` entries of a shard from a sequence number on.
+
+        Raises:
+            StoreBusyError: the store did not answer.
+        """
+        with translated():
+            found = self.client.lrange(tally_key(shard, "ledger"), start, start + limit - 1)
+        return cast("list[bytes]", found)
+
 
 _READ = Script.packaged("privacy.tally", "read.lua")
 _COMMIT = Script.packaged("privacy.tally", "commit.lua")

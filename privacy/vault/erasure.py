@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from privacy.rollback.erasure_watermark import ErasureMark
 from privacy.store.script import Argument, ScriptCall
+from privacy.vault.pseudonym import Account
 from privacy.vault.settlement import REGISTERS_A_STEP
 from privacy.vault.shards import AccountShards, vault_script
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from privacy.store.erasure_mark import ErasureMark
-    from privacy.vault.pseudonym import Account
 
 ERASE = vault_script("erase.lua")
 _NOT_NOW = -1

@@ -6,7 +6,7 @@
 -- ARGV[5]  flip cap w    ARGV[6]  engagements, 25 bytes each: pseudonym c16, series I8, block B, 0 to lift it
 -- ARGV[7]  former pseudonyms, 16 bytes for each engagement, or ''
 --
--- Answers one byte an engagement: the position of what became of it in privacy.vault.marks.MARKED.
+-- Answers one byte an engagement: the position of what became of it in privacy.vault.blocks.MARKED.
 local CHANGED, UNCHANGED, UNKNOWN, FULL = '\0', '\1', '\2', '\3'
 local MS_A_DAY = 86400000
 

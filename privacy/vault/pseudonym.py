@@ -15,13 +15,14 @@ own, which is why the plain block cipher, ECB, is the right mode here (NIST SP 8
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from itertools import repeat
 from operator import itemgetter
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -29,9 +30,6 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from privacy.errors import StoreError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 PSEUDONYM_BYTES = 16
 HANDLE_BYTES = 16

@@ -15,7 +15,7 @@
 --
 -- So whatever a first like writes has come as it is written: taking it apart and packing it here would cost more than
 -- storing it. A change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 6 for a like of an account that is
--- too young. Answers one byte an event: the position of its verdict in privacy.vault.vault.VERDICTS.
+-- too young. Answers one byte an event: the position of its verdict in privacy.vault.registers.VERDICTS.
 local COUNTED, UNCOUNTED, DUPLICATE, LATE, OVER_CAP, CLOSED = '\0', '\1', '\2', '\3', '\4', '\5'
 local TOO_YOUNG = 6
 local sub = string.sub

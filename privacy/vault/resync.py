@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from privacy.model.change import GAINED
-from privacy.model.engagement import Reason, Verdict
+from privacy.model.engagement import Kind, Reason, Verdict
 from privacy.store.connect import translated
-from privacy.vault.account_file import HeldRegister
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from privacy.model.engagement import Kind
-    from privacy.vault.packed_entries import Entry
-    from privacy.vault.pseudonym import Account
-    from privacy.vault.vault import Vault
+from privacy.vault.account_record import HeldRegister
+from privacy.vault.entries import Entry
+from privacy.vault.pseudonym import Account
+from privacy.vault.registers import Vault
 
 _FIELDS_A_STEP = 1_000
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from privacy.errors import StoreError
 from privacy.store.connect import translated
-from privacy.vault.account_file import HeldAccount
-from privacy.vault.pseudonym import PSEUDONYM_BYTES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from privacy.vault.pseudonym import Account
-    from privacy.vault.shards import AccountShards
+from privacy.vault.account_record import HeldAccount
+from privacy.vault.pseudonym import PSEUDONYM_BYTES, Account
+from privacy.vault.shards import AccountShards
 
 ACCOUNTS_A_STEP = 100
 _FIELDS_A_STEP = 1_000

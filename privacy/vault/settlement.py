@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from privacy.errors import ConflictError
 from privacy.model.standing import Standing
 from privacy.store.script import Argument, ScriptCall
+from privacy.vault.pseudonym import Account
+from privacy.vault.registers import Caps
 from privacy.vault.shards import AccountShards, vault_script
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from privacy.vault.pseudonym import Account
-    from privacy.vault.vault import Caps
 
 REGISTERS_A_STEP = 2_000
 """Registers that one atomic step looks at: some ms, in which the shard's Redis does nothing else."""

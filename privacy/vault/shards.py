@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,10 @@ from privacy.errors import StoreBusyError
 from privacy.store.connect import translated
 from privacy.store.keys import outbox_key, register_prefix, vault_key
 from privacy.store.script import Script, ScriptCall
+from privacy.vault.pseudonym import Account, Pseudonymiser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from redis import Redis
-
-    from privacy.vault.pseudonym import Account, Pseudonymiser
 
 _STALE = "STALEKEY"
 _ACCOUNTS = "accounts"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from privacy.model.standing import Standing
 from privacy.store.script import Argument, ScriptCall
+from privacy.vault.pseudonym import Account
+from privacy.vault.settlement import Settlement
 from privacy.vault.shards import AccountShards, vault_script
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from privacy.vault.pseudonym import Account
-    from privacy.vault.settlement import Settlement
 
 ACCOUNTS_A_STEP = 100
 _DUE = vault_script("due.lua")

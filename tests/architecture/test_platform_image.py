@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from tests.support.dockerfile import ROOT, copy_files, run_in
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DOCKERFILE: Final = ROOT / "docker" / "platform.Dockerfile"
 FOREIGN_PATHS: Final = (
@@ -19,7 +17,7 @@ PROGRAM: Final = """
 import api.cli.__main__
 from api.cli.main import run
 assert run(["platform", "--help"]) == 0
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 assert load_policy().version
 """
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import pytest
 
 from privacy.store.header import StoreHeader
 from privacy.store.users import LIMITER, PUBLIC
 from tests.support.dockerfile import ROOT, copy_files, run_in
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 DOCKERFILE: Final = ROOT / "docker" / "public.Dockerfile"
 PRIVATE_DISTRIBUTIONS: Final = {

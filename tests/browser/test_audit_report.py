@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,8 +13,6 @@ from privacy.audit.html_report import html_report
 from tests.support.audit_report import sample_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Page
 
 CHROMIUM: Final = Path("/usr/bin/chromium")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -12,13 +13,10 @@ from playwright.sync_api import expect, sync_playwright
 from api.public.operations import operations
 from tests.support.gallery import publish_every_state
 from tests.support.public_plane import PublicPlane, public_plane
+from tests.support.redis_server import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Page
-
-    from tests.support.redis_server import Store
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.gallery import publish_every_state
 from tests.support.ledger import sign_gallery
 from tests.support.public_plane import PublicPlane, public_plane
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 
 @pytest.fixture

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from privacy.gallery.documents import TargetDocument
-from privacy.gallery.publisher import Publisher
+from privacy.catalogue.catalogue import Catalogue, Registration, target_shard
+from privacy.model.documents import TargetDocument
 from privacy.model.engagement import TargetType
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
+from privacy.publishing.publisher import Publisher
 from privacy.store.header import StoreHeader
 from privacy.store.keys import gallery_key, tally_key
-from privacy.tally.catalogue import Catalogue, Registration, target_shard
+from tests.support.redis_server import Store
 from tests.support.targets import a_video
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
 
 HOUR_MS = 3_600_000
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import pytest
 import yaml
@@ -12,11 +13,8 @@ from api.web.docs import COMPLIANCE
 from privacy.mechanism.conversion import most_right_guesses
 from privacy.mechanism.guarantee import DOCUMENTS as DOCUMENTS_OF_THE_GUARANTEE
 from privacy.mechanism.guarantee import guarantee
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 from tests.support.dockerfile import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DOCUMENTS: Final = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "privacy" / "README.md"],

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from privacy.model.timestamp import format_timestamp
 from tests.support.platform_plane import NOW_MS, event, lines
-from tests.support.staff import office_on
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
-    from tests.support.staff import Office
+from tests.support.redis_server import Store
+from tests.support.staff import Office, office_on
 
 MS_A_DAY = 86_400_000
 TOMORROW = format_timestamp(NOW_MS + MS_A_DAY)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 
-from privacy.steward.patterns import Patterns
+from privacy.maintenance.anomalies import Patterns
 from tests.support.platform_plane import NDJSON, POLICY, PSEUDONYMISER, ago, event, lines
-from tests.support.staff import office_on
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
-    from tests.support.staff import Office
+from tests.support.redis_server import Store
+from tests.support.staff import Office, office_on
 
 VIDEOS = [f"v-{number}" for number in range(40)]
 RULES = replace(POLICY.integrity, network_accounts=3, sequence_targets=3, sequence_accounts=3, burst_likes=30)

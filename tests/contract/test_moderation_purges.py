@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import gzip
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from api.platform.moderation import purges
-from privacy.moderation.job import JobKind
-from privacy.steward import job_runner
-from privacy.vault import many
-from privacy.vault.many import ManyMoves, Portion
+from privacy.maintenance import job_runner
+from privacy.moderation.jobs import JobKind
+from privacy.vault import bulk_settlement as many
+from privacy.vault.bulk_settlement import ManyMoves, Portion
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from tests.support.platform_plane import NDJSON, POLICY, PSEUDONYMISER, keys, lines
+from tests.support.redis_server import Store
 from tests.support.registers import caps
-from tests.support.staff import HEADER, office_on
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
-    from tests.support.staff import Office
+from tests.support.staff import HEADER, Office, office_on
 
 VIDEOS = ("v-1", "v-2", "v-3", "v-4")
 BOTS = [f"bot-{number}" for number in range(7)]

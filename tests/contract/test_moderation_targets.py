@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from privacy.model.engagement import Reason
-from tests.support.platform_plane import NDJSON, ago, event, lines
-from tests.support.staff import office_on
-
-if TYPE_CHECKING:
-    from tests.support.platform_plane import Reply
-    from tests.support.redis_server import Store
-    from tests.support.staff import Office
+from tests.support.platform_plane import NDJSON, Reply, ago, event, lines
+from tests.support.redis_server import Store
+from tests.support.staff import Office, office_on
 
 VIDEOS = ("v-1", "v-2", "v-3")
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from api.openapi import PATH, render
 from api.public.operations import operations
-
-if TYPE_CHECKING:
-    from tests.support.public_plane import PublicPlane
+from tests.support.public_plane import PublicPlane
 
 
 def test_the_checked_in_description_is_up_to_date() -> None:

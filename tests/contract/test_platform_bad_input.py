@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -11,11 +11,18 @@ from hypothesis import strategies as st
 
 from api.platform.batch import MAX_BATCH_BYTES, MAX_ITEMS
 from tests.support.event_texts import ARRAYS, LINES, MIXED_LINES, damaged
-from tests.support.platform_plane import JSON, NDJSON, ago, array, event, lines, plane_on
-
-if TYPE_CHECKING:
-    from tests.support.platform_plane import PlatformPlane, Reply
-    from tests.support.redis_server import Store
+from tests.support.platform_plane import (
+    JSON,
+    NDJSON,
+    PlatformPlane,
+    Reply,
+    ago,
+    array,
+    event,
+    lines,
+    plane_on,
+)
+from tests.support.redis_server import Store
 
 BATCH_ROUTES = ["/v1/events", "/v1/videos"]
 A = lines(event())

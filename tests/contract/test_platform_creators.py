@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.support.platform_plane import NDJSON, ago, lines, plane_on, value
-
-if TYPE_CHECKING:
-    from tests.support.platform_plane import PlatformPlane
-    from tests.support.redis_server import Store
+from tests.support.platform_plane import NDJSON, PlatformPlane, ago, lines, plane_on, value
+from tests.support.redis_server import Store
 
 CREATOR = {"counted_from": ago(3600), "name": "Cafe\u0301"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from tests.support.platform_plane import (
     POLICY,
     PROFILE,
     PSEUDONYMISER,
+    PlatformPlane,
     ago,
     array,
     event,
@@ -23,10 +24,7 @@ from tests.support.platform_plane import (
     plane_on,
     value,
 )
-
-if TYPE_CHECKING:
-    from tests.support.platform_plane import PlatformPlane
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 
 @pytest.fixture

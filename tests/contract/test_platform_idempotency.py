@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from threading import Barrier, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from werkzeug.datastructures import Headers
@@ -13,12 +13,13 @@ from werkzeug.datastructures import Headers
 from api.http.idempotency import CLAIM_SECONDS, Idempotency
 from api.http.operation import Answer, Call
 from privacy.errors import ConflictError, StoreBusyError
-from privacy.vault.vault import Vault
+from privacy.vault.registers import Vault
 from tests.support.platform_plane import (
     JSON,
     NDJSON,
     NOW_MS,
     POLICY,
+    PlatformPlane,
     ago,
     array,
     event,
@@ -27,10 +28,7 @@ from tests.support.platform_plane import (
     new_key,
     plane_on,
 )
-
-if TYPE_CHECKING:
-    from tests.support.platform_plane import PlatformPlane
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 REPLAYED = "Idempotency-Replayed"
 BATCH = lines(event(), event(account_id="bad id"), event(video_id="v-none"))

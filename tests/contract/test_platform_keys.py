@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from api.http.keys import CANARY, KEY_PREFIXES, PLANE_SCOPES, issue_key
+from api.http.api_keys import CANARY, KEY_PREFIXES, PLANE_SCOPES, issue_key
 from api.platform.operations import operations
-from privacy.gallery.keys_writer import KeyWriter
+from api.runtime.api_key_writer import KeyWriter
 from tests.support.platform_plane import NDJSON, NOW_MS, keys, lines, new_key, plane_on
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 SCOPED = [operation for operation in operations() if operation.scope]
 OPEN = {"get_health", "get_readiness", "get_metrics"}

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from api.http.keys import PLANE_SCOPES
+from api.http.api_keys import PLANE_SCOPES
 from api.platform.operations import operations
 from privacy.gallery.reader import GalleryReader
+from privacy.model.documents import TargetDocument
 from privacy.model.engagement import Kind
 from privacy.model.sandbox import MOST_CHARACTERS
-from tests.support.platform_plane import JSON, NDJSON, POLICY, ago, event, keys, lines, new_key, plane_on
-
-if TYPE_CHECKING:
-    from privacy.gallery.documents import TargetDocument
-    from tests.support.platform_plane import PlatformPlane
-    from tests.support.redis_server import Store
+from tests.support.platform_plane import (
+    JSON,
+    NDJSON,
+    POLICY,
+    PlatformPlane,
+    ago,
+    event,
+    keys,
+    lines,
+    new_key,
+    plane_on,
+)
+from tests.support.redis_server import Store
 
 REGISTERS = "v:*:r[0-9]*:*"
 SCOPED = [operation for operation in operations() if operation.scope]

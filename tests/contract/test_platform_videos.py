@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.support.platform_plane import JSON, NDJSON, NOW_MS, ago, array, lines, plane_on, value
-
-if TYPE_CHECKING:
-    from tests.support.platform_plane import PlatformPlane
-    from tests.support.redis_server import Store
+from tests.support.platform_plane import (
+    JSON,
+    NDJSON,
+    NOW_MS,
+    PlatformPlane,
+    ago,
+    array,
+    lines,
+    plane_on,
+    value,
+)
+from tests.support.redis_server import Store
 
 VIDEO = {
     "posted_at": ago(3600),

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from api.platform.app import build_platform_app
 from api.platform.wsgi import KEY_FILE_VARIABLE, POLICY_VARIABLE, dependencies_of
 from privacy.errors import PolicyError, StoreBusyError, StoreError
-from privacy.policy_book import enroll
-from privacy.policy_file import DEFAULT_POLICY_PATH
-from privacy.store.erasure_list import ErasureList
+from privacy.policy.enrolled import enroll
+from privacy.policy.file import DEFAULT_POLICY_PATH
+from privacy.rollback.erasure_log import ErasureList
+from privacy.rollback.folder import FOLDER_VARIABLE
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
-from privacy.store.never_restored import FOLDER_VARIABLE
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.key_file import create_key_file
 from tests.support.platform_plane import NOW_MS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,17 +13,12 @@ import pytest
 from api.public.guarantee import GuaranteeSchema
 from api.public.numbers import PUBLISHED_EXAMPLE
 from api.public.operations import operations
-from privacy.gallery.publisher import Publisher
 from privacy.mechanism.guarantee import guarantee
+from privacy.publishing.publisher import Publisher
 from tests.support.gallery import LEDGER_SHARDS, VERSION
-from tests.support.public_plane import new_key
+from tests.support.public_plane import PublicPlane, new_key
+from tests.support.redis_server import Store
 from tests.support.small_policy import small_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.public_plane import PublicPlane
-    from tests.support.redis_server import Store
 
 NUMBER_MEMBERS = set(PUBLISHED_EXAMPLE)
 STATES = ("shown", "few", "new", "late", "sealed")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from api.public.operations import operations
+from privacy.model.documents import Figure, ReleaseDocument
 from tests.support.gallery import NOW_MS, REASONS, publish, release, target
-from tests.support.public_plane import public_plane
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from privacy.gallery.documents import Figure, ReleaseDocument
-    from tests.support.public_plane import PublicPlane
-    from tests.support.redis_server import Store
+from tests.support.public_plane import PublicPlane, public_plane
+from tests.support.redis_server import Store
 
 PATH = "/v1/creators/c-12/authenticity"
 SCHEMAS = {operation.operation_id: operation.responses[200].schema for operation in operations()}

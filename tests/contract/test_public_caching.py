@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.public.app import build_public_app
-from privacy.gallery.publisher import Publisher
+from privacy.publishing.publisher import Publisher
 from tests.support.gallery import HOUR_MS, NOW_MS, publish, publish_every_state, release, target
-from tests.support.public_plane import MemoryLog, new_key, public_plane
+from tests.support.public_plane import MemoryLog, PublicPlane, new_key, public_plane
+from tests.support.redis_server import Store
 
 if TYPE_CHECKING:
     import pytest
-
-    from tests.support.public_plane import PublicPlane
-    from tests.support.redis_server import Store
 
 LIKES = "/v1/videos/shown/likes"
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from api.http.pagination import encode_cursor
 from api.public.operations import operations
+from privacy.model.documents import ReleaseDocument
 from tests.support.gallery import REASONS, publish, release, target
-from tests.support.public_plane import public_plane
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from privacy.gallery.documents import ReleaseDocument
-    from tests.support.public_plane import PublicPlane
-    from tests.support.redis_server import Store
+from tests.support.public_plane import PublicPlane, public_plane
+from tests.support.redis_server import Store
 
 PATH = "/v1/videos/purged/likes/changes"
 DAY = "Between 3 May 2026, 14:00 UTC and 4 May 2026, 14:00 UTC"

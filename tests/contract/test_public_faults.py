@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 import redis
@@ -10,11 +10,8 @@ import redis
 from api.public.app import build_public_app
 from privacy.store.keys import gallery_key
 from tests.support.gallery import NOW_MS, publish_every_state
-from tests.support.public_plane import MemoryLog, new_key
-
-if TYPE_CHECKING:
-    from tests.support.public_plane import PublicPlane
-    from tests.support.redis_server import Store
+from tests.support.public_plane import MemoryLog, PublicPlane, new_key
+from tests.support.redis_server import Store
 
 NOWHERE: Final = redis.Redis(host="127.0.0.1", port=1)
 LIKES: Final = "/v1/videos/shown/likes"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
 
 from api.http.pagination import encode_cursor
-
-if TYPE_CHECKING:
-    from tests.support.public_plane import PublicPlane
+from tests.support.public_plane import PublicPlane
 
 PROBLEM: Final = "application/problem+json"
 LIKES: Final = "/v1/videos/shown/likes"

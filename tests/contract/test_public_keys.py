@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 import pytest
 
 from api.http.operation import PAGE
 from api.public.operations import operations
-from privacy.gallery.keys_writer import KeyWriter
+from api.runtime.api_key_writer import KeyWriter
 from tests.support.gallery import NOW_MS
-from tests.support.public_plane import new_key
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.support.public_plane import PublicPlane
-    from tests.support.redis_server import Store
+from tests.support.public_plane import PublicPlane, new_key
+from tests.support.redis_server import Store
 
 OPERATIONS: Final = {operation.operation_id: operation for operation in operations()}
 GUARDED: Final = sorted(name for name, operation in OPERATIONS.items() if operation.scope)

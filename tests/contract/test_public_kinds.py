@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pytest
 
 from api.public.operations import operations
-from privacy.gallery.publisher import Publisher
+from privacy.publishing.publisher import Publisher
 from tests.support.gallery import (
     GUARANTEE,
     HOUR_MS,
@@ -18,13 +19,8 @@ from tests.support.gallery import (
     release,
     target,
 )
-from tests.support.public_plane import public_plane
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.public_plane import PublicPlane
-    from tests.support.redis_server import Store
+from tests.support.public_plane import PublicPlane, public_plane
+from tests.support.redis_server import Store
 
 TOTALS = {"likes": (1284, 1249, 1319), "favorites": (310, 275, 345), "followers": (5120, 5085, 5155)}
 PATHS = {"likes": "/v1/videos/shown", "favorites": "/v1/videos/shown", "followers": "/v1/creators/c-12"}

@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from privacy.ledger.merkle import leaf_hash
 from privacy.ledger.proofs import proves_consistency, proves_inclusion
-from tests.support.public_plane import new_key
-
-if TYPE_CHECKING:
-    from tests.support.public_plane import PublicPlane
-    from tests.support.redis_server import Store
+from tests.support.public_plane import PublicPlane, new_key
+from tests.support.redis_server import Store
 
 SHARD = 1
 SIZE = 26 * 4 + 1

@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import requests
 
@@ -17,11 +17,7 @@ from tests.support.eventually import eventually
 from tests.support.gallery import publish_every_state
 from tests.support.ports import free_port
 from tests.support.public_plane import HOST, new_key
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 PATIENCE_SECONDS = 30.0
 

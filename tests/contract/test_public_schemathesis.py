@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 import pytest
 import schemathesis
@@ -12,13 +13,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from api.http.openapi import openapi_document
 from api.public.operations import operations
 from tests.support.gallery import NOW_MS, publish, release, target
-from tests.support.public_plane import public_plane
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.public_plane import PublicPlane
-    from tests.support.redis_server import Store
+from tests.support.public_plane import PublicPlane, public_plane
+from tests.support.redis_server import Store
 
 EXAMPLE_VIDEO: Final = "v-4711"  # as the description calls it
 PROOF_PATH: Final = "/v1/privacy/ledger/proof"

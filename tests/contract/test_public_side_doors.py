@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,9 +11,7 @@ from api.http.logs import JsonLog
 from api.public.app import build_public_app
 from tests.support.gallery import NOW_MS, publish_every_state
 from tests.support.public_plane import new_key
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 
 def test_logs_and_metrics_know_operations_only(store: Store) -> None:

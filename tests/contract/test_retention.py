@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from privacy.store.keys import tally_key
 from tests.support.platform_plane import POLICY, event, keys, lines, new_key
+from tests.support.redis_server import Store
 from tests.support.registers import raw
-from tests.support.staff import office_on
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
-    from tests.support.staff import Office
+from tests.support.staff import Office, office_on
 
 TABLE = Path(__file__).parents[2] / "docs" / "retention.md"
 MS_A_DAY = 86_400_000

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
-from privacy.moderation.rewrite import GATHER_MS
+from privacy.moderation.aof_rewrite import GATHER_MS
 from tests.support.eventually import eventually
 from tests.support.platform_plane import NOW_MS, POLICY, PSEUDONYMISER, event, keys, lines
-from tests.support.staff import office_on
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
-    from tests.support.staff import Office
+from tests.support.redis_server import Store
+from tests.support.staff import Office, office_on
 
 VIDEOS = ("v-1", "v-2", "v-3")
 MS_A_DAY = 86_400_000

@@ -5,31 +5,27 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from privacy.audit import wall_code
 from privacy.audit.progress import silent
+from privacy.audit.report_model import Section
 from privacy.audit.wall_apart import apart_section
 from privacy.audit.wall_code import code_section, copied_files, image_section
 from privacy.audit.wall_commands import key_families, redis_commands
 from privacy.audit.wall_store import store_section
+from privacy.embedded.rooms import EmbeddedRooms
 from privacy.store import keys
 from privacy.store.acl import Grant, Room
 from privacy.store.connect import connect
-from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.settings import StoreSettings
 from privacy.store.users import LIMITER, PUBLIC, USERS
 from tests.support.dockerfile import ROOT, copy_files
 from tests.support.redis_commands import TABLE, known_commands
 from tests.support.redis_server import ROOT as SUPERUSER
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from privacy.audit.report_model import Section
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 
 def broken(section: Section) -> list[str]:

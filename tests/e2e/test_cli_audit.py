@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from api.cli.exit_code import ExitCode
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import answer_of, likewise
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

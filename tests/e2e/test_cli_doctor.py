@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from api.cli.deployment import operator_settings
 from api.cli.exit_code import ExitCode
-from api.cli.founding import Founder
-from api.cli.policy_source import read_policy
-from api.cli.system import clock_ms, entropy
-from privacy.ledger.key_file import create_ledger_key
+from api.runtime.policy_source import read_policy
+from api.runtime.settings import operator_settings
+from api.runtime.store_setup import Founder
+from api.runtime.system import clock_ms, entropy
+from privacy.embedded.rooms import EmbeddedRooms
+from privacy.signing.key_file import create_ledger_key
 from privacy.store.acl import Room
 from privacy.store.connect import connect
-from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import USERS
 from tests.support.command_line import clean_environment, likewise
 from tests.support.redis_server import ROOT, clients
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture

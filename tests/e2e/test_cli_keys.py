@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
-from api.cli.api_keys import MAX_LIVE_KEYS, KeyRing, KeyTerms
-from api.cli.deployment import PSEUDONYM_KEY_FILE
 from api.cli.exit_code import ExitCode
+from api.runtime.api_keys import MAX_LIVE_KEYS, KeyRing, KeyTerms
+from api.runtime.settings import PSEUDONYM_KEY_FILE
 from privacy.errors import ConflictError, InvalidInputError
 from privacy.vault.key_file import load_pseudonymiser
-from tests.support.command_line import answer_of, likewise, up
+from tests.support.command_line import System, answer_of, likewise, up
 from tests.support.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.support.command_line import System
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 TERMS = KeyTerms("acme", ("read",), days=1, requests_a_minute=600)
 DAY_MS = 86_400_000

@@ -6,20 +6,16 @@ import gzip
 import json
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from api.cli.exit_code import ExitCode
 from privacy.model.timestamp import format_timestamp
 from tests.support.cli_policy import SMALL_POLICY
-from tests.support.command_line import alive, answer_of, likewise, up
+from tests.support.command_line import System, alive, answer_of, likewise, up
 from tests.support.eventually import eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.command_line import System
 
 VIDEOS = 40
 RELEASES = VIDEOS * 6

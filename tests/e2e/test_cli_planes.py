@@ -7,17 +7,19 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import requests
 
 from api.cli.exit_code import ExitCode
-from api.cli.founding import Founder
-from api.cli.policy_source import read_policy
-from api.cli.system import clock_ms, entropy
-from privacy.store.embedded_rooms import EmbeddedRooms
+from api.runtime.policy_source import read_policy
+from api.runtime.store_setup import Founder
+from api.runtime.system import clock_ms, entropy
+from privacy.embedded.rooms import EmbeddedRooms
+from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER
 from tests.support.command_line import (
     ROOT,
@@ -29,12 +31,6 @@ from tests.support.command_line import (
     port_options,
 )
 from tests.support.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from privacy.store.settings import StoreSettings
 
 PRIVATE = re.compile(
     r"\b(privacy\.(vault|tally|mechanism|release|policy|policy_book|policy_file|store\.embedded\w*)|"

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from api.cli.exit_code import ExitCode
 from api.cli.main import run
 from privacy.mechanism.guarantee import guarantee
-from privacy.policy_file import DEFAULT_POLICY_PATH, load_policy
+from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import ROOT, answer_of, clean_environment, likewise
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_show_in_json_is_the_guarantee() -> None:

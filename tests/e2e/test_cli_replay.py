@@ -5,25 +5,22 @@ from __future__ import annotations
 import gzip
 import json
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from api.cli.exit_code import ExitCode
-from api.cli.history.exact import SeriesName
-from api.cli.history.published import read_releases
+from api.replay.exact_counts import SeriesName
+from api.replay.published import read_releases
+from privacy.embedded.rooms import EmbeddedRooms
+from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import parse_timestamp_ms
 from privacy.store.connect import connect
-from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.users import PUBLIC
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import answer_of, likewise
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from privacy.gallery.documents import ReleaseDocument
 
 VIDEOS = (
     {"video_id": "v-1", "posted_at": "2026-05-01T00:00:00Z"},

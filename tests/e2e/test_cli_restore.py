@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from api.cli.api_keys import KeyRing, KeyTerms
-from api.cli.deployment import operator_settings
 from api.cli.exit_code import ExitCode
-from api.cli.system import clock_ms, entropy
+from api.runtime.api_keys import KeyRing, KeyTerms
+from api.runtime.settings import operator_settings
+from api.runtime.system import clock_ms, entropy
 from privacy.model.engagement import Reason
 from privacy.model.timestamp import format_timestamp
 from privacy.store.connect import connect
@@ -17,13 +18,8 @@ from privacy.store.header import DEFAULT_SHARDS
 from privacy.store.keys import outbox_key, tally_key
 from privacy.store.users import RELAY, RELEASE
 from tests.support.cli_policy import SMALL_POLICY
-from tests.support.command_line import likewise, up
+from tests.support.command_line import System, likewise, up
 from tests.support.eventually import eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.command_line import System
 
 ACCOUNTS, ERASED, CHILD = 40, "a-7", "a-8"
 HOUR_MS = 3_600_000

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from api.cli.exit_code import ExitCode
-from api.cli.simulation.diary import DIARY_FILE
+from api.simulation.state_file import DIARY_FILE
 from tests.support.command_line import alive, answer_of, clean_environment, family, likewise, start_up, up
 from tests.support.eventually import eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_there_is_something_to_see_at_once_and_more_is_coming(tmp_path: Path) -> None:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from api.cli.system import clock_ms
+from api.runtime.system import clock_ms
 from privacy.model.timestamp import format_timestamp
-from tests.support.command_line import answer_of, clean_environment, likewise, up
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.command_line import System
+from tests.support.command_line import System, answer_of, clean_environment, likewise, up
 
 NOTE = ("--note", "a test")
 

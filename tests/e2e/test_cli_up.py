@@ -6,24 +6,26 @@ import os
 import signal
 import socket
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import requests
 
-from api.cli.deployment import PSEUDONYM_KEY_FILE, operator_settings
 from api.cli.exit_code import ExitCode
-from api.cli.founding import Founder
-from api.cli.policy_source import read_policy
-from api.cli.system import clock_ms, entropy
+from api.runtime.policy_source import read_policy
+from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
+from api.runtime.store_setup import Founder
+from api.runtime.system import clock_ms, entropy
+from privacy.embedded.rooms import EmbeddedRooms
+from privacy.embedded.server import EmbeddedRedis
 from privacy.model.timestamp import format_timestamp
 from privacy.store.connect import connect
-from privacy.store.embedded import EmbeddedRedis
-from privacy.store.embedded_rooms import EmbeddedRooms
 from privacy.store.header import DEFAULT_SHARDS
 from privacy.store.keys import outbox_key
 from privacy.store.users import RELAY, USERS
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import (
+    System,
     alive,
     all_gone,
     clean_environment,
@@ -33,11 +35,6 @@ from tests.support.command_line import (
     up,
 )
 from tests.support.eventually import eventually
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.command_line import System
 
 PROCESSES = ("platform", "public", "relay", "release", "steward", "redis-private", "redis-gallery")
 NOW_MS = clock_ms()

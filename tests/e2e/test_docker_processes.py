@@ -11,31 +11,27 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
 
-from api.cli.api_keys import KeyRing, KeyTerms
+from api.runtime.api_keys import KeyRing, KeyTerms
 from privacy.model.timestamp import format_timestamp
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER, outbox_key
 from privacy.store.users import ADMIN, RELAY
 from tests.support.compose import ADDRESSES, SERVICES
-from tests.support.docker_store import docker_store
+from tests.support.docker_store import DockerStore, docker_store
 from tests.support.dockerfile import ROOT, copy_files, instructions
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
-    from pathlib import Path
-
-    from tests.support.docker_store import DockerStore
 
 PATIENCE_SECONDS: Final = 60
 ACCOUNTS: Final = 2_000

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import pytest
 
+from privacy.embedded.config import redis_conf
 from privacy.store.acl import Room, acl_file
 from privacy.store.checks import check_durability
 from privacy.store.connect import connect
-from privacy.store.redis_conf import redis_conf
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, PUBLIC, USERS
 from privacy.store.wall_checks import check_users, check_wall
 from tests.support.compose import PASSWORDS
-from tests.support.docker_store import docker_store, variables
+from tests.support.docker_store import DockerStore, docker_store, variables
 from tests.support.dockerfile import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.support.docker_store import DockerStore
 
 CONF: Final = ROOT / "docker" / "redis.conf"
 PLACES: Final = {"port", "bind", "protected-mode", "dir", "aclfile", "unixsocket", "unixsocketperm"}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.support.eventually import eventually
 from tests.support.platform_plane import PSEUDONYMISER, keys
 from tests.support.redis_server import clients, server_with_root
 from tests.support.staff import office_on
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ACCOUNT = "the-person-4711"
 

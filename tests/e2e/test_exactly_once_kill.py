@@ -6,17 +6,13 @@ import os
 import random
 import signal
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from privacy.embedded.server import EmbeddedRedis
 from tests.support.crash_site import CrashSite
 from tests.support.redis_server import clients, server_with_root
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from privacy.store.embedded import EmbeddedRedis
 
 REDIS = "redis"
 EPOCHS = 40

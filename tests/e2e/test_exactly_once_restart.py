@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from privacy.tally.relay import Relay
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
 from tests.support.redis_server import clients, server_with_root
 from tests.support.registers import HEADER, read_changes, read_registers, vault_on
 from tests.support.release_world import VIDEOS, ReleaseWorld, hours
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_everything_survives_a_restart(tmp_path: Path) -> None:

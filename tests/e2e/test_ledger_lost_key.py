@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from privacy.errors import StoreError
 from privacy.gallery.ledger_reader import LedgerReader
-from privacy.ledger.export import export_lines
-from privacy.ledger.key_file import create_ledger_key, load_signer
-from privacy.ledger.public_keys import PublicKeys
-from privacy.ledger.verification import Verification
+from privacy.signing.export import export_lines
+from privacy.signing.jwks import PublicKeys
+from privacy.signing.key_file import create_ledger_key, load_signer
+from privacy.signing.verification import Verification
 from tests.support.ledger import NotaryWorld
+from tests.support.redis_server import Store
 from tests.support.release_world import ReleaseWorld
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.redis_server import Store
 
 
 def test_a_lost_key_is_replaced_as_the_document_says(store: Store, tmp_path: Path) -> None:

@@ -7,42 +7,38 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import product
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from api.cli.api_keys import KeyRing, KeyTerms
-from api.cli.founding import Founded, Founder
-from api.cli.policy_source import read_policy
-from api.cli.system import clock_ms
+from api.runtime.api_keys import KeyRing, KeyTerms
+from api.runtime.policy_source import read_policy
+from api.runtime.store_setup import Founded, Founder
+from api.runtime.system import clock_ms
 from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict
 from privacy.model.standing import Standing
-from privacy.moderation.unfinished import UnfinishedWork
+from privacy.moderation.pending import UnfinishedWork
 from privacy.store.keys import UNFINISHED
+from privacy.store.script import Script
 from privacy.store.users import PLATFORM, PUBLISHER, STEWARD
 from privacy.tally.relay import Relay
 from privacy.vault.erasure import ERASE
 from privacy.vault.key_file import create_key_file
+from privacy.vault.registers import Vault
 from privacy.vault.settlement import SETTLE, Move
 from privacy.vault.shards import AccountShards
-from privacy.vault.vault import Vault
 from tests.support.eventually import eventually
 from tests.support.killing_proxy import KillPoint, killing_proxy
 from tests.support.ports import HOST, free_port
+from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import caps, raw, read_changes, read_registers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from privacy.store.script import Script
-    from tests.support.redis_server import Store
 
 PERSON, BYSTANDER = "person-1", "person-2"
 FLIP_CAP, ENGAGEMENTS = 4, 7_000

@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -18,13 +18,8 @@ from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
 from tests.support.eventually import eventually
 from tests.support.histories import SERIES
 from tests.support.power_cut import PowerCut, build_shim
-from tests.support.redis_server import clients
+from tests.support.redis_server import Store, clients
 from tests.support.registers import HEADER, read_changes, vault_on
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.redis_server import Store
 
 WRITER = "ada"
 LONGEST_CALM_SECONDS = 0.1

@@ -5,35 +5,30 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from privacy.errors import StoreBusyError
+from privacy.maintenance.key_rotation import Rotation
+from privacy.maintenance.throttle import Courtesy
 from privacy.model.engagement import Kind, Verdict
 from privacy.model.standing import Standing
 from privacy.tally.relay import Relay
-from privacy.vault.account_file import read_account
-from privacy.vault.courtesy import Courtesy
+from privacy.vault.account_record import read_account
+from privacy.vault.entries import Entry
 from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
-from privacy.vault.rekeying import Rekeying
+from privacy.vault.key_rotation import Rekeying
+from privacy.vault.registers import Vault
 from privacy.vault.resync import Resync, Resynced
-from privacy.vault.rotation import Rotation
 from privacy.vault.settlement import Move, Settlement
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from privacy.vault.timers import Timers
-from privacy.vault.vault import Vault
 from tests.support.faults import Crash, every_fault
 from tests.support.histories import LIKE, SERIES, UNLIKED
+from tests.support.redis_server import Store
 from tests.support.registers import HEADER, caps, read_changes
-from tests.support.stepped_redis import SteppedRedis
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from privacy.vault.packed_entries import Entry
-    from tests.support.redis_server import Store
-    from tests.support.stepped_redis import Hook
+from tests.support.stepped_redis import Hook, SteppedRedis
 
 ACCOUNTS = [f"account-{number}" for number in range(40)]
 

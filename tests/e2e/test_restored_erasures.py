@@ -3,45 +3,39 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from api.cli.stewardship import make_steward
+from api.runtime.maintenance import make_steward
 from privacy.errors import StoreBusyError, StoreError
+from privacy.maintenance.key_rotation import Rotation
+from privacy.maintenance.reapply_erasures import RestoredErasures
+from privacy.maintenance.rebuild_erasure_log import Relisting
+from privacy.maintenance.throttle import Courtesy
 from privacy.model.engagement import Reason, Verdict
 from privacy.moderation.audit_trail import AuditTrail
-from privacy.policy_book import PolicyBook
-from privacy.steward.relisting import Relisting
+from privacy.policy.enrolled import PolicyBook
+from privacy.rollback.erasure_log import ErasureList
+from privacy.rollback.erasure_watermark import ErasureMark, in_step
 from privacy.store.connect import connect, translated
-from privacy.store.erasure_list import ErasureList
-from privacy.store.erasure_mark import ErasureMark, in_step
 from privacy.store.users import PLATFORM, RELEASE
 from privacy.tally.relay import Relay
-from privacy.vault.courtesy import Courtesy
 from privacy.vault.erasure import Erasure
 from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
-from privacy.vault.rotation import Rotation
+from privacy.vault.registers import Vault
 from privacy.vault.shards import AccountShards, PseudonymKeys
-from privacy.vault.vault import Vault
 from tests.support.backup import back_up, put_back
 from tests.support.faults import Crash, every_fault
 from tests.support.histories import LIKE, SERIES
 from tests.support.platform_plane import POLICY
-from tests.support.redis_server import clients, server_with_root
+from tests.support.redis_server import Store, clients, server_with_root
 from tests.support.registers import HEADER, caps, read_changes
-from tests.support.stepped_redis import SteppedRedis
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from privacy.steward.restored import RestoredErasures
-    from tests.support.redis_server import Store
-    from tests.support.stepped_redis import Hook
+from tests.support.stepped_redis import Hook, SteppedRedis
 
 ACCOUNTS = [f"account-{number}" for number in range(12)]
 ERASED = ("account-3", "account-7")

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from privacy.errors import StoreError
-from privacy.release.outside import ReleasedOutside
+from privacy.release.worker import ReleaseWorker
+from privacy.rollback.released_watermark import ReleasedOutside
 from privacy.store.keys import gallery_key
 from tests.support.backup import back_up, put_back
 from tests.support.faults import Crash, every_fault
 from tests.support.redis_server import clients, server_with_root
 from tests.support.registers import HEADER
 from tests.support.release_world import VIDEOS, ReleaseWorld, hours
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from privacy.release.worker import ReleaseWorker
-    from tests.support.stepped_redis import Hook
+from tests.support.stepped_redis import Hook
 
 
 @pytest.fixture

@@ -8,31 +8,27 @@ import signal
 import subprocess
 import sys
 from itertools import product
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from api.cli.founding import Founded, Founder
-from api.cli.policy_source import read_policy
-from api.cli.system import clock_ms
+from api.runtime.policy_source import read_policy
+from api.runtime.store_setup import Founded, Founder
+from api.runtime.system import clock_ms
 from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict
 from privacy.store.keys import register_prefix
 from privacy.store.users import REKEYER
 from privacy.tally.relay import Relay
-from privacy.vault.rekeying import REKEY
+from privacy.vault.entries import Entry
+from privacy.vault.key_rotation import REKEY
+from privacy.vault.registers import Vault
 from privacy.vault.shards import AccountShards
-from privacy.vault.vault import Vault
 from tests.support.histories import SERIES, UNLIKED
 from tests.support.killing_proxy import KillPoint, killing_proxy
+from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import caps, read_changes
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from privacy.vault.packed_entries import Entry
-    from tests.support.redis_server import Store
 
 FLIP_CAP, DAILY_CAP = 4, 100
 ACCOUNTS = [f"account-{number}" for number in range(2_000)]

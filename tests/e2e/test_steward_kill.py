@@ -7,31 +7,25 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from api.cli.founding import Founder
-from api.cli.policy_source import read_policy
-from api.cli.system import clock_ms
+from api.runtime.policy_source import read_policy
+from api.runtime.store_setup import Founder
+from api.runtime.system import clock_ms
+from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType
-from privacy.moderation.job import JobKind
-from privacy.moderation.jobs import JobOrder, Jobs
+from privacy.moderation.jobs import Job, JobKind, JobOrder, Jobs
 from privacy.store.users import STEWARD
-from privacy.tally.catalogue import Catalogue
 from privacy.tally.relay import Relay
-from privacy.tally.target import TargetMetadata
+from privacy.vault.registers import Caps, Vault
 from privacy.vault.shards import AccountShards
-from privacy.vault.vault import Caps, Vault
 from tests.support.eventually import eventually
+from tests.support.redis_server import Store
 from tests.support.registers import read_changes
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from privacy.moderation.job import Job
-    from tests.support.redis_server import Store
 
 BOTS, LIKES, BOTS_A_BATCH = 2_000, 50, 40
 

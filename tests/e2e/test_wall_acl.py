@@ -10,14 +10,13 @@ from limits.storage import RedisStorage
 from redis import exceptions
 
 from privacy.store import keys
+from privacy.store.acl import AclUser
 from privacy.store.connect import connect
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC, USERS
+from tests.support.redis_server import Store
 
 if TYPE_CHECKING:
     import redis
-
-    from privacy.store.acl import AclUser
-    from tests.support.redis_server import Store
 
 REGISTER: Final = keys.register_prefix(3) + "0123456789abcdef"
 FAMILIES: Final = (

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.http.json_body import parse_json
 from api.http.operation import JSON
+from api.http.strict_json import parse_json
 from api.platform.batch import NDJSON, Batch
 from api.platform.event_decoder import EventDecoder
 from privacy.errors import InvalidInputError
+from privacy.intake.event import Event
 from tests.support.event_texts import ARRAYS, ITEMS, LINES, MIXED_LINES, damaged
-
-if TYPE_CHECKING:
-    from privacy.vault.event import Event
 
 DECODER = EventDecoder()
 A = b'{"type":"like","account_id":"a","video_id":"v","occurred_at":"2026-05-03T14:07:31Z"}'

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from hashlib import sha256
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -14,18 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from privacy.gallery.ledger_reader import LedgerReader
-from privacy.ledger.export import Closing, HeadLine, ReleaseLine, export_lines
-from privacy.ledger.public_keys import PublicKeys
-from privacy.ledger.signer import Signer
-from privacy.ledger.verification import Verification
+from privacy.signing.export import Closing, HeadLine, ReleaseLine, export_lines
+from privacy.signing.jwks import PublicKeys
+from privacy.signing.signer import Signer
+from privacy.signing.verification import Verdict, Verification
 from tests.support.ledger import SIGNER, NotaryWorld
+from tests.support.redis_server import Store
 from tests.support.release_world import ReleaseWorld
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from privacy.ledger.verification import Verdict
-    from tests.support.redis_server import Store
 
 EPOCHS: Final = 4
 RELEASES: Final = 5 * EPOCHS

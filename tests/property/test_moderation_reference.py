@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import pytest
 from hypothesis import settings
@@ -13,15 +14,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from privacy.model.engagement import Reason
 from privacy.model.standing import Standing
-from privacy.store.erasure_mark import ErasureMark
+from privacy.rollback.erasure_watermark import ErasureMark
 from privacy.tally.relay import Relay
 from privacy.vault import settlement as settlement_module
+from privacy.vault.blocks import NO_BLOCK, Mark, Marks
+from privacy.vault.entries import Entry
 from privacy.vault.erasure import Erasure
-from privacy.vault.marks import NO_BLOCK, Mark, Marks
+from privacy.vault.registers import Vault
 from privacy.vault.settlement import ErasedAccountError, Move, MoveRefusedError, Settlement
-from privacy.vault.vault import Vault
 from tests.support.histories import ACCOUNTS, CHANGES, MS_A_DAY, SERIES, entries
 from tests.support.platform_plane import erasures_of
+from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import (
     HEADER,
@@ -32,12 +35,6 @@ from tests.support.registers import (
     read_registers,
     shards_on,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from privacy.vault.packed_entries import Entry
-    from tests.support.redis_server import Store
 
 _STANDINGS = st.sampled_from(tuple(Standing))
 _MOVES = st.builds(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.tally.relay import Relay
+from privacy.vault.entries import Entry
 from tests.support.histories import SERIES, capless_events
+from tests.support.redis_server import Store
 from tests.support.registers import HEADER, read_changes, read_registers, vault_on
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from privacy.vault.packed_entries import Entry
-    from tests.support.redis_server import Store
 
 FLIP_CAP = 4
 DAILY_CAP = len(SERIES)

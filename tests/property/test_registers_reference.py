@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,13 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from privacy.tally import relay as relay_module
 from privacy.tally.relay import Relay
 from tests.support.histories import SERIES, History, histories
+from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import HEADER, outbox_lengths, read_changes, read_registers, vault_on
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.redis_server import Store
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,16 +14,11 @@ from privacy.tally import relay as relay_module
 from privacy.tally.relay import Relay
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.histories import SERIES
+from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import HEADER, outbox_lengths, read_changes, vault_on
-from tests.support.stepped_redis import SteppedRedis
+from tests.support.stepped_redis import Hook, SteppedRedis
 from tests.support.turns import take_turns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.redis_server import Store
-    from tests.support.stepped_redis import Hook
 
 _ACCOUNTS = [f"account-{number}" for number in range(5)]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,14 +13,10 @@ from hypothesis import strategies as st
 from privacy.errors import StoreBusyError
 from privacy.release import worker as worker_module
 from tests.support.faults import Crash, LostConnectionError, every_fault
+from tests.support.redis_server import Store
 from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
 from tests.support.simulation import CountingEntropy
 from tests.support.turns import take_turns
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.support.redis_server import Store
 
 _FIXED_FIXTURES = [HealthCheck.function_scoped_fixture]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
+from privacy.model.documents import Figure, ReleaseDocument
 from privacy.model.engagement import Reason
 from privacy.release.history import MEASUREMENT, NET_CHANGE
 from tests.support.entropy import shake_entropy
@@ -20,11 +22,7 @@ from tests.support.release_world import calibration
 from tests.support.simulation import CountingEntropy, Simulation, log_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
-
-    from privacy.gallery.documents import Figure, ReleaseDocument
 
 CALIBRATION = calibration()
 POLICY = CALIBRATION.policy

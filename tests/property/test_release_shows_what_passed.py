@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 
 from privacy.mechanism.accounting import calibrate
 from privacy.model.engagement import Kind
-from privacy.release.figures import NO_STEP, Figures, figures
+from privacy.release.figures import NO_STEP, Figures, Shown, figures
 from privacy.release.history import Records
 from privacy.release.measure import Measured
 from tests.support.small_policy import small_policy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from privacy.release.figures import Shown
 
 CALIBRATION = calibrate(small_policy(), Kind.LIKE)
 LAYOUT, EPOCHS = CALIBRATION.policy.layout, CALIBRATION.policy.schedule.epochs

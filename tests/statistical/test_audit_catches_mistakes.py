@@ -10,24 +10,19 @@ releases stay far below.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 import pytest
 
-from api.cli.audit.rehearsal import rehearsal_check
-from api.cli.policy_source import read_policy
+from api.audit.end_to_end import rehearsal_check
+from api.runtime.policy_source import PolicySource, read_policy
 from privacy.audit.progress import silent
+from privacy.audit.report_model import Section
 from privacy.audit.runner import run_checks
 from privacy.audit.white_box import DEFAULT_PLAN, QUICK_PLAN, Plan, Sizes, white_box
+from tests.support.mutations.mutation import Mutation
 from tests.support.mutations.table import MUTATIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from api.cli.policy_source import PolicySource
-    from privacy.audit.report_model import Section
-    from tests.support.mutations.mutation import Mutation
 
 SMALL_PLAN = Plan(Sizes(1_000, False, 300, 600, 300, 2), None)
 READS = 20

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from api.public.change_spans import ChangeSpan, since_start, spans_back
-from privacy.gallery.documents import PointDocument, ReleaseDocument
 from privacy.mechanism.accounting import calibrate
+from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.model.engagement import Kind, Reason
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 from tests.support.simulation import LIKE, Simulation, log_of
 
 POLICY = load_policy()

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import pytest
 from scipy import stats
 
 from privacy.mechanism.accounting import Calibration, calibrate
+from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from privacy.gallery.documents import ReleaseDocument
 
 POLICY = load_policy()
 K = POLICY.k

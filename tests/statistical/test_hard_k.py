@@ -7,7 +7,7 @@ that are shown: it is no count of its own but their difference, which any reader
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,16 +17,13 @@ import pytest
 
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
+from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind, Reason
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
-
-    from privacy.gallery.documents import ReleaseDocument
 
 Happening = tuple[dict[str, str], int, int]
 """A joint cell, a change, and how often it happens."""

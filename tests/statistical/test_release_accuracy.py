@@ -6,6 +6,7 @@ Statistical bars are 5.3 standard errors or more: a false alarm has probability 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from math import sqrt
@@ -15,16 +16,13 @@ import numpy as np
 import pytest
 
 from privacy.mechanism.accounting import Calibration, calibrate
+from privacy.model.documents import Figure, ReleaseDocument
 from privacy.model.engagement import Kind
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
-
-    from privacy.gallery.documents import Figure, ReleaseDocument
 
 POLICY = load_policy()
 LARGE = ("BR", "DE", "FR", "ID", "IN", "JP", "MX", "US")

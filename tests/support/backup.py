@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from privacy.store.embedded import EmbeddedRedis
+from privacy.embedded.server import EmbeddedRedis
 
 _DATA = "appendonlydir"
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import runpy
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import yaml
 
-from privacy.store.acl import Room
+from privacy.store.acl import AclUser, Room
 from tests.support.dockerfile import ROOT
-
-if TYPE_CHECKING:
-    from privacy.store.acl import AclUser
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]

@@ -13,11 +13,11 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from privacy.errors import StoreBusyError
-from privacy.gallery.publisher import Publisher
+from privacy.publishing.publisher import Publisher
 from privacy.release.worker import ReleaseWorker
 from privacy.store.acl import Room
 from privacy.store.connect import connect
@@ -28,9 +28,6 @@ from privacy.tally.series import TallyShard
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of
 from tests.support.registers import HEADER, vault_on
 from tests.support.release_world import calibration_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PAUSE_SECONDS = 0.002
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
+from privacy.vault.entries import Entry
 from tests.support.reference_model import ReferenceModel
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from privacy.vault.packed_entries import Entry
 
 FLIP_CAP: Final = 4
 DAILY_CAP: Final = 40

@@ -8,18 +8,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from privacy.store.users import USERS
 from privacy.tally.relay import Relay
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
+from tests.support.redis_server import Store
 from tests.support.registers import HEADER, read_changes, vault_on
 from tests.support.release_world import ReleaseWorld, calibration
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from tests.support.redis_server import Store
 
 WRITERS = ("ada", "bo")
 VIDEOS = tuple(f"video-{number}" for number in range(4))

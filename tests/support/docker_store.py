@@ -6,25 +6,22 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from privacy.embedded.lock import locked
+from privacy.embedded.process import ServerProcess
+from privacy.embedded.server import redis_server_program
 from privacy.store.acl import Room
 from privacy.store.checks import check_durability
 from privacy.store.connect import connect
-from privacy.store.embedded import redis_server_program
-from privacy.store.folder_lock import locked
-from privacy.store.server_process import ServerProcess
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, USERS
 from tests.support.compose import ADDRESSES, PASSWORDS, SERVERS, SERVICES, mounts
 from tests.support.dockerfile import ROOT
 from tests.support.ports import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from privacy.mechanism.entropy import EntropySource
+from privacy.mechanism.entropy import EntropySource
 
 
 def shake_entropy(seed: str) -> EntropySource:

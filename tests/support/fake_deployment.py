@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,21 +11,16 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 import numpy as np
 
-from privacy.audit.black_box.deployment import PREFIX, Reply
-from privacy.mechanism.accounting import calibrate
+from privacy.audit.black_box.deployment import PREFIX, Canary, CanaryEvent, Reply
+from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import format_timestamp
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
+from privacy.policy.policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.black_box.deployment import Canary, CanaryEvent
-    from privacy.mechanism.accounting import Calibration
-    from privacy.policy import Policy
 
 START_MS = 1_780_000_000_000
 TOTAL = ("total", "")

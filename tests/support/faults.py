@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from redis.exceptions import ConnectionError as LostConnectionError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 class Crash(BaseException):

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
-from privacy.gallery.documents import BreakdownFigures, Figure, LedgerEntry, ReleaseDocument, TargetDocument
-from privacy.gallery.publisher import Publisher
+from privacy.model.documents import BreakdownFigures, Figure, LedgerEntry, ReleaseDocument, TargetDocument
 from privacy.model.engagement import Reason
 from privacy.model.timestamp import parse_timestamp_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.support.redis_server import Store
+from privacy.publishing.publisher import Publisher
+from tests.support.redis_server import Store
 
 HOUR_MS: Final = 3_600_000
 POSTED_MS: Final = parse_timestamp_ms("2026-05-03T12:00:00Z")

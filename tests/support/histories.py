@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from privacy.vault.packed_entries import TOO_YOUNG
-
-if TYPE_CHECKING:
-    from privacy.vault.packed_entries import Entry
+from privacy.vault.entries import TOO_YOUNG, Entry
 
 MS_A_DAY = 86_400_000
 SERIES = (0, 4, 8, 20, 24)

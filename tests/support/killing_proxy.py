@@ -6,20 +6,16 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Lock, Thread
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from privacy.store.script import Script
+from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
 from tests.support.ports import HOST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from privacy.store.script import Script
-    from privacy.store.settings import StoreSettings
 
 _READ_BYTES = 1 << 20
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from privacy.gallery.ledger_reader import LedgerReader
-from privacy.gallery.notary_desk import NotaryDesk
-from privacy.ledger.signer import Signer
-from privacy.release.notary import Notary
+from privacy.ledger.head import TreeHead
+from privacy.publishing.signature_writer import NotaryDesk
+from privacy.signing.notary import Notary
+from privacy.signing.signer import Signer
 from privacy.store.keys import gallery_key, tally_key
-from privacy.tally.ledger_log import LedgerLog
+from privacy.tally.series import LedgerLog
 from tests.support.gallery import LEDGER_SHARDS, NOW_MS
+from tests.support.redis_server import Store
 from tests.support.registers import HEADER, raw
 from tests.support.release_world import ReleaseWorld, hours
 from tests.support.stepped_redis import Hook, SteppedRedis
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from privacy.ledger.head import TreeHead
-    from tests.support.redis_server import Store
 
 
 def counting_entropy() -> Callable[[int], bytes]:

@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from api.http.keys import KEY_PREFIXES, issue_key
+from api.http.api_keys import KEY_PREFIXES, issue_key
 from api.platform.app import PlatformDependencies, build_platform_app
-from privacy.gallery.keys_writer import KeyWriter
+from api.runtime.api_key_writer import KeyWriter
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
-from privacy.policy_book import PolicyBook
-from privacy.policy_file import load_policy
-from privacy.store.erasure_list import ErasureList
+from privacy.policy.enrolled import PolicyBook
+from privacy.policy.file import load_policy
+from privacy.policy.policy import Policy
+from privacy.rollback.erasure_log import ErasureList
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
 from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.shards import PseudonymKeys
+from tests.support.redis_server import Store
 
 if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
     from werkzeug.datastructures import Headers
     from werkzeug.test import TestResponse
-
-    from privacy.policy import Policy
-    from tests.support.redis_server import Store
 
 POLICY = load_policy()
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")

@@ -14,17 +14,14 @@ import signal
 import struct
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from privacy.store.embedded import EmbeddedRedis, redis_server_program
+from privacy.embedded.server import EmbeddedRedis, redis_server_program
 from privacy.store.users import USERS
 from tests.support.redis_server import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _SOURCE = Path(__file__).with_name("durable_sizes.c")
 _RECORD = struct.Struct("<QQ")

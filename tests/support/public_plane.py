@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
@@ -11,19 +12,16 @@ from typing import TYPE_CHECKING, Any
 import requests
 from werkzeug.serving import make_server
 
-from api.http.keys import KEY_PREFIXES, issue_key
+from api.http.api_key_reader import KeyRecord
+from api.http.api_keys import KEY_PREFIXES, issue_key
 from api.public.app import build_public_app
+from api.runtime.api_key_writer import KeyWriter
 from privacy.errors import StoreError
-from privacy.gallery.keys_writer import KeyWriter
 from tests.support.gallery import NOW_MS
+from tests.support.redis_server import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from flask import Flask
-
-    from privacy.gallery.documents import KeyRecord
-    from tests.support.redis_server import Store
 
 HOST = "127.0.0.1"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from privacy.embedded.server import EmbeddedRedis
 from privacy.store.acl import AclUser, Room
 from privacy.store.connect import connect
-from privacy.store.embedded import EmbeddedRedis
+from privacy.store.settings import StoreSettings
 from privacy.store.users import (
     ADMIN,
     LIMITER,
@@ -24,12 +27,7 @@ from privacy.store.users import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     import redis
-
-    from privacy.store.settings import StoreSettings
 
 
 class _Superuser(AclUser):

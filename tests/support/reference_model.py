@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from privacy.model.change import change_code
 from privacy.model.dimension import UNDISCLOSED_EVERYWHERE
 from privacy.model.engagement import Reason, Verdict
 from privacy.model.standing import Standing
-from privacy.vault.marks import Marked
-from privacy.vault.packed_entries import TOO_YOUNG
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from privacy.vault.marks import Mark
-    from privacy.vault.packed_entries import Entry
-    from privacy.vault.settlement import Move
+from privacy.vault.blocks import Mark, Marked
+from privacy.vault.entries import TOO_YOUNG, Entry
+from privacy.vault.settlement import Move
 
 _MS_A_DAY = 86_400_000
 _LIKE = 0

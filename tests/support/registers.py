@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from privacy.model.engagement import KINDS_A_TARGET
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER, outbox_key, register_prefix, tally_key
-from privacy.vault.account_file import HeldRegister
+from privacy.vault.account_record import HeldRegister
 from privacy.vault.pseudonym import Pseudonymiser
+from privacy.vault.registers import Caps, Vault
 from privacy.vault.shards import AccountShards, PseudonymKeys
-from privacy.vault.vault import Caps, Vault
 from tests.support.reference_model import Register
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import redis
 
 PSEUDONYMISER: Final = Pseudonymiser(bytes(range(32)), bytes(range(32, 64)))

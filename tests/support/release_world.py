@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from privacy.gallery.documents import LedgerEntry, ReleaseDocument
-from privacy.gallery.publisher import Publisher
+from privacy.catalogue.catalogue import Catalogue
 from privacy.mechanism.accounting import Calibration, calibrate
+from privacy.mechanism.entropy import EntropySource
 from privacy.model.change import change_code
+from privacy.model.documents import LedgerEntry, ReleaseDocument
 from privacy.model.engagement import KINDS_A_TARGET, Kind, TargetType
+from privacy.policy.policy import Policy
+from privacy.publishing.publisher import Publisher
 from privacy.release.history import MEASUREMENT, NET_CHANGE
 from privacy.release.worker import ReleaseWorker
 from privacy.store.keys import gallery_key, tally_key
-from privacy.tally.catalogue import Catalogue
 from privacy.tally.series import TallyShard
+from tests.support.redis_server import Store
 from tests.support.registers import HEADER, log_key, raw
 from tests.support.small_policy import HOUR_MS, small_policy
 from tests.support.stepped_redis import Hook, SteppedRedis
 from tests.support.targets import a_video
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from privacy.mechanism.entropy import EntropySource
-    from privacy.policy import Policy
-    from tests.support.redis_server import Store
 
 LIKE, UNLIKED = 0, 1
 VIDEOS = tuple(f"video-{number}" for number in range(5))

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
 from privacy.model.change import change_code
+from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import KINDS_A_TARGET
-from privacy.release.engine import make_releases
+from privacy.policy.policy import Policy
+from privacy.release.engine import Release, make_releases
 from privacy.tally.series import DueSeries, SeriesState
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from privacy.gallery.documents import ReleaseDocument
-    from privacy.mechanism.accounting import Calibration
-    from privacy.mechanism.entropy import EntropySource
-    from privacy.policy import Policy
-    from privacy.release.engine import Release
 
 LIKE, UNLIKED = 0, 1
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
-from privacy.model.budget import Budget
 from privacy.model.dimension import Dimension, JointDomain
 from privacy.model.engagement import Kind
-from privacy.model.schedule import Phase, Schedule
-from privacy.policy_file import load_policy
-
-if TYPE_CHECKING:
-    from privacy.policy import Policy
+from privacy.policy.budget import Budget
+from privacy.policy.file import load_policy
+from privacy.policy.policy import Policy
+from privacy.policy.schedule import Phase, Schedule
 
 HOUR_SECONDS = 3600
 HOUR_MS = 1000 * HOUR_SECONDS

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from api.cli.stewardship import make_steward
-from privacy.policy_book import PolicyBook
+from api.runtime.maintenance import make_steward
+from privacy.maintenance.throttle import Courtesy
+from privacy.maintenance.worker import Steward
+from privacy.policy.enrolled import PolicyBook
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
 from privacy.tally.relay import Relay
-from privacy.vault.courtesy import Courtesy
 from privacy.vault.shards import PseudonymKeys
 from tests.support.platform_plane import (
     JSON,
     NDJSON,
     POLICY,
     PSEUDONYMISER,
+    PlatformPlane,
     Reply,
     ago,
     erasures_of,
@@ -26,14 +29,8 @@ from tests.support.platform_plane import (
     lines,
     plane_on,
 )
+from tests.support.redis_server import Store
 from tests.support.registers import read_changes
-
-if TYPE_CHECKING:
-    from collections import Counter
-
-    from privacy.steward.steward import Steward
-    from tests.support.platform_plane import PlatformPlane
-    from tests.support.redis_server import Store
 
 HEADER = StoreHeader(STORE_HEADER, 4, 4, "0" * 32)
 _SERIES = 256

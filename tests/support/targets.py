@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from privacy.catalogue.catalogue import TargetMetadata
 from privacy.model.engagement import TargetType
-from privacy.tally.target import TargetMetadata
 
 
 def a_video(video_id: str, starts_at_ms: int = 0, **more: Any) -> TargetMetadata:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from api.http.operation import Answer, Call, Operation, json_answer
 from api.platform.fields import Timestamp
+from api.platform.services import PlatformServices
 from api.platform.staff import AccountOrderSchema, OrderOperation, actor_of, once, word
 from privacy.errors import InvalidInputError
 from privacy.moderation.accounts import AccountAction, AccountOrder
-
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
 
 _ACTIONS = tuple(action.value for action in AccountAction)
 _UNTIL_RULE = "a time in the future, with restrict and only then"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from marshmallow import Schema, fields
 
 from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.http.pagination import PageSchema
-from api.platform.moderation.listing import Listing, next_cursor
+from api.http.pagination import Listing, PageSchema, next_cursor
+from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
 from privacy.moderation.advisories import Signal
-
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
 
 _LISTING = Listing("advisories", 1)
 MOST_HANDLES = 1_000

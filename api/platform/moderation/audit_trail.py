@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, fields
 
 from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.http.pagination import PageSchema
-from api.platform.moderation.listing import Listing, next_cursor
+from api.http.pagination import Listing, PageSchema, next_cursor
+from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
-from privacy.moderation.audit_trail import Position, Stage
-
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
-    from privacy.moderation.audit_trail import AuditEntry
+from privacy.moderation.audit_trail import AuditEntry, Position, Stage
 
 _LISTING = Listing("audit-trail", 2)
 _DESCRIPTION = """\

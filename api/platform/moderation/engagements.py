@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
@@ -10,13 +10,11 @@ from marshmallow.validate import Length
 from api.http.operation import Answer, Call, Operation, json_answer
 from api.platform.fields import AccountId, messages
 from api.platform.moderation.named_targets import KINDS, TargetNameSchema, kind_of, named_target
+from api.platform.services import PlatformServices
 from api.platform.staff import OrderOperation, StrictOrderSchema, actor_of, once, word
 from privacy.model.engagement import Reason, Series, TargetType
 from privacy.moderation.audit_trail import AuditEntry, Stage, audited
-from privacy.vault.marks import NO_BLOCK, Mark, Marked
-
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
+from privacy.vault.blocks import NO_BLOCK, Mark, Marked
 
 MAX_ENGAGEMENTS = 10_000
 MAX_BYTES = 8 * 1024 * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from marshmallow import Schema, fields
@@ -10,14 +10,10 @@ from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
 from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.http.pagination import PageSchema
-from api.platform.moderation.listing import Listing, next_cursor
+from api.http.pagination import Listing, PageSchema, next_cursor
+from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
-from privacy.moderation.job import JobKind, JobState
-
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
-    from privacy.moderation.job import Job
+from privacy.moderation.jobs import Job, JobKind, JobState
 
 _LISTING = Listing("jobs", 1)
 _MOST_JOBS = 999_999_999

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import msgspec
 from marshmallow import fields
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.arguments import load
-from api.http.inflate import inflate
-from api.http.json_body import parse_json
+from api.http.idempotency import IdempotencyHeaderSchema
 from api.http.operation import Answer, Body, Call, Operation, Response, json_answer
+from api.http.request_body import inflate
+from api.http.strict_json import parse_json
 from api.platform.batch import GZIP, NDJSON
 from api.platform.fields import AccountId
-from api.platform.headers import IdempotencyHeaderSchema
 from api.platform.moderation.jobs import JOB_EXAMPLE, JobSchema, job_document
+from api.platform.services import PlatformServices
 from api.platform.staff import ONCE, StrictOrderSchema, actor_of, problem, word
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN
 from privacy.moderation.audit_trail import AuditEntry, Stage, audited
-from privacy.moderation.job import JobKind
-from privacy.moderation.jobs import JobOrder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from api.platform.services import PlatformServices
-    from privacy.vault.pseudonym import Handle, Pseudonymiser
+from privacy.moderation.jobs import JobKind, JobOrder
+from privacy.vault.pseudonym import Handle, Pseudonymiser
 
 MAX_ACCOUNTS = 1_000_000
 MAX_PURGE_BYTES = 96 * 1024 * 1024

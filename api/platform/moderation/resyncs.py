@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, fields
 from marshmallow.validate import Length
@@ -12,14 +12,12 @@ from api.http.operation import Answer, Call, Operation, json_answer
 from api.platform.fields import Timestamp, messages
 from api.platform.moderation.named_targets import KINDS, TargetNameSchema, kind_of, named_target
 from api.platform.schemas import EventProfileSchema
+from api.platform.services import PlatformServices
 from api.platform.staff import AccountOrderSchema, OrderOperation, actor_of, once, word
 from privacy.errors import InvalidInputError
+from privacy.intake.event import Profile
 from privacy.moderation.audit_trail import AuditEntry, Stage, audited
-from privacy.moderation.truth import Truth
-from privacy.vault.event import Profile
-
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
+from privacy.moderation.resync import Truth
 
 MAX_ENGAGEMENTS = 100_000
 MAX_BYTES = 16 * 1024 * 1024

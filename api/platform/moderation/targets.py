@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from api.http.operation import Answer, Call, Operation, json_answer
 from api.platform.moderation.named_targets import TargetNameSchema, named_target
+from api.platform.services import PlatformServices
 from api.platform.staff import OrderOperation, StrictOrderSchema, actor_of, once, word
 from privacy.moderation.audit_trail import AuditEntry, Stage, audited
-
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
 
 REASONS = ("policy", "law", "copyright", "safety", "owner")
 _DESCRIPTION = """\

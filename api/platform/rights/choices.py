@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, fields
 
 from api.http.operation import Answer, Call, Operation, json_answer
+from api.platform.services import PlatformServices
 from api.platform.staff import AccountOrderSchema, Flag, OrderOperation, actor_of, once
 from privacy.model.standing import Standing
 from privacy.moderation.rights import Request
-
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
-    from privacy.vault.settlement import Settled
+from privacy.vault.settlement import Settled
 
 _ORDER = {"account_id": "a-2001", "note": "request 2026/118"}
 _CHOICE = {"verdict": "applied", "known": True, "standing_before": "good", "counted": 0, "uncounted": 420}

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from marshmallow import Schema, fields
 from marshmallow.validate import Regexp
 
 from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.platform.services import PlatformServices
 from api.platform.staff import AccountOrderSchema, OrderOperation, actor_of, once
 from privacy.model.timestamp import format_timestamp
+from privacy.moderation.receipts import Receipt
 from privacy.moderation.rights import ErasureReason, Request
-
-if TYPE_CHECKING:
-    from api.platform.services import PlatformServices
-    from privacy.moderation.receipts import Receipt
 
 _RECEIPT_ID = "0123456789abcdef" * 2
 _ERASED = {

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from privacy.audit.black_box.campaign import Attack
+from privacy.audit.black_box.context import Attack, Ground
 from privacy.audit.black_box.crowd import likes_of_sybils
+from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import OK, document
 from privacy.audit.report_model import Finding, Section
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from privacy.audit.black_box.campaign import Ground
-    from privacy.audit.black_box.deployment import Canary, CanaryEvent
 
 TARGETS = 5
 SHOWN_LIKES = 400

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from privacy.audit.black_box.answers import Answers
-from privacy.audit.black_box.campaign import Campaign, Ground
+from privacy.audit.black_box.campaign import Campaign
 from privacy.audit.black_box.claim import Claim
+from privacy.audit.black_box.context import Attack, Ground
+from privacy.audit.black_box.deployment import Deployment
 from privacy.audit.black_box.membership import Membership
 from privacy.audit.black_box.probing import Probing
 from privacy.audit.black_box.published import document
 from privacy.audit.black_box.reconstruction import Reconstruction
 from privacy.audit.black_box.side_doors import SideDoors
 from privacy.audit.black_box.silence import Silence
+from privacy.audit.black_box.sizes import Sizes
 from privacy.audit.black_box.store_access import StoreAccess
 from privacy.audit.black_box.trackers import Trackers
 from privacy.audit.black_box.watching import Watch
+from privacy.audit.progress import Progress
 from privacy.audit.report_model import AuditReport
 from privacy.errors import InvalidInputError, StoreBusyError
-from privacy.model.timestamp import format_timestamp
+from privacy.model.timestamp import Clock, format_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     import numpy as np
-
-    from privacy.audit.black_box.campaign import Attack
-    from privacy.audit.black_box.deployment import Deployment
-    from privacy.audit.black_box.sizes import Sizes
-    from privacy.audit.progress import Progress
-    from privacy.model.timestamp import Clock
 
 
 ATTEMPTS = 3

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
-from privacy.audit.black_box.deployment import CanaryEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from privacy.audit.black_box.campaign import Ground
-    from privacy.audit.black_box.deployment import Canary
+from privacy.audit.black_box.context import Ground
+from privacy.audit.black_box.deployment import Canary, CanaryEvent
 
 _NOTHING: Mapping[str, str] = {}
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from privacy.audit.black_box.deployment import Reply
+from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
 from privacy.errors import InvalidInputError, StoreBusyError
-from privacy.model.timestamp import format_timestamp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from privacy.audit.black_box.deployment import Canary, CanaryEvent
-    from privacy.model.timestamp import Clock
+from privacy.model.timestamp import Clock, format_timestamp
 
 _PATIENCE_SECONDS = 60
 _BATCH = 5_000

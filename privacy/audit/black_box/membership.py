@@ -7,28 +7,24 @@ than what comes. The attacker knows everything else and reads every total that i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.black_box.campaign import Attack
 from privacy.audit.black_box.chance import FALSE_ALARM, ONE_RUN_ALARM, one_run_epsilon
+from privacy.audit.black_box.context import Attack, Ground
 from privacy.audit.black_box.crowd import likes_of_sybils, likes_to_be_shown
-from privacy.audit.black_box.deployment import CanaryEvent
+from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.noise import encoder_matrix, measurements, noise_of, noise_section
 from privacy.audit.black_box.published import totals
 from privacy.audit.black_box.verdict import guesses_of_coins, shares_of_targets
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.black_box.campaign import Ground
-    from privacy.audit.black_box.deployment import Canary
 
 
 @dataclass

@@ -6,6 +6,7 @@ gone; against numbers that are known exactly it shows at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,6 @@ from privacy.audit.black_box.chance import FALSE_ALARM
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 _ROUNDING = 1.01

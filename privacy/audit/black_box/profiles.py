@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from privacy.audit.black_box.claim import Claim
 from privacy.errors import PolicyError
-
-if TYPE_CHECKING:
-    from privacy.audit.black_box.claim import Claim
 
 _OF_PROFILES: Final = ("device", "gender", "language", "region", "age_band")
 

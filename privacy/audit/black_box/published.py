@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from privacy.audit.black_box.deployment import Canary, Deployment
 from privacy.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.black_box.deployment import Canary, Deployment
 
 OK = 200
 _PAGE = 200

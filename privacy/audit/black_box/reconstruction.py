@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,20 +11,16 @@ import numpy as np
 from scipy.optimize import linprog
 
 from privacy.audit.black_box.chance import FALSE_ALARM
+from privacy.audit.black_box.context import Ground
 from privacy.audit.black_box.crowd import likes_to_be_shown
-from privacy.audit.black_box.deployment import CanaryEvent
+from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import cells, document
 from privacy.audit.black_box.verdict import shares_of_targets
 from privacy.audit.report_model import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.black_box.campaign import Ground
-    from privacy.audit.black_box.deployment import Canary
 
 SECRETS_A_ROUND = 2
 _Z95 = 1.96

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
-from privacy.audit.black_box.campaign import Attack
+from privacy.audit.black_box.context import Attack, Ground
 from privacy.audit.report_model import Finding, Section
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from privacy.audit.black_box.campaign import Ground
 
 _LABEL: Final = r'(?:operation="[a-z_]{1,64}"|status="[1-5][0-9]{2}"|le="(?:[0-9.e+-]+|\+Inf)")'
 ABOUT_REQUESTS: Final = re.compile(

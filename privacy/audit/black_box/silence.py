@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.black_box.campaign import Attack
 from privacy.audit.black_box.chance import FALSE_ALARM, same_times_p_value
+from privacy.audit.black_box.context import Attack, Ground
 from privacy.audit.black_box.crowd import likes_of_sybils
+from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
 from privacy.audit.black_box.published import OK
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.black_box.campaign import Ground
-    from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
 
 NONE, FEW, SHOWN = 0, 1, 2
 _KINDS = ("never liked", "withheld", "published")

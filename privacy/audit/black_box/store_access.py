@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
-from privacy.audit.black_box.campaign import Attack
+from privacy.audit.black_box.context import Attack
 from privacy.audit.report_model import Finding, Section
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 COMMANDS: Final[tuple[tuple[str | int, ...], ...]] = (
     ("KEYS", "*"),

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.black_box.campaign import Attack
 from privacy.audit.black_box.chance import FALSE_ALARM
+from privacy.audit.black_box.context import Attack, Ground
 from privacy.audit.black_box.crowd import likes_of_sybils
-from privacy.audit.black_box.deployment import CanaryEvent
+from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import cells
 from privacy.audit.black_box.verdict import guesses_of_coins
 from privacy.audit.report_model import Finding, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-
-    from privacy.audit.black_box.campaign import Ground
-    from privacy.audit.black_box.deployment import Canary
 
 _SHOWN_LIKES = 400
 _PUBLISHED = "published"

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.audit.black_box.chance import least_rate, mean_between, most_rate
+from privacy.audit.black_box.claim import Claim
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from privacy.audit.black_box.claim import Claim
 
 _SHARE = "share of right guesses"
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 
+from privacy.audit.black_box.context import Ground
 from privacy.audit.black_box.crowd import likes_of_sybils, likes_to_be_shown
+from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
 from privacy.audit.black_box.published import OK, totals
 from privacy.audit.report_model import Finding, Section
 from privacy.errors import InvalidInputError
-from privacy.model.timestamp import parse_timestamp_ms
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from privacy.audit.black_box.campaign import Ground
-    from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
-    from privacy.model.timestamp import Clock
+from privacy.model.timestamp import Clock, parse_timestamp_ms
 
 QUIET = 20
 """Targets that nobody touches after the first release."""

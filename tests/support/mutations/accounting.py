@@ -15,7 +15,7 @@ from privacy.mechanism.accounting import Calibration, Statistic
 from privacy.mechanism.conversion import epsilon_at
 from privacy.mechanism.factorisation import Factorisation
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
-from privacy.model.budget import Budget
+from privacy.policy.budget import Budget
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from privacy.store.script import Script
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pytest
-
-    from privacy.store.script import Script
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
+from privacy.mechanism.entropy import EntropySource
 from privacy.mechanism.factorisation import Factorisation
 from privacy.release import engine, measure
 from privacy.release.history import Records
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pytest
     from numpy.typing import NDArray
-
-    from privacy.mechanism.entropy import EntropySource
 
 SOME_SCALE = 50_000
 _right_noise = measure._noise

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.gate import passes_gate
 from privacy.release import engine, figures, render
+from privacy.release.figures import Figures, Shown
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import pytest
     from numpy.typing import NDArray
-
-    from privacy.mechanism.accounting import Calibration
-    from privacy.release.figures import Figures, Shown
 
 _right_figures = figures.figures
 _right_gate = passes_gate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import count
@@ -10,20 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from api.public import breakdowns, numbers, totals
-from privacy.gallery import publisher
+from privacy.intake import admission as door
+from privacy.intake.event import Profile
+from privacy.intake.event_columns import EventColumns
 from privacy.model.dimension import JointDomain
+from privacy.publishing import publisher
 from privacy.tally import series
-from privacy.vault import door, vault
-from privacy.vault.event import Profile
+from privacy.vault import registers as vault
 from privacy.vault.pseudonym import Account, AccountColumns, Pseudonymiser
 from tests.support.mutations.mutation import Mutation, edited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     import pytest
-
-    from privacy.vault.event_columns import EventColumns
 
 _right_number = numbers.number_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -21,9 +21,6 @@ from privacy.errors import (
     StoreBusyError,
     StoreError,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 VERBS = (
     "up",

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from api.cli.policy_tables import policy_tables
 from privacy.mechanism.guarantee import guarantee
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 
 
 def test_the_tables_hold_what_is_declared_and_what_follows() -> None:

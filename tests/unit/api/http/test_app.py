@@ -11,18 +11,17 @@ from limits.storage import MemoryStorage
 from marshmallow import Schema, fields
 
 from api.http import health
+from api.http.api_key_reader import KeyRecord
+from api.http.api_keys import Authenticator, issue_key
 from api.http.app import build_app
 from api.http.edge import Edge
-from api.http.json_body import parse_json
-from api.http.keys import Authenticator, issue_key
 from api.http.operation import Answer, Body, Call, Operation, Response, json_answer
 from api.http.rate_limit import RateLimiter
+from api.http.strict_json import parse_json
 from privacy.errors import ConflictError
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
-
-    from privacy.gallery.documents import KeyRecord
 
 
 class ThingSchema(Schema):

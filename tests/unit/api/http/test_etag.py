@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.http.etag import MAX_AGE_CAP_SECONDS, etag_of, is_known, max_age_seconds
+from api.http.responses import MAX_AGE_CAP_SECONDS, etag_of, is_known, max_age_seconds
 
 ETAG = etag_of(b"body")
 

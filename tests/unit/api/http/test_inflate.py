@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.http.inflate import inflate
+from api.http.request_body import inflate
 from privacy.errors import InvalidInputError
 
 

@@ -6,7 +6,7 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from api.http.patient_file import PatientFile
+from api.http.logs import PatientFile
 
 
 class Watched(io.BytesIO):

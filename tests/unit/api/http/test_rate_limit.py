@@ -9,9 +9,9 @@ import pytest
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
 
+from api.http.api_key_reader import KeyRecord
 from api.http.rate_limit import RateLimiter
 from privacy.errors import StoreBusyError
-from privacy.gallery.documents import KeyRecord
 
 MINUTE_MS = 60_000
 

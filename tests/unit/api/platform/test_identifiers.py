@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.platform.identifiers import are_public_ids
+from api.platform.event_decoder import are_public_ids
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import check_identifier
 from privacy.model.sandbox import TARGET_PREFIX

@@ -7,12 +7,12 @@ from typing import Any, get_args
 import pytest
 from marshmallow import ValidationError, fields
 
-from api.platform.answers import EventsAnswerSchema, registrations_schema
+from api.platform.batch_report import EventsAnswerSchema, registrations_schema
 from api.platform.operations import operations
 from api.platform.schemas import EventProfileSchema, EventSchema, VideoMetadataSchema, VideoToRegisterSchema
+from privacy.catalogue.catalogue import Registration
+from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventType, Profile
 from privacy.model.engagement import Verdict
-from privacy.tally.catalogue import Registration
-from privacy.vault.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventType, Profile
 
 EVENT = {"type": "like", "account_id": "a", "video_id": "v", "occurred_at": "2026-05-03T14:07:31.250Z"}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from api.public.change_spans import START, ChangeSpan, since_start, spans_back, total_of
 from privacy.errors import StoreError
-from privacy.gallery.documents import Figure, PointDocument
+from privacy.model.documents import Figure, PointDocument
 
 HOUR_MS, DAY_SECONDS = 3_600_000, 86_400
 REASONS = ("unliked", "inauthentic", "account", "policy", "correction")

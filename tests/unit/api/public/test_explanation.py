@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.public.change_spans import START, ChangeSpan
 from api.public.explanation import explain
 from api.public.kinds import FOLLOWERS, LIKES
-from privacy.gallery.documents import Figure, PointDocument
+from privacy.model.documents import Figure, PointDocument
 from privacy.model.timestamp import parse_timestamp_ms
 
 REASONS = ("unliked", "inauthentic", "account", "policy", "correction")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.public.share import WHOLE, share_of
+from api.public.authenticity import WHOLE, share_of
 
 COUNTS = st.tuples(st.integers(0, 10**7), st.integers(0, 10**5)).map(
     lambda n: (n[0], n[0] - n[1], n[0] + n[1])

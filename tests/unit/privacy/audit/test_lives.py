@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from privacy.audit.lives import Happening, Targets, each_shown, log_of
 from privacy.mechanism.accounting import calibrate
+from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind
-from privacy.policy_file import load_policy
-
-if TYPE_CHECKING:
-    from privacy.gallery.documents import ReleaseDocument
+from privacy.policy.file import load_policy
 
 
 def test_equal_bytes_are_read_once_and_others_by_themselves() -> None:

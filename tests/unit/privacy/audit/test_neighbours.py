@@ -11,7 +11,7 @@ from privacy.audit.neighbours import Neighbourhood, neighbourhood, observed
 from privacy.audit.recomputed import Recomputed
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.model.engagement import Kind
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 
 RELEASES = 20
 

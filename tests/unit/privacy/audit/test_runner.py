@@ -6,9 +6,9 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,9 +17,6 @@ from privacy.audit.progress import silent
 from privacy.audit.report_model import Finding, Section
 from privacy.audit.runner import run_checks
 from tests.support.eventually import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def section(key: str, found: str) -> Section:

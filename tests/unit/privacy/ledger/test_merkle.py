@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -16,9 +17,6 @@ from privacy.ledger.proofs import (
     proves_consistency,
     proves_inclusion,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ENTRIES: Final = tuple(
     bytes.fromhex(text)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from privacy.errors import SignatureError, StoreError
 from privacy.ledger.head import ShardTree, TreeHead, unverified_head
 from privacy.ledger.jws import base64url, from_base64url
-from privacy.ledger.key_file import create_ledger_key, load_signer, rotate_ledger_key
-from privacy.ledger.public_keys import PublicKey, PublicKeys
-from privacy.ledger.signer import Signer
+from privacy.signing.jwks import PublicKey, PublicKeys
+from privacy.signing.key_file import create_ledger_key, load_signer, rotate_ledger_key
+from privacy.signing.signer import Signer
 from tests.support.ledger import COUNTING_ENTROPY
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SIGNER = Signer(bytes(range(32)))
 HEAD = TreeHead(0, 1_777_813_200_000, "", SIGNER.public_keys.key_ids, [ShardTree(0, 0, "ab")])

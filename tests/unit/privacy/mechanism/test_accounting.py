@@ -15,9 +15,9 @@ from privacy.errors import PolicyError
 from privacy.mechanism.accounting import REMOVALS, TOTAL, Calibration, Statistic, calibrate
 from privacy.mechanism.discrete_gaussian import MAX_SCALE
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
-from privacy.model.budget import Budget
 from privacy.model.engagement import Kind
-from privacy.policy_file import load_policy
+from privacy.policy.budget import Budget
+from privacy.policy.file import load_policy
 from tests.support.small_policy import small_policy
 
 POLICY = load_policy()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from privacy.mechanism.accounting import calibrate
+from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.model.engagement import Kind
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 from tests.support.discrete_gaussian_oracle import probabilities
-
-if TYPE_CHECKING:
-    from privacy.mechanism.accounting import Calibration
 
 REACH_SCALES: Final = 9
 """So far out tails are compared, down to 1e-19; the oracle cuts its own off at 12 scales, below 1e-31."""

@@ -13,7 +13,7 @@ import pytest
 from privacy.mechanism.accounting import calibrate
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.engagement import Kind
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 
 POLICY = load_policy()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from math import sqrt
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +13,6 @@ import pytest
 from privacy.mechanism import search
 from privacy.mechanism.factorisation import Factorisation, power_factorisation
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def product(factorisation: Factorisation, flips: int) -> float:

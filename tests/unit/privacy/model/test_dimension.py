@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -12,10 +12,7 @@ from privacy.errors import PolicyError
 from privacy.model.change import GAINED, change_code
 from privacy.model.dimension import UNDISCLOSED, Dimension, JointDomain
 from privacy.model.engagement import Reason
-from privacy.policy_file import load_policy
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from privacy.policy.file import load_policy
 
 DEFAULT = load_policy().domain
 

@@ -11,8 +11,9 @@ import pytest
 
 from privacy.mechanism.accounting import calibrate
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
+from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 from privacy.release.engine import make_releases
 from privacy.release.figures import Figures
 from privacy.tally.series import DueSeries, SeriesState
@@ -21,8 +22,6 @@ from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from privacy.gallery.documents import ReleaseDocument
 
 DEFAULT = calibrate(load_policy(), Kind.LIKE)
 SMALL = calibration()

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from privacy.gallery.documents import LedgerEntry
+from privacy.model.documents import LedgerEntry
+from privacy.release.engine import Release
 from privacy.release.ledger import LedgerHead
 from tests.support.release_world import calibration
 from tests.support.simulation import LIKE, Simulation, log_of
-
-if TYPE_CHECKING:
-    from privacy.release.engine import Release
 
 POLICY = calibration().policy
 

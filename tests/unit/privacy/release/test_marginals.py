@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.model.change import change_code
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 from privacy.release.marginals import net_changes
 
 POLICY = load_policy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -22,12 +22,7 @@ from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.users import USERS
 from privacy.store.wall_checks import check_users, check_wall
-from tests.support.redis_server import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.support.redis_server import Store
+from tests.support.redis_server import ROOT, Store
 
 
 def server_time_ms(store: Store) -> int:

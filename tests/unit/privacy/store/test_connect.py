@@ -7,8 +7,8 @@ import signal
 import socket
 import threading
 import traceback
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
 
 import pytest
 import redis
@@ -20,11 +20,7 @@ from privacy.store.acl import Room
 from privacy.store.connect import connect, translated
 from privacy.store.settings import StoreSettings
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC, USERS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 
 @contextmanager

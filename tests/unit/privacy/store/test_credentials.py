@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from privacy.errors import StoreError
 from privacy.store.credentials import load_or_create_credentials, private_file_fault, write_private
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_passwords_survive_a_restart_and_new_users_get_theirs(tmp_path: Path) -> None:

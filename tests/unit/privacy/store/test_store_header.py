@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +13,7 @@ from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
 from privacy.store.users import PLATFORM
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 
 def test_a_store_is_created_once_and_keeps_its_id(store: Store) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.tally.outbox_id import BEGINNING, OutboxId
+from privacy.tally.relay import BEGINNING, OutboxId
 
 IDS = st.builds(OutboxId, st.integers(0, 2**63), st.integers(0, 2**63))
 

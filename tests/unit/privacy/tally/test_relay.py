@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from privacy.errors import StoreBusyError
 from privacy.tally.relay import Relay
+from privacy.vault.registers import Vault
 from tests.support.histories import LIKE, SERIES
+from tests.support.redis_server import Store
 from tests.support.registers import HEADER, log_key, outbox_lengths, raw, read_changes, vault_on
-
-if TYPE_CHECKING:
-    from privacy.vault.vault import Vault
-    from tests.support.redis_server import Store
 
 ACCOUNTS = [f"account-{number}" for number in range(30)]
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from privacy.errors import StoreBusyError
 from privacy.store.keys import tally_key
 from privacy.tally.series import Commit, DueSeries, TallyShard
+from tests.support.redis_server import Store
 from tests.support.registers import HEADER, raw
 from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
 
 
 @pytest.fixture

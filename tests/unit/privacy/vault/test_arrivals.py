@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from privacy.errors import StoreError
+from privacy.maintenance.throttle import Arrivals
 from privacy.tally.relay import Relay
-from privacy.vault.arrivals import Arrivals
 from tests.support.histories import LIKE, SERIES
+from tests.support.redis_server import Store
 from tests.support.registers import HEADER, vault_on
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
 
 ACCOUNTS = [f"account-{number}" for number in range(40)]
 

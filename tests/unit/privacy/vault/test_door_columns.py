@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from privacy.catalogue.catalogue import Target
 from privacy.errors import InvalidInputError, StoreError
+from privacy.intake.admission import IntakeDoor
+from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, Profile
+from privacy.intake.event_columns import EventColumns
 from privacy.model.change import GAINED
 from privacy.model.dimension import HOUR_OF_DAY, JointDomain
 from privacy.model.engagement import Kind, Series, TargetType, Verdict
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
-from privacy.policy_book import PolicyBook
-from privacy.policy_file import load_policy
-from privacy.tally.catalogue import Target
-from privacy.vault.door import IntakeDoor
-from privacy.vault.event import EVENT_TYPES, PROFILE_FIELDS, Event, Profile
-from privacy.vault.event_columns import EventColumns
-from privacy.vault.packed_entries import TOO_YOUNG
-from privacy.vault.vault import VERDICTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from privacy.policy import Policy
-    from privacy.vault.packed_entries import Entry, EntryColumns
+from privacy.policy.enrolled import PolicyBook
+from privacy.policy.file import load_policy
+from privacy.policy.policy import Policy
+from privacy.vault.entries import TOO_YOUNG, Entry, EntryColumns
+from privacy.vault.registers import VERDICTS
 
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
 POLICY = load_policy()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from privacy.errors import ConflictError, StoreError
 from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

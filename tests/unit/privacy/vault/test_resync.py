@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from privacy.model.engagement import Kind, Reason
 from privacy.tally.relay import Relay
+from privacy.vault.registers import Vault
 from privacy.vault.resync import Resync, Resynced
 from tests.support.histories import LIKE, MS_A_DAY, SERIES, UNLIKED
+from tests.support.redis_server import Store
 from tests.support.registers import HEADER, read_changes, read_registers, vault_on
-
-if TYPE_CHECKING:
-    from privacy.vault.vault import Vault
-    from tests.support.redis_server import Store
 
 FIRST, SECOND, THIRD, FOURTH, FIFTH = SERIES
 FAVORITE = FIRST + Kind.FAVORITE

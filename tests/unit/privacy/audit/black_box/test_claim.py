@@ -10,7 +10,7 @@ import pytest
 
 from privacy.audit.black_box.claim import Claim
 from privacy.mechanism.guarantee import guarantee
-from privacy.policy_file import load_policy
+from privacy.policy.file import load_policy
 
 CLAIM = Claim.of_document(guarantee(load_policy()))
 

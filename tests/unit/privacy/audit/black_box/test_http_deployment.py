@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,9 +15,6 @@ from privacy.audit.black_box.http_deployment import HttpDeployment
 from privacy.errors import InvalidInputError, StoreBusyError
 from tests.support.ports import free_port
 from tests.support.public_plane import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NOW_MS = 1_780_000_000_000
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
-from privacy.audit.black_box.campaign import Ground
 from privacy.audit.black_box.claim import Claim
+from privacy.audit.black_box.context import Ground
 from privacy.audit.black_box.side_doors import SideDoors
 from privacy.audit.black_box.sizes import QUICK
 from privacy.audit.progress import silent
 from privacy.mechanism.guarantee import guarantee
 from tests.support.fake_deployment import START_MS, FakeDeployment, sandbox_policy
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def passes(logs: Path) -> bool:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from privacy.audit.black_box.store_access import StoreAccess
 from privacy.store.acl import Room
-
-if TYPE_CHECKING:
-    from tests.support.redis_server import Store
+from tests.support.redis_server import Store
 
 
 def refused(store: Store, user: str) -> dict[str, bool]:

@@ -1,0 +1,31 @@
+"""The wall of a running store, as the audit checks it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from privacy.audit.progress import Progress
+from privacy.audit.report_model import Section
+from privacy.audit.wall_apart import apart_section
+from privacy.audit.wall_code import code_section, image_section
+from privacy.audit.wall_store import store_section
+from privacy.store.connect import connect
+from privacy.store.settings import StoreSettings
+from privacy.store.users import PUBLIC
+
+
+def wall_sections(settings: StoreSettings, told: Progress) -> list[Section]:
+    """Everything that shows the wall of a running store.
+
+    Raises:
+        StoreError: there is no store, or this process was not given the public plane's password.
+        StoreBusyError: it does not answer.
+    """
+    with closing(connect(settings, PUBLIC)) as client:
+        found = [
+            store_section(client, told),
+            apart_section(settings, told),
+            code_section(),
+            image_section(),
+        ]
+    return [section for section in found if section]

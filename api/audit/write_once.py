@@ -1,0 +1,109 @@
+"""Tries to write a release a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+
+from api.audit.scenario import LIKED
+from api.replay.in_process import TimeMachine
+from api.runtime.release import make_release_workers
+from api.runtime.store_setup import Founded
+from privacy.audit.report_model import Finding
+from privacy.errors import StoreError
+from privacy.mechanism.entropy import EntropySource
+from privacy.model.engagement import Kind
+from privacy.publishing.publisher import Publisher
+from privacy.release.engine import make_releases
+from privacy.release.history import MEASUREMENT
+from privacy.release.ledger import LedgerHead
+from privacy.store.connect import connect
+from privacy.store.users import PUBLISHER, RELEASE
+from privacy.tally.series import Commit, DueSeries, Outgoing, TallyShard
+
+
+def once_findings(
+    store: Founded,
+    machine: TimeMachine,
+    series: Callable[[], dict[str, DueSeries]],
+    entropy: EntropySource,
+) -> Iterator[Finding]:
+    """Try again, in every way that is open."""
+    before = series()
+    again = sum(worker.run_due() for worker in machine.timeline.workers)
+    fresh = make_release_workers(store.settings, store.header, store.erasures, entropy, machine.clock)
+    with closing(fresh[0].shards[0].client):
+        again += sum(worker.run_due() for worker in fresh)
+    yield Finding(
+        "workers after the epoch was released, one of them started anew",
+        "release nothing, and leave every record as it is",
+        f"{again} releases; records {'unchanged' if series() == before else 'changed'}",
+        again == 0 and series() == before,
+    )
+    yield _drawn_once(before[LIKED])
+    yield from _race(store, machine, before[LIKED], entropy)
+    after = series()[LIKED]
+    kept = after.measurements.startswith(before[LIKED].measurements)
+    yield Finding(
+        "measurements of earlier epochs after the next release",
+        "the same bytes, with new ones behind them",
+        "the same" if kept else "changed",
+        kept and len(after.measurements) > len(before[LIKED].measurements),
+    )
+
+
+def _drawn_once(series: DueSeries) -> Finding:
+    rows = np.frombuffer(series.measurements, MEASUREMENT)
+    drawn = {(int(step), int(stream)) for step, stream in zip(rows["step"], rows["stream"], strict=True)}
+    return Finding(
+        "measurements that the tally holds",
+        "one for each stream and step",
+        f"{len(rows):,} of {len(drawn):,} streams and steps",
+        len(rows) == len(drawn) > 0,
+    )
+
+
+def _race(store: Founded, machine: TimeMachine, due: DueSeries, entropy: EntropySource) -> Iterator[Finding]:
+    """Two workers make the same release; then somebody offers the gallery the one that lost."""
+    worker = machine.timeline.workers[0]
+    calibration = worker.calibrations(due.state.policy_version, Kind.LIKE)
+    with closing(connect(store.settings, RELEASE)) as client:
+        shard = TallyShard(client, worker.shards[0].shard)
+        head = LedgerHead(shard.shard, shard.ledger_length(), shard.head())
+        written = []
+        commits = []
+        for _ in range(2):
+            (release,) = make_releases([due], calibration, entropy, machine.clock())
+            entry, after = head.append(release, calibration)
+            next_due_ms = calibration.schedule.next_due_ms(due.state.starts_at_ms, due.state.epoch)
+            commits.append(
+                Commit(due, next_due_ms, release.net_changes, release.measurements, release.encoded, entry)
+            )
+            written.append(bool(shard.commit([commits[-1]], head.digest, after.digest)))
+        yield Finding(
+            "two workers that made the same release at the same time",
+            "the first one writes it, the second one nothing",
+            f"written: {written}",
+            written == [True, False],
+        )
+        worker.publish(shard)
+        outgoing = Outgoing(shard.shard, head.length, commits[1].release, commits[1].ledger_entry)
+    yield _replaced(store, outgoing)
+
+
+def _replaced(store: Founded, lost: Outgoing) -> Finding:
+    refused = "took it"
+    with closing(connect(store.settings, PUBLISHER)) as client:
+        try:
+            Publisher(client).publish_releases([replace(lost)])
+        except StoreError as error:
+            refused = f"refused: {error}"
+    return Finding(
+        "other bytes for a release that stands in the gallery",
+        "are refused",
+        refused,
+        refused.startswith("refused"),
+    )

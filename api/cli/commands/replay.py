@@ -1,0 +1,165 @@
+"""`likewise replay`: tells a recorded history through the real intake, with every release on its way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from api.cli.console import progress, say, show, show_json
+from api.cli.options import epilog, json_option, policy_option
+from api.replay.actions import read_actions
+from api.replay.evaluation import Comparison, Evaluation
+from api.replay.exact_counts import ExactCounts, SeriesName
+from api.replay.in_process import time_machine
+from api.replay.recording import (
+    count_lines,
+    creator_id_of,
+    read_creators,
+    read_events,
+    read_videos,
+    video_id_of,
+)
+from api.replay.records import Action, Moment
+from api.replay.report import ReplayReport
+from api.runtime.policy_source import read_policy
+from api.runtime.settings import PSEUDONYM_KEY_FILE
+from api.runtime.store_setup import ONE_SHARD, Founded, Founder
+from api.runtime.system import clock_ms, entropy
+from privacy.embedded.rooms import EmbeddedRooms
+from privacy.errors import ConflictError
+from privacy.model.engagement import Kind, TargetType
+from privacy.rollback.folder import never_restore_folder
+from privacy.store.connect import connect
+from privacy.store.users import PUBLIC
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_recorded_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(
+    epilog=epilog(
+        "likewise replay --videos videos.ndjson.gz --events likes.ndjson.gz \\",
+        "  --policy examples/ml100k/policy.toml --evaluate",
+        "likewise replay --videos V --events E --data-folder .history",
+        "likewise up --data-folder .history     serves what was replayed",
+    )
+)
+@click.option(
+    "--videos", "videos_file", type=_recorded_file, required=True, help="NDJSON, perhaps .gz: the videos."
+)
+@click.option(
+    "--events", "events_file", type=_recorded_file, required=True, help="NDJSON, perhaps .gz: the events."
+)
+@policy_option
+@click.option(
+    "--creators", "creators_file", type=_recorded_file, help="NDJSON, perhaps .gz: creators who are followed."
+)
+@click.option(
+    "--actions",
+    "actions_file",
+    type=_recorded_file,
+    help="NDJSON, perhaps .gz: bans, purges and reinstatements of accounts, each `at` its time.",
+)
+@click.option(
+    "--data-folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the store is kept; a temporary folder if not given.",
+)
+@click.option(
+    "--evaluate",
+    is_flag=True,
+    help="Compare the published numbers with the exact ones: for the operator only.",
+)
+@json_option
+def command(
+    videos_file: Path,
+    events_file: Path,
+    creators_file: Path | None,
+    actions_file: Path | None,
+    policy_file: Path | None,
+    data_folder: Path | None,
+    *,
+    evaluate: bool,
+    as_json: bool,
+) -> None:
+    """Tell a recorded history through the real intake, under a virtual clock, until its last release.
+
+    Each video is registered when it was posted, each event arrives when it occurred, and every release is
+    made when it is due: noise, gate and all. The store is an embedded one of its own. Replaying into the
+    same folder again goes on from where the last replay stopped, and changes nothing if that was the end.
+    """
+    source = read_policy(policy_file)
+    with ExitStack() as held:
+        folder = data_folder or Path(held.enter_context(TemporaryDirectory(prefix="likewise-replay-")))
+        rooms = held.enter_context(EmbeddedRooms(folder))
+        # What is replayed for once leaves nothing beside its folder.
+        kept = never_restore_folder(os.environ, data_folder) if data_folder else folder / "never-restore"
+        founder = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD, kept)
+        store = founder.found(rooms.settings)
+        bars = held.enter_context(progress(quiet=as_json))
+        actions = read_actions(actions_file) if actions_file else []
+        creators = read_creators(creators_file) if creators_file else []
+        recording = Recording(read_videos(videos_file), creators, events_file, actions)
+        report = _tell(store, recording, bars, evaluate=evaluate)
+    if as_json:
+        show_json(report.document())
+        return
+    show(*report.tables())
+    if data_folder:
+        say(f"Serve it with `likewise up --data-folder {data_folder}`, and the same --policy.")
+
+
+class Recording(NamedTuple):
+    """What was recorded."""
+
+    videos: Sequence[Moment]
+    creators: Sequence[Moment]
+    events_file: Path
+    actions: Sequence[Action]
+
+    def series(self, kinds: Iterable[Kind]) -> list[SeriesName]:
+        """Everything that is counted."""
+        ids = {
+            TargetType.VIDEO: dict.fromkeys(map(video_id_of, self.videos)),
+            TargetType.CREATOR: dict.fromkeys(map(creator_id_of, self.creators)),
+        }
+        return [SeriesName(kind, target_id) for kind in kinds for target_id in ids[kind.target_type]]
+
+
+def _tell(store: Founded, recording: Recording, bars: Progress, *, evaluate: bool) -> ReplayReport:
+    if evaluate and not store.is_new:
+        raise ConflictError(
+            "--evaluate: this folder holds a history already, and its exact counts are gone; "
+            "leave --data-folder out, or name a new one"
+        )
+    task = bars.add_task("events", total=count_lines(recording.events_file))
+    with time_machine(store, lambda count: bars.advance(task, count)) as machine:
+        exact = ExactCounts(store.book.current, machine.clock)
+        if evaluate:
+            machine.intake.listener, machine.staff.listener = exact.listen, exact.act
+        events = read_events(recording.events_file, clock_ms)
+        machine.timeline.run(recording.videos, events, None, recording.actions, recording.creators)
+        if not evaluate:
+            return ReplayReport.of(machine, None)
+        series = recording.series(store.book.current.budgets)
+        return ReplayReport.of(machine, _compare(store, exact, series, bars))
+
+
+def _compare(
+    store: Founded, exact: ExactCounts, series: Sequence[SeriesName], bars: Progress
+) -> list[Comparison]:
+    task = bars.add_task("series compared", total=len(series))
+    with closing(connect(store.settings, PUBLIC)) as client:
+        evaluation = Evaluation(exact, client)
+        for name in series:
+            evaluation.add(name)
+            bars.advance(task)
+    return evaluation.comparisons()

@@ -1,0 +1,235 @@
+"""`likewise up`: the whole system on this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import click
+import msgspec
+
+from api.cli.console import progress, say, show_json
+from api.cli.options import data_folder_option, epilog, policy_option
+from api.runtime.api_keys import FirstKeys, first_keys, simulation_keys
+from api.runtime.child import Child, Program
+from api.runtime.policy_source import PolicySource, read_policy
+from api.runtime.programs import Programs
+from api.runtime.serve import LOOPBACK, check_port
+from api.runtime.settings import LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE, names_a_store
+from api.runtime.stop_signal import StopSignal, stop_on_signal
+from api.runtime.store_setup import DEFAULT_SHARD_COUNTS, ONE_SHARD, Founded, Founder, erase_again
+from api.runtime.supervisor import Supervisor
+from api.runtime.system import clock_ms, entropy
+from api.simulation.backfill import StoppedError, tell_past
+from api.simulation.platform import HISTORY_LIKES, World
+from api.simulation.state_file import Diary, DiaryFile
+from privacy.embedded.lock import locked
+from privacy.embedded.rooms import EmbeddedRooms
+from privacy.embedded.server import EmbeddedRedis
+from privacy.errors import StoreError
+from privacy.rollback.folder import never_restore_folder
+from privacy.signing.key_file import create_ledger_key
+from privacy.store.settings import StoreSettings
+from privacy.store.users import USERS
+
+_PLACEHOLDER = "KEY"
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """A system that is ready.
+
+    Args:
+        public_url: of the public plane.
+        platform_url: of the platform plane.
+        keys: shown this once.
+        video_id: one that there is something to see of; None in a system without any.
+        pids: of its processes, by name.
+    """
+
+    public_url: str
+    platform_url: str
+    keys: FirstKeys
+    video_id: str | None
+    pids: dict[str, int]
+
+    @property
+    def docs_url(self) -> str:
+        """Where the interactive docs are."""
+        return f"{self.public_url}/docs"
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**asdict(self), "docs_url": self.docs_url}
+
+    def text(self) -> str:
+        """For people."""
+        lines = ["", "Likewise is ready.", "", f"  docs      {self.docs_url}"]
+        lines += [f"  public    {self.public_url}", f"  platform  {self.platform_url}", ""]
+        return "\n".join([*lines, *self._key_lines(), *self._first_requests(), "", "Ctrl-C ends everything."])
+
+    def _key_lines(self) -> list[str]:
+        shown = [("public", self.keys.public), ("platform", self.keys.platform)]
+        lines = [f"  {plane:8}  {token}" for plane, token in shown if token]
+        if not lines:
+            return ["The first keys were shown at the first start; `likewise keys create` makes others.", ""]
+        return ["API keys, shown this once:", *lines, ""]
+
+    def _first_requests(self) -> list[str]:
+        read = f"curl -H 'Authorization: Bearer {self.keys.public or _PLACEHOLDER}' {self.public_url}/v1"
+        if self.video_id:
+            likes = f"{read}/videos/{self.video_id}/likes"
+            return ["Try:", f"  {likes}", f"  {likes}/breakdowns/age_band", f"  {likes}/timeseries"]
+        write = f"curl -H 'Authorization: Bearer {self.keys.platform or _PLACEHOLDER}'"
+        return [
+            "Try: register a video, send a like, ask for its likes (withheld: it is one account's).",
+            f"  {write} -X PUT -H 'Content-Type: application/json' \\",
+            f'    -d "{{\\"posted_at\\":\\"$(date -u +%FT%TZ)\\"}}" {self.platform_url}/v1/videos/v-1',
+            f"  {write} -H 'Content-Type: application/json' \\",
+            (
+                '    -d "[{\\"type\\":\\"like\\",\\"account_id\\":\\"a-1\\",\\"video_id\\":\\"v-1\\",'
+                f'\\"occurred_at\\":\\"$(date -u +%FT%TZ)\\"}}]" {self.platform_url}/v1/events'
+            ),
+            f"  {read}/videos/v-1/likes",
+        ]
+
+
+_READY_SECONDS = 60.0
+_ANSWER_SECONDS = 2.0
+_LOGS = "logs"
+
+
+@click.command(
+    epilog=epilog(
+        "likewise up --simulate                     with some weeks of history and a live feed",
+        "likewise up --data-folder /var/lib/likewise",
+        "LIKEWISE_REDIS_URL=redis://10.0.0.5:6379 LIKEWISE_ADMIN_PASSWORD=… … likewise up",
+    )
+)
+@data_folder_option
+@click.option("--platform-port", type=click.IntRange(1, 65_535), default=8081, show_default=True)
+@click.option("--public-port", type=click.IntRange(1, 65_535), default=8080, show_default=True)
+@policy_option
+@click.option("--simulate", is_flag=True, help="Play a plausible platform: its past first, then a live feed.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Which one.")
+@click.option("--json", "as_json", is_flag=True, help="Say in JSON when the system is ready.")
+def command(
+    data_folder: Path,
+    platform_port: int,
+    public_port: int,
+    policy_file: Path | None,
+    seed: int,
+    *,
+    simulate: bool,
+    as_json: bool,
+) -> None:
+    """Start the whole system on this machine, and end all of it on Ctrl-C or SIGTERM.
+
+    Makes the store ready (an embedded Redis for each room, or what LIKEWISE_REDIS_URL names, with the
+    passwords of all users), starts platform, public, relay, release and steward, and starts again what dies.
+    Logs are in the data folder.
+    """
+    source = read_policy(policy_file)
+    check_port("--platform-port", LOOPBACK, platform_port)
+    check_port("--public-port", LOOPBACK, public_port)
+    with ExitStack() as held:
+        stop = held.enter_context(stop_on_signal())
+        settings, servers = _open_store(held, data_folder)
+        key_file = data_folder / PSEUDONYM_KEY_FILE
+        shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
+        kept = never_restore_folder(os.environ, data_folder)
+        store = Founder(source, key_file, clock_ms, entropy, shards, kept).found(settings)
+        if missing := erase_again(store, clock_ms):
+            say(f"The store is older than {missing} erasures: they were done again.")
+        ledger_key_file = data_folder / LEDGER_KEY_FILE
+        create_ledger_key(ledger_key_file, entropy)
+        programs = Programs(settings, key_file, ledger_key_file, kept, policy_file, os.environ)
+        platform_url, public_url = (f"http://{LOOPBACK}:{port}" for port in (platform_port, public_port))
+        running = [
+            programs.platform(platform_port),
+            programs.public(public_port),
+            programs.relay(),
+            programs.release(),
+            programs.steward(),
+        ]
+        video_id = None
+        if simulate:
+            try:
+                world, diary = _past(source, store, data_folder, seed, stop, quiet=as_json)
+            except StoppedError:
+                return
+            video_id = max(world.studio.videos(clock_ms()), key=lambda video: video.popularity).video_id
+            callers = simulation_keys(settings)
+            running.insert(0, programs.simulate(platform_url, callers, diary.seed, diary.opened_at))
+        children = _children(data_folder, running)
+        supervisor = Supervisor(children, servers, stop.wait, say, time.monotonic)
+        held.callback(supervisor.end)
+
+        def ready() -> bool:
+            return all(_answers(f"{url}/readyz") for url in (platform_url, public_url))
+
+        if supervisor.start(ready, _READY_SECONDS):
+            pids = _pids(children, servers)
+            welcome = Welcome(public_url, platform_url, first_keys(settings), video_id, pids)
+            if as_json:
+                show_json(welcome.document())
+            else:
+                click.echo(welcome.text())
+            supervisor.watch()
+            say("Ending.")
+
+
+def _open_store(held: ExitStack, folder: Path) -> tuple[StoreSettings, Mapping[str, EmbeddedRedis]]:
+    """The store and the servers that were started for it; the folder belongs to this process in any case."""
+    if not names_a_store(os.environ):
+        rooms = held.enter_context(EmbeddedRooms(folder))
+        return rooms.settings, {f"redis-{room}": server for room, server in rooms.servers.items()}
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the data folder {folder}: {error.strerror}") from error
+    held.enter_context(locked(folder, 0))
+    return StoreSettings.from_environment(os.environ, USERS), {}
+
+
+def _past(
+    source: PolicySource, store: Founded, folder: Path, seed: int, stop: StopSignal, *, quiet: bool
+) -> tuple[World, Diary]:
+    """The simulated platform, with its past told."""
+    file = DiaryFile(folder)
+    diary = file.open(seed, clock_ms(), new_store=store.is_new)
+    world = World(source.policy, diary.seed, diary.opened_at_ms)
+    if not diary.told:
+        with progress(quiet=quiet) as bars:
+            task = bars.add_task("four weeks of likes", total=HISTORY_LIKES)
+            tell_past(world, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0))
+        diary = msgspec.structs.replace(diary, told=True)
+        file.write(diary)
+    return world, diary
+
+
+def _children(folder: Path, programs: list[Program]) -> list[Child]:
+    logs = folder / _LOGS
+    logs.mkdir(mode=0o700, exist_ok=True)
+    return [Child(program, logs, time.monotonic) for program in programs]
+
+
+def _pids(children: list[Child], servers: Mapping[str, EmbeddedRedis]) -> dict[str, int]:
+    pids = {child.program.name: child.pid for child in children if child.pid}
+    return pids | {name: server.pid for name, server in servers.items()}
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=_ANSWER_SECONDS) as response:  # noqa: S310 - our own address
+            return bool(response.status == HTTPStatus.OK)
+    except (URLError, OSError):
+        return False

@@ -1,0 +1,57 @@
+"""An audit's report, handed to who asked for it: as an HTML file, as JSON, or as text on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from api.cli.console import say, show, show_json
+from api.cli.exit_code import ExitCode
+from privacy.audit.html_report import html_report
+from privacy.audit.report_model import AuditReport, ComparisonPlot, Section
+
+
+def deliver_report(report: AuditReport, *, as_json: bool, report_file: Path | None = None) -> ExitCode:
+    """Write the report where it is wanted, and answer the exit code that its verdict asks for."""
+    if report_file:
+        report_file.write_text(html_report(report), encoding="utf-8")
+        say(f"The report is in {report_file}.")
+    if as_json:
+        show_json(report.document())
+    else:
+        _show(report)
+    return ExitCode.OK if report.passed else ExitCode.CHECK_FAILED
+
+
+def _show(report: AuditReport) -> None:
+    """Write every section with its findings, and the verdict at the end."""
+    show(Text(report.title), Text(report.claim), Text(""))
+    for section in report.sections:
+        show(Text(f"{_verdict(passed=section.passed)}  {section.title}"), _findings(section), Text(""))
+        for plot in section.plots:
+            if isinstance(plot, ComparisonPlot):
+                show(_compared(plot), Text(""))
+    held = sum(section.passed for section in report.sections)
+    show(Text(f"{held} of {len(report.sections)} sections passed in {report.seconds:.0f} s."))
+
+
+def _findings(section: Section) -> Table:
+    table = Table("", "what", "required", "found", pad_edge=False, show_edge=False)
+    for finding in section.findings:
+        table.add_row(_verdict(passed=finding.passed), finding.what, finding.required, finding.found)
+    return table
+
+
+def _compared(plot: ComparisonPlot) -> Table:
+    """The rows of a plot as numbers, each lower end beside what it may reach."""
+    table = Table(plot.title, plot.limit_name, "at least", "measured", "at most", "at least / limit")
+    for row in plot.rows:
+        ends = (f"{value:.4f}" for value in (row.limit, row.low, row.value, row.high))
+        table.add_row(row.label, *ends, f"{row.low / row.limit:.3f}" if row.limit else "")
+    return table
+
+
+def _verdict(*, passed: bool) -> str:
+    return "passed" if passed else "FAILED"

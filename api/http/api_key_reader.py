@@ -1,0 +1,56 @@
+"""Looks API keys up. Holds a read-only client; `keys_writer` is another type, for operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from privacy.errors import StoreError
+from privacy.model.documents import Document
+from privacy.store.connect import translated
+
+if TYPE_CHECKING:
+    import redis
+
+
+class KeyRecord(Document, frozen=True):
+    """What is kept of one API key: never the key itself."""
+
+    key_id: str
+    owner: str
+    scopes: list[str]
+    secret_sha256: str
+    created_at_ms: int
+    expires_at_ms: int
+    revoked_at_ms: int | None
+    requests_a_minute: int
+
+
+class KeyReader:
+    """The records of one plane's API keys.
+
+    Args:
+        client: may read the keys below the prefix.
+        prefix: `g:keys:` for the public plane, `p:keys:` for the platform plane.
+    """
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._decoder = msgspec.json.Decoder(KeyRecord)
+
+    def find(self, key_id: str) -> KeyRecord | None:
+        """Return a key's record, revoked and expired ones too.
+
+        Raises:
+            StoreError: the store does not answer, or the record cannot be read.
+        """
+        with translated():
+            raw = self._client.get(self._prefix + key_id)
+        if raw is None:
+            return None
+        try:
+            return self._decoder.decode(raw)
+        except msgspec.MsgspecError as error:
+            raise StoreError("the record of an API key is damaged: create another key") from error

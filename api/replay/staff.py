@@ -1,0 +1,41 @@
+"""The platform's staff in a history: they reach the vault as moderation does, without audit entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from api.replay.records import Action
+from privacy.model.timestamp import Clock
+from privacy.vault.pseudonym import Account
+from privacy.vault.settlement import Move, Settlement
+
+
+@dataclass
+class InProcessStaff:
+    """Carries out actions.
+
+    Args:
+        settlement: of the vault.
+        clock: the virtual one.
+        listener: told every action, where one is needed.
+    """
+
+    settlement: Settlement
+    clock: Clock
+    listener: Callable[[Sequence[Action]], None] | None = None
+
+    def carry_out(self, actions: Sequence[Action]) -> None:
+        """Carry them out, in their order.
+
+        Raises:
+            StoreBusyError: the store did not confirm.
+            ErasedAccountError: an account was erased.
+        """
+        for action in actions:
+            self.settlement.move(self._finder(action.account_id), Move(action.kind.standing), self.clock())
+        if self.listener:
+            self.listener(actions)
+
+    def _finder(self, account_id: str) -> Callable[[], Account]:
+        return lambda: self.settlement.shards.keys.current.account(account_id)

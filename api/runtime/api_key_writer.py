@@ -1,0 +1,72 @@
+"""Creates, lists and revokes API keys. Operators' tools hold this type, serving processes `KeyReader`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from api.http.api_key_reader import KeyReader, KeyRecord
+from privacy.errors import ConflictError, NotFoundError
+from privacy.store.connect import translated
+
+if TYPE_CHECKING:
+    import redis
+
+
+class KeyWriter:
+    """The records of one plane's API keys, for operators.
+
+    Args:
+        client: may write the keys below the prefix.
+        prefix: `g:keys:` for the public plane, `p:keys:` for the platform plane.
+    """
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._index = f"{prefix}index"
+        self._reader = KeyReader(client, prefix)
+
+    def add(self, record: KeyRecord) -> None:
+        """Store a new key's record.
+
+        Raises:
+            ConflictError: a key with this id exists.
+            StoreError: the store does not answer.
+        """
+        with translated():
+            # The index first: a crash in between leaves an id without a record, which `records` passes over.
+            self._client.sadd(self._index, record.key_id)
+            added = self._client.set(self._prefix + record.key_id, msgspec.json.encode(record), nx=True)
+        if not added:
+            raise ConflictError(f"a key {record.key_id} exists already")
+
+    def records(self) -> list[KeyRecord]:
+        """All records, oldest first.
+
+        Raises:
+            StoreError: the store does not answer, or a record cannot be read.
+        """
+        with translated():
+            key_ids = cast("set[bytes]", self._client.smembers(self._index))
+        found = (self._reader.find(key_id.decode()) for key_id in key_ids)
+        return sorted(
+            (record for record in found if record), key=lambda record: (record.created_at_ms, record.key_id)
+        )
+
+    def revoke(self, key_id: str, now_ms: int) -> KeyRecord:
+        """Revoke a key from now on; serving processes notice within a second. Revoking again changes nothing.
+
+        Raises:
+            NotFoundError: there is no such key.
+            StoreError: the store does not answer, or the record cannot be read.
+        """
+        record = self._reader.find(key_id)
+        if record is None:
+            raise NotFoundError(f"there is no key {key_id}")
+        if record.revoked_at_ms is None:
+            record = msgspec.structs.replace(record, revoked_at_ms=now_ms)
+            with translated():
+                self._client.set(self._prefix + key_id, msgspec.json.encode(record))
+        return record

@@ -1,0 +1,180 @@
+"""API keys as an operator handles them: two live ones an owner, so that a key is replaced without a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from api.http.api_key_reader import KeyRecord
+from api.http.api_keys import KEY_PREFIXES, issue_key
+from api.runtime.api_key_writer import KeyWriter
+from api.runtime.system import clock_ms, entropy
+from privacy.errors import ConflictError
+from privacy.model.identifier import check_identifier
+from privacy.model.timestamp import Clock
+from privacy.store.acl import Room
+from privacy.store.connect import connect
+from privacy.store.settings import StoreSettings
+from privacy.store.users import ADMIN
+
+MAX_LIVE_KEYS: Final = 2
+SECONDS_A_DAY: Final = 86_400
+_ROOMS: Final = {"public": Room.GALLERY, "platform": Room.PRIVATE}
+
+
+@dataclass(frozen=True)
+class KeyTerms:
+    """What a new key is good for.
+
+    Args:
+        owner: whose it is: an identifier.
+        scopes: what it may do on its plane.
+        days: after which it expires.
+        requests_a_minute: its rate limit.
+    """
+
+    owner: str
+    scopes: Sequence[str]
+    days: int
+    requests_a_minute: int
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """The API keys of one plane.
+
+    Args:
+        plane: `public` or `platform`.
+        writer: its records.
+        clock: now, in ms since 1970 UTC.
+        entropy: answers so many bytes of the operating system's CSPRNG.
+    """
+
+    plane: str
+    writer: KeyWriter
+    clock: Clock
+    entropy: Callable[[int], bytes]
+
+    @classmethod
+    def open(
+        cls, settings: StoreSettings, plane: str, clock: Clock, entropy: Callable[[int], bytes]
+    ) -> KeyRing:
+        """The ring of a plane, with the admin's credentials."""
+        client = connect(settings, ADMIN, _ROOMS[plane])
+        return cls(plane, KeyWriter(client, KEY_PREFIXES[plane]), clock, entropy)
+
+    def live(self, owner: str) -> list[KeyRecord]:
+        """The keys of an owner that are neither revoked nor expired, oldest first.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        return [record for record in self.writer.records() if record.owner == owner and self.is_live(record)]
+
+    def is_live(self, record: KeyRecord) -> bool:
+        """Whether a key works now."""
+        return record.revoked_at_ms is None and self.clock() < record.expires_at_ms
+
+    def create(self, terms: KeyTerms) -> tuple[str, KeyRecord]:
+        """Make a key: the token, which nobody can find out later, and its record.
+
+        Raises:
+            ConflictError: the owner has two live keys already.
+            InvalidInputError: the owner is no identifier, the plane has no such scope, or a number is not
+                positive.
+            StoreError: the store does not answer.
+        """
+        owner = check_identifier("owner", terms.owner)
+        live = self.live(owner)
+        if len(live) >= MAX_LIVE_KEYS:
+            ids = " and ".join(record.key_id for record in live)
+            raise ConflictError(
+                f"{owner} has {len(live)} live keys already, {ids}; at most {MAX_LIVE_KEYS}: "
+                f"revoke one first, with `likewise keys revoke --plane {self.plane} {live[0].key_id}`"
+            )
+        token, record = issue_key(
+            self.plane,
+            owner,
+            list(terms.scopes),
+            lifetime_seconds=terms.days * SECONDS_A_DAY,
+            requests_a_minute=terms.requests_a_minute,
+            now_ms=self.clock(),
+            entropy=self.entropy,
+        )
+        self.writer.add(record)
+        return token, record
+
+    def renew(self, terms: KeyTerms) -> str:
+        """Revoke every live key of an owner that is a program of ours, and give it a new one: the token.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        self.revoke_all(terms.owner)
+        return self.create(terms)[0]
+
+    def revoke_all(self, owner: str) -> None:
+        """Revoke every live key of an owner.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        for record in self.live(owner):
+            self.writer.revoke(record.key_id, self.clock())
+
+
+FIRST_OWNER: Final = "first"
+SIMULATION_OWNER: Final = "simulation"
+
+_DAYS: Final = 90
+_PUBLIC: Final = KeyTerms(FIRST_OWNER, ("read", "audit"), _DAYS, requests_a_minute=6_000)
+_PLATFORM: Final = KeyTerms(FIRST_OWNER, ("ingest",), _DAYS, requests_a_minute=6_000)
+_SIMULATION: Final = KeyTerms(SIMULATION_OWNER, ("ingest",), _DAYS, requests_a_minute=6_000)
+_SIMULATED_STAFF: Final = KeyTerms("simulated-staff", ("moderate",), _DAYS, requests_a_minute=600)
+
+
+@dataclass(frozen=True)
+class FirstKeys:
+    """Tokens of new keys; None where the plane has keys already, whose tokens nobody knows any more."""
+
+    public: str | None
+    platform: str | None
+
+
+def first_keys(settings: StoreSettings) -> FirstKeys:
+    """Make a key for each plane that has none.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
+    return FirstKeys(_first(settings, "public", _PUBLIC), _first(settings, "platform", _PLATFORM))
+
+
+@dataclass(frozen=True)
+class SimulationKeys:
+    """Tokens of the simulated platform.
+
+    Args:
+        feed: sends its events.
+        staff: purges its bots.
+    """
+
+    feed: str
+    staff: str
+
+
+def simulation_keys(settings: StoreSettings) -> SimulationKeys:
+    """New keys for the simulated platform; the ones that it had are revoked.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
+    ring = KeyRing.open(settings, "platform", clock_ms, entropy)
+    return SimulationKeys(ring.renew(_SIMULATION), ring.renew(_SIMULATED_STAFF))
+
+
+def _first(settings: StoreSettings, plane: str, terms: KeyTerms) -> str | None:
+    ring = KeyRing.open(settings, plane, clock_ms, entropy)
+    known = any(record.owner == FIRST_OWNER for record in ring.writer.records())
+    return None if known else ring.create(terms)[0]

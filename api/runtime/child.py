@@ -1,0 +1,144 @@
+"""One program of the system as a child process: started, watched, started again with back-off, ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from api.runtime.poll import Pace
+from privacy.embedded import die_with_parent
+
+_BACK_OFF: Final = Pace(idle_seconds=0, first_back_off_seconds=0.5, longest_back_off_seconds=30)
+_STEADY_SECONDS: Final = 30.0
+"""A child that has lived so long starts again without back-off."""
+_LONGEST_LOG_BYTES: Final = 16 * 1024 * 1024
+_LAST_WORDS_BYTES: Final = 2_000
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a child runs.
+
+    Args:
+        name: for messages and the log file.
+        arguments: of `likewise`.
+        environment: the whole of it: addresses and passwords of its own plane only.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+class Child:
+    """A program that is to run.
+
+    Args:
+        program: what it runs.
+        logs: folder of the log files.
+        monotonic_seconds: the clock of the back-off.
+    """
+
+    def __init__(self, program: Program, logs: Path, monotonic_seconds: Callable[[], float]) -> None:
+        self.program = program
+        self._log = logs / f"{program.name}.log"
+        self._clock = monotonic_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._log_start = 0
+        self._failures = 0
+        self._start_again = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None while it is down."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start it; call this in the main thread, with which it ends."""
+        if self._log.exists() and self._log.stat().st_size > _LONGEST_LOG_BYTES:
+            self._log.replace(self._log.with_suffix(".log.1"))
+        self._log.touch(mode=0o600)
+        with self._log.open("ab") as log:
+            self._log_start = log.tell()
+            self._process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
+                [
+                    *(sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid())),
+                    *(sys.executable, "-m", "api.cli", *self.program.arguments),
+                ],
+                env=dict(self.program.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A group of its own: a Ctrl-C in the terminal is for the supervisor, which ends all in order.
+                start_new_session=True,
+            )
+        self._started = self._clock()
+
+    def look(self) -> str | None:
+        """See how it is; start it again when its back-off is over.
+
+        Returns:
+            What is to be said: that it has just died, and why.
+        """
+        if self._process is None:
+            if self._clock() >= self._start_again:
+                self.start()
+            return None
+        status = self._process.poll()
+        if status is None:
+            return None
+        self._sweep()
+        self._process = None
+        steady = self._clock() - self._started >= _STEADY_SECONDS
+        self._failures = 1 if steady else self._failures + 1
+        rest_seconds = _BACK_OFF.back_off_seconds(self._failures)
+        self._start_again = self._clock() + rest_seconds
+        return f"{self.obituary(status)}; it starts again in {rest_seconds:g} s"
+
+    def obituary(self, status: int) -> str:
+        """How it ended, and its last words."""
+        ending = signal.Signals(-status).name if status < 0 else f"exit code {status}"
+        words = self._last_words()
+        return f"{self.program.name} ended with {ending}{f' ({words})' if words else ''}"
+
+    def died(self) -> str | None:
+        """How it ended, if it has; it is not started again."""
+        status = self._process.poll() if self._process else None
+        return None if status is None else self.obituary(status)
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM."""
+        if self._process:
+            self._process.terminate()
+
+    def end(self, patience_seconds: float) -> None:
+        """Wait for its end; kill it and whatever it has started if that takes too long."""
+        if self._process:
+            try:
+                self._process.wait(patience_seconds)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._sweep()
+            self._process = None
+
+    def _sweep(self) -> None:
+        """Kill what a dead child has left behind; its group has its process id."""
+        if self._process:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+
+    def _last_words(self) -> str:
+        with self._log.open("rb") as log:
+            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - _LAST_WORDS_BYTES))
+            lines = log.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")

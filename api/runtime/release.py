@@ -1,0 +1,93 @@
+"""The release worker and the notary, wired together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from privacy.errors import StoreError
+from privacy.mechanism.accounting import Calibration, calibrate
+from privacy.mechanism.entropy import EntropySource
+from privacy.model.engagement import Kind
+from privacy.model.timestamp import Clock
+from privacy.policy.enrolled import policy_of
+from privacy.publishing.publisher import Publisher
+from privacy.publishing.signature_writer import NotaryDesk
+from privacy.release.worker import ReleaseWorker
+from privacy.rollback.erasure_log import ErasureList
+from privacy.rollback.erasure_watermark import in_step
+from privacy.rollback.released_watermark import ReleasedOutside
+from privacy.signing.key_file import load_signer
+from privacy.signing.notary import Notary
+from privacy.store.acl import Room
+from privacy.store.connect import connect
+from privacy.store.header import StoreHeader
+from privacy.store.settings import StoreSettings
+from privacy.store.users import NOTARY, PUBLISHER, RELEASE
+from privacy.tally.series import LedgerLog, TallyShard
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+
+@dataclass(frozen=True)
+class Calibrations:
+    """The mechanism of every policy that a store knows: also of one that is enrolled later.
+
+    Args:
+        client: may read the store's policies.
+    """
+
+    client: Redis
+    _known: dict[tuple[str, Kind], Calibration] = field(default_factory=dict, init=False, repr=False)
+
+    def __call__(self, version: str, kind: Kind) -> Calibration:
+        """The mechanism of a policy version and kind.
+
+        Raises:
+            PolicyError: the policy asks for what the mechanism cannot give.
+            StoreError: the store does not know the version.
+            StoreBusyError: the store did not answer.
+        """
+        if (version, kind) not in self._known:
+            policy = policy_of(self.client, version)
+            if policy is None:
+                raise StoreError(f"a target is bound to the policy {version}, which the store does not know")
+            self._known[version, kind] = calibrate(policy, kind)
+        return self._known[version, kind]
+
+
+def make_release_workers(
+    settings: StoreSettings,
+    header: StoreHeader,
+    erasures: ErasureList,
+    entropy: EntropySource,
+    clock: Clock,
+) -> list[ReleaseWorker]:
+    """Wire release workers together, one a target shard; they write to no other stores than these.
+
+    While the store lacks erasures that are listed, its connections are refused: nothing is released. A tally
+    that has forgotten releases releases nothing either.
+    """
+    client = connect(settings, RELEASE, greet=in_step(header.greet, erasures))
+    header.of_gallery.verify(connect(settings, PUBLISHER))
+    publisher = Publisher(connect(settings, PUBLISHER, greet=header.of_gallery.greet))
+    calibrations = Calibrations(client)
+    outside = ReleasedOutside(erasures.folder, header.store_id)
+    return [
+        ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock, outside)
+        for shard in range(header.target_shards)
+    ]
+
+
+def make_notary(settings: StoreSettings, header: StoreHeader, key_file: Path, clock: Clock) -> Notary:
+    """Wire a notary together; it reads and writes no other stores than these."""
+    return Notary(
+        LedgerLog(connect(settings, NOTARY, Room.PRIVATE, greet=header.greet)),
+        NotaryDesk(connect(settings, NOTARY, greet=header.of_gallery.greet)),
+        partial(load_signer, key_file),
+        header.target_shards,
+        clock,
+    )

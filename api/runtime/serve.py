@@ -1,0 +1,139 @@
+"""Serves a plane's app with granian: WSGI, a few threads a worker, workers that come back when they die."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from privacy.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+LOOPBACK: Final = "127.0.0.1"
+_PR_SET_PDEATHSIG: Final = 1
+_KILL_AFTER_SECONDS: Final = 3
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a plane is served.
+
+    Args:
+        host: address to listen at.
+        port: port to listen at.
+        workers: processes.
+        threads: requests that one worker handles at once.
+    """
+
+    host: str
+    port: int
+    workers: int
+    threads: int
+
+
+def serving_options(port: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options of a verb that serves: `host`, `port`, `workers`, `threads`.
+
+    Args:
+        port: the default one.
+    """
+    options = (
+        click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen at."),
+        click.option(
+            "--port",
+            type=click.IntRange(1, 65_535),
+            default=port,
+            show_default=True,
+            help="Port to listen at.",
+        ),
+        click.option(
+            "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes."
+        ),
+        click.option(
+            "--threads",
+            type=click.IntRange(1, 256),
+            default=4,
+            show_default=True,
+            help="Requests that a worker handles at once.",
+        ),
+    )
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def check_port(option: str, host: str, port: int) -> None:
+    """Make sure that a port can be listened at.
+
+    Args:
+        option: that names it, for the message.
+        host: address.
+        port: port.
+
+    Raises:
+        InvalidInputError: it cannot.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise InvalidInputError(
+            option, f"{host}:{port} cannot be used ({error.strerror})", "a free port"
+        ) from error
+
+
+def serve(module: str, serving: Serving) -> None:
+    """Serve until SIGTERM.
+
+    Args:
+        module: holds `create`, which makes the app, once in every worker.
+        serving: how.
+
+    Raises:
+        InvalidInputError: the port cannot be used.
+    """
+    check_port("--port", serving.host, serving.port)
+    server = Granian(
+        f"{module}:create",
+        address=serving.host,
+        port=serving.port,
+        interface=Interfaces.WSGI,
+        workers=serving.workers,
+        blocking_threads=serving.threads,
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_KILL_AFTER_SECONDS,
+    )
+    server.serve(target_loader=partial(_load, os.getpid()))
+
+
+def _load(server_pid: int, target: str) -> Flask:
+    """Make the app in a worker, and see that the worker ends with its server, even if that is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != server_pid:
+        raise SystemExit("the server of this worker has ended")
+    module, _, name = target.partition(":")
+    app: Flask = getattr(import_module(module), name)()
+    return app

@@ -1,0 +1,192 @@
+"""Makes a store ready for use: headers, policy, guarantee. Doing it again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from api.runtime.maintenance import make_steward
+from api.runtime.policy_source import PolicySource
+from privacy.errors import StoreBusyError, StoreError
+from privacy.maintenance.throttle import Courtesy
+from privacy.mechanism.guarantee import guarantee
+from privacy.model.timestamp import Clock
+from privacy.policy.enrolled import PolicyBook, enroll, stored_policies
+from privacy.publishing.publisher import Publisher
+from privacy.rollback.erasure_log import ErasureList
+from privacy.rollback.erasure_watermark import ErasureMark
+from privacy.rollback.folder import never_restore_folder
+from privacy.store.acl import Room
+from privacy.store.checks import check_server, require
+from privacy.store.connect import connect
+from privacy.store.header import DEFAULT_SHARDS, StoreHeader
+from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
+from privacy.store.settings import StoreSettings
+from privacy.store.users import ADMIN, PUBLISHER, STEWARD
+from privacy.vault.key_file import create_key_file, load_pseudonymiser
+from privacy.vault.shards import PseudonymKeys
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+
+DEFAULT_SHARD_COUNTS: Final = (DEFAULT_SHARDS, DEFAULT_SHARDS)
+ONE_SHARD: Final = (1, 1)
+"""For a store whose history comes from one process: what is due at one moment is released in one step."""
+
+
+@dataclass(frozen=True)
+class Founded:
+    """A store that is ready.
+
+    Args:
+        settings: where it is, with the passwords of all users.
+        header: of the private room.
+        book: its policies.
+        keys: of the deployment's pseudonyms.
+        erasures: the list of its erasures, outside of it.
+        is_new: whether it was made just now.
+    """
+
+    settings: StoreSettings
+    header: StoreHeader
+    book: PolicyBook
+    keys: PseudonymKeys
+    erasures: ErasureList
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Founder:
+    """What a store is founded with.
+
+    Args:
+        source: the policy in force from now on.
+        key_file: of the pseudonyms; made with a new store.
+        clock: the real one.
+        entropy: answers so many bytes of the operating system's CSPRNG.
+        new_shards: account shards and target shards of a store that is new; an old one keeps its own.
+        never_restore: folder of what no restore may take back; one beside the key file's if not given.
+    """
+
+    source: PolicySource
+    key_file: Path
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    new_shards: tuple[int, int] = DEFAULT_SHARD_COUNTS
+    never_restore: Path | None = None
+
+    def found(self, settings: StoreSettings) -> Founded:
+        """Make a store ready.
+
+        Args:
+            settings: where it is, with the passwords of all users.
+
+        Raises:
+            PolicyError: the store knows another policy under this version.
+            StoreError: it is not fit; or it is in use, and the key of its pseudonyms is gone.
+            StoreBusyError: it cannot answer now.
+        """
+        with (
+            closing(connect(settings, ADMIN, Room.PRIVATE)) as private,
+            closing(connect(settings, ADMIN, Room.GALLERY)) as gallery,
+        ):
+            require([*check_server(private, self.clock), *check_server(gallery, self.clock)])
+            known = _known_store(private, gallery)
+            header = known or self._new_header(private)
+            header.of_gallery.put(gallery)
+            keys = self._keys()
+            erasures = self._erasures(private, header)
+            book = enroll(private, self.source.text)
+        with closing(connect(settings, PUBLISHER)) as publisher:
+            policy, hand = self.source.policy, Publisher(publisher)
+            if policy.sandbox:
+                hand.publish_sandbox_guarantee(policy.sandbox.version, guarantee(policy.sandbox))
+            hand.publish_guarantee(policy.version, guarantee(policy), header.target_shards)
+        return Founded(settings, header, book, keys, erasures, is_new=known is None)
+
+    def _new_header(self, client: Redis) -> StoreHeader:
+        """Make the header, after the key: a store never stands without one."""
+        create_key_file(self.key_file, self.entropy)
+        return StoreHeader.create_or_verify(client, self.entropy, *self.new_shards)
+
+    def _keys(self) -> PseudonymKeys:
+        if not self.key_file.exists():
+            raise StoreError(
+                f"the store is in use, but the key of its pseudonyms is not at {self.key_file}: put it back, "
+                "since under another key every account would be counted a second time"
+            )
+        return PseudonymKeys(partial(load_pseudonymiser, self.key_file))
+
+    def _erasures(self, client: Redis, header: StoreHeader) -> ErasureList:
+        """The list of erasures: made with a store that has never had one, and never again."""
+        folder = self.never_restore or never_restore_folder({}, self.key_file.parent)
+        erasures = ErasureList(folder, header.store_id)
+        mark = ErasureMark(client, erasures)
+        if mark.value() is None:
+            erasures.create()
+            if erasures.last() == 0:
+                mark.advance(0)
+        erasures.last()
+        return erasures
+
+
+def erase_again(store: Founded, clock: Clock) -> int:
+    """Do erasures again that a store lacks because it was restored, before anything else runs on it.
+
+    Returns:
+        How many it lacked.
+
+    Raises:
+        StoreError: the list of erasures is damaged, or not the newest one.
+        StoreBusyError: the store did not confirm.
+    """
+    with closing(connect(store.settings, STEWARD, greet=store.header.greet)) as client:
+        steward = make_steward(
+            client, store.header, store.book, store.keys, store.erasures, clock, Courtesy.to_nobody()
+        )
+        return steward.restored.step(clock())
+
+
+def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:
+    """The header of a store that stands already, if its rooms belong together and neither has lost its data.
+
+    A store is founded in the order private header, gallery header, policy. It is looked at in the opposite
+    order, so that one which is being founded meanwhile does not look like one that lost something.
+
+    Raises:
+        StoreError: they do not, or one has.
+    """
+    has_policy = bool(stored_policies(private))
+    shown = _known_header(gallery, GALLERY_HEADER)
+    known = _known_header(private, STORE_HEADER)
+    if shown and known is None:
+        raise StoreError(
+            "the gallery is in use, but the private room is empty: put the data of its Redis back, or look "
+            "whether LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL name the rooms of one store"
+        )
+    if known and shown is None and has_policy:
+        raise StoreError(
+            "the private room is in use, but the gallery is empty: put the data of its Redis back, since a "
+            "release is handed over once, or look whether LIKEWISE_GALLERY_URL names the right one"
+        )
+    if known and shown and known.store_id != shown.store_id:
+        raise StoreError(
+            "private room and gallery belong to two stores: LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL must "
+            "name the rooms of one"
+        )
+    return known
+
+
+def _known_header(client: Redis, key: str) -> StoreHeader | None:
+    """The header; None where it cannot be read, for `create_or_verify` to make it or to say why not."""
+    try:
+        return StoreHeader.read(client, key)
+    except StoreBusyError:
+        raise
+    except StoreError:
+        return None

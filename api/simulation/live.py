@@ -1,0 +1,87 @@
+"""Plays a simulated platform in real time: posts its videos, and sends what happened since the last time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from api.replay.records import Moment
+from api.runtime.platform_client import NDJSON, PlatformClient
+from api.simulation.feed import RHYTHM, Feed
+from api.simulation.live_staff import LiveStaff
+from api.simulation.platform import World
+from api.simulation.videos import MS_AN_HOUR
+from privacy.model.timestamp import Clock
+
+BURSTS_A_DAY: Final = 12.0
+"""More than in the past: some hundred times as much is liked, and somebody looks on for some hours only."""
+_LONGEST_STRETCH_MS: Final = 10_000
+"""After a pause only so much is made up for."""
+
+
+@dataclass
+class LivePlatform:
+    """One platform at work.
+
+    Args:
+        world: what is played.
+        client: where to.
+        likes_a_second: on average over a day.
+        clock: the real one.
+        on_events: told how many events were just sent.
+        staff: who purge bots; None where nobody does.
+        verdicts: how many events met each verdict.
+    """
+
+    world: World
+    client: PlatformClient
+    likes_a_second: float
+    clock: Clock
+    on_events: Callable[[int], None]
+    staff: LiveStaff | None = None
+    verdicts: Counter[str] = field(default_factory=Counter, init=False)
+    _feed: Feed = field(init=False)
+    _told_ms: int = field(init=False)
+    _posted: int = field(default=0, init=False)
+    _unsent: list[Moment] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._told_ms = self.clock()
+        # Another start is another present; what was liked before is not liked again in the same order.
+        self._feed = self.world.feed(1 + self._told_ms, BURSTS_A_DAY)
+
+    def step(self) -> int:
+        """Send what is new; 0, since there is time to rest until more is.
+
+        Raises:
+            StoreBusyError: the plane did not answer; the next step sends the same again.
+            InvalidInputError: the plane refuses.
+        """
+        now_ms = self.clock()
+        self._post_videos(now_ms)
+        if not self._unsent:
+            from_ms = max(self._told_ms, now_ms - _LONGEST_STRETCH_MS)
+            rhythm = float(RHYTHM[now_ms // MS_AN_HOUR % 24])
+            likes = self.likes_a_second * rhythm * (now_ms - from_ms) / 1000
+            self._unsent = self._feed.events(from_ms, now_ms, likes) if from_ms < now_ms else []
+            self._told_ms = now_ms
+        if self._unsent:
+            self.verdicts.update(self._send("/v1/events", self._unsent)["verdicts"])
+            self.on_events(len(self._unsent))
+            self._unsent = []
+        if self.staff:
+            self.staff.step(self._feed.bursts, now_ms)
+        return 0
+
+    def _post_videos(self, now_ms: int) -> None:
+        if not self._posted:
+            self._send("/v1/creators", self.world.studio.creators())
+        videos = self.world.studio.videos(now_ms)
+        if len(videos) > self._posted:
+            self._send("/v1/videos", [video.registration() for video in videos[self._posted :]])
+            self._posted = len(videos)
+
+    def _send(self, path: str, items: Sequence[Moment]) -> dict[str, Any]:
+        return self.client.send(path, b"\n".join(item.line for item in items), NDJSON)

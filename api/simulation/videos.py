@@ -1,0 +1,142 @@
+"""The videos of a simulated platform: posted one after the other, for as long as the platform is played."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from api.replay.records import Moment
+from api.simulation.accounts import Trait
+from privacy.model.timestamp import format_timestamp
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MS_AN_HOUR: Final = 3_600_000
+HOURS_BETWEEN_VIDEOS: Final = 11
+"""Prime to 24: videos are posted at every hour of the day; on the hour, so that releases coincide."""
+RANKS: Final = 60
+"""Videos that share one Zipf law; the next ones have their own."""
+
+_NAMES: Final = (
+    *("Anna bakes", "Kick Off", "Mirror, Mirror", "Two Cats", "Null Pointer", "Slow Trains"),
+    *("Left Foot First", "Balcony Farm", "Rye and Shine", "Extra Time", "Third Kitten", "Off by One"),
+)
+_CREATORS: Final = len(_NAMES)
+_SOUNDS: Final = 18
+_TOPICS: Final = {
+    "baking": ("Sourdough in 40 seconds", "The crispest croissant", "Bread for beginners"),
+    "football": ("The goal of the week", "How to bend a free kick", "Keeper of the year"),
+    "makeup": ("Five-minute morning look", "Eyeliner without tears", "Red lips, two ways"),
+    "cats": ("Cat against cucumber", "He does this every night", "Three kittens, one box"),
+    "coding": ("One regex to rule them all", "Debugging at 3 a.m.", "My desk in 2 m²"),
+    "travel": ("48 hours in Lisbon", "The night train to Warsaw", "Street food of Jakarta"),
+    "dance": ("The step everybody tries", "Slow motion, full speed", "Grandma joins in"),
+    "gardening": ("Tomatoes on a balcony", "Save this plant", "Compost, explained"),
+}
+_FADING_HOURS: Final = 18.0
+_LONG_TAIL: Final = 0.004
+_TASTE: Final = 0.9
+"""Spread of a topic's appeal to the values of a dimension: the standard deviation of its logarithm."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video.
+
+    Args:
+        number: from 0, in the order of posting.
+        posted_at_ms: when it was posted.
+        topic: what it is about: this decides whom it appeals to.
+        popularity: its share of attention, by Zipf's law.
+    """
+
+    number: int
+    posted_at_ms: int
+    topic: str
+    popularity: float
+
+    @property
+    def video_id(self) -> str:
+        """Its id."""
+        return f"v-{self.number + 1:04d}"
+
+    @property
+    def creator_id(self) -> str:
+        """Who posted it."""
+        return _creator_id(self.number * 5 % _CREATORS)
+
+    def attention(self, now_ms: int) -> float:
+        """How much attention it draws: it fades with age, and never quite."""
+        age_hours = (now_ms - self.posted_at_ms) / MS_AN_HOUR
+        fading: float = (1 + age_hours / _FADING_HOURS) ** -1.5
+        return self.popularity * (fading + _LONG_TAIL)
+
+    def registration(self) -> Moment:
+        """What the platform sends when it is posted."""
+        titles = _TOPICS[self.topic]
+        metadata = {
+            "video_id": self.video_id,
+            "posted_at": format_timestamp(self.posted_at_ms),
+            "creator_id": self.creator_id,
+            "title": titles[self.number % len(titles)],
+            "hashtags": [self.topic, "foryou"] if self.number % 3 else [self.topic],
+            "sound_id": f"s-{self.number * 7 % _SOUNDS + 1:02d}",
+            "duration_seconds": 15 + self.number * 11 % 165,
+        }
+        return Moment(self.posted_at_ms, json.dumps(metadata, ensure_ascii=False).encode())
+
+
+def _creator_id(number: int) -> str:
+    return f"c-{number + 1:02d}"
+
+
+class Studio:
+    """Posts videos; the n-th one depends on the seed and on n alone.
+
+    Args:
+        seed: of the simulation.
+        first_ms: when the first one is posted.
+    """
+
+    def __init__(self, seed: int, first_ms: int) -> None:
+        self._seed = seed
+        self._first_ms = first_ms
+        self._made: list[Video] = []
+
+    def creators(self) -> list[Moment]:
+        """What the platform sends of its creators when it opens."""
+        start = format_timestamp(self._first_ms)
+        return [
+            Moment(
+                self._first_ms,
+                json.dumps({"creator_id": _creator_id(number), "counted_from": start, "name": name}).encode(),
+            )
+            for number, name in enumerate(_NAMES)
+        ]
+
+    def videos(self, until_ms: int) -> list[Video]:
+        """Every video that is posted before a moment, in order."""
+        step_ms = HOURS_BETWEEN_VIDEOS * MS_AN_HOUR
+        count = max(0, -((self._first_ms - until_ms) // step_ms))
+        self._made += [self._video(number) for number in range(len(self._made), count)]
+        return self._made[:count]
+
+    def appeal(self, topic: str, traits: Sequence[Trait]) -> list[NDArray[np.float64]]:
+        """How much a topic appeals to each value of each trait; the last entry is for who says nothing."""
+        random = np.random.default_rng([self._seed, 2, list(_TOPICS).index(topic)])
+        return [np.exp(random.normal(0, _TASTE, len(trait.values) + 1)) for trait in traits]
+
+    def _video(self, number: int) -> Video:
+        block, place = divmod(number, RANKS)
+        rank = int(np.random.default_rng([self._seed, 1, block]).permutation(RANKS)[place]) + 1
+        return Video(
+            number,
+            self._first_ms + number * HOURS_BETWEEN_VIDEOS * MS_AN_HOUR,
+            list(_TOPICS)[number * 3 % len(_TOPICS)],
+            1 / rank,
+        )

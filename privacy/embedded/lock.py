@@ -1,0 +1,52 @@
+"""One data folder, one server: a lock that lives as long as anybody works in the folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from privacy.errors import StoreError
+
+_PAUSE_SECONDS: Final = 0.02
+
+
+@contextmanager
+def locked(folder: Path, patience_seconds: float) -> Iterator[int]:
+    """Hold the lock of a folder; gives the descriptor that holds it.
+
+    `flock(2)` belongs to the open file, not to the process: a child that inherits the descriptor keeps the
+    folder locked even after its parent was killed, so two servers never write the same files.
+
+    Args:
+        folder: an existing folder.
+        patience_seconds: how long to wait for a server that is just ending there.
+
+    Raises:
+        StoreError: the folder is in use, or cannot be written.
+    """
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(f"cannot write to the data folder {folder}: {error.strerror}") from error
+    try:
+        _acquire(descriptor, folder, time.monotonic() + patience_seconds)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, folder: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StoreError(f"the data folder {folder} is in use by another Likewise") from None
+            time.sleep(_PAUSE_SECONDS)  # flock(2) itself waits for ever or not at all
+        else:
+            return

@@ -1,0 +1,77 @@
+"""The embedded store: a redis-server for each room, in one data folder.
+
+The private room's server is in the data folder itself, the gallery's in its subfolder `gallery`; they share
+`credentials.json`. Each knows the users of its own room and no others. So who reads waits for nobody's
+scripts and for no fsync of what others write, and the public plane's server holds nothing but the gallery.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from privacy.embedded.config import CREDENTIALS_FILE, room_folders
+from privacy.embedded.server import EmbeddedRedis
+from privacy.store.acl import AclUser, Room
+from privacy.store.settings import StoreSettings
+from privacy.store.users import USERS
+
+
+class EmbeddedRooms:
+    """Two redis-servers that live in a data folder, for as long as the `with` block.
+
+    They end with the thread that started them, even if that is killed: start them from the main thread.
+
+    Args:
+        folder: the data folder; made if absent.
+        users: the Redis users; each server gets those of its room.
+        entropy: gives that many random bytes, for passwords.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        users: tuple[AclUser, ...] = USERS,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.folder = folder.absolute()
+        self._servers = {
+            room: EmbeddedRedis(
+                place,
+                users=tuple(user for user in users if room in user.rooms),
+                entropy=entropy,
+                credentials=self.folder / CREDENTIALS_FILE,
+            )
+            for room, place in room_folders(self.folder).items()
+        }
+        self._started = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as started:
+            for server in self._servers.values():
+                started.enter_context(server)
+            self._started = started.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._started.close()
+
+    @property
+    def servers(self) -> Mapping[Room, EmbeddedRedis]:
+        """The server of each room."""
+        return self._servers
+
+    @property
+    def settings(self) -> StoreSettings:
+        """Where the rooms are, and the passwords of all users."""
+        found = {room: server.settings for room, server in self._servers.items()}
+        return StoreSettings(
+            urls={room: settings.urls[room] for room, settings in found.items()},
+            passwords={name: word for each in found.values() for name, word in each.passwords.items()},
+        )

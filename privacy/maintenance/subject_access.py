@@ -1,0 +1,96 @@
+"""Everything that is held of one account, for the person it is about (GDPR, articles 15 and 20)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from privacy.model.engagement import KINDS_A_TARGET, Reason
+from privacy.model.timestamp import format_timestamp
+from privacy.policy.policy import Policy
+from privacy.store.connect import translated
+from privacy.store.keys import tally_prefix
+from privacy.vault.account_record import HeldRegister, read_account
+from privacy.vault.shards import AccountShards
+
+_SERIES_A_STEP = 1_000
+_NOT_HELD = (
+    "Held are engagements and how the account stands; not the account id, no name, address or device, no "
+    "content, and no profile beside the cells below. Nobody can look up who engaged with a target: there is "
+    "no such index."
+)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Reads what is held.
+
+    Args:
+        shards: of a user that may read accounts, and where series stand.
+        target_shards: of this store.
+        policies: by version: they say what the code of a cell means.
+    """
+
+    shards: AccountShards
+    target_shards: int
+    policies: Mapping[str, Policy]
+
+    def document(self, account_id: str, now_ms: int) -> dict[str, Any]:
+        """The file for the person.
+
+        Raises:
+            StoreBusyError: the store did not answer.
+        """
+        account = self.shards.keys.current.account(account_id)
+        held = read_account(self.shards, account)
+        document: dict[str, Any] = {
+            "account_id": account_id,
+            "as_of": format_timestamp(now_ms),
+            "known": held is not None,
+            "what_this_is": _NOT_HELD,
+        }
+        if held is None:
+            return document
+        return document | {
+            "standing": held.standing.label,
+            "restricted_until": None if held.until_ms is None else format_timestamp(held.until_ms),
+            "undisclosed_in_breakdowns": held.hidden,
+            "standing_set_at": format_timestamp(held.since_ms) if held.since_ms else None,
+            "latest_day": format_timestamp(held.last_day * 86_400_000)[:10] if held.last_day else None,
+            "engagements_admitted_on_latest_day": held.admissions,
+            "network_digest": held.network.hex() or None,
+            "engagements": self._engagements(held.registers),
+        }
+
+    def _engagements(self, registers: Sequence[HeldRegister]) -> list[dict[str, Any]]:
+        engagements = []
+        for first in range(0, len(registers), _SERIES_A_STEP):
+            page = registers[first : first + _SERIES_A_STEP]
+            with translated():
+                pipeline = self.shards.client.pipeline(transaction=False)
+                for register in page:
+                    pipeline.hmget(self._state(register.series.number), "target_id", "policy_version")
+                rows = pipeline.execute()
+            engagements += [
+                self._engagement(register, *row) for register, row in zip(page, rows, strict=True)
+            ]
+        return engagements
+
+    def _engagement(
+        self, register: HeldRegister, target_id: bytes | None, version: bytes | None
+    ) -> dict[str, Any]:
+        policy = self.policies.get((version or b"").decode())
+        return {
+            "kind": register.series.kind.label,
+            f"{register.series.kind.target_type.value}_id": target_id.decode() if target_id else None,
+            "latest_event_at": format_timestamp(register.at_ms),
+            "wanted": register.liked,
+            "counted": register.flips % 2 == 1,
+            "kept_out_because": Reason(register.block).label if register.block else None,
+            "changes_of_a_count": register.flips,
+            "cells": policy.domain.cells(register.joint_code) if policy else None,
+        }
+
+    def _state(self, number: int) -> str:
+        return f"{tally_prefix(number // KINDS_A_TARGET % self.target_shards, 'series')}{number}"

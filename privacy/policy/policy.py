@@ -1,0 +1,158 @@
+"""The policy: the file that declares the whole guarantee, as frozen values that refuse what is wrong.
+
+Nothing else in Likewise sets a privacy parameter. What follows from the policy (noise scales, margins,
+epsilon) is computed in `privacy.mechanism.accounting`; `privacy.policy.file` reads the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+
+from privacy.errors import PolicyError
+from privacy.model.dimension import JointDomain
+from privacy.model.engagement import Kind, TargetType
+from privacy.model.sandbox import POLICY_SUFFIX
+from privacy.policy.budget import Budget
+from privacy.policy.integrity import Integrity
+from privacy.policy.retention import Retention
+from privacy.policy.schedule import Schedule
+from privacy.policy.streams import StreamLayout
+
+_VERSION = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Bounds on what an event may claim."""
+
+    earliest_occurred_at_ms: int
+    future_tolerance_seconds: int
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The declared guarantee.
+
+    Args:
+        version: name of this policy; a target stays bound to the version it was registered under.
+        k: no number about fewer accounts is ever shown.
+        flip_cap: w, how often one engagement may change a count over its whole life.
+        daily_cap: M, newly counted engagements of one account on one UTC day.
+        factorisation: name of the matrix factorisation of the continual release.
+        gate_delta: the gate's share of delta, per engagement, over all streams and epochs.
+        budgets: per kind.
+        schedule: when the epochs of a video end.
+        creator_schedule: when those of a creator end.
+        domain: the dimensions.
+        dropped_age_bands: age bands whose events are answered and dropped at the door.
+        intake: bounds on event times.
+        integrity: what makes a like inauthentic.
+        retention: how long what is kept is kept.
+        digest: SHA-256 of the file, to tell two files with one version apart.
+        compress_schedule_by: how many times shorter the sandbox's epochs are; None for no sandbox.
+
+    Raises:
+        PolicyError: a value breaks a rule; the message names field, value and rule.
+    """
+
+    version: str
+    k: int
+    flip_cap: int
+    daily_cap: int
+    factorisation: str
+    gate_delta: Fraction
+    budgets: Mapping[Kind, Budget]
+    schedule: Schedule
+    creator_schedule: Schedule
+    domain: JointDomain
+    dropped_age_bands: frozenset[str]
+    intake: Intake
+    integrity: Integrity
+    retention: Retention
+    digest: str
+    compress_schedule_by: int | None = None
+
+    def __post_init__(self) -> None:
+        if not _VERSION.fullmatch(self.version):
+            raise PolicyError(f"version: is {self.version!r}; up to 64 of a-z, 0-9, dot and hyphen")
+        _within("anonymity.k", self.k, 2, 1_000_000)
+        _within("contribution.flip_cap", self.flip_cap, 2, MAX_FLIP_CAP)
+        _within("contribution.daily_cap", self.daily_cap, 1, 65_535)
+        _within("intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, 86_400)
+        if self.flip_cap % 2:
+            raise PolicyError(
+                f"contribution.flip_cap: is {self.flip_cap}; even, so that a frozen engagement is not counted"
+            )
+        if not 0 < self.gate_delta <= Fraction(1, 1_000_000):
+            raise PolicyError(f"mechanism.gate_delta: is {float(self.gate_delta)}; above 0 and at most 1e-6")
+        if not self.budgets:
+            raise PolicyError("budgets: are none; one for each kind of engagement that is counted")
+        for kind, budget in self.budgets.items():
+            self._check_budget(kind, budget)
+        if self.retention.idle_account_seconds < self.longest_schedule_seconds:
+            raise PolicyError(
+                f"retention.idle_account_seconds: is {self.retention.idle_account_seconds}; at least the "
+                f"longest schedule, {self.longest_schedule_seconds}, or an engagement could count anew"
+            )
+        if self.compress_schedule_by is not None:
+            self.schedule.compressed(self.compress_schedule_by)
+            self.creator_schedule.compressed(self.compress_schedule_by)
+
+    def _check_budget(self, kind: Kind, budget: Budget) -> None:
+        declared = {dimension.name for dimension in self.domain.dimensions}
+        if set(budget.breakdowns) != declared:
+            raise PolicyError(
+                f"budgets.{kind.label}.breakdowns: are for {sorted(budget.breakdowns)}; "
+                f"one for each declared dimension, {sorted(declared)}"
+            )
+
+    @cached_property
+    def layout(self) -> StreamLayout:
+        """Positions of the statistic streams of a series."""
+        return StreamLayout(self.domain.dimensions)
+
+    @cached_property
+    def sandbox(self) -> Policy | None:
+        """The policy of the sandbox: the same in everything but the length of its epochs.
+
+        It has a version of its own, since targets are bound to versions.
+        """
+        if self.compress_schedule_by is None:
+            return None
+        return replace(
+            self,
+            version=self.version + POLICY_SUFFIX,
+            schedule=self.schedule.compressed(self.compress_schedule_by),
+            creator_schedule=self.creator_schedule.compressed(self.compress_schedule_by),
+            compress_schedule_by=None,
+        )
+
+    def schedule_of(self, kind: Kind) -> Schedule:
+        """When the epochs of the targets of a kind end."""
+        return self.creator_schedule if kind.target_type is TargetType.CREATOR else self.schedule
+
+    def epochs_of(self, kind: Kind) -> int:
+        """T, the number of releases in the schedule of a target of that kind."""
+        return self.schedule_of(kind).epochs
+
+    def kinds_of(self, target_type: TargetType) -> tuple[Kind, ...]:
+        """The declared kinds of engagement with a target."""
+        return tuple(kind for kind in self.budgets if kind.target_type is target_type)
+
+    @property
+    def longest_schedule_seconds(self) -> int:
+        """After which every target that is registered now is sealed."""
+        return max(schedule.due_ages_seconds[-1] for schedule in (self.schedule, self.creator_schedule))
+
+
+MAX_FLIP_CAP = 14
+"""A register keeps its flips in four bits."""
+
+
+def _within(field: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise PolicyError(f"{field}: is {value!r}; a whole number from {low} to {high}")

@@ -1,0 +1,120 @@
+"""Reads what the vault holds of one account: for the person it is about, on the operator's command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+
+from privacy.model.engagement import Series
+from privacy.model.standing import Standing
+from privacy.store.connect import translated
+from privacy.vault.pseudonym import PSEUDONYM_BYTES, Account
+from privacy.vault.shards import AccountShards
+
+_REGISTER = Struct("<6sBI")
+_HIDDEN = 8
+_MS_A_DAY = 86_400_000
+
+
+@dataclass(frozen=True)
+class HeldRegister:
+    """One engagement as it is held.
+
+    Args:
+        series: target and kind.
+        at_ms: time of the newest event.
+        liked: what the person wants.
+        block: number of the reason that keeps it out of the counts; 0 for none.
+        flips: how often it has changed a count; it is counted if this is odd.
+        joint_code: the joint cell in which it counts.
+    """
+
+    series: Series
+    at_ms: int
+    liked: bool
+    block: int
+    flips: int
+    joint_code: int
+
+    @classmethod
+    def parse(cls, field: bytes, stored: bytes) -> HeldRegister:
+        """Read a field of an account, as `account.lua` packs it."""
+        at, flags, code = _REGISTER.unpack(stored)
+        return cls(
+            series=Series.of_number(int(field)),
+            at_ms=int.from_bytes(at, "little"),
+            liked=flags % 2 == 0,
+            block=flags % 16 // 2,
+            flips=flags // 16,
+            joint_code=code,
+        )
+
+
+@dataclass(frozen=True)
+class HeldAccount:
+    """Everything that is held of an account.
+
+    Args:
+        standing: how it stands.
+        until_ms: when its restriction ends; None for none.
+        hidden: whether it is undisclosed in every breakdown.
+        last_day: UTC day, since 1970, of its latest admission.
+        admissions: how many engagements were admitted on that day.
+        network: digest of the network that it was last seen on; empty if it named none.
+        since_ms: when its standing was last set; 0 for never.
+        registers: its engagements.
+    """
+
+    standing: Standing
+    until_ms: int | None
+    hidden: bool
+    last_day: int
+    admissions: int
+    network: bytes
+    since_ms: int
+    registers: tuple[HeldRegister, ...]
+
+    @property
+    def last_heard_ms(self) -> int:
+        """When the latest of its admissions or changes of standing may have been."""
+        return max((self.last_day + 1) * _MS_A_DAY, self.since_ms)
+
+    @classmethod
+    def parse(cls, account: bytes | None, fields: dict[bytes, bytes]) -> HeldAccount:
+        """Read what the table of its shard and its own hash say of an account."""
+        number, admissions = divmod(int(account or 0), 1 << 16)
+        number, standing = divmod(number, 16)
+        until = fields.get(b"u")
+        return cls(
+            standing=Standing(standing % _HIDDEN),
+            until_ms=None if until is None else int(until),
+            hidden=standing >= _HIDDEN,
+            last_day=number // 2,
+            admissions=admissions,
+            network=fields.get(b"n", b""),
+            since_ms=int(fields.get(b"s", b"0")),
+            registers=tuple(
+                HeldRegister.parse(field, stored) for field, stored in fields.items() if field.isdigit()
+            ),
+        )
+
+
+def read_account(shards: AccountShards, account: Account) -> HeldAccount | None:
+    """Read an account, under either of its pseudonyms; None if nothing of it is held.
+
+    Raises:
+        StoreBusyError: the store did not answer.
+    """
+    table = shards.account_table(account.shard(shards.count))
+    with translated():
+        for name in shards.stored_names(account):
+            pseudonym = name[-PSEUDONYM_BYTES:]
+            # Asked twice: a rotation moves both at once, to this name or away from it, perhaps in between.
+            pipeline = shards.client.pipeline(transaction=False)
+            pipeline.hget(table, pseudonym)
+            pipeline.hgetall(name)
+            pipeline.hget(table, pseudonym)
+            before, fields, after = pipeline.execute()
+            if fields:
+                return HeldAccount.parse(after or before, fields)
+    return None

@@ -1,0 +1,61 @@
+"""What staff did in a history: read from a file, and carried out in the vault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from api.replay.actions import read_actions
+from api.replay.records import Action, ActionKind
+from api.replay.staff import InProcessStaff
+from api.replay.virtual_clock import VirtualClock
+from privacy.errors import InvalidInputError
+from privacy.model.standing import Standing
+from privacy.vault.settlement import Move, Settlement
+
+LINE = '{"at":"2026-05-01T00:00:00Z","action":"%s","account_id":"a-1"}'
+
+
+class Moves:
+    """A settlement that remembers."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[Standing, int]] = []
+
+    def move(self, _account: Callable[[], object], move: Move, now_ms: int) -> None:
+        """Remember."""
+        self.made.append((move.to, now_ms))
+
+
+def test_actions_are_read(tmp_path: Path) -> None:
+    """Each line is one; blank lines are passed over."""
+    file = tmp_path / "actions.ndjson"
+    file.write_text("\n\n".join(LINE % word for word in ("ban", "purge", "reinstate")))
+    actions = read_actions(file)
+    assert [action.kind for action in actions] == list(ActionKind)
+    assert {(action.at_ms, action.account_id) for action in actions} == {(1_777_593_600_000, "a-1")}
+
+
+@pytest.mark.parametrize(
+    "line", ["{}", "[]", LINE % "erase", LINE.replace("2026", "20x6") % "ban", "ban a-1"]
+)
+def test_what_is_no_action_ends_the_run(tmp_path: Path, line: str) -> None:
+    """A typing error in what staff did is never passed over."""
+    file = tmp_path / "actions.ndjson"
+    file.write_text(f"{LINE % 'ban'}\n{line}\n")
+    with pytest.raises(InvalidInputError, match="line 2"):
+        read_actions(file)
+
+
+def test_actions_move_accounts_and_are_told() -> None:
+    """In their order, at the time of the clock."""
+    told: list[Action] = []
+    moves = Moves()
+    staff = InProcessStaff(cast("Settlement", moves), VirtualClock(7), told.extend)
+    actions = [Action(5, kind, "a-1") for kind in ActionKind]
+    staff.carry_out(actions)
+    assert moves.made == [(Standing.BANNED, 7), (Standing.INAUTHENTIC, 7), (Standing.GOOD, 7)]
+    assert told == actions

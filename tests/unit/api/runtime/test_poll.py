@@ -1,0 +1,77 @@
+"""The loop of a process that looks for work."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.runtime.poll import Pace, poll
+from privacy.errors import StoreBusyError, StoreError
+
+PACE = Pace(idle_seconds=0.5, first_back_off_seconds=0.1, longest_back_off_seconds=0.5)
+BUSY = StoreBusyError("the store is busy")
+
+
+def rests_after(outcomes: list[int | Exception], pace: Pace = PACE) -> tuple[list[float], list[float]]:
+    """How long the loop rested after each step with such an outcome, and what it said about a busy store."""
+    script = iter(outcomes)
+    rests: list[float] = []
+    said: list[float] = []
+
+    def step() -> int:
+        outcome = next(script)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def wait(seconds: float) -> bool:
+        rests.append(seconds)
+        return len(rests) == len(outcomes)
+
+    poll(step, wait, pace, lambda _error, seconds: said.append(seconds))
+    return rests, said
+
+
+def test_it_goes_on_at_once_while_there_is_work_and_rests_when_there_is_none() -> None:
+    """A step that did something is followed by the next one, an idle one by a rest: the loop never spins."""
+    assert rests_after([3, 1, 0, 0, 2]) == ([0, 0, 0.5, 0.5, 0], [])
+
+
+def test_it_may_let_work_gather() -> None:
+    """A loop whose steps cost less a piece the more there is rests after work too, for a time of its own."""
+    gathering = Pace(idle_seconds=0.5, gather_seconds=0.25)
+    assert rests_after([3, 0, 2], gathering) == ([0.25, 0.5, 0.25], [])
+
+
+def test_it_backs_off_from_a_busy_store_ever_longer_up_to_a_bound() -> None:
+    """Each further failure doubles the rest, the longest one stays, and every one is said."""
+    rests, said = rests_after([BUSY] * 5)
+    assert rests == [0.1, 0.2, 0.4, 0.5, 0.5]
+    assert said == rests
+
+
+def test_a_success_ends_the_back_off() -> None:
+    """After a step that went well the next failure is a first one again."""
+    assert rests_after([BUSY, BUSY, 1, BUSY])[0] == [0.1, 0.2, 0, 0.1]
+
+
+def test_a_hundred_failures_do_not_overflow() -> None:
+    """However long the store is away, the rest stays within its bound."""
+    assert rests_after([BUSY] * 2000)[0][-1] == 0.5
+
+
+def test_a_store_that_refuses_ends_the_loop() -> None:
+    """What will fail again is not tried again."""
+    with pytest.raises(StoreError, match="refuses"):
+        rests_after([StoreError("the store refuses")])
+
+
+def test_it_ends_when_told_to() -> None:
+    """A stop that comes during a step is seen right after it, without another step."""
+    steps: list[int] = []
+
+    def step() -> int:
+        steps.append(1)
+        return 1
+
+    poll(step, lambda _seconds: True, PACE, lambda _error, _seconds: None)
+    assert steps == [1]

@@ -1,0 +1,67 @@
+"""Founding a store: its rooms belong together, and a room that lost its data is not filled anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from api.runtime.policy_source import read_policy
+from api.runtime.store_setup import Founder
+from api.runtime.system import clock_ms
+from privacy.errors import StoreError
+from privacy.store.keys import GALLERY_HEADER, POLICIES, STORE_HEADER
+from tests.support.cli_policy import SMALL_POLICY
+from tests.support.redis_server import Store
+
+
+@pytest.fixture
+def founder(tmp_path: Path) -> Founder:
+    """Founds a store with a small policy, which is soon computed."""
+    (tmp_path / "policy.toml").write_text(SMALL_POLICY)
+    return Founder(read_policy(tmp_path / "policy.toml"), tmp_path / "pseudonym.key", clock_ms, os.urandom)
+
+
+def test_founding_again_changes_nothing(store: Store, founder: Founder) -> None:
+    """The second time finds the same store, with one id in both rooms."""
+    first, second = founder.found(store.settings), founder.found(store.settings)
+    assert (first.is_new, second.is_new) == (True, False)
+    assert second.header == first.header
+    ids = {store.root.hget(key, "store_id") for key in (STORE_HEADER, GALLERY_HEADER)}
+    assert ids == {first.header.store_id.encode()}
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ((GALLERY_HEADER,), "the private room is in use, but the gallery is empty"),
+        ((STORE_HEADER, POLICIES), "the gallery is in use, but the private room is empty"),
+    ],
+)
+def test_a_room_that_lost_its_data_is_not_made_anew(
+    store: Store, founder: Founder, lost: tuple[str, ...], message: str
+) -> None:
+    """One of two servers came up empty: nothing is written, and the operator is told which."""
+    founder.found(store.settings)
+    store.root.delete(*lost)
+    with pytest.raises(StoreError, match=message):
+        founder.found(store.settings)
+    assert not any(store.root.exists(key) for key in lost)
+
+
+def test_rooms_of_two_stores_are_refused(store: Store, founder: Founder) -> None:
+    """An address that leads to another deployment's gallery is found out before anything is written."""
+    founder.found(store.settings)
+    store.root.hset(GALLERY_HEADER, "store_id", "0" * 32)
+    with pytest.raises(StoreError, match="belong to two stores"):
+        founder.found(store.settings)
+
+
+def test_a_founder_that_was_killed_is_followed_by_another(store: Store, founder: Founder) -> None:
+    """Between private header and gallery header there is no policy yet: the next one goes on."""
+    founded = founder.found(store.settings)
+    store.root.delete(GALLERY_HEADER, POLICIES)
+    again = founder.found(store.settings)
+    assert again.header == founded.header
+    assert store.root.hget(GALLERY_HEADER, "store_id") == founded.header.store_id.encode()

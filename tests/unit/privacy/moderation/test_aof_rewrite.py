@@ -1,0 +1,84 @@
+"""The log is rewritten after erasures: when, how slowly, and what counts as done."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from privacy.moderation.aof_rewrite import GATHER_MS, LogRewriter, want_rewrite
+from privacy.store.keys import REWRITES_MET
+from tests.support.eventually import eventually
+from tests.support.redis_server import Store
+
+PACE = "rdb-key-save-delay"
+HALF_AN_HOUR = 1_800_000_000
+
+
+@pytest.fixture
+def stuck(store: Store) -> Iterator[Store]:
+    """A store that holds something, and whose rewrites rest for half an hour after each key."""
+    configured = store.root.config_get(PACE)[PACE] or ""
+    store.root.config_set(PACE, HALF_AN_HOUR)
+    want_rewrite(store.steward)
+    yield store
+    store.root.config_set(PACE, configured)
+    end_rewrite(store)
+
+
+def child_of(store: Store) -> int | None:
+    """Process id of what rewrites the log."""
+    server = store.server.pid
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    return int(children[0]) if children else None
+
+
+def is_resting(store: Store) -> bool:
+    """Whether what rewrites the log wants nothing of the processor."""
+    child = child_of(store)
+    return child is not None and Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
+def end_rewrite(store: Store) -> None:
+    """Kill what rewrites the log, and wait until the server knows."""
+    if child := child_of(store):
+        os.kill(child, signal.SIGKILL)
+    eventually(lambda: not is_rewriting(store), "the end of the rewrite")
+
+
+def is_rewriting(store: Store) -> bool:
+    """Whether the server says so."""
+    return bool(store.root.info("persistence")["aof_rewrite_in_progress"])
+
+
+def test_a_rewrite_rests_between_keys_and_intake_does_not(stuck: Store) -> None:
+    """What writes the new log sleeps as configured; the server answers, and the wish is not met meanwhile."""
+    rewriter = LogRewriter(stuck.steward)
+    for now_ms in (0, GATHER_MS):
+        rewriter.step(now_ms)
+    eventually(lambda: is_resting(stuck), "the rewrite resting")
+    want_rewrite(stuck.platform)
+    rewriter.step(2 * GATHER_MS)
+    assert is_rewriting(stuck)
+    assert stuck.root.get(REWRITES_MET) is None
+
+
+def test_a_rewrite_that_was_killed_is_begun_again(stuck: Store) -> None:
+    """The wish is met by a rewrite that came to its end, and by no other."""
+    rewriter = LogRewriter(stuck.steward)
+    for now_ms in (0, GATHER_MS):
+        rewriter.step(now_ms)
+    eventually(lambda: is_resting(stuck), "the rewrite resting")
+    end_rewrite(stuck)
+    stuck.root.config_set(PACE, 0)
+    rewriter.step(GATHER_MS)
+    assert stuck.root.get(REWRITES_MET) is None
+
+    def is_met() -> bool:
+        rewriter.step(GATHER_MS)
+        return stuck.root.get(REWRITES_MET) == b"1"
+
+    eventually(is_met, "the wish being met")

@@ -1,0 +1,264 @@
+"""A policy file that breaks a rule stops the program, with a message that names field, value and rule."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from privacy.errors import PolicyError
+from privacy.model.engagement import Kind
+from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy, parse_policy
+
+TEXT: Final = DEFAULT_POLICY_PATH.read_text()
+
+NOT_A_NUMBER: Final = ["nan", "inf", "-inf", "1e400", "1e-400"]
+"""For every field that is an exact number."""
+
+WRONG_NUMBERS: Final = [
+    (
+        "gate_delta = 1e-12",
+        "mechanism.gate_delta",
+        "above 0 and at most 1e-6",
+        ["0", "0.0", "-1e-9", "1e-5", "1"],
+    ),
+    ("rho = 0.1", "budgets.like.rho", "must be equal", ["0", "-0.1", "0.2", "0.099999999999999999"]),
+    ("total = 0.03", "budgets.like.total", "a rho above 0", ["0", "-0.03"]),
+    ("removals = 0.01", "budgets.like.removals", "a rho above 0", ["0", "-0.01"]),
+    ("reserve = 0.012", "budgets.like.reserve", "a rho of 0 or more", ["-0.012"]),
+    ("gender = 0.008", "budgets.like.breakdowns.gender", "a rho above 0", ["0", "-0.008"]),
+]
+WRONG_INTEGERS: Final = [
+    ("k = 20", "anonymity.k", "from 2 to 1000000", ["1", "0", "-20", "1000001"]),
+    ("flip_cap = 4", "contribution.flip_cap", "from 2 to 14", ["0", "-4", "16"]),
+    ("daily_cap = 100", "contribution.daily_cap", "from 1 to 65535", ["0", "-1", "65536"]),
+    ("every_seconds = 3600 ", "schedule.every_seconds", "from 1 to", ["0", "-3600", "99999999999"]),
+    ("until_seconds = 86400 ", "schedule.until_seconds", "from 1 to", ["0", "-86400", "99999999999"]),
+    ("future_tolerance_seconds = 300", "intake.future_tolerance_seconds", "from 0 to 86400", ["-1", "86401"]),
+    ("burst_likes = 30", "integrity.burst_likes", "from 2 to 65535", ["1", "0", "65536"]),
+    ("burst_seconds = 10", "integrity.burst_seconds", "from 0 to 31622400", ["-1", "31622401"]),
+    (
+        "least_account_age_seconds = 600",
+        "integrity.least_account_age_seconds",
+        "from 0 to 31622400",
+        ["-1", "31622401"],
+    ),
+    ("network_accounts = 20", "integrity.network_accounts", "from 2 to 65535", ["1"]),
+    ("sequence_targets = 5", "integrity.sequence_targets", "from 3 to 65535", ["2"]),
+    ("sequence_accounts = 10", "integrity.sequence_accounts", "from 2 to 65535", ["1"]),
+    ("job_seconds = 2592000", "retention.job_seconds", "from 1 to", ["0", "9999999999"]),
+    ("idle_account_seconds = 95040000", "retention.idle_account_seconds", "at least the longest", ["1"]),
+    ("idempotency_seconds = 86400", "retention.idempotency_seconds", "from 1 to 2592000", ["0", "2592001"]),
+]
+
+
+def with_text(old: str, new: str) -> bytes:
+    """The default policy with one part replaced; of the kinds' budgets, which are alike, the first one's."""
+    assert TEXT.count(old) in (1, 3)
+    return TEXT.replace(old, new, 1).encode()
+
+
+def refusal(raw: bytes) -> str:
+    """What is said about a policy that must not load."""
+    with pytest.raises(PolicyError) as raised:
+        parse_policy(raw)
+    return str(raised.value)
+
+
+def assign(line: str, value: str) -> tuple[bytes, str]:
+    """The default policy with another value in one line, and that value as a message shows it."""
+    name = line.partition(" =")[0]
+    return with_text(line, f"{name} = {value} "), value
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "rule", "value"),
+    [(line, field, rule, value) for line, field, rule, values in WRONG_NUMBERS for value in values],
+)
+def test_a_number_out_of_range_is_refused(line: str, field: str, rule: str, value: str) -> None:
+    """An exact number that is zero, negative or too large is named with its field and the rule."""
+    message = refusal(assign(line, value)[0])
+    assert message.startswith(f"{field}: is {float(value)}")
+    assert rule in message
+
+
+@pytest.mark.parametrize("value", NOT_A_NUMBER)
+@pytest.mark.parametrize(("line", "field"), [(line, field) for line, field, *_ in WRONG_NUMBERS])
+def test_no_number_is_refused(line: str, field: str, value: str) -> None:
+    """NaN, infinity, and what a double would make of it, are refused wherever a number stands."""
+    message = refusal(assign(line, value)[0])
+    assert message.startswith(f"{field}: is ")
+    assert "a finite number" in message
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "rule", "value"),
+    [(line, field, rule, value) for line, field, rule, values in WRONG_INTEGERS for value in values],
+)
+def test_an_integer_out_of_range_is_refused(line: str, field: str, rule: str, value: str) -> None:
+    """A whole number out of range is named with its field and its range."""
+    message = refusal(assign(line, value)[0])
+    assert message.startswith(f"{field}: is {value};")
+    assert rule in message
+
+
+@pytest.mark.parametrize("value", ["2.0", '"2"', "true", "nan", "[2]", "2026-01-01"])
+@pytest.mark.parametrize(("line", "field"), [(line, field) for line, field, *_ in WRONG_INTEGERS])
+def test_no_integer_is_refused(line: str, field: str, value: str) -> None:
+    """Nothing is coerced into a whole number."""
+    message = refusal(assign(line, value)[0])
+    assert re.search(r"Expected `int`, got `\w+`", message)
+    assert field.partition(".")[2] in message
+
+
+@pytest.mark.parametrize("value", ["3", "5", "13"])
+def test_an_odd_flip_cap_is_refused(value: str) -> None:
+    """With an odd w a frozen engagement would stay counted."""
+    message = refusal(assign("flip_cap = 4", value)[0])
+    assert message.startswith(f"contribution.flip_cap: is {value}; even")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            '"male", "other"]',
+            '"male", "male"]',
+            "dimensions.gender: ['female', 'male', 'male'] repeats a value",
+        ),
+        ('"male", "other"]', '"undisclosed"]', "dimensions.gender: names 'undisclosed' itself"),
+        ('["female", "male", "other"]', "[]", "dimensions.gender: is empty"),
+        ('["female", "male", "other"]', '"female"', "Expected `array`, got `str`"),
+        ('["female", "male", "other"]', '["female", 1]', "Expected `str`, got `int`"),
+        ('"00", "01"', '"01", "00"', "dimensions.hour_of_day: is ['01', '00'"),
+        (', "23",\n', ",\n", "dimensions.hour_of_day: is ['00'"),
+        (
+            "gender = 0.008",
+            "gander = 0.008",
+            "budgets.like.breakdowns: are for ['age_band', 'device', 'gander'",
+        ),
+        ("gender = 0.008\n", "", "budgets.like.rho: is 0.1, its parts add up to 0.092"),
+        ("until_seconds = 259200 ", "until_seconds = 86400 ", "schedule.until_seconds: are [86400, 86400,"),
+        ("until_seconds = 259200 ", "until_seconds = 3600 ", "schedule.until_seconds: are [86400, 3600,"),
+        ("every_seconds = 3600 ", "every_seconds = 60 ", "schedule: makes 1503 epochs; at most 1000"),
+        (
+            "2016-09-01T00:00:00Z",
+            "2016-09-01T00:00:00",
+            "intake.earliest_occurred_at: is '2016-09-01T00:00:00'",
+        ),
+        ("2016-09-01T00:00:00Z", "2016-02-30T00:00:00Z", "intake.earliest_occurred_at: is '2016-02-30T"),
+        ('"2016-09-01T00:00:00Z"', "2016-09-01T00:00:00Z", "Expected `str`, got `datetime`"),
+        ('["under-13"]', '"under-13"', "Expected `array`, got `str`"),
+        ('"2026-11-default"', '""', "version: is ''; up to 64 of a-z"),
+        ('"2026-11-default"', '"Default"', "version: is 'Default'"),
+        ('"2026-11-default"', f'"{"a" * 65}"', f"version: is '{'a' * 65}'"),
+        ('"2026-11-default"', "2026", "Expected `str`, got `int` - at `$.version`"),
+        ("k = 20", "k = 20\nsecret = 1", "Object contains unknown field `secret` - at `$.anonymity`"),
+        ("[anonymity]", "[anonimity]", "Object contains unknown field `anonimity`"),
+        ("[anonymity]", "[anonymity", "policy file: Expected ']'"),
+        ('version = "2026-11-default"\n', "", "Object missing required field `version`"),
+    ],
+)
+def test_what_does_not_fit_is_refused(old: str, new: str, message: str) -> None:
+    """Domains, sums, times, names and shapes that break a rule are refused with their names and values."""
+    assert message in refusal(with_text(old, new))
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["anonymity", "contribution", "mechanism", "budgets.like.breakdowns", "dimensions", "children", "intake"],
+)
+def test_a_missing_table_is_refused(table: str) -> None:
+    """Nothing is left to a default: every table must be there."""
+    start = TEXT.index(f"[{table}]\n")
+    end = TEXT.index("\n[", start)
+    message = refusal((TEXT[:start] + TEXT[end:]).encode())
+    assert f"Object missing required field `{table.rpartition('.')[2]}`" in message
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    """Only kinds that Likewise counts have budgets."""
+    message = refusal(TEXT.replace("[budgets.like", "[budgets.share").encode())
+    assert message == "budgets.share: is no kind of engagement; one of like, favorite, follow"
+
+
+def test_a_policy_without_budgets_is_refused() -> None:
+    """A policy under which nothing is counted is a mistake."""
+    start, end = TEXT.index("[budgets.like]"), TEXT.index("# When a video's epochs end")
+    assert refusal((TEXT[:start] + "[budgets]\n" + TEXT[end:]).encode()).startswith("budgets: are none")
+
+
+def test_too_many_joint_cells_are_refused() -> None:
+    """A domain whose joint cells do not fit their code is refused before anything is stored."""
+    values = ", ".join(f'"{number}"' for number in range(700))
+    message = refusal(with_text('["female", "male", "other"]', f"[{values}]"))
+    assert message == "dimensions: make 309842000 joint cells; at most 2**28 fit a code"
+
+
+@pytest.mark.parametrize("raw", [b"\xff", b"version = ", b"\x00", b"version = 1\nversion = 2"])
+def test_what_is_no_toml_is_refused(raw: bytes) -> None:
+    """Broken encoding and broken TOML are policy errors too."""
+    assert refusal(raw).startswith("policy file: ")
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """The message names the file and what the system says."""
+    with pytest.raises(PolicyError, match=r"nowhere\.toml: cannot be read \(No such file or directory\)"):
+        load_policy(tmp_path / "nowhere.toml")
+    with pytest.raises(PolicyError, match="cannot be read"):
+        load_policy(tmp_path)
+
+
+def test_the_default_policy_is_the_documented_one() -> None:
+    """The guarantee that ships: k 20, w 4, M 100, rho 0.1 in exact parts, 87 epochs."""
+    policy = load_policy()
+    budget = policy.budgets[Kind.LIKE]
+    assert (policy.k, policy.flip_cap, policy.daily_cap, policy.schedule.epochs) == (20, 4, 100, 87)
+    assert (budget.rho, budget.total, budget.reserve) == (
+        Fraction(1, 10),
+        Fraction(3, 100),
+        Fraction(12, 1000),
+    )
+    assert set(budget.breakdowns.values()) == {Fraction(8, 1000)}
+    assert len(budget.breakdowns) == 6
+    assert policy.digest == hashlib.sha256(DEFAULT_POLICY_PATH.read_bytes()).hexdigest()
+
+
+def test_the_sandbox_differs_in_its_schedules_alone() -> None:
+    """Same noise, gate, caps and budgets: what is proved of the sandbox is proved of the policy."""
+    policy = load_policy()
+    assert policy.sandbox is not None
+    assert policy.sandbox.schedule.due_ages_seconds == tuple(
+        age // 1200 for age in policy.schedule.due_ages_seconds
+    )
+    assert policy.sandbox.creator_schedule.epochs == policy.creator_schedule.epochs
+    assert policy == replace(
+        policy.sandbox,
+        version=policy.version,
+        schedule=policy.schedule,
+        creator_schedule=policy.creator_schedule,
+        compress_schedule_by=1200,
+    )
+
+
+@pytest.mark.parametrize("by", ["0", "-1", "7", "7200"])
+def test_a_sandbox_whose_epochs_are_no_whole_seconds_is_refused(by: str) -> None:
+    """Another number of epochs would mean other noise."""
+    message = refusal(with_text("compress_schedule_by = 1200", f"compress_schedule_by = {by}"))
+    assert message.startswith(f"sandbox.compress_schedule_by: is {by}; a divisor of every phase's seconds")
+
+
+def test_a_version_may_not_look_like_a_sandbox() -> None:
+    """Two policies would meet under one version."""
+    message = refusal(with_text('version = "2026-11-default"', 'version = "2026-11.sandbox"'))
+    assert message == "version: is '2026-11.sandbox'; .sandbox is the sandbox's own ending"
+
+
+def test_a_policy_may_have_no_sandbox() -> None:
+    """The table is the one that may be left out."""
+    assert parse_policy(TEXT[: TEXT.index("[sandbox]")].encode()).sandbox is None

@@ -1,0 +1,155 @@
+"""The publisher on a real Redis: everything once, nothing replaced."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+
+from privacy.errors import StoreBusyError, StoreError
+from privacy.model.documents import PointDocument, TargetDocument
+from privacy.publishing.publisher import Publisher
+from privacy.store.keys import gallery_key
+from tests.support.faults import Crash, LostConnectionError, every_fault
+from tests.support.redis_server import Store
+from tests.support.registers import raw
+from tests.support.release_world import calibration
+from tests.support.simulation import LIKE, Simulation, log_of
+from tests.support.stepped_redis import SteppedRedis
+
+
+@dataclass(frozen=True)
+class Written:
+    """A release as the tally side holds it."""
+
+    shard: int
+    sequence: int
+    release: bytes
+    ledger_entry: bytes
+
+
+def releases(epochs: int = 3) -> list[Written]:
+    """So many releases of two targets, epoch by epoch."""
+    simulation, written = Simulation.of(calibration(), 2), list[Written]()
+    for _ in range(epochs):
+        made = simulation.release([log_of(calibration().policy, [({}, LIKE, 60)])] * 2, os.urandom)
+        written += [
+            Written(0, len(written) + place, release.encoded, b"entry") for place, release in enumerate(made)
+        ]
+        simulation = simulation.after(made)
+    return written
+
+
+def gallery(store: Store) -> dict[bytes, object]:
+    """Everything that the gallery holds."""
+    keys = [raw(key) for key in store.root.keys("g:*")]
+    return {
+        key: store.root.hgetall(key) if store.root.type(key) == b"hash" else store.root.get(key)
+        for key in keys
+    }
+
+
+def test_a_release_is_published_with_its_point_and_its_entry(store: Store) -> None:
+    """The document byte for byte, its line in the time series, its ledger entry; the latest is current."""
+    written = releases()
+    Publisher(store.publisher).publish_releases(written)
+    for number in range(2):
+        documents = store.public.hgetall(gallery_key("releases", f"video-{number}", "like"))
+        assert documents == {b"%d" % epoch: written[2 * epoch + number].release for epoch in range(3)}
+        assert (
+            store.public.get(gallery_key("current", f"video-{number}", "like")) == written[4 + number].release
+        )
+        point = raw(store.public.hget(gallery_key("points", f"video-{number}", "like"), "1"))
+        document = msgspec.json.decode(documents[b"1"])
+        assert msgspec.json.decode(point) == {
+            name: document[name] for name in PointDocument.__struct_fields__
+        }
+    assert store.public.hgetall(gallery_key("ledger", 0)) == {b"%d" % line: b"entry" for line in range(6)}
+
+
+def test_publishing_again_changes_nothing(store: Store) -> None:
+    """In whole, in part and in any order: the gallery stays as it is."""
+    written, publisher = releases(), Publisher(store.publisher)
+    publisher.publish_releases(written)
+    before = gallery(store)
+    for again in (written, written[:2], written[::-1], []):
+        publisher.publish_releases(again)
+    assert gallery(store) == before
+
+
+def test_an_older_release_never_becomes_current(store: Store) -> None:
+    """Copies that arrive late or backwards leave the latest release current."""
+    written, publisher = releases(), Publisher(store.publisher)
+    for release in written[::-1]:
+        publisher.publish_releases([release])
+    assert store.public.get(gallery_key("current", "video-0", "like")) == written[4].release
+
+
+@pytest.mark.parametrize("part", ["release", "ledger_entry"])
+def test_other_bytes_are_refused_and_nothing_is_replaced(part: str, store: Store) -> None:
+    """A second document for one epoch, or a second line for one place in the ledger, is an error for ever."""
+    first, _ = releases(1)
+    other, _ = releases(1)
+    publisher = Publisher(store.publisher)
+    publisher.publish_releases([first])
+    before = gallery(store)
+    forged = Written(
+        0,
+        0,
+        other.release if part == "release" else first.release,
+        b"forged" if part == "ledger_entry" else b"entry",
+    )
+    with pytest.raises(StoreError, match="never replaced"):
+        publisher.publish_releases([forged])
+    assert gallery(store) == before
+
+
+@pytest.mark.parametrize("error", [Crash, LostConnectionError])
+def test_a_fault_at_any_store_call(error: type[BaseException], store: Store) -> None:
+    """Done again after a fault, the gallery is as it would be without one."""
+    written = releases()
+    Publisher(store.publisher).publish_releases(written)
+    expected = gallery(store)
+    for fault in every_fault(error):
+        store.flush()
+        try:
+            Publisher(SteppedRedis(store.publisher, fault)).publish_releases(written)
+        except (Crash, StoreBusyError):
+            Publisher(store.publisher).publish_releases(written)
+        assert gallery(store) == expected
+
+
+def test_metadata_follows_the_platform(store: Store) -> None:
+    """A target's document is replaced by its update and never by an older one; none at all is no error."""
+    publisher = Publisher(store.publisher)
+    target = TargetDocument("video", "v", None, "one", [], None, None, 0, None, 1, "small", 0, 5)
+    publisher.publish_targets([])
+    publisher.publish_targets([target, msgspec.structs.replace(target, target_id="w")])
+    publisher.publish_targets([msgspec.structs.replace(target, title="two", revision=2)])
+    publisher.publish_targets([msgspec.structs.replace(target, title="late", revision=1)])
+    titles = {
+        name: msgspec.json.decode(raw(store.public.get(gallery_key("target", "video", name))))["title"]
+        for name in "vw"
+    }
+    assert titles == {"v": "two", "w": "one"}
+
+
+def test_the_guarantee_of_every_version_stays(store: Store) -> None:
+    """The newest is the current one; an older version is still explained."""
+    publisher = Publisher(store.publisher)
+    publisher.publish_guarantee("first", {"rho": 0.1}, 8)
+    publisher.publish_guarantee("second", {"rho": 0.2}, 8)
+    assert store.public.get(gallery_key("guarantee", "current")) == b"second"
+    assert store.public.get(gallery_key("guarantee", "first")) == b'{"rho":0.1}'
+    assert store.public.get(gallery_key("ledger", "shards")) == b"8"
+
+
+def test_a_sandboxs_guarantee_is_never_the_current_one(store: Store) -> None:
+    """It can be asked for by its version, and what is in force stays so."""
+    publisher = Publisher(store.publisher)
+    publisher.publish_guarantee("first", {"rho": 0.1}, 8)
+    publisher.publish_sandbox_guarantee("first.sandbox", {"rho": 0.2})
+    assert store.public.get(gallery_key("guarantee", "current")) == b"first"
+    assert store.public.get(gallery_key("guarantee", "first.sandbox")) == b'{"rho":0.2}'

@@ -1,0 +1,108 @@
+"""The list of erasures: whole lines, numbers without gaps, and nothing that is read with doubt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from privacy.errors import StoreBusyError, StoreError
+from privacy.rollback.erasure_log import ErasureList, Listed
+from privacy.rollback.folder import FOLDER_VARIABLE, never_restore_folder
+
+TOMBSTONE = bytes(range(8))
+
+
+@pytest.fixture
+def erasures(tmp_path: Path) -> ErasureList:
+    """An empty list."""
+    made = ErasureList(tmp_path / "outside", "0" * 32)
+    made.create()
+    return made
+
+
+def test_what_is_appended_is_read(erasures: ErasureList) -> None:
+    """Numbers count from 1, and making the list again changes nothing."""
+    assert (erasures.last(), erasures.oldest_ms(), erasures.after(0)) == (0, None, [])
+    with erasures.alone():
+        assert [erasures.append(10 * n, 99, 3, TOMBSTONE) for n in (1, 2)] == [1, 2]
+    erasures.create()
+    assert (erasures.last(), erasures.oldest_ms()) == (2, 10)
+    assert erasures.after(1) == [Listed(2, 20, 99, 3, TOMBSTONE)]
+
+
+def test_only_its_owner_may_read_it(erasures: ErasureList) -> None:
+    """Made so, kept so after lines are dropped, and refused otherwise."""
+    with erasures.alone():
+        erasures.append(10, 99, 3, TOMBSTONE)
+        erasures.forget_before(11)
+    assert erasures.path.stat().st_mode & 0o777 == 0o600
+    erasures.path.chmod(0o640)
+    with pytest.raises(StoreError, match="chmod 600"):
+        erasures.last()
+
+
+def test_half_a_line_is_none(erasures: ErasureList) -> None:
+    """A writer that died left it: it is not read, and the next line takes its place."""
+    with erasures.alone():
+        erasures.append(10, 99, 3, TOMBSTONE)
+    whole = erasures.path.read_bytes()
+    for cut in range(1, 20):
+        erasures.path.write_bytes(whole + b"2 20 99 3 0001020304050607\n"[:cut])
+        assert (erasures.last(), len(erasures.after(0))) == (1, 1)
+        with erasures.alone():
+            assert erasures.append(30, 99, 3, TOMBSTONE) == 2
+        assert erasures.after(1) == [Listed(2, 30, 99, 3, TOMBSTONE)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "likewise-erasures\n",
+        f"likewise-erasures {'0' * 32} x\n",
+        f"likewise-erasures {'1' * 32} 0\n",
+        f"likewise-erasures {'0' * 32} 0\n1 10 99 3\n",
+        f"likewise-erasures {'0' * 32} 0\n1 10 99 3 zz\n",
+        f"likewise-erasures {'0' * 32} 0\n-1 10 99 3 00\n",
+        f"likewise-erasures {'0' * 32} 0\n2 10 99 3 00\n",
+        f"likewise-erasures {'0' * 32} 0\n1 10 99 3 00\n3 10 99 3 00\n",
+        f"likewise-erasures {'0' * 32} 0\n1 10 99 3 \N{SUPERSCRIPT TWO}0\n",
+    ],
+)
+def test_a_damaged_list_is_refused(erasures: ErasureList, text: str) -> None:
+    """Another store's, a gap, a line that is none: nothing is guessed."""
+    erasures.path.write_text(text, encoding="utf-8")
+    with pytest.raises(StoreError, match="damaged"):
+        erasures.after(0)
+
+
+def test_a_disk_that_takes_nothing_is_said(erasures: ErasureList, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever erases is told to try again, and the list is as it was."""
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("privacy.rollback.erasure_log.os.fsync", full)
+    with erasures.alone(), pytest.raises(StoreBusyError, match="No space left"):
+        erasures.append(10, 99, 3, TOMBSTONE)
+
+
+def test_dropped_lines_leave_their_number(erasures: ErasureList) -> None:
+    """The next one goes on counting, also when none is left."""
+    with erasures.alone():
+        for at_ms in (10, 20, 30):
+            erasures.append(at_ms, 99, 3, TOMBSTONE)
+        erasures.forget_before(30)
+        assert [erasure.number for erasure in erasures.after(2)] == [3]
+        erasures.forget_before(31)
+        assert (erasures.last(), erasures.after(3)) == (3, [])
+        assert erasures.append(40, 99, 3, TOMBSTONE) == 4
+    with pytest.raises(StoreError, match="begins after 3"):
+        erasures.after(2)
+
+
+def test_the_folder_is_not_in_the_folder_of_the_keys(tmp_path: Path) -> None:
+    """Who copies that one and puts it back does not put the list back; a deployer may say where it is."""
+    assert never_restore_folder({}, tmp_path / "data") == tmp_path / "data.never-restore"
+    assert never_restore_folder({FOLDER_VARIABLE: "/elsewhere"}, tmp_path).as_posix() == "/elsewhere"

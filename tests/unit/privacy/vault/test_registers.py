@@ -1,0 +1,276 @@
+"""The vault on a real Redis: one verdict at a time, and what is stored of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import cast
+
+import pytest
+
+from privacy.errors import StoreBusyError
+from privacy.model.engagement import Reason, Verdict
+from privacy.store.keys import outbox_key, vault_key
+from privacy.vault.registers import Vault
+from tests.support.histories import LIKE, MS_A_DAY, SERIES, UNLIKED
+from tests.support.redis_server import Store
+from tests.support.reference_model import Register
+from tests.support.registers import (
+    HEADER,
+    PSEUDONYMISER,
+    account_key,
+    outbox_lengths,
+    raw,
+    read_registers,
+    vault_on,
+)
+
+VIDEO, OTHER_VIDEO, THIRD_VIDEO = SERIES[:3]
+COUNTED, UNCOUNTED, DUPLICATE = Verdict.COUNTED, Verdict.UNCOUNTED, Verdict.DUPLICATE
+LATE, OVER_CAP = Verdict.LATE, Verdict.OVER_CAP
+
+
+@pytest.fixture
+def vault(store: Store) -> Vault:
+    """A vault with w = 4 and M = 2 on an empty store."""
+    return vault_on(store.platform, 4, 2)
+
+
+def outbox(store: Store, key: str | bytes) -> list[bytes]:
+    """The changes in an outbox, entry by entry; an entry holds nothing else."""
+    entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", store.root.xrange(key))
+    assert all(list(fields) == [b"c"] for _, fields in entries)
+    return [fields[b"c"] for _, fields in entries]
+
+
+def one(vault: Vault, at_ms: int, change: int, cell: int = 7, now_ms: int = 0) -> Verdict:
+    """Record one event of one engagement."""
+    (verdict,) = vault.record([("ada", VIDEO, at_ms, change, cell)], now_ms)
+    return verdict
+
+
+def test_a_like_and_an_unlike(vault: Vault, store: Store) -> None:
+    """The newest event decides; both changes are in the outbox, in their order and their cell."""
+    assert [one(vault, 1, LIKE), one(vault, 2, UNLIKED)] == [COUNTED, UNCOUNTED]
+    assert read_registers(store.root, ["ada"]) == {("ada", VIDEO): Register(2, False, 0, 2, 7)}
+    shard = PSEUDONYMISER.account("ada").shard(HEADER.account_shards)
+    changes = b"".join(outbox(store, outbox_key(shard)))
+    series, cell = VIDEO.to_bytes(8, "little"), 7 << 4
+    expected = series + (cell | LIKE).to_bytes(4, "little") + series + (cell | UNLIKED).to_bytes(4, "little")
+    assert changes == expected
+
+
+def test_repeated_and_late_events_change_nothing(vault: Vault, store: Store) -> None:
+    """The same event again is a duplicate; an older one is late; neither touches register or outbox."""
+    one(vault, 5, LIKE)
+    before = (read_registers(store.root, ["ada"]), outbox_lengths(store.root))
+    assert [one(vault, 5, LIKE), one(vault, 4, UNLIKED), one(vault, 4, LIKE)] == [DUPLICATE, LATE, LATE]
+    assert (read_registers(store.root, ["ada"]), outbox_lengths(store.root)) == before
+
+
+def test_two_events_of_one_moment(vault: Vault) -> None:
+    """At one moment the larger change wins, whichever comes first."""
+    assert [one(vault, 5, LIKE), one(vault, 5, UNLIKED), one(vault, 5, LIKE)] == [COUNTED, UNCOUNTED, LATE]
+
+
+def test_an_unlike_that_comes_first(vault: Vault, store: Store) -> None:
+    """It is remembered, so that the older like is late; nothing was counted and nothing is removed."""
+    assert [one(vault, 2, UNLIKED), one(vault, 1, LIKE)] == [UNCOUNTED, LATE]
+    assert outbox_lengths(store.root) == [0] * HEADER.account_shards
+    assert one(vault, 3, LIKE) == COUNTED
+
+
+def test_the_cell_is_fixed_when_first_counted(vault: Vault, store: Store) -> None:
+    """A like again, from another cell, counts where the first one did."""
+    for at_ms, change, cell in ((1, LIKE, 7), (2, UNLIKED, 8), (3, LIKE, 9)):
+        one(vault, at_ms, change, cell)
+    assert read_registers(store.root, ["ada"])["ada", VIDEO].cell == 7
+
+
+def test_a_frozen_register_follows_the_will_and_counts_no_further(vault: Vault, store: Store) -> None:
+    """After w flips a like is remembered, answered as not counted, and leaves the counts alone."""
+    for at_ms in range(4):
+        one(vault, at_ms, at_ms % 2)
+    assert [one(vault, 4, LIKE), one(vault, 4, LIKE), one(vault, 5, UNLIKED)] == [
+        UNCOUNTED,
+        DUPLICATE,
+        UNCOUNTED,
+    ]
+    assert read_registers(store.root, ["ada"]) == {("ada", VIDEO): Register(5, False, 0, 4, 7)}
+    assert sum(outbox_lengths(store.root)) == 4
+
+
+def test_what_stands_can_fall_after_the_flip_cap_was_lowered(vault: Vault, store: Store) -> None:
+    """An engagement that flipped three times under w = 4 is uncounted under w = 2, and then frozen."""
+    for at_ms in range(3):
+        one(vault, at_ms, at_ms % 2)
+    stricter = replace(vault, caps=replace(vault.caps, flip_cap=2))
+    assert [one(stricter, 3, UNLIKED), one(stricter, 4, LIKE)] == [UNCOUNTED, UNCOUNTED]
+    assert read_registers(store.root, ["ada"])["ada", VIDEO].flips == 4
+
+
+@pytest.mark.parametrize("reason", [Reason.UNLIKED, Reason.CORRECTION])
+def test_every_reason_uncounts(reason: Reason, vault: Vault, store: Store) -> None:
+    """Whether the person or a resync ended it, the like is no longer counted."""
+    one(vault, 1, LIKE)
+    assert one(vault, 2, reason) == UNCOUNTED
+    assert not read_registers(store.root, ["ada"])["ada", VIDEO].liked
+
+
+def test_no_more_than_the_daily_cap_is_newly_counted(vault: Vault, store: Store) -> None:
+    """The third new engagement of a day is over the cap and not stored; the day after it is taken."""
+    likes = [("ada", series, 1, LIKE, 0) for series in (VIDEO, OTHER_VIDEO, THIRD_VIDEO)]
+    assert vault.record(likes, 0) == [COUNTED, COUNTED, OVER_CAP]
+    assert ("ada", THIRD_VIDEO) not in read_registers(store.root, ["ada"])
+    assert vault.record(likes, MS_A_DAY - 1) == [DUPLICATE, DUPLICATE, OVER_CAP]
+    assert vault.record(likes, MS_A_DAY) == [DUPLICATE, DUPLICATE, COUNTED]
+
+
+def test_known_engagements_are_not_capped(vault: Vault) -> None:
+    """The cap is on engagements that are new, not on changes of old ones; each account has its own."""
+    likes = [("ada", VIDEO, 1, LIKE, 0), ("ada", OTHER_VIDEO, 1, LIKE, 0)]
+    assert vault.record(likes, 0) == [COUNTED, COUNTED]
+    again = [("ada", VIDEO, 2, UNLIKED, 0), ("ada", VIDEO, 3, LIKE, 0), ("bo", VIDEO, 1, LIKE, 0)]
+    assert vault.record(again, 0) == [UNCOUNTED, COUNTED, COUNTED]
+
+
+def test_a_clock_that_steps_back_opens_no_new_day(vault: Vault) -> None:
+    """A day that is full stays full when the clock goes back."""
+    likes = [("ada", series, 1, LIKE, 0) for series in (VIDEO, OTHER_VIDEO, THIRD_VIDEO)]
+    assert vault.record(likes, 5 * MS_A_DAY) == [COUNTED, COUNTED, OVER_CAP]
+    assert vault.record(likes[2:], 4 * MS_A_DAY) == [OVER_CAP]
+    assert vault.record(likes[2:], 6 * MS_A_DAY) == [COUNTED]
+
+
+def test_verdicts_stand_in_the_order_of_the_events(vault: Vault) -> None:
+    """Accounts lie in different shards; each event gets its own verdict back."""
+    accounts = [f"account-{number}" for number in range(50)]
+    events = [(account, VIDEO, 1, LIKE, 0) for account in accounts]
+    vault.record(events[::2], 0)
+    assert vault.record(events, 0) == [DUPLICATE if number % 2 == 0 else COUNTED for number in range(50)]
+
+
+def test_an_empty_batch_asks_nothing_of_the_store(vault: Vault, store: Store) -> None:
+    """No events, no verdicts, no keys."""
+    assert vault.record([], 0) == []
+    assert store.root.dbsize() == 0
+
+
+def test_the_largest_values_are_kept(vault: Vault, store: Store) -> None:
+    """The last cell, the last moment of year 9999 and a series near 2^48 are stored exactly."""
+    at_ms, cell, series = 253_402_300_799_999, (1 << 28) - 1, (1 << 48) - 4
+    assert vault.record([("ada", series, at_ms, LIKE, cell)], 0) == [COUNTED]
+    assert read_registers(store.root, ["ada"]) == {("ada", series): Register(at_ms, True, 0, 1, cell)}
+
+
+def everything_stored(store: Store) -> Sequence[bytes]:
+    """Every key, field and value."""
+    found = []
+    for key in map(raw, store.root.keys()):
+        found.append(key)
+        if store.root.type(key) == b"stream":
+            found += outbox(store, key)
+        else:
+            found += [raw(text) for pair in store.root.hgetall(key).items() for text in pair]
+    return found
+
+
+def test_no_account_id_is_stored(vault: Vault, store: Store) -> None:
+    """Neither the id nor an unkeyed hash of it is anywhere; a pseudonym is a name and in no value."""
+    accounts = [f"recognisable-account-{number}" for number in range(20)]
+    vault.record([(account, VIDEO, 1, LIKE, 0) for account in accounts], 0)
+    stored = everything_stored(store)
+    assert not any(b"recognisable" in text for text in stored)
+    for account in accounts:
+        found = PSEUDONYMISER.account(account)
+        assert blake2b(account.encode(), digest_size=16).digest() not in b"".join(stored)
+        shard, pseudonym = found.shard(HEADER.account_shards), found.pseudonym
+        holders = sorted(text for text in stored if pseudonym in text)
+        assert holders == sorted([account_key(account), pseudonym])
+        assert store.root.hkeys(vault_key(shard, "accounts")).count(pseudonym) == 1
+
+
+def test_nothing_is_kept_by_target(vault: Vault, store: Store) -> None:
+    """Registers and tables are by account, outboxes without accounts: no key answers who liked a video."""
+    vault.record([(f"account-{number}", VIDEO, 1, LIKE, 0) for number in range(30)], 0)
+    registers = [key for key in map(raw, store.root.keys()) if b":r0:" in key]
+    outboxes = {outbox_key(shard).encode() for shard in range(HEADER.account_shards)}
+    tables = {vault_key(shard, "accounts").encode() for shard in range(HEADER.account_shards)}
+    assert len(registers) == 30
+    assert set(map(raw, store.root.keys())) == {*registers, *outboxes, *tables}
+    pseudonyms = {PSEUDONYMISER.account(f"account-{number}").pseudonym for number in range(30)}
+    assert {pseudonym for table in tables for pseudonym in store.root.hkeys(table)} == pseudonyms
+
+
+def test_registers_stay_packed(store: Store) -> None:
+    """Hundreds of engagements of an account stay in Redis's compact form, about 20 bytes each."""
+    vault = vault_on(store.platform, 4, 1000)
+    vault.record([("ada", 4 * video, 1_777_817_251_000, LIKE, 1_000_000) for video in range(300)], 0)
+    key = account_key("ada")
+    assert store.root.object("encoding", key) == b"listpack"
+    used = store.root.memory_usage(key)
+    assert isinstance(used, int)
+    assert used < 24 * 300
+
+
+def test_a_full_store_refuses_and_loses_nothing(vault: Vault, store: Store) -> None:
+    """Without memory nothing is acknowledged and nothing half-written; sent again, it counts once."""
+    vault.record([("bo", VIDEO, 1, LIKE, 0)], 0)
+    before = everything_stored(store)
+    store.root.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreBusyError, match="is full"):
+            one(vault, 1, LIKE)
+        assert everything_stored(store) == before
+    finally:
+        store.root.config_set("maxmemory", 0)
+    assert one(vault, 1, LIKE) == COUNTED
+
+
+def test_every_admission_of_a_day_is_counted(store: Store) -> None:
+    """The first like of a day, later ones and those that begin a run of a burst all take one admission."""
+    vault = vault_on(store.platform, 4, 7)
+    quick = replace(vault, caps=replace(vault.caps, integrity=replace(vault.caps.integrity, burst_likes=3)))
+    moments = [(day * MS_A_DAY, day * 100 + place) for day in range(2) for place in range(9)]
+    verdicts = [
+        quick.record([("ada", 4 * (series + 1), now_ms + series * 600_000, LIKE, 0)], now_ms)[0]
+        for now_ms, series in moments
+    ]
+    assert verdicts == 2 * [*7 * [COUNTED], OVER_CAP, OVER_CAP]
+
+
+def admissions(store: Store, account_id: str) -> bytes:
+    """An account's integer, in the table of its shard."""
+    account = PSEUDONYMISER.account(account_id)
+    table = vault_key(account.shard(HEADER.account_shards), "accounts")
+    return raw(store.root.hget(table, account.pseudonym))
+
+
+def test_the_short_way_and_the_long_way_meet(store: Store) -> None:
+    """Whether likes come one by one or in one batch with other events between, the registers are the same."""
+    likes = [("ada", 4 * series, 5, LIKE, series) for series in range(1, 6)]
+    vault = vault_on(store.platform, 4, 5)
+    assert vault.record(likes, 0) == 5 * [COUNTED]
+    at_once = (read_registers(store.root, ["ada"]), admissions(store, "ada"))
+    store.flush()
+    for like in likes:
+        vault.record([like, (*like[:2], 4, *like[3:]), like], 0)
+    assert (read_registers(store.root, ["ada"]), admissions(store, "ada")) == at_once
+
+
+def test_an_account_whose_erasure_is_under_way_takes_nothing_new(vault: Vault, store: Store) -> None:
+    """From the tombstone on, even while its registers are still there."""
+    account = PSEUDONYMISER.account("ada")
+    assert vault.record([("ada", VIDEO, 1, LIKE, 0)], 0) == [COUNTED]
+    store.root.hset(vault_key(account.shard(HEADER.account_shards), "tombstones"), account.tombstone, 10**15)
+    assert vault.record([("ada", OTHER_VIDEO, 1, LIKE, 0)], 0) == [Verdict.CLOSED]
+
+
+def test_a_run_of_likes_that_begins_too_soon_is_uncounted(store: Store) -> None:
+    """Also where each like comes alone: the run after three likes within a minute, and not those three."""
+    vault = vault_on(store.platform, 4, 9)
+    strict = replace(vault.caps.integrity, burst_likes=3, burst_seconds=60)
+    quick = replace(vault, caps=replace(vault.caps, integrity=strict))
+    verdicts = [quick.record([("ada", 4 * place, 1_000 * place, LIKE, 0)], 0)[0] for place in range(1, 7)]
+    assert verdicts == [*3 * [COUNTED], *3 * [UNCOUNTED]]
