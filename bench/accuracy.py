@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 TOLERANCE: Final = 0.03
 LOWEST_COVERAGE: Final = 0.94
-HIGHEST_COVERAGE: Final = 0.96
-_VARIED_A_GROUP: Final = 250
+MAX_COVERAGE: Final = 0.96
+_VARIED_PER_GROUP: Final = 250
 _VARIED_GROUPS: Final = 8
 """2,000 targets with likes in every cell: enough for the deviation of a cell, since there are 86 on each."""
-_UNDISCLOSED_A_GROUP: Final = 1_000
+_UNDISCLOSED_PER_GROUP: Final = 1_000
 _UNDISCLOSED_GROUPS: Final = 12
 """For the deviation of the total 2,000 are too few: 12,000 targets of few streams are added."""
 _INTERVALS: Final = ("totals", "cells, reconciled with their total", "changes of a total")
@@ -39,8 +39,8 @@ def accuracy(progress: Progress) -> Iterator[Figure]:
     """Deviations and intervals at every epoch of the default policy, and the error factor."""
     calibration = calibrate(load_policy(), Kind.LIKE)
     progress(
-        f"{_VARIED_A_GROUP * _VARIED_GROUPS:,} targets with likes in every cell and "
-        f"{_UNDISCLOSED_A_GROUP * _UNDISCLOSED_GROUPS:,} with undisclosed ones, "
+        f"{_VARIED_PER_GROUP * _VARIED_GROUPS:,} targets with likes in every cell and "
+        f"{_UNDISCLOSED_PER_GROUP * _UNDISCLOSED_GROUPS:,} with undisclosed ones, "
         f"{calibration.schedule.epochs} epochs each"
     )
     context = get_context("spawn")
@@ -60,12 +60,12 @@ def accuracy(progress: Progress) -> Iterator[Figure]:
 
 def _live_varied(seed: int) -> Errors:
     calibration = calibrate(load_policy(), Kind.LIKE)
-    return live(calibration, Life.varied(calibration.policy, np.random.default_rng(seed)), _VARIED_A_GROUP)
+    return live(calibration, Life.varied(calibration.policy, np.random.default_rng(seed)), _VARIED_PER_GROUP)
 
 
 def _live_undisclosed() -> Errors:
     calibration = calibrate(load_policy(), Kind.LIKE)
-    return live(calibration, Life.undisclosed(calibration.policy), _UNDISCLOSED_A_GROUP)
+    return live(calibration, Life.undisclosed(calibration.policy), _UNDISCLOSED_PER_GROUP)
 
 
 def _deviation(
@@ -99,6 +99,6 @@ def _coverage(name: str, covered: NDArray[np.int64], published: NDArray[np.int64
         f"coverage of 95 % intervals: {name}",
         float(covered.sum() / published.sum()),
         "",
-        bar=Bar(Of.VALUE, low=LOWEST_COVERAGE, high=HIGHEST_COVERAGE),
+        bar=Bar(Of.VALUE, low=LOWEST_COVERAGE, high=MAX_COVERAGE),
         note=f"{published.sum():,} intervals; {shares.min():.4f} to {shares.max():.4f} by epoch",
     )

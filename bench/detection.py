@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-from api.runtime.maintenance import make_steward
+from api.runtime.maintenance import make_maintenance_worker
 from bench.figure import Figure, Progress
 from bench.world import VIDEOS, World, world
-from privacy.maintenance.throttle import Courtesy
+from privacy.maintenance.throttle import Throttle
 from privacy.model.change import GAINED
 from privacy.moderation.advisories import Advisories, Signal
-from privacy.vault.entries import Entry
-from privacy.vault.registers import Caps, Vault
+from privacy.vault.entries import AdmittedEvent
+from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.shards import AccountShards
 
 PEOPLE: Final = 10_000
-LIKES_A_PERSON: Final = 40
-BOTS_A_NETWORK: Final = 100
-LIKES_A_BOT: Final = 60
-_MS_A_MINUTE: Final = 60_000
+LIKES_PER_PERSON: Final = 40
+BOTS_PER_NETWORK: Final = 100
+LIKES_PER_BOT: Final = 60
+_MS_PER_MINUTE: Final = 60_000
 _HOUSEHOLD: Final = 3
 """People on one network, such as a family; one network in a hundred is a campus of thirty."""
 _CAMPUS: Final = 30
@@ -49,7 +49,7 @@ class _Network:
 def detection(progress: Progress) -> Iterator[Figure]:
     """Recall by way of behaving, and precision by signal."""
     generator = random.Random(1)
-    script = generator.sample(range(VIDEOS), LIKES_A_BOT)
+    script = generator.sample(range(VIDEOS), LIKES_PER_BOT)
     networks = (
         _Network("one script, one network", lambda _: script, 20_000, shares_network=True),
         _Network("one script, networks of their own", lambda _: script, 20_000, shares_network=False),
@@ -58,7 +58,7 @@ def detection(progress: Progress) -> Iterator[Figure]:
         _Network("shuffled, slow, networks of their own", _shuffled(script), 20_000, shares_network=False),
     )
     with world() as store:
-        progress(f"{PEOPLE:,} people and {len(networks)} networks of {BOTS_A_NETWORK} bots")
+        progress(f"{PEOPLE:,} people and {len(networks)} networks of {BOTS_PER_NETWORK} bots")
         bots = _tell(store, networks, generator)
         shown = _look(store, bots)
     for network in networks:
@@ -83,12 +83,12 @@ def _tell(store: World, networks: tuple[_Network, ...], generator: random.Random
     """Let everybody like; the bots and their ways."""
     founded = store.founded
     shards = AccountShards(store.store.platform, founded.keys, founded.header.account_shards)
-    vault = Vault(shards, Caps.of(founded.book))
+    vault = RegisterStore(shards, ContributionCaps.of(founded.book))
     bots: dict[str, str] = {}
 
     def likes(name: str, videos: list[int], gap_ms: int, network: str) -> None:
-        start = store.posted_at_ms + generator.randrange(30 * _MS_A_MINUTE)
-        entries: list[Entry] = []
+        start = store.posted_at_ms + generator.randrange(30 * _MS_PER_MINUTE)
+        entries: list[AdmittedEvent] = []
         for place, video in enumerate(dict.fromkeys(videos)):
             jitter = generator.randrange(max(1, gap_ms // 2))
             entries.append((name, store.series[video], start + place * gap_ms + jitter, GAINED, 0))
@@ -97,7 +97,7 @@ def _tell(store: World, networks: tuple[_Network, ...], generator: random.Random
     with store.store.without_fsync():
         for number in range(PEOPLE):
             size = _CAMPUS if number // _CAMPUS % 100 == 0 else _HOUSEHOLD
-            videos = _popular(generator, LIKES_A_PERSON)
+            videos = _popular(generator, LIKES_PER_PERSON)
             likes(
                 f"person-{number}",
                 videos,
@@ -105,7 +105,7 @@ def _tell(store: World, networks: tuple[_Network, ...], generator: random.Random
                 f"net-{size}-{number // size}",
             )
         for place, network in enumerate(networks):
-            for number in range(BOTS_A_NETWORK):
+            for number in range(BOTS_PER_NETWORK):
                 name = f"bot-{place}-{number}"
                 bots[name] = network.name
                 own = f"bots-{place}" if network.shares_network else f"bot-{place}-{number}"
@@ -116,14 +116,14 @@ def _tell(store: World, networks: tuple[_Network, ...], generator: random.Random
 def _look(store: World, bots: dict[str, str]) -> dict[Signal, set[str]]:
     """Names of the accounts that each signal shows."""
     founded = store.founded
-    steward = make_steward(
+    steward = make_maintenance_worker(
         store.store.steward,
         founded.header,
         founded.book,
         founded.keys,
         founded.erasures,
         lambda: store.now_ms,
-        Courtesy.to_nobody(),
+        Throttle.disabled(),
     )
     for _ in steward.sweep.walk(store.now_ms):
         pass

@@ -21,23 +21,23 @@ from bench.ingest import Requests, drained_at
 from bench.reads import reads_of, release_all
 from bench.world import BATCH, World, free_port, wait_for, world
 from privacy.model.change import GAINED
-from privacy.moderation.aof_rewrite import GATHER_MS, LogRewriter
+from privacy.moderation.aof_rewrite import GATHER_MS, AofRewriteScheduler
 from privacy.store.keys import outbox_key
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY
 
-LONGEST_SECONDS: Final = 2.0
+MAX_SECONDS: Final = 2.0
 SHARE_LEFT: Final = 0.9
 ENGAGEMENTS: Final = 10_000
 REWRITING_SECONDS: Final = 6.0
 """Of a rewrite, from its begin on, with the fork and the first change of most pages after it."""
 _ROUNDS: Final = 6
-_ERASURES_A_ROUND: Final = 4
+_ERASURES_PER_ROUND: Final = 4
 """A share of two seconds scatters by some 0.14 on full cores, erasure or not: so there are many."""
-_PERSONS: Final = _ROUNDS * _ERASURES_A_ROUND
+_PERSONS: Final = _ROUNDS * _ERASURES_PER_ROUND
 _LIKES: Final = 400_000
-_LIKES_A_DAY: Final = 100
+_LIKES_PER_DAY: Final = 100
 _MS_BETWEEN_LIKES: Final = 36_000
-_MS_A_DAY: Final = 86_400_000
+_MS_PER_DAY: Final = 86_400_000
 _PREPARED_BATCHES: Final = 1_800
 """A round's: enough, and less than would meet the daily cap of its accounts."""
 _PREPARED_READS: Final = 100_000
@@ -67,7 +67,7 @@ def erasure(progress: Progress) -> Iterator[Figure]:
         f"until an account with {ENGAGEMENTS:,} engagements is gone, from the counts too",
         median(each.counted_seconds for each in erased),
         "s",
-        bar=Bar(Of.VALUE, high=LONGEST_SECONDS),
+        bar=Bar(Of.VALUE, high=MAX_SECONDS),
         note=f"{_PERSONS} over HTTP, until the relay has counted the last removal; the longest took "
         f"{max(each.counted_seconds for each in erased):.2f} s, and was answered after "
         f"{max(each.answered_seconds for each in erased):.2f} s",
@@ -147,20 +147,20 @@ def _person(number: int) -> str:
 
 def _fill(store: World) -> None:
     """Let the accounts like, a hundred videos a day, as the daily cap has it."""
-    days = ENGAGEMENTS // _LIKES_A_DAY
-    starts_ms = [store.posted_at_ms - (days - day) * _MS_A_DAY for day in range(days)]
+    days = ENGAGEMENTS // _LIKES_PER_DAY
+    starts_ms = [store.posted_at_ms - (days - day) * _MS_PER_DAY for day in range(days)]
     store.take_in(
         (
             [
                 (
                     _person(number),
-                    store.series[day * _LIKES_A_DAY + place],
+                    store.series[day * _LIKES_PER_DAY + place],
                     day_ms + place * _MS_BETWEEN_LIKES,
                     GAINED,
                     0,
                 )
                 for number in range(_PERSONS)
-                for place in range(_LIKES_A_DAY)
+                for place in range(_LIKES_PER_DAY)
             ],
             day_ms,
         )
@@ -195,10 +195,10 @@ def _round(store: World, ports: _Ports, keys: _Keys, number: int) -> _Round:
         _READS: Load(ports.public, _READ_CONNECTIONS, partial(reads_of, keys.read, _PREPARED_READS)),
     }
     erased: list[_Erased] = []
-    first = number * _ERASURES_A_ROUND
+    first = number * _ERASURES_PER_ROUND
     erasures = [
         partial(_erase, store, ports.platform, keys.privacy, person, erased)
-        for person in range(first, first + _ERASURES_A_ROUND)
+        for person in range(first, first + _ERASURES_PER_ROUND)
     ]
     *erasing, rewriting = beside((*erasures, partial(_rewrite, store)), loads)
     drained_at(store)
@@ -233,7 +233,7 @@ def _wait_until_counted(store: World, account_id: str) -> None:
 def _rewrite(store: World) -> None:
     """Have the log rewritten, as the steward does once wishes have gathered, and end that with the window."""
     stop = time.perf_counter() + REWRITING_SECONDS
-    rewriter = LogRewriter(store.store.steward)
+    rewriter = AofRewriteScheduler(store.store.steward)
     rewriter.step(0)
     rewriter.step(GATHER_MS)
     time.sleep(stop - time.perf_counter())  # the window is what is measured

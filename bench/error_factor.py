@@ -16,7 +16,7 @@ from privacy.mechanism.sensitivity import alternating_norms
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LARGEST_FACTOR: Final = 3.59
+MAX_FACTOR: Final = 3.59
 
 
 def error_factors(calibration: Calibration) -> Iterator[Figure]:
@@ -29,7 +29,7 @@ def error_factors(calibration: Calibration) -> Iterator[Figure]:
         ours,
         "",
         Reference("lower bound for every factorisation, certified", Certificate.load().bound(flips)),
-        Bar(Of.VALUE, high=LARGEST_FACTOR),
+        Bar(Of.VALUE, high=MAX_FACTOR),
         note="standard deviation of the worst epoch in units of 1/√(2ρ)",
     )
     yield Figure("the same", ours, "", Reference("fresh noise at every epoch: √T", sqrt(epochs)))

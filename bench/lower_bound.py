@@ -31,8 +31,8 @@ CERTIFICATE: Final = Path(__file__).with_name("lower-bound-87-w4.json")
 _EPOCHS: Final = 87
 _FLIPS: Final = 4
 _ROUNDS: Final = 60
-_STEPS_A_ROUND: Final = 60
-_NEW_SETS_A_ROUND: Final = 40
+_STEPS_PER_ROUND: Final = 60
+_NEW_SETS_PER_ROUND: Final = 40
 _SHARE_OF_NEW_SETS: Final = 0.02
 _KEPT_SETS: Final = 450
 _LEAST_WEIGHT: Final = 1e-7
@@ -123,7 +123,7 @@ def _ascend(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], _Optimum]:
     vectors = _vectors(sets, len(rows))
     optimum = _optimum(rows, weights, vectors)
-    for _ in range(_STEPS_A_ROUND):
+    for _ in range(_STEPS_PER_ROUND):
         rows, weights = rows * optimum.row_values, weights * optimum.set_values
         rows, weights = rows / rows.sum(), weights / weights.sum()
         optimum = _optimum(rows, weights, vectors)
@@ -154,7 +154,7 @@ def _most_violated(gram: NDArray[np.float64], flips: int) -> list[Epochs]:
         start = columns[-1] + 1 if columns else 0
         pair = (start + first, start + second) if first < second else ()
         found.append((float(table[first, second]), (*columns, *pair)))
-    return [epochs for _, epochs in sorted(found, reverse=True)[:_NEW_SETS_A_ROUND]]
+    return [epochs for _, epochs in sorted(found, reverse=True)[:_NEW_SETS_PER_ROUND]]
 
 
 def _prefix_sums(epochs: int) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from typing import Final
 from bench.figure import Bar, Figure, Of, Progress, Reference
 from bench.world import ENGAGEMENTS, World, world
 
-BYTES_AN_ENGAGEMENT: Final = 48
+BYTES_PER_ENGAGEMENT: Final = 48
 _REGISTER_BYTES: Final = 11
 _REDIS_DEFAULT_LISTPACK_ENTRIES: Final = 128
 
@@ -27,7 +27,7 @@ def memory(progress: Progress) -> Iterator[Figure]:
         ours,
         "bytes",
         Reference("one plain hash a video, field account, value register", peer),
-        Bar(Of.VALUE, high=BYTES_AN_ENGAGEMENT),
+        Bar(Of.VALUE, high=BYTES_PER_ENGAGEMENT),
         note=f"{ENGAGEMENTS:,} engagements of 20,000 accounts on 2,000 videos",
     )
 

@@ -21,7 +21,7 @@ from privacy.store.users import PLATFORM, PUBLISHER, RELAY, STEWARD
 SHARE_OF_INGEST: Final = 0.5
 SHARE_LEFT_TO_INTAKE: Final = 0.5
 BOTS: Final = 10_000
-LIKES_A_BOT: Final = 100
+LIKES_PER_BOT: Final = 100
 WORKERS: Final = 2
 _CONNECTIONS: Final = 6
 _INGEST_BATCHES: Final = 200
@@ -30,14 +30,14 @@ _BATCHES_BESIDE: Final = 1_750
 _WARM_UP_BATCHES: Final = 20
 _MS_BETWEEN_LIKES: Final = 36_000
 """Slow enough for the burst rule: a hundred likes in an hour."""
-_BOTS_A_BATCH: Final = 50
+_BOTS_PER_BATCH: Final = 50
 _LOOK_SECONDS: Final = 0.05
 
 
 def purge(progress: Progress) -> Iterator[Figure]:
     """Removals a second from the call until all is counted, and what intake keeps of its rate meanwhile."""
     with world() as store:
-        progress(f"{BOTS:,} bots with {LIKES_A_BOT} likes each")
+        progress(f"{BOTS:,} bots with {LIKES_PER_BOT} likes each")
         _fill(store)
         port = free_port()
         settings = ("--port", str(port), "--workers", str(WORKERS), "--threads", "2")
@@ -58,14 +58,14 @@ def purge(progress: Progress) -> Iterator[Figure]:
     events = _INGEST_BATCHES * BATCH
     yield Figure(
         "removals by a purge while intake goes on, until counted",
-        BOTS * LIKES_A_BOT / purged.seconds,
+        BOTS * LIKES_PER_BOT / purged.seconds,
         "removals/s",
         Reference(
             "events over HTTP until counted, alone, in the same run",
             events / (counted_at - answered.started_at),
         ),
         Bar(Of.RATIO, low=SHARE_OF_INGEST),
-        note=f"{BOTS:,} bots with {LIKES_A_BOT} likes each on {VIDEOS:,} videos, one job, one steward",
+        note=f"{BOTS:,} bots with {LIKES_PER_BOT} likes each on {VIDEOS:,} videos, one job, one steward",
     )
     yield Figure(
         "events over HTTP while the purge goes on, until answered",
@@ -98,10 +98,10 @@ def _fill(store: World) -> None:
                 GAINED,
                 bot % 1000,
             )
-            for bot in range(first, first + _BOTS_A_BATCH)
-            for place in range(LIKES_A_BOT)
+            for bot in range(first, first + _BOTS_PER_BATCH)
+            for place in range(LIKES_PER_BOT)
         ]
-        for first in range(0, BOTS, _BOTS_A_BATCH)
+        for first in range(0, BOTS, _BOTS_PER_BATCH)
     )
     store.take_in((likes, store.posted_at_ms) for likes in batches)
 
@@ -115,8 +115,8 @@ def _purge(store: World, port: int, make_requests: Callable[[], Sequence[bytes]]
         counts = _watch(port, key, lines)
         done = time.perf_counter()
     counted = drained_at(store)
-    if counts["uncounted"] != BOTS * LIKES_A_BOT:
-        raise RuntimeError(f"the purge removed {counts} where {BOTS * LIKES_A_BOT} were to go")
+    if counts["uncounted"] != BOTS * LIKES_PER_BOT:
+        raise RuntimeError(f"the purge removed {counts} where {BOTS * LIKES_PER_BOT} were to go")
     return _Purged(counted - began, BATCH * load.rate(began, done))
 
 

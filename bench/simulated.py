@@ -14,15 +14,15 @@ from privacy.model.change import GAINED, change_code
 from privacy.model.documents import Figure
 from privacy.model.engagement import Reason
 from privacy.policy.policy import Policy
-from privacy.release.engine import Release
-from privacy.release.history import MEASUREMENT, Records
+from privacy.release.engine import NewRelease
+from privacy.release.history import MEASUREMENT, StreamRecords
 from tests.support.simulation import Simulation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FIRST_GAINS: Final = 22_000
-FIRST_REMOVALS_A_REASON: Final = 900
+FIRST_REMOVALS_PER_REASON: Final = 900
 """In epoch 0: every stream clears its threshold from then on. A sample of some of them would be biased."""
 LATER_GAINS: Final = 40
 LATER_REMOVALS: Final = 15
@@ -46,7 +46,9 @@ class Life:
         """Likes in all joint cells, and removals for all reasons."""
         size = policy.domain.size
         first = [(GAINED, generator.integers(size, size=FIRST_GAINS))]
-        first += [(int(reason), generator.integers(size, size=FIRST_REMOVALS_A_REASON)) for reason in Reason]
+        first += [
+            (int(reason), generator.integers(size, size=FIRST_REMOVALS_PER_REASON)) for reason in Reason
+        ]
         later = [
             [
                 (GAINED, generator.integers(size, size=LATER_GAINS)),
@@ -113,7 +115,7 @@ def live(calibration: Calibration, life: Life, targets: int) -> Errors:
     for epoch, log in enumerate(life.logs):
         releases = simulation.release([log] * targets, os_entropy)
         simulation = simulation.after(releases)
-        drawn = Records.unpack([release.measurements for release in releases], MEASUREMENT)
+        drawn = StreamRecords.unpack([release.measurements for release in releases], MEASUREMENT)
         measured[drawn.owners, drawn.streams, drawn.steps] = drawn.values
         estimates = measured[:, :, : epoch + 1] @ calibration.factorisation.decoder[epoch, : epoch + 1]
         deviations = calibration.deviations(np.array([epoch]))[0]
@@ -143,7 +145,7 @@ _Interval = tuple[int, int, int]
 
 
 def _intervals(
-    releases: Sequence[Release], life: Life, policy: Policy, epoch: int
+    releases: Sequence[NewRelease], life: Life, policy: Policy, epoch: int
 ) -> Iterator[list[_Interval]]:
     """Published intervals of totals, of cells, and of changes of the total."""
     documents = [release.document for release in releases]

@@ -16,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from api.runtime.api_keys import KeyRing, KeyTerms
+from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import read_policy
-from api.runtime.store_setup import Founded, Founder
+from api.runtime.store_setup import PreparedStore, StoreSetup
 from api.runtime.system import clock_ms
 from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.embedded.rooms import EmbeddedRooms
@@ -29,8 +29,8 @@ from privacy.store.acl import AclUser, Room
 from privacy.store.connect import connect
 from privacy.store.users import USERS
 from privacy.tally.relay import Relay
-from privacy.vault.entries import Entry
-from privacy.vault.registers import Caps, Vault
+from privacy.vault.entries import AdmittedEvent
+from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.redis_server import ROOT, Store, clients
 
@@ -42,10 +42,10 @@ VIDEOS: Final = 2_000
 ENGAGEMENTS: Final = 1_000_000
 BATCH: Final = 1_000
 LOOPBACK: Final = "127.0.0.1"
-MS_AN_HOUR: Final = 3_600_000
-_BATCHES_A_DRAIN: Final = 50
-_AGE_MS: Final = MS_AN_HOUR * 3 // 2
-_REQUESTS_A_MINUTE: Final = 100_000_000
+MS_PER_HOUR: Final = 3_600_000
+_BATCHES_PER_DRAIN: Final = 50
+_AGE_MS: Final = MS_PER_HOUR * 3 // 2
+_REQUESTS_PER_MINUTE: Final = 100_000_000
 _START_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 0.02
 
@@ -66,7 +66,7 @@ class World:
     folder: Path
     store: Store
     gallery_root: Redis
-    founded: Founded
+    founded: PreparedStore
     posted_at_ms: int
     series: tuple[int, ...]
 
@@ -84,7 +84,7 @@ class World:
         """Bytes that the private room's Redis has allocated."""
         return int(self.store.root.info("memory")["used_memory"])
 
-    def likes(self) -> Iterator[list[Entry]]:
+    def likes(self) -> Iterator[list[AdmittedEvent]]:
         """A million likes, no account likes a video twice, in batches.
 
         Each video gets 500 from accounts spread evenly, in uniformly random joint cells and at random times
@@ -98,7 +98,7 @@ class World:
                 (
                     account_name(number),
                     self.series[video_of(number)],
-                    self.posted_at_ms + generator.randrange(MS_AN_HOUR),
+                    self.posted_at_ms + generator.randrange(MS_PER_HOUR),
                     GAINED,
                     generator.randrange(joint_cells),
                 )
@@ -109,22 +109,25 @@ class World:
         """Take so many of the likes in and count them."""
         self.take_in((batch, self.posted_at_ms) for batch in islice(self.likes(), engagements // BATCH))
 
-    def take_in(self, batches: Iterable[tuple[Sequence[Entry], int]]) -> None:
+    def take_in(self, batches: Iterable[tuple[Sequence[AdmittedEvent], int]]) -> None:
         """Take batches in, each with the time at which it arrives, and count them."""
         founded = self.founded
         shards = AccountShards(self.store.platform, founded.keys, founded.header.account_shards)
-        vault, relay = Vault(shards, Caps.of(founded.book)), Relay(self.store.relay, founded.header)
+        vault, relay = (
+            RegisterStore(shards, ContributionCaps.of(founded.book)),
+            Relay(self.store.relay, founded.header),
+        )
         with self.store.without_fsync():
             for number, (batch, now_ms) in enumerate(batches):
                 vault.record(batch, now_ms)
-                if number % _BATCHES_A_DRAIN == 0:
+                if number % _BATCHES_PER_DRAIN == 0:
                     relay.drain()
             relay.drain()
 
     def key(self, plane: str, scope: str) -> str:
         """A key of a plane whose rate limit is out of the way."""
-        ring = KeyRing.open(self.store.settings, plane, clock_ms, os.urandom)
-        return ring.create(KeyTerms("bench", [scope], 1, _REQUESTS_A_MINUTE))[0]
+        ring = ApiKeys.open(self.store.settings, plane, clock_ms, os.urandom)
+        return ring.create(ApiKeySpec("bench", [scope], 1, _REQUESTS_PER_MINUTE))[0]
 
     @contextmanager
     def running(self, verb: str, users: tuple[AclUser, ...], *arguments: str) -> Iterator[None]:
@@ -156,7 +159,7 @@ def world(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[Wor
     ):
         source = read_policy(policy_file)
         folder = Path(name)
-        founder = Founder(
+        founder = StoreSetup(
             source, folder / "pseudonym.key", clock_ms, os.urandom, never_restore=folder / "never-restore"
         )
         founded = founder.found(rooms.settings)

@@ -19,11 +19,11 @@ from pathlib import Path
 from api.cli.exit_code import exit_code_of
 from api.runtime.policy_source import read_policy
 from api.runtime.settings import LEDGER_KEY_FILE
-from api.runtime.store_setup import Founder
+from api.runtime.store_setup import StoreSetup
 from api.runtime.system import clock_ms, entropy
 from privacy.errors import LikewiseError
 from privacy.rollback.folder import never_restore_folder
-from privacy.signing.key_file import create_ledger_key
+from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, PUBLISHER
 
@@ -37,7 +37,7 @@ def main() -> int:
         settings = StoreSettings.from_environment(os.environ, (ADMIN, PUBLISHER))
         create_ledger_key(Path(os.environ.get("LIKEWISE_LEDGER_KEY_FILE", LEDGER_KEY_FILE)), entropy)
         kept = never_restore_folder(os.environ, key_file.parent)
-        founded = Founder(source, key_file, clock_ms, entropy, never_restore=kept).found(settings)
+        founded = StoreSetup(source, key_file, clock_ms, entropy, never_restore=kept).found(settings)
     except LikewiseError as error:
         sys.stderr.write(f"found_store: {error}\n")
         return exit_code_of(error)

@@ -21,14 +21,14 @@ COPY api/cli/__init__.py api/cli/__main__.py api/cli/exit_code.py api/cli/lazy_g
 COPY api/cli/verbs/__init__.py api/cli/commands/platform.py api/cli/verbs/
 COPY api/http/ api/http/
 COPY api/platform/ api/platform/
-COPY privacy/__init__.py privacy/errors.py privacy/policy/policy.py privacy/policy/policy.toml privacy/policy/enrolled.py \
+COPY privacy/__init__.py privacy/errors.py privacy/policy/policy.py privacy/policy/policy.toml privacy/policy/registry.py \
      privacy/policy/file.py privacy/
 COPY privacy/gallery/__init__.py privacy/model/documents.py api/http/api_key_reader.py \
      privacy/publishing/publish.lua privacy/publishing/publish_entries.lua privacy/publishing/publish_target.lua \
      privacy/publishing/publisher.py privacy/publishing/write_once.lua privacy/gallery/
 COPY privacy/model/__init__.py privacy/policy/budget.py privacy/model/change.py privacy/model/dimension.py \
      privacy/model/engagement.py privacy/model/identifier.py privacy/policy/integrity.py privacy/policy/retention.py \
-     privacy/model/sandbox.py privacy/policy/schedule.py privacy/model/standing.py privacy/policy/streams.py \
+     privacy/model/sandbox.py privacy/policy/schedule.py privacy/model/account_status.py privacy/policy/streams.py \
      privacy/model/timestamp.py privacy/model/
 COPY privacy/moderation/ privacy/moderation/
 COPY privacy/store/__init__.py privacy/store/acl.py privacy/store/checks.py privacy/store/connect.py \
@@ -40,9 +40,9 @@ COPY privacy/tally/__init__.py privacy/catalogue/catalogue.py privacy/catalogue/
 COPY privacy/vault/__init__.py privacy/vault/account.lua privacy/vault/account_record.py privacy/intake/cells.py \
      privacy/intake/event_columns.py privacy/intake/admission.py privacy/vault/erase.lua privacy/vault/erasure.py \
      privacy/intake/event.py privacy/intake/event_columns.py \
-     privacy/vault/follow.lua privacy/vault/key_file.py privacy/vault/mark.lua privacy/vault/blocks.py \
+     privacy/vault/follow.lua privacy/vault/pseudonym_key_file.py privacy/vault/mark.lua privacy/vault/blocks.py \
      privacy/vault/entries.py privacy/vault/pseudonym.py privacy/vault/record.lua privacy/vault/resync.py privacy/vault/settle.lua \
-     privacy/vault/settlement.py privacy/vault/shards.py privacy/intake/target_columns.py privacy/intake/target_columns.py \
+     privacy/vault/recount.py privacy/vault/shards.py privacy/intake/target_columns.py privacy/intake/target_columns.py \
      privacy/intake/time_bounds.py privacy/vault/registers.py privacy/vault/
 USER 10001:10001
 ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

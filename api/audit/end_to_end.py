@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from api.audit.reads import read_findings
-from api.audit.scenario import FLIPPED, LIKED, TOLD, Story
+from api.audit.scenario import FLIPPED, LIKED, TOLD, Scenario
 from api.audit.wall import wall_sections
 from api.audit.write_once import once_findings
 from api.public.app import PLANE, build_public_app
-from api.replay.in_process import TimeMachine, time_machine
+from api.replay.in_process import InProcessSystem, time_machine
 from api.replay.intake import SilentLog
-from api.runtime.api_keys import KeyRing, KeyTerms
+from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import PolicySource
 from api.runtime.settings import PSEUDONYM_KEY_FILE
-from api.runtime.store_setup import ONE_SHARD, Founded, Founder
+from api.runtime.store_setup import ONE_SHARD, PreparedStore, StoreSetup
 from api.runtime.system import clock_ms
 from privacy.audit.check import Check
 from privacy.audit.progress import silent
@@ -31,7 +31,7 @@ from privacy.audit.report_model import Finding, Section
 from privacy.catalogue.catalogue import Catalogue
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.mechanism.entropy import EntropySource
-from privacy.model.engagement import KINDS_A_TARGET, Kind, TargetType
+from privacy.model.engagement import KINDS_PER_TARGET, Kind, TargetType
 from privacy.release.history import NET_CHANGE
 from privacy.store.connect import connect
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC
@@ -67,7 +67,7 @@ def rehearsal_check(source: PolicySource, entropy: EntropySource, reads: int, *,
 
 
 @dataclass(frozen=True)
-class Stage:
+class TestSystem:
     """The store after the story.
 
     Args:
@@ -77,31 +77,31 @@ class Stage:
         machine: intake, relay and release workers under a virtual clock.
     """
 
-    story: Story
-    store: Founded
+    story: Scenario
+    store: PreparedStore
     folder: Path
-    machine: TimeMachine
+    machine: InProcessSystem
 
     def series(self) -> dict[str, DueSeries]:
         """What the tally holds of the likes of each video."""
         with closing(connect(self.store.settings, PLATFORM)) as client:
             catalogue = Catalogue(client, self.store.header.target_shards, self.story.policy, lambda _: None)
             known = catalogue.lookup(TargetType.VIDEO, self.story.exact)
-        numbers = {video: target.number * KINDS_A_TARGET + Kind.LIKE for video, target in known.items()}
+        numbers = {video: target.number * KINDS_PER_TARGET + Kind.LIKE for video, target in known.items()}
         shard = self.machine.timeline.workers[0].shards[0]
         return dict(zip(numbers, shard.read(list(numbers.values())), strict=True))
 
 
 def _rehearse(source: PolicySource, entropy: EntropySource, reads: int, wall: bool) -> Sequence[Section]:
-    story = Story(source.policy, f"a{entropy(8).hex()}")
+    story = Scenario(source.policy, f"a{entropy(8).hex()}")
     with ExitStack() as held:
         folder = Path(held.enter_context(TemporaryDirectory(prefix="likewise-audit-")))
         rooms = held.enter_context(EmbeddedRooms(folder))
         key_file, kept = folder / PSEUDONYM_KEY_FILE, folder / "never-restore"
-        store = Founder(source, key_file, clock_ms, entropy, ONE_SHARD, kept).found(rooms.settings)
+        store = StoreSetup(source, key_file, clock_ms, entropy, ONE_SHARD, kept).found(rooms.settings)
         machine = held.enter_context(time_machine(store, lambda _: None))
         machine.timeline.run(story.videos, story.events, story.end_ms)
-        stage = Stage(story, store, folder, machine)
+        stage = TestSystem(story, store, folder, machine)
         public = held.enter_context(closing(connect(store.settings, PUBLIC)))
         limiter = held.enter_context(closing(connect(store.settings, LIMITER)))
         client = build_public_app(public, limiter, machine.clock, SilentLog()).test_client()
@@ -112,7 +112,7 @@ def _rehearse(source: PolicySource, entropy: EntropySource, reads: int, wall: bo
         return registers, written, read, *shown
 
 
-def _registers_section(stage: Stage, entropy: EntropySource) -> Section:
+def _registers_section(stage: TestSystem, entropy: EntropySource) -> Section:
     return Section(
         "registers",
         "Each engagement counts once, at most w times, and under a keyed pseudonym",
@@ -128,7 +128,7 @@ def _registers_section(stage: Stage, entropy: EntropySource) -> Section:
     )
 
 
-def _once_section(stage: Stage, entropy: EntropySource) -> Section:
+def _once_section(stage: TestSystem, entropy: EntropySource) -> Section:
     return Section(
         "write-once",
         "A release is written once, whoever tries again",
@@ -140,9 +140,9 @@ def _once_section(stage: Stage, entropy: EntropySource) -> Section:
     )
 
 
-def _reads_section(stage: Stage, client: FlaskClient, entropy: EntropySource, reads: int) -> Section:
-    ring = KeyRing.open(stage.store.settings, PLANE, clock_ms, entropy)
-    terms = [KeyTerms(f"{_OWNER}-{number}", ["read"], 1, _A_MINUTE) for number in range(KEYS)]
+def _reads_section(stage: TestSystem, client: FlaskClient, entropy: EntropySource, reads: int) -> Section:
+    ring = ApiKeys.open(stage.store.settings, PLANE, clock_ms, entropy)
+    terms = [ApiKeySpec(f"{_OWNER}-{number}", ["read"], 1, _A_MINUTE) for number in range(KEYS)]
     tokens = [ring.renew(one) for one in terms]
     return Section(
         "reads",
@@ -156,13 +156,13 @@ def _reads_section(stage: Stage, client: FlaskClient, entropy: EntropySource, re
     )
 
 
-def _counts(stage: Stage) -> Iterator[Finding]:
+def _counts(stage: TestSystem) -> Iterator[Finding]:
     for video, series in stage.series().items():
         found, expected = int(_net(series)[0].sum()), stage.story.exact[video]
         yield Finding(f"exact likes of {video}", f"{expected}, by hand", f"{found}", found == expected)
 
 
-def _cells(stage: Stage) -> Iterator[Finding]:
+def _cells(stage: TestSystem) -> Iterator[Finding]:
     """Who comes back with another profile keeps the cell; private accounts are undisclosed."""
     policy, net = stage.story.policy, _net(stage.series()[LIKED])
     for dimension, place in zip(policy.domain.dimensions, policy.layout.breakdowns, strict=True):
@@ -176,7 +176,7 @@ def _cells(stage: Stage) -> Iterator[Finding]:
         )
 
 
-def _flips(stage: Stage) -> Iterator[Finding]:
+def _flips(stage: TestSystem) -> Iterator[Finding]:
     cap = stage.story.policy.flip_cap
     net = _net(stage.series()[FLIPPED])
     removed = int(net[stage.story.policy.layout.removals].sum())
@@ -199,7 +199,7 @@ def _net(series: DueSeries) -> Any:
     return net
 
 
-def _pseudonyms(stage: Stage, entropy: EntropySource) -> Iterator[Finding]:
+def _pseudonyms(stage: TestSystem, entropy: EntropySource) -> Iterator[Finding]:
     story = stage.story
     disk = b"".join(path.read_bytes() for path in sorted(stage.folder.rglob("*.aof")))
     accounts = [*story.crowd, *story.private, story.flipper]

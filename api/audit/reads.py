@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from api.audit.scenario import FEW, LIKED, NONE, Story
-from api.replay.in_process import TimeMachine
+from api.audit.scenario import FEW, LIKED, NONE, Scenario
+from api.replay.in_process import InProcessSystem
 from privacy.audit.report_model import Finding
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _LATER_EVENTS: Final = 50
 
 
 def read_findings(
-    story: Story, machine: TimeMachine, client: FlaskClient, tokens: Sequence[str], reads: int
+    story: Scenario, machine: InProcessSystem, client: FlaskClient, tokens: Sequence[str], reads: int
 ) -> Iterator[Finding]:
     """Average, watch live, and compare what must look alike."""
     paths = _paths(story)
@@ -43,7 +43,7 @@ def read_findings(
     yield from _alike(story, client, tokens)
 
 
-def _paths(story: Story) -> list[str]:
+def _paths(story: Scenario) -> list[str]:
     base = f"/v1/videos/{LIKED}"
     dimensions = [f"{base}/likes/breakdowns/{dimension.name}" for dimension in story.policy.domain.dimensions]
     return [base, f"{base}/likes", f"{base}/likes/timeseries", f"{base}/likes/changes", *dimensions]
@@ -59,7 +59,7 @@ def _answers(client: FlaskClient, path: str, tokens: Sequence[str], reads: int) 
     return answers
 
 
-def _alike(story: Story, client: FlaskClient, tokens: Sequence[str]) -> Iterator[Finding]:
+def _alike(story: Scenario, client: FlaskClient, tokens: Sequence[str]) -> Iterator[Finding]:
     """A video with almost enough likes and one with none, but for their names."""
     for path in _paths(story):
         bodies = set()

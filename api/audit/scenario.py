@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from api.replay.records import Moment
+from api.replay.records import TimedRecord
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import format_timestamp
 from privacy.policy.policy import Policy
@@ -29,7 +29,7 @@ _DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True)
-class Story:
+class Scenario:
     """What happens.
 
     Args:
@@ -51,7 +51,7 @@ class Story:
         return self.start_ms + 1000 * self._ages[min(EPOCHS, len(self._ages) - 1) - 1] + 1
 
     @property
-    def videos(self) -> list[Moment]:
+    def videos(self) -> list[TimedRecord]:
         """One that is liked, one on which an account flips, one with too few likes, and one without any."""
         return [
             self._moment(self.start_ms, {"video_id": video, "posted_at": format_timestamp(self.start_ms)})
@@ -59,7 +59,7 @@ class Story:
         ]
 
     @cached_property
-    def events(self) -> list[Moment]:
+    def events(self) -> list[TimedRecord]:
         """All events, in the order in which they arrive; each batch arrives several times."""
         likes = [self._event("like", LIKED, account, 0) for account in self.crowd]
         few = [self._event("like", FEW, account, 0) for account in self.crowd[: self.policy.k - 1]]
@@ -73,7 +73,7 @@ class Story:
             self._event("unlike" if turn % 2 else "like", FLIPPED, self.flipper, 0, later_ms=10 + turn)
             for turn in range(self.policy.flip_cap + FLIPS_TOO_MANY)
         ]
-        late = [Moment(back[0].at_ms, event.line) for event in late]
+        late = [TimedRecord(back[0].at_ms, event.line) for event in late]
         batches = [[*likes, *private, *few, *self._child()], left, back, late, flips]
         told = sorted((batch for batch in batches for _ in range(TOLD)), key=lambda batch: batch[0].at_ms)
         return [event for batch in told for event in batch]
@@ -119,13 +119,13 @@ class Story:
     def _ages(self) -> tuple[int, ...]:
         return self.policy.schedule_of(Kind.LIKE).due_ages_seconds
 
-    def _child(self) -> list[Moment]:
+    def _child(self) -> list[TimedRecord]:
         bands = sorted(self.policy.dropped_age_bands)
         return [self._event("like", LIKED, self.child, 0, profile={"age_band": bands[0]})] if bands else []
 
     def _event(
         self, what: str, video: str, account: str, epoch: int, later_ms: int = 0, **members: Any
-    ) -> Moment:
+    ) -> TimedRecord:
         """An event in the middle of an epoch, with members other than the usual ones."""
         ages = (0, *self._ages)
         place = min(epoch, len(ages) - 2)
@@ -149,5 +149,5 @@ class Story:
         }
 
     @staticmethod
-    def _moment(at_ms: int, document: dict[str, Any]) -> Moment:
-        return Moment(at_ms, json.dumps(document).encode())
+    def _moment(at_ms: int, document: dict[str, Any]) -> TimedRecord:
+        return TimedRecord(at_ms, json.dumps(document).encode())

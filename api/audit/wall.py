@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from privacy.audit.progress import Progress
+from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import Section
 from privacy.audit.wall_apart import apart_section
 from privacy.audit.wall_code import code_section, image_section
@@ -14,7 +14,7 @@ from privacy.store.settings import StoreSettings
 from privacy.store.users import PUBLIC
 
 
-def wall_sections(settings: StoreSettings, told: Progress) -> list[Section]:
+def wall_sections(settings: StoreSettings, told: ProgressCallback) -> list[Section]:
     """Everything that shows the wall of a running store.
 
     Raises:

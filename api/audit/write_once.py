@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from api.audit.scenario import LIKED
-from api.replay.in_process import TimeMachine
+from api.replay.in_process import InProcessSystem
 from api.runtime.release import make_release_workers
-from api.runtime.store_setup import Founded
+from api.runtime.store_setup import PreparedStore
 from privacy.audit.report_model import Finding
 from privacy.errors import StoreError
 from privacy.mechanism.entropy import EntropySource
@@ -22,12 +22,12 @@ from privacy.release.history import MEASUREMENT
 from privacy.release.ledger import LedgerHead
 from privacy.store.connect import connect
 from privacy.store.users import PUBLISHER, RELEASE
-from privacy.tally.series import Commit, DueSeries, Outgoing, TallyShard
+from privacy.tally.series import Commit, DueSeries, PendingRelease, TallyShard
 
 
 def once_findings(
-    store: Founded,
-    machine: TimeMachine,
+    store: PreparedStore,
+    machine: InProcessSystem,
     series: Callable[[], dict[str, DueSeries]],
     entropy: EntropySource,
 ) -> Iterator[Finding]:
@@ -66,7 +66,9 @@ def _drawn_once(series: DueSeries) -> Finding:
     )
 
 
-def _race(store: Founded, machine: TimeMachine, due: DueSeries, entropy: EntropySource) -> Iterator[Finding]:
+def _race(
+    store: PreparedStore, machine: InProcessSystem, due: DueSeries, entropy: EntropySource
+) -> Iterator[Finding]:
     """Two workers make the same release; then somebody offers the gallery the one that lost."""
     worker = machine.timeline.workers[0]
     calibration = worker.calibrations(due.state.policy_version, Kind.LIKE)
@@ -90,11 +92,11 @@ def _race(store: Founded, machine: TimeMachine, due: DueSeries, entropy: Entropy
             written == [True, False],
         )
         worker.publish(shard)
-        outgoing = Outgoing(shard.shard, head.length, commits[1].release, commits[1].ledger_entry)
+        outgoing = PendingRelease(shard.shard, head.length, commits[1].release, commits[1].ledger_entry)
     yield _replaced(store, outgoing)
 
 
-def _replaced(store: Founded, lost: Outgoing) -> Finding:
+def _replaced(store: PreparedStore, lost: PendingRelease) -> Finding:
     refused = "took it"
     with closing(connect(store.settings, PUBLISHER)) as client:
         try:

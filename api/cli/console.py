@@ -33,7 +33,7 @@ class SectionBars:
         self.bars.update(self._tasks[section], completed=done, total=total)
 
 
-_WIDTH_OF_A_PIPE = 120
+_PIPE_WIDTH = 120
 
 
 def show(*renderables: RenderableType) -> None:
@@ -41,7 +41,7 @@ def show(*renderables: RenderableType) -> None:
     # No markup: what is shown holds brackets of its own.
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=_WIDTH_OF_A_PIPE)
+        console = Console(highlight=False, markup=False, width=_PIPE_WIDTH)
     for renderable in renderables:
         console.print(renderable)
 
@@ -51,7 +51,7 @@ def show_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def say(text: str) -> None:
+def echo(text: str) -> None:
     """Write a line about the work to stderr."""
     click.echo(text, err=True)
 

@@ -15,7 +15,7 @@ import click
 
 
 @dataclass(frozen=True)
-class Verb:
+class LazyCommand:
     """One verb of the group.
 
     Args:
@@ -35,7 +35,7 @@ class LazyGroup(click.Group):
         options: those of `click.Group`.
     """
 
-    def __init__(self, *, verbs: Mapping[str, Verb], **options: Any) -> None:
+    def __init__(self, *, verbs: Mapping[str, LazyCommand], **options: Any) -> None:
         super().__init__(**options)
         self._verbs = verbs
 

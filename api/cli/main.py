@@ -9,27 +9,35 @@ from typing import Final
 import click
 
 from api.cli.exit_code import EXIT_CODES_HELP, ExitCode, exit_code_of
-from api.cli.lazy_group import LazyGroup, Verb
+from api.cli.lazy_group import LazyCommand, LazyGroup
 from privacy.errors import LikewiseError
 
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 
 _VERBS: Final = {
-    "up": Verb("api.cli.commands.up", "Start the whole system on this machine."),
-    "platform": Verb("api.cli.commands.platform", "Serve the platform plane: events and catalogue come in."),
-    "public": Verb("api.cli.commands.public", "Serve the public plane: releases are read."),
-    "relay": Verb("api.cli.commands.relay", "Move changes from the vault to the tally."),
-    "release": Verb("api.cli.commands.release", "Measure and publish what is due."),
-    "steward": Verb("api.cli.commands.maintain", "Carry out jobs of staff, and let time pass."),
-    "moderation": Verb("api.cli.commands.moderation", "Ban accounts, purge bots, look at jobs."),
-    "rights": Verb("api.cli.commands.rights", "Answer what people ask for: access, erasure, objection."),
-    "keys": Verb("api.cli.commands.keys", "Create, list and revoke API keys; rotate the pseudonym key."),
-    "policy": Verb("api.cli.commands.policy", "Show and check the guarantee."),
-    "ledger": Verb("api.cli.commands.ledger", "Export and verify the signed ledger; rotate its key."),
-    "audit": Verb("api.cli.commands.audit", "Measure the privacy; what a reviewer runs."),
-    "doctor": Verb("api.cli.commands.doctor", "Check a deployment."),
-    "replay": Verb("api.cli.commands.replay", "Tell a recorded history through the real intake."),
-    "simulate": Verb("api.cli.commands.simulate", "Play a plausible platform against a platform plane."),
+    "up": LazyCommand("api.cli.commands.up", "Start the whole system on this machine."),
+    "platform": LazyCommand(
+        "api.cli.commands.platform", "Serve the platform plane: events and catalogue come in."
+    ),
+    "public": LazyCommand("api.cli.commands.public", "Serve the public plane: releases are read."),
+    "relay": LazyCommand("api.cli.commands.relay", "Move changes from the vault to the tally."),
+    "release": LazyCommand("api.cli.commands.release", "Measure and publish what is due."),
+    "steward": LazyCommand("api.cli.commands.maintain", "Carry out jobs of staff, and let time pass."),
+    "moderation": LazyCommand("api.cli.commands.moderation", "Ban accounts, purge bots, look at jobs."),
+    "rights": LazyCommand(
+        "api.cli.commands.rights", "Answer what people ask for: access, erasure, objection."
+    ),
+    "keys": LazyCommand(
+        "api.cli.commands.keys", "Create, list and revoke API keys; rotate the pseudonym key."
+    ),
+    "policy": LazyCommand("api.cli.commands.policy", "Show and check the guarantee."),
+    "ledger": LazyCommand("api.cli.commands.ledger", "Export and verify the signed ledger; rotate its key."),
+    "audit": LazyCommand("api.cli.commands.audit", "Measure the privacy; what a reviewer runs."),
+    "doctor": LazyCommand("api.cli.commands.doctor", "Check a deployment."),
+    "replay": LazyCommand("api.cli.commands.replay", "Tell a recorded history through the real intake."),
+    "simulate": LazyCommand(
+        "api.cli.commands.simulate", "Play a plausible platform against a platform plane."
+    ),
 }
 
 _HELP: Final = """Count the likes, never the likers.

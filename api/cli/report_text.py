@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.console import say, show, show_json
+from api.cli.console import echo, show, show_json
 from api.cli.exit_code import ExitCode
 from privacy.audit.html_report import html_report
 from privacy.audit.report_model import AuditReport, ComparisonPlot, Section
@@ -17,7 +17,7 @@ def deliver_report(report: AuditReport, *, as_json: bool, report_file: Path | No
     """Write the report where it is wanted, and answer the exit code that its verdict asks for."""
     if report_file:
         report_file.write_text(html_report(report), encoding="utf-8")
-        say(f"The report is in {report_file}.")
+        echo(f"The report is in {report_file}.")
     if as_json:
         show_json(report.document())
     else:

@@ -24,7 +24,7 @@ class KeyRecord(Document, frozen=True):
     created_at_ms: int
     expires_at_ms: int
     revoked_at_ms: int | None
-    requests_a_minute: int
+    requests_per_minute: int
 
 
 class KeyReader:

@@ -35,7 +35,7 @@ def issue_key(
     scopes: list[str],
     *,
     lifetime_seconds: int,
-    requests_a_minute: int,
+    requests_per_minute: int,
     now_ms: int,
     entropy: Callable[[int], bytes],
 ) -> tuple[str, KeyRecord]:
@@ -46,7 +46,7 @@ def issue_key(
         owner: whose key it is; several live keys of one owner are how a key is rotated.
         scopes: what it may do, of `PLANE_SCOPES`.
         lifetime_seconds: after which it expires.
-        requests_a_minute: its rate limit.
+        requests_per_minute: its rate limit.
         now_ms: when it is issued.
         entropy: answers so many bytes of the operating system's CSPRNG.
 
@@ -62,7 +62,10 @@ def issue_key(
         raise InvalidInputError(
             "scopes", f"are {scopes}", f"{CANARY} alone: it reaches nothing but the sandbox"
         )
-    for field, value in (("lifetime_seconds", lifetime_seconds), ("requests_a_minute", requests_a_minute)):
+    for field, value in (
+        ("lifetime_seconds", lifetime_seconds),
+        ("requests_per_minute", requests_per_minute),
+    ):
         if value < 1:
             raise InvalidInputError(field, f"is {value}", "at least 1")
     key_id, secret = entropy(_KEY_ID_BYTES).hex(), entropy(_SECRET_BYTES).hex()
@@ -74,7 +77,7 @@ def issue_key(
         created_at_ms=now_ms,
         expires_at_ms=now_ms + 1000 * lifetime_seconds,
         revoked_at_ms=None,
-        requests_a_minute=requests_a_minute,
+        requests_per_minute=requests_per_minute,
     )
     return f"lw_{plane}_{key_id}_{secret}", record
 

@@ -16,26 +16,26 @@ from werkzeug.exceptions import RequestURITooLarge
 
 from api.http.api_key_reader import KeyRecord
 from api.http.arguments import load_path, load_query
-from api.http.edge import Edge, HasEdge
-from api.http.middleware import Exchange, Observation, exchange_of
-from api.http.operation import Call, Operation
+from api.http.gateway import Gateway, HasGateway
+from api.http.middleware import AccessLogMiddleware, RequestContext, exchange_of
+from api.http.operation import Operation, Request
 from api.http.problems import problem_answer
-from api.http.responses import WireResponse, wire_response
+from api.http.responses import RawResponse, wire_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from marshmallow import Schema
 
-MOST_QUERY_BYTES = 16_384
+MAX_QUERY_BYTES = 16_384
 """Enough for a hundred ids of the longest sort."""
 
-Services = TypeVar("Services", bound=HasEdge)
+Services = TypeVar("Services", bound=HasGateway)
 
 
 class _App(Flask):
     """A Flask whose views answer finished responses and are plain functions."""
 
-    response_class = WireResponse  # type: ignore[assignment] # all that Flask does with one is to call it
+    response_class = RawResponse  # type: ignore[assignment] # all that Flask does with one is to call it
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: none of them is a coroutine, so nobody needs to look."""
@@ -62,22 +62,22 @@ def build_app(name: str, operations: Iterable[Operation[Services]], services: Se
         )
     edge = services.edge
     app.register_error_handler(Exception, lambda error: _failure(edge, error))
-    app.wsgi_app = Observation(app.wsgi_app, edge.metrics, edge.log)  # type: ignore[method-assign] # Flask's own way
+    app.wsgi_app = AccessLogMiddleware(app.wsgi_app, edge.metrics, edge.log)  # type: ignore[method-assign] # Flask's own way
     return app
 
 
-def _view(operation: Operation[Services], services: Services) -> Callable[..., WireResponse]:
+def _view(operation: Operation[Services], services: Services) -> Callable[..., RawResponse]:
     path_fields = operation.path_schema().fields if operation.path_schema else {}
     query_schema = operation.query_schema() if operation.query_schema else None
     edge = services.edge
 
-    def view(**arguments: str) -> WireResponse:
+    def view(**arguments: str) -> RawResponse:
         environ = request.environ
         exchange = exchange_of(environ)
         exchange.operation_id = operation.operation_id
         now_ms = edge.clock()
         key = _admit(edge, operation.scope, environ, exchange, now_ms) if operation.scope else None
-        call = Call(
+        call = Request(
             path=load_path(path_fields, arguments),
             query=_query(query_schema, environ),
             body=edge.bodies.read(environ, operation.body),
@@ -92,12 +92,14 @@ def _view(operation: Operation[Services], services: Services) -> Callable[..., W
 
 def _query(schema: Schema | None, environ: WSGIEnvironment) -> Mapping[str, Any]:
     size = len(environ.get("QUERY_STRING", ""))
-    if size > MOST_QUERY_BYTES:
-        raise RequestURITooLarge(f"At most {MOST_QUERY_BYTES} bytes of query.")
+    if size > MAX_QUERY_BYTES:
+        raise RequestURITooLarge(f"At most {MAX_QUERY_BYTES} bytes of query.")
     return load_query(schema, request.args) if schema or size else {}
 
 
-def _admit(edge: Edge, scope: str, environ: WSGIEnvironment, exchange: Exchange, now_ms: int) -> KeyRecord:
+def _admit(
+    edge: Gateway, scope: str, environ: WSGIEnvironment, exchange: RequestContext, now_ms: int
+) -> KeyRecord:
     key = edge.authenticator.check(environ.get("HTTP_AUTHORIZATION"), scope, now_ms)
     allowance = edge.limiter.hit(key, now_ms)
     exchange.headers += allowance.headers()
@@ -106,7 +108,7 @@ def _admit(edge: Edge, scope: str, environ: WSGIEnvironment, exchange: Exchange,
     return key
 
 
-def _failure(edge: Edge, error: Exception) -> WireResponse:
+def _failure(edge: Gateway, error: Exception) -> RawResponse:
     environ = request.environ
     exchange = exchange_of(environ)
     answer = problem_answer(error)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
 
 _SHOWN_CHARACTERS = 40
-_MOST_DIGITS = 9
-_DIGITS = re.compile(f"0|[1-9][0-9]{{0,{_MOST_DIGITS - 1}}}")
+_MAX_DIGITS = 9
+_DIGITS = re.compile(f"0|[1-9][0-9]{{0,{_MAX_DIGITS - 1}}}")
 
 
 class Identifier(fields.String):
@@ -57,7 +57,7 @@ class PlainInteger(fields.Integer):
     """A whole number in one spelling: at most nine decimal digits, no sign, no space, no leading zero."""
 
     def __init__(self, **options: Any) -> None:
-        bounds = {} if "validate" in options else {"minimum": 0, "maximum": 10**_MOST_DIGITS - 1}
+        bounds = {} if "validate" in options else {"minimum": 0, "maximum": 10**_MAX_DIGITS - 1}
         super().__init__(metadata={**bounds, **options.pop("metadata", {})}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:

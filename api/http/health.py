@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from api.http.edge import HasEdge
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.gateway import HasGateway
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from privacy.errors import StoreBusyError
 
 PROMETHEUS_TEXT = "text/plain; version=1.0.0; charset=utf-8"
@@ -17,12 +17,12 @@ class StatusSchema(Schema):
     status = fields.String(required=True, metadata={"enum": ["ok"]})
 
 
-def healthz(_services: HasEdge, _call: Call) -> Answer:
+def healthz(_services: HasGateway, _call: Request) -> Response:
     """Answer as long as the process can."""
     return json_answer({"status": "ok"})
 
 
-def readyz(services: HasEdge, _call: Call) -> Answer:
+def readyz(services: HasGateway, _call: Request) -> Response:
     """Answer when everything that requests need is there.
 
     Raises:
@@ -36,14 +36,14 @@ def readyz(services: HasEdge, _call: Call) -> Answer:
     return json_answer({"status": "ok"})
 
 
-def metrics(services: HasEdge, _call: Call) -> Answer:
+def metrics(services: HasGateway, _call: Request) -> Response:
     """Answer what Prometheus scrapes."""
-    return Answer(services.edge.metrics.exposition(), media_type=PROMETHEUS_TEXT)
+    return Response(services.edge.metrics.exposition(), media_type=PROMETHEUS_TEXT)
 
 
-def operations() -> tuple[Operation[HasEdge], ...]:
+def operations() -> tuple[Operation[HasGateway], ...]:
     """The service operations, the same on every plane."""
-    ok = {200: Response("It is.", StatusSchema, {"status": "ok"})}
+    ok = {200: ResponseDoc("It is.", StatusSchema, {"status": "ok"})}
     return (
         Operation(
             "GET",
@@ -76,6 +76,6 @@ def operations() -> tuple[Operation[HasEdge], ...]:
             "service",
             None,
             metrics,
-            {200: Response("Counters and histograms.", media_type=PROMETHEUS_TEXT)},
+            {200: ResponseDoc("Counters and histograms.", media_type=PROMETHEUS_TEXT)},
         ),
     )

@@ -25,7 +25,7 @@ from marshmallow.validate import Regexp
 from werkzeug.exceptions import UnprocessableEntity
 
 from api.http.api_key_reader import KeyRecord
-from api.http.operation import Answer, Call
+from api.http.operation import Request, Response
 from privacy.errors import ConflictError, InvalidInputError, StoreError
 from privacy.store.connect import translated
 from privacy.store.keys import platform_key
@@ -73,7 +73,7 @@ class Idempotency:
     keep_seconds: int
     entropy: Callable[[int], bytes]
 
-    def once(self, call: Call, operation: str, body: bytes, act: Callable[[], Answer]) -> Answer:
+    def once(self, call: Request, operation: str, body: bytes, act: Callable[[], Response]) -> Response:
         """Answer a request: by carrying it out, or as it was answered before.
 
         A request without the header is carried out.
@@ -123,13 +123,13 @@ def _record_name(caller: KeyRecord | None, text: str) -> str:
     return platform_key("idem", key_id, hashlib.sha256(text.encode()).hexdigest())
 
 
-def _replayed(record: _Record, digest: bytes) -> Answer:
+def _replayed(record: _Record, digest: bytes) -> Response:
     if record.request_sha256 != digest:
         raise UnprocessableEntity(f"This {HEADER} belongs to another request.")
     if record.claim:
         raise ConflictError(f"the request with this {HEADER} is being carried out; try again for its answer")
     body = zlib.decompress(record.deflated_body)
-    return Answer(body, record.status, record.media_type, headers={REPLAYED_HEADER: "true"})
+    return Response(body, record.status, record.media_type, headers={REPLAYED_HEADER: "true"})
 
 
 class IdempotencyHeaderSchema(Schema):

@@ -19,10 +19,10 @@ from privacy.errors import StoreError
 if TYPE_CHECKING:
     from structlog.typing import EventDict
 
-_MOST_LINES = 100_000
+_MAX_LINES = 100_000
 
 
-class PatientFile:
+class BufferedLogFile:
     """Takes lines at once and writes them soon.
 
     Args:
@@ -33,7 +33,7 @@ class PatientFile:
     def __init__(self, file: BinaryIO, every_seconds: float = 0.25) -> None:
         self._file = file
         self._every_seconds = every_seconds
-        self._lines: deque[bytes] = deque(maxlen=_MOST_LINES)
+        self._lines: deque[bytes] = deque(maxlen=_MAX_LINES)
         self._writing = Lock()
         Thread(target=self._write_for_ever, daemon=True).start()
         atexit.register(self.drain)
@@ -73,7 +73,7 @@ class RequestLog(Protocol):
 
 
 class LineFile(Protocol):
-    """What a log needs of a file: a binary file, or `api.http.logs.PatientFile`."""
+    """What a log needs of a file: a binary file, or `api.http.logs.BufferedLogFile`."""
 
     def write(self, line: bytes, /) -> object:
         """Take a line."""

@@ -56,7 +56,7 @@ _ENVIRON_KEY = "likewise.exchange"
 
 
 @dataclass(slots=True)
-class Exchange:
+class RequestContext:
     """One request and its answer.
 
     Args:
@@ -68,19 +68,19 @@ class Exchange:
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
-def open_exchange(environ: dict[str, Any]) -> Exchange:
+def open_exchange(environ: dict[str, Any]) -> RequestContext:
     """Start the exchange of a request."""
-    exchange = environ[_ENVIRON_KEY] = Exchange()
+    exchange = environ[_ENVIRON_KEY] = RequestContext()
     return exchange
 
 
-def exchange_of(environ: dict[str, Any]) -> Exchange:
+def exchange_of(environ: dict[str, Any]) -> RequestContext:
     """The exchange of the request that has this WSGI environment."""
-    exchange: Exchange = environ[_ENVIRON_KEY]
+    exchange: RequestContext = environ[_ENVIRON_KEY]
     return exchange
 
 
-class Observation:
+class AccessLogMiddleware:
     """Wraps a WSGI app.
 
     Args:

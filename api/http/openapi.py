@@ -11,7 +11,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList
-from api.http.operation import PAGE, Body, Operation, Response
+from api.http.operation import PAGE, Body, Operation, ResponseDoc
 from api.http.problems import PROBLEM_JSON
 
 TAGS = {
@@ -33,9 +33,9 @@ _PROBLEMS = {
     503: "A store does not answer; try again.",
 }
 _FROM_EVERY_OPERATION = (400, 500, 503)
-_WITH_A_KEY = (401, 403, 429)
-_WITH_A_BODY = (408, 411, 413, 415)
-_WITH_A_PATH = (404,)
+_WITH_KEY = (401, 403, 429)
+_WITH_BODY = (408, 411, 413, 415)
+_WITH_PATH = (404,)
 
 
 class ProblemSchema(Schema):
@@ -124,9 +124,9 @@ def _body(body: Body) -> dict[str, Any]:
 def _responses(operation: Operation[Any]) -> dict[str, Any]:
     problems = (
         *_FROM_EVERY_OPERATION,
-        *(_WITH_A_KEY if operation.scope else ()),
-        *(_WITH_A_BODY if operation.body else ()),
-        *(_WITH_A_PATH if operation.path_schema else ()),
+        *(_WITH_KEY if operation.scope else ()),
+        *(_WITH_BODY if operation.body else ()),
+        *(_WITH_PATH if operation.path_schema else ()),
     )
     responses: dict[str, Any] = {str(status): _problem_name(status) for status in problems}
     if operation.method == "GET" and operation.scope:
@@ -135,7 +135,7 @@ def _responses(operation: Operation[Any]) -> dict[str, Any]:
     return dict(sorted(responses.items()))
 
 
-def _response(response: Response) -> dict[str, Any]:
+def _response(response: ResponseDoc) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if response.schema:
         content["schema"] = response.schema

@@ -27,7 +27,7 @@ Services_contra = TypeVar("Services_contra", contravariant=True)
 """What the handlers of one plane work with: its readers and writers, wired together in the plane's app."""
 
 
-class Call(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True):
     """One request after the edge has checked it.
 
     Args:
@@ -47,7 +47,7 @@ class Call(msgspec.Struct, frozen=True):
     now_ms: int
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Response(msgspec.Struct, frozen=True):
     """What a handler answers.
 
     Args:
@@ -66,9 +66,9 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-def json_answer(document: Any, *, status: int = 200, max_age_seconds: int | None = None) -> Answer:
+def json_answer(document: Any, *, status: int = 200, max_age_seconds: int | None = None) -> Response:
     """Answer a struct or plain document as JSON."""
-    return Answer(msgspec.json.encode(document), status=status, max_age_seconds=max_age_seconds)
+    return Response(msgspec.json.encode(document), status=status, max_age_seconds=max_age_seconds)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Response:
+class ResponseDoc:
     """A documented response. Problem responses that the edge gives are added by `api.http.openapi`."""
 
     description: str
@@ -129,8 +129,8 @@ class Operation(Generic[Services_contra]):
     description: str
     tag: str
     scope: str | None
-    handler: Callable[[Services_contra, Call], Answer]
-    responses: Mapping[int, Response]
+    handler: Callable[[Services_contra, Request], Response]
+    responses: Mapping[int, ResponseDoc]
     path_schema: type[Schema] | None = None
     query_schema: type[Schema] | None = None
     header_schema: type[Schema] | None = None

@@ -10,10 +10,10 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
-from api.http.operation import Call
+from api.http.operation import Request
 from privacy.errors import InvalidInputError
 
-MOST_ON_A_PAGE = 200
+MAX_PAGE_SIZE = 200
 CURSOR_RULE = "a next_cursor from an answer of this operation"
 _POSITION = re.compile(r"(?:0|[1-9][0-9]{0,14})(?:\.(?:0|[1-9][0-9]{0,14}))*")
 
@@ -26,8 +26,8 @@ class PageSchema(Schema):
     )
     limit = PlainInteger(
         load_default=100,
-        validate=Range(1, MOST_ON_A_PAGE),
-        metadata={"description": f"Entries on a page, 1 to {MOST_ON_A_PAGE}."},
+        validate=Range(1, MAX_PAGE_SIZE),
+        metadata={"description": f"Entries on a page, 1 to {MAX_PAGE_SIZE}."},
     )
 
 
@@ -76,7 +76,7 @@ class Listing(NamedTuple):
     name: str
     numbers: int
 
-    def asked_for(self, call: Call) -> tuple[tuple[int, ...] | None, int]:
+    def asked_for(self, call: Request) -> tuple[tuple[int, ...] | None, int]:
         """Position behind which the page begins, None for the first one; and how many entries it may have.
 
         Raises:

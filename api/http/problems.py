@@ -11,7 +11,7 @@ from http import HTTPStatus
 import msgspec
 from werkzeug.exceptions import HTTPException
 
-from api.http.operation import Answer
+from api.http.operation import Response
 from privacy.errors import (
     ConflictError,
     GoneError,
@@ -67,7 +67,7 @@ PROBLEM_TABLE: dict[type[Exception], ProblemKind] = {
 """Kinds by error class; looked up along the class's ancestors, nearest first."""
 
 
-def problem_answer(error: Exception) -> Answer:
+def problem_answer(error: Exception) -> Response:
     """Turn any exception into its problem document."""
     if isinstance(error, HTTPException):
         return _of_http_exception(error)
@@ -83,7 +83,7 @@ def problem_answer(error: Exception) -> Answer:
     return _answer(kind, str(error), reason=error.reason if isinstance(error, GoneError) else None)
 
 
-def _of_http_exception(error: HTTPException) -> Answer:
+def _of_http_exception(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     kind = ProblemKind(status.phrase.lower().replace(" ", "-"), status.phrase, status.value)
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
@@ -99,8 +99,8 @@ def _answer(
     fault: str | None = None,
     rule: str | None = None,
     reason: str | None = None,
-) -> Answer:
+) -> Response:
     problem = Problem(kind.type, kind.title, kind.status, detail, field, fault, rule, reason)
-    return Answer(
+    return Response(
         msgspec.json.encode(problem), status=kind.status, media_type=PROBLEM_JSON, headers=headers or {}
     )

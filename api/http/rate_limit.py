@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import redis
 
 WINDOW_SECONDS = 60
-SHARES_OF_A_LIMIT = 20
+SLOTS_PER_LIMIT = 20
 """A reservation is at most the limit divided by this."""
 
 
@@ -84,7 +84,7 @@ class RateLimiter:
             reservation.left -= 1
             reservation.taken += 1
             used = reservation.end - reservation.left
-        return Allowance(key.requests_a_minute, used, WINDOW_SECONDS - elapsed_seconds)
+        return Allowance(key.requests_per_minute, used, WINDOW_SECONDS - elapsed_seconds)
 
     def ready(self) -> None:
         """Make sure that the store answers.
@@ -96,7 +96,7 @@ class RateLimiter:
             raise StoreBusyError("the rate limit store does not answer")
 
     def _reserve(self, reservation: _Reservation, key: KeyRecord, window: int) -> None:
-        most = max(1, key.requests_a_minute // SHARES_OF_A_LIMIT)
+        most = max(1, key.requests_per_minute // SLOTS_PER_LIMIT)
         amount = min(most, max(1, reservation.taken))
         try:
             reservation.end = self._storage.incr(f"{key.key_id}:{window}", WINDOW_SECONDS, amount)

@@ -42,7 +42,7 @@ def inflate(raw: bytes, max_bytes: int) -> bytes:
     return inflated
 
 
-_MOST_DIGITS = 15
+_MAX_DIGITS = 15
 
 
 class BodyReader:
@@ -121,6 +121,6 @@ def _length(environ: Mapping[str, Any], body: Body) -> int:
         raise LengthRequired("State the body's size in Content-Length.")
     if not (stated.isascii() and stated.isdigit()):
         raise InvalidInputError("Content-Length", f"is {stated[:20]!r}", "a number of bytes")
-    if len(stated) > _MOST_DIGITS or int(stated) > body.max_bytes:
+    if len(stated) > _MAX_DIGITS or int(stated) > body.max_bytes:
         raise RequestEntityTooLarge(f"At most {body.max_bytes} bytes.")
     return int(stated)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.http import parse_etags
 
-from api.http.operation import Answer
+from api.http.operation import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -56,7 +56,7 @@ def max_age_seconds(next_release_at_ms: int | None, now_ms: int) -> int:
 Headers = list[tuple[str, str]]
 
 
-class WireResponse:
+class RawResponse:
     """A finished response: what Flask calls in the end.
 
     Its headers are complete and right, so it goes without werkzeug's response, which would take them apart
@@ -84,7 +84,7 @@ class WireResponse:
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
-def wire_response(answer: Answer, environ: WSGIEnvironment, more_headers: Headers) -> WireResponse:
+def wire_response(answer: Response, environ: WSGIEnvironment, more_headers: Headers) -> RawResponse:
     """Finish an answer: validators, freshness, security headers; 304 if the caller has it already.
 
     Args:
@@ -103,6 +103,6 @@ def wire_response(answer: Answer, environ: WSGIEnvironment, more_headers: Header
             ("Vary", "Authorization"),
         )
         if is_known(environ.get("HTTP_IF_NONE_MATCH"), etag):
-            return WireResponse(HTTPStatus.NOT_MODIFIED, headers, b"")
+            return RawResponse(HTTPStatus.NOT_MODIFIED, headers, b"")
     headers += (("Content-Type", answer.media_type), ("Content-Length", str(len(answer.body))))
-    return WireResponse(answer.status, headers, answer.body)
+    return RawResponse(answer.status, headers, answer.body)

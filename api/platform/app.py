@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from api.http.api_key_reader import KeyReader
 from api.http.api_keys import KEY_PREFIXES, Authenticator
 from api.http.app import build_app
-from api.http.edge import Edge
+from api.http.gateway import Gateway
 from api.http.idempotency import Idempotency
 from api.http.logs import RequestLog
 from api.http.rate_limit import redis_limiter
@@ -18,26 +18,26 @@ from api.platform.operations import operations
 from api.platform.sandbox import SandboxDoor, SandboxRegistry
 from api.platform.services import Moderation, PlatformServices
 from privacy.catalogue.catalogue import Catalogue
-from privacy.intake.admission import IntakeDoor
+from privacy.intake.admission import AdmissionControl
 from privacy.model.timestamp import Clock
 from privacy.moderation.accounts import AccountModeration
 from privacy.moderation.advisories import Advisories
 from privacy.moderation.audit_trail import AuditTrail
 from privacy.moderation.jobs import Jobs
-from privacy.moderation.pending import UnfinishedWork
+from privacy.moderation.pending import PendingOperations
 from privacy.moderation.receipts import Receipts
-from privacy.moderation.resync import Repair
-from privacy.moderation.rights import Rights
-from privacy.policy.enrolled import PolicyBook
+from privacy.moderation.resync import ResyncService
+from privacy.moderation.rights import DataSubjectRights
+from privacy.policy.registry import PolicyRegistry
 from privacy.publishing.publisher import Publisher
-from privacy.rollback.erasure_log import ErasureList
-from privacy.rollback.erasure_watermark import ErasureMark
+from privacy.rollback.erasure_log import ErasureLog
+from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.header import StoreHeader
-from privacy.vault.blocks import Marks
+from privacy.vault.blocks import EngagementBlocks
 from privacy.vault.erasure import Erasure
-from privacy.vault.registers import Caps, Vault
+from privacy.vault.recount import Recount
+from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.resync import Resync
-from privacy.vault.settlement import Settlement
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
 if TYPE_CHECKING:
@@ -54,14 +54,14 @@ class StaffServices(NamedTuple):
     """
 
     moderation: Moderation
-    rights: Rights
+    rights: DataSubjectRights
 
 
 def staff_services(
-    vault: Vault,
+    vault: RegisterStore,
     catalogue: Catalogue,
-    book: PolicyBook,
-    erasures: ErasureList,
+    book: PolicyRegistry,
+    erasures: ErasureLog,
     entropy: Callable[[int], bytes],
 ) -> StaffServices:
     """Wire them together.
@@ -75,22 +75,22 @@ def staff_services(
     """
     shards, caps, retention = vault.shards, vault.caps, book.current.retention
     client, keys = shards.client, shards.keys
-    settlement = Settlement(shards, caps)
-    trail, unfinished, advisories = AuditTrail(client), UnfinishedWork(client), Advisories(client)
+    settlement = Recount(shards, caps)
+    trail, unfinished, advisories = AuditTrail(client), PendingOperations(client), Advisories(client)
     moderation = Moderation(
         accounts=AccountModeration(settlement, keys, trail, unfinished, retention.deleted_account_seconds),
         jobs=Jobs(client, shards.count, retention.job_seconds),
         targets=catalogue,
-        marks=Marks(shards, caps),
-        repair=Repair(book, catalogue, Resync(vault)),
+        marks=EngagementBlocks(shards, caps),
+        repair=ResyncService(book, catalogue, Resync(vault)),
         advisories=advisories,
         trail=trail,
         keys=keys,
     )
-    rights = Rights(
+    rights = DataSubjectRights(
         client=client,
         settlement=settlement,
-        erasure=Erasure(shards, ErasureMark(client, erasures)),
+        erasure=Erasure(shards, ErasureWatermark(client, erasures)),
         keys=keys,
         trail=trail,
         unfinished=unfinished,
@@ -122,9 +122,9 @@ class PlatformDependencies:
     client: Redis
     gallery: Redis
     header: StoreHeader
-    book: PolicyBook
+    book: PolicyRegistry
     keys: PseudonymKeys
-    erasures: ErasureList
+    erasures: ErasureLog
     entropy: Callable[[int], bytes]
     log: RequestLog
 
@@ -137,7 +137,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
         clock: now, in ms since 1970 UTC.
     """
     client, header, book = dependencies.client, dependencies.header, dependencies.book
-    edge = Edge(
+    edge = Gateway(
         authenticator=Authenticator(PLANE, KeyReader(client, KEY_PREFIXES[PLANE]), time.monotonic),
         limiter=redis_limiter(client, PLANE),
         clock=clock,
@@ -146,11 +146,13 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     )
     publisher = Publisher(dependencies.gallery)
     catalogue = Catalogue(client, header.target_shards, book.current, publisher.publish_targets)
-    vault = Vault(AccountShards(client, dependencies.keys, header.account_shards), Caps.of(book))
+    vault = RegisterStore(
+        AccountShards(client, dependencies.keys, header.account_shards), ContributionCaps.of(book)
+    )
     staff = staff_services(vault, catalogue, book, dependencies.erasures, dependencies.entropy)
     services = PlatformServices(
         edge=edge,
-        door=IntakeDoor(book, catalogue, vault),
+        door=AdmissionControl(book, catalogue, vault),
         registry=catalogue,
         intake=book.current.intake,
         idempotency=Idempotency(client, book.current.retention.idempotency_seconds, dependencies.entropy),
@@ -160,7 +162,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     sandbox = book.sandbox
     if sandbox:
         canaries = Catalogue(client, header.target_shards, sandbox.current, publisher.publish_targets)
-        door = SandboxDoor(IntakeDoor(sandbox, canaries, vault))
+        door = SandboxDoor(AdmissionControl(sandbox, canaries, vault))
         twin = replace(services, door=door, registry=SandboxRegistry(canaries))
         services = replace(services, sandbox=twin)
     return build_app(PLANE, operations(), services)

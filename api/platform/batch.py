@@ -12,7 +12,7 @@ import msgspec
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.openapi import ProblemSchema
-from api.http.operation import JSON, Body, Call, Response
+from api.http.operation import JSON, Body, Request, ResponseDoc
 from api.http.problems import PROBLEM_JSON
 from api.http.request_body import inflate
 from api.http.strict_json import JSON_RULE, parse_json
@@ -44,7 +44,7 @@ class Batch:
     media_type: str
 
     @classmethod
-    def of_call(cls, call: Call) -> Batch:
+    def of_call(cls, call: Request) -> Batch:
         """The batch in a request's body.
 
         Raises:
@@ -112,9 +112,9 @@ def batch_of(schema: type[Schema], example: dict[str, Any]) -> Body:
     return Body(schema, [example], MAX_BATCH_BYTES, media_types=(JSON, NDJSON), encodings=(GZIP,), many=True)
 
 
-def problem(description: str) -> Response:
+def problem(description: str) -> ResponseDoc:
     """A problem of this operation alone."""
-    return Response(description, ProblemSchema, media_type=PROBLEM_JSON)
+    return ResponseDoc(description, ProblemSchema, media_type=PROBLEM_JSON)
 
 
 BATCH_PROBLEMS = {

@@ -22,8 +22,8 @@ from api.platform.batch import JSON_SPACE, Batch, check_size
 from api.platform.schemas import EventSchema
 from api.platform.timestamps import parse_timestamps_ms
 from privacy.errors import InvalidInputError
-from privacy.intake.event import CREATOR_EVENTS, Event, EventType, Profile, Visibility
-from privacy.intake.event_columns import EventColumns, distinct, type_column
+from privacy.intake.event import CREATOR_EVENTS, Event, EventAttributes, EventType, Visibility
+from privacy.intake.event_columns import EventColumns, factorize, type_column
 from privacy.model.identifier import IDENTIFIER_PATTERN, MAX_IDENTIFIER_CHARACTERS
 from privacy.model.sandbox import TARGET_PREFIX
 
@@ -45,8 +45,8 @@ def are_public_ids(*columns: Sequence[str]) -> bool:
 
 _BACKSLASH: Final = b"\\"
 _QUOTE: Final = b'"'
-_QUOTES_A_NAME: Final = 2
-_QUOTES_A_MEMBER: Final = 4
+_QUOTES_PER_NAME: Final = 2
+_QUOTES_PER_MEMBER: Final = 4
 """Of a member that is text: two bound its name, two its value."""
 _IS_PRIVATE: Final[Mapping[Visibility | UnsetType, bool]] = MappingProxyType(
     {"public": False, "private": True, UNSET: False}
@@ -85,7 +85,7 @@ class EventDecoder:
         self._decode_line = msgspec.json.Decoder(_WireEvent).decode
         self._decode_lines = msgspec.json.Decoder(_WireEvent).decode_lines
         self._decode_array = msgspec.json.Decoder(list[_WireEvent]).decode
-        self._decode_profile = msgspec.json.Decoder(Profile).decode
+        self._decode_profile = msgspec.json.Decoder(EventAttributes).decode
 
     def decode(self, batch: Batch) -> EventColumns:
         """Read a batch.
@@ -149,7 +149,7 @@ class EventDecoder:
                 return None
             at_ms = parse_timestamps_ms([event.occurred_at for event in wire])
             # No text holds a backslash.
-            texts, text_of = distinct(_BACKSLASH.join([event.profile for event in wire]).split(_BACKSLASH))
+            texts, text_of = factorize(_BACKSLASH.join([event.profile for event in wire]).split(_BACKSLASH))
             profiles = self._profiles_of(texts)
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is bad UTF-8
             return None
@@ -159,9 +159,11 @@ class EventDecoder:
         # Of a name that is given twice the decoder keeps the last. Without a backslash every quote bounds a
         # string, so such a name leaves more quotes than what was read has.
         members = _MEMBERS * len(wire) - videos.count("") - creators.count("") - visibilities.count(UNSET)
-        of_profiles = np.array([text.count(_QUOTE) + _QUOTES_A_NAME * bool(text) for text in texts])[text_of]
+        of_profiles = np.array([text.count(_QUOTE) + _QUOTES_PER_NAME * bool(text) for text in texts])[
+            text_of
+        ]
         quotes = np.count_nonzero(np.frombuffer(raw, np.uint8) == ord(_QUOTE))
-        if quotes != _QUOTES_A_MEMBER * members + of_profiles.sum():
+        if quotes != _QUOTES_PER_MEMBER * members + of_profiles.sum():
             return None
         if any(creators) or not CREATOR_EVENTS.isdisjoint(types):
             targets = [_target(event) for event in wire]
@@ -172,7 +174,7 @@ class EventDecoder:
         private = np.frombuffer(bytes(map(_IS_PRIVATE.__getitem__, visibilities)), np.bool_)
         return EventColumns(type_column(types), account_ids, targets, at_ms, profiles, text_of, private)
 
-    def _profiles_of(self, texts: Sequence[bytes]) -> list[Profile]:
+    def _profiles_of(self, texts: Sequence[bytes]) -> list[EventAttributes]:
         """The profiles with these texts.
 
         Raises:
@@ -185,10 +187,10 @@ class EventDecoder:
         known |= {text: self._profile(text) for text in texts if text not in known}
         return [known[text] for text in texts]
 
-    def _profile(self, text: bytes) -> Profile:
+    def _profile(self, text: bytes) -> EventAttributes:
         profile = self._decode_profile(text)
         values = [value for value in msgspec.structs.astuple(profile) if value is not UNSET]
-        if text.count(_QUOTE) != _QUOTES_A_MEMBER * len(values):
+        if text.count(_QUOTE) != _QUOTES_PER_MEMBER * len(values):
             raise ValueError("a name is given twice")
         return profile
 
@@ -201,9 +203,9 @@ def _target(event: _WireEvent) -> str:
     return "" if other else wanted
 
 
-def _nothing_known() -> dict[bytes, Profile]:
+def _nothing_known() -> dict[bytes, EventAttributes]:
     """The profiles that every process knows: none said."""
-    return {b"": Profile()}
+    return {b"": EventAttributes()}
 
 
 MAX_REMEMBERED = 100_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.http.operation import Answer, Call, json_answer
+from api.http.operation import Request, Response, json_answer
 from api.platform.batch import Batch
 from api.platform.batch_report import batch_report
 from api.platform.services import PlatformServices
@@ -11,7 +11,7 @@ from privacy.model.engagement import Verdict
 PASSED = (Verdict.COUNTED, Verdict.UNCOUNTED)
 
 
-def post_events(services: PlatformServices, call: Call) -> Answer:
+def post_events(services: PlatformServices, call: Request) -> Response:
     """Take events in; what was counted is on disk before this answers.
 
     Raises:
@@ -20,7 +20,7 @@ def post_events(services: PlatformServices, call: Call) -> Answer:
     """
     batch = Batch.of_call(call)
 
-    def take_in() -> Answer:
+    def take_in() -> Response:
         outcomes = services.door.admit(services.decoder.decode(batch), call.now_ms)
         return json_answer(batch_report(outcomes, Verdict, PASSED, "not_counted"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.http import health
 from api.http.idempotency import IdempotencyHeaderSchema
-from api.http.operation import Operation, Response
+from api.http.operation import Operation, ResponseDoc
 from api.platform.batch import BATCH_PROBLEMS, BATCHES, batch_of
 from api.platform.batch_report import EventsAnswerSchema
 from api.platform.events import post_events
@@ -85,7 +85,7 @@ def _post_events() -> Operation[PlatformServices]:
         scope="ingest",
         handler=post_events,
         responses={
-            200: Response("Every event has its verdict.", EventsAnswerSchema, answer),
+            200: ResponseDoc("Every event has its verdict.", EventsAnswerSchema, answer),
             **BATCH_PROBLEMS,
         },
         header_schema=IdempotencyHeaderSchema,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from api.http.api_keys import CANARY
-from api.http.operation import Answer, Call, Operation
+from api.http.operation import Operation, Request, Response
 from api.platform.services import Door, PlatformServices, Registry
 from privacy.catalogue.catalogue import Registration, TargetMetadata
 from privacy.errors import InvalidInputError, NotFoundError
@@ -70,9 +70,9 @@ def in_sandbox(operation: Operation[PlatformServices]) -> Operation[PlatformServ
 
 
 def _with_sandbox(
-    handler: Callable[[PlatformServices, Call], Answer],
-) -> Callable[[PlatformServices, Call], Answer]:
-    def handle(services: PlatformServices, call: Call) -> Answer:
+    handler: Callable[[PlatformServices, Request], Response],
+) -> Callable[[PlatformServices, Request], Response]:
+    def handle(services: PlatformServices, call: Request) -> Response:
         if services.sandbox is None:
             raise NotFoundError("the policy in force has no sandbox")
         return handler(services.sandbox, call)

@@ -13,8 +13,8 @@ from privacy.intake.event import (
     CREATOR_EVENTS,
     MAX_PROFILE_VALUE_CHARACTERS,
     Event,
+    EventAttributes,
     EventType,
-    Profile,
     Visibility,
 )
 from privacy.model.engagement import TargetType
@@ -116,7 +116,7 @@ class EventSchema(StrictSchema):
             account_id=loaded["account_id"],
             target_id=loaded[_target_fields(loaded["type"])[0]],
             occurred_at_ms=loaded["occurred_at"],
-            profile=Profile(**loaded.get("profile", {})),
+            profile=EventAttributes(**loaded.get("profile", {})),
             private=loaded.get("visibility") == "private",
             account_created_at_ms=loaded.get("account_created_at"),
             network=loaded.get("network"),

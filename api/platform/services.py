@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from api.http.edge import Edge
+from api.http.gateway import Gateway
 from api.http.idempotency import Idempotency
 from api.platform.event_decoder import EventDecoder
 from privacy.catalogue.catalogue import Catalogue, Registration, TargetMetadata
@@ -16,10 +16,10 @@ from privacy.moderation.accounts import AccountModeration
 from privacy.moderation.advisories import Advisories
 from privacy.moderation.audit_trail import AuditTrail
 from privacy.moderation.jobs import Jobs
-from privacy.moderation.resync import Repair
-from privacy.moderation.rights import Rights
-from privacy.policy.policy import Intake
-from privacy.vault.blocks import Marks
+from privacy.moderation.resync import ResyncService
+from privacy.moderation.rights import DataSubjectRights
+from privacy.policy.policy import IntakePolicy
+from privacy.vault.blocks import EngagementBlocks
 from privacy.vault.shards import PseudonymKeys
 
 
@@ -41,15 +41,15 @@ class Moderation:
     accounts: AccountModeration
     jobs: Jobs
     targets: Catalogue
-    marks: Marks
-    repair: Repair
+    marks: EngagementBlocks
+    repair: ResyncService
     advisories: Advisories
     trail: AuditTrail
     keys: PseudonymKeys
 
 
 class Door(Protocol):
-    """Takes events in: `privacy.intake.admission.IntakeDoor`."""
+    """Takes events in: `privacy.intake.admission.AdmissionControl`."""
 
     def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
         """Judge a batch and store what passes."""
@@ -78,12 +78,12 @@ class PlatformServices:
         decoder: of events.
     """
 
-    edge: Edge
+    edge: Gateway
     door: Door
     registry: Registry
-    intake: Intake
+    intake: IntakePolicy
     idempotency: Idempotency
     moderation: Moderation
-    rights: Rights
+    rights: DataSubjectRights
     sandbox: PlatformServices | None = None
     decoder: EventDecoder = field(default_factory=EventDecoder)

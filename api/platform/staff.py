@@ -12,7 +12,7 @@ from marshmallow.validate import OneOf
 from api.http.arguments import load
 from api.http.idempotency import HEADER, IdempotencyHeaderSchema
 from api.http.openapi import ProblemSchema
-from api.http.operation import Answer, Body, Call, Operation, Response
+from api.http.operation import Body, Operation, Request, Response, ResponseDoc
 from api.http.problems import PROBLEM_JSON
 from api.http.strict_json import parse_json
 from api.platform.fields import AccountId, DisplayText, messages
@@ -27,7 +27,7 @@ Every call is written to the audit trail, before and after. Doing it again chang
 same answer, with `Idempotency-Replayed: true`."""
 
 
-class StrictOrderSchema(Schema):
+class StrictActionSchema(Schema):
     """What staff ask for: known fields only, and always a reason."""
 
     error_messages = {  # noqa: RUF012 - marshmallow's own way to say it, annotated in its base class
@@ -41,7 +41,7 @@ class StrictOrderSchema(Schema):
     )
 
 
-class AccountOrderSchema(StrictOrderSchema):
+class AccountActionSchema(StrictActionSchema):
     """An order about one account."""
 
     account_id = AccountId(
@@ -72,25 +72,25 @@ class Flag(fields.Boolean):
 _FLAG_MESSAGES = messages("true or false", "boolean")
 
 
-def actor_of(call: Call) -> Actor:
+def actor_of(call: Request) -> Actor:
     """Who calls."""
     if call.key is None:
         raise AssertionError("every call of staff needs a key")
     return Actor(call.key.owner, call.key.key_id)
 
 
-def problem(description: str) -> Response:
+def problem(description: str) -> ResponseDoc:
     """A documented problem."""
-    return Response(description, ProblemSchema, media_type=PROBLEM_JSON)
+    return ResponseDoc(description, ProblemSchema, media_type=PROBLEM_JSON)
 
 
 def once(
     services: PlatformServices,
-    call: Call,
+    call: Request,
     operation: str,
     schema: type[Schema],
-    act: Callable[[dict[str, Any]], Answer],
-) -> Answer:
+    act: Callable[[dict[str, Any]], Response],
+) -> Response:
     """Read an order and carry it out, once for each Idempotency-Key.
 
     Args:
@@ -129,7 +129,7 @@ class OrderOperation(NamedTuple):
     scope: str
     summary: str
     description: str
-    handler: Callable[[PlatformServices, Call], Answer]
+    handler: Callable[[PlatformServices, Request], Response]
     body: tuple[type[Schema], Mapping[str, Any]]
     answer: tuple[type[Schema], Mapping[str, Any]]
     conflict: str = ""
@@ -150,7 +150,7 @@ class OrderOperation(NamedTuple):
             scope=self.scope,
             handler=self.handler,
             responses={
-                200: Response("What came of it.", *self.answer),
+                200: ResponseDoc("What came of it.", *self.answer),
                 409: problem(f"{self.conflict} {in_use}".strip()),
                 422: problem("This Idempotency-Key belongs to another request."),
                 **{status: problem(text) for status, text in self.refusals.items()},

@@ -10,7 +10,7 @@ from marshmallow import Schema
 
 from api.http.arguments import load
 from api.http.idempotency import IdempotencyHeaderSchema
-from api.http.operation import Answer, Body, Call, Operation, Response, json_answer
+from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_answer
 from api.http.strict_json import parse_json
 from api.platform.batch import BATCH_PROBLEMS, BATCHES, Batch, batch_of, problem
 from api.platform.batch_report import batch_report, registered_schema, registrations_schema
@@ -27,7 +27,7 @@ from api.platform.services import PlatformServices
 from privacy.catalogue.catalogue import Registration, TargetMetadata
 from privacy.errors import ConflictError, InvalidInputError
 from privacy.intake.time_bounds import TimeBounds
-from privacy.policy.policy import Intake
+from privacy.policy.policy import IntakePolicy
 
 PASSED = (Registration.CREATED, Registration.UPDATED, Registration.UNCHANGED)
 
@@ -61,7 +61,7 @@ class TargetRoutes:
         """The field that names one of them."""
         return f"{self.word}_id"
 
-    def put(self, services: PlatformServices, call: Call) -> Answer:
+    def put(self, services: PlatformServices, call: Request) -> Response:
         """Register one, or replace its metadata.
 
         Raises:
@@ -78,7 +78,7 @@ class TargetRoutes:
         status = 201 if registration is Registration.CREATED else 200
         return json_answer({self.id_name: target.target_id, "verdict": registration.value}, status=status)
 
-    def post(self, services: PlatformServices, call: Call) -> Answer:
+    def post(self, services: PlatformServices, call: Request) -> Response:
         """Register many, or replace their metadata.
 
         Raises:
@@ -86,7 +86,7 @@ class TargetRoutes:
         """
         batch = Batch.of_call(call)
 
-        def register() -> Answer:
+        def register() -> Response:
             targets = [self._read(item, services.intake, call.now_ms) for item in batch.items()]
             valid = [target for target in targets if isinstance(target, TargetMetadata)]
             verdicts = iter(services.registry.register(valid, call.now_ms))
@@ -98,14 +98,16 @@ class TargetRoutes:
         name = f"POST /v1/{self.plural} {batch.media_type}"
         return services.idempotency.once(call, name, batch.raw, register)
 
-    def _read(self, item: bytes, intake: Intake, now_ms: int) -> TargetMetadata | InvalidInputError:
+    def _read(self, item: bytes, intake: IntakePolicy, now_ms: int) -> TargetMetadata | InvalidInputError:
         try:
             loaded = load(self.listed(), parse_json(item, self.word))
             return self._checked(loaded.pop(self.id_name), loaded, intake, now_ms)
         except InvalidInputError as error:
             return error
 
-    def _checked(self, target_id: str, loaded: dict[str, Any], intake: Intake, now_ms: int) -> TargetMetadata:
+    def _checked(
+        self, target_id: str, loaded: dict[str, Any], intake: IntakePolicy, now_ms: int
+    ) -> TargetMetadata:
         target = self.metadata(target_id, loaded)
         TimeBounds.at(now_ms, intake).check(self.start, target.starts_at_ms)
         return target
@@ -165,8 +167,8 @@ def _put(routes: TargetRoutes) -> Operation[PlatformServices]:
         scope="ingest",
         handler=routes.put,
         responses={
-            200: Response("It was registered before.", schema, answer("updated")),
-            201: Response("It is registered now.", schema, answer("created")),
+            200: ResponseDoc("It was registered before.", schema, answer("updated")),
+            201: ResponseDoc("It is registered now.", schema, answer("created")),
             409: problem(f"It is registered with another {routes.start}."),
         },
         path_schema=Schema.from_dict({routes.id_name: identifier}),
@@ -187,7 +189,9 @@ def _post(routes: TargetRoutes) -> Operation[PlatformServices]:
         scope="ingest",
         handler=routes.post,
         responses={
-            200: Response(f"Every {routes.word} has its verdict.", registrations_schema(routes.word), answer),
+            200: ResponseDoc(
+                f"Every {routes.word} has its verdict.", registrations_schema(routes.word), answer
+            ),
             **BATCH_PROBLEMS,
         },
         header_schema=IdempotencyHeaderSchema,

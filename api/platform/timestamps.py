@@ -11,7 +11,7 @@ import numpy as np
 from privacy.model.timestamp import EPOCH, RFC_3339, TIMESTAMP_RULE, parse_timestamp_ms
 
 _LINES = re.compile(f"(?:{RFC_3339.pattern}\n)*+{RFC_3339.pattern}")
-_MS_A_DAY = 86_400_000
+_MS_PER_DAY = 86_400_000
 _ROW = len("2026-05-03T14:07:31.250Z\n")
 _DATE = len("2026-05-03")
 _MIDNIGHT = "T00:00:00.000Z\n"
@@ -19,7 +19,7 @@ _MOST = np.frombuffer(b"0000-00-00T29:59:59.999Z\n", np.uint8) - np.frombuffer(
     b"0000-00-00T00:00:00.000Z\n", np.uint8
 )
 """How far each character may lie above that of the midnight before."""
-_MS_A_CHARACTER = np.array([*[0] * 11, 36e6, 36e5, 0, 6e5, 6e4, 0, 1e4, 1e3, 0, 100, 10, 1, 0, 0])
+_MS_PER_CHARACTER = np.array([*[0] * 11, 36e6, 36e5, 0, 6e5, 6e4, 0, 1e4, 1e3, 0, 100, 10, 1, 0, 0])
 """What one step of each character adds; floats, which multiply faster and are exact for any sum of a day."""
 
 
@@ -40,7 +40,8 @@ def parse_timestamps_ms(texts: Sequence[str]) -> np.ndarray:
         raise ValueError(f"are not all times; {TIMESTAMP_RULE}")
     since = [moment - EPOCH for moment in map(datetime.fromisoformat, texts)]
     return np.array(
-        [span.days * _MS_A_DAY + span.seconds * 1000 + span.microseconds // 1000 for span in since], np.int64
+        [span.days * _MS_PER_DAY + span.seconds * 1000 + span.microseconds // 1000 for span in since],
+        np.int64,
     )
 
 
@@ -56,9 +57,9 @@ def _of_one_day_ms(texts: Sequence[str]) -> np.ndarray | None:
     steps = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), _ROW) - midnight  # wraps below
     if (steps > _MOST).any():
         return None
-    of_day_ms = (steps @ _MS_A_CHARACTER).astype(np.int64)
+    of_day_ms = (steps @ _MS_PER_CHARACTER).astype(np.int64)
     try:
         midnight_ms = parse_timestamp_ms(f"{date}T00:00:00Z")
     except ValueError:
         return None
-    return None if of_day_ms.max() >= _MS_A_DAY else of_day_ms + midnight_ms
+    return None if of_day_ms.max() >= _MS_PER_DAY else of_day_ms + midnight_ms

@@ -10,20 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from api.http.logs import JsonLog, PatientFile
+from api.http.logs import BufferedLogFile, JsonLog
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
 from privacy.errors import StoreError
-from privacy.policy.enrolled import read_policy_book
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
-from privacy.rollback.erasure_log import ErasureList
-from privacy.rollback.erasure_watermark import ErasureMark, in_step
+from privacy.policy.registry import read_policy_registry
+from privacy.rollback.erasure_log import ErasureLog
+from privacy.rollback.erasure_watermark import ErasureWatermark, caught_up
 from privacy.rollback.folder import never_restore_folder
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PLATFORM, PUBLISHER
-from privacy.vault.key_file import load_pseudonymiser
+from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
 
 if TYPE_CHECKING:
@@ -68,17 +68,17 @@ def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
     require(check_server(asking, _clock_ms))
     header = StoreHeader.read(asking)
     header.of_gallery.verify(connect(settings, PUBLISHER))
-    erasures = ErasureList(never_restore_folder(environment, key_file.parent), header.store_id)
-    ErasureMark(asking, erasures).require_in_step()
+    erasures = ErasureLog(never_restore_folder(environment, key_file.parent), header.store_id)
+    ErasureWatermark(asking, erasures).require_in_step()
     return PlatformDependencies(
-        client=connect(settings, PLATFORM, greet=in_step(header.greet, erasures)),
+        client=connect(settings, PLATFORM, greet=caught_up(header.greet, erasures)),
         gallery=connect(settings, PUBLISHER, greet=header.of_gallery.greet),
         header=header,
-        book=read_policy_book(asking, policy),
+        book=read_policy_registry(asking, policy),
         keys=keys,
         erasures=erasures,
         entropy=os.urandom,
-        log=JsonLog(PatientFile(sys.stderr.buffer), PLANE),
+        log=JsonLog(BufferedLogFile(sys.stderr.buffer), PLANE),
     )
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from api.http.api_key_reader import KeyReader
 from api.http.api_keys import KEY_PREFIXES, Authenticator
 from api.http.app import build_app
-from api.http.edge import Edge
+from api.http.gateway import Gateway
 from api.http.logs import RequestLog
 from api.http.openapi import openapi_document
 from api.http.rate_limit import redis_limiter
 from api.public.operations import operations
-from api.public.release_cache import Standings
+from api.public.release_cache import ReleaseCache
 from api.public.services import PublicServices
 from api.web.docs import docs_operations
 from privacy.gallery.ledger_reader import LedgerReader
@@ -38,7 +38,7 @@ def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLo
     """
     gallery = GalleryReader(public)
     rate_limiter = redis_limiter(limiter, PLANE)
-    edge = Edge(
+    edge = Gateway(
         authenticator=Authenticator(PLANE, KeyReader(public, KEY_PREFIXES[PLANE]), time.monotonic),
         limiter=rate_limiter,
         clock=clock,
@@ -51,5 +51,5 @@ def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLo
     return build_app(
         PLANE,
         (*described, *docs_operations(document)),
-        PublicServices(edge, gallery, LedgerReader(public), Standings(gallery, clock, time.monotonic)),
+        PublicServices(edge, gallery, LedgerReader(public), ReleaseCache(gallery, clock, time.monotonic)),
     )

@@ -12,7 +12,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.public.change_spans import total_of
 from api.public.kinds import CREATOR, FOLLOWERS, GONE, LIKES
 from api.public.numbers import (
@@ -23,7 +23,7 @@ from api.public.numbers import (
     Number,
     NumberSchema,
     figure_number,
-    member,
+    required_field,
 )
 from api.public.services import PublicServices
 from api.public.targets import METADATA_MAX_AGE_SECONDS
@@ -31,7 +31,7 @@ from privacy.gallery.reader import History
 from privacy.model.documents import Figure, PointDocument
 from privacy.model.engagement import Reason
 
-WHOLE: Final = 10_000
+BASIS_POINTS: Final = 10_000
 """Shares are integers: so many of ten thousand."""
 
 
@@ -48,26 +48,26 @@ def share_of(part: Figure, rest: Figure) -> Figure:
     """
     together = part[0] + rest[0]
     if together <= 0:
-        return 0, 0, WHOLE
+        return 0, 0, BASIS_POINTS
     of_part, of_rest = (((high - low) / 2) ** 2 for _, low, high in (part, rest))
     value = min(max(part[0] / together, 0.0), 1.0)
     square = together**2 - of_part - of_rest
     linear = 2 * (of_part - part[0] * together)
     constant = part[0] ** 2 - of_part
     if square <= 0:
-        return round(WHOLE * value), 0, WHOLE
+        return round(BASIS_POINTS * value), 0, BASIS_POINTS
     root = sqrt(max(linear**2 - 4 * square * constant, 0.0))
     low, high = ((-linear + sign * root) / (2 * square) for sign in (-1, 1))
     return (
-        round(WHOLE * value),
-        max(0, min(floor(WHOLE * low), floor(WHOLE * value))),
-        min(WHOLE, max(ceil(WHOLE * high), ceil(WHOLE * value))),
+        round(BASIS_POINTS * value),
+        max(0, min(floor(BASIS_POINTS * low), floor(BASIS_POINTS * value))),
+        min(BASIS_POINTS, max(ceil(BASIS_POINTS * high), ceil(BASIS_POINTS * value))),
     )
 
 
-MOST_VIDEOS: Final = 100
-MOST_DAYS: Final = 90
-_MS_A_DAY: Final = 86_400_000
+MAX_VIDEOS: Final = 100
+MAX_DAYS: Final = 90
+_MS_PER_DAY: Final = 86_400_000
 _INAUTHENTIC: Final = Reason.INAUTHENTIC.label
 
 
@@ -76,8 +76,8 @@ class DaysSchema(Schema):
 
     days = PlainInteger(
         load_default=30,
-        validate=Range(1, MOST_DAYS),
-        metadata={"description": f"So many UTC midnights back, 1 to {MOST_DAYS}."},
+        validate=Range(1, MAX_DAYS),
+        metadata={"description": f"So many UTC midnights back, 1 to {MAX_DAYS}."},
     )
 
 
@@ -91,7 +91,7 @@ class Share(msgspec.Struct, frozen=True):
     released: int
 
 
-def get_authenticity(services: PublicServices, call: Call) -> Answer:
+def get_authenticity(services: PublicServices, call: Request) -> Response:
     """Answer the shares of a creator.
 
     Raises:
@@ -100,9 +100,9 @@ def get_authenticity(services: PublicServices, call: Call) -> Answer:
     """
     creator_id = call.path[CREATOR.id_name]
     services.standings.of(creator_id, FOLLOWERS.kind)
-    midnight_ms = call.now_ms // _MS_A_DAY * _MS_A_DAY
-    midnights_ms = [midnight_ms - day * _MS_A_DAY for day in range(call.query["days"])]
-    listed = services.gallery.creator_videos(creator_id, MOST_VIDEOS)
+    midnight_ms = call.now_ms // _MS_PER_DAY * _MS_PER_DAY
+    midnights_ms = [midnight_ms - day * _MS_PER_DAY for day in range(call.query["days"])]
+    listed = services.gallery.creator_videos(creator_id, MAX_VIDEOS)
     videos = [
         history
         for history in services.gallery.histories(listed.latest, LIKES.kind)
@@ -158,18 +158,20 @@ class ShareSchema(AnswerSchema):
     share_per_10_000 = fields.Nested(
         NumberSchema,
         required=True,
-        metadata={"description": f"Of {WHOLE:,}: removed / (removed + standing); interval by Fieller."},
+        metadata={
+            "description": f"Of {BASIS_POINTS:,}: removed / (removed + standing); interval by Fieller."
+        },
     )
     removed = fields.Nested(
         NumberSchema, required=True, metadata={"description": "Removed as inauthentic until then."}
     )
     standing = fields.Nested(NumberSchema, required=True, metadata={"description": "Counted then."})
-    covered = member(
+    covered = required_field(
         fields.Integer,
         "Of how many targets both numbers are published: the others are left out.",
         strict=True,
     )
-    released = member(fields.Integer, "How many targets had a release by then.", strict=True)
+    released = required_field(fields.Integer, "How many targets had a release by then.", strict=True)
 
 
 class SharesSchema(AnswerSchema):
@@ -190,10 +192,10 @@ _MEMBERS: dict[str, fields.Field[Any]] = {
     "likes": fields.Nested(
         SharesSchema, required=True, metadata={"description": "Of the likes of the creator's videos."}
     ),
-    "videos": member(fields.Integer, "How many videos name or named the creator.", strict=True),
-    "videos_looked_at": member(
+    "videos": required_field(fields.Integer, "How many videos name or named the creator.", strict=True),
+    "videos_looked_at": required_field(
         fields.Integer,
-        f"Of the latest {MOST_VIDEOS}: those that name the creator now and are not taken down.",
+        f"Of the latest {MAX_VIDEOS}: those that name the creator now and are not taken down.",
         strict=True,
     ),
 }
@@ -210,17 +212,17 @@ OPERATION: Operation[PublicServices] = Operation(
     path=f"{CREATOR.path}/authenticity",
     operation_id="get_authenticity",
     summary="Which share of a creator's followers and likes was removed as inauthentic",
-    description="Now, and at the UTC midnights before: of those that stand or were removed as inauthentic, "
-    f"how many of {WHOLE:,} were removed. Worked out from published numbers alone; what a target withholds "
-    "is left out, and `covered` says of how many targets it is not. Likes are those of the latest "
-    f"{MOST_VIDEOS} videos.",
+    description="Now, and at past UTC midnights: of the engagements that are counted or were removed as "
+    f"inauthentic, how many of {BASIS_POINTS:,} were removed. Computed from published numbers only. Numbers that a "
+    "target withholds are left out; `covered` says for how many targets there are numbers. Likes are those of the "
+    f"latest {MAX_VIDEOS} videos.",
     tag="public",
     scope="read",
     handler=get_authenticity,
     path_schema=CREATOR.path_schema(),
     query_schema=DaysSchema,
     responses={
-        200: Response(
+        200: ResponseDoc(
             "The shares.",
             CREATOR.answer_schema("Authenticity", _MEMBERS),
             {

@@ -8,31 +8,31 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api.http.arguments import Identifier
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.http.responses import max_age_seconds
-from api.public.kinds import GONE, Spelling
+from api.public.kinds import GONE, KindRoutes
 from api.public.numbers import (
     PUBLISHED_EXAMPLE,
     WITHHELD_EXAMPLE,
     AnswerSchema,
     NumberSchema,
-    member,
     number_of,
+    required_field,
 )
 from api.public.services import PublicServices
 from privacy.errors import NotFoundError, StoreError
-from privacy.gallery.reader import GalleryReader, Standing
+from privacy.gallery.reader import CurrentRelease, GalleryReader
 from privacy.model.documents import BreakdownFigures
 
 
-def breakdown_operation(spelling: Spelling) -> Operation[PublicServices]:
+def breakdown_operation(spelling: KindRoutes) -> Operation[PublicServices]:
     """The breakdowns of one kind."""
     target, noun = spelling.target, spelling.noun
     dimension = Identifier(
         required=True, metadata={"description": "A declared dimension.", "example": "device"}
     )
 
-    def get_breakdown(services: PublicServices, call: Call) -> Answer:
+    def get_breakdown(services: PublicServices, call: Request) -> Response:
         target_id = call.path[target.id_name]
         standing = services.standings.of(target_id, spelling.kind)
         document = {target.id_name: target_id, **_breakdown(services, standing, call.path["dimension"], noun)}
@@ -51,11 +51,13 @@ def breakdown_operation(spelling: Spelling) -> Operation[PublicServices]:
         scope="read",
         handler=get_breakdown,
         path_schema=target.path_schema({"dimension": dimension}),
-        responses={200: Response("The breakdown.", _schema(spelling), _example(spelling)), 410: GONE},
+        responses={200: ResponseDoc("The breakdown.", _schema(spelling), _example(spelling)), 410: GONE},
     )
 
 
-def _breakdown(services: PublicServices, standing: Standing, dimension: str, noun: str) -> dict[str, Any]:
+def _breakdown(
+    services: PublicServices, standing: CurrentRelease, dimension: str, noun: str
+) -> dict[str, Any]:
     """What is said of one dimension.
 
     Raises:
@@ -75,7 +77,7 @@ def _breakdown(services: PublicServices, standing: Standing, dimension: str, nou
     }
 
 
-def _breakdowns(standing: Standing, gallery: GalleryReader) -> Mapping[str, BreakdownFigures]:
+def _breakdowns(standing: CurrentRelease, gallery: GalleryReader) -> Mapping[str, BreakdownFigures]:
     """The declared breakdowns; before the first release the guarantee names the cells, all withheld."""
     if standing.release:
         return standing.release.breakdowns
@@ -89,16 +91,16 @@ def _breakdowns(standing: Standing, gallery: GalleryReader) -> Mapping[str, Brea
     }
 
 
-def _schema(spelling: Spelling) -> type[Schema]:
+def _schema(spelling: KindRoutes) -> type[Schema]:
     cell = AnswerSchema.from_dict(
         {
-            "cell": member(fields.String, "Value of the dimension; `undisclosed` is the last one."),
+            "cell": required_field(fields.String, "Value of the dimension; `undisclosed` is the last one."),
             spelling.noun: fields.Nested(NumberSchema, required=True),
         },
         name=spelling.schema_name("Cell"),
     )
     members = {
-        "dimension": member(fields.String, "Name of the dimension."),
+        "dimension": required_field(fields.String, "Name of the dimension."),
         "total": fields.Nested(NumberSchema, required=True),
         "cells": fields.List(
             fields.Nested(cell),
@@ -117,7 +119,7 @@ def _schema(spelling: Spelling) -> type[Schema]:
     return spelling.target.answer_schema(spelling.schema_name("Breakdown"), members)
 
 
-def _example(spelling: Spelling) -> dict[str, Any]:
+def _example(spelling: KindRoutes) -> dict[str, Any]:
     cells = {
         "android": PUBLISHED_EXAMPLE | {"value": 842, "ci95": [781, 903]},
         "ios": PUBLISHED_EXAMPLE | {"value": 391, "ci95": [330, 452]},

@@ -8,24 +8,24 @@ from typing import Any, Final
 
 from marshmallow import Schema, fields
 
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.http.pagination import CURSOR_RULE, PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
 from api.public.change_spans import ChangeSpan, since_start, spans_back
 from api.public.explanation import explain
-from api.public.kinds import GONE, Spelling
+from api.public.kinds import GONE, KindRoutes
 from api.public.numbers import (
     PUBLISHED_EXAMPLE,
     WITHHELD_EXAMPLE,
     AnswerSchema,
     NumberSchema,
-    member,
     number,
     number_of,
+    required_field,
 )
 from api.public.services import PublicServices
 from privacy.errors import InvalidInputError
-from privacy.gallery.reader import Standing
+from privacy.gallery.reader import CurrentRelease
 from privacy.model.documents import PointDocument
 from privacy.model.engagement import Reason
 from privacy.model.timestamp import format_timestamp
@@ -54,11 +54,11 @@ class LostSchema(AnswerSchema):
 
 
 _SPAN_MEMBERS: dict[str, fields.Field[Any]] = {
-    "from": member(fields.DateTime, "When the span starts, in UTC.", format="iso"),
-    "to": member(
+    "from": required_field(fields.DateTime, "When the span starts, in UTC.", format="iso"),
+    "to": required_field(
         fields.DateTime, "When it ends; null before the first release.", format="iso", allow_none=True
     ),
-    "span_seconds": member(fields.Integer, "How long it is.", strict=True, allow_none=True),
+    "span_seconds": required_field(fields.Integer, "How long it is.", strict=True, allow_none=True),
     "change": fields.Nested(
         NumberSchema, required=True, metadata={"description": "Of the total: gained less all losses."}
     ),
@@ -80,7 +80,7 @@ CHANGES_MEMBERS: dict[str, fields.Field[Any]] = {
     "days": fields.List(
         fields.Nested(_SPAN_SCHEMA), required=True, metadata={"description": "Newest first."}
     ),
-    "next_cursor": member(fields.String, "For the next page; null on the last one.", allow_none=True),
+    "next_cursor": required_field(fields.String, "For the next page; null on the last one.", allow_none=True),
     "explanation": fields.List(
         fields.String(), required=True, metadata={"description": "In plain sentences, for creators."}
     ),
@@ -121,11 +121,11 @@ signed, since noise can make them fall below zero. `explanation` says the same i
 from these numbers alone."""
 
 
-def changes_operation(spelling: Spelling) -> Operation[PublicServices]:
+def changes_operation(spelling: KindRoutes) -> Operation[PublicServices]:
     """The changes of one kind."""
     target = spelling.target
 
-    def get_changes(services: PublicServices, call: Call) -> Answer:
+    def get_changes(services: PublicServices, call: Request) -> Response:
         target_id = call.path[target.id_name]
         standing = services.standings.of(target_id, spelling.kind)
         document = {target.id_name: target_id, **_changes(services, standing, spelling, call)}
@@ -144,7 +144,7 @@ def changes_operation(spelling: Spelling) -> Operation[PublicServices]:
         path_schema=target.path_schema(),
         query_schema=PageSchema,
         responses={
-            200: Response(
+            200: ResponseDoc(
                 "One page, newest days first.",
                 target.answer_schema(spelling.schema_name("Changes"), CHANGES_MEMBERS),
                 {target.id_name: target.example_id, **CHANGES_EXAMPLE},
@@ -154,7 +154,9 @@ def changes_operation(spelling: Spelling) -> Operation[PublicServices]:
     )
 
 
-def _changes(services: PublicServices, standing: Standing, spelling: Spelling, call: Call) -> dict[str, Any]:
+def _changes(
+    services: PublicServices, standing: CurrentRelease, spelling: KindRoutes, call: Request
+) -> dict[str, Any]:
     starts_at_ms, target_id = standing.target.starts_at_ms, standing.target.target_id
     points = services.gallery.points(target_id, spelling.kind)
     if not points:
@@ -199,7 +201,7 @@ def _span(span: ChangeSpan) -> dict[str, Any]:
     }
 
 
-def _before_the_first(standing: Standing) -> dict[str, Any]:
+def _before_the_first(standing: CurrentRelease) -> dict[str, Any]:
     none = number_of(standing, None)
     return {
         "from": format_timestamp(standing.target.starts_at_ms),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from api.public.change_spans import ChangeSpan
-from api.public.kinds import Spelling
+from api.public.kinds import KindRoutes
 from privacy.model.documents import Figure
 
 CLEAR: Final = 2
@@ -23,7 +23,7 @@ _WENT: Final = {
 }
 
 
-def explain(spelling: Spelling, whole: ChangeSpan, spans: Sequence[ChangeSpan]) -> list[str]:
+def explain(spelling: KindRoutes, whole: ChangeSpan, spans: Sequence[ChangeSpan]) -> list[str]:
     """Tell what happened, first as a whole, then what went in each span.
 
     Args:

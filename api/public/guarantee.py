@@ -6,10 +6,10 @@ from marshmallow import INCLUDE, Schema, fields
 
 from api.http.arguments import Identifier
 from api.http.openapi import ProblemSchema
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.http.problems import PROBLEM_JSON
 from api.http.responses import MAX_AGE_CAP_SECONDS
-from api.public.numbers import member
+from api.public.numbers import required_field
 from api.public.services import PublicServices
 from privacy.errors import NotFoundError
 from privacy.gallery.reader import CURRENT
@@ -36,29 +36,31 @@ class OpenSchema(Schema):
 class UnitSchema(OpenSchema):
     """What is protected."""
 
-    neighbours = member(fields.String, "Which inputs the guarantee cannot tell apart.")
-    engagement = member(fields.String, "What one engagement is.")
+    neighbours = required_field(fields.String, "Which inputs the guarantee cannot tell apart.")
+    engagement = required_field(fields.String, "What one engagement is.")
 
 
 class AnonymitySchema(OpenSchema):
     """k-anonymity."""
 
-    k = member(fields.Integer, "No number about fewer accounts is ever shown.", strict=True)
-    hard = member(fields.Boolean, "Whether that holds with certainty.")
+    k = required_field(fields.Integer, "No number about fewer accounts is ever shown.", strict=True)
+    hard = required_field(fields.Boolean, "Whether that holds with certainty.")
 
 
 class ContributionSchema(OpenSchema):
     """Bounds on what one account contributes."""
 
-    flip_cap = member(fields.Integer, "w: how often one engagement may change a count.", strict=True)
-    daily_cap = member(fields.Integer, "M: engagements of an account counted on one UTC day.", strict=True)
+    flip_cap = required_field(fields.Integer, "w: how often one engagement may change a count.", strict=True)
+    daily_cap = required_field(
+        fields.Integer, "M: engagements of an account counted on one UTC day.", strict=True
+    )
 
 
 class EpsilonSchema(OpenSchema):
     """An (epsilon, delta) pair that follows from rho."""
 
-    delta = member(fields.Float, "Delta.")
-    epsilon = member(
+    delta = required_field(fields.Float, "Delta.")
+    epsilon = required_field(
         fields.Float, "Epsilon at this delta; null where the gate uses delta up.", allow_none=True
     )
 
@@ -66,15 +68,15 @@ class EpsilonSchema(OpenSchema):
 class AccountDaySchema(OpenSchema):
     """The guarantee of one account's day."""
 
-    engagements = member(fields.Integer, "Engagements first counted on that day.", strict=True)
-    rho = member(fields.Float, "zCDP of them together.")
+    engagements = required_field(fields.Integer, "Engagements first counted on that day.", strict=True)
+    rho = required_field(fields.Float, "zCDP of them together.")
     epsilon = fields.List(fields.Nested(EpsilonSchema), required=True)
 
 
 class KindSchema(OpenSchema):
     """The guarantee of one engagement of one kind."""
 
-    rho = member(fields.Float, "zCDP of one engagement over all statistics and epochs.")
+    rho = required_field(fields.Float, "zCDP of one engagement over all statistics and epochs.")
     epsilon = fields.List(fields.Nested(EpsilonSchema), required=True)
     account_day = fields.List(fields.Nested(AccountDaySchema), required=True)
     mechanism = fields.Dict(
@@ -97,7 +99,7 @@ class KindSchema(OpenSchema):
 class ScheduleSchema(OpenSchema):
     """When releases happen."""
 
-    epochs = member(fields.Integer, "T, the number of releases of a target.", strict=True)
+    epochs = required_field(fields.Integer, "T, the number of releases of a target.", strict=True)
     due_ages_seconds = fields.List(
         fields.Integer(strict=True),
         required=True,
@@ -108,8 +110,8 @@ class ScheduleSchema(OpenSchema):
 class GuaranteeSchema(OpenSchema):
     """The guarantee."""
 
-    version = member(fields.String, "Name of the policy.")
-    policy_sha256 = member(fields.String, "SHA-256 of the policy file.")
+    version = required_field(fields.String, "Name of the policy.")
+    policy_sha256 = required_field(fields.String, "SHA-256 of the policy file.")
     unit = fields.Nested(UnitSchema, required=True)
     anonymity = fields.Nested(AnonymitySchema, required=True)
     contribution = fields.Nested(ContributionSchema, required=True)
@@ -134,7 +136,7 @@ class GuaranteeSchema(OpenSchema):
     )
 
 
-def get_guarantee(services: PublicServices, call: Call) -> Answer:
+def get_guarantee(services: PublicServices, call: Request) -> Response:
     """Answer a guarantee.
 
     Raises:
@@ -159,8 +161,8 @@ OPERATION: Operation[PublicServices] = Operation(
     handler=get_guarantee,
     query_schema=GuaranteeQuerySchema,
     responses={
-        404: Response("There is no such version.", ProblemSchema, media_type=PROBLEM_JSON),
-        200: Response(
+        404: ResponseDoc("There is no such version.", ProblemSchema, media_type=PROBLEM_JSON),
+        200: ResponseDoc(
             "The guarantee.",
             GuaranteeSchema,
             {

@@ -10,12 +10,12 @@ from marshmallow import Schema, fields
 
 from api.http.arguments import Identifier
 from api.http.openapi import ProblemSchema
-from api.http.operation import Response
+from api.http.operation import ResponseDoc
 from api.http.problems import PROBLEM_JSON
-from api.public.numbers import AnswerSchema, member
+from api.public.numbers import AnswerSchema, required_field
 from privacy.model.engagement import Kind, TargetType
 
-GONE = Response(
+GONE = ResponseDoc(
     "It was taken down, for the reason that `reason` states; it may come back.",
     ProblemSchema,
     media_type=PROBLEM_JSON,
@@ -23,7 +23,7 @@ GONE = Response(
 
 
 @dataclass(frozen=True)
-class TargetSpelling:
+class TargetRoutes:
     """A type of target.
 
     Args:
@@ -65,16 +65,16 @@ class TargetSpelling:
             name: of the schema in the API's description.
             more: members beside its id.
         """
-        identifier = member(fields.String, f"Id of the {self.word}.")
+        identifier = required_field(fields.String, f"Id of the {self.word}.")
         return AnswerSchema.from_dict({self.id_name: identifier, **more}, name=name)
 
 
-VIDEO = TargetSpelling(TargetType.VIDEO, "videos", "v-4711")
-CREATOR = TargetSpelling(TargetType.CREATOR, "creators", "c-12")
+VIDEO = TargetRoutes(TargetType.VIDEO, "videos", "v-4711")
+CREATOR = TargetRoutes(TargetType.CREATOR, "creators", "c-12")
 
 
 @dataclass(frozen=True)
-class Spelling:
+class KindRoutes:
     """A kind.
 
     Args:
@@ -87,7 +87,7 @@ class Spelling:
     kind: Kind
     noun: str
     did: str
-    target: TargetSpelling
+    target: TargetRoutes
 
     @property
     def path(self) -> str:
@@ -104,7 +104,7 @@ class Spelling:
         return f"{self.noun.capitalize()}{name}"
 
 
-LIKES = Spelling(Kind.LIKE, "likes", "like", VIDEO)
-FAVORITES = Spelling(Kind.FAVORITE, "favorites", "keep as a favourite", VIDEO)
-FOLLOWERS = Spelling(Kind.FOLLOW, "followers", "follow", CREATOR)
-SPELLINGS = (LIKES, FAVORITES, FOLLOWERS)
+LIKES = KindRoutes(Kind.LIKE, "likes", "like", VIDEO)
+FAVORITES = KindRoutes(Kind.FAVORITE, "favorites", "keep as a favourite", VIDEO)
+FOLLOWERS = KindRoutes(Kind.FOLLOW, "followers", "follow", CREATOR)
+KIND_ROUTES = (LIKES, FAVORITES, FOLLOWERS)

@@ -7,9 +7,9 @@ import hashlib
 import msgspec
 from marshmallow import fields
 
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.http.pagination import PageSchema, decode_cursor, encode_cursor
-from api.public.numbers import AnswerSchema, member
+from api.public.numbers import AnswerSchema, required_field
 from api.public.services import PublicServices
 
 _LISTING = "ledger"
@@ -20,24 +20,24 @@ _DIGEST_EXAMPLE = "5e0e2ae7f1e3b3c8f4b6d4a0d7f9b6a1c2d3e4f5061728394a5b6c7d8e9f0
 class EntrySchema(AnswerSchema):
     """An entry, byte for byte as it was written; times are in ms since 1970 UTC."""
 
-    shard = member(fields.Integer, "Number of the chain.", strict=True)
-    sequence = member(fields.Integer, "Number of the entry in its chain, from 0.", strict=True)
-    previous = member(fields.String, "SHA-256 of the entry before; empty for the first one.")
-    target_id = member(fields.String, "Whose release it is.")
-    kind = member(fields.String, "What was counted.")
-    epoch = member(fields.Integer, "Number of the release.", strict=True)
-    as_of_ms = member(fields.Integer, "When the epoch ended.", strict=True)
-    cut_at_ms = member(fields.Integer, "When counting for it stopped.", strict=True)
-    policy_version = member(fields.String, "The policy.")
-    policy_digest = member(fields.String, "SHA-256 of the policy file.")
-    rho = member(fields.String, "zCDP of one engagement over the target's whole schedule, exact.")
-    release_sha256 = member(fields.String, "SHA-256 of the release document.")
+    shard = required_field(fields.Integer, "Number of the chain.", strict=True)
+    sequence = required_field(fields.Integer, "Number of the entry in its chain, from 0.", strict=True)
+    previous = required_field(fields.String, "SHA-256 of the entry before; empty for the first one.")
+    target_id = required_field(fields.String, "Whose release it is.")
+    kind = required_field(fields.String, "What was counted.")
+    epoch = required_field(fields.Integer, "Number of the release.", strict=True)
+    as_of_ms = required_field(fields.Integer, "When the epoch ended.", strict=True)
+    cut_at_ms = required_field(fields.Integer, "When counting for it stopped.", strict=True)
+    policy_version = required_field(fields.String, "The policy.")
+    policy_digest = required_field(fields.String, "SHA-256 of the policy file.")
+    rho = required_field(fields.String, "zCDP of one engagement over the target's whole schedule, exact.")
+    release_sha256 = required_field(fields.String, "SHA-256 of the release document.")
 
 
 class LedgerLineSchema(AnswerSchema):
     """An entry and its hash."""
 
-    sha256 = member(fields.String, "SHA-256 of the bytes of `entry` as they stand in this answer.")
+    sha256 = required_field(fields.String, "SHA-256 of the bytes of `entry` as they stand in this answer.")
     entry = fields.Nested(EntrySchema, required=True)
 
 
@@ -49,7 +49,7 @@ class LedgerSchema(AnswerSchema):
         required=True,
         metadata={"description": "Chain by chain, oldest entries first."},
     )
-    next_cursor = member(fields.String, "For the next page; null on the last one.", allow_none=True)
+    next_cursor = required_field(fields.String, "For the next page; null on the last one.", allow_none=True)
 
 
 class LedgerLine(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ class Ledger(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-def get_ledger(services: PublicServices, call: Call) -> Answer:
+def get_ledger(services: PublicServices, call: Request) -> Response:
     """Answer one page of the ledger.
 
     Raises:
@@ -96,7 +96,7 @@ OPERATION: Operation[PublicServices] = Operation(
     handler=get_ledger,
     query_schema=PageSchema,
     responses={
-        200: Response(
+        200: ResponseDoc(
             "One page.",
             LedgerSchema,
             {

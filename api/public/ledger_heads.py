@@ -9,8 +9,8 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
-from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.public.numbers import AnswerSchema, member
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.public.numbers import AnswerSchema, required_field
 from api.public.services import PublicServices
 from privacy.errors import InvalidInputError, SignatureError, StoreError
 from privacy.gallery.ledger_reader import LedgerReader
@@ -19,7 +19,7 @@ from privacy.ledger.head import ShardTree, TreeHead, unverified_head
 JWK_SET_JSON: Final = "application/jwk-set+json"
 _HEADS_MAX_AGE_SECONDS: Final = 1
 _KEYS_MAX_AGE_SECONDS: Final = 60
-_MOST_HEADS: Final = 100
+_MAX_HEADS: Final = 100
 _NO_KEYS: Final = b'{"keys":[]}'
 
 
@@ -28,25 +28,27 @@ class HeadsQuerySchema(Schema):
 
     limit = PlainInteger(
         load_default=1,
-        validate=Range(1, _MOST_HEADS),
-        metadata={"description": f"The latest so many heads, 1 to {_MOST_HEADS}."},
+        validate=Range(1, _MAX_HEADS),
+        metadata={"description": f"The latest so many heads, 1 to {_MAX_HEADS}."},
     )
 
 
 class TreeSchema(AnswerSchema):
     """The tree over one chain."""
 
-    shard = member(fields.Integer, "Number of the chain.", strict=True)
-    size = member(fields.Integer, "Its entries.", strict=True)
-    root = member(fields.String, "Root of the tree in hex (RFC 9162).")
+    shard = required_field(fields.Integer, "Number of the chain.", strict=True)
+    size = required_field(fields.Integer, "Its entries.", strict=True)
+    root = required_field(fields.String, "Root of the tree in hex (RFC 9162).")
 
 
 class HeadSchema(AnswerSchema):
     """The whole ledger at one moment."""
 
-    sequence = member(fields.Integer, "Number of the head, from 0.", strict=True)
-    at_ms = member(fields.Integer, "When it was signed, in ms since 1970 UTC.", strict=True)
-    previous = member(fields.String, "SHA-256 of the `jws` of the head before; empty for the first one.")
+    sequence = required_field(fields.Integer, "Number of the head, from 0.", strict=True)
+    at_ms = required_field(fields.Integer, "When it was signed, in ms since 1970 UTC.", strict=True)
+    previous = required_field(
+        fields.String, "SHA-256 of the `jws` of the head before; empty for the first one."
+    )
     keys = fields.List(
         fields.String(), required=True, metadata={"description": "Ids of all keys that may have signed."}
     )
@@ -56,7 +58,7 @@ class HeadSchema(AnswerSchema):
 class SignedHeadSchema(AnswerSchema):
     """A signed tree head."""
 
-    jws = member(fields.String, "The signed head: a compact JWS (RFC 7515) whose payload is `head`.")
+    jws = required_field(fields.String, "The signed head: a compact JWS (RFC 7515) whose payload is `head`.")
     head = fields.Nested(HeadSchema, required=True)
 
 
@@ -71,12 +73,12 @@ class HeadsSchema(AnswerSchema):
 class JwkSchema(AnswerSchema):
     """A public key (RFC 8037)."""
 
-    kty = member(fields.String, "OKP.")
-    crv = member(fields.String, "Ed25519.")
-    x = member(fields.String, "The key.")
-    kid = member(fields.String, "Its thumbprint (RFC 7638).")
-    alg = member(fields.String, "EdDSA.")
-    use = member(fields.String, "sig.")
+    kty = required_field(fields.String, "OKP.")
+    crv = required_field(fields.String, "Ed25519.")
+    x = required_field(fields.String, "The key.")
+    kid = required_field(fields.String, "Its thumbprint (RFC 7638).")
+    alg = required_field(fields.String, "EdDSA.")
+    use = required_field(fields.String, "sig.")
 
 
 class JwksSchema(AnswerSchema):
@@ -112,7 +114,7 @@ def latest_tree(ledger: LedgerReader, shard: int) -> ShardTree:
     return tree
 
 
-def get_heads(services: PublicServices, call: Call) -> Answer:
+def get_heads(services: PublicServices, call: Request) -> Response:
     """Answer the latest heads."""
     if call.query["limit"] == 1:
         latest = services.ledger.latest_head()
@@ -124,10 +126,10 @@ def get_heads(services: PublicServices, call: Call) -> Answer:
     return json_answer(Heads(signed[: call.query["limit"]]), max_age_seconds=_HEADS_MAX_AGE_SECONDS)
 
 
-def get_jwks(services: PublicServices, call: Call) -> Answer:  # noqa: ARG001 - a handler's signature
+def get_jwks(services: PublicServices, call: Request) -> Response:  # noqa: ARG001 - a handler's signature
     """Answer the public keys."""
     jwks = services.ledger.jwks() or _NO_KEYS
-    return Answer(jwks, media_type=JWK_SET_JSON, max_age_seconds=_KEYS_MAX_AGE_SECONDS)
+    return Response(jwks, media_type=JWK_SET_JSON, max_age_seconds=_KEYS_MAX_AGE_SECONDS)
 
 
 def _said(text: str) -> TreeHead:
@@ -164,7 +166,7 @@ HEADS: Operation[PublicServices] = Operation(
     handler=get_heads,
     query_schema=HeadsQuerySchema,
     responses={
-        200: Response(
+        200: ResponseDoc(
             "The latest heads.",
             HeadsSchema,
             {"heads": [{"jws": "eyJhbGciOiJFZERTQSJ9.eyJzZXF1ZW5jZSI6MH0.c2ln", "head": _HEAD_EXAMPLE}]},
@@ -182,7 +184,7 @@ JWKS: Operation[PublicServices] = Operation(
     scope=None,
     handler=get_jwks,
     responses={
-        200: Response(
+        200: ResponseDoc(
             "The keys.",
             JwksSchema,
             {

@@ -9,9 +9,9 @@ import msgspec
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from api.http.arguments import PlainInteger
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.public.ledger_heads import latest_tree
-from api.public.numbers import AnswerSchema, member
+from api.public.numbers import AnswerSchema, required_field
 from api.public.services import PublicServices
 from privacy.errors import InvalidInputError
 from privacy.ledger.merkle import Span, complete_nodes, joined
@@ -19,7 +19,7 @@ from privacy.ledger.proofs import consistency_spans, inclusion_spans
 
 _STANDING_SECONDS = 300
 """A proof stands for ever; one for the latest tree is another one as soon as the tree has grown."""
-_LATEST_SECONDS = 1
+_MAX_DELAY_SECONDS = 1
 _WHAT_RULE = "exactly one of `sequence` (inclusion) and `from_size` (consistency)"
 _ROOT_EXAMPLE = "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
 
@@ -48,14 +48,16 @@ class ProofQuerySchema(Schema):
 class ProofSchema(AnswerSchema):
     """A proof as in RFC 9162, sections 2.1.3 and 2.1.4; hashes in hex."""
 
-    shard = member(fields.Integer, "Number of the chain.", strict=True)
-    sequence = member(fields.Integer, "The entry; null for consistency.", strict=True, allow_none=True)
-    from_size = member(
+    shard = required_field(fields.Integer, "Number of the chain.", strict=True)
+    sequence = required_field(
+        fields.Integer, "The entry; null for consistency.", strict=True, allow_none=True
+    )
+    from_size = required_field(
         fields.Integer, "Entries of the older tree; null for inclusion.", strict=True, allow_none=True
     )
-    from_root = member(fields.String, "Root of the older tree; null for inclusion.", allow_none=True)
-    tree_size = member(fields.Integer, "Entries of the tree.", strict=True)
-    root = member(fields.String, "Root of the tree: compare it with a signed head.")
+    from_root = required_field(fields.String, "Root of the older tree; null for inclusion.", allow_none=True)
+    tree_size = required_field(fields.Integer, "Entries of the tree.", strict=True)
+    root = required_field(fields.String, "Root of the tree: compare it with a signed head.")
     path = fields.List(
         fields.String(), required=True, metadata={"description": "The nodes, in the order of the RFC."}
     )
@@ -73,7 +75,7 @@ class Proof(msgspec.Struct, frozen=True):
     path: list[str]
 
 
-def get_ledger_proof(services: PublicServices, call: Call) -> Answer:
+def get_ledger_proof(services: PublicServices, call: Request) -> Response:
     """Answer a proof about a signed tree.
 
     Raises:
@@ -94,7 +96,7 @@ def get_ledger_proof(services: PublicServices, call: Call) -> Answer:
         root, old_root, *path = _hashes(services, shard, spans)
         proof = Proof(shard, None, old_size, old_root, size, root, path)
     return json_answer(
-        proof, max_age_seconds=_STANDING_SECONDS if "tree_size" in call.query else _LATEST_SECONDS
+        proof, max_age_seconds=_STANDING_SECONDS if "tree_size" in call.query else _MAX_DELAY_SECONDS
     )
 
 
@@ -124,7 +126,7 @@ OPERATION: Operation[PublicServices] = Operation(
     handler=get_ledger_proof,
     query_schema=ProofQuerySchema,
     responses={
-        200: Response(
+        200: ResponseDoc(
             "A proof.",
             ProofSchema,
             {

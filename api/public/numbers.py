@@ -13,7 +13,7 @@ import msgspec
 from marshmallow import RAISE, Schema, fields
 from marshmallow.validate import Length, OneOf
 
-from privacy.gallery.reader import Standing
+from privacy.gallery.reader import CurrentRelease
 from privacy.model.documents import Figure
 from privacy.model.timestamp import format_timestamp
 
@@ -35,7 +35,7 @@ class Number(msgspec.Struct, frozen=True):
     next_release_at: str | None
 
 
-class Release(Protocol):
+class ReleaseLike(Protocol):
     """What a number needs to know of its release: the epoch and its times."""
 
     @property
@@ -51,7 +51,7 @@ class Release(Protocol):
         """When the next one ends."""
 
 
-def number(figure: Figure | None, release: Release, withheld: str = BELOW_THRESHOLD) -> Number:
+def number(figure: Figure | None, release: ReleaseLike, withheld: str = BELOW_THRESHOLD) -> Number:
     """A number of a release; without a figure it is withheld for the reason given."""
     value, interval = (None, None) if figure is None else (figure[0], (figure[1], figure[2]))
     return Number(
@@ -79,7 +79,7 @@ def figure_number(figure: Figure | None, moment_ms: int, withheld: str) -> Numbe
     )
 
 
-def number_of(standing: Standing, figure: Figure | None) -> Number:
+def number_of(standing: CurrentRelease, figure: Figure | None) -> Number:
     """A number of what stands now; before the first release it is not released yet."""
     if standing.release:
         return number(figure, standing.release)
@@ -108,7 +108,7 @@ class AnswerSchema(Schema):
         unknown = RAISE
 
 
-def member(field: type[fields.Field[Any]], description: str, **options: Any) -> Any:
+def required_field(field: type[fields.Field[Any]], description: str, **options: Any) -> Any:
     """A member that is always there."""
     return field(required=True, metadata={"description": description}, **options)
 
@@ -116,7 +116,7 @@ def member(field: type[fields.Field[Any]], description: str, **options: Any) -> 
 class NumberSchema(AnswerSchema):
     """A number. All members are always there; those that have nothing to say are null."""
 
-    value = member(fields.Integer, "The estimate; null when withheld.", strict=True, allow_none=True)
+    value = required_field(fields.Integer, "The estimate; null when withheld.", strict=True, allow_none=True)
     ci95 = fields.List(
         fields.Integer(strict=True),
         required=True,
@@ -124,8 +124,8 @@ class NumberSchema(AnswerSchema):
         validate=Length(equal=2),
         metadata={"description": "Lower and upper end of the 95 % interval; null when withheld."},
     )
-    status = member(fields.String, "Whether it is shown.", validate=OneOf(("published", "withheld")))
-    reason = member(
+    status = required_field(fields.String, "Whether it is shown.", validate=OneOf(("published", "withheld")))
+    reason = required_field(
         fields.String,
         "Why it is withheld; null when published. `below_threshold`: too few accounts to show anything. "
         "`not_yet_released`: the first release is still to come, at `next_release_at`. "
@@ -133,20 +133,20 @@ class NumberSchema(AnswerSchema):
         allow_none=True,
         validate=OneOf(REASONS),
     )
-    epoch = member(
+    epoch = required_field(
         fields.Integer,
         "Number of the release in the target's schedule; null before the first one, and for a number "
         "over several targets.",
         strict=True,
         allow_none=True,
     )
-    as_of = member(
+    as_of = required_field(
         fields.DateTime,
         "When the epoch ended, in UTC; of a number over several targets, its moment.",
         format="iso",
         allow_none=True,
     )
-    next_release_at = member(
+    next_release_at = required_field(
         fields.DateTime,
         "When the next release is due; nothing changes before. Null after the last one, and for a number "
         "over several targets.",

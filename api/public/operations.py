@@ -7,7 +7,7 @@ from api.http.operation import Operation
 from api.public import authenticity, guarantee, ledger, ledger_heads, ledger_proof, releases
 from api.public.breakdowns import breakdown_operation
 from api.public.changes import changes_operation
-from api.public.kinds import SPELLINGS
+from api.public.kinds import KIND_ROUTES
 from api.public.services import PublicServices
 from api.public.targets import CREATOR_PROFILE, VIDEO_PROFILE
 from api.public.timeseries import timeseries_operation
@@ -21,7 +21,7 @@ def operations() -> tuple[Operation[PublicServices], ...]:
     return (
         *VIDEO_PROFILE.operations(),
         *CREATOR_PROFILE.operations(),
-        *(make(spelling) for spelling in SPELLINGS for make in _OF_A_KIND),
+        *(make(spelling) for spelling in KIND_ROUTES for make in _OF_A_KIND),
         authenticity.OPERATION,
         guarantee.OPERATION,
         ledger.OPERATION,

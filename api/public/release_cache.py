@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 from api.http.expiring_cache import ExpiringCache
 from privacy.errors import GoneError, NotFoundError, StoreError
-from privacy.gallery.reader import GalleryReader, Standing
+from privacy.gallery.reader import CurrentRelease, GalleryReader
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import Clock
 
-LONGEST_SECONDS = 10.0
+MAX_SECONDS = 10.0
 """Kept so long at most, for a gallery that was restored or repaired."""
 SHORTEST_SECONDS = 1.0
 """How often an overdue release is looked for."""
 _CACHED_STANDINGS = 4096
 
 
-def shown(standing: Standing | None, target_id: str, kind: Kind) -> Standing:
+def shown(standing: CurrentRelease | None, target_id: str, kind: Kind) -> CurrentRelease:
     """What may be shown of a target.
 
     Raises:
@@ -32,7 +32,7 @@ def shown(standing: Standing | None, target_id: str, kind: Kind) -> Standing:
     return standing
 
 
-class Standings:
+class ReleaseCache:
     """Answers what stands of a target.
 
     Args:
@@ -44,9 +44,9 @@ class Standings:
     def __init__(self, gallery: GalleryReader, clock: Clock, monotonic_seconds: Callable[[], float]) -> None:
         self._gallery = gallery
         self._clock = clock
-        self._kept = ExpiringCache[tuple[str, Kind], Standing](_CACHED_STANDINGS, monotonic_seconds)
+        self._kept = ExpiringCache[tuple[str, Kind], CurrentRelease](_CACHED_STANDINGS, monotonic_seconds)
 
-    def of(self, target_id: str, kind: Kind) -> Standing:
+    def of(self, target_id: str, kind: Kind) -> CurrentRelease:
         """What stands of a target; metadata in it may be some seconds old.
 
         Raises:
@@ -56,7 +56,7 @@ class Standings:
         """
         return shown(self._kept.get((target_id, kind), lambda: self._read(target_id, kind)), target_id, kind)
 
-    def _read(self, target_id: str, kind: Kind) -> tuple[Standing, float]:
+    def _read(self, target_id: str, kind: Kind) -> tuple[CurrentRelease, float]:
         standing = self._gallery.standing(target_id, kind)
         if standing is None:
             raise NotFoundError(f"there is no {kind.target_type.value} {target_id}")
@@ -64,7 +64,7 @@ class Standings:
             self._check_counted(standing, kind)
         return standing, self._lifetime_seconds(standing)
 
-    def _check_counted(self, standing: Standing, kind: Kind) -> None:
+    def _check_counted(self, standing: CurrentRelease, kind: Kind) -> None:
         version = standing.target.policy_version
         guarantee = self._gallery.guarantee(version)
         if guarantee is None:
@@ -74,8 +74,8 @@ class Standings:
                 f"policy {version}, to which the target is bound, does not count {kind.label}s"
             )
 
-    def _lifetime_seconds(self, standing: Standing) -> float:
+    def _lifetime_seconds(self, standing: CurrentRelease) -> float:
         if standing.next_release_at_ms is None:
-            return LONGEST_SECONDS
+            return MAX_SECONDS
         until_next = (standing.next_release_at_ms - self._clock()) / 1000
-        return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, until_next))
+        return min(MAX_SECONDS, max(SHORTEST_SECONDS, until_next))

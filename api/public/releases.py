@@ -8,7 +8,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import OneOf
 
 from api.http.arguments import Identifier, PlainInteger
-from api.http.operation import Answer, Call, Operation, Response
+from api.http.operation import Operation, Request, Response, ResponseDoc
 from api.public.services import PublicServices
 from privacy.errors import NotFoundError
 from privacy.gallery.ledger_reader import ReleaseName
@@ -33,7 +33,7 @@ class ReleasePathSchema(Schema):
     epoch = PlainInteger(required=True, metadata={"description": "Number of the release.", "example": 0})
 
 
-def get_release(services: PublicServices, call: Call) -> Answer:
+def get_release(services: PublicServices, call: Request) -> Response:
     """Answer the exact bytes of a release.
 
     Raises:
@@ -44,7 +44,7 @@ def get_release(services: PublicServices, call: Call) -> Answer:
     (release,), (signature,) = services.ledger.releases([name]), services.ledger.signatures([name])
     if release is None or signature is None:
         raise NotFoundError(f"there is no signed release: {name}")
-    return Answer(release, max_age_seconds=_MAX_AGE_SECONDS, headers={SIGNATURE_HEADER: signature})
+    return Response(release, max_age_seconds=_MAX_AGE_SECONDS, headers={SIGNATURE_HEADER: signature})
 
 
 OPERATION: Operation[PublicServices] = Operation(
@@ -60,5 +60,5 @@ OPERATION: Operation[PublicServices] = Operation(
     scope="audit",
     handler=get_release,
     path_schema=ReleasePathSchema,
-    responses={200: Response("The release, signed.")},
+    responses={200: ResponseDoc("The release, signed.")},
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from api.http.edge import Edge
-from api.public.release_cache import Standings
+from api.http.gateway import Gateway
+from api.public.release_cache import ReleaseCache
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.gallery.reader import GalleryReader
 
@@ -21,7 +21,7 @@ class PublicServices:
         standings: answers what stands now, from the gallery or from a moment ago.
     """
 
-    edge: Edge
+    edge: Gateway
     gallery: GalleryReader
     ledger: LedgerReader
-    standings: Standings
+    standings: ReleaseCache

@@ -9,21 +9,21 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList
-from api.http.operation import Answer, Call, Operation, Response, json_answer
-from api.public.kinds import FOLLOWERS, GONE, LIKES, Spelling
-from api.public.numbers import PUBLISHED_EXAMPLE, AnswerSchema, NumberSchema, member, number_of
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.public.kinds import FOLLOWERS, GONE, LIKES, KindRoutes
+from api.public.numbers import PUBLISHED_EXAMPLE, AnswerSchema, NumberSchema, number_of, required_field
 from api.public.release_cache import shown
 from api.public.services import PublicServices
 from privacy.model.documents import TargetDocument
 from privacy.model.timestamp import format_timestamp
 
-MOST_IDS = 100
+MAX_IDS = 100
 METADATA_MAX_AGE_SECONDS = 10
 """Metadata may change at any time, unlike releases."""
 
 
 @dataclass(frozen=True)
-class Profile:
+class TargetResource:
     """What is shown of one type of target.
 
     Args:
@@ -33,7 +33,7 @@ class Profile:
         example: of it.
     """
 
-    spelling: Spelling
+    spelling: KindRoutes
     schema: type[Schema]
     metadata: Callable[[TargetDocument], dict[str, Any]]
     example: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Profile:
     def _one(self) -> Operation[PublicServices]:
         spelling, target = self.spelling, self.spelling.target
 
-        def get_target(services: PublicServices, call: Call) -> Answer:
+        def get_target(services: PublicServices, call: Request) -> Response:
             target_id = call.path[target.id_name]
             standing = shown(services.gallery.standing(target_id, spelling.kind), target_id, spelling.kind)
             return json_answer(self.metadata(standing.target), max_age_seconds=METADATA_MAX_AGE_SECONDS)
@@ -61,7 +61,7 @@ class Profile:
             handler=get_target,
             path_schema=target.path_schema(),
             responses={
-                200: Response(f"The {target.word}.", self.schema, dict(self.example)),
+                200: ResponseDoc(f"The {target.word}.", self.schema, dict(self.example)),
                 410: GONE,
             },
         )
@@ -78,16 +78,16 @@ class Profile:
             path=f"/v1/{target.plural}",
             operation_id=f"get_{target.plural}",
             summary=f"Several {target.plural} with their {noun}",
-            description=f"Metadata and totals of up to {MOST_IDS} {target.plural}; ids that are no "
+            description=f"Metadata and totals of up to {MAX_IDS} {target.plural}; ids that are no "
             f"{target.word}, and those of what was taken down, are listed.",
             tag="public",
             scope="read",
             handler=self._get_several,
             query_schema=_ids_schema(target.example_id),
-            responses={200: Response(f"The {target.plural}.", self._several_schema(), example)},
+            responses={200: ResponseDoc(f"The {target.plural}.", self._several_schema(), example)},
         )
 
-    def _get_several(self, services: PublicServices, call: Call) -> Answer:
+    def _get_several(self, services: PublicServices, call: Request) -> Response:
         """Answer several targets: one answer for one set of ids, however it is spelled."""
         kind, noun = self.spelling.kind, self.spelling.noun
         ids = sorted(set(call.query["ids"]))
@@ -125,10 +125,10 @@ def _listed(item: fields.Field[Any], description: str, **options: Any) -> fields
 
 def _ids_schema(example_id: str) -> type[Schema]:
     ids = IdentifierList(
-        MOST_IDS,
+        MAX_IDS,
         required=True,
         metadata={
-            "description": f"Up to {MOST_IDS} ids with commas between; order and repetition do not matter.",
+            "description": f"Up to {MAX_IDS} ids with commas between; order and repetition do not matter.",
             "example": [example_id, f"{example_id}3"],
         },
     )
@@ -138,16 +138,18 @@ def _ids_schema(example_id: str) -> type[Schema]:
 class VideoSchema(AnswerSchema):
     """Public metadata of a video."""
 
-    video_id = member(fields.String, "Id of the video.")
-    creator_id = member(fields.String, "Id of its creator.", allow_none=True)
-    title = member(fields.String, "Title.", allow_none=True)
+    video_id = required_field(fields.String, "Id of the video.")
+    creator_id = required_field(fields.String, "Id of its creator.", allow_none=True)
+    title = required_field(fields.String, "Title.", allow_none=True)
     hashtags = fields.List(
         fields.String(), required=True, metadata={"description": "Hashtags without their #."}
     )
-    sound_id = member(fields.String, "Id of the sound.", allow_none=True)
-    duration_seconds = member(fields.Integer, "Length.", strict=True, allow_none=True)
-    posted_at = member(fields.DateTime, "When it was posted, in UTC; its schedule starts here.", format="iso")
-    policy_version = member(fields.String, "The policy it is bound to; see `GET /v1/privacy`.")
+    sound_id = required_field(fields.String, "Id of the sound.", allow_none=True)
+    duration_seconds = required_field(fields.Integer, "Length.", strict=True, allow_none=True)
+    posted_at = required_field(
+        fields.DateTime, "When it was posted, in UTC; its schedule starts here.", format="iso"
+    )
+    policy_version = required_field(fields.String, "The policy it is bound to; see `GET /v1/privacy`.")
 
 
 def _video_metadata(target: TargetDocument) -> dict[str, Any]:
@@ -163,7 +165,7 @@ def _video_metadata(target: TargetDocument) -> dict[str, Any]:
     }
 
 
-VIDEO_PROFILE = Profile(
+VIDEO_PROFILE = TargetResource(
     LIKES,
     VideoSchema,
     _video_metadata,
@@ -183,12 +185,12 @@ VIDEO_PROFILE = Profile(
 class CreatorSchema(AnswerSchema):
     """Public metadata of a creator."""
 
-    creator_id = member(fields.String, "Id of the creator.")
-    name = member(fields.String, "Name.", allow_none=True)
-    counted_from = member(
+    creator_id = required_field(fields.String, "Id of the creator.")
+    name = required_field(fields.String, "Name.", allow_none=True)
+    counted_from = required_field(
         fields.DateTime, "From when on followers are counted, in UTC; the schedule starts here.", format="iso"
     )
-    policy_version = member(fields.String, "The policy it is bound to; see `GET /v1/privacy`.")
+    policy_version = required_field(fields.String, "The policy it is bound to; see `GET /v1/privacy`.")
 
 
 def _creator_metadata(target: TargetDocument) -> dict[str, Any]:
@@ -200,7 +202,7 @@ def _creator_metadata(target: TargetDocument) -> dict[str, Any]:
     }
 
 
-CREATOR_PROFILE = Profile(
+CREATOR_PROFILE = TargetResource(
     FOLLOWERS,
     CreatorSchema,
     _creator_metadata,

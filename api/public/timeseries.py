@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 from marshmallow import fields
 
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.http.pagination import PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
-from api.public.kinds import GONE, Spelling
+from api.public.kinds import GONE, KindRoutes
 from api.public.numbers import (
     BELOW_THRESHOLD,
     PUBLISHED_EXAMPLE,
@@ -16,14 +16,14 @@ from api.public.numbers import (
     AnswerSchema,
     Number,
     NumberSchema,
-    member,
     number,
+    required_field,
 )
 from api.public.services import PublicServices
 from privacy.model.documents import Figure, PointDocument
 
 _LISTING = "timeseries"
-_SECONDS_A_DAY = 86_400
+_SECONDS_PER_DAY = 86_400
 
 
 class PointSchema(AnswerSchema):
@@ -31,7 +31,7 @@ class PointSchema(AnswerSchema):
 
     total = fields.Nested(NumberSchema, required=True)
     change_per_day = fields.Nested(NumberSchema, required=True)
-    change_span_seconds = member(
+    change_span_seconds = required_field(
         fields.Integer,
         "Over how long the change was measured, at least a day; null in the first day.",
         strict=True,
@@ -47,11 +47,11 @@ class Point(msgspec.Struct, frozen=True):
     change_span_seconds: int | None
 
 
-def timeseries_operation(spelling: Spelling) -> Operation[PublicServices]:
+def timeseries_operation(spelling: KindRoutes) -> Operation[PublicServices]:
     """The time series of one kind."""
     target = spelling.target
 
-    def get_timeseries(services: PublicServices, call: Call) -> Answer:
+    def get_timeseries(services: PublicServices, call: Request) -> Response:
         target_id, limit = call.path[target.id_name], call.query["limit"]
         (start,) = decode_cursor(_LISTING, 1, call.query["cursor"]) if "cursor" in call.query else (0,)
         standing = services.standings.of(target_id, spelling.kind)
@@ -79,7 +79,7 @@ def timeseries_operation(spelling: Spelling) -> Operation[PublicServices]:
         path_schema=target.path_schema(),
         query_schema=PageSchema,
         responses={
-            200: Response(
+            200: ResponseDoc(
                 "One page, oldest releases first.",
                 target.answer_schema(spelling.schema_name("Timeseries"), _MEMBERS),
                 {target.id_name: target.example_id, "points": [_POINT_EXAMPLE], "next_cursor": None},
@@ -103,7 +103,7 @@ def per_day(change: Figure | None, span_seconds: int | None) -> Figure | None:
     """A change as a rate: rounded to the nearest integer, its interval outwards."""
     if change is None or not span_seconds:
         return None
-    value, low, high = (end * _SECONDS_A_DAY for end in change)
+    value, low, high = (end * _SECONDS_PER_DAY for end in change)
     return (2 * value + span_seconds) // (2 * span_seconds), low // span_seconds, -(-high // span_seconds)
 
 
@@ -111,10 +111,10 @@ _MEMBERS = {
     "points": fields.List(
         fields.Nested(PointSchema), required=True, metadata={"description": "By epoch, oldest first."}
     ),
-    "next_cursor": member(fields.String, "For the next page; null on the last one.", allow_none=True),
+    "next_cursor": required_field(fields.String, "For the next page; null on the last one.", allow_none=True),
 }
 _POINT_EXAMPLE = {
     "total": PUBLISHED_EXAMPLE,
     "change_per_day": PUBLISHED_EXAMPLE | {"value": 310, "ci95": [262, 358]},
-    "change_span_seconds": _SECONDS_A_DAY,
+    "change_span_seconds": _SECONDS_PER_DAY,
 }

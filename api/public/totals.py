@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.http.responses import max_age_seconds
-from api.public.kinds import GONE, Spelling
+from api.public.kinds import GONE, KindRoutes
 from api.public.numbers import PUBLISHED_EXAMPLE, NumberSchema, number_of
 from api.public.services import PublicServices
 
 
-def total_operation(spelling: Spelling) -> Operation[PublicServices]:
+def total_operation(spelling: KindRoutes) -> Operation[PublicServices]:
     """The total of one kind."""
     target = spelling.target
 
-    def get_total(services: PublicServices, call: Call) -> Answer:
+    def get_total(services: PublicServices, call: Request) -> Response:
         target_id = call.path[target.id_name]
         standing = services.standings.of(target_id, spelling.kind)
         total = number_of(standing, standing.release.total if standing.release else None)
@@ -34,7 +34,7 @@ def total_operation(spelling: Spelling) -> Operation[PublicServices]:
         handler=get_total,
         path_schema=target.path_schema(),
         responses={
-            200: Response(
+            200: ResponseDoc(
                 "The total.",
                 target.answer_schema(
                     spelling.schema_name("Total"), {"total": fields.Nested(NumberSchema, required=True)}

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from api.http.logs import JsonLog, PatientFile
+from api.http.logs import BufferedLogFile, JsonLog
 from api.public.app import PLANE, build_public_app
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
@@ -31,5 +31,5 @@ def create() -> Flask:
         public=connect(settings, PUBLIC, greet=header.greet),
         limiter=connect(settings, LIMITER),
         clock=lambda: time.time_ns() // 1_000_000,
-        log=JsonLog(PatientFile(sys.stderr.buffer), PLANE),
+        log=JsonLog(BufferedLogFile(sys.stderr.buffer), PLANE),
     )

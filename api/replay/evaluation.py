@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from api.replay.exact_counts import REMOVALS, TOTAL, ExactCounts, SeriesName
-from api.replay.published import CHANGE, OTHER, Shown, counted_figures, read_releases
+from api.replay.published import CHANGE, OTHER, PublishedEpoch, counted_figures, read_releases
 from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind, Reason
 
@@ -23,7 +23,7 @@ SIZES: Final = (20, 100, 250, 1_000)
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ErrorSummary:
     """Numbers of one statistic and size beside the exact counts.
 
     Args:
@@ -60,12 +60,12 @@ class _Statistic:
     numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SIZES) + 1, np.int64))
     seen: list[NDArray[np.int64]] = field(default_factory=list)
 
-    def add(self, counts: NDArray[np.int64], shown: Shown) -> None:
+    def add(self, counts: NDArray[np.int64], shown: PublishedEpoch) -> None:
         self.numbers += np.bincount(_sizes(counts).ravel(), minlength=len(SIZES) + 1)
         seen = shown.shown
         self.seen.append(np.stack([counts[seen], shown.values[seen], shown.low[seen], shown.high[seen]]))
 
-    def comparisons(self, name: str) -> Iterator[Comparison]:
+    def comparisons(self, name: str) -> Iterator[ErrorSummary]:
         seen = np.concatenate(self.seen, axis=1)
         sizes = _sizes(seen[0])
         for size in np.flatnonzero(self.numbers).tolist():
@@ -99,7 +99,7 @@ class Evaluation:
         # Likes are what most histories are about: their statistics go by their own names.
         prefix = "" if name.kind is Kind.LIKE else f"{name.kind.label}: "
         counts = self.exact.at(name, np.array([release.cut_at_ms for release in releases]))
-        shown = Shown.of([counted_figures(release, columns) for release in releases])
+        shown = PublishedEpoch.of([counted_figures(release, columns) for release in releases])
         totals = counts[:, columns[TOTAL, TOTAL]]
         self._add_changes(prefix, releases, counts)
         for statistic in dict.fromkeys(statistic for statistic, _ in columns):
@@ -109,10 +109,10 @@ class Evaluation:
             if statistic in releases[0].breakdowns:
                 # What `other` stands for: the likes that are in no published cell.
                 rest = totals - (counts[:, places] * part.shown).sum(axis=1)
-                others = Shown.of([[release.breakdowns[statistic].other] for release in releases])
+                others = PublishedEpoch.of([[release.breakdowns[statistic].other] for release in releases])
                 self._statistics[f"{prefix}{statistic}: {OTHER}"].add(rest[:, None], others)
 
-    def comparisons(self) -> list[Comparison]:
+    def comparisons(self) -> list[ErrorSummary]:
         """One a statistic and size, and one a statistic."""
         return [row for name, statistic in self._statistics.items() for row in statistic.comparisons(name)]
 
@@ -129,10 +129,10 @@ class Evaluation:
             if since is not None:
                 change = by_epoch[release.epoch] - by_epoch.get(since, nothing)
                 total = change[[columns[TOTAL, TOTAL]]]
-                self._statistics[prefix + CHANGE].add(total[None, :], Shown.of([[release.change]]))
+                self._statistics[prefix + CHANGE].add(total[None, :], PublishedEpoch.of([[release.change]]))
                 removals = [release.removal_changes.get(reason) for reason in reasons]
                 self._statistics[f"{prefix}{REMOVALS}: {CHANGE}"].add(
-                    change[places][None, :], Shown.of([removals])
+                    change[places][None, :], PublishedEpoch.of([removals])
                 )
 
 
@@ -149,12 +149,12 @@ def _size_name(size: int) -> str:
     return f"{SIZES[size - 1]} to {SIZES[size] - 1}"
 
 
-def _comparison(statistic: str, size: str, numbers: int, seen: NDArray[np.int64]) -> Comparison:
+def _comparison(statistic: str, size: str, numbers: int, seen: NDArray[np.int64]) -> ErrorSummary:
     truth, values, low, high = seen
     published = len(truth)
     errors = np.abs(values - truth)
     relative = errors[truth != 0] / np.abs(truth[truth != 0])
-    return Comparison(
+    return ErrorSummary(
         statistic=statistic,
         size=size,
         numbers=numbers,

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from api.replay.intake import PASSED
-from api.replay.records import Action, Moment
+from api.replay.records import Action, TimedRecord
 from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED
 from privacy.model.engagement import Kind, Reason
 from privacy.model.timestamp import Clock, parse_timestamp_ms
@@ -102,7 +102,7 @@ class ExactCounts:
         self._engagements = defaultdict(lambda: defaultdict(_Engagement))
         self._changes = defaultdict(list)
 
-    def listen(self, events: Sequence[Moment], verdicts: Sequence[str]) -> None:
+    def listen(self, events: Sequence[TimedRecord], verdicts: Sequence[str]) -> None:
         """Take in what became of a batch; only what passed can have changed a count."""
         for event, verdict in zip(events, verdicts, strict=True):
             if verdict == PASSED:

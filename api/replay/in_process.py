@@ -14,30 +14,30 @@ from api.replay.intake import InProcessIntake, SilentLog
 from api.replay.staff import InProcessStaff
 from api.replay.timeline import Timeline
 from api.replay.virtual_clock import VirtualClock
-from api.runtime.api_keys import KeyRing, KeyTerms
+from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.relay import make_relay
 from api.runtime.release import make_release_workers
-from api.runtime.store_setup import Founded
+from api.runtime.store_setup import PreparedStore
 from api.runtime.system import clock_ms, entropy
 from privacy.model.documents import LedgerEntry
 from privacy.release.worker import ReleaseWorker
 from privacy.store.connect import connect, translated
 from privacy.store.keys import gallery_key
 from privacy.store.users import PLATFORM, PUBLISHER
-from privacy.vault.registers import Caps
-from privacy.vault.settlement import Settlement
+from privacy.vault.recount import Recount
+from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards
 
 if TYPE_CHECKING:
     from redis import Redis
 
 _OWNER: Final = "history"
-_REQUESTS_A_MINUTE: Final = 1_000_000
+_REQUESTS_PER_MINUTE: Final = 1_000_000
 _ENTRY: Final = msgspec.json.Decoder(LedgerEntry).decode
 
 
 @dataclass(frozen=True)
-class TimeMachine:
+class InProcessSystem:
     """The parts that a history is told with.
 
     Args:
@@ -54,7 +54,7 @@ class TimeMachine:
 
 
 @contextmanager
-def time_machine(store: Founded, on_events: Callable[[int], None]) -> Iterator[TimeMachine]:
+def time_machine(store: PreparedStore, on_events: Callable[[int], None]) -> Iterator[InProcessSystem]:
     """A machine over a store in which no process runs.
 
     Its clock starts where the store's last release was cut: in one store time never runs backwards.
@@ -68,7 +68,7 @@ def time_machine(store: Founded, on_events: Callable[[int], None]) -> Iterator[T
         StoreBusyError: it cannot answer now.
     """
     clock = VirtualClock(0)
-    ring = KeyRing.open(store.settings, PLANE, clock_ms, entropy)
+    ring = ApiKeys.open(store.settings, PLANE, clock_ms, entropy)
     with ExitStack() as held:
         workers = make_release_workers(store.settings, store.header, store.erasures, entropy, clock)
         held.callback(workers[0].shards[0].client.close)
@@ -77,7 +77,7 @@ def time_machine(store: Founded, on_events: Callable[[int], None]) -> Iterator[T
         client = held.enter_context(closing(connect(store.settings, PLATFORM, greet=store.header.greet)))
         gallery = held.enter_context(closing(connect(store.settings, PUBLISHER)))
         clock.advance_to(_reached_ms(gallery, workers))
-        token = ring.renew(KeyTerms(_OWNER, ["ingest"], days=1, requests_a_minute=_REQUESTS_A_MINUTE))
+        token = ring.renew(ApiKeySpec(_OWNER, ["ingest"], days=1, requests_per_minute=_REQUESTS_PER_MINUTE))
         held.callback(ring.revoke_all, _OWNER)
         dependencies = PlatformDependencies(
             client=client,
@@ -91,9 +91,9 @@ def time_machine(store: Founded, on_events: Callable[[int], None]) -> Iterator[T
         )
         intake = InProcessIntake(build_platform_app(dependencies, clock).test_client(), token)
         shards = AccountShards(client, store.keys, store.header.account_shards)
-        staff = InProcessStaff(Settlement(shards, Caps.of(store.book)), clock)
+        staff = InProcessStaff(Recount(shards, ContributionCaps.of(store.book)), clock)
         timeline = Timeline(clock, intake, relay, staff, workers, on_events)
-        yield TimeMachine(clock, intake, staff, timeline)
+        yield InProcessSystem(clock, intake, staff, timeline)
 
 
 def _reached_ms(gallery: Redis, workers: list[ReleaseWorker]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from api.replay.records import Moment
+from api.replay.records import TimedRecord
 from privacy.errors import StoreBusyError, StoreError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ PASSED = "passed"
 _UNAVAILABLE = 503
 _OK = 200
 
-Listener = Callable[["Sequence[Moment]", "Sequence[str]"], None]
+Listener = Callable[["Sequence[TimedRecord]", "Sequence[str]"], None]
 
 
 class SilentLog:
@@ -59,7 +59,7 @@ class InProcessIntake:
     events: Counter[str] = field(default_factory=Counter, init=False)
     problems: Counter[str] = field(default_factory=Counter, init=False)
 
-    def post_videos(self, videos: Sequence[Moment]) -> None:
+    def post_videos(self, videos: Sequence[TimedRecord]) -> None:
         """Register videos.
 
         Raises:
@@ -71,7 +71,7 @@ class InProcessIntake:
             self.videos.update(answer["verdicts"])
             self._note_problems(answer["not_registered"])
 
-    def post_creators(self, creators: Sequence[Moment]) -> None:
+    def post_creators(self, creators: Sequence[TimedRecord]) -> None:
         """Register creators.
 
         Raises:
@@ -82,7 +82,7 @@ class InProcessIntake:
             answer = self._post("/v1/creators", creators[start : start + REQUEST_ITEMS])
             self._note_problems(answer["not_registered"])
 
-    def post_events(self, events: Sequence[Moment]) -> None:
+    def post_events(self, events: Sequence[TimedRecord]) -> None:
         """Take events in.
 
         Raises:
@@ -103,7 +103,7 @@ class InProcessIntake:
             if problem := item.get("problem"):
                 self.problems[f"{problem['field']}: {problem['fault']}; {problem['rule']}"] += 1
 
-    def _post(self, path: str, items: Sequence[Moment]) -> Any:
+    def _post(self, path: str, items: Sequence[TimedRecord]) -> Any:
         response = self.client.post(
             path,
             data=b"\n".join(item.line for item in items),

@@ -25,7 +25,7 @@ _DECODE = msgspec.json.Decoder(ReleaseDocument).decode
 
 
 @dataclass(frozen=True)
-class Shown:
+class PublishedEpoch:
     """Numbers of several releases; the arrays have the shape (releases,) or (releases, columns).
 
     Args:
@@ -41,15 +41,17 @@ class Shown:
     high: NDArray[np.int64]
 
     @classmethod
-    def of(cls, figures: Sequence[Sequence[Figure | None]]) -> Shown:
+    def of(cls, figures: Sequence[Sequence[Figure | None]]) -> PublishedEpoch:
         """Lay figures out, one row a release."""
         numbers = np.array([[figure or (0, 0, 0) for figure in row] for row in figures], np.int64)
         shown = np.array([[figure is not None for figure in row] for row in figures], np.bool_)
         return cls(shown, numbers[:, :, 0], numbers[:, :, 1], numbers[:, :, 2])
 
-    def columns(self, places: Sequence[int]) -> Shown:
+    def columns(self, places: Sequence[int]) -> PublishedEpoch:
         """Some of the columns."""
-        return Shown(self.shown[:, places], self.values[:, places], self.low[:, places], self.high[:, places])
+        return PublishedEpoch(
+            self.shown[:, places], self.values[:, places], self.low[:, places], self.high[:, places]
+        )
 
 
 def read_releases(client: Redis, name: SeriesName) -> list[ReleaseDocument]:

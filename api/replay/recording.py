@@ -9,7 +9,7 @@ from typing import IO
 
 import msgspec
 
-from api.replay.records import Moment
+from api.replay.records import TimedRecord
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import Clock, parse_timestamp_ms
 
@@ -33,7 +33,7 @@ _CREATOR = msgspec.json.Decoder(_RecordedCreator).decode
 _EVENT = msgspec.json.Decoder(_RecordedEvent).decode
 
 
-def read_videos(path: Path) -> list[Moment]:
+def read_videos(path: Path) -> list[TimedRecord]:
     """Read videos; each is registered when it was posted.
 
     Raises:
@@ -43,7 +43,7 @@ def read_videos(path: Path) -> list[Moment]:
     return _read_targets("--videos", path, lambda line: _VIDEO(line).posted_at, rule)
 
 
-def read_creators(path: Path) -> list[Moment]:
+def read_creators(path: Path) -> list[TimedRecord]:
     """Read creators; each is registered when the counting starts.
 
     Raises:
@@ -53,27 +53,27 @@ def read_creators(path: Path) -> list[Moment]:
     return _read_targets("--creators", path, lambda line: _CREATOR(line).counted_from, rule)
 
 
-def _read_targets(option: str, path: Path, start_of: Callable[[bytes], str], rule: str) -> list[Moment]:
+def _read_targets(option: str, path: Path, start_of: Callable[[bytes], str], rule: str) -> list[TimedRecord]:
     targets = []
     for number, line in enumerate(recorded_lines(option, path), start=1):
         try:
-            targets.append(Moment(parse_timestamp_ms(start_of(line)), line))
+            targets.append(TimedRecord(parse_timestamp_ms(start_of(line)), line))
         except ValueError as error:  # msgspec's errors are ValueErrors
             raise InvalidInputError(f"{path}, line {number}", str(error), rule) from error
     return targets
 
 
-def video_id_of(video: Moment) -> str:
+def video_id_of(video: TimedRecord) -> str:
     """The id of a video that `read_videos` read."""
     return _VIDEO(video.line).video_id
 
 
-def creator_id_of(creator: Moment) -> str:
+def creator_id_of(creator: TimedRecord) -> str:
     """The id of a creator that `read_creators` read."""
     return _CREATOR(creator.line).creator_id
 
 
-def read_events(path: Path, clock: Clock) -> Iterator[Moment]:
+def read_events(path: Path, clock: Clock) -> Iterator[TimedRecord]:
     """Read events; each arrives when it occurred.
 
     What is no event, or claims to come from the future, moves no clock: it arrives with the line before it,
@@ -94,7 +94,7 @@ def read_events(path: Path, clock: Clock) -> Iterator[Moment]:
             occurred_at_ms = at_ms
         if occurred_at_ms <= clock():
             at_ms = occurred_at_ms
-        yield Moment(at_ms, line)
+        yield TimedRecord(at_ms, line)
 
 
 def count_lines(path: Path) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Reason
-from privacy.model.standing import Standing
 
 
-class Moment(NamedTuple):
+class TimedRecord(NamedTuple):
     """Something that was recorded: when, and its JSON text."""
 
     at_ms: int
@@ -24,7 +24,7 @@ class ActionKind(Enum):
     REINSTATE = "reinstate"
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> AccountStatus:
         """How the account stands then."""
         return _STANDINGS[self]
 
@@ -35,9 +35,9 @@ class ActionKind(Enum):
 
 
 _STANDINGS = {
-    ActionKind.BAN: Standing.BANNED,
-    ActionKind.PURGE: Standing.INAUTHENTIC,
-    ActionKind.REINSTATE: Standing.GOOD,
+    ActionKind.BAN: AccountStatus.BANNED,
+    ActionKind.PURGE: AccountStatus.INAUTHENTIC,
+    ActionKind.REINSTATE: AccountStatus.GOOD,
 }
 _REASONS = {ActionKind.BAN: Reason.ACCOUNT, ActionKind.PURGE: Reason.INAUTHENTIC}
 

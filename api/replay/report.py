@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from api.replay.evaluation import Comparison
-from api.replay.in_process import TimeMachine
+from api.replay.evaluation import ErrorSummary
+from api.replay.in_process import InProcessSystem
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,10 +33,10 @@ class ReplayReport:
     events: Mapping[str, int]
     problems: Sequence[tuple[str, int]]
     releases: int
-    comparisons: Sequence[Comparison] | None
+    comparisons: Sequence[ErrorSummary] | None
 
     @classmethod
-    def of(cls, machine: TimeMachine, comparisons: Sequence[Comparison] | None) -> ReplayReport:
+    def of(cls, machine: InProcessSystem, comparisons: Sequence[ErrorSummary] | None) -> ReplayReport:
         """Report on the machine that was used."""
         intake = machine.intake
         problems = intake.problems.most_common(_SHOWN_PROBLEMS)
@@ -80,7 +80,7 @@ def _problems(problems: Sequence[tuple[str, int]]) -> Table:
     return table
 
 
-def _comparisons(comparisons: Sequence[Comparison]) -> Table:
+def _comparisons(comparisons: Sequence[ErrorSummary]) -> Table:
     table = Table(
         *("statistic", "exact count", "numbers", "withheld", "covered by ci95", "median error", "relative"),
         title="Published numbers of all releases beside the exact ones (for the operator only)",

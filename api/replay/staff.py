@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from api.replay.records import Action
 from privacy.model.timestamp import Clock
 from privacy.vault.pseudonym import Account
-from privacy.vault.settlement import Move, Settlement
+from privacy.vault.recount import Move, Recount
 
 
 @dataclass
@@ -21,7 +21,7 @@ class InProcessStaff:
         listener: told every action, where one is needed.
     """
 
-    settlement: Settlement
+    settlement: Recount
     clock: Clock
     listener: Callable[[Sequence[Action]], None] | None = None
 

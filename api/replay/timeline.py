@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
-from api.replay.records import Action, Moment
+from api.replay.records import Action, TimedRecord
 from api.replay.virtual_clock import VirtualClock
 from privacy.release.worker import ReleaseWorker
-from privacy.tally.relay import ENTRIES_A_STEP, Relay
+from privacy.tally.relay import ENTRIES_PER_STEP, Relay
 
 BATCH_EVENTS = 2_000
 """Events that are sent together, at most."""
-_MS_A_DAY = 86_400_000
+_MS_PER_DAY = 86_400_000
 _NEVER_MS = 1 << 62
 _LAST_MS = _NEVER_MS - 1
 
@@ -27,20 +27,20 @@ _LAST_MS = _NEVER_MS - 1
 class _Posts(NamedTuple):
     """What is still to be registered, latest first."""
 
-    creators: list[Moment]
-    videos: list[Moment]
+    creators: list[TimedRecord]
+    videos: list[TimedRecord]
 
 
-class Intake(Protocol):
+class EventSink(Protocol):
     """Takes a history in: `api.replay.intake.InProcessIntake`."""
 
-    def post_creators(self, creators: Sequence[Moment]) -> None:
+    def post_creators(self, creators: Sequence[TimedRecord]) -> None:
         """Register creators."""
 
-    def post_videos(self, videos: Sequence[Moment]) -> None:
+    def post_videos(self, videos: Sequence[TimedRecord]) -> None:
         """Register videos."""
 
-    def post_events(self, events: Sequence[Moment]) -> None:
+    def post_events(self, events: Sequence[TimedRecord]) -> None:
         """Take events in."""
 
 
@@ -66,7 +66,7 @@ class Timeline:
     """
 
     clock: VirtualClock
-    intake: Intake
+    intake: EventSink
     relay: Relay
     staff: Staff
     workers: Sequence[ReleaseWorker]
@@ -78,11 +78,11 @@ class Timeline:
 
     def run(
         self,
-        videos: Iterable[Moment],
-        events: Iterable[Moment],
+        videos: Iterable[TimedRecord],
+        events: Iterable[TimedRecord],
         until_ms: int | None,
         actions: Iterable[Action] = (),
-        creators: Iterable[Moment] = (),
+        creators: Iterable[TimedRecord] = (),
     ) -> None:
         """Tell the history.
 
@@ -99,7 +99,7 @@ class Timeline:
         self._next_due_ms = [_next_due_ms(worker) for worker in self.workers]
         self._actions = sorted(actions, key=lambda action: action.at_ms, reverse=True)
         posts = _Posts(sorted(creators, reverse=True), sorted(videos, reverse=True))
-        batch: list[Moment] = []
+        batch: list[TimedRecord] = []
         horizon_ms = self._advance(posts, self.clock())
         for event in events:
             if event.at_ms >= horizon_ms or len(batch) == BATCH_EVENTS:
@@ -123,7 +123,7 @@ class Timeline:
             self._release()
             self._post(posts)
             self._act()
-        return min(next_ms, (max(moment_ms, self.clock()) // _MS_A_DAY + 1) * _MS_A_DAY)
+        return min(next_ms, (max(moment_ms, self.clock()) // _MS_PER_DAY + 1) * _MS_PER_DAY)
 
     def _next_ms(self, posts: _Posts) -> int:
         waiting = [post.at_ms for queue in posts for post in queue[-1:]]
@@ -134,7 +134,7 @@ class Timeline:
         now_ms = self.clock()
         due = [place for place, next_ms in enumerate(self._next_due_ms) if next_ms <= now_ms]
         if due and self._unrelayed:
-            while self.relay.step() >= ENTRIES_A_STEP:
+            while self.relay.step() >= ENTRIES_PER_STEP:
                 pass
             self._unrelayed = False
         for place in due:
@@ -161,7 +161,7 @@ class Timeline:
             self.staff.carry_out(acted)
             self._unrelayed = True
 
-    def _send(self, batch: list[Moment]) -> None:
+    def _send(self, batch: list[TimedRecord]) -> None:
         if batch:
             self.clock.advance_to(max(event.at_ms for event in batch))
             self.intake.post_events(batch)

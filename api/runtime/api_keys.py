@@ -19,29 +19,29 @@ from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN
 
 MAX_LIVE_KEYS: Final = 2
-SECONDS_A_DAY: Final = 86_400
+SECONDS_PER_DAY: Final = 86_400
 _ROOMS: Final = {"public": Room.GALLERY, "platform": Room.PRIVATE}
 
 
 @dataclass(frozen=True)
-class KeyTerms:
+class ApiKeySpec:
     """What a new key is good for.
 
     Args:
         owner: whose it is: an identifier.
         scopes: what it may do on its plane.
         days: after which it expires.
-        requests_a_minute: its rate limit.
+        requests_per_minute: its rate limit.
     """
 
     owner: str
     scopes: Sequence[str]
     days: int
-    requests_a_minute: int
+    requests_per_minute: int
 
 
 @dataclass(frozen=True)
-class KeyRing:
+class ApiKeys:
     """The API keys of one plane.
 
     Args:
@@ -59,7 +59,7 @@ class KeyRing:
     @classmethod
     def open(
         cls, settings: StoreSettings, plane: str, clock: Clock, entropy: Callable[[int], bytes]
-    ) -> KeyRing:
+    ) -> ApiKeys:
         """The ring of a plane, with the admin's credentials."""
         client = connect(settings, ADMIN, _ROOMS[plane])
         return cls(plane, KeyWriter(client, KEY_PREFIXES[plane]), clock, entropy)
@@ -76,7 +76,7 @@ class KeyRing:
         """Whether a key works now."""
         return record.revoked_at_ms is None and self.clock() < record.expires_at_ms
 
-    def create(self, terms: KeyTerms) -> tuple[str, KeyRecord]:
+    def create(self, terms: ApiKeySpec) -> tuple[str, KeyRecord]:
         """Make a key: the token, which nobody can find out later, and its record.
 
         Raises:
@@ -97,15 +97,15 @@ class KeyRing:
             self.plane,
             owner,
             list(terms.scopes),
-            lifetime_seconds=terms.days * SECONDS_A_DAY,
-            requests_a_minute=terms.requests_a_minute,
+            lifetime_seconds=terms.days * SECONDS_PER_DAY,
+            requests_per_minute=terms.requests_per_minute,
             now_ms=self.clock(),
             entropy=self.entropy,
         )
         self.writer.add(record)
         return token, record
 
-    def renew(self, terms: KeyTerms) -> str:
+    def renew(self, terms: ApiKeySpec) -> str:
         """Revoke every live key of an owner that is a program of ours, and give it a new one: the token.
 
         Raises:
@@ -128,10 +128,10 @@ FIRST_OWNER: Final = "first"
 SIMULATION_OWNER: Final = "simulation"
 
 _DAYS: Final = 90
-_PUBLIC: Final = KeyTerms(FIRST_OWNER, ("read", "audit"), _DAYS, requests_a_minute=6_000)
-_PLATFORM: Final = KeyTerms(FIRST_OWNER, ("ingest",), _DAYS, requests_a_minute=6_000)
-_SIMULATION: Final = KeyTerms(SIMULATION_OWNER, ("ingest",), _DAYS, requests_a_minute=6_000)
-_SIMULATED_STAFF: Final = KeyTerms("simulated-staff", ("moderate",), _DAYS, requests_a_minute=600)
+_PUBLIC: Final = ApiKeySpec(FIRST_OWNER, ("read", "audit"), _DAYS, requests_per_minute=6_000)
+_PLATFORM: Final = ApiKeySpec(FIRST_OWNER, ("ingest",), _DAYS, requests_per_minute=6_000)
+_SIMULATION: Final = ApiKeySpec(SIMULATION_OWNER, ("ingest",), _DAYS, requests_per_minute=6_000)
+_SIMULATED_STAFF: Final = ApiKeySpec("simulated-staff", ("moderate",), _DAYS, requests_per_minute=600)
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class FirstKeys:
     platform: str | None
 
 
-def first_keys(settings: StoreSettings) -> FirstKeys:
+def bootstrap_keys(settings: StoreSettings) -> FirstKeys:
     """Make a key for each plane that has none.
 
     Raises:
@@ -170,11 +170,11 @@ def simulation_keys(settings: StoreSettings) -> SimulationKeys:
     Raises:
         StoreError: the store does not answer.
     """
-    ring = KeyRing.open(settings, "platform", clock_ms, entropy)
+    ring = ApiKeys.open(settings, "platform", clock_ms, entropy)
     return SimulationKeys(ring.renew(_SIMULATION), ring.renew(_SIMULATED_STAFF))
 
 
-def _first(settings: StoreSettings, plane: str, terms: KeyTerms) -> str | None:
-    ring = KeyRing.open(settings, plane, clock_ms, entropy)
+def _first(settings: StoreSettings, plane: str, terms: ApiKeySpec) -> str | None:
+    ring = ApiKeys.open(settings, plane, clock_ms, entropy)
     known = any(record.owner == FIRST_OWNER for record in ring.writer.records())
     return None if known else ring.create(terms)[0]

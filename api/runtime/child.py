@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from api.runtime.poll import Pace
+from api.runtime.poll import PollInterval
 from privacy.embedded import die_with_parent
 
-_BACK_OFF: Final = Pace(idle_seconds=0, first_back_off_seconds=0.5, longest_back_off_seconds=30)
+_BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, longest_back_off_seconds=30)
 _STEADY_SECONDS: Final = 30.0
 """A child that has lived so long starts again without back-off."""
-_LONGEST_LOG_BYTES: Final = 16 * 1024 * 1024
+_MAX_LOG_BYTES: Final = 16 * 1024 * 1024
 _LAST_WORDS_BYTES: Final = 2_000
 
 
@@ -62,7 +62,7 @@ class Child:
 
     def start(self) -> None:
         """Start it; call this in the main thread, with which it ends."""
-        if self._log.exists() and self._log.stat().st_size > _LONGEST_LOG_BYTES:
+        if self._log.exists() and self._log.stat().st_size > _MAX_LOG_BYTES:
             self._log.replace(self._log.with_suffix(".log.1"))
         self._log.touch(mode=0o600)
         with self._log.open("ab") as log:

@@ -12,11 +12,11 @@ from api.runtime.settings import LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE
 from privacy.embedded.config import CREDENTIALS_FILE
 from privacy.errors import StoreBusyError, StoreError
 from privacy.model.timestamp import Clock
-from privacy.rollback.erasure_log import ErasureList
-from privacy.rollback.erasure_watermark import ErasureMark
-from privacy.signing.key_file import load_signer
+from privacy.rollback.erasure_log import ErasureLog
+from privacy.rollback.erasure_watermark import ErasureWatermark
+from privacy.signing.signing_key_file import load_signer
 from privacy.store.acl import AclUser, Room
-from privacy.store.checks import Finding, check_private_file, check_server
+from privacy.store.checks import CheckResult, check_private_file, check_server
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
@@ -31,7 +31,7 @@ _HEADERS = {Room.PRIVATE: STORE_HEADER, Room.GALLERY: GALLERY_HEADER}
 
 
 @dataclass(frozen=True)
-class Examination:
+class Diagnostics:
     """One look at a deployment.
 
     Args:
@@ -50,7 +50,7 @@ class Examination:
     never_restore: Path
     clock: Clock
 
-    def findings(self) -> list[tuple[str, Finding]]:
+    def findings(self) -> list[tuple[str, CheckResult]]:
         """What was found, with the place where."""
         found = [(room.value, finding) for room in Room for finding in self._room(room)]
         found += [("rooms", finding) for finding in self._asked(self._one_store)]
@@ -59,8 +59,8 @@ class Examination:
         found += [(path.name, check_private_file(path)) for path in self._files()]
         return [*found, self._signing_key()]
 
-    def _room(self, room: Room) -> list[Finding]:
-        def look() -> list[Finding]:
+    def _room(self, room: Room) -> list[CheckResult]:
+        def look() -> list[CheckResult]:
             with closing(connect(self.settings, ADMIN, room)) as client:
                 return [
                     *check_server(client, self.clock),
@@ -75,53 +75,55 @@ class Examination:
         here = [other for other in Room if self.settings.urls.get(other) == self.settings.urls.get(room)]
         return [user for user in USERS if set(user.rooms) & set(here)]
 
-    def _one_store(self) -> list[Finding]:
+    def _one_store(self) -> list[CheckResult]:
         with (
             closing(connect(self.settings, ADMIN, Room.PRIVATE)) as private,
             closing(connect(self.settings, ADMIN, Room.GALLERY)) as gallery,
         ):
             StoreHeader.read(private).of_gallery.verify(gallery)
-            return [Finding("one store", ok=True, detail="private room and gallery have the same id")]
+            return [CheckResult("one store", ok=True, detail="private room and gallery have the same id")]
 
-    def _wall(self) -> list[Finding]:
+    def _wall(self) -> list[CheckResult]:
         with closing(connect(self.settings, PUBLIC)) as client:
             return check_wall(client)
 
-    def _erasures(self) -> list[Finding]:
+    def _erasures(self) -> list[CheckResult]:
         with closing(connect(self.settings, ADMIN, Room.PRIVATE)) as client:
-            mark = ErasureMark(client, ErasureList(self.never_restore, StoreHeader.read(client).store_id))
+            mark = ErasureWatermark(client, ErasureLog(self.never_restore, StoreHeader.read(client).store_id))
             mark.require_in_step()
             detail = f"all {mark.value() or 0} that were ever listed are done; {self.never_restore}"
-            return [Finding("list", ok=True, detail=detail)]
+            return [CheckResult("list", ok=True, detail=detail)]
 
     def _files(self) -> Iterator[Path]:
         yield Path(self.key_file) if self.key_file else self.folder / PSEUDONYM_KEY_FILE
         if (credentials := self.folder / CREDENTIALS_FILE).exists():
             yield credentials
 
-    def _signing_key(self) -> tuple[str, Finding]:
+    def _signing_key(self) -> tuple[str, CheckResult]:
         path = Path(self.ledger_key_file) if self.ledger_key_file else self.folder / LEDGER_KEY_FILE
         try:
             key_id = load_signer(path).public_keys.key_ids[0]
         except StoreError as error:
-            return path.name, Finding("secret file", ok=False, detail=str(error))
-        return path.name, Finding("secret file", ok=True, detail=f"{path} is its owner's alone; key {key_id}")
+            return path.name, CheckResult("secret file", ok=False, detail=str(error))
+        return path.name, CheckResult(
+            "secret file", ok=True, detail=f"{path} is its owner's alone; key {key_id}"
+        )
 
     @staticmethod
-    def _asked(question: Callable[[], list[Finding]]) -> list[Finding]:
+    def _asked(question: Callable[[], list[CheckResult]]) -> list[CheckResult]:
         """The answer; a question that cannot be asked is a bad finding itself."""
         try:
             return question()
         except StoreError as error:
-            return [Finding("answer", ok=False, detail=str(error))]
+            return [CheckResult("answer", ok=False, detail=str(error))]
 
 
-def _header(client: Redis, key: str) -> Finding:
+def _header(client: Redis, key: str) -> CheckResult:
     try:
         header = StoreHeader.read(client, key)
     except StoreBusyError:
         raise
     except StoreError as error:
-        return Finding("header", ok=False, detail=str(error))
+        return CheckResult("header", ok=False, detail=str(error))
     detail = f"{header.account_shards} account and {header.target_shards} target shards"
-    return Finding("header", ok=True, detail=detail)
+    return CheckResult("header", ok=True, detail=detail)

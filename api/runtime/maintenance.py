@@ -5,28 +5,28 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from privacy.maintenance.anomalies import Patterns
+from privacy.maintenance.anomalies import CoordinatedActivityDetector
 from privacy.maintenance.job_runner import JobRunner
-from privacy.maintenance.reapply_erasures import RestoredErasures
-from privacy.maintenance.retention_sweep import Sweep
+from privacy.maintenance.reapply_erasures import ErasureReplay
+from privacy.maintenance.retention_sweep import RetentionSweep
 from privacy.maintenance.sealed_series import SealedTargets
-from privacy.maintenance.throttle import Courtesy
-from privacy.maintenance.worker import Steward
+from privacy.maintenance.throttle import Throttle
+from privacy.maintenance.worker import MaintenanceWorker
 from privacy.model.timestamp import Clock
 from privacy.moderation.advisories import Advisories
-from privacy.moderation.aof_rewrite import LogRewriter
+from privacy.moderation.aof_rewrite import AofRewriteScheduler
 from privacy.moderation.audit_trail import AuditTrail
 from privacy.moderation.jobs import Jobs
-from privacy.moderation.pending import UnfinishedWork
-from privacy.policy.enrolled import PolicyBook
-from privacy.rollback.erasure_log import ErasureList
-from privacy.rollback.erasure_watermark import ErasureMark
+from privacy.moderation.pending import PendingOperations
+from privacy.policy.registry import PolicyRegistry
+from privacy.rollback.erasure_log import ErasureLog
+from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.header import StoreHeader
-from privacy.vault.bulk_settlement import ManyMoves
+from privacy.vault.bulk_status import BulkStatusChange
 from privacy.vault.erasure import Erasure
-from privacy.vault.registers import Caps
+from privacy.vault.recount import Recount
+from privacy.vault.registers import ContributionCaps
 from privacy.vault.scan import AccountScan
-from privacy.vault.settlement import Settlement
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from privacy.vault.timers import Timers
 
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from redis import Redis
 
 
-def make_steward(
+def make_maintenance_worker(
     client: Redis,
     header: StoreHeader,
-    book: PolicyBook,
+    book: PolicyRegistry,
     keys: PseudonymKeys,
-    erasures: ErasureList,
+    erasures: ErasureLog,
     clock: Clock,
-    courtesy: Courtesy,
-) -> Steward:
+    courtesy: Throttle,
+) -> MaintenanceWorker:
     """Wire a steward together.
 
     Args:
@@ -54,36 +54,36 @@ def make_steward(
         clock: now, in ms since 1970 UTC.
         courtesy: of this process.
     """
-    shards, caps = AccountShards(client, keys, header.account_shards), Caps.of(book)
+    shards, caps = AccountShards(client, keys, header.account_shards), ContributionCaps.of(book)
     retention = book.current.retention
     trail, advisories = AuditTrail(client), Advisories(client)
     jobs = Jobs(client, header.account_shards, retention.job_seconds)
-    settlement, scan, mark = Settlement(shards, caps), AccountScan(shards), ErasureMark(client, erasures)
+    settlement, scan, mark = Recount(shards, caps), AccountScan(shards), ErasureWatermark(client, erasures)
     erasure = Erasure(shards, mark)
-    sweep = Sweep(
+    sweep = RetentionSweep(
         shards=shards,
         retention=retention,
         trail=trail,
         jobs=jobs,
         scan=scan,
         sealed=SealedTargets(client, book, header.target_shards),
-        patterns=partial(Patterns, book.current.integrity),
+        patterns=partial(CoordinatedActivityDetector, book.current.integrity),
         advisories=advisories,
     )
-    return Steward(
+    return MaintenanceWorker(
         client=client,
         clock=clock,
         keys=keys,
-        runner=JobRunner(jobs, ManyMoves(shards, caps), trail, clock, courtesy),
+        runner=JobRunner(jobs, BulkStatusChange(shards, caps), trail, clock, courtesy),
         timers=Timers(shards, settlement),
         settlement=settlement,
         erasure=erasure,
-        unfinished=UnfinishedWork(client),
+        unfinished=PendingOperations(client),
         advisories=advisories,
         trail=trail,
-        rewriter=LogRewriter(client),
+        rewriter=AofRewriteScheduler(client),
         sweep=sweep,
-        restored=RestoredErasures(shards, erasure, scan, mark, advisories, trail, retention.backup_seconds),
+        restored=ErasureReplay(shards, erasure, scan, mark, advisories, trail, retention.backup_seconds),
         courtesy=courtesy,
         closed_seconds=book.closed_seconds,
     )

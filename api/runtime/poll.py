@@ -9,7 +9,7 @@ from privacy.errors import StoreBusyError
 
 
 @dataclass(frozen=True)
-class Pace:
+class PollInterval:
     """How long a loop rests.
 
     Args:
@@ -33,7 +33,7 @@ class Pace:
 def poll(
     step: Callable[[], int],
     wait: Callable[[float], bool],
-    pace: Pace,
+    pace: PollInterval,
     on_busy: Callable[[StoreBusyError, float], None],
 ) -> None:
     """Work until told to stop.

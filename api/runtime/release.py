@@ -12,15 +12,15 @@ from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import Clock
-from privacy.policy.enrolled import policy_of
+from privacy.policy.registry import policy_of
 from privacy.publishing.publisher import Publisher
-from privacy.publishing.signature_writer import NotaryDesk
+from privacy.publishing.signature_writer import SignatureWriter
 from privacy.release.worker import ReleaseWorker
-from privacy.rollback.erasure_log import ErasureList
-from privacy.rollback.erasure_watermark import in_step
-from privacy.rollback.released_watermark import ReleasedOutside
-from privacy.signing.key_file import load_signer
-from privacy.signing.notary import Notary
+from privacy.rollback.erasure_log import ErasureLog
+from privacy.rollback.erasure_watermark import caught_up
+from privacy.rollback.release_watermark import ReleaseWatermark
+from privacy.signing.ledger_signer import LedgerSigner
+from privacy.signing.signing_key_file import load_signer
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
@@ -62,7 +62,7 @@ class Calibrations:
 def make_release_workers(
     settings: StoreSettings,
     header: StoreHeader,
-    erasures: ErasureList,
+    erasures: ErasureLog,
     entropy: EntropySource,
     clock: Clock,
 ) -> list[ReleaseWorker]:
@@ -71,22 +71,22 @@ def make_release_workers(
     While the store lacks erasures that are listed, its connections are refused: nothing is released. A tally
     that has forgotten releases releases nothing either.
     """
-    client = connect(settings, RELEASE, greet=in_step(header.greet, erasures))
+    client = connect(settings, RELEASE, greet=caught_up(header.greet, erasures))
     header.of_gallery.verify(connect(settings, PUBLISHER))
     publisher = Publisher(connect(settings, PUBLISHER, greet=header.of_gallery.greet))
     calibrations = Calibrations(client)
-    outside = ReleasedOutside(erasures.folder, header.store_id)
+    outside = ReleaseWatermark(erasures.folder, header.store_id)
     return [
         ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock, outside)
         for shard in range(header.target_shards)
     ]
 
 
-def make_notary(settings: StoreSettings, header: StoreHeader, key_file: Path, clock: Clock) -> Notary:
+def make_notary(settings: StoreSettings, header: StoreHeader, key_file: Path, clock: Clock) -> LedgerSigner:
     """Wire a notary together; it reads and writes no other stores than these."""
-    return Notary(
+    return LedgerSigner(
         LedgerLog(connect(settings, NOTARY, Room.PRIVATE, greet=header.greet)),
-        NotaryDesk(connect(settings, NOTARY, greet=header.of_gallery.greet)),
+        SignatureWriter(connect(settings, NOTARY, greet=header.of_gallery.greet)),
         partial(load_signer, key_file),
         header.target_shards,
         clock,

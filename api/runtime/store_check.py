@@ -10,7 +10,7 @@ from privacy.store.header import StoreHeader
 from privacy.store.settings import StoreSettings
 
 
-def fit_store(settings: StoreSettings, user: AclUser, clock: Clock) -> StoreHeader:
+def require_healthy_store(settings: StoreSettings, user: AclUser, clock: Clock) -> StoreHeader:
     """Make sure that the private room's store is there and fit, before a process starts to work on it.
 
     Raises:

@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from api.runtime.maintenance import make_steward
+from api.runtime.maintenance import make_maintenance_worker
 from api.runtime.policy_source import PolicySource
 from privacy.errors import StoreBusyError, StoreError
-from privacy.maintenance.throttle import Courtesy
+from privacy.maintenance.throttle import Throttle
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.timestamp import Clock
-from privacy.policy.enrolled import PolicyBook, enroll, stored_policies
+from privacy.policy.registry import PolicyRegistry, register_policy, stored_policies
 from privacy.publishing.publisher import Publisher
-from privacy.rollback.erasure_log import ErasureList
-from privacy.rollback.erasure_watermark import ErasureMark
+from privacy.rollback.erasure_log import ErasureLog
+from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.rollback.folder import never_restore_folder
 from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
@@ -27,7 +27,7 @@ from privacy.store.header import DEFAULT_SHARDS, StoreHeader
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, PUBLISHER, STEWARD
-from privacy.vault.key_file import create_key_file, load_pseudonymiser
+from privacy.vault.pseudonym_key_file import create_key_file, load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ ONE_SHARD: Final = (1, 1)
 
 
 @dataclass(frozen=True)
-class Founded:
+class PreparedStore:
     """A store that is ready.
 
     Args:
@@ -54,14 +54,14 @@ class Founded:
 
     settings: StoreSettings
     header: StoreHeader
-    book: PolicyBook
+    book: PolicyRegistry
     keys: PseudonymKeys
-    erasures: ErasureList
+    erasures: ErasureLog
     is_new: bool
 
 
 @dataclass(frozen=True)
-class Founder:
+class StoreSetup:
     """What a store is founded with.
 
     Args:
@@ -80,7 +80,7 @@ class Founder:
     new_shards: tuple[int, int] = DEFAULT_SHARD_COUNTS
     never_restore: Path | None = None
 
-    def found(self, settings: StoreSettings) -> Founded:
+    def found(self, settings: StoreSettings) -> PreparedStore:
         """Make a store ready.
 
         Args:
@@ -101,13 +101,13 @@ class Founder:
             header.of_gallery.put(gallery)
             keys = self._keys()
             erasures = self._erasures(private, header)
-            book = enroll(private, self.source.text)
+            book = register_policy(private, self.source.text)
         with closing(connect(settings, PUBLISHER)) as publisher:
             policy, hand = self.source.policy, Publisher(publisher)
             if policy.sandbox:
                 hand.publish_sandbox_guarantee(policy.sandbox.version, guarantee(policy.sandbox))
             hand.publish_guarantee(policy.version, guarantee(policy), header.target_shards)
-        return Founded(settings, header, book, keys, erasures, is_new=known is None)
+        return PreparedStore(settings, header, book, keys, erasures, is_new=known is None)
 
     def _new_header(self, client: Redis) -> StoreHeader:
         """Make the header, after the key: a store never stands without one."""
@@ -122,11 +122,11 @@ class Founder:
             )
         return PseudonymKeys(partial(load_pseudonymiser, self.key_file))
 
-    def _erasures(self, client: Redis, header: StoreHeader) -> ErasureList:
+    def _erasures(self, client: Redis, header: StoreHeader) -> ErasureLog:
         """The list of erasures: made with a store that has never had one, and never again."""
         folder = self.never_restore or never_restore_folder({}, self.key_file.parent)
-        erasures = ErasureList(folder, header.store_id)
-        mark = ErasureMark(client, erasures)
+        erasures = ErasureLog(folder, header.store_id)
+        mark = ErasureWatermark(client, erasures)
         if mark.value() is None:
             erasures.create()
             if erasures.last() == 0:
@@ -135,7 +135,7 @@ class Founder:
         return erasures
 
 
-def erase_again(store: Founded, clock: Clock) -> int:
+def reapply_erasures(store: PreparedStore, clock: Clock) -> int:
     """Do erasures again that a store lacks because it was restored, before anything else runs on it.
 
     Returns:
@@ -146,8 +146,8 @@ def erase_again(store: Founded, clock: Clock) -> int:
         StoreBusyError: the store did not confirm.
     """
     with closing(connect(store.settings, STEWARD, greet=store.header.greet)) as client:
-        steward = make_steward(
-            client, store.header, store.book, store.keys, store.erasures, clock, Courtesy.to_nobody()
+        steward = make_maintenance_worker(
+            client, store.header, store.book, store.keys, store.erasures, clock, Throttle.disabled()
         )
         return steward.restored.step(clock())
 

@@ -62,7 +62,7 @@ class Trait:
 
 
 @dataclass(frozen=True)
-class Crowd:
+class Population:
     """All accounts.
 
     Args:
@@ -78,7 +78,7 @@ class Crowd:
     child_age_band: str | None
 
     @classmethod
-    def of(cls, policy: Policy, random: np.random.Generator) -> Crowd:
+    def of(cls, policy: Policy, random: np.random.Generator) -> Population:
         """Make the accounts."""
         traits = []
         for dimension in policy.domain.dimensions:
@@ -110,7 +110,7 @@ class Crowd:
     def _said(self) -> dict[int, str]:
         return {}
 
-    def said_by(self, account: int) -> str:
+    def profile_of(self, account: int) -> str:
         """The end of an event's JSON text: profile and visibility of its account."""
         kind = int(self._kinds[account])
         said = self._said.get(kind)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.replay.in_process import time_machine
-from api.runtime.store_setup import Founded
-from api.simulation.platform import World
+from api.runtime.store_setup import PreparedStore
+from api.simulation.platform import SimulatedPlatform
 
 
 class StoppedError(Exception):
     """The program was asked to end."""
 
 
-def tell_past(
-    world: World, store: Founded, until_ms: int, on_events: Callable[[int], None], stopped: Callable[[], bool]
+def backfill(
+    world: SimulatedPlatform,
+    store: PreparedStore,
+    until_ms: int,
+    on_events: Callable[[int], None],
+    stopped: Callable[[], bool],
 ) -> None:
     """Run a world's history through the real intake and release workers, under a virtual clock.
 

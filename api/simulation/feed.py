@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from api.replay.records import Moment
-from api.simulation.accounts import ACCOUNTS, Crowd
-from api.simulation.videos import MS_AN_HOUR, Studio, Video
+from api.replay.records import TimedRecord
+from api.simulation.accounts import ACCOUNTS, Population
+from api.simulation.videos import MS_PER_HOUR, Video, VideoCatalogue
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import format_timestamp
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 UNLIKE_SHARE: Final = 0.04
 ALONG_WITH_A_LIKE: Final = {Kind.FAVORITE: 0.1, Kind.FOLLOW: 0.05}
 """How often who likes a video also keeps it as a favourite, or follows its creator."""
-BURSTS_A_DAY: Final = 0.5
+BURSTS_PER_DAY: Final = 0.5
 _BURST_LIKES: Final = (450, 800)
-MS_A_WEEK: Final = 7 * 24 * MS_AN_HOUR
+MS_PER_WEEK: Final = 7 * 24 * MS_PER_HOUR
 _BURST_MS: Final = 10 * 60_000
 BOTS: Final = 800
 """Those of one week; the next ones have other names."""
@@ -55,7 +55,7 @@ class Burst(NamedTuple):
 
 def bot_id(moment_ms: int, bot: int) -> str:
     """The account of a bot that is at work at a moment."""
-    return f"b-{moment_ms // MS_A_WEEK}-{bot}"
+    return f"b-{moment_ms // MS_PER_WEEK}-{bot}"
 
 
 @dataclass
@@ -70,11 +70,11 @@ class Feed:
         bursts_a_day: how often likes are bought.
     """
 
-    crowd: Crowd
-    studio: Studio
+    crowd: Population
+    studio: VideoCatalogue
     kinds: Collection[Kind]
     random: np.random.Generator
-    bursts_a_day: float = BURSTS_A_DAY
+    bursts_a_day: float = BURSTS_PER_DAY
     bursts: list[Burst] = field(default_factory=list, init=False)
     """Those so far."""
     _recent: deque[_Like] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LIKES), init=False)
@@ -82,7 +82,7 @@ class Feed:
     def __post_init__(self) -> None:
         self._reach = cache(self._reach_of)
 
-    def events(self, from_ms: int, until_ms: int, likes: float) -> list[Moment]:
+    def events(self, from_ms: int, until_ms: int, likes: float) -> list[TimedRecord]:
         """What happens in one stretch of time, in order.
 
         Args:
@@ -120,7 +120,7 @@ class Feed:
         accounts = self._audience(video.topic, count).tolist()
         times = self.random.integers(from_ms, until_ms, len(accounts)).tolist()
         return [
-            (at_ms, _Like(f"u-{account}", self.crowd.said_by(account), video.video_id, video.creator_id))
+            (at_ms, _Like(f"u-{account}", self.crowd.profile_of(account), video.video_id, video.creator_id))
             for at_ms, account in zip(times, accounts, strict=True)
         ]
 
@@ -148,12 +148,12 @@ class Feed:
 
     def _burst(self, videos: Sequence[Video], from_ms: int, until_ms: int) -> list[tuple[int, str, _Like]]:
         """Likes that somebody bought: many accounts that look alike, within minutes."""
-        if self.random.random() >= self.bursts_a_day * (until_ms - from_ms) / (24 * MS_AN_HOUR):
+        if self.random.random() >= self.bursts_a_day * (until_ms - from_ms) / (24 * MS_PER_HOUR):
             return []
         video = videos[int(self.random.integers(len(videos)))]
         bots = self.random.choice(BOTS, int(self.random.integers(*_BURST_LIKES)), replace=False).tolist()
         times = self.random.integers(from_ms, min(until_ms, from_ms + _BURST_MS), len(bots)).tolist()
-        said = self.crowd.said_by(0)
+        said = self.crowd.profile_of(0)
         self.bursts.append(Burst(from_ms, tuple(bot_id(from_ms, bot) for bot in bots)))
         return [
             (at_ms, "like", _Like(bot_id(from_ms, bot), said, video.video_id, video.creator_id))
@@ -161,11 +161,11 @@ class Feed:
         ]
 
 
-def _moment(at_ms: int, kind: str, like: _Like) -> Moment:
+def _moment(at_ms: int, kind: str, like: _Like) -> TimedRecord:
     follows = kind == Kind.FOLLOW.label
     target = f'"creator_id":"{like.creator_id}"' if follows else f'"video_id":"{like.video_id}"'
     text = (
         f'{{"type":"{kind}","account_id":"{like.account}",{target},'
         f'"occurred_at":"{format_timestamp(at_ms)}"{like.said}}}'
     )
-    return Moment(at_ms, text.encode())
+    return TimedRecord(at_ms, text.encode())

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from api.replay.records import Moment
+from api.replay.records import TimedRecord
 from api.runtime.platform_client import NDJSON, PlatformClient
 from api.simulation.feed import RHYTHM, Feed
 from api.simulation.live_staff import LiveStaff
-from api.simulation.platform import World
-from api.simulation.videos import MS_AN_HOUR
+from api.simulation.platform import SimulatedPlatform
+from api.simulation.videos import MS_PER_HOUR
 from privacy.model.timestamp import Clock
 
-BURSTS_A_DAY: Final = 12.0
+BURSTS_PER_DAY: Final = 12.0
 """More than in the past: some hundred times as much is liked, and somebody looks on for some hours only."""
-_LONGEST_STRETCH_MS: Final = 10_000
+_MAX_STRETCH_MS: Final = 10_000
 """After a pause only so much is made up for."""
 
 
@@ -35,7 +35,7 @@ class LivePlatform:
         verdicts: how many events met each verdict.
     """
 
-    world: World
+    world: SimulatedPlatform
     client: PlatformClient
     likes_a_second: float
     clock: Clock
@@ -45,12 +45,12 @@ class LivePlatform:
     _feed: Feed = field(init=False)
     _told_ms: int = field(init=False)
     _posted: int = field(default=0, init=False)
-    _unsent: list[Moment] = field(default_factory=list, init=False)
+    _unsent: list[TimedRecord] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self._told_ms = self.clock()
         # Another start is another present; what was liked before is not liked again in the same order.
-        self._feed = self.world.feed(1 + self._told_ms, BURSTS_A_DAY)
+        self._feed = self.world.feed(1 + self._told_ms, BURSTS_PER_DAY)
 
     def step(self) -> int:
         """Send what is new; 0, since there is time to rest until more is.
@@ -62,8 +62,8 @@ class LivePlatform:
         now_ms = self.clock()
         self._post_videos(now_ms)
         if not self._unsent:
-            from_ms = max(self._told_ms, now_ms - _LONGEST_STRETCH_MS)
-            rhythm = float(RHYTHM[now_ms // MS_AN_HOUR % 24])
+            from_ms = max(self._told_ms, now_ms - _MAX_STRETCH_MS)
+            rhythm = float(RHYTHM[now_ms // MS_PER_HOUR % 24])
             likes = self.likes_a_second * rhythm * (now_ms - from_ms) / 1000
             self._unsent = self._feed.events(from_ms, now_ms, likes) if from_ms < now_ms else []
             self._told_ms = now_ms
@@ -83,5 +83,5 @@ class LivePlatform:
             self._send("/v1/videos", [video.registration() for video in videos[self._posted :]])
             self._posted = len(videos)
 
-    def _send(self, path: str, items: Sequence[Moment]) -> dict[str, Any]:
+    def _send(self, path: str, items: Sequence[TimedRecord]) -> dict[str, Any]:
         return self.client.send(path, b"\n".join(item.line for item in items), NDJSON)

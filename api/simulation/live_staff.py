@@ -9,11 +9,11 @@ from typing import Final
 from urllib.parse import urlencode
 
 from api.runtime.platform_client import NDJSON, PlatformClient
-from api.simulation.feed import MS_A_WEEK, Burst
-from api.simulation.platform import World
-from api.simulation.videos import MS_AN_HOUR
+from api.simulation.feed import MS_PER_WEEK, Burst
+from api.simulation.platform import SimulatedPlatform
+from api.simulation.videos import MS_PER_HOUR
 
-FOUND_OUT_AFTER_MS: Final = MS_AN_HOUR // 2
+FOUND_OUT_AFTER_MS: Final = MS_PER_HOUR // 2
 """Soon enough that somebody who looks on sees likes come and go; the release in between has them."""
 _PURGES: Final = "/v1/moderation/purges?" + urlencode({"action": "purge", "note": "bought likes"})
 
@@ -28,14 +28,14 @@ class LiveStaff:
         began_ms: when they took up their work: what was due in the week before they do once more.
     """
 
-    world: World
+    world: SimulatedPlatform
     client: PlatformClient
     began_ms: int
     _done_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
         # Bursts of a session that ended are remembered by nobody; the week's list has them in the end.
-        self._done_ms = self.began_ms - MS_A_WEEK
+        self._done_ms = self.began_ms - MS_PER_WEEK
 
     def step(self, bursts: list[Burst], now_ms: int) -> None:
         """Purge who was found out by now, and take those bursts off the list.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from api.replay.records import Action, ActionKind, Moment
-from api.simulation.accounts import Crowd
-from api.simulation.feed import BOTS, BURSTS_A_DAY, MS_A_WEEK, RHYTHM, Feed, bot_id
-from api.simulation.videos import MS_AN_HOUR, Studio
+from api.replay.records import Action, ActionKind, TimedRecord
+from api.simulation.accounts import Population
+from api.simulation.feed import BOTS, BURSTS_PER_DAY, MS_PER_WEEK, RHYTHM, Feed, bot_id
+from api.simulation.videos import MS_PER_HOUR, VideoCatalogue
 from privacy.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 HISTORY_DAYS: Final = 28
 HISTORY_LIKES: Final = 150_000
-MS_A_DAY: Final = 24 * MS_AN_HOUR
+MS_PER_DAY: Final = 24 * MS_PER_HOUR
 
 
 def opening_ms(now_ms: int) -> int:
     """When a platform opened that has a whole history now: on the hour."""
-    return now_ms // MS_AN_HOUR * MS_AN_HOUR - HISTORY_DAYS * 24 * MS_AN_HOUR
+    return now_ms // MS_PER_HOUR * MS_PER_HOUR - HISTORY_DAYS * 24 * MS_PER_HOUR
 
 
 @dataclass(frozen=True)
-class World:
+class SimulatedPlatform:
     """One platform; policy, seed and start decide everything about it.
 
     Args:
@@ -43,18 +43,18 @@ class World:
     started_at_ms: int
 
     @cached_property
-    def studio(self) -> Studio:
+    def studio(self) -> VideoCatalogue:
         """Its videos."""
-        return Studio(self.seed, self.started_at_ms)
+        return VideoCatalogue(self.seed, self.started_at_ms)
 
-    def feed(self, stream: int, bursts_a_day: float = BURSTS_A_DAY) -> Feed:
+    def feed(self, stream: int, bursts_a_day: float = BURSTS_PER_DAY) -> Feed:
         """Its events.
 
         Args:
             stream: two feeds of one world, for its past and for its present, differ by this number.
             bursts_a_day: how often likes are bought.
         """
-        crowd = Crowd.of(self.policy, np.random.default_rng([self.seed, 0]))
+        crowd = Population.of(self.policy, np.random.default_rng([self.seed, 0]))
         return Feed(
             crowd,
             self.studio,
@@ -65,15 +65,15 @@ class World:
 
     def purges(self, until_ms: int) -> list[Action]:
         """What staff did about bots: those of each week are found out a day after its end."""
-        weeks = range(self.started_at_ms // MS_A_WEEK, until_ms // MS_A_WEEK)
+        weeks = range(self.started_at_ms // MS_PER_WEEK, until_ms // MS_PER_WEEK)
         return [
-            Action(found_out_ms, ActionKind.PURGE, bot_id(week * MS_A_WEEK, bot))
+            Action(found_out_ms, ActionKind.PURGE, bot_id(week * MS_PER_WEEK, bot))
             for week in weeks
-            if (found_out_ms := (week + 1) * MS_A_WEEK + MS_A_DAY) < until_ms
+            if (found_out_ms := (week + 1) * MS_PER_WEEK + MS_PER_DAY) < until_ms
             for bot in range(BOTS)
         ]
 
-    def history(self, until_ms: int) -> Iterator[Moment]:
+    def history(self, until_ms: int) -> Iterator[TimedRecord]:
         """What happened from the start on: the more there is to see, the more is liked.
 
         Args:
@@ -81,17 +81,17 @@ class World:
                 the start.
         """
         feed = self.feed(0)
-        whole = self._busyness(self.started_at_ms + HISTORY_DAYS * 24 * MS_AN_HOUR)
+        whole = self._busyness(self.started_at_ms + HISTORY_DAYS * 24 * MS_PER_HOUR)
         likes = self._busyness(until_ms) * HISTORY_LIKES / whole.sum()
         for hour, expected in enumerate(likes.tolist()):
-            from_ms = self.started_at_ms + hour * MS_AN_HOUR
-            stretch_ms = min(MS_AN_HOUR, until_ms - from_ms)
-            yield from feed.events(from_ms, from_ms + stretch_ms, expected * stretch_ms / MS_AN_HOUR)
+            from_ms = self.started_at_ms + hour * MS_PER_HOUR
+            stretch_ms = min(MS_PER_HOUR, until_ms - from_ms)
+            yield from feed.events(from_ms, from_ms + stretch_ms, expected * stretch_ms / MS_PER_HOUR)
 
     def _busyness(self, until_ms: int) -> NDArray[np.float64]:
         """How busy each hour since the start is, in no unit, shape (hours,)."""
-        hours = np.arange(self.started_at_ms, until_ms, MS_AN_HOUR)
+        hours = np.arange(self.started_at_ms, until_ms, MS_PER_HOUR)
         attention = [
             sum(video.attention(hour) for video in self.studio.videos(hour + 1)) for hour in hours.tolist()
         ]
-        return np.array(attention) * RHYTHM[hours // MS_AN_HOUR % 24]
+        return np.array(attention) * RHYTHM[hours // MS_PER_HOUR % 24]

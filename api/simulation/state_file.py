@@ -16,7 +16,7 @@ from privacy.store.credentials import write_private
 DIARY_FILE: Final = "simulation.json"
 
 
-class Diary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SimulationState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which platform it is, and whether its history has been told."""
 
     seed: int
@@ -30,7 +30,7 @@ class Diary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class DiaryFile:
+class StateFile:
     """The file.
 
     Args:
@@ -39,7 +39,7 @@ class DiaryFile:
 
     folder: Path
 
-    def open(self, seed: int, now_ms: int, *, new_store: bool) -> Diary:
+    def open(self, seed: int, now_ms: int, *, new_store: bool) -> SimulationState:
         """Read the diary; in a new store, begin one.
 
         Raises:
@@ -53,9 +53,9 @@ class DiaryFile:
                     f"--simulate: the store in {self.folder} is in use and was not simulated; "
                     "choose another --data-folder"
                 )
-            self.write(Diary(seed, opening_ms(now_ms), told=False))
+            self.write(SimulationState(seed, opening_ms(now_ms), told=False))
         try:
-            diary = msgspec.json.decode(path.read_bytes(), type=Diary)
+            diary = msgspec.json.decode(path.read_bytes(), type=SimulationState)
         except (OSError, msgspec.MsgspecError) as error:
             raise StoreError(f"{path} is damaged: {error}") from error
         if diary.seed != seed:
@@ -65,7 +65,7 @@ class DiaryFile:
             )
         return diary
 
-    def write(self, diary: Diary) -> None:
+    def write(self, diary: SimulationState) -> None:
         """Write the diary.
 
         Raises:

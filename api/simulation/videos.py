@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from api.replay.records import Moment
+from api.replay.records import TimedRecord
 from api.simulation.accounts import Trait
 from privacy.model.timestamp import format_timestamp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MS_AN_HOUR: Final = 3_600_000
+MS_PER_HOUR: Final = 3_600_000
 HOURS_BETWEEN_VIDEOS: Final = 11
 """Prime to 24: videos are posted at every hour of the day; on the hour, so that releases coincide."""
 RANKS: Final = 60
@@ -72,11 +72,11 @@ class Video:
 
     def attention(self, now_ms: int) -> float:
         """How much attention it draws: it fades with age, and never quite."""
-        age_hours = (now_ms - self.posted_at_ms) / MS_AN_HOUR
+        age_hours = (now_ms - self.posted_at_ms) / MS_PER_HOUR
         fading: float = (1 + age_hours / _FADING_HOURS) ** -1.5
         return self.popularity * (fading + _LONG_TAIL)
 
-    def registration(self) -> Moment:
+    def registration(self) -> TimedRecord:
         """What the platform sends when it is posted."""
         titles = _TOPICS[self.topic]
         metadata = {
@@ -88,14 +88,14 @@ class Video:
             "sound_id": f"s-{self.number * 7 % _SOUNDS + 1:02d}",
             "duration_seconds": 15 + self.number * 11 % 165,
         }
-        return Moment(self.posted_at_ms, json.dumps(metadata, ensure_ascii=False).encode())
+        return TimedRecord(self.posted_at_ms, json.dumps(metadata, ensure_ascii=False).encode())
 
 
 def _creator_id(number: int) -> str:
     return f"c-{number + 1:02d}"
 
 
-class Studio:
+class VideoCatalogue:
     """Posts videos; the n-th one depends on the seed and on n alone.
 
     Args:
@@ -108,11 +108,11 @@ class Studio:
         self._first_ms = first_ms
         self._made: list[Video] = []
 
-    def creators(self) -> list[Moment]:
+    def creators(self) -> list[TimedRecord]:
         """What the platform sends of its creators when it opens."""
         start = format_timestamp(self._first_ms)
         return [
-            Moment(
+            TimedRecord(
                 self._first_ms,
                 json.dumps({"creator_id": _creator_id(number), "counted_from": start, "name": name}).encode(),
             )
@@ -121,7 +121,7 @@ class Studio:
 
     def videos(self, until_ms: int) -> list[Video]:
         """Every video that is posted before a moment, in order."""
-        step_ms = HOURS_BETWEEN_VIDEOS * MS_AN_HOUR
+        step_ms = HOURS_BETWEEN_VIDEOS * MS_PER_HOUR
         count = max(0, -((self._first_ms - until_ms) // step_ms))
         self._made += [self._video(number) for number in range(len(self._made), count)]
         return self._made[:count]
@@ -136,7 +136,7 @@ class Studio:
         rank = int(np.random.default_rng([self._seed, 1, block]).permutation(RANKS)[place]) + 1
         return Video(
             number,
-            self._first_ms + number * HOURS_BETWEEN_VIDEOS * MS_AN_HOUR,
+            self._first_ms + number * HOURS_BETWEEN_VIDEOS * MS_PER_HOUR,
             list(_TOPICS)[number * 3 % len(_TOPICS)],
             1 / rank,
         )

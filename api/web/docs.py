@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from marshmallow import Schema, fields
 
-from api.http.operation import PAGE, Answer, Call, Operation, Response
+from api.http.operation import PAGE, Operation, Request, Response, ResponseDoc
 from api.http.responses import CONTENT_SECURITY_POLICY
 from privacy.errors import NotFoundError
 
@@ -51,23 +51,23 @@ def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...
     Args:
         document: what they show.
     """
-    openapi = Answer(msgspec.json.encode(document), max_age_seconds=PAGE_MAX_AGE_SECONDS)
+    openapi = Response(msgspec.json.encode(document), max_age_seconds=PAGE_MAX_AGE_SECONDS)
     page = _file("api.web", "docs.html", HTML, _POLICY)
     assets = {name: _file(*place) for name, place in _ASSETS.items()}
     compliance = {path.name: _text(path) for path in COMPLIANCE.iterdir() if path.suffix in _TEXTS}
 
-    def get_openapi(_services: object, _call: Call) -> Answer:
+    def get_openapi(_services: object, _call: Request) -> Response:
         return openapi
 
-    def get_docs(_services: object, _call: Call) -> Answer:
+    def get_docs(_services: object, _call: Request) -> Response:
         return page
 
-    def get_compliance(_services: object, call: Call) -> Answer:
+    def get_compliance(_services: object, call: Request) -> Response:
         if call.path["document"] not in compliance:
             raise NotFoundError("there is no such document")
         return compliance[call.path["document"]]
 
-    def get_asset(_services: object, call: Call) -> Answer:
+    def get_asset(_services: object, call: Request) -> Response:
         if call.path["asset"] not in assets:
             raise NotFoundError("there is no such file")
         return assets[call.path["asset"]]
@@ -92,15 +92,15 @@ def _page(
         tag=PAGE,
         scope=None,
         handler=handler,
-        responses={200: Response("The page.")},
+        responses={200: ResponseDoc("The page.")},
         path_schema=path_schema,
     )
 
 
-def _text(path: Path) -> Answer:
-    return Answer(path.read_bytes(), media_type=_TEXTS[path.suffix], max_age_seconds=PAGE_MAX_AGE_SECONDS)
+def _text(path: Path) -> Response:
+    return Response(path.read_bytes(), media_type=_TEXTS[path.suffix], max_age_seconds=PAGE_MAX_AGE_SECONDS)
 
 
-def _file(package: str, name: str, media_type: str, headers: Mapping[str, str] | None = None) -> Answer:
+def _file(package: str, name: str, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
     body = files(package).joinpath(name).read_bytes()
-    return Answer(body, media_type=media_type, max_age_seconds=PAGE_MAX_AGE_SECONDS, headers=headers or {})
+    return Response(body, media_type=media_type, max_age_seconds=PAGE_MAX_AGE_SECONDS, headers=headers or {})

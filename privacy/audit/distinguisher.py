@@ -38,7 +38,7 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class Event:
+class OutputSet:
     """A number or score beyond a threshold.
 
     Args:
@@ -92,31 +92,31 @@ class Distinguisher:
         )
 
     @cached_property
-    def _tried(self) -> list[tuple[Event, Hits, Hits]]:
+    def _tried(self) -> list[tuple[OutputSet, Hits, Hits]]:
         one, other = self.columns(self.first), self.columns(self.second)
         return [(event, event.hits(one), event.hits(other)) for event in _events(one, other)]
 
-    def best(self, delta: float, *, likely_in_second: bool) -> Event:
+    def best(self, delta: float, *, likely_in_second: bool) -> OutputSet:
         """The event with the largest lower bound on ε."""
 
-        def bound(tried: tuple[Event, Hits, Hits]) -> float:
+        def bound(tried: tuple[OutputSet, Hits, Hits]) -> float:
             _, rare, likely = tried if likely_in_second else (tried[0], tried[2], tried[1])
             return epsilon_at_least(likely, rare, delta)
 
         return max(self._tried, key=bound)[0]
 
 
-def _events(one: NDArray[np.float64], other: NDArray[np.float64]) -> Iterator[Event]:
+def _events(one: NDArray[np.float64], other: NDArray[np.float64]) -> Iterator[OutputSet]:
     score = one.shape[1] - 1
     for threshold in np.quantile(np.concatenate([one[:, score], other[:, score]]), QUANTILES).tolist():
-        yield Event(score, threshold, above=True)
-        yield Event(score, threshold, above=False)
+        yield OutputSet(score, threshold, above=True)
+        yield OutputSet(score, threshold, above=False)
     for number in range(score):
         shown = other[other[:, number] > WITHHELD, number]
         middle = float(np.median(shown)) if shown.size else 0.0
         for threshold in (WITHHELD, middle, middle - 0.5):
-            yield Event(number, threshold, above=True)
-            yield Event(number, threshold, above=False)
+            yield OutputSet(number, threshold, above=True)
+            yield OutputSet(number, threshold, above=False)
 
 
 def _features(seen: NDArray[np.float32], fill: NDArray[np.float32]) -> NDArray[np.float64]:

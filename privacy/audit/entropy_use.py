@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.audit.check import Check
-from privacy.audit.lives import Happening, Targets, log_of
-from privacy.audit.noise_tally import FALSE_ALARM, exact_bins, fit_p_value
-from privacy.audit.recomputed import Recomputed
+from privacy.audit.independent_accounting import Recomputed
+from privacy.audit.noise_statistics import FALSE_ALARM, exact_bins, fit_p_value
 from privacy.audit.report_model import Finding, Section
+from privacy.audit.target_histories import CountChange, TargetHistories, log_of
 from privacy.errors import LikewiseError
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
@@ -75,8 +75,8 @@ def _drawn(calibration: Calibration, entropy: EntropySource, targets: int = TARG
     policy = calibration.policy
     cell = {dimension.name: dimension.values[0] for dimension in policy.domain.dimensions}
     last = calibration.schedule.epochs - 1
-    before = replace(Targets.fresh(calibration, targets), epoch=last)
-    releases = before.release([log_of(policy, [Happening(cell, 10 * policy.k)])] * targets, entropy)
+    before = replace(TargetHistories.fresh(calibration, targets), epoch=last)
+    releases = before.release([log_of(policy, [CountChange(cell, 10 * policy.k)])] * targets, entropy)
     rows = np.frombuffer(b"".join(release.measurements for release in releases), MEASUREMENT)
     return rows["value"].astype(np.int64)
 

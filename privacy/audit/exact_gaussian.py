@@ -18,7 +18,7 @@ GRID: Final = 200
 
 
 @dataclass(frozen=True)
-class Event:
+class OutputSet:
     """The half-line {x ≥ threshold} of a statistic that is N(0, 1) in one world and N(shift, 1) in the other.
 
     Args:
@@ -56,11 +56,11 @@ class Event:
         return spread / self.epsilon
 
 
-def best_event(shift: float, samples: int) -> Event:
+def best_event(shift: float, samples: int) -> OutputSet:
     """The half-line that measures ε with the least relative error; it depends on no data."""
     # The likelihood ratio exceeds 1 from shift / 2 on. Beyond 4 deviations too few samples are left.
     span = 4.0
-    events = (Event(shift, shift / 2 + span * (place + 1) / GRID) for place in range(GRID))
+    events = (OutputSet(shift, shift / 2 + span * (place + 1) / GRID) for place in range(GRID))
     return min(events, key=lambda event: event.relative_error(samples))
 
 

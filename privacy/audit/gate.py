@@ -13,9 +13,9 @@ import numpy as np
 
 from privacy.audit.check import Check
 from privacy.audit.confidence import Hits
-from privacy.audit.lives import Happening, each_shown, lived, log_of
-from privacy.audit.recomputed import Recomputed
+from privacy.audit.independent_accounting import Recomputed
 from privacy.audit.report_model import Finding, Section
+from privacy.audit.target_histories import CountChange, each_shown, lived, log_of
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.dimension import Dimension
@@ -115,13 +115,13 @@ def _below_k(calibration: Calibration, own: Recomputed) -> list[Scene]:
     policy, widest = own.policy, _widest(own)
     # `undisclosed` is a cell as every other one; the first cell makes room for them in the total. It comes an
     # epoch before, so that it is not counted anew in each release.
-    cells, crowd = widest.cells[1:], Happening({widest.name: widest.values[0]}, LARGE)
+    cells, crowd = widest.cells[1:], CountChange({widest.name: widest.values[0]}, LARGE)
     scenes = [
         Scene(
             f"targets with {count} engagements",
             calibration,
             (),
-            log_of(policy, [Happening({widest.name: widest.values[0]}, count)]),
+            log_of(policy, [CountChange({widest.name: widest.values[0]}, count)]),
             _everything,
         )
         for count in range(policy.k)
@@ -158,12 +158,12 @@ def _few_removals(calibration: Calibration, own: Recomputed) -> list[Scene]:
     scenes = []
     for start in range(1, least, len(reasons)):
         counts = dict(zip(reasons, range(start, least), strict=False))
-        lost = [Happening({}, count, reason) for reason, count in counts.items()]
+        lost = [CountChange({}, count, reason) for reason, count in counts.items()]
         scenes.append(
             Scene(
                 f"removals: {start} to {start + len(counts) - 1}",
                 calibration,
-                (log_of(own.policy, [Happening({}, LARGE)]),),
+                (log_of(own.policy, [CountChange({}, LARGE)]),),
                 log_of(own.policy, lost),
                 partial(_removals, tuple(reason.label for reason in counts)),
             )
@@ -177,9 +177,9 @@ def _at_k(calibration: Calibration, own: Recomputed) -> list[Scene]:
     cells = widest.cells[1:]
     at_once = policy.flip_cap // 2
     brink = policy.k * at_once - 1 + at_once
-    crowd = Happening({widest.name: widest.values[0]}, LARGE)
+    crowd = CountChange({widest.name: widest.values[0]}, LARGE)
     return [
-        Scene("totals of k", calibration, (), log_of(policy, [Happening({}, policy.k)]), _everything),
+        Scene("totals of k", calibration, (), log_of(policy, [CountChange({}, policy.k)]), _everything),
         Scene(
             "cells of k",
             calibration,
@@ -192,7 +192,7 @@ def _at_k(calibration: Calibration, own: Recomputed) -> list[Scene]:
             f"removals of {brink}",
             calibration,
             (),
-            log_of(policy, [crowd, Happening({}, brink, Reason.UNLIKED)]),
+            log_of(policy, [crowd, CountChange({}, brink, Reason.UNLIKED)]),
             partial(_removals, (Reason.UNLIKED.label,)),
         ),
     ]
@@ -244,10 +244,10 @@ def _widest(own: Recomputed) -> Dimension:
     return max(own.policy.domain.dimensions, key=lambda dimension: len(dimension.values))
 
 
-def _happenings(dimension: Dimension, counts: dict[str, int], change: int = 0) -> list[Happening]:
+def _happenings(dimension: Dimension, counts: dict[str, int], change: int = 0) -> list[CountChange]:
     """So many in each cell; `undisclosed` is the absence of a value."""
     return [
-        Happening({dimension.name: cell} if cell in dimension.values else {}, count, change)
+        CountChange({dimension.name: cell} if cell in dimension.values else {}, count, change)
         for cell, count in counts.items()
     ]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.lives import Happening, Targets, each_shown, log_of
-from privacy.audit.recomputed import Recomputed
+from privacy.audit.independent_accounting import Recomputed
+from privacy.audit.target_histories import CountChange, TargetHistories, each_shown, log_of
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.documents import ReleaseDocument
@@ -25,12 +25,12 @@ BATCH = 500
 CROWD = 400
 LATE_EPOCHS = 2
 
-Log = list[list[Happening]]
+Log = list[list[CountChange]]
 """What happens in each epoch."""
 
 
 @dataclass(frozen=True)
-class World:
+class Dataset:
     """A target's life.
 
     Args:
@@ -45,7 +45,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Pair:
+class DatasetPair:
     """Two neighbouring worlds, by their places among the worlds of an audit.
 
     Args:
@@ -60,7 +60,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Neighbourhood:
+class NeighbouringDatasets:
     """All worlds that are released, and the pairs that are told apart.
 
     Args:
@@ -68,8 +68,8 @@ class Neighbourhood:
         pairs: what is compared.
     """
 
-    worlds: tuple[World, ...]
-    pairs: tuple[Pair, ...]
+    worlds: tuple[Dataset, ...]
+    pairs: tuple[DatasetPair, ...]
 
     @property
     def families(self) -> tuple[tuple[int, ...], ...]:
@@ -80,7 +80,7 @@ class Neighbourhood:
         return tuple(map(tuple, alike.values()))
 
 
-def neighbourhood(own: Recomputed, noise: tuple[int, ...]) -> Neighbourhood:
+def neighbourhood(own: Recomputed, noise: tuple[int, ...]) -> NeighbouringDatasets:
     """One engagement added, removed, flipping as often as it may, moved; early, late, at the gate.
 
     Args:
@@ -89,21 +89,21 @@ def neighbourhood(own: Recomputed, noise: tuple[int, ...]) -> Neighbourhood:
     """
     lives, pairs = _in_a_crowd(own)
     for name, without, with_it in _at_the_gate(own, noise):
-        pairs.append(Pair(name, len(lives), len(lives) + 1))
+        pairs.append(DatasetPair(name, len(lives), len(lives) + 1))
         lives += [(f"{name}, without", without, 0), (f"{name}, with", with_it, 0)]
     worlds = tuple(
-        World(name, tuple(log_of(own.policy, log) for log in life), first) for name, life, first in lives
+        Dataset(name, tuple(log_of(own.policy, log) for log in life), first) for name, life, first in lives
     )
-    return Neighbourhood(worlds, tuple(pairs))
+    return NeighbouringDatasets(worlds, tuple(pairs))
 
 
-def _in_a_crowd(own: Recomputed) -> tuple[list[tuple[str, Log, int]], list[Pair]]:
+def _in_a_crowd(own: Recomputed) -> tuple[list[tuple[str, Log, int]], list[DatasetPair]]:
     """Targets that many engage with, and one account more: name, life and first epoch of each world."""
     epochs = min(own.policy.flip_cap, len(own.coefficients))
     cell = _cell(own)
     crowd: Log = [
-        [Happening(cell, CROWD)],
-        *([Happening(cell, 20), Happening(cell, 10, Reason.UNLIKED)] for _ in range(epochs - 1)),
+        [CountChange(cell, CROWD)],
+        *([CountChange(cell, 20), CountChange(cell, 10, Reason.UNLIKED)] for _ in range(epochs - 1)),
     ]
     late = len(own.coefficients) - len(crowd[:LATE_EPOCHS])
     flips = {epoch: (1, Reason.UNLIKED if epoch % 2 else 0) for epoch in range(epochs)}
@@ -117,13 +117,13 @@ def _in_a_crowd(own: Recomputed) -> tuple[list[tuple[str, Log, int]], list[Pair]
         ("late, flipping", _with(crowd, cell, flips)[:LATE_EPOCHS], late),
     ]
     pairs = [
-        Pair("added early", 0, 1),
-        Pair("added late", 0, 2),
-        Pair("added and removed", 0, 3),
-        Pair(f"alternating {epochs} times", 0, 4),
-        Pair("moved in time", 1, 2),
-        Pair("removed, where it had stayed", 1, 3),
-        Pair("added and removed in the last epochs", 5, 6),
+        DatasetPair("added early", 0, 1),
+        DatasetPair("added late", 0, 2),
+        DatasetPair("added and removed", 0, 3),
+        DatasetPair(f"alternating {epochs} times", 0, 4),
+        DatasetPair("moved in time", 1, 2),
+        DatasetPair("removed, where it had stayed", 1, 3),
+        DatasetPair("added and removed in the last epochs", 5, 6),
     ]
     return lives, pairs
 
@@ -131,15 +131,15 @@ def _in_a_crowd(own: Recomputed) -> tuple[list[tuple[str, Log, int]], list[Pair]
 def _at_the_gate(own: Recomputed, noise: tuple[int, ...]) -> list[tuple[str, Log, Log]]:
     """Numbers that one engagement takes to k or to a threshold: name, and life without and with it."""
     policy, cell, thresholds = own.policy, _cell(own), own.thresholds(noise)[0]
-    crowd = Happening({}, CROWD)
-    few_removals = Happening({}, policy.k * (policy.flip_cap // 2) - 1, Reason.UNLIKED)
-    at_cell = Happening(cell, ceil(thresholds[own.streams[1].start]))
-    one, one_in_cell = Happening({}, 1), Happening(cell, 1)
+    crowd = CountChange({}, CROWD)
+    few_removals = CountChange({}, policy.k * (policy.flip_cap // 2) - 1, Reason.UNLIKED)
+    at_cell = CountChange(cell, ceil(thresholds[own.streams[1].start]))
+    one, one_in_cell = CountChange({}, 1), CountChange(cell, 1)
     scenes = [
-        ("a total at k", [Happening({}, policy.k - 1)], one),
-        ("a cell at k", [crowd, Happening(cell, policy.k - 1)], one_in_cell),
-        ("removals at k", [crowd, few_removals], Happening({}, 1, Reason.UNLIKED)),
-        ("a total at its threshold", [Happening({}, ceil(thresholds[0]))], one),
+        ("a total at k", [CountChange({}, policy.k - 1)], one),
+        ("a cell at k", [crowd, CountChange(cell, policy.k - 1)], one_in_cell),
+        ("removals at k", [crowd, few_removals], CountChange({}, 1, Reason.UNLIKED)),
+        ("a total at its threshold", [CountChange({}, ceil(thresholds[0]))], one),
         ("a cell at its threshold", [crowd, at_cell], one_in_cell),
     ]
     return [(name, [happenings], [[*happenings, more]]) for name, happenings, more in scenes]
@@ -153,12 +153,16 @@ def _cell(own: Recomputed) -> dict[str, str]:
 def _with(life: Log, cell: Mapping[str, str], flips: Mapping[int, tuple[int, int]]) -> Log:
     """The same life with one engagement more: in which epochs it flips, and how."""
     return [
-        [*log, Happening(cell, *flips[epoch])] if epoch in flips else log for epoch, log in enumerate(life)
+        [*log, CountChange(cell, *flips[epoch])] if epoch in flips else log for epoch, log in enumerate(life)
     ]
 
 
 def observed(
-    calibration: Calibration, own: Recomputed, worlds: Sequence[World], releases: int, entropy: EntropySource
+    calibration: Calibration,
+    own: Recomputed,
+    worlds: Sequence[Dataset],
+    releases: int,
+    entropy: EntropySource,
 ) -> list[NDArray[np.float32]]:
     """What a reader of all releases of each world sees, NaN where a number is withheld.
 
@@ -172,14 +176,14 @@ def observed(
     seen: list[list[NDArray[np.float32]]] = [[] for _ in worlds]
     lives = {place: world.logs for place, world in enumerate(worlds)}
     for start in range(0, releases, BATCH):
-        fresh = Targets.fresh(calibration, min(BATCH, releases - start), worlds[0].first_epoch)
+        fresh = TargetHistories.fresh(calibration, min(BATCH, releases - start), worlds[0].first_epoch)
         for place, epochs in _lived_on(fresh, own, lives, entropy):
             seen[place].append(np.concatenate(epochs, axis=1))
     return [np.concatenate(batches) for batches in seen]
 
 
 def _lived_on(
-    targets: Targets, own: Recomputed, lives: Mapping[int, tuple[bytes, ...]], entropy: EntropySource
+    targets: TargetHistories, own: Recomputed, lives: Mapping[int, tuple[bytes, ...]], entropy: EntropySource
 ) -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
     """What is seen of each life that goes on from here, epoch by epoch; by its place."""
     alike: dict[bytes, dict[int, tuple[bytes, ...]]] = defaultdict(dict)

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from privacy.audit.exact_gaussian import epsilon_claimed
-from privacy.audit.lives import Happening, Targets, log_of
-from privacy.audit.recomputed import Recomputed, epsilon_of_zcdp
+from privacy.audit.independent_accounting import Recomputed, epsilon_of_zcdp
 from privacy.audit.report_model import Finding, Section
+from privacy.audit.target_histories import CountChange, TargetHistories, log_of
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.mechanism.guarantee import guarantee
@@ -84,10 +84,10 @@ def _factorises(calibration: Calibration, own: Recomputed) -> Finding:
 def _margins(calibration: Calibration, own: Recomputed) -> Finding:
     steps = np.arange(calibration.schedule.epochs)
     noise = tuple(int(calibration.stream_scales[place.start]) for place in own.streams)
-    used = calibration.least_counts + calibration.margins(steps)
+    used = calibration.min_counts + calibration.margins(steps)
     theirs = own.thresholds(noise)
     short = float((theirs - used).max())
-    least = np.array_equal(calibration.least_counts, own.least_counts())
+    least = np.array_equal(calibration.min_counts, own.min_counts())
     return Finding(
         f"thresholds τ of {used.size:,} streams and epochs",
         f"τ = k_r + z·sd + ‖B‖₁ + d_r − 1, where z = {own.z:.6f}, and k_r = k·d_r",
@@ -154,8 +154,8 @@ def _epsilon(own: Recomputed, stated: dict[str, Any]) -> Finding:
 
 def _ledger(calibration: Calibration, entropy: EntropySource) -> Finding:
     policy = calibration.policy
-    log = log_of(policy, [Happening({}, policy.k + 1)])
-    (release,) = Targets.fresh(calibration, 1).release([log], entropy)
+    log = log_of(policy, [CountChange({}, policy.k + 1)])
+    (release,) = TargetHistories.fresh(calibration, 1).release([log], entropy)
     encoded, _ = LedgerHead(0, 0, "").append(release, calibration)
     entry = msgspec.json.decode(encoded, type=LedgerEntry)
     budget = policy.budgets[calibration.kind]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Progress(Protocol):
+class ProgressCallback(Protocol):
     """Told about work as it is done; the command line draws bars of it."""
 
     def __call__(self, section: str, done: int, total: int) -> None:

@@ -10,7 +10,7 @@ from queue import Empty
 from typing import Any
 
 from privacy.audit.check import Check, Job
-from privacy.audit.progress import Progress
+from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import Finding, Section
 
 PATIENCE_SECONDS = 1.0
@@ -28,7 +28,7 @@ class Failed:
     reason: str
 
 
-def run_checks(checks: Sequence[Check], processes: int, progress: Progress) -> list[Section]:
+def run_checks(checks: Sequence[Check], processes: int, progress: ProgressCallback) -> list[Section]:
     """Run everything and conclude.
 
     Args:

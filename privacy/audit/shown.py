@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from privacy.audit.check import Check
-from privacy.audit.examiner import RULES, Examiner
-from privacy.audit.invented_lives import invented_epochs
-from privacy.audit.lives import Happening, Targets, log_of
-from privacy.audit.recomputed import Recomputed
+from privacy.audit.independent_accounting import Recomputed
+from privacy.audit.release_checker import RULES, ReleaseChecker
 from privacy.audit.report_model import Finding, Section
+from privacy.audit.synthetic_histories import invented_epochs
+from privacy.audit.target_histories import CountChange, TargetHistories, log_of
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 
@@ -40,7 +40,7 @@ def shown_check(
 def _examine(calibration: Calibration, own: Recomputed, first_epoch: int, entropy: EntropySource) -> Faults:
     epochs = min(EPOCHS, calibration.schedule.epochs)
     noise = tuple(int(calibration.stream_scales[place.start]) for place in own.streams)
-    examiner = Examiner(own, noise)
+    examiner = ReleaseChecker(own, noise)
     faults: Counter[str] = Counter()
     examples: dict[str, str] = {}
     releases = 0
@@ -60,8 +60,8 @@ def _alike(calibration: Calibration, entropy: EntropySource) -> Faults:
     """Targets with 0, 1, …, k engagements: all withhold everything, in the same bytes."""
     policy = calibration.policy
     cell = {dimension.name: dimension.values[0] for dimension in policy.domain.dimensions}
-    logs = [log_of(policy, [Happening(cell, times)]) for times in range(policy.k + 1)]
-    releases = Targets.fresh(calibration, len(logs)).release(logs, entropy)
+    logs = [log_of(policy, [CountChange(cell, times)]) for times in range(policy.k + 1)]
+    releases = TargetHistories.fresh(calibration, len(logs)).release(logs, entropy)
     bodies = {release.encoded for release in releases}
     examples = {ALIKE: f"{len(bodies)} different bodies"} if len(bodies) > 1 else {}
     return len(releases), 0, Counter(dict.fromkeys(examples, len(bodies))), examples

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.audit.confidence import JOINT_ALPHA, Hits, epsilon_at_least, epsilon_measured
-from privacy.audit.exact_gaussian import Event
-from privacy.audit.noise_tally import FALSE_ALARM, Togetherness, exact_bins, fit_p_value
+from privacy.audit.exact_gaussian import OutputSet
+from privacy.audit.noise_statistics import FALSE_ALARM, CorrelationSums, exact_bins, fit_p_value
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, HistogramPlot, Section
 from privacy.audit.stream_worlds import StreamWorlds
 
@@ -44,7 +44,7 @@ class Sampled:
     releases: int
     fit: dict[int, NDArray[np.int64]]
     misfit: dict[int, NDArray[np.int64]]
-    together: Togetherness | None
+    together: CorrelationSums | None
 
 
 def bound_section(
@@ -82,7 +82,7 @@ def bound_section(
     )
 
 
-def _bound(what: str, event: Event, rare: Hits, likely: Hits, *, exacting: bool) -> Finding:
+def _bound(what: str, event: OutputSet, rare: Hits, likely: Hits, *, exacting: bool) -> Finding:
     bound = epsilon_at_least(likely, rare, event.delta)
     return Finding(
         what,
@@ -94,7 +94,7 @@ def _bound(what: str, event: Event, rare: Hits, likely: Hits, *, exacting: bool)
     )
 
 
-def _row(label: str, event: Event, rare: Hits, likely: Hits) -> Comparison:
+def _row(label: str, event: OutputSet, rare: Hits, likely: Hits) -> Comparison:
     low = epsilon_at_least(likely, rare, event.delta)
     high = _epsilon_at_most(likely, rare, event)
     value = epsilon_measured(likely, rare, event.delta)
@@ -149,7 +149,7 @@ def _hits(sampled: Sequence[Sampled]) -> list[Hits]:
     return [Hits(int(hits), releases) for hits in np.sum([one.hits for one in sampled], axis=0)]
 
 
-def _epsilon_at_most(likely: Hits, rare: Hits, event: Event) -> float:
+def _epsilon_at_most(likely: Hits, rare: Hits, event: OutputSet) -> float:
     above = likely.at_most(JOINT_ALPHA / 2) - event.delta
     least = rare.at_least(JOINT_ALPHA / 2)
     return log(above / least) if above > 0 and least > 0 else 2 * event.epsilon

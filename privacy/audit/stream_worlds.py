@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.exact_gaussian import Event, best_event
-from privacy.audit.lives import Happening, Targets, lived, log_of
-from privacy.audit.recomputed import Recomputed
+from privacy.audit.exact_gaussian import OutputSet, best_event
+from privacy.audit.independent_accounting import Recomputed
+from privacy.audit.target_histories import CountChange, TargetHistories, lived, log_of
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import Reason
@@ -56,12 +56,12 @@ class StreamWorlds:
         return min(range(1, self.own.policy.k), key=worst_error)
 
     @cached_property
-    def events(self) -> tuple[Event, ...]:
+    def events(self) -> tuple[OutputSet, ...]:
         """The event of each statistic, chosen before anything is drawn."""
         return self._events(self.group)
 
     @cached_property
-    def event_of_all(self) -> Event:
+    def event_of_all(self) -> OutputSet:
         """That of the total and the breakdowns together."""
         rho = sum(self.own.budgets[:-1]) * self.group**2
         return best_event(float(2 * rho) ** 0.5, self.samples)
@@ -100,7 +100,7 @@ class StreamWorlds:
         scales = self.calibration.stream_scales[self.streams]
         for start in range(0, releases, BATCH):
             size = min(BATCH, releases - start)
-            targets: Targets = before.times(size)
+            targets: TargetHistories = before.times(size)
             made = targets.release([last] * size, entropy)
             blobs = (
                 history[1] + release.measurements
@@ -109,23 +109,23 @@ class StreamWorlds:
             measured = np.stack([self._laid_out(blob) for blob in blobs])
             yield (measured - query) / scales[:, None]
 
-    def _events(self, size: int) -> tuple[Event, ...]:
+    def _events(self, size: int) -> tuple[OutputSet, ...]:
         return tuple(best_event(size * float(2 * rho) ** 0.5, self.samples) for rho in self.own.budgets)
 
     def _logs(self, neighbour: bool) -> list[bytes]:
         """The log of each step."""
         policy, removals = self.own.policy, self.own.policy.flip_cap // 2
         cell = {dimension.name: dimension.values[0] for dimension in policy.domain.dimensions}
-        logs = [[] for _ in self.own.coefficients]  # type: list[list[Happening]]
+        logs = [[] for _ in self.own.coefficients]  # type: list[list[CountChange]]
         if neighbour:
             for place, epoch in enumerate(self.own.worst_history):
-                logs[epoch].append(Happening(cell, self.group, Reason.POLICY if place % 2 else 0))
+                logs[epoch].append(CountChange(cell, self.group, Reason.POLICY if place % 2 else 0))
             logs[0] += [
-                Happening({}, self.group * removals),
-                Happening({}, self.group * removals, Reason.UNLIKED),
+                CountChange({}, self.group * removals),
+                CountChange({}, self.group * removals, Reason.UNLIKED),
             ]
         gone = policy.k * removals
-        logs[-1] += [Happening(cell, CROWD + policy.k + gone), Happening(cell, gone, Reason.UNLIKED)]
+        logs[-1] += [CountChange(cell, CROWD + policy.k + gone), CountChange(cell, gone, Reason.UNLIKED)]
         return [log_of(policy, log) for log in logs]
 
     def _query(self) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.audit.check import Check
-from privacy.audit.noise_tally import Togetherness, exact_bins
+from privacy.audit.noise_statistics import CorrelationSums, exact_bins
 from privacy.audit.report_model import Section
 from privacy.audit.stream_sections import WRONG_SCALE, Sampled, bound_section, noise_section
 from privacy.audit.stream_worlds import StreamWorlds
@@ -53,7 +53,7 @@ def _sample(worlds: StreamWorlds, neighbour: bool, releases: int, entropy: Entro
     hits = np.zeros(len(thresholds) + 1, np.int64)
     fit = {int(scale): np.zeros(len(exact_bins(int(scale)).probabilities), np.int64) for scale in set(scales)}
     misfit = {scale: np.zeros(len(exact_bins(scale * WRONG_SCALE).probabilities), np.int64) for scale in fit}
-    together: Togetherness | None = None
+    together: CorrelationSums | None = None
     before: NDArray[np.float64] | None = None
     for noise in worlds.noise(neighbour, releases, entropy):
         hits[:-1] += (np.einsum("rst,st->rs", noise, directions) >= thresholds).sum(axis=0)
@@ -65,6 +65,6 @@ def _sample(worlds: StreamWorlds, neighbour: bool, releases: int, entropy: Entro
             fit[scale] += exact_bins(scale).counts(drawn)
             misfit[scale] += exact_bins(scale * WRONG_SCALE).counts(drawn)
         flat = noise.reshape(len(noise), -1)
-        batch = Togetherness.of(flat, before)
+        batch = CorrelationSums.of(flat, before)
         together, before = (together + batch if together else batch), flat
     return Sampled(hits, releases, fit, misfit, together)

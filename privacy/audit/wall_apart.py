@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Final
 
-from privacy.audit.progress import Progress
+from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import Finding, Section
 from privacy.errors import StoreBusyError, StoreError
 from privacy.store.acl import AclUser, Room
@@ -16,7 +16,7 @@ from privacy.store.users import PUBLIC, USERS
 KEY: Final = "wall-apart"
 
 
-def apart_section(settings: StoreSettings, told: Progress) -> Section | None:
+def apart_section(settings: StoreSettings, told: ProgressCallback) -> Section | None:
     """Try to get in.
 
     Args:

@@ -17,9 +17,9 @@ PROJECT: Final = Path(__file__).parents[2]
 PRIVATE_MODULES: Final = (
     *("privacy.vault", "privacy.tally", "privacy.moderation", "privacy.steward", "privacy.mechanism"),
     *("privacy.release", "privacy.audit"),
-    *("privacy.policy.policy", "privacy.policy.enrolled", "privacy.policy.file"),
+    *("privacy.policy.policy", "privacy.policy.registry", "privacy.policy.file"),
     *("privacy.publishing.publisher", "privacy.publishing.signature_writer", "api.runtime.api_key_writer"),
-    *("privacy.signing.key_file", "privacy.signing.jwks", "privacy.signing.signer"),
+    *("privacy.signing.signing_key_file", "privacy.signing.jwks", "privacy.signing.signer"),
     *("privacy.embedded.server", "privacy.embedded.rooms", "api.platform"),
 )
 """Modules that the public plane may neither load nor carry, with all below them."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from redis import exceptions
 
-from privacy.audit.progress import Progress
+from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import Finding, Section
 from privacy.audit.wall_commands import SESSION_COMMANDS, Command, KeyFamily, key_families, redis_commands
 from privacy.store.checks import check_version
@@ -33,7 +33,7 @@ class _Cell:
     holes: tuple[str, ...] = ()
 
 
-def store_section(client: redis.Redis, told: Progress) -> Section:
+def store_section(client: redis.Redis, told: ProgressCallback) -> Section:
     """Try the wall of a running store.
 
     Args:

@@ -10,8 +10,8 @@ from typing import Final
 from privacy.audit.check import Check
 from privacy.audit.entropy_use import entropy_check
 from privacy.audit.gate import gate_check
+from privacy.audit.independent_accounting import Recomputed
 from privacy.audit.parameters import parameter_section
-from privacy.audit.recomputed import Recomputed
 from privacy.audit.report_model import Section
 from privacy.audit.shown import shown_check
 from privacy.audit.stream_worlds import StreamWorlds
@@ -23,7 +23,7 @@ from privacy.policy.policy import Policy
 
 
 @dataclass(frozen=True)
-class Sizes:
+class WhiteBoxScale:
     """How much is sampled under one mechanism.
 
     Args:
@@ -56,10 +56,10 @@ class Sizes:
         )
 
 
-THOROUGH: Final = Sizes(100_000, True, 50_000, 100_000, 100_000, 34)
-BESIDE: Final = Sizes(10_000, False, 2_000, 4_000, 10_000, 8)
+THOROUGH: Final = WhiteBoxScale(100_000, True, 50_000, 100_000, 100_000, 34)
+BESIDE: Final = WhiteBoxScale(10_000, False, 2_000, 4_000, 10_000, 8)
 """For kinds with another schedule: the same code under scales that are worked out again."""
-QUICK: Final = Sizes(4_000, False, 500, 1_000, 300, 2)
+QUICK: Final = WhiteBoxScale(4_000, False, 500, 1_000, 300, 2)
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Plan:
         others: for those that differ from it; None to leave it at their parameters.
     """
 
-    first: Sizes
-    others: Sizes | None
+    first: WhiteBoxScale
+    others: WhiteBoxScale | None
 
 
 DEFAULT_PLAN: Final = Plan(THOROUGH, BESIDE)
@@ -112,7 +112,7 @@ def _alike(calibrations: Sequence[Calibration]) -> list[list[Calibration]]:
     return list(groups.values())
 
 
-def _sampled(alike: Sequence[Calibration], sizes: Sizes, entropy: EntropySource) -> list[Check]:
+def _sampled(alike: Sequence[Calibration], sizes: WhiteBoxScale, entropy: EntropySource) -> list[Check]:
     calibration = alike[0]
     name = "-".join(one.kind.label for one in alike)
     own = Recomputed(calibration.policy, calibration.kind, calibration.factorisation.coefficients)

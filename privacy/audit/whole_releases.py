@@ -12,8 +12,8 @@ import numpy as np
 from privacy.audit.check import Check
 from privacy.audit.confidence import JOINT_ALPHA, epsilon_at_least, epsilon_measured
 from privacy.audit.distinguisher import Distinguisher
-from privacy.audit.neighbours import Pair, neighbourhood, observed
-from privacy.audit.recomputed import Recomputed, epsilon_of_zcdp
+from privacy.audit.independent_accounting import Recomputed, epsilon_of_zcdp
+from privacy.audit.neighbours import DatasetPair, neighbourhood, observed
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
@@ -61,7 +61,7 @@ def whole_release_check(
 def _section(
     name: str,
     own: Recomputed,
-    pairs: Sequence[Pair],
+    pairs: Sequence[DatasetPair],
     seen: Mapping[int, NDArray[np.float32]],
     sizes: tuple[int, int],
 ) -> Section:

@@ -13,7 +13,7 @@ import msgspec
 
 from privacy.errors import NotFoundError, StoreBusyError
 from privacy.model.documents import TargetDocument
-from privacy.model.engagement import KINDS_A_TARGET, TargetType
+from privacy.model.engagement import KINDS_PER_TARGET, TargetType
 from privacy.policy.policy import Policy
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
@@ -225,7 +225,7 @@ class Catalogue:
             tally_prefix(shard, "series"),
             shard,
             self.target_shards,
-            KINDS_A_TARGET,
+            KINDS_PER_TARGET,
             kinds,
         ]
         for document in documents:

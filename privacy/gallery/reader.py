@@ -39,7 +39,7 @@ class _Declared(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CurrentRelease:
     """What stands of a target now.
 
     Args:
@@ -97,11 +97,11 @@ class GalleryReader:
         with translated():
             self._client.ping()
 
-    def standing(self, target_id: str, kind: Kind) -> Standing | None:
+    def standing(self, target_id: str, kind: Kind) -> CurrentRelease | None:
         """What stands of one target; None if there is no such target."""
         return self.standings([target_id], kind)[0]
 
-    def standings(self, target_ids: Sequence[str], kind: Kind) -> list[Standing | None]:
+    def standings(self, target_ids: Sequence[str], kind: Kind) -> list[CurrentRelease | None]:
         """What stands of several targets, in their order; one round trip."""
         # Single commands in a pipeline, not MGET: on a Redis Cluster the keys live in different slots.
         with translated():
@@ -167,10 +167,10 @@ def _points(raw: dict[bytes, bytes]) -> list[PointDocument]:
     return sorted(points, key=lambda point: point.epoch)
 
 
-def _standing(target: bytes | None, release: bytes | None) -> Standing | None:
+def _standing(target: bytes | None, release: bytes | None) -> CurrentRelease | None:
     if target is None:
         return None
-    return Standing(
+    return CurrentRelease(
         _decoded(target, TargetDocument),
         None if release is None else _decoded(release, ReleaseDocument),
     )

@@ -11,14 +11,14 @@ from typing import Protocol
 import numpy as np
 
 from privacy.errors import InvalidInputError, StoreError
-from privacy.intake.cells import OUTSIDE
+from privacy.intake.cells import INVALID_CELL
 from privacy.intake.event import CREATOR_EVENTS, EVENT_TYPES
-from privacy.intake.event_columns import TYPES, EventColumns, merged
+from privacy.intake.event_columns import TYPES, EventColumns, interleave
 from privacy.intake.target_columns import NEVER_COUNTED, UNREGISTERED, KnownTarget, TargetColumns, TargetRules
 from privacy.intake.time_bounds import TimeBounds
 from privacy.model.change import GAINED
-from privacy.model.engagement import KINDS_A_TARGET, TargetType, Verdict
-from privacy.policy.enrolled import PolicyBook
+from privacy.model.engagement import KINDS_PER_TARGET, TargetType, Verdict
+from privacy.policy.registry import PolicyRegistry
 from privacy.vault.entries import TOO_YOUNG, EntryColumns
 
 _NEW_POLICY = "a target is bound to the policy {}, enrolled after this process started"
@@ -32,7 +32,7 @@ _Rule = tuple[np.ndarray, Callable[[int], Outcome]]
 """In which rows a rule holds, and what becomes of the event of such a row where it decides."""
 
 
-class Targets(Protocol):
+class TargetLookup(Protocol):
     """Finds registered targets: `privacy.catalogue.catalogue.Catalogue`."""
 
     def lookup(self, target_type: TargetType, target_ids: Iterable[str]) -> Mapping[str, KnownTarget]:
@@ -40,7 +40,7 @@ class Targets(Protocol):
 
 
 class Registers(Protocol):
-    """Keeps what passed the door: `privacy.vault.registers.Vault`."""
+    """Keeps what passed the door: `privacy.vault.registers.RegisterStore`."""
 
     def record_columns(
         self, entries: EntryColumns, now_ms: int, networks: Mapping[str, str]
@@ -49,7 +49,7 @@ class Registers(Protocol):
 
 
 @dataclass(frozen=True)
-class IntakeDoor:
+class AdmissionControl:
     """Judges events by the policies and by the catalogue, and hands on what may be stored.
 
     The first of these that holds decides:
@@ -67,8 +67,8 @@ class IntakeDoor:
         registers: the vault.
     """
 
-    book: PolicyBook
-    targets: Targets
+    book: PolicyRegistry
+    targets: TargetLookup
     registers: Registers
 
     def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
@@ -92,7 +92,7 @@ class IntakeDoor:
         refused = {row: rules[decides[row]][1](row) for row in np.flatnonzero(decides < len(rules)).tolist()}
         entries = self._entries(events, targets, decides == len(rules))
         recorded = self.registers.record_columns(entries, now_ms, self._networks(events))
-        return merged(merged(recorded, refused), events.faults)
+        return interleave(interleave(recorded, refused), events.faults)
 
     def _found(self, events: EventColumns) -> list[KnownTarget]:
         """The target of each event."""
@@ -124,7 +124,7 @@ class IntakeDoor:
             (_chosen(unregistered, targets.version_of), lambda _: Verdict.UNKNOWN_TARGET),
             (sealed_after_ms == NEVER_COUNTED, lambda row: bound(row).uncounted(TYPES[events.types[row]])),
             (now_ms - targets.starts_at_ms >= sealed_after_ms, lambda _: Verdict.LATE),
-            (targets.codes == OUTSIDE, lambda row: bound(row).coder.fault(events.profile(row))),
+            (targets.codes == INVALID_CELL, lambda row: bound(row).coder.fault(events.profile(row))),
         )
 
     def _entries(self, events: EventColumns, targets: TargetColumns, passes: np.ndarray) -> EntryColumns:
@@ -134,7 +134,7 @@ class IntakeDoor:
         for row, created_ms in events.created_ms.items():
             if changes[row] == GAINED and at_ms[row] - created_ms < least_age_ms:
                 changes[row] = TOO_YOUNG
-        series = targets.numbers * KINDS_A_TARGET + _KINDS[events.types]
+        series = targets.numbers * KINDS_PER_TARGET + _KINDS[events.types]
         return EntryColumns(
             [*compress(events.account_ids, passes.tolist())],
             *(column[passes] for column in (series, at_ms, changes, targets.codes)),

@@ -10,16 +10,16 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from privacy.errors import InvalidInputError, PolicyError
-from privacy.intake.event import PROFILE_FIELDS, Profile
+from privacy.intake.event import PROFILE_FIELDS, EventAttributes
 from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED, Dimension, JointDomain
 
 MAX_REMEMBERED = 100_000
 """Profiles that one process remembers for each policy."""
-OUTSIDE = -1
+INVALID_CELL = -1
 """No code: a value is outside its dimension's domain."""
-MS_AN_HOUR = 3_600_000
-HOURS_A_DAY = 24
-_LONGEST_LIST_OF_VALUES = 40
+MS_PER_HOUR = 3_600_000
+HOURS_PER_DAY = 24
+_MAX_VALUES_LISTED = 40
 
 
 class _Ignored(dict[str | UnsetType, int]):
@@ -41,7 +41,7 @@ class CellCoder:
     """
 
     domain: JointDomain
-    _profiles: dict[Profile, int] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _profiles: dict[EventAttributes, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for dimension in self.domain.dimensions:
@@ -49,35 +49,35 @@ class CellCoder:
                 known = ", ".join((*PROFILE_FIELDS, HOUR_OF_DAY))
                 raise PolicyError(f"dimensions.{dimension.name}: no event speaks of it; one of {known}")
 
-    def code(self, profile: Profile, at_ms: int) -> int:
+    def code(self, profile: EventAttributes, at_ms: int) -> int:
         """Code of the joint cell of what a public account did then, in ms since 1970 UTC.
 
         Raises:
             InvalidInputError: a value is outside its dimension's domain.
         """
         said = self.said(profile)
-        if said == OUTSIDE:
+        if said == INVALID_CELL:
             raise self.fault(profile)
-        return said + int(self.of_hours[at_ms // MS_AN_HOUR % HOURS_A_DAY])
+        return said + int(self.of_hours[at_ms // MS_PER_HOUR % HOURS_PER_DAY])
 
-    def said(self, profile: Profile) -> int:
-        """What a profile adds to a code; `OUTSIDE` if a value is outside its dimension's domain."""
+    def said(self, profile: EventAttributes) -> int:
+        """What a profile adds to a code; `INVALID_CELL` if a value is outside its dimension's domain."""
         try:
             return self._profiles[profile]
         except KeyError:
             return self._remembered(profile)
 
-    def fault(self, profile: Profile) -> InvalidInputError:
-        """What is wrong with a profile that is `OUTSIDE`."""
+    def fault(self, profile: EventAttributes) -> InvalidInputError:
+        """What is wrong with a profile that is `INVALID_CELL`."""
         for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True):
             value = getattr(profile, name)
             if name in self._declared and value not in offsets:
                 values = self._declared[name][0].values
-                rule = f"one of {', '.join(values[:_LONGEST_LIST_OF_VALUES])}, or absent"
+                rule = f"one of {', '.join(values[:_MAX_VALUES_LISTED])}, or absent"
                 return InvalidInputError(f"profile.{name}", f"is {value!r}", rule)
         raise AssertionError("a code fails only for a value outside its domain")
 
-    def _remembered(self, profile: Profile) -> int:
+    def _remembered(self, profile: EventAttributes) -> int:
         """What a profile adds, and remember it: many accounts share one."""
         try:
             said = sum(
@@ -85,7 +85,7 @@ class CellCoder:
                 for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True)
             )
         except KeyError:
-            return OUTSIDE
+            return INVALID_CELL
         if len(self._profiles) < MAX_REMEMBERED:
             self._profiles[profile] = said
         return said
@@ -116,6 +116,6 @@ class CellCoder:
     def of_hours(self) -> np.ndarray:
         """What each hour of UTC adds to a code."""
         if HOUR_OF_DAY not in self._declared:
-            return np.zeros(HOURS_A_DAY, np.int64)
+            return np.zeros(HOURS_PER_DAY, np.int64)
         dimension, stride = self._declared[HOUR_OF_DAY]
-        return np.array([stride * dimension.index[f"{hour:02d}"] for hour in range(HOURS_A_DAY)])
+        return np.array([stride * dimension.index[f"{hour:02d}"] for hour in range(HOURS_PER_DAY)])

@@ -19,7 +19,7 @@ MAX_PROFILE_VALUE_CHARACTERS = 64
 _Value = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PROFILE_VALUE_CHARACTERS)] | UnsetType
 
 
-class Profile(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class EventAttributes(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What the platform says about the account behind an event; a field that is not set is undisclosed."""
 
     age_band: _Value = UNSET
@@ -47,7 +47,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     account_id: str
     target_id: str
     occurred_at_ms: int
-    profile: Profile
+    profile: EventAttributes
     private: bool
     account_created_at_ms: int | None = None
     network: str | None = None
@@ -80,5 +80,5 @@ CREATOR_EVENTS = frozenset(
 )
 """Types of events about a creator; all others are about a video."""
 
-PROFILE_FIELDS = Profile.__struct_fields__
+PROFILE_FIELDS = EventAttributes.__struct_fields__
 """Names of the dimensions that an event may speak of."""

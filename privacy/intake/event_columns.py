@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from privacy.errors import InvalidInputError
-from privacy.intake.event import EVENT_TYPES, Event, EventType, Profile
+from privacy.intake.event import EVENT_TYPES, Event, EventAttributes, EventType
 
 Key = TypeVar("Key", bound="Hashable")
 Value = TypeVar("Value")
@@ -20,7 +20,7 @@ TYPES: tuple[EventType, ...] = tuple(EVENT_TYPES)
 _POSITION_OF_TYPE = {name: position for position, name in enumerate(TYPES)}
 
 
-def distinct(values: Sequence[Key]) -> tuple[list[Key], np.ndarray]:
+def factorize(values: Sequence[Key]) -> tuple[list[Key], np.ndarray]:
     """The distinct values in the order of their first rows, and of each row the position of its value.
 
     Returns:
@@ -52,7 +52,7 @@ class EventColumns:
     account_ids: Sequence[str]
     target_ids: Sequence[str]
     at_ms: np.ndarray
-    profiles: Sequence[Profile]
+    profiles: Sequence[EventAttributes]
     profile_of: np.ndarray
     private: np.ndarray
     created_ms: Mapping[int, int] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class EventColumns:
     def of(cls, read: Sequence[Event | InvalidInputError]) -> EventColumns:
         """Take events apart, and what is no event out."""
         events = [item for item in read if isinstance(item, Event)]
-        profiles, profile_of = distinct([event.profile for event in events])
+        profiles, profile_of = factorize([event.profile for event in events])
         return cls(
             type_column([event.type for event in events]),
             [event.account_id for event in events],
@@ -92,9 +92,9 @@ class EventColumns:
 
     def items(self) -> list[Event | InvalidInputError]:
         """The inverse of `of`."""
-        return merged([self._event(row) for row in range(len(self))], self.faults)
+        return interleave([self._event(row) for row in range(len(self))], self.faults)
 
-    def profile(self, row: int) -> Profile:
+    def profile(self, row: int) -> EventAttributes:
         """The profile of a row."""
         return self.profiles[int(self.profile_of[row])]
 
@@ -116,7 +116,7 @@ def type_column(types: Iterable[EventType]) -> np.ndarray:
     return np.frombuffer(bytes(map(_POSITION_OF_TYPE.__getitem__, types)), np.uint8)
 
 
-def merged(rest: Sequence[Value], placed: Mapping[int, Other]) -> list[Value | Other]:
+def interleave(rest: Sequence[Value], placed: Mapping[int, Other]) -> list[Value | Other]:
     """Put some values at their places among all, and the rest, in its order, at those that are left."""
     if not placed:
         return [*rest]

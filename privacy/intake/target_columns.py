@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 
 from privacy.errors import InvalidInputError
-from privacy.intake.cells import HOURS_A_DAY, MS_AN_HOUR, OUTSIDE, CellCoder
+from privacy.intake.cells import HOURS_PER_DAY, INVALID_CELL, MS_PER_HOUR, CellCoder
 from privacy.intake.event import EVENT_TYPES, EventType
-from privacy.intake.event_columns import EventColumns, distinct
+from privacy.intake.event_columns import EventColumns, factorize
 from privacy.policy.policy import Policy
 
 NEVER_COUNTED = -1
@@ -52,10 +52,10 @@ class TargetRules:
         )
 
     def codes(self, events: EventColumns, rows: slice | np.ndarray) -> np.ndarray:
-        """Codes of the joint cells of some rows; `OUTSIDE` where a public account's profile has none."""
+        """Codes of the joint cells of some rows; `INVALID_CELL` where a public account's profile has none."""
         said = np.array([self.coder.said(profile) for profile in events.profiles])[events.profile_of[rows]]
-        hours = self.coder.of_hours[events.at_ms[rows] // MS_AN_HOUR % HOURS_A_DAY]
-        public = np.where(said == OUTSIDE, OUTSIDE, said + hours)
+        hours = self.coder.of_hours[events.at_ms[rows] // MS_PER_HOUR % HOURS_PER_DAY]
+        public = np.where(said == INVALID_CELL, INVALID_CELL, said + hours)
         return np.where(events.private[rows], self.private_code, public)
 
     def uncounted(self, event_type: EventType) -> InvalidInputError:
@@ -106,7 +106,7 @@ class TargetColumns:
         versions: the distinct versions of policies.
         version_of: positions in `versions`.
         sealed_after_ms: the age at which the target takes no more of such events; `NEVER_COUNTED`.
-        codes: of joint cells; `OUTSIDE` where a public account's profile has none.
+        codes: of joint cells; `INVALID_CELL` where a public account's profile has none.
     """
 
     numbers: np.ndarray
@@ -128,7 +128,7 @@ class TargetColumns:
             rules: by version of the policy.
         """
         versions, version_of = _versions([target.policy_version for target in targets])
-        sealed_after_ms, codes = np.full(len(events), NEVER_COUNTED), np.full(len(events), OUTSIDE)
+        sealed_after_ms, codes = np.full(len(events), NEVER_COUNTED), np.full(len(events), INVALID_CELL)
         for position, version in enumerate(versions):
             if version in rules:
                 rows = version_of == position if len(versions) > 1 else slice(None)
@@ -148,4 +148,4 @@ def _versions(of_targets: list[str]) -> tuple[list[str], np.ndarray]:
     """The distinct versions, and the position of each target's: nearly always there is but one."""
     if len(set(of_targets)) == 1:
         return of_targets[:1], np.zeros(len(of_targets), np.intp)
-    return distinct(of_targets)
+    return factorize(of_targets)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import format_timestamp
-from privacy.policy.policy import Intake
+from privacy.policy.policy import IntakePolicy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ class TimeBounds:
     latest_ms: int
 
     @classmethod
-    def at(cls, now_ms: int, intake: Intake) -> TimeBounds:
+    def at(cls, now_ms: int, intake: IntakePolicy) -> TimeBounds:
         """The bounds for what arrives now."""
         return cls(intake.earliest_occurred_at_ms, now_ms + 1000 * intake.future_tolerance_seconds)
 

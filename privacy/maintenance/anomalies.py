@@ -13,12 +13,12 @@ from privacy.moderation.advisories import Advisory, Signal
 from privacy.policy.integrity import Integrity
 from privacy.vault.account_record import HeldAccount
 
-LATEST_ENGAGEMENTS = 100
+MAX_RECENT_ENGAGEMENTS = 100
 """Of each account are looked at: enough for what goes on now, and a bound on memory."""
 
 
 @dataclass
-class Patterns:
+class CoordinatedActivityDetector:
     """One look. It sees every account once, and then says what it found.
 
     Args:
@@ -43,7 +43,7 @@ class Patterns:
             (register.at_ms, register.series.number)
             for register in held.registers
             if register.liked and register.series.kind is Kind.LIKE
-        )[-LATEST_ENGAGEMENTS:]
+        )[-MAX_RECENT_ENGAGEMENTS:]
         targets = [number for _, number in likes]
         length = self.integrity.sequence_targets
         # A tuple of numbers has the same hash in every process; an account counts once for each.

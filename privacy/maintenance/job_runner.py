@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import msgspec
 
 from privacy.errors import StoreBusyError
-from privacy.maintenance.throttle import Courtesy
+from privacy.maintenance.throttle import Throttle
 from privacy.model.timestamp import Clock
-from privacy.moderation.audit_trail import AuditEntry, AuditTrail, Stage
+from privacy.moderation.audit_trail import ActionStage, AuditEntry, AuditTrail
 from privacy.moderation.jobs import Job, JobCounts, Jobs, JobState
-from privacy.vault.bulk_settlement import ManyMoves, Portion, Progress
+from privacy.vault.bulk_status import BulkProgress, BulkStatusChange, Chunk
 
-ROUNDS_A_STEP = 32
+ROUNDS_PER_STEP = 32
 """In each every shard moves about `REGISTERS_A_STEP` registers; then the job's document is written."""
-_ACCOUNTS_A_ROUND = 64
-_ACCOUNTS_A_STEP = 1_024
+_ACCOUNTS_PER_ROUND = 64
+_ACCOUNTS_PER_STEP = 1_024
 """Of each shard; read at once."""
 
 
@@ -34,10 +34,10 @@ class JobRunner:
     """
 
     jobs: Jobs
-    moves: ManyMoves
+    moves: BulkStatusChange
     trail: AuditTrail
     clock: Clock
-    courtesy: Courtesy
+    courtesy: Throttle
     _cursors: dict[tuple[int, int], int] = field(default_factory=dict, init=False)
     """Place in the account that is next, by job and shard: good as long as the store is not started again."""
 
@@ -77,17 +77,17 @@ class JobRunner:
         else:
             self.jobs.replace(job, msgspec.structs.replace(after, state=JobState.RUNNING))
 
-    def _rounds(self, job: Job, progress: list[Progress], goes_on: Callable[[], bool]) -> None:
+    def _rounds(self, job: Job, progress: list[BulkProgress], goes_on: Callable[[], bool]) -> None:
         """Let every shard move some accounts, again and again."""
         firsts = {shard: now.done for shard, now in enumerate(progress)}
-        handles = self.jobs.handles(job, firsts, _ACCOUNTS_A_STEP)
-        for _ in range(ROUNDS_A_STEP):
+        handles = self.jobs.handles(job, firsts, _ACCOUNTS_PER_STEP)
+        for _ in range(ROUNDS_PER_STEP):
             portions = {}
             for shard, now in enumerate(progress):
                 place = now.done - firsts[shard]
                 cursor = self._cursors.get((job.number, shard), 0)
-                if following := handles[shard][place : place + _ACCOUNTS_A_ROUND]:
-                    portions[shard] = Portion(now.done, cursor, following)
+                if following := handles[shard][place : place + _ACCOUNTS_PER_ROUND]:
+                    portions[shard] = Chunk(now.done, cursor, following)
             if not portions:
                 return
             with self.courtesy.step():
@@ -103,7 +103,12 @@ class JobRunner:
         details = {"job": job.number, "state": after.state.value, **counts}
         self.trail.write(
             AuditEntry(
-                Stage.DONE, f"accounts.{job.kind.value}", job.owner, job.key_id, job.note, details=details
+                ActionStage.DONE,
+                f"accounts.{job.kind.value}",
+                job.owner,
+                job.key_id,
+                job.note,
+                details=details,
             )
         )
         ended = msgspec.structs.replace(after, finished_at_ms=self.clock())
@@ -119,8 +124,8 @@ class JobRunner:
 _LAPSED = "the list of its accounts has lapsed: send it again; what was moved stays so"
 
 
-def _reported(job: Job, progress: Sequence[Progress]) -> Job:
-    total = Progress()
+def _reported(job: Job, progress: Sequence[BulkProgress]) -> Job:
+    total = BulkProgress()
     for shard in progress:
         total = total.plus(shard)
     counts = JobCounts(

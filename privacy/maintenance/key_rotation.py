@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from privacy.maintenance.throttle import Courtesy
+from privacy.maintenance.throttle import Throttle
 from privacy.store.connect import translated
 from privacy.vault.key_rotation import Rekeying
 from privacy.vault.pseudonym import PSEUDONYM_BYTES
 from privacy.vault.shards import AccountShards
 
-ACCOUNTS_A_STEP = 1_000
+ACCOUNTS_PER_STEP = 1_000
 """Accounts that one atomic step moves: some ms."""
 
 _NAME = re.compile(rb"v:\{a(\d+)\}:r(\d+):(.{%d})" % PSEUDONYM_BYTES, re.DOTALL)
@@ -28,7 +28,7 @@ class Rotation:
     """
 
     shards: AccountShards
-    courtesy: Courtesy
+    courtesy: Throttle
 
     def run(self, on_moved: Callable[[int], None]) -> int:
         """Move every account to its new pseudonym.
@@ -49,9 +49,9 @@ class Rotation:
         moved = 0
         while found := self._former():
             for shard, pseudonyms in found.items():
-                for first in range(0, len(pseudonyms), ACCOUNTS_A_STEP):
+                for first in range(0, len(pseudonyms), ACCOUNTS_PER_STEP):
                     with self.courtesy.step():
-                        count = rekeying.move(shard, pseudonyms[first : first + ACCOUNTS_A_STEP])
+                        count = rekeying.move(shard, pseudonyms[first : first + ACCOUNTS_PER_STEP])
                     on_moved(count)
                     moved += count
         return moved
@@ -68,4 +68,4 @@ class Rotation:
 
     def _names(self) -> Iterator[bytes]:
         with translated():
-            yield from self.shards.client.scan_iter(match="v:{a*}:r*:*", count=ACCOUNTS_A_STEP)
+            yield from self.shards.client.scan_iter(match="v:{a*}:r*:*", count=ACCOUNTS_PER_STEP)

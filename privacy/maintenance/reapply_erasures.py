@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from privacy.moderation.advisories import Advisories
-from privacy.moderation.aof_rewrite import want_rewrite
-from privacy.moderation.audit_trail import STEWARD, AuditEntry, AuditTrail, Stage
-from privacy.rollback.erasure_log import Listed
-from privacy.rollback.erasure_watermark import ErasureMark
+from privacy.moderation.aof_rewrite import request_aof_rewrite
+from privacy.moderation.audit_trail import STEWARD, ActionStage, AuditEntry, AuditTrail
+from privacy.rollback.erasure_log import ErasureRecord
+from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.script import Argument, ScriptCall
 from privacy.vault.erasure import Erased, Erasure
 from privacy.vault.pseudonym import Account
@@ -20,11 +20,11 @@ from privacy.vault.shards import AccountShards, vault_script
 SPARE_MS = 86_400_000
 """A line outlives the last backup that needs it by a day."""
 _CLOSE = vault_script("close.lua")
-_TOMBSTONES_A_STEP = 1_000
+_TOMBSTONES_PER_STEP = 1_000
 
 
 @dataclass(frozen=True)
-class RestoredErasures:
+class ErasureReplay:
     """Brings a store in step with the list of erasures outside of it.
 
     Args:
@@ -40,7 +40,7 @@ class RestoredErasures:
     shards: AccountShards
     erasure: Erasure
     scan: AccountScan
-    mark: ErasureMark
+    mark: ErasureWatermark
     advisories: Advisories
     trail: AuditTrail
     backup_seconds: int
@@ -68,32 +68,36 @@ class RestoredErasures:
         # Closed first: an account that has nothing in this store must not begin anew either.
         self._close(missing)
         accounts, erased = self._erase(missing)
-        want_rewrite(self.shards.client)
+        request_aof_rewrite(self.shards.client)
         details = {
             "listed": len(missing),
             "accounts": accounts,
             "engagements": erased.registers,
             "uncounted": erased.counted,
         }
-        self.trail.write(AuditEntry(Stage.DONE, "erasures.done_again", *STEWARD, "", details=dict(details)))
+        self.trail.write(
+            AuditEntry(ActionStage.DONE, "erasures.done_again", *STEWARD, "", details=dict(details))
+        )
         self.mark.advance(missing[-1].number)
         return len(missing)
 
-    def _close(self, missing: Sequence[Listed]) -> None:
-        by_shard: defaultdict[int, list[Listed]] = defaultdict(list)
+    def _close(self, missing: Sequence[ErasureRecord]) -> None:
+        by_shard: defaultdict[int, list[ErasureRecord]] = defaultdict(list)
         for listed in missing:
             by_shard[listed.shard].append(listed)
         for shard, erasures in by_shard.items():
-            for first in range(0, len(erasures), _TOMBSTONES_A_STEP):
-                self.shards.run(_CLOSE, {shard: erasures[first : first + _TOMBSTONES_A_STEP]}, self._closing)
+            for first in range(0, len(erasures), _TOMBSTONES_PER_STEP):
+                self.shards.run(
+                    _CLOSE, {shard: erasures[first : first + _TOMBSTONES_PER_STEP]}, self._closing
+                )
 
-    def _closing(self, shard: int, erasures: Sequence[Listed]) -> ScriptCall:
+    def _closing(self, shard: int, erasures: Sequence[ErasureRecord]) -> ScriptCall:
         arguments: list[Argument] = [self.shards.keys.current.key_id]
         for listed in erasures:
             arguments += [listed.tombstone, listed.closed_until_ms]
         return ScriptCall(self.shards.script_keys(shard), arguments)
 
-    def _erase(self, missing: Sequence[Listed]) -> tuple[int, Erased]:
+    def _erase(self, missing: Sequence[ErasureRecord]) -> tuple[int, Erased]:
         """How many accounts were there, and what went with them.
 
         A list names no account, so that all accounts are asked for the tombstone that they would leave.
@@ -104,7 +108,7 @@ class RestoredErasures:
             for account in found:
                 if account.tombstone in until_ms:
                     handle = self.shards.keys.current.handles_of_accounts([account])[0].name
-                    erased = self.erasure.erase_again(self._named(handle), until_ms[account.tombstone])
+                    erased = self.erasure.reapply_erasures(self._named(handle), until_ms[account.tombstone])
                     self.advisories.forget(handle)
                     accounts += 1
                     registers, counted = registers + erased.registers, counted + erased.counted

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from privacy.rollback.erasure_log import Listed
-from privacy.rollback.erasure_watermark import ErasureMark
+from privacy.rollback.erasure_log import ErasureRecord
+from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.connect import translated
 from privacy.store.keys import vault_key
 
 
 @dataclass(frozen=True)
-class Relisting:
+class ErasureLogRebuild:
     """Makes the list anew. It is as complete as the store is: do it on a store that was not restored.
 
     Args:
@@ -20,7 +20,7 @@ class Relisting:
         account_shards: number of account shards of the store.
     """
 
-    mark: ErasureMark
+    mark: ErasureWatermark
     account_shards: int
 
     def run(self, now_ms: int) -> int:
@@ -38,7 +38,8 @@ class Relisting:
         with erasures.alone():
             before = self.mark.value() or 0
             listed = [
-                Listed(before + 1 + place, now_ms, *found) for place, found in enumerate(self._tombstones())
+                ErasureRecord(before + 1 + place, now_ms, *found)
+                for place, found in enumerate(self._tombstones())
             ]
             erasures.replace(before, listed)
         self.mark.advance(before + len(listed))

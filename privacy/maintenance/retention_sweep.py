@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from privacy.maintenance.anomalies import Patterns
+from privacy.maintenance.anomalies import CoordinatedActivityDetector
 from privacy.maintenance.sealed_series import SealedTargets
 from privacy.moderation.advisories import Advisories, Advisory, Signal
 from privacy.moderation.audit_trail import AuditTrail
@@ -21,11 +21,11 @@ from privacy.vault.shards import AccountShards, vault_script
 
 SWEEP_EVERY_MS = 86_400_000
 _RETIRE, _CLOSE_TOMBS = vault_script("retire.lua"), vault_script("close_tombs.lua")
-_FIELDS_A_STEP = 1_000
+_FIELDS_PER_STEP = 1_000
 
 
 @dataclass
-class Sweep:
+class RetentionSweep:
     """One walk over everything, in small steps.
 
     Args:
@@ -45,7 +45,7 @@ class Sweep:
     jobs: Jobs
     scan: AccountScan
     sealed: SealedTargets
-    patterns: Callable[[int], Patterns]
+    patterns: Callable[[int], CoordinatedActivityDetector]
     advisories: Advisories
     _walk: Iterator[None] | None = field(default=None, init=False)
 
@@ -112,7 +112,7 @@ class Sweep:
             while True:
                 with translated():
                     answer = self.shards.client.hscan(
-                        vault_key(shard, "tombstones"), cursor, count=_FIELDS_A_STEP
+                        vault_key(shard, "tombstones"), cursor, count=_FIELDS_PER_STEP
                     )
                     cursor, page = cast("tuple[int, dict[bytes, bytes]]", answer)
                     over = [tomb for tomb, until_ms in page.items() if int(until_ms) < now_ms]

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from redis.utils import str_if_bytes
 
-from privacy.model.engagement import KINDS_A_TARGET, Series
-from privacy.policy.enrolled import PolicyBook
+from privacy.model.engagement import KINDS_PER_TARGET, Series
+from privacy.policy.registry import PolicyRegistry
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 
 if TYPE_CHECKING:
     from redis import Redis
 
-_NAMES_A_STEP = 1_000
+_NAMES_PER_STEP = 1_000
 
 
 class SealedSeries(NamedTuple):
@@ -42,7 +42,7 @@ class SealedTargets:
     """
 
     client: Redis
-    book: PolicyBook
+    book: PolicyRegistry
     target_shards: int
 
     def find(self) -> Iterator[list[SealedSeries]]:
@@ -54,7 +54,7 @@ class SealedTargets:
         cursor = 0
         while True:
             with translated():
-                cursor, names = self.client.scan(cursor, match="t:{t*}:series:*", count=_NAMES_A_STEP)
+                cursor, names = self.client.scan(cursor, match="t:{t*}:series:*", count=_NAMES_PER_STEP)
                 numbers = [int(str_if_bytes(name).rpartition(":")[2]) for name in names]
                 pipeline = self.client.pipeline(transaction=False)
                 for number in numbers:
@@ -92,4 +92,4 @@ class SealedTargets:
         return f"{tally_prefix(self._shard(number), 'series')}{number}"
 
     def _shard(self, number: int) -> int:
-        return number // KINDS_A_TARGET % self.target_shards
+        return number // KINDS_PER_TARGET % self.target_shards

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from privacy.model.engagement import KINDS_A_TARGET, Reason
+from privacy.model.engagement import KINDS_PER_TARGET, Reason
 from privacy.model.timestamp import format_timestamp
 from privacy.policy.policy import Policy
 from privacy.store.connect import translated
@@ -14,7 +14,7 @@ from privacy.store.keys import tally_prefix
 from privacy.vault.account_record import HeldRegister, read_account
 from privacy.vault.shards import AccountShards
 
-_SERIES_A_STEP = 1_000
+_SERIES_PER_STEP = 1_000
 _NOT_HELD = (
     "Held are engagements and how the account stands; not the account id, no name, address or device, no "
     "content, and no profile beside the cells below. Nobody can look up who engaged with a target: there is "
@@ -65,8 +65,8 @@ class Access:
 
     def _engagements(self, registers: Sequence[HeldRegister]) -> list[dict[str, Any]]:
         engagements = []
-        for first in range(0, len(registers), _SERIES_A_STEP):
-            page = registers[first : first + _SERIES_A_STEP]
+        for first in range(0, len(registers), _SERIES_PER_STEP):
+            page = registers[first : first + _SERIES_PER_STEP]
             with translated():
                 pipeline = self.shards.client.pipeline(transaction=False)
                 for register in page:
@@ -93,4 +93,4 @@ class Access:
         }
 
     def _state(self, number: int) -> str:
-        return f"{tally_prefix(number // KINDS_A_TARGET % self.target_shards, 'series')}{number}"
+        return f"{tally_prefix(number // KINDS_PER_TARGET % self.target_shards, 'series')}{number}"

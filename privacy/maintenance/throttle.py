@@ -19,7 +19,7 @@ _ARRIVALS = Script.packaged("privacy.maintenance", "arrivals.lua")
 
 
 @dataclass(frozen=True)
-class Arrivals:
+class ActivityCounter:
     """Counts what was ever written to the outboxes.
 
     Args:
@@ -41,21 +41,21 @@ class Arrivals:
             return sum(map(int, _ARRIVALS.run_all(self.client, calls)))
 
 
-SPELL_SECONDS = 0.25
+WORK_SLICE_SECONDS = 0.25
 """So much work is done at a stretch, in steps that are much shorter."""
-RESTS_A_SPELL = 0.5
+REST_RATIO = 0.5
 """How long a rest is, in lengths of the spell before it. A spell that had to wait is long itself."""
-LONGEST_REST_SECONDS = 1.0
-GLANCE_SECONDS = 0.005
+MAX_REST_SECONDS = 1.0
+IDLE_PROBE_SECONDS = 0.005
 """The rest while no events arrive: long enough to see them come, and no more than a twentieth of the time."""
 
 
 @dataclass
-class Courtesy:
+class Throttle:
     """One for each process that does long work.
 
     Args:
-        arrived: a number that grows when anybody changes what this work changes; see `Arrivals`.
+        arrived: a number that grows when anybody changes what this work changes; see `ActivityCounter`.
         clock: seconds since some moment, never stepping back.
         rest: rests so many seconds, or less if the process is told to stop.
     """
@@ -67,12 +67,12 @@ class Courtesy:
     _expects_events: bool = field(default=False, init=False)
 
     @classmethod
-    def to_nobody(cls) -> Courtesy:
+    def disabled(cls) -> Throttle:
         """For work that has its store to itself."""
         return cls(lambda: 0, lambda: 0.0, lambda _seconds: None)
 
     @classmethod
-    def to_all(cls, clock: Callable[[], float], rest: Callable[[float], object]) -> Courtesy:
+    def to_all(cls, clock: Callable[[], float], rest: Callable[[float], object]) -> Throttle:
         """For work that nobody waits for, of a user that may not see whether events arrive."""
         return cls(count().__next__, clock, rest)
 
@@ -86,13 +86,13 @@ class Courtesy:
         began = self.clock()
         yield
         self._worked_seconds += self.clock() - began
-        if self._worked_seconds >= SPELL_SECONDS:
+        if self._worked_seconds >= WORK_SLICE_SECONDS:
             self._rest()
 
     def _rest(self) -> None:
         """Rest, and see whether events arrive meanwhile: all that changes now is somebody else's work."""
-        fair_seconds = min(RESTS_A_SPELL * self._worked_seconds, LONGEST_REST_SECONDS)
+        fair_seconds = min(REST_RATIO * self._worked_seconds, MAX_REST_SECONDS)
         self._worked_seconds = 0.0
         before = self.arrived()
-        self.rest(fair_seconds if self._expects_events else GLANCE_SECONDS)
+        self.rest(fair_seconds if self._expects_events else IDLE_PROBE_SECONDS)
         self._expects_events = self.arrived() != before

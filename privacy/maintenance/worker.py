@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from privacy.maintenance.job_runner import JobRunner
-from privacy.maintenance.reapply_erasures import RestoredErasures
-from privacy.maintenance.retention_sweep import Sweep
-from privacy.maintenance.throttle import Courtesy
-from privacy.model.standing import Standing
+from privacy.maintenance.reapply_erasures import ErasureReplay
+from privacy.maintenance.retention_sweep import RetentionSweep
+from privacy.maintenance.throttle import Throttle
+from privacy.model.account_status import AccountStatus
 from privacy.model.timestamp import Clock
 from privacy.moderation.advisories import Advisories
-from privacy.moderation.aof_rewrite import LogRewriter, want_rewrite
-from privacy.moderation.audit_trail import STEWARD, AuditEntry, AuditTrail, Stage
-from privacy.moderation.pending import Unfinished, UnfinishedWork, Work
+from privacy.moderation.aof_rewrite import AofRewriteScheduler, request_aof_rewrite
+from privacy.moderation.audit_trail import STEWARD, ActionStage, AuditEntry, AuditTrail
+from privacy.moderation.pending import PendingOperations, Unfinished, Work
 from privacy.vault.erasure import Erasure
 from privacy.vault.pseudonym import Account
-from privacy.vault.settlement import ErasedAccountError, Settlement
+from privacy.vault.recount import ErasedAccountError, Recount
 from privacy.vault.shards import PseudonymKeys
 from privacy.vault.timers import Timers
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 TIMERS_EVERY_MS = 1_000
 ABANDONED_AFTER_MS = 30_000
 """Work on one account that is still unfinished then has nobody at it any more."""
-_PIECES_A_STEP = 100
+_PIECES_PER_STEP = 100
 
 
 @dataclass
-class Steward:
+class MaintenanceWorker:
     """One steward. Any number may run: each thing is done once, or once more without any effect.
 
     Args:
@@ -59,15 +59,15 @@ class Steward:
     keys: PseudonymKeys
     runner: JobRunner
     timers: Timers
-    settlement: Settlement
+    settlement: Recount
     erasure: Erasure
-    unfinished: UnfinishedWork
+    unfinished: PendingOperations
     advisories: Advisories
     trail: AuditTrail
-    rewriter: LogRewriter
-    sweep: Sweep
-    restored: RestoredErasures
-    courtesy: Courtesy
+    rewriter: AofRewriteScheduler
+    sweep: RetentionSweep
+    restored: ErasureReplay
+    courtesy: Throttle
     closed_seconds: int
     _timers_at_ms: int = field(default=0, init=False)
 
@@ -96,7 +96,7 @@ class Steward:
         for handle, standing in self.timers.due(now_ms):
             with self.courtesy.step():
                 self._end(handle, standing, now_ms)
-        for piece in self.unfinished.begun_before(now_ms - ABANDONED_AFTER_MS, _PIECES_A_STEP):
+        for piece in self.unfinished.begun_before(now_ms - ABANDONED_AFTER_MS, _PIECES_PER_STEP):
             with self.courtesy.step():
                 self._finish(piece, now_ms)
         self.rewriter.step(now_ms)
@@ -106,10 +106,10 @@ class Steward:
         with self.courtesy.step():
             self.sweep.step(now_ms)
 
-    def _end(self, handle: bytes, standing: Standing, now_ms: int) -> None:
+    def _end(self, handle: bytes, standing: AccountStatus, now_ms: int) -> None:
         """End what is due: a restriction, or a deleted account."""
         account = self._account(handle)
-        if standing is Standing.RESTRICTED:
+        if standing is AccountStatus.RESTRICTED:
             details = {"counted": self.timers.lift(account, now_ms)}
             self._write("restriction.ended", details)
             return
@@ -117,8 +117,8 @@ class Steward:
         with self.unfinished.during(Unfinished(handle, Work.ERASE), now_ms):
             erased = self.erasure.erase_deleted(account, closed_until_ms, now_ms)
             self.advisories.forget(handle)
-            want_rewrite(self.client)
-        want_rewrite(self.client)
+            request_aof_rewrite(self.client)
+        request_aof_rewrite(self.client)
         if erased:
             self._write(
                 "deleted_account.erased", {"engagements": erased.registers, "uncounted": erased.counted}
@@ -130,17 +130,17 @@ class Steward:
         if piece.work is Work.ERASE:
             self.erasure.erase(account, now_ms + 1000 * self.closed_seconds, now_ms)
             self.advisories.forget(piece.handle)
-            want_rewrite(self.client)
+            request_aof_rewrite(self.client)
         else:
             # Nothing of an erased account is left that could follow.
             with suppress(ErasedAccountError):
                 self.settlement.settle(account, now_ms)
         self.unfinished.finished(piece)
         if piece.work is Work.ERASE:
-            want_rewrite(self.client)
+            request_aof_rewrite(self.client)
 
     def _account(self, handle: bytes) -> Callable[[], Account]:
         return lambda: self.keys.current.of_handles([handle])[0]
 
     def _write(self, action: str, details: Mapping[str, int]) -> None:
-        self.trail.write(AuditEntry(Stage.DONE, action, *STEWARD, "", details=dict(details)))
+        self.trail.write(AuditEntry(ActionStage.DONE, action, *STEWARD, "", details=dict(details)))

@@ -87,7 +87,7 @@ class Calibration:
         return scales
 
     @cached_property
-    def least_counts(self) -> NDArray[np.int64]:
+    def min_counts(self) -> NDArray[np.int64]:
         """From which exact count on a stream is certainly about k accounts, shape (streams,).
 
         One account is one like, but it can make ⌊w/2⌋ removals.

@@ -45,7 +45,7 @@ def epsilon_at(rho: float, delta: float, gate_delta: float) -> float:
     return float(brentq(excess, 0.0, largest, xtol=1e-9)) + 1e-6
 
 
-def most_right_guesses(rho: float, gate_delta: float) -> float:
+def max_attack_accuracy(rho: float, gate_delta: float) -> float:
     """How often the best attacker, at even odds, guesses right whether an engagement is there.
 
     The best guess is right with probability (1 + TV)/2, where TV is the total variation distance of the two

@@ -15,7 +15,7 @@ import numpy as np
 from diffprivlib.mechanisms import GaussianDiscrete
 
 from privacy.mechanism.bernoulli_exp import bernoulli_exp
-from privacy.mechanism.entropy import EntropySource, UniformIntegers, gather, rounds
+from privacy.mechanism.entropy import EntropySource, UniformIntegers, rejection_sample, rounds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class DiscreteGaussian(GaussianDiscrete):  # type: ignore[misc]  # diffprivlib p
         drawn = np.empty(count, dtype=np.int64)
         for start in range(0, count, _BLOCK):
             block = drawn[start : start + _BLOCK]
-            block[:] = gather(block.size, self._propose)
+            block[:] = rejection_sample(block.size, self._propose)
         return drawn
 
     @overload

@@ -46,7 +46,7 @@ def rounds() -> Iterator[int]:
     raise BrokenEntropyError(f"a sampling loop did not end in {ROUND_LIMIT} rounds")
 
 
-def gather(count: int, propose: Callable[[int], NDArray[Any]]) -> NDArray[np.int64]:
+def rejection_sample(count: int, propose: Callable[[int], NDArray[Any]]) -> NDArray[np.int64]:
     """Return the first `count` integers kept by a rejection sampler.
 
     Args:
@@ -102,7 +102,7 @@ class UniformIntegers:
             candidates: NDArray[Any] = self._words(word, tries) & word.type(mask)
             return candidates[candidates < bound]
 
-        return gather(count, propose)
+        return rejection_sample(count, propose)
 
     def _words(self, word: np.dtype[Any], count: int) -> NDArray[Any]:
         size = count * word.itemsize

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from privacy.mechanism.accounting import Calibration, calibrate
-from privacy.mechanism.conversion import epsilon_at, most_right_guesses
+from privacy.mechanism.conversion import epsilon_at, max_attack_accuracy
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import format_timestamp
 from privacy.policy.policy import Policy
 from privacy.policy.schedule import Schedule
 
 DELTAS = (1e-6, 1e-9)
-ENGAGEMENTS_A_DAY = (1, 10, 50)
+ENGAGEMENTS_PER_DAY = (1, 10, 50)
 DOCUMENTS = {
     "claim": "/docs/compliance/claim.md",
     "threat_model": "/docs/compliance/threat-model.md",
@@ -94,7 +94,7 @@ def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
                 "rho": float(engagements * budget.rho),
                 "epsilon": [_epsilon(policy, kind, engagements, delta) for delta in DELTAS],
             }
-            for engagements in sorted({*ENGAGEMENTS_A_DAY, policy.daily_cap})
+            for engagements in sorted({*ENGAGEMENTS_PER_DAY, policy.daily_cap})
             if engagements <= policy.daily_cap
         ],
         "attacker": _attacker(float(budget.rho), float(policy.gate_delta)),
@@ -110,7 +110,7 @@ def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
 
 
 def _attacker(rho: float, gate_delta: float) -> dict[str, Any]:
-    right = most_right_guesses(rho, gate_delta)
+    right = max_attack_accuracy(rho, gate_delta)
     return {
         "prior": 0.5,
         "most_right_guesses": right,
@@ -126,7 +126,7 @@ def _statistic(calibration: Calibration, index: int) -> dict[str, Any]:
     stream = (layout.total, *(place.start for place in layout.breakdowns), layout.removals.start)[index]
     steps = np.arange(calibration.schedule.epochs)
     deviations = calibration.deviations(steps)[:, stream]
-    thresholds = calibration.least_counts[stream] + calibration.margins(steps)[:, stream]
+    thresholds = calibration.min_counts[stream] + calibration.margins(steps)[:, stream]
     return {
         "name": statistic.name,
         "rho": float(statistic.rho),

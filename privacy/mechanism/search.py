@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TOLERANCE: Final = 1e-7
 """By how much a squared norm may exceed 1 at the end: far below what rounding to integers costs."""
 
-ADDED_A_ROUND: Final = 200
+ADDED_PER_ROUND: Final = 200
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _longest_sums(coefficients: Vector, flips: int) -> list[tuple[float, tuple[i
         i, j = np.unravel_index(np.argmax(norms), norms.shape)
         start = first[-1] + 1 if first else 0
         found.append((float(norms[i, j]), (*first, start + int(i), start + int(j))))
-    return nlargest(ADDED_A_ROUND, found)
+    return nlargest(ADDED_PER_ROUND, found)
 
 
 def _encoder(coefficients: Vector) -> Vector:

@@ -74,14 +74,14 @@ class Series(NamedTuple):
     @property
     def number(self) -> int:
         """Both in one integer below 2**48, as stored."""
-        return self.target * KINDS_A_TARGET + self.kind
+        return self.target * KINDS_PER_TARGET + self.kind
 
     @classmethod
     def of_number(cls, number: int) -> Series:
         """The inverse of `number`."""
-        target, kind = divmod(number, KINDS_A_TARGET)
+        target, kind = divmod(number, KINDS_PER_TARGET)
         return cls(target, Kind(kind))
 
 
-KINDS_A_TARGET = 4
+KINDS_PER_TARGET = 4
 """Room for kinds in a series number; part of stored keys."""

@@ -11,7 +11,7 @@ POLICY_SUFFIX: Final = ".sandbox"
 """What the sandbox's policy has after the version that it follows; no other version may end so."""
 TARGET_PREFIX: Final = "sandbox:"
 """What the name of everything public in the sandbox begins with; nothing real may begin so."""
-MOST_CHARACTERS: Final = MAX_IDENTIFIER_CHARACTERS - len(TARGET_PREFIX)
+MAX_CHARACTERS: Final = MAX_IDENTIFIER_CHARACTERS - len(TARGET_PREFIX)
 
 _ACCOUNT_PREFIX: Final = "sandbox/"
 """Holds a character that no identifier from outside may have."""
@@ -27,9 +27,9 @@ def sandbox_id(field: str, text: str) -> str:
     Raises:
         InvalidInputError: it is too long for the prefix.
     """
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         raise InvalidInputError(
-            field, f"has {len(text)} characters", f"at most {MOST_CHARACTERS} in the sandbox"
+            field, f"has {len(text)} characters", f"at most {MAX_CHARACTERS} in the sandbox"
         )
     return TARGET_PREFIX + text
 

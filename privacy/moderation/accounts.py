@@ -7,11 +7,11 @@ from enum import Enum
 from typing import NamedTuple
 
 from privacy.errors import ConflictError
-from privacy.model.standing import Standing
-from privacy.moderation.audit_trail import Actor, AuditEntry, AuditTrail, Stage, audited
-from privacy.moderation.pending import Unfinished, UnfinishedWork, Work
+from privacy.model.account_status import AccountStatus
+from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
+from privacy.moderation.pending import PendingOperations, Unfinished, Work
 from privacy.vault.pseudonym import Account
-from privacy.vault.settlement import Move, MoveRefusedError, Settled, Settlement
+from privacy.vault.recount import Move, MoveRefusedError, Recount, Settled
 from privacy.vault.shards import PseudonymKeys
 
 
@@ -54,19 +54,25 @@ class AccountOutcome(NamedTuple):
 
 # What an owner decided stands: a deleted account goes on to its erasure, and one that objects counts nowhere.
 _TO = {
-    AccountAction.RESTRICT: (Standing.RESTRICTED, (Standing.GOOD, Standing.RESTRICTED)),
+    AccountAction.RESTRICT: (AccountStatus.RESTRICTED, (AccountStatus.GOOD, AccountStatus.RESTRICTED)),
     AccountAction.BAN: (
-        Standing.BANNED,
-        (Standing.GOOD, Standing.RESTRICTED, Standing.BANNED, Standing.INAUTHENTIC),
+        AccountStatus.BANNED,
+        (AccountStatus.GOOD, AccountStatus.RESTRICTED, AccountStatus.BANNED, AccountStatus.INAUTHENTIC),
     ),
     AccountAction.REINSTATE: (
-        Standing.GOOD,
-        (Standing.RESTRICTED, Standing.BANNED, Standing.DELETED, Standing.INAUTHENTIC),
+        AccountStatus.GOOD,
+        (AccountStatus.RESTRICTED, AccountStatus.BANNED, AccountStatus.DELETED, AccountStatus.INAUTHENTIC),
     ),
     # Not from itself: deleting again must not begin the grace anew.
     AccountAction.DELETE: (
-        Standing.DELETED,
-        (Standing.GOOD, Standing.RESTRICTED, Standing.BANNED, Standing.INAUTHENTIC, Standing.OBJECTED),
+        AccountStatus.DELETED,
+        (
+            AccountStatus.GOOD,
+            AccountStatus.RESTRICTED,
+            AccountStatus.BANNED,
+            AccountStatus.INAUTHENTIC,
+            AccountStatus.OBJECTED,
+        ),
     ),
 }
 
@@ -83,10 +89,10 @@ class AccountModeration:
         grace_seconds: between the deletion of an account and its erasure.
     """
 
-    settlement: Settlement
+    settlement: Recount
     keys: PseudonymKeys
     trail: AuditTrail
-    unfinished: UnfinishedWork
+    unfinished: PendingOperations
     grace_seconds: int
 
     def carry_out(self, order: AccountOrder, actor: Actor, now_ms: int) -> AccountOutcome:
@@ -97,7 +103,7 @@ class AccountModeration:
             StoreBusyError: the store did not confirm. Do it again, or leave it to the steward.
         """
         entry = AuditEntry(
-            Stage.ASKED,
+            ActionStage.ASKED,
             f"account.{order.action.value}",
             *actor,
             order.note,
@@ -111,18 +117,18 @@ class AccountModeration:
             return self.keys.current.account(order.account_id)
 
         to, allowed = _TO[order.action]
-        until_ms = now_ms + 1000 * self.grace_seconds if to is Standing.DELETED else order.until_ms
+        until_ms = now_ms + 1000 * self.grace_seconds if to is AccountStatus.DELETED else order.until_ms
         handle = self.keys.current.handles([order.account_id])[0].name
         with self.unfinished.during(Unfinished(handle, Work.SETTLE), now_ms):
             try:
                 settled = self.settlement.move(account, Move(to, allowed, until_ms), now_ms)
             except MoveRefusedError as error:
-                if error.before is not to or to is Standing.GOOD:
+                if error.before is not to or to is AccountStatus.GOOD:
                     raise ConflictError(
                         f"the account's standing is {error.before.label}: {order.action.value} does not apply"
                     ) from error
                 settled = self.settlement.settle(account, now_ms)
-        same_time = to is not Standing.RESTRICTED or settled.until_ms == until_ms
+        same_time = to is not AccountStatus.RESTRICTED or settled.until_ms == until_ms
         return AccountOutcome(settled.before is not to or not same_time, settled)
 
 

@@ -15,7 +15,7 @@ from privacy.store.keys import ADVISORIES
 if TYPE_CHECKING:
     from redis import Redis
 
-MOST_ADVISORIES = 1_000
+MAX_ADVISORIES = 1_000
 """Of one look at the vault; those about most accounts."""
 
 
@@ -62,7 +62,7 @@ class Advisories:
         Raises:
             StoreBusyError: the store did not confirm.
         """
-        heaviest = sorted(advisories, key=lambda advisory: -advisory.weight)[:MOST_ADVISORIES]
+        heaviest = sorted(advisories, key=lambda advisory: -advisory.weight)[:MAX_ADVISORIES]
         with translated():
             self.client.set(ADVISORIES, msgspec.msgpack.encode(heaviest), ex=keep_seconds)
 

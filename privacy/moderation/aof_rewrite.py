@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, cast
 from redis.exceptions import ResponseError
 
 from privacy.store.connect import translated
-from privacy.store.keys import REWRITES_MET, REWRITES_WANTED
+from privacy.store.keys import AOF_REWRITES_COMPLETED, AOF_REWRITES_REQUESTED
 
 if TYPE_CHECKING:
     from redis import Redis
 
 
-def want_rewrite(client: Redis) -> None:
+def request_aof_rewrite(client: Redis) -> None:
     """Leave word that something was erased; any number of wishes are met by one rewrite.
 
     Raises:
         StoreBusyError: the store did not confirm.
     """
     with translated():
-        client.incr(REWRITES_WANTED)
+        client.incr(AOF_REWRITES_REQUESTED)
 
 
 GATHER_MS = 60_000
@@ -30,7 +30,7 @@ and none in the seconds in which an erasure itself is at work."""
 
 
 @dataclass
-class LogRewriter:
+class AofRewriteScheduler:
     """Has the log rewritten while somebody wants it.
 
     Args:
@@ -51,8 +51,8 @@ class LogRewriter:
             StoreBusyError: the store did not answer.
         """
         with translated():
-            wanted = self._count(REWRITES_WANTED)
-            if wanted <= self._count(REWRITES_MET):
+            wanted = self._count(AOF_REWRITES_REQUESTED)
+            if wanted <= self._count(AOF_REWRITES_COMPLETED):
                 self._begun_for = self._wanted_since_ms = None
                 return
             if self._wanted_since_ms is None:
@@ -66,7 +66,7 @@ class LogRewriter:
                 self._begin(wanted)
             else:
                 # Wishes of the meantime stay: what they are about may be in the log that was just written.
-                self.client.set(REWRITES_MET, self._begun_for)
+                self.client.set(AOF_REWRITES_COMPLETED, self._begun_for)
                 self._begun_for = self._wanted_since_ms = None
 
     def _begin(self, wanted: int) -> None:

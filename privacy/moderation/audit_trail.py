@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 
-class Stage(Enum):
+class ActionStage(Enum):
     """When an entry was written, as it is spelled outside."""
 
     ASKED = "asked"
@@ -58,7 +58,7 @@ class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         details: what else there is to say; no account.
     """
 
-    stage: Stage
+    stage: ActionStage
     action: str
     owner: str
     key_id: str
@@ -137,10 +137,10 @@ def audited(
         result = act()
     except ConflictError as error:
         refusal = {**entry.details, "why": str(error)}
-        trail.write(msgspec.structs.replace(entry, stage=Stage.REFUSED, details=refusal))
+        trail.write(msgspec.structs.replace(entry, stage=ActionStage.REFUSED, details=refusal))
         raise
     done = {**entry.details, **details(result)}
-    trail.write(msgspec.structs.replace(entry, stage=Stage.DONE, details=done))
+    trail.write(msgspec.structs.replace(entry, stage=ActionStage.DONE, details=done))
     return result
 
 

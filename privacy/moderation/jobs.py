@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import msgspec
 
 from privacy.errors import NotFoundError
-from privacy.model.standing import Standing
+from privacy.model.account_status import AccountStatus
 from privacy.store.connect import translated
 from privacy.store.keys import platform_key
 from privacy.store.script import Argument, Script, ScriptCall
 from privacy.vault.pseudonym import HANDLE_BYTES, Handle
-from privacy.vault.settlement import Move
+from privacy.vault.recount import Move
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -38,9 +38,10 @@ class JobKind(Enum):
 # What an owner decided stands: a deleted account is erased in the end, one that objects counts nowhere.
 _MOVES = {
     JobKind.PURGE: Move(
-        Standing.INAUTHENTIC, (Standing.GOOD, Standing.RESTRICTED, Standing.BANNED, Standing.INAUTHENTIC)
+        AccountStatus.INAUTHENTIC,
+        (AccountStatus.GOOD, AccountStatus.RESTRICTED, AccountStatus.BANNED, AccountStatus.INAUTHENTIC),
     ),
-    JobKind.REINSTATEMENT: Move(Standing.GOOD, (Standing.INAUTHENTIC,)),
+    JobKind.REINSTATEMENT: Move(AccountStatus.GOOD, (AccountStatus.INAUTHENTIC,)),
 }
 
 

@@ -39,7 +39,7 @@ class Unfinished(NamedTuple):
 
 
 @dataclass(frozen=True)
-class UnfinishedWork:
+class PendingOperations:
     """Remembers work while it is done.
 
     Args:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from privacy.catalogue.catalogue import Catalogue, Target
 from privacy.errors import InvalidInputError
 from privacy.intake.cells import CellCoder
-from privacy.intake.event import Profile
+from privacy.intake.event import EventAttributes
 from privacy.intake.time_bounds import TimeBounds
 from privacy.model.engagement import Kind, Series
-from privacy.policy.enrolled import PolicyBook
+from privacy.policy.registry import PolicyRegistry
 from privacy.vault.resync import Resync
 
 
 @dataclass(frozen=True)
-class Truth:
+class AccountSnapshot:
     """The list.
 
     Args:
@@ -31,13 +31,13 @@ class Truth:
     account_id: str
     kind: Kind
     as_of_ms: int
-    profile: Profile
+    profile: EventAttributes
     private: bool
     engagements: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
-class Repaired:
+class ResyncReport:
     """How the two differed; see `privacy.vault.resync.Resynced`.
 
     Args:
@@ -62,7 +62,7 @@ class Repaired:
 
 
 @dataclass(frozen=True)
-class Repair:
+class ResyncService:
     """Repairs accounts.
 
     Args:
@@ -71,11 +71,11 @@ class Repair:
         resync: of the vault.
     """
 
-    book: PolicyBook
+    book: PolicyRegistry
     targets: Catalogue
     resync: Resync
 
-    def check(self, truth: Truth, now_ms: int) -> None:
+    def check(self, truth: AccountSnapshot, now_ms: int) -> None:
         """Check what can be said of a list without a look at the store.
 
         Raises:
@@ -94,7 +94,7 @@ class Repair:
                 "no child's engagements; POST /v1/rights/children erases them",
             )
 
-    def run(self, truth: Truth, now_ms: int) -> Repaired:
+    def run(self, truth: AccountSnapshot, now_ms: int) -> ResyncReport:
         """Repair; on disk when this returns. Doing it again changes nothing.
 
         Raises:
@@ -119,7 +119,7 @@ class Repair:
         resynced = self.resync.run(
             truth.account_id, truth.kind, wanted, truth.as_of_ms, now_ms, left_alone=frozenset(over)
         )
-        return Repaired(
+        return ResyncReport(
             added=resynced.added,
             removed=resynced.removed,
             unchanged=resynced.unchanged,
@@ -136,7 +136,7 @@ class Repair:
             return False
         return policy.schedule_of(kind).first_open_epoch(target.starts_at_ms, now_ms) is not None
 
-    def _code(self, target: Target, truth: Truth, at_ms: int) -> int:
+    def _code(self, target: Target, truth: AccountSnapshot, at_ms: int) -> int:
         domain = self.book.versions[target.policy_version].domain
         if truth.private:
             return domain.undisclosed_code

@@ -8,15 +8,15 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from privacy.errors import ConflictError
-from privacy.model.standing import Standing
+from privacy.model.account_status import AccountStatus
 from privacy.moderation.advisories import Advisories
-from privacy.moderation.aof_rewrite import want_rewrite
-from privacy.moderation.audit_trail import Actor, AuditEntry, AuditTrail, Stage, audited
-from privacy.moderation.pending import Unfinished, UnfinishedWork, Work
+from privacy.moderation.aof_rewrite import request_aof_rewrite
+from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
+from privacy.moderation.pending import PendingOperations, Unfinished, Work
 from privacy.moderation.receipts import Receipt, Receipts
 from privacy.vault.erasure import Erasure
 from privacy.vault.pseudonym import Account
-from privacy.vault.settlement import Move, MoveRefusedError, Settled, Settlement
+from privacy.vault.recount import Move, MoveRefusedError, Recount, Settled
 from privacy.vault.shards import PseudonymKeys
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ErasureReason(Enum):
     CHILD = "rights.child"
 
 
-class Request(NamedTuple):
+class DataSubjectRequest(NamedTuple):
     """Who asks for what about whom.
 
     Args:
@@ -59,7 +59,7 @@ class ErasureOutcome(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rights:
+class DataSubjectRights:
     """Carries out what people ask for.
 
     Args:
@@ -75,16 +75,16 @@ class Rights:
     """
 
     client: Redis
-    settlement: Settlement
+    settlement: Recount
     erasure: Erasure
     keys: PseudonymKeys
     trail: AuditTrail
-    unfinished: UnfinishedWork
+    unfinished: PendingOperations
     receipts: Receipts
     advisories: Advisories
     closed_seconds: int
 
-    def erase(self, request: Request, reason: ErasureReason, now_ms: int) -> ErasureOutcome:
+    def erase(self, request: DataSubjectRequest, reason: ErasureReason, now_ms: int) -> ErasureOutcome:
         """Erase an account; on disk when this returns. Erasing again finds nothing, and says so.
 
         Raises:
@@ -97,22 +97,22 @@ class Rights:
             with self.unfinished.during(Unfinished(handle, Work.ERASE), now_ms):
                 erased = self.erasure.erase(self._account(request), closed_until_ms, now_ms)
                 self.advisories.forget(handle)
-                want_rewrite(self.client)
+                request_aof_rewrite(self.client)
             # Again: what was written down of unfinished work names the account, and is gone only now.
-            want_rewrite(self.client)
+            request_aof_rewrite(self.client)
             return ErasureOutcome(*self.receipts.give(erased, now_ms), closed_until_ms)
 
         return audited(self.trail, self._entry(reason.value, request), act, _erasure_details)
 
-    def object_to_analytics(self, request: Request, now_ms: int, *, objects: bool) -> Settled:
+    def object_to_analytics(self, request: DataSubjectRequest, now_ms: int, *, objects: bool) -> Settled:
         """Count an account nowhere and store nothing new of it, or take that back.
 
         Raises:
             ConflictError: the account is deleted, so that it is erased anyway; or it was erased.
             StoreBusyError: the store did not confirm. Do it again, or leave it to the steward.
         """
-        to = Standing.OBJECTED if objects else Standing.GOOD
-        allowed = _MAY_OBJECT if objects else (Standing.OBJECTED, Standing.GOOD)
+        to = AccountStatus.OBJECTED if objects else AccountStatus.GOOD
+        allowed = _MAY_OBJECT if objects else (AccountStatus.OBJECTED, AccountStatus.GOOD)
 
         def act() -> Settled:
             handle = self.keys.current.handles([request.account_id])[0].name
@@ -128,7 +128,7 @@ class Rights:
         entry = self._entry("rights.objection", request, {"objects": objects})
         return audited(self.trail, entry, act, _settled_details)
 
-    def opt_out(self, request: Request, now_ms: int, *, hidden: bool) -> Settled:
+    def opt_out(self, request: DataSubjectRequest, now_ms: int, *, hidden: bool) -> Settled:
         """Keep what an account does from now on out of every breakdown, or no longer.
 
         Raises:
@@ -143,7 +143,7 @@ class Rights:
             _settled_details,
         )
 
-    def rectify(self, request: Request) -> None:
+    def rectify(self, request: DataSubjectRequest) -> None:
         """Write down that a profile was put right. Nothing else is to be done: no profile is held.
 
         Raises:
@@ -151,20 +151,22 @@ class Rights:
         """
         audited(self.trail, self._entry("rights.rectification", request), lambda: None, lambda _: {})
 
-    def _account(self, request: Request) -> Callable[[], Account]:
+    def _account(self, request: DataSubjectRequest) -> Callable[[], Account]:
         return lambda: self.keys.current.account(request.account_id)
 
-    def _entry(self, action: str, request: Request, details: Mapping[str, bool] | None = None) -> AuditEntry:
+    def _entry(
+        self, action: str, request: DataSubjectRequest, details: Mapping[str, bool] | None = None
+    ) -> AuditEntry:
         tag = self.keys.current.audit_tag(request.account_id)
-        return AuditEntry(Stage.ASKED, action, *request.actor, request.note, tag, dict(details or {}))
+        return AuditEntry(ActionStage.ASKED, action, *request.actor, request.note, tag, dict(details or {}))
 
 
 _MAY_OBJECT = (
-    Standing.GOOD,
-    Standing.RESTRICTED,
-    Standing.BANNED,
-    Standing.INAUTHENTIC,
-    Standing.OBJECTED,
+    AccountStatus.GOOD,
+    AccountStatus.RESTRICTED,
+    AccountStatus.BANNED,
+    AccountStatus.INAUTHENTIC,
+    AccountStatus.OBJECTED,
 )
 
 

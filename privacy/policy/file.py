@@ -17,7 +17,7 @@ from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.timestamp import parse_timestamp_ms
 from privacy.policy.budget import Budget
 from privacy.policy.integrity import Integrity
-from privacy.policy.policy import Intake, Policy
+from privacy.policy.policy import IntakePolicy, Policy
 from privacy.policy.retention import Retention
 from privacy.policy.schedule import Phase, Schedule
 
@@ -158,7 +158,9 @@ def _policy(file: _PolicyFile, digest: str) -> Policy:
             tuple(Dimension(name, tuple(values)) for name, values in file.dimensions.items()),
         ),
         dropped_age_bands=frozenset(file.children.dropped_age_bands),
-        intake=Intake(_timestamp(file.intake.earliest_occurred_at), file.intake.future_tolerance_seconds),
+        intake=IntakePolicy(
+            _timestamp(file.intake.earliest_occurred_at), file.intake.future_tolerance_seconds
+        ),
         integrity=Integrity(**msgspec.structs.asdict(file.integrity)),
         retention=Retention(**msgspec.structs.asdict(file.retention)),
         digest=digest,

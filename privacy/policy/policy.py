@@ -26,7 +26,7 @@ _VERSION = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 
 @dataclass(frozen=True)
-class Intake:
+class IntakePolicy:
     """Bounds on what an event may claim."""
 
     earliest_occurred_at_ms: int
@@ -70,7 +70,7 @@ class Policy:
     creator_schedule: Schedule
     domain: JointDomain
     dropped_age_bands: frozenset[str]
-    intake: Intake
+    intake: IntakePolicy
     integrity: Integrity
     retention: Retention
     digest: str

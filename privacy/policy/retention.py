@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from privacy.errors import PolicyError
 
-MOST_SECONDS = 20 * 366 * 86_400
+MAX_SECONDS = 20 * 366 * 86_400
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,6 @@ class Retention:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            most = 30 * 86_400 if field.name == "idempotency_seconds" else MOST_SECONDS
+            most = 30 * 86_400 if field.name == "idempotency_seconds" else MAX_SECONDS
             if not 1 <= value <= most:
                 raise PolicyError(f"retention.{field.name}: is {value}; a whole number from 1 to {most}")

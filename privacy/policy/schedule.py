@@ -104,12 +104,12 @@ class Schedule:
         −1 stands for the moment of posting, when every count is zero. None while the target is under a day
         old.
         """
-        if self.due_ages_seconds[epoch] < SECONDS_A_DAY:
+        if self.due_ages_seconds[epoch] < SECONDS_PER_DAY:
             return None
-        return bisect_right(self.due_ages_seconds, self.due_ages_seconds[epoch] - SECONDS_A_DAY) - 1
+        return bisect_right(self.due_ages_seconds, self.due_ages_seconds[epoch] - SECONDS_PER_DAY) - 1
 
 
-SECONDS_A_DAY = 86_400
-MAX_AGE_SECONDS = 100 * 366 * SECONDS_A_DAY
+SECONDS_PER_DAY = 86_400
+MAX_AGE_SECONDS = 100 * 366 * SECONDS_PER_DAY
 MAX_EPOCHS = 1_000
 """Certifying the sensitivity of so many epochs takes seconds; every epoch more costs all of them accuracy."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class WrittenRelease(Protocol):
-    """A release that the tally side holds, on its way here: `privacy.tally.series.Outgoing`."""
+    """A release that the tally side holds, on its way here: `privacy.tally.series.PendingRelease`."""
 
     @property
     def shard(self) -> int:

@@ -27,7 +27,7 @@ class NodeHash(NamedTuple):
 
 
 @dataclass(frozen=True)
-class NotaryDesk:
+class SignatureWriter:
     """Writes. All it does may be done again, by itself or another one.
 
     Args:

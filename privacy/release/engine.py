@@ -13,8 +13,8 @@ from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.documents import ReleaseDocument
 from privacy.policy.schedule import Schedule
-from privacy.release.figures import NO_STEP, figures
-from privacy.release.history import MEASUREMENT, NET_CHANGE, Records
+from privacy.release.figures import NO_STEP, publishable_estimates
+from privacy.release.history import MEASUREMENT, NET_CHANGE, StreamRecords
 from privacy.release.marginals import net_changes
 from privacy.release.measure import measure
 from privacy.release.render import render
@@ -28,7 +28,7 @@ _DECODE = msgspec.json.Decoder(ReleaseDocument).decode
 
 
 @dataclass(frozen=True)
-class Release:
+class NewRelease:
     """One release, not yet written.
 
     Args:
@@ -55,7 +55,7 @@ class Release:
 
 def make_releases(
     batch: Sequence[DueSeries], calibration: Calibration, entropy: EntropySource, cut_at_ms: int
-) -> list[Release]:
+) -> list[NewRelease]:
     """Measure, gate and render the next release of each series.
 
     Args:
@@ -73,14 +73,14 @@ def make_releases(
     logs = [np.frombuffer(due.log, "<u4") for due in batch]
     owners = np.repeat(np.arange(len(batch)), [len(log) for log in logs])
     now = net_changes(owners, np.concatenate(logs), len(batch), policy)
-    this_step = _sparse(now, steps)
-    net = Records.unpack([due.net_changes for due in batch], NET_CHANGE) + this_step
+    this_step = _nonzero_records(now, steps)
+    net = StreamRecords.unpack([due.net_changes for due in batch], NET_CHANGE) + this_step
     exact = net.totals(now.shape)
-    before = Records.unpack([due.measurements for due in batch], MEASUREMENT)
+    before = StreamRecords.unpack([due.measurements for due in batch], MEASUREMENT)
     measured = measure(net, exact, steps, before, calibration, entropy)
-    shown = figures(exact, steps, _since(states, calibration.schedule), measured, calibration)
+    shown = publishable_estimates(exact, steps, _since(states, calibration.schedule), measured, calibration)
     return [
-        Release(due, document.as_of_ms, document.cut_at_ms, _ENCODE(document), changes, measurements)
+        NewRelease(due, document.as_of_ms, document.cut_at_ms, _ENCODE(document), changes, measurements)
         for due, document, changes, measurements in zip(
             batch,
             render(states, shown, calibration, cut_at_ms),
@@ -91,9 +91,9 @@ def make_releases(
     ]
 
 
-def _sparse(now: NDArray[np.int64], steps: NDArray[np.intp]) -> Records:
+def _nonzero_records(now: NDArray[np.int64], steps: NDArray[np.intp]) -> StreamRecords:
     owners, streams = np.nonzero(now)
-    return Records(owners, streams, steps[owners], now[owners, streams])
+    return StreamRecords(owners, streams, steps[owners], now[owners, streams])
 
 
 def _since(states: Sequence[SeriesState], schedule: Schedule) -> NDArray[np.intp]:

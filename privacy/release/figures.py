@@ -20,7 +20,7 @@ Z95 = NormalDist().inv_cdf(0.975)
 
 
 @dataclass(frozen=True)
-class Figures:
+class Estimates:
     """Numbers of several series with their intervals; every array has the shape (series, numbers).
 
     Args:
@@ -42,21 +42,21 @@ class Figures:
         centres: NDArray[np.float64],
         deviations: NDArray[np.float64],
         shown: NDArray[np.bool_],
-    ) -> Figures:
+    ) -> Estimates:
         """Intervals of integers that hold the truth with 95 %: ends are rounded outwards."""
         low = np.floor(centres - Z95 * deviations).astype(np.int64)
         high = np.ceil(centres + Z95 * deviations).astype(np.int64)
         return cls(values, low, high, shown)
 
-    def at_least_zero(self) -> Figures:
+    def at_least_zero(self) -> Estimates:
         """The same for what cannot be negative."""
-        return Figures(
+        return Estimates(
             np.maximum(self.values, 0), np.maximum(self.low, 0), np.maximum(self.high, 0), self.shown
         )
 
 
 @dataclass(frozen=True)
-class Shown:
+class PublishedEstimates:
     """Everything a release shows of several series.
 
     Args:
@@ -66,28 +66,28 @@ class Shown:
         since: that step, shape (series,); −1 for the start, −2 where there is none.
     """
 
-    streams: Figures
-    others: Figures
-    changes: Figures
+    streams: Estimates
+    others: Estimates
+    changes: Estimates
     since: NDArray[np.intp]
 
 
 NO_STEP = -2
 
 
-def figures(
+def publishable_estimates(
     exact: NDArray[np.int64],
     steps: NDArray[np.intp],
     since: NDArray[np.intp],
     measured: Measured,
     calibration: Calibration,
-) -> Shown:
+) -> PublishedEstimates:
     """Estimate, gate and reconcile.
 
     Args:
         exact: exact counts, shape (series, streams): read by the gate only.
         steps: the current step of each series, shape (series,).
-        since: the step to which the changes refer, as in `Shown`.
+        since: the step to which the changes refer, as in `PublishedEstimates`.
         measured: all measurements.
         calibration: decoder and noise scales.
     """
@@ -97,7 +97,7 @@ def figures(
     decode = calibration.factorisation.decode
     estimates[measured.owners, measured.streams] = decode(measured.values, steps[measured.owners])
     deviations = calibration.deviations(steps)
-    passed = (measured.places >= 0) & passes_gate(exact, estimates, margins, calibration.least_counts)
+    passed = (measured.places >= 0) & passes_gate(exact, estimates, margins, calibration.min_counts)
     passed &= passed[:, layout.total : layout.total + 1]
     centres, spread, shown = estimates.copy(), deviations.copy(), passed.copy()
     values = np.rint(estimates).astype(np.int64)
@@ -114,19 +114,19 @@ def figures(
         spread[:, place], shown[:, place] = part.deviations, part.shown
         clears = part.other >= k + calibration.z * part.other_deviations
         others.append((part.other, part.other_deviations, clears & passed[:, layout.total]))
-    return Shown(
-        streams=Figures.around(values, centres, spread, shown).at_least_zero(),
+    return PublishedEstimates(
+        streams=Estimates.around(values, centres, spread, shown).at_least_zero(),
         others=_others(others),
         changes=_changes(steps, since, measured, calibration, shown),
         since=since,
     )
 
 
-def _others(others: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]]) -> Figures:
+def _others(others: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]]) -> Estimates:
     values = np.stack([value for value, _, _ in others], axis=1)
     deviations = np.stack([deviation for _, deviation, _ in others], axis=1)
     shown = np.stack([clears for _, _, clears in others], axis=1)
-    return Figures.around(values, values.astype(np.float64), deviations, shown).at_least_zero()
+    return Estimates.around(values, values.astype(np.float64), deviations, shown).at_least_zero()
 
 
 def _changes(
@@ -135,7 +135,7 @@ def _changes(
     measured: Measured,
     calibration: Calibration,
     shown_now: NDArray[np.bool_],
-) -> Figures:
+) -> Estimates:
     """Changes of the total and of the removals between two releases; each is shown where its number is now.
 
     A stream passes the gate with all its measurements so far: what they say of an earlier step is
@@ -156,4 +156,4 @@ def _changes(
     numbers[owners, columns] = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
     centres[owners, columns] = now - then
     deviations[owners, columns] = np.linalg.norm(spread, axis=1) * calibration.stream_scales[streams[columns]]
-    return Figures.around(numbers, centres, deviations, shown)
+    return Estimates.around(numbers, centres, deviations, shown)

@@ -21,7 +21,7 @@ MEASUREMENT = np.dtype([("step", "<u2"), ("stream", "<u2"), ("value", "<i8")])
 
 
 @dataclass(frozen=True)
-class Records:
+class StreamRecords:
     """Records of several series, one row a record.
 
     Args:
@@ -37,7 +37,7 @@ class Records:
     values: NDArray[np.int64]
 
     @classmethod
-    def unpack(cls, blobs: Sequence[bytes], dtype: np.dtype[np.void]) -> Records:
+    def unpack(cls, blobs: Sequence[bytes], dtype: np.dtype[np.void]) -> StreamRecords:
         """Read the blobs of several series."""
         rows = np.frombuffer(b"".join(blobs), dtype)
         owners = np.repeat(np.arange(len(blobs)), [len(blob) // dtype.itemsize for blob in blobs])
@@ -87,9 +87,9 @@ class Records:
             rows.put(place * steps + self.steps, self.values)
         return rows
 
-    def __add__(self, more: Records) -> Records:
+    def __add__(self, more: StreamRecords) -> StreamRecords:
         """Both together."""
-        return Records(
+        return StreamRecords(
             *(
                 np.concatenate([getattr(self, name), getattr(more, name)])
                 for name in ("owners", "streams", "steps", "values")

@@ -9,7 +9,7 @@ import msgspec
 
 from privacy.mechanism.accounting import Calibration
 from privacy.model.documents import LedgerEntry
-from privacy.release.engine import Release
+from privacy.release.engine import NewRelease
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LedgerHead:
     length: int
     digest: str
 
-    def append(self, release: Release, calibration: Calibration) -> tuple[bytes, LedgerHead]:
+    def append(self, release: NewRelease, calibration: Calibration) -> tuple[bytes, LedgerHead]:
         """The entry of a release, and the head after it.
 
         The cost is the same whatever the data were: it is that of the target's whole schedule, which is the

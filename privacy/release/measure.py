@@ -10,7 +10,7 @@ import numpy as np
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.mechanism.entropy import EntropySource
-from privacy.release.history import Records
+from privacy.release.history import StreamRecords
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,14 +34,14 @@ class Measured:
     streams: NDArray[np.intp]
     net: NDArray[np.int64]
     values: NDArray[np.int64]
-    drawn: Records
+    drawn: StreamRecords
 
 
 def measure(
-    net: Records,
+    net: StreamRecords,
     exact: NDArray[np.int64],
     steps: NDArray[np.intp],
-    before: Records,
+    before: StreamRecords,
     calibration: Calibration,
     entropy: EntropySource,
 ) -> Measured:
@@ -63,7 +63,7 @@ def measure(
     """
     known = np.zeros(exact.shape, np.bool_)
     known[before.owners, before.streams] = True
-    owners, streams = np.nonzero(known | (exact >= calibration.least_counts))
+    owners, streams = np.nonzero(known | (exact >= calibration.min_counts))
     places = np.full(exact.shape, -1, np.intp)
     places[owners, streams] = np.arange(len(owners))
     width = int(steps.max()) + 1
@@ -72,7 +72,7 @@ def measure(
     rows, at = _to_draw(known[owners, streams], steps[owners])
     noise = _noise(calibration.stream_scales[streams[rows]], entropy)
     values[rows, at] = calibration.factorisation.encode(changes[rows], at) + noise
-    drawn = Records(owners[rows], streams[rows], at, values[rows, at])
+    drawn = StreamRecords(owners[rows], streams[rows], at, values[rows, at])
     return Measured(places, owners, streams, changes, values, drawn)
 
 

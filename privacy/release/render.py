@@ -12,7 +12,7 @@ from privacy.model.dimension import Dimension
 from privacy.model.documents import BreakdownFigures, Figure, ReleaseDocument
 from privacy.model.engagement import Reason
 from privacy.policy.schedule import Schedule
-from privacy.release.figures import NO_STEP, Figures, Shown
+from privacy.release.figures import NO_STEP, Estimates, PublishedEstimates
 from privacy.tally.series import SeriesState
 
 CUT_RESOLUTION_MS = 60_000
@@ -21,7 +21,7 @@ REMOVAL_REASONS = tuple(reason.label for reason in Reason)
 
 
 def render(
-    states: Sequence[SeriesState], shown: Shown, calibration: Calibration, cut_at_ms: int
+    states: Sequence[SeriesState], shown: PublishedEstimates, calibration: Calibration, cut_at_ms: int
 ) -> Iterator[ReleaseDocument]:
     """Make the document of each series; a withheld number is null and nothing else."""
     policy, schedule = calibration.policy, calibration.schedule
@@ -73,7 +73,7 @@ def render(
         )
 
 
-def _any_shown(shown: Shown, breakdowns: Sequence[slice]) -> list[list[bool]]:
+def _any_shown(shown: PublishedEstimates, breakdowns: Sequence[slice]) -> list[list[bool]]:
     """Of which breakdowns each series shows anything, by dimension; an empty list where of none."""
     found = shown.others.shown.copy()
     for column, place in enumerate(breakdowns):
@@ -87,7 +87,7 @@ def _breakdown(
     return BreakdownFigures(cells=dict(zip(dimension.cells, cells, strict=True)), other=other)
 
 
-def _rows(figures: Figures) -> Iterator[list[Figure | None]]:
+def _rows(figures: Estimates) -> Iterator[list[Figure | None]]:
     """The numbers of each series; most are withheld, so only the shown ones are visited."""
     width = figures.shown.shape[1]
     owners, places = np.nonzero(figures.shown)

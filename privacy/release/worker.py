@@ -9,13 +9,13 @@ from itertools import groupby
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
-from privacy.model.engagement import KINDS_A_TARGET, Kind
+from privacy.model.engagement import KINDS_PER_TARGET, Kind
 from privacy.model.timestamp import Clock
 from privacy.publishing.publisher import Publisher
 from privacy.release.engine import make_releases
 from privacy.release.ledger import LedgerHead
-from privacy.rollback.released_watermark import ReleasedOutside
-from privacy.tally.series import Commit, DueSeries, Outgoing, TallyShard
+from privacy.rollback.release_watermark import ReleaseWatermark
+from privacy.tally.series import Commit, DueSeries, PendingRelease, TallyShard
 
 WORKERS_AT_ONCE = 2
 """Workers that one process runs together: one works while the store works for the other."""
@@ -41,7 +41,7 @@ class ReleaseWorker:
     calibrations: Callable[[str, Kind], Calibration]
     entropy: EntropySource
     clock: Clock
-    outside: ReleasedOutside | None = None
+    outside: ReleaseWatermark | None = None
 
     def run_due(self) -> int:
         """Release everything whose epoch is over, epoch by epoch, and publish it.
@@ -65,12 +65,12 @@ class ReleaseWorker:
         while releases := shard.outgoing(BATCH_SERIES):
             self._copy(shard, releases)
 
-    def _copy(self, shard: TallyShard, releases: Sequence[Outgoing]) -> None:
+    def _copy(self, shard: TallyShard, releases: Sequence[PendingRelease]) -> None:
         if self.outside:
             # All that leaves is in the ledger already: its length now covers it.
             self.outside.leaving(shard.shard, shard.ledger_length())
         self.publisher.publish_releases(releases)
-        shard.forget_outgoing(releases)
+        shard.mark_published(releases)
 
     def _release(self, shard: TallyShard) -> int | None:
         """Write and publish a batch: how many, 0 when another worker was faster; None when nothing is due."""
@@ -108,7 +108,7 @@ class ReleaseWorker:
 
     def _by_calibration(self, batch: Sequence[DueSeries]) -> Iterator[tuple[Calibration, list[DueSeries]]]:
         def bound_to(due: DueSeries) -> tuple[str, int]:
-            return due.state.policy_version, due.state.number % KINDS_A_TARGET
+            return due.state.policy_version, due.state.number % KINDS_PER_TARGET
 
         for (version, kind), group in groupby(sorted(batch, key=bound_to), key=bound_to):
             yield self.calibrations(version, Kind(kind)), list(group)

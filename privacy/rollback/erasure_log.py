@@ -22,11 +22,11 @@ from privacy.errors import StoreBusyError, StoreError
 from privacy.rollback.folder import FOLDER_VARIABLE, alone_in, make_folder, replace_durably
 from privacy.store.credentials import private_file_fault
 
-LONGEST_LINE_BYTES: Final = 128
+MAX_LINE_BYTES: Final = 128
 _FIRST_WORD: Final = "likewise-erasures"
 
 
-class Listed(NamedTuple):
+class ErasureRecord(NamedTuple):
     """An erasure in the list.
 
     Args:
@@ -44,7 +44,7 @@ class Listed(NamedTuple):
     tombstone: bytes
 
 
-class First(NamedTuple):
+class LogHeader(NamedTuple):
     """What the first line says.
 
     Args:
@@ -56,18 +56,18 @@ class First(NamedTuple):
     before: int
 
 
-def text_of(first: First, listed: Sequence[Listed]) -> str:
+def text_of(first: LogHeader, listed: Sequence[ErasureRecord]) -> str:
     """The whole list."""
     return f"{_FIRST_WORD} {first.store_id} {first.before}\n" + "".join(map(line_of, listed))
 
 
-def line_of(erasure: Listed) -> str:
+def line_of(erasure: ErasureRecord) -> str:
     """One line."""
     *numbers, tombstone = erasure
     return " ".join([*map(str, numbers), bytes(tombstone).hex()]) + "\n"
 
 
-def first_of(line: str) -> First:
+def first_of(line: str) -> LogHeader:
     """Read the first line.
 
     Raises:
@@ -76,17 +76,17 @@ def first_of(line: str) -> First:
     word, store_id, before = line.split(" ")
     if word != _FIRST_WORD:
         raise ValueError(line)
-    return First(store_id, _number(before))
+    return LogHeader(store_id, _number(before))
 
 
-def listed_of(line: str) -> Listed:
+def listed_of(line: str) -> ErasureRecord:
     """Read any other line.
 
     Raises:
         ValueError: it is none.
     """
     number, at_ms, closed_until_ms, shard, tombstone = line.split(" ")
-    return Listed(
+    return ErasureRecord(
         _number(number), _number(at_ms), _number(closed_until_ms), _number(shard), bytes.fromhex(tombstone)
     )
 
@@ -107,7 +107,7 @@ def _number(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class ErasureList:
+class ErasureLog:
     """The list of one store.
 
     Args:
@@ -150,7 +150,7 @@ class ErasureList:
         """
         self._require_private()
         with self.path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 2 * LONGEST_LINE_BYTES))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 2 * MAX_LINE_BYTES))
             # What stands behind the last line's end is being written, or was left by a writer that died.
             line = file.read().rpartition(b"\n")[0].rpartition(b"\n")[2].decode(errors="replace")
         try:
@@ -166,13 +166,13 @@ class ErasureList:
         """
         self._require_private()
         with self.path.open(encoding="utf-8", errors="replace") as file:
-            line = [*file.readlines(LONGEST_LINE_BYTES), "", ""][1]
+            line = [*file.readlines(MAX_LINE_BYTES), "", ""][1]
         try:
             return listed_of(line.rstrip("\n")).at_ms if line.endswith("\n") else None
         except ValueError:
             raise self._damaged() from None
 
-    def after(self, number: int) -> list[Listed]:
+    def after(self, number: int) -> list[ErasureRecord]:
         """The erasures behind one.
 
         Raises:
@@ -193,11 +193,11 @@ class ErasureList:
             StoreBusyError: the disk does not take it.
             StoreError: as `last`.
         """
-        erasure = Listed(self.last() + 1, at_ms, closed_until_ms, shard, tombstone)
+        erasure = ErasureRecord(self.last() + 1, at_ms, closed_until_ms, shard, tombstone)
         try:
             with self.path.open("r+b") as file:
                 # Half a line is left by a writer that died: nobody was told of that erasure.
-                tail_at = max(0, file.seek(0, os.SEEK_END) - LONGEST_LINE_BYTES)
+                tail_at = max(0, file.seek(0, os.SEEK_END) - MAX_LINE_BYTES)
                 file.seek(tail_at)
                 file.seek(tail_at + file.read().rfind(b"\n") + 1)
                 file.truncate()
@@ -219,7 +219,7 @@ class ErasureList:
         if len(kept) < len(listed):
             self.replace(kept[0].number - 1 if kept else listed[-1].number, kept)
 
-    def replace(self, before: int, listed: Sequence[Listed]) -> None:
+    def replace(self, before: int, listed: Sequence[ErasureRecord]) -> None:
         """Write the list anew, with the lock held.
 
         Args:
@@ -229,9 +229,9 @@ class ErasureList:
         Raises:
             StoreError: the folder does not allow it.
         """
-        replace_durably(self.path, text_of(First(self.store_id, before), listed))
+        replace_durably(self.path, text_of(LogHeader(self.store_id, before), listed))
 
-    def _read(self) -> tuple[First, list[Listed]]:
+    def _read(self) -> tuple[LogHeader, list[ErasureRecord]]:
         self._require_private()
         lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
         try:

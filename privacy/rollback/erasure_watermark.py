@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from privacy.errors import StoreBusyError, StoreError
-from privacy.rollback.erasure_log import ErasureList
+from privacy.rollback.erasure_log import ErasureLog
 from privacy.store.connect import translated
 from privacy.store.keys import ERASURES
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ErasureMark:
+class ErasureWatermark:
     """The mark of a store.
 
     Args:
@@ -32,7 +32,7 @@ class ErasureMark:
     """
 
     client: Redis
-    erasures: ErasureList
+    erasures: ErasureLog
 
     def write_down(self, at_ms: int, closed_until_ms: int, shard: int, tombstone: bytes) -> None:
         """Write an erasure down, outside and here; on disk in both places when this returns.
@@ -92,8 +92,8 @@ class ErasuresMissingError(StoreBusyError):
     """The store lacks erasures that are listed, until a steward has done them again."""
 
 
-def in_step(
-    greet: Callable[[AbstractConnection], None], erasures: ErasureList
+def caught_up(
+    greet: Callable[[AbstractConnection], None], erasures: ErasureLog
 ) -> Callable[[AbstractConnection], None]:
     """A greeting that asks every new connection, after another greeting, whether the store is behind.
 
@@ -118,7 +118,7 @@ def in_step(
     return ask
 
 
-def _require(mark: int, erasures: ErasureList) -> None:
+def _require(mark: int, erasures: ErasureLog) -> None:
     last = erasures.last()
     if mark < last:
         raise ErasuresMissingError(

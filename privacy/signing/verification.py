@@ -22,7 +22,7 @@ _SECOND = 2
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerificationResult:
     """What a verification found.
 
     Args:
@@ -61,7 +61,7 @@ class Verification:
     _heads: list[TreeHead] | None = None
     _declared: int = 0
 
-    def run(self, lines: Iterable[bytes]) -> Verdict:
+    def run(self, lines: Iterable[bytes]) -> VerificationResult:
         """Verify the lines of an export."""
         digest, count, last = sha256(), 0, b""
         for line in lines:
@@ -74,7 +74,7 @@ class Verification:
             self._faults += self._shard(shard).finish()
         if not self._signed:
             self._faults.append(Fault(_FILE, "has no tree head whose signature holds"))
-        return Verdict(
+        return VerificationResult(
             tuple(self._faults),
             sum(check.releases for check in self._shards.values()),
             self._signed[-1][1] if self._signed else None,

@@ -30,7 +30,7 @@ _DURABLE_CONFIG: Final = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """The answer to one question about a deployment.
 
     Args:
@@ -44,7 +44,7 @@ class Finding:
     detail: str
 
 
-def require(findings: Iterable[Finding]) -> None:
+def require(findings: Iterable[CheckResult]) -> None:
     """Let a program go on only if all is well.
 
     Raises:
@@ -55,7 +55,7 @@ def require(findings: Iterable[Finding]) -> None:
         raise StoreError("; ".join(faults))
 
 
-def check_server(client: redis.Redis, clock: Callable[[], int]) -> list[Finding]:
+def check_server(client: redis.Redis, clock: Callable[[], int]) -> list[CheckResult]:
     """Check version, durability and clock of a server of the private room.
 
     Args:
@@ -69,27 +69,27 @@ def check_server(client: redis.Redis, clock: Callable[[], int]) -> list[Finding]
     return [check_version(client), *check_durability(client), check_clock(client, clock)]
 
 
-def check_version(client: redis.Redis) -> Finding:
+def check_version(client: redis.Redis) -> CheckResult:
     """Check that the server is new enough; any user may ask (`HELLO` needs no permission)."""
     with translated():
         reply = client.execute_command("HELLO")  # type: ignore[no-untyped-call]  # redis-py leaves it so
     answer = [str_if_bytes(part) for part in reply[:4]]
     version = dict(zip(answer[::2], answer[1::2], strict=True)).get("version", "unknown")
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
-    return Finding("version", numbers >= _OLDEST_VERSION, f"Redis {version}; needs 7.2 or newer")
+    return CheckResult("version", numbers >= _OLDEST_VERSION, f"Redis {version}; needs 7.2 or newer")
 
 
-def check_durability(client: redis.Redis) -> list[Finding]:
+def check_durability(client: redis.Redis) -> list[CheckResult]:
     """Check that what the server acknowledges is on disk, and stays there."""
     with translated():
         found = client.config_get(*_DURABLE_CONFIG)
     return [
-        Finding(name, found.get(name) == wanted, f"is {found.get(name, 'unknown')!s}; must be {wanted}")
+        CheckResult(name, found.get(name) == wanted, f"is {found.get(name, 'unknown')!s}; must be {wanted}")
         for name, wanted in _DURABLE_CONFIG.items()
     ]
 
 
-def check_clock(client: redis.Redis, clock: Callable[[], int]) -> Finding:
+def check_clock(client: redis.Redis, clock: Callable[[], int]) -> CheckResult:
     """Check that the server's clock and ours agree, whatever the time the question takes on its way."""
     asked_ms = clock()
     with translated():
@@ -97,23 +97,23 @@ def check_clock(client: redis.Redis, clock: Callable[[], int]) -> Finding:
     answered_ms = clock()
     server_ms = seconds * 1000 + microseconds // 1000
     skew_ms = max(asked_ms - server_ms, server_ms - answered_ms, 0)
-    return Finding(
+    return CheckResult(
         "clock", skew_ms <= _CLOCK_TOLERANCE_MS, f"differs by {skew_ms} ms; at most 2000 ms are allowed"
     )
 
 
-def check_header(client: redis.Redis, account_shards: int, target_shards: int) -> Finding:
+def check_header(client: redis.Redis, account_shards: int, target_shards: int) -> CheckResult:
     """Check that the store was created, with these shard counts."""
     try:
         header = StoreHeader.read(client)
     except StoreError as error:
-        return Finding("header", ok=False, detail=str(error))
+        return CheckResult("header", ok=False, detail=str(error))
     found = (header.account_shards, header.target_shards)
     detail = f"{found[0]} account and {found[1]} target shards; expected {account_shards} and {target_shards}"
-    return Finding("header", found == (account_shards, target_shards), detail)
+    return CheckResult("header", found == (account_shards, target_shards), detail)
 
 
-def check_private_file(path: Path) -> Finding:
+def check_private_file(path: Path) -> CheckResult:
     """Check that a file of secrets is there and that only its owner may read it."""
     fault = private_file_fault(path)
-    return Finding("secret file", fault is None, fault or f"{path} is its owner's alone")
+    return CheckResult("secret file", fault is None, fault or f"{path} is its owner's alone")

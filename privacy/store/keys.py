@@ -9,7 +9,7 @@
 | `g:`            | gallery, all else             | none: one key a command    |
 | `l:<plane>:`    | rate limits of one plane      | set by the `limits` library |
 | `store:{header}`, `g:{header}` | what a store is, see `privacy.store.header` | `{header}` |
-| `store:policies` | the policies of the store, see `privacy.policy.enrolled` | none |
+| `store:policies` | the policies of the store, see `privacy.policy.registry` | none |
 | `store:erasures` | how many erasures the store knows of, see `privacy.rollback.erasure_watermark` | none |
 
 Redis Cluster places a key by what stands between its first `{` and the next `}`. So all keys of one shard lie
@@ -42,8 +42,8 @@ RECEIPT_KEYS: Final = "p:receipts:*"
 AUDIT_TRAIL: Final = "p:audit"
 UNFINISHED: Final = "p:unfinished"
 ADVISORIES: Final = "p:advisories"
-REWRITES_WANTED: Final = "p:rewrites:wanted"
-REWRITES_MET: Final = "p:rewrites:met"
+AOF_REWRITES_REQUESTED: Final = "p:rewrites:wanted"
+AOF_REWRITES_COMPLETED: Final = "p:rewrites:met"
 SWEPT: Final = "p:swept"
 SERIES_STATE_KEYS: Final = "t:{t*}:series:*"
 LOG_KEYS: Final = "t:{t*}:log:*"

@@ -9,7 +9,7 @@ from redis import exceptions
 from redis.utils import str_if_bytes
 
 from privacy.store.acl import DEFAULT_USER_RULES, AclUser
-from privacy.store.checks import Finding
+from privacy.store.checks import CheckResult
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key, outbox_key, platform_key, register_prefix, tally_key
 
@@ -33,7 +33,7 @@ _PROBES: Final[tuple[tuple[str, ...], ...]] = (
 _STARTING_STATE: Final = frozenset({"sanitize-payload", "resetchannels", "-@all"})
 
 
-def check_wall(client: redis.Redis) -> list[Finding]:
+def check_wall(client: redis.Redis) -> list[CheckResult]:
     """Try, with the public plane's own credentials, what they must not be able to do.
 
     Raises:
@@ -42,7 +42,7 @@ def check_wall(client: redis.Redis) -> list[Finding]:
     return [_probe(client, command) for command in _PROBES]
 
 
-def check_users(client: redis.Redis, users: Iterable[AclUser]) -> list[Finding]:
+def check_users(client: redis.Redis, users: Iterable[AclUser]) -> list[CheckResult]:
     """Compare the server's users with the declared ones, rule by rule.
 
     Args:
@@ -63,16 +63,16 @@ def check_users(client: redis.Redis, users: Iterable[AclUser]) -> list[Finding]:
     ]
 
 
-def _probe(client: redis.Redis, command: tuple[str, ...]) -> Finding:
+def _probe(client: redis.Redis, command: tuple[str, ...]) -> CheckResult:
     name = f"wall against {command[0]}{f' {command[1]}' if len(command) > 1 else ''}"
     with translated():
         try:
             client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it so
         except exceptions.NoPermissionError:
-            return Finding(name, ok=True, detail="refused with NOPERM")
+            return CheckResult(name, ok=True, detail="refused with NOPERM")
         except exceptions.ResponseError:
             pass  # it was let through, and failed for a reason of its own
-    return Finding(
+    return CheckResult(
         name, ok=False, detail="allowed to the public plane; give it the user `public` of the ACL file"
     )
 
@@ -84,13 +84,13 @@ def _significant(rules: Iterable[str]) -> list[str]:
     return [word for word in flat if word not in _STARTING_STATE and not word.startswith("#")]
 
 
-def _compared(name: str, found: list[str] | None, wanted: list[str] | None) -> Finding:
+def _compared(name: str, found: list[str] | None, wanted: list[str] | None) -> CheckResult:
     subject = f"user {name}"
     if wanted is None:
-        return Finding(
+        return CheckResult(
             subject, ok=False, detail="is not one of Likewise's; remove it, it may reach past the wall"
         )
     if found is None:
-        return Finding(subject, ok=False, detail="is missing; load the ACL file")
+        return CheckResult(subject, ok=False, detail="is missing; load the ACL file")
     surplus, lack = sorted(set(found) - set(wanted)), sorted(set(wanted) - set(found))
-    return Finding(subject, found == wanted, f"beyond its declaration: {surplus}; missing: {lack}")
+    return CheckResult(subject, found == wanted, f"beyond its declaration: {surplus}; missing: {lack}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
-from privacy.model.engagement import KINDS_A_TARGET
+from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.store.connect import translated
 from privacy.store.header import StoreHeader
 from privacy.store.keys import outbox_key, tally_key, tally_prefix
@@ -53,7 +53,7 @@ BEGINNING = OutboxId(0, 0)
 """Before the first entry of any outbox."""
 
 
-ENTRIES_A_STEP = 256
+ENTRIES_PER_STEP = 256
 """Outbox entries taken from one account shard in one step, about 32,000 changes of busy intake."""
 
 _CHANGES = np.dtype([("series", "<u8"), ("change", "<u4")])
@@ -88,7 +88,7 @@ class Relay:
     """[target shard][account shard]: what the store holds, as far as this relay knows."""
 
     def step(self) -> int:
-        """Move what is there, at most `ENTRIES_A_STEP` entries an account shard.
+        """Move what is there, at most `ENTRIES_PER_STEP` entries an account shard.
 
         Returns:
             Number of outbox entries that every target shard has applied; 0 means there was nothing to do, or
@@ -135,7 +135,7 @@ class Relay:
         pipeline = self.client.pipeline(transaction=False)
         for shard in range(self.header.account_shards):
             low = min(row[shard] for row in marks)
-            pipeline.xrange(outbox_key(shard), min=f"({low}", count=ENTRIES_A_STEP)
+            pipeline.xrange(outbox_key(shard), min=f"({low}", count=ENTRIES_PER_STEP)
         return [
             _Outbox(
                 shard,
@@ -190,7 +190,7 @@ class _SeriesChanges(NamedTuple):
 
 def _by_series(changes: np.ndarray, target_shards: int) -> list[_SeriesChanges]:
     """Pack the changes of each target shard."""
-    shard_of = changes["series"] // KINDS_A_TARGET % target_shards
+    shard_of = changes["series"] // KINDS_PER_TARGET % target_shards
     order = np.lexsort((changes["series"], shard_of))  # stable
     ends = np.cumsum(np.bincount(shard_of.astype(np.intp), minlength=target_shards)).tolist()
     return [_packed(changes[order[start:end]]) for start, end in pairwise([0, *ends])]
@@ -207,4 +207,4 @@ def _packed(changes: np.ndarray) -> _SeriesChanges:
     )
 
 
-__all__ = ["BEGINNING", "ENTRIES_A_STEP", "Relay"]
+__all__ = ["BEGINNING", "ENTRIES_PER_STEP", "Relay"]

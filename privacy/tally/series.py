@@ -101,7 +101,7 @@ class Commit:
 
 
 @dataclass(frozen=True)
-class Outgoing:
+class PendingRelease:
     """A written release on its way to the gallery.
 
     Args:
@@ -168,7 +168,7 @@ class TallyShard:
         with translated():
             return int(self.client.llen(tally_key(self.shard, "ledger")))
 
-    def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> list[Outgoing]:
+    def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> list[PendingRelease]:
         """Write releases in one atomic step.
 
         Returns:
@@ -200,20 +200,20 @@ class TallyShard:
         if not length:
             return []
         return [
-            Outgoing(self.shard, sequence, commit.release, commit.ledger_entry)
+            PendingRelease(self.shard, sequence, commit.release, commit.ledger_entry)
             for sequence, commit in enumerate(commits, length - len(commits))
         ]
 
-    def outgoing(self, limit: int) -> list[Outgoing]:
+    def outgoing(self, limit: int) -> list[PendingRelease]:
         """Releases not yet copied to the gallery, oldest first."""
         with translated():
             rows = self.client.xrange(tally_key(self.shard, "outgoing"), count=limit)
         return [
-            Outgoing(self.shard, int(row.partition(b"-")[0]) - 1, fields[b"release"], fields[b"entry"])
+            PendingRelease(self.shard, int(row.partition(b"-")[0]) - 1, fields[b"release"], fields[b"entry"])
             for row, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows)
         ]
 
-    def forget_outgoing(self, copied: Sequence[Outgoing]) -> None:
+    def mark_published(self, copied: Sequence[PendingRelease]) -> None:
         """Drop releases that the gallery holds now."""
         with translated():
             self.client.xdel(tally_key(self.shard, "outgoing"), *(outgoing.place for outgoing in copied))

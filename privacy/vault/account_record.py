@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import Struct
 
+from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Series
-from privacy.model.standing import Standing
 from privacy.store.connect import translated
 from privacy.vault.pseudonym import PSEUDONYM_BYTES, Account
 from privacy.vault.shards import AccountShards
 
 _REGISTER = Struct("<6sBI")
 _HIDDEN = 8
-_MS_A_DAY = 86_400_000
+_MS_PER_DAY = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class HeldAccount:
         registers: its engagements.
     """
 
-    standing: Standing
+    standing: AccountStatus
     until_ms: int | None
     hidden: bool
     last_day: int
@@ -77,7 +77,7 @@ class HeldAccount:
     @property
     def last_heard_ms(self) -> int:
         """When the latest of its admissions or changes of standing may have been."""
-        return max((self.last_day + 1) * _MS_A_DAY, self.since_ms)
+        return max((self.last_day + 1) * _MS_PER_DAY, self.since_ms)
 
     @classmethod
     def parse(cls, account: bytes | None, fields: dict[bytes, bytes]) -> HeldAccount:
@@ -86,7 +86,7 @@ class HeldAccount:
         number, standing = divmod(number, 16)
         until = fields.get(b"u")
         return cls(
-            standing=Standing(standing % _HIDDEN),
+            standing=AccountStatus(standing % _HIDDEN),
             until_ms=None if until is None else int(until),
             hidden=standing >= _HIDDEN,
             last_day=number // 2,

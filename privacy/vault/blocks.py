@@ -9,11 +9,11 @@ from struct import Struct
 from typing import NamedTuple
 
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.registers import Caps
+from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards, vault_script
 
 
-class Marked(Enum):
+class BlockResult(Enum):
     """What became of one engagement, as it is spelled outside."""
 
     CHANGED = "changed"
@@ -24,7 +24,7 @@ class Marked(Enum):
     """It would be counted for the first time, and the account's day is full: its block stays."""
 
 
-MARKED = tuple(Marked)
+MARKED = tuple(BlockResult)
 """What `mark.lua` answers, by position."""
 
 NO_BLOCK = 0
@@ -32,7 +32,7 @@ _ENGAGEMENT = Struct("<16sQB")
 _MARK = vault_script("mark.lua")
 
 
-class Mark(NamedTuple):
+class Block(NamedTuple):
     """What is to be done with one engagement.
 
     Args:
@@ -47,7 +47,7 @@ class Mark(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Marks:
+class EngagementBlocks:
     """Marks engagements.
 
     Args:
@@ -56,9 +56,9 @@ class Marks:
     """
 
     shards: AccountShards
-    caps: Caps
+    caps: ContributionCaps
 
-    def apply(self, marks: Sequence[Mark], now_ms: int) -> list[Marked]:
+    def apply(self, marks: Sequence[Block], now_ms: int) -> list[BlockResult]:
         """Mark engagements in their order; on disk when this returns. Repeating a call changes nothing.
 
         Raises:
@@ -73,13 +73,13 @@ class Marks:
         def call(shard: int, shard_places: list[int]) -> ScriptCall:
             return self._call(shard, [marks[place] for place in shard_places], now_ms)
 
-        outcomes = [Marked.UNCHANGED] * len(marks)
+        outcomes = [BlockResult.UNCHANGED] * len(marks)
         for shard, answer in self.shards.run(_MARK, places, call).items():
             for place, code in zip(places[shard], answer, strict=True):
                 outcomes[place] = MARKED[code]
         return outcomes
 
-    def _call(self, shard: int, marks: Sequence[Mark], now_ms: int) -> ScriptCall:
+    def _call(self, shard: int, marks: Sequence[Block], now_ms: int) -> ScriptCall:
         keys = self.shards.keys.current
         accounts = keys.accounts([mark.account_id for mark in marks])
         packed = b"".join(

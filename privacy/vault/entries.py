@@ -13,7 +13,7 @@ import numpy as np
 from privacy.model.change import CHANGE_BITS
 from privacy.vault.pseudonym import PSEUDONYM_BYTES, AccountColumns, Pseudonymiser
 
-Entry = tuple[str, int, int, int, int]
+AdmittedEvent = tuple[str, int, int, int, int]
 """An event past the door: account id, series, occurred_at in ms, change, joint code.
 
 A change is 0 for a like, `Reason.UNLIKED` or `Reason.CORRECTION` for its end, or `TOO_YOUNG`.
@@ -39,7 +39,7 @@ _EVENT: Final = np.dtype(
     ]
 )
 """Values of MessagePack: a number, a string, and a number below 128, which is its own form."""
-_VALUES_AN_EVENT: Final = 3
+_VALUES_PER_EVENT: Final = 3
 _GAINED: Final = np.dtype([("series", "<u8"), ("change", "<u4")])
 _ARRAY: Final = Struct(">cI")
 _ARRAY_HEAD: Final = b"\xdd"
@@ -57,7 +57,7 @@ class EntryColumns:
         account_ids: text.
         series: integers, as are all others; 64 bits hold any of them.
         at_ms: from 1970 on, as packed events have no room for others.
-        changes: of an `Entry`.
+        changes: of an `AdmittedEvent`.
         codes: of joint cells.
     """
 
@@ -78,7 +78,7 @@ class EntryColumns:
         return len(self.account_ids)
 
     @classmethod
-    def of(cls, entries: Sequence[Entry]) -> EntryColumns:
+    def of(cls, entries: Sequence[AdmittedEvent]) -> EntryColumns:
         """Take entries apart."""
         account_ids, *numbers = zip(*entries, strict=True) if entries else ((), (), (), (), ())
         return cls(account_ids, *(np.array(column, np.int64) for column in numbers))
@@ -99,7 +99,7 @@ class ShardEntries(NamedTuple):
     events: bytes
     gained: bytes
     tombstones: bytes
-    formers: bytes
+    previous_pseudonyms: bytes
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class PackedEntries:
     def of(cls, entries: EntryColumns, keys: Pseudonymiser, shards: int) -> PackedEntries:
         """Pack entries for a store with so many account shards."""
         accounts = keys.account_columns(entries.account_ids)
-        shard_of = accounts.spreads % shards
+        shard_of = accounts.shard_hashes % shards
         order = np.argsort(shard_of, kind="stable")
         ends = np.cumsum(np.bincount(shard_of, minlength=shards)).tolist()
         spans = {shard: slice(*span) for shard, span in enumerate(pairwise([0, *ends])) if span[0] < span[1]}
@@ -129,19 +129,19 @@ class PackedEntries:
             _events(entries)[order],
             _gained(entries)[order],
         )
-        tombstones, formers = accounts.tombstones[order], accounts.formers
-        if len(formers):
-            formers = formers[order]
+        tombstones, previous_pseudonyms = accounts.tombstones[order], accounts.previous_pseudonyms
+        if len(previous_pseudonyms):
+            previous_pseudonyms = previous_pseudonyms[order]
         return cls(
             keys,
             {shard: order[span] for shard, span in spans.items()},
             {
                 shard: ShardEntries(
                     _array(pseudonyms[span], values_a_row=1),
-                    _array(events[span], values_a_row=_VALUES_AN_EVENT),
+                    _array(events[span], values_a_row=_VALUES_PER_EVENT),
                     gained[span].tobytes(),
                     tombstones[span].tobytes(),
-                    formers[span].tobytes(),
+                    previous_pseudonyms[span].tobytes(),
                 )
                 for shard, span in spans.items()
             },

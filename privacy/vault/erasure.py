@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from privacy.rollback.erasure_watermark import ErasureMark
+from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.script import Argument, ScriptCall
 from privacy.vault.pseudonym import Account
-from privacy.vault.settlement import REGISTERS_A_STEP
+from privacy.vault.recount import REGISTERS_PER_STEP
 from privacy.vault.shards import AccountShards, vault_script
 
 ERASE = vault_script("erase.lua")
@@ -38,7 +38,7 @@ class Erasure:
     """
 
     shards: AccountShards
-    mark: ErasureMark
+    mark: ErasureWatermark
 
     def erase(self, account: Callable[[], Account], closed_until_ms: int, now_ms: int) -> Erased:
         """Erase an account; on disk when this returns. Erasing again finds nothing more.
@@ -55,7 +55,7 @@ class Erasure:
         erased = self._erase(account, closed_until_ms, "", now_ms)
         return erased or Erased(0, 0)
 
-    def erase_again(self, account: Callable[[], Account], closed_until_ms: int) -> Erased:
+    def reapply_erasures(self, account: Callable[[], Account], closed_until_ms: int) -> Erased:
         """Erase an account that is written down as erased: a restore has brought it back.
 
         Raises:
@@ -107,7 +107,7 @@ class Erasure:
                 found.tombstone,
                 closed_until_ms,
                 cursor,
-                REGISTERS_A_STEP,
+                REGISTERS_PER_STEP,
                 deleted_by_ms,
             ]
             return ScriptCall(self.shards.script_keys(shard), arguments)

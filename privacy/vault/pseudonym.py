@@ -71,9 +71,9 @@ class AccountColumns(NamedTuple):
     """
 
     pseudonyms: np.ndarray
-    formers: np.ndarray
+    previous_pseudonyms: np.ndarray
     tombstones: np.ndarray
-    spreads: np.ndarray
+    shard_hashes: np.ndarray
 
 
 class Handle(NamedTuple):

@@ -9,10 +9,10 @@ from types import MappingProxyType
 import numpy as np
 
 from privacy.model.engagement import Verdict
-from privacy.policy.enrolled import PolicyBook
 from privacy.policy.integrity import Integrity
+from privacy.policy.registry import PolicyRegistry
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.entries import Entry, EntryColumns, PackedEntries
+from privacy.vault.entries import AdmittedEvent, EntryColumns, PackedEntries
 from privacy.vault.shards import AccountShards, vault_script
 
 VERDICTS = (
@@ -30,7 +30,7 @@ _NO_NETWORKS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Caps:
+class ContributionCaps:
     """What bounds the contribution of an account and of an engagement.
 
     Args:
@@ -44,13 +44,13 @@ class Caps:
     integrity: Integrity
 
     @classmethod
-    def of(cls, book: PolicyBook) -> Caps:
+    def of(cls, book: PolicyRegistry) -> ContributionCaps:
         """Those of a store's policies."""
         return cls(book.flip_cap, book.daily_cap, book.current.integrity)
 
 
 @dataclass(frozen=True)
-class Vault:
+class RegisterStore:
     """Writes registers and outbox.
 
     Args:
@@ -59,10 +59,10 @@ class Vault:
     """
 
     shards: AccountShards
-    caps: Caps
+    caps: ContributionCaps
 
     def record(
-        self, entries: Sequence[Entry], now_ms: int, networks: Mapping[str, str] = _NO_NETWORKS
+        self, entries: Sequence[AdmittedEvent], now_ms: int, networks: Mapping[str, str] = _NO_NETWORKS
     ) -> list[Verdict]:
         """Apply a few events in their order; otherwise as `record_columns`."""
         return self.record_columns(EntryColumns.of(entries), now_ms, networks)

@@ -10,11 +10,11 @@ from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Reason, Verdict
 from privacy.store.connect import translated
 from privacy.vault.account_record import HeldRegister
-from privacy.vault.entries import Entry
+from privacy.vault.entries import AdmittedEvent
 from privacy.vault.pseudonym import Account
-from privacy.vault.registers import Vault
+from privacy.vault.registers import RegisterStore
 
-_FIELDS_A_STEP = 1_000
+_FIELDS_PER_STEP = 1_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Resync:
         vault: of a user that may scan accounts.
     """
 
-    vault: Vault
+    vault: RegisterStore
 
     def run(
         self,
@@ -79,7 +79,7 @@ class Resync:
             if register.series.kind is kind and register.series.number not in left_alone
         }
         counts: Counter[str] = Counter()
-        entries: list[Entry] = []
+        entries: list[AdmittedEvent] = []
         for series, register in held.items():
             if register.liked == (series in wanted):
                 counts["unchanged"] += register.liked
@@ -103,12 +103,12 @@ class Resync:
         shards = self.vault.shards
         with translated():
             for name in shards.stored_names(account):
-                for field, stored in shards.client.hscan_iter(name, count=_FIELDS_A_STEP):
+                for field, stored in shards.client.hscan_iter(name, count=_FIELDS_PER_STEP):
                     if field.isdigit():
                         yield HeldRegister.parse(field, stored)
 
 
-def _outcome(entry: Entry, verdict: Verdict) -> str:
+def _outcome(entry: AdmittedEvent, verdict: Verdict) -> str:
     if verdict is Verdict.OVER_CAP:
         return "over_cap"
     if verdict is Verdict.CLOSED:

@@ -13,8 +13,8 @@ from privacy.vault.account_record import HeldAccount
 from privacy.vault.pseudonym import PSEUDONYM_BYTES, Account
 from privacy.vault.shards import AccountShards
 
-ACCOUNTS_A_STEP = 100
-_FIELDS_A_STEP = 1_000
+ACCOUNTS_PER_STEP = 100
+_FIELDS_PER_STEP = 1_000
 _NAME = re.compile(rb"v:\{a(\d+)\}:r(\d+):(.{%d})" % PSEUDONYM_BYTES, re.DOTALL)
 
 
@@ -53,7 +53,7 @@ class AccountScan:
         cursor = 0
         while True:
             with translated():
-                cursor, names = self.shards.client.scan(cursor, match="v:{a*}:r*:*", count=ACCOUNTS_A_STEP)
+                cursor, names = self.shards.client.scan(cursor, match="v:{a*}:r*:*", count=ACCOUNTS_PER_STEP)
                 found = self._read(cast("list[bytes]", names))
             yield found
             if not cursor:
@@ -69,7 +69,7 @@ class AccountScan:
         cursor = 0
         while True:
             with translated():
-                cursor, names = self.shards.client.scan(cursor, match="v:{a*}:r*:*", count=ACCOUNTS_A_STEP)
+                cursor, names = self.shards.client.scan(cursor, match="v:{a*}:r*:*", count=ACCOUNTS_PER_STEP)
             matches = filter(None, map(_NAME.fullmatch, cast("list[bytes]", names)))
             yield [self._account(match[3], int(match[2])) for match in matches]
             if not cursor:
@@ -91,7 +91,7 @@ class AccountScan:
         pipeline = self.shards.client.pipeline(transaction=False)
         for match in matches:
             pipeline.hget(self.shards.account_table(int(match[1])), match[3])
-            pipeline.hscan(match[0], count=_FIELDS_A_STEP)
+            pipeline.hscan(match[0], count=_FIELDS_PER_STEP)
         answers = pipeline.execute()
         found = []
         for match, account, (cursor, page) in zip(matches, answers[::2], answers[1::2], strict=True):
@@ -106,7 +106,7 @@ class AccountScan:
         """What the first page of a large account left."""
         fields: dict[bytes, bytes] = {}
         while cursor:
-            answer = self.shards.client.hscan(name, cursor, count=_FIELDS_A_STEP)
+            answer = self.shards.client.hscan(name, cursor, count=_FIELDS_PER_STEP)
             cursor, page = cast("tuple[int, dict[bytes, bytes]]", answer)
             fields |= page
         return fields

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from privacy.model.standing import Standing
+from privacy.model.account_status import AccountStatus
 from privacy.store.script import Argument, ScriptCall
 from privacy.vault.pseudonym import Account
-from privacy.vault.settlement import Settlement
+from privacy.vault.recount import Recount
 from privacy.vault.shards import AccountShards, vault_script
 
-ACCOUNTS_A_STEP = 100
+ACCOUNTS_PER_STEP = 100
 _DUE = vault_script("due.lua")
 _LIFT = vault_script("lift.lua")
 
@@ -26,9 +26,9 @@ class Timers:
     """
 
     shards: AccountShards
-    settlement: Settlement
+    settlement: Recount
 
-    def due(self, now_ms: int) -> list[tuple[bytes, Standing]]:
+    def due(self, now_ms: int) -> list[tuple[bytes, AccountStatus]]:
         """Handle and standing of some accounts whose timer is due: restricted ones, and deleted ones.
 
         Raises:
@@ -40,7 +40,7 @@ class Timers:
                 self.shards.prefix(shard),
                 self.shards.keys.current.key_id,
                 now_ms,
-                ACCOUNTS_A_STEP,
+                ACCOUNTS_PER_STEP,
             ]
             return ScriptCall(self.shards.script_keys(shard), arguments)
 
@@ -48,7 +48,8 @@ class Timers:
         due = [part for answer in answers.values() for part in answer]
         handles = self.shards.keys.current.handles_of_pseudonyms(due[::2])
         return [
-            (handle.name, Standing(standing)) for handle, standing in zip(handles, due[1::2], strict=True)
+            (handle.name, AccountStatus(standing))
+            for handle, standing in zip(handles, due[1::2], strict=True)
         ]
 
     def lift(self, account: Callable[[], Account], now_ms: int) -> int:

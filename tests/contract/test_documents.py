@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from api.web.docs import COMPLIANCE
-from privacy.mechanism.conversion import most_right_guesses
+from privacy.mechanism.conversion import max_attack_accuracy
 from privacy.mechanism.guarantee import DOCUMENTS as DOCUMENTS_OF_THE_GUARANTEE
 from privacy.mechanism.guarantee import guarantee
 from privacy.policy.file import load_policy
@@ -92,7 +92,7 @@ def test_the_claim_states_the_policys_numbers() -> None:
             assert f"| {day['engagements']} | {day['epsilon'][0]['epsilon']} |" in limits
     gate_delta = next(iter(kinds))["mechanism"]["gate_delta"]
     for engagements in (1, 10):
-        right = 100 * most_right_guesses(0.1 * engagements, engagements * gate_delta)
+        right = 100 * max_attack_accuracy(0.1 * engagements, engagements * gate_delta)
         assert f"| {engagements} | {right:.2f} in 100 |" in wp216
     assert f"about fewer than {policy['anonymity']['k']} accounts" in claim
     assert f"| {policy['contribution']['flip_cap']} counted flips" in claim

@@ -11,8 +11,8 @@ from tests.support.platform_plane import NOW_MS, event, lines
 from tests.support.redis_server import Store
 from tests.support.staff import Office, office_on
 
-MS_A_DAY = 86_400_000
-TOMORROW = format_timestamp(NOW_MS + MS_A_DAY)
+MS_PER_DAY = 86_400_000
+TOMORROW = format_timestamp(NOW_MS + MS_PER_DAY)
 APPLIED = {"verdict": "applied", "known": True, "counted": 0, "uncounted": 0, "over_cap": 0}
 
 
@@ -39,7 +39,7 @@ def test_a_restriction_ends_by_itself(office: Office) -> None:
     assert office.account("restrict", until=TOMORROW).json["verdict"] == "unchanged"
     office.work()
     assert office.account("restrict", until=TOMORROW).json["verdict"] == "unchanged"
-    office.plane.clock.now_ms += MS_A_DAY + 1
+    office.plane.clock.now_ms += MS_PER_DAY + 1
     office.work()
     assert ("done", "restriction.ended") in office.audited()
     assert office.account("reinstate").status_code == 409
@@ -49,9 +49,9 @@ def test_a_restriction_ends_by_itself(office: Office) -> None:
 def test_a_restriction_that_was_extended_does_not_end_early(office: Office) -> None:
     """The latest order decides when."""
     office.account("restrict", until=TOMORROW)
-    later = format_timestamp(NOW_MS + 2 * MS_A_DAY)
+    later = format_timestamp(NOW_MS + 2 * MS_PER_DAY)
     assert office.account("restrict", until=later).json == APPLIED
-    office.plane.clock.now_ms += MS_A_DAY + 1
+    office.plane.clock.now_ms += MS_PER_DAY + 1
     office.work()
     assert office.account("restrict", until=later).json["verdict"] == "unchanged"
 
@@ -62,7 +62,7 @@ def test_a_deleted_account_is_erased_when_its_grace_is_over(office: Office) -> N
     assert office.account("delete").json == APPLIED | {"verdict": "unchanged"}
     assert office.account("reinstate").json == APPLIED | {"counted": 3}
     office.account("delete")
-    office.plane.clock.now_ms += 31 * MS_A_DAY
+    office.plane.clock.now_ms += 31 * MS_PER_DAY
     office.work()
     assert ("done", "deleted_account.erased") in office.audited()
     assert office.account("reinstate").status_code == 409

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from privacy.maintenance.anomalies import Patterns
+from privacy.maintenance.anomalies import CoordinatedActivityDetector
 from tests.support.platform_plane import NDJSON, POLICY, PSEUDONYMISER, ago, event, lines
 from tests.support.redis_server import Store
 from tests.support.staff import Office, office_on
@@ -21,7 +21,7 @@ def office(store: Store) -> Office:
     """An office whose steward needs only three of anything to see a pattern."""
     office = office_on(store)
     office.plane.register(*VIDEOS)
-    office.steward.sweep.patterns = partial(Patterns, RULES)
+    office.steward.sweep.patterns = partial(CoordinatedActivityDetector, RULES)
     return office
 
 

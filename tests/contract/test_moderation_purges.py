@@ -10,8 +10,8 @@ import pytest
 from api.platform.moderation import purges
 from privacy.maintenance import job_runner
 from privacy.moderation.jobs import JobKind
-from privacy.vault import bulk_settlement as many
-from privacy.vault.bulk_settlement import ManyMoves, Portion
+from privacy.vault import bulk_status as many
+from privacy.vault.bulk_status import BulkStatusChange, Chunk
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from tests.support.platform_plane import NDJSON, POLICY, PSEUDONYMISER, keys, lines
 from tests.support.redis_server import Store
@@ -164,12 +164,14 @@ def test_steps_are_exact_whoever_does_them_and_whatever_is_forgotten(
 def test_a_step_that_was_done_is_not_done_again(office: Office) -> None:
     """A portion that is behind the progress, or ahead of it, does nothing and is told the progress."""
     current = PseudonymKeys(lambda: PSEUDONYMISER)
-    moves = ManyMoves(AccountShards(office.store.steward, current, HEADER.account_shards), caps(4, 100))
+    moves = BulkStatusChange(
+        AccountShards(office.store.steward, current, HEADER.account_shards), caps(4, 100)
+    )
     handle = PSEUDONYMISER.handles(BOTS[:1])[0]
     shard = handle.spread % HEADER.account_shards
     move, now_ms = JobKind.PURGE.move, office.plane.clock.now_ms
     for done in (0, 0, 5):
-        progress, cursor = moves.step(1, move, {shard: Portion(done, 0, [handle.name])}, now_ms)[shard]
+        progress, cursor = moves.step(1, move, {shard: Chunk(done, 0, [handle.name])}, now_ms)[shard]
         assert (progress.done, progress.moved, progress.fell, cursor) == (1, 1, 4, 0)
 
 

@@ -11,9 +11,9 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from api.http.idempotency import CLAIM_SECONDS, Idempotency
-from api.http.operation import Answer, Call
+from api.http.operation import Request, Response
 from privacy.errors import ConflictError, StoreBusyError
-from privacy.vault.registers import Vault
+from privacy.vault.registers import RegisterStore
 from tests.support.platform_plane import (
     JSON,
     NDJSON,
@@ -122,14 +122,14 @@ def test_while_it_is_carried_out_a_second_one_is_told_to_wait(
 ) -> None:
     """409 while the first one works, on a claim that lapses by itself; after that the first one's answer."""
     working, go_on = Barrier(2, timeout=30), Barrier(2, timeout=30)
-    record, answers = Vault.record_columns, []
+    record, answers = RegisterStore.record_columns, []
 
-    def slow_record(self: Vault, *arguments: Any) -> Any:
+    def slow_record(self: RegisterStore, *arguments: Any) -> Any:
         working.wait()
         go_on.wait()
         return record(self, *arguments)
 
-    monkeypatch.setattr(Vault, "record_columns", slow_record)
+    monkeypatch.setattr(RegisterStore, "record_columns", slow_record)
     first = Thread(target=lambda: answers.append(plane.events(BATCH, Idempotency_Key="k-1")))
     first.start()
     working.wait()
@@ -142,19 +142,19 @@ def test_while_it_is_carried_out_a_second_one_is_told_to_wait(
     assert plane.events(BATCH, Idempotency_Key="k-1").data == answers[0].data
 
 
-def call(text: str = "k-1") -> Call:
+def call(text: str = "k-1") -> Request:
     """A request with the header."""
-    return Call({}, {}, b"", Headers({"Idempotency-Key": text}), None, NOW_MS)
+    return Request({}, {}, b"", Headers({"Idempotency-Key": text}), None, NOW_MS)
 
 
 def test_a_request_that_outlives_its_claim_does_not_replace_what_came_after(store: Store) -> None:
     """Its own caller gets its answer; the key is another request's by then, and repeats that one's answer."""
     slow, quick = (Idempotency(store.platform, 60, os.urandom) for _ in range(2))
 
-    def outlive() -> Answer:
+    def outlive() -> Response:
         store.root.flushall()  # the claim lapses
-        quick.once(call(), "POST /", b"", lambda: Answer(b"second"))
-        return Answer(b"first")
+        quick.once(call(), "POST /", b"", lambda: Response(b"second"))
+        return Response(b"first")
 
     assert slow.once(call(), "POST /", b"", outlive).body == b"first"
     assert quick.once(call(), "POST /", b"", outlive).body == b"second"
@@ -164,21 +164,21 @@ def test_a_failure_gives_the_key_free(store: Store) -> None:
     """Whatever goes wrong while a request is carried out, it may be sent again at once."""
     idempotency = Idempotency(store.platform, 60, os.urandom)
 
-    def fail() -> Answer:
+    def fail() -> Response:
         raise StoreBusyError("the store does not answer")
 
     with pytest.raises(StoreBusyError):
         idempotency.once(call(), "POST /", b"", fail)
-    assert idempotency.once(call(), "POST /", b"", lambda: Answer(b"done")).body == b"done"
+    assert idempotency.once(call(), "POST /", b"", lambda: Response(b"done")).body == b"done"
 
 
 def test_an_answer_that_cannot_be_kept_is_given_all_the_same(store: Store) -> None:
     """What was carried out is answered even if the store fails right after it."""
     idempotency = Idempotency(store.platform, 60, os.urandom)
 
-    def act() -> Answer:
+    def act() -> Response:
         store.root.config_set("maxmemory", "1")
-        return Answer(b"done")
+        return Response(b"done")
 
     try:
         assert idempotency.once(call(), "POST /", b"", act).body == b"done"

@@ -28,7 +28,7 @@ def revoked(store: Store) -> str:
 def of_the_public_plane(store: Store) -> str:
     """A live key of the other plane, and a record under its id on this one."""
     token, record = issue_key(
-        "public", "x", ["read"], lifetime_seconds=60, requests_a_minute=9, now_ms=NOW_MS, entropy=os.urandom
+        "public", "x", ["read"], lifetime_seconds=60, requests_per_minute=9, now_ms=NOW_MS, entropy=os.urandom
     )
     KeyWriter(store.admin, KEY_PREFIXES["platform"]).add(record)
     return token
@@ -83,7 +83,7 @@ def test_only_service_routes_are_open() -> None:
 def test_a_keys_rate_is_limited(store: Store) -> None:
     """One request too many is a 429 that says when to come back, and is not carried out."""
     plane = plane_on(store)
-    plane.token = new_key(store, "ingest", requests_a_minute=2)
+    plane.token = new_key(store, "ingest", requests_per_minute=2)
     statuses = [plane.events(b"[]", "application/json").status_code for _ in range(3)]
     assert statuses == [400, 400, 429]
 

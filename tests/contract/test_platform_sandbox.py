@@ -12,7 +12,7 @@ from api.platform.operations import operations
 from privacy.gallery.reader import GalleryReader
 from privacy.model.documents import TargetDocument
 from privacy.model.engagement import Kind
-from privacy.model.sandbox import MOST_CHARACTERS
+from privacy.model.sandbox import MAX_CHARACTERS
 from tests.support.platform_plane import (
     JSON,
     NDJSON,
@@ -179,7 +179,7 @@ def test_no_network_is_kept_for_the_sandbox(store: Store) -> None:
 def test_an_id_that_leaves_no_room_for_the_prefix_is_refused(store: Store) -> None:
     """Otherwise nobody could read what was planted."""
     plane = canary_plane(store)
-    longest = "x" * MOST_CHARACTERS
+    longest = "x" * MAX_CHARACTERS
     assert plane.send("PUT", f"/v1/sandbox/videos/{longest}", lines({"posted_at": ago(0)})).status_code == 201
     assert (
         plane.send("PUT", f"/v1/sandbox/videos/{longest}x", lines({"posted_at": ago(0)})).status_code == 400

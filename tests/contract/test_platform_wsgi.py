@@ -10,14 +10,14 @@ import pytest
 from api.platform.app import build_platform_app
 from api.platform.wsgi import KEY_FILE_VARIABLE, POLICY_VARIABLE, dependencies_of
 from privacy.errors import PolicyError, StoreBusyError, StoreError
-from privacy.policy.enrolled import enroll
 from privacy.policy.file import DEFAULT_POLICY_PATH
-from privacy.rollback.erasure_log import ErasureList
+from privacy.policy.registry import register_policy
+from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.folder import FOLDER_VARIABLE
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import PLATFORM, PUBLISHER
-from privacy.vault.key_file import create_key_file
+from privacy.vault.pseudonym_key_file import create_key_file
 from tests.support.platform_plane import NOW_MS
 from tests.support.redis_server import Store
 
@@ -26,9 +26,9 @@ from tests.support.redis_server import Store
 def environment(store: Store, tmp_path: Path) -> dict[str, str]:
     """What a process of the platform plane is given, on a store that was just created."""
     header = StoreHeader.create_or_verify(store.admin, os.urandom)
-    ErasureList(tmp_path / "never-restore", header.store_id).create()
+    ErasureLog(tmp_path / "never-restore", header.store_id).create()
     header.of_gallery.put(store.admin)
-    enroll(store.admin, DEFAULT_POLICY_PATH.read_bytes())
+    register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())
     create_key_file(tmp_path / "key", os.urandom)
     return {
         **store.settings.environment((PLATFORM, PUBLISHER)),
@@ -63,7 +63,7 @@ def test_behind_its_list_of_erasures_or_without_it_nothing_starts(
 ) -> None:
     """A store that lacks an erasure is refused until it is done again, and one without its list for good."""
     (path,) = (tmp_path / "never-restore").iterdir()
-    erasures = ErasureList(path.parent, path.stem)
+    erasures = ErasureLog(path.parent, path.stem)
     with erasures.alone():
         erasures.append(NOW_MS, NOW_MS + 1, 0, bytes(8))
     with pytest.raises(StoreBusyError, match="lacks 1 erasures"):

@@ -18,7 +18,7 @@ from tests.support.redis_server import Store
 
 EXAMPLE_VIDEO: Final = "v-4711"  # as the description calls it
 PROOF_PATH: Final = "/v1/privacy/ledger/proof"
-EXAMPLES_AN_OPERATION: Final = 40
+EXAMPLES_PER_OPERATION: Final = 40
 SCHEMA: Final = schemathesis.openapi.from_dict(
     openapi_document(operations(), {"public": ["/"], "service": ["/"]})
 )
@@ -39,7 +39,7 @@ def running(shared_store: Store) -> Iterator[PublicPlane]:
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=EXAMPLES_AN_OPERATION,
+    max_examples=EXAMPLES_PER_OPERATION,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

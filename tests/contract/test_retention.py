@@ -14,7 +14,7 @@ from tests.support.registers import raw
 from tests.support.staff import Office, office_on
 
 TABLE = Path(__file__).parents[2] / "docs" / "retention.md"
-MS_A_DAY = 86_400_000
+MS_PER_DAY = 86_400_000
 VIDEOS = ("v-1", "v-2")
 
 
@@ -64,7 +64,7 @@ def test_idle_accounts_and_old_entries_are_let_go(office: Office) -> None:
     office.work()
     retention = POLICY.retention
     longest = max(retention.idle_account_seconds, retention.audit_trail_seconds)
-    office.plane.clock.now_ms += 1000 * longest + 40 * MS_A_DAY
+    office.plane.clock.now_ms += 1000 * longest + 40 * MS_PER_DAY
     office.work()
     seal(office)
     for _ in range(2):
@@ -93,7 +93,7 @@ def test_an_account_without_registers_is_found_until_it_is_idle(office: Office) 
     assert sum(map(len, tables.values())) == len(keys(office.store, "v:*:r*")) > 0
     fields = [raw(field) for name in keys(office.store, "v:*:r*") for field in office.store.root.hkeys(name)]
     assert not any(field.isdigit() for field in fields)
-    office.plane.clock.now_ms += 1000 * POLICY.retention.idle_account_seconds + 40 * MS_A_DAY
+    office.plane.clock.now_ms += 1000 * POLICY.retention.idle_account_seconds + 40 * MS_PER_DAY
     office.work()
     list(office.steward.sweep.walk(office.plane.clock.now_ms))
     assert keys(office.store, "v:*:accounts") == keys(office.store, "v:*:r*") == []

@@ -32,7 +32,7 @@ ATTACKS = {
 
 def key(folder: Path, plane: str, scope: str, owner: str) -> str:
     """A new key without a limit worth mentioning."""
-    terms = ("--plane", plane, "--scopes", scope, "--owner", owner, "--requests-a-minute", "10000000")
+    terms = ("--plane", plane, "--scopes", scope, "--owner", owner, "--rate-limit", "10000000")
     token: str = answer_of(likewise("keys", "create", *terms, "--data-folder", folder, "--json"))["token"]
     return token
 

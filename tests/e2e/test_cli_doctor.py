@@ -13,10 +13,10 @@ import pytest
 from api.cli.exit_code import ExitCode
 from api.runtime.policy_source import read_policy
 from api.runtime.settings import operator_settings
-from api.runtime.store_setup import Founder
+from api.runtime.store_setup import StoreSetup
 from api.runtime.system import clock_ms, entropy
 from privacy.embedded.rooms import EmbeddedRooms
-from privacy.signing.key_file import create_ledger_key
+from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.keys import GALLERY_HEADER
@@ -29,7 +29,7 @@ from tests.support.redis_server import ROOT, clients
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A data folder with a running, founded store."""
     with EmbeddedRooms(tmp_path) as rooms:
-        Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
+        StoreSetup(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
         create_ledger_key(tmp_path / "ledger.key", entropy)
         yield tmp_path
 
@@ -116,7 +116,7 @@ def test_a_store_that_is_not_durable_and_a_foreign_user_are_bad(tmp_path: Path) 
 def test_the_gallery_of_another_store_is_bad(tmp_path: Path) -> None:
     """Two addresses that lead to the rooms of two stores are found out."""
     with EmbeddedRooms(tmp_path, users=(*USERS, ROOT)) as rooms:
-        Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
+        StoreSetup(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
         with closing(connect(rooms.settings, ROOT, Room.GALLERY)) as root:
             root.hset(GALLERY_HEADER, "store_id", "0" * 32)
         _, findings = examine(tmp_path)
@@ -137,7 +137,7 @@ def test_credentials_that_reach_past_the_wall_are_bad(folder: Path) -> None:
 def test_a_store_that_is_down_is_a_bad_finding(tmp_path: Path) -> None:
     """The doctor reports what does not answer instead of giving up at it."""
     with EmbeddedRooms(tmp_path) as rooms:
-        Founder(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
+        StoreSetup(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
     code, findings = examine(tmp_path)
     assert code == ExitCode.CHECK_FAILED
     assert set(bad(findings)) == {

@@ -13,15 +13,15 @@ import pytest
 import requests
 
 from api.cli.exit_code import ExitCode
-from api.runtime.api_keys import MAX_LIVE_KEYS, KeyRing, KeyTerms
+from api.runtime.api_keys import MAX_LIVE_KEYS, ApiKeys, ApiKeySpec
 from api.runtime.settings import PSEUDONYM_KEY_FILE
 from privacy.errors import ConflictError, InvalidInputError
-from privacy.vault.key_file import load_pseudonymiser
+from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from tests.support.command_line import System, answer_of, likewise, up
 from tests.support.eventually import eventually
 from tests.support.redis_server import Store
 
-TERMS = KeyTerms("acme", ("read",), days=1, requests_a_minute=600)
+TERMS = ApiKeySpec("acme", ("read",), days=1, requests_per_minute=600)
 DAY_MS = 86_400_000
 
 
@@ -107,7 +107,7 @@ def test_without_a_store_the_exit_code_is_four(tmp_path: Path) -> None:
 def test_expired_and_revoked_keys_do_not_count_as_live(store: Store) -> None:
     """An owner whose two keys are over can have two new ones."""
     now_ms = 1_000
-    ring = KeyRing.open(store.settings, "public", lambda: now_ms, os.urandom)
+    ring = ApiKeys.open(store.settings, "public", lambda: now_ms, os.urandom)
     _, first = ring.create(TERMS)
     ring.create(TERMS)
     with pytest.raises(ConflictError, match=first.key_id):
@@ -122,19 +122,19 @@ def test_expired_and_revoked_keys_do_not_count_as_live(store: Store) -> None:
 
 def test_owners_and_planes_do_not_meet(store: Store) -> None:
     """Two keys of one owner are no hindrance to another owner, nor to the same one on the other plane."""
-    public = KeyRing.open(store.settings, "public", lambda: 0, os.urandom)
-    platform = KeyRing.open(store.settings, "platform", lambda: 0, os.urandom)
+    public = ApiKeys.open(store.settings, "public", lambda: 0, os.urandom)
+    platform = ApiKeys.open(store.settings, "platform", lambda: 0, os.urandom)
     public.create(TERMS)
     public.create(TERMS)
-    public.create(KeyTerms("other", ("audit",), 1, 1))
-    platform.create(KeyTerms("acme", ("ingest",), 1, 1))
+    public.create(ApiKeySpec("other", ("audit",), 1, 1))
+    platform.create(ApiKeySpec("acme", ("ingest",), 1, 1))
     with pytest.raises(InvalidInputError, match="scopes"):
         platform.create(TERMS)
 
 
 def test_renewing_leaves_one_live_key(store: Store) -> None:
     """A program that gets a new key at each start never runs out of keys."""
-    ring = KeyRing.open(store.settings, "public", lambda: 0, os.urandom)
+    ring = ApiKeys.open(store.settings, "public", lambda: 0, os.urandom)
     tokens = {ring.renew(TERMS) for _ in range(4)}
     assert len(tokens) == 4
     assert len(ring.live("acme")) == 1

@@ -16,7 +16,7 @@ import requests
 
 from api.cli.exit_code import ExitCode
 from api.runtime.policy_source import read_policy
-from api.runtime.store_setup import Founder
+from api.runtime.store_setup import StoreSetup
 from api.runtime.system import clock_ms, entropy
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.store.settings import StoreSettings
@@ -43,7 +43,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRooms]:
     """A running, founded store; the key of the pseudonyms is in its folder."""
     folder = tmp_path_factory.mktemp("planes")
     with EmbeddedRooms(folder) as rooms:
-        Founder(read_policy(None), folder / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
+        StoreSetup(read_policy(None), folder / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
         yield rooms
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from api.cli.exit_code import ExitCode
-from api.runtime.api_keys import KeyRing, KeyTerms
+from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.settings import operator_settings
 from api.runtime.system import clock_ms, entropy
 from privacy.model.engagement import Reason
@@ -44,8 +44,8 @@ def test_a_restored_system_has_erased_what_was_erased(tmp_path: Path) -> None:
         assert system.stop() == ExitCode.OK
     shutil.copytree(folder, copy)
     with up(folder, "--policy", policy) as system:
-        ring = KeyRing.open(operator_settings(folder, {}), "platform", clock_ms, entropy)
-        officer, _ = ring.create(KeyTerms("officer", ["privacy"], 1, 100))
+        ring = ApiKeys.open(operator_settings(folder, {}), "platform", clock_ms, entropy)
+        officer, _ = ring.create(ApiKeySpec("officer", ["privacy"], 1, 100))
         system.welcome["keys"] = {"platform": officer}
         for right, account in (("erasures", ERASED), ("children", CHILD)):
             answer = system.send(f"/v1/rights/{right}", {"account_id": account, "note": "a test"})

@@ -14,7 +14,7 @@ import requests
 from api.cli.exit_code import ExitCode
 from api.runtime.policy_source import read_policy
 from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
-from api.runtime.store_setup import Founder
+from api.runtime.store_setup import StoreSetup
 from api.runtime.system import clock_ms, entropy
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.embedded.server import EmbeddedRedis
@@ -145,7 +145,7 @@ def test_a_lost_pseudonym_key_stops_the_start(tmp_path: Path) -> None:
     """A store in use is not opened under another key: everybody would be counted twice."""
     key_file = tmp_path / PSEUDONYM_KEY_FILE
     with EmbeddedRooms(tmp_path) as rooms:
-        assert Founder(read_policy(None), key_file, clock_ms, entropy).found(rooms.settings).is_new
+        assert StoreSetup(read_policy(None), key_file, clock_ms, entropy).found(rooms.settings).is_new
     key_file.unlink()
     refused = likewise("up", "--data-folder", tmp_path, *port_options())
     assert refused.returncode == ExitCode.STORE_ERROR

@@ -21,7 +21,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from api.runtime.api_keys import KeyRing, KeyTerms
+from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from privacy.model.timestamp import format_timestamp
 from privacy.store.acl import Room
 from privacy.store.connect import connect
@@ -104,8 +104,8 @@ class Deployment:
     def plane(self, plane: str, scope: str) -> Iterator[Client]:
         """Serve a plane, with a key for it."""
         port = free_port()
-        keys = KeyRing.open(self.store.settings, plane, _now_ms, os.urandom)
-        token, _ = keys.create(KeyTerms("tests", [scope], 1, 100_000))
+        keys = ApiKeys.open(self.store.settings, plane, _now_ms, os.urandom)
+        token, _ = keys.create(ApiKeySpec("tests", [scope], 1, 100_000))
         with self.process(plane, plane, "--host", "127.0.0.1", "--port", str(port)):
             client = Client(f"http://127.0.0.1:{port}", token)
             wait_until(lambda: client.ask("/readyz") == {"status": "ok"})

@@ -16,7 +16,7 @@ from tests.support.redis_server import clients, server_with_root
 
 REDIS = "redis"
 EPOCHS = 40
-LONGEST_CALM_SECONDS = 0.15
+MAX_CALM_SECONDS = 0.15
 
 
 def kill_redis(server: EmbeddedRedis) -> None:
@@ -43,7 +43,7 @@ def run(kills: int, folder: Path, seed: int) -> None:
                     epoch += 1
                     site.set_epoch(epoch)
                 # Nothing is waited for: the moment of the kill is drawn, so that it meets any step.
-                time.sleep(rng.random() * LONGEST_CALM_SECONDS)
+                time.sleep(rng.random() * MAX_CALM_SECONDS)
                 written = site.world.records()
                 victims = rng.sample([REDIS, *site.names], rng.choice([1, 1, 2, 3, 7]))
                 for victim in victims:

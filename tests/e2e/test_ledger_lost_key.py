@@ -12,7 +12,7 @@ from privacy.errors import StoreError
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.signing.export import export_lines
 from privacy.signing.jwks import PublicKeys
-from privacy.signing.key_file import create_ledger_key, load_signer
+from privacy.signing.signing_key_file import create_ledger_key, load_signer
 from privacy.signing.verification import Verification
 from tests.support.ledger import NotaryWorld
 from tests.support.redis_server import Store

@@ -16,22 +16,22 @@ from pathlib import Path
 
 import pytest
 
-from api.runtime.api_keys import KeyRing, KeyTerms
+from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import read_policy
-from api.runtime.store_setup import Founded, Founder
+from api.runtime.store_setup import PreparedStore, StoreSetup
 from api.runtime.system import clock_ms
+from privacy.model.account_status import AccountStatus
 from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict
-from privacy.model.standing import Standing
-from privacy.moderation.pending import UnfinishedWork
+from privacy.moderation.pending import PendingOperations
 from privacy.store.keys import UNFINISHED
 from privacy.store.script import Script
 from privacy.store.users import PLATFORM, PUBLISHER, STEWARD
 from privacy.tally.relay import Relay
 from privacy.vault.erasure import ERASE
-from privacy.vault.key_file import create_key_file
-from privacy.vault.registers import Vault
-from privacy.vault.settlement import SETTLE, Move
+from privacy.vault.pseudonym_key_file import create_key_file
+from privacy.vault.recount import SETTLE, Move
+from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.eventually import eventually
 from tests.support.killing_proxy import KillPoint, killing_proxy
@@ -43,7 +43,7 @@ from tests.support.registers import caps, raw, read_changes, read_registers
 PERSON, BYSTANDER = "person-1", "person-2"
 FLIP_CAP, ENGAGEMENTS = 4, 7_000
 SERIES = range(0, 4 * ENGAGEMENTS, 4)
-LIKES_A_BATCH = 1_000
+LIKES_PER_BATCH = 1_000
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Order:
         if self.script is ERASE:
             reference.erase(PERSON)
         else:
-            to = {"ban": Standing.BANNED, "delete": Standing.DELETED}[self.action]
+            to = {"ban": AccountStatus.BANNED, "delete": AccountStatus.DELETED}[self.action]
             reference.move(PERSON, Move(to), clock_ms())
 
 
@@ -114,7 +114,7 @@ def test_what_was_begun_is_done_once(
             send(port, key, order)
         assert plane.wait() == -signal.SIGKILL
     begun = read_registers(store.root, [PERSON], founded.header)
-    assert len(UnfinishedWork(store.steward).begun_before(clock_ms(), 10)) == 1
+    assert len(PendingOperations(store.steward).begun_before(clock_ms(), 10)) == 1
     order.carry_out(reference)
     assert begun != {key: value for key, value in reference.registers.items() if key[0] == PERSON}
     if finished == AGAIN:
@@ -134,17 +134,17 @@ def test_what_was_begun_is_done_once(
         assert vault_on(store, founded).record(likes(PERSON)[:1], clock_ms()) == [Verdict.CLOSED]
 
 
-def founded_on(store: Store, folder: Path) -> Founded:
+def founded_on(store: Store, folder: Path) -> PreparedStore:
     """A deployment whose pseudonyms are those of the tests."""
     halves = iter((bytes(range(32)), bytes(range(32, 64))))
     create_key_file(folder / "pseudonym.key", lambda _count: next(halves))
-    return Founder(read_policy(None), folder / "pseudonym.key", clock_ms, os.urandom).found(store.settings)
+    return StoreSetup(read_policy(None), folder / "pseudonym.key", clock_ms, os.urandom).found(store.settings)
 
 
-def vault_on(store: Store, founded: Founded) -> Vault:
+def vault_on(store: Store, founded: PreparedStore) -> RegisterStore:
     """The deployment's vault, with room for many engagements on one day."""
     shards = AccountShards(store.platform, founded.keys, founded.header.account_shards)
-    return Vault(shards, caps(FLIP_CAP, 2 * ENGAGEMENTS, burst_likes=60_000))
+    return RegisterStore(shards, caps(FLIP_CAP, 2 * ENGAGEMENTS, burst_likes=60_000))
 
 
 def likes(account: str) -> list[tuple[str, int, int, int, int]]:
@@ -152,26 +152,26 @@ def likes(account: str) -> list[tuple[str, int, int, int, int]]:
     return [(account, series, 1_000 + series, GAINED, series % 7) for series in SERIES]
 
 
-def filled(store: Store, founded: Founded) -> ReferenceModel:
+def filled(store: Store, founded: PreparedStore) -> ReferenceModel:
     """Let both accounts like everything, in the vault and in the reference."""
     reference, vault = ReferenceModel(FLIP_CAP, 2 * ENGAGEMENTS, 60_000), vault_on(store, founded)
     now_ms = clock_ms()
     with store.without_fsync():
         for account in (PERSON, BYSTANDER):
             events = likes(account)
-            for first in range(0, ENGAGEMENTS, LIKES_A_BATCH):
-                vault.record(events[first : first + LIKES_A_BATCH], now_ms)
+            for first in range(0, ENGAGEMENTS, LIKES_PER_BATCH):
+                vault.record(events[first : first + LIKES_PER_BATCH], now_ms)
             reference.record(events, now_ms)
     return reference
 
 
-def key_for(founded: Founded) -> str:
+def key_for(founded: PreparedStore) -> str:
     """A key that may give every order."""
-    ring = KeyRing.open(founded.settings, "platform", clock_ms, os.urandom)
-    return ring.create(KeyTerms("tests", ["moderate", "privacy"], 1, 1_000))[0]
+    ring = ApiKeys.open(founded.settings, "platform", clock_ms, os.urandom)
+    return ring.create(ApiKeySpec("tests", ["moderate", "privacy"], 1, 1_000))[0]
 
 
-def environment(founded: Founded, folder: Path) -> dict[str, str]:
+def environment(founded: PreparedStore, folder: Path) -> dict[str, str]:
     """What the processes are given."""
     return founded.settings.environment((PLATFORM, PUBLISHER, STEWARD)) | {
         "LIKEWISE_PSEUDONYM_KEY_FILE": str(folder / "pseudonym.key"),
@@ -180,7 +180,7 @@ def environment(founded: Founded, folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def platform(founded: Founded, folder: Path) -> Iterator[int]:
+def platform(founded: PreparedStore, folder: Path) -> Iterator[int]:
     """A platform plane that lives; its port."""
     port = free_port()
     with running("platform", "--port", str(port), "--workers", "1", env=environment(founded, folder)):
@@ -189,7 +189,7 @@ def platform(founded: Founded, folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def steward(founded: Founded, folder: Path) -> Iterator[None]:
+def steward(founded: PreparedStore, folder: Path) -> Iterator[None]:
     """A steward that lives."""
     with running("steward", env=environment(founded, folder)):
         yield

@@ -22,7 +22,7 @@ from tests.support.redis_server import Store, clients
 from tests.support.registers import HEADER, read_changes, vault_on
 
 WRITER = "ada"
-LONGEST_CALM_SECONDS = 0.1
+MAX_CALM_SECONDS = 0.1
 FEWEST_BATCHES = 5
 """Acknowledged before each cut."""
 TOOK_EFFECT = {Verdict.COUNTED, Verdict.UNCOUNTED}
@@ -87,7 +87,7 @@ def lose_power(cuts: int, power: PowerCut, seed: int, fsync: str | None = None) 
             work.start()
             eventually(partial(client.has_acknowledged, start + FEWEST_BATCHES), "some batches")
             # Nothing is waited for: the moment of the cut is drawn, so that it meets any step.
-            time.sleep(rng.random() * LONGEST_CALM_SECONDS)
+            time.sleep(rng.random() * MAX_CALM_SECONDS)
             if rng.random() < 0.2:
                 store.root.bgrewriteaof()
             power.cut()

@@ -11,17 +11,17 @@ import pytest
 
 from privacy.errors import StoreBusyError
 from privacy.maintenance.key_rotation import Rotation
-from privacy.maintenance.throttle import Courtesy
+from privacy.maintenance.throttle import Throttle
+from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Kind, Verdict
-from privacy.model.standing import Standing
 from privacy.tally.relay import Relay
 from privacy.vault.account_record import read_account
-from privacy.vault.entries import Entry
-from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
+from privacy.vault.entries import AdmittedEvent
 from privacy.vault.key_rotation import Rekeying
-from privacy.vault.registers import Vault
+from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
+from privacy.vault.recount import Move, Recount
+from privacy.vault.registers import RegisterStore
 from privacy.vault.resync import Resync, Resynced
-from privacy.vault.settlement import Move, Settlement
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from privacy.vault.timers import Timers
 from tests.support.faults import Crash, every_fault
@@ -50,10 +50,10 @@ def rotation(store: Store, key_file: Path, hook: Hook | None = None) -> Rotation
     """A rotation, as its command starts it."""
     client = SteppedRedis(store.rekeyer, hook) if hook else store.rekeyer
     keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
-    return Rotation(AccountShards(client, keys, HEADER.account_shards), Courtesy.to_nobody())
+    return Rotation(AccountShards(client, keys, HEADER.account_shards), Throttle.disabled())
 
 
-def likes(series: int, change: int = LIKE, at_ms: int = 1) -> list[Entry]:
+def likes(series: int, change: int = LIKE, at_ms: int = 1) -> list[AdmittedEvent]:
     """One event of every account."""
     return [(account, series, at_ms, change, 3) for account in ACCOUNTS]
 
@@ -61,9 +61,9 @@ def likes(series: int, change: int = LIKE, at_ms: int = 1) -> list[Entry]:
 def restrict_the_first(store: Store, key_file: Path) -> AccountShards:
     """The first account likes something, and is restricted until the time 500; the shards that know it."""
     known = shards(store, key_file)
-    Vault(known, caps(4, 100)).record(likes(SERIES[0])[:1], 0)
+    RegisterStore(known, caps(4, 100)).record(likes(SERIES[0])[:1], 0)
     first = partial(known.keys.current.account, ACCOUNTS[0])
-    Settlement(known, caps(4, 100)).move(first, Move(Standing.RESTRICTED, until_ms=500), 0)
+    Recount(known, caps(4, 100)).move(first, Move(AccountStatus.RESTRICTED, until_ms=500), 0)
     return known
 
 
@@ -76,7 +76,7 @@ def put_in_force(running: Rotation) -> None:
 def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> None:
     """Processes that knew the former key go on: nothing counts twice, and every account is found again."""
     before = shards(store, key_file)
-    vault = Vault(before, caps(4, 100))
+    vault = RegisterStore(before, caps(4, 100))
     vault.record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     vault.record(likes(SERIES[1]), 0)  # not in force yet: still under the former key
@@ -87,7 +87,7 @@ def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> 
     assert vault.record(likes(SERIES[1], UNLIKED, 2), 0) == [Verdict.UNCOUNTED] * len(ACCOUNTS)
     assert running.run(lambda _count: None) == 0
     end_rotation(key_file)
-    assert Vault(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0]), 0) == [
+    assert RegisterStore(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0]), 0) == [
         Verdict.DUPLICATE
     ] * len(ACCOUNTS)
     Relay(store.relay, HEADER).drain()
@@ -107,7 +107,7 @@ def test_an_account_that_is_met_before_the_job_keeps_everything(store: Store, ke
     now = shards(store, key_file)
     held = read_account(replace(now, client=store.root), now.keys.current.account(ACCOUNTS[0]))
     assert held is not None
-    assert (held.standing, held.until_ms, len(held.registers)) == (Standing.RESTRICTED, 500, 1)
+    assert (held.standing, held.until_ms, len(held.registers)) == (AccountStatus.RESTRICTED, 500, 1)
     names = [
         key for key in store.root.keys("v:*") if known.keys.current.account(ACCOUNTS[0]).pseudonym in key
     ]
@@ -123,14 +123,14 @@ def test_killed_at_any_store_call_it_goes_on(store: Store, key_file: Path) -> No
     """Run again after a crash anywhere, the rotation ends with every account under the new key, once."""
     for fault in every_fault(Crash):
         store.flush()
-        Vault(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0])[:6], 0)
+        RegisterStore(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0])[:6], 0)
         begin_rotation(key_file, os.urandom)
         try:
             rotation(store, key_file, fault).run(lambda _count: None)
         except Crash:
             rotation(store, key_file).run(lambda _count: None)
         end_rotation(key_file)
-        verdicts = Vault(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0])[:6], 0)
+        verdicts = RegisterStore(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0])[:6], 0)
         assert verdicts == [Verdict.DUPLICATE] * 6
 
 
@@ -138,13 +138,13 @@ def test_a_process_without_the_new_key_writes_nothing(store: Store, key_file: Pa
     """Once a key is in force, whoever cannot read it is refused: no account is written under two names."""
     stubborn = shards(store, key_file)
     old = stubborn.keys.current
-    Vault(stubborn, caps(4, 100)).record(likes(SERIES[0]), 0)
+    RegisterStore(stubborn, caps(4, 100)).record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     rotation(store, key_file).run(lambda _count: None)
     names = sorted(store.root.keys("v:*"))
     unaware = AccountShards(store.platform, PseudonymKeys(lambda: old), HEADER.account_shards)
     with pytest.raises(StoreBusyError, match="rotated"):
-        Vault(unaware, caps(4, 100)).record(likes(SERIES[1]), 0)
+        RegisterStore(unaware, caps(4, 100)).record(likes(SERIES[1]), 0)
     assert sorted(store.root.keys("v:*")) == names
 
 
@@ -152,7 +152,7 @@ def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
     store: Store, key_file: Path
 ) -> None:
     """With the new key in force and nothing moved, what is held is shown, and a resync takes it back."""
-    Vault(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0]), 0)
+    RegisterStore(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     running = rotation(store, key_file)
     put_in_force(running)
@@ -160,7 +160,7 @@ def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
     reader = replace(now, client=store.root)
     held = [read_account(reader, now.keys.current.account(account)) for account in ACCOUNTS]
     assert [len(account.registers) for account in held if account] == [1] * len(ACCOUNTS)
-    resync = Resync(Vault(now, caps(4, 100)))
+    resync = Resync(RegisterStore(now, caps(4, 100)))
     assert resync.run(ACCOUNTS[0], Kind.LIKE, {}, 5, 0) == Resynced(removed=1)
 
 
@@ -171,8 +171,8 @@ def test_a_timer_of_an_account_that_has_not_moved_yet_waits(store: Store, key_fi
     running = rotation(store, key_file)
     put_in_force(running)
     now = shards(store, key_file)
-    timers = Timers(replace(now, client=store.steward), Settlement(now, caps(4, 100)))
+    timers = Timers(replace(now, client=store.steward), Recount(now, caps(4, 100)))
     assert timers.due(1_000) == []
     running.run(lambda _count: None)
     [handle] = now.keys.current.handles(ACCOUNTS[:1])
-    assert timers.due(1_000) == [(handle.name, Standing.RESTRICTED)]
+    assert timers.due(1_000) == [(handle.name, AccountStatus.RESTRICTED)]

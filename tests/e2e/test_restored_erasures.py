@@ -11,23 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from api.runtime.maintenance import make_steward
+from api.runtime.maintenance import make_maintenance_worker
 from privacy.errors import StoreBusyError, StoreError
 from privacy.maintenance.key_rotation import Rotation
-from privacy.maintenance.reapply_erasures import RestoredErasures
-from privacy.maintenance.rebuild_erasure_log import Relisting
-from privacy.maintenance.throttle import Courtesy
+from privacy.maintenance.reapply_erasures import ErasureReplay
+from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
+from privacy.maintenance.throttle import Throttle
 from privacy.model.engagement import Reason, Verdict
 from privacy.moderation.audit_trail import AuditTrail
-from privacy.policy.enrolled import PolicyBook
-from privacy.rollback.erasure_log import ErasureList
-from privacy.rollback.erasure_watermark import ErasureMark, in_step
+from privacy.policy.registry import PolicyRegistry
+from privacy.rollback.erasure_log import ErasureLog
+from privacy.rollback.erasure_watermark import ErasureWatermark, caught_up
 from privacy.store.connect import connect, translated
 from privacy.store.users import PLATFORM, RELEASE
 from privacy.tally.relay import Relay
 from privacy.vault.erasure import Erasure
-from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
-from privacy.vault.registers import Vault
+from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
+from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from tests.support.backup import back_up, put_back
 from tests.support.faults import Crash, every_fault
@@ -55,9 +55,9 @@ class Deployment:
         return self.folder / "pseudonym.key"
 
     @property
-    def erasures(self) -> ErasureList:
+    def erasures(self) -> ErasureLog:
         """The list."""
-        return ErasureList(self.folder / "never-restore", HEADER.store_id)
+        return ErasureLog(self.folder / "never-restore", HEADER.store_id)
 
     @property
     def shards(self) -> AccountShards:
@@ -67,22 +67,24 @@ class Deployment:
 
     def like(self, series: int = SERIES[0], at_ms: int = 1) -> list[Verdict]:
         """One like of every account."""
-        return Vault(self.shards, caps(4, 100)).record(
+        return RegisterStore(self.shards, caps(4, 100)).record(
             [(account, series, at_ms, LIKE, 3) for account in ACCOUNTS], NOW_MS
         )
 
     def erase(self, account: str) -> None:
         """Erase an account, as the platform plane does."""
         shards = self.shards
-        erasure = Erasure(shards, ErasureMark(self.store.platform, self.erasures))
+        erasure = Erasure(shards, ErasureWatermark(self.store.platform, self.erasures))
         erasure.erase(partial(shards.keys.current.account, account), CLOSED_UNTIL_MS, NOW_MS)
 
-    def restored(self, hook: Hook | None = None) -> RestoredErasures:
+    def restored(self, hook: Hook | None = None) -> ErasureReplay:
         """What a steward does first."""
         client = SteppedRedis(self.store.steward, hook) if hook else self.store.steward
-        book = PolicyBook(POLICY, {POLICY.version: POLICY})
-        keys, courtesy = self.shards.keys, Courtesy.to_nobody()
-        return make_steward(client, HEADER, book, keys, self.erasures, lambda: NOW_MS, courtesy).restored
+        book = PolicyRegistry(POLICY, {POLICY.version: POLICY})
+        keys, courtesy = self.shards.keys, Throttle.disabled()
+        return make_maintenance_worker(
+            client, HEADER, book, keys, self.erasures, lambda: NOW_MS, courtesy
+        ).restored
 
     def back_up(self) -> Path:
         """A copy of the data, as Redis has it on disk."""
@@ -141,7 +143,7 @@ def test_until_then_nothing_gets_in_or_out(deployment: Deployment) -> None:
     """New connections of the platform plane and of the release worker are refused, and work afterwards."""
     backup = deployment.back_up()
     deployment.erase(ERASED[0])
-    greet = in_step(HEADER.greet, deployment.erasures)
+    greet = caught_up(HEADER.greet, deployment.erasures)
     deployment.put_back(backup)
     settings = deployment.store.settings
     for user in (PLATFORM, RELEASE):
@@ -174,7 +176,7 @@ def test_an_account_that_the_backup_does_not_know_is_closed(deployment: Deployme
     backup = deployment.back_up()
     late = "account-late"
     shards = deployment.shards
-    vault = Vault(shards, caps(4, 100))
+    vault = RegisterStore(shards, caps(4, 100))
     like = [(late, SERIES[0], 1, LIKE, 3)]
     assert vault.record(like, NOW_MS) == [Verdict.COUNTED]
     deployment.erase(late)
@@ -198,7 +200,7 @@ def test_killed_at_any_store_call_it_begins_again(deployment: Deployment) -> Non
             try:
                 deployment.restored(fault).step(NOW_MS)
             except Crash:
-                done = not ErasureMark(deployment.store.platform, deployment.erasures).is_behind()
+                done = not ErasureWatermark(deployment.store.platform, deployment.erasures).is_behind()
                 assert not done or not set(ERASED) & set(deployment.held())
                 deployment.restored().step(NOW_MS)
             assert not set(ERASED) & set(deployment.held())
@@ -224,7 +226,7 @@ def test_a_backup_from_before_a_rotation_stays_closed(deployment: Deployment, *,
     if begun:
         begin_rotation(deployment.key_file, os.urandom)
         shards = replace(deployment.shards, client=deployment.store.rekeyer)
-        rotation = Rotation(shards, Courtesy.to_nobody())
+        rotation = Rotation(shards, Throttle.disabled())
         with pytest.raises(StopIteration):
             rotation.run(stop_moving)
     backup = deployment.back_up()
@@ -235,12 +237,12 @@ def test_a_backup_from_before_a_rotation_stays_closed(deployment: Deployment, *,
     deployment.put_back(backup)
     with pytest.raises(StoreError, match="rotat"):
         deployment.restored().step(NOW_MS)
-    assert ErasureMark(deployment.store.platform, deployment.erasures).is_behind()
+    assert ErasureWatermark(deployment.store.platform, deployment.erasures).is_behind()
 
 
 def test_an_older_list_is_noticed_and_a_lost_one_can_be_made_anew(deployment: Deployment) -> None:
     """A list that ends before the store's mark stops everything; from the tombstones it is whole again."""
-    mark = ErasureMark(deployment.store.steward, deployment.erasures)
+    mark = ErasureWatermark(deployment.store.steward, deployment.erasures)
     deployment.erase(ERASED[0])
     older = deployment.erasures.path.read_bytes()
     deployment.erase(ERASED[1])
@@ -250,7 +252,7 @@ def test_an_older_list_is_noticed_and_a_lost_one_can_be_made_anew(deployment: De
     deployment.erasures.path.unlink()
     with pytest.raises(StoreError, match="is not there"):
         mark.require_in_step()
-    assert Relisting(mark, HEADER.account_shards).run(NOW_MS) == len(ERASED)
+    assert ErasureLogRebuild(mark, HEADER.account_shards).run(NOW_MS) == len(ERASED)
     assert not mark.is_behind()
     deployment.store.root.delete("store:erasures", *deployment.store.root.keys("v:*:tombstones"))
     assert mark.is_behind()
@@ -274,7 +276,7 @@ def test_lines_go_when_no_backup_needs_them(deployment: Deployment) -> None:
 
 def rotate(deployment: Deployment) -> None:
     """Move every account to the new key, and destroy the former one."""
-    Rotation(replace(deployment.shards, client=deployment.store.rekeyer), Courtesy.to_nobody()).run(
+    Rotation(replace(deployment.shards, client=deployment.store.rekeyer), Throttle.disabled()).run(
         lambda _count: None
     )
     end_rotation(deployment.key_file)

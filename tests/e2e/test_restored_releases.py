@@ -11,7 +11,7 @@ import pytest
 
 from privacy.errors import StoreError
 from privacy.release.worker import ReleaseWorker
-from privacy.rollback.released_watermark import ReleasedOutside
+from privacy.rollback.release_watermark import ReleaseWatermark
 from privacy.store.keys import gallery_key
 from tests.support.backup import back_up, put_back
 from tests.support.faults import Crash, every_fault
@@ -31,9 +31,9 @@ def world(tmp_path: Path) -> Iterator[ReleaseWorld]:
         yield made
 
 
-def outside(world: ReleaseWorld) -> ReleasedOutside:
+def outside(world: ReleaseWorld) -> ReleaseWatermark:
     """What is kept beside the store."""
-    return ReleasedOutside(world.store.server.folder.with_name("never-restore"), HEADER.store_id)
+    return ReleaseWatermark(world.store.server.folder.with_name("never-restore"), HEADER.store_id)
 
 
 def worker(world: ReleaseWorld, hook: Hook | None = None) -> ReleaseWorker:

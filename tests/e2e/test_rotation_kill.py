@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from api.runtime.policy_source import read_policy
-from api.runtime.store_setup import Founded, Founder
+from api.runtime.store_setup import PreparedStore, StoreSetup
 from api.runtime.system import clock_ms
 from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict
 from privacy.store.keys import register_prefix
 from privacy.store.users import REKEYER
 from privacy.tally.relay import Relay
-from privacy.vault.entries import Entry
+from privacy.vault.entries import AdmittedEvent
 from privacy.vault.key_rotation import REKEY
-from privacy.vault.registers import Vault
+from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.histories import SERIES, UNLIKED
 from tests.support.killing_proxy import KillPoint, killing_proxy
@@ -52,7 +52,7 @@ def test_a_rotation_that_was_killed_goes_on(
     reference = ReferenceModel(FLIP_CAP, DAILY_CAP)
     now_ms = clock_ms()
 
-    def record(entries: list[Entry]) -> list[Verdict]:
+    def record(entries: list[AdmittedEvent]) -> list[Verdict]:
         verdicts = vault.record(entries, now_ms)
         assert verdicts == reference.record(entries, now_ms)
         return verdicts
@@ -78,18 +78,18 @@ def test_a_rotation_that_was_killed_goes_on(
     assert read_changes(store.root, SERIES, founded.header) == reference.changes
 
 
-def founded_on(store: Store, folder: Path) -> Founded:
+def founded_on(store: Store, folder: Path) -> PreparedStore:
     """A new deployment."""
-    return Founder(read_policy(None), folder / "pseudonym.key", clock_ms, os.urandom).found(store.settings)
+    return StoreSetup(read_policy(None), folder / "pseudonym.key", clock_ms, os.urandom).found(store.settings)
 
 
-def vault_on(store: Store, founded: Founded) -> Vault:
+def vault_on(store: Store, founded: PreparedStore) -> RegisterStore:
     """Intake, with the keys as they are read from the file."""
     shards = AccountShards(store.platform, founded.keys, founded.header.account_shards)
-    return Vault(shards, caps(FLIP_CAP, DAILY_CAP))
+    return RegisterStore(shards, caps(FLIP_CAP, DAILY_CAP))
 
 
-def likes(series: int) -> list[Entry]:
+def likes(series: int) -> list[AdmittedEvent]:
     """One of every account."""
     return [(account, series, 1_000, GAINED, 3) for account in ACCOUNTS]
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from api.runtime.policy_source import read_policy
-from api.runtime.store_setup import Founder
+from api.runtime.store_setup import StoreSetup
 from api.runtime.system import clock_ms
 from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.model.change import GAINED
@@ -21,7 +21,7 @@ from privacy.model.engagement import Kind, Series, TargetType
 from privacy.moderation.jobs import Job, JobKind, JobOrder, Jobs
 from privacy.store.users import STEWARD
 from privacy.tally.relay import Relay
-from privacy.vault.registers import Caps, Vault
+from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.eventually import eventually
 from tests.support.redis_server import Store
@@ -34,7 +34,7 @@ BOTS, LIKES, BOTS_A_BATCH = 2_000, 50, 40
 def test_a_purge_survives_its_stewards(store: Store, tmp_path: Path, kills: int) -> None:
     """Killed at any moment, started again: the job ends, and its report and the tally are exact."""
     key_file = tmp_path / "pseudonym.key"
-    founded = Founder(read_policy(None), key_file, clock_ms, os.urandom).found(store.settings)
+    founded = StoreSetup(read_policy(None), key_file, clock_ms, os.urandom).found(store.settings)
     header, book = founded.header, founded.book
     posted_at_ms = clock_ms() - 3_600_000
     catalogue = Catalogue(store.platform, header.target_shards, book.current, lambda _documents: None)
@@ -43,7 +43,7 @@ def test_a_purge_survives_its_stewards(store: Store, tmp_path: Path, kills: int)
     known = catalogue.lookup(TargetType.VIDEO, names)
     series = [Series(known[name].number, Kind.LIKE).number for name in names]
     shards = AccountShards(store.platform, founded.keys, header.account_shards)
-    vault = Vault(shards, Caps.of(book))
+    vault = RegisterStore(shards, ContributionCaps.of(book))
     bots = [f"bot-{number}" for number in range(BOTS)]
     with store.without_fsync():
         for first in range(0, BOTS, BOTS_A_BATCH):

@@ -18,7 +18,7 @@ from privacy.gallery.ledger_reader import LedgerReader
 from privacy.signing.export import Closing, HeadLine, ReleaseLine, export_lines
 from privacy.signing.jwks import PublicKeys
 from privacy.signing.signer import Signer
-from privacy.signing.verification import Verdict, Verification
+from privacy.signing.verification import Verification, VerificationResult
 from tests.support.ledger import SIGNER, NotaryWorld
 from tests.support.redis_server import Store
 from tests.support.release_world import ReleaseWorld
@@ -60,7 +60,7 @@ def closed(lines: Sequence[bytes]) -> list[bytes]:
     return [*body, msgspec.json.encode(closing) + b"\n"]
 
 
-def verify(lines: Sequence[bytes], **options: Any) -> Verdict:
+def verify(lines: Sequence[bytes], **options: Any) -> VerificationResult:
     """What a verification says of lines."""
     return Verification(**options).run(lines)
 
@@ -80,7 +80,7 @@ def names(line: bytes) -> set[str]:
     }
 
 
-def named(verdict: Verdict, line: bytes) -> bool:
+def named(verdict: VerificationResult, line: bytes) -> bool:
     """Whether a fault names the release of a line."""
     wanted = re.compile("|".join(re.escape(name) + "(?![0-9])" for name in names(line)))
     return any(wanted.search(fault.where) for fault in verdict.faults)

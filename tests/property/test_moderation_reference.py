@@ -12,17 +12,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Reason
-from privacy.model.standing import Standing
-from privacy.rollback.erasure_watermark import ErasureMark
+from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.tally.relay import Relay
-from privacy.vault import settlement as settlement_module
-from privacy.vault.blocks import NO_BLOCK, Mark, Marks
-from privacy.vault.entries import Entry
+from privacy.vault import recount as settlement_module
+from privacy.vault.blocks import NO_BLOCK, Block, EngagementBlocks
+from privacy.vault.entries import AdmittedEvent
 from privacy.vault.erasure import Erasure
-from privacy.vault.registers import Vault
-from privacy.vault.settlement import ErasedAccountError, Move, MoveRefusedError, Settlement
-from tests.support.histories import ACCOUNTS, CHANGES, MS_A_DAY, SERIES, entries
+from privacy.vault.recount import ErasedAccountError, Move, MoveRefusedError, Recount
+from privacy.vault.registers import RegisterStore
+from tests.support.histories import ACCOUNTS, CHANGES, MS_PER_DAY, SERIES, entries
 from tests.support.platform_plane import erasures_of
 from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
@@ -36,15 +36,15 @@ from tests.support.registers import (
     shards_on,
 )
 
-_STANDINGS = st.sampled_from(tuple(Standing))
+_STANDINGS = st.sampled_from(tuple(AccountStatus))
 _MOVES = st.builds(
     Move,
     to=_STANDINGS,
-    allowed_from=st.one_of(st.just(tuple(Standing)), st.lists(_STANDINGS, min_size=1).map(tuple)),
-    until_ms=st.integers(0, 3 * MS_A_DAY),
+    allowed_from=st.one_of(st.just(tuple(AccountStatus)), st.lists(_STANDINGS, min_size=1).map(tuple)),
+    until_ms=st.integers(0, 3 * MS_PER_DAY),
 )
 _MARKS = st.builds(
-    Mark,
+    Block,
     st.sampled_from(ACCOUNTS),
     st.sampled_from(SERIES),
     st.sampled_from([NO_BLOCK, NO_BLOCK, int(Reason.INAUTHENTIC), int(Reason.POLICY)]),
@@ -63,23 +63,23 @@ class Moderation(RuleBasedStateMachine):
         self.store.flush()
         bounds = caps(flip_cap, daily_cap, burst_likes)
         shards = shards_on(self.store.platform)
-        self.vault, self.settlement = Vault(shards, bounds), Settlement(shards, bounds)
+        self.vault, self.settlement = RegisterStore(shards, bounds), Recount(shards, bounds)
         self.marks, self.erasure = (
-            Marks(shards, bounds),
-            Erasure(shards, ErasureMark(self.store.platform, erasures_of(self.store))),
+            EngagementBlocks(shards, bounds),
+            Erasure(shards, ErasureWatermark(self.store.platform, erasures_of(self.store))),
         )
         self.relay = Relay(self.store.relay, HEADER)
         self.reference = ReferenceModel(flip_cap, daily_cap, burst_likes, 1_000)
         self.now_ms = 0
-        self.sent: list[Entry] = []
+        self.sent: list[AdmittedEvent] = []
 
-    @rule(later_ms=st.integers(-MS_A_DAY, MS_A_DAY))
+    @rule(later_ms=st.integers(-MS_PER_DAY, MS_PER_DAY))
     def let_time_pass(self, later_ms: int) -> None:
         """The clock moves, now and then backwards."""
         self.now_ms = max(0, self.now_ms + later_ms)
 
     @rule(batch=st.lists(entries(CHANGES), min_size=1, max_size=8))
-    def events(self, batch: list[Entry]) -> None:
+    def events(self, batch: list[AdmittedEvent]) -> None:
         """Events arrive."""
         # Moments far enough apart for bursts to be some of them and not all.
         batch = [
@@ -119,14 +119,14 @@ class Moderation(RuleBasedStateMachine):
             self._forgive_admissions(account, expected)
 
     @rule(marks=st.lists(_MARKS, min_size=1, max_size=5))
-    def mark(self, marks: list[Mark]) -> None:
+    def mark(self, marks: list[Block]) -> None:
         """Single engagements are blocked, or their blocks are lifted."""
         assert self.marks.apply(marks, self.now_ms) == self.reference.mark(marks, self.now_ms)
 
     @rule(account=_ACCOUNT)
     def erase(self, account: str) -> None:
         """An account is erased."""
-        erased = self.erasure.erase(partial(PSEUDONYMISER.account, account), 10 * MS_A_DAY, self.now_ms)
+        erased = self.erasure.erase(partial(PSEUDONYMISER.account, account), 10 * MS_PER_DAY, self.now_ms)
         assert (erased.registers, erased.counted) == self.reference.erase(account)
         assert not self.store.root.exists(account_key(account))
 

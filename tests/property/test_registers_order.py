@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.tally.relay import Relay
-from privacy.vault.entries import Entry
+from privacy.vault.entries import AdmittedEvent
 from tests.support.histories import SERIES, capless_events
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, read_changes, read_registers, vault_on
@@ -26,7 +26,9 @@ def fast_store(shared_store: Store) -> Iterator[Store]:
         yield shared_store
 
 
-def outcome(events: Sequence[Entry], store: Store) -> tuple[dict[tuple[str, int], int], dict[int, int]]:
+def outcome(
+    events: Sequence[AdmittedEvent], store: Store
+) -> tuple[dict[tuple[str, int], int], dict[int, int]]:
     """Will of every engagement and total of every series, after these events in this order."""
     store.flush()
     vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
@@ -39,7 +41,7 @@ def outcome(events: Sequence[Entry], store: Store) -> tuple[dict[tuple[str, int]
     return {engagement: int(not register.liked) for engagement, register in registers.items()}, totals
 
 
-def expected(events: Sequence[Entry]) -> tuple[dict[tuple[str, int], int], dict[int, int]]:
+def expected(events: Sequence[AdmittedEvent]) -> tuple[dict[tuple[str, int], int], dict[int, int]]:
     """The same by its definition: the newest event of an engagement is what its account wants."""
     newest: dict[tuple[str, int], tuple[int, int]] = {}
     for account, series, at_ms, change, _ in events:

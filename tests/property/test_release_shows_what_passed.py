@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from privacy.mechanism.accounting import calibrate
 from privacy.model.engagement import Kind
-from privacy.release.figures import NO_STEP, Figures, Shown, figures
-from privacy.release.history import Records
+from privacy.release.figures import NO_STEP, Estimates, PublishedEstimates, publishable_estimates
+from privacy.release.history import StreamRecords
 from privacy.release.measure import Measured
 from tests.support.small_policy import small_policy
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CALIBRATION = calibrate(small_policy(), Kind.LIKE)
 LAYOUT, EPOCHS = CALIBRATION.policy.layout, CALIBRATION.policy.schedule.epochs
-LEAST = CALIBRATION.least_counts[:, None]
+LEAST = CALIBRATION.min_counts[:, None]
 """From which count on each stream may be shown, shape (streams, 1)."""
 SERIES = 40
 SEEDS = st.integers(0, 2**32 - 1)
@@ -71,7 +71,7 @@ def _measurements(random: np.random.Generator, counts: NDArray[np.int64]) -> NDA
 
 def _release(
     counts: NDArray[np.int64], values: NDArray[np.int64], steps: NDArray[np.intp], since: NDArray[np.intp]
-) -> Shown:
+) -> PublishedEstimates:
     """Make the figures of series whose streams are all measured."""
     rows = counts.shape[0] * counts.shape[1]
     owners, streams = np.divmod(np.arange(rows), counts.shape[1])
@@ -81,12 +81,12 @@ def _release(
         streams=streams,
         net=np.diff(counts, axis=2, prepend=0).reshape(rows, -1),
         values=values.reshape(rows, -1),
-        drawn=Records(*(np.zeros(0, np.int64) for _ in range(4))),
+        drawn=StreamRecords(*(np.zeros(0, np.int64) for _ in range(4))),
     )
-    return figures(counts[np.arange(SERIES), :, steps], steps, since, measured, CALIBRATION)
+    return publishable_estimates(counts[np.arange(SERIES), :, steps], steps, since, measured, CALIBRATION)
 
 
-def _assert_same(one: Shown, two: Shown) -> None:
+def _assert_same(one: PublishedEstimates, two: PublishedEstimates) -> None:
     for figures_one, figures_two in (
         (one.streams, two.streams),
         (one.others, two.others),
@@ -97,5 +97,5 @@ def _assert_same(one: Shown, two: Shown) -> None:
             assert (_visible(figures_one, field) == _visible(figures_two, field)).all()
 
 
-def _visible(part: Figures, field: str) -> NDArray[Any]:
+def _visible(part: Estimates, field: str) -> NDArray[Any]:
     return np.where(part.shown, getattr(part, field), 0)

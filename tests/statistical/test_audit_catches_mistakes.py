@@ -20,11 +20,11 @@ from api.runtime.policy_source import PolicySource, read_policy
 from privacy.audit.progress import silent
 from privacy.audit.report_model import Section
 from privacy.audit.runner import run_checks
-from privacy.audit.white_box import DEFAULT_PLAN, QUICK_PLAN, Plan, Sizes, white_box
+from privacy.audit.white_box import DEFAULT_PLAN, QUICK_PLAN, Plan, WhiteBoxScale, white_box
 from tests.support.mutations.mutation import Mutation
 from tests.support.mutations.table import MUTATIONS
 
-SMALL_PLAN = Plan(Sizes(1_000, False, 300, 600, 300, 2), None)
+SMALL_PLAN = Plan(WhiteBoxScale(1_000, False, 300, 600, 300, 2), None)
 READS = 20
 SOONER = [mutation for mutation in MUTATIONS if mutation.sooner]
 

@@ -19,7 +19,7 @@ from tests.support.eventually import eventually
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-_LONGEST_SECONDS = 120
+_MAX_SECONDS = 120
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
@@ -44,7 +44,7 @@ def likewise(
         cwd=folder or ROOT,
         capture_output=True,
         text=True,
-        timeout=_LONGEST_SECONDS,
+        timeout=_MAX_SECONDS,
         check=False,
     )
 
@@ -87,7 +87,7 @@ class System:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and answer its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(_LONGEST_SECONDS)
+        return self.process.wait(_MAX_SECONDS)
 
 
 def start_up(
@@ -125,7 +125,7 @@ def up(
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(_LONGEST_SECONDS)
+            process.wait(_MAX_SECONDS)
         if process.stdout:
             process.stdout.close()
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from privacy.vault.entries import Entry
+from privacy.vault.entries import AdmittedEvent
 from tests.support.reference_model import ReferenceModel
 
 FLIP_CAP: Final = 4
@@ -15,7 +15,7 @@ _ACCOUNTS: Final = 25
 _EVENTS: Final = 12
 
 
-def batch_of(writer: str, number: int, series: Sequence[int]) -> list[Entry]:
+def batch_of(writer: str, number: int, series: Sequence[int]) -> list[AdmittedEvent]:
     """Return a batch: likes and un-likes of the writer's own accounts, some late, some twice.
 
     New accounts come with every 20 batches, so that there is always something to count.

@@ -53,7 +53,7 @@ class CrashSite:
 
     def __enter__(self) -> Self:
         self._nursery = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.crash_nursery"],
+            [sys.executable, "-m", "tests.support.crash_process_pool"],
             cwd=_REPOSITORY,
             env={**os.environ, **self.store.settings.environment(USERS)},
             stdin=subprocess.PIPE,

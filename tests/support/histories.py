@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from privacy.vault.entries import TOO_YOUNG, Entry
+from privacy.vault.entries import TOO_YOUNG, AdmittedEvent
 
-MS_A_DAY = 86_400_000
+MS_PER_DAY = 86_400_000
 SERIES = (0, 4, 8, 20, 24)
 """Numbers of likes of targets 0, 1, 2, 5 and 6: several a target shard, and more than one target shard."""
 LIKE, UNLIKED, CORRECTION = 0, 1, 5
@@ -26,7 +26,7 @@ class Batch:
         now_ms: when they arrive.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[AdmittedEvent, ...]
     now_ms: int
 
 
@@ -39,7 +39,7 @@ class History:
     batches: tuple[Batch, ...]
 
 
-def entries(changes: st.SearchStrategy[int]) -> st.SearchStrategy[Entry]:
+def entries(changes: st.SearchStrategy[int]) -> st.SearchStrategy[AdmittedEvent]:
     """Single events; few enough accounts, series and times that they meet each other often."""
     return st.tuples(
         st.sampled_from(ACCOUNTS),
@@ -66,20 +66,20 @@ def histories(draw: st.DrawFn) -> History:
         flip_cap=draw(st.sampled_from([2, 4])),
         daily_cap=draw(st.integers(1, 4)),
         batches=tuple(
-            Batch(tuple(events[start:stop]), draw(st.integers(0, 3)) * MS_A_DAY)
+            Batch(tuple(events[start:stop]), draw(st.integers(0, 3)) * MS_PER_DAY)
             for start, stop in pairwise(bounds)
         ),
     )
 
 
 @st.composite
-def capless_events(draw: st.DrawFn, flip_cap: int) -> list[Entry]:
+def capless_events(draw: st.DrawFn, flip_cap: int) -> list[AdmittedEvent]:
     """Distinct events that stay within w flips however they are ordered.
 
     Sorted by time, no engagement alternates more than w times between liked and not liked, starting with
     not liked; then no sub-sequence does either, and what takes effect is always an increasing one.
     """
-    kept: list[Entry] = []
+    kept: list[AdmittedEvent] = []
     for entry in sorted(
         draw(st.sets(entries(_KEPT_CHANGES), max_size=30)), key=lambda entry: (entry[2], entry[3])
     ):

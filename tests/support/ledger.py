@@ -10,8 +10,8 @@ from typing import Any
 
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.ledger.head import TreeHead
-from privacy.publishing.signature_writer import NotaryDesk
-from privacy.signing.notary import Notary
+from privacy.publishing.signature_writer import SignatureWriter
+from privacy.signing.ledger_signer import LedgerSigner
 from privacy.signing.signer import Signer
 from privacy.store.keys import gallery_key, tally_key
 from privacy.tally.series import LedgerLog
@@ -40,8 +40,8 @@ def sign_gallery(store: Store) -> None:
         entries = store.root.hgetall(gallery_key("ledger", shard))
         for number in range(len(entries)):
             store.root.rpush(tally_key(shard, "ledger"), entries[b"%d" % number])
-    notary = Notary(
-        LedgerLog(store.notary), NotaryDesk(store.notary), lambda: SIGNER, LEDGER_SHARDS, lambda: NOW_MS
+    notary = LedgerSigner(
+        LedgerLog(store.notary), SignatureWriter(store.notary), lambda: SIGNER, LEDGER_SHARDS, lambda: NOW_MS
     )
     notary.run()
 
@@ -74,12 +74,16 @@ class NotaryWorld:
         self.releases.now_ms += hours(1)
         self.releases.worker().run_due()
 
-    def notary(self, hook: Hook = _send) -> Notary:
+    def notary(self, hook: Hook = _send) -> LedgerSigner:
         """A notary whose store calls, on both sides, pass through a hook."""
         client = SteppedRedis(self.releases.store.notary, hook)
         shards = HEADER.target_shards
-        return Notary(
-            LedgerLog(client), NotaryDesk(client), lambda: self.signer, shards, lambda: self.releases.now_ms
+        return LedgerSigner(
+            LedgerLog(client),
+            SignatureWriter(client),
+            lambda: self.signer,
+            shards,
+            lambda: self.releases.now_ms,
         )
 
     @property

@@ -12,10 +12,10 @@ from api.http.api_keys import KEY_PREFIXES, issue_key
 from api.platform.app import PlatformDependencies, build_platform_app
 from api.runtime.api_key_writer import KeyWriter
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
-from privacy.policy.enrolled import PolicyBook
 from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
-from privacy.rollback.erasure_log import ErasureList
+from privacy.policy.registry import PolicyRegistry
+from privacy.rollback.erasure_log import ErasureLog
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
 from privacy.vault.pseudonym import Pseudonymiser
@@ -117,7 +117,7 @@ def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",), policy: Policy
         client=store.platform,
         gallery=store.publisher,
         header=StoreHeader(STORE_HEADER, 4, 4, "0" * 32),
-        book=PolicyBook(policy, {policy.version: policy}),
+        book=PolicyRegistry(policy, {policy.version: policy}),
         keys=PseudonymKeys(lambda: PSEUDONYMISER),
         erasures=erasures_of(store),
         entropy=os.urandom,
@@ -126,9 +126,9 @@ def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",), policy: Policy
     return PlatformPlane(build_platform_app(dependencies, clock), log, new_key(store, *scopes), clock)
 
 
-def erasures_of(store: Store) -> ErasureList:
+def erasures_of(store: Store) -> ErasureLog:
     """The list of erasures of the tests' store, which is as new as the store."""
-    erasures = ErasureList(store.server.folder / "never-restore", "0" * 32)
+    erasures = ErasureLog(store.server.folder / "never-restore", "0" * 32)
     erasures.create()
     if erasures.last():
         with erasures.alone():
@@ -136,14 +136,16 @@ def erasures_of(store: Store) -> ErasureList:
     return erasures
 
 
-def new_key(store: Store, *scopes: str, lifetime_seconds: int = 10**9, requests_a_minute: int = 10**6) -> str:
+def new_key(
+    store: Store, *scopes: str, lifetime_seconds: int = 10**9, requests_per_minute: int = 10**6
+) -> str:
     """Make a key of the platform plane."""
     token, record = issue_key(
         "platform",
         "tests",
         list(scopes),
         lifetime_seconds=lifetime_seconds,
-        requests_a_minute=requests_a_minute,
+        requests_per_minute=requests_per_minute,
         now_ms=NOW_MS,
         entropy=os.urandom,
     )

@@ -79,7 +79,7 @@ def new_key(
     *scopes: str,
     plane: str = "public",
     lifetime_seconds: int = 86_400,
-    requests_a_minute: int = 1_000_000,
+    requests_per_minute: int = 1_000_000,
     now_ms: int = NOW_MS,
 ) -> tuple[str, KeyRecord]:
     """Create a key in the store; the token and its record."""
@@ -88,7 +88,7 @@ def new_key(
         "tests",
         list(scopes),
         lifetime_seconds=lifetime_seconds,
-        requests_a_minute=requests_a_minute,
+        requests_per_minute=requests_per_minute,
         now_ms=now_ms,
         entropy=os.urandom,
     )

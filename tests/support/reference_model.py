@@ -6,23 +6,23 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from privacy.model.account_status import AccountStatus
 from privacy.model.change import change_code
 from privacy.model.dimension import UNDISCLOSED_EVERYWHERE
 from privacy.model.engagement import Reason, Verdict
-from privacy.model.standing import Standing
-from privacy.vault.blocks import Mark, Marked
-from privacy.vault.entries import TOO_YOUNG, Entry
-from privacy.vault.settlement import Move
+from privacy.vault.blocks import Block, BlockResult
+from privacy.vault.entries import TOO_YOUNG, AdmittedEvent
+from privacy.vault.recount import Move
 
-_MS_A_DAY = 86_400_000
+_MS_PER_DAY = 86_400_000
 _LIKE = 0
 _NO_BLOCK = 0
 _BLOCKS = {
-    Standing.RESTRICTED: Reason.ACCOUNT,
-    Standing.BANNED: Reason.ACCOUNT,
-    Standing.DELETED: Reason.ACCOUNT,
-    Standing.INAUTHENTIC: Reason.INAUTHENTIC,
-    Standing.OBJECTED: Reason.ACCOUNT,
+    AccountStatus.RESTRICTED: Reason.ACCOUNT,
+    AccountStatus.BANNED: Reason.ACCOUNT,
+    AccountStatus.DELETED: Reason.ACCOUNT,
+    AccountStatus.INAUTHENTIC: Reason.INAUTHENTIC,
+    AccountStatus.OBJECTED: Reason.ACCOUNT,
 }
 
 
@@ -54,7 +54,7 @@ class Register:
 class AccountState:
     """What is known of an account beside its engagements."""
 
-    standing: Standing = Standing.GOOD
+    standing: AccountStatus = AccountStatus.GOOD
     until_ms: int = 0
     hidden: bool = False
     day: int = -1
@@ -85,7 +85,7 @@ class ReferenceModel:
     accounts: dict[str, AccountState] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
 
-    def record(self, entries: Sequence[Entry], now_ms: int) -> list[Verdict]:
+    def record(self, entries: Sequence[AdmittedEvent], now_ms: int) -> list[Verdict]:
         """Apply events in their order."""
         return [self._record(entry, now_ms) for entry in entries]
 
@@ -106,7 +106,7 @@ class ReferenceModel:
         self._account(account).hidden = hidden
         return self._settle(account, now_ms)
 
-    def mark(self, marks: Sequence[Mark], now_ms: int) -> list[Marked]:
+    def mark(self, marks: Sequence[Block], now_ms: int) -> list[BlockResult]:
         """Block single engagements, or lift their blocks."""
         return [self._mark(mark, now_ms) for mark in marks]
 
@@ -135,18 +135,18 @@ class ReferenceModel:
 
     def _kept_out(self, account: str, now_ms: int) -> int:
         state = self._account(account)
-        if state.standing is Standing.RESTRICTED and state.until_ms <= now_ms:
+        if state.standing is AccountStatus.RESTRICTED and state.until_ms <= now_ms:
             return _NO_BLOCK
         return int(_BLOCKS.get(state.standing, _NO_BLOCK))
 
-    def _record(self, entry: Entry, now_ms: int) -> Verdict:  # noqa: C901 - every rule in one place
+    def _record(self, entry: AdmittedEvent, now_ms: int) -> Verdict:  # noqa: C901 - every rule in one place
         account, series, at_ms, change, cell = entry
         liked = change in (_LIKE, TOO_YOUNG)
         known = self.registers.get((account, series))
         if known is None and account in self.erased:
             return Verdict.CLOSED
         state = self._account(account)
-        if state.standing is Standing.OBJECTED:
+        if state.standing is AccountStatus.OBJECTED:
             return Verdict.CLOSED
         if known and (at_ms, not liked) == (known.at_ms, not known.liked):
             return Verdict.DUPLICATE
@@ -179,20 +179,20 @@ class ReferenceModel:
         self.registers[account, series] = register
         return Verdict.COUNTED if register.stands else Verdict.UNCOUNTED
 
-    def _mark(self, mark: Mark, now_ms: int) -> Marked:
+    def _mark(self, mark: Block, now_ms: int) -> BlockResult:
         key = mark.account_id, mark.series
         register = self.registers.get(key)
         if register is None:
-            return Marked.UNKNOWN
+            return BlockResult.UNKNOWN
         if register.block == mark.block:
-            return Marked.UNCHANGED
+            return BlockResult.UNCHANGED
         marked, outcome = self._follow(
             mark.account_id, mark.series, replace(register, block=mark.block), now_ms
         )
         if outcome == "full":
-            return Marked.OVER_CAP
+            return BlockResult.OVER_CAP
         self.registers[key] = marked
-        return Marked.CHANGED
+        return BlockResult.CHANGED
 
     def _settle(self, account: str, now_ms: int) -> tuple[int, int, int]:
         outcomes: Counter[str] = Counter()
@@ -222,7 +222,7 @@ class ReferenceModel:
         return replace(register, flips=register.flips + 1), "rose"
 
     def _admit(self, state: AccountState, now_ms: int) -> bool:
-        today = now_ms // _MS_A_DAY
+        today = now_ms // _MS_PER_DAY
         day, count = (state.day, state.admissions) if state.day >= today else (today, 0)
         if count >= self.daily_cap:
             return False

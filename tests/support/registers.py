@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from privacy.model.engagement import KINDS_A_TARGET
+from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.policy.file import load_policy
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER, outbox_key, register_prefix, tally_key
 from privacy.vault.account_record import HeldRegister
 from privacy.vault.pseudonym import Pseudonymiser
-from privacy.vault.registers import Caps, Vault
+from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from tests.support.reference_model import Register
 
@@ -26,10 +26,10 @@ PSEUDONYMISER: Final = Pseudonymiser(bytes(range(32)), bytes(range(32, 64)))
 HEADER: Final = StoreHeader(STORE_HEADER, account_shards=3, target_shards=2, store_id="0" * 32)
 
 
-def caps(flip_cap: int, daily_cap: int, burst_likes: int = 1_000, burst_seconds: int = 1) -> Caps:
+def caps(flip_cap: int, daily_cap: int, burst_likes: int = 1_000, burst_seconds: int = 1) -> ContributionCaps:
     """Caps, with a burst rule that meets nobody unless it is asked for."""
     integrity = replace(load_policy().integrity, burst_likes=burst_likes, burst_seconds=burst_seconds)
-    return Caps(flip_cap, daily_cap, integrity)
+    return ContributionCaps(flip_cap, daily_cap, integrity)
 
 
 def shards_on(client: redis.Redis, header: StoreHeader = HEADER) -> AccountShards:
@@ -37,9 +37,9 @@ def shards_on(client: redis.Redis, header: StoreHeader = HEADER) -> AccountShard
     return AccountShards(client, PseudonymKeys(lambda: PSEUDONYMISER), header.account_shards)
 
 
-def vault_on(client: redis.Redis, flip_cap: int, daily_cap: int) -> Vault:
+def vault_on(client: redis.Redis, flip_cap: int, daily_cap: int) -> RegisterStore:
     """A vault under the tests' pseudonym keys."""
-    return Vault(shards_on(client), caps(flip_cap, daily_cap))
+    return RegisterStore(shards_on(client), caps(flip_cap, daily_cap))
 
 
 def account_key(account_id: str, header: StoreHeader = HEADER) -> bytes:
@@ -67,7 +67,7 @@ def read_changes(
 
 def log_key(series: int, header: StoreHeader = HEADER) -> str:
     """Name the log of a series."""
-    return tally_key(series // KINDS_A_TARGET % header.target_shards, "log", series)
+    return tally_key(series // KINDS_PER_TARGET % header.target_shards, "log", series)
 
 
 def read_registers(

@@ -16,7 +16,7 @@ from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.change import change_code
 from privacy.model.documents import LedgerEntry, ReleaseDocument
-from privacy.model.engagement import KINDS_A_TARGET, Kind, TargetType
+from privacy.model.engagement import KINDS_PER_TARGET, Kind, TargetType
 from privacy.policy.policy import Policy
 from privacy.publishing.publisher import Publisher
 from privacy.release.history import MEASUREMENT, NET_CHANGE
@@ -69,7 +69,7 @@ class ReleaseWorld:
         catalogue = Catalogue(self.store.platform, HEADER.target_shards, policy, publish)
         catalogue.register([a_video(name, starts_at_ms) for name in names], self.now_ms)
         for name, target in catalogue.lookup(TargetType.VIDEO, names).items():
-            self.numbers[name] = target.number * KINDS_A_TARGET + Kind.LIKE
+            self.numbers[name] = target.number * KINDS_PER_TARGET + Kind.LIKE
 
     def happen(self, video: str, cell: Mapping[str, str], times: int, change: int = LIKE) -> None:
         """Append so many changes to the log of a video, as the relay would."""
@@ -171,7 +171,7 @@ class ReleaseWorld:
 
     @staticmethod
     def _series_key(name: str, number: int) -> str:
-        return tally_key(number // KINDS_A_TARGET % HEADER.target_shards, name, number)
+        return tally_key(number // KINDS_PER_TARGET % HEADER.target_shards, name, number)
 
 
 def calibration(version: str = "small") -> Calibration:

@@ -11,9 +11,9 @@ from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.change import change_code
 from privacy.model.documents import ReleaseDocument
-from privacy.model.engagement import KINDS_A_TARGET
+from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.policy.policy import Policy
-from privacy.release.engine import Release, make_releases
+from privacy.release.engine import NewRelease, make_releases
 from privacy.tally.series import DueSeries, SeriesState
 
 LIKE, UNLIKED = 0, 1
@@ -38,7 +38,7 @@ class Simulation:
         """So many targets, registered at epoch 0, to which nothing has happened before `epoch`."""
         return cls(calibration, [(b"", b"")] * targets, epoch)
 
-    def release(self, logs: Sequence[bytes], entropy: EntropySource) -> list[Release]:
+    def release(self, logs: Sequence[bytes], entropy: EntropySource) -> list[NewRelease]:
         """The release of every target, given what happened to it in this epoch."""
         batch = [
             DueSeries(self._state(number), log, net, measured)
@@ -50,7 +50,7 @@ class Simulation:
         """The documents of `release`."""
         return [release.document for release in self.release(logs, entropy)]
 
-    def after(self, releases: Sequence[Release]) -> Simulation:
+    def after(self, releases: Sequence[NewRelease]) -> Simulation:
         """The targets after these releases."""
         histories = [
             (net + release.net_changes, measured + release.measurements)
@@ -60,7 +60,7 @@ class Simulation:
 
     def _state(self, number: int) -> SeriesState:
         version = self.calibration.policy.version
-        return SeriesState(number * KINDS_A_TARGET, f"video-{number}", 0, version, 0, self.epoch, 0)
+        return SeriesState(number * KINDS_PER_TARGET, f"video-{number}", 0, version, 0, self.epoch, 0)
 
 
 def log_of(policy: Policy, changes: Sequence[tuple[Mapping[str, str], int, int]]) -> bytes:

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from api.runtime.maintenance import make_steward
-from privacy.maintenance.throttle import Courtesy
-from privacy.maintenance.worker import Steward
-from privacy.policy.enrolled import PolicyBook
+from api.runtime.maintenance import make_maintenance_worker
+from privacy.maintenance.throttle import Throttle
+from privacy.maintenance.worker import MaintenanceWorker
+from privacy.policy.registry import PolicyRegistry
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
 from privacy.tally.relay import Relay
@@ -44,7 +44,7 @@ class Office:
 
     store: Store
     plane: PlatformPlane
-    steward: Steward
+    steward: MaintenanceWorker
 
     def order(self, path: str, document: Any, **headers: str) -> Reply:
         """Give an order."""
@@ -98,8 +98,10 @@ def office_on(store: Store) -> Office:
     """Open an office on a store."""
     plane = plane_on(store, SCOPES)
     keys = PseudonymKeys(lambda: PSEUDONYMISER)
-    book = PolicyBook(POLICY, {POLICY.version: POLICY})
-    erasures, courtesy = erasures_of(store), Courtesy.to_nobody()
+    book = PolicyRegistry(POLICY, {POLICY.version: POLICY})
+    erasures, courtesy = erasures_of(store), Throttle.disabled()
     return Office(
-        store, plane, make_steward(store.steward, HEADER, book, keys, erasures, plane.clock, courtesy)
+        store,
+        plane,
+        make_maintenance_worker(store.steward, HEADER, book, keys, erasures, plane.clock, courtesy),
     )

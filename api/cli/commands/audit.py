@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from api.cli.lazy_group import LazyGroup, Verb
+from api.cli.lazy_group import LazyCommand, LazyGroup
 from api.cli.options import epilog
 
 _VERBS = {
-    "white-box": Verb("api.cli.commands.audit_white_box", "Measure the release code under a policy."),
-    "black-box": Verb("api.cli.commands.audit_black_box", "Attack a running deployment from outside."),
-    "wall": Verb("api.cli.commands.audit_wall", "Show what the public plane cannot reach."),
+    "white-box": LazyCommand("api.cli.commands.audit_white_box", "Measure the release code under a policy."),
+    "black-box": LazyCommand("api.cli.commands.audit_black_box", "Attack a running deployment from outside."),
+    "wall": LazyCommand("api.cli.commands.audit_wall", "Show what the public plane cannot reach."),
 }
 
 

@@ -24,8 +24,8 @@ _RUN_BYTES = 4
 
 @click.command(
     epilog=epilog(
-        "likewise keys create --plane public --owner reviewer --scopes read --requests-a-minute 1000000",
-        "likewise keys create --plane platform --owner reviewer --scopes canary --requests-a-minute 100000",
+        "likewise keys create --plane public --owner reviewer --scopes read --rate-limit 1000000",
+        "likewise keys create --plane platform --owner reviewer --scopes canary --rate-limit 100000",
         "likewise audit black-box --public-url http://127.0.0.1:8080 --read-key lw_public_… --read-key … \\",
         "  --platform-url http://127.0.0.1:8081 --canary-key lw_platform_… --quick",
     )

@@ -19,7 +19,7 @@ from api.cli.report_text import deliver_report
 from api.runtime.policy_source import PolicySource, read_policy
 from api.runtime.system import clock_ms, entropy
 from privacy.audit.check import Check
-from privacy.audit.progress import Progress
+from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import AuditReport
 from privacy.audit.runner import run_checks
 from privacy.audit.white_box import DEFAULT_PLAN, QUICK_PLAN, Plan, white_box
@@ -79,7 +79,9 @@ def command(
     return deliver_report(report, as_json=as_json, report_file=report_file)
 
 
-def audit(source: PolicySource, plan: Plan, rehearsal: Check, processes: int, told: Progress) -> AuditReport:
+def audit(
+    source: PolicySource, plan: Plan, rehearsal: Check, processes: int, told: ProgressCallback
+) -> AuditReport:
     """Run the white box.
 
     Args:

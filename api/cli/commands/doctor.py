@@ -12,7 +12,7 @@ from rich.text import Text
 from api.cli.console import show, show_json
 from api.cli.exit_code import ExitCode
 from api.cli.options import data_folder_option, epilog, json_option
-from api.runtime.diagnostics import Examination
+from api.runtime.diagnostics import Diagnostics
 from api.runtime.settings import operator_settings
 from api.runtime.system import clock_ms
 from privacy.rollback.folder import never_restore_folder
@@ -38,7 +38,7 @@ def command(context: click.Context, data_folder: Path, as_json: bool) -> None:
     key_file = os.environ.get("LIKEWISE_PSEUDONYM_KEY_FILE")
     ledger_key_file = os.environ.get("LIKEWISE_LEDGER_KEY_FILE")
     kept = never_restore_folder(os.environ, Path(key_file).parent if key_file else data_folder)
-    findings = Examination(settings, data_folder, key_file, ledger_key_file, kept, clock_ms).findings()
+    findings = Diagnostics(settings, data_folder, key_file, ledger_key_file, kept, clock_ms).findings()
     healthy = all(finding.ok for _, finding in findings)
     if as_json:
         show_json(

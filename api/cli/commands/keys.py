@@ -11,21 +11,21 @@ import click
 import msgspec
 from rich.table import Table
 
-from api.cli.console import progress, say, show, show_json
+from api.cli.console import echo, progress, show, show_json
 from api.cli.options import data_folder_option, epilog, json_option
 from api.http.api_key_reader import KeyRecord
 from api.http.api_keys import PLANE_SCOPES
 from api.platform.wsgi import KEY_FILE_VARIABLE
-from api.runtime.api_keys import KeyRing, KeyTerms
+from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
 from api.runtime.system import clock_ms, entropy, monotonic_seconds, rest
 from privacy.maintenance.key_rotation import Rotation
-from privacy.maintenance.throttle import Courtesy
+from privacy.maintenance.throttle import Throttle
 from privacy.model.timestamp import format_timestamp
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.users import REKEYER
-from privacy.vault.key_file import begin_rotation, end_rotation, load_pseudonymiser
+from privacy.vault.pseudonym_key_file import begin_rotation, end_rotation, load_pseudonymiser
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
 _plane_option = click.option(
@@ -61,7 +61,7 @@ def command() -> None:
     "--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="After which it expires."
 )
 @click.option(
-    "--requests-a-minute",
+    "--rate-limit",
     type=click.IntRange(1, 10_000_000),
     default=600,
     show_default=True,
@@ -70,15 +70,15 @@ def command() -> None:
 @data_folder_option
 @json_option
 def create(
-    plane: str, owner: str, scopes: str, days: int, requests_a_minute: int, data_folder: Path, as_json: bool
+    plane: str, owner: str, scopes: str, days: int, requests_per_minute: int, data_folder: Path, as_json: bool
 ) -> None:
     """Create a key and print it: once, since only its hash is kept."""
     wanted = [scope.strip() for scope in scopes.split(",")]
-    token, record = _ring(data_folder, plane).create(KeyTerms(owner, wanted, days, requests_a_minute))
+    token, record = _ring(data_folder, plane).create(ApiKeySpec(owner, wanted, days, requests_per_minute))
     if as_json:
         show_json({"token": token, **_document(plane, record)})
         return
-    say(f"Key {record.key_id} of {owner}, until {format_timestamp(record.expires_at_ms)}. Shown this once:")
+    echo(f"Key {record.key_id} of {owner}, until {format_timestamp(record.expires_at_ms)}. Shown this once:")
     click.echo(token)
 
 
@@ -99,7 +99,7 @@ def list_keys(plane: str, data_folder: Path, as_json: bool) -> None:
             record.key_id,
             record.owner,
             ", ".join(record.scopes),
-            str(record.requests_a_minute),
+            str(record.requests_per_minute),
             format_timestamp(record.created_at_ms),
             format_timestamp(record.expires_at_ms),
             _state(ring, record),
@@ -118,7 +118,7 @@ def revoke(plane: str, key_id: str, data_folder: Path, as_json: bool) -> None:
     if as_json:
         show_json(_document(plane, record))
     else:
-        say(f"Key {record.key_id} of {record.owner} is revoked.")
+        echo(f"Key {record.key_id} of {record.owner} is revoked.")
 
 
 @command.command(
@@ -146,19 +146,19 @@ def rotate_pseudonyms(data_folder: Path, as_json: bool) -> None:
     with progress(quiet=as_json) as bars:
         task = bars.add_task("accounts", total=None)
         shards = AccountShards(client, keys, header.account_shards)
-        courtesy = Courtesy.to_all(monotonic_seconds, rest)
+        courtesy = Throttle.to_all(monotonic_seconds, rest)
         moved = Rotation(shards, courtesy).run(lambda count: bars.advance(task, count))
     end_rotation(key_file)
     if as_json:
         show_json({"moved": moved, "generation": keys.current.generation})
     else:
-        say(
+        echo(
             f"{moved:,} accounts moved. The key before is gone from its file; a restart takes it from memory."
         )
 
 
-def _ring(data_folder: Path, plane: str) -> KeyRing:
-    return KeyRing.open(operator_settings(data_folder, os.environ), plane, clock_ms, entropy)
+def _ring(data_folder: Path, plane: str) -> ApiKeys:
+    return ApiKeys.open(operator_settings(data_folder, os.environ), plane, clock_ms, entropy)
 
 
 def _document(plane: str, record: KeyRecord) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _document(plane: str, record: KeyRecord) -> dict[str, Any]:
     return {"plane": plane, **document}
 
 
-def _state(ring: KeyRing, record: KeyRecord) -> str:
+def _state(ring: ApiKeys, record: KeyRecord) -> str:
     if record.revoked_at_ms is not None:
         return f"revoked {format_timestamp(record.revoked_at_ms)}"
     return "live" if ring.is_live(record) else "expired"

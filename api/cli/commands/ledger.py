@@ -13,7 +13,7 @@ from typing import IO, Any, Final, cast
 import click
 import msgspec
 
-from api.cli.console import progress, say, show_json
+from api.cli.console import echo, progress, show_json
 from api.cli.exit_code import ExitCode
 from api.cli.options import data_folder_option, epilog, json_option
 from api.runtime.settings import LEDGER_KEY_FILE, operator_settings
@@ -23,13 +23,13 @@ from privacy.gallery.ledger_reader import LedgerReader
 from privacy.model.timestamp import format_timestamp
 from privacy.signing.export import HeadLine, export_lines
 from privacy.signing.jwks import PublicKeys
-from privacy.signing.key_file import rotate_ledger_key
-from privacy.signing.verification import Verdict, Verification
+from privacy.signing.signing_key_file import rotate_ledger_key
+from privacy.signing.verification import Verification, VerificationResult
 from privacy.store.connect import connect
 from privacy.store.users import PUBLIC
 
 _SHOWN_FAULTS: Final = 50
-_LINES_A_LOOK: Final = 500
+_LINES_PER_LOOK: Final = 500
 
 _file_to_read = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -72,7 +72,7 @@ def export(file: Path, data_folder: Path, as_json: bool) -> None:
     if as_json:
         show_json({"file": str(file), "lines": count})
     else:
-        say(f"Wrote {count} lines to {file}; check them with `likewise ledger verify {file}`.")
+        echo(f"Wrote {count} lines to {file}; check them with `likewise ledger verify {file}`.")
 
 
 @command.command(
@@ -129,7 +129,7 @@ def rotate_key(data_folder: Path, as_json: bool) -> None:
     if as_json:
         show_json({"signs": key_ids[0], "verifies": key_ids})
     else:
-        say(f"Signs as {key_ids[0]} from now on; {len(key_ids)} keys verify.")
+        echo(f"Signs as {key_ids[0]} from now on; {len(key_ids)} keys verify.")
 
 
 def _opened(file: Path, mode: str) -> IO[bytes]:
@@ -156,7 +156,7 @@ def _lines(file: Path, lines: IO[bytes]) -> Iterator[bytes]:
 def _counted(lines: Iterator[bytes], look: Callable[[], None]) -> Iterator[bytes]:
     """The lines; somebody is told now and then that it goes on, and at the end."""
     for number, line in enumerate(lines):
-        if number % _LINES_A_LOOK == 0:
+        if number % _LINES_PER_LOOK == 0:
             look()
         yield line
     look()
@@ -179,18 +179,18 @@ def _heads(file: Path) -> Iterator[str]:
                 yield msgspec.json.decode(line, type=HeadLine).jws
 
 
-def _say(verdict: Verdict, *, pinned: bool) -> None:
+def _say(verdict: VerificationResult, *, pinned: bool) -> None:
     for fault in islice(verdict.faults, _SHOWN_FAULTS):
         click.echo(f"{fault.where}: {fault.what}")
     if len(verdict.faults) > _SHOWN_FAULTS:
         click.echo(f"… and {len(verdict.faults) - _SHOWN_FAULTS} more; --json lists all of them")
     if not verdict.holds:
-        say(f"The ledger does not hold: {len(verdict.faults)} faults in {verdict.releases} releases.")
+        echo(f"The ledger does not hold: {len(verdict.faults)} faults in {verdict.releases} releases.")
         return
     head = verdict.head
     at = format_timestamp(head.at_ms) if head else "never"
-    say(f"The ledger holds: {verdict.releases} releases, up to tree head {head and head.sequence} of {at}.")
-    say(
+    echo(f"The ledger holds: {verdict.releases} releases, up to tree head {head and head.sequence} of {at}.")
+    echo(
         "Keys that were believed, as given:"
         if pinned
         else "Keys in the file; compare them with the issuer's:"
@@ -199,7 +199,7 @@ def _say(verdict: Verdict, *, pinned: bool) -> None:
         click.echo(key_id)
 
 
-def _document(verdict: Verdict) -> dict[str, Any]:
+def _document(verdict: VerificationResult) -> dict[str, Any]:
     return {
         "holds": verdict.holds,
         "releases": verdict.releases,

@@ -8,25 +8,25 @@ from pathlib import Path
 
 import click
 
-from api.cli.console import say
+from api.cli.console import echo
 from api.cli.options import epilog, policy_option
-from api.runtime.maintenance import make_steward
+from api.runtime.maintenance import make_maintenance_worker
 from api.runtime.policy_source import read_policy
-from api.runtime.poll import Pace, poll
+from api.runtime.poll import PollInterval, poll
 from api.runtime.stop_signal import stop_on_signal
-from api.runtime.store_check import fit_store
+from api.runtime.store_check import require_healthy_store
 from api.runtime.system import clock_ms, monotonic_seconds
-from privacy.maintenance.throttle import Arrivals, Courtesy
-from privacy.policy.enrolled import read_policy_book
-from privacy.rollback.erasure_log import ErasureList
+from privacy.maintenance.throttle import ActivityCounter, Throttle
+from privacy.policy.registry import read_policy_registry
+from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.folder import never_restore_folder
 from privacy.store.connect import connect
 from privacy.store.settings import StoreSettings
 from privacy.store.users import STEWARD
-from privacy.vault.key_file import load_pseudonymiser
+from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
 
-PACE = Pace(idle_seconds=0.2)
+PACE = PollInterval(idle_seconds=0.2)
 """A job should begin while whoever asked for it still looks."""
 
 
@@ -53,13 +53,16 @@ def command(key_file: Path, policy_file: Path | None) -> None:
     settings = StoreSettings.from_environment(os.environ, (STEWARD,))
     keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
     policy = read_policy(policy_file).policy
-    header = fit_store(settings, STEWARD, clock_ms)
+    header = require_healthy_store(settings, STEWARD, clock_ms)
     client = connect(settings, STEWARD, greet=header.greet)
-    erasures = ErasureList(never_restore_folder(os.environ, key_file.parent), header.store_id)
-    book = read_policy_book(client, policy)
+    erasures = ErasureLog(never_restore_folder(os.environ, key_file.parent), header.store_id)
+    book = read_policy_registry(client, policy)
     with stop_on_signal() as stop:
-        courtesy = Courtesy(Arrivals(client, header.account_shards), monotonic_seconds, stop.wait)
-        steward = make_steward(client, header, book, keys, erasures, clock_ms, courtesy)
+        courtesy = Throttle(ActivityCounter(client, header.account_shards), monotonic_seconds, stop.wait)
+        steward = make_maintenance_worker(client, header, book, keys, erasures, clock_ms, courtesy)
         poll(
-            steward.step, stop.wait, PACE, lambda error, rest: say(f"steward: {error}; again in {rest:.1f} s")
+            steward.step,
+            stop.wait,
+            PACE,
+            lambda error, rest: echo(f"steward: {error}; again in {rest:.1f} s"),
         )

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import click
 
-from api.cli.console import progress, say, show_json
+from api.cli.console import echo, progress, show_json
 from api.cli.exit_code import ExitCode
 from api.cli.options import account_argument, epilog, json_option, note_option, staff_options
 from api.runtime.platform_client import NDJSON, PlatformClient
@@ -53,7 +53,7 @@ def purge(
     if as_json:
         show_json(job)
     else:
-        say(_said(job))
+        echo(_said(job))
     return ExitCode.CHECK_FAILED if job["state"] == "failed" else ExitCode.OK
 
 

@@ -6,17 +6,17 @@ import os
 
 import click
 
-from api.cli.console import say
+from api.cli.console import echo
 from api.cli.options import epilog
-from api.runtime.poll import Pace, poll
+from api.runtime.poll import PollInterval, poll
 from api.runtime.relay import make_relay
 from api.runtime.stop_signal import stop_on_signal
-from api.runtime.store_check import fit_store
+from api.runtime.store_check import require_healthy_store
 from api.runtime.system import clock_ms
 from privacy.store.settings import StoreSettings
 from privacy.store.users import RELAY
 
-PACE = Pace(idle_seconds=0.05, gather_seconds=0.1)
+PACE = PollInterval(idle_seconds=0.05, gather_seconds=0.1)
 """Short: a change should be in the tally when its epoch ends. A step costs less a change if it moves more."""
 
 
@@ -30,6 +30,6 @@ def command() -> None:
     LIKEWISE_RELAY_PASSWORD.
     """
     settings = StoreSettings.from_environment(os.environ, (RELAY,))
-    relay = make_relay(settings, fit_store(settings, RELAY, clock_ms))
+    relay = make_relay(settings, require_healthy_store(settings, RELAY, clock_ms))
     with stop_on_signal() as stop:
-        poll(relay.step, stop.wait, PACE, lambda error, rest: say(f"relay: {error}; again in {rest:.1f} s"))
+        poll(relay.step, stop.wait, PACE, lambda error, rest: echo(f"relay: {error}; again in {rest:.1f} s"))

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import click
 
-from api.cli.console import say
+from api.cli.console import echo
 from api.cli.options import epilog
-from api.runtime.poll import Pace, poll
+from api.runtime.poll import PollInterval, poll
 from api.runtime.release import make_notary, make_release_workers
 from api.runtime.settings import LEDGER_KEY_FILE
 from api.runtime.stop_signal import stop_on_signal
-from api.runtime.store_check import fit_store
+from api.runtime.store_check import require_healthy_store
 from api.runtime.system import clock_ms, entropy
 from privacy.release.worker import run_together
-from privacy.rollback.erasure_log import ErasureList
+from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.folder import never_restore_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import NOTARY, PUBLISHER, RELEASE
 
-PACE = Pace(idle_seconds=1.0)
+PACE = PollInterval(idle_seconds=1.0)
 """The shortest epoch of the default policy is an hour."""
 
 
@@ -40,15 +40,15 @@ def command() -> None:
     LIKEWISE_LEDGER_KEY_FILE (`ledger.key` if not given) and LIKEWISE_NEVER_RESTORE_FOLDER.
     """
     settings = StoreSettings.from_environment(os.environ, (RELEASE, PUBLISHER, NOTARY))
-    header = fit_store(settings, RELEASE, clock_ms)
+    header = require_healthy_store(settings, RELEASE, clock_ms)
     key_file = Path(os.environ.get("LIKEWISE_LEDGER_KEY_FILE", LEDGER_KEY_FILE))
     notary = make_notary(settings, header, key_file, clock_ms)
     notary.check()
-    erasures = ErasureList(never_restore_folder(os.environ, key_file.parent), header.store_id)
+    erasures = ErasureLog(never_restore_folder(os.environ, key_file.parent), header.store_id)
     workers = make_release_workers(settings, header, erasures, entropy, clock_ms)
 
     def step() -> int:
         return run_together(workers) + notary.run()
 
     with stop_on_signal() as stop:
-        poll(step, stop.wait, PACE, lambda error, rest: say(f"release: {error}; again in {rest:.1f} s"))
+        poll(step, stop.wait, PACE, lambda error, rest: echo(f"release: {error}; again in {rest:.1f} s"))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from api.cli.console import progress, say, show, show_json
+from api.cli.console import echo, progress, show, show_json
 from api.cli.options import epilog, json_option, policy_option
 from api.replay.actions import read_actions
-from api.replay.evaluation import Comparison, Evaluation
+from api.replay.evaluation import ErrorSummary, Evaluation
 from api.replay.exact_counts import ExactCounts, SeriesName
 from api.replay.in_process import time_machine
 from api.replay.recording import (
@@ -25,11 +25,11 @@ from api.replay.recording import (
     read_videos,
     video_id_of,
 )
-from api.replay.records import Action, Moment
+from api.replay.records import Action, TimedRecord
 from api.replay.report import ReplayReport
 from api.runtime.policy_source import read_policy
 from api.runtime.settings import PSEUDONYM_KEY_FILE
-from api.runtime.store_setup import ONE_SHARD, Founded, Founder
+from api.runtime.store_setup import ONE_SHARD, PreparedStore, StoreSetup
 from api.runtime.system import clock_ms, entropy
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.errors import ConflictError
@@ -102,7 +102,7 @@ def command(
         rooms = held.enter_context(EmbeddedRooms(folder))
         # What is replayed for once leaves nothing beside its folder.
         kept = never_restore_folder(os.environ, data_folder) if data_folder else folder / "never-restore"
-        founder = Founder(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD, kept)
+        founder = StoreSetup(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD, kept)
         store = founder.found(rooms.settings)
         bars = held.enter_context(progress(quiet=as_json))
         actions = read_actions(actions_file) if actions_file else []
@@ -114,14 +114,14 @@ def command(
         return
     show(*report.tables())
     if data_folder:
-        say(f"Serve it with `likewise up --data-folder {data_folder}`, and the same --policy.")
+        echo(f"Serve it with `likewise up --data-folder {data_folder}`, and the same --policy.")
 
 
 class Recording(NamedTuple):
     """What was recorded."""
 
-    videos: Sequence[Moment]
-    creators: Sequence[Moment]
+    videos: Sequence[TimedRecord]
+    creators: Sequence[TimedRecord]
     events_file: Path
     actions: Sequence[Action]
 
@@ -134,7 +134,7 @@ class Recording(NamedTuple):
         return [SeriesName(kind, target_id) for kind in kinds for target_id in ids[kind.target_type]]
 
 
-def _tell(store: Founded, recording: Recording, bars: Progress, *, evaluate: bool) -> ReplayReport:
+def _tell(store: PreparedStore, recording: Recording, bars: Progress, *, evaluate: bool) -> ReplayReport:
     if evaluate and not store.is_new:
         raise ConflictError(
             "--evaluate: this folder holds a history already, and its exact counts are gone; "
@@ -154,8 +154,8 @@ def _tell(store: Founded, recording: Recording, bars: Progress, *, evaluate: boo
 
 
 def _compare(
-    store: Founded, exact: ExactCounts, series: Sequence[SeriesName], bars: Progress
-) -> list[Comparison]:
+    store: PreparedStore, exact: ExactCounts, series: Sequence[SeriesName], bars: Progress
+) -> list[ErrorSummary]:
     task = bars.add_task("series compared", total=len(series))
     with closing(connect(store.settings, PUBLIC)) as client:
         evaluation = Evaluation(exact, client)

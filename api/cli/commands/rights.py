@@ -9,23 +9,23 @@ from pathlib import Path
 
 import click
 
-from api.cli.console import say, show_json
+from api.cli.console import echo, show_json
 from api.cli.options import account_argument, data_folder_option, epilog, note_option, staff_options
 from api.runtime.platform_client import PlatformClient
 from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
 from api.runtime.system import clock_ms
-from privacy.maintenance.rebuild_erasure_log import Relisting
+from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.maintenance.subject_access import Access
-from privacy.moderation.audit_trail import Actor, AuditEntry, AuditTrail, Stage, audited
-from privacy.policy.enrolled import stored_policies
-from privacy.rollback.erasure_log import ErasureList
-from privacy.rollback.erasure_watermark import ErasureMark
+from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
+from privacy.policy.registry import stored_policies
+from privacy.rollback.erasure_log import ErasureLog
+from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.rollback.folder import never_restore_folder
 from privacy.store.connect import connect
 from privacy.store.credentials import write_private
 from privacy.store.header import StoreHeader
 from privacy.store.users import STEWARD
-from privacy.vault.key_file import load_pseudonymiser
+from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
 OPERATOR = Actor("operator", "")
@@ -110,7 +110,9 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     client = connect(settings, STEWARD, greet=header.greet)
     shards = AccountShards(client, keys, header.account_shards)
     reader = Access(shards, header.target_shards, stored_policies(client))
-    entry = AuditEntry(Stage.ASKED, "rights.access", *OPERATOR, note, keys.current.audit_tag(account_id))
+    entry = AuditEntry(
+        ActionStage.ASKED, "rights.access", *OPERATOR, note, keys.current.audit_tag(account_id)
+    )
     document = audited(
         AuditTrail(client),
         entry,
@@ -118,7 +120,7 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
         lambda held: {"engagements": len(held.get("engagements", ()))},
     )
     write_private(output, json.dumps(document, indent=2) + "\n")
-    say(f"Written to {output}. Hand it over, and delete it.")
+    echo(f"Written to {output}. Hand it over, and delete it.")
 
 
 @command.command("rebuild-list", epilog=epilog("likewise rights rebuild-list"))
@@ -134,9 +136,9 @@ def rebuild_list(*, data_folder: Path) -> None:
     settings = operator_settings(data_folder, os.environ)
     header = StoreHeader.read(connect(settings, STEWARD))
     client = connect(settings, STEWARD, greet=header.greet)
-    erasures = ErasureList(never_restore_folder(os.environ, data_folder), header.store_id)
-    listed = Relisting(ErasureMark(client, erasures), header.account_shards).run(clock_ms())
-    say(f"{listed} erasures are in {erasures.path}.")
+    erasures = ErasureLog(never_restore_folder(os.environ, data_folder), header.store_id)
+    listed = ErasureLogRebuild(ErasureWatermark(client, erasures), header.account_shards).run(clock_ms())
+    echo(f"{listed} erasures are in {erasures.path}.")
 
 
 @command.command(epilog=epilog("likewise rights tag a-2001"))

@@ -7,20 +7,20 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from api.cli.console import progress, say, show, show_json
+from api.cli.console import echo, progress, show, show_json
 from api.cli.options import epilog, json_option, policy_option
 from api.runtime.platform_client import PlatformClient
 from api.runtime.policy_source import read_policy
-from api.runtime.poll import Pace, poll
+from api.runtime.poll import PollInterval, poll
 from api.runtime.stop_signal import stop_on_signal
 from api.runtime.system import clock_ms
 from api.simulation.live import LivePlatform
 from api.simulation.live_staff import LiveStaff
-from api.simulation.platform import World, opening_ms
+from api.simulation.platform import SimulatedPlatform, opening_ms
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import parse_timestamp_ms
 
-PACE = Pace(idle_seconds=1.0, first_back_off_seconds=1.0, longest_back_off_seconds=10.0)
+PACE = PollInterval(idle_seconds=1.0, first_back_off_seconds=1.0, longest_back_off_seconds=10.0)
 
 
 @click.command(
@@ -74,7 +74,7 @@ def command(  # noqa: PLR0913 - the options of the verb
     some likes are taken back, some are bought, and their bots are purged half an hour later; some come from
     children and from private accounts. The same seed is the same platform.
     """
-    world = World(read_policy(policy_file).policy, seed, _opened_at_ms(opened_at))
+    world = SimulatedPlatform(read_policy(policy_file).policy, seed, _opened_at_ms(opened_at))
     client = PlatformClient(platform_url, key)
     end_ms = None if seconds is None else clock_ms() + 1000 * seconds
     with stop_on_signal() as stop, progress(quiet=as_json) as bars:
@@ -85,7 +85,7 @@ def command(  # noqa: PLR0913 - the options of the verb
         def wait(rest_seconds: float) -> bool:
             return stop.wait(rest_seconds) or (end_ms is not None and clock_ms() >= end_ms)
 
-        poll(live.step, wait, PACE, lambda error, rest: say(f"simulate: {error}; again in {rest:.0f} s"))
+        poll(live.step, wait, PACE, lambda error, rest: echo(f"simulate: {error}; again in {rest:.0f} s"))
     if as_json:
         show_json({"verdicts": dict(live.verdicts)})
     else:

@@ -16,27 +16,33 @@ from urllib.request import urlopen
 import click
 import msgspec
 
-from api.cli.console import progress, say, show_json
+from api.cli.console import echo, progress, show_json
 from api.cli.options import data_folder_option, epilog, policy_option
-from api.runtime.api_keys import FirstKeys, first_keys, simulation_keys
+from api.runtime.api_keys import FirstKeys, bootstrap_keys, simulation_keys
 from api.runtime.child import Child, Program
 from api.runtime.policy_source import PolicySource, read_policy
 from api.runtime.programs import Programs
 from api.runtime.serve import LOOPBACK, check_port
 from api.runtime.settings import LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE, names_a_store
 from api.runtime.stop_signal import StopSignal, stop_on_signal
-from api.runtime.store_setup import DEFAULT_SHARD_COUNTS, ONE_SHARD, Founded, Founder, erase_again
+from api.runtime.store_setup import (
+    DEFAULT_SHARD_COUNTS,
+    ONE_SHARD,
+    PreparedStore,
+    StoreSetup,
+    reapply_erasures,
+)
 from api.runtime.supervisor import Supervisor
 from api.runtime.system import clock_ms, entropy
-from api.simulation.backfill import StoppedError, tell_past
-from api.simulation.platform import HISTORY_LIKES, World
-from api.simulation.state_file import Diary, DiaryFile
+from api.simulation.backfill import StoppedError, backfill
+from api.simulation.platform import HISTORY_LIKES, SimulatedPlatform
+from api.simulation.state_file import SimulationState, StateFile
 from privacy.embedded.lock import locked
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.embedded.server import EmbeddedRedis
 from privacy.errors import StoreError
 from privacy.rollback.folder import never_restore_folder
-from privacy.signing.key_file import create_ledger_key
+from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
 
@@ -44,7 +50,7 @@ _PLACEHOLDER = "KEY"
 
 
 @dataclass(frozen=True)
-class Welcome:
+class StartupMessage:
     """A system that is ready.
 
     Args:
@@ -146,9 +152,9 @@ def command(
         key_file = data_folder / PSEUDONYM_KEY_FILE
         shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
         kept = never_restore_folder(os.environ, data_folder)
-        store = Founder(source, key_file, clock_ms, entropy, shards, kept).found(settings)
-        if missing := erase_again(store, clock_ms):
-            say(f"The store is older than {missing} erasures: they were done again.")
+        store = StoreSetup(source, key_file, clock_ms, entropy, shards, kept).found(settings)
+        if missing := reapply_erasures(store, clock_ms):
+            echo(f"The store is older than {missing} erasures: they were done again.")
         ledger_key_file = data_folder / LEDGER_KEY_FILE
         create_ledger_key(ledger_key_file, entropy)
         programs = Programs(settings, key_file, ledger_key_file, kept, policy_file, os.environ)
@@ -170,7 +176,7 @@ def command(
             callers = simulation_keys(settings)
             running.insert(0, programs.simulate(platform_url, callers, diary.seed, diary.opened_at))
         children = _children(data_folder, running)
-        supervisor = Supervisor(children, servers, stop.wait, say, time.monotonic)
+        supervisor = Supervisor(children, servers, stop.wait, echo, time.monotonic)
         held.callback(supervisor.end)
 
         def ready() -> bool:
@@ -178,13 +184,13 @@ def command(
 
         if supervisor.start(ready, _READY_SECONDS):
             pids = _pids(children, servers)
-            welcome = Welcome(public_url, platform_url, first_keys(settings), video_id, pids)
+            welcome = StartupMessage(public_url, platform_url, bootstrap_keys(settings), video_id, pids)
             if as_json:
                 show_json(welcome.document())
             else:
                 click.echo(welcome.text())
             supervisor.watch()
-            say("Ending.")
+            echo("Ending.")
 
 
 def _open_store(held: ExitStack, folder: Path) -> tuple[StoreSettings, Mapping[str, EmbeddedRedis]]:
@@ -201,16 +207,16 @@ def _open_store(held: ExitStack, folder: Path) -> tuple[StoreSettings, Mapping[s
 
 
 def _past(
-    source: PolicySource, store: Founded, folder: Path, seed: int, stop: StopSignal, *, quiet: bool
-) -> tuple[World, Diary]:
+    source: PolicySource, store: PreparedStore, folder: Path, seed: int, stop: StopSignal, *, quiet: bool
+) -> tuple[SimulatedPlatform, SimulationState]:
     """The simulated platform, with its past told."""
-    file = DiaryFile(folder)
+    file = StateFile(folder)
     diary = file.open(seed, clock_ms(), new_store=store.is_new)
-    world = World(source.policy, diary.seed, diary.opened_at_ms)
+    world = SimulatedPlatform(source.policy, diary.seed, diary.opened_at_ms)
     if not diary.told:
         with progress(quiet=quiet) as bars:
             task = bars.add_task("four weeks of likes", total=HISTORY_LIKES)
-            tell_past(world, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0))
+            backfill(world, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0))
         diary = msgspec.structs.replace(diary, told=True)
         file.write(diary)
     return world, diary

@@ -6,10 +6,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from api.http.operation import Answer, Call, Operation, json_answer
+from api.http.operation import Operation, Request, Response, json_answer
 from api.platform.fields import Timestamp
 from api.platform.services import PlatformServices
-from api.platform.staff import AccountOrderSchema, OrderOperation, actor_of, once, word
+from api.platform.staff import AccountActionSchema, OrderOperation, actor_of, once, word
 from privacy.errors import InvalidInputError
 from privacy.moderation.accounts import AccountAction, AccountOrder
 
@@ -38,7 +38,7 @@ _EXAMPLE = {
 _ANSWER = {"verdict": "applied", "known": True, "counted": 0, "uncounted": 431, "over_cap": 0}
 
 
-class ModerationOrderSchema(AccountOrderSchema):
+class ModerationOrderSchema(AccountActionSchema):
     """What is to be done to one account."""
 
     action = word(_ACTIONS, required=True, metadata={"description": "What is to be done."})
@@ -74,7 +74,7 @@ class SettledSchema(Schema):
     )
 
 
-def post_account(services: PlatformServices, call: Call) -> Answer:
+def post_account(services: PlatformServices, call: Request) -> Response:
     """Do something to an account.
 
     Raises:
@@ -82,7 +82,7 @@ def post_account(services: PlatformServices, call: Call) -> Answer:
         ConflictError: the account stands so that the order contradicts it.
     """
 
-    def act(order: dict[str, Any]) -> Answer:
+    def act(order: dict[str, Any]) -> Response:
         until_ms = order.get("until")
         if until_ms is not None and until_ms <= call.now_ms:
             raise InvalidInputError("until", "is over", _UNTIL_RULE)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.http.pagination import Listing, PageSchema, next_cursor
 from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
 from privacy.moderation.advisories import Signal
 
 _LISTING = Listing("advisories", 1)
-MOST_HANDLES = 1_000
+MAX_HANDLES = 1_000
 _DESCRIPTION = f"""\
 What the latest look at the vault has found; there is one a day. Nothing follows from an advisory by itself.
 
@@ -22,7 +22,7 @@ What the latest look at the vault has found; there is one a day. Nothing follows
 | `sequence` | many accounts liked the same videos in the same order |
 
 Accounts are named by handles, which `POST /v1/moderation/purges` takes; of one advisory the first
-{MOST_HANDLES:,} are shown.
+{MAX_HANDLES:,} are shown.
 It does not say which videos, and nobody can ask who liked one: no such index exists."""
 
 
@@ -45,7 +45,7 @@ class AdvisoriesSchema(Schema):
     next_cursor = next_cursor("lighter")
 
 
-def get_advisories(services: PlatformServices, call: Call) -> Answer:
+def get_advisories(services: PlatformServices, call: Request) -> Response:
     """Answer a page of advisories.
 
     Raises:
@@ -59,7 +59,7 @@ def get_advisories(services: PlatformServices, call: Call) -> Answer:
             "signal": advisory.signal.value,
             "seen_at": format_timestamp(advisory.seen_at_ms),
             "weight": advisory.weight,
-            "handles": [handle.hex() for handle in advisory.handles[:MOST_HANDLES]],
+            "handles": [handle.hex() for handle in advisory.handles[:MAX_HANDLES]],
         }
         for advisory in kept[first : first + limit]
     ]
@@ -85,6 +85,6 @@ def operation() -> Operation[PlatformServices]:
         tag="platform",
         scope="moderate",
         handler=get_advisories,
-        responses={200: Response("A page of them.", AdvisoriesSchema, example)},
+        responses={200: ResponseDoc("A page of them.", AdvisoriesSchema, example)},
         query_schema=PageSchema,
     )

@@ -6,11 +6,11 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.http.pagination import Listing, PageSchema, next_cursor
 from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
-from privacy.moderation.audit_trail import AuditEntry, Position, Stage
+from privacy.moderation.audit_trail import ActionStage, AuditEntry, Position
 
 _LISTING = Listing("audit-trail", 2)
 _DESCRIPTION = """\
@@ -42,7 +42,10 @@ class AuditEntrySchema(Schema):
     at = fields.DateTime(required=True, metadata={"description": "When it was written."})
     stage = fields.String(
         required=True,
-        metadata={"enum": [stage.value for stage in Stage], "description": "Before it was done, or after."},
+        metadata={
+            "enum": [stage.value for stage in ActionStage],
+            "description": "Before it was done, or after.",
+        },
     )
     action = fields.String(required=True, metadata={"description": "What was asked for."})
     owner = fields.String(required=True, metadata={"description": "Who asked: owner of the API key."})
@@ -61,7 +64,7 @@ class AuditTrailSchema(Schema):
     next_cursor = next_cursor("older")
 
 
-def get_audit_trail(services: PlatformServices, call: Call) -> Answer:
+def get_audit_trail(services: PlatformServices, call: Request) -> Response:
     """Answer a page of the trail.
 
     Raises:
@@ -101,6 +104,6 @@ def operation() -> Operation[PlatformServices]:
         tag="platform",
         scope="moderate",
         handler=get_audit_trail,
-        responses={200: Response("A page of it.", AuditTrailSchema, _EXAMPLE)},
+        responses={200: ResponseDoc("A page of it.", AuditTrailSchema, _EXAMPLE)},
         query_schema=PageSchema,
     )

@@ -7,20 +7,20 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
-from api.http.operation import Answer, Call, Operation, json_answer
+from api.http.operation import Operation, Request, Response, json_answer
 from api.platform.fields import AccountId, messages
 from api.platform.moderation.named_targets import KINDS, TargetNameSchema, kind_of, named_target
 from api.platform.services import PlatformServices
-from api.platform.staff import OrderOperation, StrictOrderSchema, actor_of, once, word
+from api.platform.staff import OrderOperation, StrictActionSchema, actor_of, once, word
 from privacy.model.engagement import Reason, Series, TargetType
-from privacy.moderation.audit_trail import AuditEntry, Stage, audited
-from privacy.vault.blocks import NO_BLOCK, Mark, Marked
+from privacy.moderation.audit_trail import ActionStage, AuditEntry, audited
+from privacy.vault.blocks import NO_BLOCK, Block, BlockResult
 
 MAX_ENGAGEMENTS = 10_000
 MAX_BYTES = 8 * 1024 * 1024
 REASONS = (Reason.POLICY.label, Reason.INAUTHENTIC.label)
 UNKNOWN_TARGET = "unknown_target"
-_VERDICTS = (*(marked.value for marked in Marked), UNKNOWN_TARGET)
+_VERDICTS = (*(marked.value for marked in BlockResult), UNKNOWN_TARGET)
 _DESCRIPTION = f"""\
 Up to {MAX_ENGAGEMENTS:,} engagements; each has a verdict, in the order of the list.
 
@@ -55,7 +55,7 @@ class EngagementSchema(TargetNameSchema):
             )
 
 
-class EngagementsOrderSchema(StrictOrderSchema):
+class EngagementsOrderSchema(StrictActionSchema):
     """What is to be done to some engagements."""
 
     action = word(("remove", "restore"), required=True, metadata={"description": "What is to be done."})
@@ -85,14 +85,14 @@ class EngagementsAnswerSchema(Schema):
     )
 
 
-def post_engagements(services: PlatformServices, call: Call) -> Answer:
+def post_engagements(services: PlatformServices, call: Request) -> Response:
     """Remove or restore engagements.
 
     Raises:
         InvalidInputError: the order breaks a rule; nothing was done.
     """
 
-    def act(order: dict[str, Any]) -> Answer:
+    def act(order: dict[str, Any]) -> Response:
         block = int(Reason[order["reason"].upper()]) if "reason" in order else NO_BLOCK
         marks = _marks(services, order["engagements"], block)
         found = [mark for mark in marks if mark is not None]
@@ -100,10 +100,14 @@ def post_engagements(services: PlatformServices, call: Call) -> Answer:
         outcomes = audited(
             services.moderation.trail,
             AuditEntry(
-                Stage.ASKED, f"engagements.{order['action']}", *actor_of(call), order["note"], details=details
+                ActionStage.ASKED,
+                f"engagements.{order['action']}",
+                *actor_of(call),
+                order["note"],
+                details=details,
             ),
             lambda: services.moderation.marks.apply(found, call.now_ms),
-            lambda outcomes: {"changed": outcomes.count(Marked.CHANGED)},
+            lambda outcomes: {"changed": outcomes.count(BlockResult.CHANGED)},
         )
         words = iter(outcomes)
         verdicts = [UNKNOWN_TARGET if mark is None else next(words).value for mark in marks]
@@ -112,7 +116,7 @@ def post_engagements(services: PlatformServices, call: Call) -> Answer:
     return once(services, call, "POST /v1/moderation/engagements", EngagementsOrderSchema, act)
 
 
-def _marks(services: PlatformServices, engagements: list[dict[str, Any]], block: int) -> list[Mark | None]:
+def _marks(services: PlatformServices, engagements: list[dict[str, Any]], block: int) -> list[Block | None]:
     """What the vault is told of each; None where the target is not registered."""
     names = [named_target(engagement) for engagement in engagements]
     known = {
@@ -121,14 +125,14 @@ def _marks(services: PlatformServices, engagements: list[dict[str, Any]], block:
         )
         for target_type in TargetType
     }
-    marks: list[Mark | None] = []
+    marks: list[Block | None] = []
     for engagement, (target_type, target_id) in zip(engagements, names, strict=True):
         target = known[target_type].get(target_id)
         if target is None:
             marks.append(None)
         else:
             series = Series(target.number, kind_of(engagement["kind"]))
-            marks.append(Mark(engagement["account_id"], series.number, block))
+            marks.append(Block(engagement["account_id"], series.number, block))
     return marks
 
 

@@ -9,14 +9,14 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.http.pagination import Listing, PageSchema, next_cursor
 from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
 from privacy.moderation.jobs import Job, JobKind, JobState
 
 _LISTING = Listing("jobs", 1)
-_MOST_JOBS = 999_999_999
+_MAX_JOBS = 999_999_999
 JOB_EXAMPLE = {
     "job": 17,
     "kind": "purge",
@@ -103,7 +103,7 @@ class JobPathSchema(Schema):
 
     job = PlainInteger(
         required=True,
-        validate=Range(1, _MOST_JOBS),
+        validate=Range(1, _MAX_JOBS),
         metadata={"description": "Number of the job.", "example": 17},
     )
 
@@ -126,7 +126,7 @@ def job_document(job: Job) -> dict[str, Any]:
     }
 
 
-def get_job(services: PlatformServices, call: Call) -> Answer:
+def get_job(services: PlatformServices, call: Request) -> Response:
     """Answer a job.
 
     Raises:
@@ -135,7 +135,7 @@ def get_job(services: PlatformServices, call: Call) -> Answer:
     return json_answer(job_document(services.moderation.jobs.find(int(call.path["job"]))))
 
 
-def get_jobs(services: PlatformServices, call: Call) -> Answer:
+def get_jobs(services: PlatformServices, call: Request) -> Response:
     """Answer a page of jobs.
 
     Raises:
@@ -164,7 +164,7 @@ def operations() -> tuple[Operation[PlatformServices], ...]:
             tag="platform",
             scope="moderate",
             handler=get_job,
-            responses={200: Response("The job.", JobSchema, JOB_EXAMPLE)},
+            responses={200: ResponseDoc("The job.", JobSchema, JOB_EXAMPLE)},
             path_schema=JobPathSchema,
         ),
         Operation(
@@ -177,7 +177,7 @@ def operations() -> tuple[Operation[PlatformServices], ...]:
             scope="moderate",
             handler=get_jobs,
             responses={
-                200: Response("A page of them.", JobsSchema, {"jobs": [JOB_EXAMPLE], "next_cursor": None})
+                200: ResponseDoc("A page of them.", JobsSchema, {"jobs": [JOB_EXAMPLE], "next_cursor": None})
             },
             query_schema=PageSchema,
         ),

@@ -14,24 +14,24 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.arguments import load
 from api.http.idempotency import IdempotencyHeaderSchema
-from api.http.operation import Answer, Body, Call, Operation, Response, json_answer
+from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_answer
 from api.http.request_body import inflate
 from api.http.strict_json import parse_json
 from api.platform.batch import GZIP, NDJSON
 from api.platform.fields import AccountId
 from api.platform.moderation.jobs import JOB_EXAMPLE, JobSchema, job_document
 from api.platform.services import PlatformServices
-from api.platform.staff import ONCE, StrictOrderSchema, actor_of, problem, word
+from api.platform.staff import ONCE, StrictActionSchema, actor_of, problem, word
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN
-from privacy.moderation.audit_trail import AuditEntry, Stage, audited
+from privacy.moderation.audit_trail import ActionStage, AuditEntry, audited
 from privacy.moderation.jobs import JobKind, JobOrder
 from privacy.vault.pseudonym import Handle, Pseudonymiser
 
 MAX_ACCOUNTS = 1_000_000
 MAX_PURGE_BYTES = 96 * 1024 * 1024
 """As sent, and again when inflated: a million lines with ids of eighty characters."""
-ACCOUNTS_A_STEP = 10_000
+ACCOUNTS_PER_STEP = 10_000
 _JSON_SPACE = b" \t\r\n"
 HANDLE_RULE = "32 hexadecimal digits, from an advisory"
 _LINE_RULE = "an object with exactly one of account_id and handle"
@@ -47,7 +47,7 @@ An account whose owner deleted it or objects to analytics stays as it is: it cou
 {ONCE}"""
 
 
-class PurgeQuerySchema(StrictOrderSchema):
+class PurgeQuerySchema(StrictActionSchema):
     """What is to be done with the list."""
 
     action = word(
@@ -55,7 +55,7 @@ class PurgeQuerySchema(StrictOrderSchema):
     )
 
 
-class PurgeLineSchema(StrictOrderSchema):
+class PurgeLineSchema(StrictActionSchema):
     """One account of a list."""
 
     class Meta:
@@ -74,11 +74,11 @@ class _PlainLine(msgspec.Struct, forbid_unknown_fields=True):
     handle: str | None = None
 
 
-_QUOTES_OF_A_PLAIN_LINE = 4
+_QUOTES_PER_PLAIN_LINE = 4
 _DECODE_PLAIN = msgspec.json.Decoder(_PlainLine).decode
 
 
-def post_purge(services: PlatformServices, call: Call) -> Answer:
+def post_purge(services: PlatformServices, call: Request) -> Response:
     """Queue a job for a list of accounts.
 
     Raises:
@@ -89,9 +89,9 @@ def post_purge(services: PlatformServices, call: Call) -> Answer:
     raw = inflate(call.body, MAX_PURGE_BYTES) if gzipped else call.body
     kind = JobKind.PURGE if call.query["action"] == "purge" else JobKind.REINSTATEMENT
     note, actor = call.query["note"], actor_of(call)
-    entry = AuditEntry(Stage.ASKED, f"accounts.{kind.value}", *actor, note)
+    entry = AuditEntry(ActionStage.ASKED, f"accounts.{kind.value}", *actor, note)
 
-    def act() -> Answer:
+    def act() -> Response:
         keys = services.moderation.keys.current
         handles = [*_handles(keys, raw)]
         job = audited(
@@ -110,7 +110,7 @@ def _handles(keys: Pseudonymiser, raw: bytes) -> Iterator[list[Handle]]:
     """The accounts of a list, some at a time; all of it is read before anything is done."""
     lines = (line for line in BytesIO(raw) if line.strip(_JSON_SPACE))
     count = 0
-    while batch := list(islice(lines, ACCOUNTS_A_STEP)):
+    while batch := list(islice(lines, ACCOUNTS_PER_STEP)):
         read = [_line(line, count + place) for place, line in enumerate(batch)]
         count += len(batch)
         if count > MAX_ACCOUNTS:
@@ -139,7 +139,7 @@ def _name(account_id: str | None, handle: str | None) -> str | bytes:
 
 def _members(line: bytes) -> tuple[str | None, str | None]:
     """What a line names: by the compiled decoder where that is certain to give what the schema gives."""
-    if line.count(b'"') == _QUOTES_OF_A_PLAIN_LINE and b"\\" not in line:
+    if line.count(b'"') == _QUOTES_PER_PLAIN_LINE and b"\\" not in line:
         with suppress(ValueError):  # msgspec's errors are ValueErrors, as is bad UTF-8
             plain = _DECODE_PLAIN(line)
             if plain.account_id is None or _IDENTIFIER.fullmatch(plain.account_id):
@@ -170,7 +170,7 @@ def operation() -> Operation[PlatformServices]:
         scope="moderate",
         handler=post_purge,
         responses={
-            202: Response("The job is queued; `Location` says where to look.", JobSchema, JOB_EXAMPLE),
+            202: ResponseDoc("The job is queued; `Location` says where to look.", JobSchema, JOB_EXAMPLE),
             409: problem("The request with this Idempotency-Key is being carried out."),
             422: problem("This Idempotency-Key belongs to another request."),
         },

@@ -8,16 +8,16 @@ from typing import Any
 from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
-from api.http.operation import Answer, Call, Operation, json_answer
+from api.http.operation import Operation, Request, Response, json_answer
 from api.platform.fields import Timestamp, messages
 from api.platform.moderation.named_targets import KINDS, TargetNameSchema, kind_of, named_target
 from api.platform.schemas import EventProfileSchema
 from api.platform.services import PlatformServices
-from api.platform.staff import AccountOrderSchema, OrderOperation, actor_of, once, word
+from api.platform.staff import AccountActionSchema, OrderOperation, actor_of, once, word
 from privacy.errors import InvalidInputError
-from privacy.intake.event import Profile
-from privacy.moderation.audit_trail import AuditEntry, Stage, audited
-from privacy.moderation.resync import Truth
+from privacy.intake.event import EventAttributes
+from privacy.moderation.audit_trail import ActionStage, AuditEntry, audited
+from privacy.moderation.resync import AccountSnapshot
 
 MAX_ENGAGEMENTS = 100_000
 MAX_BYTES = 16 * 1024 * 1024
@@ -57,7 +57,7 @@ class HeldByPlatformSchema(TargetNameSchema):
     occurred_at = Timestamp(metadata={"description": "When it began; `as_of` if absent."})
 
 
-class ResyncOrderSchema(AccountOrderSchema):
+class ResyncOrderSchema(AccountActionSchema):
     """The platform's own list."""
 
     kind = word(KINDS, required=True, metadata={"description": "Of what kind all of them are."})
@@ -98,20 +98,20 @@ class ResyncAnswerSchema(Schema):
     )
 
 
-def post_resync(services: PlatformServices, call: Call) -> Answer:
+def post_resync(services: PlatformServices, call: Request) -> Response:
     """Repair an account's engagements of one kind.
 
     Raises:
         InvalidInputError: the order breaks a rule; nothing was done.
     """
 
-    def act(order: dict[str, Any]) -> Answer:
+    def act(order: dict[str, Any]) -> Response:
         kind = kind_of(order["kind"])
-        truth = Truth(
+        truth = AccountSnapshot(
             account_id=order["account_id"],
             kind=kind,
             as_of_ms=order["as_of"],
-            profile=Profile(**order.get("profile", {})),
+            profile=EventAttributes(**order.get("profile", {})),
             private=order.get("visibility") == "private",
             engagements=tuple(
                 _named(engagement, order, kind.target_type) for engagement in order["engagements"]
@@ -120,7 +120,7 @@ def post_resync(services: PlatformServices, call: Call) -> Answer:
         services.moderation.repair.check(truth, call.now_ms)
         tag = services.moderation.keys.current.audit_tag(truth.account_id)
         entry = AuditEntry(
-            Stage.ASKED, "account.resync", *actor_of(call), order["note"], tag, {"kind": kind.label}
+            ActionStage.ASKED, "account.resync", *actor_of(call), order["note"], tag, {"kind": kind.label}
         )
         repaired = audited(
             services.moderation.trail,

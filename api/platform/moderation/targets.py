@@ -6,11 +6,11 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from api.http.operation import Answer, Call, Operation, json_answer
+from api.http.operation import Operation, Request, Response, json_answer
 from api.platform.moderation.named_targets import TargetNameSchema, named_target
 from api.platform.services import PlatformServices
-from api.platform.staff import OrderOperation, StrictOrderSchema, actor_of, once, word
-from privacy.moderation.audit_trail import AuditEntry, Stage, audited
+from api.platform.staff import OrderOperation, StrictActionSchema, actor_of, once, word
+from privacy.moderation.audit_trail import ActionStage, AuditEntry, audited
 
 REASONS = ("policy", "law", "copyright", "safety", "owner")
 _DESCRIPTION = """\
@@ -25,7 +25,7 @@ _EXAMPLE = {
 }
 
 
-class TargetOrderSchema(StrictOrderSchema, TargetNameSchema):
+class TargetOrderSchema(StrictActionSchema, TargetNameSchema):
     """What is to be done to a target."""
 
     action = word(("take_down", "restore"), required=True, metadata={"description": "What is to be done."})
@@ -52,7 +52,7 @@ class TargetVerdictSchema(Schema):
     )
 
 
-def post_target(services: PlatformServices, call: Call) -> Answer:
+def post_target(services: PlatformServices, call: Request) -> Response:
     """Take a target down, or restore it.
 
     Raises:
@@ -60,13 +60,17 @@ def post_target(services: PlatformServices, call: Call) -> Answer:
         NotFoundError: the target is not registered.
     """
 
-    def act(order: dict[str, Any]) -> Answer:
+    def act(order: dict[str, Any]) -> Response:
         target_type, target_id = named_target(order)
         details = {"target_type": target_type.value, "target_id": target_id, "reason": order.get("reason")}
         changed = audited(
             services.moderation.trail,
             AuditEntry(
-                Stage.ASKED, f"target.{order['action']}", *actor_of(call), order["note"], details=details
+                ActionStage.ASKED,
+                f"target.{order['action']}",
+                *actor_of(call),
+                order["note"],
+                details=details,
             ),
             lambda: services.moderation.targets.take_down(target_type, target_id, order.get("reason")),
             lambda changed: {"changed": changed},

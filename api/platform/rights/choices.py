@@ -6,12 +6,12 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from api.http.operation import Answer, Call, Operation, json_answer
+from api.http.operation import Operation, Request, Response, json_answer
 from api.platform.services import PlatformServices
-from api.platform.staff import AccountOrderSchema, Flag, OrderOperation, actor_of, once
-from privacy.model.standing import Standing
-from privacy.moderation.rights import Request
-from privacy.vault.settlement import Settled
+from api.platform.staff import AccountActionSchema, Flag, OrderOperation, actor_of, once
+from privacy.model.account_status import AccountStatus
+from privacy.moderation.rights import DataSubjectRequest
+from privacy.vault.recount import Settled
 
 _ORDER = {"account_id": "a-2001", "note": "request 2026/118"}
 _CHOICE = {"verdict": "applied", "known": True, "standing_before": "good", "counted": 0, "uncounted": 420}
@@ -34,13 +34,13 @@ if each event said
 `"visibility": "private"`. What was counted before keeps its cells."""
 
 
-class ObjectionSchema(AccountOrderSchema):
+class ObjectionSchema(AccountActionSchema):
     """An objection to analytics, or its withdrawal."""
 
     objects = Flag("Whether the person objects.")
 
 
-class OptOutSchema(AccountOrderSchema):
+class OptOutSchema(AccountActionSchema):
     """An opt-out of breakdowns, or its withdrawal."""
 
     hidden = Flag("Whether the account is undisclosed in every breakdown.")
@@ -59,7 +59,7 @@ class ChoiceAnswerSchema(Schema):
     standing_before = fields.String(
         required=True,
         metadata={
-            "enum": [standing.label for standing in Standing],
+            "enum": [standing.label for standing in AccountStatus],
             "description": "How the account stood until now.",
         },
     )
@@ -78,30 +78,30 @@ class RectificationAnswerSchema(Schema):
     effect = fields.String(required=True, metadata={"description": "What becomes of what was counted."})
 
 
-def post_objection(services: PlatformServices, call: Call) -> Answer:
+def post_objection(services: PlatformServices, call: Request) -> Response:
     """Take an objection, or its withdrawal.
 
     Raises:
         ConflictError: the account is deleted or erased; or it does not object, and is not in good standing.
     """
 
-    def act(order: dict[str, Any]) -> Answer:
+    def act(order: dict[str, Any]) -> Response:
         objects = order["objects"]
         settled = services.rights.object_to_analytics(_request(order, call), call.now_ms, objects=objects)
-        to = Standing.OBJECTED if objects else Standing.GOOD
+        to = AccountStatus.OBJECTED if objects else AccountStatus.GOOD
         return _choice(settled, changed=settled.before is not to)
 
     return once(services, call, "POST /v1/rights/objections", ObjectionSchema, act)
 
 
-def post_opt_out(services: PlatformServices, call: Call) -> Answer:
+def post_opt_out(services: PlatformServices, call: Request) -> Response:
     """Take an opt-out, or its withdrawal.
 
     Raises:
         ConflictError: the account was erased.
     """
 
-    def act(order: dict[str, Any]) -> Answer:
+    def act(order: dict[str, Any]) -> Response:
         hidden = order["hidden"]
         settled = services.rights.opt_out(_request(order, call), call.now_ms, hidden=hidden)
         return _choice(settled, changed=settled.hidden_before is not hidden)
@@ -109,21 +109,21 @@ def post_opt_out(services: PlatformServices, call: Call) -> Answer:
     return once(services, call, "POST /v1/rights/opt-outs", OptOutSchema, act)
 
 
-def post_rectification(services: PlatformServices, call: Call) -> Answer:
+def post_rectification(services: PlatformServices, call: Request) -> Response:
     """Say what a rectification does."""
 
-    def act(order: dict[str, Any]) -> Answer:
+    def act(order: dict[str, Any]) -> Response:
         services.rights.rectify(_request(order, call))
         return json_answer({"stored": False, "effect": _EFFECT})
 
-    return once(services, call, "POST /v1/rights/rectifications", AccountOrderSchema, act)
+    return once(services, call, "POST /v1/rights/rectifications", AccountActionSchema, act)
 
 
-def _request(order: dict[str, Any], call: Call) -> Request:
-    return Request(order["account_id"], actor_of(call), order["note"])
+def _request(order: dict[str, Any], call: Request) -> DataSubjectRequest:
+    return DataSubjectRequest(order["account_id"], actor_of(call), order["note"])
 
 
-def _choice(settled: Settled, *, changed: bool) -> Answer:
+def _choice(settled: Settled, *, changed: bool) -> Response:
     return json_answer(
         {
             "verdict": "applied" if changed else "unchanged",
@@ -167,7 +167,7 @@ def operations() -> tuple[Operation[PlatformServices], ...]:
             "Put a profile right",
             "Writes down that a profile was put right, and says what follows; nothing is to be changed.",
             post_rectification,
-            (AccountOrderSchema, _ORDER),
+            (AccountActionSchema, _ORDER),
             (RectificationAnswerSchema, {"stored": False, "effect": _EFFECT}),
         ).described(),
     )

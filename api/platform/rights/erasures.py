@@ -8,12 +8,12 @@ from typing import Any
 from marshmallow import Schema, fields
 from marshmallow.validate import Regexp
 
-from api.http.operation import Answer, Call, Operation, Response, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
 from api.platform.services import PlatformServices
-from api.platform.staff import AccountOrderSchema, OrderOperation, actor_of, once
+from api.platform.staff import AccountActionSchema, OrderOperation, actor_of, once
 from privacy.model.timestamp import format_timestamp
 from privacy.moderation.receipts import Receipt
-from privacy.moderation.rights import ErasureReason, Request
+from privacy.moderation.rights import DataSubjectRequest, ErasureReason
 
 _RECEIPT_ID = "0123456789abcdef" * 2
 _ERASED = {
@@ -73,9 +73,9 @@ class ReceiptPathSchema(Schema):
     )
 
 
-def _post(reason: ErasureReason, path: str, services: PlatformServices, call: Call) -> Answer:
-    def act(order: dict[str, Any]) -> Answer:
-        request = Request(order["account_id"], actor_of(call), order["note"])
+def _post(reason: ErasureReason, path: str, services: PlatformServices, call: Request) -> Response:
+    def act(order: dict[str, Any]) -> Response:
+        request = DataSubjectRequest(order["account_id"], actor_of(call), order["note"])
         outcome = services.rights.erase(request, reason, call.now_ms)
         return json_answer(
             {
@@ -85,10 +85,10 @@ def _post(reason: ErasureReason, path: str, services: PlatformServices, call: Ca
             }
         )
 
-    return once(services, call, f"POST {path}", AccountOrderSchema, act)
+    return once(services, call, f"POST {path}", AccountActionSchema, act)
 
 
-def get_receipt(services: PlatformServices, call: Call) -> Answer:
+def get_receipt(services: PlatformServices, call: Request) -> Response:
     """Verify a receipt.
 
     Raises:
@@ -117,7 +117,7 @@ def operations() -> tuple[Operation[PlatformServices], ...]:
             "Erase an account",
             _ERASURE,
             partial(_post, ErasureReason.ASKED_FOR, erasures),
-            (AccountOrderSchema, _ORDER),
+            (AccountActionSchema, _ORDER),
             (ErasureAnswerSchema, _ANSWER),
         ).described(),
         Operation(
@@ -129,7 +129,7 @@ def operations() -> tuple[Operation[PlatformServices], ...]:
             tag="platform",
             scope="privacy",
             handler=get_receipt,
-            responses={200: Response("It was given, and this is what it proves.", ReceiptSchema, _ERASED)},
+            responses={200: ResponseDoc("It was given, and this is what it proves.", ReceiptSchema, _ERASED)},
             path_schema=ReceiptPathSchema,
         ),
         OrderOperation(
@@ -139,7 +139,7 @@ def operations() -> tuple[Operation[PlatformServices], ...]:
             "Erase a child's account",
             _CHILD,
             partial(_post, ErasureReason.CHILD, children),
-            (AccountOrderSchema, {**_ORDER, "note": "age found by review 88"}),
+            (AccountActionSchema, {**_ORDER, "note": "age found by review 88"}),
             (ErasureAnswerSchema, _ANSWER),
         ).described(),
     )

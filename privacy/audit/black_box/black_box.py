@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from privacy.audit.black_box.answers import Answers
 from privacy.audit.black_box.campaign import Campaign
 from privacy.audit.black_box.claim import Claim
-from privacy.audit.black_box.context import Attack, Ground
+from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.deployment import Deployment
 from privacy.audit.black_box.membership import Membership
 from privacy.audit.black_box.probing import Probing
 from privacy.audit.black_box.published import document
+from privacy.audit.black_box.query_variation import QueryVariationAttack
 from privacy.audit.black_box.reconstruction import Reconstruction
-from privacy.audit.black_box.side_doors import SideDoors
-from privacy.audit.black_box.silence import Silence
-from privacy.audit.black_box.sizes import Sizes
+from privacy.audit.black_box.release_monitor import ReleaseMonitor
+from privacy.audit.black_box.side_channels import SideChannelAttack
+from privacy.audit.black_box.sizes import CampaignScale
 from privacy.audit.black_box.store_access import StoreAccess
+from privacy.audit.black_box.suppression import SuppressionAttack
 from privacy.audit.black_box.trackers import Trackers
-from privacy.audit.black_box.watching import Watch
-from privacy.audit.progress import Progress
+from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import AuditReport
 from privacy.errors import InvalidInputError, StoreBusyError
 from privacy.model.timestamp import Clock, format_timestamp
@@ -53,7 +53,7 @@ class BlackBox:
     """
 
     deployment: Deployment
-    sizes: Sizes
+    sizes: CampaignScale
     clock: Clock
     wait: Callable[[float], object]
     coins: np.random.Generator
@@ -62,7 +62,7 @@ class BlackBox:
     store_url: str | None = field(default=None, repr=False)
     secrets: Sequence[str] = field(default=(), repr=False)
 
-    def audit(self, progress: Progress) -> AuditReport:
+    def audit(self, progress: ProgressCallback) -> AuditReport:
         """Carry all attacks out.
 
         Raises:
@@ -90,10 +90,10 @@ class BlackBox:
             sections=tuple(sections),
         )
 
-    def _planted(self, claim: Claim, progress: Progress) -> Campaign:
+    def _planted(self, claim: Claim, progress: ProgressCallback) -> Campaign:
         """A campaign whose canaries stand before their first release; a slow deployment gets more time."""
         for attempt in range(ATTEMPTS):
-            ground = Ground(
+            ground = CampaignContext(
                 self.deployment,
                 claim,
                 self.sizes,
@@ -102,7 +102,7 @@ class BlackBox:
                 self.clock() + 1000 * self.sizes.lead_seconds * LONGER**attempt,
                 progress,
             )
-            watch = Watch(ground, self.clock)
+            watch = ReleaseMonitor(ground, self.clock)
             campaign = Campaign(ground, self._attacks(ground, watch), watch, self.clock, self.wait)
             if campaign.plant():
                 return campaign
@@ -114,15 +114,15 @@ class BlackBox:
             raise InvalidInputError("policy", "has no sandbox", "a policy with the table [sandbox]")
         return Claim.of_document(document(self.deployment, f"/v1/privacy?version={sandbox['version']}"))
 
-    def _attacks(self, ground: Ground, watch: Watch) -> list[Attack]:
+    def _attacks(self, ground: CampaignContext, watch: ReleaseMonitor) -> list[Attack]:
         attacks: list[Attack] = [
-            Answers(ground),
-            Silence(ground),
+            QueryVariationAttack(ground),
+            SuppressionAttack(ground),
             watch,
             Membership(ground),
             Trackers(ground),
             Probing(ground),
             Reconstruction(ground),
-            SideDoors(ground, self.logs, self.secrets),
+            SideChannelAttack(ground, self.logs, self.secrets),
         ]
         return [*attacks, *([StoreAccess(self.store_url)] if self.store_url else [])]

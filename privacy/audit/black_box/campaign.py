@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from privacy.audit.black_box.context import Attack, Ground
-from privacy.audit.black_box.watching import Watch
+from privacy.audit.black_box.context import Attack, CampaignContext
+from privacy.audit.black_box.release_monitor import ReleaseMonitor
 from privacy.audit.report_model import Section
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import Clock
 
 _LOOK_SECONDS = 0.1
-_LATEST_MS = 120_000
+_MAX_DELAY_MS = 120_000
 """A release that is later than this will not come."""
 
 
@@ -29,9 +29,9 @@ class Campaign:
         wait: rests so many seconds.
     """
 
-    ground: Ground
+    ground: CampaignContext
     attacks: Sequence[Attack]
-    watch: Watch
+    watch: ReleaseMonitor
     clock: Clock
     wait: Callable[[float], object]
 
@@ -90,9 +90,9 @@ class Campaign:
             self.ground.progress("releases", max(0, min(seen)), epoch)
             if min(seen) > latest:
                 latest, changed_ms = min(seen), max(self.clock(), changed_ms)
-            if self.clock() > changed_ms + _LATEST_MS:
+            if self.clock() > changed_ms + _MAX_DELAY_MS:
                 raise StoreBusyError(
-                    f"the sandbox released nothing for {_LATEST_MS // 1000} s: does `likewise release` run?"
+                    f"the sandbox released nothing for {_MAX_DELAY_MS // 1000} s: is `likewise release` up?"
                 )
             self.wait(_LOOK_SECONDS)
         self.ground.progress("releases", epoch, epoch)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from privacy.audit.black_box.claim import Claim
 from privacy.audit.black_box.deployment import Canary, CanaryEvent, Deployment
-from privacy.audit.black_box.sizes import Sizes
-from privacy.audit.progress import Progress
+from privacy.audit.black_box.sizes import CampaignScale
+from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import Section
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ground:
+class CampaignContext:
     """What all attacks of one campaign share.
 
     Args:
@@ -32,11 +32,11 @@ class Ground:
 
     deployment: Deployment
     claim: Claim
-    sizes: Sizes
+    sizes: CampaignScale
     run: str
     coins: np.random.Generator
     first_release_ms: int
-    progress: Progress
+    progress: ProgressCallback
 
     def canary(self, name: str) -> Canary:
         """A canary of this run that is as young as can be: released in every round."""

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.audit.black_box.chance import FALSE_ALARM, ONE_RUN_ALARM, one_run_epsilon
-from privacy.audit.black_box.context import Attack, Ground
-from privacy.audit.black_box.crowd import likes_of_sybils, likes_to_be_shown
+from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.noise import encoder_matrix, measurements, noise_of, noise_section
 from privacy.audit.black_box.published import totals
+from privacy.audit.black_box.sybils import likes_of_sybils, likes_to_be_shown
 from privacy.audit.black_box.verdict import guesses_of_coins, shares_of_targets
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
 
@@ -35,7 +35,7 @@ class Membership(Attack):
         ground: of the campaign.
     """
 
-    ground: Ground
+    ground: CampaignContext
 
     @cached_property
     def _targets(self) -> list[Canary]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.audit.black_box.chance import FALSE_ALARM
-from privacy.audit.black_box.context import Attack, Ground
-from privacy.audit.black_box.crowd import likes_of_sybils
+from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.published import totals_by_epoch
+from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.black_box.verdict import guesses_of_coins
 from privacy.audit.report_model import Finding, Section
 
@@ -29,7 +29,7 @@ class Probing(Attack):
         ground: of the campaign.
     """
 
-    ground: Ground
+    ground: CampaignContext
 
     @cached_property
     def _at_k(self) -> list[Canary]:

@@ -11,18 +11,18 @@ import numpy as np
 from scipy.optimize import linprog
 
 from privacy.audit.black_box.chance import FALSE_ALARM
-from privacy.audit.black_box.context import Ground
-from privacy.audit.black_box.crowd import likes_to_be_shown
+from privacy.audit.black_box.context import CampaignContext
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import cells, document
+from privacy.audit.black_box.sybils import likes_to_be_shown
 from privacy.audit.black_box.verdict import shares_of_targets
 from privacy.audit.report_model import Section
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SECRETS_A_ROUND = 2
+SECRETS_PER_ROUND = 2
 _Z95 = 1.96
 _BASES = 4
 """The known likes are so many times what one total needs, so that both cells of a breakdown show."""
@@ -45,7 +45,7 @@ class Reconstruction:
         ground: of the campaign.
     """
 
-    ground: Ground
+    ground: CampaignContext
 
     @cached_property
     def _targets(self) -> list[Canary]:
@@ -57,7 +57,7 @@ class Reconstruction:
 
     @property
     def _secrets(self) -> int:
-        return self.ground.sizes.rounds * SECRETS_A_ROUND
+        return self.ground.sizes.rounds * SECRETS_PER_ROUND
 
     @cached_property
     def _coins(self) -> NDArray[np.bool_]:
@@ -98,13 +98,13 @@ class Reconstruction:
                 f"{self.ground.run}-secret-{place}-{secret}", target.name, self._profile(self._sides[secret])
             )
             for place, target in enumerate(self._targets)
-            for secret in range((number - 1) * SECRETS_A_ROUND, number * SECRETS_A_ROUND)
+            for secret in range((number - 1) * SECRETS_PER_ROUND, number * SECRETS_PER_ROUND)
             if self._coins[place, secret]
         ]
 
     def judge(self, landed: Sequence[int]) -> Sequence[Section]:
         """Solve one programme a target, and compare with the coins."""
-        epochs = np.repeat(landed, SECRETS_A_ROUND)
+        epochs = np.repeat(landed, SECRETS_PER_ROUND)
         guessed = np.array(
             [reconstruct(list(self._equations(target, epochs)), self._secrets) for target in self._targets]
         )
@@ -113,7 +113,7 @@ class Reconstruction:
             key="reconstruction",
             title="Reconstruction by linear programming",
             tried=f"On {len(self._targets):,} targets {self._secrets} accounts like or do not, by coins, "
-            f"{SECRETS_A_ROUND} in each of {self.ground.sizes.rounds} rounds. The attacker knows their "
+            f"{SECRETS_PER_ROUND} in each of {self.ground.sizes.rounds} rounds. The attacker knows their "
             "profiles, their rounds and all other likes, and solves a linear programme on every total of "
             "every release and every published cell.",
             breaks="The secrets are right more often than rho allows any attacker.",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Sizes:
+class CampaignScale:
     """Numbers of canaries and requests.
 
     Args:
@@ -39,7 +39,7 @@ class Sizes:
                 raise ValueError(f"{name}: is {getattr(self, name)}; at least 1")
 
 
-WHOLE = Sizes(
+WHOLE = CampaignScale(
     lead_seconds=75,
     rounds=20,
     members=1_000,
@@ -51,7 +51,7 @@ WHOLE = Sizes(
     timings=10_000,
     still_seconds=1_500,
 )
-QUICK = Sizes(
+QUICK = CampaignScale(
     lead_seconds=10,
     rounds=6,
     members=60,

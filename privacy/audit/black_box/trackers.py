@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.audit.black_box.chance import FALSE_ALARM
-from privacy.audit.black_box.context import Attack, Ground
-from privacy.audit.black_box.crowd import likes_of_sybils
+from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import cells
+from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.black_box.verdict import guesses_of_coins
 from privacy.audit.report_model import Finding, Section
 
@@ -33,7 +33,7 @@ class Trackers(Attack):
         ground: of the campaign.
     """
 
-    ground: Ground
+    ground: CampaignContext
 
     @cached_property
     def _targets(self) -> list[Canary]:

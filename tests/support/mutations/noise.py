@@ -11,7 +11,7 @@ from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.mechanism.entropy import EntropySource
 from privacy.mechanism.factorisation import Factorisation
 from privacy.release import engine, measure
-from privacy.release.history import Records
+from privacy.release.history import StreamRecords
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
@@ -108,19 +108,19 @@ def _clamped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _lumped(patch: pytest.MonkeyPatch) -> None:
-    def measured(net: Records, exact: Any, steps: NDArray[np.intp], *rest: Any) -> Any:
-        lumped = Records(net.owners, net.streams, steps[net.owners], net.values)
+    def measured(net: StreamRecords, exact: Any, steps: NDArray[np.intp], *rest: Any) -> Any:
+        lumped = StreamRecords(net.owners, net.streams, steps[net.owners], net.values)
         sums = np.zeros(exact.shape, np.int64)
         np.add.at(sums, (lumped.owners, lumped.streams), lumped.values)
         owners, streams = np.nonzero(sums)
-        once = Records(owners, streams, steps[owners], sums[owners, streams])
+        once = StreamRecords(owners, streams, steps[owners], sums[owners, streams])
         return _right_measure(once, exact, steps, *rest)
 
     patch.setattr(engine, "measure", measured)
 
 
 def _measured_below_k(patch: pytest.MonkeyPatch) -> None:
-    def measured(net: Records, exact: NDArray[np.int64], *rest: Any) -> Any:
+    def measured(net: StreamRecords, exact: NDArray[np.int64], *rest: Any) -> Any:
         return _right_measure(net, np.where(exact > 0, exact + 1_000, exact), *rest)
 
     patch.setattr(engine, "measure", measured)

@@ -11,14 +11,14 @@ import numpy as np
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.gate import passes_gate
 from privacy.release import engine, figures, render
-from privacy.release.figures import Figures, Shown
+from privacy.release.figures import Estimates, PublishedEstimates
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
     import pytest
     from numpy.typing import NDArray
 
-_right_figures = figures.figures
+_right_figures = figures.publishable_estimates
 _right_gate = passes_gate
 _right_rows = render._rows
 _right_encode = engine._ENCODE
@@ -28,8 +28,8 @@ def _shown(alter: Any) -> Callable[[pytest.MonkeyPatch], None]:
     """Right figures, altered with a look at the exact counts."""
 
     def apply(patch: pytest.MonkeyPatch) -> None:
-        def altered(exact: NDArray[np.int64], *given: Any) -> Shown:
-            result: Shown = alter(_right_figures(exact, *given), exact, given[-1])
+        def altered(exact: NDArray[np.int64], *given: Any) -> PublishedEstimates:
+            result: PublishedEstimates = alter(_right_figures(exact, *given), exact, given[-1])
             return result
 
         patch.setattr(engine, "figures", altered)
@@ -37,13 +37,15 @@ def _shown(alter: Any) -> Callable[[pytest.MonkeyPatch], None]:
     return apply
 
 
-def _exact_total(shown: Shown, exact: NDArray[np.int64], _: Calibration) -> Shown:
+def _exact_total(shown: PublishedEstimates, exact: NDArray[np.int64], _: Calibration) -> PublishedEstimates:
     values = shown.streams.values.copy()
     values[:, 0] = exact[:, 0]
     return replace(shown, streams=_around(shown.streams, values))
 
 
-def _exact_other(shown: Shown, exact: NDArray[np.int64], calibration: Calibration) -> Shown:
+def _exact_other(
+    shown: PublishedEstimates, exact: NDArray[np.int64], calibration: Calibration
+) -> PublishedEstimates:
     values = shown.others.values.copy()
     for column, place in enumerate(calibration.policy.layout.breakdowns):
         published = np.where(shown.streams.shown[:, place], exact[:, place], 0).sum(axis=1)
@@ -51,23 +53,23 @@ def _exact_other(shown: Shown, exact: NDArray[np.int64], calibration: Calibratio
     return replace(shown, others=_around(shown.others, values))
 
 
-def _exact_change(shown: Shown, exact: NDArray[np.int64], _: Calibration) -> Shown:
+def _exact_change(shown: PublishedEstimates, exact: NDArray[np.int64], _: Calibration) -> PublishedEstimates:
     changed = shown.changes.values.copy()
     changed[:, 0] = exact[:, 0]
     return replace(shown, changes=_around(shown.changes, changed))
 
 
-def _ungated_other(shown: Shown, exact: NDArray[np.int64], _: Calibration) -> Shown:
+def _ungated_other(shown: PublishedEstimates, exact: NDArray[np.int64], _: Calibration) -> PublishedEstimates:
     visible = np.broadcast_to(exact[:, :1] > 0, shown.others.shown.shape)
     return replace(shown, others=replace(shown.others, shown=visible))
 
 
-def _narrow(shown: Shown, _exact: NDArray[np.int64], _: Calibration) -> Shown:
+def _narrow(shown: PublishedEstimates, _exact: NDArray[np.int64], _: Calibration) -> PublishedEstimates:
     streams = shown.streams
     return replace(shown, streams=replace(streams, low=streams.values, high=streams.values))
 
 
-def _around(around: Figures, values: NDArray[np.int64]) -> Figures:
+def _around(around: Estimates, values: NDArray[np.int64]) -> Estimates:
     moved = values - around.values
     return replace(around, values=values, low=np.maximum(around.low + moved, 0), high=around.high + moved)
 
@@ -84,7 +86,7 @@ def _undisclosed(exact: NDArray[np.int64], estimates: Any, margins: Any, least: 
 
 
 def _zero_for_withheld(patch: pytest.MonkeyPatch) -> None:
-    def rows(given: Figures) -> Iterator[Any]:
+    def rows(given: Estimates) -> Iterator[Any]:
         nothing = given.values == 0
         yield from _right_rows(replace(given, shown=given.shown | nothing))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from api.public import breakdowns, numbers, totals
 from privacy.intake import admission as door
-from privacy.intake.event import Profile
+from privacy.intake.event import EventAttributes
 from privacy.intake.event_columns import EventColumns
 from privacy.model.dimension import JointDomain
 from privacy.publishing import publisher
@@ -44,9 +44,12 @@ def _per_read(patch: pytest.MonkeyPatch) -> None:
 
 def _name_accounts(patch: pytest.MonkeyPatch, accounts: Callable[[Sequence[str]], list[Account]]) -> None:
     def columns(_: Pseudonymiser, account_ids: Sequence[str]) -> AccountColumns:
-        pseudonyms, _formers, tombstones, spreads = zip(*accounts(account_ids), strict=True)
+        pseudonyms, _formers, tombstones, shard_hashes = zip(*accounts(account_ids), strict=True)
         return AccountColumns(
-            np.array(pseudonyms, "V16"), np.empty(0, "V16"), np.array(tombstones, "V8"), np.array(spreads)
+            np.array(pseudonyms, "V16"),
+            np.empty(0, "V16"),
+            np.array(tombstones, "V8"),
+            np.array(shard_hashes),
         )
 
     patch.setattr(Pseudonymiser, "accounts", lambda _, account_ids: accounts(account_ids))
@@ -86,14 +89,16 @@ def _replaces(patch: pytest.MonkeyPatch) -> None:
 
 
 def _children_pass(patch: pytest.MonkeyPatch) -> None:
-    right = door.IntakeDoor.admit
+    right = door.AdmissionControl.admit
 
-    def admit(self: door.IntakeDoor, events: EventColumns, now_ms: int) -> Any:
+    def admit(self: door.AdmissionControl, events: EventColumns, now_ms: int) -> Any:
         dropped = self.book.current.dropped_age_bands
-        grown_up = [Profile() if profile.age_band in dropped else profile for profile in events.profiles]
+        grown_up = [
+            EventAttributes() if profile.age_band in dropped else profile for profile in events.profiles
+        ]
         return right(self, replace(events, profiles=grown_up), now_ms)
 
-    patch.setattr(door.IntakeDoor, "admit", admit)
+    patch.setattr(door.AdmissionControl, "admit", admit)
 
 
 def _private_disclosed(patch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from api.cli import main
 from api.cli.exit_code import ExitCode, exit_code_of
-from api.cli.lazy_group import LazyGroup, Verb
+from api.cli.lazy_group import LazyCommand, LazyGroup
 from api.cli.main import run
 from privacy.errors import (
     ConflictError,
@@ -87,7 +87,7 @@ def test_a_verb_whose_packages_are_missing_says_which(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An installation of the public plane alone answers the other verbs with what to install."""
-    monkeypatch.setitem(main.__dict__["_VERBS"], "up", Verb("a_package_that_is_not_there", "…"))
+    monkeypatch.setitem(main.__dict__["_VERBS"], "up", LazyCommand("a_package_that_is_not_there", "…"))
     assert run(["up"]) == ExitCode.WRONG_USAGE
     assert "needs a_package_that_is_not_there" in capsys.readouterr().err
 

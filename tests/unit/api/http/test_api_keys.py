@@ -32,7 +32,7 @@ class Records:
 
 def issue(**changes: Any) -> tuple[str, KeyRecord]:
     """Issue the usual key."""
-    options: dict[str, Any] = {"lifetime_seconds": 60, "requests_a_minute": 10, "now_ms": NOW_MS}
+    options: dict[str, Any] = {"lifetime_seconds": 60, "requests_per_minute": 10, "now_ms": NOW_MS}
     scopes = changes.pop("scopes", ["read"])
     return issue_key("public", "someone", scopes, **(options | {"entropy": os.urandom} | changes))
 
@@ -67,8 +67,8 @@ def test_keys_take_their_entropy_from_the_argument() -> None:
         ({"scopes": ["read", "ingest"]}, "scopes"),
         ({"scopes": ["READ"]}, "scopes"),
         ({"lifetime_seconds": 0}, "lifetime_seconds"),
-        ({"requests_a_minute": 0}, "requests_a_minute"),
-        ({"requests_a_minute": -1}, "requests_a_minute"),
+        ({"requests_per_minute": 0}, "requests_per_minute"),
+        ({"requests_per_minute": -1}, "requests_per_minute"),
     ],
 )
 def test_wrong_keys_are_not_issued(changes: dict[str, Any], field: str) -> None:

@@ -14,8 +14,8 @@ from api.http import health
 from api.http.api_key_reader import KeyRecord
 from api.http.api_keys import Authenticator, issue_key
 from api.http.app import build_app
-from api.http.edge import Edge
-from api.http.operation import Answer, Body, Call, Operation, Response, json_answer
+from api.http.gateway import Gateway
+from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_answer
 from api.http.rate_limit import RateLimiter
 from api.http.strict_json import parse_json
 from privacy.errors import ConflictError
@@ -51,29 +51,29 @@ class Log:
 class Services:
     """What the handlers below work with."""
 
-    edge: Edge
+    edge: Gateway
     things: list[Any]
 
 
-def put_thing(services: Services, call: Call) -> Answer:
+def put_thing(services: Services, call: Request) -> Response:
     """Keep a body."""
     services.things.append((call.path["name"], parse_json(call.body), call.headers.get("Idempotency-Key")))
     return json_answer({"name": call.path["name"]}, status=201)
 
 
-def get_defect(_services: Services, _call: Call) -> Answer:
+def get_defect(_services: Services, _call: Request) -> Response:
     """Fail in a way that nobody foresaw."""
     raise KeyError("account-17")
 
 
-def get_conflict(_services: Services, _call: Call) -> Answer:
+def get_conflict(_services: Services, _call: Request) -> Response:
     """Contradict."""
     raise ConflictError("it is otherwise")
 
 
 def operation(method: str, path: str, handler: Any, **options: Any) -> Operation[Services]:
     """An open operation that is named by its handler."""
-    whole = {"tag": "public", "scope": None, "responses": {200: Response("It is.")}} | options
+    whole = {"tag": "public", "scope": None, "responses": {200: ResponseDoc("It is.")}} | options
     return Operation(method, path, handler.__name__, "", "", handler=handler, **whole)
 
 
@@ -106,11 +106,11 @@ class Plane:
             "tests",
             ["ingest"],
             lifetime_seconds=60,
-            requests_a_minute=3,
+            requests_per_minute=3,
             now_ms=0,
             entropy=os.urandom,
         )
-        edge = Edge(
+        edge = Gateway(
             authenticator=Authenticator("platform", self, lambda: 0.0),
             limiter=RateLimiter(MemoryStorage()),
             clock=lambda: 1000,

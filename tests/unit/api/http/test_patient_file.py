@@ -6,7 +6,7 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from api.http.logs import PatientFile
+from api.http.logs import BufferedLogFile
 
 
 class Watched(io.BytesIO):
@@ -24,7 +24,7 @@ class Watched(io.BytesIO):
 def test_lines_are_written_without_being_asked_for() -> None:
     """A line reaches the file by itself, and not while the one who wrote it waits."""
     file = Watched()
-    patient = PatientFile(file, every_seconds=0.01)
+    patient = BufferedLogFile(file, every_seconds=0.01)
     assert patient.write(b"a\n") == 2
     patient.flush()
     assert file.flushed.wait(10)
@@ -34,7 +34,7 @@ def test_lines_are_written_without_being_asked_for() -> None:
 def test_no_line_is_lost_or_torn() -> None:
     """Lines of many threads all arrive whole, each thread's in their order."""
     file = io.BytesIO()
-    patient = PatientFile(file, every_seconds=0.001)
+    patient = BufferedLogFile(file, every_seconds=0.001)
 
     def write(thread: int) -> None:
         for turn in range(2000):

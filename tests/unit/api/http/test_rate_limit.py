@@ -31,9 +31,9 @@ class Storage(MemoryStorage):
         return super().incr(*args, **options)
 
 
-def key(requests_a_minute: int, key_id: str = "k") -> KeyRecord:
+def key(requests_per_minute: int, key_id: str = "k") -> KeyRecord:
     """A key with a limit."""
-    return KeyRecord(key_id, "o", ["read"], "", 0, 9 * MINUTE_MS, None, requests_a_minute)
+    return KeyRecord(key_id, "o", ["read"], "", 0, 9 * MINUTE_MS, None, requests_per_minute)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 20, 21, 600])

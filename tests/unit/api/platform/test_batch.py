@@ -8,14 +8,14 @@ import pytest
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.http.operation import JSON, Call
+from api.http.operation import JSON, Request
 from api.platform.batch import MAX_ITEMS, NDJSON, Batch
 from privacy.errors import InvalidInputError
 
 
-def call(body: bytes, **headers: str) -> Call:
+def call(body: bytes, **headers: str) -> Request:
     """A request with this body."""
-    return Call(
+    return Request(
         {}, {}, body, Headers({name.replace("_", "-"): text for name, text in headers.items()}), None, 0
     )
 

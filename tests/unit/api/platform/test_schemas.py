@@ -11,7 +11,7 @@ from api.platform.batch_report import EventsAnswerSchema, registrations_schema
 from api.platform.operations import operations
 from api.platform.schemas import EventProfileSchema, EventSchema, VideoMetadataSchema, VideoToRegisterSchema
 from privacy.catalogue.catalogue import Registration
-from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventType, Profile
+from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventAttributes, EventType
 from privacy.model.engagement import Verdict
 
 EVENT = {"type": "like", "account_id": "a", "video_id": "v", "occurred_at": "2026-05-03T14:07:31.250Z"}
@@ -21,12 +21,12 @@ def test_an_event_is_loaded_whole() -> None:
     """Every member of the contract arrives in the event."""
     profile = {name: f"its {name}" for name in PROFILE_FIELDS}
     loaded = EventSchema().load({**EVENT, "profile": profile, "visibility": "private"})
-    assert loaded == Event("like", "a", "v", 1_777_817_251_250, Profile(**profile), private=True)
+    assert loaded == Event("like", "a", "v", 1_777_817_251_250, EventAttributes(**profile), private=True)
 
 
 def test_what_is_absent_is_undisclosed_and_public() -> None:
     """Profile, its members and visibility may be left out."""
-    public = Event("like", "a", "v", 1_777_817_251_250, Profile(), private=False)
+    public = Event("like", "a", "v", 1_777_817_251_250, EventAttributes(), private=False)
     assert EventSchema().load(EVENT) == public
     assert EventSchema().load({**EVENT, "profile": {}, "visibility": "public"}) == public
 

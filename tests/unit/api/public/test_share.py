@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.public.authenticity import WHOLE, share_of
+from api.public.authenticity import BASIS_POINTS, share_of
 
 COUNTS = st.tuples(st.integers(0, 10**7), st.integers(0, 10**5)).map(
     lambda n: (n[0], n[0] - n[1], n[0] + n[1])
@@ -25,12 +25,12 @@ def test_an_interval_lies_between_nothing_and_all(
 ) -> None:
     """Whatever the noise, and it holds the share itself."""
     value, low, high = share_of(part, rest)
-    assert 0 <= low <= value <= high <= WHOLE
+    assert 0 <= low <= value <= high <= BASIS_POINTS
 
 
 def test_noise_larger_than_everything_says_nothing() -> None:
     """No share can be told from any other one."""
-    assert share_of((30, -400, 460), (10, -400, 420))[1:] == (0, WHOLE)
+    assert share_of((30, -400, 460), (10, -400, 420))[1:] == (0, BASIS_POINTS)
 
 
 @pytest.mark.parametrize(("part", "rest"), [(300, 900), (1200, 9000), (700, 700), (4000, 500)])
@@ -43,7 +43,7 @@ def test_the_interval_holds_the_truth(part: int, rest: int) -> None:
     random = np.random.default_rng(7)
     deviation, half_width = 60, round(60 * 1.96)
     drawn = np.rint(random.normal((part, rest), deviation, (4000, 2))).astype(int).tolist()
-    truth = WHOLE * part / (part + rest)
+    truth = BASIS_POINTS * part / (part + rest)
     held = 0
     for a, b in drawn:
         _, low, high = share_of((a, a - half_width, a + half_width), (b, b - half_width, b + half_width))

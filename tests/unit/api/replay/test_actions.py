@@ -13,8 +13,8 @@ from api.replay.records import Action, ActionKind
 from api.replay.staff import InProcessStaff
 from api.replay.virtual_clock import VirtualClock
 from privacy.errors import InvalidInputError
-from privacy.model.standing import Standing
-from privacy.vault.settlement import Move, Settlement
+from privacy.model.account_status import AccountStatus
+from privacy.vault.recount import Move, Recount
 
 LINE = '{"at":"2026-05-01T00:00:00Z","action":"%s","account_id":"a-1"}'
 
@@ -23,7 +23,7 @@ class Moves:
     """A settlement that remembers."""
 
     def __init__(self) -> None:
-        self.made: list[tuple[Standing, int]] = []
+        self.made: list[tuple[AccountStatus, int]] = []
 
     def move(self, _account: Callable[[], object], move: Move, now_ms: int) -> None:
         """Remember."""
@@ -54,8 +54,8 @@ def test_actions_move_accounts_and_are_told() -> None:
     """In their order, at the time of the clock."""
     told: list[Action] = []
     moves = Moves()
-    staff = InProcessStaff(cast("Settlement", moves), VirtualClock(7), told.extend)
+    staff = InProcessStaff(cast("Recount", moves), VirtualClock(7), told.extend)
     actions = [Action(5, kind, "a-1") for kind in ActionKind]
     staff.carry_out(actions)
-    assert moves.made == [(Standing.BANNED, 7), (Standing.INAUTHENTIC, 7), (Standing.GOOD, 7)]
+    assert moves.made == [(AccountStatus.BANNED, 7), (AccountStatus.INAUTHENTIC, 7), (AccountStatus.GOOD, 7)]
     assert told == actions

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from api.replay.evaluation import Comparison, Evaluation
+from api.replay.evaluation import ErrorSummary, Evaluation
 from api.replay.exact_counts import ExactCounts, SeriesName
 from api.replay.intake import PASSED
-from api.replay.records import Moment
+from api.replay.records import TimedRecord
 from api.replay.virtual_clock import VirtualClock
 from privacy.model.documents import BreakdownFigures, Figure, ReleaseDocument
 from privacy.model.engagement import Kind, Reason
@@ -61,7 +61,7 @@ def release(
     return msgspec.structs.replace(document, **more)
 
 
-def compared(*releases: ReleaseDocument) -> dict[tuple[str, str], Comparison]:
+def compared(*releases: ReleaseDocument) -> dict[tuple[str, str], ErrorSummary]:
     """The comparisons of a video that got 30 likes of women before its first release, and none after."""
     clock = VirtualClock(1)
     exact = ExactCounts(POLICY, clock)
@@ -69,7 +69,7 @@ def compared(*releases: ReleaseDocument) -> dict[tuple[str, str], Comparison]:
         '{"type":"like","account_id":"a-%d","video_id":"v","occurred_at":"2026-05-01T00:00:00Z",'
         '"profile":{"gender":"female"}}'
     )
-    exact.listen([Moment(1, (line % number).encode()) for number in range(LIKES)], [PASSED] * LIKES)
+    exact.listen([TimedRecord(1, (line % number).encode()) for number in range(LIKES)], [PASSED] * LIKES)
     evaluation = Evaluation(exact, cast("Redis", Gallery(list(releases))))
     evaluation.add(SeriesName(Kind.LIKE, "v"))
     return {(row.statistic, row.size): row for row in evaluation.comparisons()}

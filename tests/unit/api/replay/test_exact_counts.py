@@ -9,7 +9,7 @@ import numpy as np
 
 from api.replay.exact_counts import ExactCounts, SeriesName
 from api.replay.intake import PASSED
-from api.replay.records import Action, ActionKind, Moment
+from api.replay.records import Action, ActionKind, TimedRecord
 from api.replay.virtual_clock import VirtualClock
 from privacy.model.engagement import Kind
 from privacy.policy.file import parse_policy
@@ -37,7 +37,7 @@ def counts_after(
     exact = ExactCounts(POLICY, clock)
     for sent_ms, lines in batches:
         clock.advance_to(sent_ms)
-        exact.listen([Moment(sent_ms, line) for line in lines], [verdict] * len(lines))
+        exact.listen([TimedRecord(sent_ms, line) for line in lines], [verdict] * len(lines))
     counts = exact.at(SeriesName(Kind.LIKE, "v"), np.array([at_ms]))[0]
     return {"/".join(name): int(counts[place]) for name, place in exact.columns.items() if counts[place]}
 
@@ -93,7 +93,7 @@ def acted(*actions: tuple[int, ActionKind | bytes]) -> dict[str, int]:
     for at_ms, what in actions:
         clock.advance_to(at_ms)
         if isinstance(what, bytes):
-            exact.listen([Moment(at_ms, what)], [PASSED])
+            exact.listen([TimedRecord(at_ms, what)], [PASSED])
         else:
             exact.act([Action(at_ms, what, "a")])
     counts = exact.at(SeriesName(Kind.LIKE, "v"), np.array([1000]))[0]

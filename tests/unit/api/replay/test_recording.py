@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.replay.recording import count_lines, read_events, read_videos, video_id_of
-from api.replay.records import Moment
+from api.replay.records import TimedRecord
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import parse_timestamp_ms
 
@@ -32,7 +32,7 @@ def test_plain_and_gzipped_files_are_the_same_recording(tmp_path: Path) -> None:
     plain, gzipped = tmp_path / "e.ndjson", tmp_path / "e.ndjson.gz"
     plain.write_bytes(content)
     gzipped.write_bytes(gzip.compress(content))
-    expected = [Moment(parse_timestamp_ms(at), event(at)) for at in (FIRST, SECOND)]
+    expected = [TimedRecord(parse_timestamp_ms(at), event(at)) for at in (FIRST, SECOND)]
     assert list(read_events(plain, now_ms)) == list(read_events(gzipped, now_ms)) == expected
     assert count_lines(gzipped) == 2
 

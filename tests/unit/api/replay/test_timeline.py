@@ -10,7 +10,7 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.replay.records import Action, ActionKind, Moment
+from api.replay.records import Action, ActionKind, TimedRecord
 from api.replay.timeline import BATCH_EVENTS, Timeline
 from api.replay.virtual_clock import VirtualClock
 from privacy.release.worker import ReleaseWorker
@@ -42,16 +42,16 @@ class Stage:
         """When the next epoch of any video ends."""
         return min(self.due, default=None)
 
-    def post_videos(self, videos: Sequence[Moment]) -> None:
+    def post_videos(self, videos: Sequence[TimedRecord]) -> None:
         """Take videos in."""
         self.log.append(("videos", self.clock(), [video.line for video in videos]))
         self.due += [video.at_ms + EPOCH_MS * epoch for video in videos for epoch in range(1, EPOCHS + 1)]
 
-    def post_events(self, events: Sequence[Moment]) -> None:
+    def post_events(self, events: Sequence[TimedRecord]) -> None:
         """Take events in."""
         self.log.append(("events", self.clock(), [event.at_ms for event in events]))
 
-    def post_creators(self, creators: Sequence[Moment]) -> None:
+    def post_creators(self, creators: Sequence[TimedRecord]) -> None:
         """Take creators in."""
         self.log.append(("creators", self.clock(), [creator.line for creator in creators]))
 
@@ -73,11 +73,11 @@ class Stage:
 
     def tell(
         self,
-        videos: Iterable[Moment],
-        events: Iterable[Moment],
+        videos: Iterable[TimedRecord],
+        events: Iterable[TimedRecord],
         until_ms: int | None,
         actions: Iterable[Action] = (),
-        creators: Iterable[Moment] = (),
+        creators: Iterable[TimedRecord] = (),
     ) -> Timeline:
         """Tell a history on this stage."""
         timeline = Timeline(
@@ -96,9 +96,9 @@ class Stage:
         return [(kind, at_ms) for kind, at_ms, _ in self.log if kind in kinds]
 
 
-def moments(*at_ms: int) -> list[Moment]:
+def moments(*at_ms: int) -> list[TimedRecord]:
     """Something at each of these times."""
-    return [Moment(at, b"") for at in at_ms]
+    return [TimedRecord(at, b"") for at in at_ms]
 
 
 def test_what_falls_on_one_moment_happens_in_a_fixed_order() -> None:
@@ -190,7 +190,9 @@ def test_staff_act_before_events_of_the_same_moment_and_after_releases() -> None
     """A ban at the end of an epoch is not in that epoch's release; what follows meets the ban."""
     stage = Stage()
     ban = Action(EPOCH_MS, ActionKind.BAN, "a")
-    stage.tell([Moment(0, b"v")], [Moment(EPOCH_MS, b"e"), Moment(5, b"d")][::-1], 2 * EPOCH_MS, [ban])
+    stage.tell(
+        [TimedRecord(0, b"v")], [TimedRecord(EPOCH_MS, b"e"), TimedRecord(5, b"d")][::-1], 2 * EPOCH_MS, [ban]
+    )
     happened = [(name, at_ms) for name, at_ms, _ in stage.log if name != "relay"]
     assert happened[:5] == [
         ("videos", 0),
@@ -204,7 +206,7 @@ def test_staff_act_before_events_of_the_same_moment_and_after_releases() -> None
 def test_what_staff_did_is_relayed_before_the_next_release() -> None:
     """Also when no event came in between."""
     stage = Stage()
-    stage.tell([Moment(0, b"v")], [], 3 * EPOCH_MS, [Action(EPOCH_MS + 1, ActionKind.BAN, "a")])
+    stage.tell([TimedRecord(0, b"v")], [], 3 * EPOCH_MS, [Action(EPOCH_MS + 1, ActionKind.BAN, "a")])
     names = [name for name, *_ in stage.log]
     assert names[names.index("actions") :][:3] == ["actions", "relay", "release"]
 
@@ -212,5 +214,5 @@ def test_what_staff_did_is_relayed_before_the_next_release() -> None:
 def test_creators_are_registered_when_their_counting_starts() -> None:
     """Before the videos of that moment, and not before it."""
     stage = Stage()
-    stage.tell([Moment(7, b"v")], [], 8, creators=[Moment(7, b"c2"), Moment(3, b"c1")])
+    stage.tell([TimedRecord(7, b"v")], [], 8, creators=[TimedRecord(7, b"c2"), TimedRecord(3, b"c1")])
     assert stage.log[:3] == [("creators", 3, [b"c1"]), ("creators", 7, [b"c2"]), ("videos", 7, [b"v"])]

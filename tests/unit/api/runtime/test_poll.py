@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from api.runtime.poll import Pace, poll
+from api.runtime.poll import PollInterval, poll
 from privacy.errors import StoreBusyError, StoreError
 
-PACE = Pace(idle_seconds=0.5, first_back_off_seconds=0.1, longest_back_off_seconds=0.5)
+PACE = PollInterval(idle_seconds=0.5, first_back_off_seconds=0.1, longest_back_off_seconds=0.5)
 BUSY = StoreBusyError("the store is busy")
 
 
-def rests_after(outcomes: list[int | Exception], pace: Pace = PACE) -> tuple[list[float], list[float]]:
+def rests_after(
+    outcomes: list[int | Exception], pace: PollInterval = PACE
+) -> tuple[list[float], list[float]]:
     """How long the loop rested after each step with such an outcome, and what it said about a busy store."""
     script = iter(outcomes)
     rests: list[float] = []
@@ -38,7 +40,7 @@ def test_it_goes_on_at_once_while_there_is_work_and_rests_when_there_is_none() -
 
 def test_it_may_let_work_gather() -> None:
     """A loop whose steps cost less a piece the more there is rests after work too, for a time of its own."""
-    gathering = Pace(idle_seconds=0.5, gather_seconds=0.25)
+    gathering = PollInterval(idle_seconds=0.5, gather_seconds=0.25)
     assert rests_after([3, 0, 2], gathering) == ([0.25, 0.5, 0.25], [])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from api.runtime.policy_source import read_policy
 from api.runtime.release import make_release_workers
-from api.runtime.store_setup import Founder
+from api.runtime.store_setup import StoreSetup
 from api.runtime.system import clock_ms
 from privacy.errors import StoreError
 from privacy.mechanism.entropy import os_entropy
@@ -22,7 +22,7 @@ def test_nothing_is_released_into_the_gallery_of_another_store(store: Store, tmp
     """There is a worker for each target shard, and none where the address leads to another deployment."""
     (tmp_path / "policy.toml").write_text(SMALL_POLICY)
     source = read_policy(tmp_path / "policy.toml")
-    founded = Founder(source, tmp_path / "pseudonym.key", clock_ms, os.urandom).found(store.settings)
+    founded = StoreSetup(source, tmp_path / "pseudonym.key", clock_ms, os.urandom).found(store.settings)
     given = (founded.settings, founded.header, founded.erasures, os_entropy, clock_ms)
     assert len(make_release_workers(*given)) == founded.header.target_shards
     store.root.hset(GALLERY_HEADER, "store_id", "0" * 32)

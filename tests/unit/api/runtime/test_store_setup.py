@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.runtime.policy_source import read_policy
-from api.runtime.store_setup import Founder
+from api.runtime.store_setup import StoreSetup
 from api.runtime.system import clock_ms
 from privacy.errors import StoreError
 from privacy.store.keys import GALLERY_HEADER, POLICIES, STORE_HEADER
@@ -17,13 +17,13 @@ from tests.support.redis_server import Store
 
 
 @pytest.fixture
-def founder(tmp_path: Path) -> Founder:
+def founder(tmp_path: Path) -> StoreSetup:
     """Founds a store with a small policy, which is soon computed."""
     (tmp_path / "policy.toml").write_text(SMALL_POLICY)
-    return Founder(read_policy(tmp_path / "policy.toml"), tmp_path / "pseudonym.key", clock_ms, os.urandom)
+    return StoreSetup(read_policy(tmp_path / "policy.toml"), tmp_path / "pseudonym.key", clock_ms, os.urandom)
 
 
-def test_founding_again_changes_nothing(store: Store, founder: Founder) -> None:
+def test_founding_again_changes_nothing(store: Store, founder: StoreSetup) -> None:
     """The second time finds the same store, with one id in both rooms."""
     first, second = founder.found(store.settings), founder.found(store.settings)
     assert (first.is_new, second.is_new) == (True, False)
@@ -40,7 +40,7 @@ def test_founding_again_changes_nothing(store: Store, founder: Founder) -> None:
     ],
 )
 def test_a_room_that_lost_its_data_is_not_made_anew(
-    store: Store, founder: Founder, lost: tuple[str, ...], message: str
+    store: Store, founder: StoreSetup, lost: tuple[str, ...], message: str
 ) -> None:
     """One of two servers came up empty: nothing is written, and the operator is told which."""
     founder.found(store.settings)
@@ -50,7 +50,7 @@ def test_a_room_that_lost_its_data_is_not_made_anew(
     assert not any(store.root.exists(key) for key in lost)
 
 
-def test_rooms_of_two_stores_are_refused(store: Store, founder: Founder) -> None:
+def test_rooms_of_two_stores_are_refused(store: Store, founder: StoreSetup) -> None:
     """An address that leads to another deployment's gallery is found out before anything is written."""
     founder.found(store.settings)
     store.root.hset(GALLERY_HEADER, "store_id", "0" * 32)
@@ -58,7 +58,7 @@ def test_rooms_of_two_stores_are_refused(store: Store, founder: Founder) -> None
         founder.found(store.settings)
 
 
-def test_a_founder_that_was_killed_is_followed_by_another(store: Store, founder: Founder) -> None:
+def test_a_founder_that_was_killed_is_followed_by_another(store: Store, founder: StoreSetup) -> None:
     """Between private header and gallery header there is no policy yet: the next one goes on."""
     founded = founder.found(store.settings)
     store.root.delete(GALLERY_HEADER, POLICIES)

@@ -9,11 +9,11 @@ from typing import Any, cast
 import pytest
 
 from api.runtime.platform_client import PlatformClient
-from api.simulation.feed import BOTS, MS_A_WEEK, RHYTHM
+from api.simulation.feed import BOTS, MS_PER_WEEK, RHYTHM
 from api.simulation.live import LivePlatform
 from api.simulation.live_staff import FOUND_OUT_AFTER_MS, LiveStaff
-from api.simulation.platform import MS_A_DAY, World, opening_ms
-from api.simulation.videos import MS_AN_HOUR
+from api.simulation.platform import MS_PER_DAY, SimulatedPlatform, opening_ms
+from api.simulation.videos import MS_PER_HOUR
 from privacy.errors import InvalidInputError, StoreBusyError
 from privacy.policy.file import load_policy
 
@@ -56,7 +56,7 @@ class Stage:
 
 def platform(stage: Stage, rate: float = 50) -> LivePlatform:
     """A platform on a stage."""
-    world = World(load_policy(), 1, opening_ms(NOW_MS))
+    world = SimulatedPlatform(load_policy(), 1, opening_ms(NOW_MS))
     client = cast("PlatformClient", stage)
     staff = LiveStaff(world, client, stage.now_ms)
     return LivePlatform(world, client, rate, stage.clock, lambda _count: None, staff)
@@ -70,7 +70,7 @@ def test_videos_are_registered_first_and_once() -> None:
     (creators, _), (path, videos), *_ = stage.sent
     assert creators == "/v1/creators"
     assert (path, len(videos)) == ("/v1/videos", len(live.world.studio.videos(NOW_MS)))
-    stage.now_ms += 12 * MS_AN_HOUR
+    stage.now_ms += 12 * MS_PER_HOUR
     live.step()
     assert [len(batch) for path, batch in stage.sent if path == "/v1/videos"][1:] in ([1], [2])
     assert sum(path == "/v1/creators" for path, _ in stage.sent) == 1
@@ -86,7 +86,7 @@ def test_what_happened_since_the_last_step_is_sent() -> None:
     likes = [event for event in stage.events() if event["account_id"].startswith("u-")]
     likes = [event for event in likes if event["type"] == "like"]
     assert live.verdicts["counted"] == len(stage.events())
-    expected = 200 * 20 * RHYTHM[NOW_MS // MS_AN_HOUR % 24]
+    expected = 200 * 20 * RHYTHM[NOW_MS // MS_PER_HOUR % 24]
     assert abs(len(likes) - expected) < 6 * expected**0.5
 
 
@@ -112,7 +112,7 @@ def test_a_long_pause_is_not_made_up_for() -> None:
     stage = Stage()
     live = platform(stage)
     live.step()
-    stage.now_ms += 8 * MS_AN_HOUR
+    stage.now_ms += 8 * MS_PER_HOUR
     live.step()
     assert len(stage.events()) < 2000
 
@@ -150,11 +150,11 @@ def test_what_a_session_forgot_is_purged_with_its_week() -> None:
     stage = Stage()
     live = platform(stage, rate=0.01)
     live.step()
-    week = NOW_MS // MS_A_WEEK - 1
-    if NOW_MS % MS_A_WEEK <= MS_A_DAY:
+    week = NOW_MS // MS_PER_WEEK - 1
+    if NOW_MS % MS_PER_WEEK <= MS_PER_DAY:
         week -= 1
     assert [names[0] for names in stage.purged()] == [f"b-{week}-0"]
-    stage.now_ms = (week + 2) * MS_A_WEEK + MS_A_DAY + 1
+    stage.now_ms = (week + 2) * MS_PER_WEEK + MS_PER_DAY + 1
     live._feed.bursts.clear()
     for _ in range(2):
         live.step()

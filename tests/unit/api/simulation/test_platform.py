@@ -12,8 +12,8 @@ import pytest
 
 from api.platform.batch import NDJSON, Batch
 from api.platform.event_decoder import EventDecoder
-from api.simulation.platform import HISTORY_DAYS, HISTORY_LIKES, World, opening_ms
-from api.simulation.videos import MS_AN_HOUR
+from api.simulation.platform import HISTORY_DAYS, HISTORY_LIKES, SimulatedPlatform, opening_ms
+from api.simulation.videos import MS_PER_HOUR
 from privacy.intake.cells import CellCoder
 from privacy.intake.event import Event
 from privacy.model.timestamp import parse_timestamp_ms
@@ -22,13 +22,13 @@ from tests.support.cli_policy import SMALL_POLICY
 
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
 OPENED_MS = opening_ms(NOW_MS)
-DAY_MS = 24 * MS_AN_HOUR
+DAY_MS = 24 * MS_PER_HOUR
 POLICY = load_policy()
 
 
-def world(seed: int = 1) -> World:
+def world(seed: int = 1) -> SimulatedPlatform:
     """The default platform."""
-    return World(POLICY, seed, OPENED_MS)
+    return SimulatedPlatform(POLICY, seed, OPENED_MS)
 
 
 @cache
@@ -76,7 +76,7 @@ def test_the_whole_history_has_about_the_likes_it_is_made_for() -> None:
 @pytest.mark.parametrize("policy", [POLICY, parse_policy(SMALL_POLICY.encode())])
 def test_every_event_is_one_that_the_intake_takes(policy: Any) -> None:
     """Decoder and domains accept all that accounts say, whatever the policy's dimensions are."""
-    events = list(islice(World(policy, 3, OPENED_MS).history(NOW_MS), 2000))
+    events = list(islice(SimulatedPlatform(policy, 3, OPENED_MS).history(NOW_MS), 2000))
     decoded = EventDecoder().decode(Batch(b"\n".join(event.line for event in events), NDJSON))
     coder = CellCoder(policy.domain)
     for event, moment in zip(decoded.items(), events, strict=True):
@@ -96,7 +96,7 @@ def test_events_are_in_order_and_after_their_videos() -> None:
 
 def test_a_history_ends_where_it_is_told_to() -> None:
     """No event lies at or past the end, also where the end is within an hour."""
-    end_ms = OPENED_MS + 100 * MS_AN_HOUR + 1_234_567
+    end_ms = OPENED_MS + 100 * MS_PER_HOUR + 1_234_567
     assert max(event.at_ms for event in world().history(end_ms)) < end_ms
 
 
@@ -165,7 +165,7 @@ def test_who_likes_may_keep_or_follow() -> None:
 
 def test_a_policy_without_favourites_meets_none() -> None:
     """What is not counted is not sent."""
-    history = World(parse_policy(SMALL_POLICY.encode()), 1, OPENED_MS).history(OPENED_MS + DAY_MS)
+    history = SimulatedPlatform(parse_policy(SMALL_POLICY.encode()), 1, OPENED_MS).history(OPENED_MS + DAY_MS)
     assert {json.loads(event.line)["type"] for event in history} == {"like", "unlike"}
 
 

@@ -7,13 +7,13 @@ from math import exp, sqrt
 import pytest
 from scipy.stats import norm
 
-from privacy.audit.exact_gaussian import Event, best_event, epsilon_claimed
+from privacy.audit.exact_gaussian import OutputSet, best_event, epsilon_claimed
 
 
 @pytest.mark.parametrize(("shift", "threshold"), [(0.5, 1.0), (2.0, 1.5), (3.0, 2.5)])
 def test_the_half_line_spends_its_delta_exactly(shift: float, threshold: float) -> None:
     """At the event's ε and δ, its probabilities meet the definition of differential privacy with equality."""
-    event = Event(shift, threshold)
+    event = OutputSet(shift, threshold)
     likely, rare = norm.sf(threshold - shift), norm.sf(threshold)
     assert likely == pytest.approx(exp(event.epsilon) * rare + event.delta)
     assert (event.hit_rate, event.false_hit_rate) == pytest.approx((likely, rare))

@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from privacy.audit.neighbours import Neighbourhood, neighbourhood, observed
-from privacy.audit.recomputed import Recomputed
+from privacy.audit.independent_accounting import Recomputed
+from privacy.audit.neighbours import NeighbouringDatasets, neighbourhood, observed
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.model.engagement import Kind
 from privacy.policy.file import load_policy
@@ -17,7 +17,7 @@ RELEASES = 20
 
 
 @cache
-def mechanism() -> tuple[Calibration, Recomputed, Neighbourhood]:
+def mechanism() -> tuple[Calibration, Recomputed, NeighbouringDatasets]:
     """The packaged policy's, for likes."""
     policy = load_policy()
     calibration = calibrate(policy, Kind.LIKE)

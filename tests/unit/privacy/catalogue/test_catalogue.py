@@ -11,7 +11,7 @@ from privacy.catalogue import catalogue as catalogue_module
 from privacy.catalogue.catalogue import Catalogue, Registration, target_shard
 from privacy.errors import StoreBusyError
 from privacy.model.documents import TargetDocument
-from privacy.model.engagement import KINDS_A_TARGET, TargetType
+from privacy.model.engagement import KINDS_PER_TARGET, TargetType
 from privacy.policy.policy import Policy
 from privacy.publishing.publisher import Publisher
 from privacy.store.keys import gallery_key, tally_key
@@ -93,7 +93,7 @@ def test_the_epoch_that_runs_is_the_first(store: Store) -> None:
     assert (late.first_epoch, late.first_due_ms) == (2, 3 * HOUR_MS)
     assert (sealed.first_epoch, sealed.first_due_ms) == (None, None)
     assert all_due(store) == [
-        catalogue(store).lookup(TargetType.VIDEO, ["late"])["late"].number * KINDS_A_TARGET
+        catalogue(store).lookup(TargetType.VIDEO, ["late"])["late"].number * KINDS_PER_TARGET
     ]
 
 
@@ -152,4 +152,4 @@ def test_a_fault_at_any_store_call(error: type[BaseException], store: Store) -> 
         numbers = [target.number for target in catalogue(store).lookup(TargetType.VIDEO, IDS[:4]).values()]
         assert len(set(numbers)) == 4
         assert all(published(store, video.target_id).title == "title" for video in videos)
-        assert all_due(store) == sorted(number * KINDS_A_TARGET for number in numbers)
+        assert all_due(store) == sorted(number * KINDS_PER_TARGET for number in numbers)

@@ -9,24 +9,24 @@ import pytest
 
 from privacy.catalogue.catalogue import Target
 from privacy.errors import InvalidInputError, StoreError
-from privacy.intake.admission import IntakeDoor
-from privacy.intake.event import Event, Profile
+from privacy.intake.admission import AdmissionControl
+from privacy.intake.event import Event, EventAttributes
 from privacy.intake.event_columns import EventColumns
 from privacy.model.change import GAINED
 from privacy.model.dimension import JointDomain
 from privacy.model.engagement import Kind, Reason, Series, TargetType, Verdict
 from privacy.model.timestamp import parse_timestamp_ms
-from privacy.policy.enrolled import PolicyBook
 from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
-from privacy.vault.entries import TOO_YOUNG, Entry, EntryColumns
+from privacy.policy.registry import PolicyRegistry
+from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, EntryColumns
 
 POLICY = load_policy()
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
 TARGET = Target(7, NOW_MS - 3_600_000, POLICY.version)
 CREATOR = Target(9, NOW_MS - 3_600_000, POLICY.version)
 DAY_MS = 86_400_000
-PROFILE = Profile(age_band="25-34", gender="female", region="DE", language="de", device="ios")
+PROFILE = EventAttributes(age_band="25-34", gender="female", region="DE", language="de", device="ios")
 LIKE = Event("like", "account", "video", NOW_MS, PROFILE, private=False)
 
 
@@ -41,7 +41,7 @@ class RecordingVault:
     """Remembers what it was given and answers with verdicts from a list."""
 
     verdicts: Sequence[Verdict] | None = None
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[AdmittedEvent] = field(default_factory=list)
     networks: dict[str, str] = field(default_factory=dict)
 
     def record_columns(
@@ -75,11 +75,11 @@ def door(
     target: Target = TARGET,
     policy: Policy = POLICY,
     policies: Sequence[Policy] | None = None,
-) -> IntakeDoor:
+) -> AdmissionControl:
     """A door before one registered video."""
     known = policies if policies is not None else [policy]
-    book = PolicyBook(policy, {one.version: one for one in known})
-    return IntakeDoor(
+    book = PolicyRegistry(policy, {one.version: one for one in known})
+    return AdmissionControl(
         book, Targets({(TargetType.VIDEO, "video"): target, (TargetType.CREATOR, "creator"): CREATOR}), vault
     )
 
@@ -121,7 +121,7 @@ def test_an_unlike_carries_its_reason() -> None:
 def test_what_the_profile_does_not_say_is_undisclosed() -> None:
     """Without a profile only the hour is known."""
     vault = RecordingVault()
-    door(vault).admit(EventColumns.of([event(profile=Profile())]), NOW_MS)
+    door(vault).admit(EventColumns.of([event(profile=EventAttributes())]), NOW_MS)
     assert vault.entries[0][4] == POLICY.domain.code({"hour_of_day": "14"})
 
 
@@ -130,14 +130,14 @@ def test_the_hour_of_day_is_that_of_occurred_at_in_utc(hour: int) -> None:
     """Each hour of UTC has its own cell."""
     vault = RecordingVault()
     at_ms = NOW_MS - DAY_MS - NOW_MS % DAY_MS + hour * 3_600_000 + 3_599_999
-    door(vault).admit(EventColumns.of([event(occurred_at_ms=at_ms, profile=Profile())]), NOW_MS)
+    door(vault).admit(EventColumns.of([event(occurred_at_ms=at_ms, profile=EventAttributes())]), NOW_MS)
     assert vault.entries[0][4] == POLICY.domain.code({"hour_of_day": f"{hour:02d}"})
 
 
 def test_a_private_account_is_undisclosed_in_every_breakdown() -> None:
     """Of a private account not even the hour is kept, and its profile is not judged."""
     vault = RecordingVault()
-    private = [event(private=True), event(private=True, profile=Profile(region="Atlantis"))]
+    private = [event(private=True), event(private=True, profile=EventAttributes(region="Atlantis"))]
     assert door(vault).admit(EventColumns.of(private), NOW_MS) == [Verdict.COUNTED] * 2
     assert [entry[4] for entry in vault.entries] == [POLICY.domain.undisclosed_code] * 2
 
@@ -155,7 +155,7 @@ def test_a_private_account_is_undisclosed_in_every_breakdown() -> None:
 def test_events_of_children_leave_no_trace(changes: dict[str, object]) -> None:
     """An event of a child is dropped, whatever else is true of it, and the vault never sees it."""
     vault = RecordingVault()
-    child = event(profile=Profile(age_band="under-13", region="Atlantis"), **changes)
+    child = event(profile=EventAttributes(age_band="under-13", region="Atlantis"), **changes)
     assert door(vault).admit(EventColumns.of([child]), NOW_MS) == [Verdict.DROPPED_CHILD]
     assert vault.entries == []
 
@@ -208,7 +208,7 @@ def test_times_must_lie_within_the_bounds_of_the_intake() -> None:
 def test_values_outside_the_domain_are_named(name: str, value: str) -> None:
     """A value that is not declared is invalid; the answer names the field, the value and what is declared."""
     vault = RecordingVault()
-    (outcome,) = door(vault).admit(EventColumns.of([event(profile=Profile(**{name: value}))]), NOW_MS)
+    (outcome,) = door(vault).admit(EventColumns.of([event(profile=EventAttributes(**{name: value}))]), NOW_MS)
     assert isinstance(outcome, InvalidInputError)
     declared = next(dimension for dimension in POLICY.domain.dimensions if dimension.name == name)
     assert (outcome.field, outcome.fault) == (f"profile.{name}", f"is {value!r}")
@@ -220,7 +220,9 @@ def test_what_the_policy_does_not_declare_is_ignored() -> None:
     """A policy without languages, devices and hours takes any and codes none."""
     policy = declaring("age_band", "gender", "region")
     vault = RecordingVault()
-    said = Profile(age_band="25-34", gender="female", region="DE", language="Klingon", device="toaster")
+    said = EventAttributes(
+        age_band="25-34", gender="female", region="DE", language="Klingon", device="toaster"
+    )
     assert door(vault, policy=policy).admit(EventColumns.of([event(profile=said)]), NOW_MS) == [
         Verdict.COUNTED
     ]
@@ -313,7 +315,7 @@ def test_likes_of_young_accounts_are_marked(age_seconds: int, *, too_young: bool
 def test_networks_are_handed_on_but_for_children() -> None:
     """The network of an account goes to the vault; a child's goes nowhere."""
     vault = RecordingVault()
-    child = Profile(age_band="under-13")
+    child = EventAttributes(age_band="under-13")
     events = [
         event(network="n-1"),
         event(account_id="child", network="n-2", profile=child),

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from privacy.errors import PolicyError
 from privacy.intake.cells import CellCoder
-from privacy.intake.event import PROFILE_FIELDS, Profile
+from privacy.intake.event import PROFILE_FIELDS, EventAttributes
 from privacy.model.dimension import HOUR_OF_DAY, Dimension, JointDomain
 from privacy.policy.file import load_policy
 
 DOMAIN = load_policy().domain
 VALUES = {dimension.name: dimension.values for dimension in DOMAIN.dimensions}
-MS_AN_HOUR = 3_600_000
+MS_PER_HOUR = 3_600_000
 PROFILES = st.fixed_dictionaries(
     {}, optional={name: st.sampled_from(VALUES[name]) for name in PROFILE_FIELDS}
 )
@@ -26,8 +26,8 @@ def test_a_code_is_that_of_the_joint_domain(
 ) -> None:
     """For any declared dimensions in any order, any profile and any time, the two ways agree."""
     domain = JointDomain(tuple(dimensions[:declared]))
-    hour = f"{at_ms // MS_AN_HOUR % 24:02d}"
-    assert CellCoder(domain).code(Profile(**said), at_ms) == domain.code({**said, HOUR_OF_DAY: hour})
+    hour = f"{at_ms // MS_PER_HOUR % 24:02d}"
+    assert CellCoder(domain).code(EventAttributes(**said), at_ms) == domain.code({**said, HOUR_OF_DAY: hour})
 
 
 def test_a_dimension_that_no_event_speaks_of_stops_the_program() -> None:

@@ -12,8 +12,8 @@ from privacy.errors import SignatureError, StoreError
 from privacy.ledger.head import ShardTree, TreeHead, unverified_head
 from privacy.ledger.jws import base64url, from_base64url
 from privacy.signing.jwks import PublicKey, PublicKeys
-from privacy.signing.key_file import create_ledger_key, load_signer, rotate_ledger_key
 from privacy.signing.signer import Signer
+from privacy.signing.signing_key_file import create_ledger_key, load_signer, rotate_ledger_key
 from tests.support.ledger import COUNTING_ENTROPY
 
 SIGNER = Signer(bytes(range(32)))

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from privacy.maintenance.throttle import (
-    GLANCE_SECONDS,
-    LONGEST_REST_SECONDS,
-    RESTS_A_SPELL,
-    SPELL_SECONDS,
-    Courtesy,
+    IDLE_PROBE_SECONDS,
+    MAX_REST_SECONDS,
+    REST_RATIO,
+    WORK_SLICE_SECONDS,
+    Throttle,
 )
 
-STEP_SECONDS = SPELL_SECONDS / 4
+STEP_SECONDS = WORK_SLICE_SECONDS / 4
 
 
 @dataclass
@@ -40,7 +40,7 @@ class World:
         self.rests.append(seconds)
         self.pass_by(seconds)
 
-    def work(self, courtesy: Courtesy, spells: int, step_seconds: float = STEP_SECONDS) -> None:
+    def work(self, courtesy: Throttle, spells: int, step_seconds: float = STEP_SECONDS) -> None:
         """Work until so many rests were taken; every step writes, as the work's own steps do."""
         wanted = len(self.rests) + spells
         while len(self.rests) < wanted:
@@ -49,25 +49,25 @@ class World:
                 self.written += 1_000
 
 
-def courtesy_in(world: World) -> Courtesy:
+def courtesy_in(world: World) -> Throttle:
     """One that begins in a world."""
-    return Courtesy(lambda: int(world.written), lambda: world.now, world.rest)
+    return Throttle(lambda: int(world.written), lambda: world.now, world.rest)
 
 
 def test_while_nothing_arrives_work_goes_on_at_full_speed() -> None:
     """What the work itself writes is no reason to rest: there are only glances, one a spell."""
     world = World()
     world.work(courtesy_in(world), 20)
-    assert world.rests == [GLANCE_SECONDS] * 20
-    assert GLANCE_SECONDS <= SPELL_SECONDS / 20
+    assert world.rests == [IDLE_PROBE_SECONDS] * 20
+    assert IDLE_PROBE_SECONDS <= WORK_SLICE_SECONDS / 20
 
 
 def test_while_events_arrive_every_spell_is_followed_by_its_share_of_rest() -> None:
     """The first glance sees them come; from then on the rests are a fixed share of the time."""
     world = World(events_a_second=1_000)
     world.work(courtesy_in(world), 20)
-    assert world.rests[0] == GLANCE_SECONDS
-    assert world.rests[1:] == pytest.approx([RESTS_A_SPELL * SPELL_SECONDS] * 19)
+    assert world.rests[0] == IDLE_PROBE_SECONDS
+    assert world.rests[1:] == pytest.approx([REST_RATIO * WORK_SLICE_SECONDS] * 19)
 
 
 def test_work_speeds_up_again_when_no_more_events_arrive() -> None:
@@ -77,16 +77,16 @@ def test_work_speeds_up_again_when_no_more_events_arrive() -> None:
     world.work(courtesy, 3)
     world.events_a_second = 0
     world.work(courtesy, 4)
-    assert world.rests[4:] == [GLANCE_SECONDS] * 3
+    assert world.rests[4:] == [IDLE_PROBE_SECONDS] * 3
 
 
 def test_a_step_that_had_to_wait_is_followed_by_a_longer_rest_but_not_by_any_length() -> None:
     """Where the store is slow the work takes less of it, and goes on all the same."""
     world = World(events_a_second=1_000)
     courtesy = courtesy_in(world)
-    world.work(courtesy, 2, 4 * SPELL_SECONDS)
+    world.work(courtesy, 2, 4 * WORK_SLICE_SECONDS)
     world.work(courtesy, 1, 1_000.0)
-    assert world.rests[1:] == pytest.approx([RESTS_A_SPELL * 4 * SPELL_SECONDS, LONGEST_REST_SECONDS])
+    assert world.rests[1:] == pytest.approx([REST_RATIO * 4 * WORK_SLICE_SECONDS, MAX_REST_SECONDS])
 
 
 def test_a_step_that_failed_is_no_work() -> None:
@@ -96,7 +96,7 @@ def test_a_step_that_failed_is_no_work() -> None:
 
     def fail() -> None:
         with courtesy.step():
-            world.pass_by(2 * SPELL_SECONDS)
+            world.pass_by(2 * WORK_SLICE_SECONDS)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -107,5 +107,5 @@ def test_a_step_that_failed_is_no_work() -> None:
 def test_work_of_a_user_that_may_not_look_rests_after_every_spell() -> None:
     """Not only after the first one, and whether or not events arrive."""
     world = World()
-    world.work(Courtesy.to_all(lambda: world.now, world.rest), 5)
-    assert world.rests == pytest.approx([GLANCE_SECONDS] + [RESTS_A_SPELL * SPELL_SECONDS] * 4)
+    world.work(Throttle.to_all(lambda: world.now, world.rest), 5)
+    assert world.rests == pytest.approx([IDLE_PROBE_SECONDS] + [REST_RATIO * WORK_SLICE_SECONDS] * 4)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.mechanism.conversion import epsilon_at, most_right_guesses, zcdp_delta
+from privacy.mechanism.conversion import epsilon_at, max_attack_accuracy, zcdp_delta
 
 RHOS = st.floats(1e-4, 50)
 
@@ -84,11 +84,11 @@ def test_next_to_no_budget_is_next_to_no_epsilon() -> None:
 @given(rho=RHOS)
 def test_right_guesses_cover_the_gaussian_mechanism(rho: float) -> None:
     """The bound is no smaller than what the best guess against a Gaussian mechanism reaches, Φ(√(ρ/2))."""
-    assert NormalDist().cdf(sqrt(rho / 2)) <= most_right_guesses(rho, 0.0) <= 1
+    assert NormalDist().cdf(sqrt(rho / 2)) <= max_attack_accuracy(rho, 0.0) <= 1
 
 
 def test_right_guesses_of_the_default_policy() -> None:
     """At rho 0.1 the best guess is right at most 61.19 times in 100; with nothing released, 50 times."""
-    assert most_right_guesses(0.1, 1e-12) == 0.6119
-    assert most_right_guesses(0.0, 0.0) == 0.5
-    assert most_right_guesses(0.0, 1.0) == most_right_guesses(100.0, 0.0) == 1.0
+    assert max_attack_accuracy(0.1, 1e-12) == 0.6119
+    assert max_attack_accuracy(0.0, 0.0) == 0.5
+    assert max_attack_accuracy(0.0, 1.0) == max_attack_accuracy(100.0, 0.0) == 1.0

@@ -11,8 +11,8 @@ from privacy.mechanism.entropy import (
     ROUND_LIMIT,
     BrokenEntropyError,
     UniformIntegers,
-    gather,
     os_entropy,
+    rejection_sample,
     rounds,
 )
 from tests.support.entropy import scripted_entropy, shake_entropy
@@ -92,7 +92,7 @@ def test_rounds_count_from_one_and_end_in_an_error() -> None:
 def test_gather_keeps_the_first_in_order() -> None:
     """What is kept must come in the order of the tries, and no more of it than asked for."""
     tries = iter([np.array([5, 6]), np.array([], dtype=np.int64), np.array([7, 8, 9])])
-    assert gather(4, lambda _missing: next(tries)).tolist() == [5, 6, 7, 8]
+    assert rejection_sample(4, lambda _missing: next(tries)).tolist() == [5, 6, 7, 8]
 
 
 def test_the_operating_system_gives_fresh_bytes() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.model.change import CHANGE_BITS
-from privacy.model.engagement import KINDS_A_TARGET, Kind, Reason, Series
+from privacy.model.engagement import KINDS_PER_TARGET, Kind, Reason, Series
 
 
 @given(target=st.integers(0, 2**46 - 1), kind=st.sampled_from(Kind))
@@ -27,10 +27,10 @@ def test_stored_numbers_never_change() -> None:
         "policy": 4,
         "correction": 5,
     }
-    assert KINDS_A_TARGET == 4
+    assert KINDS_PER_TARGET == 4
 
 
 def test_numbers_fit_their_fields() -> None:
     """A kind fits a series number; a reason fits a change code and the four bits of a register."""
-    assert max(Kind) < KINDS_A_TARGET
+    assert max(Kind) < KINDS_PER_TARGET
     assert max(Reason) < 1 << CHANGE_BITS == 16

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from privacy.moderation.aof_rewrite import GATHER_MS, LogRewriter, want_rewrite
-from privacy.store.keys import REWRITES_MET
+from privacy.moderation.aof_rewrite import GATHER_MS, AofRewriteScheduler, request_aof_rewrite
+from privacy.store.keys import AOF_REWRITES_COMPLETED
 from tests.support.eventually import eventually
 from tests.support.redis_server import Store
 
@@ -23,7 +23,7 @@ def stuck(store: Store) -> Iterator[Store]:
     """A store that holds something, and whose rewrites rest for half an hour after each key."""
     configured = store.root.config_get(PACE)[PACE] or ""
     store.root.config_set(PACE, HALF_AN_HOUR)
-    want_rewrite(store.steward)
+    request_aof_rewrite(store.steward)
     yield store
     store.root.config_set(PACE, configured)
     end_rewrite(store)
@@ -56,29 +56,29 @@ def is_rewriting(store: Store) -> bool:
 
 def test_a_rewrite_rests_between_keys_and_intake_does_not(stuck: Store) -> None:
     """What writes the new log sleeps as configured; the server answers, and the wish is not met meanwhile."""
-    rewriter = LogRewriter(stuck.steward)
+    rewriter = AofRewriteScheduler(stuck.steward)
     for now_ms in (0, GATHER_MS):
         rewriter.step(now_ms)
     eventually(lambda: is_resting(stuck), "the rewrite resting")
-    want_rewrite(stuck.platform)
+    request_aof_rewrite(stuck.platform)
     rewriter.step(2 * GATHER_MS)
     assert is_rewriting(stuck)
-    assert stuck.root.get(REWRITES_MET) is None
+    assert stuck.root.get(AOF_REWRITES_COMPLETED) is None
 
 
 def test_a_rewrite_that_was_killed_is_begun_again(stuck: Store) -> None:
     """The wish is met by a rewrite that came to its end, and by no other."""
-    rewriter = LogRewriter(stuck.steward)
+    rewriter = AofRewriteScheduler(stuck.steward)
     for now_ms in (0, GATHER_MS):
         rewriter.step(now_ms)
     eventually(lambda: is_resting(stuck), "the rewrite resting")
     end_rewrite(stuck)
     stuck.root.config_set(PACE, 0)
     rewriter.step(GATHER_MS)
-    assert stuck.root.get(REWRITES_MET) is None
+    assert stuck.root.get(AOF_REWRITES_COMPLETED) is None
 
     def is_met() -> bool:
         rewriter.step(GATHER_MS)
-        return stuck.root.get(REWRITES_MET) == b"1"
+        return stuck.root.get(AOF_REWRITES_COMPLETED) == b"1"
 
     eventually(is_met, "the wish being met")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from privacy.errors import PolicyError
 from privacy.policy.file import load_policy
-from privacy.policy.schedule import MAX_EPOCHS, SECONDS_A_DAY, Phase, Schedule
+from privacy.policy.schedule import MAX_EPOCHS, SECONDS_PER_DAY, Phase, Schedule
 
-HOUR, DAY = 3600, SECONDS_A_DAY
+HOUR, DAY = 3600, SECONDS_PER_DAY
 DEFAULT = load_policy().schedule
 
 

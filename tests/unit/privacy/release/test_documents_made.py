@@ -15,7 +15,7 @@ from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind
 from privacy.policy.file import load_policy
 from privacy.release.engine import make_releases
-from privacy.release.figures import Figures
+from privacy.release.figures import Estimates
 from privacy.tally.series import DueSeries, SeriesState
 from tests.support.release_world import calibration
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
@@ -120,7 +120,7 @@ def test_withheld_and_never_liked_look_the_same() -> None:
 def test_intervals_are_rounded_outwards() -> None:
     """Ends are integers that include the interval; what cannot be negative is cut at zero."""
     one = np.array([[True]])
-    figures = Figures.around(np.array([[3]]), np.array([[3.2]]), np.array([[2.0]]), one)
+    figures = Estimates.around(np.array([[3]]), np.array([[3.2]]), np.array([[2.0]]), one)
     assert (figures.low[0, 0], figures.high[0, 0]) == (-1, 8)
     cut = figures.at_least_zero()
     assert (cut.values[0, 0], cut.low[0, 0], cut.high[0, 0]) == (3, 0, 8)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.release.history import MEASUREMENT, NET_CHANGE, Records
+from privacy.release.history import MEASUREMENT, NET_CHANGE, StreamRecords
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,13 +28,13 @@ _ROWS = st.lists(
 )
 
 
-def records(rows: list[Row]) -> Records:
+def records(rows: list[Row]) -> StreamRecords:
     """Records from rows."""
     columns = np.array(rows, np.int64).reshape(-1, 4).T
-    return Records(columns[0], columns[1], columns[2], columns[3])
+    return StreamRecords(columns[0], columns[1], columns[2], columns[3])
 
 
-def rows_of(found: Records) -> list[Row]:
+def rows_of(found: StreamRecords) -> list[Row]:
     """Rows from records."""
     columns = (found.owners, found.streams, found.steps, found.values)
     return list(zip(*(column.tolist() for column in columns), strict=True))
@@ -49,7 +49,7 @@ def test_what_is_packed_is_read_back(dtype: np.dtype[np.void], rows: list[Row]) 
     assert [len(blob) for blob in blobs] == [
         dtype.itemsize * sum(owner == series for owner, *_ in rows) for series in range(SERIES)
     ]
-    assert rows_of(Records.unpack(blobs, dtype)) == sorted(rows, key=lambda row: row[0])
+    assert rows_of(StreamRecords.unpack(blobs, dtype)) == sorted(rows, key=lambda row: row[0])
 
 
 @given(first=_ROWS, second=_ROWS)
@@ -61,7 +61,7 @@ def test_appending_packed_records_appends_records(first: list[Row], second: list
             records(first).pack(SERIES, NET_CHANGE), records(second).pack(SERIES, NET_CHANGE), strict=True
         )
     ]
-    assert sorted(rows_of(Records.unpack(blobs, NET_CHANGE))) == sorted(first + second)
+    assert sorted(rows_of(StreamRecords.unpack(blobs, NET_CHANGE))) == sorted(first + second)
     assert sorted(rows_of(records(first) + records(second))) == sorted(first + second)
 
 
@@ -109,6 +109,6 @@ def test_rows_lay_out_the_streams_that_have_a_place(
 
 def test_nothing_is_nothing() -> None:
     """Series without records have empty blobs, and the other way round."""
-    empty = Records.unpack([b""] * SERIES, MEASUREMENT)
+    empty = StreamRecords.unpack([b""] * SERIES, MEASUREMENT)
     assert rows_of(empty) == []
     assert empty.pack(SERIES, MEASUREMENT) == [b""] * SERIES

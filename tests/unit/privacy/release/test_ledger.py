@@ -8,7 +8,7 @@ from hashlib import sha256
 import msgspec
 
 from privacy.model.documents import LedgerEntry
-from privacy.release.engine import Release
+from privacy.release.engine import NewRelease
 from privacy.release.ledger import LedgerHead
 from tests.support.release_world import calibration
 from tests.support.simulation import LIKE, Simulation, log_of
@@ -16,13 +16,13 @@ from tests.support.simulation import LIKE, Simulation, log_of
 POLICY = calibration().policy
 
 
-def releases(likes: list[int]) -> list[Release]:
+def releases(likes: list[int]) -> list[NewRelease]:
     """First releases of targets with so many likes."""
     logs = [log_of(POLICY, [({}, LIKE, count)]) for count in likes]
     return Simulation.of(calibration(), len(likes)).release(logs, os.urandom)
 
 
-def entries(made: list[Release]) -> tuple[list[bytes], LedgerHead]:
+def entries(made: list[NewRelease]) -> tuple[list[bytes], LedgerHead]:
     """Their entries in an empty ledger of shard 5, and its head."""
     head, lines = LedgerHead(5, 0, ""), []
     for release in made:

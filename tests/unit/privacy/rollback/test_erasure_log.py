@@ -7,31 +7,31 @@ from pathlib import Path
 import pytest
 
 from privacy.errors import StoreBusyError, StoreError
-from privacy.rollback.erasure_log import ErasureList, Listed
+from privacy.rollback.erasure_log import ErasureLog, ErasureRecord
 from privacy.rollback.folder import FOLDER_VARIABLE, never_restore_folder
 
 TOMBSTONE = bytes(range(8))
 
 
 @pytest.fixture
-def erasures(tmp_path: Path) -> ErasureList:
+def erasures(tmp_path: Path) -> ErasureLog:
     """An empty list."""
-    made = ErasureList(tmp_path / "outside", "0" * 32)
+    made = ErasureLog(tmp_path / "outside", "0" * 32)
     made.create()
     return made
 
 
-def test_what_is_appended_is_read(erasures: ErasureList) -> None:
+def test_what_is_appended_is_read(erasures: ErasureLog) -> None:
     """Numbers count from 1, and making the list again changes nothing."""
     assert (erasures.last(), erasures.oldest_ms(), erasures.after(0)) == (0, None, [])
     with erasures.alone():
         assert [erasures.append(10 * n, 99, 3, TOMBSTONE) for n in (1, 2)] == [1, 2]
     erasures.create()
     assert (erasures.last(), erasures.oldest_ms()) == (2, 10)
-    assert erasures.after(1) == [Listed(2, 20, 99, 3, TOMBSTONE)]
+    assert erasures.after(1) == [ErasureRecord(2, 20, 99, 3, TOMBSTONE)]
 
 
-def test_only_its_owner_may_read_it(erasures: ErasureList) -> None:
+def test_only_its_owner_may_read_it(erasures: ErasureLog) -> None:
     """Made so, kept so after lines are dropped, and refused otherwise."""
     with erasures.alone():
         erasures.append(10, 99, 3, TOMBSTONE)
@@ -42,7 +42,7 @@ def test_only_its_owner_may_read_it(erasures: ErasureList) -> None:
         erasures.last()
 
 
-def test_half_a_line_is_none(erasures: ErasureList) -> None:
+def test_half_a_line_is_none(erasures: ErasureLog) -> None:
     """A writer that died left it: it is not read, and the next line takes its place."""
     with erasures.alone():
         erasures.append(10, 99, 3, TOMBSTONE)
@@ -52,7 +52,7 @@ def test_half_a_line_is_none(erasures: ErasureList) -> None:
         assert (erasures.last(), len(erasures.after(0))) == (1, 1)
         with erasures.alone():
             assert erasures.append(30, 99, 3, TOMBSTONE) == 2
-        assert erasures.after(1) == [Listed(2, 30, 99, 3, TOMBSTONE)]
+        assert erasures.after(1) == [ErasureRecord(2, 30, 99, 3, TOMBSTONE)]
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_half_a_line_is_none(erasures: ErasureList) -> None:
         f"likewise-erasures {'0' * 32} 0\n1 10 99 3 \N{SUPERSCRIPT TWO}0\n",
     ],
 )
-def test_a_damaged_list_is_refused(erasures: ErasureList, text: str) -> None:
+def test_a_damaged_list_is_refused(erasures: ErasureLog, text: str) -> None:
     """Another store's, a gap, a line that is none: nothing is guessed."""
     erasures.path.write_text(text, encoding="utf-8")
     with pytest.raises(StoreError, match="damaged"):
         erasures.after(0)
 
 
-def test_a_disk_that_takes_nothing_is_said(erasures: ErasureList, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_takes_nothing_is_said(erasures: ErasureLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever erases is told to try again, and the list is as it was."""
 
     def full(_descriptor: int) -> None:
@@ -88,7 +88,7 @@ def test_a_disk_that_takes_nothing_is_said(erasures: ErasureList, monkeypatch: p
         erasures.append(10, 99, 3, TOMBSTONE)
 
 
-def test_dropped_lines_leave_their_number(erasures: ErasureList) -> None:
+def test_dropped_lines_leave_their_number(erasures: ErasureLog) -> None:
     """The next one goes on counting, also when none is left."""
     with erasures.alone():
         for at_ms in (10, 20, 30):

@@ -10,7 +10,7 @@ import pytest
 
 from privacy.errors import StoreError
 from privacy.store.checks import (
-    Finding,
+    CheckResult,
     check_clock,
     check_header,
     check_private_file,
@@ -31,7 +31,7 @@ def server_time_ms(store: Store) -> int:
     return seconds * 1000 + microseconds // 1000
 
 
-def faults(findings: list[Finding]) -> list[str]:
+def faults(findings: list[CheckResult]) -> list[str]:
     """Return the names of what is not ok."""
     return [finding.name for finding in findings if not finding.ok]
 

@@ -6,7 +6,7 @@ import pytest
 
 from privacy.errors import StoreBusyError
 from privacy.tally.relay import Relay
-from privacy.vault.registers import Vault
+from privacy.vault.registers import RegisterStore
 from tests.support.histories import LIKE, SERIES
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, log_key, outbox_lengths, raw, read_changes, vault_on
@@ -15,12 +15,12 @@ ACCOUNTS = [f"account-{number}" for number in range(30)]
 
 
 @pytest.fixture
-def vault(store: Store) -> Vault:
+def vault(store: Store) -> RegisterStore:
     """A vault on an empty store."""
     return vault_on(store.platform, 4, 100)
 
 
-def test_one_step_moves_a_backlog(vault: Vault, store: Store) -> None:
+def test_one_step_moves_a_backlog(vault: RegisterStore, store: Store) -> None:
     """All shards at once: changes reach the logs of their series, and the outboxes are emptied."""
     vault.record([(account, series, 1, LIKE, 3) for account in ACCOUNTS for series in SERIES], 0)
     entries = sum(outbox_lengths(store.root))
@@ -31,7 +31,7 @@ def test_one_step_moves_a_backlog(vault: Vault, store: Store) -> None:
     assert outbox_lengths(store.root) == [0] * HEADER.account_shards
 
 
-def test_changes_of_an_account_keep_their_order(vault: Vault, store: Store) -> None:
+def test_changes_of_an_account_keep_their_order(vault: RegisterStore, store: Store) -> None:
     """A log has the changes of one engagement in the order in which they happened."""
     changes = [0, 1, 0, 2]
     for at_ms, change in enumerate(changes):
@@ -47,7 +47,7 @@ def test_nothing_to_do(store: Store) -> None:
     assert store.root.dbsize() == 0
 
 
-def test_a_full_store_moves_nothing(vault: Vault, store: Store) -> None:
+def test_a_full_store_moves_nothing(vault: RegisterStore, store: Store) -> None:
     """Without memory no change is moved, none is lost, and later each is moved once."""
     vault.record([(account, series, 1, LIKE, 0) for account in ACCOUNTS for series in SERIES], 0)
     relay = Relay(store.relay, HEADER)

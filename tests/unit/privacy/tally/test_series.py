@@ -154,7 +154,7 @@ def test_releases_on_their_way_keep_their_order(world: ReleaseWorld, shard: Tall
     for due, before, after in zip(series[:3], heads, heads[1:], strict=False):
         assert shard.commit([commit_of(due)], before, after)
     assert [outgoing.sequence for outgoing in shard.outgoing(2)] == [0, 1]
-    shard.forget_outgoing(shard.outgoing(10))
+    shard.mark_published(shard.outgoing(10))
     assert shard.outgoing(10) == []
     assert shard.commit([commit_of(series[3])], "3", "4")
     assert [outgoing.sequence for outgoing in shard.outgoing(10)] == [3]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from privacy.errors import StoreError
-from privacy.maintenance.throttle import Arrivals
+from privacy.maintenance.throttle import ActivityCounter
 from privacy.tally.relay import Relay
 from tests.support.histories import LIKE, SERIES
 from tests.support.redis_server import Store
@@ -16,7 +16,7 @@ ACCOUNTS = [f"account-{number}" for number in range(40)]
 
 def test_the_number_grows_with_events_that_count_and_with_nothing_else(store: Store) -> None:
     """A batch adds an entry a shard; neither its repetition nor the relay, which takes entries away, does."""
-    arrivals = Arrivals(store.steward, HEADER.account_shards)
+    arrivals = ActivityCounter(store.steward, HEADER.account_shards)
     assert arrivals() == 0
     vault = vault_on(store.platform, 4, 100)
     likes = [(account, SERIES[0], 1, LIKE, 3) for account in ACCOUNTS]
@@ -29,4 +29,4 @@ def test_the_number_grows_with_events_that_count_and_with_nothing_else(store: St
 def test_who_may_not_ask_is_told_so(store: Store) -> None:
     """A missing permission is an error, and is not taken for a store in which nothing arrives."""
     with pytest.raises(StoreError, match="ACL"):
-        Arrivals(store.platform, HEADER.account_shards)()
+        ActivityCounter(store.platform, HEADER.account_shards)()

@@ -13,17 +13,17 @@ from msgspec import UNSET
 
 from privacy.catalogue.catalogue import Target
 from privacy.errors import InvalidInputError, StoreError
-from privacy.intake.admission import IntakeDoor
-from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, Profile
+from privacy.intake.admission import AdmissionControl
+from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventAttributes
 from privacy.intake.event_columns import EventColumns
 from privacy.model.change import GAINED
 from privacy.model.dimension import HOUR_OF_DAY, JointDomain
 from privacy.model.engagement import Kind, Series, TargetType, Verdict
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
-from privacy.policy.enrolled import PolicyBook
 from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
-from privacy.vault.entries import TOO_YOUNG, Entry, EntryColumns
+from privacy.policy.registry import PolicyRegistry
+from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, EntryColumns
 from privacy.vault.registers import VERDICTS
 
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
@@ -66,7 +66,7 @@ _VALUES = {
     "device": ["ios", "undisclosed"],
 }
 _PROFILES = st.builds(
-    Profile,
+    EventAttributes,
     **{name: st.just(UNSET) | st.sampled_from(values[:2] * 3 + values) for name, values in _VALUES.items()},
 )
 _FAULTS = st.builds(
@@ -83,7 +83,7 @@ def events(target_ids: Sequence[str]) -> st.SearchStrategy[Event]:
         st.sampled_from(target_ids),
         st.sampled_from([FIRST_MS - 1, FIRST_MS, *[LAST_MS] * 5, LAST_MS + 1])
         | st.integers(FIRST_MS, LAST_MS),
-        st.sampled_from([Profile(), Profile(region="DE")]) | _PROFILES,
+        st.sampled_from([EventAttributes(), EventAttributes(region="DE")]) | _PROFILES,
         st.booleans(),
         st.sampled_from([None, FIRST_MS, LAST_MS, LAST_MS - AGE_MS, LAST_MS - AGE_MS, LAST_MS - AGE_MS + 1]),
         st.none() | st.sampled_from(["n-1", "n-2"]),
@@ -98,7 +98,7 @@ BATCHES = st.lists(events([*_KNOWN, "unknown"]) | _FAULTS, max_size=12)
 class Registers:
     """Remembers what it was given; its answers show in which order entries came."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[AdmittedEvent] = field(default_factory=list)
     networks: dict[str, str] = field(default_factory=dict)
 
     def record_columns(
@@ -125,9 +125,9 @@ class Catalogue:
         return {name: known[target_type, name] for name in target_ids if (target_type, name) in known}
 
 
-def door(registers: Registers, targets: Mapping[tuple[TargetType, str], Target]) -> IntakeDoor:
+def door(registers: Registers, targets: Mapping[tuple[TargetType, str], Target]) -> AdmissionControl:
     """A door before these targets."""
-    return IntakeDoor(PolicyBook(POLICY, POLICIES), Catalogue(targets), registers)
+    return AdmissionControl(PolicyRegistry(POLICY, POLICIES), Catalogue(targets), registers)
 
 
 def comparable(outcomes: Iterable[object]) -> list[object]:
@@ -138,7 +138,7 @@ def comparable(outcomes: Iterable[object]) -> list[object]:
     ]
 
 
-def by_the_rules(event: Event) -> Verdict | InvalidInputError | Entry:  # noqa: PLR0911 - one a rule
+def by_the_rules(event: Event) -> Verdict | InvalidInputError | AdmittedEvent:  # noqa: PLR0911 - one a rule
     """What the door's text says becomes of an event, rule by rule."""
     effect, profile, at_ms = EVENT_TYPES[event.type], event.profile, event.occurred_at_ms
     if profile.age_band in POLICY.dropped_age_bands:

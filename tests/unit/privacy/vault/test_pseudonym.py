@@ -54,9 +54,9 @@ def test_columns_hold_what_the_accounts_hold(keys: Pseudonymiser, account_ids: l
     """Intake sees the same accounts as everybody else, field by field; formers only during a rotation."""
     columns, accounts = keys.account_columns(account_ids), keys.accounts(account_ids)
     assert [bytes(name) for name in columns.pseudonyms] == [account.pseudonym for account in accounts]
-    assert [bytes(name) for name in columns.formers] == [a.former for a in accounts if a.former]
+    assert [bytes(name) for name in columns.previous_pseudonyms] == [a.former for a in accounts if a.former]
     assert [bytes(name) for name in columns.tombstones] == [account.tombstone for account in accounts]
-    assert columns.spreads.tolist() == [account.spread for account in accounts]
+    assert columns.shard_hashes.tolist() == [account.spread for account in accounts]
 
 
 def test_without_a_rotation_there_are_no_former_pseudonyms() -> None:

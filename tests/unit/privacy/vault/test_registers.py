@@ -12,8 +12,8 @@ import pytest
 from privacy.errors import StoreBusyError
 from privacy.model.engagement import Reason, Verdict
 from privacy.store.keys import outbox_key, vault_key
-from privacy.vault.registers import Vault
-from tests.support.histories import LIKE, MS_A_DAY, SERIES, UNLIKED
+from privacy.vault.registers import RegisterStore
+from tests.support.histories import LIKE, MS_PER_DAY, SERIES, UNLIKED
 from tests.support.redis_server import Store
 from tests.support.reference_model import Register
 from tests.support.registers import (
@@ -32,7 +32,7 @@ LATE, OVER_CAP = Verdict.LATE, Verdict.OVER_CAP
 
 
 @pytest.fixture
-def vault(store: Store) -> Vault:
+def vault(store: Store) -> RegisterStore:
     """A vault with w = 4 and M = 2 on an empty store."""
     return vault_on(store.platform, 4, 2)
 
@@ -44,13 +44,13 @@ def outbox(store: Store, key: str | bytes) -> list[bytes]:
     return [fields[b"c"] for _, fields in entries]
 
 
-def one(vault: Vault, at_ms: int, change: int, cell: int = 7, now_ms: int = 0) -> Verdict:
+def one(vault: RegisterStore, at_ms: int, change: int, cell: int = 7, now_ms: int = 0) -> Verdict:
     """Record one event of one engagement."""
     (verdict,) = vault.record([("ada", VIDEO, at_ms, change, cell)], now_ms)
     return verdict
 
 
-def test_a_like_and_an_unlike(vault: Vault, store: Store) -> None:
+def test_a_like_and_an_unlike(vault: RegisterStore, store: Store) -> None:
     """The newest event decides; both changes are in the outbox, in their order and their cell."""
     assert [one(vault, 1, LIKE), one(vault, 2, UNLIKED)] == [COUNTED, UNCOUNTED]
     assert read_registers(store.root, ["ada"]) == {("ada", VIDEO): Register(2, False, 0, 2, 7)}
@@ -61,7 +61,7 @@ def test_a_like_and_an_unlike(vault: Vault, store: Store) -> None:
     assert changes == expected
 
 
-def test_repeated_and_late_events_change_nothing(vault: Vault, store: Store) -> None:
+def test_repeated_and_late_events_change_nothing(vault: RegisterStore, store: Store) -> None:
     """The same event again is a duplicate; an older one is late; neither touches register or outbox."""
     one(vault, 5, LIKE)
     before = (read_registers(store.root, ["ada"]), outbox_lengths(store.root))
@@ -69,26 +69,26 @@ def test_repeated_and_late_events_change_nothing(vault: Vault, store: Store) -> 
     assert (read_registers(store.root, ["ada"]), outbox_lengths(store.root)) == before
 
 
-def test_two_events_of_one_moment(vault: Vault) -> None:
+def test_two_events_of_one_moment(vault: RegisterStore) -> None:
     """At one moment the larger change wins, whichever comes first."""
     assert [one(vault, 5, LIKE), one(vault, 5, UNLIKED), one(vault, 5, LIKE)] == [COUNTED, UNCOUNTED, LATE]
 
 
-def test_an_unlike_that_comes_first(vault: Vault, store: Store) -> None:
+def test_an_unlike_that_comes_first(vault: RegisterStore, store: Store) -> None:
     """It is remembered, so that the older like is late; nothing was counted and nothing is removed."""
     assert [one(vault, 2, UNLIKED), one(vault, 1, LIKE)] == [UNCOUNTED, LATE]
     assert outbox_lengths(store.root) == [0] * HEADER.account_shards
     assert one(vault, 3, LIKE) == COUNTED
 
 
-def test_the_cell_is_fixed_when_first_counted(vault: Vault, store: Store) -> None:
+def test_the_cell_is_fixed_when_first_counted(vault: RegisterStore, store: Store) -> None:
     """A like again, from another cell, counts where the first one did."""
     for at_ms, change, cell in ((1, LIKE, 7), (2, UNLIKED, 8), (3, LIKE, 9)):
         one(vault, at_ms, change, cell)
     assert read_registers(store.root, ["ada"])["ada", VIDEO].cell == 7
 
 
-def test_a_frozen_register_follows_the_will_and_counts_no_further(vault: Vault, store: Store) -> None:
+def test_a_frozen_register_follows_the_will_and_counts_no_further(vault: RegisterStore, store: Store) -> None:
     """After w flips a like is remembered, answered as not counted, and leaves the counts alone."""
     for at_ms in range(4):
         one(vault, at_ms, at_ms % 2)
@@ -101,7 +101,7 @@ def test_a_frozen_register_follows_the_will_and_counts_no_further(vault: Vault, 
     assert sum(outbox_lengths(store.root)) == 4
 
 
-def test_what_stands_can_fall_after_the_flip_cap_was_lowered(vault: Vault, store: Store) -> None:
+def test_what_stands_can_fall_after_the_flip_cap_was_lowered(vault: RegisterStore, store: Store) -> None:
     """An engagement that flipped three times under w = 4 is uncounted under w = 2, and then frozen."""
     for at_ms in range(3):
         one(vault, at_ms, at_ms % 2)
@@ -111,23 +111,23 @@ def test_what_stands_can_fall_after_the_flip_cap_was_lowered(vault: Vault, store
 
 
 @pytest.mark.parametrize("reason", [Reason.UNLIKED, Reason.CORRECTION])
-def test_every_reason_uncounts(reason: Reason, vault: Vault, store: Store) -> None:
+def test_every_reason_uncounts(reason: Reason, vault: RegisterStore, store: Store) -> None:
     """Whether the person or a resync ended it, the like is no longer counted."""
     one(vault, 1, LIKE)
     assert one(vault, 2, reason) == UNCOUNTED
     assert not read_registers(store.root, ["ada"])["ada", VIDEO].liked
 
 
-def test_no_more_than_the_daily_cap_is_newly_counted(vault: Vault, store: Store) -> None:
+def test_no_more_than_the_daily_cap_is_newly_counted(vault: RegisterStore, store: Store) -> None:
     """The third new engagement of a day is over the cap and not stored; the day after it is taken."""
     likes = [("ada", series, 1, LIKE, 0) for series in (VIDEO, OTHER_VIDEO, THIRD_VIDEO)]
     assert vault.record(likes, 0) == [COUNTED, COUNTED, OVER_CAP]
     assert ("ada", THIRD_VIDEO) not in read_registers(store.root, ["ada"])
-    assert vault.record(likes, MS_A_DAY - 1) == [DUPLICATE, DUPLICATE, OVER_CAP]
-    assert vault.record(likes, MS_A_DAY) == [DUPLICATE, DUPLICATE, COUNTED]
+    assert vault.record(likes, MS_PER_DAY - 1) == [DUPLICATE, DUPLICATE, OVER_CAP]
+    assert vault.record(likes, MS_PER_DAY) == [DUPLICATE, DUPLICATE, COUNTED]
 
 
-def test_known_engagements_are_not_capped(vault: Vault) -> None:
+def test_known_engagements_are_not_capped(vault: RegisterStore) -> None:
     """The cap is on engagements that are new, not on changes of old ones; each account has its own."""
     likes = [("ada", VIDEO, 1, LIKE, 0), ("ada", OTHER_VIDEO, 1, LIKE, 0)]
     assert vault.record(likes, 0) == [COUNTED, COUNTED]
@@ -135,15 +135,15 @@ def test_known_engagements_are_not_capped(vault: Vault) -> None:
     assert vault.record(again, 0) == [UNCOUNTED, COUNTED, COUNTED]
 
 
-def test_a_clock_that_steps_back_opens_no_new_day(vault: Vault) -> None:
+def test_a_clock_that_steps_back_opens_no_new_day(vault: RegisterStore) -> None:
     """A day that is full stays full when the clock goes back."""
     likes = [("ada", series, 1, LIKE, 0) for series in (VIDEO, OTHER_VIDEO, THIRD_VIDEO)]
-    assert vault.record(likes, 5 * MS_A_DAY) == [COUNTED, COUNTED, OVER_CAP]
-    assert vault.record(likes[2:], 4 * MS_A_DAY) == [OVER_CAP]
-    assert vault.record(likes[2:], 6 * MS_A_DAY) == [COUNTED]
+    assert vault.record(likes, 5 * MS_PER_DAY) == [COUNTED, COUNTED, OVER_CAP]
+    assert vault.record(likes[2:], 4 * MS_PER_DAY) == [OVER_CAP]
+    assert vault.record(likes[2:], 6 * MS_PER_DAY) == [COUNTED]
 
 
-def test_verdicts_stand_in_the_order_of_the_events(vault: Vault) -> None:
+def test_verdicts_stand_in_the_order_of_the_events(vault: RegisterStore) -> None:
     """Accounts lie in different shards; each event gets its own verdict back."""
     accounts = [f"account-{number}" for number in range(50)]
     events = [(account, VIDEO, 1, LIKE, 0) for account in accounts]
@@ -151,13 +151,13 @@ def test_verdicts_stand_in_the_order_of_the_events(vault: Vault) -> None:
     assert vault.record(events, 0) == [DUPLICATE if number % 2 == 0 else COUNTED for number in range(50)]
 
 
-def test_an_empty_batch_asks_nothing_of_the_store(vault: Vault, store: Store) -> None:
+def test_an_empty_batch_asks_nothing_of_the_store(vault: RegisterStore, store: Store) -> None:
     """No events, no verdicts, no keys."""
     assert vault.record([], 0) == []
     assert store.root.dbsize() == 0
 
 
-def test_the_largest_values_are_kept(vault: Vault, store: Store) -> None:
+def test_the_largest_values_are_kept(vault: RegisterStore, store: Store) -> None:
     """The last cell, the last moment of year 9999 and a series near 2^48 are stored exactly."""
     at_ms, cell, series = 253_402_300_799_999, (1 << 28) - 1, (1 << 48) - 4
     assert vault.record([("ada", series, at_ms, LIKE, cell)], 0) == [COUNTED]
@@ -176,7 +176,7 @@ def everything_stored(store: Store) -> Sequence[bytes]:
     return found
 
 
-def test_no_account_id_is_stored(vault: Vault, store: Store) -> None:
+def test_no_account_id_is_stored(vault: RegisterStore, store: Store) -> None:
     """Neither the id nor an unkeyed hash of it is anywhere; a pseudonym is a name and in no value."""
     accounts = [f"recognisable-account-{number}" for number in range(20)]
     vault.record([(account, VIDEO, 1, LIKE, 0) for account in accounts], 0)
@@ -191,7 +191,7 @@ def test_no_account_id_is_stored(vault: Vault, store: Store) -> None:
         assert store.root.hkeys(vault_key(shard, "accounts")).count(pseudonym) == 1
 
 
-def test_nothing_is_kept_by_target(vault: Vault, store: Store) -> None:
+def test_nothing_is_kept_by_target(vault: RegisterStore, store: Store) -> None:
     """Registers and tables are by account, outboxes without accounts: no key answers who liked a video."""
     vault.record([(f"account-{number}", VIDEO, 1, LIKE, 0) for number in range(30)], 0)
     registers = [key for key in map(raw, store.root.keys()) if b":r0:" in key]
@@ -214,7 +214,7 @@ def test_registers_stay_packed(store: Store) -> None:
     assert used < 24 * 300
 
 
-def test_a_full_store_refuses_and_loses_nothing(vault: Vault, store: Store) -> None:
+def test_a_full_store_refuses_and_loses_nothing(vault: RegisterStore, store: Store) -> None:
     """Without memory nothing is acknowledged and nothing half-written; sent again, it counts once."""
     vault.record([("bo", VIDEO, 1, LIKE, 0)], 0)
     before = everything_stored(store)
@@ -232,7 +232,7 @@ def test_every_admission_of_a_day_is_counted(store: Store) -> None:
     """The first like of a day, later ones and those that begin a run of a burst all take one admission."""
     vault = vault_on(store.platform, 4, 7)
     quick = replace(vault, caps=replace(vault.caps, integrity=replace(vault.caps.integrity, burst_likes=3)))
-    moments = [(day * MS_A_DAY, day * 100 + place) for day in range(2) for place in range(9)]
+    moments = [(day * MS_PER_DAY, day * 100 + place) for day in range(2) for place in range(9)]
     verdicts = [
         quick.record([("ada", 4 * (series + 1), now_ms + series * 600_000, LIKE, 0)], now_ms)[0]
         for now_ms, series in moments
@@ -259,7 +259,7 @@ def test_the_short_way_and_the_long_way_meet(store: Store) -> None:
     assert (read_registers(store.root, ["ada"]), admissions(store, "ada")) == at_once
 
 
-def test_an_account_whose_erasure_is_under_way_takes_nothing_new(vault: Vault, store: Store) -> None:
+def test_an_account_whose_erasure_is_under_way_takes_nothing_new(vault: RegisterStore, store: Store) -> None:
     """From the tombstone on, even while its registers are still there."""
     account = PSEUDONYMISER.account("ada")
     assert vault.record([("ada", VIDEO, 1, LIKE, 0)], 0) == [COUNTED]

@@ -6,9 +6,9 @@ import pytest
 
 from privacy.model.engagement import Kind, Reason
 from privacy.tally.relay import Relay
-from privacy.vault.registers import Vault
+from privacy.vault.registers import RegisterStore
 from privacy.vault.resync import Resync, Resynced
-from tests.support.histories import LIKE, MS_A_DAY, SERIES, UNLIKED
+from tests.support.histories import LIKE, MS_PER_DAY, SERIES, UNLIKED
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, read_changes, read_registers, vault_on
 
@@ -17,7 +17,7 @@ FAVORITE = FIRST + Kind.FAVORITE
 
 
 @pytest.fixture
-def vault(store: Store) -> Vault:
+def vault(store: Store) -> RegisterStore:
     """Ada likes the first three, took the third back, and keeps the first as a favourite."""
     vault = vault_on(store.platform, 4, 10)
     events = [(FIRST, 1, LIKE), (SECOND, 1, LIKE), (THIRD, 1, LIKE), (THIRD, 2, UNLIKED), (FAVORITE, 1, LIKE)]
@@ -30,7 +30,7 @@ def liked(store: Store) -> set[int]:
     return {series for (_, series), register in read_registers(store.root, ["ada"]).items() if register.liked}
 
 
-def test_the_difference_is_repaired_and_reported(vault: Vault, store: Store) -> None:
+def test_the_difference_is_repaired_and_reported(vault: RegisterStore, store: Store) -> None:
     """What only the vault has leaves as a correction; what only the platform has is added."""
     wanted = {FIRST: 7, THIRD: 7, FOURTH: 9}
     assert Resync(vault).run("ada", Kind.LIKE, wanted, 5, 0) == Resynced(added=2, removed=1, unchanged=1)
@@ -42,7 +42,7 @@ def test_the_difference_is_repaired_and_reported(vault: Vault, store: Store) -> 
     assert Resync(vault).run("ada", Kind.LIKE, wanted, 5, 0) == Resynced(unchanged=3)
 
 
-def test_what_is_newer_than_the_list_stays(vault: Vault, store: Store) -> None:
+def test_what_is_newer_than_the_list_stays(vault: RegisterStore, store: Store) -> None:
     """A list from before the events changes nothing that they decided."""
     assert Resync(vault).run("ada", Kind.LIKE, {THIRD: 7}, 0, 0) == Resynced(newer=3)
     assert liked(store) == {FIRST, SECOND, FAVORITE}
@@ -53,7 +53,7 @@ def test_additions_keep_the_daily_cap(store: Store) -> None:
     vault = vault_on(store.platform, 4, 3)
     wanted = dict.fromkeys(SERIES, 0)
     assert Resync(vault).run("bo", Kind.LIKE, wanted, 5, 0) == Resynced(added=3, over_cap=2)
-    assert Resync(vault).run("bo", Kind.LIKE, wanted, 5, MS_A_DAY) == Resynced(added=2, unchanged=3)
+    assert Resync(vault).run("bo", Kind.LIKE, wanted, 5, MS_PER_DAY) == Resynced(added=2, unchanged=3)
 
 
 def test_an_unknown_account_gets_what_the_platform_says(store: Store) -> None:

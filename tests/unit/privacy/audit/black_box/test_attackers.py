@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 from privacy.audit.black_box.membership import coin_scores
 from privacy.audit.black_box.noise import noise_of, noise_section
 from privacy.audit.black_box.reconstruction import Equation, reconstruct
-from privacy.audit.black_box.side_doors import strange_samples
+from privacy.audit.black_box.side_channels import strange_samples
 from privacy.mechanism.factorisation import load_factorisation
 
 ENCODER = load_factorisation("toeplitz-87-w4", 87)

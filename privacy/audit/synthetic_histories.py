@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.lives import Happening, Targets, log_of
-from privacy.audit.recomputed import Recomputed
+from privacy.audit.independent_accounting import Recomputed
+from privacy.audit.target_histories import CountChange, TargetHistories, log_of
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
-from privacy.release.engine import Release
+from privacy.release.engine import NewRelease
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CROWDS = 8
-MOST_AT_ONCE = 300
+MAX_AT_ONCE = 300
 """Of one crowd in one epoch: thresholds of the default policy lie between 100 and 400."""
 KEPT = 0.6
 """Share of the crowds that lose nobody in an epoch."""
@@ -28,7 +28,7 @@ Cell = tuple[tuple[str, str], ...]
 
 
 @dataclass
-class Life:
+class TargetHistory:
     """One target: what happened to it, counted without the code that releases it.
 
     Args:
@@ -45,7 +45,7 @@ class Life:
         """Let one epoch happen; its log."""
         gained = [
             (self._cell(chance), int(times))
-            for times in chance.integers(0, MOST_AT_ONCE, CROWDS) ** 2 // MOST_AT_ONCE
+            for times in chance.integers(0, MAX_AT_ONCE, CROWDS) ** 2 // MAX_AT_ONCE
         ]
         lost = [
             (cell, int(chance.integers(0, times + 1)), int(chance.integers(1, 6)))
@@ -61,8 +61,8 @@ class Life:
             count[self._places(cell)] -= times
             count[self.own.streams[-1].start + reason - 1] += times
         self.exact.append(count)
-        happenings = [Happening(dict(cell), times) for cell, times in gained]
-        happenings += [Happening(dict(cell), times, reason) for cell, times, reason in lost]
+        happenings = [CountChange(dict(cell), times) for cell, times in gained]
+        happenings += [CountChange(dict(cell), times, reason) for cell, times, reason in lost]
         return log_of(self.own.policy, happenings)
 
     def _cell(self, chance: np.random.Generator) -> Cell:
@@ -96,7 +96,7 @@ class Epoch:
         epoch: its number in the schedule.
     """
 
-    release: Release
+    release: NewRelease
     exact: NDArray[np.int64]
     measured_before: bytes
     step: int
@@ -116,8 +116,8 @@ def invented_epochs(
     """
     count, epochs, first_epoch = size
     chance = np.random.default_rng(int.from_bytes(entropy(16)))
-    lives = [Life(own) for _ in range(count)]
-    targets = Targets.fresh(calibration, count, first_epoch)
+    lives = [TargetHistory(own) for _ in range(count)]
+    targets = TargetHistories.fresh(calibration, count, first_epoch)
     for step in range(epochs):
         releases = targets.release([life.epoch(chance) for life in lives], entropy)
         for life, release, (_, measured_before) in zip(lives, releases, targets.histories, strict=True):

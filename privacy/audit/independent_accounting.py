@@ -114,7 +114,7 @@ class Recomputed:
             scales[place] = scale
         return scales
 
-    def least_counts(self) -> NDArray[np.int64]:
+    def min_counts(self) -> NDArray[np.int64]:
         """From which exact count on each stream is certainly about k accounts."""
         least = np.full(self.streams[-1].stop, self.policy.k, np.int64)
         least[self.streams[-1]] = self.policy.k * (self.policy.flip_cap // 2)
@@ -131,7 +131,7 @@ class Recomputed:
         at_once[self.streams[-1]] = self.policy.flip_cap // 2
         discreteness = np.abs(self.decoder).sum(axis=1)[:, None]
         margin = self.z * self.deviations(noise) + discreteness + at_once - 1
-        thresholds: NDArray[np.float64] = margin + self.least_counts()
+        thresholds: NDArray[np.float64] = margin + self.min_counts()
         return thresholds
 
 

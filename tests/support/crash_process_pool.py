@@ -1,6 +1,6 @@
 """A process that forks the processes of the kill tests, so that each of them starts within milliseconds.
 
-    python -m tests.support.crash_nursery
+    python -m tests.support.crash_process_pool
 
 Reads one line a process from standard input: `relay`, `release` or `writer`, and its arguments as JSON.
 Answers its process id. Every process works until it is killed; when the nursery ends, they all end.

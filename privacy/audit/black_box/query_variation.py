@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from privacy.audit.black_box.context import Attack, Ground
-from privacy.audit.black_box.crowd import likes_of_sybils
+from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import OK, document
+from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.report_model import Finding, Section
 
 TARGETS = 5
@@ -43,14 +43,14 @@ _VARIED_HEADERS: tuple[Mapping[str, str], ...] = (
 
 
 @dataclass
-class Answers(Attack):
+class QueryVariationAttack(Attack):
     """The attacks, on targets that rest between two releases while they are asked about.
 
     Args:
         ground: of the campaign.
     """
 
-    ground: Ground
+    ground: CampaignContext
 
     @cached_property
     def _targets(self) -> list[Canary]:

@@ -11,7 +11,7 @@ from privacy.errors import PolicyError
 from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.policy.file import parse_policies, parse_policy
 from privacy.policy.policy import Policy
-from privacy.policy.schedule import SECONDS_A_DAY
+from privacy.policy.schedule import SECONDS_PER_DAY
 from privacy.store.connect import translated
 from privacy.store.keys import POLICIES
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PolicyBook:
+class PolicyRegistry:
     """The policies of a store.
 
     Args:
@@ -44,13 +44,13 @@ class PolicyBook:
         schedules that start a little in the future.
         """
         longest = max(policy.longest_schedule_seconds for policy in self.versions.values())
-        return longest + SECONDS_A_DAY
+        return longest + SECONDS_PER_DAY
 
     @property
-    def sandbox(self) -> PolicyBook | None:
+    def sandbox(self) -> PolicyRegistry | None:
         """The same policies for the sandbox, where its own is the current one; None if there is none."""
         policy = self.current.sandbox
-        return PolicyBook(policy, {**self.versions, policy.version: policy}) if policy else None
+        return PolicyRegistry(policy, {**self.versions, policy.version: policy}) if policy else None
 
     @property
     def daily_cap(self) -> int:
@@ -70,7 +70,7 @@ def policy_of(client: Redis, version: str) -> Policy | None:
     return next((policy for policy in declared if policy.version == version), None)
 
 
-def enroll(client: Redis, raw: bytes) -> PolicyBook:
+def register_policy(client: Redis, raw: bytes) -> PolicyRegistry:
     """Make a policy file the current one of a store.
 
     Args:
@@ -84,7 +84,7 @@ def enroll(client: Redis, raw: bytes) -> PolicyBook:
     policy = parse_policy(raw)
     with translated():
         client.hsetnx(POLICIES, policy.version, raw)
-    return read_policy_book(client, policy)
+    return read_policy_registry(client, policy)
 
 
 def stored_policies(client: Redis) -> dict[str, Policy]:
@@ -99,7 +99,7 @@ def stored_policies(client: Redis) -> dict[str, Policy]:
     return {policy.version: policy for raw in raws for policy in parse_policies(raw)}
 
 
-def read_policy_book(client: Redis, current: Policy) -> PolicyBook:
+def read_policy_registry(client: Redis, current: Policy) -> PolicyRegistry:
     """Read the policies of a store.
 
     Raises:
@@ -116,4 +116,4 @@ def read_policy_book(client: Redis, current: Policy) -> PolicyBook:
         raise PolicyError(
             f"version: {current.version!r} is another policy in this store; a changed one has a new version"
         )
-    return PolicyBook(current, MappingProxyType(versions))
+    return PolicyRegistry(current, MappingProxyType(versions))

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from privacy.errors import ConflictError
-from privacy.model.standing import Standing
+from privacy.model.account_status import AccountStatus
 from privacy.store.script import Argument, ScriptCall
 from privacy.vault.pseudonym import Account
-from privacy.vault.registers import Caps
+from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards, vault_script
 
-REGISTERS_A_STEP = 2_000
+REGISTERS_PER_STEP = 2_000
 """Registers that one atomic step looks at: some ms, in which the shard's Redis does nothing else."""
 
 SETTLE = vault_script("follow.lua", "settle.lua")
@@ -29,12 +29,12 @@ class Move:
         until_ms: when its timer is due: end of a restriction, or of the grace after a deletion.
     """
 
-    to: Standing
-    allowed_from: Sequence[Standing] = tuple(Standing)
+    to: AccountStatus
+    allowed_from: Sequence[AccountStatus] = tuple(AccountStatus)
     until_ms: int | None = None
 
     def __post_init__(self) -> None:
-        if self.to is Standing.RESTRICTED and self.until_ms is None:
+        if self.to is AccountStatus.RESTRICTED and self.until_ms is None:
             raise ValueError("until_ms: is None; a restriction has an end")
 
 
@@ -53,7 +53,7 @@ class Settled:
     """
 
     known: bool
-    before: Standing
+    before: AccountStatus
     until_ms: int
     hidden_before: bool
     rose: int = 0
@@ -72,13 +72,13 @@ class MoveRefusedError(ConflictError):
         before: the one that it has.
     """
 
-    def __init__(self, before: Standing) -> None:
+    def __init__(self, before: AccountStatus) -> None:
         super().__init__(f"the account's standing is {before.label}")
         self.before = before
 
 
 @dataclass(frozen=True)
-class Settlement:
+class Recount:
     """Moves accounts. State is set in the first atomic step: a crash leaves only steps to be done again.
 
     Args:
@@ -87,7 +87,7 @@ class Settlement:
     """
 
     shards: AccountShards
-    caps: Caps
+    caps: ContributionCaps
 
     def move(self, account: Callable[[], Account], move: Move, now_ms: int) -> Settled:
         """Give an account a standing and settle all its engagements.
@@ -128,7 +128,7 @@ class Settlement:
         self, account: Callable[[], Account], standing: Sequence[str | int], hidden: str | int, now_ms: int
     ) -> Settled:
         cursor, sums = 0, [0, 0, 0]
-        begun: tuple[bool, Standing, int, bool] | None = None
+        begun: tuple[bool, AccountStatus, int, bool] | None = None
         while begun is None or cursor:
             change = ("", "", "", "") if begun else (*standing, hidden)
             cursor, was, *counts, held, until_ms, was_hidden = self._step(account, cursor, change, now_ms)
@@ -137,8 +137,8 @@ class Settlement:
                     "the account was erased: nothing of it is held, and nothing is stored"
                 )
             if cursor == _REFUSED:
-                raise MoveRefusedError(Standing(was))
-            begun = begun or (bool(held), Standing(was), until_ms, bool(was_hidden))
+                raise MoveRefusedError(AccountStatus(was))
+            begun = begun or (bool(held), AccountStatus(was), until_ms, bool(was_hidden))
             sums = [total + count for total, count in zip(sums, counts, strict=True)]
         return Settled(*begun, *sums)
 
@@ -158,7 +158,7 @@ class Settlement:
                 self.caps.daily_cap,
                 self.caps.flip_cap,
                 cursor,
-                REGISTERS_A_STEP,
+                REGISTERS_PER_STEP,
                 to,
                 allowed,
                 until,

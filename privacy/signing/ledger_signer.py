@@ -17,7 +17,7 @@ from privacy.ledger.head import ShardTree, TreeHead, digest_of
 from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, leaf_hash
 from privacy.model.documents import LedgerEntry
 from privacy.model.timestamp import Clock
-from privacy.publishing.signature_writer import NodeHash, NotaryDesk
+from privacy.publishing.signature_writer import NodeHash, SignatureWriter
 from privacy.signing.signer import Signer
 from privacy.tally.series import LedgerLog
 
@@ -30,7 +30,7 @@ ARRIVAL_MS = 600_000
 
 
 @dataclass(frozen=True)
-class Notary:
+class LedgerSigner:
     """Any number of notaries may run: of the heads that they sign at once, one becomes the latest.
 
     Args:
@@ -42,7 +42,7 @@ class Notary:
     """
 
     log: LedgerLog
-    desk: NotaryDesk
+    desk: SignatureWriter
     signer: Callable[[], Signer]
     shards: int
     clock: Clock

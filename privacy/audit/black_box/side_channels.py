@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from privacy.audit.black_box.context import Attack, Ground
+from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.report_model import Finding, Section
 
 _LABEL: Final = r'(?:operation="[a-z_]{1,64}"|status="[1-5][0-9]{2}"|le="(?:[0-9.e+-]+|\+Inf)")'
@@ -20,7 +20,7 @@ ABOUT_REQUESTS: Final = re.compile(
 
 
 @dataclass
-class SideDoors(Attack):
+class SideChannelAttack(Attack):
     """The attacks.
 
     Args:
@@ -29,7 +29,7 @@ class SideDoors(Attack):
         secrets: texts that no log may hold: the keys in use.
     """
 
-    ground: Ground
+    ground: CampaignContext
     logs: Path | None
     secrets: Sequence[str] = field(repr=False)
 

@@ -15,7 +15,7 @@ from privacy.rollback.folder import alone_in, make_folder, replace_durably
 
 
 @dataclass(frozen=True)
-class ReleasedOutside:
+class ReleaseWatermark:
     """The lengths of one store.
 
     Args:

@@ -12,8 +12,8 @@ from privacy.errors import StoreBusyError, StoreError
 from privacy.gallery.ledger_reader import KEPT_HEADS, ReleaseName, decoded_entry
 from privacy.ledger.head import digest_of
 from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, joined, leaf_hash
-from privacy.signing import notary as notary_module
-from privacy.signing.notary import ARRIVAL_MS
+from privacy.signing import ledger_signer as notary_module
+from privacy.signing.ledger_signer import ARRIVAL_MS
 from privacy.signing.signer import Signer
 from privacy.store.keys import gallery_key, tally_key
 from tests.support.faults import Crash, LostConnectionError, every_fault

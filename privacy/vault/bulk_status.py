@@ -9,17 +9,17 @@ from typing import NamedTuple
 from privacy.store.connect import translated
 from privacy.store.keys import vault_key
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.registers import Caps
-from privacy.vault.settlement import Move
+from privacy.vault.recount import Move
+from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards, vault_script
 
-REGISTERS_A_STEP = 500
+REGISTERS_PER_STEP = 500
 """Registers that one atomic step looks at: some ms, in which the shard's Redis does nothing else."""
 
 _MOVE_MANY = vault_script("follow.lua", "move_many.lua")
 
 
-class Progress(NamedTuple):
+class BulkProgress(NamedTuple):
     """How far a job has come on one shard.
 
     Args:
@@ -44,12 +44,12 @@ class Progress(NamedTuple):
     rose: int = 0
     over_cap: int = 0
 
-    def plus(self, other: Progress) -> Progress:
+    def plus(self, other: BulkProgress) -> BulkProgress:
         """Both together."""
-        return Progress(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return BulkProgress(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
-class Portion(NamedTuple):
+class Chunk(NamedTuple):
     """What one step is given of one shard.
 
     Args:
@@ -64,7 +64,7 @@ class Portion(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ManyMoves:
+class BulkStatusChange:
     """Moves the accounts of jobs.
 
     Args:
@@ -73,11 +73,11 @@ class ManyMoves:
     """
 
     shards: AccountShards
-    caps: Caps
+    caps: ContributionCaps
 
     def step(
-        self, job: int, move: Move, portions: Mapping[int, Portion], now_ms: int
-    ) -> dict[int, tuple[Progress, int]]:
+        self, job: int, move: Move, portions: Mapping[int, Chunk], now_ms: int
+    ) -> dict[int, tuple[BulkProgress, int]]:
         """Move some accounts of several shards; on disk when this returns.
 
         Where another one was faster, nothing is done and its progress is answered.
@@ -95,13 +95,13 @@ class ManyMoves:
             StoreBusyError: the store did not confirm. Do it again.
         """
 
-        def call(shard: int, portion: Portion) -> ScriptCall:
+        def call(shard: int, portion: Chunk) -> ScriptCall:
             return self._call(shard, job, move, portion, now_ms)
 
         answers = self.shards.run(_MOVE_MANY, portions, call)
-        return {shard: (Progress(*answer[:-1]), answer[-1]) for shard, answer in answers.items()}
+        return {shard: (BulkProgress(*answer[:-1]), answer[-1]) for shard, answer in answers.items()}
 
-    def progress(self, job: int) -> list[Progress]:
+    def progress(self, job: int) -> list[BulkProgress]:
         """How far a job has come on each shard.
 
         Raises:
@@ -112,7 +112,7 @@ class ManyMoves:
             for shard in range(self.shards.count):
                 pipeline.hget(_progress_key(shard), str(job))
             stored: list[bytes | None] = pipeline.execute()
-        return [Progress(*map(int, numbers.split())) if numbers else Progress() for numbers in stored]
+        return [BulkProgress(*map(int, numbers.split())) if numbers else BulkProgress() for numbers in stored]
 
     def forget(self, job: int) -> None:
         """Drop the progress of a job that is over.
@@ -126,7 +126,7 @@ class ManyMoves:
                 pipeline.hdel(_progress_key(shard), str(job))
             pipeline.execute()
 
-    def _call(self, shard: int, job: int, move: Move, portion: Portion, now_ms: int) -> ScriptCall:
+    def _call(self, shard: int, job: int, move: Move, portion: Chunk, now_ms: int) -> ScriptCall:
         keys = self.shards.keys.current
         accounts = keys.of_handles(portion.handles)
         arguments: list[Argument] = [
@@ -138,7 +138,7 @@ class ManyMoves:
             job,
             portion.done,
             portion.cursor,
-            REGISTERS_A_STEP,
+            REGISTERS_PER_STEP,
             int(move.to),
             ",".join(str(int(standing)) for standing in move.allowed_from),
             b"".join(account.pseudonym + account.tombstone for account in accounts),

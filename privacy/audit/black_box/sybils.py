@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from privacy.audit.black_box.context import Ground
+from privacy.audit.black_box.context import CampaignContext
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
 
 _NOTHING: Mapping[str, str] = {}
 
 
 def likes_of_sybils(
-    ground: Ground,
+    ground: CampaignContext,
     tag: str,
     canaries: Sequence[Canary],
     likes: int,
@@ -32,7 +32,7 @@ def likes_of_sybils(
             yield CanaryEvent(f"{ground.run}-{tag}-{block}-{number}", canary.name, profile)
 
 
-def likes_to_be_shown(ground: Ground) -> int:
+def likes_to_be_shown(ground: CampaignContext) -> int:
     """Likes with which a total is shown in every round, but for a chance of one in thousands."""
     claim = ground.claim
     latest = min(2 * ground.sizes.rounds, len(claim.thresholds) - 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from privacy.errors import ConflictError, StoreError
-from privacy.vault.key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
+from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from privacy.audit.black_box.context import Ground
-from privacy.audit.black_box.crowd import likes_of_sybils, likes_to_be_shown
+from privacy.audit.black_box.context import CampaignContext
 from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
 from privacy.audit.black_box.published import OK, totals
+from privacy.audit.black_box.sybils import likes_of_sybils, likes_to_be_shown
 from privacy.audit.report_model import Finding, Section
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import Clock, parse_timestamp_ms
@@ -29,7 +29,7 @@ BUSY_LIKES = 100
 
 
 @dataclass
-class Watch:
+class ReleaseMonitor:
     """Polls targets of which some are busy, some are quiet and one is below k.
 
     Args:
@@ -37,7 +37,7 @@ class Watch:
         clock: now, in ms since 1970 UTC; the deployment's own is used where its answers tell it.
     """
 
-    ground: Ground
+    ground: CampaignContext
     clock: Clock
     _looks: int = field(default=0, init=False, repr=False)
     _numbers: dict[tuple[str, int], set[bytes]] = field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 
-class Standing(IntEnum):
+class AccountStatus(IntEnum):
     """The standing of an account. The number is part of stored accounts: never renumber."""
 
     GOOD = 0

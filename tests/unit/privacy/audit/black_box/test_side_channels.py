@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from privacy.audit.black_box.claim import Claim
-from privacy.audit.black_box.context import Ground
-from privacy.audit.black_box.side_doors import SideDoors
+from privacy.audit.black_box.context import CampaignContext
+from privacy.audit.black_box.side_channels import SideChannelAttack
 from privacy.audit.black_box.sizes import QUICK
 from privacy.audit.progress import silent
 from privacy.mechanism.guarantee import guarantee
@@ -19,8 +19,8 @@ def passes(logs: Path) -> bool:
     """Whether the attack finds nothing in a folder."""
     claim = Claim.of_document(guarantee(sandbox_policy()))
     coins = np.random.default_rng(1)
-    ground = Ground(FakeDeployment(), claim, QUICK, "a1b2c3d4-0", coins, START_MS, silent)
-    (section,) = SideDoors(ground, logs, ["lw_public_00_secret"]).judge([])
+    ground = CampaignContext(FakeDeployment(), claim, QUICK, "a1b2c3d4-0", coins, START_MS, silent)
+    (section,) = SideChannelAttack(ground, logs, ["lw_public_00_secret"]).judge([])
     return section.passed
 
 

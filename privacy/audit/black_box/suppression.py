@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.audit.black_box.chance import FALSE_ALARM, same_times_p_value
-from privacy.audit.black_box.context import Attack, Ground
-from privacy.audit.black_box.crowd import likes_of_sybils
+from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
 from privacy.audit.black_box.published import OK
+from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ _OF_ANY_REQUEST = frozenset({"date", "ratelimit", "ratelimit-policy", "etag", "a
 
 
 @dataclass
-class Silence(Attack):
+class SuppressionAttack(Attack):
     """The attacks, on three targets with names of one length: without likes, with k−1, with many.
 
     Args:
         ground: of the campaign.
     """
 
-    ground: Ground
+    ground: CampaignContext
 
     @cached_property
     def _targets(self) -> list[Canary]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy.stats import norm
 
-from privacy.audit.invented_lives import Epoch
-from privacy.audit.recomputed import Recomputed
+from privacy.audit.independent_accounting import Recomputed
+from privacy.audit.synthetic_histories import Epoch
 from privacy.release.history import MEASUREMENT
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SLACK: Final = 1e-6
 """Doubles may differ by this much; a number so near a threshold may fall to either side."""
 
 DAY_SECONDS: Final = 86_400
-MOST_SCALES: Final = 9
+MAX_SCALES: Final = 9
 """A draw of right noise lies further out with probability 2e-19."""
 
 NAMED: Final = ("since", "changes")
@@ -36,12 +36,12 @@ ONCE = "each measurement is drawn once, at its own step"
 GATE = "shown exactly where count and estimate clear the audit's own thresholds"
 VALUES = "values and intervals are those of the measurements"
 SUMS = "cells and `other` add up to the total; `other` clears its own margin"
-NOISE: Final = f"what was measured is the exact count and noise within {MOST_SCALES} scales"
+NOISE: Final = f"what was measured is the exact count and noise within {MAX_SCALES} scales"
 RULES: Final = (FORM, K, ONCE, NOISE, GATE, VALUES, SUMS)
 
 
 @dataclass(frozen=True)
-class Examiner:
+class ReleaseChecker:
     """Examines releases under one mechanism.
 
     Args:
@@ -116,7 +116,7 @@ class Examiner:
     def _once(self, epoch: Epoch, rows: NDArray[np.void]) -> Iterator[tuple[str, str]]:
         """Streams that ever reached k_r have each step once; the others have none."""
         drawn = sorted(zip(rows["stream"].tolist(), rows["step"].tolist(), strict=True))
-        reached = np.nonzero((epoch.exact >= self.own.least_counts()).any(axis=0))[0]
+        reached = np.nonzero((epoch.exact >= self.own.min_counts()).any(axis=0))[0]
         steps = range(epoch.step + 1)
         if drawn != [(stream, step) for stream in reached.tolist() for step in steps]:
             early = set(rows["stream"].tolist()) - set(reached.tolist())
@@ -133,7 +133,7 @@ class Examiner:
         scales = self.own.scales(self.noise)
         here = rows[rows["step"] <= epoch.step]
         noise = (here["value"] - query[here["step"], here["stream"]]) / scales[here["stream"]]
-        for place in np.nonzero(np.abs(noise) > MOST_SCALES)[0][:1]:
+        for place in np.nonzero(np.abs(noise) > MAX_SCALES)[0][:1]:
             yield (
                 NOISE,
                 f"stream {here['stream'][place]}, step {here['step'][place]}: {noise[place]:.1f} scales off",
@@ -141,7 +141,7 @@ class Examiner:
 
     def _passed(self, epoch: Epoch, estimates: NDArray[np.float64], step: int) -> NDArray[np.float64]:
         """1 where a number passes the gate, 0 where it does not, NaN where doubles cannot tell."""
-        counts = epoch.exact[step] >= self.own.least_counts()
+        counts = epoch.exact[step] >= self.own.min_counts()
         gap = estimates - self._thresholds[step]
         return np.where(np.abs(gap) < SLACK, np.nan, (counts & (gap >= 0)).astype(float))
 
@@ -249,7 +249,7 @@ class Examiner:
                 yield VALUES, f"change of {stream}: is {change[0]} since {figures['since']}"
 
     def _wrongly(self, stream: int, figure: Any, epoch: Epoch) -> tuple[str, str]:
-        exact, least = int(epoch.exact[-1, stream]), int(self.own.least_counts()[stream])
+        exact, least = int(epoch.exact[-1, stream]), int(self.own.min_counts()[stream])
         if figure is None:
             return GATE, f"stream {stream}: is withheld and passes"
         return (K if exact < least else GATE), f"stream {stream}: shows {figure[0]} of {exact}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from privacy.errors import PolicyError
-from privacy.policy.enrolled import enroll, policy_of, read_policy_book
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy, parse_policy
+from privacy.policy.registry import policy_of, read_policy_registry, register_policy
 from tests.support.redis_server import Store
 
 DEFAULT = DEFAULT_POLICY_PATH.read_bytes()
@@ -21,8 +21,8 @@ def changed(version: str, flip_cap: int = 4, daily_cap: int = 100) -> bytes:
 
 def test_an_enrolled_policy_is_read_back(store: Store) -> None:
     """What was enrolled is known to every process, whole and under its version."""
-    assert enroll(store.admin, DEFAULT).current == load_policy()
-    book = read_policy_book(store.platform, load_policy())
+    assert register_policy(store.admin, DEFAULT).current == load_policy()
+    book = read_policy_registry(store.platform, load_policy())
     assert dict(book.versions) == {
         policy.version: policy for policy in (load_policy(), load_policy().sandbox) if policy
     }
@@ -30,44 +30,44 @@ def test_an_enrolled_policy_is_read_back(store: Store) -> None:
 
 def test_older_policies_stay(store: Store) -> None:
     """A new policy does not take away the one to which older targets are bound."""
-    enroll(store.admin, DEFAULT)
-    book = enroll(store.admin, changed("next"))
+    register_policy(store.admin, DEFAULT)
+    book = register_policy(store.admin, changed("next"))
     assert {"2026-11-default", "next"} <= set(book.versions)
     assert book.current.version == "next"
 
 
 def test_the_smallest_flip_cap_and_the_current_daily_cap_hold(store: Store) -> None:
     """No engagement flips more often than the noise of its target covers; M is the current policy's."""
-    enroll(store.admin, changed("strict", flip_cap=2, daily_cap=10))
-    book = enroll(store.admin, changed("lax", flip_cap=6, daily_cap=200))
+    register_policy(store.admin, changed("strict", flip_cap=2, daily_cap=10))
+    book = register_policy(store.admin, changed("lax", flip_cap=6, daily_cap=200))
     assert (book.flip_cap, book.daily_cap) == (2, 200)
 
 
 def test_one_version_stands_for_one_policy(store: Store) -> None:
     """Another content under a known version is refused, and the store keeps what it had."""
-    enroll(store.admin, DEFAULT)
+    register_policy(store.admin, DEFAULT)
     with pytest.raises(PolicyError, match="is another policy in this store"):
-        enroll(store.admin, changed("2026-11-default", flip_cap=6))
-    assert read_policy_book(store.platform, load_policy()).current == load_policy()
+        register_policy(store.admin, changed("2026-11-default", flip_cap=6))
+    assert read_policy_registry(store.platform, load_policy()).current == load_policy()
 
 
 def test_a_policy_that_was_not_enrolled_is_refused(store: Store) -> None:
     """A process whose policy the store does not know must not start."""
-    enroll(store.admin, DEFAULT)
+    register_policy(store.admin, DEFAULT)
     with pytest.raises(PolicyError, match="'other' is not enrolled"):
-        read_policy_book(store.platform, parse_policy(changed("other")))
+        read_policy_registry(store.platform, parse_policy(changed("other")))
 
 
 def test_a_wrong_policy_is_not_enrolled(store: Store) -> None:
     """What does not load leaves no trace."""
     with pytest.raises(PolicyError):
-        enroll(store.admin, changed("wrong", flip_cap=3))
+        register_policy(store.admin, changed("wrong", flip_cap=3))
     assert store.root.dbsize() == 0
 
 
 def test_a_policys_sandbox_is_enrolled_with_it(store: Store) -> None:
     """It is known wherever its policy is, under a version of its own."""
-    book = enroll(store.admin, DEFAULT)
+    book = register_policy(store.admin, DEFAULT)
     assert set(book.versions) == {"2026-11-default", "2026-11-default.sandbox"}
     assert book.sandbox is not None
     assert book.sandbox.current == policy_of(store.release, "2026-11-default.sandbox")

@@ -15,7 +15,7 @@ from privacy.model.timestamp import Clock
 
 
 @dataclass(frozen=True)
-class Edge:
+class Gateway:
     """What stands between the network and the handlers.
 
     Args:
@@ -37,9 +37,9 @@ class Edge:
     bodies: BodyReader = field(default_factory=BodyReader)
 
 
-class HasEdge(Protocol):
+class HasGateway(Protocol):
     """The services of any plane: they carry its edge."""
 
     @property
-    def edge(self) -> Edge:
+    def edge(self) -> Gateway:
         """The plane's edge."""

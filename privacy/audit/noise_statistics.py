@@ -53,7 +53,7 @@ def fit_p_value(counts: NDArray[np.int64], probabilities: NDArray[np.float64]) -
 
 
 @dataclass(frozen=True)
-class Togetherness:
+class CorrelationSums:
     """Sums of products of noise in units of its deviation; independent noise has products that cancel out.
 
     Args:
@@ -88,9 +88,9 @@ class Togetherness:
             repeated,
         )
 
-    def __add__(self, other: Togetherness) -> Togetherness:
+    def __add__(self, other: CorrelationSums) -> CorrelationSums:
         """Both together."""
-        return Togetherness(
+        return CorrelationSums(
             self.within + other.within,
             self.neighbours + other.neighbours,
             self.repeats + other.repeats,

@@ -12,9 +12,9 @@ from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.change import GAINED, change_code
 from privacy.model.documents import ReleaseDocument
-from privacy.model.engagement import KINDS_A_TARGET
+from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.policy.policy import Policy
-from privacy.release.engine import Release, make_releases
+from privacy.release.engine import NewRelease, make_releases
 from privacy.tally.series import DueSeries, SeriesState
 
 Seen = TypeVar("Seen")
@@ -24,7 +24,7 @@ TARGET_ID = "audited"
 
 
 @dataclass(frozen=True)
-class Happening:
+class CountChange:
     """Something that happens to a target several times in one epoch.
 
     Args:
@@ -38,14 +38,14 @@ class Happening:
     change: int = GAINED
 
 
-def log_of(policy: Policy, happenings: Sequence[Happening]) -> bytes:
+def log_of(policy: Policy, happenings: Sequence[CountChange]) -> bytes:
     """The log that the relay would have written."""
     codes = [change_code(policy.domain.code(happening.cell), happening.change) for happening in happenings]
     return np.repeat(np.array(codes, "<u4"), [happening.times for happening in happenings]).tobytes()
 
 
 @dataclass(frozen=True)
-class Targets:
+class TargetHistories:
     """Targets that stand at one epoch of their schedule.
 
     Args:
@@ -61,17 +61,17 @@ class Targets:
     epoch: int = 0
 
     @classmethod
-    def fresh(cls, calibration: Calibration, count: int, first_epoch: int = 0) -> Targets:
+    def fresh(cls, calibration: Calibration, count: int, first_epoch: int = 0) -> TargetHistories:
         """So many targets to which nothing has happened."""
         return cls(calibration, ((b"", b""),) * count, first_epoch, first_epoch)
 
-    def release(self, logs: Sequence[bytes], entropy: EntropySource) -> list[Release]:
+    def release(self, logs: Sequence[bytes], entropy: EntropySource) -> list[NewRelease]:
         """The release of each, given what happened to it in this epoch."""
         version, kind = self.calibration.policy.version, self.calibration.kind
         batch = [
             DueSeries(
                 SeriesState(
-                    number * KINDS_A_TARGET + kind, TARGET_ID, 0, version, self.first_epoch, self.epoch, 0
+                    number * KINDS_PER_TARGET + kind, TARGET_ID, 0, version, self.first_epoch, self.epoch, 0
                 ),
                 log,
                 net_changes,
@@ -83,30 +83,30 @@ class Targets:
         ]
         return make_releases(batch, self.calibration, entropy, CUT_AT_MS)
 
-    def after(self, releases: Sequence[Release]) -> Targets:
+    def after(self, releases: Sequence[NewRelease]) -> TargetHistories:
         """The same targets after these releases."""
         histories = tuple(
             (net_changes + release.net_changes, measurements + release.measurements)
             for release, (net_changes, measurements) in zip(releases, self.histories, strict=True)
         )
-        return Targets(self.calibration, histories, self.first_epoch, self.epoch + 1)
+        return TargetHistories(self.calibration, histories, self.first_epoch, self.epoch + 1)
 
-    def times(self, count: int) -> Targets:
+    def times(self, count: int) -> TargetHistories:
         """So many copies of the first of them."""
-        return Targets(self.calibration, self.histories[:1] * count, self.first_epoch, self.epoch)
+        return TargetHistories(self.calibration, self.histories[:1] * count, self.first_epoch, self.epoch)
 
 
 def lived(
     calibration: Calibration, logs: Sequence[bytes], entropy: EntropySource, first_epoch: int = 0
-) -> Targets:
+) -> TargetHistories:
     """One target after these epochs, each released in its turn."""
-    targets = Targets.fresh(calibration, 1, first_epoch)
+    targets = TargetHistories.fresh(calibration, 1, first_epoch)
     for log in logs:
         targets = targets.after(targets.release([log], entropy))
     return targets
 
 
-def each_shown(releases: Sequence[Release], look: Callable[[ReleaseDocument], Seen]) -> list[Seen]:
+def each_shown(releases: Sequence[NewRelease], look: Callable[[ReleaseDocument], Seen]) -> list[Seen]:
     """What is seen in each release; bytes that are equal show the same, so they are read once."""
     seen: dict[bytes, Seen] = {}
     for release in releases:
