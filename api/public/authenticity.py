@@ -213,9 +213,9 @@ OPERATION: Operation[PublicServices] = Operation(
     operation_id="get_authenticity",
     summary="Which share of a creator's followers and likes was removed as inauthentic",
     description="Now, and at past UTC midnights: of the engagements that are counted or were removed as "
-    f"inauthentic, how many of {BASIS_POINTS:,} were removed. Computed from published numbers only. Numbers that a "
-    "target withholds are left out; `covered` says for how many targets there are numbers. Likes are those of the "
-    f"latest {MAX_VIDEOS} videos.",
+    f"inauthentic, how many of {BASIS_POINTS:,} were removed. Computed from published numbers only. Numbers "
+    "that a target withholds are left out; `covered` says for how many targets there are numbers. Likes are "
+    f"those of the latest {MAX_VIDEOS} videos.",
     tag="public",
     scope="read",
     handler=get_authenticity,

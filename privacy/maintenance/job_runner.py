@@ -15,7 +15,7 @@ from privacy.moderation.jobs import Job, JobCounts, Jobs, JobState
 from privacy.vault.bulk_status import BulkProgress, BulkStatusChange, Chunk
 
 ROUNDS_PER_STEP = 32
-"""In each every shard moves about `REGISTERS_A_STEP` registers; then the job's document is written."""
+"""In each every shard moves about `REGISTERS_PER_STEP` registers; then the job's document is written."""
 _ACCOUNTS_PER_ROUND = 64
 _ACCOUNTS_PER_STEP = 1_024
 """Of each shard; read at once."""

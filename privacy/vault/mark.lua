@@ -8,14 +8,14 @@
 --
 -- Answers one byte an engagement: the position of what became of it in privacy.vault.blocks.MARKED.
 local CHANGED, UNCHANGED, UNKNOWN, FULL = '\0', '\1', '\2', '\3'
-local MS_A_DAY = 86400000
+local MS_PER_DAY = 86400000
 
 local stale = check_key(KEYS[5], ARGV[2])
 if stale then return stale end
 local prefix, now_ms = ARGV[1], tonumber(ARGV[3])
 local daily_cap, flip_cap = tonumber(ARGV[4]), tonumber(ARGV[5])
 local engagements, formers = ARGV[6], ARGV[7]
-local today = math.floor(now_ms / MS_A_DAY)
+local today = math.floor(now_ms / MS_PER_DAY)
 local answers, changes = {}, {}
 
 local function mark(pseudonym, series, block)

@@ -10,7 +10,7 @@
 --
 -- Progress is nine numbers: accounts done, 1 if the next one is begun, then how many moved, stayed as they were, were erased
 -- before and were not known, and how many engagements fell, rose and found the day full. Answers it, and the cursor.
-local MS_A_DAY = 86400000
+local MS_PER_DAY = 86400000
 local DONE, BEGUN, MOVED, UNMOVED, ERASED, UNKNOWN, FELL, ROSE, FULL = 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 local stale = check_key(KEYS[5], ARGV[2])
@@ -18,7 +18,7 @@ if stale then return stale end
 local prefix, job, cursor, budget = ARGV[1], ARGV[6], ARGV[8], tonumber(ARGV[9])
 local now_ms, daily_cap, flip_cap = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local to, allowed, accounts, formers = tonumber(ARGV[10]), ',' .. ARGV[11] .. ',', ARGV[12], ARGV[13]
-local today = math.floor(now_ms / MS_A_DAY)
+local today = math.floor(now_ms / MS_PER_DAY)
 local progress, changes = {}, {}
 for number in string.gmatch(call('HGET', KEYS[8], job) or '0 0 0 0 0 0 0 0 0', '%d+') do
   progress[#progress + 1] = tonumber(number)

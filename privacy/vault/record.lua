@@ -19,7 +19,7 @@
 local COUNTED, UNCOUNTED, DUPLICATE, LATE, OVER_CAP, CLOSED = '\0', '\1', '\2', '\3', '\4', '\5'
 local TOO_YOUNG = 6
 local sub = string.sub
-local MS_A_DAY = 86400000
+local MS_PER_DAY = 86400000
 
 local stale = check_key(KEYS[5], ARGV[2])
 if stale then return stale end
@@ -28,7 +28,7 @@ local daily_cap, flip_cap = tonumber(ARGV[4]), tonumber(ARGV[5])
 local burst_likes, burst_ms = tonumber(ARGV[6]), tonumber(ARGV[7])
 local pseudonyms, events = cmsgpack.unpack(ARGV[8]), cmsgpack.unpack(ARGV[9])
 local gained, formers, size = ARGV[10], ARGV[12], #pseudonyms
-local today = math.floor(now_ms / MS_A_DAY)
+local today = math.floor(now_ms / MS_PER_DAY)
 local verdicts, changes = {}, {}
 -- What an account's integer is less its count if it was admitted today, is in good standing and in no burst.
 local good_today = today * 2 * 16 * 65536

@@ -14,14 +14,14 @@
 -- Answers next cursor, standing before, how many rose, how many fell, how many found the day full, 1 if anything was held of
 -- the account before, and the end of its restriction until now, 0 for none, and 1 if it was hidden until now.
 -- Cursor -1: the account is erased. Cursor -2: it may not come from the standing that it has; nothing was changed.
-local MS_A_DAY = 86400000
+local MS_PER_DAY = 86400000
 
 local stale = check_key(KEYS[5], ARGV[2])
 if stale then return stale end
 local prefix, pseudonym = ARGV[1], ARGV[3]
 local key = prefix .. pseudonym
 local now_ms, daily_cap, flip_cap = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local today = math.floor(now_ms / MS_A_DAY)
+local today = math.floor(now_ms / MS_PER_DAY)
 adopt(prefix, pseudonym, ARGV[4], KEYS[3], KEYS[4])
 if call('HEXISTS', KEYS[2], ARGV[13]) == 1 then
   return { -1, 0, 0, 0, 0, 0, 0, 0 }

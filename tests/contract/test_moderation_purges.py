@@ -151,8 +151,8 @@ def test_steps_are_exact_whoever_does_them_and_whatever_is_forgotten(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Small steps by two stewards, one of which forgets its place after each: the counts are those of one."""
-    monkeypatch.setattr(many, "REGISTERS_A_STEP", 1)
-    monkeypatch.setattr(job_runner, "ROUNDS_A_STEP", 1)
+    monkeypatch.setattr(many, "REGISTERS_PER_STEP", 1)
+    monkeypatch.setattr(job_runner, "ROUNDS_PER_STEP", 1)
     other = office_on(office.store)
     office.purge(*accounts(*BOTS))
     while office.steward.step() or other.steward.step():

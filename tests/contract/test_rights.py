@@ -131,7 +131,7 @@ def test_a_crash_in_the_middle_is_finished_by_the_steward(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An erasure whose doer ended after its first step is done again, and nothing is counted twice."""
-    monkeypatch.setattr("privacy.vault.erasure.REGISTERS_A_STEP", 1)
+    monkeypatch.setattr("privacy.vault.erasure.REGISTERS_PER_STEP", 1)
     rights = office.plane.app
     assert rights is not None
     handle = PSEUDONYMISER.handles(["account-1"])[0].name

@@ -39,7 +39,7 @@ from tests.support.stepped_redis import Hook, SteppedRedis
 
 ACCOUNTS = [f"account-{number}" for number in range(12)]
 ERASED = ("account-3", "account-7")
-NOW_MS, CLOSED_UNTIL_MS, MS_A_DAY = 1_000, 10**12, 86_400_000
+NOW_MS, CLOSED_UNTIL_MS, MS_PER_DAY = 1_000, 10**12, 86_400_000
 
 
 @dataclass
@@ -263,9 +263,9 @@ def test_lines_go_when_no_backup_needs_them(deployment: Deployment) -> None:
     backup = deployment.back_up()
     deployment.erase(ERASED[0])
     backup_ms = 1000 * POLICY.retention.backup_seconds
-    deployment.restored().step(NOW_MS + backup_ms + MS_A_DAY)
+    deployment.restored().step(NOW_MS + backup_ms + MS_PER_DAY)
     assert deployment.erasures.oldest_ms() == NOW_MS
-    deployment.restored().step(NOW_MS + backup_ms + MS_A_DAY + 1)
+    deployment.restored().step(NOW_MS + backup_ms + MS_PER_DAY + 1)
     assert deployment.erasures.oldest_ms() is None
     deployment.erase(ERASED[1])
     assert deployment.erasures.last() == 2

@@ -165,7 +165,7 @@ def fast_store(shared_store: Store) -> Iterator[Store]:
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a settlement take several steps where Redis keeps accounts in hash tables."""
-    monkeypatch.setattr(settlement_module, "REGISTERS_A_STEP", 2)
+    monkeypatch.setattr(settlement_module, "REGISTERS_PER_STEP", 2)
 
 
 def machine_on(store: Store) -> type[Moderation]:

@@ -25,7 +25,7 @@ def fast_store(shared_store: Store) -> Iterator[Store]:
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the relay leave something for its next step."""
-    monkeypatch.setattr(relay_module, "ENTRIES_A_STEP", 2)
+    monkeypatch.setattr(relay_module, "ENTRIES_PER_STEP", 2)
 
 
 def check(history: History, store: Store) -> None:

@@ -74,7 +74,7 @@ class World:
 @pytest.fixture
 def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An empty store without fsync, and relays that leave something for their next step."""
-    monkeypatch.setattr(relay_module, "ENTRIES_A_STEP", 2)
+    monkeypatch.setattr(relay_module, "ENTRIES_PER_STEP", 2)
     with store.without_fsync():
         yield World(store)
 
