@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from api.replay.records import Action
 from privacy.model.timestamp import Clock
-from privacy.vault.pseudonym import Account
+from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import Move, Recount
 
 
@@ -33,9 +33,6 @@ class InProcessStaff:
             ErasedAccountError: an account was erased.
         """
         for action in actions:
-            self.settlement.move(self._finder(action.account_id), Move(action.kind.standing), self.clock())
+            self.settlement.move(AccountRef(action.account_id), Move(action.kind.standing), self.clock())
         if self.listener:
             self.listener(actions)
-
-    def _finder(self, account_id: str) -> Callable[[], Account]:
-        return lambda: self.settlement.shards.keys.current.account(account_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privacy.moderation.advisories import Advisories
@@ -13,7 +13,7 @@ from privacy.rollback.erasure_log import ErasureRecord
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.script import Argument, ScriptCall
 from privacy.vault.erasure import Erased, Erasure
-from privacy.vault.pseudonym import Account
+from privacy.vault.pseudonym import AccountRef
 from privacy.vault.scan import AccountScan
 from privacy.vault.shards import AccountShards, vault_script
 
@@ -108,11 +108,8 @@ class ErasureReplay:
             for account in found:
                 if account.tombstone in until_ms:
                     handle = self.shards.keys.current.handles_of_accounts([account])[0].name
-                    erased = self.erasure.reapply_erasures(self._named(handle), until_ms[account.tombstone])
+                    erased = self.erasure.reapply_erasures(AccountRef(handle), until_ms[account.tombstone])
                     self.advisories.forget(handle)
                     accounts += 1
                     registers, counted = registers + erased.registers, counted + erased.counted
         return accounts, Erased(registers, counted)
-
-    def _named(self, handle: bytes) -> Callable[[], Account]:
-        return lambda: self.shards.keys.current.of_handles([handle])[0]

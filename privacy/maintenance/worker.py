@@ -18,7 +18,7 @@ from privacy.moderation.aof_rewrite import AofRewriteScheduler, request_aof_rewr
 from privacy.moderation.audit_trail import STEWARD, ActionStage, AuditEntry, AuditTrail
 from privacy.moderation.pending import PendingOperations, Unfinished, Work
 from privacy.vault.erasure import Erasure
-from privacy.vault.pseudonym import Account
+from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import ErasedAccountError, Recount
 from privacy.vault.shards import PseudonymKeys
 from privacy.vault.timers import Timers
@@ -108,7 +108,7 @@ class MaintenanceWorker:
 
     def _end(self, handle: bytes, standing: AccountStatus, now_ms: int) -> None:
         """End what is due: a restriction, or a deleted account."""
-        account = self._account(handle)
+        account = AccountRef(handle)
         if standing is AccountStatus.RESTRICTED:
             details = {"counted": self.timers.lift(account, now_ms)}
             self._write("restriction.ended", details)
@@ -126,7 +126,7 @@ class MaintenanceWorker:
 
     def _finish(self, piece: Unfinished, now_ms: int) -> None:
         """Do what somebody left undone."""
-        account = self._account(piece.handle)
+        account = AccountRef(piece.handle)
         if piece.work is Work.ERASE:
             self.erasure.erase(account, now_ms + 1000 * self.closed_seconds, now_ms)
             self.advisories.forget(piece.handle)
@@ -138,9 +138,6 @@ class MaintenanceWorker:
         self.unfinished.finished(piece)
         if piece.work is Work.ERASE:
             request_aof_rewrite(self.client)
-
-    def _account(self, handle: bytes) -> Callable[[], Account]:
-        return lambda: self.keys.current.of_handles([handle])[0]
 
     def _write(self, action: str, details: Mapping[str, int]) -> None:
         self.trail.write(AuditEntry(ActionStage.DONE, action, *STEWARD, "", details=dict(details)))

@@ -10,7 +10,7 @@ from privacy.errors import ConflictError
 from privacy.model.account_status import AccountStatus
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
 from privacy.moderation.pending import PendingOperations, Unfinished, Work
-from privacy.vault.pseudonym import Account
+from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import Move, MoveRefusedError, Recount, Settled
 from privacy.vault.shards import PseudonymKeys
 
@@ -113,9 +113,7 @@ class AccountModeration:
         return audited(self.trail, entry, lambda: self._move(order, now_ms), _details)
 
     def _move(self, order: AccountOrder, now_ms: int) -> AccountOutcome:
-        def account() -> Account:
-            return self.keys.current.account(order.account_id)
-
+        account = AccountRef(order.account_id)
         to, allowed = _TO[order.action]
         until_ms = now_ms + 1000 * self.grace_seconds if to is AccountStatus.DELETED else order.until_ms
         handle = self.keys.current.handles([order.account_id])[0].name

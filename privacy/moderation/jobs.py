@@ -14,7 +14,7 @@ from privacy.model.account_status import AccountStatus
 from privacy.store.connect import translated
 from privacy.store.keys import platform_key
 from privacy.store.script import Argument, Script, ScriptCall
-from privacy.vault.pseudonym import HANDLE_BYTES, Handle
+from privacy.vault.pseudonym import HANDLE_BYTES, AccountHandle
 from privacy.vault.recount import Move
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Jobs:
     account_shards: int
     keep_seconds: int
 
-    def open(self, order: JobOrder, batches: Iterable[Sequence[Handle]], now_ms: int) -> Job:
+    def open(self, order: JobOrder, batches: Iterable[Sequence[AccountHandle]], now_ms: int) -> Job:
         """Queue a job; on disk when this returns.
 
         Args:
@@ -272,10 +272,10 @@ class Jobs:
             pipeline.execute()
             self.client.zrem(_QUEUE, str(job.number))
 
-    def _append(self, number: int, batch: Sequence[Handle]) -> None:
+    def _append(self, number: int, batch: Sequence[AccountHandle]) -> None:
         packed: dict[int, bytearray] = {}
         for handle in batch:
-            packed.setdefault(handle.spread % self.account_shards, bytearray()).extend(handle.name)
+            packed.setdefault(handle.shard_hash % self.account_shards, bytearray()).extend(handle.name)
         pipeline = self.client.pipeline(transaction=False)
         for shard, names in packed.items():
             pipeline.append(_items(number, shard), bytes(names))

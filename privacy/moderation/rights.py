@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +15,7 @@ from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, Audit
 from privacy.moderation.pending import PendingOperations, Unfinished, Work
 from privacy.moderation.receipts import Receipt, Receipts
 from privacy.vault.erasure import Erasure
-from privacy.vault.pseudonym import Account
+from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import Move, MoveRefusedError, Recount, Settled
 from privacy.vault.shards import PseudonymKeys
 
@@ -95,7 +95,7 @@ class DataSubjectRights:
 
         def act() -> ErasureOutcome:
             with self.unfinished.during(Unfinished(handle, Work.ERASE), now_ms):
-                erased = self.erasure.erase(self._account(request), closed_until_ms, now_ms)
+                erased = self.erasure.erase(AccountRef(request.account_id), closed_until_ms, now_ms)
                 self.advisories.forget(handle)
                 request_aof_rewrite(self.client)
             # Again: what was written down of unfinished work names the account, and is gone only now.
@@ -118,7 +118,7 @@ class DataSubjectRights:
             handle = self.keys.current.handles([request.account_id])[0].name
             with self.unfinished.during(Unfinished(handle, Work.SETTLE), now_ms):
                 try:
-                    return self.settlement.move(self._account(request), Move(to, allowed), now_ms)
+                    return self.settlement.move(AccountRef(request.account_id), Move(to, allowed), now_ms)
                 except MoveRefusedError as error:
                     raise ConflictError(
                         f"the account's standing is {error.before.label}: "
@@ -139,7 +139,7 @@ class DataSubjectRights:
         return audited(
             self.trail,
             entry,
-            lambda: self.settlement.hide(self._account(request), now_ms, hidden=hidden),
+            lambda: self.settlement.hide(AccountRef(request.account_id), now_ms, hidden=hidden),
             _settled_details,
         )
 
@@ -150,9 +150,6 @@ class DataSubjectRights:
             StoreBusyError: the store did not confirm.
         """
         audited(self.trail, self._entry("rights.rectification", request), lambda: None, lambda _: {})
-
-    def _account(self, request: DataSubjectRequest) -> Callable[[], Account]:
-        return lambda: self.keys.current.account(request.account_id)
 
     def _entry(
         self, action: str, request: DataSubjectRequest, details: Mapping[str, bool] | None = None

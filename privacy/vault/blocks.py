@@ -93,6 +93,6 @@ class EngagementBlocks:
             self.caps.daily_cap,
             self.caps.flip_cap,
             packed,
-            b"".join(account.former for account in accounts),
+            b"".join(account.previous_pseudonym for account in accounts),
         ]
         return ScriptCall(self.shards.script_keys(shard), arguments)

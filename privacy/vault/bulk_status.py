@@ -142,7 +142,7 @@ class BulkStatusChange:
             int(move.to),
             ",".join(str(int(standing)) for standing in move.allowed_from),
             b"".join(account.pseudonym + account.tombstone for account in accounts),
-            b"".join(account.former for account in accounts),
+            b"".join(account.previous_pseudonym for account in accounts),
         ]
         return ScriptCall([*self.shards.script_keys(shard), _progress_key(shard)], arguments)
 

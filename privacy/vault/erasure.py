@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.pseudonym import Account
+from privacy.vault.pseudonym import Account, AccountRef
 from privacy.vault.recount import REGISTERS_PER_STEP
 from privacy.vault.shards import AccountShards, vault_script
 
@@ -40,11 +39,11 @@ class Erasure:
     shards: AccountShards
     mark: ErasureWatermark
 
-    def erase(self, account: Callable[[], Account], closed_until_ms: int, now_ms: int) -> Erased:
+    def erase(self, account: AccountRef, closed_until_ms: int, now_ms: int) -> Erased:
         """Erase an account; on disk when this returns. Erasing again finds nothing more.
 
         Args:
-            account: finds it with the pseudonym keys that are current.
+            account: the account.
             closed_until_ms: until when its tombstone keeps every event of it out. An engagement that came
                 back would flip more often than the noise covers, so this is past the end of every schedule.
             now_ms: the time.
@@ -55,7 +54,7 @@ class Erasure:
         erased = self._erase(account, closed_until_ms, "", now_ms)
         return erased or Erased(0, 0)
 
-    def reapply_erasures(self, account: Callable[[], Account], closed_until_ms: int) -> Erased:
+    def reapply_erasures(self, account: AccountRef, closed_until_ms: int) -> Erased:
         """Erase an account that is written down as erased: a restore has brought it back.
 
         Raises:
@@ -64,9 +63,7 @@ class Erasure:
         erased = self._erase(account, closed_until_ms, "", None)
         return erased or Erased(0, 0)
 
-    def erase_deleted(
-        self, account: Callable[[], Account], closed_until_ms: int, now_ms: int
-    ) -> Erased | None:
+    def erase_deleted(self, account: AccountRef, closed_until_ms: int, now_ms: int) -> Erased | None:
         """Erase an account that its owner deleted, if its grace is over by now; None if it is not.
 
         Raises:
@@ -76,7 +73,7 @@ class Erasure:
 
     def _erase(
         self,
-        account: Callable[[], Account],
+        account: AccountRef,
         closed_until_ms: int,
         deleted_by_ms: int | str,
         written_down_ms: int | None,
@@ -86,7 +83,7 @@ class Erasure:
             return None
         # Only now is it sure that it is to be erased. Who dies before this line is done leaves it unfinished.
         if written_down_ms is not None:
-            found = account()
+            found = self.shards.resolve(account)
             shard = found.shard(self.shards.count)
             self.mark.write_down(written_down_ms, closed_until_ms, shard, found.tombstone)
         while cursor:
@@ -95,7 +92,7 @@ class Erasure:
         return Erased(registers, counted)
 
     def _step(
-        self, account: Callable[[], Account], closed_until_ms: int, cursor: int, deleted_by_ms: int | str
+        self, account: AccountRef, closed_until_ms: int, cursor: int, deleted_by_ms: int | str
     ) -> tuple[int, int, int]:
         def call(found: Account) -> ScriptCall:
             shard = found.shard(self.shards.count)
@@ -103,7 +100,7 @@ class Erasure:
                 self.shards.prefix(shard),
                 self.shards.keys.current.key_id,
                 found.pseudonym,
-                found.former,
+                found.previous_pseudonym,
                 found.tombstone,
                 closed_until_ms,
                 cursor,

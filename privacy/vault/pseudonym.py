@@ -45,19 +45,19 @@ class Account(NamedTuple):
 
     Args:
         pseudonym: names its registers.
-        former: its pseudonym under the key before, while a rotation is under way; else empty.
+        previous_pseudonym: its pseudonym under the previous key while a rotation is under way; else empty.
         tombstone: what would stay of it after erasure.
-        spread: decides its shard: `spread % account_shards`.
+        shard_hash: decides its shard: `shard_hash % account_shards`.
     """
 
     pseudonym: bytes
-    former: bytes
+    previous_pseudonym: bytes
     tombstone: bytes
-    spread: int
+    shard_hash: int
 
     def shard(self, account_shards: int) -> int:
         """The shard that holds its registers."""
-        return self.spread % account_shards
+        return self.shard_hash % account_shards
 
 
 class AccountColumns(NamedTuple):
@@ -65,9 +65,9 @@ class AccountColumns(NamedTuple):
 
     Args:
         pseudonyms: 16 raw bytes each.
-        formers: 16 raw bytes each; none at all unless a rotation is under way.
+        previous_pseudonyms: 16 raw bytes each; none at all unless a rotation is under way.
         tombstones: 8 raw bytes each.
-        spreads: unsigned 16-bit integers.
+        shard_hashes: unsigned 16-bit integers.
     """
 
     pseudonyms: np.ndarray
@@ -76,16 +76,33 @@ class AccountColumns(NamedTuple):
     shard_hashes: np.ndarray
 
 
-class Handle(NamedTuple):
+class AccountHandle(NamedTuple):
     """An account as staff and their jobs know it.
 
     Args:
-        name: the handle itself.
-        spread: decides its shard, as `Account.spread`.
+        name: the handle itself, 16 raw bytes.
+        shard_hash: decides its shard, as `Account.shard_hash`.
     """
 
     name: bytes
-    spread: int
+    shard_hash: int
+
+
+@dataclass(frozen=True)
+class AccountRef:
+    """Names an account in a way that survives a rotation of the outer key.
+
+    Args:
+        name: an account id (text) or an account handle (bytes).
+    """
+
+    name: str | bytes
+
+    def resolve(self, keys: Pseudonymiser) -> Account:
+        """Finds the account under these keys."""
+        if isinstance(self.name, str):
+            return keys.account(self.name)
+        return keys.of_handles([self.name])[0]
 
 
 @dataclass(frozen=True)
@@ -136,7 +153,7 @@ class Pseudonymiser:
             np.frombuffer(_encrypt(self.outer_key, joined), _BLOCK_COLUMN),
             np.frombuffer(_encrypt(former_key, joined) if former_key else b"", _BLOCK_COLUMN),
             np.frombuffer(_encrypt(self._tomb_key, joined), _TOMBSTONE_COLUMN)["tombstone"],
-            _spreads(joined),
+            _shard_hashes(joined),
         )
 
     def of_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Account]:
@@ -153,19 +170,19 @@ class Pseudonymiser:
             raise StoreError("pseudonym key: no rotation is under way")
         return self._of_inner(_blocks(_decrypt(self.former_outer_key, pseudonyms)))
 
-    def handles(self, account_ids: Sequence[str]) -> list[Handle]:
+    def handles(self, account_ids: Sequence[str]) -> list[AccountHandle]:
         """The handles of the accounts with these ids, in their order."""
         return self._handles_of_inner(self._inner(account_ids))
 
-    def handles_of_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Handle]:
+    def handles_of_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[AccountHandle]:
         """The handles of the accounts with these pseudonyms under the outer key in use."""
         return self._handles_of_inner(_blocks(_decrypt(self.outer_key, pseudonyms)))
 
-    def handles_of_accounts(self, accounts: Sequence[Account]) -> list[Handle]:
+    def handles_of_accounts(self, accounts: Sequence[Account]) -> list[AccountHandle]:
         """The handles of accounts that are known by other means."""
         return self.handles_of_pseudonyms([account.pseudonym for account in accounts])
 
-    def known_handles(self, names: Sequence[bytes]) -> list[Handle]:
+    def known_handles(self, names: Sequence[bytes]) -> list[AccountHandle]:
         """The handles with these names, which staff were given."""
         return self._handles_of_inner(_blocks(_decrypt(self._handle_key, names)))
 
@@ -187,10 +204,10 @@ class Pseudonymiser:
             digests.append(keyed.digest())
         return digests
 
-    def _handles_of_inner(self, inner: Sequence[bytes]) -> list[Handle]:
+    def _handles_of_inner(self, inner: Sequence[bytes]) -> list[AccountHandle]:
         joined = b"".join(inner)
         names = _cut(_encrypt(self._handle_key, joined), _BLOCK)
-        return list(map(Handle, names, _spreads(joined).tolist()))
+        return list(map(AccountHandle, names, _shard_hashes(joined).tolist()))
 
     def _of_inner(self, inner: Sequence[bytes]) -> list[Account]:
         joined, former_key = b"".join(inner), self.former_outer_key
@@ -200,7 +217,7 @@ class Pseudonymiser:
                 _cut(_encrypt(self.outer_key, joined), _BLOCK),
                 _cut(_encrypt(former_key, joined), _BLOCK) if former_key else repeat(b""),
                 _cut(_encrypt(self._tomb_key, joined), _TOMBSTONE),
-                _spreads(joined).tolist(),
+                _shard_hashes(joined).tolist(),
             )
         )
 
@@ -221,9 +238,9 @@ class Pseudonymiser:
         return blake2b(key=self.inner_key, digest_size=PSEUDONYM_BYTES)
 
 
-def _spreads(inner: bytes) -> np.ndarray:
-    """The spreads of these inner hashes: the first 16 bits of each."""
-    return np.frombuffer(inner, _SPREAD_COLUMN)["spread"]
+def _shard_hashes(inner: bytes) -> np.ndarray:
+    """The shard hashes of these inner hashes: the first 16 bits of each."""
+    return np.frombuffer(inner, _SHARD_HASH_COLUMN)["shard_hash"]
 
 
 def _encrypt(key: bytes, blocks: bytes) -> bytes:
@@ -250,4 +267,4 @@ _BLOCK_COLUMN = np.dtype(f"V{PSEUDONYM_BYTES}")
 _TOMBSTONE_COLUMN = np.dtype(
     [("tombstone", f"V{TOMBSTONE_BYTES}"), ("rest", f"V{PSEUDONYM_BYTES - TOMBSTONE_BYTES}")]
 )
-_SPREAD_COLUMN = np.dtype([("spread", ">u2"), ("rest", f"V{PSEUDONYM_BYTES - 2}")])
+_SHARD_HASH_COLUMN = np.dtype([("shard_hash", ">u2"), ("rest", f"V{PSEUDONYM_BYTES - 2}")])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privacy.errors import ConflictError
 from privacy.model.account_status import AccountStatus
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.pseudonym import Account
+from privacy.vault.pseudonym import Account, AccountRef
 from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards, vault_script
 
@@ -89,11 +89,11 @@ class Recount:
     shards: AccountShards
     caps: ContributionCaps
 
-    def move(self, account: Callable[[], Account], move: Move, now_ms: int) -> Settled:
+    def move(self, account: AccountRef, move: Move, now_ms: int) -> Settled:
         """Give an account a standing and settle all its engagements.
 
         Args:
-            account: finds it with the pseudonym keys that are current.
+            account: the account.
             move: to what, and from where it may come.
             now_ms: the time.
 
@@ -106,7 +106,7 @@ class Recount:
         allowed = ",".join(str(int(standing)) for standing in move.allowed_from)
         return self._settle(account, [int(move.to), allowed, until], "", now_ms)
 
-    def hide(self, account: Callable[[], Account], now_ms: int, *, hidden: bool) -> Settled:
+    def hide(self, account: AccountRef, now_ms: int, *, hidden: bool) -> Settled:
         """Keep what an account does from now on out of every breakdown, or no longer.
 
         Raises:
@@ -115,7 +115,7 @@ class Recount:
         """
         return self._settle(account, ["", "", ""], int(hidden), now_ms)
 
-    def settle(self, account: Callable[[], Account], now_ms: int) -> Settled:
+    def settle(self, account: AccountRef, now_ms: int) -> Settled:
         """Let all engagements follow the standing that the account has, once more.
 
         Raises:
@@ -125,7 +125,7 @@ class Recount:
         return self._settle(account, ["", "", ""], "", now_ms)
 
     def _settle(
-        self, account: Callable[[], Account], standing: Sequence[str | int], hidden: str | int, now_ms: int
+        self, account: AccountRef, standing: Sequence[str | int], hidden: str | int, now_ms: int
     ) -> Settled:
         cursor, sums = 0, [0, 0, 0]
         begun: tuple[bool, AccountStatus, int, bool] | None = None
@@ -142,9 +142,7 @@ class Recount:
             sums = [total + count for total, count in zip(sums, counts, strict=True)]
         return Settled(*begun, *sums)
 
-    def _step(
-        self, account: Callable[[], Account], cursor: int, change: Sequence[str | int], now_ms: int
-    ) -> list[int]:
+    def _step(self, account: AccountRef, cursor: int, change: Sequence[str | int], now_ms: int) -> list[int]:
         to, allowed, until, hidden = change
 
         def call(found: Account) -> ScriptCall:
@@ -153,7 +151,7 @@ class Recount:
                 self.shards.prefix(shard),
                 self.shards.keys.current.key_id,
                 found.pseudonym,
-                found.former,
+                found.previous_pseudonym,
                 now_ms,
                 self.caps.daily_cap,
                 self.caps.flip_cap,

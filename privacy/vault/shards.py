@@ -13,7 +13,7 @@ from privacy.errors import StoreBusyError
 from privacy.store.connect import translated
 from privacy.store.keys import outbox_key, register_prefix, vault_key
 from privacy.store.script import Script, ScriptCall
-from privacy.vault.pseudonym import Account, Pseudonymiser
+from privacy.vault.pseudonym import Account, AccountRef, Pseudonymiser
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -85,8 +85,8 @@ class AccountShards:
         """The names an account may be stored under: while keys are rotated, the former one too."""
         shard, generation = account.shard(self.count), self.keys.current.generation
         names = [register_prefix(shard, generation).encode() + account.pseudonym]
-        if account.former:
-            names.append(register_prefix(shard, generation - 1).encode() + account.former)
+        if account.previous_pseudonym:
+            names.append(register_prefix(shard, generation - 1).encode() + account.previous_pseudonym)
         return names
 
     def run(
@@ -124,18 +124,20 @@ class AccountShards:
             self.keys.reload()
         raise StoreBusyError("the pseudonym key was rotated, and this process cannot read the new one yet")
 
-    def run_one(
-        self, script: Script, account: Callable[[], Account], call: Callable[[Account], ScriptCall]
-    ) -> Any:
+    def run_one(self, script: Script, account: AccountRef, call: Callable[[Account], ScriptCall]) -> Any:
         """Run a script on the shard of one account.
 
         Args:
             script: of `vault_script`.
-            account: finds it with the keys that are current.
+            account: the account; resolved again for every try.
             call: makes the call.
 
         Raises:
             StoreBusyError: as `run`.
         """
-        shard = account().shard(self.count)
-        return self.run(script, {shard: None}, lambda _shard, _items: call(account()))[shard]
+        shard = self.resolve(account).shard(self.count)
+        return self.run(script, {shard: None}, lambda _shard, _items: call(self.resolve(account)))[shard]
+
+    def resolve(self, account: AccountRef) -> Account:
+        """Finds an account under the keys that are current."""
+        return account.resolve(self.keys.current)

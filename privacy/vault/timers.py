@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from privacy.model.account_status import AccountStatus
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.pseudonym import Account
+from privacy.vault.pseudonym import Account, AccountRef
 from privacy.vault.recount import Recount
 from privacy.vault.shards import AccountShards, vault_script
 
@@ -52,7 +51,7 @@ class Timers:
             for handle, standing in zip(handles, due[1::2], strict=True)
         ]
 
-    def lift(self, account: Callable[[], Account], now_ms: int) -> int:
+    def lift(self, account: AccountRef, now_ms: int) -> int:
         """End a restriction, if it is over by now; how many engagements rose.
 
         Its engagements follow first: a crash leaves the timer, which is seen again.

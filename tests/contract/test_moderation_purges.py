@@ -168,7 +168,7 @@ def test_a_step_that_was_done_is_not_done_again(office: Office) -> None:
         AccountShards(office.store.steward, current, HEADER.account_shards), caps(4, 100)
     )
     handle = PSEUDONYMISER.handles(BOTS[:1])[0]
-    shard = handle.spread % HEADER.account_shards
+    shard = handle.shard_hash % HEADER.account_shards
     move, now_ms = JobKind.PURGE.move, office.plane.clock.now_ms
     for done in (0, 0, 5):
         progress, cursor = moves.step(1, move, {shard: Chunk(done, 0, [handle.name])}, now_ms)[shard]

@@ -18,6 +18,7 @@ from privacy.tally.relay import Relay
 from privacy.vault.account_record import read_account
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.key_rotation import Rekeying
+from privacy.vault.pseudonym import AccountRef
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 from privacy.vault.recount import Move, Recount
 from privacy.vault.registers import RegisterStore
@@ -62,7 +63,7 @@ def restrict_the_first(store: Store, key_file: Path) -> AccountShards:
     """The first account likes something, and is restricted until the time 500; the shards that know it."""
     known = shards(store, key_file)
     RegisterStore(known, caps(4, 100)).record(likes(SERIES[0])[:1], 0)
-    first = partial(known.keys.current.account, ACCOUNTS[0])
+    first = AccountRef(ACCOUNTS[0])
     Recount(known, caps(4, 100)).move(first, Move(AccountStatus.RESTRICTED, until_ms=500), 0)
     return known
 

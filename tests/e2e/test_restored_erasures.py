@@ -26,6 +26,7 @@ from privacy.store.connect import connect, translated
 from privacy.store.users import PLATFORM, RELEASE
 from privacy.tally.relay import Relay
 from privacy.vault.erasure import Erasure
+from privacy.vault.pseudonym import AccountRef
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards, PseudonymKeys
@@ -75,7 +76,7 @@ class Deployment:
         """Erase an account, as the platform plane does."""
         shards = self.shards
         erasure = Erasure(shards, ErasureWatermark(self.store.platform, self.erasures))
-        erasure.erase(partial(shards.keys.current.account, account), CLOSED_UNTIL_MS, NOW_MS)
+        erasure.erase(AccountRef(account), CLOSED_UNTIL_MS, NOW_MS)
 
     def restored(self, hook: Hook | None = None) -> ErasureReplay:
         """What a steward does first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -20,6 +19,7 @@ from privacy.vault import recount as settlement_module
 from privacy.vault.blocks import NO_BLOCK, Block, EngagementBlocks
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.erasure import Erasure
+from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import ErasedAccountError, Move, MoveRefusedError, Recount
 from privacy.vault.registers import RegisterStore
 from tests.support.histories import ACCOUNTS, CHANGES, MS_PER_DAY, SERIES, entries
@@ -28,7 +28,6 @@ from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import (
     HEADER,
-    PSEUDONYMISER,
     account_key,
     caps,
     read_changes,
@@ -100,7 +99,7 @@ class Moderation(RuleBasedStateMachine):
         """An account gets a standing, if it may come there."""
         expected = self.reference.move(account, move, self.now_ms)
         try:
-            settled = self.settlement.move(partial(PSEUDONYMISER.account, account), move, self.now_ms)
+            settled = self.settlement.move(AccountRef(account), move, self.now_ms)
         except (ErasedAccountError, MoveRefusedError):
             assert expected is None
         else:
@@ -112,7 +111,7 @@ class Moderation(RuleBasedStateMachine):
         """An account opts out of breakdowns, or in again."""
         expected = self.reference.hide(account, hidden=hidden, now_ms=self.now_ms)
         try:
-            self.settlement.hide(partial(PSEUDONYMISER.account, account), self.now_ms, hidden=hidden)
+            self.settlement.hide(AccountRef(account), self.now_ms, hidden=hidden)
         except ErasedAccountError:
             assert expected is None
         else:
@@ -126,7 +125,7 @@ class Moderation(RuleBasedStateMachine):
     @rule(account=_ACCOUNT)
     def erase(self, account: str) -> None:
         """An account is erased."""
-        erased = self.erasure.erase(partial(PSEUDONYMISER.account, account), 10 * MS_PER_DAY, self.now_ms)
+        erased = self.erasure.erase(AccountRef(account), 10 * MS_PER_DAY, self.now_ms)
         assert (erased.registers, erased.counted) == self.reference.erase(account)
         assert not self.store.root.exists(account_key(account))
 

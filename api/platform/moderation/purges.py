@@ -26,7 +26,7 @@ from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN
 from privacy.moderation.audit_trail import ActionStage, AuditEntry, audited
 from privacy.moderation.jobs import JobKind, JobOrder
-from privacy.vault.pseudonym import Handle, Pseudonymiser
+from privacy.vault.pseudonym import AccountHandle, Pseudonymiser
 
 MAX_ACCOUNTS = 1_000_000
 MAX_PURGE_BYTES = 96 * 1024 * 1024
@@ -106,7 +106,7 @@ def post_purge(services: PlatformServices, call: Request) -> Response:
     return services.idempotency.once(call, f"POST /v1/moderation/purges {kind.value} {note}", raw, act)
 
 
-def _handles(keys: Pseudonymiser, raw: bytes) -> Iterator[list[Handle]]:
+def _handles(keys: Pseudonymiser, raw: bytes) -> Iterator[list[AccountHandle]]:
     """The accounts of a list, some at a time; all of it is read before anything is done."""
     lines = (line for line in BytesIO(raw) if line.strip(_JSON_SPACE))
     count = 0

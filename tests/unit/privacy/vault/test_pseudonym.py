@@ -44,8 +44,8 @@ def test_a_rotation_needs_no_account_id(account_ids: list[str]) -> None:
     after = rotated.accounts(account_ids)
     assert rotated.of_former_pseudonyms([account.pseudonym for account in before]) == after
     assert rotated.of_pseudonyms([account.pseudonym for account in after]) == after
-    assert [account.former for account in after] == [account.pseudonym for account in before]
-    assert [(a.tombstone, a.spread) for a in after] == [(a.tombstone, a.spread) for a in before]
+    assert [account.previous_pseudonym for account in after] == [account.pseudonym for account in before]
+    assert [(a.tombstone, a.shard_hash) for a in after] == [(a.tombstone, a.shard_hash) for a in before]
 
 
 @pytest.mark.parametrize("keys", [KEYS, Pseudonymiser(INNER, NEWER, OUTER)], ids=["one key", "two keys"])
@@ -54,9 +54,11 @@ def test_columns_hold_what_the_accounts_hold(keys: Pseudonymiser, account_ids: l
     """Intake sees the same accounts as everybody else, field by field; formers only during a rotation."""
     columns, accounts = keys.account_columns(account_ids), keys.accounts(account_ids)
     assert [bytes(name) for name in columns.pseudonyms] == [account.pseudonym for account in accounts]
-    assert [bytes(name) for name in columns.previous_pseudonyms] == [a.former for a in accounts if a.former]
+    assert [bytes(name) for name in columns.previous_pseudonyms] == [
+        a.previous_pseudonym for a in accounts if a.previous_pseudonym
+    ]
     assert [bytes(name) for name in columns.tombstones] == [account.tombstone for account in accounts]
-    assert columns.shard_hashes.tolist() == [account.spread for account in accounts]
+    assert columns.shard_hashes.tolist() == [account.shard_hash for account in accounts]
 
 
 def test_without_a_rotation_there_are_no_former_pseudonyms() -> None:
