@@ -6,7 +6,7 @@ import sys
 
 from flask import Flask
 
-from api.runtime.serve import Serving, serve
+from api.http.serve import Serving, serve
 from bench.world import LOOPBACK
 
 WORKERS = 1

@@ -16,10 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from api.http.system import clock_ms
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import read_policy
 from api.runtime.store_setup import PreparedStore, StoreSetup
-from api.runtime.system import clock_ms
 from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.model.change import GAINED

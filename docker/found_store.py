@@ -16,11 +16,11 @@ import os
 import sys
 from pathlib import Path
 
-from api.cli.exit_code import exit_code_of
+from api.http.command import exit_code_of
+from api.http.system import clock_ms, entropy
 from api.runtime.policy_source import read_policy
 from api.runtime.settings import LEDGER_KEY_FILE
 from api.runtime.store_setup import StoreSetup
-from api.runtime.system import clock_ms, entropy
 from privacy.errors import LikewiseError
 from privacy.rollback.folder import never_restore_folder
 from privacy.signing.signing_key_file import create_ledger_key

@@ -16,8 +16,8 @@ COPY --from=install /opt/likewise /opt/likewise
 RUN install -d -m 700 -o 10001 -g 10001 /var/lib/likewise /var/lib/likewise-never-restore
 WORKDIR /srv/likewise
 COPY api/__init__.py api/
-COPY api/cli/__init__.py api/cli/__main__.py api/cli/exit_code.py api/cli/lazy_group.py api/cli/main.py \
-     api/cli/options.py api/runtime/serve.py api/cli/
+COPY api/cli/__init__.py api/cli/__main__.py api/http/command.py api/cli/lazy_group.py api/cli/main.py \
+     api/cli/options.py api/http/serve.py api/cli/
 COPY api/cli/verbs/__init__.py api/cli/commands/platform.py api/cli/verbs/
 COPY api/http/ api/http/
 COPY api/platform/ api/platform/

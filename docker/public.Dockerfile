@@ -15,8 +15,8 @@ FROM python:3.11.14-slim-trixie
 COPY --from=install /opt/likewise /opt/likewise
 WORKDIR /srv/likewise
 COPY api/__init__.py api/
-COPY api/cli/__init__.py api/cli/__main__.py api/cli/exit_code.py api/cli/lazy_group.py api/cli/main.py \
-     api/cli/options.py api/runtime/serve.py api/cli/
+COPY api/cli/__init__.py api/cli/__main__.py api/http/command.py api/cli/lazy_group.py api/cli/main.py \
+     api/cli/options.py api/http/serve.py api/cli/
 COPY api/cli/verbs/__init__.py api/cli/commands/public.py api/cli/verbs/
 COPY api/http/ api/http/
 COPY api/public/ api/public/

@@ -17,6 +17,7 @@ from api.audit.reads import read_findings
 from api.audit.scenario import FLIPPED, LIKED, TOLD, Scenario
 from api.audit.wall import wall_sections
 from api.audit.write_once import once_findings
+from api.http.system import clock_ms
 from api.public.app import PLANE, build_public_app
 from api.replay.in_process import InProcessSystem, time_machine
 from api.replay.intake import SilentLog
@@ -24,7 +25,6 @@ from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import PolicySource
 from api.runtime.settings import PSEUDONYM_KEY_FILE
 from api.runtime.store_setup import ONE_SHARD, PreparedStore, StoreSetup
-from api.runtime.system import clock_ms
 from privacy.audit.check import Check
 from privacy.audit.progress import silent
 from privacy.audit.report_model import Finding, Section

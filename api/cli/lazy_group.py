@@ -1,8 +1,4 @@
-"""A group of verbs that imports a verb only when it is called.
-
-The public plane's process must never import what lies behind the wall, so the group that it starts from
-cannot either.
-"""
+"""A click group that imports a command only when it is called; `likewise --help` loads none of them."""
 
 from __future__ import annotations
 
@@ -16,11 +12,11 @@ import click
 
 @dataclass(frozen=True)
 class LazyCommand:
-    """One verb of the group.
+    """One command of the group.
 
     Args:
-        module: where its command is, under the name `command`.
-        summary: what the group's help says of it.
+        module: name of the module that holds it, under the name `command`.
+        summary: its line in the group's help.
     """
 
     module: str
@@ -28,32 +24,32 @@ class LazyCommand:
 
 
 class LazyGroup(click.Group):
-    """A click group over a table of verbs.
+    """A click group over a table of commands.
 
     Args:
-        verbs: by name.
+        commands: by name.
         options: those of `click.Group`.
     """
 
-    def __init__(self, *, verbs: Mapping[str, LazyCommand], **options: Any) -> None:
+    def __init__(self, *, commands: Mapping[str, LazyCommand], **options: Any) -> None:
         super().__init__(**options)
-        self._verbs = verbs
+        self._table = commands
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Names of the verbs, in the order of the table."""
-        return list(self._verbs)
+        """Return the names of the commands, in the order of the table."""
+        return list(self._table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a verb.
+        """Import a command.
 
         Raises:
-            click.UsageError: this installation lacks a package that the verb needs.
+            click.UsageError: this installation lacks a package that the command needs.
         """
-        verb = self._verbs.get(cmd_name)
-        if verb is None:
+        entry = self._table.get(cmd_name)
+        if entry is None:
             return None
         try:
-            module = import_module(verb.module)
+            module = import_module(entry.module)
         except ModuleNotFoundError as error:
             raise click.UsageError(
                 f"`{cmd_name}` needs {error.name}, which is not installed here; "
@@ -64,6 +60,6 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """Write the verbs from the table: asking each for its help would import it."""
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, verb.summary) for name, verb in self._verbs.items()])
+        """Write the commands from the table: asking each for its help would import it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in self._table.items()])

@@ -1,4 +1,4 @@
-"""`likewise`: the command line. Imports nothing that a verb needs before that verb is called."""
+"""`likewise`: the command line. It imports a command's module only when that command is called."""
 
 from __future__ import annotations
 
@@ -6,50 +6,43 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-import click
-
-from api.cli.exit_code import EXIT_CODES_HELP, ExitCode, exit_code_of
 from api.cli.lazy_group import LazyCommand, LazyGroup
-from privacy.errors import LikewiseError
+from api.http.command import EXIT_CODES_HELP, run_command
 
-_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
-
-_VERBS: Final = {
+_COMMANDS: Final = {
     "up": LazyCommand("api.cli.commands.up", "Start the whole system on this machine."),
-    "platform": LazyCommand(
-        "api.cli.commands.platform", "Serve the platform plane: events and catalogue come in."
-    ),
-    "public": LazyCommand("api.cli.commands.public", "Serve the public plane: releases are read."),
+    "platform": LazyCommand("api.platform.__main__", "Serve the platform plane: ingest events and targets."),
+    "public": LazyCommand("api.public.__main__", "Serve the public plane: read releases."),
     "relay": LazyCommand("api.cli.commands.relay", "Move changes from the vault to the tally."),
-    "release": LazyCommand("api.cli.commands.release", "Measure and publish what is due."),
-    "steward": LazyCommand("api.cli.commands.maintain", "Carry out jobs of staff, and let time pass."),
-    "moderation": LazyCommand("api.cli.commands.moderation", "Ban accounts, purge bots, look at jobs."),
+    "release": LazyCommand("api.cli.commands.release", "Measure, publish and sign releases that are due."),
+    "steward": LazyCommand("api.cli.commands.maintain", "Run staff jobs, expirations and retention sweeps."),
+    "moderation": LazyCommand("api.cli.commands.moderation", "Ban accounts, purge bots, list jobs."),
     "rights": LazyCommand(
-        "api.cli.commands.rights", "Answer what people ask for: access, erasure, objection."
+        "api.cli.commands.rights", "Handle data-subject requests: access, erasure, objection."
     ),
     "keys": LazyCommand(
         "api.cli.commands.keys", "Create, list and revoke API keys; rotate the pseudonym key."
     ),
     "policy": LazyCommand("api.cli.commands.policy", "Show and check the guarantee."),
     "ledger": LazyCommand("api.cli.commands.ledger", "Export and verify the signed ledger; rotate its key."),
-    "audit": LazyCommand("api.cli.commands.audit", "Measure the privacy; what a reviewer runs."),
+    "audit": LazyCommand("api.cli.commands.audit", "Audit the privacy guarantees."),
     "doctor": LazyCommand("api.cli.commands.doctor", "Check a deployment."),
-    "replay": LazyCommand("api.cli.commands.replay", "Tell a recorded history through the real intake."),
+    "replay": LazyCommand("api.cli.commands.replay", "Replay a recorded history through the real intake."),
     "simulate": LazyCommand(
-        "api.cli.commands.simulate", "Play a plausible platform against a platform plane."
+        "api.cli.commands.simulate", "Simulate a platform that sends events to a platform plane."
     ),
 }
 
 _HELP: Final = """Count the likes, never the likers.
 
-Likewise takes every like of a video platform in and lets only numbers out that are k-anonymous and
-differentially private.
+Likewise ingests every like on a video platform and publishes only k-anonymous and differentially private
+counts.
 
 \b
 Examples:
   likewise up --simulate            a whole system with some weeks of history
   likewise policy show              what is guaranteed, in numbers
-  likewise VERB --help              options and examples of a verb
+  likewise COMMAND --help           options and examples of a command
 """
 
 
@@ -59,26 +52,12 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line.
-
-    Returns:
-        The exit code. What Likewise raises on purpose is one readable line on stderr.
-    """
+    """Run the command line; see `run_command`."""
     group = LazyGroup(
         name="likewise",
-        verbs=_VERBS,
+        commands=_COMMANDS,
         help=_HELP,
         epilog=EXIT_CODES_HELP,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     )
-    try:
-        status = group.main(list(arguments), prog_name="likewise", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return ExitCode.WRONG_USAGE
-    except click.Abort:
-        return _INTERRUPTED
-    except LikewiseError as error:
-        click.echo(f"likewise: {error}", err=True)
-        return exit_code_of(error)
-    return status if isinstance(status, int) else ExitCode.OK
+    return run_command(group, arguments, "likewise")

@@ -1,4 +1,4 @@
-"""Options and help that several verbs share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import Any, Final
 
 import click
 
-from api.cli.exit_code import EXIT_CODES_HELP
-
 
 def staff_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every verb that speaks for staff: `platform_url` and `key`."""
+    """Add the options of a command that acts for staff: `platform_url` and `key`."""
     for option in (
         click.option(
             "--key",
@@ -52,10 +50,4 @@ policy_option = click.option(
     envvar="LIKEWISE_POLICY",
     help="Policy file; the packaged one if not given.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for machines.")
-
-
-def epilog(*examples: str) -> str:
-    """The end of a verb's help: examples and exit codes."""
-    lines = "\n".join(f"  {example}" for example in examples)
-    return f"\b\nExamples:\n{lines}\n\n{EXIT_CODES_HELP}"
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

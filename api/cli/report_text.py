@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli.console import echo, show, show_json
-from api.cli.exit_code import ExitCode
+from api.http.command import ExitCode
 from privacy.audit.html_report import html_report
 from privacy.audit.report_model import AuditReport, ComparisonPlot, Section
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api.http.logs import BufferedLogFile, JsonLog
+from api.http.system import clock_ms
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
 from privacy.errors import StoreError
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
@@ -48,7 +48,7 @@ def create() -> Flask:
         PolicyError: the policy breaks a rule, or is not the one that is enrolled in the store.
         StoreError: a variable or the key is missing, or the store is not fit.
     """
-    return build_platform_app(dependencies_of(os.environ), _clock_ms)
+    return build_platform_app(dependencies_of(os.environ), clock_ms)
 
 
 def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
@@ -65,7 +65,7 @@ def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
     policy = load_policy(Path(environment.get(POLICY_VARIABLE, DEFAULT_POLICY_PATH)))
     settings = StoreSettings.from_environment(environment, (PLATFORM, PUBLISHER))
     asking = connect(settings, PLATFORM)
-    require(check_server(asking, _clock_ms))
+    require(check_server(asking, clock_ms))
     header = StoreHeader.read(asking)
     header.of_gallery.verify(connect(settings, PUBLISHER))
     erasures = ErasureLog(never_restore_folder(environment, key_file.parent), header.store_id)
@@ -80,7 +80,3 @@ def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
         entropy=os.urandom,
         log=JsonLog(BufferedLogFile(sys.stderr.buffer), PLANE),
     )
-
-
-def _clock_ms() -> int:
-    return time.time_ns() // 1_000_000

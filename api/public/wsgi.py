@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from api.http.logs import BufferedLogFile, JsonLog
+from api.http.system import clock_ms
 from api.public.app import PLANE, build_public_app
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
@@ -30,6 +30,6 @@ def create() -> Flask:
     return build_public_app(
         public=connect(settings, PUBLIC, greet=header.greet),
         limiter=connect(settings, LIMITER),
-        clock=lambda: time.time_ns() // 1_000_000,
+        clock=clock_ms,
         log=JsonLog(BufferedLogFile(sys.stderr.buffer), PLANE),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from api.http.system import clock_ms, entropy
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
 from api.replay.intake import InProcessIntake, SilentLog
 from api.replay.staff import InProcessStaff
@@ -18,7 +19,6 @@ from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.relay import make_relay
 from api.runtime.release import make_release_workers
 from api.runtime.store_setup import PreparedStore
-from api.runtime.system import clock_ms, entropy
 from privacy.model.documents import LedgerEntry
 from privacy.release.worker import ReleaseWorker
 from privacy.store.connect import connect, translated

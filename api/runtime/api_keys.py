@@ -8,8 +8,8 @@ from typing import Final
 
 from api.http.api_key_reader import KeyRecord
 from api.http.api_keys import KEY_PREFIXES, issue_key
+from api.http.system import clock_ms, entropy
 from api.runtime.api_key_writer import KeyWriter
-from api.runtime.system import clock_ms, entropy
 from privacy.errors import ConflictError
 from privacy.model.identifier import check_identifier
 from privacy.model.timestamp import Clock

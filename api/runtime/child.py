@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from api.runtime.poll import PollInterval
-from privacy.embedded import die_with_parent
+from privacy.store import die_with_parent
 
 _BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, longest_back_off_seconds=30)
 _STEADY_SECONDS: Final = 30.0

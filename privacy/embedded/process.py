@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from privacy.embedded import die_with_parent
 from privacy.errors import StoreBusyError, StoreError
+from privacy.store import die_with_parent
 
 _STOP_PATIENCE_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 0.005

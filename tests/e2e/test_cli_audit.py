@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.exit_code import ExitCode
+from api.http.command import ExitCode
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import answer_of, likewise
 

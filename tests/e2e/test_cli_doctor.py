@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from api.cli.exit_code import ExitCode
+from api.http.command import ExitCode
+from api.http.system import clock_ms, entropy
 from api.runtime.policy_source import read_policy
 from api.runtime.settings import operator_settings
 from api.runtime.store_setup import StoreSetup
-from api.runtime.system import clock_ms, entropy
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.acl import Room

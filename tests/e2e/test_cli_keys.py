@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from api.cli.exit_code import ExitCode
+from api.http.command import ExitCode
 from api.runtime.api_keys import MAX_LIVE_KEYS, ApiKeys, ApiKeySpec
 from api.runtime.settings import PSEUDONYM_KEY_FILE
 from privacy.errors import ConflictError, InvalidInputError

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from api.cli.exit_code import ExitCode
+from api.http.command import ExitCode
 from privacy.model.timestamp import format_timestamp
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import System, alive, answer_of, likewise, up

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from api.cli.exit_code import ExitCode
+from api.http.command import ExitCode
+from api.http.system import clock_ms, entropy
 from api.runtime.policy_source import read_policy
 from api.runtime.store_setup import StoreSetup
-from api.runtime.system import clock_ms, entropy
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER

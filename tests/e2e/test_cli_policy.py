@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.exit_code import ExitCode
 from api.cli.main import run
+from api.http.command import ExitCode
 from privacy.mechanism.guarantee import guarantee
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
 from tests.support.cli_policy import SMALL_POLICY

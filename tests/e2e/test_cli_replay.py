@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.cli.exit_code import ExitCode
+from api.http.command import ExitCode
 from api.replay.exact_counts import SeriesName
 from api.replay.published import read_releases
 from privacy.embedded.rooms import EmbeddedRooms

@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from api.cli.exit_code import ExitCode
+from api.http.command import ExitCode
+from api.http.system import clock_ms, entropy
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.settings import operator_settings
-from api.runtime.system import clock_ms, entropy
 from privacy.model.engagement import Reason
 from privacy.model.timestamp import format_timestamp
 from privacy.store.connect import connect

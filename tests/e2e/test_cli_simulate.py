@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from api.cli.exit_code import ExitCode
+from api.http.command import ExitCode
 from api.simulation.state_file import DIARY_FILE
 from tests.support.command_line import alive, answer_of, clean_environment, family, likewise, start_up, up
 from tests.support.eventually import eventually

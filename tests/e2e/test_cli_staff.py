@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from api.runtime.system import clock_ms
+from api.http.system import clock_ms
 from privacy.model.timestamp import format_timestamp
 from tests.support.command_line import System, answer_of, clean_environment, likewise, up
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import requests
 
-from api.cli.exit_code import ExitCode
+from api.http.command import ExitCode
+from api.http.system import clock_ms, entropy
 from api.runtime.policy_source import read_policy
 from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
 from api.runtime.store_setup import StoreSetup
-from api.runtime.system import clock_ms, entropy
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.embedded.server import EmbeddedRedis
 from privacy.model.timestamp import format_timestamp

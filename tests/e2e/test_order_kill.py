@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from api.http.system import clock_ms
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import read_policy
 from api.runtime.store_setup import PreparedStore, StoreSetup
-from api.runtime.system import clock_ms
 from privacy.model.account_status import AccountStatus
 from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict

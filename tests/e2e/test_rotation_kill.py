@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from api.http.system import clock_ms
 from api.runtime.policy_source import read_policy
 from api.runtime.store_setup import PreparedStore, StoreSetup
-from api.runtime.system import clock_ms
 from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict
 from privacy.store.keys import register_prefix

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from api.http.system import clock_ms
 from api.runtime.policy_source import read_policy
 from api.runtime.store_setup import StoreSetup
-from api.runtime.system import clock_ms
 from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType

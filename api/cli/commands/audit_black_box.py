@@ -11,10 +11,10 @@ import click
 import numpy as np
 
 from api.cli.console import SectionBars, progress
-from api.cli.exit_code import ExitCode
-from api.cli.options import epilog, json_option
+from api.cli.options import json_option
 from api.cli.report_text import deliver_report
-from api.runtime.system import clock_ms
+from api.http.command import ExitCode, epilog
+from api.http.system import clock_ms
 from privacy.audit.black_box.black_box import BlackBox
 from privacy.audit.black_box.http_deployment import HttpDeployment
 from privacy.audit.black_box.sizes import QUICK, WHOLE

@@ -11,11 +11,11 @@ import click
 
 from api.audit.wall import wall_sections
 from api.cli.console import SectionBars, progress
-from api.cli.exit_code import ExitCode
-from api.cli.options import data_folder_option, epilog, json_option
+from api.cli.options import data_folder_option, json_option
 from api.cli.report_text import deliver_report
+from api.http.command import ExitCode, epilog
+from api.http.system import clock_ms
 from api.runtime.settings import operator_settings
-from api.runtime.system import clock_ms
 from privacy.audit.report_model import AuditReport
 from privacy.model.timestamp import format_timestamp
 

@@ -13,11 +13,11 @@ import click
 
 from api.audit.end_to_end import rehearsal_check
 from api.cli.console import SectionBars, progress
-from api.cli.exit_code import ExitCode
-from api.cli.options import epilog, json_option, policy_option
+from api.cli.options import json_option, policy_option
 from api.cli.report_text import deliver_report
+from api.http.command import ExitCode, epilog
+from api.http.system import clock_ms, entropy
 from api.runtime.policy_source import PolicySource, read_policy
-from api.runtime.system import clock_ms, entropy
 from privacy.audit.check import Check
 from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import AuditReport

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli.console import show, show_json
-from api.cli.exit_code import ExitCode
-from api.cli.options import data_folder_option, epilog, json_option
+from api.cli.options import data_folder_option, json_option
+from api.http.command import ExitCode, epilog
+from api.http.system import clock_ms
 from api.runtime.diagnostics import Diagnostics
 from api.runtime.settings import operator_settings
-from api.runtime.system import clock_ms
 from privacy.rollback.folder import never_restore_folder
 
 

@@ -12,13 +12,14 @@ import msgspec
 from rich.table import Table
 
 from api.cli.console import echo, progress, show, show_json
-from api.cli.options import data_folder_option, epilog, json_option
+from api.cli.options import data_folder_option, json_option
 from api.http.api_key_reader import KeyRecord
 from api.http.api_keys import PLANE_SCOPES
+from api.http.command import epilog
+from api.http.system import clock_ms, entropy, monotonic_seconds, rest
 from api.platform.wsgi import KEY_FILE_VARIABLE
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
-from api.runtime.system import clock_ms, entropy, monotonic_seconds, rest
 from privacy.maintenance.key_rotation import Rotation
 from privacy.maintenance.throttle import Throttle
 from privacy.model.timestamp import format_timestamp

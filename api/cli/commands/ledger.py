@@ -14,10 +14,10 @@ import click
 import msgspec
 
 from api.cli.console import echo, progress, show_json
-from api.cli.exit_code import ExitCode
-from api.cli.options import data_folder_option, epilog, json_option
+from api.cli.options import data_folder_option, json_option
+from api.http.command import ExitCode, epilog
+from api.http.system import clock_ms, entropy
 from api.runtime.settings import LEDGER_KEY_FILE, operator_settings
-from api.runtime.system import clock_ms, entropy
 from privacy.errors import InvalidInputError, SignatureError
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.model.timestamp import format_timestamp

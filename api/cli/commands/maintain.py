@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 
 from api.cli.console import echo
-from api.cli.options import epilog, policy_option
+from api.cli.options import policy_option
+from api.http.command import epilog
+from api.http.system import clock_ms, monotonic_seconds
 from api.runtime.maintenance import make_maintenance_worker
 from api.runtime.policy_source import read_policy
 from api.runtime.poll import PollInterval, poll
 from api.runtime.stop_signal import stop_on_signal
 from api.runtime.store_check import require_healthy_store
-from api.runtime.system import clock_ms, monotonic_seconds
 from privacy.maintenance.throttle import ActivityCounter, Throttle
 from privacy.policy.registry import read_policy_registry
 from privacy.rollback.erasure_log import ErasureLog

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import click
 
 from api.cli.console import echo, progress, show_json
-from api.cli.exit_code import ExitCode
-from api.cli.options import account_argument, epilog, json_option, note_option, staff_options
+from api.cli.options import account_argument, json_option, note_option, staff_options
+from api.http.command import ExitCode, epilog
 from api.runtime.platform_client import NDJSON, PlatformClient
 from privacy.errors import StoreBusyError
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from api.cli.console import show, show_json
-from api.cli.exit_code import ExitCode
-from api.cli.options import epilog, json_option
+from api.cli.options import json_option
 from api.cli.policy_tables import policy_tables
+from api.http.command import ExitCode, epilog
 from privacy.errors import PolicyError
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.documents import GuaranteeDocument

@@ -7,12 +7,12 @@ import os
 import click
 
 from api.cli.console import echo
-from api.cli.options import epilog
+from api.http.command import epilog
+from api.http.system import clock_ms
 from api.runtime.poll import PollInterval, poll
 from api.runtime.relay import make_relay
 from api.runtime.stop_signal import stop_on_signal
 from api.runtime.store_check import require_healthy_store
-from api.runtime.system import clock_ms
 from privacy.store.settings import StoreSettings
 from privacy.store.users import RELAY
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from api.cli.console import echo
-from api.cli.options import epilog
+from api.http.command import epilog
+from api.http.system import clock_ms, entropy
 from api.runtime.poll import PollInterval, poll
 from api.runtime.release import make_notary, make_release_workers
 from api.runtime.settings import LEDGER_KEY_FILE
 from api.runtime.stop_signal import stop_on_signal
 from api.runtime.store_check import require_healthy_store
-from api.runtime.system import clock_ms, entropy
 from privacy.release.worker import run_together
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.folder import never_restore_folder

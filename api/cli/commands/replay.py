@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from api.cli.console import echo, progress, show, show_json
-from api.cli.options import epilog, json_option, policy_option
+from api.cli.options import json_option, policy_option
+from api.http.command import epilog
+from api.http.system import clock_ms, entropy
 from api.replay.actions import read_actions
 from api.replay.evaluation import ErrorSummary, Evaluation
 from api.replay.exact_counts import ExactCounts, SeriesName
@@ -30,7 +32,6 @@ from api.replay.report import ReplayReport
 from api.runtime.policy_source import read_policy
 from api.runtime.settings import PSEUDONYM_KEY_FILE
 from api.runtime.store_setup import ONE_SHARD, PreparedStore, StoreSetup
-from api.runtime.system import clock_ms, entropy
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.errors import ConflictError
 from privacy.model.engagement import Kind, TargetType

@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from api.cli.console import echo, show_json
-from api.cli.options import account_argument, data_folder_option, epilog, note_option, staff_options
+from api.cli.options import account_argument, data_folder_option, note_option, staff_options
+from api.http.command import epilog
+from api.http.system import clock_ms
 from api.runtime.platform_client import PlatformClient
 from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
-from api.runtime.system import clock_ms
 from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.maintenance.subject_access import Access
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited

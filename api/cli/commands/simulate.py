@@ -8,12 +8,13 @@ import click
 from rich.table import Table
 
 from api.cli.console import echo, progress, show, show_json
-from api.cli.options import epilog, json_option, policy_option
+from api.cli.options import json_option, policy_option
+from api.http.command import epilog
+from api.http.system import clock_ms
 from api.runtime.platform_client import PlatformClient
 from api.runtime.policy_source import read_policy
 from api.runtime.poll import PollInterval, poll
 from api.runtime.stop_signal import stop_on_signal
-from api.runtime.system import clock_ms
 from api.simulation.live import LivePlatform
 from api.simulation.live_staff import LiveStaff
 from api.simulation.platform import SimulatedPlatform, opening_ms

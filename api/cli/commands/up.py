@@ -17,12 +17,14 @@ import click
 import msgspec
 
 from api.cli.console import echo, progress, show_json
-from api.cli.options import data_folder_option, epilog, policy_option
+from api.cli.options import data_folder_option, policy_option
+from api.http.command import epilog
+from api.http.serve import LOOPBACK, check_port
+from api.http.system import clock_ms, entropy
 from api.runtime.api_keys import FirstKeys, bootstrap_keys, simulation_keys
 from api.runtime.child import Child, Program
 from api.runtime.policy_source import PolicySource, read_policy
 from api.runtime.programs import Programs
-from api.runtime.serve import LOOPBACK, check_port
 from api.runtime.settings import LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE, names_a_store
 from api.runtime.stop_signal import StopSignal, stop_on_signal
 from api.runtime.store_setup import (
@@ -33,7 +35,6 @@ from api.runtime.store_setup import (
     reapply_erasures,
 )
 from api.runtime.supervisor import Supervisor
-from api.runtime.system import clock_ms, entropy
 from api.simulation.backfill import StoppedError, backfill
 from api.simulation.platform import HISTORY_LIKES, SimulatedPlatform
 from api.simulation.state_file import SimulationState, StateFile

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from api.cli import main
-from api.cli.exit_code import ExitCode, exit_code_of
 from api.cli.lazy_group import LazyCommand, LazyGroup
 from api.cli.main import run
+from api.http.command import ExitCode, exit_code_of
 from privacy.errors import (
     ConflictError,
     InvalidInputError,
@@ -22,7 +22,7 @@ from privacy.errors import (
     StoreError,
 )
 
-VERBS = (
+COMMANDS = (
     "up",
     "platform",
     "public",
@@ -39,32 +39,35 @@ VERBS = (
     "replay",
     "simulate",
 )
-SUBVERBS = (("keys", "create"), ("keys", "list"), ("keys", "revoke"), ("policy", "show"), ("policy", "check"))
+SUBCOMMANDS = (
+    *(("keys", "create"), ("keys", "list"), ("keys", "revoke")),
+    *(("policy", "show"), ("policy", "check")),
+)
 
 
-@pytest.mark.parametrize("verb", [*((verb,) for verb in VERBS), *SUBVERBS])
-def test_every_verb_has_help_with_examples_and_exit_codes(
-    verb: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", [*((command,) for command in COMMANDS), *SUBCOMMANDS])
+def test_every_command_has_help_with_examples_and_exit_codes(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--help` of each verb shows how it is used, and what its exit codes mean."""
-    assert run([*verb, "--help"]) == ExitCode.OK
+    """`--help` of each command shows how it is used, and what its exit codes mean."""
+    assert run([*command, "--help"]) == ExitCode.OK
     shown = capsys.readouterr().out
     assert "Examples:" in shown
-    assert f"likewise {verb[0]}" in shown.partition("Examples:")[2]
+    assert f"likewise {command[0]}" in shown.partition("Examples:")[2]
     assert "Exit codes:" in shown
 
 
-def test_the_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
-    """The group's own help names each verb in its order."""
+def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """The group's own help names each command in its order."""
     assert run(["--help"]) == ExitCode.OK
-    shown = capsys.readouterr().out.partition("Verbs:")[2]
-    assert [line.split()[0] for line in shown.splitlines() if line.startswith("  ")][: len(VERBS)] == list(
-        VERBS
+    shown = capsys.readouterr().out.partition("Commands:")[2]
+    assert [line.split()[0] for line in shown.splitlines() if line.startswith("  ")][: len(COMMANDS)] == list(
+        COMMANDS
     )
 
 
-def test_help_imports_no_verb() -> None:
-    """Asking for help loads nothing of what the verbs need."""
+def test_help_imports_no_command() -> None:
+    """Asking for help loads nothing of what the commands need."""
     program = (
         "import json, sys; from api.cli.main import run; run(['--help']);"
         "ours = ('api.', 'privacy.', 'redis', 'numpy');"
@@ -74,27 +77,30 @@ def test_help_imports_no_verb() -> None:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
     )
     loaded = set(json.loads(answer.stdout.splitlines()[-1]))
-    assert loaded == {"api.cli", "api.cli.main", "api.cli.exit_code", "api.cli.lazy_group", "privacy.errors"}
+    assert loaded == {
+        *("api.cli", "api.cli.main", "api.cli.lazy_group"),
+        *("api.http", "api.http.command", "privacy.errors"),
+    }
 
 
-def test_an_unknown_verb_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """A typing error is answered with the usage and exit code 2."""
     assert run(["frobnicate"]) == ExitCode.WRONG_USAGE
     assert "No such command 'frobnicate'" in capsys.readouterr().err
 
 
-def test_a_verb_whose_packages_are_missing_says_which(
+def test_a_command_whose_packages_are_missing_says_which(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An installation of the public plane alone answers the other verbs with what to install."""
-    monkeypatch.setitem(main.__dict__["_VERBS"], "up", LazyCommand("a_package_that_is_not_there", "…"))
+    """An installation of the public plane alone answers the other commands with what to install."""
+    monkeypatch.setitem(main.__dict__["_COMMANDS"], "up", LazyCommand("a_package_that_is_not_there", "…"))
     assert run(["up"]) == ExitCode.WRONG_USAGE
     assert "needs a_package_that_is_not_there" in capsys.readouterr().err
 
 
-def test_a_group_knows_its_verbs_by_name() -> None:
+def test_a_group_knows_its_commands_by_name() -> None:
     """A name outside the table is no command."""
-    group = LazyGroup(name="g", verbs={})
+    group = LazyGroup(name="g", commands={})
     assert group.get_command(None, "x") is None  # type: ignore[arg-type]  # the context plays no part
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from api.http.system import clock_ms
 from api.runtime.policy_source import read_policy
 from api.runtime.release import make_release_workers
 from api.runtime.store_setup import StoreSetup
-from api.runtime.system import clock_ms
 from privacy.errors import StoreError
 from privacy.mechanism.entropy import os_entropy
 from privacy.store.keys import GALLERY_HEADER

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from api.http.system import clock_ms
 from api.runtime.policy_source import read_policy
 from api.runtime.store_setup import StoreSetup
-from api.runtime.system import clock_ms
 from privacy.errors import StoreError
 from privacy.store.keys import GALLERY_HEADER, POLICIES, STORE_HEADER
 from tests.support.cli_policy import SMALL_POLICY

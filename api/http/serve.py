@@ -1,12 +1,10 @@
-"""Serves a plane's app with granian: WSGI, a few threads a worker, workers that come back when they die."""
+"""Serves a plane's app with granian: WSGI, a few threads per worker; workers that die are replaced."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,12 +17,12 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from privacy.errors import InvalidInputError
+from privacy.store.die_with_parent import die_with_parent
 
 if TYPE_CHECKING:
     from flask import Flask
 
 LOOPBACK: Final = "127.0.0.1"
-_PR_SET_PDEATHSIG: Final = 1
 _KILL_AFTER_SECONDS: Final = 3
 
 
@@ -33,10 +31,10 @@ class Serving:
     """How a plane is served.
 
     Args:
-        host: address to listen at.
-        port: port to listen at.
-        workers: processes.
-        threads: requests that one worker handles at once.
+        host: address to listen on.
+        port: port to listen on.
+        workers: number of processes.
+        threads: number of requests that one worker handles at once.
     """
 
     host: str
@@ -46,19 +44,19 @@ class Serving:
 
 
 def serving_options(port: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The options of a verb that serves: `host`, `port`, `workers`, `threads`.
+    """Return a decorator that adds the options of a serving command: host, port, workers and threads.
 
     Args:
-        port: the default one.
+        port: the default port.
     """
     options = (
-        click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen at."),
+        click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen on."),
         click.option(
             "--port",
             type=click.IntRange(1, 65_535),
             default=port,
             show_default=True,
-            help="Port to listen at.",
+            help="Port to listen on.",
         ),
         click.option(
             "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes."
@@ -81,15 +79,15 @@ def serving_options(port: int) -> Callable[[Callable[..., Any]], Callable[..., A
 
 
 def check_port(option: str, host: str, port: int) -> None:
-    """Make sure that a port can be listened at.
+    """Make sure that a port is free.
 
     Args:
-        option: that names it, for the message.
-        host: address.
-        port: port.
+        option: command line option that names the port, for the message.
+        host: address to listen on.
+        port: port to listen on.
 
     Raises:
-        InvalidInputError: it cannot.
+        InvalidInputError: the port cannot be used.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -106,8 +104,8 @@ def serve(module: str, serving: Serving) -> None:
     """Serve until SIGTERM.
 
     Args:
-        module: holds `create`, which makes the app, once in every worker.
-        serving: how.
+        module: name of the module whose `create` makes the app, once per worker.
+        serving: address and size.
 
     Raises:
         InvalidInputError: the port cannot be used.
@@ -129,11 +127,8 @@ def serve(module: str, serving: Serving) -> None:
 
 
 def _load(server_pid: int, target: str) -> Flask:
-    """Make the app in a worker, and see that the worker ends with its server, even if that is killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != server_pid:
-        raise SystemExit("the server of this worker has ended")
+    """Make the app in a worker that ends with its server, even if the server is killed."""
+    die_with_parent(server_pid, signal.SIGKILL)
     module, _, name = target.partition(":")
     app: Flask = getattr(import_module(module), name)()
     return app

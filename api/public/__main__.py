@@ -1,20 +1,19 @@
-"""`likewise public`: serves the public plane. Imports nothing that lies behind the wall."""
+"""`python -m api.public`, also `likewise public`: serves the public plane."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
-from api.cli.options import epilog
-from api.runtime.serve import Serving, serve, serving_options
+from api.http.command import epilog, run_command
+from api.http.serve import Serving, serve, serving_options
 from privacy.store.checks import require
 from privacy.store.connect import connect, translated
 from privacy.store.settings import StoreSettings
 from privacy.store.users import LIMITER, PUBLIC
 from privacy.store.wall_checks import check_wall
-
-PORT = 8080
 
 
 @click.command(
@@ -23,7 +22,7 @@ PORT = 8080
         "likewise public --host 0.0.0.0     behind a reverse proxy that speaks TLS",
     )
 )
-@serving_options(PORT)
+@serving_options(8080)
 def command(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the public plane until SIGTERM: releases are read, and nothing else can be.
 
@@ -35,3 +34,7 @@ def command(host: str, port: int, workers: int, threads: int) -> None:
     with translated():
         connect(settings, LIMITER).ping()
     serve("api.public.wsgi", Serving(host, port, workers, threads))
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(command, sys.argv[1:], "python -m api.public"))

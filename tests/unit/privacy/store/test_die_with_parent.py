@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 
-from privacy.embedded import die_with_parent
+from privacy.store import die_with_parent
 
 SCRIPT = [sys.executable, "-I", "-S", die_with_parent.__file__]
 

@@ -1,16 +1,15 @@
-"""`likewise platform`: serves the platform plane."""
+"""`python -m api.platform`, also `likewise platform`: serves the platform plane."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
-from api.cli.options import epilog
+from api.http.command import epilog, run_command
+from api.http.serve import Serving, serve, serving_options
 from api.platform.wsgi import dependencies_of
-from api.runtime.serve import Serving, serve, serving_options
-
-PORT = 8081
 
 
 @click.command(
@@ -19,12 +18,16 @@ PORT = 8081
         "likewise platform --host 0.0.0.0     behind a reverse proxy that speaks TLS",
     )
 )
-@serving_options(PORT)
+@serving_options(8081)
 def command(host: str, port: int, workers: int, threads: int) -> None:
-    """Serve the platform plane until SIGTERM: videos and events come in.
+    """Serve the platform plane until SIGTERM: ingest targets and events, act for staff and data subjects.
 
     Reads LIKEWISE_REDIS_URL (or LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL), LIKEWISE_PLATFORM_PASSWORD,
     LIKEWISE_PUBLISHER_PASSWORD, LIKEWISE_PSEUDONYM_KEY_FILE and LIKEWISE_POLICY.
     """
-    dependencies_of(os.environ)  # what is wrong is said in one line here, and not by every worker
+    dependencies_of(os.environ)  # a fault is reported here in one line, and not by every worker
     serve("api.platform.wsgi", Serving(host, port, workers, threads))
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(command, sys.argv[1:], "python -m api.platform"))

@@ -1,0 +1,26 @@
+"""The real clock and the real entropy of a program; everything below takes them as arguments."""
+
+from __future__ import annotations
+
+import os
+import time
+
+
+def clock_ms() -> int:
+    """Return the current time, in ms since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_seconds() -> float:
+    """Return seconds since an arbitrary moment; setting the machine's clock does not change them."""
+    return time.monotonic()
+
+
+def rest(seconds: float) -> None:
+    """Do nothing for the given time."""
+    time.sleep(seconds)  # the one real rest: code that waits long takes it as an argument
+
+
+def entropy(count: int) -> bytes:
+    """Return `count` bytes of the operating system's CSPRNG."""
+    return os.urandom(count)
