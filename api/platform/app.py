@@ -23,6 +23,7 @@ from privacy.model.timestamp import Clock
 from privacy.moderation.accounts import AccountModeration
 from privacy.moderation.advisories import Advisories
 from privacy.moderation.audit_trail import AuditTrail
+from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.moderation.jobs import Jobs
 from privacy.moderation.pending import PendingOperations
 from privacy.moderation.receipts import Receipts
@@ -76,9 +77,9 @@ def staff_services(
     shards, caps, retention = vault.shards, vault.caps, book.current.retention
     client, keys = shards.client, shards.keys
     settlement = Recount(shards, caps)
-    trail, unfinished, advisories = AuditTrail(client), PendingOperations(client), Advisories(client)
+    trail, pending, advisories = AuditTrail(client), PendingOperations(client), Advisories(client)
     moderation = Moderation(
-        accounts=AccountModeration(settlement, keys, trail, unfinished, retention.deleted_account_seconds),
+        accounts=AccountModeration(settlement, keys, trail, pending, retention.deleted_account_seconds),
         jobs=Jobs(client, shards.count, retention.job_seconds),
         targets=catalogue,
         marks=EngagementBlocks(shards, caps),
@@ -88,15 +89,15 @@ def staff_services(
         keys=keys,
     )
     rights = DataSubjectRights(
-        client=client,
-        settlement=settlement,
-        erasure=Erasure(shards, ErasureWatermark(client, erasures)),
+        recount=settlement,
+        erasure=ErasureProcedure(
+            client, Erasure(shards, ErasureWatermark(client, erasures)), pending, advisories
+        ),
         keys=keys,
         trail=trail,
-        unfinished=unfinished,
+        pending=pending,
         receipts=Receipts(client, entropy, retention.audit_trail_seconds, retention.backup_seconds),
-        advisories=advisories,
-        closed_seconds=book.closed_seconds,
+        tombstone_ttl_seconds=book.closed_seconds,
     )
     return StaffServices(moderation, rights)
 

@@ -16,6 +16,7 @@ from privacy.model.timestamp import Clock
 from privacy.moderation.advisories import Advisories
 from privacy.moderation.aof_rewrite import AofRewriteScheduler
 from privacy.moderation.audit_trail import AuditTrail
+from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.moderation.jobs import Jobs
 from privacy.moderation.pending import PendingOperations
 from privacy.policy.registry import PolicyRegistry
@@ -59,7 +60,8 @@ def make_maintenance_worker(
     trail, advisories = AuditTrail(client), Advisories(client)
     jobs = Jobs(client, header.account_shards, retention.job_seconds)
     settlement, scan, mark = Recount(shards, caps), AccountScan(shards), ErasureWatermark(client, erasures)
-    erasure = Erasure(shards, mark)
+    pending = PendingOperations(client)
+    erasure = ErasureProcedure(client, Erasure(shards, mark), pending, advisories)
     sweep = RetentionSweep(
         shards=shards,
         retention=retention,
@@ -71,19 +73,16 @@ def make_maintenance_worker(
         advisories=advisories,
     )
     return MaintenanceWorker(
-        client=client,
         clock=clock,
-        keys=keys,
         runner=JobRunner(jobs, BulkStatusChange(shards, caps), trail, clock, courtesy),
         timers=Timers(shards, settlement),
-        settlement=settlement,
+        recount=settlement,
         erasure=erasure,
-        unfinished=PendingOperations(client),
-        advisories=advisories,
+        pending=pending,
         trail=trail,
         rewriter=AofRewriteScheduler(client),
         sweep=sweep,
-        restored=ErasureReplay(shards, erasure, scan, mark, advisories, trail, retention.backup_seconds),
-        courtesy=courtesy,
-        closed_seconds=book.closed_seconds,
+        replay=ErasureReplay(shards, erasure, scan, mark, trail, retention.backup_seconds),
+        throttle=courtesy,
+        tombstone_ttl_seconds=book.closed_seconds,
     )

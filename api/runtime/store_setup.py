@@ -149,7 +149,7 @@ def reapply_erasures(store: PreparedStore, clock: Clock) -> int:
         steward = make_maintenance_worker(
             client, store.header, store.book, store.keys, store.erasures, clock, Throttle.disabled()
         )
-        return steward.restored.step(clock())
+        return steward.replay.run(clock())
 
 
 def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:

@@ -6,14 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privacy.moderation.advisories import Advisories
-from privacy.moderation.aof_rewrite import request_aof_rewrite
 from privacy.moderation.audit_trail import STEWARD, ActionStage, AuditEntry, AuditTrail
+from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.rollback.erasure_log import ErasureRecord
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.script import Argument, ScriptCall
-from privacy.vault.erasure import Erased, Erasure
-from privacy.vault.pseudonym import AccountRef
+from privacy.vault.erasure import Erased
 from privacy.vault.scan import AccountScan
 from privacy.vault.shards import AccountShards, vault_script
 
@@ -29,23 +27,21 @@ class ErasureReplay:
 
     Args:
         shards: of a user that may.
-        erasure: of the vault.
+        erasure: erases accounts.
         scan: over all accounts.
         mark: how many erasures the store knows of.
-        advisories: which may name an account that is erased again.
         trail: told of it.
         backup_seconds: within which backups of the store are gone.
     """
 
     shards: AccountShards
-    erasure: Erasure
+    erasure: ErasureProcedure
     scan: AccountScan
     mark: ErasureWatermark
-    advisories: Advisories
     trail: AuditTrail
     backup_seconds: int
 
-    def step(self, now_ms: int) -> int:
+    def run(self, now_ms: int) -> int:
         """Erase again what the store lacks; else drop lines that no backup needs any more.
 
         Returns:
@@ -67,8 +63,7 @@ class ErasureReplay:
         missing = erasures.after(self.mark.value() or 0)
         # Closed first: an account that has nothing in this store must not begin anew either.
         self._close(missing)
-        accounts, erased = self._erase(missing)
-        request_aof_rewrite(self.shards.client)
+        accounts, erased = self._erase(missing, now_ms)
         details = {
             "listed": len(missing),
             "accounts": accounts,
@@ -97,7 +92,7 @@ class ErasureReplay:
             arguments += [listed.tombstone, listed.closed_until_ms]
         return ScriptCall(self.shards.script_keys(shard), arguments)
 
-    def _erase(self, missing: Sequence[ErasureRecord]) -> tuple[int, Erased]:
+    def _erase(self, missing: Sequence[ErasureRecord], now_ms: int) -> tuple[int, Erased]:
         """How many accounts were there, and what went with them.
 
         A list names no account, so that all accounts are asked for the tombstone that they would leave.
@@ -108,8 +103,7 @@ class ErasureReplay:
             for account in found:
                 if account.tombstone in until_ms:
                     handle = self.shards.keys.current.handles_of_accounts([account])[0].name
-                    erased = self.erasure.reapply_erasures(AccountRef(handle), until_ms[account.tombstone])
-                    self.advisories.forget(handle)
+                    erased = self.erasure.run_again(handle, until_ms[account.tombstone], now_ms)
                     accounts += 1
                     registers, counted = registers + erased.registers, counted + erased.counted
         return accounts, Erased(registers, counted)

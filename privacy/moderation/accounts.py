@@ -9,7 +9,7 @@ from typing import NamedTuple
 from privacy.errors import ConflictError
 from privacy.model.account_status import AccountStatus
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
-from privacy.moderation.pending import PendingOperations, Unfinished, Work
+from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import Move, MoveRefusedError, Recount, Settled
 from privacy.vault.shards import PseudonymKeys
@@ -82,17 +82,17 @@ class AccountModeration:
     """Carries out what staff ask for.
 
     Args:
-        settlement: of the vault.
-        keys: of the pseudonyms.
-        trail: where it is written down.
-        unfinished: what a crash would leave undone.
+        recount: recounts the account's engagements.
+        keys: the pseudonym keys.
+        trail: records each action and its result.
+        pending: tracks operations, so that none is left half done.
         grace_seconds: between the deletion of an account and its erasure.
     """
 
-    settlement: Recount
+    recount: Recount
     keys: PseudonymKeys
     trail: AuditTrail
-    unfinished: PendingOperations
+    pending: PendingOperations
     grace_seconds: int
 
     def carry_out(self, order: AccountOrder, actor: Actor, now_ms: int) -> AccountOutcome:
@@ -117,15 +117,15 @@ class AccountModeration:
         to, allowed = _TO[order.action]
         until_ms = now_ms + 1000 * self.grace_seconds if to is AccountStatus.DELETED else order.until_ms
         handle = self.keys.current.handles([order.account_id])[0].name
-        with self.unfinished.during(Unfinished(handle, Work.SETTLE), now_ms):
+        with self.pending.track(PendingOperation(handle, Work.SETTLE), now_ms):
             try:
-                settled = self.settlement.move(account, Move(to, allowed, until_ms), now_ms)
+                settled = self.recount.move(account, Move(to, allowed, until_ms), now_ms)
             except MoveRefusedError as error:
                 if error.before is not to or to is AccountStatus.GOOD:
                     raise ConflictError(
                         f"the account's standing is {error.before.label}: {order.action.value} does not apply"
                     ) from error
-                settled = self.settlement.settle(account, now_ms)
+                settled = self.recount.settle(account, now_ms)
         same_time = to is not AccountStatus.RESTRICTED or settled.until_ms == until_ms
         return AccountOutcome(settled.before is not to or not same_time, settled)
 

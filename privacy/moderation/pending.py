@@ -1,6 +1,6 @@
-"""What is being done to single accounts right now: if its doer ends in the middle, the steward does it again.
+"""Tracks operations on single accounts, so that the maintenance worker resumes those that were interrupted.
 
-An entry names the account by its handle, and is gone as soon as the work is done.
+A pending operation names the account by its handle. It leaves the store as soon as it is complete.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 class Work(Enum):
-    """What is done; the value is part of stored entries."""
+    """The kinds of operations; the value is part of stored members."""
 
     SETTLE = b"s"
     ERASE = b"e"
 
 
-class Unfinished(NamedTuple):
-    """One piece of work.
+class PendingOperation(NamedTuple):
+    """An operation on one account.
 
     Args:
         handle: of the account.
-        work: what is done to it.
+        work: the kind of operation.
     """
 
     handle: bytes
@@ -40,37 +40,50 @@ class Unfinished(NamedTuple):
 
 @dataclass(frozen=True)
 class PendingOperations:
-    """Remembers work while it is done.
+    """Tracks operations while they run.
 
     Args:
-        client: of a user that may.
+        client: must have the ACL user `platform` or `steward`; only the latter may list operations.
     """
 
     client: Redis
 
     @contextmanager
-    def during(self, piece: Unfinished, now_ms: int) -> Iterator[None]:
-        """Remember a piece of work for the length of the block; for longer if the block fails.
+    def track(self, operation: PendingOperation, now_ms: int) -> Iterator[None]:
+        """Tracks an operation while the block runs, and beyond that if the block fails.
 
         Raises:
             StoreBusyError: the store did not confirm.
         """
         with translated():
-            self.client.zadd(UNFINISHED, {_member(piece): now_ms})
+            self.client.zadd(UNFINISHED, {_member(operation): now_ms})
         yield
-        self.finished(piece)
+        self.complete(operation)
 
-    def begun_before(self, moment_ms: int, limit: int) -> list[Unfinished]:
-        """Work that was begun so long ago that nobody is at it any more, longest ago first."""
+    def older_than(self, moment_ms: int, limit: int) -> list[PendingOperation]:
+        """Returns operations that began by the given time, oldest first.
+
+        Args:
+            moment_ms: the time.
+            limit: the maximum number of operations.
+
+        Raises:
+            StoreBusyError: the store did not answer.
+        """
         with translated():
             rows = self.client.zrange(UNFINISHED, "-inf", moment_ms, byscore=True, offset=0, num=limit)
-        return [Unfinished(row[:HANDLE_BYTES], Work(row[HANDLE_BYTES:])) for row in cast("list[bytes]", rows)]
+        members = cast("list[bytes]", rows)
+        return [PendingOperation(member[:HANDLE_BYTES], Work(member[HANDLE_BYTES:])) for member in members]
 
-    def finished(self, piece: Unfinished) -> None:
-        """Forget a piece of work."""
+    def complete(self, operation: PendingOperation) -> None:
+        """Stops tracking an operation.
+
+        Raises:
+            StoreBusyError: the store did not confirm.
+        """
         with translated():
-            self.client.zrem(UNFINISHED, _member(piece))
+            self.client.zrem(UNFINISHED, _member(operation))
 
 
-def _member(piece: Unfinished) -> bytes:
-    return piece.handle + piece.work.value
+def _member(operation: PendingOperation) -> bytes:
+    return operation.handle + operation.work.value

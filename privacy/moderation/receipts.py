@@ -56,7 +56,7 @@ class Receipts:
     keep_seconds: int
     backup_seconds: int
 
-    def give(self, erased: Erased, now_ms: int) -> tuple[str, Receipt]:
+    def issue(self, erased: Erased, now_ms: int) -> tuple[str, Receipt]:
         """Give a receipt out: its id, which nobody can find out later, and what it proves.
 
         Raises:

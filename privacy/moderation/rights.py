@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from privacy.errors import ConflictError
 from privacy.model.account_status import AccountStatus
-from privacy.moderation.advisories import Advisories
-from privacy.moderation.aof_rewrite import request_aof_rewrite
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
-from privacy.moderation.pending import PendingOperations, Unfinished, Work
+from privacy.moderation.erasure_procedure import ErasureProcedure
+from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.moderation.receipts import Receipt, Receipts
-from privacy.vault.erasure import Erasure
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import Move, MoveRefusedError, Recount, Settled
 from privacy.vault.shards import PseudonymKeys
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 
 class ErasureReason(Enum):
@@ -63,26 +58,22 @@ class DataSubjectRights:
     """Carries out what people ask for.
 
     Args:
-        client: of a user that may ask for a rewrite of the log.
-        settlement: of the vault.
-        erasure: of the vault.
-        keys: of the pseudonyms.
-        trail: where it is written down.
-        unfinished: what a crash would leave undone.
-        receipts: of erasures.
-        advisories: which may name the account.
-        closed_seconds: life of a tombstone.
+        recount: recounts the account's engagements.
+        erasure: erases accounts.
+        keys: the pseudonym keys.
+        trail: records each request and its result.
+        pending: tracks operations, so that none is left half done.
+        receipts: issues receipts of erasures.
+        tombstone_ttl_seconds: how long an erased account stays closed.
     """
 
-    client: Redis
-    settlement: Recount
-    erasure: Erasure
+    recount: Recount
+    erasure: ErasureProcedure
     keys: PseudonymKeys
     trail: AuditTrail
-    unfinished: PendingOperations
+    pending: PendingOperations
     receipts: Receipts
-    advisories: Advisories
-    closed_seconds: int
+    tombstone_ttl_seconds: int
 
     def erase(self, request: DataSubjectRequest, reason: ErasureReason, now_ms: int) -> ErasureOutcome:
         """Erase an account; on disk when this returns. Erasing again finds nothing, and says so.
@@ -90,17 +81,12 @@ class DataSubjectRights:
         Raises:
             StoreBusyError: the store did not confirm. Do it again, or leave it to the steward.
         """
-        closed_until_ms = now_ms + 1000 * self.closed_seconds
+        closed_until_ms = now_ms + 1000 * self.tombstone_ttl_seconds
         handle = self.keys.current.handles([request.account_id])[0].name
 
         def act() -> ErasureOutcome:
-            with self.unfinished.during(Unfinished(handle, Work.ERASE), now_ms):
-                erased = self.erasure.erase(AccountRef(request.account_id), closed_until_ms, now_ms)
-                self.advisories.forget(handle)
-                request_aof_rewrite(self.client)
-            # Again: what was written down of unfinished work names the account, and is gone only now.
-            request_aof_rewrite(self.client)
-            return ErasureOutcome(*self.receipts.give(erased, now_ms), closed_until_ms)
+            erased = self.erasure.run(handle, closed_until_ms, now_ms)
+            return ErasureOutcome(*self.receipts.issue(erased, now_ms), closed_until_ms)
 
         return audited(self.trail, self._entry(reason.value, request), act, _erasure_details)
 
@@ -116,9 +102,9 @@ class DataSubjectRights:
 
         def act() -> Settled:
             handle = self.keys.current.handles([request.account_id])[0].name
-            with self.unfinished.during(Unfinished(handle, Work.SETTLE), now_ms):
+            with self.pending.track(PendingOperation(handle, Work.SETTLE), now_ms):
                 try:
-                    return self.settlement.move(AccountRef(request.account_id), Move(to, allowed), now_ms)
+                    return self.recount.move(AccountRef(request.account_id), Move(to, allowed), now_ms)
                 except MoveRefusedError as error:
                     raise ConflictError(
                         f"the account's standing is {error.before.label}: "
@@ -139,7 +125,7 @@ class DataSubjectRights:
         return audited(
             self.trail,
             entry,
-            lambda: self.settlement.hide(AccountRef(request.account_id), now_ms, hidden=hidden),
+            lambda: self.recount.hide(AccountRef(request.account_id), now_ms, hidden=hidden),
             _settled_details,
         )
 

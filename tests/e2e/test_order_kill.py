@@ -114,7 +114,7 @@ def test_what_was_begun_is_done_once(
             send(port, key, order)
         assert plane.wait() == -signal.SIGKILL
     begun = read_registers(store.root, [PERSON], founded.header)
-    assert len(PendingOperations(store.steward).begun_before(clock_ms(), 10)) == 1
+    assert len(PendingOperations(store.steward).older_than(clock_ms(), 10)) == 1
     order.carry_out(reference)
     assert begun != {key: value for key, value in reference.registers.items() if key[0] == PERSON}
     if finished == AGAIN:

@@ -17,12 +17,15 @@ from privacy.maintenance.key_rotation import Rotation
 from privacy.maintenance.reapply_erasures import ErasureReplay
 from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.maintenance.throttle import Throttle
+from privacy.maintenance.worker import ABANDONED_AFTER_MS, MaintenanceWorker
 from privacy.model.engagement import Reason, Verdict
+from privacy.moderation.advisories import Advisories, Advisory, Signal
 from privacy.moderation.audit_trail import AuditTrail
 from privacy.policy.registry import PolicyRegistry
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark, caught_up
 from privacy.store.connect import connect, translated
+from privacy.store.keys import AOF_REWRITES_REQUESTED, UNFINISHED
 from privacy.store.users import PLATFORM, RELEASE
 from privacy.tally.relay import Relay
 from privacy.vault.erasure import Erasure
@@ -78,14 +81,18 @@ class Deployment:
         erasure = Erasure(shards, ErasureWatermark(self.store.platform, self.erasures))
         erasure.erase(AccountRef(account), CLOSED_UNTIL_MS, NOW_MS)
 
-    def restored(self, hook: Hook | None = None) -> ErasureReplay:
-        """What a steward does first."""
+    def worker(self, hook: Hook | None = None, now_ms: int = NOW_MS) -> MaintenanceWorker:
+        """A maintenance worker."""
         client = SteppedRedis(self.store.steward, hook) if hook else self.store.steward
-        book = PolicyRegistry(POLICY, {POLICY.version: POLICY})
-        keys, courtesy = self.shards.keys, Throttle.disabled()
+        registry = PolicyRegistry(POLICY, {POLICY.version: POLICY})
+        keys, throttle = self.shards.keys, Throttle.disabled()
         return make_maintenance_worker(
-            client, HEADER, book, keys, self.erasures, lambda: NOW_MS, courtesy
-        ).restored
+            client, HEADER, registry, keys, self.erasures, lambda: now_ms, throttle
+        )
+
+    def replay(self, hook: Hook | None = None) -> ErasureReplay:
+        """Return what a maintenance worker runs first."""
+        return self.worker(hook).replay
 
     def back_up(self) -> Path:
         """A copy of the data, as Redis has it on disk."""
@@ -126,7 +133,7 @@ def test_what_was_erased_stays_erased(deployment: Deployment) -> None:
         deployment.erase(account)
     deployment.put_back(backup)
     assert deployment.held() == ACCOUNTS
-    assert deployment.restored().step(NOW_MS) == len(ERASED)
+    assert deployment.replay().run(NOW_MS) == len(ERASED)
     others = [account for account in ACCOUNTS if account not in ERASED]
     assert deployment.held() == others
     verdicts = dict(zip(ACCOUNTS, deployment.like(), strict=True))
@@ -135,7 +142,7 @@ def test_what_was_erased_stays_erased(deployment: Deployment) -> None:
     Relay(deployment.store.relay, HEADER).drain()
     changes = read_changes(deployment.store.root, SERIES)
     assert (changes[SERIES[0], 3 << 4 | LIKE], changes[SERIES[0], 3 << 4 | Reason.ACCOUNT]) == (12, 2)
-    assert deployment.restored().step(NOW_MS) == 0
+    assert deployment.replay().run(NOW_MS) == 0
     entry = AuditTrail(deployment.store.platform).page(None, 1)[0][1]
     assert entry.details == {"listed": 2, "accounts": 2, "engagements": 2, "uncounted": 2}
 
@@ -153,7 +160,7 @@ def test_until_then_nothing_gets_in_or_out(deployment: Deployment) -> None:
                 client.ping()
             with pytest.raises(StoreBusyError, match="lacks 1 erasures"), translated():
                 client.ping()
-    deployment.restored().step(NOW_MS)
+    deployment.replay().run(NOW_MS)
     for user in (PLATFORM, RELEASE):
         with closing(connect(settings, user, greet=greet)) as client, translated():
             assert client.ping()
@@ -167,7 +174,7 @@ def test_no_new_erasure_hides_an_old_one(deployment: Deployment) -> None:
     with pytest.raises(StoreBusyError, match="lacks 1 erasures"):
         deployment.erase(ERASED[1])
     assert deployment.erasures.last() == 1
-    deployment.restored().step(NOW_MS)
+    deployment.replay().run(NOW_MS)
     deployment.erase(ERASED[1])
     assert set(ERASED) & set(deployment.held()) == set()
 
@@ -182,12 +189,14 @@ def test_an_account_that_the_backup_does_not_know_is_closed(deployment: Deployme
     assert vault.record(like, NOW_MS) == [Verdict.COUNTED]
     deployment.erase(late)
     deployment.put_back(backup)
-    deployment.restored().step(NOW_MS)
+    deployment.replay().run(NOW_MS)
     assert vault.record(like, NOW_MS) == [Verdict.CLOSED]
 
 
 def test_killed_at_any_store_call_it_begins_again(deployment: Deployment) -> None:
-    """The store stays behind until all is done; run again, it is."""
+    """The store stays behind until all accounts are erased; in the end nothing names them or is pending."""
+    handles = [handle.name for handle in deployment.shards.keys.current.handles(ERASED)]
+    Advisories(deployment.store.steward).replace([Advisory(Signal.NETWORK, NOW_MS, 2, handles)], 1_000)
     backup = deployment.back_up()
     for account in ERASED:
         deployment.erase(account)
@@ -199,12 +208,16 @@ def test_killed_at_any_store_call_it_begins_again(deployment: Deployment) -> Non
             for name, dumped in before.items():
                 deployment.store.root.restore(name, 0, dumped)
             try:
-                deployment.restored(fault).step(NOW_MS)
+                deployment.replay(fault).run(NOW_MS)
             except Crash:
                 done = not ErasureWatermark(deployment.store.platform, deployment.erasures).is_behind()
                 assert not done or not set(ERASED) & set(deployment.held())
-                deployment.restored().step(NOW_MS)
+                deployment.replay().run(NOW_MS)
             assert not set(ERASED) & set(deployment.held())
+            deployment.worker(now_ms=NOW_MS + ABANDONED_AFTER_MS).step()
+            assert not deployment.store.root.exists(UNFINISHED)
+            assert Advisories(deployment.store.steward).all() == []
+            assert int(deployment.store.root.get(AOF_REWRITES_REQUESTED) or 0) >= len(ERASED)
             Relay(deployment.store.relay, HEADER).drain()
             changes = read_changes(deployment.store.root, SERIES)
             assert changes[SERIES[0], 3 << 4 | Reason.ACCOUNT] == len(ERASED)
@@ -217,7 +230,7 @@ def test_a_rotation_since_the_erasure_changes_nothing(deployment: Deployment) ->
     backup = deployment.back_up()
     deployment.erase(ERASED[0])
     deployment.put_back(backup)
-    deployment.restored().step(NOW_MS)
+    deployment.replay().run(NOW_MS)
     assert ERASED[0] not in deployment.held()
 
 
@@ -237,7 +250,7 @@ def test_a_backup_from_before_a_rotation_stays_closed(deployment: Deployment, *,
     rotate(deployment)
     deployment.put_back(backup)
     with pytest.raises(StoreError, match="rotat"):
-        deployment.restored().step(NOW_MS)
+        deployment.replay().run(NOW_MS)
     assert ErasureWatermark(deployment.store.platform, deployment.erasures).is_behind()
 
 
@@ -249,7 +262,7 @@ def test_an_older_list_is_noticed_and_a_lost_one_can_be_made_anew(deployment: De
     deployment.erase(ERASED[1])
     deployment.erasures.path.write_bytes(older)
     with pytest.raises(StoreError, match="ends with 1, and the store knows of 2"):
-        deployment.restored().step(NOW_MS)
+        deployment.replay().run(NOW_MS)
     deployment.erasures.path.unlink()
     with pytest.raises(StoreError, match="is not there"):
         mark.require_in_step()
@@ -264,15 +277,15 @@ def test_lines_go_when_no_backup_needs_them(deployment: Deployment) -> None:
     backup = deployment.back_up()
     deployment.erase(ERASED[0])
     backup_ms = 1000 * POLICY.retention.backup_seconds
-    deployment.restored().step(NOW_MS + backup_ms + MS_PER_DAY)
+    deployment.replay().run(NOW_MS + backup_ms + MS_PER_DAY)
     assert deployment.erasures.oldest_ms() == NOW_MS
-    deployment.restored().step(NOW_MS + backup_ms + MS_PER_DAY + 1)
+    deployment.replay().run(NOW_MS + backup_ms + MS_PER_DAY + 1)
     assert deployment.erasures.oldest_ms() is None
     deployment.erase(ERASED[1])
     assert deployment.erasures.last() == 2
     deployment.put_back(backup)
     with pytest.raises(StoreError, match="older than `backup_seconds`"):
-        deployment.restored().step(NOW_MS)
+        deployment.replay().run(NOW_MS)
 
 
 def rotate(deployment: Deployment) -> None:

@@ -1,0 +1,84 @@
+"""Erases one account: the single procedure behind every path on which an account is erased.
+
+The paths are a data-subject request, a deleted account whose grace is over, an erasure that was interrupted,
+and the replay of erasures after a restore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from privacy.moderation.advisories import Advisories
+from privacy.moderation.aof_rewrite import request_aof_rewrite
+from privacy.moderation.pending import PendingOperation, PendingOperations, Work
+from privacy.vault.erasure import Erased, Erasure
+from privacy.vault.pseudonym import AccountRef
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+_Result = TypeVar("_Result", bound=Erased | None)
+
+
+@dataclass(frozen=True)
+class ErasureProcedure:
+    """Erases an account from vault and advisories, and requests a rewrite of the store's log.
+
+    Every step is on disk before the next one begins, and repeating it changes nothing. The account is pending
+    from the first step to the last, so that the maintenance worker resumes a procedure that was interrupted.
+
+    Args:
+        client: must have the ACL user `platform` or `steward`, to request a rewrite of the log.
+        erasure: erases from the vault, and records that in the erasure log.
+        pending: tracks the account while it is erased.
+        advisories: may name the account.
+    """
+
+    client: Redis
+    erasure: Erasure
+    pending: PendingOperations
+    advisories: Advisories
+
+    def run(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased:
+        """Erases an account. Erasing it again finds nothing more, and closes it for longer.
+
+        Args:
+            handle: of the account.
+            closed_until_ms: until when the account's tombstone keeps its events out.
+            now_ms: the time.
+
+        Raises:
+            StoreBusyError: store or erasure log did not confirm. Repeat, or wait for the maintenance worker.
+        """
+        return self._run(handle, now_ms, lambda account: self.erasure.erase(account, closed_until_ms, now_ms))
+
+    def run_if_due(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased | None:
+        """Erases an account that its owner deleted, if its grace is over by now; returns None if it is not.
+
+        Raises:
+            StoreBusyError: as `run`.
+        """
+        return self._run(
+            handle, now_ms, lambda account: self.erasure.erase_deleted(account, closed_until_ms, now_ms)
+        )
+
+    def run_again(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased:
+        """Erases an account that a restore brought back; the erasure log has its erasure already.
+
+        Raises:
+            StoreBusyError: as `run`.
+        """
+        return self._run(
+            handle, now_ms, lambda account: self.erasure.reapply_erasures(account, closed_until_ms)
+        )
+
+    def _run(self, handle: bytes, now_ms: int, erase: Callable[[AccountRef], _Result]) -> _Result:
+        with self.pending.track(PendingOperation(handle, Work.ERASE), now_ms):
+            erased = erase(AccountRef(handle))
+            self.advisories.forget(handle)
+            request_aof_rewrite(self.client)
+        # Once more: the pending operation names the account, and leaves the store only now.
+        request_aof_rewrite(self.client)
+        return erased
