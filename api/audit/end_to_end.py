@@ -89,7 +89,7 @@ class TestSystem:
             known = catalogue.lookup(TargetType.VIDEO, self.story.exact)
         numbers = {video: target.number * KINDS_PER_TARGET + Kind.LIKE for video, target in known.items()}
         shard = self.machine.timeline.workers[0].shards[0]
-        return dict(zip(numbers, shard.read(list(numbers.values())), strict=True))
+        return dict(zip(numbers, shard.read_series(list(numbers.values())), strict=True))
 
 
 def _rehearse(source: PolicySource, entropy: EntropySource, reads: int, wall: bool) -> Sequence[Section]:

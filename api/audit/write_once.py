@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 
 import numpy as np
 
@@ -74,7 +73,7 @@ def _race(
     calibration = worker.calibrations(due.state.policy_version, Kind.LIKE)
     with closing(connect(store.settings, RELEASE)) as client:
         shard = TallyShard(client, worker.shards[0].shard)
-        head = LedgerHead(shard.shard, shard.ledger_length(), shard.head())
+        head = LedgerHead(shard.shard, shard.count_ledger_entries(), shard.read_head())
         written = []
         commits = []
         for _ in range(2):
@@ -82,7 +81,15 @@ def _race(
             entry, after = head.append(release, calibration)
             next_due_ms = calibration.schedule.next_due_ms(due.state.starts_at_ms, due.state.epoch)
             commits.append(
-                Commit(due, next_due_ms, release.net_changes, release.measurements, release.encoded, entry)
+                Commit(
+                    due,
+                    next_due_ms,
+                    release.net_changes,
+                    release.measurements,
+                    release.encoded,
+                    release.point,
+                    entry,
+                )
             )
             written.append(bool(shard.commit([commits[-1]], head.digest, after.digest)))
         yield Finding(
@@ -92,15 +99,15 @@ def _race(
             written == [True, False],
         )
         worker.publish(shard)
-        outgoing = PendingRelease(shard.shard, head.length, commits[1].release, commits[1].ledger_entry)
-    yield _replaced(store, outgoing)
+        lost = commits[1].to_pending(shard.shard, head.length)
+    yield _replaced(store, lost)
 
 
 def _replaced(store: PreparedStore, lost: PendingRelease) -> Finding:
     refused = "took it"
     with closing(connect(store.settings, PUBLISHER)) as client:
         try:
-            Publisher(client).publish_releases([replace(lost)])
+            Publisher(client).publish_releases([lost])
         except StoreError as error:
             refused = f"refused: {error}"
     return Finding(

@@ -102,7 +102,7 @@ def _reached_ms(gallery: Redis, workers: list[ReleaseWorker]) -> int:
     for worker in workers:
         for shard in worker.shards:
             worker.publish(shard)
-            length = shard.ledger_length()
+            length = shard.count_ledger_entries()
             if length:
                 with translated():
                     entry = gallery.hget(gallery_key("ledger", shard.shard), str(length - 1))

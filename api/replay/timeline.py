@@ -171,5 +171,5 @@ class Timeline:
 
 def _next_due_ms(worker: ReleaseWorker) -> int:
     """When the next epoch of any of a worker's series ends."""
-    moments = (shard.next_due_ms() for shard in worker.shards)
+    moments = (shard.read_next_due_ms() for shard in worker.shards)
     return min((moment for moment in moments if moment is not None), default=_NEVER_MS)

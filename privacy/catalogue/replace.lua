@@ -1,14 +1,20 @@
 -- Replaces records of targets of one type, each only if it is still as the caller read it.
 --
--- KEYS[1]  hash target_id -> record      ARGV  for each target: target_id, record as it must be now, record afterwards
+-- KEYS  TARGETS  hash: target id -> record
+-- ARGV  for each target: target id, the record required now, the new record
 --
--- Answers for each 1 when replaced, 0 when somebody else was here before.
-local answers = {}
-for first = 1, #ARGV, 3 do
-  local same = redis.call('HGET', KEYS[1], ARGV[first]) == ARGV[first + 1]
-  if same then
-    redis.call('HSET', KEYS[1], ARGV[first], ARGV[first + 2])
+-- Returns for each target 1 when replaced; 0 when another process has changed it.
+local call = redis.call
+local TARGETS = KEYS[1]
+local FIELDS_PER_TARGET = 3
+local replaced = {}
+
+for first = 1, #ARGV, FIELDS_PER_TARGET do
+  local target_id, required, record = unpack(ARGV, first, first + FIELDS_PER_TARGET - 1)
+  local unchanged = call('HGET', TARGETS, target_id) == required
+  if unchanged then
+    call('HSET', TARGETS, target_id, record)
   end
-  answers[#answers + 1] = same and 1 or 0
+  replaced[#replaced + 1] = unchanged and 1 or 0
 end
-return answers
+return replaced

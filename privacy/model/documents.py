@@ -88,6 +88,11 @@ class PointDocument(Document, frozen=True):
     removals: dict[str, Figure | None]
     removal_changes: dict[str, Figure]
 
+    @classmethod
+    def from_release(cls, release: ReleaseDocument) -> PointDocument:
+        """Return the point of a release."""
+        return cls(*(getattr(release, name) for name in cls.__struct_fields__))
+
 
 class LedgerEntry(Document, frozen=True):
     """One line of the privacy ledger: what was released, when, with which parameters, at which cost.

@@ -1,20 +1,22 @@
--- Writes releases of one gallery shard, each once; the latest of each series becomes its current one.
+-- Writes releases of one gallery shard, each once; the latest release of each series becomes its current one.
+-- Needs write_once.lua.
 --
--- KEYS     for each release: the releases of its series, the points of its series, the current release of its series
--- ARGV     for each release: its epoch, its document, its point
+-- KEYS  for each release: RELEASES, POINTS (hashes of its series: epoch -> document), CURRENT (release of its series)
+-- ARGV  for each release: its epoch, release document, point document
 --
--- Answers '', or the place of the first release that the gallery holds in other bytes: that one is not replaced, and
--- none after it is written.
-for number = 1, #KEYS / 3 do
-  local last = 3 * number
-  local releases, points, current = KEYS[last - 2], KEYS[last - 1], KEYS[last]
-  local epoch, release, point = ARGV[last - 2], ARGV[last - 1], ARGV[last]
-  if not (write_once(releases, epoch, release) and write_once(points, epoch, point)) then
-    return releases .. ' at ' .. epoch
+-- Returns ''; or key and epoch of the first release for which the gallery holds other bytes: it is not replaced, and
+-- no later release is written.
+local FIELDS_PER_RELEASE = 3
+
+for first = 1, #KEYS, FIELDS_PER_RELEASE do
+  local RELEASES, POINTS, CURRENT = unpack(KEYS, first, first + FIELDS_PER_RELEASE - 1)
+  local epoch, release, point = unpack(ARGV, first, first + FIELDS_PER_RELEASE - 1)
+  if not (write_once(RELEASES, epoch, release) and write_once(POINTS, epoch, point)) then
+    return RELEASES .. ' at ' .. epoch
   end
-  local standing = call('GET', current)
-  if not standing or cjson.decode(standing).epoch < tonumber(epoch) then
-    call('SET', current, release)
+  local current = call('GET', CURRENT)
+  if not current or cjson.decode(current).epoch < tonumber(epoch) then
+    call('SET', CURRENT, release)
   end
 end
 return ''

@@ -1,12 +1,17 @@
--- Writes entries of one chain of the ledger, each once.
+-- Writes entries of one chain of the ledger, each once. Needs write_once.lua.
 --
--- KEYS[1]  the chain      ARGV  for each entry: its sequence number, the entry
+-- KEYS  CHAIN  hash: sequence number -> entry
+-- ARGV  for each entry: its sequence number, the entry
 --
--- Answers '', or the place of the first entry that the gallery holds in other bytes: that one is not replaced, and none
--- after it is written.
-for number = 1, #ARGV / 2 do
-  if not write_once(KEYS[1], ARGV[2 * number - 1], ARGV[2 * number]) then
-    return KEYS[1] .. ' at ' .. ARGV[2 * number - 1]
+-- Returns ''; or key and sequence number of the first entry for which the gallery holds other bytes: it is not
+-- replaced, and no later entry is written.
+local CHAIN = KEYS[1]
+local FIELDS_PER_ENTRY = 2
+
+for first = 1, #ARGV, FIELDS_PER_ENTRY do
+  local sequence, entry = unpack(ARGV, first, first + 1)
+  if not write_once(CHAIN, sequence, entry) then
+    return CHAIN .. ' at ' .. sequence
   end
 end
 return ''

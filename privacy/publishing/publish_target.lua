@@ -1,7 +1,12 @@
--- Writes the metadata of a target, unless a newer revision of it is there already.
+-- Writes the metadata of a target, unless the gallery holds the same or a newer revision.
 --
--- KEYS[1]  the target      ARGV[1]  revision of the document      ARGV[2]  the document
-local known = redis.call('GET', KEYS[1])
-if not known or cjson.decode(known).revision < tonumber(ARGV[1]) then
-  redis.call('SET', KEYS[1], ARGV[2])
+-- KEYS  TARGET
+-- ARGV  REVISION  of the document
+--       DOCUMENT
+local TARGET = KEYS[1]
+local REVISION, DOCUMENT = unpack(ARGV)
+
+local known = redis.call('GET', TARGET)
+if not known or cjson.decode(known).revision < tonumber(REVISION) then
+  redis.call('SET', TARGET, DOCUMENT)
 end

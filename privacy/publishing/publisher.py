@@ -1,59 +1,46 @@
-"""The release side's hand in the gallery: it writes documents, each once. Readers have another type."""
+"""Writes releases and other documents to the gallery, each release once. `privacy.gallery` reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from privacy.errors import StoreError
-from privacy.model.documents import GuaranteeDocument, PointDocument, TargetDocument
+from privacy.model.documents import GuaranteeDocument, TargetDocument
 from privacy.model.engagement import TargetType
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key, gallery_series_keys, gallery_shard
 from privacy.store.script import Script, ScriptCall
+from privacy.tally.series import PendingRelease
 
 if TYPE_CHECKING:
     from redis import Redis
 
 
-class WrittenRelease(Protocol):
-    """A release that the tally side holds, on its way here: `privacy.tally.series.PendingRelease`."""
-
-    @property
-    def shard(self) -> int:
-        """Target shard whose ledger it stands in."""
-
-    @property
-    def sequence(self) -> int:
-        """Of its ledger entry."""
-
-    @property
-    def release(self) -> bytes:
-        """The document."""
-
-    @property
-    def ledger_entry(self) -> bytes:
-        """Its line in the ledger."""
+_PUBLISH = Script.packaged("privacy.publishing", "write_once.lua", "publish.lua")
+_PUBLISH_ENTRIES = Script.packaged("privacy.publishing", "write_once.lua", "publish_entries.lua")
+_PUBLISH_TARGET = Script.packaged("privacy.publishing", "publish_target.lua")
+_ENCODE = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
 class Publisher:
-    """Writes the gallery. All it does may be done again, by itself or another one, and changes nothing.
+    """Writes the gallery. Every call may be repeated, also by another publisher, and then changes nothing.
 
     Args:
-        client: connection with the publisher's credentials.
+        client: must have the publisher ACL user.
     """
 
     client: Redis
 
     def publish_targets(self, targets: Sequence[TargetDocument]) -> None:
-        """Write public metadata; what is newer there already stays. Creators' lists of videos only grow.
+        """Write public metadata, never over a newer revision. A creator's list of videos only grows.
 
         Raises:
-            StoreBusyError: the gallery did not confirm; do it again.
+            StoreBusyError: the gallery did not confirm; call again.
         """
         calls = [
             ScriptCall(
@@ -71,21 +58,20 @@ class Publisher:
             _PUBLISH_TARGET.run_all(self.client, calls)
             pipeline.execute()
 
-    def publish_releases(self, releases: Sequence[WrittenRelease]) -> None:
-        """Write releases and their ledger entries; the latest of each target becomes the current one.
+    def publish_releases(self, releases: Sequence[PendingRelease]) -> None:
+        """Write releases and their ledger entries; the latest release of each series becomes its current one.
 
         Raises:
-            StoreBusyError: the gallery did not confirm; do it again.
+            StoreBusyError: the gallery did not confirm; call again.
             StoreError: the gallery holds other bytes for a release or an entry: nothing is replaced.
         """
         chains: dict[int, list[str | bytes | int]] = {}
         shards: dict[int, tuple[list[str], list[str | bytes | int]]] = {}
-        for written in releases:
-            chains.setdefault(written.shard, []).extend((written.sequence, written.ledger_entry))
-            series, point = _SERIES(written.release), _POINT(written.release)
-            keys, arguments = shards.setdefault(gallery_shard(series.target_id), ([], []))
-            keys += gallery_series_keys(series.target_id, series.kind)
-            arguments += [point.epoch, written.release, _ENCODE(point)]
+        for release in releases:
+            chains.setdefault(release.shard, []).extend((release.sequence, release.ledger_entry))
+            keys, arguments = shards.setdefault(gallery_shard(release.target_id), ([], []))
+            keys += gallery_series_keys(release.target_id, release.kind)
+            arguments += [release.epoch, release.release, release.point]
         self._write_once(
             _PUBLISH_ENTRIES,
             [ScriptCall([gallery_key("ledger", shard)], entries) for shard, entries in chains.items()],
@@ -93,20 +79,19 @@ class Publisher:
         self._write_once(_PUBLISH, [ScriptCall(*shard) for shard in shards.values()])
 
     def _write_once(self, script: Script, calls: Sequence[ScriptCall]) -> None:
-        """Write what is not there yet, and make sure that what is there is the same."""
+        """Write what the gallery lacks, and check that what it holds already is the same."""
         with translated():
-            refused = [place for place in script.run_all(self.client, calls) if place]
+            refused = [location for location in script.run_all(self.client, calls) if location]
         if refused:
             raise StoreError(
-                f"gallery: there is something else in {refused[0].decode()}; "
-                "what is published is never replaced"
+                f"gallery: {refused[0].decode()} holds other bytes; what is published is never replaced"
             )
 
     def publish_sandbox_guarantee(self, version: str, guarantee: GuaranteeDocument) -> None:
-        """Write the machine-readable guarantee of a sandbox, which is never the current one.
+        """Write the machine-readable guarantee of a sandbox; it never becomes the current one.
 
         Raises:
-            StoreBusyError: the gallery did not confirm; do it again.
+            StoreBusyError: the gallery did not confirm; call again.
         """
         with translated():
             self.client.set(gallery_key("guarantee", version), _ENCODE(guarantee))
@@ -115,7 +100,7 @@ class Publisher:
         """Write the machine-readable guarantee of a policy version, and make it the current one.
 
         Raises:
-            StoreBusyError: the gallery did not confirm; do it again.
+            StoreBusyError: the gallery did not confirm; call again.
         """
         pipeline = self.client.pipeline(transaction=False)
         pipeline.set(gallery_key("guarantee", version), _ENCODE(guarantee))
@@ -123,22 +108,3 @@ class Publisher:
         pipeline.set(gallery_key("ledger", "shards"), ledger_shards)
         with translated():
             pipeline.execute()
-
-
-class _Series(msgspec.Struct, frozen=True, gc=False):
-    """The series that a release document belongs to; its other members are passed over."""
-
-    target_id: str
-    kind: str
-
-
-class _Point(PointDocument, frozen=True, forbid_unknown_fields=False):
-    """The point of a release document; its other members are passed over."""
-
-
-_PUBLISH = Script.packaged("privacy.publishing", "write_once.lua", "publish.lua")
-_PUBLISH_ENTRIES = Script.packaged("privacy.publishing", "write_once.lua", "publish_entries.lua")
-_PUBLISH_TARGET = Script.packaged("privacy.publishing", "publish_target.lua")
-_SERIES = msgspec.json.Decoder(_Series).decode
-_POINT = msgspec.json.Decoder(_Point).decode
-_ENCODE = msgspec.json.Encoder().encode

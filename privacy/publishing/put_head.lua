@@ -1,11 +1,16 @@
--- Puts a signed tree head in the place of the one that it goes on from; of two notaries, one is too late.
+-- Replaces the latest signed tree head by its successor; of two signers, one is too late.
 --
--- KEYS[1]  the heads      ARGV[1]  latest head as it must be now ('' for none)      ARGV[2]  latest head afterwards
--- ARGV[3]  field in which it stays when it is not the latest any more
+-- KEYS  HEADS          hash of signed heads
+-- ARGV  LATEST_BEFORE  latest head required now ('' for none)
+--       LATEST_AFTER   new latest head
+--       FIELD          under which the head stays once it is no longer the latest
 --
--- Answers 1 when it is done; 0, and nothing is touched, when there is another latest head.
-if (redis.call('HGET', KEYS[1], 'latest') or '') ~= ARGV[1] then
+-- Returns 1 when replaced; 0, having changed nothing, when there is another latest head.
+local HEADS = KEYS[1]
+local LATEST_BEFORE, LATEST_AFTER, FIELD = unpack(ARGV)
+
+if (redis.call('HGET', HEADS, 'latest') or '') ~= LATEST_BEFORE then
   return 0
 end
-redis.call('HSET', KEYS[1], 'latest', ARGV[2], ARGV[3], ARGV[2])
+redis.call('HSET', HEADS, 'latest', LATEST_AFTER, FIELD, LATEST_AFTER)
 return 1

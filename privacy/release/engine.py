@@ -11,7 +11,7 @@ import numpy as np
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
-from privacy.model.documents import ReleaseDocument
+from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.policy.schedule import Schedule
 from privacy.release.figures import NO_STEP, publishable_estimates
 from privacy.release.history import MEASUREMENT, NET_CHANGE, StreamRecords
@@ -35,7 +35,8 @@ class NewRelease:
         due: what it was made from.
         as_of_ms: when the epoch ended by its schedule.
         cut_at_ms: when the counts were cut, as the document says it.
-        encoded: the document that the gallery will hold, as bytes, which stand for ever.
+        encoded: the release document, byte for byte as the gallery will hold it permanently.
+        point: its encoded point in the time series.
         net_changes: exact net changes of this step, packed.
         measurements: what was drawn, packed.
     """
@@ -44,6 +45,7 @@ class NewRelease:
     as_of_ms: int
     cut_at_ms: int
     encoded: bytes
+    point: bytes
     net_changes: bytes
     measurements: bytes
 
@@ -80,7 +82,15 @@ def make_releases(
     measured = measure(net, exact, steps, before, calibration, entropy)
     shown = publishable_estimates(exact, steps, _since(states, calibration.schedule), measured, calibration)
     return [
-        NewRelease(due, document.as_of_ms, document.cut_at_ms, _ENCODE(document), changes, measurements)
+        NewRelease(
+            due,
+            document.as_of_ms,
+            document.cut_at_ms,
+            _ENCODE(document),
+            _ENCODE(PointDocument.from_release(document)),
+            changes,
+            measurements,
+        )
         for due, document, changes, measurements in zip(
             batch,
             render(states, shown, calibration, cut_at_ms),

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
-from privacy.model.engagement import KINDS_PER_TARGET, Kind
+from privacy.model.engagement import Kind
 from privacy.model.timestamp import Clock
 from privacy.publishing.publisher import Publisher
 from privacy.release.engine import make_releases
@@ -62,13 +62,13 @@ class ReleaseWorker:
 
     def publish(self, shard: TallyShard) -> None:
         """Copy what is still on its way to the gallery; copying twice changes nothing."""
-        while releases := shard.outgoing(BATCH_SERIES):
+        while releases := shard.list_pending(BATCH_SERIES):
             self._copy(shard, releases)
 
     def _copy(self, shard: TallyShard, releases: Sequence[PendingRelease]) -> None:
         if self.outside:
             # All that leaves is in the ledger already: its length now covers it.
-            self.outside.leaving(shard.shard, shard.ledger_length())
+            self.outside.leaving(shard.shard, shard.count_ledger_entries())
         self.publisher.publish_releases(releases)
         shard.mark_published(releases)
 
@@ -76,16 +76,16 @@ class ReleaseWorker:
         """Write and publish a batch: how many, 0 when another worker was faster; None when nothing is due."""
         # The head is read first. A commit that finds it unchanged proves that no other worker has released
         # anything of this shard since: what is due, and the length of the ledger, are still as read here.
-        before = shard.head()
+        before = shard.read_head()
         now_ms = self.clock()
-        numbers = shard.due(now_ms, BATCH_SERIES)
+        numbers = shard.list_due(now_ms, BATCH_SERIES)
         if not numbers:
             return None
-        head = LedgerHead(shard.shard, shard.ledger_length(), before)
+        head = LedgerHead(shard.shard, shard.count_ledger_entries(), before)
         if self.outside:
             self.outside.require(shard.shard, head.length)
         commits = []
-        for calibration, batch in self._by_calibration(shard.read(numbers)):
+        for calibration, batch in self._by_calibration(shard.read_series(numbers)):
             schedule = calibration.schedule
             for release in make_releases(batch, calibration, self.entropy, now_ms):
                 entry, head = head.append(release, calibration)
@@ -98,6 +98,7 @@ class ReleaseWorker:
                         release.net_changes,
                         release.measurements,
                         release.encoded,
+                        release.point,
                         entry,
                     )
                 )
@@ -107,11 +108,11 @@ class ReleaseWorker:
         return len(written)
 
     def _by_calibration(self, batch: Sequence[DueSeries]) -> Iterator[tuple[Calibration, list[DueSeries]]]:
-        def bound_to(due: DueSeries) -> tuple[str, int]:
-            return due.state.policy_version, due.state.number % KINDS_PER_TARGET
+        def binding(due: DueSeries) -> tuple[str, Kind]:
+            return due.state.policy_version, due.state.kind
 
-        for (version, kind), group in groupby(sorted(batch, key=bound_to), key=bound_to):
-            yield self.calibrations(version, Kind(kind)), list(group)
+        for (version, kind), group in groupby(sorted(batch, key=binding), key=binding):
+            yield self.calibrations(version, kind), list(group)
 
 
 def run_together(workers: Sequence[ReleaseWorker]) -> int:

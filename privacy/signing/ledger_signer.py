@@ -136,7 +136,7 @@ class LedgerSigner:
         growing = GrowingTree(tree.size, complete)
         if growing.root.hex() != tree.root:
             raise _refusal(tree.shard, None, "have another tree in the gallery than was signed")
-        entries = self.log.entries(tree.shard, last, 1)
+        entries = self.log.read_entries(tree.shard, last, 1)
         if not entries:
             raise _refusal(tree.shard, last, "is signed, but the tally has no such entry any more")
         if leaf_hash(entries[0]) != leaf:
@@ -145,7 +145,7 @@ class LedgerSigner:
 
     def _new(self, tree: ShardTree, last: bytes) -> list[_New]:
         """What the tally has after the signed entries, as far as it has arrived in the gallery."""
-        written = self.log.entries(tree.shard, tree.size, BATCH_ENTRIES)
+        written = self.log.read_entries(tree.shard, tree.size, BATCH_ENTRIES)
         published = self.desk.reader.entries(tree.shard, tree.size, len(written))
         decoded = list(map(decoded_entry, published))
         names = list(map(ReleaseName.of, decoded))
@@ -166,7 +166,7 @@ class LedgerSigner:
     def _compare(self, tree: ShardTree, start: int, growing: GrowingTree) -> None:
         """Grow a tree by signed entries, each of which must be what it was."""
         count = min(BATCH_ENTRIES, tree.size - start)
-        entries = self.log.entries(tree.shard, start, count)
+        entries = self.log.read_entries(tree.shard, start, count)
         if len(entries) < count:
             fault = "is signed, but the tally has no such entry any more"
             raise _refusal(tree.shard, start + len(entries), fault)

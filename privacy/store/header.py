@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import redis
     from redis.connection import AbstractConnection
 
-FORMAT_VERSION: Final = 4
+FORMAT_VERSION: Final = 5
 DEFAULT_SHARDS: Final = 8
 MAX_SHARDS: Final = 1024
 _ID_BYTES: Final = 16

@@ -1,29 +1,34 @@
 -- Applies changes from several outboxes to the logs of one target shard, exactly once.
 --
--- KEYS[1]  marks: for each account shard the last outbox entry that this target shard has applied
--- ARGV[1]  prefix of the logs; the series number follows it
--- ARGV[2]  the numbers of the series as text    ARGV[3]  how many bytes of changes each has    both MessagePack arrays
--- ARGV[4]  the changes, series after series, 4 bytes each
--- then for each account shard: its number, the mark it must have now ('' for none), the mark it gets
+-- KEYS  OFFSETS      hash: account shard -> id of the last outbox entry that this target shard has applied
+-- ARGV  LOG_PREFIX   prefix of the logs; the series number follows it
+--       SERIES       numbers of the series, as text: a MessagePack array
+--       SIZES        bytes of changes of each series: a MessagePack array
+--       CHANGES      the changes, series after series, 4 bytes each
+--       then, for each account shard: its number, the offset required now ('' for none), the new offset
 --
--- Answers 1 when applied; 0, and nothing is touched, when another relay was here before.
+-- Returns 1 when applied; 0, having changed nothing, when another relay has moved an offset.
 local call, sub = redis.call, string.sub
-local marks, prefix, changes = KEYS[1], ARGV[1], ARGV[4]
+local OFFSETS = KEYS[1]
+local LOG_PREFIX, SERIES, SIZES, CHANGES = unpack(ARGV, 1, 4)
+local FIRST_SHARD, FIELDS_PER_SHARD = 5, 3
 
-for first = 5, #ARGV, 3 do
-  if (call('HGET', marks, ARGV[first]) or '') ~= ARGV[first + 1] then
+for first = FIRST_SHARD, #ARGV, FIELDS_PER_SHARD do
+  local shard, required = unpack(ARGV, first, first + 1)
+  if (call('HGET', OFFSETS, shard) or '') ~= required then
     return 0
   end
 end
 
-local position, sizes = 1, cmsgpack.unpack(ARGV[3])
-for index, series in ipairs(cmsgpack.unpack(ARGV[2])) do
+local position, sizes = 1, cmsgpack.unpack(SIZES)
+for index, series in ipairs(cmsgpack.unpack(SERIES)) do
   local following = position + sizes[index]
-  call('APPEND', prefix .. series, sub(changes, position, following - 1))
+  call('APPEND', LOG_PREFIX .. series, sub(CHANGES, position, following - 1))
   position = following
 end
 
-for first = 5, #ARGV, 3 do
-  call('HSET', marks, ARGV[first], ARGV[first + 2])
+for first = FIRST_SHARD, #ARGV, FIELDS_PER_SHARD do
+  local shard, _, offset = unpack(ARGV, first, first + 2)
+  call('HSET', OFFSETS, shard, offset)
 end
 return 1

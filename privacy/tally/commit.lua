@@ -1,40 +1,51 @@
--- Writes releases of one target shard, once and for ever: measurements, release documents and ledger entries together.
+-- Writes releases of one target shard, each once: measurements, release documents and ledger entries together.
 --
--- KEYS[1]  due: series by next due time      KEYS[2]  ledger: list of entries
--- KEYS[3]  head: hash of the last ledger entry      KEYS[4]  outgoing: stream of releases to be copied to the gallery
--- ARGV[1]  prefix of the series states    ARGV[2]  prefix of the net changes    ARGV[3]  prefix of the measurements
--- ARGV[4]  head as it must be now ('' for none)      ARGV[5]  head afterwards
--- then for each series: its number, epoch as it must be now, cut as it must be now, cut afterwards, next due time or ''
--- after the last epoch, net changes, measurements, release document, ledger entry
+-- KEYS  DUE           sorted set: series by next due time
+--       LEDGER        list of ledger entries
+--       HEAD          hash of the last ledger entry
+--       PENDING       stream of releases to be copied to the gallery
+-- ARGV  STATES        prefix of the series states; the series number follows this and the next two
+--       NET_CHANGES   prefix of the net changes
+--       MEASUREMENTS  prefix of the measurements
+--       HEAD_BEFORE   head required now ('' for none)
+--       HEAD_AFTER    new head
+--       then, for each series: its number, the epoch required now, the log offset required now, the new log offset,
+--       the next due time ('' after the last epoch), net changes, measurements, target id, kind, release document,
+--       point document, ledger entry
 --
--- Answers the length of the ledger when written; 0, and nothing is touched, when another worker was here before.
+-- Returns the length of the ledger when written; 0, having changed nothing, when another worker has released one of
+-- the series or moved the ledger.
 local call = redis.call
-local due, ledger, head, outgoing = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local length = 0
-local states, net_changes, measurements = ARGV[1], ARGV[2], ARGV[3]
+local DUE, LEDGER, HEAD, PENDING = unpack(KEYS)
+local STATES, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER = unpack(ARGV, 1, 5)
+local FIRST_SERIES, FIELDS_PER_SERIES = 6, 12
 
-if (call('GET', head) or '') ~= ARGV[4] then
+if (call('GET', HEAD) or '') ~= HEAD_BEFORE then
   return 0
 end
-for first = 6, #ARGV, 9 do
-  local now = call('HMGET', states .. ARGV[first], 'epoch', 'cut')
-  if now[1] ~= ARGV[first + 1] or now[2] ~= ARGV[first + 2] then
+for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
+  local series, epoch, log_offset = unpack(ARGV, first, first + 2)
+  local now = call('HMGET', STATES .. series, 'epoch', 'log_offset')
+  if now[1] ~= epoch or now[2] ~= log_offset then
     return 0
   end
 end
 
-for first = 6, #ARGV, 9 do
-  local series, epoch, next_due = ARGV[first], ARGV[first + 1], ARGV[first + 4]
-  call('HSET', states .. series, 'epoch', string.format('%.0f', epoch + 1), 'cut', ARGV[first + 3])
+local length = 0
+for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
+  local series, epoch, _, log_offset, next_due, net_changes, measurements, target_id, kind, release, point, entry =
+    unpack(ARGV, first, first + FIELDS_PER_SERIES - 1)
+  call('HSET', STATES .. series, 'epoch', string.format('%.0f', epoch + 1), 'log_offset', log_offset)
   if next_due == '' then
-    call('ZREM', due, series)
+    call('ZREM', DUE, series)
   else
-    call('ZADD', due, next_due, series)
+    call('ZADD', DUE, next_due, series)
   end
-  call('APPEND', net_changes .. series, ARGV[first + 5])
-  call('APPEND', measurements .. series, ARGV[first + 6])
-  length = call('RPUSH', ledger, ARGV[first + 8])
-  call('XADD', outgoing, length .. '-0', 'release', ARGV[first + 7], 'entry', ARGV[first + 8])
+  call('APPEND', NET_CHANGES .. series, net_changes)
+  call('APPEND', MEASUREMENTS .. series, measurements)
+  length = call('RPUSH', LEDGER, entry)
+  call('XADD', PENDING, length .. '-0', 'target_id', target_id, 'kind', kind, 'epoch', epoch, 'release', release,
+    'point', point, 'entry', entry)
 end
-call('SET', head, ARGV[5])
+call('SET', HEAD, HEAD_AFTER)
 return length

@@ -1,22 +1,26 @@
--- Reads what the next release of each series is made from, as it stands at one moment.
+-- Reads the inputs of the next release of each series, all at one moment.
 --
--- KEYS[1]  due: names the slot
--- ARGV[1]  prefix of the series states    ARGV[2]  prefix of the logs
--- ARGV[3]  prefix of the net changes      ARGV[4]  prefix of the measurements
--- then the numbers of the series
+-- KEYS  DUE           names the slot; not read
+-- ARGV  STATES        prefix of the series states; the series number follows this and the next three
+--       LOGS          prefix of the logs
+--       NET_CHANGES   prefix of the net changes
+--       MEASUREMENTS  prefix of the measurements
+--       then the numbers of the series
 --
--- Answers for each its target_id, starts_at_ms, policy_version, first_epoch, epoch and cut, then its log since the cut,
--- its net changes and its measurements.
+-- Returns for each series: target_id, starts_at_ms, policy_version, first_epoch, epoch, log_offset, the log from that
+-- offset on, the net changes, the measurements.
 local call = redis.call
-local answers = {}
+local STATES, LOGS, NET_CHANGES, MEASUREMENTS = unpack(ARGV, 1, 4)
+local FIRST_SERIES = 5
+local rows = {}
 
-for index = 5, #ARGV do
+for index = FIRST_SERIES, #ARGV do
   local series = ARGV[index]
-  local row = call('HMGET', ARGV[1] .. series,
-    'target_id', 'starts_at_ms', 'policy_version', 'first_epoch', 'epoch', 'cut')
-  row[7] = call('GETRANGE', ARGV[2] .. series, row[6], -1)
-  row[8] = call('GET', ARGV[3] .. series) or ''
-  row[9] = call('GET', ARGV[4] .. series) or ''
-  answers[index - 4] = row
+  local row = call('HMGET', STATES .. series,
+    'target_id', 'starts_at_ms', 'policy_version', 'first_epoch', 'epoch', 'log_offset')
+  row[7] = call('GETRANGE', LOGS .. series, row[6], -1)
+  row[8] = call('GET', NET_CHANGES .. series) or ''
+  row[9] = call('GET', MEASUREMENTS .. series) or ''
+  rows[#rows + 1] = row
 end
-return answers
+return rows

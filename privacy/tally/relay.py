@@ -1,4 +1,4 @@
-"""Moves changes from the vault's outboxes to the tally's logs, each exactly once, whatever crashes."""
+"""Moves changes from the vault's outboxes to the tally's logs, each exactly once, even across crashes."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 
 class OutboxId(NamedTuple):
-    """A stream id; tuples compare as the stream orders its entries."""
+    """The id of an outbox entry in its Redis stream. Ids compare in the order of the stream."""
 
     moment_ms: int
     sequence: int
 
     @classmethod
     def parse(cls, raw: bytes | None) -> OutboxId:
-        """Read an id as Redis spells it; nothing is the beginning."""
+        """Parse an id in Redis notation; a missing or empty one is `BEGINNING`."""
         if not raw:
             return BEGINNING
         moment_ms, sequence = raw.split(b"-")
         return cls(int(moment_ms), int(sequence))
 
     def __str__(self) -> str:
-        """As Redis spells it."""
+        """Return the id in Redis notation."""
         return f"{self.moment_ms}-{self.sequence}"
 
     @property
     def stored(self) -> str:
-        """As a mark is stored: the beginning is no mark at all."""
+        """The id as a stored offset; the beginning is stored as no offset at all."""
         return "" if self == BEGINNING else str(self)
 
     @property
     def successor(self) -> OutboxId:
-        """The smallest id past this one."""
+        """The smallest id after this one."""
         return OutboxId(self.moment_ms, self.sequence + 1)
 
 
@@ -54,7 +54,7 @@ BEGINNING = OutboxId(0, 0)
 
 
 ENTRIES_PER_STEP = 256
-"""Outbox entries taken from one account shard in one step, about 32,000 changes of busy intake."""
+"""Outbox entries taken from one account shard per step: about 32,000 changes under a busy intake."""
 
 _CHANGES = np.dtype([("series", "<u8"), ("change", "<u4")])
 _APPLY = Script.packaged("privacy.tally", "apply.lua")
@@ -62,79 +62,81 @@ _APPLY = Script.packaged("privacy.tally", "apply.lua")
 
 @dataclass(frozen=True)
 class _Outbox:
-    """What one step read of one account shard."""
+    """The entries that one step read from the outbox of one account shard."""
 
     shard: int
     ids: Sequence[OutboxId]
     changes: Sequence[bytes]
 
-    def after(self, mark: OutboxId) -> bytes:
-        """Changes of the entries past a mark."""
-        return b"".join(change for entry, change in zip(self.ids, self.changes, strict=True) if entry > mark)
+    def join_after(self, offset: OutboxId) -> bytes:
+        """Return the changes of the entries after an offset."""
+        return b"".join(
+            change for entry, change in zip(self.ids, self.changes, strict=True) if entry > offset
+        )
 
 
 @dataclass
 class Relay:
-    """One relay. Any number may run; a step that finds another one's marks does nothing and looks anew.
+    """A relay. Any number may run: a step that another relay has overtaken changes nothing and starts again.
 
     Args:
-        client: connection with the relay's credentials.
-        header: shard counts of this store.
+        client: must have the relay ACL user.
+        header: gives the shard counts of this store.
     """
 
     client: Redis
     header: StoreHeader
-    _marks: list[list[OutboxId]] | None = field(default=None, init=False)
-    """[target shard][account shard]: what the store holds, as far as this relay knows."""
+    _offsets: list[list[OutboxId]] | None = field(default=None, init=False)
+    """[target shard][account shard]: the stored offsets as last seen; None when they must be read again."""
 
     def step(self) -> int:
-        """Move what is there, at most `ENTRIES_PER_STEP` entries an account shard.
+        """Move waiting entries, at most `ENTRIES_PER_STEP` per account shard.
 
         Returns:
-            Number of outbox entries that every target shard has applied; 0 means there was nothing to do, or
+            The number of outbox entries that every target shard has applied; 0 if there was nothing to do or
             another relay did it.
 
         Raises:
-            StoreBusyError: the store did not confirm. The next step looks at the marks and goes on exactly
+            StoreBusyError: the store did not confirm. The next step reads the offsets and continues exactly
             there.
         """
         with translated():
-            if self._marks is None:
-                self._marks = self._read_marks()
-            outboxes = self._read_outboxes(self._marks)
+            if self._offsets is None:
+                self._offsets = self._read_offsets()
+            outboxes = self._read_outboxes(self._offsets)
             if not outboxes:
                 return 0
-            marks, self._marks = self._marks, None
-            if not self._apply(outboxes, marks):
+            offsets, self._offsets = self._offsets, None
+            if not self._apply(outboxes, offsets):
                 return 0
             for outbox in outboxes:
-                for row in marks:
+                for row in offsets:
                     row[outbox.shard] = max(row[outbox.shard], outbox.ids[-1])
             self._trim(outboxes)
-            self._marks = marks
+            self._offsets = offsets
         return sum(len(outbox.ids) for outbox in outboxes)
 
     def drain(self) -> int:
-        """Step until nothing is left; the number of entries moved."""
+        """Step until nothing is left. Returns the number of entries moved."""
         moved = 0
-        # A step that another relay overtook moves nothing either, but leaves no marks.
-        while (step := self.step()) or self._marks is None:
+        # A step that another relay overtook moves nothing either, but leaves no offsets.
+        while (step := self.step()) or self._offsets is None:
             moved += step
         return moved
 
-    def _read_marks(self) -> list[list[OutboxId]]:
+    def _read_offsets(self) -> list[list[OutboxId]]:
         pipeline = self.client.pipeline(transaction=False)
         for shard in range(self.header.target_shards):
-            pipeline.hgetall(tally_key(shard, "marks"))
+            pipeline.hgetall(tally_key(shard, "offsets"))
         return [
             [OutboxId.parse(row.get(str(shard).encode())) for shard in range(self.header.account_shards)]
             for row in pipeline.execute()
         ]
 
-    def _read_outboxes(self, marks: list[list[OutboxId]]) -> list[_Outbox]:
+    def _read_outboxes(self, offsets: list[list[OutboxId]]) -> list[_Outbox]:
         pipeline = self.client.pipeline(transaction=False)
         for shard in range(self.header.account_shards):
-            low = min(row[shard] for row in marks)
+            low = min(row[shard] for row in offsets)
             pipeline.xrange(outbox_key(shard), min=f"({low}", count=ENTRIES_PER_STEP)
         return [
             _Outbox(
@@ -146,28 +148,28 @@ class Relay:
             if entries
         ]
 
-    def _apply(self, outboxes: Sequence[_Outbox], marks: list[list[OutboxId]]) -> bool:
-        """Send every target shard what it lacks; false when another relay was faster somewhere."""
+    def _apply(self, outboxes: Sequence[_Outbox], offsets: list[list[OutboxId]]) -> bool:
+        """Send every target shard the changes it lacks; False if another relay was faster on any shard."""
         calls = []
         packed: dict[tuple[OutboxId, ...], list[_SeriesChanges]] = {}
-        for target_shard, row in enumerate(marks):
+        for target_shard, row in enumerate(offsets):
             # Target shards that have applied the same entries, nearly always all, are packed together.
             begins = tuple(row[outbox.shard] for outbox in outboxes)
             if begins not in packed:
-                raw = b"".join(outbox.after(row[outbox.shard]) for outbox in outboxes)
-                packed[begins] = _by_series(np.frombuffer(raw, _CHANGES), self.header.target_shards)
+                raw = b"".join(outbox.join_after(row[outbox.shard]) for outbox in outboxes)
+                packed[begins] = _pack_by_shard(np.frombuffer(raw, _CHANGES), self.header.target_shards)
             arguments: list[str | bytes | int] = [
                 tally_prefix(target_shard, "log"),
                 *packed[begins][target_shard],
             ]
             for outbox in outboxes:
-                mark = row[outbox.shard]
-                arguments += [outbox.shard, mark.stored, max(mark, outbox.ids[-1]).stored]
-            calls.append(ScriptCall([tally_key(target_shard, "marks")], arguments))
+                offset = row[outbox.shard]
+                arguments += [outbox.shard, offset.stored, max(offset, outbox.ids[-1]).stored]
+            calls.append(ScriptCall([tally_key(target_shard, "offsets")], arguments))
         return all(_APPLY.run_all(self.client, calls))
 
     def _trim(self, outboxes: Sequence[_Outbox]) -> None:
-        """Forget entries that every target shard has applied."""
+        """Delete entries that every target shard has applied."""
         pipeline = self.client.pipeline(transaction=False)
         for outbox in outboxes:
             pipeline.xtrim(outbox_key(outbox.shard), minid=str(outbox.ids[-1].successor), approximate=False)
@@ -175,12 +177,12 @@ class Relay:
 
 
 class _SeriesChanges(NamedTuple):
-    """The changes of one target shard as `apply.lua` reads them: series by series, in their order.
+    """The changes of one target shard, series by series, as `apply.lua` reads them.
 
     Args:
-        numbers: of the series, as text: a MessagePack array.
-        sizes: bytes of changes of each: a MessagePack array.
-        changes: 4 bytes each.
+        numbers: series numbers as text, a MessagePack array.
+        sizes: bytes of changes of each series, a MessagePack array.
+        changes: the changes, 4 bytes each.
     """
 
     numbers: bytes
@@ -188,15 +190,15 @@ class _SeriesChanges(NamedTuple):
     changes: bytes
 
 
-def _by_series(changes: np.ndarray, target_shards: int) -> list[_SeriesChanges]:
+def _pack_by_shard(changes: np.ndarray, target_shards: int) -> list[_SeriesChanges]:
     """Pack the changes of each target shard."""
     shard_of = changes["series"] // KINDS_PER_TARGET % target_shards
     order = np.lexsort((changes["series"], shard_of))  # stable
     ends = np.cumsum(np.bincount(shard_of.astype(np.intp), minlength=target_shards)).tolist()
-    return [_packed(changes[order[start:end]]) for start, end in pairwise([0, *ends])]
+    return [_pack(changes[order[start:end]]) for start, end in pairwise([0, *ends])]
 
 
-def _packed(changes: np.ndarray) -> _SeriesChanges:
+def _pack(changes: np.ndarray) -> _SeriesChanges:
     numbers, counts = np.unique(changes["series"], return_counts=True)
     codes = changes["change"].tobytes()
     names = list(map(str, numbers.tolist()))

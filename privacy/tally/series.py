@@ -1,11 +1,12 @@
-"""What the tally keeps of a series, and the one step that turns its log into a release."""
+"""The state of each series in the tally, and the one atomic step that turns its log into a release."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from privacy.model.engagement import KINDS_PER_TARGET, Kind
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LedgerLog:
-    """Reads the entries, and nothing else of the tally.
+    """Reads ledger entries, and nothing else of the tally.
 
     Args:
-        client: connection with the notary's credentials.
+        client: must have the notary ACL user.
     """
 
     client: Redis
 
-    def entries(self, shard: int, start: int, limit: int) -> list[bytes]:
-        """At most `limit` entries of a shard from a sequence number on.
+    def read_entries(self, shard: int, start: int, limit: int) -> list[bytes]:
+        """Return at most `limit` entries of a shard from a sequence number on.
 
         Raises:
             StoreBusyError: the store did not answer.
@@ -37,20 +38,22 @@ class LedgerLog:
 
 _READ = Script.packaged("privacy.tally", "read.lua")
 _COMMIT = Script.packaged("privacy.tally", "commit.lua")
+_STATE_FIELDS = 6
+"""Values of a series state at the beginning of each row that `read.lua` returns."""
 
 
 @dataclass(frozen=True)
 class SeriesState:
-    """Where a series stands.
+    """The state of one series.
 
     Args:
-        number: of the series.
-        target_id: its target.
-        starts_at_ms: from where its schedule counts.
-        policy_version: what it is bound to.
-        first_epoch: the epoch that ran when it was registered.
+        number: number of the series.
+        target_id: identifier of its target.
+        starts_at_ms: start of its schedule.
+        policy_version: the policy that the target is bound to.
+        first_epoch: the epoch that was running when the target was registered.
         epoch: the epoch to be released next.
-        cut: bytes of the log that earlier releases have counted.
+        log_offset: bytes of the log that earlier releases have counted.
     """
 
     number: int
@@ -59,18 +62,23 @@ class SeriesState:
     policy_version: str
     first_epoch: int
     epoch: int
-    cut: int
+    log_offset: int
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of engagement that the series counts."""
+        return Kind(self.number % KINDS_PER_TARGET)
 
 
 @dataclass(frozen=True)
 class DueSeries:
-    """A series with everything its next release is made from.
+    """A series with all inputs of its next release.
 
     Args:
-        state: where it stands.
-        log: changes since the cut, 4 bytes each.
-        net_changes: exact net changes of earlier steps, as `privacy.release.history` packs them.
-        measurements: measurements of earlier steps, likewise.
+        state: its state.
+        log: changes from the log offset on, 4 bytes each.
+        net_changes: exact net changes of earlier steps, packed by `privacy.release.history`.
+        measurements: measurements of earlier steps, packed in the same way.
     """
 
     state: SeriesState
@@ -84,12 +92,13 @@ class Commit:
     """One release, ready to be written.
 
     Args:
-        due: what it was made from.
+        due: its inputs.
         next_due_ms: None after the last epoch.
-        net_changes: of this step, to be appended.
-        measurements: drawn for this release, to be appended.
-        release: the document for the gallery.
-        ledger_entry: its line in the ledger.
+        net_changes: net changes of this step, to be appended.
+        measurements: measurements drawn for this release, to be appended.
+        release: the encoded release document.
+        point: its encoded point in the time series.
+        ledger_entry: its encoded ledger entry.
     """
 
     due: DueSeries
@@ -97,74 +106,98 @@ class Commit:
     net_changes: bytes
     measurements: bytes
     release: bytes
+    point: bytes
     ledger_entry: bytes
+
+    def to_pending(self, shard: int, sequence: int) -> PendingRelease:
+        """Return the release as it waits to be published, under its sequence number in the ledger."""
+        state = self.due.state
+        return PendingRelease(
+            shard,
+            sequence,
+            state.target_id,
+            state.kind.label,
+            state.epoch,
+            self.release,
+            self.point,
+            self.ledger_entry,
+        )
 
 
 @dataclass(frozen=True)
 class PendingRelease:
-    """A written release on its way to the gallery.
+    """A written release that waits to be copied to the gallery.
 
     Args:
-        shard: target shard whose ledger it stands in.
-        sequence: of its ledger entry.
-        release: the document.
-        ledger_entry: its line in the ledger.
+        shard: target shard whose ledger holds its entry.
+        sequence: sequence number of that entry.
+        target_id: identifier of its target.
+        kind: label of its kind of engagement.
+        epoch: the released epoch.
+        release: the encoded release document.
+        point: its encoded point in the time series.
+        ledger_entry: its encoded ledger entry.
     """
 
     shard: int
     sequence: int
+    target_id: str
+    kind: str
+    epoch: int
     release: bytes
+    point: bytes
     ledger_entry: bytes
 
     @property
-    def place(self) -> str:
-        """Its place in the queue."""
+    def stream_id(self) -> str:
+        """Its id in the stream of pending releases."""
         return f"{self.sequence + 1}-0"
 
 
 @dataclass(frozen=True)
 class TallyShard:
-    """One target shard, as the release side sees it.
+    """One target shard, as the release worker reads and writes it. All methods raise `StoreBusyError`.
 
     Args:
-        client: connection with the release worker's credentials.
+        client: must have the release ACL user.
         shard: number of the target shard.
     """
 
     client: Redis
     shard: int
 
-    def due(self, now_ms: int, limit: int) -> list[int]:
-        """Numbers of at most `limit` series whose epoch is over, longest overdue first."""
+    def list_due(self, now_ms: int, limit: int) -> list[int]:
+        """Return the numbers of at most `limit` series whose epoch is over, longest overdue first."""
         with translated():
             numbers = self.client.zrange(
                 tally_key(self.shard, "due"), "-inf", now_ms, byscore=True, offset=0, num=limit
             )
         return [int(number) for number in cast("list[bytes]", numbers)]
 
-    def next_due_ms(self) -> int | None:
-        """When the next epoch of any series ends."""
+    def read_next_due_ms(self) -> int | None:
+        """Return when the next epoch of any series ends; None if no series has one."""
         with translated():
             first = self.client.zrange(tally_key(self.shard, "due"), 0, 0, withscores=True)
         return int(first[0][1]) if first else None
 
-    def read(self, numbers: Sequence[int]) -> list[DueSeries]:
-        """Read what the next release of each series is made from."""
+    def read_series(self, numbers: Sequence[int]) -> list[DueSeries]:
+        """Read the inputs of the next release of each series."""
         prefixes = [tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")]
         with translated():
             rows = _READ.run(self.client, ScriptCall([tally_key(self.shard, "due")], [*prefixes, *numbers]))
         return [
-            DueSeries(_state(number, row[:6]), *row[6:]) for number, row in zip(numbers, rows, strict=True)
+            DueSeries(_parse_state(number, row[:6]), *row[6:])
+            for number, row in zip(numbers, rows, strict=True)
         ]
 
-    def head(self) -> str:
-        """Hash of the last ledger entry; empty before the first."""
+    def read_head(self) -> str:
+        """Return the hash of the last ledger entry; empty before the first."""
         with translated():
             head = self.client.get(tally_key(self.shard, "head"))
         return cast("bytes", head).decode() if head else ""
 
-    def ledger_length(self) -> int:
-        """Number of ledger entries."""
+    def count_ledger_entries(self) -> int:
+        """Return the number of ledger entries."""
         with translated():
             return int(self.client.llen(tally_key(self.shard, "ledger")))
 
@@ -172,9 +205,9 @@ class TallyShard:
         """Write releases in one atomic step.
 
         Returns:
-            The releases as they wait to be copied to the gallery. None, and nothing is written, when another
-            worker has released one of them or moved the ledger: what was drawn for this attempt has never
-            been seen and is thrown away.
+            The releases as they wait to be published. Empty, and nothing is written, when another worker has
+            released one of the series or moved the ledger: the noise drawn for this attempt has never been
+            seen and is discarded.
         """
         arguments: list[str | bytes | int] = [
             *(tally_prefix(self.shard, name) for name in ("series", "net", "measured")),
@@ -186,41 +219,42 @@ class TallyShard:
             arguments += [
                 state.number,
                 state.epoch,
-                state.cut,
-                state.cut + len(commit.due.log),
+                state.log_offset,
+                state.log_offset + len(commit.due.log),
                 "" if commit.next_due_ms is None else commit.next_due_ms,
                 commit.net_changes,
                 commit.measurements,
+                state.target_id,
+                state.kind.label,
                 commit.release,
+                commit.point,
                 commit.ledger_entry,
             ]
-        keys = [tally_key(self.shard, name) for name in ("due", "ledger", "head", "outgoing")]
+        keys = [tally_key(self.shard, name) for name in ("due", "ledger", "head", "pending")]
         with translated():
             length = int(_COMMIT.run(self.client, ScriptCall(keys, arguments)))
         if not length:
             return []
+        first = length - len(commits)
+        return [commit.to_pending(self.shard, sequence) for sequence, commit in enumerate(commits, first)]
+
+    def list_pending(self, limit: int) -> list[PendingRelease]:
+        """Return releases not yet copied to the gallery, oldest first."""
+        with translated():
+            rows = self.client.xrange(tally_key(self.shard, "pending"), count=limit)
         return [
-            PendingRelease(self.shard, sequence, commit.release, commit.ledger_entry)
-            for sequence, commit in enumerate(commits, length - len(commits))
+            _parse_pending(self.shard, stream_id, fields)
+            for stream_id, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows)
         ]
 
-    def outgoing(self, limit: int) -> list[PendingRelease]:
-        """Releases not yet copied to the gallery, oldest first."""
+    def mark_published(self, releases: Sequence[PendingRelease]) -> None:
+        """Drop pending releases that the gallery now holds."""
         with translated():
-            rows = self.client.xrange(tally_key(self.shard, "outgoing"), count=limit)
-        return [
-            PendingRelease(self.shard, int(row.partition(b"-")[0]) - 1, fields[b"release"], fields[b"entry"])
-            for row, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows)
-        ]
-
-    def mark_published(self, copied: Sequence[PendingRelease]) -> None:
-        """Drop releases that the gallery holds now."""
-        with translated():
-            self.client.xdel(tally_key(self.shard, "outgoing"), *(outgoing.place for outgoing in copied))
+            self.client.xdel(tally_key(self.shard, "pending"), *(release.stream_id for release in releases))
 
 
-def _state(number: int, row: Sequence[bytes]) -> SeriesState:
-    target_id, starts_at_ms, policy_version, first_epoch, epoch, cut = row
+def _parse_state(number: int, row: Sequence[bytes]) -> SeriesState:
+    target_id, starts_at_ms, policy_version, first_epoch, epoch, log_offset = row[:_STATE_FIELDS]
     return SeriesState(
         number,
         target_id.decode(),
@@ -228,5 +262,18 @@ def _state(number: int, row: Sequence[bytes]) -> SeriesState:
         policy_version.decode(),
         int(first_epoch),
         int(epoch),
-        int(cut),
+        int(log_offset),
+    )
+
+
+def _parse_pending(shard: int, stream_id: bytes, fields: Mapping[bytes, bytes]) -> PendingRelease:
+    return PendingRelease(
+        shard,
+        int(stream_id.partition(b"-")[0]) - 1,
+        fields[b"target_id"].decode(),
+        fields[b"kind"].decode(),
+        int(fields[b"epoch"]),
+        fields[b"release"],
+        fields[b"point"],
+        fields[b"entry"],
     )

@@ -99,7 +99,7 @@ def test_catching_up(world: ReleaseWorld) -> None:
     assert world.worker().run_due() == 4 * len(VIDEOS) + 3
     assert world.worker().run_due() == 0
     world.check(dict.fromkeys(VIDEOS, 4) | {"brief": 3})
-    assert all(shard.next_due_ms() is None for shard in world.worker().shards)
+    assert all(shard.read_next_due_ms() is None for shard in world.worker().shards)
 
 
 def test_clock_that_steps_back(world: ReleaseWorld) -> None:

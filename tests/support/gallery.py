@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
-from privacy.model.documents import BreakdownFigures, Figure, LedgerEntry, ReleaseDocument, TargetDocument
+from privacy.model.documents import (
+    BreakdownFigures,
+    Figure,
+    LedgerEntry,
+    PointDocument,
+    ReleaseDocument,
+    TargetDocument,
+)
 from privacy.model.engagement import Reason
 from privacy.model.timestamp import parse_timestamp_ms
 from privacy.publishing.publisher import Publisher
+from privacy.tally.series import PendingRelease
 from tests.support.redis_server import Store
 
 HOUR_MS: Final = 3_600_000
@@ -47,16 +54,6 @@ GUARANTEE: Final[dict[str, Any]] = {
 }
 LEDGER_SHARDS: Final = 3
 REASONS: Final = tuple(reason.label for reason in Reason)
-
-
-@dataclass(frozen=True)
-class Written:
-    """A release on its way to the gallery."""
-
-    shard: int
-    sequence: int
-    release: bytes
-    ledger_entry: bytes
 
 
 def target(video_id: str, **changes: Any) -> TargetDocument:
@@ -111,7 +108,7 @@ def publish(
     publisher = Publisher(store.publisher)
     publisher.publish_guarantee(VERSION, GUARANTEE, LEDGER_SHARDS)
     publisher.publish_targets(targets)
-    written, previous = [], ""
+    written, previous = list[PendingRelease](), ""
     for sequence, document in enumerate(releases):
         encoded = msgspec.json.encode(document)
         entry = msgspec.json.encode(
@@ -131,7 +128,18 @@ def publish(
             )
         )
         previous = sha256(entry).hexdigest()
-        written.append(Written(shard, sequence, encoded, entry))
+        written.append(
+            PendingRelease(
+                shard,
+                sequence,
+                document.target_id,
+                document.kind,
+                document.epoch,
+                encoded,
+                msgspec.json.encode(PointDocument.from_release(document)),
+                entry,
+            )
+        )
     publisher.publish_releases(written)
 
 

@@ -149,7 +149,7 @@ class ReleaseWorld:
                 entries.append(entry)
             assert (root.get(tally_key(shard, "head")) or b"") == previous.encode()
             assert root.hlen(gallery_key("ledger", shard)) == len(lines)
-            assert root.xlen(tally_key(shard, "outgoing")) == 0
+            assert root.xlen(tally_key(shard, "pending")) == 0
         return entries
 
     def _check_current(self, video: str, count: int) -> None:
@@ -157,15 +157,15 @@ class ReleaseWorld:
         assert current == self.store.public.hget(gallery_key("releases", video, "like"), str(count - 1))
 
     def _check_records(self, video: str, count: int) -> None:
-        """A measured stream has one measurement a step; net changes add up to the log that was cut."""
+        """A measured stream has one measurement a step; net changes add up to the log that was counted."""
         root, number = self.store.root, self.numbers[video]
         measured = np.frombuffer(raw(root.get(self._series_key("measured", number)) or b""), MEASUREMENT)
         drawn = sorted(zip(measured["stream"].tolist(), measured["step"].tolist(), strict=True))
         streams = sorted(set(measured["stream"].tolist()))
         assert drawn == [(stream, step) for stream in streams for step in range(count)]
         net = np.frombuffer(raw(root.get(self._series_key("net", number)) or b""), NET_CHANGE)
-        cut = int(raw(root.hget(self._series_key("series", number), "cut")))
-        log = np.frombuffer(raw(root.get(log_key(number)) or b"")[:cut], "<u4")
+        log_offset = int(raw(root.hget(self._series_key("series", number), "log_offset")))
+        log = np.frombuffer(raw(root.get(log_key(number)) or b"")[:log_offset], "<u4")
         assert net["value"][net["stream"] == 0].sum() == np.where(log % 16 == LIKE, 1, -1).sum()
         assert len({(step, stream) for step, stream, _ in net.tolist()}) == len(net)
 

@@ -32,7 +32,7 @@ def _shown(alter: Any) -> Callable[[pytest.MonkeyPatch], None]:
             result: PublishedEstimates = alter(_right_figures(exact, *given), exact, given[-1])
             return result
 
-        patch.setattr(engine, "figures", altered)
+        patch.setattr(engine, "publishable_estimates", altered)
 
     return apply
 

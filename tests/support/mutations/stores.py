@@ -73,11 +73,11 @@ def _plain_id(patch: pytest.MonkeyPatch) -> None:
 
 
 def _commits_always(patch: pytest.MonkeyPatch) -> None:
-    script = edited(series._COMMIT, "if (call('GET', head) or '') ~= ARGV[4] then", "if false then")
+    script = edited(series._COMMIT, "if (call('GET', HEAD) or '') ~= HEAD_BEFORE then", "if false then")
     patch.setattr(
         series,
         "_COMMIT",
-        edited(script, "if now[1] ~= ARGV[first + 1] or now[2] ~= ARGV[first + 2] then", "if false then"),
+        edited(script, "if now[1] ~= epoch or now[2] ~= log_offset then", "if false then"),
     )
 
 

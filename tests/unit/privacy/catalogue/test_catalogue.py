@@ -47,7 +47,7 @@ def published(store: Store, video_id: str) -> TargetDocument:
 def all_due(store: Store) -> list[int]:
     """Series that are due some day."""
     shards = [TallyShard(store.release, shard) for shard in range(HEADER.target_shards)]
-    return sorted(number for shard in shards for number in shard.due(10**15, 100))
+    return sorted(number for shard in shards for number in shard.list_due(10**15, 100))
 
 
 def test_a_video_is_created_once(store: Store) -> None:

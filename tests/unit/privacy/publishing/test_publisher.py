@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -12,6 +12,7 @@ from privacy.errors import StoreBusyError, StoreError
 from privacy.model.documents import PointDocument, TargetDocument
 from privacy.publishing.publisher import Publisher
 from privacy.store.keys import gallery_key
+from privacy.tally.series import Commit, PendingRelease
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.redis_server import Store
 from tests.support.registers import raw
@@ -20,24 +21,14 @@ from tests.support.simulation import LIKE, Simulation, log_of
 from tests.support.stepped_redis import SteppedRedis
 
 
-@dataclass(frozen=True)
-class Written:
-    """A release as the tally side holds it."""
-
-    shard: int
-    sequence: int
-    release: bytes
-    ledger_entry: bytes
-
-
-def releases(epochs: int = 3) -> list[Written]:
-    """So many releases of two targets, epoch by epoch."""
-    simulation, written = Simulation.of(calibration(), 2), list[Written]()
+def releases(epochs: int = 3) -> list[PendingRelease]:
+    """Releases of two targets, epoch by epoch, for the given number of epochs."""
+    simulation, written = Simulation.of(calibration(), 2), list[PendingRelease]()
     for _ in range(epochs):
         made = simulation.release([log_of(calibration().policy, [({}, LIKE, 60)])] * 2, os.urandom)
-        written += [
-            Written(0, len(written) + place, release.encoded, b"entry") for place, release in enumerate(made)
-        ]
+        for release in made:
+            commit = Commit(release.due, None, b"", b"", release.encoded, release.point, b"entry")
+            written.append(commit.to_pending(0, len(written)))
         simulation = simulation.after(made)
     return written
 
@@ -95,11 +86,8 @@ def test_other_bytes_are_refused_and_nothing_is_replaced(part: str, store: Store
     publisher = Publisher(store.publisher)
     publisher.publish_releases([first])
     before = gallery(store)
-    forged = Written(
-        0,
-        0,
-        other.release if part == "release" else first.release,
-        b"forged" if part == "ledger_entry" else b"entry",
+    forged = (
+        replace(first, release=other.release) if part == "release" else replace(first, ledger_entry=b"forged")
     )
     with pytest.raises(StoreError, match="never replaced"):
         publisher.publish_releases([forged])

@@ -115,7 +115,7 @@ def test_what_is_released_can_be_replaced_by_nobody() -> None:
 
 def test_the_notary_sees_what_is_published_anyway() -> None:
     """Of the tally it reads the ledger, whose entries are public; no count, no series, no measurement."""
-    for name in ("series", "log", "net", "measured", "due", "ids", "outgoing", "head"):
+    for name in ("series", "log", "net", "measured", "due", "ids", "pending", "head"):
         assert not reaches(NOTARY, tally_key(0, name))
         assert not reaches(NOTARY, tally_key(0, name, 7))
     assert reaches(NOTARY, tally_key(0, "ledger"))
