@@ -47,7 +47,7 @@ PROCESSES: Final[dict[str, tuple[AclUser, ...]]] = {
     "steward": (STEWARD,),
     "public": (PUBLIC, LIMITER),
     "found": (ADMIN, PUBLISHER),
-    # `likewise keys` and `doctor`; `ledger` and `audit wall`; `keys rotate-pseudonyms`; `rights`.
+    # `likewise keys` and `doctor`; `ledger` and `audit wall`; `keys rotate-pseudonym-key`; `rights`.
     "operator": (ADMIN, PUBLIC, REKEYER, STEWARD),
     # The servers' health checks.
     "vault": (HEALTH,),

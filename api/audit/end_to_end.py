@@ -50,7 +50,9 @@ _HASHES: Final = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_2
 _SHORT: Final = (8, 16, 20, 32)
 
 
-def rehearsal_check(source: PolicySource, entropy: EntropySource, reads: int, *, wall: bool = False) -> Check:
+def end_to_end_check(
+    source: PolicySource, entropy: EntropySource, reads: int, *, wall: bool = False
+) -> Check:
     """Tell a store of its own a story and look at everything that comes of it.
 
     Args:

@@ -1,4 +1,4 @@
-"""The guarantee as tables for a terminal."""
+"""Formats the guarantee as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def policy_tables(guarantee: GuaranteeDocument) -> Iterator[RenderableType]:
-    """Everything that a policy declares and that follows from it."""
-    yield _declared(guarantee)
-    for kind, of_kind in guarantee["kinds"].items():
-        yield _costs(kind, of_kind)
-        yield _statistics(kind, of_kind["statistics"])
-        schedule = guarantee["creator_schedule" if of_kind["target_type"] == "creator" else "schedule"]
-        yield _epochs(kind, of_kind["statistics"], schedule["due_ages_seconds"])
+    """Yields tables of everything a policy declares and of the guarantee that follows from it."""
+    yield _tabulate_policy(guarantee)
+    for kind, details in guarantee["kinds"].items():
+        yield _tabulate_costs(kind, details)
+        yield _tabulate_statistics(kind, details["statistics"])
+        schedule = guarantee["creator_schedule" if details["target_type"] == "creator" else "schedule"]
+        yield _tabulate_epochs(kind, details["statistics"], schedule["due_ages_seconds"])
 
 
-def _declared(guarantee: GuaranteeDocument) -> Table:
+def _tabulate_policy(guarantee: GuaranteeDocument) -> Table:
     table = Table("declared", "", title=f"Policy {guarantee['version']}", title_justify="left")
     contribution = guarantee["contribution"]
     rows = {
@@ -35,12 +35,12 @@ def _declared(guarantee: GuaranteeDocument) -> Table:
         "k": f"{guarantee['anonymity']['k']}, with certainty",
         "flip cap w": str(contribution["flip_cap"]),
         "daily cap M": str(contribution["daily_cap"]),
-        "schedule of videos": _phases(guarantee["schedule"]),
-        "schedule of creators": _phases(guarantee["creator_schedule"]),
-        "dropped at the door": ", ".join(guarantee["children"]["dropped_age_bands"]) or "nothing",
+        "schedule of videos": _format_phases(guarantee["schedule"]),
+        "schedule of creators": _format_phases(guarantee["creator_schedule"]),
+        "dropped age bands": ", ".join(guarantee["children"]["dropped_age_bands"]) or "nothing",
         "earliest event": guarantee["intake"]["earliest_occurred_at"],
-        "integrity": _values(guarantee["integrity"]),
-        "retention": _values(guarantee["retention"]),
+        "integrity": _format_values(guarantee["integrity"]),
+        "retention": _format_values(guarantee["retention"]),
         **{f"cells of {name}": ", ".join(cells) for name, cells in guarantee["dimensions"].items()},
     }
     for name, value in rows.items():
@@ -48,37 +48,37 @@ def _declared(guarantee: GuaranteeDocument) -> Table:
     return table
 
 
-def _phases(schedule: Mapping[str, Any]) -> str:
+def _format_phases(schedule: Mapping[str, Any]) -> str:
     phases = (
-        f"every {_span(phase['every_seconds'])} to {_span(phase['until_seconds'])}"
+        f"every {_format_duration(phase['every_seconds'])} to {_format_duration(phase['until_seconds'])}"
         for phase in schedule["phases"]
     )
     return f"{schedule['epochs']} epochs: {'; '.join(phases)}"
 
 
-def _values(declared: Mapping[str, int]) -> str:
+def _format_values(declared: Mapping[str, int]) -> str:
     return "; ".join(f"{name} {value}" for name, value in declared.items())
 
 
-def _costs(kind: str, of_kind: Mapping[str, Any]) -> Table:
-    deltas = [point["delta"] for point in of_kind["epsilon"]]
+def _tabulate_costs(kind: str, details: Mapping[str, Any]) -> Table:
+    deltas = [point["delta"] for point in details["epsilon"]]
     table = Table(
         f"{kind}s of one account on one day",
         "rho",
         *(f"epsilon at delta {delta:g}" for delta in deltas),
-        title=f"What it costs ({of_kind['reserve_rho']:g} of rho is in reserve)",
+        title=f"Privacy cost ({details['reserve_rho']:g} of rho is in reserve)",
         title_justify="left",
     )
-    for row in of_kind["account_day"]:
+    for row in details["account_day"]:
         table.add_row(
             str(row["engagements"]),
             f"{row['rho']:g}",
-            *(_epsilon(point["epsilon"]) for point in row["epsilon"]),
+            *(_format_epsilon(point["epsilon"]) for point in row["epsilon"]),
         )
     return table
 
 
-def _statistics(kind: str, statistics: Sequence[Mapping[str, Any]]) -> Table:
+def _tabulate_statistics(kind: str, statistics: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(
         *("statistic", "rho", "noise scale", "sensitivity²", "sd, first to last", "threshold, first to last"),
         title=f"Statistics of {kind}s (noise scale and sensitivity in the encoder's units)",
@@ -97,8 +97,10 @@ def _statistics(kind: str, statistics: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _epochs(kind: str, statistics: Sequence[Mapping[str, Any]], ages_seconds: Sequence[int]) -> Table:
-    """Standard deviation and threshold of every epoch; statistics with the same numbers share a column."""
+def _tabulate_epochs(
+    kind: str, statistics: Sequence[Mapping[str, Any]], ages_seconds: Sequence[int]
+) -> Table:
+    """Returns standard deviation and threshold per epoch; statistics with equal numbers share a column."""
 
     def numbers(statistic: Mapping[str, Any]) -> tuple[list[float], list[int]]:
         return statistic["sd_by_epoch"], statistic["threshold_by_epoch"]
@@ -112,19 +114,19 @@ def _epochs(kind: str, statistics: Sequence[Mapping[str, Any]], ages_seconds: Se
     table = Table(
         *("epoch", "age"),
         *(name for name, _, _ in columns),
-        title=f"Epochs of {kind}s: sd of a number, and from where on it is shown",
+        title=f"Epochs of {kind}s: standard deviation, and smallest number that is published",
         title_justify="left",
     )
     for epoch, age_seconds in enumerate(ages_seconds):
         cells = (f"{deviations[epoch]:.1f}, {thresholds[epoch]}" for _, deviations, thresholds in columns)
-        table.add_row(str(epoch), _span(age_seconds), *cells)
+        table.add_row(str(epoch), _format_duration(age_seconds), *cells)
     return table
 
 
-def _span(seconds: int) -> str:
-    """As in `2 days, 6:00:00`."""
+def _format_duration(seconds: int) -> str:
+    """Formats a duration as in `2 days, 6:00:00`."""
     return str(timedelta(seconds=seconds)).removesuffix(", 0:00:00")
 
 
-def _epsilon(epsilon: float | None) -> str:
-    return "none: the gate uses delta up" if epsilon is None else f"{ceil(100 * epsilon) / 100:.2f}"
+def _format_epsilon(epsilon: float | None) -> str:
+    return "none: the gate uses up delta" if epsilon is None else f"{ceil(100 * epsilon) / 100:.2f}"

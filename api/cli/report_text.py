@@ -1,4 +1,4 @@
-"""An audit's report, handed to who asked for it: as an HTML file, as JSON, or as text on the terminal."""
+"""Delivers an audit report as an HTML file, as JSON, or as text on the terminal."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from privacy.audit.report_model import AuditReport, ComparisonPlot, Section
 
 
 def deliver_report(report: AuditReport, *, as_json: bool, report_file: Path | None = None) -> ExitCode:
-    """Write the report where it is wanted, and answer the exit code that its verdict asks for."""
+    """Writes the report where it is requested, and returns the exit code for its result."""
     if report_file:
         report_file.write_text(html_report(report), encoding="utf-8")
-        echo(f"The report is in {report_file}.")
+        echo(f"Report written to {report_file}.")
     if as_json:
         show_json(report.document())
     else:
@@ -26,26 +26,26 @@ def deliver_report(report: AuditReport, *, as_json: bool, report_file: Path | No
 
 
 def _show(report: AuditReport) -> None:
-    """Write every section with its findings, and the verdict at the end."""
+    """Prints every section with its findings, then the result."""
     show(Text(report.title), Text(report.claim), Text(""))
     for section in report.sections:
-        show(Text(f"{_verdict(passed=section.passed)}  {section.title}"), _findings(section), Text(""))
+        show(Text(f"{_format_result(passed=section.passed)}  {section.title}"), _tabulate(section), Text(""))
         for plot in section.plots:
             if isinstance(plot, ComparisonPlot):
-                show(_compared(plot), Text(""))
-    held = sum(section.passed for section in report.sections)
-    show(Text(f"{held} of {len(report.sections)} sections passed in {report.seconds:.0f} s."))
+                show(_tabulate_comparisons(plot), Text(""))
+    passed = sum(section.passed for section in report.sections)
+    show(Text(f"{passed} of {len(report.sections)} sections passed in {report.seconds:.0f} s."))
 
 
-def _findings(section: Section) -> Table:
-    table = Table("", "what", "required", "found", pad_edge=False, show_edge=False)
+def _tabulate(section: Section) -> Table:
+    table = Table("", "checked", "required", "measured", pad_edge=False, show_edge=False)
     for finding in section.findings:
-        table.add_row(_verdict(passed=finding.passed), finding.what, finding.required, finding.found)
+        table.add_row(_format_result(passed=finding.passed), finding.what, finding.required, finding.found)
     return table
 
 
-def _compared(plot: ComparisonPlot) -> Table:
-    """The rows of a plot as numbers, each lower end beside what it may reach."""
+def _tabulate_comparisons(plot: ComparisonPlot) -> Table:
+    """Returns the rows of a plot as numbers, with each lower end as a share of its limit."""
     table = Table(plot.title, plot.limit_name, "at least", "measured", "at most", "at least / limit")
     for row in plot.rows:
         ends = (f"{value:.4f}" for value in (row.limit, row.low, row.value, row.high))
@@ -53,5 +53,5 @@ def _compared(plot: ComparisonPlot) -> Table:
     return table
 
 
-def _verdict(*, passed: bool) -> str:
+def _format_result(*, passed: bool) -> str:
     return "passed" if passed else "FAILED"

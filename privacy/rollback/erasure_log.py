@@ -253,10 +253,10 @@ class ErasureLog:
     def _missing(self, fault: str) -> StoreError:
         return StoreError(
             f"the list of erasures: {fault}; put it back, or set {FOLDER_VARIABLE} to its folder; if it is "
-            "lost, see `likewise rights rebuild-list --help`"
+            "lost, see `likewise rights rebuild-erasure-log --help`"
         )
 
     def _damaged(self) -> StoreError:
         return StoreError(
-            f"the list of erasures {self.path} is damaged: see `likewise rights rebuild-list --help`"
+            f"the list of erasures {self.path} is damaged: see `likewise rights rebuild-erasure-log --help`"
         )

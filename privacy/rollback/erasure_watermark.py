@@ -128,7 +128,7 @@ def _require(mark: int, erasures: ErasureLog) -> None:
     if mark > last:
         raise StoreError(
             f"the list of erasures {erasures.path} ends with {last}, and the store knows of {mark}: put the "
-            "newest one back; if it is lost, see `likewise rights rebuild-list --help`"
+            "newest one back; if it is lost, see `likewise rights rebuild-erasure-log --help`"
         )
 
 

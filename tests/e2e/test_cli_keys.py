@@ -166,4 +166,4 @@ def test_the_pseudonym_key_is_rotated_while_the_system_runs(system: System) -> N
 
 def keys_rotated(folder: Path) -> Any:
     """Rotate the pseudonym key."""
-    return answer_of(likewise("keys", "rotate-pseudonyms", "--data-folder", folder, "--json"))
+    return answer_of(likewise("keys", "rotate-pseudonym-key", "--data-folder", folder, "--json"))

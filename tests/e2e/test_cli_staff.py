@@ -70,5 +70,5 @@ def test_staff_work_from_the_command_line(tmp_path: Path) -> None:
         assert held.stat().st_mode & 0o077 == 0
         receipt = answer_of(likewise("rights", "erase", "a-1", *NOTE, environment=staff))
         assert (receipt["engagements"], receipt["counted"]) == (1, 0)
-        tag = likewise("rights", "tag", "a-1", "--data-folder", folder).stdout.strip()
+        tag = likewise("rights", "account-tag", "a-1", "--data-folder", folder).stdout.strip()
         assert len(bytes.fromhex(tag)) == 8

@@ -189,9 +189,9 @@ def test_founding_again_changes_nothing(deployment: Deployment) -> None:
         ("doctor",),
         ("audit", "wall"),
         ("keys", "list", "--plane", "public"),
-        ("keys", "rotate-pseudonyms"),
+        ("keys", "rotate-pseudonym-key"),
         ("rights", "access", "a-0", "--output", "access.json", "--note", "a test"),
-        ("rights", "rebuild-list"),
+        ("rights", "rebuild-erasure-log"),
     ],
     ids=" ".join,
 )

@@ -1,4 +1,4 @@
-"""`likewise keys rotate-pseudonyms` is killed in the middle: called again it goes on; no count changes."""
+"""`likewise keys rotate-pseudonym-key` is killed in the middle: called again it goes on; no count changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.support.registers import caps, read_changes
 FLIP_CAP, DAILY_CAP = 4, 100
 ACCOUNTS = [f"account-{number}" for number in range(2_000)]
 SHARDS = 8
-COMMAND = [sys.executable, "-m", "api.cli", "keys", "rotate-pseudonyms", "--json"]
+COMMAND = [sys.executable, "-m", "api.cli", "keys", "rotate-pseudonym-key", "--json"]
 SOME = [(3, False), (SHARDS + 3, True)]
 """While the new key is put in force shard by shard, and while accounts move."""
 ALL = [case for case in product(range(1, 2 * SHARDS + 1), (False, True)) if case not in SOME]

@@ -15,7 +15,7 @@ from functools import cache
 
 import pytest
 
-from api.audit.end_to_end import rehearsal_check
+from api.audit.end_to_end import end_to_end_check
 from api.runtime.policy_source import PolicySource, read_policy
 from privacy.audit.progress import silent
 from privacy.audit.report_model import Section
@@ -37,7 +37,7 @@ def source() -> PolicySource:
 
 def audited(check: str, plan: Plan, processes: int = 1) -> list[Section]:
     """The sections of the checks with this title, or of all."""
-    checks = [rehearsal_check(source(), os.urandom, READS), *white_box(source().policy, plan, os.urandom)]
+    checks = [end_to_end_check(source(), os.urandom, READS), *white_box(source().policy, plan, os.urandom)]
     wanted = [one for one in checks if one.title.startswith(check)]
     # The rehearsal's store ends with the thread that started it: it comes first, and stays in this process.
     here = wanted[:1]

@@ -1,4 +1,4 @@
-"""`likewise audit`: what a compliance reviewer runs."""
+"""`likewise audit`: the audits that a compliance reviewer runs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from api.cli.lazy_group import LazyCommand, LazyGroup
 from api.http.command import epilog
 
 _COMMANDS = {
-    "white-box": LazyCommand("api.cli.commands.audit_white_box", "Measure the release code under a policy."),
+    "white-box": LazyCommand("api.cli.commands.audit_white_box", "Audit the release code under a policy."),
     "black-box": LazyCommand("api.cli.commands.audit_black_box", "Attack a running deployment from outside."),
-    "wall": LazyCommand("api.cli.commands.audit_wall", "Show what the public plane cannot reach."),
+    "wall": LazyCommand(
+        "api.cli.commands.audit_wall", "Show that the public plane reaches only the gallery."
+    ),
 }
 
 
 @click.pass_context
 def _run_default(context: click.Context) -> Any:
-    """Run the white-box and the wall audit if no subcommand is given."""
+    """Runs the white-box and wall audits if no subcommand is named."""
     if context.invoked_subcommand is None:
         white_box: click.Command = import_module(_COMMANDS["white-box"].module).command
         return context.invoke(white_box, wall=True)
@@ -31,6 +33,6 @@ command = LazyGroup(
     commands=_COMMANDS,
     callback=_run_default,
     invoke_without_command=True,
-    help="Audit the privacy guarantees. Without a subcommand, run the white-box and wall audits.",
+    help="Audit the privacy guarantees. Without a subcommand, runs the white-box and wall audits.",
     epilog=epilog("likewise audit", "likewise audit white-box --quick --report audit.html"),
 )

@@ -30,40 +30,40 @@ _RUN_BYTES = 4
         "  --platform-url http://127.0.0.1:8081 --canary-key lw_platform_… --quick",
     )
 )
-@click.option("--public-url", required=True, help="Where the public plane is.")
+@click.option("--public-url", required=True, help="Address of the public plane.")
 @click.option(
     "--read-key",
     "read_keys",
     multiple=True,
     required=True,
     envvar="LIKEWISE_READ_KEYS",
-    help="Key of the public plane with the scope read; give two or more, which then collude.",
+    help="API key of the public plane with the scope `read`; give at least two for the collusion attack.",
 )
-@click.option("--platform-url", required=True, help="Where the platform plane is.")
+@click.option("--platform-url", required=True, help="Address of the platform plane.")
 @click.option(
     "--canary-key",
     required=True,
     envvar="LIKEWISE_CANARY_KEY",
-    help="Key of the platform plane with the scope canary.",
+    help="API key of the platform plane with the scope `canary`.",
 )
 @click.option(
     "--logs",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the deployment's logs, if you have it: it is searched for names.",
+    help="Folder of the deployment's logs, if you have it; it is searched for ids and keys.",
 )
 @click.option(
     "--store-url",
-    help="The public plane's own redis://public:password@host:port, if you have it: what it opens is tried.",
+    help="The public plane's own redis://public:password@host:port, if you have it; its access is tested.",
 )
 @click.option(
     "--report",
     "report_file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write the report as one HTML file, to be handed on and printed.",
+    help="Write the report to a self-contained HTML file.",
 )
-@click.option("--quick", is_flag=True, help="Within a minute: less of everything.")
+@click.option("--quick", is_flag=True, help="Smaller samples; takes under a minute.")
 @json_option
-def command(  # noqa: PLR0913 - one argument an option
+def command(  # noqa: PLR0913 - one argument per option
     public_url: str,
     read_keys: Sequence[str],
     platform_url: str,
@@ -75,10 +75,11 @@ def command(  # noqa: PLR0913 - one argument an option
     quick: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Attack a running deployment with keys to read and a canary key, and nothing else.
+    """Attack a running deployment from outside, with read keys and a canary key only.
 
     Plants canary accounts and videos in the sandbox (the same code and policy with a compressed schedule) and
-    reports every attack's success beside what the claimed guarantee allows. Ends with 1 if anything broke.
+    reports the success of every attack next to the maximum that the claimed guarantee allows. Exits with 1 if
+    an attack succeeds.
     """
     deployment = HttpDeployment(public_url, read_keys, platform_url, canary_key, clock_ms, time.sleep)
     black_box = BlackBox(

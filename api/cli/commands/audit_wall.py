@@ -1,4 +1,4 @@
-"""`likewise audit wall`: shows what the public plane cannot reach."""
+"""`likewise audit wall`: shows that the public plane reaches only the gallery."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ from privacy.model.timestamp import format_timestamp
 @data_folder_option
 @json_option
 def command(data_folder: Path, *, as_json: bool) -> ExitCode:
-    """Try the wall between the public plane and everything else; exit 1 if it has a hole.
+    """Test the wall between the public plane and everything else.
 
-    With the public plane's credentials every command of Redis is tried on every family of keys, with
-    arguments that would harm nothing. Then: a login at the private room's server, if that is another one;
-    what the plane's code loads, the import contracts (where import-linter is installed), and what its image
-    holds. The store is the one that the environment names (LIKEWISE_GALLERY_URL or LIKEWISE_REDIS_URL, and
-    LIKEWISE_PUBLIC_PASSWORD), or the embedded one of a running `likewise up`.
+    Tries every Redis command on every key family with the public plane's credentials, with arguments that do
+    no harm. Then tests a login to the private room's server, if that is a separate one; the modules that the
+    plane's code loads; the import contracts, if import-linter is installed; and the contents of its image.
+    Uses the store named in the environment (LIKEWISE_GALLERY_URL or LIKEWISE_REDIS_URL, and
+    LIKEWISE_PUBLIC_PASSWORD), or the embedded store of a running `likewise up`. Exits with 1 if the wall has
+    a hole.
     """
     started = time.monotonic()
     with progress(quiet=as_json) as bars:
         sections = wall_sections(operator_settings(data_folder, os.environ), SectionBars(bars))
     report = AuditReport(
-        title="wall",
-        claim="Code and credentials of the public plane reach the gallery, to read it, and nothing else.",
+        title="Wall",
+        claim="The code and credentials of the public plane can read the gallery, and can do nothing else.",
         facts=(("program", f"Likewise {version('likewise')}"),),
         made_at=format_timestamp(clock_ms()),
         seconds=round(time.monotonic() - started, 1),

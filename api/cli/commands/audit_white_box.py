@@ -1,4 +1,4 @@
-"""`likewise audit white-box`: measures the release code under a policy."""
+"""`likewise audit white-box`: audits the release code under a policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from api.audit.end_to_end import rehearsal_check
+from api.audit.end_to_end import end_to_end_check
 from api.cli.console import SectionBars, progress
 from api.cli.options import json_option, policy_option
 from api.cli.report_text import deliver_report
@@ -39,21 +39,23 @@ QUICK_READS: Final = 100
     )
 )
 @policy_option
-@click.option("--quick", is_flag=True, help="Within a minute: gross mistakes only.")
+@click.option(
+    "--quick", is_flag=True, help="Smaller samples; takes under a minute and finds only gross mistakes."
+)
 @click.option(
     "--report",
     "report_file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write the report as one HTML file, to be handed on and printed.",
+    help="Write the report to a self-contained HTML file.",
 )
 @click.option(
     "--processes",
     type=click.IntRange(1, 64),
     default=PROCESSES,
     show_default=True,
-    help="How many run at once.",
+    help="Number of parallel processes.",
 )
-@click.option("--wall", is_flag=True, help="Show the wall of the audit's own store, too.")
+@click.option("--wall", is_flag=True, help="Also test the wall of the audit's own store.")
 @json_option
 def command(
     policy_file: Path | None,
@@ -64,43 +66,42 @@ def command(
     wall: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Measure the release code under a policy, against what the policy claims; needs no deployment.
+    """Audit the release code under a policy; needs no deployment.
 
-    Noise, margins, ε and cost are worked out again; lower bounds on ε are measured for single streams and
-    whole releases; every published number is derived again from the measurements; and a story is told to a
-    store of the audit's own. Takes up to a quarter of an hour on two cores. Ends with 1 if anything does not
-    hold.
+    Recalculates noise, margins, ε and cost independently; measures lower bounds on ε for single streams and
+    whole releases; recalculates every published number from the measurements; and runs a scenario end to end
+    on a store of its own. Takes up to 15 minutes on two cores. Exits with 1 if a check fails.
     """
     source = read_policy(policy_file)
     plan = QUICK_PLAN if quick else DEFAULT_PLAN
     with progress(quiet=as_json) as bars:
-        rehearsal = rehearsal_check(source, entropy, QUICK_READS if quick else READS, wall=wall)
-        report = audit(source, plan, rehearsal, processes, SectionBars(bars))
+        end_to_end = end_to_end_check(source, entropy, QUICK_READS if quick else READS, wall=wall)
+        report = audit(source, plan, end_to_end, processes, SectionBars(bars))
     return deliver_report(report, as_json=as_json, report_file=report_file)
 
 
 def audit(
-    source: PolicySource, plan: Plan, rehearsal: Check, processes: int, told: ProgressCallback
+    source: PolicySource, plan: Plan, end_to_end: Check, processes: int, on_progress: ProgressCallback
 ) -> AuditReport:
-    """Run the white box.
+    """Runs the white-box audit.
 
     Args:
         source: the policy.
-        plan: how much is sampled.
-        rehearsal: the check on a real store.
-        processes: how many run at once.
-        told: about the progress.
+        plan: sample sizes.
+        end_to_end: the check on a real store.
+        processes: number of parallel processes.
+        on_progress: called as the work advances.
 
     Raises:
-        PolicyError: the policy asks for what the mechanism cannot give.
+        PolicyError: the mechanism cannot satisfy the policy.
     """
     started = time.monotonic()
     checks = white_box(source.policy, plan, entropy)
-    # An embedded server ends with the thread that started it, so the rehearsal stays in this one.
-    sections = run_checks([rehearsal], 1, told)
-    sections += run_checks(checks, processes, told)
+    # An embedded server ends with the thread that started it, so this check runs in this process.
+    sections = run_checks([end_to_end], 1, on_progress)
+    sections += run_checks(checks, processes, on_progress)
     return AuditReport(
-        title="white box",
+        title="White box",
         claim=_claim(source),
         facts=(
             ("policy", source.policy.version),
@@ -116,7 +117,7 @@ def audit(
 
 
 def _claim(source: PolicySource) -> str:
-    """What is claimed, kind by kind."""
+    """Returns the claim, kind by kind."""
     kinds = []
     for label, stated in guarantee(source.policy)["kinds"].items():
         epsilons = " and ".join(
@@ -124,7 +125,7 @@ def _claim(source: PolicySource) -> str:
         )
         kinds.append(f"{label}: ρ = {stated['rho']:g}, hence {epsilons}")
     return (
-        "For everything about one engagement, over all statistics and all epochs together "
-        f"({'; '.join(kinds)}); and no measured number about fewer than {source.policy.k} accounts is ever "
-        "shown."
+        "The loss of one engagement over all statistics and all epochs together is bounded "
+        f"({'; '.join(kinds)}), and no measured number about fewer than {source.policy.k} accounts is ever "
+        "published."
     )

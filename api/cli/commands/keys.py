@@ -1,4 +1,4 @@
-"""`likewise keys`: creates, lists and revokes API keys; rotates the key of the pseudonyms."""
+"""`likewise keys`: creates, lists and revokes API keys; rotates the pseudonym key."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from privacy.vault.pseudonym_key_file import begin_rotation, end_rotation, load_
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
 _plane_option = click.option(
-    "--plane", type=click.Choice(sorted(PLANE_SCOPES)), required=True, help="Plane that the key is for."
+    "--plane", type=click.Choice(sorted(PLANE_SCOPES)), required=True, help="Plane that accepts the key."
 )
 
 
@@ -42,10 +42,10 @@ _plane_option = click.option(
     )
 )
 def command() -> None:
-    """Create, list and revoke API keys, and rotate the key of the pseudonyms.
+    """Create, list and revoke API keys, and rotate the pseudonym key.
 
-    The store is the one that the environment names (LIKEWISE_REDIS_URL and LIKEWISE_ADMIN_PASSWORD), or the
-    embedded one of a running `likewise up`.
+    Uses the store named in the environment (LIKEWISE_REDIS_URL and LIKEWISE_ADMIN_PASSWORD), or the embedded
+    store of a running `likewise up`.
     """
 
 
@@ -56,30 +56,33 @@ def command() -> None:
     )
 )
 @_plane_option
-@click.option("--owner", required=True, help="Whose key it is; at most two live keys an owner.")
-@click.option("--scopes", required=True, help="What it may do, such as read,audit.")
+@click.option("--owner", required=True, help="Owner of the key; an owner has at most two live keys.")
+@click.option("--scopes", required=True, help="Comma-separated scopes, such as read,audit.")
 @click.option(
-    "--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="After which it expires."
+    "--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="Days until it expires."
 )
 @click.option(
     "--rate-limit",
+    "requests_per_minute",
     type=click.IntRange(1, 10_000_000),
     default=600,
     show_default=True,
-    help="Its rate limit.",
+    help="Requests per minute.",
 )
 @data_folder_option
 @json_option
 def create(
     plane: str, owner: str, scopes: str, days: int, requests_per_minute: int, data_folder: Path, as_json: bool
 ) -> None:
-    """Create a key and print it: once, since only its hash is kept."""
-    wanted = [scope.strip() for scope in scopes.split(",")]
-    token, record = _ring(data_folder, plane).create(ApiKeySpec(owner, wanted, days, requests_per_minute))
+    """Create a key and print it. It is shown only once, because only its hash is stored."""
+    requested = [scope.strip() for scope in scopes.split(",")]
+    spec = ApiKeySpec(owner, requested, days, requests_per_minute)
+    token, record = _open_api_keys(data_folder, plane).create(spec)
     if as_json:
         show_json({"token": token, **_document(plane, record)})
         return
-    echo(f"Key {record.key_id} of {owner}, until {format_timestamp(record.expires_at_ms)}. Shown this once:")
+    expires_at = format_timestamp(record.expires_at_ms)
+    echo(f"Key {record.key_id} of {owner}, valid until {expires_at}. It is shown only once:")
     click.echo(token)
 
 
@@ -88,13 +91,13 @@ def create(
 @data_folder_option
 @json_option
 def list_keys(plane: str, data_folder: Path, as_json: bool) -> None:
-    """List the keys of a plane, revoked and expired ones too."""
-    ring = _ring(data_folder, plane)
-    records = ring.writer.records()
+    """List the keys of a plane, including revoked and expired ones."""
+    api_keys = _open_api_keys(data_folder, plane)
+    records = api_keys.writer.records()
     if as_json:
-        show_json([_document(plane, record) | {"live": ring.is_live(record)} for record in records])
+        show_json([_document(plane, record) | {"live": api_keys.is_live(record)} for record in records])
         return
-    table = Table("key", "owner", "scopes", "requests a minute", "created", "expires", "state")
+    table = Table("key", "owner", "scopes", "requests per minute", "created", "expires", "state")
     for record in records:
         table.add_row(
             record.key_id,
@@ -103,7 +106,7 @@ def list_keys(plane: str, data_folder: Path, as_json: bool) -> None:
             str(record.requests_per_minute),
             format_timestamp(record.created_at_ms),
             format_timestamp(record.expires_at_ms),
-            _state(ring, record),
+            _describe_state(api_keys, record),
         )
     show(table)
 
@@ -115,7 +118,7 @@ def list_keys(plane: str, data_folder: Path, as_json: bool) -> None:
 @json_option
 def revoke(plane: str, key_id: str, data_folder: Path, as_json: bool) -> None:
     """Revoke a key; serving processes notice within a second."""
-    record = _ring(data_folder, plane).writer.revoke(key_id, clock_ms())
+    record = _open_api_keys(data_folder, plane).writer.revoke(key_id, clock_ms())
     if as_json:
         show_json(_document(plane, record))
     else:
@@ -123,20 +126,20 @@ def revoke(plane: str, key_id: str, data_folder: Path, as_json: bool) -> None:
 
 
 @command.command(
-    "rotate-pseudonyms",
+    "rotate-pseudonym-key",
     epilog=epilog(
-        "likewise keys rotate-pseudonyms              the embedded store of a running `likewise up`",
+        "likewise keys rotate-pseudonym-key           the embedded store of a running `likewise up`",
         "LIKEWISE_REDIS_URL=… LIKEWISE_REKEYER_PASSWORD=… LIKEWISE_PSEUDONYM_KEY_FILE=F \\",
-        "  likewise keys rotate-pseudonyms",
+        "  likewise keys rotate-pseudonym-key",
     ),
 )
 @data_folder_option
 @json_option
-def rotate_pseudonyms(data_folder: Path, as_json: bool) -> None:
-    """Put a new pseudonym key in force, move every account to it, and destroy the key before.
+def rotate_pseudonym_key(data_folder: Path, as_json: bool) -> None:
+    """Activate a new pseudonym key, move every account to it, and destroy the old key.
 
-    Intake goes on meanwhile, and no count changes. Killed at any moment, it goes on when it is called again.
-    The key file must be the one that the platform plane reads.
+    Intake continues during the rotation, and no count changes. If the command is killed, run it again: it
+    continues where it stopped. The key file must be the one that the platform plane reads.
     """
     key_file = Path(os.environ.get(KEY_FILE_VARIABLE, data_folder / PSEUDONYM_KEY_FILE))
     settings = operator_settings(data_folder, os.environ)
@@ -147,23 +150,24 @@ def rotate_pseudonyms(data_folder: Path, as_json: bool) -> None:
     with progress(quiet=as_json) as bars:
         task = bars.add_task("accounts", total=None)
         shards = AccountShards(client, keys, header.account_shards)
-        courtesy = Throttle.to_all(monotonic_seconds, rest)
-        moved = Rotation(shards, courtesy).run(lambda count: bars.advance(task, count))
+        throttle = Throttle.to_all(monotonic_seconds, rest)
+        moved = Rotation(shards, throttle).run(lambda count: bars.advance(task, count))
     end_rotation(key_file)
     if as_json:
         show_json({"moved": moved, "generation": keys.current.generation})
     else:
         echo(
-            f"{moved:,} accounts moved. The key before is gone from its file; a restart takes it from memory."
+            f"{moved:,} accounts moved. The old key is no longer in its file; restart the processes to "
+            "remove it from their memory."
         )
 
 
-def _ring(data_folder: Path, plane: str) -> ApiKeys:
+def _open_api_keys(data_folder: Path, plane: str) -> ApiKeys:
     return ApiKeys.open(operator_settings(data_folder, os.environ), plane, clock_ms, entropy)
 
 
 def _document(plane: str, record: KeyRecord) -> dict[str, Any]:
-    """A record as operators may see it: without the hash of the secret."""
+    """Returns a record as operators may see it: without the hash of the secret."""
     document: dict[str, Any] = msgspec.to_builtins(record)
     del document["secret_sha256"]
     for name in ("created", "expires", "revoked"):
@@ -172,7 +176,7 @@ def _document(plane: str, record: KeyRecord) -> dict[str, Any]:
     return {"plane": plane, **document}
 
 
-def _state(ring: ApiKeys, record: KeyRecord) -> str:
+def _describe_state(api_keys: ApiKeys, record: KeyRecord) -> str:
     if record.revoked_at_ms is not None:
         return f"revoked {format_timestamp(record.revoked_at_ms)}"
-    return "live" if ring.is_live(record) else "expired"
+    return "live" if api_keys.is_live(record) else "expired"

@@ -1,4 +1,4 @@
-"""`likewise moderation`: what trust & safety staff do, from the command line."""
+"""`likewise moderation`: carries out actions of trust & safety staff from the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.http.command import ExitCode, epilog
 from api.runtime.platform_client import NDJSON, PlatformClient
 from privacy.errors import StoreBusyError
 
-_LOOK_SECONDS = 0.3
+_POLL_SECONDS = 0.3
 
 
 @click.group(
@@ -27,51 +27,51 @@ _LOOK_SECONDS = 0.3
     )
 )
 def command() -> None:
-    """Ban accounts, purge bots, look at jobs.
+    """Ban accounts, purge bots and show jobs.
 
-    Asks a running platform plane, with a key of the scope `moderate` in LIKEWISE_PLATFORM_KEY.
+    Calls a running platform plane; LIKEWISE_PLATFORM_KEY must hold an API key with the scope `moderate`.
     """
 
 
 @command.command(epilog=epilog("likewise moderation purge bots.ndjson --note 'network of 3 May'"))
 @click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
-@click.option("--reinstate", is_flag=True, help="Take a purge back.")
-@click.option("--no-wait", is_flag=True, help="Queue the job, and do not watch it.")
+@click.option("--reinstate", is_flag=True, help="Reverse a purge.")
+@click.option("--no-wait", is_flag=True, help="Queue the job and do not wait for it.")
 @note_option
 @staff_options
 @json_option
 def purge(
     *, file: Path, reinstate: bool, no_wait: bool, note: str, platform_url: str, key: str, as_json: bool
 ) -> int:
-    """Purge the accounts of FILE: one JSON object a line, with an account_id or a handle."""
+    """Purge the accounts in FILE: one JSON object per line, with an account_id or a handle."""
     client = PlatformClient(platform_url, key)
     query = urlencode({"action": "reinstate" if reinstate else "purge", "note": note})
     body = gzip.compress(file.read_bytes(), compresslevel=1)
     job = client.send(f"/v1/moderation/purges?{query}", body, NDJSON, Content_Encoding="gzip")
     if not no_wait:
-        job = _watched(client, job, quiet=as_json)
+        job = _wait_for_job(client, job, quiet=as_json)
     if as_json:
         show_json(job)
     else:
-        echo(_said(job))
+        echo(_summarize(job))
     return ExitCode.CHECK_FAILED if job["state"] == "failed" else ExitCode.OK
 
 
 @command.command(epilog=epilog("likewise moderation job 17"))
 @click.argument("number", type=click.IntRange(1))
-@click.option("--watch", is_flag=True, help="Watch it to its end.")
+@click.option("--watch", is_flag=True, help="Wait until the job has ended.")
 @staff_options
 @json_option
 def job(*, number: int, watch: bool, platform_url: str, key: str, as_json: bool) -> None:
-    """Show how far job NUMBER has come."""
+    """Show the progress of job NUMBER."""
     client = PlatformClient(platform_url, key)
     found = client.get(f"/v1/jobs/{number}")
     if watch:
-        found = _watched(client, found, quiet=as_json)
+        found = _wait_for_job(client, found, quiet=as_json)
     if as_json:
         show_json(found)
     else:
-        click.echo(_said(found))
+        click.echo(_summarize(found))
 
 
 @command.command(
@@ -89,28 +89,28 @@ def account(
     *, action: str, account_id: str, until: str | None, note: str, platform_url: str, key: str
 ) -> None:
     """Restrict, ban, reinstate or delete ACCOUNT_ID."""
-    order = {"action": action, "account_id": account_id, "note": note}
+    body = {"action": action, "account_id": account_id, "note": note}
     if until is not None:
-        order["until"] = until
-    show_json(PlatformClient(platform_url, key).order("/v1/moderation/accounts", order))
+        body["until"] = until
+    show_json(PlatformClient(platform_url, key).order("/v1/moderation/accounts", body))
 
 
-def _watched(client: PlatformClient, found: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
-    """Look at a job until it is over."""
+def _wait_for_job(client: PlatformClient, found: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+    """Polls a job until it has ended."""
     with progress(quiet=quiet) as bars:
         task = bars.add_task(f"job {found['job']}: {found['kind']}", total=found["accounts"])
         while True:
             bars.update(task, completed=found["done"])
             if found["state"] in ("done", "failed"):
                 return found
-            time.sleep(_LOOK_SECONDS)  # the plane tells nobody by itself: it is asked again
+            time.sleep(_POLL_SECONDS)  # the plane sends no notification
             try:
                 found = client.get(f"/v1/jobs/{found['job']}")
             except StoreBusyError:
-                continue  # the job goes on without us
+                continue  # the job does not depend on this process
 
 
-def _said(found: dict[str, Any]) -> str:
+def _summarize(found: dict[str, Any]) -> str:
     counts = ", ".join(f"{name} {count:,}" for name, count in found["counts"].items() if count)
     state = f"{found['state']} ({found['failure']})" if found["failure"] else found["state"]
     done = f"{found['done']:,} of {found['accounts']:,} accounts"

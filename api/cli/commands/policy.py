@@ -1,4 +1,4 @@
-"""`likewise policy`: shows and checks what is guaranteed."""
+"""`likewise policy`: shows and checks a policy and its guarantee."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _file_argument = click.argument(
     )
 )
 def command() -> None:
-    """Show and check a policy: FILE, or the one in LIKEWISE_POLICY, or the packaged one."""
+    """Show and check a policy: FILE, the file named in LIKEWISE_POLICY, or the packaged policy."""
 
 
 @command.command(
@@ -38,7 +38,7 @@ def command() -> None:
 @_file_argument
 @json_option
 def show_policy(file: Path, as_json: bool) -> None:
-    """Show everything that a policy declares and everything that follows from it."""
+    """Show everything a policy declares and the guarantee that follows from it."""
     document = _guarantee(file)
     if as_json:
         show_json(document)
@@ -51,7 +51,7 @@ def show_policy(file: Path, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def check(context: click.Context, file: Path, as_json: bool) -> None:
-    """Check a policy without showing it; the message names field, value and rule."""
+    """Check a policy without showing it; an error names the field, the value and the rule."""
     try:
         document = _guarantee(file)
     except PolicyError as error:
@@ -62,7 +62,7 @@ def check(context: click.Context, file: Path, as_json: bool) -> None:
     if as_json:
         show_json({"ok": True, "file": str(file), "version": document["version"]})
     else:
-        show(f"{file}: version {document['version']} keeps all rules.")
+        show(f"{file}: version {document['version']} is valid.")
 
 
 def _guarantee(file: Path) -> GuaranteeDocument:

@@ -1,4 +1,4 @@
-"""`likewise replay`: tells a recorded history through the real intake, with every release on its way."""
+"""`likewise replay`: replays a recorded history through the real intake, with every release on the way."""
 
 from __future__ import annotations
 
@@ -54,30 +54,41 @@ _recorded_file = click.Path(exists=True, dir_okay=False, path_type=Path)
     )
 )
 @click.option(
-    "--videos", "videos_file", type=_recorded_file, required=True, help="NDJSON, perhaps .gz: the videos."
+    "--videos",
+    "videos_file",
+    type=_recorded_file,
+    required=True,
+    help="Videos as NDJSON, optionally gzipped.",
 )
 @click.option(
-    "--events", "events_file", type=_recorded_file, required=True, help="NDJSON, perhaps .gz: the events."
+    "--events",
+    "events_file",
+    type=_recorded_file,
+    required=True,
+    help="Events as NDJSON, optionally gzipped.",
 )
 @policy_option
 @click.option(
-    "--creators", "creators_file", type=_recorded_file, help="NDJSON, perhaps .gz: creators who are followed."
+    "--creators",
+    "creators_file",
+    type=_recorded_file,
+    help="Followed creators as NDJSON, optionally gzipped.",
 )
 @click.option(
     "--actions",
     "actions_file",
     type=_recorded_file,
-    help="NDJSON, perhaps .gz: bans, purges and reinstatements of accounts, each `at` its time.",
+    help="Bans, purges and reinstatements, each with its time in `at`, as NDJSON, optionally gzipped.",
 )
 @click.option(
     "--data-folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the store is kept; a temporary folder if not given.",
+    help="Folder of the store; a temporary folder if not given.",
 )
 @click.option(
     "--evaluate",
     is_flag=True,
-    help="Compare the published numbers with the exact ones: for the operator only.",
+    help="Compare the published numbers with the exact counts; for the operator only.",
 )
 @json_option
 def command(
@@ -91,35 +102,36 @@ def command(
     evaluate: bool,
     as_json: bool,
 ) -> None:
-    """Tell a recorded history through the real intake, under a virtual clock, until its last release.
+    """Replay a recorded history through the real intake.
 
-    Each video is registered when it was posted, each event arrives when it occurred, and every release is
-    made when it is due: noise, gate and all. The store is an embedded one of its own. Replaying into the
-    same folder again goes on from where the last replay stopped, and changes nothing if that was the end.
+    Under a virtual clock, each video is registered when it was posted, each event arrives when it occurred,
+    and every release is made when it is due, with noise and gate, until the last one. The store is an
+    embedded one of its own. Replaying into the same folder again continues where the last replay stopped,
+    and changes nothing if that replay was complete.
     """
     source = read_policy(policy_file)
     with ExitStack() as held:
         folder = data_folder or Path(held.enter_context(TemporaryDirectory(prefix="likewise-replay-")))
         rooms = held.enter_context(EmbeddedRooms(folder))
-        # What is replayed for once leaves nothing beside its folder.
+        # A replay into a temporary folder leaves nothing outside of it.
         kept = never_restore_folder(os.environ, data_folder) if data_folder else folder / "never-restore"
-        founder = StoreSetup(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD, kept)
-        store = founder.found(rooms.settings)
+        setup = StoreSetup(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD, kept)
+        store = setup.found(rooms.settings)
         bars = held.enter_context(progress(quiet=as_json))
         actions = read_actions(actions_file) if actions_file else []
         creators = read_creators(creators_file) if creators_file else []
         recording = Recording(read_videos(videos_file), creators, events_file, actions)
-        report = _tell(store, recording, bars, evaluate=evaluate)
+        report = _replay(store, recording, bars, evaluate=evaluate)
     if as_json:
         show_json(report.document())
         return
     show(*report.tables())
     if data_folder:
-        echo(f"Serve it with `likewise up --data-folder {data_folder}`, and the same --policy.")
+        echo(f"Serve it with `likewise up --data-folder {data_folder}` and the same --policy.")
 
 
 class Recording(NamedTuple):
-    """What was recorded."""
+    """A recorded history."""
 
     videos: Sequence[TimedRecord]
     creators: Sequence[TimedRecord]
@@ -127,7 +139,7 @@ class Recording(NamedTuple):
     actions: Sequence[Action]
 
     def series(self, kinds: Iterable[Kind]) -> list[SeriesName]:
-        """Everything that is counted."""
+        """Returns the names of all series that are counted."""
         ids = {
             TargetType.VIDEO: dict.fromkeys(map(video_id_of, self.videos)),
             TargetType.CREATOR: dict.fromkeys(map(creator_id_of, self.creators)),
@@ -135,11 +147,11 @@ class Recording(NamedTuple):
         return [SeriesName(kind, target_id) for kind in kinds for target_id in ids[kind.target_type]]
 
 
-def _tell(store: PreparedStore, recording: Recording, bars: Progress, *, evaluate: bool) -> ReplayReport:
+def _replay(store: PreparedStore, recording: Recording, bars: Progress, *, evaluate: bool) -> ReplayReport:
     if evaluate and not store.is_new:
         raise ConflictError(
-            "--evaluate: this folder holds a history already, and its exact counts are gone; "
-            "leave --data-folder out, or name a new one"
+            "--evaluate: this folder already holds a history, and its exact counts were not kept; "
+            "omit --data-folder or name a new folder"
         )
     task = bars.add_task("events", total=count_lines(recording.events_file))
     with time_machine(store, lambda count: bars.advance(task, count)) as machine:

@@ -1,4 +1,4 @@
-"""`likewise rights`: what people may ask for, from the command line."""
+"""`likewise rights`: carries out data-subject requests from the command line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,12 +30,15 @@ from privacy.store.users import STEWARD
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
+if TYPE_CHECKING:
+    from redis import Redis
+
 OPERATOR = Actor("operator", "")
 _key_file_option = click.option(
     "--key-file",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="LIKEWISE_PSEUDONYM_KEY_FILE",
-    help="Keys of the pseudonyms, where they are not in the data folder.",
+    help="Pseudonym key file, if it is not in the data folder.",
 )
 
 
@@ -46,44 +50,64 @@ _key_file_option = click.option(
     )
 )
 def command() -> None:
-    """Answer what people ask for: access, erasure, objection, opt-out.
+    """Carry out data-subject requests: access, erasure, objection, opt-out.
 
-    All but `access`, `rebuild-list` and `tag` ask a running platform plane, with a key of the scope `privacy`
-    in LIKEWISE_PLATFORM_KEY.
+    `erase`, `object` and `opt-out` call a running platform plane; LIKEWISE_PLATFORM_KEY must hold an API key
+    with the scope `privacy`. The other commands need the operator's shell.
     """
 
 
 @command.command(epilog=epilog("likewise rights erase a-2001 --note 'request 2026/118'"))
 @account_argument
-@click.option("--child", is_flag=True, help="The account was found to be a child's.")
+@click.option("--child", is_flag=True, help="The account belongs to a child.")
 @note_option
 @staff_options
 def erase(*, account_id: str, child: bool, note: str, platform_url: str, key: str) -> None:
-    """Erase ACCOUNT_ID, and print the receipt for the person: once, since only its hash is kept."""
+    """Erase ACCOUNT_ID and print the receipt for the person.
+
+    The receipt is shown only once, because only its hash is stored.
+    """
     path = "/v1/rights/children" if child else "/v1/rights/erasures"
     show_json(PlatformClient(platform_url, key).order(path, {"account_id": account_id, "note": note}))
 
 
-@command.command("object", epilog=epilog("likewise rights object a-2001 --note 'request 2026/119'"))
-@account_argument
-@click.option("--withdraw", is_flag=True, help="Take the objection back.")
-@note_option
-@staff_options
-def object_to(*, account_id: str, withdraw: bool, note: str, platform_url: str, key: str) -> None:
-    """Count ACCOUNT_ID nowhere any more."""
-    order = {"account_id": account_id, "objects": not withdraw, "note": note}
-    show_json(PlatformClient(platform_url, key).order("/v1/rights/objections", order))
+def _add_choice(name: str, path: str, field: str, *, noun: str, summary: str) -> None:
+    """Adds a command that records a choice of a person, or its withdrawal.
+
+    Args:
+        name: of the command.
+        path: of the platform plane.
+        field: of the request; true unless the choice is withdrawn.
+        noun: names the choice in the help of `--withdraw`.
+        summary: help of the command.
+    """
+
+    @command.command(
+        name, help=summary, epilog=epilog(f"likewise rights {name} a-2001 --note 'request 2026/119'")
+    )
+    @account_argument
+    @click.option("--withdraw", is_flag=True, help=f"Withdraw the {noun}.")
+    @note_option
+    @staff_options
+    def choose(*, account_id: str, withdraw: bool, note: str, platform_url: str, key: str) -> None:
+        choice = {"account_id": account_id, field: not withdraw, "note": note}
+        show_json(PlatformClient(platform_url, key).order(path, choice))
 
 
-@command.command("opt-out", epilog=epilog("likewise rights opt-out a-2001 --note 'request 2026/120'"))
-@account_argument
-@click.option("--withdraw", is_flag=True, help="Take the opt-out back.")
-@note_option
-@staff_options
-def opt_out(*, account_id: str, withdraw: bool, note: str, platform_url: str, key: str) -> None:
-    """Keep ACCOUNT_ID out of every breakdown from now on."""
-    order = {"account_id": account_id, "hidden": not withdraw, "note": note}
-    show_json(PlatformClient(platform_url, key).order("/v1/rights/opt-outs", order))
+_add_choice(
+    "object",
+    "/v1/rights/objections",
+    "objects",
+    noun="objection",
+    summary="Record an objection: exclude ACCOUNT_ID from all counts.",
+)
+_add_choice(
+    "opt-out",
+    "/v1/rights/opt-outs",
+    "hidden",
+    noun="opt-out",
+    summary="Record an opt-out: exclude ACCOUNT_ID from all breakdowns from now on.",
+)
 
 
 @command.command(
@@ -94,21 +118,20 @@ def opt_out(*, account_id: str, withdraw: bool, note: str, platform_url: str, ke
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
-    help="File for the person; only its owner may read it.",
+    help="File to write for the person; readable by its owner only.",
 )
 @note_option
 @data_folder_option
 @_key_file_option
 def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_file: Path | None) -> None:
-    """Write all that is held of ACCOUNT_ID to a file. Nobody can do so over the network.
+    """Write all data held about ACCOUNT_ID to a file.
 
-    Needs the operator's shell: the store's addresses and LIKEWISE_STEWARD_PASSWORD from the environment, or
-    the data folder of a running `likewise up`; and the keys of the pseudonyms.
+    This is not possible over the network. It needs the operator's shell: either the store's addresses and
+    LIKEWISE_STEWARD_PASSWORD in the environment, or the data folder of a running `likewise up`; and the
+    pseudonym keys.
     """
-    settings = operator_settings(data_folder, os.environ)
     keys = _keys(data_folder, key_file)
-    header = StoreHeader.read(connect(settings, STEWARD))
-    client = connect(settings, STEWARD, greet=header.greet)
+    client, header = _connect(data_folder)
     shards = AccountShards(client, keys, header.account_shards)
     reader = Access(shards, header.target_shards, stored_policies(client))
     entry = AuditEntry(
@@ -121,34 +144,42 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
         lambda held: {"engagements": len(held.get("engagements", ()))},
     )
     write_private(output, json.dumps(document, indent=2) + "\n")
-    echo(f"Written to {output}. Hand it over, and delete it.")
+    echo(f"Written to {output}. Hand it over, then delete it.")
 
 
-@command.command("rebuild-list", epilog=epilog("likewise rights rebuild-list"))
+@command.command("rebuild-erasure-log", epilog=epilog("likewise rights rebuild-erasure-log"))
 @data_folder_option
-def rebuild_list(*, data_folder: Path) -> None:
-    """Make the list of erasures anew from the tombstones of the store, where the list was lost.
+def rebuild_erasure_log(*, data_folder: Path) -> None:
+    """Rebuild a lost erasure log from the tombstones of the store.
 
-    The list is outside the store, so that a restored store erases again. Made anew it is as complete as the
-    store is: never do this on a store that was restored, or its backup's erasures are lost. Needs the
-    operator's shell: the store's addresses, LIKEWISE_STEWARD_PASSWORD and LIKEWISE_NEVER_RESTORE_FOLDER from
-    the environment, or the data folder of a running `likewise up`.
+    The erasure log is kept outside the store, so that a restored store repeats its erasures. A rebuilt log is
+    only as complete as the store: never run this on a restored store, because the erasures made after its
+    backup would be lost. It needs the operator's shell: either the store's addresses,
+    LIKEWISE_STEWARD_PASSWORD and LIKEWISE_NEVER_RESTORE_FOLDER in the environment, or the data folder of a
+    running `likewise up`.
     """
-    settings = operator_settings(data_folder, os.environ)
-    header = StoreHeader.read(connect(settings, STEWARD))
-    client = connect(settings, STEWARD, greet=header.greet)
+    client, header = _connect(data_folder)
     erasures = ErasureLog(never_restore_folder(os.environ, data_folder), header.store_id)
-    listed = ErasureLogRebuild(ErasureWatermark(client, erasures), header.account_shards).run(clock_ms())
-    echo(f"{listed} erasures are in {erasures.path}.")
+    erasures_listed = ErasureLogRebuild(ErasureWatermark(client, erasures), header.account_shards).run(
+        clock_ms()
+    )
+    echo(f"{erasures.path} now holds {erasures_listed} erasures.")
 
 
-@command.command(epilog=epilog("likewise rights tag a-2001"))
+@command.command("account-tag", epilog=epilog("likewise rights account-tag a-2001"))
 @account_argument
 @data_folder_option
 @_key_file_option
-def tag(*, account_id: str, data_folder: Path, key_file: Path | None) -> None:
-    """Print the tag by which the audit trail names ACCOUNT_ID."""
+def account_tag(*, account_id: str, data_folder: Path, key_file: Path | None) -> None:
+    """Print the tag that identifies ACCOUNT_ID in the audit trail."""
     click.echo(_keys(data_folder, key_file).current.audit_tag(account_id))
+
+
+def _connect(data_folder: Path) -> tuple[Redis, StoreHeader]:
+    """Connects to the private room as the maintenance process does, and reads the store's header."""
+    settings = operator_settings(data_folder, os.environ)
+    header = StoreHeader.read(connect(settings, STEWARD))
+    return connect(settings, STEWARD, greet=header.greet), header
 
 
 def _keys(data_folder: Path, key_file: Path | None) -> PseudonymKeys:

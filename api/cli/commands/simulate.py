@@ -1,4 +1,4 @@
-"""`likewise simulate`: plays a plausible platform against a platform plane, in real time."""
+"""`likewise simulate`: sends the traffic of a simulated platform to a platform plane, in real time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PACE = PollInterval(idle_seconds=1.0, first_back_off_seconds=1.0, longest_back_o
     epilog=epilog(
         "LIKEWISE_PLATFORM_KEY=lw_platform_… likewise simulate --platform-url http://127.0.0.1:8081",
         "likewise simulate --platform-url http://127.0.0.1:8081 --key K --rate 200 --seconds 60 --json",
-        "likewise up --simulate     plays it by itself, with a history",
+        "likewise up --simulate     runs a whole system with a simulated history and live traffic",
     )
 )
 @click.option("--platform-url", required=True, help="Address of the platform plane.")
@@ -36,28 +36,33 @@ PACE = PollInterval(idle_seconds=1.0, first_back_off_seconds=1.0, longest_back_o
     "--key",
     envvar="LIKEWISE_PLATFORM_KEY",
     required=True,
-    help="API key with the scope ingest. Others on this machine see it here, not in LIKEWISE_PLATFORM_KEY.",
+    help="API key with the scope `ingest`. Visible to other users in the process list; prefer "
+    "LIKEWISE_PLATFORM_KEY.",
 )
 @click.option(
     "--staff-key",
     envvar="LIKEWISE_STAFF_KEY",
-    help="API key with the scope moderate, for staff who purge bots; without it nobody does.",
+    help="API key with the scope `moderate`, for simulated staff who purge bots; no purges without it.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Which platform it is."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=1,
+    show_default=True,
+    help="Random seed; the same seed gives the same platform.",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(0.01, 10_000),
     default=50,
     show_default=True,
-    help="Likes a second, on average.",
+    help="Average likes per second.",
 )
-@click.option("--opened-at", help="When the platform opened; four weeks ago if not given.")
-@click.option("--seconds", type=click.FloatRange(0), help="Stop after so long.")
+@click.option("--opened-at", help="Opening time of the platform; four weeks ago if not given.")
+@click.option("--seconds", type=click.FloatRange(0), help="Stop after this number of seconds.")
 @policy_option
 @json_option
-def command(  # noqa: PLR0913 - the options of the verb
+def command(  # noqa: PLR0913 - one argument per option
     platform_url: str,
     key: str,
     staff_key: str | None,
@@ -69,24 +74,26 @@ def command(  # noqa: PLR0913 - the options of the verb
     *,
     as_json: bool,
 ) -> None:
-    """Play a plausible platform in real time over HTTP, until SIGTERM.
+    """Simulate a platform in real time over HTTP, until SIGTERM.
 
-    Some videos are watched by many and most by few, by day more than by night, by different people each;
-    some likes are taken back, some are bought, and their bots are purged half an hour later; some come from
-    children and from private accounts. The same seed is the same platform.
+    A few videos get most of the likes, more by day than by night, and each appeals to different accounts.
+    Some likes are withdrawn. Some are bought, and the bots behind them are purged half an hour later. Some
+    come from children and from private accounts. The same seed gives the same platform.
     """
-    world = SimulatedPlatform(read_policy(policy_file).policy, seed, _opened_at_ms(opened_at))
+    platform = SimulatedPlatform(read_policy(policy_file).policy, seed, _opened_at_ms(opened_at))
     client = PlatformClient(platform_url, key)
     end_ms = None if seconds is None else clock_ms() + 1000 * seconds
     with stop_on_signal() as stop, progress(quiet=as_json) as bars:
         task = bars.add_task("events", total=None)
-        staff = LiveStaff(world, PlatformClient(platform_url, staff_key), clock_ms()) if staff_key else None
-        live = LivePlatform(world, client, rate, clock_ms, lambda count: bars.advance(task, count), staff)
+        staff = (
+            LiveStaff(platform, PlatformClient(platform_url, staff_key), clock_ms()) if staff_key else None
+        )
+        live = LivePlatform(platform, client, rate, clock_ms, lambda count: bars.advance(task, count), staff)
 
         def wait(rest_seconds: float) -> bool:
             return stop.wait(rest_seconds) or (end_ms is not None and clock_ms() >= end_ms)
 
-        poll(live.step, wait, PACE, lambda error, rest: echo(f"simulate: {error}; again in {rest:.0f} s"))
+        poll(live.step, wait, PACE, lambda error, rest: echo(f"simulate: {error}; retrying in {rest:.0f} s"))
     if as_json:
         show_json({"verdicts": dict(live.verdicts)})
     else:

@@ -18,7 +18,7 @@ Who did what, when and why. `asked` is written before something is done, `done` 
 `asked` alone is one
 whose doer ended in between. `account_tag` names the account: a keyed hash that leads to nobody. Whoever has
 an account's id
-finds its entries with `likewise rights tag`."""
+finds its entries with `likewise rights account-tag`."""
 _EXAMPLE = {
     "entries": [
         {
