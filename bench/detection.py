@@ -13,6 +13,7 @@ from bench.figure import Figure, Progress
 from bench.world import VIDEOS, World, world
 from privacy.maintenance.throttle import Throttle
 from privacy.model.change import GAINED
+from privacy.model.timestamp import MS_PER_MINUTE
 from privacy.moderation.advisories import Advisories, Signal
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.registers import ContributionCaps, RegisterStore
@@ -22,7 +23,6 @@ PEOPLE: Final = 10_000
 LIKES_PER_PERSON: Final = 40
 BOTS_PER_NETWORK: Final = 100
 LIKES_PER_BOT: Final = 60
-_MS_PER_MINUTE: Final = 60_000
 _HOUSEHOLD: Final = 3
 """People on one network, such as a family; one network in a hundred is a campus of thirty."""
 _CAMPUS: Final = 30
@@ -87,7 +87,7 @@ def _tell(store: World, networks: tuple[_Network, ...], generator: random.Random
     bots: dict[str, str] = {}
 
     def likes(name: str, videos: list[int], gap_ms: int, network: str) -> None:
-        start = store.posted_at_ms + generator.randrange(30 * _MS_PER_MINUTE)
+        start = store.posted_at_ms + generator.randrange(30 * MS_PER_MINUTE)
         entries: list[AdmittedEvent] = []
         for place, video in enumerate(dict.fromkeys(videos)):
             jitter = generator.randrange(max(1, gap_ms // 2))

@@ -21,6 +21,7 @@ from bench.ingest import Requests, drained_at
 from bench.reads import reads_of, release_all
 from bench.world import BATCH, World, free_port, wait_for, world
 from privacy.model.change import GAINED
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.aof_rewrite import GATHER_MS, AofRewriteScheduler
 from privacy.store.keys import outbox_key
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY
@@ -37,7 +38,6 @@ _PERSONS: Final = _ROUNDS * _ERASURES_PER_ROUND
 _LIKES: Final = 400_000
 _LIKES_PER_DAY: Final = 100
 _MS_BETWEEN_LIKES: Final = 36_000
-_MS_PER_DAY: Final = 86_400_000
 _PREPARED_BATCHES: Final = 1_800
 """A round's: enough, and less than would meet the daily cap of its accounts."""
 _PREPARED_READS: Final = 100_000
@@ -148,7 +148,7 @@ def _person(number: int) -> str:
 def _fill(store: World) -> None:
     """Let the accounts like, a hundred videos a day, as the daily cap has it."""
     days = ENGAGEMENTS // _LIKES_PER_DAY
-    starts_ms = [store.posted_at_ms - (days - day) * _MS_PER_DAY for day in range(days)]
+    starts_ms = [store.posted_at_ms - (days - day) * MS_PER_DAY for day in range(days)]
     store.take_in(
         (
             [

@@ -24,6 +24,7 @@ from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType
+from privacy.model.timestamp import MS_PER_HOUR
 from privacy.publishing.publisher import Publisher
 from privacy.store.acl import AclUser, Room
 from privacy.store.connect import connect
@@ -42,7 +43,6 @@ VIDEOS: Final = 2_000
 ENGAGEMENTS: Final = 1_000_000
 BATCH: Final = 1_000
 LOOPBACK: Final = "127.0.0.1"
-MS_PER_HOUR: Final = 3_600_000
 _BATCHES_PER_DRAIN: Final = 50
 _AGE_MS: Final = MS_PER_HOUR * 3 // 2
 _REQUESTS_PER_MINUTE: Final = 100_000_000

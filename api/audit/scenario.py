@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from api.replay.records import TimedRecord
 from privacy.model.engagement import Kind
-from privacy.model.timestamp import format_timestamp
+from privacy.model.timestamp import MS_PER_DAY, format_timestamp
 from privacy.policy.policy import Policy
 
 LIKED: Final = "rehearsal-liked"
@@ -25,7 +25,6 @@ TOLD: Final = 3
 FLIPS_TOO_MANY: Final = 6
 EPOCHS: Final = 25
 PROFILE: Final = ("age_band", "gender", "region", "language", "device")
-_DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Scenario:
     @property
     def start_ms(self) -> int:
         """When the videos are posted."""
-        return (self.policy.intake.earliest_occurred_at_ms // _DAY_MS + 2) * _DAY_MS
+        return (self.policy.intake.earliest_occurred_at_ms // MS_PER_DAY + 2) * MS_PER_DAY
 
     @property
     def end_ms(self) -> int:

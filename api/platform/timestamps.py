@@ -8,10 +8,9 @@ from datetime import datetime
 
 import numpy as np
 
-from privacy.model.timestamp import EPOCH, RFC_3339, TIMESTAMP_RULE, parse_timestamp_ms
+from privacy.model.timestamp import EPOCH, MS_PER_DAY, RFC_3339, TIMESTAMP_RULE, parse_timestamp_ms
 
 _LINES = re.compile(f"(?:{RFC_3339.pattern}\n)*+{RFC_3339.pattern}")
-_MS_PER_DAY = 86_400_000
 _ROW = len("2026-05-03T14:07:31.250Z\n")
 _DATE = len("2026-05-03")
 _MIDNIGHT = "T00:00:00.000Z\n"
@@ -40,7 +39,7 @@ def parse_timestamps_ms(texts: Sequence[str]) -> np.ndarray:
         raise ValueError(f"are not all times; {TIMESTAMP_RULE}")
     since = [moment - EPOCH for moment in map(datetime.fromisoformat, texts)]
     return np.array(
-        [span.days * _MS_PER_DAY + span.seconds * 1000 + span.microseconds // 1000 for span in since],
+        [span.days * MS_PER_DAY + span.seconds * 1000 + span.microseconds // 1000 for span in since],
         np.int64,
     )
 
@@ -62,4 +61,4 @@ def _of_one_day_ms(texts: Sequence[str]) -> np.ndarray | None:
         midnight_ms = parse_timestamp_ms(f"{date}T00:00:00Z")
     except ValueError:
         return None
-    return None if of_day_ms.max() >= _MS_PER_DAY else of_day_ms + midnight_ms
+    return None if of_day_ms.max() >= MS_PER_DAY else of_day_ms + midnight_ms

@@ -30,6 +30,7 @@ from api.public.targets import METADATA_MAX_AGE_SECONDS
 from privacy.gallery.reader import History
 from privacy.model.documents import Figure, PointDocument
 from privacy.model.engagement import Reason
+from privacy.model.timestamp import MS_PER_DAY
 
 BASIS_POINTS: Final = 10_000
 """Shares are integers: so many of ten thousand."""
@@ -67,7 +68,6 @@ def share_of(part: Figure, rest: Figure) -> Figure:
 
 MAX_VIDEOS: Final = 100
 MAX_DAYS: Final = 90
-_MS_PER_DAY: Final = 86_400_000
 _INAUTHENTIC: Final = Reason.INAUTHENTIC.label
 
 
@@ -100,8 +100,8 @@ def get_authenticity(services: PublicServices, call: Request) -> Response:
     """
     creator_id = call.path[CREATOR.id_name]
     services.standings.of(creator_id, FOLLOWERS.kind)
-    midnight_ms = call.now_ms // _MS_PER_DAY * _MS_PER_DAY
-    midnights_ms = [midnight_ms - day * _MS_PER_DAY for day in range(call.query["days"])]
+    midnight_ms = call.now_ms // MS_PER_DAY * MS_PER_DAY
+    midnights_ms = [midnight_ms - day * MS_PER_DAY for day in range(call.query["days"])]
     listed = services.gallery.creator_videos(creator_id, MAX_VIDEOS)
     videos = [
         history

@@ -21,9 +21,9 @@ from api.public.numbers import (
 )
 from api.public.services import PublicServices
 from privacy.model.documents import Figure, PointDocument
+from privacy.model.timestamp import SECONDS_PER_DAY
 
 _LISTING = "timeseries"
-_SECONDS_PER_DAY = 86_400
 
 
 class PointSchema(AnswerSchema):
@@ -103,7 +103,7 @@ def per_day(change: Figure | None, span_seconds: int | None) -> Figure | None:
     """A change as a rate: rounded to the nearest integer, its interval outwards."""
     if change is None or not span_seconds:
         return None
-    value, low, high = (end * _SECONDS_PER_DAY for end in change)
+    value, low, high = (end * SECONDS_PER_DAY for end in change)
     return (2 * value + span_seconds) // (2 * span_seconds), low // span_seconds, -(-high // span_seconds)
 
 
@@ -116,5 +116,5 @@ _MEMBERS = {
 _POINT_EXAMPLE = {
     "total": PUBLISHED_EXAMPLE,
     "change_per_day": PUBLISHED_EXAMPLE | {"value": 310, "ci95": [262, 358]},
-    "change_span_seconds": _SECONDS_PER_DAY,
+    "change_span_seconds": SECONDS_PER_DAY,
 }

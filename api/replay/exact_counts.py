@@ -18,7 +18,7 @@ from api.replay.intake import PASSED
 from api.replay.records import Action, TimedRecord
 from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED
 from privacy.model.engagement import Kind, Reason
-from privacy.model.timestamp import Clock, parse_timestamp_ms
+from privacy.model.timestamp import MS_PER_HOUR, Clock, parse_timestamp_ms
 from privacy.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -162,4 +162,4 @@ class ExactCounts:
 
 
 def _hour_utc(occurred_at: str) -> str:
-    return f"{parse_timestamp_ms(occurred_at) // 3_600_000 % 24:02d}"
+    return f"{parse_timestamp_ms(occurred_at) // MS_PER_HOUR % 24:02d}"

@@ -14,12 +14,12 @@ from typing import NamedTuple, Protocol
 
 from api.replay.records import Action, TimedRecord
 from api.replay.virtual_clock import VirtualClock
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.release.worker import ReleaseWorker
 from privacy.tally.relay import ENTRIES_PER_STEP, Relay
 
 BATCH_EVENTS = 2_000
 """Events that are sent together, at most."""
-_MS_PER_DAY = 86_400_000
 _NEVER_MS = 1 << 62
 _LAST_MS = _NEVER_MS - 1
 
@@ -123,7 +123,7 @@ class Timeline:
             self._release()
             self._post(posts)
             self._act()
-        return min(next_ms, (max(moment_ms, self.clock()) // _MS_PER_DAY + 1) * _MS_PER_DAY)
+        return min(next_ms, (max(moment_ms, self.clock()) // MS_PER_DAY + 1) * MS_PER_DAY)
 
     def _next_ms(self, posts: _Posts) -> int:
         waiting = [post.at_ms for queue in posts for post in queue[-1:]]

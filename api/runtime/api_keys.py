@@ -12,14 +12,13 @@ from api.http.system import clock_ms, entropy
 from api.runtime.api_key_writer import KeyWriter
 from privacy.errors import ConflictError
 from privacy.model.identifier import check_identifier
-from privacy.model.timestamp import Clock
+from privacy.model.timestamp import SECONDS_PER_DAY, Clock
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN
 
 MAX_LIVE_KEYS: Final = 2
-SECONDS_PER_DAY: Final = 86_400
 _ROOMS: Final = {"public": Room.GALLERY, "platform": Room.PRIVATE}
 
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from api.replay.records import TimedRecord
 from api.simulation.accounts import ACCOUNTS, Population
-from api.simulation.videos import MS_PER_HOUR, Video, VideoCatalogue
+from api.simulation.videos import Video, VideoCatalogue
 from privacy.model.engagement import Kind
-from privacy.model.timestamp import format_timestamp
+from privacy.model.timestamp import MS_PER_DAY, MS_PER_MINUTE, format_timestamp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +24,8 @@ ALONG_WITH_A_LIKE: Final = {Kind.FAVORITE: 0.1, Kind.FOLLOW: 0.05}
 """How often who likes a video also keeps it as a favourite, or follows its creator."""
 BURSTS_PER_DAY: Final = 0.5
 _BURST_LIKES: Final = (450, 800)
-MS_PER_WEEK: Final = 7 * 24 * MS_PER_HOUR
-_BURST_MS: Final = 10 * 60_000
+MS_PER_WEEK: Final = 7 * MS_PER_DAY
+_BURST_MS: Final = 10 * MS_PER_MINUTE
 BOTS: Final = 800
 """Those of one week; the next ones have other names."""
 _REMEMBERED_LIKES: Final = 5_000
@@ -148,7 +148,7 @@ class Feed:
 
     def _burst(self, videos: Sequence[Video], from_ms: int, until_ms: int) -> list[tuple[int, str, _Like]]:
         """Likes that somebody bought: many accounts that look alike, within minutes."""
-        if self.random.random() >= self.bursts_a_day * (until_ms - from_ms) / (24 * MS_PER_HOUR):
+        if self.random.random() >= self.bursts_a_day * (until_ms - from_ms) / MS_PER_DAY:
             return []
         video = videos[int(self.random.integers(len(videos)))]
         bots = self.random.choice(BOTS, int(self.random.integers(*_BURST_LIKES)), replace=False).tolist()

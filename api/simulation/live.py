@@ -12,8 +12,7 @@ from api.runtime.platform_client import NDJSON, PlatformClient
 from api.simulation.feed import RHYTHM, Feed
 from api.simulation.live_staff import LiveStaff
 from api.simulation.platform import SimulatedPlatform
-from api.simulation.videos import MS_PER_HOUR
-from privacy.model.timestamp import Clock
+from privacy.model.timestamp import MS_PER_HOUR, Clock
 
 BURSTS_PER_DAY: Final = 12.0
 """More than in the past: some hundred times as much is liked, and somebody looks on for some hours only."""

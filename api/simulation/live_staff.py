@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from api.runtime.platform_client import NDJSON, PlatformClient
 from api.simulation.feed import MS_PER_WEEK, Burst
 from api.simulation.platform import SimulatedPlatform
-from api.simulation.videos import MS_PER_HOUR
+from privacy.model.timestamp import MS_PER_HOUR
 
 FOUND_OUT_AFTER_MS: Final = MS_PER_HOUR // 2
 """Soon enough that somebody who looks on sees likes come and go; the release in between has them."""

@@ -12,7 +12,8 @@ import numpy as np
 from api.replay.records import Action, ActionKind, TimedRecord
 from api.simulation.accounts import Population
 from api.simulation.feed import BOTS, BURSTS_PER_DAY, MS_PER_WEEK, RHYTHM, Feed, bot_id
-from api.simulation.videos import MS_PER_HOUR, VideoCatalogue
+from api.simulation.videos import VideoCatalogue
+from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
 from privacy.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
 
 HISTORY_DAYS: Final = 28
 HISTORY_LIKES: Final = 150_000
-MS_PER_DAY: Final = 24 * MS_PER_HOUR
 
 
 def opening_ms(now_ms: int) -> int:
     """When a platform opened that has a whole history now: on the hour."""
-    return now_ms // MS_PER_HOUR * MS_PER_HOUR - HISTORY_DAYS * 24 * MS_PER_HOUR
+    return now_ms // MS_PER_HOUR * MS_PER_HOUR - HISTORY_DAYS * MS_PER_DAY
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class SimulatedPlatform:
                 the start.
         """
         feed = self.feed(0)
-        whole = self._busyness(self.started_at_ms + HISTORY_DAYS * 24 * MS_PER_HOUR)
+        whole = self._busyness(self.started_at_ms + HISTORY_DAYS * MS_PER_DAY)
         likes = self._busyness(until_ms) * HISTORY_LIKES / whole.sum()
         for hour, expected in enumerate(likes.tolist()):
             from_ms = self.started_at_ms + hour * MS_PER_HOUR

@@ -11,12 +11,11 @@ import numpy as np
 
 from api.replay.records import TimedRecord
 from api.simulation.accounts import Trait
-from privacy.model.timestamp import format_timestamp
+from privacy.model.timestamp import MS_PER_HOUR, format_timestamp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MS_PER_HOUR: Final = 3_600_000
 HOURS_BETWEEN_VIDEOS: Final = 11
 """Prime to 24: videos are posted at every hour of the day; on the hour, so that releases coincide."""
 RANKS: Final = 60

@@ -14,6 +14,7 @@ from scipy.stats import norm
 
 from privacy.audit.independent_accounting import Recomputed
 from privacy.audit.synthetic_histories import Epoch
+from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.release.history import MEASUREMENT
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ Z95: Final = float(norm.isf(0.025))
 SLACK: Final = 1e-6
 """Doubles may differ by this much; a number so near a threshold may fall to either side."""
 
-DAY_SECONDS: Final = 86_400
 MAX_SCALES: Final = 9
 """A draw of right noise lies further out with probability 2e-19."""
 
@@ -229,7 +229,8 @@ class ReleaseChecker:
     ) -> Iterator[tuple[str, str]]:
         ages = self.own.policy.schedule_of(self.own.kind).due_ages_seconds
         earlier = max(
-            (number for number, age in enumerate(ages) if age <= ages[epoch.epoch] - DAY_SECONDS), default=-1
+            (number for number, age in enumerate(ages) if age <= ages[epoch.epoch] - SECONDS_PER_DAY),
+            default=-1,
         )
         first_epoch = epoch.epoch - epoch.step
         then = max(earlier - first_epoch, -1)
@@ -237,7 +238,7 @@ class ReleaseChecker:
         for stream in (0, *range(removals.start, removals.stop)):
             change = figures["changes"].get(stream)
             # What passes, passes with all its measurements so far, whether or not it was shown then.
-            if (change is not None) != (figures[stream] is not None and ages[epoch.epoch] >= DAY_SECONDS):
+            if (change is not None) != (figures[stream] is not None and ages[epoch.epoch] >= SECONDS_PER_DAY):
                 yield GATE, f"change of {stream}: is {change} where the number is {figures[stream]}"
             if change is None:
                 continue

@@ -12,12 +12,12 @@ from msgspec import UNSET, UnsetType
 from privacy.errors import InvalidInputError, PolicyError
 from privacy.intake.event import PROFILE_FIELDS, EventAttributes
 from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED, Dimension, JointDomain
+from privacy.model.timestamp import MS_PER_HOUR
 
 MAX_REMEMBERED = 100_000
 """Profiles that one process remembers for each policy."""
 INVALID_CELL = -1
 """No code: a value is outside its dimension's domain."""
-MS_PER_HOUR = 3_600_000
 HOURS_PER_DAY = 24
 _MAX_VALUES_LISTED = 40
 

@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from privacy.errors import InvalidInputError
-from privacy.intake.cells import HOURS_PER_DAY, INVALID_CELL, MS_PER_HOUR, CellCoder
+from privacy.intake.cells import HOURS_PER_DAY, INVALID_CELL, CellCoder
 from privacy.intake.event import EVENT_TYPES, EventType
 from privacy.intake.event_columns import EventColumns, factorize
+from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.policy import Policy
 
 NEVER_COUNTED = -1

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.audit_trail import STEWARD, ActionStage, AuditEntry, AuditTrail
 from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.rollback.erasure_log import ErasureRecord
@@ -15,7 +16,7 @@ from privacy.vault.erasure import Erased
 from privacy.vault.scan import AccountScan
 from privacy.vault.shards import AccountShards, vault_script
 
-SPARE_MS = 86_400_000
+SPARE_MS = MS_PER_DAY
 """A line outlives the last backup that needs it by a day."""
 _CLOSE = vault_script("close.lua")
 _TOMBSTONES_PER_STEP = 1_000

@@ -8,6 +8,7 @@ from typing import cast
 
 from privacy.maintenance.anomalies import CoordinatedActivityDetector
 from privacy.maintenance.sealed_series import SealedTargets
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.advisories import Advisories, Advisory, Signal
 from privacy.moderation.audit_trail import AuditTrail
 from privacy.moderation.jobs import Jobs
@@ -19,7 +20,7 @@ from privacy.vault.pseudonym import PSEUDONYM_BYTES
 from privacy.vault.scan import AccountScan, FoundAccount
 from privacy.vault.shards import AccountShards, vault_script
 
-SWEEP_EVERY_MS = 86_400_000
+SWEEP_EVERY_MS = MS_PER_DAY
 _RETIRE, _CLOSE_TOMBS = vault_script("retire.lua"), vault_script("close_tombs.lua")
 _FIELDS_PER_STEP = 1_000
 

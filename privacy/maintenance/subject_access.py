@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from privacy.model.engagement import KINDS_PER_TARGET, Reason
-from privacy.model.timestamp import format_timestamp
+from privacy.model.timestamp import MS_PER_DAY, format_timestamp
 from privacy.policy.policy import Policy
 from privacy.store.connect import translated
 from privacy.store.keys import tally_prefix
@@ -57,7 +57,7 @@ class Access:
             "restricted_until": None if held.until_ms is None else format_timestamp(held.until_ms),
             "undisclosed_in_breakdowns": held.hidden,
             "standing_set_at": format_timestamp(held.since_ms) if held.since_ms else None,
-            "latest_day": format_timestamp(held.last_day * 86_400_000)[:10] if held.last_day else None,
+            "latest_day": format_timestamp(held.last_day * MS_PER_DAY)[:10] if held.last_day else None,
             "engagements_admitted_on_latest_day": held.admissions,
             "network_digest": held.network.hex() or None,
             "engagements": self._engagements(held.registers),

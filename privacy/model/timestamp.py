@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 Clock = Callable[[], int]
 """Answers the time now, in ms since 1970 UTC. Always an argument: tests and replays bring their own."""
+
+SECONDS_PER_HOUR: Final = 3_600
+SECONDS_PER_DAY: Final = 24 * SECONDS_PER_HOUR
+MS_PER_MINUTE: Final = 60_000
+MS_PER_HOUR: Final = 60 * MS_PER_MINUTE
+MS_PER_DAY: Final = 24 * MS_PER_HOUR
 
 RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from privacy.errors import PolicyError
+from privacy.model.timestamp import SECONDS_PER_DAY
 
 MAX_COUNT = 65_535
 
@@ -36,7 +37,7 @@ class Integrity:
         for field in fields(self):
             value = getattr(self, field.name)
             least = _LEAST.get(field.name, 0)
-            most = MAX_COUNT if not field.name.endswith("_seconds") else 366 * 86_400
+            most = MAX_COUNT if not field.name.endswith("_seconds") else 366 * SECONDS_PER_DAY
             if not least <= value <= most:
                 raise PolicyError(
                     f"integrity.{field.name}: is {value}; a whole number from {least} to {most}"

@@ -16,6 +16,7 @@ from privacy.errors import PolicyError
 from privacy.model.dimension import JointDomain
 from privacy.model.engagement import Kind, TargetType
 from privacy.model.sandbox import POLICY_SUFFIX
+from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.policy.budget import Budget
 from privacy.policy.integrity import Integrity
 from privacy.policy.retention import Retention
@@ -82,7 +83,7 @@ class Policy:
         _within("anonymity.k", self.k, 2, 1_000_000)
         _within("contribution.flip_cap", self.flip_cap, 2, MAX_FLIP_CAP)
         _within("contribution.daily_cap", self.daily_cap, 1, 65_535)
-        _within("intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, 86_400)
+        _within("intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, SECONDS_PER_DAY)
         if self.flip_cap % 2:
             raise PolicyError(
                 f"contribution.flip_cap: is {self.flip_cap}; even, so that a frozen engagement is not counted"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from privacy.errors import PolicyError
 from privacy.model.sandbox import POLICY_SUFFIX
+from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.policy.file import parse_policies, parse_policy
 from privacy.policy.policy import Policy
-from privacy.policy.schedule import SECONDS_PER_DAY
 from privacy.store.connect import translated
 from privacy.store.keys import POLICIES
 

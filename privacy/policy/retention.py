@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from privacy.errors import PolicyError
+from privacy.model.timestamp import SECONDS_PER_DAY
 
-MAX_SECONDS = 20 * 366 * 86_400
+MAX_SECONDS = 20 * 366 * SECONDS_PER_DAY
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,6 @@ class Retention:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            most = 30 * 86_400 if field.name == "idempotency_seconds" else MAX_SECONDS
+            most = 30 * SECONDS_PER_DAY if field.name == "idempotency_seconds" else MAX_SECONDS
             if not 1 <= value <= most:
                 raise PolicyError(f"retention.{field.name}: is {value}; a whole number from 1 to {most}")

@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import chain
 
 from privacy.errors import PolicyError
+from privacy.model.timestamp import SECONDS_PER_DAY
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,6 @@ class Schedule:
         return bisect_right(self.due_ages_seconds, self.due_ages_seconds[epoch] - SECONDS_PER_DAY) - 1
 
 
-SECONDS_PER_DAY = 86_400
 MAX_AGE_SECONDS = 100 * 366 * SECONDS_PER_DAY
 MAX_EPOCHS = 1_000
 """Certifying the sensitivity of so many epochs takes seconds; every epoch more costs all of them accuracy."""

@@ -11,11 +11,12 @@ from privacy.mechanism.accounting import Calibration
 from privacy.model.dimension import Dimension
 from privacy.model.documents import BreakdownFigures, Figure, ReleaseDocument
 from privacy.model.engagement import Reason
+from privacy.model.timestamp import MS_PER_MINUTE
 from privacy.policy.schedule import Schedule
 from privacy.release.figures import NO_STEP, Estimates, PublishedEstimates
 from privacy.tally.series import SeriesState
 
-CUT_RESOLUTION_MS = 60_000
+CUT_RESOLUTION_MS = MS_PER_MINUTE
 """To the millisecond, the time of a cut would tell how much a worker had to do before it."""
 REMOVAL_REASONS = tuple(reason.label for reason in Reason)
 

@@ -7,13 +7,13 @@ from struct import Struct
 
 from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Series
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.store.connect import translated
 from privacy.vault.pseudonym import PSEUDONYM_BYTES, Account
 from privacy.vault.shards import AccountShards
 
 _REGISTER = Struct("<6sBI")
 _HIDDEN = 8
-_MS_PER_DAY = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class HeldAccount:
     @property
     def last_heard_ms(self) -> int:
         """When the latest of its admissions or changes of standing may have been."""
-        return max((self.last_day + 1) * _MS_PER_DAY, self.since_ms)
+        return max((self.last_day + 1) * MS_PER_DAY, self.since_ms)
 
     @classmethod
     def parse(cls, account: bytes | None, fields: dict[bytes, bytes]) -> HeldAccount:

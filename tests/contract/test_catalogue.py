@@ -10,14 +10,13 @@ import pytest
 from privacy.catalogue.catalogue import Catalogue, Registration, target_shard
 from privacy.model.documents import TargetDocument
 from privacy.model.engagement import TargetType
+from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.file import load_policy
 from privacy.publishing.publisher import Publisher
 from privacy.store.header import StoreHeader
 from privacy.store.keys import gallery_key, tally_key
 from tests.support.redis_server import Store
 from tests.support.targets import a_video
-
-HOUR_MS = 3_600_000
 
 
 @pytest.fixture
@@ -44,8 +43,8 @@ def test_one_id_twice_in_a_batch_ends_as_if_sent_one_after_the_other(
     store: Store, catalogue: Catalogue, batch: tuple[str, ...]
 ) -> None:
     """Catalogue and gallery agree on the last one, and each outcome is what sending it alone would give."""
-    catalogue.register([a_video("v", 0, title="a")], HOUR_MS)
-    outcomes = catalogue.register([a_video("v", 0, title=title) for title in batch], HOUR_MS)
+    catalogue.register([a_video("v", 0, title="a")], MS_PER_HOUR)
+    outcomes = catalogue.register([a_video("v", 0, title=title) for title in batch], MS_PER_HOUR)
     before = ("a", *batch)
     assert outcomes == [
         Registration.UNCHANGED if now == then else Registration.UPDATED
@@ -56,16 +55,16 @@ def test_one_id_twice_in_a_batch_ends_as_if_sent_one_after_the_other(
 
 def test_posted_at_never_changes(store: Store, catalogue: Catalogue) -> None:
     """A schedule hangs on posted_at: another one is a conflict, and nothing of that item is taken over."""
-    assert catalogue.register([a_video("v", 0, title="a")], HOUR_MS) == [Registration.CREATED]
+    assert catalogue.register([a_video("v", 0, title="a")], MS_PER_HOUR) == [Registration.CREATED]
     conflicting = a_video("v", 1, title="b")
-    assert catalogue.register([conflicting], HOUR_MS) == [Registration.CONFLICT]
+    assert catalogue.register([conflicting], MS_PER_HOUR) == [Registration.CONFLICT]
     assert titles(store, "v", catalogue.target_shards) == ("a", "a")
 
 
 def test_lookup_finds_what_is_registered_and_nothing_else(catalogue: Catalogue) -> None:
     """Every video has a number of its own, in the shard that its id belongs to; unknown ids are absent."""
     ids = [f"v{index}" for index in range(100)]
-    catalogue.register([a_video(video_id, 5) for video_id in ids], HOUR_MS)
+    catalogue.register([a_video(video_id, 5) for video_id in ids], MS_PER_HOUR)
     found = catalogue.lookup(TargetType.VIDEO, [*ids, "unknown"])
     assert set(found) == set(ids)
     assert len({target.number for target in found.values()}) == len(ids)
@@ -78,11 +77,13 @@ def test_a_video_registered_late_starts_at_the_running_epoch(store: Store, catal
     """Epochs that were over at registration are never released; one past its last epoch has no schedule."""
     policy = load_policy()
     year_ms = 1000 * policy.schedule.due_ages_seconds[-1]
-    now_ms = year_ms + 5 * HOUR_MS
-    catalogue.register([a_video("new", now_ms - 3 * HOUR_MS), a_video("sealed", now_ms - year_ms)], now_ms)
+    now_ms = year_ms + 5 * MS_PER_HOUR
+    catalogue.register(
+        [a_video("new", now_ms - 3 * MS_PER_HOUR), a_video("sealed", now_ms - year_ms)], now_ms
+    )
     new, sealed = (
         msgspec.json.decode(store.root.get(gallery_key("target", "video", name)), type=TargetDocument)  # type: ignore[arg-type]  # bytes
         for name in ("new", "sealed")
     )
-    assert (new.first_epoch, new.first_due_ms) == (3, now_ms + HOUR_MS)
+    assert (new.first_epoch, new.first_due_ms) == (3, now_ms + MS_PER_HOUR)
     assert (sealed.first_epoch, sealed.first_due_ms) == (None, None)

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from privacy.model.timestamp import format_timestamp
+from privacy.model.timestamp import MS_PER_DAY, format_timestamp
 from tests.support.platform_plane import NOW_MS, event, lines
 from tests.support.redis_server import Store
 from tests.support.staff import Office, office_on
 
-MS_PER_DAY = 86_400_000
 TOMORROW = format_timestamp(NOW_MS + MS_PER_DAY)
 APPLIED = {"verdict": "applied", "known": True, "counted": 0, "uncounted": 0, "over_cap": 0}
 

@@ -9,16 +9,9 @@ import msgspec
 import pytest
 
 from api.public.operations import operations
+from privacy.model.timestamp import MS_PER_HOUR
 from privacy.publishing.publisher import Publisher
-from tests.support.gallery import (
-    GUARANTEE,
-    HOUR_MS,
-    LEDGER_SHARDS,
-    POSTED_MS,
-    publish,
-    release,
-    target,
-)
+from tests.support.gallery import GUARANTEE, LEDGER_SHARDS, POSTED_MS, publish, release, target
 from tests.support.public_plane import PublicPlane, public_plane
 from tests.support.redis_server import Store
 
@@ -132,7 +125,7 @@ def test_what_is_restored_comes_back(kinds: PublicPlane, store: Store) -> None:
     """After a restore the same release is read again."""
     assert kinds.get("/v1/videos/gone/likes").status_code == 410
     Publisher(store.publisher).publish_targets([target("gone", revision=2)])
-    with public_plane(store, now_ms=POSTED_MS + 26 * HOUR_MS) as later:
+    with public_plane(store, now_ms=POSTED_MS + 26 * MS_PER_HOUR) as later:
         assert later.number("/v1/videos/gone/likes")["value"] == 900
 
 

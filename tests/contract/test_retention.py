@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.store.keys import tally_key
 from tests.support.platform_plane import POLICY, event, keys, lines, new_key
 from tests.support.redis_server import Store
@@ -14,7 +15,6 @@ from tests.support.registers import raw
 from tests.support.staff import Office, office_on
 
 TABLE = Path(__file__).parents[2] / "docs" / "retention.md"
-MS_PER_DAY = 86_400_000
 VIDEOS = ("v-1", "v-2")
 
 

@@ -14,7 +14,6 @@ from tests.support.redis_server import Store
 from tests.support.staff import Office, office_on
 
 VIDEOS = ("v-1", "v-2", "v-3")
-MS_PER_DAY = 86_400_000
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from api.http.command import ExitCode
 from api.runtime.api_keys import MAX_LIVE_KEYS, ApiKeys, ApiKeySpec
 from api.runtime.settings import PSEUDONYM_KEY_FILE
 from privacy.errors import ConflictError, InvalidInputError
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from tests.support.command_line import System, answer_of, likewise, up
 from tests.support.eventually import eventually
 from tests.support.redis_server import Store
 
 TERMS = ApiKeySpec("acme", ("read",), days=1, requests_per_minute=600)
-DAY_MS = 86_400_000
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_expired_and_revoked_keys_do_not_count_as_live(store: Store) -> None:
     ring.writer.revoke(first.key_id, now_ms)
     ring.create(TERMS)
     assert len(ring.live("acme")) == MAX_LIVE_KEYS
-    now_ms += DAY_MS
+    now_ms += MS_PER_DAY
     assert ring.live("acme") == []
     ring.create(TERMS)
 

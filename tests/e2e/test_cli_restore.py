@@ -12,7 +12,7 @@ from api.http.system import clock_ms, entropy
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.settings import operator_settings
 from privacy.model.engagement import Reason
-from privacy.model.timestamp import format_timestamp
+from privacy.model.timestamp import MS_PER_HOUR, format_timestamp
 from privacy.store.connect import connect
 from privacy.store.header import DEFAULT_SHARDS
 from privacy.store.keys import outbox_key, tally_key
@@ -22,7 +22,6 @@ from tests.support.command_line import System, likewise, up
 from tests.support.eventually import eventually
 
 ACCOUNTS, ERASED, CHILD = 40, "a-7", "a-8"
-HOUR_MS = 3_600_000
 VIDEO = "v-1"
 
 
@@ -36,7 +35,7 @@ def test_a_restored_system_has_erased_what_was_erased(tmp_path: Path) -> None:
     policy.write_text(SMALL_POLICY)
     with up(folder, "--policy", policy) as system:
         keys = system.welcome["keys"]
-        posted_at = format_timestamp(clock_ms() - HOUR_MS + 10_000)  # its first hour ends in ten seconds
+        posted_at = format_timestamp(clock_ms() - MS_PER_HOUR + 10_000)  # its first hour ends in ten seconds
         assert system.send("/v1/videos", [{"video_id": VIDEO, "posted_at": posted_at}]).ok
         assert verdicts(system, range(ACCOUNTS), posted_at) == {"counted": ACCOUNTS}
         eventually(lambda: total(system)["epoch"] == 0, "the first release", 60)

@@ -19,6 +19,7 @@ from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.maintenance.throttle import Throttle
 from privacy.maintenance.worker import ABANDONED_AFTER_MS, MaintenanceWorker
 from privacy.model.engagement import Reason, Verdict
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.advisories import Advisories, Advisory, Signal
 from privacy.moderation.audit_trail import AuditTrail
 from privacy.policy.registry import PolicyRegistry
@@ -43,7 +44,7 @@ from tests.support.stepped_redis import Hook, SteppedRedis
 
 ACCOUNTS = [f"account-{number}" for number in range(12)]
 ERASED = ("account-3", "account-7")
-NOW_MS, CLOSED_UNTIL_MS, MS_PER_DAY = 1_000, 10**12, 86_400_000
+NOW_MS, CLOSED_UNTIL_MS = 1_000, 10**12
 
 
 @dataclass

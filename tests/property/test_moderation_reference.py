@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Reason
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.tally.relay import Relay
 from privacy.vault import recount as settlement_module
@@ -22,7 +23,7 @@ from privacy.vault.erasure import Erasure
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import ErasedAccountError, Move, MoveRefusedError, Recount
 from privacy.vault.registers import RegisterStore
-from tests.support.histories import ACCOUNTS, CHANGES, MS_PER_DAY, SERIES, entries
+from tests.support.histories import ACCOUNTS, CHANGES, SERIES, entries
 from tests.support.platform_plane import erasures_of
 from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from privacy.model.timestamp import MS_PER_HOUR
 from privacy.store.users import USERS
 from privacy.tally.relay import Relay
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
@@ -91,7 +92,7 @@ class CrashSite:
 
     def set_epoch(self, epochs: int) -> None:
         """Set the clock to the end of so many epochs."""
-        self.world.now_ms = epochs * 3_600_000
+        self.world.now_ms = epochs * MS_PER_HOUR
         draft = self._clock.with_suffix(".draft")
         draft.write_text(str(self.world.now_ms))
         draft.replace(self._clock)

@@ -17,14 +17,13 @@ from privacy.model.documents import (
     TargetDocument,
 )
 from privacy.model.engagement import Reason
-from privacy.model.timestamp import parse_timestamp_ms
+from privacy.model.timestamp import MS_PER_HOUR, parse_timestamp_ms
 from privacy.publishing.publisher import Publisher
 from privacy.tally.series import PendingRelease
 from tests.support.redis_server import Store
 
-HOUR_MS: Final = 3_600_000
 POSTED_MS: Final = parse_timestamp_ms("2026-05-03T12:00:00Z")
-NOW_MS: Final = POSTED_MS + 26 * HOUR_MS + 60_000
+NOW_MS: Final = POSTED_MS + 26 * MS_PER_HOUR + 60_000
 VERSION: Final = "2026-11-default"
 CELLS: Final = {
     "device": ("android", "ios", "web", "other", "undisclosed"),
@@ -71,7 +70,7 @@ def target(video_id: str, **changes: Any) -> TargetDocument:
         revision=0,
         policy_version=VERSION,
         first_epoch=0,
-        first_due_ms=POSTED_MS + HOUR_MS,
+        first_due_ms=POSTED_MS + MS_PER_HOUR,
     )
     return msgspec.structs.replace(document, **changes)
 
@@ -79,14 +78,14 @@ def target(video_id: str, **changes: Any) -> TargetDocument:
 def release(video_id: str, epoch: int, total: Figure | None, **changes: Any) -> ReleaseDocument:
     """A release at the end of an hourly epoch; cells are withheld."""
     span = 24 * 3600 if epoch >= 24 else None
-    as_of_ms = POSTED_MS + (epoch + 1) * HOUR_MS
+    as_of_ms = POSTED_MS + (epoch + 1) * MS_PER_HOUR
     document = ReleaseDocument(
         target_id=video_id,
         kind="like",
         epoch=epoch,
         as_of_ms=as_of_ms,
         cut_at_ms=as_of_ms + 250,
-        next_release_at_ms=as_of_ms + HOUR_MS,
+        next_release_at_ms=as_of_ms + MS_PER_HOUR,
         policy_version=VERSION,
         total=total,
         change=(total[0] // 2, total[1] // 2, total[2] // 2) if total and span else None,
@@ -176,7 +175,7 @@ def publish_every_state(store: Store) -> None:
             target("shown"),
             target("few"),
             target("nil", title=None, hashtags=[]),
-            target("new", starts_at_ms=NOW_MS, first_due_ms=NOW_MS + HOUR_MS),
+            target("new", starts_at_ms=NOW_MS, first_due_ms=NOW_MS + MS_PER_HOUR),
             target("late", starts_at_ms=0, first_epoch=None, first_due_ms=None),
             target("sealed"),
             target("maker", target_type="creator", creator_id=None),

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.vault.entries import TOO_YOUNG, AdmittedEvent
 
-MS_PER_DAY = 86_400_000
 SERIES = (0, 4, 8, 20, 24)
 """Numbers of likes of targets 0, 1, 2, 5 and 6: several a target shard, and more than one target shard."""
 LIKE, UNLIKED, CORRECTION = 0, 1, 5

@@ -10,11 +10,11 @@ from privacy.model.account_status import AccountStatus
 from privacy.model.change import change_code
 from privacy.model.dimension import UNDISCLOSED_EVERYWHERE
 from privacy.model.engagement import Reason, Verdict
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.vault.blocks import Block, BlockResult
 from privacy.vault.entries import TOO_YOUNG, AdmittedEvent
 from privacy.vault.recount import Move
 
-_MS_PER_DAY = 86_400_000
 _LIKE = 0
 _NO_BLOCK = 0
 _BLOCKS = {
@@ -222,7 +222,7 @@ class ReferenceModel:
         return replace(register, flips=register.flips + 1), "rose"
 
     def _admit(self, state: AccountState, now_ms: int) -> bool:
-        today = now_ms // _MS_PER_DAY
+        today = now_ms // MS_PER_DAY
         day, count = (state.day, state.admissions) if state.day >= today else (today, 0)
         if count >= self.daily_cap:
             return False

@@ -17,6 +17,7 @@ from privacy.mechanism.entropy import EntropySource
 from privacy.model.change import change_code
 from privacy.model.documents import LedgerEntry, ReleaseDocument
 from privacy.model.engagement import KINDS_PER_TARGET, Kind, TargetType
+from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.policy import Policy
 from privacy.publishing.publisher import Publisher
 from privacy.release.history import MEASUREMENT, NET_CHANGE
@@ -25,7 +26,7 @@ from privacy.store.keys import gallery_key, tally_key
 from privacy.tally.series import TallyShard
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, log_key, raw
-from tests.support.small_policy import HOUR_MS, small_policy
+from tests.support.small_policy import small_policy
 from tests.support.stepped_redis import Hook, SteppedRedis
 from tests.support.targets import a_video
 
@@ -187,4 +188,4 @@ def calibration_of(version: str, kind: Kind) -> Calibration:
 
 def hours(count: int) -> int:
     """So many hours in ms: the end of that epoch of the small policies."""
-    return count * HOUR_MS
+    return count * MS_PER_HOUR

@@ -7,13 +7,11 @@ from fractions import Fraction
 
 from privacy.model.dimension import Dimension, JointDomain
 from privacy.model.engagement import Kind
+from privacy.model.timestamp import SECONDS_PER_HOUR
 from privacy.policy.budget import Budget
 from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
 from privacy.policy.schedule import Phase, Schedule
-
-HOUR_SECONDS = 3600
-HOUR_MS = 1000 * HOUR_SECONDS
 
 
 def small_policy(version: str = "small", k: int = 3, epochs: int = 4, rho: Fraction = Fraction(2)) -> Policy:
@@ -36,6 +34,6 @@ def small_policy(version: str = "small", k: int = 3, epochs: int = 4, rho: Fract
         factorisation="power-0.6",
         gate_delta=Fraction(1, 10**6),
         budgets={Kind.LIKE: budget},
-        schedule=Schedule((Phase(HOUR_SECONDS, epochs * HOUR_SECONDS),)),
+        schedule=Schedule((Phase(SECONDS_PER_HOUR, epochs * SECONDS_PER_HOUR),)),
         domain=domain,
     )

@@ -12,8 +12,7 @@ from limits.storage import MemoryStorage
 from api.http.api_key_reader import KeyRecord
 from api.http.rate_limit import RateLimiter
 from privacy.errors import StoreBusyError
-
-MINUTE_MS = 60_000
+from privacy.model.timestamp import MS_PER_MINUTE
 
 
 class Storage(MemoryStorage):
@@ -33,7 +32,7 @@ class Storage(MemoryStorage):
 
 def key(requests_per_minute: int, key_id: str = "k") -> KeyRecord:
     """A key with a limit."""
-    return KeyRecord(key_id, "o", ["read"], "", 0, 9 * MINUTE_MS, None, requests_per_minute)
+    return KeyRecord(key_id, "o", ["read"], "", 0, 9 * MS_PER_MINUTE, None, requests_per_minute)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 20, 21, 600])
@@ -41,7 +40,7 @@ def test_exactly_the_limit_is_granted(limit: int) -> None:
     """One process grants a key exactly its limit in a minute, and the whole of it again in the next."""
     limiter = RateLimiter(Storage())
     for minute in range(2):
-        allowances = [limiter.hit(key(limit), minute * MINUTE_MS) for _ in range(2 * limit)]
+        allowances = [limiter.hit(key(limit), minute * MS_PER_MINUTE) for _ in range(2 * limit)]
         assert [allowance.exceeded for allowance in allowances] == [False] * limit + [True] * limit
         assert [allowance.used for allowance in allowances[:limit]] == list(range(1, limit + 1))
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from api.public.change_spans import START, ChangeSpan, since_start, spans_back, total_of
 from privacy.errors import StoreError
 from privacy.model.documents import Figure, PointDocument
+from privacy.model.timestamp import MS_PER_HOUR, SECONDS_PER_DAY
 
-HOUR_MS, DAY_SECONDS = 3_600_000, 86_400
 REASONS = ("unliked", "inauthentic", "account", "policy", "correction")
 FIGURES = st.builds(
     lambda value, below, above: (value, value - below, value + above),
@@ -25,13 +25,13 @@ def point(epoch: int, total: Figure | None = None, **changes: object) -> PointDo
     known: dict[str, object] = {
         "change": None,
         "change_since_epoch": epoch - 24 if epoch >= 23 else None,
-        "change_span_seconds": DAY_SECONDS if epoch >= 23 else None,
+        "change_span_seconds": SECONDS_PER_DAY if epoch >= 23 else None,
         "removals": dict.fromkeys(REASONS),
         "removal_changes": {},
     }
     return PointDocument(
         epoch=epoch,
-        as_of_ms=(epoch + 1) * HOUR_MS,
+        as_of_ms=(epoch + 1) * MS_PER_HOUR,
         next_release_at_ms=None,
         total=total,
         **(known | changes),  # type: ignore[arg-type] # the fields that are left
@@ -40,7 +40,7 @@ def point(epoch: int, total: Figure | None = None, **changes: object) -> PointDo
 
 def span(change: Figure | None, lost: dict[str, Figure | None]) -> ChangeSpan:
     """A span of a day."""
-    return ChangeSpan(0, HOUR_MS, point(24), change, dict.fromkeys(REASONS) | lost)
+    return ChangeSpan(0, MS_PER_HOUR, point(24), change, dict.fromkeys(REASONS) | lost)
 
 
 @given(FIGURES, st.dictionaries(st.sampled_from(REASONS), FIGURES))
@@ -68,14 +68,14 @@ def test_spans_follow_each_other_without_gap_or_overlap() -> None:
     points = [point(epoch) for epoch in range(60)]
     spans = list(spans_back(points, 59, 0))
     assert [(each.since_epoch, each.point.epoch) for each in spans] == [(35, 59), (11, 35), (START, 11)]
-    assert [each.seconds for each in spans] == [DAY_SECONDS, DAY_SECONDS, 12 * 3600]
+    assert [each.seconds for each in spans] == [SECONDS_PER_DAY, SECONDS_PER_DAY, 12 * 3600]
     assert [each.since_ms for each in spans[:-1]] == [each.point.as_of_ms for each in spans[1:]]
 
 
 def test_a_day_that_reaches_the_start_ends_there() -> None:
     """The change since −1 is one since the start."""
     (whole,) = spans_back([point(epoch) for epoch in range(24)], 23, 0)
-    assert (whole.since_epoch, whole.since_ms, whole.seconds) == (START, 0, DAY_SECONDS)
+    assert (whole.since_epoch, whole.since_ms, whole.seconds) == (START, 0, SECONDS_PER_DAY)
 
 
 def test_what_is_left_of_the_first_day_is_told_by_the_release_at_its_end() -> None:

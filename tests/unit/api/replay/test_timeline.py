@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from api.replay.records import Action, ActionKind, TimedRecord
 from api.replay.timeline import BATCH_EVENTS, Timeline
 from api.replay.virtual_clock import VirtualClock
+from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
 from privacy.release.worker import ReleaseWorker
 from privacy.tally.relay import Relay
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-EPOCH_MS = HOUR_MS
+EPOCH_MS = MS_PER_HOUR
 EPOCHS = 3
 
 
@@ -134,9 +133,9 @@ def test_a_relay_with_much_to_do_is_asked_again() -> None:
 def test_without_an_end_it_runs_until_no_release_is_due() -> None:
     """The clock stops at the last epoch of the last video, and every release was written."""
     stage = Stage()
-    timeline = stage.tell(moments(0, DAY_MS), moments(7), None)
+    timeline = stage.tell(moments(0, MS_PER_DAY), moments(7), None)
     assert timeline.releases == 2 * EPOCHS
-    assert stage.clock() == DAY_MS + EPOCHS * EPOCH_MS
+    assert stage.clock() == MS_PER_DAY + EPOCHS * EPOCH_MS
 
 
 def test_an_end_stops_the_clock_there() -> None:
@@ -155,10 +154,10 @@ def test_a_long_rush_is_sent_in_several_batches() -> None:
     assert sizes == [BATCH_EVENTS, BATCH_EVENTS, 1]
 
 
-TIMES = st.integers(0, 3 * DAY_MS)
+TIMES = st.integers(0, 3 * MS_PER_DAY)
 
 
-@given(st.lists(TIMES, max_size=4), st.lists(TIMES, max_size=30), st.integers(0, 2 * DAY_MS))
+@given(st.lists(TIMES, max_size=4), st.lists(TIMES, max_size=30), st.integers(0, 2 * MS_PER_DAY))
 def test_any_history_is_told_in_order(posts: list[int], events: list[int], reached_ms: int) -> None:
     """Whatever the history, and wherever an earlier run has left the clock, time never runs backwards.
 
@@ -180,7 +179,7 @@ def test_any_history_is_told_in_order(posts: list[int], events: list[int], reach
             assert what == [event_ms for event_ms, _ in sent]
             first_ms, last_ms = sent[0][1], sent[-1][1]
             assert last_ms == at_ms
-            assert first_ms // DAY_MS == last_ms // DAY_MS
+            assert first_ms // MS_PER_DAY == last_ms // MS_PER_DAY
             assert not any(first_ms < end <= last_ms for end in ends)
     assert not unsent
     assert not stage.due

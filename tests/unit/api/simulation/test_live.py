@@ -12,9 +12,9 @@ from api.runtime.platform_client import PlatformClient
 from api.simulation.feed import BOTS, MS_PER_WEEK, RHYTHM
 from api.simulation.live import LivePlatform
 from api.simulation.live_staff import FOUND_OUT_AFTER_MS, LiveStaff
-from api.simulation.platform import MS_PER_DAY, SimulatedPlatform, opening_ms
-from api.simulation.videos import MS_PER_HOUR
+from api.simulation.platform import SimulatedPlatform, opening_ms
 from privacy.errors import InvalidInputError, StoreBusyError
+from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
 from privacy.policy.file import load_policy
 
 NOW_MS = 1_777_777_777_777

@@ -13,16 +13,14 @@ import pytest
 from api.platform.batch import NDJSON, Batch
 from api.platform.event_decoder import EventDecoder
 from api.simulation.platform import HISTORY_DAYS, HISTORY_LIKES, SimulatedPlatform, opening_ms
-from api.simulation.videos import MS_PER_HOUR
 from privacy.intake.cells import CellCoder
 from privacy.intake.event import Event
-from privacy.model.timestamp import parse_timestamp_ms
+from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR, parse_timestamp_ms
 from privacy.policy.file import load_policy, parse_policy
 from tests.support.cli_policy import SMALL_POLICY
 
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
 OPENED_MS = opening_ms(NOW_MS)
-DAY_MS = 24 * MS_PER_HOUR
 POLICY = load_policy()
 
 
@@ -34,7 +32,7 @@ def world(seed: int = 1) -> SimulatedPlatform:
 @cache
 def everything() -> tuple[dict[str, Any], ...]:
     """What happened in the platform's first week."""
-    return tuple(json.loads(event.line) for event in world().history(OPENED_MS + 7 * DAY_MS))
+    return tuple(json.loads(event.line) for event in world().history(OPENED_MS + 7 * MS_PER_DAY))
 
 
 @cache
@@ -68,7 +66,7 @@ def test_a_stretch_of_the_live_feed_is_the_same_each_time() -> None:
 
 def test_the_whole_history_has_about_the_likes_it_is_made_for() -> None:
     """Within 4 standard deviations of a Poisson count; the seed is fixed, so this cannot be a false alarm."""
-    whole = world().history(OPENED_MS + HISTORY_DAYS * DAY_MS)
+    whole = world().history(OPENED_MS + HISTORY_DAYS * MS_PER_DAY)
     likes = sum(b'"type":"like"' in event.line and b'"b-' not in event.line for event in whole)
     assert abs(likes - HISTORY_LIKES) < 0.01 * HISTORY_LIKES
 
@@ -117,7 +115,7 @@ def test_likes_are_taken_back_by_those_who_gave_them() -> None:
 def test_attention_follows_zipfs_law() -> None:
     """Of sixty videos each rank is there once, so the first gets about twice as much as the second."""
     shares = sorted(
-        (video.popularity for video in world().studio.videos(OPENED_MS + 28 * DAY_MS)[:60]), reverse=True
+        (video.popularity for video in world().studio.videos(OPENED_MS + 28 * MS_PER_DAY)[:60]), reverse=True
     )
     assert shares == [1 / rank for rank in range(1, 61)]
 
@@ -165,13 +163,15 @@ def test_who_likes_may_keep_or_follow() -> None:
 
 def test_a_policy_without_favourites_meets_none() -> None:
     """What is not counted is not sent."""
-    history = SimulatedPlatform(parse_policy(SMALL_POLICY.encode()), 1, OPENED_MS).history(OPENED_MS + DAY_MS)
+    history = SimulatedPlatform(parse_policy(SMALL_POLICY.encode()), 1, OPENED_MS).history(
+        OPENED_MS + MS_PER_DAY
+    )
     assert {json.loads(event.line)["type"] for event in history} == {"like", "unlike"}
 
 
 def test_bots_are_found_out_a_day_after_their_week() -> None:
     """Every bot of a week that is over is purged, and none before it did anything."""
-    now_ms = OPENED_MS + 15 * DAY_MS
+    now_ms = OPENED_MS + 15 * MS_PER_DAY
     found_out = {action.account_id: action.at_ms for action in world().purges(now_ms)}
     history = [event for event in world().history(now_ms) if b'"b-' in event.line]
     at_work = {json.loads(event.line)["account_id"]: event.at_ms for event in history}

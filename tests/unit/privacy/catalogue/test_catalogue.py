@@ -12,6 +12,7 @@ from privacy.catalogue.catalogue import Catalogue, Registration, target_shard
 from privacy.errors import StoreBusyError
 from privacy.model.documents import TargetDocument
 from privacy.model.engagement import KINDS_PER_TARGET, TargetType
+from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.policy import Policy
 from privacy.publishing.publisher import Publisher
 from privacy.store.keys import gallery_key, tally_key
@@ -19,7 +20,7 @@ from privacy.tally.series import TallyShard
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, raw
-from tests.support.small_policy import HOUR_MS, small_policy
+from tests.support.small_policy import small_policy
 from tests.support.stepped_redis import Hook, SteppedRedis
 from tests.support.targets import a_video
 from tests.support.turns import take_turns
@@ -55,7 +56,7 @@ def test_a_video_is_created_once(store: Store) -> None:
     video = a_video("v", 5, title="one", hashtags=("a", "b"))
     register = catalogue(store).register
     assert register([video], 0) == [CREATED]
-    assert register([video], HOUR_MS) == [UNCHANGED]
+    assert register([video], MS_PER_HOUR) == [UNCHANGED]
     assert register([replace(video, title="two")], 0) == [UPDATED]
     assert register([replace(video, title="three", starts_at_ms=6)], 0) == [CONFLICT]
     document = published(store, "v")
@@ -88,9 +89,9 @@ def test_numbers_are_unique_and_say_the_shard(store: Store) -> None:
 
 def test_the_epoch_that_runs_is_the_first(store: Store) -> None:
     """A video registered late starts with the running epoch; one past its last epoch has no series."""
-    catalogue(store).register([a_video("late", 0), a_video("sealed", -9 * HOUR_MS)], 2 * HOUR_MS + 1)
+    catalogue(store).register([a_video("late", 0), a_video("sealed", -9 * MS_PER_HOUR)], 2 * MS_PER_HOUR + 1)
     late, sealed = published(store, "late"), published(store, "sealed")
-    assert (late.first_epoch, late.first_due_ms) == (2, 3 * HOUR_MS)
+    assert (late.first_epoch, late.first_due_ms) == (2, 3 * MS_PER_HOUR)
     assert (sealed.first_epoch, sealed.first_due_ms) == (None, None)
     assert all_due(store) == [
         catalogue(store).lookup(TargetType.VIDEO, ["late"])["late"].number * KINDS_PER_TARGET
@@ -101,7 +102,7 @@ def test_a_target_keeps_its_policy(store: Store) -> None:
     """A newer policy is for new videos; updates of older ones leave theirs, and its schedule, alone."""
     catalogue(store).register([a_video("old", 0)], 0)
     newer = catalogue(store, small_policy("newer", epochs=2))
-    assert newer.register([a_video("old", 0, title="new"), a_video("new", 0)], HOUR_MS) == [
+    assert newer.register([a_video("old", 0, title="new"), a_video("new", 0)], MS_PER_HOUR) == [
         UPDATED,
         CREATED,
     ]

@@ -15,7 +15,7 @@ from privacy.intake.event_columns import EventColumns
 from privacy.model.change import GAINED
 from privacy.model.dimension import JointDomain
 from privacy.model.engagement import Kind, Reason, Series, TargetType, Verdict
-from privacy.model.timestamp import parse_timestamp_ms
+from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR, parse_timestamp_ms
 from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
 from privacy.policy.registry import PolicyRegistry
@@ -23,9 +23,8 @@ from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, EntryColumns
 
 POLICY = load_policy()
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
-TARGET = Target(7, NOW_MS - 3_600_000, POLICY.version)
-CREATOR = Target(9, NOW_MS - 3_600_000, POLICY.version)
-DAY_MS = 86_400_000
+TARGET = Target(7, NOW_MS - MS_PER_HOUR, POLICY.version)
+CREATOR = Target(9, NOW_MS - MS_PER_HOUR, POLICY.version)
 PROFILE = EventAttributes(age_band="25-34", gender="female", region="DE", language="de", device="ios")
 LIKE = Event("like", "account", "video", NOW_MS, PROFILE, private=False)
 
@@ -129,7 +128,7 @@ def test_what_the_profile_does_not_say_is_undisclosed() -> None:
 def test_the_hour_of_day_is_that_of_occurred_at_in_utc(hour: int) -> None:
     """Each hour of UTC has its own cell."""
     vault = RecordingVault()
-    at_ms = NOW_MS - DAY_MS - NOW_MS % DAY_MS + hour * 3_600_000 + 3_599_999
+    at_ms = NOW_MS - MS_PER_DAY - NOW_MS % MS_PER_DAY + hour * MS_PER_HOUR + 3_599_999
     door(vault).admit(EventColumns.of([event(occurred_at_ms=at_ms, profile=EventAttributes())]), NOW_MS)
     assert vault.entries[0][4] == POLICY.domain.code({"hour_of_day": f"{hour:02d}"})
 
@@ -149,7 +148,7 @@ def test_a_private_account_is_undisclosed_in_every_breakdown() -> None:
         {"private": True},
         {"target_id": "unknown"},
         {"type": "unlike"},
-        {"occurred_at_ms": NOW_MS + DAY_MS},
+        {"occurred_at_ms": NOW_MS + MS_PER_DAY},
     ],
 )
 def test_events_of_children_leave_no_trace(changes: dict[str, object]) -> None:

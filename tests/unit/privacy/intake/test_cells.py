@@ -10,11 +10,11 @@ from privacy.errors import PolicyError
 from privacy.intake.cells import CellCoder
 from privacy.intake.event import PROFILE_FIELDS, EventAttributes
 from privacy.model.dimension import HOUR_OF_DAY, Dimension, JointDomain
+from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.file import load_policy
 
 DOMAIN = load_policy().domain
 VALUES = {dimension.name: dimension.values for dimension in DOMAIN.dimensions}
-MS_PER_HOUR = 3_600_000
 PROFILES = st.fixed_dictionaries(
     {}, optional={name: st.sampled_from(VALUES[name]) for name in PROFILE_FIELDS}
 )

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.errors import PolicyError
+from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.policy.file import load_policy
-from privacy.policy.schedule import MAX_EPOCHS, SECONDS_PER_DAY, Phase, Schedule
+from privacy.policy.schedule import MAX_EPOCHS, Phase, Schedule
 
 HOUR, DAY = 3600, SECONDS_PER_DAY
 DEFAULT = load_policy().schedule

@@ -13,6 +13,7 @@ from privacy.mechanism.accounting import calibrate
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind
+from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.file import load_policy
 from privacy.release.engine import make_releases
 from privacy.release.figures import Estimates
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 DEFAULT = calibrate(load_policy(), Kind.LIKE)
 SMALL = calibration()
-HOUR_MS = 3_600_000
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_times_follow_the_schedule() -> None:
     """`as_of` is the end of the epoch; a late cut is told; the last release has no next one."""
     state = SeriesState(4, "v", 1000, "small", 1, 3, 0)
     (late,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, os.urandom, cut_at_ms=10**9)
-    assert (late.document.as_of_ms, late.document.cut_at_ms) == (1000 + 4 * HOUR_MS, 999_960_000)
+    assert (late.document.as_of_ms, late.document.cut_at_ms) == (1000 + 4 * MS_PER_HOUR, 999_960_000)
     assert late.document.next_release_at_ms is None
     (early,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, os.urandom, cut_at_ms=5)
     assert early.document.cut_at_ms == early.document.as_of_ms

@@ -11,9 +11,10 @@ import pytest
 
 from privacy.errors import StoreBusyError
 from privacy.model.engagement import Reason, Verdict
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.store.keys import outbox_key, vault_key
 from privacy.vault.registers import RegisterStore
-from tests.support.histories import LIKE, MS_PER_DAY, SERIES, UNLIKED
+from tests.support.histories import LIKE, SERIES, UNLIKED
 from tests.support.redis_server import Store
 from tests.support.reference_model import Register
 from tests.support.registers import (

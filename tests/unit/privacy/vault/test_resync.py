@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from privacy.model.engagement import Kind, Reason
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.tally.relay import Relay
 from privacy.vault.registers import RegisterStore
 from privacy.vault.resync import Resync, Resynced
-from tests.support.histories import LIKE, MS_PER_DAY, SERIES, UNLIKED
+from tests.support.histories import LIKE, SERIES, UNLIKED
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, read_changes, read_registers, vault_on
 
