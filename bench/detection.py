@@ -116,8 +116,8 @@ def _tell(store: World, networks: tuple[_Network, ...], generator: random.Random
 def _look(store: World, bots: dict[str, str]) -> dict[Signal, set[str]]:
     """Names of the accounts that each signal shows."""
     founded = store.founded
-    steward = make_maintenance_worker(
-        store.store.steward,
+    maintenance = make_maintenance_worker(
+        store.store.maintenance,
         founded.header,
         founded.book,
         founded.keys,
@@ -125,7 +125,7 @@ def _look(store: World, bots: dict[str, str]) -> dict[Signal, set[str]]:
         lambda: store.now_ms,
         Throttle.disabled(),
     )
-    for _ in steward.sweep.walk(store.now_ms):
+    for _ in maintenance.sweep.walk(store.now_ms):
         pass
     names = [*bots, *(f"person-{number}" for number in range(PEOPLE))]
     handles = founded.keys.current.handles(names)

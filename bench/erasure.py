@@ -231,9 +231,9 @@ def _wait_until_counted(store: World, account_id: str) -> None:
 
 
 def _rewrite(store: World) -> None:
-    """Have the log rewritten, as the steward does once wishes have gathered, and end that with the window."""
+    """Have the log rewritten, as the maintenance worker does after erasures, and end that with the window."""
     stop = time.perf_counter() + REWRITING_SECONDS
-    rewriter = AofRewriteScheduler(store.store.steward)
+    rewriter = AofRewriteScheduler(store.store.maintenance)
     rewriter.step(0)
     rewriter.step(GATHER_MS)
     time.sleep(stop - time.perf_counter())  # the window is what is measured

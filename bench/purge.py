@@ -16,7 +16,7 @@ from bench.ingest import Requests, drained_at
 from bench.steady_load import steadily
 from bench.world import BATCH, VIDEOS, World, free_port, wait_for, world
 from privacy.model.change import GAINED
-from privacy.store.users import PLATFORM, PUBLISHER, RELAY, STEWARD
+from privacy.store.users import MAINTENANCE, PLATFORM, PUBLISHER, RELAY
 
 SHARE_OF_INGEST: Final = 0.5
 SHARE_LEFT_TO_INTAKE: Final = 0.5
@@ -44,7 +44,7 @@ def purge(progress: Progress) -> Iterator[Figure]:
         with (
             store.running("platform", (PLATFORM, PUBLISHER), *settings),
             store.running("relay", (RELAY,)),
-            store.running("steward", (STEWARD,)),
+            store.running("maintain", (MAINTENANCE,)),
         ):
             wait_for(port)
             requests = Requests(store.key("platform", "ingest"), store.posted_at_ms)
@@ -65,7 +65,7 @@ def purge(progress: Progress) -> Iterator[Figure]:
             events / (counted_at - answered.started_at),
         ),
         Bar(Of.RATIO, low=SHARE_OF_INGEST),
-        note=f"{BOTS:,} bots with {LIKES_PER_BOT} likes each on {VIDEOS:,} videos, one job, one steward",
+        note=f"{BOTS:,} bots with {LIKES_PER_BOT} likes each on {VIDEOS:,} videos, one job, one worker",
     )
     yield Figure(
         "events over HTTP while the purge goes on, until answered",

@@ -16,12 +16,12 @@ import sys
 from privacy.errors import StoreError
 from privacy.store.connect import connect, translated
 from privacy.store.settings import StoreSettings
-from privacy.store.users import PUBLISHER, RELAY, RELEASE, STEWARD
+from privacy.store.users import MAINTENANCE, PUBLISHER, RELAY, RELEASE
 
 
 def main(worker: str) -> int:
     """Ask; the exit code is 0 if all servers answer and 1 if one does not."""
-    users = {"relay": (RELAY,), "release": (RELEASE, PUBLISHER), "steward": (STEWARD,)}[worker]
+    users = {"relay": (RELAY,), "release": (RELEASE, PUBLISHER), "maintenance": (MAINTENANCE,)}[worker]
     try:
         settings = StoreSettings.from_environment(os.environ, users)
         with translated():

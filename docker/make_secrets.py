@@ -29,26 +29,26 @@ from privacy.store.users import (
     ADMIN,
     HEALTH,
     LIMITER,
-    NOTARY,
+    MAINTENANCE,
     PLATFORM,
     PUBLIC,
     PUBLISHER,
     REKEYER,
     RELAY,
     RELEASE,
-    STEWARD,
+    SIGNER,
     USERS,
 )
 
 PROCESSES: Final[dict[str, tuple[AclUser, ...]]] = {
     "platform": (PLATFORM, PUBLISHER),
     "relay": (RELAY,),
-    "release": (RELEASE, PUBLISHER, NOTARY),
-    "steward": (STEWARD,),
+    "release": (RELEASE, PUBLISHER, SIGNER),
+    "maintenance": (MAINTENANCE,),
     "public": (PUBLIC, LIMITER),
     "found": (ADMIN, PUBLISHER),
     # `likewise keys` and `doctor`; `ledger` and `audit wall`; `keys rotate-pseudonym-key`; `rights`.
-    "operator": (ADMIN, PUBLIC, REKEYER, STEWARD),
+    "operator": (ADMIN, PUBLIC, REKEYER, MAINTENANCE),
     # The servers' health checks.
     "vault": (HEALTH,),
     "gallery": (HEALTH,),

@@ -1,4 +1,4 @@
-# The private plane's workers and the operator's tools: relay, release, steward, keys, policy, doctor. Everything but the embedded
+# The private plane's workers and the operator's tools: relay, release, maintenance worker, keys, policy, doctor. Everything but the embedded
 # Redis is in it. Nobody outside talks to it: it opens no port.
 #
 #     docker build -f docker/private.Dockerfile -t likewise-private .

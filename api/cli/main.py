@@ -15,7 +15,7 @@ _COMMANDS: Final = {
     "public": LazyCommand("api.public.__main__", "Serve the public plane: read releases."),
     "relay": LazyCommand("api.cli.commands.relay", "Move changes from the vault to the tally."),
     "release": LazyCommand("api.cli.commands.release", "Measure, publish and sign releases that are due."),
-    "steward": LazyCommand("api.cli.commands.maintain", "Run staff jobs, expirations and retention sweeps."),
+    "maintain": LazyCommand("api.cli.commands.maintain", "Run staff jobs, expirations and retention sweeps."),
     "moderation": LazyCommand("api.cli.commands.moderation", "Ban accounts, purge bots, list jobs."),
     "rights": LazyCommand(
         "api.cli.commands.rights", "Handle data-subject requests: access, erasure, objection."

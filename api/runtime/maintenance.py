@@ -1,4 +1,4 @@
-"""The steward, wired together."""
+"""The maintenance worker, wired together."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def make_maintenance_worker(
     clock: Clock,
     courtesy: Throttle,
 ) -> MaintenanceWorker:
-    """Wire a steward together.
+    """Wire a maintenance worker together.
 
     Args:
-        client: of the private room, with the steward's credentials.
+        client: of the private room, with the maintenance worker's credentials.
         header: of its store.
         book: its policies.
         keys: of the pseudonyms.

@@ -12,7 +12,7 @@ from api.runtime.child import Program
 from privacy.rollback.folder import FOLDER_VARIABLE
 from privacy.store.acl import AclUser, Room
 from privacy.store.settings import StoreSettings
-from privacy.store.users import LIMITER, NOTARY, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, STEWARD
+from privacy.store.users import LIMITER, MAINTENANCE, PLATFORM, PUBLIC, PUBLISHER, RELAY, RELEASE, SIGNER
 
 _ROOT: Final = Path(__file__).parents[2]
 
@@ -48,9 +48,9 @@ class Programs:
         environment = self._base() | gallery.environment((PUBLIC, LIMITER))
         return Program("public", ("public", "--port", str(port)), environment)
 
-    def steward(self) -> Program:
-        """The steward."""
-        return Program("steward", ("steward",), self._environment(STEWARD) | self._of_accounts())
+    def maintenance(self) -> Program:
+        """The maintenance worker."""
+        return Program("maintenance", ("maintain",), self._environment(MAINTENANCE) | self._of_accounts())
 
     def relay(self) -> Program:
         """The relay."""
@@ -62,7 +62,7 @@ class Programs:
             "LIKEWISE_LEDGER_KEY_FILE": str(self.ledger_key_file.absolute()),
             FOLDER_VARIABLE: str(self.never_restore.absolute()),
         }
-        return Program("release", ("release",), self._environment(RELEASE, PUBLISHER, NOTARY) | extra)
+        return Program("release", ("release",), self._environment(RELEASE, PUBLISHER, SIGNER) | extra)
 
     def simulate(self, platform_url: str, keys: SimulationKeys, seed: int, opened_at: str) -> Program:
         """The simulated platform: it has API keys and knows of no store."""

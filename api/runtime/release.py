@@ -1,4 +1,4 @@
-"""The release worker and the notary, wired together."""
+"""The release worker and the ledger signer, wired together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import StoreSettings
-from privacy.store.users import NOTARY, PUBLISHER, RELEASE
+from privacy.store.users import PUBLISHER, RELEASE, SIGNER
 from privacy.tally.series import LedgerLog, TallyShard
 
 if TYPE_CHECKING:
@@ -82,11 +82,13 @@ def make_release_workers(
     ]
 
 
-def make_notary(settings: StoreSettings, header: StoreHeader, key_file: Path, clock: Clock) -> LedgerSigner:
-    """Wire a notary together; it reads and writes no other stores than these."""
+def make_ledger_signer(
+    settings: StoreSettings, header: StoreHeader, key_file: Path, clock: Clock
+) -> LedgerSigner:
+    """Wire a ledger signer together; it reads and writes no other stores than these."""
     return LedgerSigner(
-        LedgerLog(connect(settings, NOTARY, Room.PRIVATE, greet=header.greet)),
-        SignatureWriter(connect(settings, NOTARY, greet=header.of_gallery.greet)),
+        LedgerLog(connect(settings, SIGNER, Room.PRIVATE, greet=header.greet)),
+        SignatureWriter(connect(settings, SIGNER, greet=header.of_gallery.greet)),
         partial(load_signer, key_file),
         header.target_shards,
         clock,

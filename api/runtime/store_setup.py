@@ -26,7 +26,7 @@ from privacy.store.connect import connect
 from privacy.store.header import DEFAULT_SHARDS, StoreHeader
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
 from privacy.store.settings import StoreSettings
-from privacy.store.users import ADMIN, PUBLISHER, STEWARD
+from privacy.store.users import ADMIN, MAINTENANCE, PUBLISHER
 from privacy.vault.pseudonym_key_file import create_key_file, load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
 
@@ -145,11 +145,11 @@ def reapply_erasures(store: PreparedStore, clock: Clock) -> int:
         StoreError: the list of erasures is damaged, or not the newest one.
         StoreBusyError: the store did not confirm.
     """
-    with closing(connect(store.settings, STEWARD, greet=store.header.greet)) as client:
-        steward = make_maintenance_worker(
+    with closing(connect(store.settings, MAINTENANCE, greet=store.header.greet)) as client:
+        maintenance = make_maintenance_worker(
             client, store.header, store.book, store.keys, store.erasures, clock, Throttle.disabled()
         )
-        return steward.replay.run(clock())
+        return maintenance.replay.run(clock())
 
 
 def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:

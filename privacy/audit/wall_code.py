@@ -15,7 +15,13 @@ from privacy.audit.report_model import Finding, Section
 
 PROJECT: Final = Path(__file__).parents[2]
 PRIVATE_MODULES: Final = (
-    *("privacy.vault", "privacy.tally", "privacy.moderation", "privacy.steward", "privacy.mechanism"),
+    *(
+        "privacy.vault",
+        "privacy.tally",
+        "privacy.moderation",
+        "privacy.maintenance",
+        "privacy.mechanism",
+    ),
     *("privacy.release", "privacy.audit"),
     *("privacy.policy.policy", "privacy.policy.registry", "privacy.policy.file"),
     *("privacy.publishing.publisher", "privacy.publishing.signature_writer", "api.runtime.api_key_writer"),

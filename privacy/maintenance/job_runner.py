@@ -1,4 +1,4 @@
-"""Carries jobs out: in steps that are exact whatever crashes, and however many stewards run."""
+"""Carries jobs out: in steps that are exact whatever crashes, and however many maintenance workers run."""
 
 from __future__ import annotations
 

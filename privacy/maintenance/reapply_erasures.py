@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privacy.model.timestamp import MS_PER_DAY
-from privacy.moderation.audit_trail import STEWARD, ActionStage, AuditEntry, AuditTrail
+from privacy.moderation.audit_trail import MAINTENANCE, ActionStage, AuditEntry, AuditTrail
 from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.rollback.erasure_log import ErasureRecord
 from privacy.rollback.erasure_watermark import ErasureWatermark
@@ -72,7 +72,7 @@ class ErasureReplay:
             "uncounted": erased.counted,
         }
         self.trail.write(
-            AuditEntry(ActionStage.DONE, "erasures.done_again", *STEWARD, "", details=dict(details))
+            AuditEntry(ActionStage.DONE, "erasures.done_again", *MAINTENANCE, "", details=dict(details))
         )
         self.mark.advance(missing[-1].number)
         return len(missing)

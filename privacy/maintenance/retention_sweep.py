@@ -96,7 +96,7 @@ class RetentionSweep:
         return walked is None or abs(now_ms - int(walked)) >= SWEEP_EVERY_MS
 
     def _forget_jobs(self, now_ms: int) -> None:
-        """Drop progress of jobs that are over: a steward that was late may have written some anew."""
+        """Drop the progress of finished jobs: a worker that was late may have written some again."""
         alive = {str(job.number).encode() for job in self.jobs.queued(now_ms)}
         with translated():
             for shard in range(self.shards.count):

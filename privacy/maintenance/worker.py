@@ -1,4 +1,4 @@
-"""The steward: carries jobs out, finishes what others left undone, and lets time pass."""
+"""The maintenance worker: carries jobs out, finishes what others left undone, and lets time pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from privacy.maintenance.throttle import Throttle
 from privacy.model.account_status import AccountStatus
 from privacy.model.timestamp import Clock
 from privacy.moderation.aof_rewrite import AofRewriteScheduler
-from privacy.moderation.audit_trail import STEWARD, ActionStage, AuditEntry, AuditTrail
+from privacy.moderation.audit_trail import MAINTENANCE, ActionStage, AuditEntry, AuditTrail
 from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.vault.pseudonym import AccountRef
@@ -120,4 +120,4 @@ class MaintenanceWorker:
         return now_ms + 1000 * self.tombstone_ttl_seconds
 
     def _log_action(self, action: str, details: Mapping[str, int]) -> None:
-        self.trail.write(AuditEntry(ActionStage.DONE, action, *STEWARD, "", details=dict(details)))
+        self.trail.write(AuditEntry(ActionStage.DONE, action, *MAINTENANCE, "", details=dict(details)))

@@ -100,7 +100,7 @@ class AccountModeration:
 
         Raises:
             ConflictError: the account stands so that the order contradicts it, or it was erased.
-            StoreBusyError: the store did not confirm. Do it again, or leave it to the steward.
+            StoreBusyError: the store did not confirm. Do it again, or leave it to the maintenance worker.
         """
         entry = AuditEntry(
             ActionStage.ASKED,

@@ -41,7 +41,7 @@ class Actor(NamedTuple):
     key_id: str
 
 
-STEWARD = Actor("steward", "")
+MAINTENANCE = Actor("maintenance", "")
 """The program that carries jobs out and lets time pass."""
 
 

@@ -43,7 +43,7 @@ class PendingOperations:
     """Tracks operations while they run.
 
     Args:
-        client: must have the ACL user `platform` or `steward`; only the latter may list operations.
+        client: must have the ACL user `platform` or `maintenance`; only the latter may list operations.
     """
 
     client: Redis

@@ -79,7 +79,7 @@ class DataSubjectRights:
         """Erase an account; on disk when this returns. Erasing again finds nothing, and says so.
 
         Raises:
-            StoreBusyError: the store did not confirm. Do it again, or leave it to the steward.
+            StoreBusyError: the store did not confirm. Do it again, or leave it to the maintenance worker.
         """
         closed_until_ms = now_ms + 1000 * self.tombstone_ttl_seconds
         handle = self.keys.current.handles([request.account_id])[0].name
@@ -95,7 +95,7 @@ class DataSubjectRights:
 
         Raises:
             ConflictError: the account is deleted, so that it is erased anyway; or it was erased.
-            StoreBusyError: the store did not confirm. Do it again, or leave it to the steward.
+            StoreBusyError: the store did not confirm. Do it again, or leave it to the maintenance worker.
         """
         to = AccountStatus.OBJECTED if objects else AccountStatus.GOOD
         allowed = _MAY_OBJECT if objects else (AccountStatus.OBJECTED, AccountStatus.GOOD)

@@ -50,7 +50,7 @@ class ErasureWatermark:
         """Make sure that the store knows of every erasure that is listed.
 
         Raises:
-            StoreBusyError: it does not; a steward is about to erase again.
+            StoreBusyError: it does not; a maintenance worker is about to erase again.
             StoreError: the list is missing, or not the newest one.
         """
         _require(self.value() or 0, self.erasures)
@@ -89,7 +89,7 @@ class ErasureWatermark:
 
 
 class ErasuresMissingError(StoreBusyError):
-    """The store lacks erasures that are listed, until a steward has done them again."""
+    """The store lacks erasures that are listed, until a maintenance worker has done them again."""
 
 
 def caught_up(
@@ -123,7 +123,7 @@ def _require(mark: int, erasures: ErasureLog) -> None:
     if mark < last:
         raise ErasuresMissingError(
             f"the store lacks {last - mark} erasures of {erasures.path}: it is older than they are; nothing "
-            "is taken in or released before `likewise steward` has done them again"
+            "is taken in or released before `likewise maintain` has done them again"
         )
     if mark > last:
         raise StoreError(

@@ -65,8 +65,8 @@ PLATFORM: Final = AclUser(
     ),
 )
 
-STEWARD: Final = AclUser(
-    name="steward",
+MAINTENANCE: Final = AclUser(
+    name="maintenance",
     purpose="carries out jobs of staff, lets time pass in the vault, and drops what has outlived its life",
     rooms=(Room.PRIVATE,),
     # SCAN shows names alone; it is how an account without an index is found, and there is none by target.
@@ -143,16 +143,16 @@ PUBLISHER: Final = AclUser(
     ),
 )
 
-NOTARY: Final = AclUser(
-    name="notary",
+SIGNER: Final = AclUser(
+    name="signer",
     purpose="adds trees and signatures to what is published; of the tally it reads the ledger alone",
     rooms=(Room.GALLERY, Room.PRIVATE),
     keyless=(*_EVERYONE, "script|load", "multi", "exec"),
     grants=(
         Grant((keys.LEDGER_LOG_KEYS,), ("lrange",), read_only=True),
         Grant(keys.SIGNED_KEYS, ("hget", "hmget"), read_only=True),
-        Grant(keys.NOTARY_RECORD_KEYS, ("hget", "hmget", "hsetnx")),
-        Grant(keys.NOTARY_KEYS, ("evalsha", "hget", "hset", "get", "set")),
+        Grant(keys.SIGNER_RECORD_KEYS, ("hget", "hmget", "hsetnx")),
+        Grant(keys.SIGNER_KEYS, ("evalsha", "hget", "hset", "get", "set")),
         Grant((keys.STORE_HEADER, keys.GALLERY_HEADER), ("hget", "hgetall"), read_only=True),
     ),
 )
@@ -213,5 +213,5 @@ HEALTH: Final = AclUser(
 )
 
 USERS: Final = (
-    *(PLATFORM, STEWARD, RELAY, RELEASE, PUBLISHER, NOTARY, PUBLIC, LIMITER, REKEYER, ADMIN, HEALTH),
+    *(PLATFORM, MAINTENANCE, RELAY, RELEASE, PUBLISHER, SIGNER, PUBLIC, LIMITER, REKEYER, ADMIN, HEALTH),
 )

@@ -1,4 +1,4 @@
-"""Walks over all accounts of the vault, as only the steward may: for retention, and for advisories."""
+"""Walks over all accounts of the vault, as only the maintenance worker may: for retention and advisories."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.support.compose import ADDRESSES, COMPOSE, PASSWORDS, SERVERS, SERVIC
 from tests.support.dockerfile import ROOT, instructions
 
 BUILT: Final = sorted(name for name, service in SERVICES.items() if "build" in service)
-LASTING: Final = (*SERVERS.values(), "platform", "relay", "release", "steward", "public")
+LASTING: Final = (*SERVERS.values(), "platform", "relay", "release", "maintenance", "public")
 EXACT_TAG: Final = re.compile(r"[a-z]+:\d+\.\d+\.\d+(-[a-z-]+)?")
 DOCKERFILES: Final = sorted((ROOT / "docker").glob("*.Dockerfile"))
 
@@ -75,7 +75,7 @@ def test_a_service_enters_the_rooms_of_its_users_alone(name: str) -> None:
     assert set(SERVICES[name]["networks"]) - {"outside"} == {SERVERS[room] for room in rooms}
 
 
-@pytest.mark.parametrize("name", ["relay", "steward"])
+@pytest.mark.parametrize("name", ["relay", "maintenance"])
 def test_a_worker_of_the_private_room_reaches_nothing_else(name: str) -> None:
     """What works on vault and tally alone cannot open a connection to anything else."""
     assert SERVICES[name]["networks"] == ["vault"]

@@ -1,4 +1,4 @@
-"""Advisories: what the steward's look at the vault shows to staff, and that nothing follows from it."""
+"""Advisories: what the maintenance worker's sweep shows to staff, and that nothing follows from it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ RULES = replace(POLICY.integrity, network_accounts=3, sequence_targets=3, sequen
 
 @pytest.fixture
 def office(store: Store) -> Office:
-    """An office whose steward needs only three of anything to see a pattern."""
+    """An office whose maintenance worker needs only three of anything to see a pattern."""
     office = office_on(store)
     office.plane.register(*VIDEOS)
-    office.steward.sweep.patterns = partial(CoordinatedActivityDetector, RULES)
+    office.maintenance.sweep.patterns = partial(CoordinatedActivityDetector, RULES)
     return office
 
 
 def look(office: Office) -> list[dict[str, object]]:
-    """Let the steward look, and read what it shows."""
-    list(office.steward.sweep.walk(office.plane.clock.now_ms))
+    """Let the maintenance worker look, and read what it shows."""
+    list(office.maintenance.sweep.walk(office.plane.clock.now_ms))
     advisories: list[dict[str, object]] = office.read("moderation/advisories")["advisories"]
     return advisories
 

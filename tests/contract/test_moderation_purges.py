@@ -150,13 +150,13 @@ def test_a_job_that_nobody_knows_is_not_found(office: Office) -> None:
 def test_steps_are_exact_whoever_does_them_and_whatever_is_forgotten(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Small steps by two stewards, one of which forgets its place after each: the counts are those of one."""
+    """Small steps by two workers, one of which forgets its cursor after each: the counts are those of one."""
     monkeypatch.setattr(many, "REGISTERS_PER_STEP", 1)
     monkeypatch.setattr(job_runner, "ROUNDS_PER_STEP", 1)
     other = office_on(office.store)
     office.purge(*accounts(*BOTS))
-    while office.steward.step() or other.steward.step():
-        other.steward.runner._cursors.clear()
+    while office.maintenance.step() or other.maintenance.step():
+        other.maintenance.runner._cursors.clear()
     assert job_of(office, 1)["counts"] == NOTHING | {"moved": 7, "uncounted": 28}
     assert sum(office.changes().values()) == 8 * 4 + 28
 
@@ -165,7 +165,7 @@ def test_a_step_that_was_done_is_not_done_again(office: Office) -> None:
     """A portion that is behind the progress, or ahead of it, does nothing and is told the progress."""
     current = PseudonymKeys(lambda: PSEUDONYMISER)
     moves = BulkStatusChange(
-        AccountShards(office.store.steward, current, HEADER.account_shards), caps(4, 100)
+        AccountShards(office.store.maintenance, current, HEADER.account_shards), caps(4, 100)
     )
     handle = PSEUDONYMISER.handles(BOTS[:1])[0]
     shard = handle.shard_hash % HEADER.account_shards

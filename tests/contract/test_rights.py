@@ -65,7 +65,7 @@ def test_a_tombstone_stands_past_the_end_of_every_schedule(office: Office) -> No
     assert until_ms >= NOW_MS + 1000 * POLICY.longest_schedule_seconds
     for later_ms, closed in ((until_ms, 1), (until_ms + 1, 0)):
         office.plane.clock.now_ms = later_ms
-        list(office.steward.sweep.walk(later_ms))
+        list(office.maintenance.sweep.walk(later_ms))
         left = sum(office.store.root.hlen(name) for name in office.store.root.keys("v:*:tombstones"))
         assert left == closed
 
@@ -144,20 +144,20 @@ def test_a_crash_in_the_middle_is_finished_by_the_steward(
 
 
 def test_the_log_is_rewritten_after_an_erasure(office: Office) -> None:
-    """The steward asks for it a minute later, and forgets the wish once it is met."""
-    office.steward.step()
+    """The maintenance worker asks for it a minute later, and forgets the wish once it is met."""
+    office.maintenance.step()
     office.right("erasures")
     wanted = office.store.root.get("p:rewrites:wanted")
     assert wanted is not None
     rewrites = office.store.root.info("persistence")["aof_rewrites"]
     for _ in range(GATHER_MS // 1_000):
         office.plane.clock.now_ms += 1_000
-        office.steward.step()
+        office.maintenance.step()
     assert office.store.root.info("persistence")["aof_rewrites"] == rewrites
 
     def is_met() -> bool:
         office.plane.clock.now_ms += 1_000
-        office.steward.step()
+        office.maintenance.step()
         return office.store.root.get("p:rewrites:met") == wanted
 
     eventually(is_met, "the log being rewritten")

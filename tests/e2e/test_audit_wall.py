@@ -104,7 +104,7 @@ def test_another_users_password_is_found(store: Store) -> None:
         _set_rules(store, (f">{store.settings.password(PUBLIC)}",), LIMITER.name)
         assert broken(store_section(client, silent)) == ["AUTH as `limiter`"]
         _set_rules(store, (f"<{store.settings.password(PUBLIC)}",), LIMITER.name)
-    assert {user.name for user in USERS} >= {"limiter", "notary"}
+    assert {user.name for user in USERS} >= {"limiter", "signer"}
 
 
 def test_the_public_password_is_worth_nothing_at_the_private_room(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from tests.support.command_line import (
 )
 from tests.support.eventually import eventually
 
-PROCESSES = ("platform", "public", "relay", "release", "steward", "redis-private", "redis-gallery")
+PROCESSES = ("platform", "public", "relay", "release", "maintenance", "redis-private", "redis-gallery")
 NOW_MS = clock_ms()
 VIDEO = {"video_id": "v-1", "posted_at": format_timestamp(NOW_MS - 60_000)}
 

@@ -143,7 +143,7 @@ def test_a_like_becomes_a_number(deployment: Deployment) -> None:
     with ExitStack() as running:
         platform = running.enter_context(deployment.plane("platform", "ingest"))
         public = running.enter_context(deployment.plane("public", "read"))
-        running.enter_context(deployment.process("private", "steward", "steward"))
+        running.enter_context(deployment.process("private", "maintenance", "maintain"))
         posted_at = format_timestamp(
             (_now_ms() - 3_590_000) // 1000 * 1000
         )  # its first hour ends in some seconds
@@ -200,7 +200,7 @@ def test_the_operator_has_what_the_tools_need(tool: tuple[str, ...], deployment:
     deployment.run("operator", "-m", "api.cli", *tool)
 
 
-@pytest.mark.parametrize("worker", ["relay", "release", "steward"])
+@pytest.mark.parametrize("worker", ["relay", "release", "maintenance"])
 def test_a_worker_is_well_while_its_servers_answer(worker: str, deployment: Deployment) -> None:
     """The workers' health check passes with the store, and fails without one of the rooms that they enter."""
     deployment.run(worker, "ask_store.py", worker)

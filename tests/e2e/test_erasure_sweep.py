@@ -29,7 +29,7 @@ def test_no_trace_is_left_on_disk(tmp_path: Path) -> None:
 
         def is_rewritten() -> bool:
             office.plane.clock.now_ms += 1_000
-            office.steward.step()
+            office.maintenance.step()
             return store.root.get("p:rewrites:met") == store.root.get("p:rewrites:wanted")
 
         eventually(is_rewritten, "the log being rewritten")

@@ -26,7 +26,7 @@ from privacy.model.engagement import Verdict
 from privacy.moderation.pending import PendingOperations
 from privacy.store.keys import UNFINISHED
 from privacy.store.script import Script
-from privacy.store.users import PLATFORM, PUBLISHER, STEWARD
+from privacy.store.users import MAINTENANCE, PLATFORM, PUBLISHER
 from privacy.tally.relay import Relay
 from privacy.vault.erasure import ERASE
 from privacy.vault.pseudonym_key_file import create_key_file
@@ -77,18 +77,18 @@ class Order:
 ERASURE = Order("/v1/rights/erasures", "", ERASE)
 BAN = Order("/v1/moderation/accounts", "ban", SETTLE)
 DELETION = Order("/v1/moderation/accounts", "delete", SETTLE)
-AGAIN, STEWARDS = "sent again", "left to the steward"
+AGAIN, WORKER = "sent again", "left to the maintenance worker"
 SOME = [
-    (ERASURE, 2, False, STEWARDS),
+    (ERASURE, 2, False, WORKER),
     (ERASURE, 3, True, AGAIN),
-    (BAN, 2, True, STEWARDS),
+    (BAN, 2, True, WORKER),
     (DELETION, 3, False, AGAIN),
 ]
 ALL = [
     case
-    for case in product((ERASURE, BAN, DELETION), (1, 2, 3), (False, True), (AGAIN, STEWARDS))
+    for case in product((ERASURE, BAN, DELETION), (1, 2, 3), (False, True), (AGAIN, WORKER))
     # Nobody finishes what was not begun: there was no answer either.
-    if case not in SOME and case[1:] != (1, False, STEWARDS)
+    if case not in SOME and case[1:] != (1, False, WORKER)
 ]
 
 
@@ -114,7 +114,7 @@ def test_what_was_begun_is_done_once(
             send(port, key, order)
         assert plane.wait() == -signal.SIGKILL
     begun = read_registers(store.root, [PERSON], founded.header)
-    assert len(PendingOperations(store.steward).older_than(clock_ms(), 10)) == 1
+    assert len(PendingOperations(store.maintenance).older_than(clock_ms(), 10)) == 1
     order.carry_out(reference)
     assert begun != {key: value for key, value in reference.registers.items() if key[0] == PERSON}
     if finished == AGAIN:
@@ -124,8 +124,8 @@ def test_what_was_begun_is_done_once(
         # Half a minute passes.
         for member in store.root.zrange(UNFINISHED, 0, -1):
             store.root.zadd(UNFINISHED, {raw(member): 0})
-        with steward(founded, tmp_path):
-            eventually(lambda: not store.root.exists(UNFINISHED), "the steward finishing it")
+        with maintenance(founded, tmp_path):
+            eventually(lambda: not store.root.exists(UNFINISHED), "the maintenance worker finishing it")
     assert not store.root.exists(UNFINISHED)
     assert read_registers(store.root, [PERSON, BYSTANDER], founded.header) == reference.registers
     Relay(store.relay, founded.header).drain()
@@ -173,7 +173,7 @@ def key_for(founded: PreparedStore) -> str:
 
 def environment(founded: PreparedStore, folder: Path) -> dict[str, str]:
     """What the processes are given."""
-    return founded.settings.environment((PLATFORM, PUBLISHER, STEWARD)) | {
+    return founded.settings.environment((PLATFORM, PUBLISHER, MAINTENANCE)) | {
         "LIKEWISE_PSEUDONYM_KEY_FILE": str(folder / "pseudonym.key"),
         "PATH": os.environ["PATH"],
     }
@@ -189,9 +189,9 @@ def platform(founded: PreparedStore, folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def steward(founded: PreparedStore, folder: Path) -> Iterator[None]:
-    """A steward that lives."""
-    with running("steward", env=environment(founded, folder)):
+def maintenance(founded: PreparedStore, folder: Path) -> Iterator[None]:
+    """A maintenance worker that lives."""
+    with running("maintain", env=environment(founded, folder)):
         yield
 
 

@@ -172,7 +172,7 @@ def test_a_timer_of_an_account_that_has_not_moved_yet_waits(store: Store, key_fi
     running = rotation(store, key_file)
     put_in_force(running)
     now = shards(store, key_file)
-    timers = Timers(replace(now, client=store.steward), Recount(now, caps(4, 100)))
+    timers = Timers(replace(now, client=store.maintenance), Recount(now, caps(4, 100)))
     assert timers.due(1_000) == []
     running.run(lambda _count: None)
     [handle] = now.keys.current.handles(ACCOUNTS[:1])

@@ -84,7 +84,7 @@ class Deployment:
 
     def worker(self, hook: Hook | None = None, now_ms: int = NOW_MS) -> MaintenanceWorker:
         """A maintenance worker."""
-        client = SteppedRedis(self.store.steward, hook) if hook else self.store.steward
+        client = SteppedRedis(self.store.maintenance, hook) if hook else self.store.maintenance
         registry = PolicyRegistry(POLICY, {POLICY.version: POLICY})
         keys, throttle = self.shards.keys, Throttle.disabled()
         return make_maintenance_worker(
@@ -128,7 +128,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 
 def test_what_was_erased_stays_erased(deployment: Deployment) -> None:
-    """After the steward's first step the accounts are gone, closed, and out of the counts; others stay."""
+    """After the worker's first step the accounts are gone, closed, and out of the counts; others stay."""
     backup = deployment.back_up()
     for account in ERASED:
         deployment.erase(account)
@@ -197,7 +197,7 @@ def test_an_account_that_the_backup_does_not_know_is_closed(deployment: Deployme
 def test_killed_at_any_store_call_it_begins_again(deployment: Deployment) -> None:
     """The store stays behind until all accounts are erased; in the end nothing names them or is pending."""
     handles = [handle.name for handle in deployment.shards.keys.current.handles(ERASED)]
-    Advisories(deployment.store.steward).replace([Advisory(Signal.NETWORK, NOW_MS, 2, handles)], 1_000)
+    Advisories(deployment.store.maintenance).replace([Advisory(Signal.NETWORK, NOW_MS, 2, handles)], 1_000)
     backup = deployment.back_up()
     for account in ERASED:
         deployment.erase(account)
@@ -217,7 +217,7 @@ def test_killed_at_any_store_call_it_begins_again(deployment: Deployment) -> Non
             assert not set(ERASED) & set(deployment.held())
             deployment.worker(now_ms=NOW_MS + ABANDONED_AFTER_MS).step()
             assert not deployment.store.root.exists(UNFINISHED)
-            assert Advisories(deployment.store.steward).all() == []
+            assert Advisories(deployment.store.maintenance).all() == []
             assert int(deployment.store.root.get(AOF_REWRITES_REQUESTED) or 0) >= len(ERASED)
             Relay(deployment.store.relay, HEADER).drain()
             changes = read_changes(deployment.store.root, SERIES)
@@ -257,7 +257,7 @@ def test_a_backup_from_before_a_rotation_stays_closed(deployment: Deployment, *,
 
 def test_an_older_list_is_noticed_and_a_lost_one_can_be_made_anew(deployment: Deployment) -> None:
     """A list that ends before the store's mark stops everything; from the tombstones it is whole again."""
-    mark = ErasureWatermark(deployment.store.steward, deployment.erasures)
+    mark = ErasureWatermark(deployment.store.maintenance, deployment.erasures)
     deployment.erase(ERASED[0])
     older = deployment.erasures.path.read_bytes()
     deployment.erase(ERASED[1])

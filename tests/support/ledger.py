@@ -41,7 +41,7 @@ def sign_gallery(store: Store) -> None:
         for number in range(len(entries)):
             store.root.rpush(tally_key(shard, "ledger"), entries[b"%d" % number])
     notary = LedgerSigner(
-        LedgerLog(store.notary), SignatureWriter(store.notary), lambda: SIGNER, LEDGER_SHARDS, lambda: NOW_MS
+        LedgerLog(store.signer), SignatureWriter(store.signer), lambda: SIGNER, LEDGER_SHARDS, lambda: NOW_MS
     )
     notary.run()
 
@@ -76,7 +76,7 @@ class NotaryWorld:
 
     def notary(self, hook: Hook = _send) -> LedgerSigner:
         """A notary whose store calls, on both sides, pass through a hook."""
-        client = SteppedRedis(self.releases.store.notary, hook)
+        client = SteppedRedis(self.releases.store.signer, hook)
         shards = HEADER.target_shards
         return LedgerSigner(
             LedgerLog(client),

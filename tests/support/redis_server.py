@@ -15,14 +15,14 @@ from privacy.store.settings import StoreSettings
 from privacy.store.users import (
     ADMIN,
     LIMITER,
-    NOTARY,
+    MAINTENANCE,
     PLATFORM,
     PUBLIC,
     PUBLISHER,
     REKEYER,
     RELAY,
     RELEASE,
-    STEWARD,
+    SIGNER,
     USERS,
 )
 
@@ -57,11 +57,11 @@ class Store:
     server: EmbeddedRedis
     settings: StoreSettings
     platform: redis.Redis
-    steward: redis.Redis
+    maintenance: redis.Redis
     relay: redis.Redis
     release: redis.Redis
     publisher: redis.Redis
-    notary: redis.Redis
+    signer: redis.Redis
     public: redis.Redis
     limiter: redis.Redis
     rekeyer: redis.Redis
@@ -96,7 +96,7 @@ def clients(server: EmbeddedRedis, settings: StoreSettings | None = None) -> Ite
         settings: where the rooms are; all on that server if not given.
     """
     settings = settings or server.settings
-    users = (PLATFORM, STEWARD, RELAY, RELEASE, PUBLISHER, NOTARY, PUBLIC, LIMITER, REKEYER, ADMIN, ROOT)
+    users = (PLATFORM, MAINTENANCE, RELAY, RELEASE, PUBLISHER, SIGNER, PUBLIC, LIMITER, REKEYER, ADMIN, ROOT)
     with ExitStack() as opened:
         named = [opened.enter_context(closing(connect(settings, user))) for user in users]
         yield Store(server, settings, *named)

@@ -1,4 +1,4 @@
-"""Staff of the platform, and the steward that does what they ask for, on the tests' store."""
+"""Staff of the platform, and the maintenance worker that does what they ask for, on the tests' store."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ SCOPES = ("ingest", "moderate", "privacy")
 
 @dataclass
 class Office:
-    """A plane with a key for everything, and a steward that works when it is told to."""
+    """A plane with a key for everything, and a maintenance worker that works when it is told to."""
 
     store: Store
     plane: PlatformPlane
-    steward: MaintenanceWorker
+    maintenance: MaintenanceWorker
 
     def order(self, path: str, document: Any, **headers: str) -> Reply:
         """Give an order."""
@@ -79,8 +79,8 @@ class Office:
         assert self.plane.events(lines(*events)).json["verdicts"]["counted"] == len(video_ids)
 
     def work(self) -> None:
-        """Let the steward do everything that there is to do."""
-        while self.steward.step():
+        """Let the maintenance worker do everything that there is to do."""
+        while self.maintenance.step():
             pass
 
     def changes(self) -> Counter[tuple[int, int]]:
@@ -103,5 +103,5 @@ def office_on(store: Store) -> Office:
     return Office(
         store,
         plane,
-        make_maintenance_worker(store.steward, HEADER, book, keys, erasures, plane.clock, courtesy),
+        make_maintenance_worker(store.maintenance, HEADER, book, keys, erasures, plane.clock, courtesy),
     )

@@ -1,4 +1,4 @@
-"""`likewise steward`: carries out jobs of staff, and lets time pass."""
+"""`likewise maintain`: runs staff jobs, expirations and retention sweeps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.folder import never_restore_folder
 from privacy.store.connect import connect
 from privacy.store.settings import StoreSettings
-from privacy.store.users import STEWARD
+from privacy.store.users import MAINTENANCE
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
 
@@ -33,8 +33,8 @@ PACE = PollInterval(idle_seconds=0.2)
 
 @click.command(
     epilog=epilog(
-        "LIKEWISE_REDIS_URL=redis://10.0.0.5:6379 LIKEWISE_STEWARD_PASSWORD=… \\",
-        "  LIKEWISE_PSEUDONYM_KEY_FILE=/var/lib/likewise/pseudonym.key likewise steward",
+        "LIKEWISE_REDIS_URL=redis://10.0.0.5:6379 LIKEWISE_MAINTENANCE_PASSWORD=… \\",
+        "  LIKEWISE_PSEUDONYM_KEY_FILE=/var/lib/likewise/pseudonym.key likewise maintain",
     )
 )
 @click.option(
@@ -48,22 +48,22 @@ PACE = PollInterval(idle_seconds=0.2)
 def command(key_file: Path, policy_file: Path | None) -> None:
     """Carry out jobs of staff, end restrictions, drop what has outlived its life, until SIGTERM.
 
-    Any number may run. Reads LIKEWISE_REDIS_URL (or LIKEWISE_VAULT_URL), LIKEWISE_STEWARD_PASSWORD,
+    Any number may run. Reads LIKEWISE_REDIS_URL (or LIKEWISE_VAULT_URL), LIKEWISE_MAINTENANCE_PASSWORD,
     LIKEWISE_PSEUDONYM_KEY_FILE, LIKEWISE_NEVER_RESTORE_FOLDER and LIKEWISE_POLICY.
     """
-    settings = StoreSettings.from_environment(os.environ, (STEWARD,))
+    settings = StoreSettings.from_environment(os.environ, (MAINTENANCE,))
     keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
     policy = read_policy(policy_file).policy
-    header = require_healthy_store(settings, STEWARD, clock_ms)
-    client = connect(settings, STEWARD, greet=header.greet)
+    header = require_healthy_store(settings, MAINTENANCE, clock_ms)
+    client = connect(settings, MAINTENANCE, greet=header.greet)
     erasures = ErasureLog(never_restore_folder(os.environ, key_file.parent), header.store_id)
     book = read_policy_registry(client, policy)
     with stop_on_signal() as stop:
         courtesy = Throttle(ActivityCounter(client, header.account_shards), monotonic_seconds, stop.wait)
-        steward = make_maintenance_worker(client, header, book, keys, erasures, clock_ms, courtesy)
+        maintenance = make_maintenance_worker(client, header, book, keys, erasures, clock_ms, courtesy)
         poll(
-            steward.step,
+            maintenance.step,
             stop.wait,
             PACE,
-            lambda error, rest: echo(f"steward: {error}; again in {rest:.1f} s"),
+            lambda error, rest: echo(f"maintenance: {error}; again in {rest:.1f} s"),
         )

@@ -11,7 +11,7 @@ from api.cli.console import echo
 from api.http.command import epilog
 from api.http.system import clock_ms, entropy
 from api.runtime.poll import PollInterval, poll
-from api.runtime.release import make_notary, make_release_workers
+from api.runtime.release import make_ledger_signer, make_release_workers
 from api.runtime.settings import LEDGER_KEY_FILE
 from api.runtime.stop_signal import stop_on_signal
 from api.runtime.store_check import require_healthy_store
@@ -19,7 +19,7 @@ from privacy.release.worker import run_together
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.folder import never_restore_folder
 from privacy.store.settings import StoreSettings
-from privacy.store.users import NOTARY, PUBLISHER, RELEASE
+from privacy.store.users import PUBLISHER, RELEASE, SIGNER
 
 PACE = PollInterval(idle_seconds=1.0)
 """The shortest epoch of the default policy is an hour."""
@@ -28,7 +28,7 @@ PACE = PollInterval(idle_seconds=1.0)
 @click.command(
     epilog=epilog(
         "LIKEWISE_REDIS_URL=redis://10.0.0.5:6379 LIKEWISE_RELEASE_PASSWORD=… \\",
-        "  LIKEWISE_PUBLISHER_PASSWORD=… LIKEWISE_NOTARY_PASSWORD=… likewise release",
+        "  LIKEWISE_PUBLISHER_PASSWORD=… LIKEWISE_SIGNER_PASSWORD=… likewise release",
     )
 )
 def command() -> None:
@@ -36,13 +36,13 @@ def command() -> None:
 
     Any number may run: every release is written once, by one of them. Nothing is released before everything
     that was ever signed is found again. Reads LIKEWISE_REDIS_URL (or LIKEWISE_VAULT_URL and
-    LIKEWISE_GALLERY_URL), LIKEWISE_RELEASE_PASSWORD, LIKEWISE_PUBLISHER_PASSWORD, LIKEWISE_NOTARY_PASSWORD,
+    LIKEWISE_GALLERY_URL), LIKEWISE_RELEASE_PASSWORD, LIKEWISE_PUBLISHER_PASSWORD, LIKEWISE_SIGNER_PASSWORD,
     LIKEWISE_LEDGER_KEY_FILE (`ledger.key` if not given) and LIKEWISE_NEVER_RESTORE_FOLDER.
     """
-    settings = StoreSettings.from_environment(os.environ, (RELEASE, PUBLISHER, NOTARY))
+    settings = StoreSettings.from_environment(os.environ, (RELEASE, PUBLISHER, SIGNER))
     header = require_healthy_store(settings, RELEASE, clock_ms)
     key_file = Path(os.environ.get("LIKEWISE_LEDGER_KEY_FILE", LEDGER_KEY_FILE))
-    notary = make_notary(settings, header, key_file, clock_ms)
+    notary = make_ledger_signer(settings, header, key_file, clock_ms)
     notary.check()
     erasures = ErasureLog(never_restore_folder(os.environ, key_file.parent), header.store_id)
     workers = make_release_workers(settings, header, erasures, entropy, clock_ms)

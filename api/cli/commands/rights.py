@@ -26,7 +26,7 @@ from privacy.rollback.folder import never_restore_folder
 from privacy.store.connect import connect
 from privacy.store.credentials import write_private
 from privacy.store.header import StoreHeader
-from privacy.store.users import STEWARD
+from privacy.store.users import MAINTENANCE
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
@@ -127,7 +127,7 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     """Write all data held about ACCOUNT_ID to a file.
 
     This is not possible over the network. It needs the operator's shell: either the store's addresses and
-    LIKEWISE_STEWARD_PASSWORD in the environment, or the data folder of a running `likewise up`; and the
+    LIKEWISE_MAINTENANCE_PASSWORD in the environment, or the data folder of a running `likewise up`; and the
     pseudonym keys.
     """
     keys = _keys(data_folder, key_file)
@@ -155,8 +155,8 @@ def rebuild_erasure_log(*, data_folder: Path) -> None:
     The erasure log is kept outside the store, so that a restored store repeats its erasures. A rebuilt log is
     only as complete as the store: never run this on a restored store, because the erasures made after its
     backup would be lost. It needs the operator's shell: either the store's addresses,
-    LIKEWISE_STEWARD_PASSWORD and LIKEWISE_NEVER_RESTORE_FOLDER in the environment, or the data folder of a
-    running `likewise up`.
+    LIKEWISE_MAINTENANCE_PASSWORD and LIKEWISE_NEVER_RESTORE_FOLDER in the environment, or the data folder of
+    a running `likewise up`.
     """
     client, header = _connect(data_folder)
     erasures = ErasureLog(never_restore_folder(os.environ, data_folder), header.store_id)
@@ -178,8 +178,8 @@ def account_tag(*, account_id: str, data_folder: Path, key_file: Path | None) ->
 def _connect(data_folder: Path) -> tuple[Redis, StoreHeader]:
     """Connects to the private room as the maintenance process does, and reads the store's header."""
     settings = operator_settings(data_folder, os.environ)
-    header = StoreHeader.read(connect(settings, STEWARD))
-    return connect(settings, STEWARD, greet=header.greet), header
+    header = StoreHeader.read(connect(settings, MAINTENANCE))
+    return connect(settings, MAINTENANCE, greet=header.greet), header
 
 
 def _keys(data_folder: Path, key_file: Path | None) -> PseudonymKeys:

@@ -141,8 +141,8 @@ def command(
     """Start the whole system on this machine, and end all of it on Ctrl-C or SIGTERM.
 
     Makes the store ready (an embedded Redis for each room, or what LIKEWISE_REDIS_URL names, with the
-    passwords of all users), starts platform, public, relay, release and steward, and starts again what dies.
-    Logs are in the data folder.
+    passwords of all users), starts both planes, the relay, the release worker and the maintenance worker, and
+    restarts processes that exit. Logs are in the data folder.
     """
     source = read_policy(policy_file)
     check_port("--platform-port", LOOPBACK, platform_port)
@@ -165,7 +165,7 @@ def command(
             programs.public(public_port),
             programs.relay(),
             programs.release(),
-            programs.steward(),
+            programs.maintenance(),
         ]
         video_id = None
         if simulate:

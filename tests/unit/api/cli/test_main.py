@@ -28,7 +28,7 @@ COMMANDS = (
     "public",
     "relay",
     "release",
-    "steward",
+    "maintain",
     "moderation",
     "rights",
     "keys",

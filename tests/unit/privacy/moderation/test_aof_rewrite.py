@@ -23,7 +23,7 @@ def stuck(store: Store) -> Iterator[Store]:
     """A store that holds something, and whose rewrites rest for half an hour after each key."""
     configured = store.root.config_get(PACE)[PACE] or ""
     store.root.config_set(PACE, HALF_AN_HOUR)
-    request_aof_rewrite(store.steward)
+    request_aof_rewrite(store.maintenance)
     yield store
     store.root.config_set(PACE, configured)
     end_rewrite(store)
@@ -56,7 +56,7 @@ def is_rewriting(store: Store) -> bool:
 
 def test_a_rewrite_rests_between_keys_and_intake_does_not(stuck: Store) -> None:
     """What writes the new log sleeps as configured; the server answers, and the wish is not met meanwhile."""
-    rewriter = AofRewriteScheduler(stuck.steward)
+    rewriter = AofRewriteScheduler(stuck.maintenance)
     for now_ms in (0, GATHER_MS):
         rewriter.step(now_ms)
     eventually(lambda: is_resting(stuck), "the rewrite resting")
@@ -68,7 +68,7 @@ def test_a_rewrite_rests_between_keys_and_intake_does_not(stuck: Store) -> None:
 
 def test_a_rewrite_that_was_killed_is_begun_again(stuck: Store) -> None:
     """The wish is met by a rewrite that came to its end, and by no other."""
-    rewriter = AofRewriteScheduler(stuck.steward)
+    rewriter = AofRewriteScheduler(stuck.maintenance)
     for now_ms in (0, GATHER_MS):
         rewriter.step(now_ms)
     eventually(lambda: is_resting(stuck), "the rewrite resting")

@@ -27,7 +27,7 @@ def office(store: Store) -> Office:
     office.likes("account-1", "v-1")
     office.work()  # the sweep replaces advisories
     advisory = Advisory(Signal.NETWORK, NOW_MS, 2, [HANDLE, OTHER_HANDLE])
-    Advisories(store.steward).replace([advisory], POLICY.retention.advisory_seconds)
+    Advisories(store.maintenance).replace([advisory], POLICY.retention.advisory_seconds)
     return office
 
 
@@ -40,7 +40,7 @@ def by_deletion(office: Office) -> None:
     """The grace of a deleted account is over."""
     office.account("delete")
     office.plane.clock.now_ms += 1000 * POLICY.retention.deleted_account_seconds
-    office.steward._run_due_timers(office.plane.clock())
+    office.maintenance._run_due_timers(office.plane.clock())
 
 
 def by_resuming(office: Office) -> None:
@@ -48,7 +48,7 @@ def by_resuming(office: Office) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupt(PendingOperations(office.store.platform))
     office.plane.clock.now_ms += ABANDONED_AFTER_MS
-    office.steward._run_due_timers(office.plane.clock())
+    office.maintenance._run_due_timers(office.plane.clock())
 
 
 def interrupt(pending: PendingOperations) -> None:
@@ -59,22 +59,22 @@ def interrupt(pending: PendingOperations) -> None:
 
 def by_replay(office: Office) -> None:
     """The store was restored from a backup that is older than the erasure."""
-    erasures = office.steward.replay.mark.erasures
+    erasures = office.maintenance.replay.mark.erasures
     with erasures.alone():
         erasures.append(NOW_MS, NOW_MS + 10**12, ACCOUNT.shard(HEADER.account_shards), ACCOUNT.tombstone)
-    office.steward.replay.run(NOW_MS)
+    office.maintenance.replay.run(NOW_MS)
 
 
 @pytest.mark.parametrize("erase", [by_request, by_deletion, by_resuming, by_replay])
 def test_every_path_leaves_the_same_trace(office: Office, erase: Callable[[Office], None]) -> None:
     """Tombstone, log record and watermark are there; account, advisory and pending operation are gone."""
     store = office.store
-    watermark = ErasureWatermark(store.steward, office.steward.replay.mark.erasures)
+    watermark = ErasureWatermark(store.maintenance, office.maintenance.replay.mark.erasures)
     before = int(store.root.get(AOF_REWRITES_REQUESTED) or 0)
     erase(office)
     assert watermark.value() == watermark.erasures.last() == 1
     assert watermark.erasures.after(0)[0].tombstone == ACCOUNT.tombstone
-    assert [advisory.handles for advisory in Advisories(store.steward).all()] == [[OTHER_HANDLE]]
+    assert [advisory.handles for advisory in Advisories(store.maintenance).all()] == [[OTHER_HANDLE]]
     # One request each after the account and after the pending operation is gone.
     assert int(store.root.get(AOF_REWRITES_REQUESTED) or 0) == before + 2
     assert not store.root.exists(UNFINISHED)

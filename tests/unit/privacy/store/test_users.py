@@ -11,13 +11,13 @@ from privacy.store.keys import GALLERY_HEADER, outbox_key, register_prefix, tall
 from privacy.store.users import (
     ADMIN,
     LIMITER,
-    NOTARY,
+    MAINTENANCE,
     PLATFORM,
     PUBLIC,
     REKEYER,
     RELAY,
     RELEASE,
-    STEWARD,
+    SIGNER,
     USERS,
 )
 
@@ -52,36 +52,36 @@ def test_no_user_has_a_command_that_reaches_past_its_keys(user: AclUser) -> None
     }
 
 
-def test_registers_are_opened_by_platform_and_steward_alone() -> None:
+def test_registers_are_opened_by_platform_and_maintenance_alone() -> None:
     """Only who takes events in, and who lets time pass, opens an account's hash; a rekeyer renames it."""
     register = register_prefix(0) + "0" * 16
-    assert [user for user in USERS if reaches(user, register)] == [PLATFORM, STEWARD, REKEYER]
+    assert [user for user in USERS if reaches(user, register)] == [PLATFORM, MAINTENANCE, REKEYER]
     commands = {word for grant in REKEYER.grants if covers(grant, register) for word in grant.commands}
     assert commands == {"evalsha", "exists", "rename"}
 
 
 def test_two_users_alone_may_search() -> None:
-    """Names of keys are seen by who rotates the pseudonym key and by the steward, and by nobody else."""
-    assert [user for user in USERS if "scan" in user.keyless] == [STEWARD, REKEYER]
+    """Only the rekeyer and the maintenance worker see names of keys."""
+    assert [user for user in USERS if "scan" in user.keyless] == [MAINTENANCE, REKEYER]
 
 
-def test_the_steward_alone_looks_after_the_log() -> None:
-    """Only the steward has the store's log rewritten, and asks whether that is over."""
+def test_maintenance_alone_looks_after_the_log() -> None:
+    """Only the maintenance worker has the store's log rewritten, and asks whether that is over."""
     for command in ("bgrewriteaof", "info"):
-        assert [user for user in USERS if command in user.keyless] == [STEWARD]
+        assert [user for user in USERS if command in user.keyless] == [MAINTENANCE]
 
 
-def test_the_steward_reaches_no_exact_count() -> None:
+def test_maintenance_reaches_no_exact_count() -> None:
     """Of the tally it reads where series stand, and drops logs; it reads no log and no measurement."""
     for name, commands in (("series", {"hmget", "hset"}), ("log", {"unlink"}), ("net", set())):
         key = f"{tally_key(0, name)}:7"
-        found = {word for grant in STEWARD.grants if covers(grant, key) for word in grant.commands}
+        found = {word for grant in MAINTENANCE.grants if covers(grant, key) for word in grant.commands}
         assert found == commands
 
 
-def test_the_outbox_is_reached_by_platform_steward_and_relay_alone() -> None:
-    """Whoever measures or publishes never sees a single change; the steward writes what it brings about."""
-    assert [user for user in USERS if reaches(user, outbox_key(0))] == [PLATFORM, STEWARD, RELAY]
+def test_the_outbox_is_reached_by_platform_maintenance_and_relay_alone() -> None:
+    """A process that measures or publishes never sees a single change."""
+    assert [user for user in USERS if reaches(user, outbox_key(0))] == [PLATFORM, MAINTENANCE, RELAY]
 
 
 def test_the_tally_is_out_of_the_gallery_users_reach() -> None:
@@ -113,12 +113,12 @@ def test_what_is_released_can_be_replaced_by_nobody() -> None:
         assert sorted(grant.commands for grant in writers) == [("evalsha",), ("hget", "hsetnx")]
 
 
-def test_the_notary_sees_what_is_published_anyway() -> None:
+def test_the_signer_sees_what_is_published_anyway() -> None:
     """Of the tally it reads the ledger, whose entries are public; no count, no series, no measurement."""
     for name in ("series", "log", "net", "measured", "due", "ids", "pending", "head"):
-        assert not reaches(NOTARY, tally_key(0, name))
-        assert not reaches(NOTARY, tally_key(0, name, 7))
-    assert reaches(NOTARY, tally_key(0, "ledger"))
+        assert not reaches(SIGNER, tally_key(0, name))
+        assert not reaches(SIGNER, tally_key(0, name, 7))
+    assert reaches(SIGNER, tally_key(0, "ledger"))
 
 
 def test_what_is_signed_can_be_replaced_by_nobody() -> None:

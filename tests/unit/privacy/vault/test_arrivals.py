@@ -16,7 +16,7 @@ ACCOUNTS = [f"account-{number}" for number in range(40)]
 
 def test_the_number_grows_with_events_that_count_and_with_nothing_else(store: Store) -> None:
     """A batch adds an entry a shard; neither its repetition nor the relay, which takes entries away, does."""
-    arrivals = ActivityCounter(store.steward, HEADER.account_shards)
+    arrivals = ActivityCounter(store.maintenance, HEADER.account_shards)
     assert arrivals() == 0
     vault = vault_on(store.platform, 4, 100)
     likes = [(account, SERIES[0], 1, LIKE, 3) for account in ACCOUNTS]

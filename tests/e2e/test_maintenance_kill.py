@@ -1,4 +1,4 @@
-"""A steward that is killed in the middle of a purge: the next one goes on, and all is counted once."""
+"""A maintenance worker is killed in the middle of a purge: the next one goes on, and all is counted once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType
 from privacy.moderation.jobs import Job, JobKind, JobOrder, Jobs
-from privacy.store.users import STEWARD
+from privacy.store.users import MAINTENANCE
 from privacy.tally.relay import Relay
 from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.shards import AccountShards
@@ -58,16 +58,16 @@ def test_a_purge_survives_its_stewards(store: Store, tmp_path: Path, kills: int)
     jobs = Jobs(store.platform, header.account_shards, book.current.retention.job_seconds)
     order = JobOrder(JobKind.PURGE, "tests", "", "a test")
     job = jobs.open(order, [founded.keys.current.handles(bots)], clock_ms())
-    environment = founded.settings.environment((STEWARD,)) | {
+    environment = founded.settings.environment((MAINTENANCE,)) | {
         "LIKEWISE_PSEUDONYM_KEY_FILE": str(key_file),
         "PATH": os.environ["PATH"],
     }
     for number in range(kills):
-        steward = start(environment)
+        maintenance = start(environment)
         eventually(lambda: moved(store) or is_over(jobs, job), "the purge going on", 60)
         time.sleep(0.01 * number)  # nothing is waited for: each kill meets another moment
-        steward.send_signal(signal.SIGKILL)
-        steward.wait()
+        maintenance.send_signal(signal.SIGKILL)
+        maintenance.wait()
     last = start(environment)
     try:
         ended = eventually(lambda: is_over(jobs, job), "the purge ending", 120)
@@ -80,8 +80,8 @@ def test_a_purge_survives_its_stewards(store: Store, tmp_path: Path, kills: int)
 
 
 def start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a steward."""
-    command = [sys.executable, "-m", "api.cli", "steward"]
+    """Start a maintenance worker."""
+    command = [sys.executable, "-m", "api.cli", "maintain"]
     return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
 
 
