@@ -37,7 +37,7 @@ class Stage:
         """The one shard."""
         return [self]
 
-    def next_due_ms(self) -> int | None:
+    def read_next_due_ms(self) -> int | None:
         """When the next epoch of any video ends."""
         return min(self.due, default=None)
 
