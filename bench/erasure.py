@@ -22,7 +22,7 @@ from bench.reads import reads_of, release_all
 from bench.world import BATCH, World, free_port, wait_for, world
 from privacy.model.change import GAINED
 from privacy.model.timestamp import MS_PER_DAY
-from privacy.moderation.aof_rewrite import GATHER_MS, AofRewriteScheduler
+from privacy.moderation.aof_rewrite import COLLECT_MS, AofRewriteScheduler
 from privacy.store.keys import outbox_key
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY
 
@@ -235,7 +235,7 @@ def _rewrite(store: World) -> None:
     stop = time.perf_counter() + REWRITING_SECONDS
     rewriter = AofRewriteScheduler(store.store.maintenance)
     rewriter.step(0)
-    rewriter.step(GATHER_MS)
+    rewriter.step(COLLECT_MS)
     time.sleep(stop - time.perf_counter())  # the window is what is measured
     if not _is_rewriting(store):
         raise RuntimeError(f"no rewrite goes on after {REWRITING_SECONDS:g} s")

@@ -42,7 +42,7 @@ def make_maintenance_worker(
     keys: PseudonymKeys,
     erasures: ErasureLog,
     clock: Clock,
-    courtesy: Throttle,
+    throttle: Throttle,
 ) -> MaintenanceWorker:
     """Wire a maintenance worker together.
 
@@ -53,7 +53,7 @@ def make_maintenance_worker(
         keys: of the pseudonyms.
         erasures: the list of its erasures, outside of it.
         clock: now, in ms since 1970 UTC.
-        courtesy: of this process.
+        throttle: of this process.
     """
     shards, caps = AccountShards(client, keys, header.account_shards), ContributionCaps.of(book)
     retention = book.current.retention
@@ -74,7 +74,7 @@ def make_maintenance_worker(
     )
     return MaintenanceWorker(
         clock=clock,
-        runner=JobRunner(jobs, BulkStatusChange(shards, caps), trail, clock, courtesy),
+        runner=JobRunner(jobs, BulkStatusChange(shards, caps), trail, clock, throttle),
         timers=Timers(shards, settlement),
         recount=settlement,
         erasure=erasure,
@@ -83,6 +83,6 @@ def make_maintenance_worker(
         rewriter=AofRewriteScheduler(client),
         sweep=sweep,
         replay=ErasureReplay(shards, erasure, scan, mark, trail, retention.backup_seconds),
-        throttle=courtesy,
+        throttle=throttle,
         tombstone_ttl_seconds=book.closed_seconds,
     )

@@ -1,9 +1,10 @@
-"""Carries jobs out: in steps that are exact whatever crashes, and however many maintenance workers run."""
+"""Carries out staff-requested jobs, in steps that stay exact if a worker crashes or several workers run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 
 import msgspec
 
@@ -11,52 +12,52 @@ from privacy.errors import StoreBusyError
 from privacy.maintenance.throttle import Throttle
 from privacy.model.timestamp import Clock
 from privacy.moderation.audit_trail import ActionStage, AuditEntry, AuditTrail
-from privacy.moderation.jobs import Job, JobCounts, Jobs, JobState
+from privacy.moderation.jobs import Job, Jobs, JobState
 from privacy.vault.bulk_status import BulkProgress, BulkStatusChange, Chunk
 
 ROUNDS_PER_STEP = 32
-"""In each every shard moves about `REGISTERS_PER_STEP` registers; then the job's document is written."""
+"""A round recounts about `REGISTERS_PER_STEP` registers per shard. After all rounds the job is written."""
 _ACCOUNTS_PER_ROUND = 64
 _ACCOUNTS_PER_STEP = 1_024
-"""Of each shard; read at once."""
+"""Handles of one shard that are read at once."""
 
 
 @dataclass
 class JobRunner:
-    """Works the queue off, oldest job first.
+    """Carries out queued jobs, oldest first.
 
     Args:
         jobs: the queue.
-        moves: of the vault.
-        trail: told what came of a job.
+        moves: changes the status of accounts.
+        trail: records the result of each job.
         clock: now, in ms since 1970 UTC.
-        courtesy: of this process.
+        throttle: of this process.
     """
 
     jobs: Jobs
     moves: BulkStatusChange
     trail: AuditTrail
     clock: Clock
-    courtesy: Throttle
+    throttle: Throttle
     _cursors: dict[tuple[int, int], int] = field(default_factory=dict, init=False)
-    """Place in the account that is next, by job and shard: good as long as the store is not started again."""
+    """Cursor in the next account, by job and shard; valid until the store restarts."""
 
-    def step(self, goes_on: Callable[[], bool] = lambda: True) -> int:
-        """Work on the oldest job for a while.
+    def step(self, has_time: Callable[[], bool] = lambda: True) -> int:
+        """Work on the oldest job for some rounds.
 
         Args:
-            goes_on: asked between rounds; false to be done soon.
+            has_time: called between rounds; the step ends when it returns false.
 
         Returns:
             0 if there was nothing to do.
 
         Raises:
-            StoreBusyError: the store did not confirm. The next step goes on exactly there.
+            StoreBusyError: the store did not confirm. The next step continues from the same point.
         """
         try:
             for job in self.jobs.queued(self.clock()):
                 if not job.state.is_over:
-                    self._advance(job, goes_on)
+                    self._advance(job, has_time)
                     return 1
                 self._clear(job)
         except StoreBusyError:
@@ -64,43 +65,43 @@ class JobRunner:
             raise
         return 0
 
-    def _advance(self, job: Job, goes_on: Callable[[], bool]) -> None:
-        sizes = self.jobs.counted(job)
+    def _advance(self, job: Job, has_time: Callable[[], bool]) -> None:
+        sizes = self.jobs.count_accounts(job)
         if sum(sizes) != job.accounts:
-            self._finish(job, msgspec.structs.replace(job, state=JobState.FAILED, failure=_LAPSED))
+            self._finish(job, msgspec.structs.replace(job, state=JobState.FAILED, failure=_EXPIRED))
             return
         progress = self.moves.progress(job.number)
-        self._rounds(job, progress, goes_on)
-        after = _reported(job, progress)
-        if after.done == job.accounts:
+        self._run_rounds(job, progress, has_time)
+        total = reduce(BulkProgress.plus, progress, BulkProgress())
+        after = msgspec.structs.replace(job, progress=total)
+        if total.done == job.accounts:
             self._finish(job, msgspec.structs.replace(after, state=JobState.DONE))
         else:
             self.jobs.replace(job, msgspec.structs.replace(after, state=JobState.RUNNING))
 
-    def _rounds(self, job: Job, progress: list[BulkProgress], goes_on: Callable[[], bool]) -> None:
-        """Let every shard move some accounts, again and again."""
+    def _run_rounds(self, job: Job, progress: list[BulkProgress], has_time: Callable[[], bool]) -> None:
+        """Move some accounts of every shard per round, and update `progress`."""
         firsts = {shard: now.done for shard, now in enumerate(progress)}
         handles = self.jobs.handles(job, firsts, _ACCOUNTS_PER_STEP)
         for _ in range(ROUNDS_PER_STEP):
-            portions = {}
+            chunks = {}
             for shard, now in enumerate(progress):
-                place = now.done - firsts[shard]
+                start = now.done - firsts[shard]
                 cursor = self._cursors.get((job.number, shard), 0)
-                if following := handles[shard][place : place + _ACCOUNTS_PER_ROUND]:
-                    portions[shard] = Chunk(now.done, cursor, following)
-            if not portions:
+                if following := handles[shard][start : start + _ACCOUNTS_PER_ROUND]:
+                    chunks[shard] = Chunk(now.done, cursor, following)
+            if not chunks:
                 return
-            with self.courtesy.step():
-                moved = self.moves.step(job.number, job.kind.move, portions, self.clock())
+            with self.throttle.slice():
+                moved = self.moves.step(job.number, job.kind.move, chunks, self.clock())
             for shard, (now, cursor) in moved.items():
                 progress[shard], self._cursors[job.number, shard] = now, cursor
-            if not goes_on():
+            if not has_time():
                 return
 
     def _finish(self, job: Job, after: Job) -> None:
-        # The trail first: an entry twice is better than none.
-        counts = msgspec.structs.asdict(after.counts)
-        details = {"job": job.number, "state": after.state.value, **counts}
+        # The trail first: a duplicate entry is better than none.
+        details = {"job": job.number, "state": after.state.value, **after.progress.counts()}
         self.trail.write(
             AuditEntry(
                 ActionStage.DONE,
@@ -118,23 +119,9 @@ class JobRunner:
     def _clear(self, job: Job) -> None:
         self.moves.forget(job.number)
         self.jobs.clear(job)
-        self._cursors = {place: cursor for place, cursor in self._cursors.items() if place[0] != job.number}
+        self._cursors = {key: cursor for key, cursor in self._cursors.items() if key[0] != job.number}
 
 
-_LAPSED = "the list of its accounts has lapsed: send it again; what was moved stays so"
-
-
-def _reported(job: Job, progress: Sequence[BulkProgress]) -> Job:
-    total = BulkProgress()
-    for shard in progress:
-        total = total.plus(shard)
-    counts = JobCounts(
-        moved=total.moved,
-        unmoved=total.unmoved,
-        erased=total.erased,
-        not_known=total.unknown,
-        uncounted=total.fell,
-        counted=total.rose,
-        over_cap=total.over_cap,
-    )
-    return msgspec.structs.replace(job, done=total.done, counts=counts)
+_EXPIRED = (
+    "The list of its accounts has expired. Send it again; accounts that were moved keep their new status."
+)

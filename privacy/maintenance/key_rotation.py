@@ -19,16 +19,16 @@ _NAME = re.compile(rb"v:\{a(\d+)\}:r(\d+):(.{%d})" % PSEUDONYM_BYTES, re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Rotation:
+class KeyRotation:
     """One rotation. It may be killed at any moment and run again: it goes on where it stopped.
 
     Args:
         shards: with the new key and the former one; of a user that may scan and rename accounts.
-        courtesy: of this process.
+        throttle: of this process.
     """
 
     shards: AccountShards
-    courtesy: Throttle
+    throttle: Throttle
 
     def run(self, on_moved: Callable[[int], None]) -> int:
         """Move every account to its new pseudonym.
@@ -50,7 +50,7 @@ class Rotation:
         while found := self._former():
             for shard, pseudonyms in found.items():
                 for first in range(0, len(pseudonyms), ACCOUNTS_PER_STEP):
-                    with self.courtesy.step():
+                    with self.throttle.slice():
                         count = rekeying.move(shard, pseudonyms[first : first + ACCOUNTS_PER_STEP])
                     on_moved(count)
                     moved += count

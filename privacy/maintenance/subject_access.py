@@ -23,7 +23,7 @@ _NOT_HELD = (
 
 
 @dataclass(frozen=True)
-class Access:
+class SubjectAccess:
     """Reads what is held.
 
     Args:

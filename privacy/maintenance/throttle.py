@@ -1,4 +1,4 @@
-"""Lets events go first: while they arrive, long work rests half as long as it works."""
+"""Gives event intake priority: while events arrive, long work sleeps half as long as it works."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _ARRIVALS = Script.packaged("privacy.maintenance", "arrivals.lua")
 
 @dataclass(frozen=True)
 class ActivityCounter:
-    """Counts what was ever written to the outboxes.
+    """Counts all entries that were ever written to the outboxes.
 
     Args:
-        client: of a user that may ask.
-        account_shards: of this store.
+        client: must have the ACL user `maintenance`.
+        account_shards: number of account shards of the store.
     """
 
     client: Redis
     account_shards: int
 
     def __call__(self) -> int:
-        """How many entries there have been. Events that change no count leave none.
+        """Return the number of entries. Events that change no count leave none.
 
         Raises:
             StoreBusyError: the store did not answer.
@@ -42,22 +42,22 @@ class ActivityCounter:
 
 
 WORK_SLICE_SECONDS = 0.25
-"""So much work is done at a stretch, in steps that are much shorter."""
+"""How long the work runs between rests, in steps that are much shorter."""
 REST_RATIO = 0.5
-"""How long a rest is, in lengths of the spell before it. A spell that had to wait is long itself."""
+"""Length of a rest as a share of the slice before it. A slice that waited for the store is longer."""
 MAX_REST_SECONDS = 1.0
 IDLE_PROBE_SECONDS = 0.005
-"""The rest while no events arrive: long enough to see them come, and no more than a twentieth of the time."""
+"""Length of a rest while no events arrive: enough to notice them, and at most a twentieth of the time."""
 
 
 @dataclass
 class Throttle:
-    """One for each process that does long work.
+    """Paces the long work of one process.
 
     Args:
-        arrived: a number that grows when anybody changes what this work changes; see `ActivityCounter`.
-        clock: seconds since some moment, never stepping back.
-        rest: rests so many seconds, or less if the process is told to stop.
+        arrived: returns a number that grows whenever another process writes; see `ActivityCounter`.
+        clock: monotonic time in seconds.
+        rest: sleeps for the given number of seconds, or less if the process is asked to stop.
     """
 
     arrived: Callable[[], int]
@@ -68,17 +68,17 @@ class Throttle:
 
     @classmethod
     def disabled(cls) -> Throttle:
-        """For work that has its store to itself."""
+        """Return a throttle that never rests, for work that is alone on its store."""
         return cls(lambda: 0, lambda: 0.0, lambda _seconds: None)
 
     @classmethod
-    def to_all(cls, clock: Callable[[], float], rest: Callable[[float], object]) -> Throttle:
-        """For work that nobody waits for, of a user that may not see whether events arrive."""
+    def always(cls, clock: Callable[[], float], rest: Callable[[float], object]) -> Throttle:
+        """Return a throttle that rests after every slice, for a user that cannot tell if events arrive."""
         return cls(count().__next__, clock, rest)
 
     @contextmanager
-    def step(self) -> Iterator[None]:
-        """Do one step of the work in the block. It is followed by a rest if it ends a spell.
+    def slice(self) -> Iterator[None]:
+        """Run one step of the work in the block; a rest follows if it ends a slice.
 
         Raises:
             StoreBusyError: the store did not say whether events arrive.
@@ -90,7 +90,7 @@ class Throttle:
             self._rest()
 
     def _rest(self) -> None:
-        """Rest, and see whether events arrive meanwhile: all that changes now is somebody else's work."""
+        """Rest, and check whether events arrive meanwhile: all writes during a rest are someone else's."""
         fair_seconds = min(REST_RATIO * self._worked_seconds, MAX_REST_SECONDS)
         self._worked_seconds = 0.0
         before = self.arrived()

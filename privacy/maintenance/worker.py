@@ -82,16 +82,16 @@ class MaintenanceWorker:
     def _run_due_timers(self, now_ms: int) -> None:
         self.replay.run(now_ms)  # first, so that nothing that was erased is counted again
         for handle, standing in self.timers.due(now_ms):
-            with self.throttle.step():
+            with self.throttle.slice():
                 self._expire_status(handle, standing, now_ms)
         for operation in self.pending.older_than(now_ms - ABANDONED_AFTER_MS, _PIECES_PER_STEP):
-            with self.throttle.step():
+            with self.throttle.slice():
                 self._resume(operation, now_ms)
         self.rewriter.step(now_ms)
         self._continue_sweep(now_ms)
 
     def _continue_sweep(self, now_ms: int) -> None:
-        with self.throttle.step():
+        with self.throttle.slice():
             self.sweep.step(now_ms)
 
     def _expire_status(self, handle: bytes, standing: AccountStatus, now_ms: int) -> None:

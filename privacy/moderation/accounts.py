@@ -1,4 +1,4 @@
-"""What staff do to one account: restrict, ban, reinstate, delete. At once, each between two audit entries."""
+"""Staff actions on one account: restrict, ban, reinstate, delete. Each is recorded before and after."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from privacy.vault.shards import PseudonymKeys
 
 
 class AccountAction(Enum):
-    """What is done, as it is spelled outside."""
+    """The actions, as the API spells them."""
 
     RESTRICT = "restrict"
     BAN = "ban"
@@ -24,12 +24,12 @@ class AccountAction(Enum):
     DELETE = "delete"
 
 
-class AccountOrder(NamedTuple):
-    """What staff ask for.
+class AccountRequest(NamedTuple):
+    """A staff action on one account.
 
     Args:
-        action: what is to be done.
-        account_id: to whom.
+        action: the action.
+        account_id: of the account.
         until_ms: end of a restriction; None for all other actions.
         note: why.
     """
@@ -41,18 +41,19 @@ class AccountOrder(NamedTuple):
 
 
 class AccountOutcome(NamedTuple):
-    """What came of it.
+    """The result of a staff action.
 
     Args:
-        changed: whether the account stands differently now.
-        settled: what became of its engagements.
+        changed: whether the account's status or the end of its restriction changed.
+        settled: the result of recounting its engagements.
     """
 
     changed: bool
     settled: Settled
 
 
-# What an owner decided stands: a deleted account goes on to its erasure, and one that objects counts nowhere.
+# Staff cannot override an owner's decision: a deleted account is erased after its grace, and an account that
+# objects is not counted.
 _TO = {
     AccountAction.RESTRICT: (AccountStatus.RESTRICTED, (AccountStatus.GOOD, AccountStatus.RESTRICTED)),
     AccountAction.BAN: (
@@ -63,7 +64,7 @@ _TO = {
         AccountStatus.GOOD,
         (AccountStatus.RESTRICTED, AccountStatus.BANNED, AccountStatus.DELETED, AccountStatus.INAUTHENTIC),
     ),
-    # Not from itself: deleting again must not begin the grace anew.
+    # Not from itself: a second deletion must not restart the grace.
     AccountAction.DELETE: (
         AccountStatus.DELETED,
         (
@@ -79,14 +80,14 @@ _TO = {
 
 @dataclass(frozen=True)
 class AccountModeration:
-    """Carries out what staff ask for.
+    """Carries out staff actions on accounts.
 
     Args:
         recount: recounts the account's engagements.
         keys: the pseudonym keys.
         trail: records each action and its result.
         pending: tracks operations, so that none is left half done.
-        grace_seconds: between the deletion of an account and its erasure.
+        grace_seconds: time between the deletion of an account and its erasure.
     """
 
     recount: Recount
@@ -95,39 +96,40 @@ class AccountModeration:
     pending: PendingOperations
     grace_seconds: int
 
-    def carry_out(self, order: AccountOrder, actor: Actor, now_ms: int) -> AccountOutcome:
-        """Do it; on disk when this returns. Doing it again changes nothing.
+    def carry_out(self, request: AccountRequest, actor: Actor, now_ms: int) -> AccountOutcome:
+        """Carry out an action; it is on disk when this returns. Repeating it changes nothing.
 
         Raises:
-            ConflictError: the account stands so that the order contradicts it, or it was erased.
-            StoreBusyError: the store did not confirm. Do it again, or leave it to the maintenance worker.
+            ConflictError: the action does not apply to the account's status, or the account was erased.
+            StoreBusyError: the store did not confirm. Repeat, or wait for the maintenance worker.
         """
         entry = AuditEntry(
-            ActionStage.ASKED,
-            f"account.{order.action.value}",
+            ActionStage.REQUESTED,
+            f"account.{request.action.value}",
             *actor,
-            order.note,
-            self.keys.current.audit_tag(order.account_id),
-            {} if order.until_ms is None else {"until_ms": order.until_ms},
+            request.note,
+            self.keys.current.audit_tag(request.account_id),
+            {} if request.until_ms is None else {"until_ms": request.until_ms},
         )
-        return audited(self.trail, entry, lambda: self._move(order, now_ms), _details)
+        return audited(self.trail, entry, lambda: self._move(request, now_ms), _details)
 
-    def _move(self, order: AccountOrder, now_ms: int) -> AccountOutcome:
-        account = AccountRef(order.account_id)
-        to, allowed = _TO[order.action]
-        until_ms = now_ms + 1000 * self.grace_seconds if to is AccountStatus.DELETED else order.until_ms
-        handle = self.keys.current.handles([order.account_id])[0].name
+    def _move(self, request: AccountRequest, now_ms: int) -> AccountOutcome:
+        account = AccountRef(request.account_id)
+        to, allowed = _TO[request.action]
+        until_ms = now_ms + 1000 * self.grace_seconds if to is AccountStatus.DELETED else request.until_ms
+        handle = self.keys.current.handles([request.account_id])[0].name
         with self.pending.track(PendingOperation(handle, Work.SETTLE), now_ms):
             try:
                 settled = self.recount.move(account, Move(to, allowed, until_ms), now_ms)
             except MoveRefusedError as error:
                 if error.before is not to or to is AccountStatus.GOOD:
+                    status, action = error.before.label, request.action.value
                     raise ConflictError(
-                        f"the account's standing is {error.before.label}: {order.action.value} does not apply"
+                        f"The account's status is {status}; {action} does not apply."
                     ) from error
                 settled = self.recount.settle(account, now_ms)
-        same_time = to is not AccountStatus.RESTRICTED or settled.until_ms == until_ms
-        return AccountOutcome(settled.before is not to or not same_time, settled)
+        same_end = to is not AccountStatus.RESTRICTED or settled.until_ms == until_ms
+        return AccountOutcome(settled.before is not to or not same_end, settled)
 
 
 def _details(outcome: AccountOutcome) -> dict[str, int | bool | str]:
@@ -135,7 +137,7 @@ def _details(outcome: AccountOutcome) -> dict[str, int | bool | str]:
     return {
         "changed": outcome.changed,
         "known": settled.known,
-        "standing_before": settled.before.label,
+        "status_before": settled.before.label,
         "counted": settled.rose,
         "uncounted": settled.fell,
         "over_cap": settled.over_cap,

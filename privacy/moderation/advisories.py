@@ -1,4 +1,4 @@
-"""What is shown to staff about many accounts: it names them by handles, has a life, changes no count."""
+"""Advisories: findings about many accounts, for staff. They expire, and change no count."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from redis import Redis
 
 MAX_ADVISORIES = 1_000
-"""Of one look at the vault; those about most accounts."""
+"""The maximum number of advisories of one sweep; those about most accounts are kept."""
 
 
 class Signal(Enum):
-    """What was seen, as it is spelled outside."""
+    """The kinds of findings, as the API spells them."""
 
     BURSTS = "bursts"
-    """One account whose likes came in bursts; they were not counted."""
+    """One account whose likes came in bursts, which were not counted."""
     NETWORK = "network"
     """Many accounts on one network."""
     SEQUENCE = "sequence"
@@ -31,12 +31,12 @@ class Signal(Enum):
 
 
 class Advisory(msgspec.Struct, frozen=True):
-    """One thing that was seen.
+    """A finding about one or more accounts.
 
     Args:
-        signal: of what sort.
-        seen_at_ms: when.
-        weight: how often it burst, or how many accounts there are.
+        signal: the kind of finding.
+        seen_at_ms: when the sweep that found it began.
+        weight: the number of bursts, or of accounts.
         handles: of the accounts.
     """
 
@@ -48,16 +48,20 @@ class Advisory(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Advisories:
-    """Keeps what the latest look at the vault has found.
+    """Stores the advisories of the latest sweep.
 
     Args:
-        client: of a user that may.
+        client: must have the ACL user `platform` or `maintenance`.
     """
 
     client: Redis
 
     def replace(self, advisories: Iterable[Advisory], keep_seconds: int) -> None:
-        """Put what was found in the place of what had been found before.
+        """Replace all advisories.
+
+        Args:
+            advisories: the new ones.
+            keep_seconds: how long they are kept.
 
         Raises:
             StoreBusyError: the store did not confirm.
@@ -67,13 +71,17 @@ class Advisories:
             self.client.set(ADVISORIES, msgspec.msgpack.encode(heaviest), ex=keep_seconds)
 
     def all(self) -> Sequence[Advisory]:
-        """All of them, those about most accounts first."""
+        """Return all advisories, those with the greatest weight first.
+
+        Raises:
+            StoreBusyError: the store did not answer.
+        """
         with translated():
             stored = cast("bytes | None", self.client.get(ADVISORIES))
         return msgspec.msgpack.decode(stored, type=list[Advisory]) if stored else []
 
     def forget(self, handle: bytes) -> None:
-        """Take an account that was erased out of all of them.
+        """Remove an account from all advisories, and advisories that name no other account.
 
         Raises:
             StoreBusyError: the store did not confirm.

@@ -1,4 +1,4 @@
-"""Asks for the store's log to be rewritten, so that what was erased is gone from disk too."""
+"""Rewrites of the store's append-only log, which remove erased data from disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def request_aof_rewrite(client: Redis) -> None:
-    """Leave word that something was erased; any number of wishes are met by one rewrite.
+    """Request a log rewrite; requests made before it starts are served by the same one.
+
+    Args:
+        client: must have the ACL user `platform` or `maintenance`.
 
     Raises:
         StoreBusyError: the store did not confirm.
@@ -24,25 +27,25 @@ def request_aof_rewrite(client: Redis) -> None:
         client.incr(AOF_REWRITES_REQUESTED)
 
 
-GATHER_MS = 60_000
-"""So long wishes gather. A rewrite writes everything, whatever it is for: so there is one a minute at most,
-and none in the seconds in which an erasure itself is at work."""
+COLLECT_MS = 60_000
+"""How long requests are collected before a rewrite. A rewrite writes the whole store, so at most one starts
+per minute, and none while an erasure is in progress."""
 
 
 @dataclass
 class AofRewriteScheduler:
-    """Has the log rewritten while somebody wants it.
+    """Starts log rewrites while requests are open.
 
     Args:
-        client: of a user that may.
+        client: must have the ACL user `maintenance`.
     """
 
     client: Redis
-    _wanted_since_ms: int | None = field(default=None, init=False)
-    _begun_for: int | None = field(default=None, init=False)
+    _requested_since_ms: int | None = field(default=None, init=False)
+    _serves_requests: int | None = field(default=None, init=False)
 
     def step(self, now_ms: int) -> None:
-        """Begin a rewrite once wishes had time to gather, or see whether the one that was begun is over.
+        """Start a rewrite once requests were collected, or check whether the one in progress has finished.
 
         Args:
             now_ms: the time.
@@ -51,30 +54,30 @@ class AofRewriteScheduler:
             StoreBusyError: the store did not answer.
         """
         with translated():
-            wanted = self._count(AOF_REWRITES_REQUESTED)
-            if wanted <= self._count(AOF_REWRITES_COMPLETED):
-                self._begun_for = self._wanted_since_ms = None
+            requested = self._count(AOF_REWRITES_REQUESTED)
+            if requested <= self._count(AOF_REWRITES_COMPLETED):
+                self._serves_requests = self._requested_since_ms = None
                 return
-            if self._wanted_since_ms is None:
-                self._wanted_since_ms = now_ms
-            if abs(now_ms - self._wanted_since_ms) < GATHER_MS:
+            if self._requested_since_ms is None:
+                self._requested_since_ms = now_ms
+            if abs(now_ms - self._requested_since_ms) < COLLECT_MS:
                 return
             state = self.client.info("persistence")
             if state["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"]:
                 return
-            if self._begun_for is None or state["aof_last_bgrewrite_status"] != "ok":
-                self._begin(wanted)
+            if self._serves_requests is None or state["aof_last_bgrewrite_status"] != "ok":
+                self._begin(requested)
             else:
-                # Wishes of the meantime stay: what they are about may be in the log that was just written.
-                self.client.set(AOF_REWRITES_COMPLETED, self._begun_for)
-                self._begun_for = self._wanted_since_ms = None
+                # Later requests stay open: the new log may contain the data that they are about.
+                self.client.set(AOF_REWRITES_COMPLETED, self._serves_requests)
+                self._serves_requests = self._requested_since_ms = None
 
-    def _begin(self, wanted: int) -> None:
+    def _begin(self, requested: int) -> None:
         try:
             self.client.bgrewriteaof()
         except ResponseError:
-            return  # another fork is under way; the next step tries again
-        self._begun_for = wanted
+            return  # another fork is in progress; the next step tries again
+        self._serves_requests = requested
 
     def _count(self, name: str) -> int:
         return int(cast("bytes | None", self.client.get(name)) or 0)

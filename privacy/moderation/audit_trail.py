@@ -1,7 +1,7 @@
-"""What staff did: who, when, what and why. Written before something is done, and again with what came of it.
+"""The audit trail of staff actions: who, when, what and why. Each action is recorded before it and after it.
 
-An account is named by its audit tag, which is neither its id nor its pseudonym and leads to neither: whoever
-holds the account's id and the key can find what was done to it, and nobody can go the other way.
+Entries name an account by its audit tag, which is neither its id nor its pseudonym. With the account's id and
+the pseudonym key one can find the entries about an account; no one can get from a tag back to the account.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 
 class ActionStage(Enum):
-    """When an entry was written, as it is spelled outside."""
+    """The stage at which an entry was written, as the API spells it."""
 
-    ASKED = "asked"
+    REQUESTED = "requested"
     DONE = "done"
     REFUSED = "refused"
 
 
 class Actor(NamedTuple):
-    """Who acts.
+    """The person or program that acts.
 
     Args:
-        owner: of the API key; or the operator, at the command line.
-        key_id: which key; empty for none.
+        owner: owner of the API key, or the operator at the command line.
+        key_id: of the API key; empty for none.
     """
 
     owner: str
@@ -42,20 +42,20 @@ class Actor(NamedTuple):
 
 
 MAINTENANCE = Actor("maintenance", "")
-"""The program that carries jobs out and lets time pass."""
+"""The maintenance worker."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One entry.
+    """An entry of the trail.
 
     Args:
-        stage: before something is done, or after.
-        action: what, in the words of the API.
-        owner: who.
-        key_id: with which key.
+        stage: whether it was written before or after the action.
+        action: the action, in the words of the API.
+        owner: of the API key.
+        key_id: of the API key.
         note: why.
-        account_tag: whose account; None where it is not about one.
-        details: what else there is to say; no account.
+        account_tag: audit tag of the account; None if the action is not about one account.
+        details: parameters and results; they name no account.
     """
 
     stage: ActionStage
@@ -68,7 +68,7 @@ class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Position(NamedTuple):
-    """Where an entry stands in the trail; its time is the first part."""
+    """Position of an entry in the trail. The first part is its time, in ms since 1970 UTC."""
 
     moment_ms: int
     sequence: int
@@ -79,37 +79,44 @@ class AuditTrail:
     """Writes and reads the trail.
 
     Args:
-        client: of a user that may.
+        client: must have the ACL user `platform`, which may read, or `maintenance`, which may trim.
     """
 
     client: Redis
 
     def write(self, entry: AuditEntry) -> None:
-        """Add an entry; on disk when this returns. The store's clock dates it.
+        """Append an entry; it is on disk when this returns. The store's clock dates it.
 
         Raises:
-            StoreBusyError: the store did not confirm: what was to be done must not be done.
+            StoreBusyError: the store did not confirm. The action must not be carried out.
         """
         with translated():
             self.client.xadd(AUDIT_TRAIL, {"entry": msgspec.json.encode(entry)})
 
     def page(self, before: Position | None, limit: int) -> list[tuple[Position, AuditEntry]]:
-        """Entries, newest first.
+        """Return entries, newest first.
 
         Args:
-            before: older than this one; None for the newest.
-            limit: at most so many.
+            before: return entries older than this position; None for the newest ones.
+            limit: the maximum number of entries.
+
+        Raises:
+            StoreBusyError: the store did not answer.
         """
         newest = "+" if before is None else f"({before.moment_ms}-{before.sequence}"
         with translated():
             rows = self.client.xrevrange(AUDIT_TRAIL, max=newest, count=limit)
         return [
-            (_position(place), msgspec.json.decode(fields[b"entry"], type=AuditEntry))
-            for place, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows)
+            (_parse_position(stored_id), msgspec.json.decode(fields[b"entry"], type=AuditEntry))
+            for stored_id, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows)
         ]
 
     def forget_before(self, moment_ms: int) -> int:
-        """Drop entries that are older; how many."""
+        """Delete entries older than the given time. Returns how many.
+
+        Raises:
+            StoreBusyError: the store did not confirm.
+        """
         with translated():
             return int(self.client.xtrim(AUDIT_TRAIL, minid=f"{max(0, moment_ms)}-0", approximate=False))
 
@@ -120,17 +127,20 @@ Result = TypeVar("Result")
 def audited(
     trail: AuditTrail, entry: AuditEntry, act: Callable[[], Result], details: Callable[[Result], Any]
 ) -> Result:
-    """Do something between two entries of the trail.
+    """Carry out an action between two entries of the trail.
 
     Args:
-        trail: where to write.
-        entry: what is asked for.
-        act: does it.
-        details: what of the result belongs in the second entry.
+        trail: the trail.
+        entry: the entry to write before the action.
+        act: carries out the action.
+        details: returns the details of a result for the entry after the action.
+
+    Returns:
+        The result of `act`.
 
     Raises:
-        ConflictError: it contradicts what is stored: the trail says so.
-        StoreBusyError: the store did not confirm. The trail says that it was asked for.
+        ConflictError: the action contradicts the stored state. The trail records it as refused.
+        StoreBusyError: the store did not confirm. The trail records the action as requested.
     """
     trail.write(entry)
     try:
@@ -144,6 +154,6 @@ def audited(
     return result
 
 
-def _position(place: bytes) -> Position:
-    moment_ms, sequence = place.split(b"-")
+def _parse_position(stored_id: bytes) -> Position:
+    moment_ms, sequence = stored_id.split(b"-")
     return Position(int(moment_ms), int(sequence))

@@ -30,7 +30,7 @@ class ErasureProcedure:
     from the first step to the last, so that the maintenance worker resumes a procedure that was interrupted.
 
     Args:
-        client: must have the ACL user `platform` or `steward`, to request a rewrite of the log.
+        client: must have the ACL user `platform` or `maintenance`, to request a rewrite of the log.
         erasure: erases from the vault, and records that in the erasure log.
         pending: tracks the account while it is erased.
         advisories: may name the account.

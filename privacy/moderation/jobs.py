@@ -1,4 +1,4 @@
-"""Where jobs are kept: a document, the accounts that are to be done as handles by shard, and a queue."""
+"""Stores staff-requested jobs: a document for each, the handles of its accounts by shard, and a queue."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from privacy.model.account_status import AccountStatus
 from privacy.store.connect import translated
 from privacy.store.keys import platform_key
 from privacy.store.script import Argument, Script, ScriptCall
+from privacy.vault.bulk_status import BulkProgress
 from privacy.vault.pseudonym import HANDLE_BYTES, AccountHandle
 from privacy.vault.recount import Move
 
@@ -22,20 +23,21 @@ if TYPE_CHECKING:
 
 
 class JobKind(Enum):
-    """What a job does with its accounts, as it is spelled outside."""
+    """The kinds of jobs, as the API spells them."""
 
     PURGE = "purge"
-    """They are bots: nothing of them is counted, with the reason `inauthentic`."""
+    """The accounts are bots: none of their engagements is counted, with the reason `inauthentic`."""
     REINSTATEMENT = "reinstatement"
-    """They are none after all."""
+    """The accounts are not bots after all."""
 
     @property
     def move(self) -> Move:
-        """The change of standing."""
+        """The change of status."""
         return _MOVES[self]
 
 
-# What an owner decided stands: a deleted account is erased in the end, one that objects counts nowhere.
+# Staff cannot override an owner's decision: a deleted account is erased after its grace, and an account that
+# objects is not counted.
 _MOVES = {
     JobKind.PURGE: Move(
         AccountStatus.INAUTHENTIC,
@@ -46,7 +48,7 @@ _MOVES = {
 
 
 class JobState(Enum):
-    """Where a job stands, as it is spelled outside."""
+    """The states of a job, as the API spells them."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -55,46 +57,23 @@ class JobState(Enum):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the job has ended."""
         return self in (JobState.DONE, JobState.FAILED)
 
 
-class JobCounts(msgspec.Struct, frozen=True):
-    """What a job has done so far.
-
-    Args:
-        moved: accounts that came to their new standing.
-        unmoved: accounts that had it, or may not come to it from theirs.
-        erased: accounts that were erased before.
-        not_known: accounts of those that moved of which nothing was held; it holds for what is to come.
-        uncounted: engagements that are not counted any more.
-        counted: engagements that are counted now and were not.
-        over_cap: engagements that found their account's day full.
-    """
-
-    moved: int = 0
-    unmoved: int = 0
-    erased: int = 0
-    not_known: int = 0
-    uncounted: int = 0
-    counted: int = 0
-    over_cap: int = 0
-
-
 class Job(msgspec.Struct, frozen=True):
-    """One job; it names no account.
+    """A job. It names no account.
 
     Args:
-        number: counts jobs from 1.
-        kind: what it does.
-        owner: whose API key asked for it.
-        key_id: which one.
+        number: of the job; the first one is 1.
+        kind: of the job.
+        owner: of the API key that requested it.
+        key_id: of that API key.
         note: why.
-        created_at_ms: when it was asked for.
-        accounts: how many it was given.
-        state: where it stands.
-        done: accounts that it is through with.
-        counts: what it has done.
+        created_at_ms: when it was requested.
+        accounts: number of its accounts.
+        state: of the job.
+        progress: the work done so far, on all shards.
         finished_at_ms: when it ended; None before.
         failure: why it failed; None if it did not.
     """
@@ -107,8 +86,7 @@ class Job(msgspec.Struct, frozen=True):
     created_at_ms: int
     accounts: int
     state: JobState = JobState.QUEUED
-    done: int = 0
-    counts: JobCounts = JobCounts()
+    progress: BulkProgress = BulkProgress()
     finished_at_ms: int | None = None
     failure: str | None = None
 
@@ -118,16 +96,16 @@ _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(Job).decode
 _COUNT, _QUEUE = platform_key("jobs", "count"), platform_key("jobs", "queue")
 _LOST_AFTER_MS = 600_000
-"""A queued number without a document is one whose maker ended in between: its caller got no answer."""
+"""A queued number without a document belongs to a process that died before its caller got an answer."""
 
 
-class JobOrder(msgspec.Struct, frozen=True):
-    """Who asks for what.
+class JobRequest(msgspec.Struct, frozen=True):
+    """A request for a job.
 
     Args:
-        kind: what is to be done.
-        owner: whose API key asks.
-        key_id: which one.
+        kind: of the job.
+        owner: of the API key.
+        key_id: of the API key.
         note: why.
     """
 
@@ -142,7 +120,7 @@ class JobPage(NamedTuple):
 
     Args:
         jobs: newest first.
-        oldest_number: that was looked for; there are older ones only if it is above 1.
+        oldest_number: the lowest number that was read; there are older jobs only if it is above 1.
     """
 
     jobs: list[Job]
@@ -151,28 +129,28 @@ class JobPage(NamedTuple):
 
 @dataclass(frozen=True)
 class Jobs:
-    """Keeps jobs.
+    """Stores jobs.
 
     Args:
-        client: of a user that may.
-        account_shards: of this store.
-        keep_seconds: life of a job after its end; nothing of one lives so long before it.
+        client: must have the ACL user `platform`, which opens and reads jobs, or `maintenance`, to run them.
+        account_shards: number of account shards of the store.
+        keep_seconds: how long a job is kept after its last change.
     """
 
     client: Redis
     account_shards: int
     keep_seconds: int
 
-    def open(self, order: JobOrder, batches: Iterable[Sequence[AccountHandle]], now_ms: int) -> Job:
-        """Queue a job; on disk when this returns.
+    def open(self, request: JobRequest, batches: Iterable[Sequence[AccountHandle]], now_ms: int) -> Job:
+        """Queue a job; it is on disk when this returns.
 
         Args:
-            order: who asks for what.
-            batches: the accounts, in as many parts as is convenient.
+            request: the request.
+            batches: the accounts, in any number of parts.
             now_ms: the time.
 
         Raises:
-            StoreBusyError: the store did not confirm. What is there of it does nothing, and lapses.
+            StoreBusyError: the store did not confirm. What was written of the job has no effect, and expires.
         """
         with translated():
             number = int(self.client.incr(_COUNT))
@@ -180,29 +158,33 @@ class Jobs:
             for batch in batches:
                 accounts += len(batch)
                 self._append(number, batch)
-            job = Job(number, order.kind, order.owner, order.key_id, order.note, now_ms, accounts)
+            job = Job(number, request.kind, request.owner, request.key_id, request.note, now_ms, accounts)
             self.client.zadd(_QUEUE, {str(number): now_ms})
             self.client.set(_document(number), _ENCODE(job), ex=self.keep_seconds)
         return job
 
     def find(self, number: int) -> Job:
-        """A job.
+        """Return a job.
 
         Raises:
-            NotFoundError: there is none, or not any more.
+            NotFoundError: there is no such job, or it is no longer kept.
+            StoreBusyError: the store did not answer.
         """
         with translated():
             stored = cast("bytes | None", self.client.get(_document(number)))
         if stored is None:
-            raise NotFoundError(f"there is no job {number}; jobs are kept for a time after their end")
+            raise NotFoundError(f"There is no job {number}; jobs are kept for a limited time.")
         return _DECODE(stored)
 
     def page(self, before: int | None, limit: int) -> JobPage:
-        """Jobs, newest first.
+        """Return jobs, newest first.
 
         Args:
-            before: those with smaller numbers; None for the newest.
-            limit: look at so many numbers; some of them may be gone.
+            before: return jobs with smaller numbers; None for the newest ones.
+            limit: how many numbers are read; some of their jobs may be gone.
+
+        Raises:
+            StoreBusyError: the store did not answer.
         """
         with translated():
             last = cast("bytes | None", self.client.get(_COUNT))
@@ -217,7 +199,14 @@ class Jobs:
         return JobPage([_DECODE(document) for document in stored if document], numbers[0])
 
     def queued(self, now_ms: int) -> list[Job]:
-        """Jobs that are not over, oldest first."""
+        """Return the queued jobs, oldest first. One that has ended may still be among them.
+
+        Args:
+            now_ms: the time.
+
+        Raises:
+            StoreBusyError: the store did not answer.
+        """
         with translated():
             rows = self.client.zrange(_QUEUE, 0, -1, withscores=True)
             jobs = []
@@ -230,12 +219,15 @@ class Jobs:
         return jobs
 
     def handles(self, job: Job, firsts: Mapping[int, int], count: int) -> dict[int, list[bytes]]:
-        """The accounts of a job that are next.
+        """Return the handles of the next accounts of a job, by shard.
 
         Args:
-            job: which one.
-            firsts: by shard, how many of its accounts are passed over.
-            count: at most so many of each shard.
+            job: the job.
+            firsts: by shard, the number of accounts to skip.
+            count: the maximum number of handles per shard.
+
+        Raises:
+            StoreBusyError: the store did not answer.
         """
         with translated():
             pipeline = self.client.pipeline(transaction=False)
@@ -248,8 +240,12 @@ class Jobs:
             for shard, raw in zip(firsts, packed, strict=True)
         }
 
-    def counted(self, job: Job) -> list[int]:
-        """How many accounts of a job are on each shard."""
+    def count_accounts(self, job: Job) -> list[int]:
+        """Return the number of accounts of a job on each shard.
+
+        Raises:
+            StoreBusyError: the store did not answer.
+        """
         with translated():
             pipeline = self.client.pipeline(transaction=False)
             for shard in range(self.account_shards):
@@ -258,13 +254,21 @@ class Jobs:
         return [size // HANDLE_BYTES for size in sizes]
 
     def replace(self, before: Job, after: Job) -> bool:
-        """Write how far a job has come, unless somebody else has written in between; true if so."""
+        """Replace a job's document if it is still `before`. Returns whether it was.
+
+        Raises:
+            StoreBusyError: the store did not confirm.
+        """
         arguments: list[Argument] = [_ENCODE(before), _ENCODE(after), self.keep_seconds]
         with translated():
             return bool(_REPLACE.run(self.client, ScriptCall([_document(after.number)], arguments)))
 
     def clear(self, job: Job) -> None:
-        """Drop the accounts of a job that is over, and take it off the queue."""
+        """Delete the handles of a job that has ended, and take it off the queue.
+
+        Raises:
+            StoreBusyError: the store did not confirm.
+        """
         with translated():
             pipeline = self.client.pipeline(transaction=False)
             for shard in range(self.account_shards):

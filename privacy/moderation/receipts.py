@@ -1,7 +1,7 @@
-"""Receipts of erasures: they prove that and when, and keep nobody's identity.
+"""Receipts of erasures: each proves that an erasure happened, and when. A receipt holds no identity.
 
-The person holds a random number; kept are its SHA-256, the time and two counts. Nothing leads from there to
-an account, and without the number nothing leads there at all.
+The person holds a random number. The store holds its SHA-256, the time and two counts, which lead to no
+account and cannot be found without the number.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ RECEIPT_BYTES = 16
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What a receipt proves.
+    """The facts that a receipt proves.
 
     Args:
-        erased_at_ms: when.
-        engagements: how many were held.
-        counted: how many of them were counted.
-        backups_until_ms: when the last backup that may hold any of it is gone.
+        erased_at_ms: when the account was erased.
+        engagements: number of engagements that were stored.
+        counted: number of those that were counted.
+        backups_until_ms: when the last backup that may contain them is deleted.
     """
 
     erased_at_ms: int
@@ -42,13 +42,13 @@ class Receipt(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Receipts:
-    """Gives receipts out and verifies them.
+    """Issues and verifies receipts.
 
     Args:
-        client: of a user that may.
-        entropy: answers so many bytes of the operating system's CSPRNG.
+        client: must have the ACL user `platform`.
+        entropy: returns the given number of bytes from the operating system's CSPRNG.
         keep_seconds: how long a receipt can be verified.
-        backup_seconds: within which backups of the store are gone.
+        backup_seconds: how long backups of the store are kept.
     """
 
     client: Redis
@@ -57,7 +57,11 @@ class Receipts:
     backup_seconds: int
 
     def issue(self, erased: Erased, now_ms: int) -> tuple[str, Receipt]:
-        """Give a receipt out: its id, which nobody can find out later, and what it proves.
+        """Issue a receipt. Returns its id, which cannot be recovered later, and the receipt.
+
+        Args:
+            erased: the result of the erasure.
+            now_ms: the time.
 
         Raises:
             StoreBusyError: the store did not confirm.
@@ -66,21 +70,22 @@ class Receipts:
         until_ms = now_ms + 1000 * self.backup_seconds
         receipt = Receipt(now_ms, erased.registers, erased.counted, until_ms)
         with translated():
-            self.client.set(_name(receipt_id), msgspec.json.encode(receipt), ex=self.keep_seconds)
+            self.client.set(_redis_key(receipt_id), msgspec.json.encode(receipt), ex=self.keep_seconds)
         return receipt_id, receipt
 
     def verify(self, receipt_id: str) -> Receipt:
-        """What a receipt proves.
+        """Return the receipt with an id.
 
         Raises:
-            NotFoundError: no such receipt was given, or its time is over.
+            NotFoundError: no receipt with this id was issued, or it has expired.
+            StoreBusyError: the store did not answer.
         """
         with translated():
-            stored = cast("bytes | None", self.client.get(_name(receipt_id)))
+            stored = cast("bytes | None", self.client.get(_redis_key(receipt_id)))
         if stored is None:
-            raise NotFoundError("there is no such receipt, or its time is over")
+            raise NotFoundError("There is no receipt with this id, or it has expired.")
         return msgspec.json.decode(stored, type=Receipt)
 
 
-def _name(receipt_id: str) -> str:
+def _redis_key(receipt_id: str) -> str:
     return platform_key("receipts", sha256(receipt_id.encode()).hexdigest())

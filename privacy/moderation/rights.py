@@ -1,4 +1,4 @@
-"""What people may ask for: erasure, objection, opt-out of breakdowns; each between two audit entries."""
+"""Data-subject requests: erasure, objection, opt-out of breakdowns. Each is recorded before and after."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from privacy.vault.shards import PseudonymKeys
 
 
 class ErasureReason(Enum):
-    """Why an account is erased, in the words of the audit trail."""
+    """Why an account is erased; the value is the action in the audit trail."""
 
-    ASKED_FOR = "rights.erasure"
+    REQUESTED = "rights.erasure"
     CHILD = "rights.child"
 
 
 class DataSubjectRequest(NamedTuple):
-    """Who asks for what about whom.
+    """A data-subject request: requester, account and reason.
 
     Args:
         account_id: of the person.
-        actor: who of the staff carries it out.
-        note: why, or on whose word.
+        actor: the member of staff who carries it out.
+        note: why, or on whose authority.
     """
 
     account_id: str
@@ -40,12 +40,12 @@ class DataSubjectRequest(NamedTuple):
 
 
 class ErasureOutcome(NamedTuple):
-    """What came of an erasure.
+    """The result of an erasure.
 
     Args:
         receipt_id: for the person.
-        receipt: what it proves.
-        closed_until_ms: until when nothing of the account is taken in.
+        receipt: the receipt.
+        closed_until_ms: until when events of the account are rejected.
     """
 
     receipt_id: str
@@ -55,7 +55,7 @@ class ErasureOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class DataSubjectRights:
-    """Carries out what people ask for.
+    """Carries out data-subject requests.
 
     Args:
         recount: recounts the account's engagements.
@@ -76,10 +76,10 @@ class DataSubjectRights:
     tombstone_ttl_seconds: int
 
     def erase(self, request: DataSubjectRequest, reason: ErasureReason, now_ms: int) -> ErasureOutcome:
-        """Erase an account; on disk when this returns. Erasing again finds nothing, and says so.
+        """Erase an account; it is on disk when this returns. Repeating it finds nothing, and reports that.
 
         Raises:
-            StoreBusyError: the store did not confirm. Do it again, or leave it to the maintenance worker.
+            StoreBusyError: the store did not confirm. Repeat, or wait for the maintenance worker.
         """
         closed_until_ms = now_ms + 1000 * self.tombstone_ttl_seconds
         handle = self.keys.current.handles([request.account_id])[0].name
@@ -91,11 +91,13 @@ class DataSubjectRights:
         return audited(self.trail, self._entry(reason.value, request), act, _erasure_details)
 
     def object_to_analytics(self, request: DataSubjectRequest, now_ms: int, *, objects: bool) -> Settled:
-        """Count an account nowhere and store nothing new of it, or take that back.
+        """Record an objection, which excludes an account from all counts, or withdraw it.
+
+        While an account objects, nothing new is stored of it.
 
         Raises:
-            ConflictError: the account is deleted, so that it is erased anyway; or it was erased.
-            StoreBusyError: the store did not confirm. Do it again, or leave it to the maintenance worker.
+            ConflictError: the account is deleted, so that it will be erased, or it was erased already.
+            StoreBusyError: the store did not confirm. Repeat, or wait for the maintenance worker.
         """
         to = AccountStatus.OBJECTED if objects else AccountStatus.GOOD
         allowed = _MAY_OBJECT if objects else (AccountStatus.OBJECTED, AccountStatus.GOOD)
@@ -106,20 +108,18 @@ class DataSubjectRights:
                 try:
                     return self.recount.move(AccountRef(request.account_id), Move(to, allowed), now_ms)
                 except MoveRefusedError as error:
-                    raise ConflictError(
-                        f"the account's standing is {error.before.label}: "
-                        + ("it is erased when its grace is over" if objects else "it does not object")
-                    ) from error
+                    why = "it will be erased when its grace ends" if objects else "it does not object"
+                    raise ConflictError(f"The account's status is {error.before.label}; {why}.") from error
 
         entry = self._entry("rights.objection", request, {"objects": objects})
         return audited(self.trail, entry, act, _settled_details)
 
     def opt_out(self, request: DataSubjectRequest, now_ms: int, *, hidden: bool) -> Settled:
-        """Keep what an account does from now on out of every breakdown, or no longer.
+        """Keep later engagements of an account out of every breakdown, or stop doing so.
 
         Raises:
             ConflictError: the account was erased.
-            StoreBusyError: the store did not confirm. Do it again.
+            StoreBusyError: the store did not confirm. Repeat.
         """
         entry = self._entry("rights.opt_out", request, {"hidden": hidden})
         return audited(
@@ -130,7 +130,7 @@ class DataSubjectRights:
         )
 
     def rectify(self, request: DataSubjectRequest) -> None:
-        """Write down that a profile was put right. Nothing else is to be done: no profile is held.
+        """Record that a profile was rectified. Nothing else is needed, because no profile is stored.
 
         Raises:
             StoreBusyError: the store did not confirm.
@@ -141,7 +141,9 @@ class DataSubjectRights:
         self, action: str, request: DataSubjectRequest, details: Mapping[str, bool] | None = None
     ) -> AuditEntry:
         tag = self.keys.current.audit_tag(request.account_id)
-        return AuditEntry(ActionStage.ASKED, action, *request.actor, request.note, tag, dict(details or {}))
+        return AuditEntry(
+            ActionStage.REQUESTED, action, *request.actor, request.note, tag, dict(details or {})
+        )
 
 
 _MAY_OBJECT = (
@@ -160,7 +162,7 @@ def _erasure_details(outcome: ErasureOutcome) -> dict[str, int]:
 def _settled_details(settled: Settled) -> dict[str, int | bool | str]:
     return {
         "known": settled.known,
-        "standing_before": settled.before.label,
+        "status_before": settled.before.label,
         "counted": settled.rose,
         "uncounted": settled.fell,
     }

@@ -20,17 +20,17 @@ _MOVE_MANY = vault_script("follow.lua", "move_many.lua")
 
 
 class BulkProgress(NamedTuple):
-    """How far a job has come on one shard.
+    """The progress of a job, on one shard or on all of them.
 
     Args:
-        done: accounts that it is through with.
-        begun: 1 while the next one has its standing and some of its engagements do not follow it yet.
-        moved: accounts that came to the new standing.
+        done: accounts that are finished.
+        begun: 1 while the next account has its new status, and some of its engagements do not follow it yet.
+        moved: accounts that came to the new status.
         unmoved: accounts that had it, or may not come to it from theirs.
         erased: accounts that were erased before.
-        unknown: accounts of those that moved of which nothing had been held.
-        fell: engagements that are not counted any more.
-        rose: engagements that are counted now and were not.
+        not_known: accounts of those that moved of which nothing was stored; the status applies from now on.
+        uncounted: engagements that are no longer counted.
+        counted: engagements that are newly counted.
         over_cap: engagements that found their account's day full.
     """
 
@@ -39,14 +39,18 @@ class BulkProgress(NamedTuple):
     moved: int = 0
     unmoved: int = 0
     erased: int = 0
-    unknown: int = 0
-    fell: int = 0
-    rose: int = 0
+    not_known: int = 0
+    uncounted: int = 0
+    counted: int = 0
     over_cap: int = 0
 
     def plus(self, other: BulkProgress) -> BulkProgress:
-        """Both together."""
+        """Return the sum of both."""
         return BulkProgress(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+    def counts(self) -> dict[str, int]:
+        """Return what was done to accounts and engagements, by name."""
+        return {name: count for name, count in self._asdict().items() if name not in ("done", "begun")}
 
 
 class Chunk(NamedTuple):

@@ -18,8 +18,8 @@ _FIELDS_PER_STEP = 1_000
 
 
 @dataclass(frozen=True)
-class Resynced:
-    """What differed.
+class ResyncReport:
+    """The differences between the platform's list and the vault.
 
     Args:
         added: engagements that the platform has and the vault had not.
@@ -28,6 +28,8 @@ class Resynced:
         newer: those that differ, and about which the vault knows something newer than the list: left alone.
         over_cap: those that would be added, and find the account's day full: send the list again tomorrow.
         closed: those that would be added to an account that was erased, or objects.
+        unknown_target: those whose target is not registered; counted by the caller.
+        past_last_release: those whose target is past its last release; counted by the caller.
     """
 
     added: int = 0
@@ -36,6 +38,8 @@ class Resynced:
     newer: int = 0
     over_cap: int = 0
     closed: int = 0
+    unknown_target: int = 0
+    past_last_release: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Resync:
         as_of_ms: int,
         now_ms: int,
         left_alone: frozenset[int] = frozenset(),
-    ) -> Resynced:
+    ) -> ResyncReport:
         """Repair the engagements of one kind of an account.
 
         Args:
@@ -96,7 +100,7 @@ class Resync:
         ]
         for entry, verdict in zip(entries, self.vault.record(entries, now_ms), strict=True):
             counts[_outcome(entry, verdict)] += 1
-        return Resynced(**counts)
+        return ResyncReport(**counts)
 
     def _registers(self, account: Account) -> Iterator[HeldRegister]:
         """The engagements of an account, under either of its pseudonyms."""

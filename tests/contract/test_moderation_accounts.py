@@ -103,7 +103,7 @@ def test_what_contradicts_is_refused_and_written_down(office: Office, first: str
     assert (answer.status_code, answer.json["type"]) == (409, "urn:likewise:problem:conflict")
     assert "account-1" not in answer.json["detail"]
     assert office.changes() == before
-    assert office.audited()[-2:] == [("asked", f"account.{then}"), ("refused", f"account.{then}")]
+    assert office.audited()[-2:] == [("requested", f"account.{then}"), ("refused", f"account.{then}")]
 
 
 @pytest.mark.parametrize(

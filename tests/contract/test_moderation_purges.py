@@ -62,7 +62,7 @@ def test_a_purge_is_a_job_that_uncounts_the_listed_accounts_alone(office: Office
     assert (job["state"], job["done"]) == ("done", 8)
     assert job["counts"] == NOTHING | {"moved": 8, "not_known": 1, "uncounted": 28}
     assert sum(office.changes().values()) == 8 * 4 + 28
-    assert office.audited() == [(stage, "accounts.purge") for stage in ("asked", "done", "done")]
+    assert office.audited() == [(stage, "accounts.purge") for stage in ("requested", "done", "done")]
 
 
 def test_a_purge_again_changes_nothing_and_a_reinstatement_takes_it_back(office: Office) -> None:
@@ -172,18 +172,18 @@ def test_a_step_that_was_done_is_not_done_again(office: Office) -> None:
     move, now_ms = JobKind.PURGE.move, office.plane.clock.now_ms
     for done in (0, 0, 5):
         progress, cursor = moves.step(1, move, {shard: Chunk(done, 0, [handle.name])}, now_ms)[shard]
-        assert (progress.done, progress.moved, progress.fell, cursor) == (1, 1, 4, 0)
+        assert (progress.done, progress.moved, progress.uncounted, cursor) == (1, 1, 4, 0)
 
 
-def test_a_job_whose_list_has_lapsed_fails_and_says_so(office: Office) -> None:
-    """It is told, and leaves the queue."""
+def test_a_job_whose_list_has_expired_fails_with_that_reason(office: Office) -> None:
+    """Its failure gives the reason, and it leaves the queue."""
     office.purge(*accounts(*BOTS))
     for name in office.store.root.keys("p:jobs:accounts:*"):
         office.store.root.delete(name)
     office.work()
     job = job_of(office, 1)
     assert job["state"] == "failed"
-    assert "lapsed" in job["failure"]
+    assert "expired" in job["failure"]
 
 
 def test_nothing_is_left_of_a_job_but_its_document(office: Office) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
-from privacy.moderation.aof_rewrite import GATHER_MS
+from privacy.moderation.aof_rewrite import COLLECT_MS
 from tests.support.eventually import eventually
 from tests.support.platform_plane import NOW_MS, POLICY, PSEUDONYMISER, event, keys, lines
 from tests.support.redis_server import Store
@@ -87,7 +87,7 @@ def test_a_receipt_that_was_never_given_is_not_found(office: Office) -> None:
 def test_who_objects_is_counted_nowhere_until_they_withdraw(office: Office) -> None:
     """Its likes leave, nothing new is stored, and all is as before once the objection is withdrawn."""
     answer = office.right("objections", objects=True).json
-    assert (answer["verdict"], answer["standing_before"], answer["uncounted"]) == ("applied", "good", 3)
+    assert (answer["verdict"], answer["status_before"], answer["uncounted"]) == ("applied", "good", 3)
     assert office.right("objections", objects=True).json["verdict"] == "unchanged"
     assert office.plane.events(lines(event(video_id="v-1"))).json["verdicts"]["closed"] == 1
     answer = office.right("objections", objects=False).json
@@ -123,10 +123,10 @@ def test_a_rectification_is_explained_and_stores_nothing(office: Office) -> None
     answer = office.right("rectifications").json
     assert answer["stored"] is False
     assert "cells" in answer["effect"]
-    assert office.audited() == [("asked", "rights.rectification"), ("done", "rights.rectification")]
+    assert office.audited() == [("requested", "rights.rectification"), ("done", "rights.rectification")]
 
 
-def test_a_crash_in_the_middle_is_finished_by_the_steward(
+def test_a_crash_in_the_middle_is_finished_by_the_maintenance_worker(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An erasure whose doer ended after its first step is done again, and nothing is counted twice."""
@@ -150,7 +150,7 @@ def test_the_log_is_rewritten_after_an_erasure(office: Office) -> None:
     wanted = office.store.root.get("p:rewrites:wanted")
     assert wanted is not None
     rewrites = office.store.root.info("persistence")["aof_rewrites"]
-    for _ in range(GATHER_MS // 1_000):
+    for _ in range(COLLECT_MS // 1_000):
         office.plane.clock.now_ms += 1_000
         office.maintenance.step()
     assert office.store.root.info("persistence")["aof_rewrites"] == rewrites

@@ -18,7 +18,7 @@ from api.runtime.store_setup import StoreSetup
 from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType
-from privacy.moderation.jobs import Job, JobKind, JobOrder, Jobs
+from privacy.moderation.jobs import Job, JobKind, JobRequest, Jobs
 from privacy.store.users import MAINTENANCE
 from privacy.tally.relay import Relay
 from privacy.vault.registers import ContributionCaps, RegisterStore
@@ -31,7 +31,7 @@ BOTS, LIKES, BOTS_A_BATCH = 2_000, 50, 40
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.nightly)])
-def test_a_purge_survives_its_stewards(store: Store, tmp_path: Path, kills: int) -> None:
+def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: int) -> None:
     """Killed at any moment, started again: the job ends, and its report and the tally are exact."""
     key_file = tmp_path / "pseudonym.key"
     founded = StoreSetup(read_policy(None), key_file, clock_ms, os.urandom).found(store.settings)
@@ -56,7 +56,7 @@ def test_a_purge_survives_its_stewards(store: Store, tmp_path: Path, kills: int)
                 posted_at_ms,
             )
     jobs = Jobs(store.platform, header.account_shards, book.current.retention.job_seconds)
-    order = JobOrder(JobKind.PURGE, "tests", "", "a test")
+    order = JobRequest(JobKind.PURGE, "tests", "", "a test")
     job = jobs.open(order, [founded.keys.current.handles(bots)], clock_ms())
     environment = founded.settings.environment((MAINTENANCE,)) | {
         "LIKEWISE_PSEUDONYM_KEY_FILE": str(key_file),
@@ -74,7 +74,7 @@ def test_a_purge_survives_its_stewards(store: Store, tmp_path: Path, kills: int)
     finally:
         last.terminate()
         last.wait()
-    assert (ended.counts.moved, ended.counts.uncounted) == (BOTS, BOTS * LIKES)
+    assert (ended.progress.moved, ended.progress.uncounted) == (BOTS, BOTS * LIKES)
     Relay(store.relay, header).drain()
     assert sum(read_changes(store.root, series, header).values()) == 2 * BOTS * LIKES
 

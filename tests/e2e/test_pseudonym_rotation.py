@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from privacy.errors import StoreBusyError
-from privacy.maintenance.key_rotation import Rotation
+from privacy.maintenance.key_rotation import KeyRotation
 from privacy.maintenance.throttle import Throttle
 from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Kind, Verdict
@@ -22,7 +22,7 @@ from privacy.vault.pseudonym import AccountRef
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 from privacy.vault.recount import Move, Recount
 from privacy.vault.registers import RegisterStore
-from privacy.vault.resync import Resync, Resynced
+from privacy.vault.resync import Resync, ResyncReport
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from privacy.vault.timers import Timers
 from tests.support.faults import Crash, every_fault
@@ -47,11 +47,11 @@ def shards(store: Store, key_file: Path) -> AccountShards:
     return AccountShards(store.platform, keys, HEADER.account_shards)
 
 
-def rotation(store: Store, key_file: Path, hook: Hook | None = None) -> Rotation:
+def rotation(store: Store, key_file: Path, hook: Hook | None = None) -> KeyRotation:
     """A rotation, as its command starts it."""
     client = SteppedRedis(store.rekeyer, hook) if hook else store.rekeyer
     keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
-    return Rotation(AccountShards(client, keys, HEADER.account_shards), Throttle.disabled())
+    return KeyRotation(AccountShards(client, keys, HEADER.account_shards), Throttle.disabled())
 
 
 def likes(series: int, change: int = LIKE, at_ms: int = 1) -> list[AdmittedEvent]:
@@ -68,7 +68,7 @@ def restrict_the_first(store: Store, key_file: Path) -> AccountShards:
     return known
 
 
-def put_in_force(running: Rotation) -> None:
+def put_in_force(running: KeyRotation) -> None:
     """Take the new key alone from now on; no account has moved yet."""
     for shard in range(HEADER.account_shards):
         Rekeying(running.shards).put_in_force(shard)
@@ -162,7 +162,7 @@ def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
     held = [read_account(reader, now.keys.current.account(account)) for account in ACCOUNTS]
     assert [len(account.registers) for account in held if account] == [1] * len(ACCOUNTS)
     resync = Resync(RegisterStore(now, caps(4, 100)))
-    assert resync.run(ACCOUNTS[0], Kind.LIKE, {}, 5, 0) == Resynced(removed=1)
+    assert resync.run(ACCOUNTS[0], Kind.LIKE, {}, 5, 0) == ResyncReport(removed=1)
 
 
 def test_a_timer_of_an_account_that_has_not_moved_yet_waits(store: Store, key_file: Path) -> None:

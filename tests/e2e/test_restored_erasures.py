@@ -13,7 +13,7 @@ import pytest
 
 from api.runtime.maintenance import make_maintenance_worker
 from privacy.errors import StoreBusyError, StoreError
-from privacy.maintenance.key_rotation import Rotation
+from privacy.maintenance.key_rotation import KeyRotation
 from privacy.maintenance.reapply_erasures import ErasureReplay
 from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.maintenance.throttle import Throttle
@@ -241,7 +241,7 @@ def test_a_backup_from_before_a_rotation_stays_closed(deployment: Deployment, *,
     if begun:
         begin_rotation(deployment.key_file, os.urandom)
         shards = replace(deployment.shards, client=deployment.store.rekeyer)
-        rotation = Rotation(shards, Throttle.disabled())
+        rotation = KeyRotation(shards, Throttle.disabled())
         with pytest.raises(StopIteration):
             rotation.run(stop_moving)
     backup = deployment.back_up()
@@ -291,7 +291,7 @@ def test_lines_go_when_no_backup_needs_them(deployment: Deployment) -> None:
 
 def rotate(deployment: Deployment) -> None:
     """Move every account to the new key, and destroy the former one."""
-    Rotation(replace(deployment.shards, client=deployment.store.rekeyer), Throttle.disabled()).run(
+    KeyRotation(replace(deployment.shards, client=deployment.store.rekeyer), Throttle.disabled()).run(
         lambda _count: None
     )
     end_rotation(deployment.key_file)

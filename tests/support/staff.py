@@ -99,9 +99,9 @@ def office_on(store: Store) -> Office:
     plane = plane_on(store, SCOPES)
     keys = PseudonymKeys(lambda: PSEUDONYMISER)
     book = PolicyRegistry(POLICY, {POLICY.version: POLICY})
-    erasures, courtesy = erasures_of(store), Throttle.disabled()
+    erasures, throttle = erasures_of(store), Throttle.disabled()
     return Office(
         store,
         plane,
-        make_maintenance_worker(store.maintenance, HEADER, book, keys, erasures, plane.clock, courtesy),
+        make_maintenance_worker(store.maintenance, HEADER, book, keys, erasures, plane.clock, throttle),
     )

@@ -20,7 +20,7 @@ from api.http.system import clock_ms, entropy, monotonic_seconds, rest
 from api.platform.wsgi import KEY_FILE_VARIABLE
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
-from privacy.maintenance.key_rotation import Rotation
+from privacy.maintenance.key_rotation import KeyRotation
 from privacy.maintenance.throttle import Throttle
 from privacy.model.timestamp import format_timestamp
 from privacy.store.connect import connect
@@ -150,8 +150,8 @@ def rotate_pseudonym_key(data_folder: Path, as_json: bool) -> None:
     with progress(quiet=as_json) as bars:
         task = bars.add_task("accounts", total=None)
         shards = AccountShards(client, keys, header.account_shards)
-        throttle = Throttle.to_all(monotonic_seconds, rest)
-        moved = Rotation(shards, throttle).run(lambda count: bars.advance(task, count))
+        throttle = Throttle.always(monotonic_seconds, rest)
+        moved = KeyRotation(shards, throttle).run(lambda count: bars.advance(task, count))
     end_rotation(key_file)
     if as_json:
         show_json({"moved": moved, "generation": keys.current.generation})

@@ -59,8 +59,8 @@ def command(key_file: Path, policy_file: Path | None) -> None:
     erasures = ErasureLog(never_restore_folder(os.environ, key_file.parent), header.store_id)
     book = read_policy_registry(client, policy)
     with stop_on_signal() as stop:
-        courtesy = Throttle(ActivityCounter(client, header.account_shards), monotonic_seconds, stop.wait)
-        maintenance = make_maintenance_worker(client, header, book, keys, erasures, clock_ms, courtesy)
+        throttle = Throttle(ActivityCounter(client, header.account_shards), monotonic_seconds, stop.wait)
+        maintenance = make_maintenance_worker(client, header, book, keys, erasures, clock_ms, throttle)
         poll(
             maintenance.step,
             stop.wait,

@@ -17,7 +17,7 @@ from api.http.system import clock_ms
 from api.runtime.platform_client import PlatformClient
 from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
 from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
-from privacy.maintenance.subject_access import Access
+from privacy.maintenance.subject_access import SubjectAccess
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
 from privacy.policy.registry import stored_policies
 from privacy.rollback.erasure_log import ErasureLog
@@ -133,9 +133,9 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     keys = _keys(data_folder, key_file)
     client, header = _connect(data_folder)
     shards = AccountShards(client, keys, header.account_shards)
-    reader = Access(shards, header.target_shards, stored_policies(client))
+    reader = SubjectAccess(shards, header.target_shards, stored_policies(client))
     entry = AuditEntry(
-        ActionStage.ASKED, "rights.access", *OPERATOR, note, keys.current.audit_tag(account_id)
+        ActionStage.REQUESTED, "rights.access", *OPERATOR, note, keys.current.audit_tag(account_id)
     )
     document = audited(
         AuditTrail(client),

@@ -11,7 +11,7 @@ from api.platform.fields import Timestamp
 from api.platform.services import PlatformServices
 from api.platform.staff import AccountActionSchema, OrderOperation, actor_of, once, word
 from privacy.errors import InvalidInputError
-from privacy.moderation.accounts import AccountAction, AccountOrder
+from privacy.moderation.accounts import AccountAction, AccountRequest
 
 _ACTIONS = tuple(action.value for action in AccountAction)
 _UNTIL_RULE = "a time in the future, with restrict and only then"
@@ -86,7 +86,7 @@ def post_account(services: PlatformServices, call: Request) -> Response:
         until_ms = order.get("until")
         if until_ms is not None and until_ms <= call.now_ms:
             raise InvalidInputError("until", "is over", _UNTIL_RULE)
-        asked = AccountOrder(AccountAction(order["action"]), order["account_id"], until_ms, order["note"])
+        asked = AccountRequest(AccountAction(order["action"]), order["account_id"], until_ms, order["note"])
         outcome = services.moderation.accounts.carry_out(asked, actor_of(call), call.now_ms)
         settled = outcome.settled
         return json_answer(

@@ -14,8 +14,8 @@ from privacy.moderation.audit_trail import ActionStage, AuditEntry, Position
 
 _LISTING = Listing("audit-trail", 2)
 _DESCRIPTION = """\
-Who did what, when and why. `asked` is written before something is done, `done` or `refused` after it; an
-`asked` alone is one
+Who did what, when and why. `requested` is written before something is done, `done` or `refused` after it; an
+`requested` alone is one
 whose doer ended in between. `account_tag` names the account: a keyed hash that leads to nobody. Whoever has
 an account's id
 finds its entries with `likewise rights account-tag`."""
@@ -29,7 +29,7 @@ _EXAMPLE = {
             "key_id": "0123456789abcdef",
             "note": "case 4711",
             "account_tag": "5f0e6a1b2c3d4e5f",
-            "details": {"changed": True, "known": True, "standing_before": "good", "uncounted": 431},
+            "details": {"changed": True, "known": True, "status_before": "good", "uncounted": 431},
         }
     ],
     "next_cursor": None,

@@ -100,7 +100,7 @@ def post_engagements(services: PlatformServices, call: Request) -> Response:
         outcomes = audited(
             services.moderation.trail,
             AuditEntry(
-                ActionStage.ASKED,
+                ActionStage.REQUESTED,
                 f"engagements.{order['action']}",
                 *actor_of(call),
                 order["note"],

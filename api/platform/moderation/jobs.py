@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
@@ -120,8 +119,8 @@ def job_document(job: Job) -> dict[str, Any]:
         "created_at": format_timestamp(job.created_at_ms),
         "finished_at": None if finished_ms is None else format_timestamp(finished_ms),
         "accounts": job.accounts,
-        "done": job.done,
-        "counts": msgspec.structs.asdict(job.counts),
+        "done": job.progress.done,
+        "counts": job.progress.counts(),
         "failure": job.failure,
     }
 

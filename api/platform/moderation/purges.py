@@ -25,7 +25,7 @@ from api.platform.staff import ONCE, StrictActionSchema, actor_of, problem, word
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN
 from privacy.moderation.audit_trail import ActionStage, AuditEntry, audited
-from privacy.moderation.jobs import JobKind, JobOrder
+from privacy.moderation.jobs import JobKind, JobRequest
 from privacy.vault.pseudonym import AccountHandle, Pseudonymiser
 
 MAX_ACCOUNTS = 1_000_000
@@ -89,7 +89,7 @@ def post_purge(services: PlatformServices, call: Request) -> Response:
     raw = inflate(call.body, MAX_PURGE_BYTES) if gzipped else call.body
     kind = JobKind.PURGE if call.query["action"] == "purge" else JobKind.REINSTATEMENT
     note, actor = call.query["note"], actor_of(call)
-    entry = AuditEntry(ActionStage.ASKED, f"accounts.{kind.value}", *actor, note)
+    entry = AuditEntry(ActionStage.REQUESTED, f"accounts.{kind.value}", *actor, note)
 
     def act() -> Response:
         keys = services.moderation.keys.current
@@ -97,7 +97,7 @@ def post_purge(services: PlatformServices, call: Request) -> Response:
         job = audited(
             services.moderation.trail,
             entry,
-            lambda: services.moderation.jobs.open(JobOrder(kind, *actor, note), handles, call.now_ms),
+            lambda: services.moderation.jobs.open(JobRequest(kind, *actor, note), handles, call.now_ms),
             lambda job: {"job": job.number, "accounts": job.accounts},
         )
         answer = json_answer(job_document(job), status=202)

@@ -107,7 +107,7 @@ def post_resync(services: PlatformServices, call: Request) -> Response:
 
     def act(order: dict[str, Any]) -> Response:
         kind = kind_of(order["kind"])
-        truth = AccountSnapshot(
+        snapshot = AccountSnapshot(
             account_id=order["account_id"],
             kind=kind,
             as_of_ms=order["as_of"],
@@ -117,15 +117,15 @@ def post_resync(services: PlatformServices, call: Request) -> Response:
                 _named(engagement, order, kind.target_type) for engagement in order["engagements"]
             ),
         )
-        services.moderation.repair.check(truth, call.now_ms)
-        tag = services.moderation.keys.current.audit_tag(truth.account_id)
+        services.moderation.repair.check(snapshot, call.now_ms)
+        tag = services.moderation.keys.current.audit_tag(snapshot.account_id)
         entry = AuditEntry(
-            ActionStage.ASKED, "account.resync", *actor_of(call), order["note"], tag, {"kind": kind.label}
+            ActionStage.REQUESTED, "account.resync", *actor_of(call), order["note"], tag, {"kind": kind.label}
         )
         repaired = audited(
             services.moderation.trail,
             entry,
-            lambda: services.moderation.repair.run(truth, call.now_ms),
+            lambda: services.moderation.repair.run(snapshot, call.now_ms),
             asdict,
         )
         return json_answer(asdict(repaired))

@@ -66,7 +66,7 @@ def post_target(services: PlatformServices, call: Request) -> Response:
         changed = audited(
             services.moderation.trail,
             AuditEntry(
-                ActionStage.ASKED,
+                ActionStage.REQUESTED,
                 f"target.{order['action']}",
                 *actor_of(call),
                 order["note"],

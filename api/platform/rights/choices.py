@@ -14,7 +14,7 @@ from privacy.moderation.rights import DataSubjectRequest
 from privacy.vault.recount import Settled
 
 _ORDER = {"account_id": "a-2001", "note": "request 2026/118"}
-_CHOICE = {"verdict": "applied", "known": True, "standing_before": "good", "counted": 0, "uncounted": 420}
+_CHOICE = {"verdict": "applied", "known": True, "status_before": "good", "counted": 0, "uncounted": 420}
 _EFFECT = (
     "Events carry the profile, and none is held: later engagements take the new one. What was counted keeps "
     "the cells of its first count, which were right then; changing them would change counts that are "
@@ -26,7 +26,7 @@ and events of it are
 answered `closed` and not stored. Engagements that are held stay, uncounted, for the case that the objection
 is withdrawn; erase
 the account to have them gone. Withdrawn, the account is in good standing: if it was banned before
-(`standing_before` said so),
+(`status_before` said so),
 ban it anew."""
 _OPT_OUT = """\
 What an account with `hidden` does from now on counts in totals, and as undisclosed in every breakdown, as
@@ -56,7 +56,7 @@ class ChoiceAnswerSchema(Schema):
     known = fields.Boolean(
         required=True, metadata={"description": "Whether anything was held of the account before."}
     )
-    standing_before = fields.String(
+    status_before = fields.String(
         required=True,
         metadata={
             "enum": [standing.label for standing in AccountStatus],
@@ -128,7 +128,7 @@ def _choice(settled: Settled, *, changed: bool) -> Response:
         {
             "verdict": "applied" if changed else "unchanged",
             "known": settled.known,
-            "standing_before": settled.before.label,
+            "status_before": settled.before.label,
             "counted": settled.rose,
             "uncounted": settled.fell,
         }

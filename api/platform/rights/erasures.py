@@ -116,7 +116,7 @@ def operations() -> tuple[Operation[PlatformServices], ...]:
             "privacy",
             "Erase an account",
             _ERASURE,
-            partial(_post, ErasureReason.ASKED_FOR, erasures),
+            partial(_post, ErasureReason.REQUESTED, erasures),
             (AccountActionSchema, _ORDER),
             (ErasureAnswerSchema, _ANSWER),
         ).described(),

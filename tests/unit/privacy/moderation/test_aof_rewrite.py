@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from privacy.moderation.aof_rewrite import GATHER_MS, AofRewriteScheduler, request_aof_rewrite
+from privacy.moderation.aof_rewrite import COLLECT_MS, AofRewriteScheduler, request_aof_rewrite
 from privacy.store.keys import AOF_REWRITES_COMPLETED
 from tests.support.eventually import eventually
 from tests.support.redis_server import Store
@@ -57,11 +57,11 @@ def is_rewriting(store: Store) -> bool:
 def test_a_rewrite_rests_between_keys_and_intake_does_not(stuck: Store) -> None:
     """What writes the new log sleeps as configured; the server answers, and the wish is not met meanwhile."""
     rewriter = AofRewriteScheduler(stuck.maintenance)
-    for now_ms in (0, GATHER_MS):
+    for now_ms in (0, COLLECT_MS):
         rewriter.step(now_ms)
     eventually(lambda: is_resting(stuck), "the rewrite resting")
     request_aof_rewrite(stuck.platform)
-    rewriter.step(2 * GATHER_MS)
+    rewriter.step(2 * COLLECT_MS)
     assert is_rewriting(stuck)
     assert stuck.root.get(AOF_REWRITES_COMPLETED) is None
 
@@ -69,16 +69,16 @@ def test_a_rewrite_rests_between_keys_and_intake_does_not(stuck: Store) -> None:
 def test_a_rewrite_that_was_killed_is_begun_again(stuck: Store) -> None:
     """The wish is met by a rewrite that came to its end, and by no other."""
     rewriter = AofRewriteScheduler(stuck.maintenance)
-    for now_ms in (0, GATHER_MS):
+    for now_ms in (0, COLLECT_MS):
         rewriter.step(now_ms)
     eventually(lambda: is_resting(stuck), "the rewrite resting")
     end_rewrite(stuck)
     stuck.root.config_set(PACE, 0)
-    rewriter.step(GATHER_MS)
+    rewriter.step(COLLECT_MS)
     assert stuck.root.get(AOF_REWRITES_COMPLETED) is None
 
     def is_met() -> bool:
-        rewriter.step(GATHER_MS)
+        rewriter.step(COLLECT_MS)
         return stuck.root.get(AOF_REWRITES_COMPLETED) == b"1"
 
     eventually(is_met, "the wish being met")

@@ -8,7 +8,7 @@ from privacy.model.engagement import Kind, Reason
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.tally.relay import Relay
 from privacy.vault.registers import RegisterStore
-from privacy.vault.resync import Resync, Resynced
+from privacy.vault.resync import Resync, ResyncReport
 from tests.support.histories import LIKE, SERIES, UNLIKED
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, read_changes, read_registers, vault_on
@@ -34,18 +34,18 @@ def liked(store: Store) -> set[int]:
 def test_the_difference_is_repaired_and_reported(vault: RegisterStore, store: Store) -> None:
     """What only the vault has leaves as a correction; what only the platform has is added."""
     wanted = {FIRST: 7, THIRD: 7, FOURTH: 9}
-    assert Resync(vault).run("ada", Kind.LIKE, wanted, 5, 0) == Resynced(added=2, removed=1, unchanged=1)
+    assert Resync(vault).run("ada", Kind.LIKE, wanted, 5, 0) == ResyncReport(added=2, removed=1, unchanged=1)
     assert liked(store) == {FIRST, THIRD, FOURTH, FAVORITE}
     Relay(store.relay, HEADER).drain()
     changes = read_changes(store.root, [*SERIES, FAVORITE])
     assert changes[SECOND, 7 << 4 | Reason.CORRECTION] == 1
     assert changes[FOURTH, 9 << 4 | LIKE] == 1
-    assert Resync(vault).run("ada", Kind.LIKE, wanted, 5, 0) == Resynced(unchanged=3)
+    assert Resync(vault).run("ada", Kind.LIKE, wanted, 5, 0) == ResyncReport(unchanged=3)
 
 
 def test_what_is_newer_than_the_list_stays(vault: RegisterStore, store: Store) -> None:
     """A list from before the events changes nothing that they decided."""
-    assert Resync(vault).run("ada", Kind.LIKE, {THIRD: 7}, 0, 0) == Resynced(newer=3)
+    assert Resync(vault).run("ada", Kind.LIKE, {THIRD: 7}, 0, 0) == ResyncReport(newer=3)
     assert liked(store) == {FIRST, SECOND, FAVORITE}
 
 
@@ -53,12 +53,12 @@ def test_additions_keep_the_daily_cap(store: Store) -> None:
     """Beyond M nothing is added on one day; the same list goes on tomorrow."""
     vault = vault_on(store.platform, 4, 3)
     wanted = dict.fromkeys(SERIES, 0)
-    assert Resync(vault).run("bo", Kind.LIKE, wanted, 5, 0) == Resynced(added=3, over_cap=2)
-    assert Resync(vault).run("bo", Kind.LIKE, wanted, 5, MS_PER_DAY) == Resynced(added=2, unchanged=3)
+    assert Resync(vault).run("bo", Kind.LIKE, wanted, 5, 0) == ResyncReport(added=3, over_cap=2)
+    assert Resync(vault).run("bo", Kind.LIKE, wanted, 5, MS_PER_DAY) == ResyncReport(added=2, unchanged=3)
 
 
 def test_an_unknown_account_gets_what_the_platform_says(store: Store) -> None:
     """Nothing held and nothing listed is nothing; what is listed is added."""
     vault = vault_on(store.platform, 4, 10)
-    assert Resync(vault).run("cyd", Kind.LIKE, {}, 5, 0) == Resynced()
-    assert Resync(vault).run("cyd", Kind.LIKE, {FIFTH: 1}, 5, 0) == Resynced(added=1)
+    assert Resync(vault).run("cyd", Kind.LIKE, {}, 5, 0) == ResyncReport()
+    assert Resync(vault).run("cyd", Kind.LIKE, {FIFTH: 1}, 5, 0) == ResyncReport(added=1)
