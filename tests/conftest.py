@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
 from privacy.embedded.server import EmbeddedRedis
+from tests.support.profiles import NIGHTLY, is_nightly, register_profiles
 from tests.support.redis_server import Store, clients, server_with_root
+
+_SEED: Final = "hypothesis_seed"
+register_profiles()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed of a nightly run, so that it can be named and given again."""
+    if config.getoption("hypothesis_profile") == NIGHTLY and config.getoption(_SEED) is None:
+        setattr(config.option, _SEED, str(secrets.randbelow(2**32)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how to repeat a nightly run."""
+    if is_nightly():
+        seed = config.getoption(_SEED)
+        terminalreporter.write_line(
+            f"Repeat these examples with: pytest --hypothesis-profile={NIGHTLY} --hypothesis-seed={seed} TEST"
+        )
 
 
 @pytest.fixture(scope="session")

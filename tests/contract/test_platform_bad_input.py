@@ -6,7 +6,7 @@ import gzip
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from api.platform.batch import MAX_BATCH_BYTES, MAX_ITEMS
@@ -22,6 +22,7 @@ from tests.support.platform_plane import (
     lines,
     plane_on,
 )
+from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 
 BATCH_ROUTES = ["/v1/events", "/v1/videos"]
@@ -271,7 +272,7 @@ def fuzzed(shared_store: Store) -> PlatformPlane:
     return plane_on(shared_store)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), suppress_health_check=FIXED_FIXTURES)
 @given(
     body=damaged(LINES) | damaged(ARRAYS) | MIXED_LINES | st.binary(max_size=200),
     media_type=st.sampled_from([JSON, NDJSON, f"{NDJSON}; charset=utf-8"]),

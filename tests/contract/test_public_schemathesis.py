@@ -13,6 +13,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from api.http.openapi import openapi_document
 from api.public.operations import operations
 from tests.support.gallery import NOW_MS, publish, release, target
+from tests.support.profiles import examples
 from tests.support.public_plane import PublicPlane, public_plane
 from tests.support.redis_server import Store
 
@@ -39,9 +40,7 @@ def running(shared_store: Store) -> Iterator[PublicPlane]:
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=EXAMPLES_PER_OPERATION,
-    deadline=None,
-    derandomize=True,
+    max_examples=examples(EXAMPLES_PER_OPERATION),
     suppress_health_check=list(HealthCheck),
 )
 def test_generated_requests(case: Any, running: PublicPlane) -> None:

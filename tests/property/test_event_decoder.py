@@ -16,6 +16,7 @@ from api.platform.event_decoder import EventDecoder
 from privacy.errors import InvalidInputError
 from privacy.intake.event import Event
 from tests.support.event_texts import ARRAYS, ITEMS, LINES, MIXED_LINES, damaged
+from tests.support.profiles import examples
 
 DECODER = EventDecoder()
 A = b'{"type":"like","account_id":"a","video_id":"v","occurred_at":"2026-05-03T14:07:31Z"}'
@@ -49,7 +50,7 @@ def assert_as_the_schema(batch: Batch) -> None:
     assert read == expected
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000))
 @given(damaged(LINES) | MIXED_LINES)
 @example(A + A + b"\n" + SPREAD)
 @example(SPREAD + b"\n" + A + b" " + A)
@@ -79,7 +80,7 @@ def test_lines_are_read_as_the_schema_reads_them(raw: bytes) -> None:
     assert_as_the_schema(Batch(raw, NDJSON))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(damaged(ARRAYS))
 @example(b"[" + FOUR_QUOTES_MORE + b"]")
 @example(b"[" + A + b",]")
@@ -89,7 +90,7 @@ def test_arrays_are_read_as_the_schema_reads_them(raw: bytes) -> None:
     assert_as_the_schema(Batch(raw, JSON))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(st.lists(ITEMS.filter(lambda item: b"\n" not in item), min_size=1, max_size=4))
 def test_an_array_and_lines_of_the_same_items_are_read_alike(items: list[bytes]) -> None:
     """The form of a batch makes no difference to its events and faults."""
@@ -106,7 +107,7 @@ def refuse(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(damaged(ARRAYS))
 def test_an_array_is_taken_apart_as_json_says(raw: bytes) -> None:
     """The elements of an array are those that an independent parser finds, or else one of them is refused."""

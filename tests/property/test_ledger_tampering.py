@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.gallery.ledger_reader import LedgerReader
@@ -20,6 +20,7 @@ from privacy.signing.jwks import PublicKeys
 from privacy.signing.signer import Signer
 from privacy.signing.verification import Verification, VerificationResult
 from tests.support.ledger import SIGNER, NotaryWorld
+from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 from tests.support.release_world import ReleaseWorld
 
@@ -28,7 +29,6 @@ RELEASES: Final = 5 * EPOCHS
 CHOICES: Final = st.integers(0, 2**64 - 1).map(Random)
 """What is done where, as one draw. Several of them, each within bounds that hang on the ledger, are taken for
 inconsistent by Hypothesis 6.170 now and then, once the modules of all other tests are loaded too."""
-_FIXED_FIXTURES = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 def exported(store: Store) -> list[bytes]:
@@ -96,7 +96,7 @@ def test_the_ledger_as_it_is_holds(ledger: list[bytes]) -> None:
     assert verdict.head.sequence == EPOCHS - 1
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=examples(300), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_a_changed_member_of_a_release_is_named(rng: Random, ledger: list[bytes]) -> None:
     """Entry, document or signature, any character of them, with the file closed anew."""
@@ -114,7 +114,7 @@ def test_a_changed_member_of_a_release_is_named(rng: Random, ledger: list[bytes]
     assert {place for place in places if "entry" in place} == {f"{line['shard']}, entry {line['sequence']}"}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_a_missing_release_is_named(rng: Random, ledger: list[bytes]) -> None:
     """Its line, or its document alone."""
@@ -126,7 +126,7 @@ def test_a_missing_release_is_named(rng: Random, ledger: list[bytes]) -> None:
     assert named(verify(closed(kept)), ledger[number])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_a_redrawn_release_is_named(rng: Random, ledger: list[bytes]) -> None:
     """Another document for an epoch, with an entry that fits it: only the signer could have signed that."""
@@ -174,7 +174,7 @@ def test_what_the_signer_himself_leaves_out_of_the_heads_is_found(ledger: list[b
     assert {fault.what for fault in verdict.faults} == {"does not name the one before it"}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_reordered_releases_are_named(rng: Random, ledger: list[bytes]) -> None:
     """Two lines of a shard that change places: at least one of them stands out of order."""
@@ -200,7 +200,7 @@ def _only_shards_mixed(lines: Sequence[bytes]) -> bool:
     return True
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_a_release_told_twice_is_named(rng: Random, ledger: list[bytes]) -> None:
     """At any place behind its first one."""
@@ -209,7 +209,7 @@ def test_a_release_told_twice_is_named(rng: Random, ledger: list[bytes]) -> None
     assert named(verify(closed([*ledger[:again], ledger[number], *ledger[again:-1]])), ledger[number])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=examples(150), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_heads_and_keys_are_looked_at(rng: Random, ledger: list[bytes]) -> None:
     """A head or key that is changed or taken out of the middle, or the latest one, is found."""
@@ -232,7 +232,7 @@ def test_heads_and_keys_are_looked_at(rng: Random, ledger: list[bytes]) -> None:
     assert any("head" in fault.where or "keys" in fault.where for fault in verdict.faults)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=examples(300), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_any_damage_to_the_file_is_found(rng: Random, ledger: list[bytes]) -> None:
     """A byte changed, a piece cut out, a line that is no line: always a fault, never a crash."""

@@ -25,6 +25,7 @@ from privacy.vault.recount import ErasedAccountError, Move, MoveRefusedError, Re
 from privacy.vault.registers import RegisterStore
 from tests.support.histories import ACCOUNTS, CHANGES, SERIES, entries
 from tests.support.platform_plane import erasures_of
+from tests.support.profiles import examples
 from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import (
@@ -176,7 +177,8 @@ def machine_on(store: Store) -> type[Moderation]:
 def test_any_interleaving_equals_the_reference(fast_store: Store) -> None:
     """Events, standings, blocks, opt-outs, erasures and old batches end as the reference says."""
     run_state_machine_as_test(
-        machine_on(fast_store), settings=settings(max_examples=100, stateful_step_count=20, deadline=None)
+        machine_on(fast_store),
+        settings=settings(max_examples=examples(100), stateful_step_count=20),
     )
 
 
@@ -185,5 +187,5 @@ def test_any_interleaving_equals_the_reference(fast_store: Store) -> None:
 def test_ten_thousand_interleavings_equal_the_reference(fast_store: Store) -> None:
     """The same over 10,000 histories."""
     run_state_machine_as_test(
-        machine_on(fast_store), settings=settings(max_examples=10_000, stateful_step_count=30, deadline=None)
+        machine_on(fast_store), settings=settings(max_examples=10_000, stateful_step_count=30)
     )

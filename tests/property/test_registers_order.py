@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from privacy.tally.relay import Relay
 from privacy.vault.entries import AdmittedEvent
 from tests.support.histories import SERIES, capless_events
+from tests.support.profiles import examples
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, read_changes, read_registers, vault_on
 
@@ -60,7 +61,7 @@ def check(data: st.DataObject, store: Store) -> None:
     assert outcome(order, store) == expected(events)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(data=st.data())
 def test_order_and_repetition_do_not_matter(data: st.DataObject, fast_store: Store) -> None:
     """Within w flips and the daily cap, any permutation with any repetition ends in the same will and total.
@@ -75,7 +76,7 @@ def test_order_and_repetition_do_not_matter(data: st.DataObject, fast_store: Sto
 
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=10_000)
 @given(data=st.data())
 def test_order_and_repetition_do_not_matter_in_ten_thousand_histories(
     data: st.DataObject, fast_store: Store

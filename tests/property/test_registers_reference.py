@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from privacy.tally import relay as relay_module
 from privacy.tally.relay import Relay
 from tests.support.histories import SERIES, History, histories
+from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import HEADER, outbox_lengths, read_changes, read_registers, vault_on
@@ -44,11 +45,10 @@ def check(history: History, store: Store) -> None:
     assert outbox_lengths(store.root) == [0] * HEADER.account_shards
 
 
-_FIXED_FIXTURES = [HealthCheck.function_scoped_fixture]
 """The monkeypatch is the same for every example."""
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=examples(300), suppress_health_check=FIXED_FIXTURES)
 @given(history=histories())
 def test_history_equals_reference(history: History, fast_store: Store) -> None:
     """Verdicts, registers and counts equal those of the reference after every batch of any history."""
@@ -57,7 +57,7 @@ def test_history_equals_reference(history: History, fast_store: Store) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
-@settings(max_examples=10_000, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=10_000, suppress_health_check=FIXED_FIXTURES)
 @given(history=histories())
 def test_ten_thousand_histories_equal_reference(history: History, fast_store: Store) -> None:
     """Verdicts, registers and counts equal those of the reference over 10,000 histories."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.errors import StoreBusyError
@@ -14,6 +14,7 @@ from privacy.tally import relay as relay_module
 from privacy.tally.relay import Relay
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.histories import SERIES
+from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import HEADER, outbox_lengths, read_changes, vault_on
@@ -123,7 +124,7 @@ def test_second_relay_at_any_store_call(world: World) -> None:
             world.settle()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=FIXED_FIXTURES)
 @given(turns=st.lists(st.integers(0, 2), max_size=150))
 def test_three_relays_in_any_order(turns: list[int], world: World) -> None:
     """Three relays whose store calls alternate in any order apply every change exactly once."""
@@ -133,7 +134,7 @@ def test_three_relays_in_any_order(turns: list[int], world: World) -> None:
     world.settle()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
 @given(turns=st.lists(st.integers(0, 1), max_size=100))
 def test_relay_beside_a_writer(turns: list[int], world: World) -> None:
     """What is written while a relay runs is applied once, in this run or the next one."""
@@ -150,7 +151,7 @@ def test_relay_beside_a_writer(turns: list[int], world: World) -> None:
     world.settle()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=FIXED_FIXTURES)
 @given(plan=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=20))
 def test_old_marks(plan: list[tuple[int, int]], world: World) -> None:
     """Relays that work in turn, each with marks that others have overtaken, apply every change once."""

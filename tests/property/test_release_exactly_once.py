@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.errors import StoreBusyError
 from privacy.release import worker as worker_module
 from tests.support.faults import Crash, LostConnectionError, every_fault
+from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
 from tests.support.simulation import CountingEntropy
 from tests.support.turns import take_turns
-
-_FIXED_FIXTURES = [HealthCheck.function_scoped_fixture]
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def test_second_worker_at_any_store_call(world: ReleaseWorld) -> None:
         world.check(dict.fromkeys(VIDEOS, 2))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=examples(80), suppress_health_check=FIXED_FIXTURES)
 @given(turns=st.lists(st.integers(0, 2), max_size=200))
 def test_three_workers_in_any_order(turns: list[int], world: ReleaseWorld) -> None:
     """Three workers whose store calls alternate in any order write each release once, and none too early."""

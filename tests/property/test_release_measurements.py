@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
@@ -18,6 +18,7 @@ from privacy.model.documents import Figure, ReleaseDocument
 from privacy.model.engagement import Reason
 from privacy.release.history import MEASUREMENT, NET_CHANGE
 from tests.support.entropy import shake_entropy
+from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.release_world import calibration
 from tests.support.simulation import CountingEntropy, Simulation, log_of
 
@@ -31,7 +32,6 @@ Happening = tuple[dict[str, str], int, int]
 Stream = tuple[str, ...]
 """`("total",)`, a dimension and its cell, or `("removals", reason)`."""
 
-_FIXED_FIXTURES = [HealthCheck.function_scoped_fixture]
 _HAPPENINGS = st.tuples(
     st.fixed_dictionaries({}, optional={d.name: st.sampled_from(d.values) for d in POLICY.domain.dimensions}),
     st.sampled_from([0, 0, 0, 1, 2, 5]),
@@ -147,7 +147,7 @@ def _no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_no_noise")
-@settings(max_examples=200, deadline=None, suppress_health_check=_FIXED_FIXTURES)
+@settings(max_examples=examples(200), suppress_health_check=FIXED_FIXTURES)
 @given(epochs=lives())
 def test_without_noise_releases_equal_the_reference(epochs: list[list[Happening]]) -> None:
     """Net changes, measurements and numbers are the reference's; a newcomer is measured at all its steps."""
@@ -164,7 +164,7 @@ def test_without_noise_releases_equal_the_reference(epochs: list[list[Happening]
         simulation = simulation.after([release])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(epochs=lives(), seed=st.integers(0, 2**32))
 def test_breakdowns_add_up_to_the_total(epochs: list[list[Happening]], seed: int) -> None:
     """With noise: all numbers are non-negative integers inside their intervals; cells and `other` add up."""
@@ -189,7 +189,7 @@ def test_breakdowns_add_up_to_the_total(epochs: list[list[Happening]], seed: int
         simulation = simulation.after([release])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(counts=st.lists(st.integers(0, POLICY.k - 1), min_size=1, max_size=8))
 def test_what_is_below_k_draws_nothing(counts: list[int]) -> None:
     """Streams that never reached k cost no entropy, whatever happened to them below k."""

@@ -13,6 +13,7 @@ from privacy.model.engagement import Kind
 from privacy.release.figures import NO_STEP, Estimates, PublishedEstimates, publishable_estimates
 from privacy.release.history import StreamRecords
 from privacy.release.measure import Measured
+from tests.support.profiles import examples
 from tests.support.small_policy import small_policy
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ SERIES = 40
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(SEEDS)
 def test_exact_counts_decide_by_their_side_of_k_alone(seed: int) -> None:
     """Exact counts on the same sides of their least counts, with the same measurements, give one release."""
@@ -43,7 +44,7 @@ def test_exact_counts_decide_by_their_side_of_k_alone(seed: int) -> None:
     _assert_same(release, _release(other, values, steps, since))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(SEEDS)
 def test_measurements_below_k_are_not_looked_at(seed: int) -> None:
     """Whatever was measured of streams that are below their least counts now, the release is the same."""

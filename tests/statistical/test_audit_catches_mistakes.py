@@ -9,7 +9,6 @@ releases stay far below.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cache
 
@@ -23,6 +22,7 @@ from privacy.audit.runner import run_checks
 from privacy.audit.white_box import DEFAULT_PLAN, QUICK_PLAN, Plan, WhiteBoxScale, white_box
 from tests.support.mutations.mutation import Mutation
 from tests.support.mutations.table import MUTATIONS
+from tests.support.profiles import entropy_of
 
 SMALL_PLAN = Plan(WhiteBoxScale(1_000, False, 300, 600, 300, 2), None)
 READS = 20
@@ -37,7 +37,8 @@ def source() -> PolicySource:
 
 def audited(check: str, plan: Plan, processes: int = 1) -> list[Section]:
     """The sections of the checks with this title, or of all."""
-    checks = [end_to_end_check(source(), os.urandom, READS), *white_box(source().policy, plan, os.urandom)]
+    entropy = entropy_of(f"audit {check}")
+    checks = [end_to_end_check(source(), entropy, READS), *white_box(source().policy, plan, entropy)]
     wanted = [one for one in checks if one.title.startswith(check)]
     # The rehearsal's store ends with the thread that started it: it comes first, and stays in this process.
     here = wanted[:1]

@@ -5,7 +5,6 @@ Statistical bars are 5.3 standard errors or more: a false alarm has probability 
 
 from __future__ import annotations
 
-import os
 from math import sqrt
 
 import numpy as np
@@ -16,6 +15,7 @@ from privacy.mechanism.accounting import calibrate
 from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.model.engagement import Kind, Reason
 from privacy.policy.file import load_policy
+from tests.support.profiles import entropy_of
 from tests.support.simulation import LIKE, Simulation, log_of
 
 POLICY = load_policy()
@@ -33,6 +33,7 @@ def point_of(release: ReleaseDocument) -> PointDocument:
 def lives() -> list[list[PointDocument]]:
     """Releases of many targets to which the same happens: on the second day much comes and much goes."""
     simulation = Simulation.of(calibrate(POLICY, Kind.LIKE), TARGETS)
+    entropy = entropy_of("change accuracy")
     goes: list[tuple[dict[str, str], int, int]] = [({}, int(reason), count) for reason, count in GOES.items()]
     happens = {
         0: log_of(POLICY, [({}, LIKE, COMES), *goes]),
@@ -40,7 +41,7 @@ def lives() -> list[list[PointDocument]]:
     }
     points: list[list[PointDocument]] = [[] for _ in range(TARGETS)]
     for epoch in range(EPOCHS):
-        releases = simulation.release([happens.get(epoch, b"")] * TARGETS, os.urandom)
+        releases = simulation.release([happens.get(epoch, b"")] * TARGETS, entropy)
         simulation = simulation.after(releases)
         for life, release in zip(points, releases, strict=True):
             life.append(point_of(release.document))

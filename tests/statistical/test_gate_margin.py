@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind
 from privacy.policy.file import load_policy
+from tests.support.profiles import entropy_of
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
 
 POLICY = load_policy()
@@ -49,8 +49,9 @@ REAL, LOW = _mechanisms()
 def documents(mechanism: Calibration, epoch: int, log: bytes, releases: int) -> Iterator[ReleaseDocument]:
     """First releases of so many targets, each with this log, at some epoch."""
     simulation = Simulation.of(mechanism, BATCH, epoch)
+    entropy = entropy_of(f"gate margin {epoch} {log.hex()}")
     for _ in range(0, releases, BATCH):
-        yield from simulation.documents([log] * BATCH, os.urandom)
+        yield from simulation.documents([log] * BATCH, entropy)
 
 
 def totals_at_k(mechanism: Calibration, epoch: int, releases: int) -> tuple[int, int]:

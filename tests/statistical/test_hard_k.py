@@ -6,7 +6,6 @@ that are shown: it is no count of its own but their difference, which any reader
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind, Reason
 from privacy.policy.file import load_policy
+from tests.support.profiles import entropy_of
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ def mechanism(request: pytest.FixtureRequest) -> Calibration:
 
 def documents(simulation: Simulation, log: bytes, releases: int) -> Iterator[ReleaseDocument]:
     """So many releases from the same state of the same targets, each with noise of its own."""
+    entropy = entropy_of(f"hard k {simulation.epoch} {log.hex()}")
     for _ in range(0, releases, BATCH):
-        yield from simulation.documents([log] * BATCH, os.urandom)
+        yield from simulation.documents([log] * BATCH, entropy)
 
 
 def shown_regions(document: ReleaseDocument) -> set[str]:
@@ -88,7 +89,9 @@ def after_a_fall(mechanism: Calibration, counts: range) -> tuple[Simulation, byt
     """Targets whose regions were measured above k, and the log that takes region i down to i likes."""
     before = Simulation.of(mechanism, BATCH)
     rise = [({"region": REGIONS[n]}, LIKE, 300) for n in counts]
-    releases = before.release([log_of(POLICY, [*rise, ({"region": "US"}, LIKE, 2000)])] * BATCH, os.urandom)
+    releases = before.release(
+        [log_of(POLICY, [*rise, ({"region": "US"}, LIKE, 2000)])] * BATCH, entropy_of("rise")
+    )
     fall = [({"region": REGIONS[n]}, UNLIKED, 300 - n) for n in counts]
     return before.after(releases), log_of(POLICY, fall)
 
@@ -125,7 +128,7 @@ def check_fallen_cells(mechanism: Calibration, releases: int) -> None:
 def check_fallen_totals(mechanism: Calibration, releases: int) -> None:
     """Targets that were shown once and have lost all but n < k of their likes."""
     before = Simulation.of(mechanism, BATCH)
-    first = before.release([log_of(POLICY, [({}, LIKE, 400)])] * BATCH, os.urandom)
+    first = before.release([log_of(POLICY, [({}, LIKE, 400)])] * BATCH, entropy_of("first"))
     for n in range(K):
         # The removals are as many as may be shown, but stand beside a total that may not.
         log = log_of(POLICY, [({}, UNLIKED, 400 - n)])

@@ -5,7 +5,6 @@ Statistical bars are 5.3 standard errors or more: a false alarm has probability 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.model.documents import Figure, ReleaseDocument
 from privacy.model.engagement import Kind
 from privacy.policy.file import load_policy
+from tests.support.profiles import entropy_of
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
 
 if TYPE_CHECKING:
@@ -122,10 +122,11 @@ def only_large(cells: dict[str, Figure | None]) -> bool:
 def first_releases(epoch: int, targets: int) -> list[ReleaseDocument]:
     """Targets whose whole life happens in one epoch, so that all measurements are drawn at once."""
     simulation, log = Simulation.of(mechanism(), BATCH, epoch), a_life()
+    entropy = entropy_of(f"first releases {epoch}")
     return [
         document
         for _ in range(0, targets, BATCH)
-        for document in simulation.documents([log] * BATCH, os.urandom)
+        for document in simulation.documents([log] * BATCH, entropy)
     ]
 
 
@@ -153,8 +154,9 @@ def test_the_change_states_its_own_deviation() -> None:
     The standard error of the deviation of 750 changes is 2.6 % of it.
     """
     simulation, logs = Simulation.of(mechanism(), 750), [log_of(POLICY, [({}, LIKE, 400)])] * 750
+    entropy = entropy_of("change")
     for _ in range(25):
-        releases = simulation.release(logs, os.urandom)
+        releases = simulation.release(logs, entropy)
         simulation, logs = simulation.after(releases), [b""] * 750
     changes = [release.document.change for release in releases]
     assert {release.document.change_since_epoch for release in releases} == {5}
@@ -172,8 +174,9 @@ def test_the_change_of_a_removal_states_its_own_deviation() -> None:
     The standard error of the deviation of 750 changes is 2.6 % of it.
     """
     simulation, logs = Simulation.of(mechanism(), 750), [removing(1000)] * 750
+    entropy = entropy_of("change of a removal")
     for epoch in range(25):
-        releases = simulation.release(logs, os.urandom)
+        releases = simulation.release(logs, entropy)
         simulation, logs = simulation.after(releases), [removing(90) if epoch == 10 else b""] * 750
     changes = [release.document.removal_changes.get("unliked") for release in releases]
     decoder = mechanism().factorisation.decoder
@@ -203,10 +206,11 @@ def test_accuracy_of_whole_lives() -> None:
     simulations = [Simulation.of(mechanism(), BATCH) for _ in range(8)]
     logs = [a_life()] * BATCH
     coverages = []
+    entropy = entropy_of("whole lives")
     for epoch in range(POLICY.schedule.epochs):
         documents = []
         for place, simulation in enumerate(simulations):
-            releases = simulation.release(logs, os.urandom)
+            releases = simulation.release(logs, entropy)
             documents += [release.document for release in releases]
             simulations[place] = simulation.after(releases)
         logs = [b""] * BATCH

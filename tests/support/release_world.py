@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +23,7 @@ from privacy.release.history import MEASUREMENT, NET_CHANGE
 from privacy.release.worker import ReleaseWorker
 from privacy.store.keys import gallery_key, tally_key
 from privacy.tally.series import TallyShard
+from tests.support.profiles import entropy_of
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, log_key, raw
 from tests.support.small_policy import small_policy
@@ -56,6 +56,8 @@ class ReleaseWorld:
     now_ms: int = 0
     numbers: dict[str, int] = field(default_factory=dict)
     """Series of each registered video."""
+    entropy: EntropySource = field(default_factory=lambda: entropy_of("release world"))
+    """One stream for all its workers: none draws what another one has drawn."""
 
     def begin_anew(self) -> None:
         """Empty the store and register the videos under the policy `small`, at age zero."""
@@ -85,11 +87,13 @@ class ReleaseWorld:
             self.happen(video, {"gender": "male"}, 2)
         self.happen(VIDEOS[-1], {}, 2)
 
-    def worker(self, hook: Hook = _send, entropy: EntropySource = os.urandom) -> ReleaseWorker:
+    def worker(self, hook: Hook = _send, entropy: EntropySource | None = None) -> ReleaseWorker:
         """A release worker whose store calls, on both sides, pass through a hook."""
         release, publisher = SteppedRedis(self.store.release, hook), SteppedRedis(self.store.publisher, hook)
         shards = [TallyShard(release, shard) for shard in range(HEADER.target_shards)]
-        return ReleaseWorker(shards, Publisher(publisher), calibration_of, entropy, lambda: self.now_ms)
+        return ReleaseWorker(
+            shards, Publisher(publisher), calibration_of, entropy or self.entropy, lambda: self.now_ms
+        )
 
     def records(self) -> dict[str, bytes]:
         """Everything that is written once: measurements, net changes, ledgers and what the gallery holds."""

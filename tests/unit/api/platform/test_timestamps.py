@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from api.platform.timestamps import parse_timestamps_ms
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
+from tests.support.profiles import examples
 
 TIMES = [format_timestamp(moment_ms) for moment_ms in (-62_135_596_800_000, -1, 0, 1_777_817_251_123)]
 NO_TIMES = ["", "2026-05-03", "2026-02-30T00:00:00Z", "2026-05-03T24:00:00Z", "1970-01-01T00:00:00Z\n"]
@@ -38,7 +39,7 @@ OF_ONE_DAY = st.builds(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(
     texts=st.lists(
         st.one_of(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.mechanism.reconcile import Reconciled, reconcile
+from privacy.mechanism.reconcile import FLOAT_TOLERANCE, Reconciled, reconcile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,10 +67,10 @@ def test_shown_values_and_other_add_up_to_the_rounded_total(case: Case) -> None:
 
 @given(case=cases())
 def test_a_value_is_its_centre_rounded_down_or_up(case: Case) -> None:
-    """Rounding to a sum moves no value by one or more."""
+    """Rounding to a sum moves no value by one or more, but for the tolerance with which floors are taken."""
     result = case.reconciled()
     centres = result.centres[0][result.shown[0]]
-    assert (np.abs(shown_values(result) - centres) < 1 + 1e-6).all()
+    assert (np.abs(shown_values(result) - centres) < 1 + FLOAT_TOLERANCE).all()
 
 
 @given(case=cases(), withheld=st.lists(st.floats(-1e9, 1e9), min_size=6, max_size=6))
@@ -94,7 +94,10 @@ def test_nothing_withheld_is_an_input(case: Case, withheld: list[float]) -> None
 
 @given(case=cases())
 def test_tied_cells_are_the_least_squares_solution(case: Case) -> None:
-    """Where all cells passed, they are the nearest point to the estimates that adds up to the total."""
+    """Where all cells passed, they are the nearest point to the estimates that adds up to the total.
+
+    Sums of at most seven floats up to 6e7 are good to 1e-7; the tolerance is a hundred times that.
+    """
     case = Case(case.total, case.cells, [True] * len(case.cells))
     result = case.reconciled()
     if result.shown.all():
@@ -107,16 +110,19 @@ def test_tied_cells_are_the_least_squares_solution(case: Case) -> None:
 
 @given(m=st.integers(1, 30), cells=st.integers(1, 30), sd=st.floats(0.1, 1e3), total_sd=st.floats(0.1, 1e3))
 def test_deviations_are_those_of_the_linear_map(m: int, cells: int, sd: float, total_sd: float) -> None:
-    """The stated deviations are those of the shift by (T − Σc)/m, and of `other` as a difference."""
+    """The stated deviations are those of the shift by (T − Σc)/m, and of `other` as a difference.
+
+    All terms are sums of squares, in which nothing cancels: both sides are good to 1e-14.
+    """
     shift = np.hstack([np.eye(m) - np.full((m, m), 1 / m), np.full((m, 1), 1 / m)])
     variances = np.array([*[sd**2] * m, total_sd**2])
     expected = np.sqrt((shift**2 * variances).sum(axis=1))
     tied = Case(1000.0 * m, [1000.0] * m, [True] * m, total_sd, sd).reconciled()
-    assert tied.deviations[0] == pytest.approx(expected)
+    assert tied.deviations[0] == pytest.approx(expected, rel=1e-12)
     passed = [True] * cells + [False] * m
     loose = Case(1e6, [1.0] * (cells + m), passed, total_sd, sd).reconciled()
-    assert loose.deviations[0] == pytest.approx(sd)
-    assert loose.other_deviations[0] == pytest.approx(np.sqrt(total_sd**2 + cells * sd**2))
+    assert loose.deviations[0] == pytest.approx(sd, rel=1e-12)
+    assert loose.other_deviations[0] == pytest.approx(np.sqrt(total_sd**2 + cells * sd**2), rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.errors import PolicyError
@@ -73,14 +73,12 @@ def local_search(factorisation: Factorisation, flips: int, seed: int) -> int:
 
 
 @given(encoders, st.integers(1, 9))
-@settings(deadline=None)
 def test_agrees_with_brute_force(factorisation: Factorisation, flips: int) -> None:
     """On small encoders, rising or falling, the sensitivity is the maximum over all sets of flips."""
     assert alternating_sensitivity_squared(factorisation, flips) == brute_force(factorisation, flips)
 
 
 @given(encoders.filter(lambda encoder: encoder.epochs > 1), st.integers(2, 9))
-@settings(deadline=None)
 def test_lookahead_is_an_upper_bound(factorisation: Factorisation, flips: int) -> None:
     """The bound for large sizes is never below the maximum, and equal up to 3 flips of a falling C."""
     bound = lookahead_bound(factorisation.encoder.T @ factorisation.encoder, flips)
@@ -126,7 +124,6 @@ def test_prefix_is_no_more_sensitive() -> None:
 
 
 @given(encoders, st.integers(1, 3))
-@settings(deadline=None)
 def test_monotone_agrees_with_brute_force(factorisation: Factorisation, entries: int) -> None:
     """No placement of same-sign entries over epochs and two streams exceeds the bound, and one attains it."""
     places = list(product(range(2), range(factorisation.epochs)))
@@ -150,7 +147,6 @@ def test_net_changes_of_a_history_alternate(epochs_of_flips: list[int]) -> None:
 
 
 @given(encoders, st.data())
-@settings(deadline=None)
 def test_no_history_within_the_cap_exceeds_it(factorisation: Factorisation, data: st.DataObject) -> None:
     """The encoded difference that one history makes is covered, whatever epochs its flips fall in."""
     flips = data.draw(st.integers(1, 6))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import msgspec
@@ -14,6 +13,7 @@ from privacy.publishing.publisher import Publisher
 from privacy.store.keys import gallery_key
 from privacy.tally.series import Commit, PendingRelease
 from tests.support.faults import Crash, LostConnectionError, every_fault
+from tests.support.profiles import entropy_of
 from tests.support.redis_server import Store
 from tests.support.registers import raw
 from tests.support.release_world import calibration
@@ -21,11 +21,12 @@ from tests.support.simulation import LIKE, Simulation, log_of
 from tests.support.stepped_redis import SteppedRedis
 
 
-def releases(epochs: int = 3) -> list[PendingRelease]:
-    """Releases of two targets, epoch by epoch, for the given number of epochs."""
+def releases(epochs: int = 3, noise: str = "published") -> list[PendingRelease]:
+    """Releases of two targets, epoch by epoch, for the given number of epochs; `noise` seeds what is drawn."""
     simulation, written = Simulation.of(calibration(), 2), list[PendingRelease]()
+    entropy = entropy_of(noise)
     for _ in range(epochs):
-        made = simulation.release([log_of(calibration().policy, [({}, LIKE, 60)])] * 2, os.urandom)
+        made = simulation.release([log_of(calibration().policy, [({}, LIKE, 60)])] * 2, entropy)
         for release in made:
             commit = Commit(release.due, None, b"", b"", release.encoded, release.point, b"entry")
             written.append(commit.to_pending(0, len(written)))
@@ -82,7 +83,7 @@ def test_an_older_release_never_becomes_current(store: Store) -> None:
 def test_other_bytes_are_refused_and_nothing_is_replaced(part: str, store: Store) -> None:
     """A second document for one epoch, or a second line for one place in the ledger, is an error for ever."""
     first, _ = releases(1)
-    other, _ = releases(1)
+    other, _ = releases(1, "drawn again")
     publisher = Publisher(store.publisher)
     publisher.publish_releases([first])
     before = gallery(store)

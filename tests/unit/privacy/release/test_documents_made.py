@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +17,7 @@ from privacy.policy.file import load_policy
 from privacy.release.engine import make_releases
 from privacy.release.figures import Estimates
 from privacy.tally.series import DueSeries, SeriesState
+from tests.support.profiles import entropy_of
 from tests.support.release_world import calibration
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
 
@@ -44,10 +44,11 @@ def life(likes: dict[int, int], epochs: int) -> list[ReleaseDocument]:
         epochs: how many are released.
     """
     documents, simulation = [], Simulation.of(DEFAULT, 1)
+    entropy = entropy_of("documents")
     for epoch in range(epochs):
         count = likes.get(epoch, 0)
         log = log_of(DEFAULT.policy, [({}, LIKE if count > 0 else UNLIKED, abs(count))])
-        releases = simulation.release([log], os.urandom)
+        releases = simulation.release([log], entropy)
         documents.append(releases[0].document)
         simulation = simulation.after(releases)
     return documents
@@ -92,10 +93,10 @@ def test_no_change_where_the_total_is_withheld() -> None:
 def test_times_follow_the_schedule() -> None:
     """`as_of` is the end of the epoch; a late cut is told; the last release has no next one."""
     state = SeriesState(4, "v", 1000, "small", 1, 3, 0)
-    (late,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, os.urandom, cut_at_ms=10**9)
+    (late,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, entropy_of("late"), cut_at_ms=10**9)
     assert (late.document.as_of_ms, late.document.cut_at_ms) == (1000 + 4 * MS_PER_HOUR, 999_960_000)
     assert late.document.next_release_at_ms is None
-    (early,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, os.urandom, cut_at_ms=5)
+    (early,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, entropy_of("early"), cut_at_ms=5)
     assert early.document.cut_at_ms == early.document.as_of_ms
 
 
@@ -105,7 +106,7 @@ def test_withheld_and_never_liked_look_the_same() -> None:
         log_of(SMALL.policy, [({}, LIKE, likes), ({}, UNLIKED, unlikes)])
         for likes, unlikes in ((0, 0), (1, 0), (SMALL.policy.k - 1, 0), (2, 2))
     ]
-    documents = Simulation.of(SMALL, 4).documents(logs, os.urandom)
+    documents = Simulation.of(SMALL, 4).documents(logs, entropy_of("four"))
     texts = {msgspec.json.encode(msgspec.structs.replace(document, target_id="")) for document in documents}
     assert len(texts) == 1
     shown = msgspec.to_builtins(documents[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from hashlib import sha256
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from privacy.model.documents import LedgerEntry
 from privacy.release.engine import NewRelease
 from privacy.release.ledger import LedgerHead
+from tests.support.profiles import entropy_of
 from tests.support.release_world import calibration
 from tests.support.simulation import LIKE, Simulation, log_of
 
@@ -19,7 +19,7 @@ POLICY = calibration().policy
 def releases(likes: list[int]) -> list[NewRelease]:
     """First releases of targets with so many likes."""
     logs = [log_of(POLICY, [({}, LIKE, count)]) for count in likes]
-    return Simulation.of(calibration(), len(likes)).release(logs, os.urandom)
+    return Simulation.of(calibration(), len(likes)).release(logs, entropy_of("ledger"))
 
 
 def entries(made: list[NewRelease]) -> tuple[list[bytes], LedgerHead]:

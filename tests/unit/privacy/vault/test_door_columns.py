@@ -25,6 +25,7 @@ from privacy.policy.policy import Policy
 from privacy.policy.registry import PolicyRegistry
 from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, EntryColumns
 from privacy.vault.registers import VERDICTS
+from tests.support.profiles import examples
 
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
 POLICY = load_policy()
@@ -175,7 +176,7 @@ def by_the_rules(event: Event) -> Verdict | InvalidInputError | AdmittedEvent:  
     return (event.account_id, Series(target.number, effect.kind).number, at_ms, change, code)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(batch=BATCHES)
 def test_a_batch_is_judged_by_the_rules(batch: list[Event | InvalidInputError]) -> None:
     """Whatever a batch holds, what is stored and what is answered is what the rules say of each event."""
@@ -188,7 +189,7 @@ def test_a_batch_is_judged_by_the_rules(batch: list[Event | InvalidInputError]) 
     assert registers.entries == [outcome for outcome in judged if isinstance(outcome, tuple)]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(batch=BATCHES)
 def test_a_batch_is_judged_as_its_events_one_by_one(batch: list[Event | InvalidInputError]) -> None:
     """No event of a batch changes what becomes of another one at the door."""
@@ -199,7 +200,6 @@ def test_a_batch_is_judged_as_its_events_one_by_one(batch: list[Event | InvalidI
     assert together == alone
 
 
-@settings(deadline=None)
 @given(batch=st.lists(events(["video", "foreign"]), max_size=6))
 def test_a_policy_that_is_not_known_stops_a_batch_only_where_it_decides(batch: list[Event]) -> None:
     """A target of an unknown policy stores nothing of a batch, unless an earlier rule decides its events."""
