@@ -22,7 +22,7 @@ from tests.support.stepped_redis import SteppedRedis
 
 
 def releases(epochs: int = 3, noise: str = "published") -> list[PendingRelease]:
-    """Releases of two targets, epoch by epoch, for the given number of epochs; `noise` seeds what is drawn."""
+    """Releases of two targets for the given number of epochs; `noise` seeds what is drawn."""
     simulation, written = Simulation.of(calibration(), 2), list[PendingRelease]()
     entropy = entropy_of(noise)
     for _ in range(epochs):
