@@ -1,22 +1,22 @@
-"""The one family of errors that Likewise raises on purpose.
+"""The error family of Likewise: every error that it raises on purpose.
 
-Inside, code raises these; at the HTTP edge one table (`api.http.problems`) turns them into problem documents.
-Anything else that escapes is a defect and is answered with a plain 500 without detail.
+Code raises these; at the HTTP edge one table (`api.http.problems`) turns them into problem documents. Any
+other exception that escapes is a defect and becomes a plain 500 without detail.
 """
 
 from __future__ import annotations
 
 
 class LikewiseError(Exception):
-    """Base of every error that Likewise raises on purpose."""
+    """Base class of every error that Likewise raises on purpose."""
 
 
 class PolicyError(LikewiseError):
-    """A policy value breaks a rule: the message names field, value and rule. The program stops."""
+    """A policy value breaks a rule; the message names field, value and rule. The program stops."""
 
 
 class StoreError(LikewiseError):
-    """The Redis behind a room is missing, too old, unsafe or refuses: the message says what to do."""
+    """A Redis server is missing, too old, unsafe or refuses; the message says what to do."""
 
 
 class StoreBusyError(StoreError):
@@ -27,16 +27,17 @@ class InvalidInputError(LikewiseError):
     """Input from outside breaks a rule.
 
     Args:
-        field: name of the offending field, as the sender spells it.
-        fault: what is wrong with its value.
-        rule: what a right value looks like.
+        field: name of the offending field, as the sender writes it.
+        message: continues a sentence that begins with the field: "is 0", "ends early".
+        expected: describes a valid value: "at least 1".
+        detail: the whole sentence, where the usual one does not read well.
     """
 
-    def __init__(self, field: str, fault: str, rule: str) -> None:
-        super().__init__(f"{field}: {fault}; {rule}")
+    def __init__(self, field: str, message: str, expected: str, *, detail: str | None = None) -> None:
+        super().__init__(detail or f"`{field}` {message}; expected {expected}.")
         self.field = field
-        self.fault = fault
-        self.rule = rule
+        self.message = message
+        self.expected = expected
 
 
 class ConflictError(LikewiseError):
@@ -44,11 +45,11 @@ class ConflictError(LikewiseError):
 
 
 class GoneError(LikewiseError):
-    """What was asked for was taken down, and may come back.
+    """The requested target was taken down; it may be restored.
 
     Args:
-        what: was taken down.
-        reason: why.
+        what: says which target was taken down.
+        reason: why it was taken down.
     """
 
     def __init__(self, what: str, reason: str) -> None:
@@ -57,8 +58,8 @@ class GoneError(LikewiseError):
 
 
 class NotFoundError(LikewiseError):
-    """What was asked for does not exist, for the one who asks."""
+    """The requested object does not exist, or not for this caller."""
 
 
 class SignatureError(LikewiseError):
-    """A signature does not hold, or is none: the message continues a sentence that names where it stands."""
+    """A signature is invalid or missing; the message continues a sentence that names its location."""

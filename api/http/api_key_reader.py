@@ -1,4 +1,4 @@
-"""Looks API keys up. Holds a read-only client; `keys_writer` is another type, for operators."""
+"""Reads the records of API keys. `api.runtime.api_key_writer`, for operators, is a separate type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class KeyRecord(Document, frozen=True):
-    """What is kept of one API key: never the key itself."""
+    """The stored record of one API key; it never contains the key itself."""
 
     key_id: str
     owner: str
@@ -28,10 +28,10 @@ class KeyRecord(Document, frozen=True):
 
 
 class KeyReader:
-    """The records of one plane's API keys.
+    """Reads the records of one plane's API keys.
 
     Args:
-        client: may read the keys below the prefix.
+        client: can read the Redis keys with the prefix.
         prefix: `g:keys:` for the public plane, `p:keys:` for the platform plane.
     """
 
@@ -41,10 +41,10 @@ class KeyReader:
         self._decoder = msgspec.json.Decoder(KeyRecord)
 
     def find(self, key_id: str) -> KeyRecord | None:
-        """Return a key's record, revoked and expired ones too.
+        """Return the record of an API key, even a revoked or expired one; None if there is none.
 
         Raises:
-            StoreError: the store does not answer, or the record cannot be read.
+            StoreError: the store does not respond, or the record cannot be read.
         """
         with translated():
             raw = self._client.get(self._prefix + key_id)

@@ -1,4 +1,4 @@
-"""API keys: `lw_<plane>_<key_id>_<secret>`, issued once, kept as a hash, checked on every request."""
+"""API keys: `lw_<plane>_<key_id>_<secret>`, shown once, stored as a hash, checked on every request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from typing import Protocol
 
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
@@ -16,14 +15,14 @@ from api.http.expiring_cache import ExpiringCache
 from privacy.errors import InvalidInputError
 
 CANARY = "canary"
-"""The scope of a reviewer's key: the sandbox and nothing else."""
+"""The scope of a reviewer's API key: the sandbox and nothing else."""
 PLANE_SCOPES = {"public": ("read", "audit"), "platform": ("ingest", "moderate", "privacy", CANARY)}
 KEY_PREFIXES = {"public": "g:keys:", "platform": "p:keys:"}
-"""Where each plane keeps its keys' records."""
+"""Prefix of the Redis keys that hold each plane's API key records."""
 
 RECORD_CACHE_SECONDS = 1.0
-"""A revoked key works for at most so much longer in a process that has just seen it."""
-_CACHED_RECORDS = 4096
+"""A process that has just seen a key may accept it for this long after it was revoked."""
+_MAX_CACHED_RECORDS = 4096
 _KEY_ID_BYTES = 8
 _SECRET_BYTES = 32
 _TOKEN = re.compile(r"(?i:bearer) lw_([a-z]+)_([0-9a-f]{16})_([0-9a-f]{64})")
@@ -39,19 +38,23 @@ def issue_key(
     now_ms: int,
     entropy: Callable[[int], bytes],
 ) -> tuple[str, KeyRecord]:
-    """Make a new key: the token, to be shown once, and the record to be kept.
+    """Create an API key.
 
     Args:
         plane: `public` or `platform`.
-        owner: whose key it is; several live keys of one owner are how a key is rotated.
+        owner: the owner; several live keys of one owner allow a key to be rotated.
         scopes: what it may do, of `PLANE_SCOPES`.
-        lifetime_seconds: after which it expires.
+        lifetime_seconds: the time until it expires.
         requests_per_minute: its rate limit.
-        now_ms: when it is issued.
-        entropy: answers so many bytes of the operating system's CSPRNG.
+        now_ms: the time, in ms since 1970 UTC.
+        entropy: returns the given number of bytes from the operating system's CSPRNG.
+
+    Returns:
+        The token, to be shown once, and the record, to be stored.
 
     Raises:
-        InvalidInputError: the plane has no such scope, `canary` is not alone, or a number is not positive.
+        InvalidInputError: the plane has no such scope, `canary` is combined with another scope, or a number
+            is not positive.
     """
     known = PLANE_SCOPES[plane]
     if not scopes or not set(scopes) <= set(known):
@@ -60,7 +63,7 @@ def issue_key(
         )
     if CANARY in scopes and set(scopes) != {CANARY}:
         raise InvalidInputError(
-            "scopes", f"are {scopes}", f"{CANARY} alone: it reaches nothing but the sandbox"
+            "scopes", f"are {scopes}", f"{CANARY} alone, since it reaches only the sandbox"
         )
     for field, value in (
         ("lifetime_seconds", lifetime_seconds),
@@ -82,51 +85,46 @@ def issue_key(
     return f"lw_{plane}_{key_id}_{secret}", record
 
 
-class KeyRecords(Protocol):
-    """Looks records of keys up: `api.http.api_key_reader.KeyReader`."""
-
-    def find(self, key_id: str) -> KeyRecord | None:
-        """Return a key's record, revoked and expired ones too."""
-
-
 class Authenticator:
-    """Checks the key of a request.
+    """Checks the API key of a request.
 
     Args:
-        plane: a key of any other plane is refused without a look.
-        keys: the records of this plane's keys.
-        monotonic_seconds: for the cache's age, so that a clock that steps back cannot keep a record.
+        plane: name of the plane; a key of another plane is refused without a lookup.
+        find: finds the record of a key of this plane (`api.http.api_key_reader.KeyReader.find`).
+        monotonic_seconds: ages the cache, so that a clock that steps back cannot keep a record alive.
     """
 
-    def __init__(self, plane: str, keys: KeyRecords, monotonic_seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, plane: str, find: Callable[[str], KeyRecord | None], monotonic_seconds: Callable[[], float]
+    ) -> None:
         self._plane = plane
-        self._keys = keys
-        self._records = ExpiringCache[str, KeyRecord | None](_CACHED_RECORDS, monotonic_seconds)
+        self._find = find
+        self._records = ExpiringCache[str, KeyRecord | None](_MAX_CACHED_RECORDS, monotonic_seconds)
 
     def check(self, authorization: str | None, scope: str, now_ms: int) -> KeyRecord:
-        """Return the record of a key that is live and has the scope.
+        """Return the record of an API key that is live and has the scope.
 
         Raises:
-            Unauthorized: no key, or a malformed, unknown, wrong, expired or revoked one, or one of the
-                other plane (401).
-            Forbidden: a right key without the scope (403).
-            StoreError: the key store does not answer, or the record cannot be read.
+            Unauthorized: the key is missing, malformed, unknown, wrong, expired, revoked, or of the other
+                plane (401).
+            Forbidden: the key lacks the scope (403).
+            StoreError: the store does not respond, or the record cannot be read.
         """
         match = _TOKEN.fullmatch(authorization or "")
         if not match or match[1] != self._plane:
             raise _unauthorized()
-        record = self._find(match[2])
-        # A secret is compared even without a record, so that an unknown key takes as long as a wrong one.
+        record = self._find_cached(match[2])
+        # The secret is compared even without a record, so that an unknown key takes as long as a wrong one.
         expected = record.secret_sha256 if record else _digest("")
-        right = hmac.compare_digest(expected, _digest(match[3]))
-        if record is None or not right or not _is_live(record, now_ms):
+        matches = hmac.compare_digest(expected, _digest(match[3]))
+        if record is None or not matches or not _is_live(record, now_ms):
             raise _unauthorized()
         if scope not in record.scopes:
-            raise Forbidden(f"This operation needs a key with the scope {scope}.")
+            raise Forbidden(f"This operation requires an API key with the scope `{scope}`.")
         return record
 
-    def _find(self, key_id: str) -> KeyRecord | None:
-        return self._records.get(key_id, lambda: (self._keys.find(key_id), RECORD_CACHE_SECONDS))
+    def _find_cached(self, key_id: str) -> KeyRecord | None:
+        return self._records.get(key_id, lambda: (self._find(key_id), RECORD_CACHE_SECONDS))
 
 
 def _is_live(record: KeyRecord, now_ms: int) -> bool:
@@ -140,4 +138,4 @@ def _digest(secret: str) -> str:
 
 def _unauthorized() -> Unauthorized:
     challenge = WWWAuthenticate("bearer", {"realm": "Likewise API"})
-    return Unauthorized("This operation needs a live key of this plane.", www_authenticate=challenge)
+    return Unauthorized("This operation requires a live API key of this plane.", www_authenticate=challenge)

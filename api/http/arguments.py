@@ -14,7 +14,7 @@ from privacy.model.identifier import IDENTIFIER_PATTERN, check_identifier
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
 
-_SHOWN_CHARACTERS = 40
+_MAX_SHOWN_CHARACTERS = 40
 _MAX_DIGITS = 9
 _DIGITS = re.compile(f"0|[1-9][0-9]{{0,{_MAX_DIGITS - 1}}}")
 
@@ -31,30 +31,30 @@ class Identifier(fields.String):
         try:
             return check_identifier(attr or "id", str(text))
         except InvalidInputError as error:
-            raise ValidationError(f"{error.fault}; {error.rule}") from error
+            raise ValidationError(f"{error.message}; {error.expected}") from error
 
 
 class IdentifierList(fields.List[str]):
-    """Identifiers with commas between them, in one query parameter.
+    """Identifiers in one query parameter, separated by commas.
 
     Args:
-        most: how many at most.
+        max_items: the maximum number of identifiers.
     """
 
-    def __init__(self, most: int, **options: Any) -> None:
-        metadata = {"minItems": 1, "maxItems": most, **options.pop("metadata", {})}
+    def __init__(self, max_items: int, **options: Any) -> None:
+        metadata = {"minItems": 1, "maxItems": max_items, **options.pop("metadata", {})}
         super().__init__(Identifier(), metadata=metadata, **options)
-        self.most = most
+        self.max_items = max_items
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
         texts = str(value).split(",")
-        if len(texts) > self.most:
-            raise ValidationError(f"lists {len(texts)} ids; at most {self.most}")
+        if len(texts) > self.max_items:
+            raise ValidationError(f"lists {len(texts)} ids; at most {self.max_items}")
         return [self.inner.deserialize(text, attr, data, **options) for text in texts]
 
 
 class PlainInteger(fields.Integer):
-    """A whole number in one spelling: at most nine decimal digits, no sign, no space, no leading zero."""
+    """A whole number in a single form: at most nine decimal digits, no sign, no space, no leading zero."""
 
     def __init__(self, **options: Any) -> None:
         bounds = {} if "validate" in options else {"minimum": 0, "maximum": 10**_MAX_DIGITS - 1}
@@ -62,29 +62,29 @@ class PlainInteger(fields.Integer):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
         if not _DIGITS.fullmatch(str(value)):
-            raise ValidationError("is no whole number; decimal digits")
+            raise ValidationError("is not a whole number; decimal digits without a leading zero")
         return super()._deserialize(value, attr, data, **options)
 
 
 def load_path(
     schema_fields: Mapping[str, fields.Field[Any]], arguments: Mapping[str, str]
 ) -> Mapping[str, Any]:
-    """Check path arguments field by field: on every request, so without a schema's machinery.
+    """Load path arguments field by field; this runs on every request, so it avoids a schema's overhead.
 
     Raises:
-        InvalidInputError: one of them breaks its rule.
+        InvalidInputError: an argument breaks its rule.
     """
     loaded = {}
     for name, value in arguments.items():
         try:
             loaded[name] = schema_fields[name].deserialize(value, name, arguments)
         except ValidationError as error:
-            raise _invalid(schema_fields, {name: error.messages}) from error
+            raise _to_input_error(schema_fields, {name: error.messages}) from error
     return loaded
 
 
 def load_query(schema: Schema | None, arguments: MultiDict[str, str]) -> Mapping[str, Any]:
-    """Check a query: every parameter known, none given twice.
+    """Load a query in which every parameter is known and none is repeated.
 
     Raises:
         InvalidInputError: a parameter is unknown, repeated or breaks its rule.
@@ -92,37 +92,46 @@ def load_query(schema: Schema | None, arguments: MultiDict[str, str]) -> Mapping
     known = schema.fields if schema else {}
     for name, values in arguments.lists():
         if name not in known:
-            rule = f"one of {', '.join(known)}" if known else "no parameters at all"
-            raise InvalidInputError(name[:_SHOWN_CHARACTERS], "is not a parameter of this operation", rule)
+            raise _unknown_parameter(name[:_MAX_SHOWN_CHARACTERS], [*known])
         if len(values) > 1:
-            raise InvalidInputError(name, f"is given {len(values)} times", "each parameter once")
+            raise InvalidInputError(name, f"is given {len(values)} times", "each parameter at most once")
     return load(schema, arguments.to_dict()) if schema else {}
 
 
 def load(schema: Schema, document: Any) -> Any:
-    """Load a document with a schema; the first thing wrong with it becomes the error.
+    """Load a document with a schema; the first violation becomes the error.
 
     Raises:
-        InvalidInputError: the document breaks the schema; `field` is the path to it, as in `profile.region`.
+        InvalidInputError: the document violates the schema; `field` is the path, as in `profile.region`.
     """
     try:
         return schema.load(document)
     except ValidationError as error:
-        raise _invalid(schema.fields, error.messages) from error
+        raise _to_input_error(schema.fields, error.messages) from error
 
 
-def _invalid(schema_fields: Mapping[str, fields.Field[Any]], messages: Any) -> InvalidInputError:
+def _unknown_parameter(name: str, known: list[str]) -> InvalidInputError:
+    takes = f"takes {', '.join(f'`{other}`' for other in known)}" if known else "takes none"
+    return InvalidInputError(
+        name,
+        "is not a query parameter of this operation",
+        f"one of {', '.join(known)}" if known else "no query parameters",
+        detail=f"Unknown query parameter `{name}`; this operation {takes}.",
+    )
+
+
+def _to_input_error(schema_fields: Mapping[str, fields.Field[Any]], messages: Any) -> InvalidInputError:
     path: list[str] = []
     while isinstance(messages, dict):
         name, messages = next(iter(messages.items()))
         if name != "_schema":
-            path.append(str(name)[:_SHOWN_CHARACTERS])
-    message = messages[0] if isinstance(messages, list) and messages else str(messages)
-    # Validators of our own say "fault; rule". Marshmallow's only say the fault: the description rules.
-    fault, _, rule = str(message).partition("; ")
-    described = (
-        schema_fields[path[0]].metadata.get("description") if path and path[0] in schema_fields else None
-    )
-    return InvalidInputError(
-        ".".join(path) or "body", fault, rule or described or "as openapi.yaml describes it"
-    )
+            path.append(str(name)[:_MAX_SHOWN_CHARACTERS])
+    text = str(messages[0] if isinstance(messages, list) and messages else messages)
+    # Our own validators say "message; expected". For marshmallow's, the field's description says the rest.
+    message, _, expected = text.partition("; ")
+    if not expected:
+        message = message[:1].lower() + message[1:].rstrip(".")
+        field = schema_fields.get(path[0]) if path else None
+        described = str(field.metadata.get("description", "")) if field else ""
+        expected = described.rstrip(".") or "a value as described in openapi.yaml"
+    return InvalidInputError(".".join(path) or "body", message, expected)

@@ -1,4 +1,4 @@
-"""A small cache in the process's memory: bounded, and every entry says how long it lives."""
+"""A bounded in-memory cache whose entries each have their own lifetime."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Value = TypeVar("Value")
 
 
 class ExpiringCache(Generic[Key, Value]):
-    """Least recently made entries leave first.
+    """Evicts the entries that were created least recently.
 
     Args:
-        capacity: most entries held.
+        capacity: the maximum number of entries.
         monotonic_seconds: the clock by which entries age.
     """
 
@@ -25,16 +25,20 @@ class ExpiringCache(Generic[Key, Value]):
         self._entries: OrderedDict[Key, tuple[Value, float]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: Key, make: Callable[[], tuple[Value, float]]) -> Value:
-        """Return the live entry of a key, or make it: `make` answers the value and the seconds it may live.
+    def get(self, key: Key, create: Callable[[], tuple[Value, float]]) -> Value:
+        """Return the live entry of a key, or create it.
 
-        Two threads may make the same entry at once; both values are right, the later one stays.
+        Two threads may create the same entry at once; both values are valid, and the later one stays.
+
+        Args:
+            key: of the entry.
+            create: returns the value and its lifetime in seconds.
         """
         now = self._monotonic_seconds()
         entry = self._entries.get(key)
         if entry is not None and now < entry[1]:
             return entry[0]
-        value, lifetime_seconds = make()
+        value, lifetime_seconds = create()
         with self._lock:
             self._entries[key] = (value, now + lifetime_seconds)
             self._entries.move_to_end(key)

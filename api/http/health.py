@@ -1,81 +1,79 @@
-"""The operations for those who run a plane: liveness, readiness, metrics. Open, and about no person."""
+"""Operations for operators: liveness, readiness and metrics. They are open and say nothing about people."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from marshmallow import Schema, fields
 
-from api.http.gateway import HasGateway
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.flask_app import HasGateway
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from privacy.errors import StoreBusyError
 
 PROMETHEUS_TEXT = "text/plain; version=1.0.0; charset=utf-8"
 
 
 class StatusSchema(Schema):
-    """A state in one word."""
+    """The status of the service."""
 
     status = fields.String(required=True, metadata={"enum": ["ok"]})
 
 
-def healthz(_services: HasGateway, _call: Request) -> Response:
-    """Answer as long as the process can."""
-    return json_answer({"status": "ok"})
+def get_health(_services: HasGateway, _request: Request) -> Response:
+    """Return 200 as long as the process responds."""
+    return json_response({"status": "ok"})
 
 
-def readyz(services: HasGateway, _call: Request) -> Response:
-    """Answer when everything that requests need is there.
+def get_readiness(services: HasGateway, _request: Request) -> Response:
+    """Return 200 when everything that requests need is available.
 
     Raises:
         StoreBusyError: something is not.
     """
-    for name, check in services.edge.readiness.items():
+    for name, check in services.gateway.readiness.items():
         try:
             check()
-        except Exception as error:  # whatever it is, the answer is "not ready"
+        except Exception as error:  # whatever it is, the service is not ready
             raise StoreBusyError(f"{name} is not ready") from error
-    return json_answer({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
-def metrics(services: HasGateway, _call: Request) -> Response:
-    """Answer what Prometheus scrapes."""
-    return Response(services.edge.metrics.exposition(), media_type=PROMETHEUS_TEXT)
+def get_metrics(services: HasGateway, _request: Request) -> Response:
+    """Return the metrics that Prometheus scrapes."""
+    return Response(services.gateway.metrics.exposition(), media_type=PROMETHEUS_TEXT)
 
 
 def operations() -> tuple[Operation[HasGateway], ...]:
-    """The service operations, the same on every plane."""
-    ok = {200: ResponseDoc("It is.", StatusSchema, {"status": "ok"})}
+    """Return the operations, which are the same on every plane."""
+    counters = ResponseDoc("Counters and histograms.", media_type=PROMETHEUS_TEXT)
     return (
-        Operation(
-            "GET",
-            "/healthz",
-            "get_health",
-            "Liveness",
-            "Whether the process lives.",
-            "service",
-            None,
-            healthz,
-            ok,
+        _operation(
+            "/healthz", "Liveness", "Returns 200 while the process is alive.", get_health, _ok("alive")
         ),
-        Operation(
-            "GET",
-            "/readyz",
-            "get_readiness",
-            "Readiness",
-            "Whether stores answer.",
-            "service",
-            None,
-            readyz,
-            ok,
+        _operation(
+            "/readyz", "Readiness", "Returns 200 while all stores respond.", get_readiness, _ok("ready")
         ),
-        Operation(
-            "GET",
+        _operation(
             "/metrics",
-            "get_metrics",
             "Metrics",
-            "Requests by operation and status, for Prometheus. Nothing about people.",
-            "service",
-            None,
-            metrics,
-            {200: ResponseDoc("Counters and histograms.", media_type=PROMETHEUS_TEXT)},
+            "Requests by operation and status, for Prometheus; nothing about people.",
+            get_metrics,
+            counters,
         ),
+    )
+
+
+def _ok(state: str) -> ResponseDoc:
+    return ResponseDoc(f"The service is {state}.", StatusSchema, {"status": "ok"})
+
+
+def _operation(
+    path: str,
+    summary: str,
+    description: str,
+    handler: Callable[[HasGateway, Request], Response],
+    response: ResponseDoc,
+) -> Operation[HasGateway]:
+    return Operation(
+        "GET", path, handler.__name__, summary, description, "service", None, handler, {200: response}
     )

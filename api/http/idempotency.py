@@ -1,12 +1,11 @@
-"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a request sent again gets the answer it got.
+"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a repeated request gets the same response.
 
-Records are kept per API key, so two callers never meet in one, and hold a digest of the request and the
-answer that was given: no account id is in either. Only successes are kept; a request that failed may be sent
+Records belong to one API key, so two callers never share one. A record holds a digest of the request and the
+response, neither of which contains an account id. Only successes are kept; a request that failed may be sent
 again under its key.
 
-A process that dies while it works leaves a claim behind that lapses after `CLAIM_SECONDS`. Whoever sends the
-request again after that has it carried out again, which the operations that take this header bear: they are
-idempotent themselves.
+A process that dies during a request leaves a claim behind, which lapses after `CLAIM_SECONDS`. If the
+request is then sent again, it runs again; the operations that take this header are idempotent themselves.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ from marshmallow.validate import Regexp
 from werkzeug.exceptions import UnprocessableEntity
 
 from api.http.api_key_reader import KeyRecord
-from api.http.operation import Request, Response
+from api.http.openapi import problem_doc
+from api.http.operation import Request, Response, ResponseDoc
 from privacy.errors import ConflictError, InvalidInputError, StoreError
 from privacy.store.connect import translated
 from privacy.store.keys import platform_key
@@ -38,6 +38,8 @@ HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 CLAIM_SECONDS = 60
 KEY_RULE = "1 to 255 visible ASCII characters"
+IN_PROGRESS = f"A request with this {HEADER} is in progress."
+KEY_REUSED = f"This {HEADER} belongs to another request."
 
 KEY_PATTERN = "^[!-~]{1,255}$"
 _KEY = re.compile(KEY_PATTERN)
@@ -46,7 +48,7 @@ _SETTLE = Script.packaged("api.http", "settle_claim.lua")
 
 
 class _Record(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept for one key of one caller; a claim has no answer yet."""
+    """The record of one Idempotency-Key of one caller; a claim has no response yet."""
 
     request_sha256: bytes
     claim: bytes
@@ -61,82 +63,96 @@ _DECODE = msgspec.msgpack.Decoder(_Record).decode
 
 @dataclass(frozen=True)
 class Idempotency:
-    """Carries a request out once for each Idempotency-Key.
+    """Runs a request once per Idempotency-Key.
 
     Args:
         client: connection with the platform plane's credentials.
-        keep_seconds: how long an answer is kept.
-        entropy: answers so many bytes of the operating system's CSPRNG; tells two claims apart.
+        keep_seconds: the time that a response is kept.
+        entropy: returns the given number of bytes from the operating system's CSPRNG; distinguishes claims.
     """
 
     client: Redis
     keep_seconds: int
     entropy: Callable[[int], bytes]
 
-    def once(self, call: Request, operation: str, body: bytes, act: Callable[[], Response]) -> Response:
-        """Answer a request: by carrying it out, or as it was answered before.
+    def run_idempotent(
+        self, request: Request, operation: str, body: bytes, act: Callable[[], Response]
+    ) -> Response:
+        """Run a request, or return the response that it got before.
 
-        A request without the header is carried out.
+        A request without the header always runs.
 
         Args:
-            call: the request.
-            operation: what it asks for, path and form of the body included.
-            body: decoded.
-            act: carries it out.
+            request: the request.
+            operation: names the operation, including its path and the form of the body.
+            body: the decoded body.
+            act: runs the request.
 
         Raises:
-            InvalidInputError: the header breaks its rule.
-            ConflictError: the same request is being carried out right now (409).
+            InvalidInputError: the header is malformed.
+            ConflictError: a request with this key is in progress (409).
             UnprocessableEntity: another request was sent under this key (422).
-            StoreError: the store does not answer.
+            StoreError: the store does not respond.
         """
-        text = call.headers.get(HEADER)
+        text = request.headers.get(HEADER)
         if text is None:
             return act()
-        name = _record_name(call.key, text)
+        redis_key = _record_key(request.key, text)
         digest = hashlib.sha256(b"\n".join((operation.encode(), body))).digest()
         claim = _ENCODE(_Record(digest, self.entropy(_CLAIM_BYTES)))
         with translated():
-            found = self.client.set(name, claim, nx=True, get=True, ex=CLAIM_SECONDS)
+            found = self.client.set(redis_key, claim, nx=True, get=True, ex=CLAIM_SECONDS)
         if found is not None:
-            return _replayed(_DECODE(cast("bytes", found)), digest)
+            return _replay(_DECODE(cast("bytes", found)), digest)
         try:
-            answer = act()
+            response = act()
         except BaseException:
-            self._settle(name, claim, b"")
+            self._settle(redis_key, claim, b"")
             raise
-        body_kept = zlib.compress(answer.body, level=1)
-        kept = _Record(digest, b"", answer.status, answer.media_type, body_kept)
-        self._settle(name, claim, _ENCODE(kept))
-        return answer
+        body_kept = zlib.compress(response.body, level=1)
+        kept = _Record(digest, b"", response.status, response.media_type, body_kept)
+        self._settle(redis_key, claim, _ENCODE(kept))
+        return response
 
-    def _settle(self, name: str, claim: bytes, record: bytes) -> None:
-        # What was done is done, and its answer or error is known: a store that fails now must not hide it.
+    def _settle(self, redis_key: str, claim: bytes, record: bytes) -> None:
+        # The request has run and its outcome is known: a store that fails now must not hide it.
         with suppress(StoreError), translated():
-            _SETTLE.run(self.client, ScriptCall([name], [claim, record, self.keep_seconds]))
+            _SETTLE.run(self.client, ScriptCall([redis_key], [claim, record, self.keep_seconds]))
 
 
-def _record_name(caller: KeyRecord | None, text: str) -> str:
+def _record_key(caller: KeyRecord | None, text: str) -> str:
     if not _KEY.fullmatch(text):
-        raise InvalidInputError(HEADER, "breaks its rule", KEY_RULE)
+        raise InvalidInputError(HEADER, "is malformed", KEY_RULE)
     key_id = caller.key_id if caller else "open"
     return platform_key("idem", key_id, hashlib.sha256(text.encode()).hexdigest())
 
 
-def _replayed(record: _Record, digest: bytes) -> Response:
+def _replay(record: _Record, digest: bytes) -> Response:
     if record.request_sha256 != digest:
-        raise UnprocessableEntity(f"This {HEADER} belongs to another request.")
+        raise UnprocessableEntity(KEY_REUSED)
     if record.claim:
-        raise ConflictError(f"the request with this {HEADER} is being carried out; try again for its answer")
+        raise ConflictError(f"{IN_PROGRESS} Try again for its response.")
     body = zlib.decompress(record.deflated_body)
     return Response(body, record.status, record.media_type, headers={REPLAYED_HEADER: "true"})
 
 
 class IdempotencyHeaderSchema(Schema):
-    """Headers of everything that is carried out once for each Idempotency-Key."""
+    """Headers of operations that run once per Idempotency-Key."""
 
     idempotency_key = fields.String(
         data_key=HEADER,
         validate=Regexp(KEY_PATTERN),
-        metadata={"description": f"{KEY_RULE}; see above.", "example": "batch-2026-05-03-0001"},
+        metadata={
+            "description": f"{KEY_RULE}; a repeated request gets the same response.",
+            "example": "batch-2026-05-03-0001",
+        },
     )
+
+
+def idempotency_problems(conflict: str = "") -> dict[int, ResponseDoc]:
+    """Return the documented problems of an operation that runs once per Idempotency-Key.
+
+    Args:
+        conflict: other reasons for a 409, as a sentence.
+    """
+    return {409: problem_doc(f"{conflict} {IN_PROGRESS}".strip()), 422: problem_doc(KEY_REUSED)}

@@ -1,53 +1,50 @@
-"""Structured logs: one JSON line a request, with nothing in it that names a person, a key or a target."""
+"""Structured logs: one line of JSON per request, which names no person, key or target."""
 
 from __future__ import annotations
 
 import atexit
-import logging
 import time
 import traceback
 from collections import deque
 from datetime import UTC, datetime
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import msgspec
-import structlog
 
 from privacy.errors import StoreError
 
 if TYPE_CHECKING:
-    from structlog.typing import EventDict
+    from _typeshed import SupportsWrite
 
 _MAX_LINES = 100_000
+_MAX_FRAMES = 8
+_ENCODE = msgspec.json.Encoder().encode
 
 
 class BufferedLogFile:
-    """Takes lines at once and writes them soon.
+    """Accepts lines without waiting for the file, and writes them a moment later.
 
     Args:
-        file: where they go. While it takes none, the latest lines are kept, up to a bound.
-        every_seconds: how long a line waits at most.
+        file: the destination. While it accepts nothing, the latest lines are kept, up to a bound.
+        interval_seconds: the longest time that a line waits.
     """
 
-    def __init__(self, file: BinaryIO, every_seconds: float = 0.25) -> None:
+    def __init__(self, file: BinaryIO, interval_seconds: float = 0.25) -> None:
         self._file = file
-        self._every_seconds = every_seconds
+        self._interval_seconds = interval_seconds
         self._lines: deque[bytes] = deque(maxlen=_MAX_LINES)
         self._writing = Lock()
-        Thread(target=self._write_for_ever, daemon=True).start()
+        Thread(target=self._write_repeatedly, daemon=True).start()
         atexit.register(self.drain)
 
     def write(self, line: bytes) -> int:
-        """Take a line."""
+        """Buffer a line and return its length."""
         self._lines.append(line)
         return len(line)
 
-    def flush(self) -> None:
-        """Do nothing: every logger asks for this after every line."""
-
     def drain(self) -> None:
-        """Write all lines that were taken so far."""
+        """Write all buffered lines."""
         with self._writing:
             lines = []
             while self._lines:
@@ -56,70 +53,57 @@ class BufferedLogFile:
                 self._file.write(b"".join(lines))
                 self._file.flush()
 
-    def _write_for_ever(self) -> None:
+    def _write_repeatedly(self) -> None:
         while True:
-            time.sleep(self._every_seconds)  # so that many lines are one write
+            time.sleep(self._interval_seconds)  # so that many lines are one write
             self.drain()
 
 
 class RequestLog(Protocol):
-    """What the edge tells about a request."""
+    """Logs what the HTTP edge did with a request."""
 
     def answered(self, operation_id: str, status: int, seconds: float) -> None:
-        """One request was answered."""
+        """Log that a request was answered."""
 
     def failed(self, operation_id: str, error: BaseException) -> None:
-        """A defect showed, or a store is not there: the answer was a 5xx."""
-
-
-class LineFile(Protocol):
-    """What a log needs of a file: a binary file, or `api.http.logs.BufferedLogFile`."""
-
-    def write(self, line: bytes, /) -> object:
-        """Take a line."""
-
-    def flush(self) -> object:
-        """See that it arrives."""
+        """Log why a request was answered with a 5xx: a defect, or a store that does not respond."""
 
 
 class JsonLog:
-    """Writes lines of JSON.
+    """Writes one JSON object per line.
 
     Args:
-        file: where to, line by line.
-        plane: written on every line.
+        file: the destination; each line is written with one call.
+        plane: name of the plane, repeated on every line.
     """
 
-    def __init__(self, file: LineFile, plane: str) -> None:
-        lazy = structlog.wrap_logger(
-            structlog.BytesLogger(cast("BinaryIO", file)),  # of which it uses just these two methods
-            processors=[_render],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        )
-        self._logger = lazy.bind(plane=plane)
+    def __init__(self, file: SupportsWrite[bytes], plane: str) -> None:
+        self._file = file
+        self._plane = plane
 
     def answered(self, operation_id: str, status: int, seconds: float) -> None:
         """Log the operation's name, never the path, query, key or body."""
-        self._logger.info(
-            "answered", operation=operation_id, status=status, milliseconds=round(seconds * 1000, 2)
-        )
+        milliseconds = round(seconds * 1000, 2)
+        self._write("info", "answered", operation=operation_id, status=status, milliseconds=milliseconds)
 
     def failed(self, operation_id: str, error: BaseException) -> None:
-        """Log a failure's type and place; its words may quote input, so only a store's are told."""
+        """Log a failure's type and location, and a store's message; other messages may quote input."""
         frames = traceback.extract_tb(error.__traceback__)
-        self._logger.error(
+        self._write(
+            "error",
             "failed",
             operation=operation_id,
             error=type(error).__qualname__,
             reason=str(error) if isinstance(error, StoreError) else None,
-            frames=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
+            frames=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-_MAX_FRAMES:]],
         )
 
-
-def _render(_logger: object, level: str, event: EventDict) -> bytes:
-    # One step in place of structlog's three: this runs on every request.
-    event.update(level=level, timestamp=datetime.now(UTC))
-    return _ENCODE(event)
-
-
-_ENCODE = msgspec.json.Encoder().encode
+    def _write(self, level: str, event: str, **members: Any) -> None:
+        line = {
+            "plane": self._plane,
+            **members,
+            "event": event,
+            "level": level,
+            "timestamp": datetime.now(UTC),
+        }
+        self._file.write(_ENCODE(line) + b"\n")

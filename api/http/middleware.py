@@ -1,4 +1,4 @@
-"""The outermost layer: counts, times and logs every answer, also of requests that no route takes."""
+"""The outermost layer of an app: times, counts and logs every response, also to requests without a route."""
 
 from __future__ import annotations
 
@@ -16,77 +16,69 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 UNMATCHED = "unmatched"
-"""The operation of requests that no route takes."""
+"""The operation id of requests that match no route."""
 _BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_ENVIRON_KEY = "likewise.context"
 
 
 class RequestMetrics:
-    """What one serving process has answered since it started."""
+    """Counts the requests that one serving process has answered since it started."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        answers = Counter(
+        requests = Counter(
             "likewise_http_requests",
             "Requests answered, by operation and status.",
             ("operation", "status"),
             registry=self._registry,
         )
-        seconds_by_operation = Histogram(
+        seconds = Histogram(
             "likewise_http_request_seconds",
             "Time from a request's arrival to its answer, by operation.",
             ("operation",),
             registry=self._registry,
             buckets=_BUCKETS_SECONDS,
         )
-        # Looking a child up by its labels costs more than counting with it; there are few, so they are kept.
-        self._answer = cache(answers.labels)
-        self._second = cache(seconds_by_operation.labels)
+        # Finding a child by its labels costs more than counting with it; there are few, so they are cached.
+        self._requests = cache(requests.labels)
+        self._seconds = cache(seconds.labels)
 
     def observe(self, operation_id: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self._answer(operation_id, status).inc()
-        self._second(operation_id).observe(seconds)
+        self._requests(operation_id, status).inc()
+        self._seconds(operation_id).observe(seconds)
 
     def exposition(self) -> bytes:
-        """Everything counted, in Prometheus' text format."""
+        """Return all counters in Prometheus' text format."""
         return generate_latest(self._registry)
-
-
-_ENVIRON_KEY = "likewise.exchange"
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request and its answer.
+    """What the layers of an app tell each other about one request.
 
     Args:
-        operation_id: name of the operation; `UNMATCHED` where no route takes the request.
-        headers: what the answer will carry beside its own headers, success or problem.
+        operation_id: name of the operation; `UNMATCHED` where no route matches.
+        headers: headers that the response carries in addition to its own, whether it succeeds or fails.
     """
 
     operation_id: str = UNMATCHED
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
-def open_exchange(environ: dict[str, Any]) -> RequestContext:
-    """Start the exchange of a request."""
-    exchange = environ[_ENVIRON_KEY] = RequestContext()
-    return exchange
-
-
-def exchange_of(environ: dict[str, Any]) -> RequestContext:
-    """The exchange of the request that has this WSGI environment."""
-    exchange: RequestContext = environ[_ENVIRON_KEY]
-    return exchange
+def context_of(environ: dict[str, Any]) -> RequestContext:
+    """Return the context of the request that has this WSGI environment."""
+    context: RequestContext = environ[_ENVIRON_KEY]
+    return context
 
 
 class AccessLogMiddleware:
     """Wraps a WSGI app.
 
     Args:
-        app: what is wrapped.
-        metrics: where answers are counted.
-        log: where answers are told.
+        app: the app to wrap.
+        metrics: counts the responses.
+        log: logs the responses.
     """
 
     def __init__(self, app: WSGIApplication, metrics: RequestMetrics, log: RequestLog) -> None:
@@ -95,14 +87,14 @@ class AccessLogMiddleware:
         self._log = log
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
+        """Handle a request."""
         started = time.perf_counter()
-        exchange = open_exchange(environ)
+        context = environ[_ENVIRON_KEY] = RequestContext()
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             code, seconds = int(status[:3]), time.perf_counter() - started
-            self._metrics.observe(exchange.operation_id, code, seconds)
-            self._log.answered(exchange.operation_id, code, seconds)
+            self._metrics.observe(context.operation_id, code, seconds)
+            self._log.answered(context.operation_id, code, seconds)
             return start_response(status, headers, exc_info)
 
         return self._app(environ, start)

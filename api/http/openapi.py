@@ -1,9 +1,8 @@
-"""Makes the OpenAPI 3.1 document of a tuple of operations; apispec turns the schemas into JSON Schema."""
+"""Builds the OpenAPI 3.1 document of a tuple of operations; apispec turns the schemas into JSON Schema."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from typing import Any
 
 from apispec import APISpec
@@ -12,26 +11,28 @@ from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList
 from api.http.operation import PAGE, Body, Operation, ResponseDoc
-from api.http.problems import PROBLEM_JSON
+from api.http.problems import PROBLEM_JSON, REASON_PHRASES
 
 TAGS = {
-    "public": "The read plane: releases and public metadata.",
-    "platform": "The write plane, for the platform's own staff and services.",
-    "service": "For those who run a plane.",
+    "public": "The public plane: reads of releases and public metadata.",
+    "platform": "The platform plane: writes by the platform's own services and staff.",
+    "service": "For operators: liveness, readiness and metrics.",
 }
 _PROBLEMS = {
-    400: "An argument breaks a rule: the one that `rule` states.",
-    401: "No key, or no live key of this plane.",
-    403: "The key lacks the scope.",
-    404: "There is no such thing.",
+    400: "The request breaks a rule: `field`, `message` and `expected` say which.",
+    401: "The API key is missing, or is not a live key of this plane.",
+    403: "The API key lacks the required scope.",
+    404: "Not found.",
     408: "The body took too long to arrive.",
     411: "The request does not state the size of its body.",
     413: "The body is too large.",
-    415: "The body is of a type or encoding that is not accepted.",
-    429: "Too many requests with this key in this minute; see `Retry-After`.",
-    500: "A defect; it has been logged.",
-    503: "A store does not answer; try again.",
+    415: "The Content-Type or Content-Encoding of the body is not accepted.",
+    429: "Too many requests with this API key in this minute; see `Retry-After`.",
+    500: "The server failed; the error has been logged.",
+    503: "A store does not respond; try again.",
 }
+_MEMBERS = ("openapi", "info", "servers", "tags", "paths", "components")
+"""The members of the document, in their order."""
 _FROM_EVERY_OPERATION = (400, 500, 503)
 _WITH_KEY = (401, 403, 429)
 _WITH_BODY = (408, 411, 413, 415)
@@ -42,13 +43,20 @@ class ProblemSchema(Schema):
     """A problem document (RFC 9457)."""
 
     type = fields.String(required=True, metadata={"description": "URI of the kind of problem."})
-    title = fields.String(required=True, metadata={"description": "The kind in words."})
+    title = fields.String(required=True, metadata={"description": "Short name of the kind of problem."})
     status = fields.Integer(required=True, metadata={"description": "The HTTP status."})
-    detail = fields.String(required=True, metadata={"description": "What happened here."})
+    detail = fields.String(
+        required=True, metadata={"description": "Describes this occurrence in a sentence."}
+    )
     field = fields.String(metadata={"description": "Invalid input: the offending field."})
-    fault = fields.String(metadata={"description": "Invalid input: what is wrong with it."})
-    rule = fields.String(metadata={"description": "Invalid input: what a right value looks like."})
-    reason = fields.String(metadata={"description": "What is gone: why it was taken down."})
+    message = fields.String(metadata={"description": "Invalid input: what is wrong with the field."})
+    expected = fields.String(metadata={"description": "Invalid input: describes a valid value."})
+    reason = fields.String(metadata={"description": "Gone: why the target was taken down."})
+
+
+def problem_doc(description: str) -> ResponseDoc:
+    """Return the documentation of a problem that one operation adds to the usual ones."""
+    return ResponseDoc(description, ProblemSchema, media_type=PROBLEM_JSON)
 
 
 def openapi_document(
@@ -57,8 +65,8 @@ def openapi_document(
     """Describe operations.
 
     Args:
-        operations: of one plane or several; pages for people are left out.
-        servers: by tag, the URLs where its operations are answered.
+        operations: the operations of one plane or several; pages for people are omitted.
+        servers: the URLs that serve the operations of each tag.
     """
     described = [operation for operation in operations if operation.tag != PAGE]
     tags = {operation.tag for operation in described}
@@ -76,7 +84,7 @@ def openapi_document(
         ],
         plugins=[plugin],
     )
-    if plugin.converter is None:  # APISpec has just made it
+    if plugin.converter is None:  # APISpec has just created it
         raise TypeError("apispec's marshmallow plugin has no converter")
     plugin.converter.add_parameter_attribute_function(_comma_separated)
     spec.components.security_scheme(
@@ -84,14 +92,23 @@ def openapi_document(
     )
     for status, description in _PROBLEMS.items():
         content = {PROBLEM_JSON: {"schema": ProblemSchema}}
-        spec.components.response(_problem_name(status), {"description": description, "content": content})
+        spec.components.response(_component_name(status), {"description": description, "content": content})
     for operation in described:
-        document = _operation(operation, [{"url": url} for url in servers[operation.tag]])
+        document = _describe(operation, [{"url": url} for url in servers[operation.tag]])
         spec.path(path=operation.path, operations={operation.method.lower(): document})
-    return spec.to_dict()
+    document = {**spec.to_dict(), "servers": _servers(servers)}
+    return {name: document[name] for name in _MEMBERS}
 
 
-def _operation(operation: Operation[Any], servers: list[dict[str, str]]) -> dict[str, Any]:
+def _servers(by_tag: Mapping[str, list[str]]) -> list[dict[str, str]]:
+    described: dict[str, str] = {}
+    for tag, urls in by_tag.items():
+        for url in urls:
+            described.setdefault(url, TAGS[tag])
+    return [{"url": url, "description": text} for url, text in described.items()]
+
+
+def _describe(operation: Operation[Any], servers: list[dict[str, str]]) -> dict[str, Any]:
     document: dict[str, Any] = {
         "operationId": operation.operation_id,
         "summary": operation.summary,
@@ -99,8 +116,8 @@ def _operation(operation: Operation[Any], servers: list[dict[str, str]]) -> dict
         "tags": [operation.tag],
         "servers": servers,
         "parameters": [
-            {"in": place, "schema": schema}
-            for place, schema in (
+            {"in": location, "schema": schema}
+            for location, schema in (
                 ("path", operation.path_schema),
                 ("query", operation.query_schema),
                 ("header", operation.header_schema),
@@ -128,9 +145,9 @@ def _responses(operation: Operation[Any]) -> dict[str, Any]:
         *(_WITH_BODY if operation.body else ()),
         *(_WITH_PATH if operation.path_schema else ()),
     )
-    responses: dict[str, Any] = {str(status): _problem_name(status) for status in problems}
+    responses: dict[str, Any] = {str(status): _component_name(status) for status in problems}
     if operation.method == "GET" and operation.scope:
-        responses["304"] = {"description": "Not Modified: what `If-None-Match` names is still current."}
+        responses["304"] = {"description": "Not modified: the version in `If-None-Match` is current."}
     responses |= {str(status): _response(response) for status, response in operation.responses.items()}
     return dict(sorted(responses.items()))
 
@@ -144,8 +161,8 @@ def _response(response: ResponseDoc) -> dict[str, Any]:
     return {"description": response.description, "content": {response.media_type: content}}
 
 
-def _problem_name(status: int) -> str:
-    return HTTPStatus(status).phrase.replace(" ", "")
+def _component_name(status: int) -> str:
+    return REASON_PHRASES[status].title().replace(" ", "").replace("-", "")
 
 
 def _comma_separated(_converter: Any, field: fields.Field[Any], **_options: Any) -> dict[str, Any]:

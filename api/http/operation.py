@@ -1,8 +1,8 @@
-"""An operation: everything about one route, said once.
+"""An operation: the single declaration of a route.
 
-From a tuple of operations `api.http.app` builds the running app and `api.http.openapi` the OpenAPI document;
-tests walk over the same tuple. Operations are static: they hold no connection, and their handlers get what
-they need as arguments.
+From a tuple of operations, `api.http.flask_app` builds the running app and `api.http.openapi` the OpenAPI
+document; tests iterate over the same tuple. Operations are static: they hold no connection, and their
+handlers receive what they need as arguments.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 PAGE = "page"
-"""The tag of pages for people: not part of the API, so not in its description."""
+"""The tag of pages for people: they are not part of the API, so its description omits them."""
 
 Services_contra = TypeVar("Services_contra", contravariant=True)
-"""What the handlers of one plane work with: its readers and writers, wired together in the plane's app."""
+"""The dependencies of one plane's handlers: its readers and writers, wired together in the plane's app."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One request after the edge has checked it.
+    """A request that the HTTP edge has checked.
 
     Args:
         path: checked path arguments.
-        query: what the operation's query schema loaded; empty without one.
-        body: the raw body, within the operation's bounds; empty without one.
-        headers: request headers, looked up without regard to case.
-        key: the caller's key; None where the operation is open.
+        query: the values loaded by the operation's query schema; empty without one.
+        body: the raw body, within the operation's bounds; empty if the operation takes none.
+        headers: request headers; lookups ignore case.
+        key: the record of the caller's API key; None where the operation is open.
         now_ms: when the request arrived, in ms since 1970 UTC.
     """
 
@@ -48,15 +48,15 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """What a handler answers.
+    """The response of a handler.
 
     Args:
         body: the exact bytes.
         status: the HTTP status.
         media_type: of the body.
-        max_age_seconds: how long the caller may keep it; None forbids to store it. Answers that may be kept
-            carry an ETag and heed `If-None-Match`.
-        headers: further headers.
+        max_age_seconds: how long the caller may cache it; None forbids storing it. Responses that may be
+            cached carry an ETag and honour `If-None-Match`.
+        headers: additional headers.
     """
 
     body: bytes
@@ -66,8 +66,8 @@ class Response(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-def json_answer(document: Any, *, status: int = 200, max_age_seconds: int | None = None) -> Response:
-    """Answer a struct or plain document as JSON."""
+def json_response(document: Any, *, status: int = 200, max_age_seconds: int | None = None) -> Response:
+    """Return a struct or a plain document as a JSON response."""
     return Response(msgspec.json.encode(document), status=status, max_age_seconds=max_age_seconds)
 
 
@@ -76,12 +76,12 @@ class Body:
     """The request body of an operation.
 
     Args:
-        schema: what it must be.
+        schema: describes the body, or each of its items.
         example: a body that the schema accepts.
-        max_bytes: the largest body, as sent.
-        media_types: accepted values of Content-Type; every one is documented with the same schema.
+        max_bytes: the maximum size, as sent.
+        media_types: accepted values of Content-Type; each is documented with the same schema.
         encodings: accepted values of Content-Encoding; the handler decodes (`api.http.request_body`).
-        many: an array of what the schema describes.
+        many: whether the body is an array of items.
     """
 
     schema: type[Schema]
@@ -94,7 +94,7 @@ class Body:
 
 @dataclass(frozen=True)
 class ResponseDoc:
-    """A documented response. Problem responses that the edge gives are added by `api.http.openapi`."""
+    """A documented response. `api.http.openapi` adds the problems that the HTTP edge can return."""
 
     description: str
     schema: type[Schema] | None = None
@@ -104,22 +104,22 @@ class ResponseDoc:
 
 @dataclass(frozen=True)
 class Operation(Generic[Services_contra]):
-    """The single source of truth of a route.
+    """The single source of truth for a route.
 
     Args:
         method: GET, PUT, POST or DELETE.
         path: as in OpenAPI, `/v1/videos/{video_id}/likes`.
-        operation_id: unique name; also the label in metrics and logs.
+        operation_id: a unique name; also the label in metrics and logs.
         summary: a few words.
-        description: what a reader of the docs needs to know.
+        description: text for the API documentation.
         tag: `public`, `platform`, `service` or `PAGE`.
-        scope: the scope that a key must have; None opens the route to everybody.
-        handler: answers a checked call.
-        responses: by status.
+        scope: the scope that an API key must have; None opens the route to everyone.
+        handler: handles a checked request.
+        responses: documented responses by status.
         path_schema: fields of the path arguments.
-        query_schema: fields of the query; without one any query parameter is refused.
-        header_schema: headers that the handler reads, for the description alone.
-        body: the request body; without one a body is refused.
+        query_schema: fields of the query; without one, any query parameter is refused.
+        header_schema: headers that the handler reads; for documentation only.
+        body: the request body; without one, a body is refused.
     """
 
     method: str

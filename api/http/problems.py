@@ -1,6 +1,6 @@
-"""Problem documents (RFC 9457): the one table from errors to answers.
+"""Problem documents (RFC 9457): the one table from errors to responses.
 
-Every answer that is not a success is one of these. What is unknown is a plain 500 that says nothing.
+Every response that is not a success is one of these. An unexpected error becomes a plain 500 without detail.
 """
 
 from __future__ import annotations
@@ -23,24 +23,31 @@ from privacy.errors import (
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
+REASON_PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Long",
+    416: "Requested Range Not Satisfiable",
+    422: "Unprocessable Entity",
+}
+"""By status. Python 3.13 renamed the last four; problem types and component names must not depend on it."""
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A problem document; `field`, `fault` and `rule` are for invalid input, `reason` for what is gone."""
+    """A problem document; `field`, `message` and `expected` describe invalid input, `reason` a takedown."""
 
     type: str
     title: str
     status: int
     detail: str
     field: str | None = None
-    fault: str | None = None
-    rule: str | None = None
+    message: str | None = None
+    expected: str | None = None
     reason: str | None = None
 
 
 @dataclass(frozen=True)
 class ProblemKind:
-    """What all problems of one kind share."""
+    """The members that all problems of one kind share."""
 
     slug: str
     title: str
@@ -64,43 +71,49 @@ PROBLEM_TABLE: dict[type[Exception], ProblemKind] = {
     StoreBusyError: UNAVAILABLE,
     StoreError: UNAVAILABLE,
 }
-"""Kinds by error class; looked up along the class's ancestors, nearest first."""
+"""Kinds by error class. A subclass without an entry has the kind of its nearest ancestor."""
 
 
-def problem_answer(error: Exception) -> Response:
-    """Turn any exception into its problem document."""
+def problem_response(error: Exception) -> Response:
+    """Turn an exception into its problem document."""
     if isinstance(error, HTTPException):
-        return _of_http_exception(error)
+        return _http_problem(error)
     kind = next((PROBLEM_TABLE[cls] for cls in type(error).__mro__ if cls in PROBLEM_TABLE), INTERNAL)
     if kind is INTERNAL:
-        return _answer(kind, "The error is ours and has been logged.")
+        return _respond(kind, "The server failed; the error has been logged.")
     if kind is UNAVAILABLE:
-        # A store's own words name hosts and keys; the caller only needs to know when to come back.
-        detail = "Nothing was changed and nothing was answered; try again."
-        return _answer(kind, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+        # A store's own message names hosts and keys; the caller only needs to know when to try again.
+        detail = "A store does not respond. Nothing was acknowledged; try again."
+        return _respond(kind, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     if isinstance(error, InvalidInputError):
-        return _answer(kind, str(error), field=error.field, fault=error.fault, rule=error.rule)
-    return _answer(kind, str(error), reason=error.reason if isinstance(error, GoneError) else None)
+        return _respond(kind, str(error), field=error.field, message=error.message, expected=error.expected)
+    reason = error.reason if isinstance(error, GoneError) else None
+    return _respond(kind, _to_sentence(str(error)), reason=reason)
 
 
-def _of_http_exception(error: HTTPException) -> Response:
+def _to_sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
+def _http_problem(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    kind = ProblemKind(status.phrase.lower().replace(" ", "-"), status.phrase, status.value)
+    phrase = REASON_PHRASES[status]
+    kind = ProblemKind(phrase.lower().replace(" ", "-"), phrase, status.value)
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
-    return _answer(kind, error.description or status.description, headers=headers)
+    return _respond(kind, error.description or status.description, headers=headers)
 
 
-def _answer(
+def _respond(
     kind: ProblemKind,
     detail: str,
     *,
     headers: dict[str, str] | None = None,
     field: str | None = None,
-    fault: str | None = None,
-    rule: str | None = None,
+    message: str | None = None,
+    expected: str | None = None,
     reason: str | None = None,
 ) -> Response:
-    problem = Problem(kind.type, kind.title, kind.status, detail, field, fault, rule, reason)
+    problem = Problem(kind.type, kind.title, kind.status, detail, field, message, expected, reason)
     return Response(
         msgspec.json.encode(problem), status=kind.status, media_type=PROBLEM_JSON, headers=headers or {}
     )

@@ -1,7 +1,7 @@
-"""Rate limits by key: fixed windows of a minute, counted in Redis by the `limits` library.
+"""Rate limits per API key: fixed windows of a minute, counted in Redis by the `limits` library.
 
-Windows are aligned to the clock's minutes, so the one increment that counts a request also tells everything
-that the headers say (draft-ietf-httpapi-ratelimit-headers). When the store fails, requests are refused.
+Windows are aligned to the clock's minutes, so the one increment that counts a request also yields all values
+of the headers (draft-ietf-httpapi-ratelimit-headers). When the store fails, requests are refused.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS = 60
 SLOTS_PER_LIMIT = 20
-"""A reservation is at most the limit divided by this."""
+"""A reservation takes at most one slot: the limit divided by this."""
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """What a key may still ask in the running window."""
+    """The requests of an API key in the current window: its limit, and how many are used."""
 
     limit: int
     used: int
@@ -35,32 +35,32 @@ class Allowance(msgspec.Struct, frozen=True):
 
     @property
     def exceeded(self) -> bool:
-        """Whether the request that was just counted is one too many."""
+        """Whether the request that was just counted exceeds the limit."""
         return self.used > self.limit
 
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """The response headers that say so."""
+        """Return the response headers."""
         return (
             ("RateLimit-Policy", f'"minute";q={self.limit};w={WINDOW_SECONDS}'),
             ("RateLimit", f'"minute";r={max(0, self.limit - self.used)};t={self.reset_seconds}'),
         )
 
     def refusal(self) -> TooManyRequests:
-        """The 429 that answers an exceeding request."""
+        """Return the 429 for a request that exceeds the limit."""
         return TooManyRequests(
-            f"At most {self.limit} requests a minute with this key.", retry_after=self.reset_seconds
+            f"This API key allows at most {self.limit} requests per minute.", retry_after=self.reset_seconds
         )
 
 
 class RateLimiter:
-    """Counts requests by key and minute.
+    """Counts requests by API key and minute.
 
-    A busy key's requests are reserved some at a time, never after the fact: what all processes grant together
-    stays within the limit. Reservations double up to a twentieth of the limit, so a process that stops asking
-    wastes no more than that; a key with a small limit is counted request by request.
+    The requests of a busy key are reserved several at a time, never after the fact: all processes together
+    stay within the limit. Reservations double up to a twentieth of the limit, so a process that stops
+    asking wastes no more than that. A key with a small limit is counted request by request.
 
     Args:
-        storage: of the `limits` library; raises its StorageError when it fails.
+        storage: a storage of the `limits` library; raises its StorageError when it fails.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -68,11 +68,11 @@ class RateLimiter:
         self._window = 0
         self._reservations: dict[str, _Reservation] = {}
 
-    def hit(self, key: KeyRecord, now_ms: int) -> Allowance:
+    def acquire(self, key: KeyRecord, now_ms: int) -> Allowance:
         """Count one request.
 
         Raises:
-            StoreBusyError: the store does not answer and nothing is reserved.
+            StoreBusyError: the store does not respond and nothing is reserved.
         """
         window, elapsed_seconds = divmod(now_ms // 1000, WINDOW_SECONDS)
         if window != self._window:
@@ -87,27 +87,27 @@ class RateLimiter:
         return Allowance(key.requests_per_minute, used, WINDOW_SECONDS - elapsed_seconds)
 
     def ready(self) -> None:
-        """Make sure that the store answers.
+        """Check that the store responds.
 
         Raises:
             StoreBusyError: it does not.
         """
         if not self._storage.check():
-            raise StoreBusyError("the rate limit store does not answer")
+            raise StoreBusyError("the rate limit store does not respond")
 
     def _reserve(self, reservation: _Reservation, key: KeyRecord, window: int) -> None:
-        most = max(1, key.requests_per_minute // SLOTS_PER_LIMIT)
-        amount = min(most, max(1, reservation.taken))
+        max_amount = max(1, key.requests_per_minute // SLOTS_PER_LIMIT)
+        amount = min(max_amount, max(1, reservation.taken))
         try:
             reservation.end = self._storage.incr(f"{key.key_id}:{window}", WINDOW_SECONDS, amount)
         except StorageError as error:
-            raise StoreBusyError("the rate limit store does not answer") from error
+            raise StoreBusyError("the rate limit store does not respond") from error
         reservation.left = amount
 
 
 @dataclass(slots=True)
 class _Reservation:
-    """What one process has reserved of one key's window: the last `left` requests up to number `end`."""
+    """The requests that one process has reserved for a key: the last `left` ones up to number `end`."""
 
     end: int = 0
     left: int = 0
@@ -116,7 +116,7 @@ class _Reservation:
 
 
 def redis_limiter(client: redis.Redis, plane: str) -> RateLimiter:
-    """A limiter on a Redis of its own credentials; its keys are `l:<plane>:…`."""
+    """Return a limiter on Redis; its keys are `l:<plane>:…`."""
     return RateLimiter(
         RedisStorage(
             "redis://", connection_pool=client.connection_pool, key_prefix=f"l:{plane}", wrap_exceptions=True

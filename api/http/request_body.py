@@ -1,11 +1,12 @@
-"""Reads a request body within its operation's bounds, and refuses one where none belongs."""
+"""Reads request bodies: bytes within an operation's bounds, gzip, and strict JSON."""
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Mapping
 from threading import BoundedSemaphore, Thread
-from typing import Any
+from typing import Any, NoReturn
 
 from werkzeug.exceptions import (
     LengthRequired,
@@ -19,12 +20,103 @@ from werkzeug.http import parse_options_header
 from api.http.operation import Body
 from privacy.errors import InvalidInputError
 
-_GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
+MAX_DEPTH = 16
+JSON_RULE = (
+    f"one JSON value in UTF-8 with distinct names, finite numbers and at most {MAX_DEPTH} levels (RFC 7493)"
+)
+MAX_INTEGER_DIGITS = 19
 GZIP_RULE = "one complete gzip member (RFC 1952) and nothing after it"
+_GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
+_MAX_LENGTH_DIGITS = 15
+_MAX_SHOWN_CHARACTERS = 40
+
+
+def parse_json(raw: bytes, field: str = "body") -> Any:
+    """Parse one JSON value and refuse what two parsers could read differently (RFC 8259, RFC 7493).
+
+    Args:
+        raw: the bytes.
+        field: name of the value in an error.
+
+    Raises:
+        InvalidInputError: not UTF-8, not JSON, a repeated name, NaN or Infinity, a number out of range,
+            half a surrogate pair, or nested too deeply.
+    """
+    try:
+        value = _DECODER.decode(raw.decode())
+        _check_depth_and_text(value)
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(field, f"is not UTF-8 at byte {error.start}", JSON_RULE) from error
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(field, "holds half a surrogate pair", JSON_RULE) from error
+    except RecursionError as error:
+        raise InvalidInputError(field, "is nested too deeply", JSON_RULE) from error
+    except json.JSONDecodeError as error:
+        where = f"{error.msg.lower()} at character {error.pos}"
+        raise InvalidInputError(field, f"is not JSON: {where}", JSON_RULE) from error
+    except _RefusedError as error:
+        raise InvalidInputError(field, str(error), JSON_RULE) from error
+    return value
+
+
+class _RefusedError(Exception):
+    """The text is JSON to some parsers; refused here."""
+
+
+def _distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value] # add() returns None on purpose
+        raise _RefusedError(f"names {twice[:_MAX_SHOWN_CHARACTERS]!r} twice in one object")
+    return members
+
+
+def _bounded_integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_INTEGER_DIGITS:
+        raise _RefusedError(f"holds an integer of {len(digits)} digits")
+    return int(digits)
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise _RefusedError(f"holds {text[:_MAX_SHOWN_CHARACTERS]}, which is out of range")
+    return number
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _RefusedError(f"holds {name}, which is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_distinct_names,
+    parse_int=_bounded_integer,
+    parse_float=_finite_float,
+    parse_constant=_no_constant,
+)
+
+
+def _check_depth_and_text(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        if not level:
+            return
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item)
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, str):
+                item.encode()
+        level = below
+    raise _RefusedError(f"is nested deeper than {MAX_DEPTH} levels")
 
 
 def inflate(raw: bytes, max_bytes: int) -> bytes:
-    """Return what one gzip member holds.
+    """Decompress one gzip member.
 
     Raises:
         InvalidInputError: it is not one complete gzip member.
@@ -36,74 +128,73 @@ def inflate(raw: bytes, max_bytes: int) -> bytes:
     except zlib.error as error:
         raise InvalidInputError("body", "is not gzip", GZIP_RULE) from error
     if len(inflated) > max_bytes:
-        raise RequestEntityTooLarge(f"The body inflates to more than {max_bytes} bytes.")
+        raise RequestEntityTooLarge(
+            f"The body inflates to more than {max_bytes} bytes, the limit of this operation."
+        )
     if not inflater.eof or inflater.unused_data:
-        raise InvalidInputError("body", "ends early or goes on after its end", GZIP_RULE)
+        raise InvalidInputError("body", "is incomplete or continues after its end", GZIP_RULE)
     return inflated
 
 
-_MAX_DIGITS = 15
-
-
 class BodyReader:
-    """Reads bodies; one that never arrives costs a waiting thread, not one of the server's.
+    """Reads bodies. A body that never arrives occupies a thread of this class, not one of the server's.
 
     Args:
-        timeout_seconds: how long a body may take to arrive.
-        at_once: most bodies that are waited for at a time.
+        timeout_seconds: the maximum time for a body to arrive.
+        max_waiting: the maximum number of bodies to wait for at a time.
     """
 
-    def __init__(self, timeout_seconds: float = 30.0, at_once: int = 64) -> None:
+    def __init__(self, timeout_seconds: float = 30.0, max_waiting: int = 64) -> None:
         self._timeout_seconds = timeout_seconds
-        self._slots = BoundedSemaphore(at_once)
+        self._slots = BoundedSemaphore(max_waiting)
 
     def read(self, environ: Mapping[str, Any], body: Body | None) -> bytes:
-        """Return the body as sent; empty where the operation takes none.
+        """Return the body as sent; empty if the operation takes none.
 
         Args:
             environ: the WSGI environment.
-            body: what the operation takes.
+            body: the body that the operation takes; None if it takes none.
 
         Raises:
-            InvalidInputError: a body where none belongs, or one shorter than it says.
-            LengthRequired: no Content-Length (411): a length that is not known cannot be bounded.
-            RequestEntityTooLarge: more than the operation takes (413).
-            RequestTimeout: it did not arrive in time (408).
-            ServiceUnavailable: too many bodies are waited for already (503).
-            UnsupportedMediaType: another Content-Type or Content-Encoding than the operation takes (415).
+            InvalidInputError: there is a body but the operation takes none, or it is shorter than announced.
+            LengthRequired: Content-Length is missing (411); an unknown length cannot be bounded.
+            RequestEntityTooLarge: the body is larger than the operation allows (413).
+            RequestTimeout: the body did not arrive in time (408).
+            ServiceUnavailable: too many bodies are being waited for (503).
+            UnsupportedMediaType: the operation does not take this Content-Type or Content-Encoding (415).
         """
         if body is None:
             if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
-                raise InvalidInputError("body", "is there", "no body with this operation")
+                raise InvalidInputError("body", "is present", "no body: this operation takes none")
             return b""
         _check_type(environ, body)
-        length = _length(environ, body)
-        raw = self._arrive(environ["wsgi.input"], length)
+        length = _parse_length(environ, body)
+        raw = self._receive(environ["wsgi.input"], length)
         if len(raw) < length:
-            fault = f"ends {length - len(raw)} bytes early"
-            raise InvalidInputError("body", fault, f"the {length} bytes of Content-Length")
+            message = f"ends {length - len(raw)} bytes early"
+            raise InvalidInputError("body", message, f"the {length} bytes announced by Content-Length")
         return raw
 
-    def _arrive(self, stream: Any, length: int) -> bytes:
-        """Wait for a body in a thread of its own: a server's read has no time limit."""
+    def _receive(self, stream: Any, length: int) -> bytes:
+        """Read a body in a thread of its own: the server's read has no timeout."""
         if not self._slots.acquire(blocking=False):
             raise ServiceUnavailable("Too many bodies are arriving slowly; try again.", retry_after=1)
-        arrived: list[bytes] = []
+        received: list[bytes] = []
 
         def wait() -> None:
             try:
-                arrived.append(stream.read(length))
-            except OSError:  # the connection broke: what came of the body is no body
-                arrived.append(b"")
+                received.append(stream.read(length))
+            except OSError:  # the connection broke: a part of a body is not a body
+                received.append(b"")
             finally:
                 self._slots.release()
 
         thread = Thread(target=wait, daemon=True)
         thread.start()
         thread.join(self._timeout_seconds)
-        if not arrived:
+        if not received:
             raise RequestTimeout("The body took too long to arrive.")
-        return arrived[0]
+        return received[0]
 
 
 def _check_type(environ: Mapping[str, Any], body: Body) -> None:
@@ -115,12 +206,14 @@ def _check_type(environ: Mapping[str, Any], body: Body) -> None:
         raise UnsupportedMediaType(f"Content-Encoding must be {' or '.join(encodings)}.")
 
 
-def _length(environ: Mapping[str, Any], body: Body) -> int:
+def _parse_length(environ: Mapping[str, Any], body: Body) -> int:
     stated: str = environ.get("CONTENT_LENGTH", "")
     if not stated:
-        raise LengthRequired("State the body's size in Content-Length.")
+        raise LengthRequired("The Content-Length header is missing; it must state the size of the body.")
     if not (stated.isascii() and stated.isdigit()):
-        raise InvalidInputError("Content-Length", f"is {stated[:20]!r}", "a number of bytes")
-    if len(stated) > _MAX_DIGITS or int(stated) > body.max_bytes:
-        raise RequestEntityTooLarge(f"At most {body.max_bytes} bytes.")
+        raise InvalidInputError(
+            "Content-Length", f"is {stated[:_MAX_SHOWN_CHARACTERS]!r}", "a number of bytes"
+        )
+    if len(stated) > _MAX_LENGTH_DIGITS or int(stated) > body.max_bytes:
+        raise RequestEntityTooLarge(f"The body is too large; at most {body.max_bytes} bytes are accepted.")
     return int(stated)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from api.http.api_key_reader import KeyReader
 from api.http.api_keys import KEY_PREFIXES, Authenticator
-from api.http.app import build_app
-from api.http.gateway import Gateway
+from api.http.flask_app import Gateway, build_app
 from api.http.idempotency import Idempotency
 from api.http.logs import RequestLog
 from api.http.rate_limit import redis_limiter
@@ -138,8 +137,8 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
         clock: now, in ms since 1970 UTC.
     """
     client, header, book = dependencies.client, dependencies.header, dependencies.book
-    edge = Gateway(
-        authenticator=Authenticator(PLANE, KeyReader(client, KEY_PREFIXES[PLANE]), time.monotonic),
+    gateway = Gateway(
+        authenticator=Authenticator(PLANE, KeyReader(client, KEY_PREFIXES[PLANE]).find, time.monotonic),
         limiter=redis_limiter(client, PLANE),
         clock=clock,
         log=dependencies.log,
@@ -152,7 +151,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     )
     staff = staff_services(vault, catalogue, book, dependencies.erasures, dependencies.entropy)
     services = PlatformServices(
-        edge=edge,
+        gateway=gateway,
         door=AdmissionControl(book, catalogue, vault),
         registry=catalogue,
         intake=book.current.intake,

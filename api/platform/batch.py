@@ -14,8 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from api.http.openapi import ProblemSchema
 from api.http.operation import JSON, Body, Request, ResponseDoc
 from api.http.problems import PROBLEM_JSON
-from api.http.request_body import inflate
-from api.http.strict_json import JSON_RULE, parse_json
+from api.http.request_body import JSON_RULE, inflate, parse_json
 from privacy.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Batch:
     media_type: str
 
     @classmethod
-    def of_call(cls, call: Request) -> Batch:
+    def from_request(cls, call: Request) -> Batch:
         """The batch in a request's body.
 
         Raises:

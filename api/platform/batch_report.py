@@ -21,8 +21,8 @@ class ItemProblem(msgspec.Struct, frozen=True):
     """What is wrong with an invalid item."""
 
     field: str
-    fault: str
-    rule: str
+    message: str
+    expected: str
 
 
 class ListedItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,7 +61,7 @@ def batch_report(
 
 def _listed(index: int, outcome: Enum | InvalidInputError) -> ListedItem:
     if isinstance(outcome, InvalidInputError):
-        return ListedItem(index, INVALID, ItemProblem(outcome.field, outcome.fault, outcome.rule))
+        return ListedItem(index, INVALID, ItemProblem(outcome.field, outcome.message, outcome.expected))
     return ListedItem(index, outcome.value)
 
 
@@ -90,8 +90,8 @@ class ItemProblemSchema(Schema):
     """What is wrong with an invalid item."""
 
     field = fields.String(required=True, metadata={"description": "The offending field."})
-    fault = fields.String(required=True, metadata={"description": "What is wrong with it."})
-    rule = fields.String(required=True, metadata={"description": "What a right value looks like."})
+    message = fields.String(required=True, metadata={"description": "What is wrong with the field."})
+    expected = fields.String(required=True, metadata={"description": "Describes a valid value."})
 
 
 class _ListedItemSchema(Schema):

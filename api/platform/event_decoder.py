@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from api.http.arguments import load
-from api.http.strict_json import parse_json
+from api.http.request_body import parse_json
 from api.platform.batch import JSON_SPACE, Batch, check_size
 from api.platform.schemas import EventSchema
 from api.platform.timestamps import parse_timestamps_ms

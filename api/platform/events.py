@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.http.operation import Request, Response, json_answer
+from api.http.operation import Request, Response, json_response
 from api.platform.batch import Batch
 from api.platform.batch_report import batch_report
 from api.platform.services import PlatformServices
@@ -18,10 +18,12 @@ def post_events(services: PlatformServices, call: Request) -> Response:
         InvalidInputError: the batch as a whole cannot be read; nothing was stored.
         StoreBusyError: the store did not confirm; the batch may be sent again as it is.
     """
-    batch = Batch.of_call(call)
+    batch = Batch.from_request(call)
 
     def take_in() -> Response:
         outcomes = services.door.admit(services.decoder.decode(batch), call.now_ms)
-        return json_answer(batch_report(outcomes, Verdict, PASSED, "not_counted"))
+        return json_response(batch_report(outcomes, Verdict, PASSED, "not_counted"))
 
-    return services.idempotency.once(call, f"POST /v1/events {batch.media_type}", batch.raw, take_in)
+    return services.idempotency.run_idempotent(
+        call, f"POST /v1/events {batch.media_type}", batch.raw, take_in
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from api.http.gateway import Gateway
+from api.http.flask_app import Gateway
 from api.http.idempotency import Idempotency
 from api.platform.event_decoder import EventDecoder
 from privacy.catalogue.catalogue import Catalogue, Registration, TargetMetadata
@@ -78,7 +78,7 @@ class PlatformServices:
         decoder: of events.
     """
 
-    edge: Gateway
+    gateway: Gateway
     door: Door
     registry: Registry
     intake: IntakePolicy

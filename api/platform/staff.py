@@ -14,7 +14,7 @@ from api.http.idempotency import HEADER, IdempotencyHeaderSchema
 from api.http.openapi import ProblemSchema
 from api.http.operation import Body, Operation, Request, Response, ResponseDoc
 from api.http.problems import PROBLEM_JSON
-from api.http.strict_json import parse_json
+from api.http.request_body import parse_json
 from api.platform.fields import AccountId, DisplayText, messages
 from api.platform.services import PlatformServices
 from privacy.moderation.audit_trail import Actor
@@ -104,7 +104,7 @@ def once(
         InvalidInputError: the order breaks a rule.
     """
     order = load(schema(), parse_json(call.body))
-    return services.idempotency.once(call, operation, call.body, lambda: act(order))
+    return services.idempotency.run_idempotent(call, operation, call.body, lambda: act(order))
 
 
 class OrderOperation(NamedTuple):

@@ -10,8 +10,8 @@ from marshmallow import Schema
 
 from api.http.arguments import load
 from api.http.idempotency import IdempotencyHeaderSchema
-from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_answer
-from api.http.strict_json import parse_json
+from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_response
+from api.http.request_body import parse_json
 from api.platform.batch import BATCH_PROBLEMS, BATCHES, Batch, batch_of, problem
 from api.platform.batch_report import batch_report, registered_schema, registrations_schema
 from api.platform.fields import PublicId
@@ -76,7 +76,7 @@ class TargetRoutes:
                 f"the {self.word} is registered with another {self.start}, which never changes"
             )
         status = 201 if registration is Registration.CREATED else 200
-        return json_answer({self.id_name: target.target_id, "verdict": registration.value}, status=status)
+        return json_response({self.id_name: target.target_id, "verdict": registration.value}, status=status)
 
     def post(self, services: PlatformServices, call: Request) -> Response:
         """Register many, or replace their metadata.
@@ -84,7 +84,7 @@ class TargetRoutes:
         Raises:
             InvalidInputError: the batch as a whole cannot be read; nothing was stored.
         """
-        batch = Batch.of_call(call)
+        batch = Batch.from_request(call)
 
         def register() -> Response:
             targets = [self._read(item, services.intake, call.now_ms) for item in batch.items()]
@@ -93,10 +93,10 @@ class TargetRoutes:
             outcomes = [
                 next(verdicts) if isinstance(target, TargetMetadata) else target for target in targets
             ]
-            return json_answer(batch_report(outcomes, Registration, PASSED, "not_registered"))
+            return json_response(batch_report(outcomes, Registration, PASSED, "not_registered"))
 
         name = f"POST /v1/{self.plural} {batch.media_type}"
-        return services.idempotency.once(call, name, batch.raw, register)
+        return services.idempotency.run_idempotent(call, name, batch.raw, register)
 
     def _read(self, item: bytes, intake: IntakePolicy, now_ms: int) -> TargetMetadata | InvalidInputError:
         try:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from api.http.api_key_reader import KeyReader
 from api.http.api_keys import KEY_PREFIXES, Authenticator
-from api.http.app import build_app
-from api.http.gateway import Gateway
+from api.http.flask_app import Gateway, build_app
 from api.http.logs import RequestLog
 from api.http.openapi import openapi_document
 from api.http.rate_limit import redis_limiter
@@ -38,8 +37,8 @@ def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLo
     """
     gallery = GalleryReader(public)
     rate_limiter = redis_limiter(limiter, PLANE)
-    edge = Gateway(
-        authenticator=Authenticator(PLANE, KeyReader(public, KEY_PREFIXES[PLANE]), time.monotonic),
+    gateway = Gateway(
+        authenticator=Authenticator(PLANE, KeyReader(public, KEY_PREFIXES[PLANE]).find, time.monotonic),
         limiter=rate_limiter,
         clock=clock,
         log=log,
@@ -51,5 +50,5 @@ def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLo
     return build_app(
         PLANE,
         (*described, *docs_operations(document)),
-        PublicServices(edge, gallery, LedgerReader(public), ReleaseCache(gallery, clock, time.monotonic)),
+        PublicServices(gateway, gallery, LedgerReader(public), ReleaseCache(gallery, clock, time.monotonic)),
     )

@@ -12,7 +12,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.public.change_spans import total_of
 from api.public.kinds import CREATOR, FOLLOWERS, GONE, LIKES
 from api.public.numbers import (
@@ -116,7 +116,7 @@ def get_authenticity(services: PublicServices, call: Request) -> Response:
         "videos": listed.count,
         "videos_looked_at": len(videos),
     }
-    return json_answer(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)
+    return json_response(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)
 
 
 def _shares(histories: Sequence[History], midnights_ms: Sequence[int]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api.http.arguments import Identifier
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.responses import max_age_seconds
 from api.public.kinds import GONE, KindRoutes
 from api.public.numbers import (
@@ -37,7 +37,7 @@ def breakdown_operation(spelling: KindRoutes) -> Operation[PublicServices]:
         standing = services.standings.of(target_id, spelling.kind)
         document = {target.id_name: target_id, **_breakdown(services, standing, call.path["dimension"], noun)}
         age_seconds = max_age_seconds(standing.next_release_at_ms, call.now_ms)
-        return json_answer(document, max_age_seconds=age_seconds)
+        return json_response(document, max_age_seconds=age_seconds)
 
     return Operation(
         method="GET",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from marshmallow import Schema, fields
 
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import CURSOR_RULE, PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
 from api.public.change_spans import ChangeSpan, since_start, spans_back
@@ -130,7 +130,7 @@ def changes_operation(spelling: KindRoutes) -> Operation[PublicServices]:
         standing = services.standings.of(target_id, spelling.kind)
         document = {target.id_name: target_id, **_changes(services, standing, spelling, call)}
         age_seconds = max_age_seconds(standing.next_release_at_ms, call.now_ms)
-        return json_answer(document, max_age_seconds=age_seconds)
+        return json_response(document, max_age_seconds=age_seconds)
 
     return Operation(
         method="GET",

@@ -6,7 +6,7 @@ from marshmallow import INCLUDE, Schema, fields
 
 from api.http.arguments import Identifier
 from api.http.openapi import ProblemSchema
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.problems import PROBLEM_JSON
 from api.http.responses import MAX_AGE_CAP_SECONDS
 from api.public.numbers import required_field
@@ -145,7 +145,7 @@ def get_guarantee(services: PublicServices, call: Request) -> Response:
     guarantee = services.gallery.guarantee(call.query["version"])
     if guarantee is None:
         raise NotFoundError("there is no such policy version, or no policy is in force yet")
-    return json_answer(guarantee, max_age_seconds=MAX_AGE_CAP_SECONDS)
+    return json_response(guarantee, max_age_seconds=MAX_AGE_CAP_SECONDS)
 
 
 _EPSILON_EXAMPLE = [{"delta": 1e-06, "epsilon": 2.1106}, {"delta": 1e-09, "epsilon": 2.6926}]

@@ -7,7 +7,7 @@ import hashlib
 import msgspec
 from marshmallow import fields
 
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import PageSchema, decode_cursor, encode_cursor
 from api.public.numbers import AnswerSchema, required_field
 from api.public.services import PublicServices
@@ -81,7 +81,7 @@ def get_ledger(services: PublicServices, call: Request) -> Response:
         lines += [LedgerLine(hashlib.sha256(entry).hexdigest(), msgspec.Raw(entry)) for entry in entries]
         shard, start = (shard, start + len(entries)) if len(lines) == limit else (shard + 1, 0)
     document = Ledger(lines, encode_cursor(_LISTING, (shard, start)) if shard < shards else None)
-    return json_answer(document, max_age_seconds=_MAX_AGE_SECONDS)
+    return json_response(document, max_age_seconds=_MAX_AGE_SECONDS)
 
 
 OPERATION: Operation[PublicServices] = Operation(

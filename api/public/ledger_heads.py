@@ -9,7 +9,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.public.numbers import AnswerSchema, required_field
 from api.public.services import PublicServices
 from privacy.errors import InvalidInputError, SignatureError, StoreError
@@ -123,7 +123,7 @@ def get_heads(services: PublicServices, call: Request) -> Response:
         texts = services.ledger.heads()
     signed = [SignedHead(text, _said(text)) for text in texts]
     signed.sort(key=lambda each: each.head.sequence, reverse=True)
-    return json_answer(Heads(signed[: call.query["limit"]]), max_age_seconds=_HEADS_MAX_AGE_SECONDS)
+    return json_response(Heads(signed[: call.query["limit"]]), max_age_seconds=_HEADS_MAX_AGE_SECONDS)
 
 
 def get_jwks(services: PublicServices, call: Request) -> Response:  # noqa: ARG001 - a handler's signature

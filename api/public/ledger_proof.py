@@ -9,7 +9,7 @@ import msgspec
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from api.http.arguments import PlainInteger
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.public.ledger_heads import latest_tree
 from api.public.numbers import AnswerSchema, required_field
 from api.public.services import PublicServices
@@ -95,7 +95,7 @@ def get_ledger_proof(services: PublicServices, call: Request) -> Response:
         spans = [Span(0, size), Span(0, old_size), *consistency_spans(old_size, size)]
         root, old_root, *path = _hashes(services, shard, spans)
         proof = Proof(shard, None, old_size, old_root, size, root, path)
-    return json_answer(
+    return json_response(
         proof, max_age_seconds=_STANDING_SECONDS if "tree_size" in call.query else _MAX_DELAY_SECONDS
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from api.http.gateway import Gateway
+from api.http.flask_app import Gateway
 from api.public.release_cache import ReleaseCache
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.gallery.reader import GalleryReader
@@ -21,7 +21,7 @@ class PublicServices:
         standings: answers what stands now, from the gallery or from a moment ago.
     """
 
-    edge: Gateway
+    gateway: Gateway
     gallery: GalleryReader
     ledger: LedgerReader
     standings: ReleaseCache

@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.public.kinds import FOLLOWERS, GONE, LIKES, KindRoutes
 from api.public.numbers import PUBLISHED_EXAMPLE, AnswerSchema, NumberSchema, number_of, required_field
 from api.public.release_cache import shown
@@ -48,7 +48,7 @@ class TargetResource:
         def get_target(services: PublicServices, call: Request) -> Response:
             target_id = call.path[target.id_name]
             standing = shown(services.gallery.standing(target_id, spelling.kind), target_id, spelling.kind)
-            return json_answer(self.metadata(standing.target), max_age_seconds=METADATA_MAX_AGE_SECONDS)
+            return json_response(self.metadata(standing.target), max_age_seconds=METADATA_MAX_AGE_SECONDS)
 
         return Operation(
             method="GET",
@@ -101,7 +101,7 @@ class TargetResource:
                 total = number_of(standing, standing.release.total if standing.release else None)
                 found.append({**self.metadata(standing.target), noun: total})
         document = {self.spelling.target.plural: found, "gone": gone, "unknown": unknown}
-        return json_answer(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)
+        return json_response(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)
 
     def _several_schema(self) -> type[Schema]:
         target, noun = self.spelling.target, self.spelling.noun

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from marshmallow import fields
 
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
 from api.public.kinds import GONE, KindRoutes
@@ -64,7 +64,7 @@ def timeseries_operation(spelling: KindRoutes) -> Operation[PublicServices]:
             "next_cursor": encode_cursor(_LISTING, (following[0].epoch,)) if following else None,
         }
         age_seconds = max_age_seconds(standing.next_release_at_ms, call.now_ms)
-        return json_answer(document, max_age_seconds=age_seconds)
+        return json_response(document, max_age_seconds=age_seconds)
 
     return Operation(
         method="GET",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.responses import max_age_seconds
 from api.public.kinds import GONE, KindRoutes
 from api.public.numbers import PUBLISHED_EXAMPLE, NumberSchema, number_of
@@ -20,7 +20,7 @@ def total_operation(spelling: KindRoutes) -> Operation[PublicServices]:
         standing = services.standings.of(target_id, spelling.kind)
         total = number_of(standing, standing.release.total if standing.release else None)
         age_seconds = max_age_seconds(standing.next_release_at_ms, call.now_ms)
-        return json_answer({target.id_name: target_id, "total": total}, max_age_seconds=age_seconds)
+        return json_response({target.id_name: target_id, "total": total}, max_age_seconds=age_seconds)
 
     return Operation(
         method="GET",

@@ -80,7 +80,9 @@ class PlatformClient:
             detail = _detail(error)
             if error.code == HTTPStatus.CONFLICT:
                 raise ConflictError(detail) from error
-            raise InvalidInputError(request.selector, f"is answered with {error.code}", detail) from error
+            message = f"is answered with {error.code}"
+            sentence = f"{request.selector} {message}: {detail}"
+            raise InvalidInputError(request.selector, message, "a success", detail=sentence) from error
         except (URLError, OSError, ValueError) as error:
             raise StoreBusyError(f"the platform plane does not answer ({error})") from error
         return answer

@@ -16,6 +16,15 @@ def test_the_checked_in_description_is_up_to_date() -> None:
     assert PATH.read_text(encoding="utf-8") == render()
 
 
+def test_the_members_are_in_their_usual_order(plane: PublicPlane) -> None:
+    """A reader finds the version of OpenAPI in the first line, and the paths before the components."""
+    order = ["openapi", "info", "servers", "tags", "paths", "components"]
+    lines = PATH.read_text(encoding="utf-8").splitlines()
+    assert [line.partition(":")[0] for line in lines if line[0] not in " -#"] == order
+    assert lines[0] == "openapi: 3.1.0"
+    assert [*plane.get("/v1/openapi.json", token=None).json()] == order
+
+
 def test_the_served_description_has_every_operation(plane: PublicPlane) -> None:
     """The served document describes each route of the API once, and no route that is not there."""
     document = plane.get("/v1/openapi.json", token=None).json()

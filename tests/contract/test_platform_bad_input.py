@@ -84,8 +84,8 @@ def test_what_is_no_array_is_refused_as_a_whole(plane: PlatformPlane, path: str,
     """400, with field, fault and rule."""
     problem = assert_problem(plane.send("POST", path, body, JSON), 400)
     assert problem["field"] == "body"
-    assert problem["fault"]
-    assert problem["rule"]
+    assert problem["message"]
+    assert problem["expected"]
 
 
 @pytest.mark.parametrize("path", BATCH_ROUTES)
@@ -178,7 +178,7 @@ def test_a_wrong_member_makes_its_event_invalid(plane: PlatformPlane, field: str
 def test_a_missing_member_makes_its_event_invalid(plane: PlatformPlane, name: str) -> None:
     """The verdict says what is missing."""
     problem = plane.events(lines(event(**{name: None}))).json["not_counted"][0]["problem"]
-    assert (problem["field"], problem["fault"]) == (name, "is missing")
+    assert (problem["field"], problem["message"]) == (name, "is missing")
 
 
 @pytest.mark.parametrize("path", BATCH_ROUTES)

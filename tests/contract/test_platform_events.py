@@ -94,8 +94,8 @@ def test_every_event_has_its_verdict(
                 "verdict": "invalid",
                 "problem": {
                     "field": "profile.region",
-                    "fault": "is 'Atlantis'",
-                    "rule": f"one of {', '.join(regions)}, or absent",
+                    "message": "is 'Atlantis'",
+                    "expected": f"one of {', '.join(regions)}, or absent",
                 },
             },
             {
@@ -103,8 +103,8 @@ def test_every_event_has_its_verdict(
                 "verdict": "invalid",
                 "problem": {
                     "field": "color",
-                    "fault": "is not a field here",
-                    "rule": "one of those in openapi.yaml",
+                    "message": "is not a field here",
+                    "expected": "one of those in openapi.yaml",
                 },
             },
         ],

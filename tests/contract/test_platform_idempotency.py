@@ -153,11 +153,11 @@ def test_a_request_that_outlives_its_claim_does_not_replace_what_came_after(stor
 
     def outlive() -> Response:
         store.root.flushall()  # the claim lapses
-        quick.once(call(), "POST /", b"", lambda: Response(b"second"))
+        quick.run_idempotent(call(), "POST /", b"", lambda: Response(b"second"))
         return Response(b"first")
 
-    assert slow.once(call(), "POST /", b"", outlive).body == b"first"
-    assert quick.once(call(), "POST /", b"", outlive).body == b"second"
+    assert slow.run_idempotent(call(), "POST /", b"", outlive).body == b"first"
+    assert quick.run_idempotent(call(), "POST /", b"", outlive).body == b"second"
 
 
 def test_a_failure_gives_the_key_free(store: Store) -> None:
@@ -168,8 +168,8 @@ def test_a_failure_gives_the_key_free(store: Store) -> None:
         raise StoreBusyError("the store does not answer")
 
     with pytest.raises(StoreBusyError):
-        idempotency.once(call(), "POST /", b"", fail)
-    assert idempotency.once(call(), "POST /", b"", lambda: Response(b"done")).body == b"done"
+        idempotency.run_idempotent(call(), "POST /", b"", fail)
+    assert idempotency.run_idempotent(call(), "POST /", b"", lambda: Response(b"done")).body == b"done"
 
 
 def test_an_answer_that_cannot_be_kept_is_given_all_the_same(store: Store) -> None:
@@ -181,11 +181,11 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same(store: Store) -> No
         return Response(b"done")
 
     try:
-        assert idempotency.once(call(), "POST /", b"", act).body == b"done"
+        assert idempotency.run_idempotent(call(), "POST /", b"", act).body == b"done"
     finally:
         store.root.config_set("maxmemory", "0")
     with pytest.raises(ConflictError):  # so it was not kept: the claim stands until it lapses
-        idempotency.once(call(), "POST /", b"", act)
+        idempotency.run_idempotent(call(), "POST /", b"", act)
 
 
 @pytest.mark.parametrize("text", ["", " ", "a b", "a" * 256, "\u00e9", "a\tb"])

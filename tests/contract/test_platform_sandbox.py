@@ -192,4 +192,4 @@ def test_a_policy_may_have_no_sandbox(store: Store) -> None:
     """Then there is nothing at its addresses, and a key for it opens nothing."""
     plane = plane_on(store, ("canary",), replace(POLICY, compress_schedule_by=None))
     reply = plane.send("PUT", "/v1/sandbox/videos/x", lines({"posted_at": ago(0)}))
-    assert (reply.status_code, reply.json["detail"]) == (404, "the policy in force has no sandbox")
+    assert (reply.status_code, reply.json["detail"]) == (404, "The policy in force has no sandbox.")

@@ -117,8 +117,8 @@ def test_wrong_metadata_is_refused_by_name(plane: PlatformPlane, field: str, val
         assert answer.status_code == 400, wrong
         assert answer.content_type == "application/problem+json"
         assert answer.json["field"].split(".")[0] == field, wrong
-        assert answer.json["fault"], wrong
-        assert answer.json["rule"], wrong
+        assert answer.json["message"], wrong
+        assert answer.json["expected"], wrong
     assert put(plane) == (201, "created")
 
 

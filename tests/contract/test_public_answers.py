@@ -160,7 +160,7 @@ def test_a_hundred_videos_and_no_more(plane: PublicPlane) -> None:
     """A hundred ids are answered, one more is refused."""
     ids = [f"v{number}" for number in range(101)]
     assert len(plane.get(f"/v1/videos?ids={','.join(ids[:100])}").json()["unknown"]) == 100
-    assert plane.get(f"/v1/videos?ids={','.join(ids)}").json()["fault"] == "lists 101 ids"
+    assert plane.get(f"/v1/videos?ids={','.join(ids)}").json()["message"] == "lists 101 ids"
 
 
 def test_timeseries_pages_are_the_whole(plane: PublicPlane) -> None:

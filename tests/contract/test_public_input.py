@@ -103,7 +103,10 @@ def test_invalid_arguments(plane: PublicPlane, path: str, field: str) -> None:
     problem = json.loads(body)
     assert (status, headers["Content-Type"], problem["status"]) == (400, PROBLEM, 400)
     assert problem["field"] == field
-    assert problem["detail"] == f"{field}: {problem['fault']}; {problem['rule']}"
+    message, expected = problem["message"], problem["expected"]
+    unknown = message == "is not a query parameter of this operation"
+    sentence = f"Unknown query parameter `{field}`; this operation takes "
+    assert problem["detail"].startswith(sentence if unknown else f"`{field}` {message}; expected {expected}.")
 
 
 def test_an_empty_query_is_none(plane: PublicPlane) -> None:
@@ -130,7 +133,7 @@ def test_an_unknown_dimension_names_the_declared_ones(plane: PublicPlane) -> Non
     answer = plane.get(f"{LIKES}/breakdowns/income")
     assert (answer.status_code, answer.json()["detail"]) == (
         404,
-        "there is no dimension income; declared are device, gender",
+        "There is no dimension income; declared are device, gender.",
     )
 
 

@@ -96,7 +96,7 @@ def test_a_kind_that_is_not_counted(kinds: PublicPlane, read: str) -> None:
     answer = kinds.get(f"/v1/videos/plain/favorites{read}")
     assert (answer.status_code, answer.json()["detail"]) == (
         404,
-        "policy likes-only, to which the target is bound, does not count favorites",
+        "Policy likes-only, to which the target is bound, does not count favorites.",
     )
     assert kinds.number("/v1/videos/plain/likes")["reason"] == "not_yet_released"
 
@@ -110,7 +110,7 @@ def test_what_was_taken_down_is_gone(kinds: PublicPlane, path: str) -> None:
         problem = answer.json()
         assert (answer.status_code, problem["type"]) == (410, "urn:likewise:problem:gone")
         assert problem["reason"] in {"violent content", "impersonation"}
-        assert problem["detail"].endswith(f"was taken down: {problem['reason']}")
+        assert problem["detail"].endswith(f"was taken down: {problem['reason']}.")
         assert "Cache-Control" not in answer.headers or "no-store" in answer.headers["Cache-Control"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.operation import JSON
-from api.http.strict_json import parse_json
+from api.http.request_body import parse_json
 from api.platform.batch import NDJSON, Batch
 from api.platform.event_decoder import EventDecoder
 from privacy.errors import InvalidInputError
@@ -29,7 +29,7 @@ SPREAD = A.replace(b",", b",\n", 1)
 
 def comparable(read: Event | InvalidInputError) -> object:
     """Errors by what they say."""
-    return (read.field, read.fault, read.rule) if isinstance(read, InvalidInputError) else read
+    return (read.field, read.message, read.expected) if isinstance(read, InvalidInputError) else read
 
 
 def by_schema(batch: Batch) -> list[object]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from api.http.operation import Operation, Request, Response, json_answer
+from api.http.operation import Operation, Request, Response, json_response
 from api.platform.fields import Timestamp
 from api.platform.services import PlatformServices
 from api.platform.staff import AccountActionSchema, OrderOperation, actor_of, once, word
@@ -89,7 +89,7 @@ def post_account(services: PlatformServices, call: Request) -> Response:
         asked = AccountRequest(AccountAction(order["action"]), order["account_id"], until_ms, order["note"])
         outcome = services.moderation.accounts.carry_out(asked, actor_of(call), call.now_ms)
         settled = outcome.settled
-        return json_answer(
+        return json_response(
             {
                 "verdict": "applied" if outcome.changed else "unchanged",
                 "known": settled.known,

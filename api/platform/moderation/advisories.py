@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import Listing, PageSchema, next_cursor
 from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
@@ -64,7 +64,7 @@ def get_advisories(services: PlatformServices, call: Request) -> Response:
         for advisory in kept[first : first + limit]
     ]
     more = (first + limit,) if first + limit < len(kept) else None
-    return json_answer({"advisories": page, "next_cursor": _LISTING.cursor(more)})
+    return json_response({"advisories": page, "next_cursor": _LISTING.cursor(more)})
 
 
 def operation() -> Operation[PlatformServices]:

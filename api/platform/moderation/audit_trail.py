@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import Listing, PageSchema, next_cursor
 from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
@@ -72,7 +72,7 @@ def get_audit_trail(services: PlatformServices, call: Request) -> Response:
     """
     before, limit = _LISTING.asked_for(call)
     entries = services.moderation.trail.page(Position(*before) if before else None, limit)
-    return json_answer(
+    return json_response(
         {
             "entries": [_document(position, entry) for position, entry in entries],
             "next_cursor": _LISTING.cursor(entries[-1][0] if len(entries) == limit else None),

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
-from api.http.operation import Operation, Request, Response, json_answer
+from api.http.operation import Operation, Request, Response, json_response
 from api.platform.fields import AccountId, messages
 from api.platform.moderation.named_targets import KINDS, TargetNameSchema, kind_of, named_target
 from api.platform.services import PlatformServices
@@ -111,7 +111,7 @@ def post_engagements(services: PlatformServices, call: Request) -> Response:
         )
         words = iter(outcomes)
         verdicts = [UNKNOWN_TARGET if mark is None else next(words).value for mark in marks]
-        return json_answer({"verdicts": verdicts})
+        return json_response({"verdicts": verdicts})
 
     return once(services, call, "POST /v1/moderation/engagements", EngagementsOrderSchema, act)
 

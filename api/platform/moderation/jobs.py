@@ -8,7 +8,7 @@ from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import Listing, PageSchema, next_cursor
 from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
@@ -131,7 +131,7 @@ def get_job(services: PlatformServices, call: Request) -> Response:
     Raises:
         NotFoundError: there is none, or not any more.
     """
-    return json_answer(job_document(services.moderation.jobs.find(int(call.path["job"]))))
+    return json_response(job_document(services.moderation.jobs.find(int(call.path["job"]))))
 
 
 def get_jobs(services: PlatformServices, call: Request) -> Response:
@@ -143,7 +143,7 @@ def get_jobs(services: PlatformServices, call: Request) -> Response:
     position, limit = _LISTING.asked_for(call)
     page = services.moderation.jobs.page(position[0] if position else None, limit)
     last = page.oldest_number
-    return json_answer(
+    return json_response(
         {
             "jobs": [job_document(job) for job in page.jobs],
             "next_cursor": _LISTING.cursor((last,) if last > 1 else None),

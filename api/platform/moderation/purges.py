@@ -14,9 +14,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.arguments import load
 from api.http.idempotency import IdempotencyHeaderSchema
-from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_answer
-from api.http.request_body import inflate
-from api.http.strict_json import parse_json
+from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_response
+from api.http.request_body import inflate, parse_json
 from api.platform.batch import GZIP, NDJSON
 from api.platform.fields import AccountId
 from api.platform.moderation.jobs import JOB_EXAMPLE, JobSchema, job_document
@@ -100,10 +99,12 @@ def post_purge(services: PlatformServices, call: Request) -> Response:
             lambda: services.moderation.jobs.open(JobRequest(kind, *actor, note), handles, call.now_ms),
             lambda job: {"job": job.number, "accounts": job.accounts},
         )
-        answer = json_answer(job_document(job), status=202)
+        answer = json_response(job_document(job), status=202)
         return msgspec.structs.replace(answer, headers={"Location": f"/v1/jobs/{job.number}"})
 
-    return services.idempotency.once(call, f"POST /v1/moderation/purges {kind.value} {note}", raw, act)
+    return services.idempotency.run_idempotent(
+        call, f"POST /v1/moderation/purges {kind.value} {note}", raw, act
+    )
 
 
 def _handles(keys: Pseudonymiser, raw: bytes) -> Iterator[list[AccountHandle]]:
@@ -128,7 +129,7 @@ def _line(line: bytes, place: int) -> str | bytes:
     try:
         return _name(*_members(line))
     except InvalidInputError as error:
-        raise InvalidInputError(f"line {place}", error.fault, error.rule) from None
+        raise InvalidInputError(f"line {place}", error.message, error.expected) from None
 
 
 def _name(account_id: str | None, handle: str | None) -> str | bytes:

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
-from api.http.operation import Operation, Request, Response, json_answer
+from api.http.operation import Operation, Request, Response, json_response
 from api.platform.fields import Timestamp, messages
 from api.platform.moderation.named_targets import KINDS, TargetNameSchema, kind_of, named_target
 from api.platform.schemas import EventProfileSchema
@@ -128,7 +128,7 @@ def post_resync(services: PlatformServices, call: Request) -> Response:
             lambda: services.moderation.repair.run(snapshot, call.now_ms),
             asdict,
         )
-        return json_answer(asdict(repaired))
+        return json_response(asdict(repaired))
 
     return once(services, call, "POST /v1/moderation/resyncs", ResyncOrderSchema, act)
 

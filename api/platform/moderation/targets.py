@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from api.http.operation import Operation, Request, Response, json_answer
+from api.http.operation import Operation, Request, Response, json_response
 from api.platform.moderation.named_targets import TargetNameSchema, named_target
 from api.platform.services import PlatformServices
 from api.platform.staff import OrderOperation, StrictActionSchema, actor_of, once, word
@@ -75,7 +75,7 @@ def post_target(services: PlatformServices, call: Request) -> Response:
             lambda: services.moderation.targets.take_down(target_type, target_id, order.get("reason")),
             lambda changed: {"changed": changed},
         )
-        return json_answer({"verdict": "applied" if changed else "unchanged"})
+        return json_response({"verdict": "applied" if changed else "unchanged"})
 
     return once(services, call, "POST /v1/moderation/targets", TargetOrderSchema, act)
 

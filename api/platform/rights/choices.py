@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from api.http.operation import Operation, Request, Response, json_answer
+from api.http.operation import Operation, Request, Response, json_response
 from api.platform.services import PlatformServices
 from api.platform.staff import AccountActionSchema, Flag, OrderOperation, actor_of, once
 from privacy.model.account_status import AccountStatus
@@ -114,7 +114,7 @@ def post_rectification(services: PlatformServices, call: Request) -> Response:
 
     def act(order: dict[str, Any]) -> Response:
         services.rights.rectify(_request(order, call))
-        return json_answer({"stored": False, "effect": _EFFECT})
+        return json_response({"stored": False, "effect": _EFFECT})
 
     return once(services, call, "POST /v1/rights/rectifications", AccountActionSchema, act)
 
@@ -124,7 +124,7 @@ def _request(order: dict[str, Any], call: Request) -> DataSubjectRequest:
 
 
 def _choice(settled: Settled, *, changed: bool) -> Response:
-    return json_answer(
+    return json_response(
         {
             "verdict": "applied" if changed else "unchanged",
             "known": settled.known,

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields
 from marshmallow.validate import Regexp
 
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_answer
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.platform.services import PlatformServices
 from api.platform.staff import AccountActionSchema, OrderOperation, actor_of, once
 from privacy.model.timestamp import format_timestamp
@@ -77,7 +77,7 @@ def _post(reason: ErasureReason, path: str, services: PlatformServices, call: Re
     def act(order: dict[str, Any]) -> Response:
         request = DataSubjectRequest(order["account_id"], actor_of(call), order["note"])
         outcome = services.rights.erase(request, reason, call.now_ms)
-        return json_answer(
+        return json_response(
             {
                 "receipt_id": outcome.receipt_id,
                 "closed_until": format_timestamp(outcome.closed_until_ms),
@@ -94,7 +94,7 @@ def get_receipt(services: PlatformServices, call: Request) -> Response:
     Raises:
         NotFoundError: no such receipt was given, or its time is over.
     """
-    return json_answer(_proof(services.rights.receipts.verify(call.path["receipt_id"])))
+    return json_response(_proof(services.rights.receipts.verify(call.path["receipt_id"])))
 
 
 def _proof(receipt: Receipt) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_wrong_keys_are_not_issued(changes: dict[str, Any], field: str) -> None:
 def test_a_live_key_passes_until_it_expires() -> None:
     """A key works up to the moment before it expires, with its scopes and no other."""
     token, record = issue()
-    authenticator = Authenticator("public", Records(record), lambda: 0.0)
+    authenticator = Authenticator("public", Records(record).find, lambda: 0.0)
     assert authenticator.check(f"Bearer {token}", "read", NOW_MS + 59_999) == record
     assert authenticator.check(f"bearer {token}", "read", NOW_MS) == record
     with pytest.raises(Unauthorized):
@@ -95,7 +95,7 @@ def test_a_key_of_the_other_plane_is_not_even_looked_up() -> None:
     token, record = issue()
     records = Records(record)
     with pytest.raises(Unauthorized):
-        Authenticator("platform", records, lambda: 0.0).check(f"Bearer {token}", "ingest", NOW_MS)
+        Authenticator("platform", records.find, lambda: 0.0).check(f"Bearer {token}", "ingest", NOW_MS)
     assert records.asked == 0
 
 
@@ -103,7 +103,7 @@ def test_a_revoked_key_works_for_a_second_at_most() -> None:
     """A record is remembered for a second; then its revocation counts, and unknown keys become known."""
     token, record = issue()
     records, now = Records(record), [0.0]
-    authenticator = Authenticator("public", records, lambda: now[0])
+    authenticator = Authenticator("public", records.find, lambda: now[0])
     for _ in range(5):
         authenticator.check(f"Bearer {token}", "read", NOW_MS)
     assert records.asked == 1
@@ -115,7 +115,7 @@ def test_a_revoked_key_works_for_a_second_at_most() -> None:
 
 def test_guessing_keys_costs_no_memory() -> None:
     """However many ids are guessed, what is remembered of them is bounded."""
-    authenticator = Authenticator("public", Records(), lambda: 0.0)
+    authenticator = Authenticator("public", Records().find, lambda: 0.0)
     for guess in range(5000):
         with pytest.raises(Unauthorized):
             authenticator.check(f"Bearer lw_public_{guess:016x}_{'0' * 64}", "read", NOW_MS)

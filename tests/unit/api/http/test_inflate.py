@@ -41,5 +41,5 @@ NO_MEMBER = {
 @pytest.mark.parametrize("case", NO_MEMBER)
 def test_what_is_no_gzip_member(case: str) -> None:
     """Bytes that are not exactly one complete, undamaged gzip member are refused."""
-    with pytest.raises(InvalidInputError, match=r"^body: "):
+    with pytest.raises(InvalidInputError, match=r"^`body` "):
         inflate(NO_MEMBER[case], 100)

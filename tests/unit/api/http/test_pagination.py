@@ -24,10 +24,10 @@ def test_round_trip(position: tuple[int, ...]) -> None:
 def test_only_cursors_of_the_list_are_read(position: tuple[int, ...], numbers: int) -> None:
     """A cursor of another list, or of another length, is refused."""
     cursor = encode_cursor("ledger", position)
-    with pytest.raises(InvalidInputError, match=r"^cursor: "):
+    with pytest.raises(InvalidInputError, match=r"^`cursor` "):
         decode_cursor("timeseries", len(position), cursor)
     if numbers != len(position):
-        with pytest.raises(InvalidInputError, match=r"^cursor: "):
+        with pytest.raises(InvalidInputError, match=r"^`cursor` "):
             decode_cursor("ledger", numbers, cursor)
 
 

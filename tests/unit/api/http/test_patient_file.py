@@ -24,9 +24,8 @@ class Watched(io.BytesIO):
 def test_lines_are_written_without_being_asked_for() -> None:
     """A line reaches the file by itself, and not while the one who wrote it waits."""
     file = Watched()
-    patient = BufferedLogFile(file, every_seconds=0.01)
+    patient = BufferedLogFile(file, interval_seconds=0.01)
     assert patient.write(b"a\n") == 2
-    patient.flush()
     assert file.flushed.wait(10)
     assert file.getvalue() == b"a\n"
 
@@ -34,7 +33,7 @@ def test_lines_are_written_without_being_asked_for() -> None:
 def test_no_line_is_lost_or_torn() -> None:
     """Lines of many threads all arrive whole, each thread's in their order."""
     file = io.BytesIO()
-    patient = BufferedLogFile(file, every_seconds=0.001)
+    patient = BufferedLogFile(file, interval_seconds=0.001)
 
     def write(thread: int) -> None:
         for turn in range(2000):

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from werkzeug.exceptions import MethodNotAllowed, NotFound, TooManyRequests
+from werkzeug.exceptions import (
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    RequestURITooLarge,
+    TooManyRequests,
+    UnprocessableEntity,
+)
 
 from api.http.openapi import ProblemSchema
-from api.http.problems import problem_answer
+from api.http.problems import problem_response
 from privacy.errors import (
     ConflictError,
     InvalidInputError,
@@ -37,7 +44,7 @@ CASES = {
 @pytest.mark.parametrize(("error", "expected"), CASES.items(), ids=lambda case: repr(case)[:40])
 def test_every_error_is_a_problem(error: Exception, expected: tuple[int, str]) -> None:
     """An error becomes a document of its kind that keeps the documented schema."""
-    answer = problem_answer(error)
+    answer = problem_response(error)
     document = msgspec.json.decode(answer.body)
     assert ProblemSchema().load(document)
     assert answer.media_type == "application/problem+json"
@@ -50,18 +57,32 @@ def test_every_error_is_a_problem(error: Exception, expected: tuple[int, str]) -
 )
 def test_what_is_not_the_callers_business(error: Exception) -> None:
     """Defects and stores are not quoted: their words may name accounts, hosts and keys."""
-    assert str(error).strip("'").encode() not in problem_answer(error).body
+    assert str(error).strip("'").encode() not in problem_response(error).body
 
 
-def test_invalid_input_says_field_fault_and_rule() -> None:
+def test_invalid_input_says_field_message_and_expectation() -> None:
     """Invalid input is told as three members of its own and as one sentence."""
-    document = msgspec.json.decode(problem_answer(InvalidInputError("limit", "is 0", "at least 1")).body)
-    assert document["detail"] == "limit: is 0; at least 1"
-    assert (document["field"], document["fault"], document["rule"]) == ("limit", "is 0", "at least 1")
+    document = msgspec.json.decode(problem_response(InvalidInputError("limit", "is 0", "at least 1")).body)
+    assert document["detail"] == "`limit` is 0; expected at least 1."
+    assert (document["field"], document["message"], document["expected"]) == ("limit", "is 0", "at least 1")
 
 
 def test_headers_of_http_errors_are_kept() -> None:
     """What HTTP asks for beside a status stays: the methods allowed, the seconds to wait."""
-    assert problem_answer(MethodNotAllowed(["GET"])).headers["Allow"] == "GET"
-    assert problem_answer(TooManyRequests(retry_after=7)).headers["Retry-After"] == "7"
-    assert problem_answer(StoreBusyError("x")).headers["Retry-After"] == "1"
+    assert problem_response(MethodNotAllowed(["GET"])).headers["Allow"] == "GET"
+    assert problem_response(TooManyRequests(retry_after=7)).headers["Retry-After"] == "7"
+    assert problem_response(StoreBusyError("x")).headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("error", "slug"),
+    [
+        (RequestEntityTooLarge(), "request-entity-too-large"),
+        (RequestURITooLarge(), "request-uri-too-long"),
+        (UnprocessableEntity(), "unprocessable-entity"),
+    ],
+)
+def test_types_do_not_depend_on_the_python_version(error: Exception, slug: str) -> None:
+    """Python 3.13 renamed these statuses; the types of problems stay."""
+    document = msgspec.json.decode(problem_response(error).body)
+    assert document["type"] == f"urn:likewise:problem:{slug}"

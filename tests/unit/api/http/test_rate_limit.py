@@ -40,7 +40,7 @@ def test_exactly_the_limit_is_granted(limit: int) -> None:
     """One process grants a key exactly its limit in a minute, and the whole of it again in the next."""
     limiter = RateLimiter(Storage())
     for minute in range(2):
-        allowances = [limiter.hit(key(limit), minute * MS_PER_MINUTE) for _ in range(2 * limit)]
+        allowances = [limiter.acquire(key(limit), minute * MS_PER_MINUTE) for _ in range(2 * limit)]
         assert [allowance.exceeded for allowance in allowances] == [False] * limit + [True] * limit
         assert [allowance.used for allowance in allowances[:limit]] == list(range(1, limit + 1))
 
@@ -50,7 +50,7 @@ def test_processes_together_stay_within_the_limit(limit: int) -> None:
     """Four processes on one store grant no more than the limit together, and waste at most a fifth."""
     storage = Storage()
     processes = [RateLimiter(storage) for _ in range(4)]
-    granted = sum(not processes[turn % 4].hit(key(limit), 30_000).exceeded for turn in range(limit * 2))
+    granted = sum(not processes[turn % 4].acquire(key(limit), 30_000).exceeded for turn in range(limit * 2))
     assert limit * 4 // 5 <= granted <= limit
 
 
@@ -58,7 +58,7 @@ def test_threads_share_a_reservation() -> None:
     """Threads of one process never grant the same request twice."""
     limiter = RateLimiter(Storage())
     with ThreadPoolExecutor(8) as threads:
-        used = list(threads.map(lambda _: limiter.hit(key(10_000), 0).used, range(4000)))
+        used = list(threads.map(lambda _: limiter.acquire(key(10_000), 0).used, range(4000)))
     assert sorted(used) == list(range(1, 4001))
 
 
@@ -67,14 +67,14 @@ def test_a_busy_key_asks_the_store_rarely() -> None:
     storage = Storage()
     limiter = RateLimiter(storage)
     for _ in range(10_000):
-        limiter.hit(key(100_000), 0)
+        limiter.acquire(key(100_000), 0)
     assert storage.asked <= 15
 
 
 def test_keys_do_not_share() -> None:
     """What one key uses is not taken from another."""
     limiter = RateLimiter(Storage())
-    assert [limiter.hit(key(1, name), 0).exceeded for name in ("a", "b", "a")] == [False, False, True]
+    assert [limiter.acquire(key(1, name), 0).exceeded for name in ("a", "b", "a")] == [False, False, True]
 
 
 def test_closed_when_the_store_fails() -> None:
@@ -84,16 +84,16 @@ def test_closed_when_the_store_fails() -> None:
     storage.down = True
     for _ in range(3):
         with pytest.raises(StoreBusyError):
-            limiter.hit(key(10), 0)
+            limiter.acquire(key(10), 0)
     storage.down = False
-    assert limiter.hit(key(10), 0).used == 1
+    assert limiter.acquire(key(10), 0).used == 1
 
 
 def test_headers_say_what_is_left() -> None:
     """The headers name limit, window, what is left and the seconds to the next minute."""
     limiter = RateLimiter(Storage())
-    limiter.hit(key(10), 61_500)
-    allowance = limiter.hit(key(10), 75_000)
+    limiter.acquire(key(10), 61_500)
+    allowance = limiter.acquire(key(10), 75_000)
     assert dict(allowance.headers()) == {
         "RateLimit-Policy": '"minute";q=10;w=60',
         "RateLimit": '"minute";r=8;t=45',

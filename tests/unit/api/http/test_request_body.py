@@ -99,7 +99,7 @@ def test_a_body_that_ends_early(stream: Any) -> None:
 
 def test_a_body_that_never_comes() -> None:
     """A stalled body is given up after its time, and only so many are waited for at once."""
-    reader, stalled = BodyReader(timeout_seconds=0.01, at_once=2), Stalled()
+    reader, stalled = BodyReader(timeout_seconds=0.01, max_waiting=2), Stalled()
     for _ in range(2):
         with pytest.raises(RequestTimeout):
             reader.read(environ(wsgi__input=stalled), BODY)
@@ -110,7 +110,7 @@ def test_a_body_that_never_comes() -> None:
 
 def test_slots_are_given_back() -> None:
     """Bodies that came, or broke, do not count against those that are waited for."""
-    reader = BodyReader(at_once=1)
+    reader = BodyReader(max_waiting=1)
     for _ in range(20):
         assert reader.read(environ(), BODY) == b"0123456789"
         with pytest.raises(InvalidInputError):
@@ -120,6 +120,6 @@ def test_slots_are_given_back() -> None:
 @pytest.mark.parametrize("changes", [{}, {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked"}])
 def test_a_body_where_none_belongs(changes: dict[str, Any]) -> None:
     """An operation without a body refuses one, with or without a length."""
-    with pytest.raises(InvalidInputError, match="body: is there"):
+    with pytest.raises(InvalidInputError, match="`body` is present"):
         BodyReader().read(environ(**changes), None)
     assert BodyReader().read(environ(b"", CONTENT_LENGTH="0"), None) == b""

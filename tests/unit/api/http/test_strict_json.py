@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.http.strict_json import parse_json
+from api.http.request_body import parse_json
 from privacy.errors import InvalidInputError
 
 REFUSED = {
@@ -25,20 +25,20 @@ REFUSED = {
     b"1e999": "holds 1e999",
     b"1" * 20: "holds an integer of 20 digits",
     b"-" + b"1" * 5000: "holds an integer of 5001 digits",
-    b"[" * 17 + b"]" * 17: "nests deeper than 16 levels",
-    b'{"a":' * 17 + b"1" + b"}" * 17: "nests deeper than 16 levels",
-    b"[" * 100_000: "nests too deeply",
+    b"[" * 17 + b"]" * 17: "is nested deeper than 16 levels",
+    b'{"a":' * 17 + b"1" + b"}" * 17: "is nested deeper than 16 levels",
+    b"[" * 100_000: "is nested too deeply",
     b'"\\ud800"': "holds half a surrogate pair",
     b'{"\\udc00": 1}': "holds half a surrogate pair",
 }
 
 
-@pytest.mark.parametrize(("raw", "fault"), REFUSED.items(), ids=lambda case: repr(case)[:40])
-def test_what_two_readers_could_understand_differently(raw: bytes, fault: str) -> None:
-    """Anything but plain, unambiguous JSON is refused, and the fault is named."""
-    with pytest.raises(InvalidInputError, match=f"^body: {fault}") as caught:
+@pytest.mark.parametrize(("raw", "message"), REFUSED.items(), ids=lambda case: repr(case)[:40])
+def test_what_two_readers_could_understand_differently(raw: bytes, message: str) -> None:
+    """Anything but plain, unambiguous JSON is refused, and the message is named."""
+    with pytest.raises(InvalidInputError, match=f"^`body` {message}") as caught:
         parse_json(raw)
-    assert len(caught.value.fault) < 200
+    assert len(caught.value.message) < 200
 
 
 @pytest.mark.parametrize(

@@ -23,19 +23,19 @@ def call(body: bytes, **headers: str) -> Request:
 @pytest.mark.parametrize("text", ["application/x-ndjson", "Application/X-NDJSON ; charset=utf-8"])
 def test_the_media_type_says_that_lines_are_items(text: str) -> None:
     """Parameters and case make no difference (RFC 9110)."""
-    batch = Batch.of_call(call(b"1\n2", Content_Type=text))
+    batch = Batch.from_request(call(b"1\n2", Content_Type=text))
     assert (batch.is_lines, batch.items()) == (True, [b"1\n", b"2"])
 
 
 def test_anything_else_is_an_array() -> None:
     """The edge lets only JSON through beside NDJSON."""
-    batch = Batch.of_call(call(b' [1, {"a": [2]}] ', Content_Type=JSON))
+    batch = Batch.from_request(call(b' [1, {"a": [2]}] ', Content_Type=JSON))
     assert (batch.is_lines, batch.items()) == (False, [b"1", b'{"a": [2]}'])
 
 
 def test_a_compressed_body_is_inflated() -> None:
     """What a batch holds is what was sent before compression."""
-    batch = Batch.of_call(call(gzip.compress(b"[1]"), Content_Type=JSON, Content_Encoding="gzip"))
+    batch = Batch.from_request(call(gzip.compress(b"[1]"), Content_Type=JSON, Content_Encoding="gzip"))
     assert batch == Batch(b"[1]", JSON)
 
 

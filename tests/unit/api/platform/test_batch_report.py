@@ -13,9 +13,9 @@ from privacy.model.engagement import Verdict
 
 def test_counts_cover_every_verdict_and_the_list_what_did_not_pass() -> None:
     """Each verdict has its count, 0 included; what passed is not listed."""
-    fault = InvalidInputError("type", "is missing", "one of like, unlike")
+    error = InvalidInputError("type", "is missing", "one of like, unlike")
     outcomes: list[Outcome] = [
-        *(Verdict.COUNTED, fault, Verdict.UNCOUNTED, Verdict.LATE, Verdict.COUNTED, Verdict.LATE)
+        *(Verdict.COUNTED, error, Verdict.UNCOUNTED, Verdict.LATE, Verdict.COUNTED, Verdict.LATE)
     ]
     passed = (Verdict.COUNTED, Verdict.UNCOUNTED)
     document = msgspec.json.decode(
@@ -29,7 +29,7 @@ def test_counts_cover_every_verdict_and_the_list_what_did_not_pass() -> None:
         "late": 2,
         "invalid": 1,
     }
-    problem = {"field": "type", "fault": "is missing", "rule": "one of like, unlike"}
+    problem = {"field": "type", "message": "is missing", "expected": "one of like, unlike"}
     assert document["not_counted"] == [
         {"index": 1, "verdict": "invalid", "problem": problem},
         {"index": 3, "verdict": "late"},
@@ -39,6 +39,6 @@ def test_counts_cover_every_verdict_and_the_list_what_did_not_pass() -> None:
 
 def test_verdicts_without_invalid_of_their_own_get_it() -> None:
     """An item that could not be read is `invalid` in any batch."""
-    fault = InvalidInputError("video_id", "is missing", "an id")
-    document = batch_report([fault], Registration, (Registration.CREATED,), "not_registered")
+    error = InvalidInputError("video_id", "is missing", "an id")
+    document = batch_report([error], Registration, (Registration.CREATED,), "not_registered")
     assert document["verdicts"] == {"created": 0, "updated": 0, "unchanged": 0, "conflict": 0, "invalid": 1}

@@ -190,8 +190,8 @@ def test_times_must_lie_within_the_bounds_of_the_intake() -> None:
     assert outcomes[1:3] == [Verdict.COUNTED] * 2
     for outcome, fault in ((outcomes[0], "is too early"), (outcomes[3], "is in the future")):
         assert isinstance(outcome, InvalidInputError)
-        assert (outcome.field, outcome.fault) == ("occurred_at", fault)
-        assert outcome.rule == "from 2016-09-01T00:00:00Z to 2026-05-03T14:12:31Z"
+        assert (outcome.field, outcome.message) == ("occurred_at", fault)
+        assert outcome.expected == "from 2016-09-01T00:00:00Z to 2026-05-03T14:12:31Z"
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ def test_values_outside_the_domain_are_named(name: str, value: str) -> None:
     (outcome,) = door(vault).admit(EventColumns.of([event(profile=EventAttributes(**{name: value}))]), NOW_MS)
     assert isinstance(outcome, InvalidInputError)
     declared = next(dimension for dimension in POLICY.domain.dimensions if dimension.name == name)
-    assert (outcome.field, outcome.fault) == (f"profile.{name}", f"is {value!r}")
-    assert outcome.rule == f"one of {', '.join(declared.values)}, or absent"
+    assert (outcome.field, outcome.message) == (f"profile.{name}", f"is {value!r}")
+    assert outcome.expected == f"one of {', '.join(declared.values)}, or absent"
     assert vault.entries == []
 
 
@@ -297,8 +297,8 @@ def test_a_kind_that_the_policy_does_not_count_is_invalid() -> None:
         EventColumns.of([event(type="favorite")]), NOW_MS
     )
     assert isinstance(outcome, InvalidInputError)
-    assert (outcome.field, outcome.fault) == ("type", "is favorite")
-    assert outcome.rule.endswith("counts: like")
+    assert (outcome.field, outcome.message) == ("type", "is favorite")
+    assert outcome.expected.endswith("counts: like")
 
 
 @pytest.mark.parametrize(("age_seconds", "too_young"), [(599, True), (600, False), (-1, True)])

@@ -40,7 +40,7 @@ def test_a_refusal_names_field_fault_and_rule(text: str, fault: str) -> None:
     """The message says which field, what is wrong with it, in few words, and what would be right."""
     with pytest.raises(InvalidInputError) as raised:
         check_identifier("account_id", text)
-    assert (raised.value.field, raised.value.fault, raised.value.rule) == (
+    assert (raised.value.field, raised.value.message, raised.value.expected) == (
         "account_id",
         fault,
         IDENTIFIER_RULE,

@@ -134,7 +134,9 @@ def door(registers: Registers, targets: Mapping[tuple[TargetType, str], Target])
 def comparable(outcomes: Iterable[object]) -> list[object]:
     """Errors by what they say."""
     return [
-        (outcome.field, outcome.fault, outcome.rule) if isinstance(outcome, InvalidInputError) else outcome
+        (outcome.field, outcome.message, outcome.expected)
+        if isinstance(outcome, InvalidInputError)
+        else outcome
         for outcome in outcomes
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.http.responses import MAX_AGE_CAP_SECONDS, etag_of, is_known, max_age_seconds
+from api.http.responses import MAX_AGE_CAP_SECONDS, etag_of, matches_etag, max_age_seconds
 
 ETAG = etag_of(b"body")
 
@@ -32,7 +32,7 @@ def test_an_etag_stands_for_its_bytes() -> None:
 )
 def test_what_the_caller_has(header: str | None, known: bool) -> None:
     """If-None-Match is a list, a star or nothing; damage in it means that nothing is known."""
-    assert is_known(header, ETAG) is known
+    assert matches_etag(header, ETAG) is known
 
 
 @pytest.mark.parametrize(

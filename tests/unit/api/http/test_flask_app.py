@@ -13,11 +13,10 @@ from marshmallow import Schema, fields
 from api.http import health
 from api.http.api_key_reader import KeyRecord
 from api.http.api_keys import Authenticator, issue_key
-from api.http.app import build_app
-from api.http.gateway import Gateway
-from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_answer
+from api.http.flask_app import Gateway, build_app
+from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_response
 from api.http.rate_limit import RateLimiter
-from api.http.strict_json import parse_json
+from api.http.request_body import parse_json
 from privacy.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -51,14 +50,14 @@ class Log:
 class Services:
     """What the handlers below work with."""
 
-    edge: Gateway
+    gateway: Gateway
     things: list[Any]
 
 
 def put_thing(services: Services, call: Request) -> Response:
     """Keep a body."""
     services.things.append((call.path["name"], parse_json(call.body), call.headers.get("Idempotency-Key")))
-    return json_answer({"name": call.path["name"]}, status=201)
+    return json_response({"name": call.path["name"]}, status=201)
 
 
 def get_defect(_services: Services, _call: Request) -> Response:
@@ -110,15 +109,15 @@ class Plane:
             now_ms=0,
             entropy=os.urandom,
         )
-        edge = Gateway(
-            authenticator=Authenticator("platform", self, lambda: 0.0),
+        gateway = Gateway(
+            authenticator=Authenticator("platform", self.find, lambda: 0.0),
             limiter=RateLimiter(MemoryStorage()),
             clock=lambda: 1000,
             log=self.log,
             readiness={"the store": self.check},
         )
         self.client: FlaskClient = build_app(
-            "platform", OPERATIONS, Services(edge, self.things)
+            "platform", OPERATIONS, Services(gateway, self.things)
         ).test_client()
 
     def find(self, key_id: str) -> KeyRecord | None:

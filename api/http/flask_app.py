@@ -1,0 +1,154 @@
+"""Builds a plane's Flask app from its operations, and defines the steps that every request passes.
+
+They are: route, API key and scope, rate limit, arguments, body, handler, conditional GET. Every failure
+becomes a problem document, and every response is counted and logged under the operation's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from flask import Flask, request
+from werkzeug.datastructures import EnvironHeaders
+from werkzeug.exceptions import RequestURITooLarge
+
+from api.http.api_key_reader import KeyRecord
+from api.http.api_keys import Authenticator
+from api.http.arguments import load_path, load_query
+from api.http.logs import RequestLog
+from api.http.middleware import AccessLogMiddleware, RequestContext, RequestMetrics, context_of
+from api.http.operation import Operation, Request
+from api.http.problems import problem_response
+from api.http.rate_limit import RateLimiter
+from api.http.request_body import BodyReader
+from api.http.responses import RawResponse, finish_response
+from privacy.model.timestamp import Clock
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from marshmallow import Schema
+
+MAX_QUERY_BYTES = 16_384
+"""Enough for a hundred ids of the greatest length."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What a plane's app needs before a request reaches its handler.
+
+    Args:
+        authenticator: checks API keys.
+        limiter: limits the requests per API key.
+        clock: the time in ms since 1970 UTC.
+        log: one line per request.
+        readiness: checks by name; each raises when its dependency is not ready.
+        metrics: counts the responses of this process.
+        bodies: reads request bodies.
+    """
+
+    authenticator: Authenticator
+    limiter: RateLimiter
+    clock: Clock
+    log: RequestLog
+    readiness: Mapping[str, Callable[[], object]]
+    metrics: RequestMetrics = field(default_factory=RequestMetrics)
+    bodies: BodyReader = field(default_factory=BodyReader)
+
+
+class HasGateway(Protocol):
+    """The services of any plane: they carry its gateway."""
+
+    @property
+    def gateway(self) -> Gateway:
+        """The plane's gateway."""
+
+
+Services = TypeVar("Services", bound=HasGateway)
+
+
+class _App(Flask):
+    """A Flask app whose views are plain functions that return finished responses."""
+
+    response_class = RawResponse  # type: ignore[assignment] # all that Flask does with one is to call it
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function: no view is a coroutine, so there is nothing to check."""
+        return func
+
+
+def build_app(name: str, operations: Iterable[Operation[Services]], services: Services) -> Flask:
+    """Build the app of a plane.
+
+    Args:
+        name: name of the plane.
+        operations: its routes, including `api.http.health.operations()`.
+        services: what the handlers work with; carries the gateway.
+    """
+    app = _App(name, root_path="", static_folder=None)
+    app.url_map.merge_slashes = False  # one resource, one path: no redirects
+    for operation in operations:
+        app.add_url_rule(
+            operation.path.replace("{", "<").replace("}", ">"),
+            endpoint=operation.operation_id,
+            view_func=_build_view(operation, services),
+            methods=[operation.method],
+            provide_automatic_options=False,
+        )
+    gateway = services.gateway
+    app.register_error_handler(Exception, lambda error: _handle_error(gateway, error))
+    app.wsgi_app = AccessLogMiddleware(app.wsgi_app, gateway.metrics, gateway.log)  # type: ignore[method-assign] # Flask's own way
+    return app
+
+
+def _build_view(operation: Operation[Services], services: Services) -> Callable[..., RawResponse]:
+    path_fields = operation.path_schema().fields if operation.path_schema else {}
+    query_schema = operation.query_schema() if operation.query_schema else None
+    gateway = services.gateway
+
+    def view(**arguments: str) -> RawResponse:
+        environ = request.environ
+        context = context_of(environ)
+        context.operation_id = operation.operation_id
+        now_ms = gateway.clock()
+        key = _authorize(gateway, operation.scope, environ, context, now_ms) if operation.scope else None
+        checked = Request(
+            path=load_path(path_fields, arguments),
+            query=_load_query(query_schema, environ),
+            body=gateway.bodies.read(environ, operation.body),
+            headers=EnvironHeaders(environ),
+            key=key,
+            now_ms=now_ms,
+        )
+        return finish_response(operation.handler(services, checked), environ, context.headers)
+
+    return view
+
+
+def _load_query(schema: Schema | None, environ: WSGIEnvironment) -> Mapping[str, Any]:
+    size = len(environ.get("QUERY_STRING", ""))
+    if size > MAX_QUERY_BYTES:
+        raise RequestURITooLarge(f"The query is {size} bytes long; at most {MAX_QUERY_BYTES} are accepted.")
+    return load_query(schema, request.args) if schema or size else {}
+
+
+def _authorize(
+    gateway: Gateway, scope: str, environ: WSGIEnvironment, context: RequestContext, now_ms: int
+) -> KeyRecord:
+    key = gateway.authenticator.check(environ.get("HTTP_AUTHORIZATION"), scope, now_ms)
+    allowance = gateway.limiter.acquire(key, now_ms)
+    context.headers += allowance.headers()
+    if allowance.exceeded:
+        raise allowance.refusal()
+    return key
+
+
+def _handle_error(gateway: Gateway, error: Exception) -> RawResponse:
+    environ = request.environ
+    context = context_of(environ)
+    response = problem_response(error)
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        gateway.log.failed(context.operation_id, error)
+    return finish_response(response, environ, context.headers)
