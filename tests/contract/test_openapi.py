@@ -20,7 +20,7 @@ def test_the_members_are_in_their_usual_order(plane: PublicPlane) -> None:
     """A reader finds the version of OpenAPI in the first line, and the paths before the components."""
     order = ["openapi", "info", "servers", "tags", "paths", "components"]
     lines = PATH.read_text(encoding="utf-8").splitlines()
-    assert [line.partition(":")[0] for line in lines if line[0] not in " -#"] == order
+    assert [line.partition(":")[0] for line in lines if line[:1].isalpha()] == order
     assert lines[0] == "openapi: 3.1.0"
     assert [*plane.get("/v1/openapi.json", token=None).json()] == order
 
