@@ -12,9 +12,9 @@ from api.http.arguments import PlainInteger
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.public.numbers import AnswerSchema, required_field
 from api.public.services import PublicServices
-from privacy.errors import InvalidInputError, SignatureError, StoreError
+from privacy.errors import InvalidInputError
 from privacy.gallery.ledger_reader import LedgerReader
-from privacy.ledger.head import ShardTree, TreeHead, unverified_head
+from privacy.ledger.head import ShardTree, SignedHead
 
 JWK_SET_JSON: Final = "application/jwk-set+json"
 _HEADS_MAX_AGE_SECONDS: Final = 1
@@ -87,13 +87,6 @@ class JwksSchema(AnswerSchema):
     keys = fields.List(fields.Nested(JwkSchema), required=True)
 
 
-class SignedHead(msgspec.Struct, frozen=True):
-    """A signed tree head, and what it says."""
-
-    jws: str
-    head: TreeHead
-
-
 class Heads(msgspec.Struct, frozen=True):
     """Signed tree heads."""
 
@@ -107,36 +100,28 @@ def latest_tree(ledger: LedgerReader, shard: int) -> ShardTree:
         InvalidInputError: there is no such shard, or nothing of it is signed yet.
         StoreError: the gallery does not answer or holds damage.
     """
-    text = ledger.latest_head()
-    tree = _said(text).tree(shard) if text else None
+    latest = ledger.latest_head()
+    tree = latest.head.tree(shard) if latest else None
     if tree is None or not tree.size:
         raise InvalidInputError("shard", f"{shard} has no signed entries", "one that the latest head lists")
     return tree
 
 
 def get_heads(services: PublicServices, call: Request) -> Response:
-    """Answer the latest heads."""
-    if call.query["limit"] == 1:
+    """Returns the latest heads."""
+    limit = call.query["limit"]
+    if limit == 1:
         latest = services.ledger.latest_head()
-        texts = [] if latest is None else [latest]
+        heads = [] if latest is None else [latest]
     else:
-        texts = services.ledger.heads()
-    signed = [SignedHead(text, _said(text)) for text in texts]
-    signed.sort(key=lambda each: each.head.sequence, reverse=True)
-    return json_response(Heads(signed[: call.query["limit"]]), max_age_seconds=_HEADS_MAX_AGE_SECONDS)
+        heads = services.ledger.heads()[: -limit - 1 : -1]
+    return json_response(Heads(heads), max_age_seconds=_HEADS_MAX_AGE_SECONDS)
 
 
 def get_jwks(services: PublicServices, call: Request) -> Response:  # noqa: ARG001 - a handler's signature
     """Answer the public keys."""
     jwks = services.ledger.jwks() or _NO_KEYS
     return Response(jwks, media_type=JWK_SET_JSON, max_age_seconds=_KEYS_MAX_AGE_SECONDS)
-
-
-def _said(text: str) -> TreeHead:
-    try:
-        return unverified_head(text)
-    except SignatureError as error:
-        raise StoreError("the gallery holds a damaged tree head: restore it") from error
 
 
 _KEY_ID_EXAMPLE: Final = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"

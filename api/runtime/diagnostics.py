@@ -14,7 +14,7 @@ from privacy.errors import StoreBusyError, StoreError
 from privacy.model.timestamp import Clock
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
-from privacy.signing.signing_key_file import load_signer
+from privacy.signing.signing_key_file import load_signing_key
 from privacy.store.acl import AclUser, Room
 from privacy.store.checks import CheckResult, check_private_file, check_server
 from privacy.store.connect import connect
@@ -102,7 +102,7 @@ class Diagnostics:
     def _signing_key(self) -> tuple[str, CheckResult]:
         path = Path(self.ledger_key_file) if self.ledger_key_file else self.folder / LEDGER_KEY_FILE
         try:
-            key_id = load_signer(path).public_keys.key_ids[0]
+            key_id = load_signing_key(path).public_keys.key_ids[0]
         except StoreError as error:
             return path.name, CheckResult("secret file", ok=False, detail=str(error))
         return path.name, CheckResult(

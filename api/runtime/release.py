@@ -20,7 +20,7 @@ from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import caught_up
 from privacy.rollback.release_watermark import ReleaseWatermark
 from privacy.signing.ledger_signer import LedgerSigner
-from privacy.signing.signing_key_file import load_signer
+from privacy.signing.signing_key_file import load_signing_key
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
@@ -89,7 +89,7 @@ def make_ledger_signer(
     return LedgerSigner(
         LedgerLog(connect(settings, SIGNER, Room.PRIVATE, greet=header.greet)),
         SignatureWriter(connect(settings, SIGNER, greet=header.of_gallery.greet)),
-        partial(load_signer, key_file),
+        partial(load_signing_key, key_file),
         header.target_shards,
         clock,
     )

@@ -25,7 +25,7 @@ PRIVATE_MODULES: Final = (
     *("privacy.release", "privacy.audit"),
     *("privacy.policy.policy", "privacy.policy.registry", "privacy.policy.file"),
     *("privacy.publishing.publisher", "privacy.publishing.signature_writer", "api.runtime.api_key_writer"),
-    *("privacy.signing.signing_key_file", "privacy.signing.jwks", "privacy.signing.signer"),
+    *("privacy.signing.signing_key_file", "privacy.signing.jwks", "privacy.signing.signing_key"),
     *("privacy.embedded.server", "privacy.embedded.rooms", "api.platform"),
 )
 """Modules that the public plane may neither load nor carry, with all below them."""

@@ -1,4 +1,4 @@
-"""Tree heads: how many entries each shard's tree has, and their roots. What a notary signs."""
+"""Tree heads: the size and root of each shard's tree at one moment. The ledger signer signs them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from hashlib import sha256
 
 import msgspec
 
-from privacy.errors import SignatureError
-from privacy.ledger.jws import Jws
 from privacy.ledger.merkle import EMPTY_ROOT
 
 
@@ -16,8 +14,8 @@ class ShardTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         shard: number of the target shard.
-        size: entries of the tree.
-        root: its root in hex.
+        size: number of entries in the tree.
+        root: root hash in hex.
     """
 
     shard: int
@@ -30,10 +28,10 @@ class TreeHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         sequence: number of the head, from 0.
-        at_ms: when it was made.
-        previous: SHA-256 of the head before, signature included; empty for the first one.
-        keys: ids of all keys that have signed, or may sign now.
-        trees: one a shard, in order of their numbers.
+        at_ms: when it was made, in ms since 1970 UTC.
+        previous: SHA-256 of the JWS of the previous head; empty for the first one.
+        keys: ids of all keys that have signed or may sign now.
+        trees: one per shard, in the order of the shards' numbers.
     """
 
     sequence: int
@@ -43,23 +41,23 @@ class TreeHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trees: list[ShardTree]
 
     def tree(self, shard: int) -> ShardTree:
-        """The tree of a shard; an empty one if there is none."""
-        found = (tree for tree in self.trees if tree.shard == shard)
-        return next(found, ShardTree(shard, 0, EMPTY_ROOT.hex()))
+        """Returns the tree of a shard; an empty tree if the head lists none."""
+        trees = (tree for tree in self.trees if tree.shard == shard)
+        return next(trees, ShardTree(shard, 0, EMPTY_ROOT.hex()))
 
 
-def digest_of(head: str) -> str:
-    """What the next head names this one by."""
-    return sha256(head.encode()).hexdigest()
+class SignedHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tree head as the gallery stores it.
 
-
-def unverified_head(text: str) -> TreeHead:
-    """Read what a signed head says, without a look at its signature.
-
-    Raises:
-        SignatureError: it is no head.
+    Args:
+        jws: the signed head, a compact JWS whose payload is `head`.
+        head: the same head as plain JSON, so that the public plane reads it without parsing a JWS.
     """
-    try:
-        return msgspec.json.decode(Jws.read(text).payload, type=TreeHead)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise SignatureError("is no tree head") from error
+
+    jws: str
+    head: TreeHead
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the JWS in hex: the `previous` of the next head."""
+        return sha256(self.jws.encode()).hexdigest()

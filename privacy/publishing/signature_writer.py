@@ -1,4 +1,4 @@
-"""The notary's hand in the gallery: it adds trees and signatures, and changes nothing that is published."""
+"""Writes trees, signatures and tree heads to the gallery; it changes nothing that is published."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from privacy.errors import StoreError
-from privacy.gallery.ledger_reader import KEPT_HEADS, LedgerReader, ReleaseName, node_field
+from privacy.gallery.ledger_reader import MAX_KEPT_HEADS, LedgerReader, ReleaseName, node_field
+from privacy.ledger.head import SignedHead
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key
 from privacy.store.script import Script, ScriptCall
@@ -20,7 +23,7 @@ _PUT_HEAD = Script.packaged("privacy.publishing", "put_head.lua")
 
 
 class NodeHash(NamedTuple):
-    """A complete node of a tree: level and number, and its hash."""
+    """A complete node of a tree, by level and number, with its hash."""
 
     node: tuple[int, int]
     digest: bytes
@@ -28,74 +31,74 @@ class NodeHash(NamedTuple):
 
 @dataclass(frozen=True)
 class SignatureWriter:
-    """Writes. All it does may be done again, by itself or another one.
+    """Writes for the ledger signer. Every method may be repeated, by this process or another one.
 
     Args:
-        client: connection with the notary's credentials.
+        client: connection with the signer's credentials.
     """
 
     client: Redis
 
     @cached_property
     def reader(self) -> LedgerReader:
-        """Reads with the same credentials."""
+        """A reader with the same credentials."""
         return LedgerReader(self.client)
 
     def add_nodes(self, shard: int, nodes: Sequence[NodeHash]) -> None:
-        """Add complete nodes to a tree.
+        """Adds complete nodes to a tree.
 
         Raises:
-            StoreError: the tree has another hash for one of them; names the first entry below it.
+            StoreError: the tree has a different hash for one of them; names the first entry below it.
         """
         key = gallery_key("tree", shard)
-        for place, held in self._add([(key, node_field(node), digest) for node, digest in nodes]):
-            (level, number), digest = nodes[place]
-            if held != digest:
+        for index, present in self._add([(key, node_field(node), digest) for node, digest in nodes]):
+            (level, number), digest = nodes[index]
+            if present != digest:
                 raise StoreError(
                     f"ledger of shard {shard}: from entry {number << level} on, the tree in the gallery was "
-                    "made of other entries; nothing is signed"
+                    "built from other entries; nothing is signed"
                 )
 
     def add_signatures(self, signatures: Sequence[tuple[ReleaseName, str]]) -> list[tuple[int, str]]:
-        """Add detached signatures of releases.
+        """Adds detached signatures of releases.
 
         Returns:
-            Place and text of those that were there before and differ.
+            Index and text of those that were present before and differ.
         """
         writes = [
             (gallery_key("signatures", name.target_id, name.kind), str(name.epoch), text.encode())
             for name, text in signatures
         ]
         return [
-            (place, held.decode("ascii", "replace"))
-            for place, held in self._add(writes)
-            if held != writes[place][2]
+            (index, present.decode("ascii", "replace"))
+            for index, present in self._add(writes)
+            if present != writes[index][2]
         ]
 
     def publish_keys(self, jwks: bytes) -> None:
-        """Publish the public keys."""
+        """Publishes the public keys."""
         key = gallery_key("jwks")
         with translated():
             if self.client.get(key) != jwks:
                 self.client.set(key, jwks)
 
-    def put_head(self, before: str | None, head: str, sequence: int) -> bool:
-        """Make a signed head the latest one.
+    def put_head(self, previous: SignedHead | None, signed: SignedHead) -> bool:
+        """Makes a signed head the latest one.
 
         Args:
-            before: the latest one, from which it goes on.
-            head: the new one.
-            sequence: its number.
+            previous: the head that must be the latest now; None for none.
+            signed: the new head.
 
         Returns:
-            False if another notary was faster, and nothing was changed.
+            False if another signer was faster; nothing was changed.
         """
-        call = ScriptCall([gallery_key("heads")], [before or "", head, sequence % KEPT_HEADS])
+        document, field = msgspec.json.encode(signed), signed.head.sequence % MAX_KEPT_HEADS
+        call = ScriptCall([gallery_key("heads")], [previous.jws if previous else "", document, field])
         with translated():
             return bool(_PUT_HEAD.run(self.client, call))
 
     def _add(self, writes: Sequence[tuple[str, str, bytes]]) -> list[tuple[int, bytes]]:
-        """Write fields that are not there yet; place and content of those that are."""
+        """Writes the fields that are absent; returns index and content of those that are present."""
         if not writes:
             return []
         # A transaction for speed: Redis syncs its log once, not once for every few kilobytes.
@@ -103,7 +106,7 @@ class SignatureWriter:
         for key, field, value in writes:
             pipeline.hsetnx(key, field, value)
         with translated():
-            places = [place for place, fresh in enumerate(pipeline.execute()) if not fresh]
-            for place in places:
-                pipeline.hget(*writes[place][:2])
-            return list(zip(places, pipeline.execute(), strict=True))
+            present = [index for index, added in enumerate(pipeline.execute()) if not added]
+            for index in present:
+                pipeline.hget(*writes[index][:2])
+            return list(zip(present, pipeline.execute(), strict=True))

@@ -20,7 +20,7 @@ class LedgerLog:
     """Reads ledger entries, and nothing else of the tally.
 
     Args:
-        client: must have the notary ACL user.
+        client: must have the signer ACL user.
     """
 
     client: Redis

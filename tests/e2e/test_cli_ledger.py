@@ -121,6 +121,6 @@ def test_a_release_worker_without_its_key_does_not_start(replayed: Path) -> None
     with up(folder, "--policy", replayed / "policy.toml") as system:
         system.welcome["keys"] = keys
         log = folder / "logs" / "release.log"
-        eventually(lambda: "put the ledger key file back" in log.read_text(), "the refusal in the log")
+        eventually(lambda: "restore the ledger key file" in log.read_text(), "the refusal in the log")
         assert alive(system.process.pid)
         assert signed(system) == RELEASES

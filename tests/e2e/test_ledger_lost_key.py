@@ -12,9 +12,9 @@ from privacy.errors import StoreError
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.signing.export import export_lines
 from privacy.signing.jwks import PublicKeys
-from privacy.signing.signing_key_file import create_ledger_key, load_signer
+from privacy.signing.signing_key_file import create_ledger_key, load_signing_key
 from privacy.signing.verification import Verification
-from tests.support.ledger import NotaryWorld
+from tests.support.ledger import SigningWorld
 from tests.support.redis_server import Store
 from tests.support.release_world import ReleaseWorld
 
@@ -26,20 +26,20 @@ def test_a_lost_key_is_replaced_as_the_document_says(store: Store, tmp_path: Pat
     """
     key_file = tmp_path / "ledger.key"
     create_ledger_key(key_file, os.urandom)
-    world = NotaryWorld(ReleaseWorld(store), load_signer(key_file))
+    world = SigningWorld(ReleaseWorld(store), load_signing_key(key_file))
     world.begin_anew(1)
-    assert world.notary().run() > 0
+    assert world.signer().run() > 0
     sizes = {tree.shard: tree.size for tree in world.head().trees}
     before = list(export_lines(LedgerReader(store.public), 0))
     key_file.unlink()
 
     create_ledger_key(key_file, os.urandom)  # "any store's first start does"
-    world.signer = load_signer(key_file)
+    world.key = load_signing_key(key_file)
     world.release_epoch()
-    with pytest.raises(StoreError, match="put the ledger key file back that has signed it"):
-        world.notary().check()
+    with pytest.raises(StoreError, match="restore the ledger key file that signed it"):
+        world.signer().check()
     with pytest.raises(StoreError, match="nothing is signed"):
-        world.notary().run()
+        world.signer().run()
     assert list(export_lines(LedgerReader(store.public), 0)) == before
 
     published = store.public.get("g:jwks")  # what /.well-known/jwks.json answers
@@ -47,15 +47,15 @@ def test_a_lost_key_is_replaced_as_the_document_says(store: Store, tmp_path: Pat
     content = json.loads(key_file.read_text())
     content["former"] = [key["x"] for key in json.loads(published)["keys"]]
     key_file.write_text(json.dumps(content))
-    world.signer = load_signer(key_file)
-    world.notary().check()
-    assert world.notary().run() > 0
+    world.key = load_signing_key(key_file)
+    world.signer().check()
+    assert world.signer().run() > 0
 
     now = list(export_lines(LedgerReader(store.public), 0))
     verdict = Verification().run(now)
     assert (verdict.faults, verdict.releases) == ((), 10)
-    assert verdict.key_ids == tuple(world.signer.public_keys.key_ids)
-    pinned = Verification(PublicKeys.read(published)).run(now)
+    assert verdict.key_ids == tuple(world.key.public_keys.key_ids)
+    pinned = Verification(PublicKeys.from_jwks(published)).run(now)
     faults = {fault.where for fault in pinned.faults}
     new = {
         f"shard {shard}, entry {entry}"
@@ -64,4 +64,4 @@ def test_a_lost_key_is_replaced_as_the_document_says(store: Store, tmp_path: Pat
     }
     assert new <= faults
     assert all(where in new or "head" in where for where in faults)
-    assert Verification(PublicKeys.read(published)).run(before).holds
+    assert Verification(PublicKeys.from_jwks(published)).run(before).holds

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.signing.export import Closing, HeadLine, ReleaseLine, export_lines
 from privacy.signing.jwks import PublicKeys
-from privacy.signing.signer import Signer
+from privacy.signing.signing_key import SigningKey
 from privacy.signing.verification import Verification, VerificationResult
-from tests.support.ledger import SIGNER, NotaryWorld
+from tests.support.ledger import SIGNING_KEY, SigningWorld
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 from tests.support.release_world import ReleaseWorld
@@ -34,13 +34,13 @@ inconsistent by Hypothesis 6.170 now and then, once the modules of all other tes
 def exported(store: Store) -> list[bytes]:
     """An export of four epochs, signed one by one, the last one with a rotated key."""
     with store.without_fsync():
-        world = NotaryWorld(ReleaseWorld(store))
+        world = SigningWorld(ReleaseWorld(store))
         world.begin_anew(0)
         for epoch in range(EPOCHS):
             if epoch == EPOCHS - 1:
-                world.signer = Signer(bytes(32), SIGNER.public_keys.keys)
+                world.key = SigningKey(bytes(32), SIGNING_KEY.public_keys.keys)
             world.release_epoch()
-            world.notary().run()
+            world.signer().run()
         return list(export_lines(LedgerReader(store.public), 1))
 
 
@@ -138,7 +138,7 @@ def test_a_redrawn_release_is_named(rng: Random, ledger: list[bytes]) -> None:
     entry["release_sha256"] = sha256(line["release"].encode()).hexdigest()
     line["entry"] = json.dumps(entry, separators=(",", ":"))
     place = (line["shard"], line["sequence"])
-    forged = Signer(bytes([7] * 32))
+    forged = SigningKey(bytes([7] * 32))
     for signature in (
         line["signature"],
         forged.sign_release(line["release"].encode(), line["entry"].encode(), place),
@@ -157,7 +157,7 @@ def test_what_the_signer_himself_redraws_is_found_by_the_tree(ledger: list[bytes
     entry = json.loads(line["entry"]) | {"release_sha256": sha256(line["release"].encode()).hexdigest()}
     line["entry"] = json.dumps(entry, separators=(",", ":"))
     place = (line["shard"], line["sequence"])
-    line["signature"] = SIGNER.sign_release(line["release"].encode(), line["entry"].encode(), place)
+    line["signature"] = SIGNING_KEY.sign_release(line["release"].encode(), line["entry"].encode(), place)
     changed = json.dumps(line).encode() + b"\n"
     verdict = verify(closed([*ledger[:number], changed, *ledger[number + 1 : -1]]))
     assert verdict.faults
@@ -167,11 +167,11 @@ def test_what_the_signer_himself_redraws_is_found_by_the_tree(ledger: list[bytes
 def test_what_the_signer_himself_leaves_out_of_the_heads_is_found(ledger: list[bytes]) -> None:
     """Each head names the one before it, so that none can be taken back."""
     number = of_kind(ledger, "head")[1]
-    head = SIGNER.public_keys.head(json.loads(ledger[number])["jws"])
-    other = SIGNER.sign_head(msgspec.structs.replace(head, previous="0" * 64))
+    head = SIGNING_KEY.public_keys.verify_head(json.loads(ledger[number])["jws"])
+    other = SIGNING_KEY.sign_head(msgspec.structs.replace(head, previous="0" * 64))
     changed = msgspec.json.encode(HeadLine(other)) + b"\n"
     verdict = verify(closed([*ledger[:number], changed, *ledger[number + 1 : -1]]))
-    assert {fault.what for fault in verdict.faults} == {"does not name the one before it"}
+    assert {fault.what for fault in verdict.faults} == {"does not name the previous one"}
 
 
 @settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
@@ -260,18 +260,18 @@ def test_an_export_must_go_on_from_an_earlier_one(ledger: list[bytes]) -> None:
     """Whoever holds an old head finds a ledger that was rolled back or written anew, whoever signed it."""
     heads = [json.loads(ledger[number])["jws"] for number in of_kind(ledger, "head")]
     assert verify(ledger, earlier=tuple(heads)).holds
-    keys = PublicKeys.read(json.dumps({"keys": json.loads(ledger[1])["keys"]}))
-    latest = keys.head(heads[-1])
+    keys = PublicKeys.from_jwks(json.dumps({"keys": json.loads(ledger[1])["keys"]}))
+    latest = keys.verify_head(heads[-1])
     shorter = [
         line
         for line in ledger[:-1]
-        if line != ledger[of_kind(ledger, "head")[-1]] and not _beyond(line, keys.head(heads[-2]))
+        if line != ledger[of_kind(ledger, "head")[-1]] and not _beyond(line, keys.verify_head(heads[-2]))
     ]
     assert verify(closed(shorter)).holds
     rolled_back = verify(closed(shorter), earlier=(heads[-1],))
     assert all("missing" in fault.what for fault in rolled_back.faults)
     assert len(rolled_back.faults) == sum(
-        tree.size > keys.head(heads[-2]).tree(tree.shard).size for tree in latest.trees
+        tree.size > keys.verify_head(heads[-2]).tree(tree.shard).size for tree in latest.trees
     )
 
 
@@ -283,9 +283,9 @@ def _beyond(line: bytes, head: Any) -> bool:
 
 def test_only_trusted_keys_are_believed(ledger: list[bytes]) -> None:
     """With keys given, those in the file do not matter: a ledger that somebody else signed does not hold."""
-    keys = PublicKeys.read(json.dumps({"keys": json.loads(ledger[1])["keys"]}))
+    keys = PublicKeys.from_jwks(json.dumps({"keys": json.loads(ledger[1])["keys"]}))
     assert verify(ledger, trusted=keys).holds
-    stranger = Signer(bytes([9] * 32)).public_keys
+    stranger = SigningKey(bytes([9] * 32)).public_keys
     assert not verify(ledger, trusted=stranger).holds
 
 

@@ -1,4 +1,4 @@
-"""What tests of the ledger share: keys that protect nothing, and a notary over a world of releases."""
+"""Shared by the tests of the ledger: keys that protect nothing, and a signer over a world of releases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from privacy.gallery.ledger_reader import LedgerReader
 from privacy.ledger.head import TreeHead
 from privacy.publishing.signature_writer import SignatureWriter
 from privacy.signing.ledger_signer import LedgerSigner
-from privacy.signing.signer import Signer
+from privacy.signing.signing_key import SigningKey
 from privacy.store.keys import gallery_key, tally_key
 from privacy.tally.series import LedgerLog
 from tests.support.gallery import LEDGER_SHARDS, NOW_MS
@@ -31,7 +31,7 @@ def counting_entropy() -> Callable[[int], bytes]:
 COUNTING_ENTROPY = counting_entropy()
 
 
-SIGNER = Signer(bytes(range(32)))
+SIGNING_KEY = SigningKey(bytes(range(32)))
 
 
 def sign_gallery(store: Store) -> None:
@@ -40,10 +40,8 @@ def sign_gallery(store: Store) -> None:
         entries = store.root.hgetall(gallery_key("ledger", shard))
         for number in range(len(entries)):
             store.root.rpush(tally_key(shard, "ledger"), entries[b"%d" % number])
-    notary = LedgerSigner(
-        LedgerLog(store.signer), SignatureWriter(store.signer), lambda: SIGNER, LEDGER_SHARDS, lambda: NOW_MS
-    )
-    notary.run()
+    log, gallery = LedgerLog(store.signer), SignatureWriter(store.signer)
+    LedgerSigner(log, gallery, lambda: SIGNING_KEY, LEDGER_SHARDS, lambda: NOW_MS).run()
 
 
 def _send(send: Callable[[], Any]) -> Any:
@@ -51,16 +49,16 @@ def _send(send: Callable[[], Any]) -> Any:
 
 
 @dataclass
-class NotaryWorld:
+class SigningWorld:
     """Releases, and who signs them.
 
     Args:
         releases: the store and the time in it.
-        signer: the key in force.
+        key: the signing key in force.
     """
 
     releases: ReleaseWorld
-    signer: Signer = SIGNER
+    key: SigningKey = SIGNING_KEY
 
     def begin_anew(self, epochs: int) -> None:
         """Empty the store, and release so many epochs of its five videos."""
@@ -74,14 +72,14 @@ class NotaryWorld:
         self.releases.now_ms += hours(1)
         self.releases.worker().run_due()
 
-    def notary(self, hook: Hook = _send) -> LedgerSigner:
-        """A notary whose store calls, on both sides, pass through a hook."""
+    def signer(self, hook: Hook = _send) -> LedgerSigner:
+        """A signer whose store calls, on both sides, pass through a hook."""
         client = SteppedRedis(self.releases.store.signer, hook)
         shards = HEADER.target_shards
         return LedgerSigner(
             LedgerLog(client),
             SignatureWriter(client),
-            lambda: self.signer,
+            lambda: self.key,
             shards,
             lambda: self.releases.now_ms,
         )
@@ -92,11 +90,13 @@ class NotaryWorld:
         return LedgerReader(self.releases.store.public)
 
     def head(self) -> TreeHead:
-        """The latest head, verified."""
-        return self.signer.public_keys.head(self.reader.latest_head() or "")
+        """Returns the latest head, verified."""
+        latest = self.reader.latest_head()
+        assert latest
+        return self.key.public_keys.verify_head(latest.jws)
 
     def records(self) -> dict[bytes, Any]:
-        """Everything that a notary writes."""
+        """Everything that a signer writes."""
         root = self.releases.store.root
         hashes = [
             raw(key) for family in ("g:tree:*", "g:signatures:*", "g:heads") for key in root.keys(family)

@@ -164,7 +164,7 @@ def _counted(lines: Iterator[bytes], look: Callable[[], None]) -> Iterator[bytes
 
 def _keys(file: Path) -> PublicKeys:
     try:
-        return PublicKeys.read(file.read_bytes())
+        return PublicKeys.from_jwks(file.read_bytes())
     except SignatureError as error:
         raise InvalidInputError(
             "--keys", f"{file} {error}", "a JWK Set as of /.well-known/jwks.json"

@@ -42,13 +42,13 @@ def command() -> None:
     settings = StoreSettings.from_environment(os.environ, (RELEASE, PUBLISHER, SIGNER))
     header = require_healthy_store(settings, RELEASE, clock_ms)
     key_file = Path(os.environ.get("LIKEWISE_LEDGER_KEY_FILE", LEDGER_KEY_FILE))
-    notary = make_ledger_signer(settings, header, key_file, clock_ms)
-    notary.check()
+    signer = make_ledger_signer(settings, header, key_file, clock_ms)
+    signer.check()
     erasures = ErasureLog(never_restore_folder(os.environ, key_file.parent), header.store_id)
     workers = make_release_workers(settings, header, erasures, entropy, clock_ms)
 
     def step() -> int:
-        return run_together(workers) + notary.run()
+        return run_together(workers) + signer.run()
 
     with stop_on_signal() as stop:
         poll(step, stop.wait, PACE, lambda error, rest: echo(f"release: {error}; again in {rest:.1f} s"))

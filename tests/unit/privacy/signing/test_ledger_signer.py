@@ -1,4 +1,4 @@
-"""The notary on a real Redis: it signs everything once, whatever breaks, and nothing that does not go on."""
+"""The signer on a real Redis: it signs everything once, whatever breaks, and nothing that does not go on."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import msgspec
 import pytest
 
 from privacy.errors import StoreBusyError, StoreError
-from privacy.gallery.ledger_reader import KEPT_HEADS, ReleaseName, decoded_entry
-from privacy.ledger.head import digest_of
+from privacy.gallery.ledger_reader import MAX_KEPT_HEADS, ReleaseName, decode_entry
+from privacy.ledger.head import SignedHead, TreeHead
 from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, joined, leaf_hash
-from privacy.signing import ledger_signer as notary_module
+from privacy.signing import ledger_signer as signer_module
 from privacy.signing.ledger_signer import ARRIVAL_MS
-from privacy.signing.signer import Signer
+from privacy.signing.signing_key import SigningKey
 from privacy.store.keys import gallery_key, tally_key
 from tests.support.faults import Crash, LostConnectionError, every_fault
-from tests.support.ledger import NotaryWorld
+from tests.support.ledger import SigningWorld
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, raw
 from tests.support.release_world import VIDEOS, ReleaseWorld
@@ -27,15 +27,15 @@ EPOCHS = 3
 
 
 @pytest.fixture
-def world(store: Store) -> Iterator[NotaryWorld]:
+def world(store: Store) -> Iterator[SigningWorld]:
     """Three epochs of five videos, released and not signed yet, in a store without fsync."""
     with store.without_fsync():
-        made = NotaryWorld(ReleaseWorld(store))
+        made = SigningWorld(ReleaseWorld(store))
         made.begin_anew(EPOCHS)
         yield made
 
 
-def check_everything_is_signed(world: NotaryWorld) -> None:
+def check_everything_is_signed(world: SigningWorld) -> None:
     """Each tree has the entries of its chain, and their root and nodes; each release has its signature."""
     reader, head, signed = world.reader, world.head(), 0
     for shard in range(HEADER.target_shards):
@@ -45,174 +45,177 @@ def check_everything_is_signed(world: NotaryWorld) -> None:
             tree.append(leaf_hash(entry))
         assert (head.tree(shard).size, head.tree(shard).root) == (len(entries), tree.root.hex())
         assert joined(reader.nodes(shard, complete_nodes(Span(0, len(entries))))) == tree.root
-        names = [ReleaseName.of(decoded_entry(entry)) for entry in entries]
+        names = [ReleaseName.from_entry(decode_entry(entry)) for entry in entries]
         for sequence, (entry, release, signature) in enumerate(
             zip(entries, reader.releases(names), reader.signatures(names), strict=True)
         ):
             assert release
-            world.signer.public_keys.release(signature or "", release, entry, (shard, sequence))
+            world.key.public_keys.verify_release(signature or "", release, entry, (shard, sequence))
             assert reader.nodes(shard, [Node(0, sequence)]) == [leaf_hash(entry)]
         signed += len(entries)
     assert signed == len(VIDEOS) * world.releases.now_ms // 3_600_000
 
 
-def test_everything_is_signed_and_then_there_is_nothing_to_do(world: NotaryWorld) -> None:
+def test_everything_is_signed_and_then_there_is_nothing_to_do(world: SigningWorld) -> None:
     """One run signs what is there; the next changes nothing; the one after a new epoch goes on."""
-    notary = world.notary()
-    assert notary.run() == len(VIDEOS) * EPOCHS
+    signer = world.signer()
+    assert signer.run() == len(VIDEOS) * EPOCHS
     check_everything_is_signed(world)
     before, first = world.records(), world.reader.latest_head()
-    assert notary.run() == 0
+    assert signer.run() == 0
     assert world.records() == before
     world.release_epoch()
-    assert notary.run() == len(VIDEOS)
+    assert signer.run() == len(VIDEOS)
     check_everything_is_signed(world)
     assert first
-    assert (world.head().sequence, world.head().previous) == (1, digest_of(first))
-    notary.check()
+    assert (world.head().sequence, world.head().previous) == (1, first.digest)
+    signer.check()
 
 
 def test_an_empty_ledger_has_a_head(store: Store) -> None:
     """Keys and a first head are there before the first release."""
-    world = NotaryWorld(ReleaseWorld(store))
+    world = SigningWorld(ReleaseWorld(store))
     world.releases.begin_anew()
-    assert world.notary().run() == 0
+    assert world.signer().run() == 0
     assert world.head().sequence == 0
     assert [tree.size for tree in world.head().trees] == [0] * HEADER.target_shards
-    assert world.reader.jwks() == world.signer.public_keys.jwks()
+    assert world.reader.jwks() == world.key.public_keys.to_jwks()
 
 
 def test_many_entries_are_signed_in_bounded_steps(
-    world: NotaryWorld, monkeypatch: pytest.MonkeyPatch
+    world: SigningWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run takes a batch of each shard; as many runs as it takes end in the same trees."""
-    monkeypatch.setattr(notary_module, "BATCH_ENTRIES", 2)
-    runs = iter(lambda: world.notary().run(), 0)
+    monkeypatch.setattr(signer_module, "MAX_BATCH_ENTRIES", 2)
+    runs = iter(lambda: world.signer().run(), 0)
     counts = list(runs)
     assert len(counts) > 1
     assert max(counts) <= 2 * HEADER.target_shards
     check_everything_is_signed(world)
-    world.notary().check()
+    world.signer().check()
 
 
 @pytest.mark.parametrize("error", [Crash, LostConnectionError])
-def test_a_fault_at_any_store_call(error: type[BaseException], world: NotaryWorld) -> None:
+def test_a_fault_at_any_store_call(error: type[BaseException], world: SigningWorld) -> None:
     """Done again after a fault, everything is as it would be without one, byte for byte."""
-    world.notary().run()
+    world.signer().run()
     expected, broken = world.records(), 0
     for fault in every_fault(error):
         world.releases.store.root.delete(*expected)
         try:
-            world.notary(fault).run()
+            world.signer(fault).run()
         except (Crash, StoreBusyError):
             broken += 1
-            world.notary().run()
+            world.signer().run()
         assert world.records() == expected
     assert broken > 10
 
 
-def test_two_notaries_at_once(world: NotaryWorld) -> None:
+def test_two_signers_at_once(world: SigningWorld) -> None:
     """However their store calls meet, one head becomes the latest, and all is signed once."""
-    world.notary().run()
+    world.signer().run()
     expected = world.records()
     for turns in ([0, 1] * 100, [1, 1, 0] * 60, [0] * 5 + [1] * 100, [0] * 12 + [1] * 100):
         world.releases.store.root.delete(*expected)
-        take_turns([lambda hook: world.notary(hook).run()] * 2, turns)
+        take_turns([lambda hook: world.signer(hook).run()] * 2, turns)
         assert world.records() == expected
 
 
-def test_a_rotated_key_goes_on(world: NotaryWorld) -> None:
+def test_a_rotated_key_goes_on(world: SigningWorld) -> None:
     """The next run signs with the new key, publishes both and says so in a head, without any new entry."""
-    world.notary().run()
-    old = world.signer
-    world.signer = Signer(bytes(32), old.public_keys.keys)
-    world.notary().run()
-    assert world.head().keys == world.signer.public_keys.key_ids
+    world.signer().run()
+    old = world.key
+    world.key = SigningKey(bytes(32), old.public_keys.keys)
+    world.signer().run()
+    assert world.head().keys == world.key.public_keys.key_ids
     assert len(world.head().keys) == 2
-    assert world.reader.jwks() == world.signer.public_keys.jwks()
+    assert world.reader.jwks() == world.key.public_keys.to_jwks()
     check_everything_is_signed(world)
     world.release_epoch()
-    world.notary().run()
+    world.signer().run()
     check_everything_is_signed(world)
-    world.signer = old
+    world.key = old
     with pytest.raises(StoreError, match="not known"):
-        world.notary().run()
+        world.signer().run()
 
 
-def test_what_a_key_signed_before_a_crash_stays_after_its_rotation(world: NotaryWorld) -> None:
+def test_what_a_key_signed_before_a_crash_stays_after_its_rotation(world: SigningWorld) -> None:
     """A signature that was written before the head was is not replaced by another key's."""
-    old = world.signer
+    old = world.key
     for fault in every_fault():
-        world.signer = old
+        world.key = old
         world.releases.store.root.delete(*world.records())
         try:
-            world.notary(fault).run()
+            world.signer(fault).run()
         except Crash:
-            world.signer = Signer(bytes(32), old.public_keys.keys)
-            world.notary().run()
+            world.key = SigningKey(bytes(32), old.public_keys.keys)
+            world.signer().run()
         check_everything_is_signed(world)
 
 
-def test_old_heads_make_room(world: NotaryWorld) -> None:
+def test_old_heads_make_room(world: SigningWorld) -> None:
     """The latest heads are kept, and the store does not grow by their number."""
-    desk, head = world.notary().desk, ""
-    for sequence in range(KEPT_HEADS + 3):
-        assert desk.put_head(head or None, f"head {sequence}", sequence)
-        head = f"head {sequence}"
-    assert world.reader.latest_head() == head
-    assert set(world.reader.heads()) == {f"head {number}" for number in range(3, KEPT_HEADS + 3)}
-    assert not desk.put_head("head 1", "late", 1)
-    assert world.reader.latest_head() == head
+    writer, latest = world.signer().gallery, None
+    heads = [
+        SignedHead(f"head {number}", TreeHead(number, 0, "", [], [])) for number in range(MAX_KEPT_HEADS + 3)
+    ]
+    for head in heads:
+        assert writer.put_head(latest, head)
+        latest = head
+    assert world.reader.latest_head() == latest
+    assert world.reader.heads() == heads[3:]
+    assert not writer.put_head(heads[1], heads[2])
+    assert world.reader.latest_head() == latest
 
 
 def forged(entry: bytes, **changes: Any) -> bytes:
     """An entry with other content."""
-    return msgspec.json.encode(msgspec.structs.replace(decoded_entry(entry), **changes))
+    return msgspec.json.encode(msgspec.structs.replace(decode_entry(entry), **changes))
 
 
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
-def test_a_changed_entry_is_named_and_nothing_is_signed(place: str, world: NotaryWorld) -> None:
+def test_a_changed_entry_is_named_and_nothing_is_signed(place: str, world: SigningWorld) -> None:
     """Whoever changes what was signed, in tally and gallery alike, ends the signing for good."""
-    world.notary().run()
+    world.signer().run()
     shard = world.busiest_shard()
     entries = world.reader.entries(shard, 0, 1000)
     sequence = {"first": 0, "middle": len(entries) // 2, "last": len(entries) - 1}[place]
     world.overwrite(shard, sequence, forged(entries[sequence], rho="0.1"))
     signed = world.records()
     with pytest.raises(StoreError, match=f"shard {shard}: entry {sequence} is not the one that was signed"):
-        world.notary().check()
+        world.signer().check()
     world.release_epoch()
     if place == "last":
         for _ in range(2):
             with pytest.raises(StoreError, match=f"shard {shard}: entry {sequence} "):
-                world.notary().run()
+                world.signer().run()
     assert world.records() == signed
 
 
-def test_a_tally_that_is_older_than_what_was_signed(world: NotaryWorld) -> None:
+def test_a_tally_that_is_older_than_what_was_signed(world: SigningWorld) -> None:
     """A restored tally lacks signed entries: the first of them is named, before anything is drawn again."""
-    world.notary().run()
+    world.signer().run()
     shard = world.busiest_shard()
     length = world.head().tree(shard).size
     world.releases.store.root.ltrim(tally_key(shard, "ledger"), 0, length - 3)
     with pytest.raises(StoreError, match=f"shard {shard}: entry {length - 2} is signed, but the tally"):
-        world.notary().check()
+        world.signer().check()
     with pytest.raises(StoreError, match=f"shard {shard}: entry {length - 1} is signed, but the tally"):
-        world.notary().run()
+        world.signer().run()
 
 
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"previous": "0" * 64}, "does not name the one before it"),
-        ({"sequence": 0}, "says that it stands in another place"),
+        ({"previous": "0" * 64}, "does not name the previous one"),
+        ({"sequence": 0}, "names another position as its own"),
         ({"release_sha256": "0" * 64}, "has another release"),
         ({"epoch": 1_000}, "has no release"),
     ],
 )
-def test_what_does_not_go_on_is_not_signed(changes: dict[str, Any], fault: str, world: NotaryWorld) -> None:
+def test_what_does_not_go_on_is_not_signed(changes: dict[str, Any], fault: str, world: SigningWorld) -> None:
     """A new entry must follow, stand in its place and fit the release that is published."""
-    world.notary().run()
+    world.signer().run()
     shard = world.busiest_shard()
     sequence = world.head().tree(shard).size
     world.release_epoch()
@@ -220,52 +223,52 @@ def test_what_does_not_go_on_is_not_signed(changes: dict[str, Any], fault: str, 
     world.overwrite(shard, sequence, forged(entry, **changes))
     world.releases.now_ms += ARRIVAL_MS
     with pytest.raises(StoreError, match=f"shard {shard}: entry {sequence} .*{fault}"):
-        world.notary().run()
+        world.signer().run()
     assert world.head().tree(shard).size == sequence
 
 
-def test_a_release_that_is_on_its_way_is_waited_for(world: NotaryWorld) -> None:
+def test_a_release_that_is_on_its_way_is_waited_for(world: SigningWorld) -> None:
     """A worker copies entries first: those whose releases are not there yet are signed in a later run."""
-    world.notary().run()
+    world.signer().run()
     shard = world.busiest_shard()
     signed = world.head().tree(shard).size
     world.release_epoch()
     entries = world.reader.entries(shard, signed, 100)
-    name = ReleaseName.of(decoded_entry(entries[1]))
+    name = ReleaseName.from_entry(decode_entry(entries[1]))
     key, root = gallery_key("releases", name.target_id, name.kind), world.releases.store.root
     release = raw(root.hget(key, str(name.epoch)))
     root.hdel(key, str(name.epoch))
-    world.notary().run()
+    world.signer().run()
     assert world.head().tree(shard).size == signed + 1
     root.hset(key, str(name.epoch), release)
-    world.notary().run()
+    world.signer().run()
     assert world.head().tree(shard).size == signed + len(entries)
     check_everything_is_signed(world)
 
 
-def test_tally_and_gallery_must_agree(world: NotaryWorld) -> None:
+def test_tally_and_gallery_must_agree(world: SigningWorld) -> None:
     """An entry that differs between the two rooms is not signed."""
     shard = world.busiest_shard()
     entry = world.reader.entries(shard, 0, 1)[0]
     world.overwrite(shard, 0, forged(entry, rho="0.1"), gallery=False)
     with pytest.raises(StoreError, match=f"shard {shard}: entry 0 .*is not the same in tally and gallery"):
-        world.notary().run()
+        world.signer().run()
 
 
-def test_a_release_is_signed_only_as_it_was_written(world: NotaryWorld) -> None:
+def test_a_release_is_signed_only_as_it_was_written(world: SigningWorld) -> None:
     """A published document that is not the one of its entry is named."""
     shard = world.busiest_shard()
-    name = ReleaseName.of(decoded_entry(world.reader.entries(shard, 0, 1)[0]))
+    name = ReleaseName.from_entry(decode_entry(world.reader.entries(shard, 0, 1)[0]))
     key = gallery_key("releases", name.target_id, name.kind)
     world.releases.store.root.hset(key, str(name.epoch), b"{}")
     with pytest.raises(StoreError, match=f"entry 0 .*{name}.*has another release"):
-        world.notary().run()
+        world.signer().run()
 
 
 @pytest.mark.parametrize("node", ["0:0", "1:0"])
-def test_a_changed_tree_is_not_gone_on_from(node: str, world: NotaryWorld) -> None:
+def test_a_changed_tree_is_not_gone_on_from(node: str, world: SigningWorld) -> None:
     """Nodes in the gallery are believed only as far as their root was signed."""
-    world.notary().run()
+    world.signer().run()
     shard = world.busiest_shard()
     key = gallery_key("tree", shard)
     assert len(raw(world.releases.store.root.hget(key, node))) == 32
@@ -273,16 +276,29 @@ def test_a_changed_tree_is_not_gone_on_from(node: str, world: NotaryWorld) -> No
     for field in {node, *(f"{level}:{number}" for level, number in complete_nodes(Span(0, size)))}:
         world.releases.store.root.hset(key, field, bytes(32))
     with pytest.raises(StoreError, match=f"shard {shard}: the entries have another tree"):
-        world.notary().run()
+        world.signer().run()
 
 
-def test_a_foreign_head_is_not_gone_on_from(world: NotaryWorld) -> None:
+def test_a_foreign_head_is_not_gone_on_from(world: SigningWorld) -> None:
     """A head that no key of ours has signed ends the signing."""
-    world.notary().run()
+    world.signer().run()
     head = world.head()
-    forged_head = Signer(bytes(32)).sign_head(head)
-    world.releases.store.root.hset(gallery_key("heads"), "latest", forged_head)
-    with pytest.raises(StoreError, match="put the ledger key file back"):
-        world.notary().run()
-    with pytest.raises(StoreError, match="put the ledger key file back"):
-        world.notary().check()
+    forged_head = SignedHead(SigningKey(bytes(32)).sign_head(head), head)
+    world.releases.store.root.hset(gallery_key("heads"), "latest", msgspec.json.encode(forged_head))
+    with pytest.raises(StoreError, match="restore the ledger key file"):
+        world.signer().run()
+    with pytest.raises(StoreError, match="restore the ledger key file"):
+        world.signer().check()
+
+
+def test_a_plain_head_that_differs_from_the_signed_one_ends_the_signing(world: SigningWorld) -> None:
+    """Readers of the public plane see the plain head; it must be the one in the signature next to it."""
+    world.signer().run()
+    latest = world.reader.latest_head()
+    assert latest
+    changed = msgspec.structs.replace(latest, head=msgspec.structs.replace(latest.head, at_ms=0))
+    world.releases.store.root.hset(gallery_key("heads"), "latest", msgspec.json.encode(changed))
+    for step in (world.signer().run, world.signer().check):
+        with pytest.raises(StoreError, match="differs from the one in its signature"):
+            step()
+    assert world.reader.latest_head() == changed
