@@ -125,7 +125,7 @@ def _look(store: World, bots: dict[str, str]) -> dict[Signal, set[str]]:
         lambda: store.now_ms,
         Throttle.disabled(),
     )
-    for _ in maintenance.sweep.walk(store.now_ms):
+    for _ in maintenance.sweep.run(store.now_ms):
         pass
     names = [*bots, *(f"person-{number}" for number in range(PEOPLE))]
     handles = founded.keys.current.handles(names)

@@ -9,7 +9,7 @@ from privacy.maintenance.anomalies import CoordinatedActivityDetector
 from privacy.maintenance.job_runner import JobRunner
 from privacy.maintenance.reapply_erasures import ErasureReplay
 from privacy.maintenance.retention_sweep import RetentionSweep
-from privacy.maintenance.sealed_series import SealedTargets
+from privacy.maintenance.sealed_series import SealedSeriesCleanup
 from privacy.maintenance.throttle import Throttle
 from privacy.maintenance.worker import MaintenanceWorker
 from privacy.model.timestamp import Clock
@@ -68,8 +68,8 @@ def make_maintenance_worker(
         trail=trail,
         jobs=jobs,
         scan=scan,
-        sealed=SealedTargets(client, book, header.target_shards),
-        patterns=partial(CoordinatedActivityDetector, book.current.integrity),
+        sealed=SealedSeriesCleanup(client, book, header.target_shards),
+        new_detector=partial(CoordinatedActivityDetector, book.current.integrity),
         advisories=advisories,
     )
     return MaintenanceWorker(

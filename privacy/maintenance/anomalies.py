@@ -1,4 +1,4 @@
-"""Looks for what many accounts do alike, for staff: one network, or the same targets in the same order."""
+"""Detects coordinated activity: many accounts on one network, or with the same targets in the same order."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from privacy.policy.integrity import Integrity
 from privacy.vault.account_record import HeldAccount
 
 MAX_RECENT_ENGAGEMENTS = 100
-"""Of each account are looked at: enough for what goes on now, and a bound on memory."""
+"""Likes per account that are compared: enough for current activity, and a bound on memory."""
 
 
 @dataclass
 class CoordinatedActivityDetector:
-    """One look. It sees every account once, and then says what it found.
+    """Detects coordinated activity in one sweep: observes every account once, then returns its findings.
 
     Args:
-        integrity: how many accounts and targets make a pattern.
-        seen_at_ms: when it began.
+        integrity: how many accounts and targets make a finding.
+        seen_at_ms: when the sweep began.
     """
 
     integrity: Integrity
@@ -33,8 +33,8 @@ class CoordinatedActivityDetector:
     _sequences: array[int] = field(default_factory=lambda: array("q"), init=False)
     _owners: array[int] = field(default_factory=lambda: array("q"), init=False)
 
-    def see(self, handle: bytes, held: HeldAccount) -> None:
-        """Take an account in."""
+    def observe(self, handle: bytes, held: HeldAccount) -> None:
+        """Add an account."""
         account = len(self._handles)
         self._handles.append(handle)
         if held.network:
@@ -46,21 +46,21 @@ class CoordinatedActivityDetector:
         )[-MAX_RECENT_ENGAGEMENTS:]
         targets = [number for _, number in likes]
         length = self.integrity.sequence_targets
-        # A tuple of numbers has the same hash in every process; an account counts once for each.
+        # The hash of a tuple of integers is the same in every process. An account counts once per sequence.
         sequences = {hash(tuple(targets[at : at + length])) for at in range(len(targets) - length + 1)}
         self._sequences.extend(sequences)
         self._owners.extend([account] * len(sequences))
 
-    def found(self) -> Iterator[Advisory]:
-        """What many accounts do alike."""
+    def findings(self) -> Iterator[Advisory]:
+        """Yield a finding per network and per cluster of accounts."""
         for accounts in self._networks.values():
             if len(accounts) >= self.integrity.network_accounts:
                 yield self._advisory(Signal.NETWORK, accounts)
-        for accounts in self._crowds():
+        for accounts in self._clusters():
             yield self._advisory(Signal.SEQUENCE, accounts)
 
-    def _crowds(self) -> list[list[int]]:
-        """Groups of accounts that hang together by sequences which enough of them share."""
+    def _clusters(self) -> list[list[int]]:
+        """Return the groups of accounts that are connected by sequences which enough of them share."""
         order = np.argsort(np.frombuffer(self._sequences, np.int64), kind="stable")
         sequences = np.frombuffer(self._sequences, np.int64)[order]
         owners = np.frombuffer(self._owners, np.int64)[order]
@@ -78,10 +78,10 @@ class CoordinatedActivityDetector:
                 first, *others = owners[start:stop].tolist()
                 for other in others:
                     leader[leader_of(other)] = leader_of(first)
-        crowds: dict[int, list[int]] = {}
+        clusters: dict[int, list[int]] = {}
         for account in leader:
-            crowds.setdefault(leader_of(account), []).append(account)
-        return list(crowds.values())
+            clusters.setdefault(leader_of(account), []).append(account)
+        return list(clusters.values())
 
     def _advisory(self, signal: Signal, accounts: list[int]) -> Advisory:
         return Advisory(

@@ -1,4 +1,4 @@
-"""Rotates the outer pseudonym key of a whole store: put it in force, move accounts until none is left."""
+"""Rotates the outer pseudonym key of a store: puts the new key in force, then moves every account to it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from privacy.vault.pseudonym import PSEUDONYM_BYTES
 from privacy.vault.shards import AccountShards
 
 ACCOUNTS_PER_STEP = 1_000
-"""Accounts that one atomic step moves: some ms."""
+"""Accounts that one atomic step moves, which takes some ms."""
 
 _NAME = re.compile(rb"v:\{a(\d+)\}:r(\d+):(.{%d})" % PSEUDONYM_BYTES, re.DOTALL)
 
 
 @dataclass(frozen=True)
 class KeyRotation:
-    """One rotation. It may be killed at any moment and run again: it goes on where it stopped.
+    """A key rotation. It may be killed at any time; run again, it continues where it stopped.
 
     Args:
-        shards: with the new key and the former one; of a user that may scan and rename accounts.
+        shards: with the new key and the previous one. Its client must have the ACL user `rekeyer`.
         throttle: of this process.
     """
 
@@ -34,20 +34,20 @@ class KeyRotation:
         """Move every account to its new pseudonym.
 
         Args:
-            on_moved: told how many accounts were just moved.
+            on_moved: called with the number of accounts that were just moved.
 
         Returns:
-            How many were moved. Nothing is kept under the former key any more.
+            The number of accounts that were moved. Nothing is stored under the previous key any more.
 
         Raises:
-            StoreBusyError: the store did not confirm. Run it again.
+            StoreBusyError: the store did not confirm. Run the rotation again.
         """
         rekeying = Rekeying(self.shards)
-        # From here on every process writes under the new key, so no account joins those that are scanned for.
+        # From here on every process writes under the new key, so no account is added to the previous ones.
         for shard in range(self.shards.count):
             rekeying.put_in_force(shard)
         moved = 0
-        while found := self._former():
+        while found := self._find_remaining():
             for shard, pseudonyms in found.items():
                 for first in range(0, len(pseudonyms), ACCOUNTS_PER_STEP):
                     with self.throttle.slice():
@@ -56,16 +56,16 @@ class KeyRotation:
                     moved += count
         return moved
 
-    def _former(self) -> dict[int, list[bytes]]:
-        """The pseudonyms that are still in use under the former key, by shard."""
+    def _find_remaining(self) -> dict[int, list[bytes]]:
+        """Return, by shard, the pseudonyms that are still in use under the previous key."""
         found: dict[int, list[bytes]] = {}
-        former_generation = self.shards.keys.current.generation - 1
-        for name in self._names():
+        previous_generation = self.shards.keys.current.generation - 1
+        for name in self._scan_names():
             match = _NAME.fullmatch(name)
-            if match and int(match[2]) == former_generation:
+            if match and int(match[2]) == previous_generation:
                 found.setdefault(int(match[1]), []).append(match[3])
         return found
 
-    def _names(self) -> Iterator[bytes]:
+    def _scan_names(self) -> Iterator[bytes]:
         with translated():
             yield from self.shards.client.scan_iter(match="v:{a*}:r*:*", count=ACCOUNTS_PER_STEP)

@@ -1,4 +1,4 @@
-"""Erases again what a restore from a backup has brought back, before anything of it can count."""
+"""Repeats erasures that a restore from a backup undid, before anything of those accounts can be counted."""
 
 from __future__ import annotations
 
@@ -16,53 +16,53 @@ from privacy.vault.erasure import Erased
 from privacy.vault.scan import AccountScan
 from privacy.vault.shards import AccountShards, vault_script
 
-SPARE_MS = MS_PER_DAY
-"""A line outlives the last backup that needs it by a day."""
+EXPIRY_MARGIN_MS = MS_PER_DAY
+"""A record of the erasure log is kept a day longer than the last backup that needs it."""
 _CLOSE = vault_script("close.lua")
 _TOMBSTONES_PER_STEP = 1_000
 
 
 @dataclass(frozen=True)
 class ErasureReplay:
-    """Brings a store in step with the list of erasures outside of it.
+    """Brings a store up to date with the erasure log, which is outside of it.
 
     Args:
-        shards: of a user that may.
+        shards: the account shards. Its client must have the ACL user `maintenance`.
         erasure: erases accounts.
-        scan: over all accounts.
-        mark: how many erasures the store knows of.
-        trail: told of it.
-        backup_seconds: within which backups of the store are gone.
+        scan: finds all accounts.
+        watermark: number of the last erasure that the store knows of, and the erasure log.
+        trail: records replays.
+        backup_seconds: how long backups of the store are kept.
     """
 
     shards: AccountShards
     erasure: ErasureProcedure
     scan: AccountScan
-    mark: ErasureWatermark
+    watermark: ErasureWatermark
     trail: AuditTrail
     backup_seconds: int
 
     def run(self, now_ms: int) -> int:
-        """Erase again what the store lacks; else drop lines that no backup needs any more.
+        """Repeat the erasures that the store lacks; if there are none, delete records that no backup needs.
 
         Returns:
-            How many erasures the store lacked.
+            The number of erasures that the store lacked.
 
         Raises:
-            StoreBusyError: the store did not confirm, or is kept under a pseudonym key that was destroyed.
-                Until this has succeeded nothing is taken in and nothing is released.
-            StoreError: the list is missing, damaged, or not the newest one.
+            StoreBusyError: the store did not confirm, or its accounts are under a pseudonym key that was
+                destroyed. Until a replay succeeds, no events are accepted and nothing is released.
+            StoreError: the erasure log is missing, damaged, or not the newest one.
         """
-        erasures = self.mark.erasures
-        if not self.mark.is_behind():
-            needed_ms = now_ms - 1000 * self.backup_seconds - SPARE_MS
+        erasures = self.watermark.erasures
+        if not self.watermark.is_behind():
+            needed_ms = now_ms - 1000 * self.backup_seconds - EXPIRY_MARGIN_MS
             oldest_ms = erasures.oldest_ms()
             if oldest_ms is not None and oldest_ms < needed_ms:
                 with erasures.alone():
                     erasures.forget_before(needed_ms)
             return 0
-        missing = erasures.after(self.mark.value() or 0)
-        # Closed first: an account that has nothing in this store must not begin anew either.
+        missing = erasures.after(self.watermark.value() or 0)
+        # Close first: an account that the backup does not know must not be counted either.
         self._close(missing)
         accounts, erased = self._erase(missing, now_ms)
         details = {
@@ -72,9 +72,9 @@ class ErasureReplay:
             "uncounted": erased.counted,
         }
         self.trail.write(
-            AuditEntry(ActionStage.DONE, "erasures.done_again", *MAINTENANCE, "", details=dict(details))
+            AuditEntry(ActionStage.DONE, "erasures.replayed", *MAINTENANCE, "", details=dict(details))
         )
-        self.mark.advance(missing[-1].number)
+        self.watermark.advance(missing[-1].number)
         return len(missing)
 
     def _close(self, missing: Sequence[ErasureRecord]) -> None:
@@ -94,9 +94,9 @@ class ErasureReplay:
         return ScriptCall(self.shards.script_keys(shard), arguments)
 
     def _erase(self, missing: Sequence[ErasureRecord], now_ms: int) -> tuple[int, Erased]:
-        """How many accounts were there, and what went with them.
+        """Erase the accounts of some records. Returns how many there were, and the sum of what was erased.
 
-        A list names no account, so that all accounts are asked for the tombstone that they would leave.
+        The log names no account, so the tombstone of every account in the store is compared with it.
         """
         until_ms = {listed.tombstone: listed.closed_until_ms for listed in missing}
         accounts, registers, counted = 0, 0, 0

@@ -1,4 +1,4 @@
-"""Makes the list of erasures anew, where it was lost, from the tombstones that the store holds."""
+"""Rebuilds a lost erasure log from the tombstones in the store."""
 
 from __future__ import annotations
 
@@ -13,44 +13,47 @@ from privacy.store.keys import vault_key
 
 @dataclass(frozen=True)
 class ErasureLogRebuild:
-    """Makes the list anew. It is as complete as the store is: do it on a store that was not restored.
+    """Rebuilds the erasure log. The result is as complete as the store, which must not be a restored one.
 
     Args:
-        mark: of the store, and its list.
+        watermark: the store's watermark, and its erasure log.
         account_shards: number of account shards of the store.
     """
 
-    mark: ErasureWatermark
+    watermark: ErasureWatermark
     account_shards: int
 
     def run(self, now_ms: int) -> int:
-        """List every account that the store knows to be erased, as if that had been now.
+        """Record every account that the store knows to be erased, as if it had been erased now.
+
+        Args:
+            now_ms: the time.
 
         Returns:
-            How many there are.
+            The number of records.
 
         Raises:
-            StoreError: the folder does not allow it.
-            StoreBusyError: the store did not confirm. Do it again.
+            StoreError: the folder of the log cannot be written.
+            StoreBusyError: the store did not confirm. Repeat.
         """
-        erasures = self.mark.erasures
+        erasures = self.watermark.erasures
         erasures.create()
         with erasures.alone():
-            before = self.mark.value() or 0
+            before = self.watermark.value() or 0
             listed = [
-                ErasureRecord(before + 1 + place, now_ms, *found)
-                for place, found in enumerate(self._tombstones())
+                ErasureRecord(before + 1 + index, now_ms, *tombstone)
+                for index, tombstone in enumerate(self._read_tombstones())
             ]
             erasures.replace(before, listed)
-        self.mark.advance(before + len(listed))
+        self.watermark.advance(before + len(listed))
         return len(listed)
 
-    def _tombstones(self) -> list[tuple[int, int, bytes]]:
-        """Until when it stands, shard and name of each tombstone."""
+    def _read_tombstones(self) -> list[tuple[int, int, bytes]]:
+        """Return expiry, shard and name of each tombstone."""
         found = []
         for shard in range(self.account_shards):
             with translated():
-                page = self.mark.client.hgetall(vault_key(shard, "tombstones"))
+                page = self.watermark.client.hgetall(vault_key(shard, "tombstones"))
             found += [
                 (int(until_ms), shard, tombstone)
                 for tombstone, until_ms in cast("dict[bytes, bytes]", page).items()

@@ -1,4 +1,4 @@
-"""Lets go of what has outlived its life, and looks for patterns on the way: one walk a day."""
+"""Deletes data past its retention period, and detects coordinated activity on the way: one sweep a day."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from privacy.maintenance.anomalies import CoordinatedActivityDetector
-from privacy.maintenance.sealed_series import SealedTargets
+from privacy.maintenance.sealed_series import SealedSeriesCleanup
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.advisories import Advisories, Advisory, Signal
 from privacy.moderation.audit_trail import AuditTrail
@@ -27,17 +27,17 @@ _FIELDS_PER_STEP = 1_000
 
 @dataclass
 class RetentionSweep:
-    """One walk over everything, in small steps.
+    """Sweeps the whole store once a day, in small steps.
 
     Args:
-        shards: of a user that may.
-        retention: how long what is kept is kept.
-        trail: trimmed.
-        jobs: whose progress is dropped with them.
-        scan: over all accounts.
-        sealed: series whose registers are dropped.
-        patterns: makes a fresh look for what many accounts do alike.
-        advisories: where it is put.
+        shards: the account shards. Its client must have the ACL user `maintenance`.
+        retention: the retention periods.
+        trail: the audit trail, whose old entries are deleted.
+        jobs: the queue; progress of jobs that are not in it is deleted.
+        scan: reads all accounts.
+        sealed: finds sealed series, whose registers and logs are deleted.
+        new_detector: creates a detector for a sweep that begins at the given time.
+        advisories: stores the findings.
     """
 
     shards: AccountShards
@@ -45,69 +45,71 @@ class RetentionSweep:
     trail: AuditTrail
     jobs: Jobs
     scan: AccountScan
-    sealed: SealedTargets
-    patterns: Callable[[int], CoordinatedActivityDetector]
+    sealed: SealedSeriesCleanup
+    new_detector: Callable[[int], CoordinatedActivityDetector]
     advisories: Advisories
-    _walk: Iterator[None] | None = field(default=None, init=False)
+    _running: Iterator[None] | None = field(default=None, init=False)
 
     def step(self, now_ms: int) -> None:
-        """Do a small part of the walk, if one is due.
+        """Run a small step of the sweep, if one is due.
 
         Raises:
-            StoreBusyError: the store did not confirm. The walk begins again.
+            StoreBusyError: the store did not confirm. The sweep starts over.
         """
-        if self._walk is None:
+        if self._running is None:
             if not self._is_due(now_ms):
                 return
-            self._walk = self.walk(now_ms)
-        walk, self._walk = self._walk, None
-        if next(walk, self) is None:
-            self._walk = walk
+            self._running = self.run(now_ms)
+        running, self._running = self._running, None
+        if next(running, self) is None:
+            self._running = running
 
-    def walk(self, now_ms: int) -> Iterator[None]:
-        """The whole walk; every step is right to be done again.
+    def run(self, now_ms: int) -> Iterator[None]:
+        """Run a whole sweep, and yield after each step. Every step may be repeated.
 
         Raises:
             StoreBusyError: the store did not confirm.
         """
         self.trail.forget_before(now_ms - 1000 * self.retention.audit_trail_seconds)
-        self._forget_jobs(now_ms)
+        self._delete_progress(now_ms)
         yield
-        yield from self._close_tombs(now_ms)
+        yield from self._expire_tombstones(now_ms)
         sealed = []
-        for found in self.sealed.find():
-            sealed += found
+        for page in self.sealed.find():
+            sealed += page
             yield
         numbers = frozenset(series.number for series in sealed)
-        patterns = self.patterns(now_ms)
+        detector = self.new_detector(now_ms)
         for accounts in self.scan.batches():
             for account in accounts:
-                patterns.see(account.handle, account.held)
-            self._retire(accounts, numbers, now_ms)
+                detector.observe(account.handle, account.held)
+            self._purge(accounts, numbers, now_ms)
             yield
-        self.advisories.replace([*patterns.found(), *self._bursts(now_ms)], self.retention.advisory_seconds)
-        self.sealed.retire(sealed)
+        self.advisories.replace(
+            [*detector.findings(), *self._read_bursts(now_ms)], self.retention.advisory_seconds
+        )
+        self.sealed.purge(sealed)
         with translated():
             self.shards.client.set(SWEPT, now_ms)
 
     def _is_due(self, now_ms: int) -> bool:
         with translated():
-            walked = cast("bytes | None", self.shards.client.get(SWEPT))
-        return walked is None or abs(now_ms - int(walked)) >= SWEEP_EVERY_MS
+            swept = cast("bytes | None", self.shards.client.get(SWEPT))
+        return swept is None or abs(now_ms - int(swept)) >= SWEEP_EVERY_MS
 
-    def _forget_jobs(self, now_ms: int) -> None:
-        """Drop the progress of finished jobs: a worker that was late may have written some again."""
-        alive = {str(job.number).encode() for job in self.jobs.queued(now_ms)}
+    def _delete_progress(self, now_ms: int) -> None:
+        """Delete the progress of finished jobs, which a worker that was late may have written again."""
+        queued = {str(job.number).encode() for job in self.jobs.queued(now_ms)}
         with translated():
             for shard in range(self.shards.count):
                 key = vault_key(shard, "jobs")
                 gone = [
-                    name for name in cast("list[bytes]", self.shards.client.hkeys(key)) if name not in alive
+                    name for name in cast("list[bytes]", self.shards.client.hkeys(key)) if name not in queued
                 ]
                 if gone:
                     self.shards.client.hdel(key, *gone)
 
-    def _close_tombs(self, now_ms: int) -> Iterator[None]:
+    def _expire_tombstones(self, now_ms: int) -> Iterator[None]:
         for shard in range(self.shards.count):
             cursor = 0
             while True:
@@ -124,7 +126,7 @@ class RetentionSweep:
                 if not cursor:
                     break
 
-    def _retire(self, accounts: Sequence[FoundAccount], sealed: frozenset[int], now_ms: int) -> None:
+    def _purge(self, accounts: Sequence[FoundAccount], sealed: frozenset[int], now_ms: int) -> None:
         idle_since_ms = now_ms - 1000 * self.retention.idle_account_seconds
         calls = []
         for name, shard, _, held in accounts:
@@ -137,8 +139,8 @@ class RetentionSweep:
             with translated():
                 _RETIRE.run_all(self.shards.client, calls)
 
-    def _bursts(self, now_ms: int) -> list[Advisory]:
-        """Accounts that burst, by shard."""
+    def _read_bursts(self, now_ms: int) -> list[Advisory]:
+        """Return an advisory per account whose likes came in bursts."""
         found = []
         for shard in range(self.shards.count):
             with translated():

@@ -1,4 +1,4 @@
-"""Which series are sealed: past their last release. Registers and logs of them count nowhere any more."""
+"""Finds sealed series, which are past their last release: their registers and logs are in no later count."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _NAMES_PER_STEP = 1_000
 
 
 class SealedSeries(NamedTuple):
-    """One of them.
+    """A sealed series.
 
     Args:
         number: of the series.
-        shard: target shard.
+        shard: its target shard.
     """
 
     number: int
@@ -32,21 +32,21 @@ class SealedSeries(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SealedTargets:
-    """Finds sealed series, and drops their logs once nothing refers to them.
+class SealedSeriesCleanup:
+    """Finds sealed series, and deletes their logs once no register is left of them.
 
     Args:
-        client: of a user that may.
-        book: the policies say how many epochs a series has.
-        target_shards: of this store.
+        client: must have the ACL user `maintenance`.
+        registry: the policies, which say how many epochs a series has.
+        target_shards: number of target shards of the store.
     """
 
     client: Redis
-    book: PolicyRegistry
+    registry: PolicyRegistry
     target_shards: int
 
     def find(self) -> Iterator[list[SealedSeries]]:
-        """Series that are sealed and not yet retired, some at a time.
+        """Yield sealed series whose logs are not yet deleted, some at a time.
 
         Raises:
             StoreBusyError: the store did not answer.
@@ -58,7 +58,7 @@ class SealedTargets:
                 numbers = [int(str_if_bytes(name).rpartition(":")[2]) for name in names]
                 pipeline = self.client.pipeline(transaction=False)
                 for number in numbers:
-                    pipeline.hmget(self._state(number), "policy_version", "epoch", "retired")
+                    pipeline.hmget(self._state(number), "policy_version", "epoch", "purged")
                 rows = pipeline.execute()
             yield [
                 SealedSeries(number, self._shard(number))
@@ -68,23 +68,23 @@ class SealedTargets:
             if not cursor:
                 return
 
-    def retire(self, sealed: Sequence[SealedSeries]) -> None:
-        """Drop the logs of series that no register is left of.
+    def purge(self, sealed: Sequence[SealedSeries]) -> None:
+        """Delete the logs of series of which no register is left.
 
         Raises:
-            StoreBusyError: the store did not confirm. Do it again.
+            StoreBusyError: the store did not confirm. Repeat.
         """
         with translated():
             pipeline = self.client.pipeline(transaction=False)
             for series in sealed:
                 pipeline.unlink(tally_key(series.shard, "log", series.number))
-                pipeline.hset(self._state(series.number), "retired", 1)
+                pipeline.hset(self._state(series.number), "purged", 1)
             pipeline.execute()
 
     def _is_sealed(self, number: int, row: Sequence[bytes | None]) -> bool:
-        version, epoch, retired = row
-        policy = self.book.versions.get((version or b"").decode())
-        if policy is None or epoch is None or retired:
+        version, epoch, purged = row
+        policy = self.registry.versions.get((version or b"").decode())
+        if policy is None or epoch is None or purged:
             return False
         return int(epoch) >= policy.epochs_of(Series.of_number(number).kind)
 

@@ -1,4 +1,4 @@
-"""Everything that is held of one account, for the person it is about (GDPR, articles 15 and 20)."""
+"""Everything that is stored about one account, for the person it is about (GDPR, articles 15 and 20)."""
 
 from __future__ import annotations
 
@@ -15,29 +15,33 @@ from privacy.vault.account_record import HeldRegister, read_account
 from privacy.vault.shards import AccountShards
 
 _SERIES_PER_STEP = 1_000
-_NOT_HELD = (
-    "Held are engagements and how the account stands; not the account id, no name, address or device, no "
-    "content, and no profile beside the cells below. Nobody can look up who engaged with a target: there is "
-    "no such index."
+_DESCRIPTION = (
+    "Engagements and the status of the account are stored. The account id is not stored, nor any name, "
+    "address, device or content, nor any profile apart from the cells below. No one can look up who engaged "
+    "with a target: there is no such index."
 )
 
 
 @dataclass(frozen=True)
 class SubjectAccess:
-    """Reads what is held.
+    """Answers data-subject access requests.
 
     Args:
-        shards: of a user that may read accounts, and where series stand.
-        target_shards: of this store.
-        policies: by version: they say what the code of a cell means.
+        shards: the account shards. Its client must have the ACL user `maintenance`.
+        target_shards: number of target shards of the store.
+        policies: by version; they decode cells.
     """
 
     shards: AccountShards
     target_shards: int
     policies: Mapping[str, Policy]
 
-    def document(self, account_id: str, now_ms: int) -> dict[str, Any]:
-        """The file for the person.
+    def build_document(self, account_id: str, now_ms: int) -> dict[str, Any]:
+        """Return the document for the person.
+
+        Args:
+            account_id: of the person.
+            now_ms: the time.
 
         Raises:
             StoreBusyError: the store did not answer.
@@ -48,22 +52,22 @@ class SubjectAccess:
             "account_id": account_id,
             "as_of": format_timestamp(now_ms),
             "known": held is not None,
-            "what_this_is": _NOT_HELD,
+            "description": _DESCRIPTION,
         }
         if held is None:
             return document
         return document | {
-            "standing": held.standing.label,
+            "status": held.standing.label,
             "restricted_until": None if held.until_ms is None else format_timestamp(held.until_ms),
             "undisclosed_in_breakdowns": held.hidden,
-            "standing_set_at": format_timestamp(held.since_ms) if held.since_ms else None,
+            "status_set_at": format_timestamp(held.since_ms) if held.since_ms else None,
             "latest_day": format_timestamp(held.last_day * MS_PER_DAY)[:10] if held.last_day else None,
             "engagements_admitted_on_latest_day": held.admissions,
             "network_digest": held.network.hex() or None,
-            "engagements": self._engagements(held.registers),
+            "engagements": self._describe_all(held.registers),
         }
 
-    def _engagements(self, registers: Sequence[HeldRegister]) -> list[dict[str, Any]]:
+    def _describe_all(self, registers: Sequence[HeldRegister]) -> list[dict[str, Any]]:
         engagements = []
         for first in range(0, len(registers), _SERIES_PER_STEP):
             page = registers[first : first + _SERIES_PER_STEP]
@@ -72,12 +76,10 @@ class SubjectAccess:
                 for register in page:
                     pipeline.hmget(self._state(register.series.number), "target_id", "policy_version")
                 rows = pipeline.execute()
-            engagements += [
-                self._engagement(register, *row) for register, row in zip(page, rows, strict=True)
-            ]
+            engagements += [self._describe(register, *row) for register, row in zip(page, rows, strict=True)]
         return engagements
 
-    def _engagement(
+    def _describe(
         self, register: HeldRegister, target_id: bytes | None, version: bytes | None
     ) -> dict[str, Any]:
         policy = self.policies.get((version or b"").decode())
@@ -87,8 +89,8 @@ class SubjectAccess:
             "latest_event_at": format_timestamp(register.at_ms),
             "wanted": register.liked,
             "counted": register.flips % 2 == 1,
-            "kept_out_because": Reason(register.block).label if register.block else None,
-            "changes_of_a_count": register.flips,
+            "block_reason": Reason(register.block).label if register.block else None,
+            "count_changes": register.flips,
             "cells": policy.domain.cells(register.joint_code) if policy else None,
         }
 

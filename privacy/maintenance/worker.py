@@ -1,4 +1,4 @@
-"""The maintenance worker: carries jobs out, finishes what others left undone, and lets time pass."""
+"""The maintenance worker: runs staff-requested jobs, interrupted operations, expirations and sweeps."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from privacy.vault.timers import Timers
 
 TIMERS_EVERY_MS = 1_000
 ABANDONED_AFTER_MS = 30_000
-"""Work on one account that is still unfinished then has nobody at it any more."""
-_PIECES_PER_STEP = 100
+"""An operation that is pending for longer was interrupted."""
+_OPERATIONS_PER_STEP = 100
 
 
 @dataclass
@@ -60,10 +60,10 @@ class MaintenanceWorker:
     _timers_at_ms: int = field(default=0, init=False)
 
     def step(self) -> int:
-        """Do what there is to do; 0 if nothing is left for now.
+        """Run one step of the work that is due. Returns 0 if nothing is left for now.
 
         Raises:
-            StoreBusyError: the store did not confirm. The next step goes on exactly there.
+            StoreBusyError: the store did not confirm. The next step continues from the same point.
         """
         now_ms = self.clock()
         if abs(now_ms - self._timers_at_ms) >= TIMERS_EVERY_MS:
@@ -75,16 +75,16 @@ class MaintenanceWorker:
         return done
 
     def _time_budget(self) -> Callable[[], bool]:
-        """Whether it is too early for the timers."""
+        """Return a function that is true until the timers are due again."""
         began_ms = self.clock()
         return lambda: abs(self.clock() - began_ms) < TIMERS_EVERY_MS
 
     def _run_due_timers(self, now_ms: int) -> None:
         self.replay.run(now_ms)  # first, so that nothing that was erased is counted again
-        for handle, standing in self.timers.due(now_ms):
+        for handle, status in self.timers.due(now_ms):
             with self.throttle.slice():
-                self._expire_status(handle, standing, now_ms)
-        for operation in self.pending.older_than(now_ms - ABANDONED_AFTER_MS, _PIECES_PER_STEP):
+                self._expire_status(handle, status, now_ms)
+        for operation in self.pending.older_than(now_ms - ABANDONED_AFTER_MS, _OPERATIONS_PER_STEP):
             with self.throttle.slice():
                 self._resume(operation, now_ms)
         self.rewriter.step(now_ms)
@@ -94,9 +94,9 @@ class MaintenanceWorker:
         with self.throttle.slice():
             self.sweep.step(now_ms)
 
-    def _expire_status(self, handle: bytes, standing: AccountStatus, now_ms: int) -> None:
-        """End what is due: a restriction, or a deleted account."""
-        if standing is AccountStatus.RESTRICTED:
+    def _expire_status(self, handle: bytes, status: AccountStatus, now_ms: int) -> None:
+        """End a restriction, or erase a deleted account whose grace is over."""
+        if status is AccountStatus.RESTRICTED:
             details = {"counted": self.timers.lift(AccountRef(handle), now_ms)}
             self._log_action("restriction.ended", details)
             return
@@ -106,7 +106,7 @@ class MaintenanceWorker:
             )
 
     def _resume(self, operation: PendingOperation, now_ms: int) -> None:
-        """Resumes an operation that was interrupted."""
+        """Resume an operation that was interrupted."""
         handle, work = operation
         if work is Work.ERASE:
             self.erasure.run(handle, self._closed_until_ms(now_ms), now_ms)

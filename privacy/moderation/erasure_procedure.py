@@ -42,7 +42,7 @@ class ErasureProcedure:
     advisories: Advisories
 
     def run(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased:
-        """Erases an account. Erasing it again finds nothing more, and closes it for longer.
+        """Erase an account. Erasing it again finds nothing more, and closes it for longer.
 
         Args:
             handle: of the account.
@@ -55,7 +55,7 @@ class ErasureProcedure:
         return self._run(handle, now_ms, lambda account: self.erasure.erase(account, closed_until_ms, now_ms))
 
     def run_if_due(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased | None:
-        """Erases an account that its owner deleted, if its grace is over by now; returns None if it is not.
+        """Erase an account that its owner deleted, if its grace is over by now; returns None if it is not.
 
         Raises:
             StoreBusyError: as `run`.
@@ -65,7 +65,7 @@ class ErasureProcedure:
         )
 
     def run_again(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased:
-        """Erases an account that a restore brought back; the erasure log has its erasure already.
+        """Erase an account that a restore brought back; the erasure log has its erasure already.
 
         Raises:
             StoreBusyError: as `run`.

@@ -50,7 +50,7 @@ class PendingOperations:
 
     @contextmanager
     def track(self, operation: PendingOperation, now_ms: int) -> Iterator[None]:
-        """Tracks an operation while the block runs, and beyond that if the block fails.
+        """Track an operation while the block runs, and beyond that if the block fails.
 
         Raises:
             StoreBusyError: the store did not confirm.
@@ -61,7 +61,7 @@ class PendingOperations:
         self.complete(operation)
 
     def older_than(self, moment_ms: int, limit: int) -> list[PendingOperation]:
-        """Returns operations that began by the given time, oldest first.
+        """Return operations that began by the given time, oldest first.
 
         Args:
             moment_ms: the time.
@@ -76,7 +76,7 @@ class PendingOperations:
         return [PendingOperation(member[:HANDLE_BYTES], Work(member[HANDLE_BYTES:])) for member in members]
 
     def complete(self, operation: PendingOperation) -> None:
-        """Stops tracking an operation.
+        """Stop tracking an operation.
 
         Raises:
             StoreBusyError: the store did not confirm.

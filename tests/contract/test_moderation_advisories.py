@@ -21,13 +21,13 @@ def office(store: Store) -> Office:
     """An office whose maintenance worker needs only three of anything to see a pattern."""
     office = office_on(store)
     office.plane.register(*VIDEOS)
-    office.maintenance.sweep.patterns = partial(CoordinatedActivityDetector, RULES)
+    office.maintenance.sweep.new_detector = partial(CoordinatedActivityDetector, RULES)
     return office
 
 
 def look(office: Office) -> list[dict[str, object]]:
     """Let the maintenance worker look, and read what it shows."""
-    list(office.maintenance.sweep.walk(office.plane.clock.now_ms))
+    list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     advisories: list[dict[str, object]] = office.read("moderation/advisories")["advisories"]
     return advisories
 

@@ -55,7 +55,7 @@ def test_every_key_is_in_the_table(office: Office) -> None:
         names = [name.decode("latin-1") for name in keys(office.store)]
         assert [name for name in names if not any(one.fullmatch(name) for one in known)] == []
         office.work()
-        list(office.maintenance.sweep.walk(office.plane.clock.now_ms))
+        list(office.maintenance.sweep.run(office.plane.clock.now_ms))
 
 
 def test_idle_accounts_and_old_entries_are_let_go(office: Office) -> None:
@@ -68,7 +68,7 @@ def test_idle_accounts_and_old_entries_are_let_go(office: Office) -> None:
     office.work()
     seal(office)
     for _ in range(2):
-        list(office.maintenance.sweep.walk(office.plane.clock.now_ms))
+        list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     left = [name for name in keys(office.store, "v:*") if not name.endswith((b":outbox", b":outer-key"))]
     assert left == []
     assert keys(office.store, "t:*:log:*") == []
@@ -79,7 +79,7 @@ def test_an_account_that_is_not_idle_stays(office: Office) -> None:
     office.work()
     before = sorted(keys(office.store, "v:*:r*"))
     changes = office.changes()
-    list(office.maintenance.sweep.walk(office.plane.clock.now_ms))
+    list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     assert sorted(keys(office.store, "v:*:r*")) == before
     assert office.changes() == changes
 
@@ -88,14 +88,14 @@ def test_an_account_without_registers_is_found_until_it_is_idle(office: Office) 
     """The day's admissions outlive registers of sealed targets; the account is let go later."""
     office.work()
     seal(office)
-    list(office.maintenance.sweep.walk(office.plane.clock.now_ms))
+    list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     tables = {name: office.store.root.hgetall(name) for name in keys(office.store, "v:*:accounts")}
     assert sum(map(len, tables.values())) == len(keys(office.store, "v:*:r*")) > 0
     fields = [raw(field) for name in keys(office.store, "v:*:r*") for field in office.store.root.hkeys(name)]
     assert not any(field.isdigit() for field in fields)
     office.plane.clock.now_ms += 1000 * POLICY.retention.idle_account_seconds + 40 * MS_PER_DAY
     office.work()
-    list(office.maintenance.sweep.walk(office.plane.clock.now_ms))
+    list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     assert keys(office.store, "v:*:accounts") == keys(office.store, "v:*:r*") == []
 
 

@@ -65,7 +65,7 @@ def test_a_tombstone_stands_past_the_end_of_every_schedule(office: Office) -> No
     assert until_ms >= NOW_MS + 1000 * POLICY.longest_schedule_seconds
     for later_ms, closed in ((until_ms, 1), (until_ms + 1, 0)):
         office.plane.clock.now_ms = later_ms
-        list(office.maintenance.sweep.walk(later_ms))
+        list(office.maintenance.sweep.run(later_ms))
         left = sum(office.store.root.hlen(name) for name in office.store.root.keys("v:*:tombstones"))
         assert left == closed
 

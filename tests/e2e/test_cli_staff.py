@@ -66,7 +66,7 @@ def test_staff_work_from_the_command_line(tmp_path: Path) -> None:
         access = likewise("rights", "access", "a-1", "--output", held, *NOTE, "--data-folder", folder)
         assert access.returncode == 0, access.stderr
         document = json.loads(held.read_text())
-        assert (document["standing"], document["engagements"][0]["video_id"]) == ("banned", "v-1")
+        assert (document["status"], document["engagements"][0]["video_id"]) == ("banned", "v-1")
         assert held.stat().st_mode & 0o077 == 0
         receipt = answer_of(likewise("rights", "erase", "a-1", *NOTE, environment=staff))
         assert (receipt["engagements"], receipt["counted"]) == (1, 0)

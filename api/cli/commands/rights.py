@@ -140,7 +140,7 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     document = audited(
         AuditTrail(client),
         entry,
-        lambda: reader.document(account_id, clock_ms()),
+        lambda: reader.build_document(account_id, clock_ms()),
         lambda held: {"engagements": len(held.get("engagements", ()))},
     )
     write_private(output, json.dumps(document, indent=2) + "\n")

@@ -59,7 +59,7 @@ def interrupt(pending: PendingOperations) -> None:
 
 def by_replay(office: Office) -> None:
     """The store was restored from a backup that is older than the erasure."""
-    erasures = office.maintenance.replay.mark.erasures
+    erasures = office.maintenance.replay.watermark.erasures
     with erasures.alone():
         erasures.append(NOW_MS, NOW_MS + 10**12, ACCOUNT.shard(HEADER.account_shards), ACCOUNT.tombstone)
     office.maintenance.replay.run(NOW_MS)
@@ -69,7 +69,7 @@ def by_replay(office: Office) -> None:
 def test_every_path_leaves_the_same_trace(office: Office, erase: Callable[[Office], None]) -> None:
     """Tombstone, log record and watermark are there; account, advisory and pending operation are gone."""
     store = office.store
-    watermark = ErasureWatermark(store.maintenance, office.maintenance.replay.mark.erasures)
+    watermark = ErasureWatermark(store.maintenance, office.maintenance.replay.watermark.erasures)
     before = int(store.root.get(AOF_REWRITES_REQUESTED) or 0)
     erase(office)
     assert watermark.value() == watermark.erasures.last() == 1
