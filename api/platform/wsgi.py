@@ -69,7 +69,7 @@ def dependencies_of(environment: Mapping[str, str]) -> PlatformDependencies:
     header = StoreHeader.read(asking)
     header.of_gallery.verify(connect(settings, PUBLISHER))
     erasures = ErasureLog(never_restore_folder(environment, key_file.parent), header.store_id)
-    ErasureWatermark(asking, erasures).require_in_step()
+    ErasureWatermark(asking, erasures).require_caught_up()
     return PlatformDependencies(
         client=connect(settings, PLATFORM, greet=caught_up(header.greet, erasures)),
         gallery=connect(settings, PUBLISHER, greet=header.of_gallery.greet),

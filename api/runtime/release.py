@@ -75,9 +75,9 @@ def make_release_workers(
     header.of_gallery.verify(connect(settings, PUBLISHER))
     publisher = Publisher(connect(settings, PUBLISHER, greet=header.of_gallery.greet))
     calibrations = Calibrations(client)
-    outside = ReleaseWatermark(erasures.folder, header.store_id)
+    watermark = ReleaseWatermark(erasures.folder, header.store_id)
     return [
-        ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock, outside)
+        ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock, watermark)
         for shard in range(header.target_shards)
     ]
 

@@ -127,11 +127,11 @@ class StoreSetup:
         folder = self.never_restore or never_restore_folder({}, self.key_file.parent)
         erasures = ErasureLog(folder, header.store_id)
         mark = ErasureWatermark(client, erasures)
-        if mark.value() is None:
+        if mark.read() is None:
             erasures.create()
-            if erasures.last() == 0:
+            if erasures.last_number() == 0:
                 mark.advance(0)
-        erasures.last()
+        erasures.last_number()
         return erasures
 
 

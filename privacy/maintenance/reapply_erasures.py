@@ -58,10 +58,10 @@ class ErasureReplay:
             needed_ms = now_ms - 1000 * self.backup_seconds - EXPIRY_MARGIN_MS
             oldest_ms = erasures.oldest_ms()
             if oldest_ms is not None and oldest_ms < needed_ms:
-                with erasures.alone():
+                with erasures.locked():
                     erasures.forget_before(needed_ms)
             return 0
-        missing = erasures.after(self.watermark.value() or 0)
+        missing = erasures.read_after(self.watermark.read() or 0)
         # Close first: an account that the backup does not know must not be counted either.
         self._close(missing)
         accounts, erased = self._erase(missing, now_ms)

@@ -38,8 +38,8 @@ class ErasureLogRebuild:
         """
         erasures = self.watermark.erasures
         erasures.create()
-        with erasures.alone():
-            before = self.watermark.value() or 0
+        with erasures.locked():
+            before = self.watermark.read() or 0
             listed = [
                 ErasureRecord(before + 1 + index, now_ms, *tombstone)
                 for index, tombstone in enumerate(self._read_tombstones())

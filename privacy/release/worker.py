@@ -33,7 +33,7 @@ class ReleaseWorker:
         calibrations: gives the mechanism for a policy version and kind.
         entropy: where the noise comes from.
         clock: when an epoch is over.
-        outside: what no restore may take back; None for a store that is thrown away.
+        watermark: rollback protection; None for a store that is thrown away.
     """
 
     shards: Sequence[TallyShard]
@@ -41,7 +41,7 @@ class ReleaseWorker:
     calibrations: Callable[[str, Kind], Calibration]
     entropy: EntropySource
     clock: Clock
-    outside: ReleaseWatermark | None = None
+    watermark: ReleaseWatermark | None = None
 
     def run_due(self) -> int:
         """Release everything whose epoch is over, epoch by epoch, and publish it.
@@ -66,9 +66,9 @@ class ReleaseWorker:
             self._copy(shard, releases)
 
     def _copy(self, shard: TallyShard, releases: Sequence[PendingRelease]) -> None:
-        if self.outside:
+        if self.watermark:
             # All that leaves is in the ledger already: its length now covers it.
-            self.outside.leaving(shard.shard, shard.count_ledger_entries())
+            self.watermark.advance(shard.shard, shard.count_ledger_entries())
         self.publisher.publish_releases(releases)
         shard.mark_published(releases)
 
@@ -82,8 +82,8 @@ class ReleaseWorker:
         if not numbers:
             return None
         head = LedgerHead(shard.shard, shard.count_ledger_entries(), before)
-        if self.outside:
-            self.outside.require(shard.shard, head.length)
+        if self.watermark:
+            self.watermark.check(shard.shard, head.length)
         commits = []
         for calibration, batch in self._by_calibration(shard.read_series(numbers)):
             schedule = calibration.schedule

@@ -1,12 +1,11 @@
-"""The list of erasures: a file outside the store, so that a store restored from a backup erases again.
+"""Rollback protection of erasures: a log outside the store, so that a restored store erases again.
 
-One file a store, named by its id, in a folder that is in no backup of the store and is never put back. Each
-line is one erasure: its number, when, until when the account is closed, its shard, and its tombstone, which
-is the name that the store keeps of an erased account too. No line leads to an account without the key of the
-pseudonyms and the backup itself.
+There is one file per store, named by its id, in a folder that is in no backup of the store and is never
+restored. Each line is one erasure: its number, its time, the end of the account's closure, its shard, and its
+tombstone, which is also the store's own name for an erased account. Without the pseudonym key and the backup
+itself, no line leads to an account.
 
-Writers take the folder's lock, a `flock(2)`. Readers take none: they see whole lines, or the file that was
-there before.
+Writers take the folder's lock, a `flock(2)`. Readers take none: they see whole lines, or the previous file.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from privacy.errors import StoreBusyError, StoreError
-from privacy.rollback.folder import FOLDER_VARIABLE, alone_in, make_folder, replace_durably
+from privacy.rollback.folder import FOLDER_VARIABLE, create_folder, lock_folder, replace_durably
 from privacy.store.credentials import private_file_fault
 
 MAX_LINE_BYTES: Final = 128
@@ -27,14 +26,14 @@ _FIRST_WORD: Final = "likewise-erasures"
 
 
 class ErasureRecord(NamedTuple):
-    """An erasure in the list.
+    """One erasure in the log.
 
     Args:
-        number: counts erasures of the store, from 1.
-        at_ms: when it was.
-        closed_until_ms: until when nothing of the account is taken in.
-        shard: of the account.
-        tombstone: what stays of it.
+        number: sequence number among the erasures of the store, from 1.
+        at_ms: time of the erasure.
+        closed_until_ms: until then, intake refuses events of the account.
+        shard: account shard.
+        tombstone: all that remains of the account.
     """
 
     number: int
@@ -45,62 +44,45 @@ class ErasureRecord(NamedTuple):
 
 
 class LogHeader(NamedTuple):
-    """What the first line says.
+    """The first line of the log.
 
     Args:
-        store_id: of the store whose erasures these are.
-        before: number of the last erasure that is not in the list any more.
+        store_id: id of the store whose erasures these are.
+        before: number of the last erasure that was dropped from the log.
     """
 
     store_id: str
     before: int
 
 
-def text_of(first: LogHeader, listed: Sequence[ErasureRecord]) -> str:
-    """The whole list."""
-    return f"{_FIRST_WORD} {first.store_id} {first.before}\n" + "".join(map(line_of, listed))
+def _format_log(header: LogHeader, records: Sequence[ErasureRecord]) -> str:
+    return f"{_FIRST_WORD} {header.store_id} {header.before}\n" + "".join(map(_format_record, records))
 
 
-def line_of(erasure: ErasureRecord) -> str:
-    """One line."""
-    *numbers, tombstone = erasure
+def _format_record(record: ErasureRecord) -> str:
+    *numbers, tombstone = record
     return " ".join([*map(str, numbers), bytes(tombstone).hex()]) + "\n"
 
 
-def first_of(line: str) -> LogHeader:
-    """Read the first line.
-
-    Raises:
-        ValueError: it is none.
-    """
+def _parse_header(line: str) -> LogHeader:
     word, store_id, before = line.split(" ")
     if word != _FIRST_WORD:
         raise ValueError(line)
-    return LogHeader(store_id, _number(before))
+    return LogHeader(store_id, _parse_number(before))
 
 
-def listed_of(line: str) -> ErasureRecord:
-    """Read any other line.
-
-    Raises:
-        ValueError: it is none.
-    """
-    number, at_ms, closed_until_ms, shard, tombstone = line.split(" ")
-    return ErasureRecord(
-        _number(number), _number(at_ms), _number(closed_until_ms), _number(shard), bytes.fromhex(tombstone)
-    )
+def _parse_record(line: str) -> ErasureRecord:
+    *numbers, tombstone = line.split(" ")
+    number, at_ms, closed_until_ms, shard = map(_parse_number, numbers)
+    return ErasureRecord(number, at_ms, closed_until_ms, shard, bytes.fromhex(tombstone))
 
 
-def number_of(line: str) -> int:
-    """Number of the last erasure up to a line, which may be the first one.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    return first_of(line).before if line.startswith(_FIRST_WORD) else listed_of(line).number
+def _parse_last_number(line: str) -> int:
+    """Return the number of the last erasure up to a line, which may be the header."""
+    return _parse_header(line).before if line.startswith(_FIRST_WORD) else _parse_record(line).number
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     if text.isascii() and text.isdigit():
         return int(text)
     raise ValueError(text)
@@ -108,11 +90,11 @@ def _number(text: str) -> int:
 
 @dataclass(frozen=True)
 class ErasureLog:
-    """The list of one store.
+    """The erasure log of one store.
 
     Args:
-        folder: where it is.
-        store_id: of the store's header.
+        folder: the folder of rollback protection.
+        store_id: id in the store's header.
     """
 
     folder: Path
@@ -120,143 +102,141 @@ class ErasureLog:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
         return self.folder / f"{self.store_id}.erasures"
 
     def create(self) -> None:
-        """Make an empty list unless there is one.
+        """Create an empty log unless there is one.
 
         Raises:
             StoreError: the folder does not allow it.
         """
-        make_folder(self.folder)
-        with self.alone():
+        create_folder(self.folder)
+        with self.locked():
             if not self.path.exists():
                 self.replace(0, [])
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Hold the lock of the list; whoever writes needs it.
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock of the log; every writer needs it.
 
         Raises:
-            StoreError: the folder is not there.
+            StoreError: the folder does not exist.
         """
-        return alone_in(self.folder)
+        return lock_folder(self.folder)
 
-    def last(self) -> int:
-        """Number of the last erasure.
+    def last_number(self) -> int:
+        """Return the number of the last erasure.
 
         Raises:
-            StoreError: the list is missing, damaged, or open to others.
+            StoreError: the log is missing, damaged, or accessible to other users of the machine.
         """
         self._require_private()
         with self.path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 2 * MAX_LINE_BYTES))
-            # What stands behind the last line's end is being written, or was left by a writer that died.
+            # An unfinished last line is being written, or was left by a writer that died.
             line = file.read().rpartition(b"\n")[0].rpartition(b"\n")[2].decode(errors="replace")
         try:
-            return number_of(line)
+            return _parse_last_number(line)
         except ValueError:
-            raise self._damaged() from None
+            raise self._damaged_error() from None
 
     def oldest_ms(self) -> int | None:
-        """Time of the first erasure that is still listed; None if there is none.
+        """Return the time of the first erasure in the log; None if it is empty.
 
         Raises:
-            StoreError: as `last`.
+            StoreError: as `last_number`.
         """
         self._require_private()
         with self.path.open(encoding="utf-8", errors="replace") as file:
             line = [*file.readlines(MAX_LINE_BYTES), "", ""][1]
         try:
-            return listed_of(line.rstrip("\n")).at_ms if line.endswith("\n") else None
+            return _parse_record(line.rstrip("\n")).at_ms if line.endswith("\n") else None
         except ValueError:
-            raise self._damaged() from None
+            raise self._damaged_error() from None
 
-    def after(self, number: int) -> list[ErasureRecord]:
-        """The erasures behind one.
+    def read_after(self, number: int) -> list[ErasureRecord]:
+        """Return the erasures after the given one.
 
         Raises:
-            StoreError: the list is missing or damaged, or erasures behind that one are not in it any more.
+            StoreError: the log is missing or damaged, or erasures after that one were dropped from it.
         """
-        first, listed = self._read()
-        if number < first.before:
+        header, records = self._read()
+        if number < header.before:
             raise StoreError(
-                f"the list of erasures {self.path} begins after {first.before}, and the store knows "
-                f"only of {number}: its backup is older than `backup_seconds`, and is not to be used"
+                f"the erasure log {self.path} begins after {header.before}, and the store knows only of "
+                f"{number}: its backup is older than `backup_seconds` and must not be used"
             )
-        return [erasure for erasure in listed if erasure.number > number]
+        return [record for record in records if record.number > number]
 
     def append(self, at_ms: int, closed_until_ms: int, shard: int, tombstone: bytes) -> int:
-        """Write an erasure down, with the lock held; its number. It is on disk when this returns.
+        """Append an erasure, with the lock held. It is on disk when this returns.
+
+        Returns:
+            Its number.
 
         Raises:
-            StoreBusyError: the disk does not take it.
-            StoreError: as `last`.
+            StoreBusyError: it cannot be written to the disk.
+            StoreError: as `last_number`.
         """
-        erasure = ErasureRecord(self.last() + 1, at_ms, closed_until_ms, shard, tombstone)
+        record = ErasureRecord(self.last_number() + 1, at_ms, closed_until_ms, shard, tombstone)
         try:
             with self.path.open("r+b") as file:
-                # Half a line is left by a writer that died: nobody was told of that erasure.
+                # Half a line was left by a writer that died: that erasure was never confirmed.
                 tail_at = max(0, file.seek(0, os.SEEK_END) - MAX_LINE_BYTES)
                 file.seek(tail_at)
                 file.seek(tail_at + file.read().rfind(b"\n") + 1)
                 file.truncate()
-                file.write(line_of(erasure).encode())
+                file.write(_format_record(record).encode())
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise StoreBusyError(f"cannot write to {self.path}: {error.strerror}") from error
-        return erasure.number
+        return record.number
 
     def forget_before(self, moment_ms: int) -> None:
-        """Drop erasures that are older, with the lock held.
+        """Drop older erasures, with the lock held.
 
         Raises:
-            StoreError: as `after`; or the folder does not allow it.
+            StoreError: as `read_after`; or the folder does not allow it.
         """
-        listed = self._read()[1]
-        kept = [erasure for erasure in listed if erasure.at_ms >= moment_ms]
-        if len(kept) < len(listed):
-            self.replace(kept[0].number - 1 if kept else listed[-1].number, kept)
+        records = self._read()[1]
+        kept = [record for record in records if record.at_ms >= moment_ms]
+        if len(kept) < len(records):
+            self.replace(kept[0].number - 1 if kept else records[-1].number, kept)
 
-    def replace(self, before: int, listed: Sequence[ErasureRecord]) -> None:
-        """Write the list anew, with the lock held.
+    def replace(self, before: int, records: Sequence[ErasureRecord]) -> None:
+        """Rewrite the log, with the lock held.
 
         Args:
-            before: number of the last erasure that is not in it any more.
-            listed: those that are.
+            before: number of the last erasure dropped from the log.
+            records: the erasures that stay.
 
         Raises:
             StoreError: the folder does not allow it.
         """
-        replace_durably(self.path, text_of(LogHeader(self.store_id, before), listed))
+        replace_durably(self.path, _format_log(LogHeader(self.store_id, before), records))
 
     def _read(self) -> tuple[LogHeader, list[ErasureRecord]]:
         self._require_private()
         lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
         try:
-            first, listed = first_of(lines[0]), list(map(listed_of, lines[1:]))
+            header, records = _parse_header(lines[0]), list(map(_parse_record, lines[1:]))
         except (IndexError, ValueError):
-            raise self._damaged() from None
-        # A number that is missing in the middle is an erasure that would stay undone.
-        numbers = [erasure.number for erasure in listed]
-        if first.store_id != self.store_id or numbers != list(
-            range(first.before + 1, first.before + 1 + len(numbers))
-        ):
-            raise self._damaged()
-        return first, listed
+            raise self._damaged_error() from None
+        # A gap in the numbers is an erasure that would never be repeated.
+        expected = range(header.before + 1, header.before + 1 + len(records))
+        if header.store_id != self.store_id or [record.number for record in records] != list(expected):
+            raise self._damaged_error()
+        return header, records
 
     def _require_private(self) -> None:
         if fault := private_file_fault(self.path):
-            raise self._missing(fault)
+            raise StoreError(
+                f"erasure log: {fault}; put it back, or set {FOLDER_VARIABLE} to its folder; if it is lost, "
+                "see `likewise rights rebuild-erasure-log --help`"
+            )
 
-    def _missing(self, fault: str) -> StoreError:
+    def _damaged_error(self) -> StoreError:
         return StoreError(
-            f"the list of erasures: {fault}; put it back, or set {FOLDER_VARIABLE} to its folder; if it is "
-            "lost, see `likewise rights rebuild-erasure-log --help`"
-        )
-
-    def _damaged(self) -> StoreError:
-        return StoreError(
-            f"the list of erasures {self.path} is damaged: see `likewise rights rebuild-erasure-log --help`"
+            f"the erasure log {self.path} is damaged: see `likewise rights rebuild-erasure-log --help`"
         )

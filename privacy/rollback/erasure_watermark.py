@@ -1,9 +1,9 @@
-"""How many erasures a store knows of, against the list outside of it: is it older than the list?
+"""The number of erasures that a store knows of, checked against the erasure log outside the store.
 
-The mark is the number of the last erasure that was written down. It is set under the list's lock, right after
-the line is on disk. So a store whose mark is behind the list comes from a backup, or its last writer died
-between the two: in both cases the erasures behind the mark are done again, and until then nothing is taken in
-or released. A mark ahead of the list means that the list is not the newest one.
+The watermark is the number of the last recorded erasure. It is set under the lock of the log, right after the
+line is on disk. So a store whose watermark is behind the log was restored from a backup, or its last writer
+died between the two writes. In both cases the erasures after the watermark are repeated, and until then
+nothing is taken in or released. A watermark ahead of the log means that the log is not the newest one.
 """
 
 from __future__ import annotations
@@ -24,62 +24,62 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ErasureWatermark:
-    """The mark of a store.
+    """The erasure watermark of one store.
 
     Args:
-        client: of a user that may read it; to set it, of one that may.
-        erasures: the list outside.
+        client: its ACL user must be allowed to read the watermark, and to set it for `record` and `advance`.
+        erasures: the erasure log outside the store.
     """
 
     client: Redis
     erasures: ErasureLog
 
-    def write_down(self, at_ms: int, closed_until_ms: int, shard: int, tombstone: bytes) -> None:
-        """Write an erasure down, outside and here; on disk in both places when this returns.
+    def record(self, at_ms: int, closed_until_ms: int, shard: int, tombstone: bytes) -> None:
+        """Record an erasure in the log and in the store; on disk in both when this returns.
 
         Raises:
-            StoreBusyError: the store is behind the list, or one of the two did not confirm. Erase again.
-            StoreError: the list is missing, or not the newest one.
+            StoreBusyError: the store is behind the log, or one of the two did not confirm. Erase again.
+            StoreError: the log is missing, or not the newest one.
         """
-        with self.erasures.alone():
-            # Behind erasures that are to be done again, a new number would hide them.
-            self.require_in_step()
+        with self.erasures.locked():
+            # A new number would hide the erasures that must be repeated.
+            self.require_caught_up()
             self._set(self.erasures.append(at_ms, closed_until_ms, shard, tombstone))
 
-    def require_in_step(self) -> None:
-        """Make sure that the store knows of every erasure that is listed.
+    def require_caught_up(self) -> None:
+        """Make sure that the store knows of every erasure in the log.
 
         Raises:
-            StoreBusyError: it does not; a maintenance worker is about to erase again.
-            StoreError: the list is missing, or not the newest one.
+            StoreBusyError: it does not; the maintenance worker is about to repeat them.
+            StoreError: the log is missing, or not the newest one.
         """
-        _require(self.value() or 0, self.erasures)
+        _require_equal(self.read() or 0, self.erasures)
 
     def is_behind(self) -> bool:
-        """Whether erasures are to be done again.
+        """Return whether erasures must be repeated.
 
         Raises:
-            StoreError: the list is missing, or not the newest one.
+            StoreError: the log is missing, or not the newest one.
         """
         try:
-            self.require_in_step()
+            self.require_caught_up()
         except ErasuresMissingError:
             return True
         return False
 
-    def value(self) -> int | None:
-        """The mark; None in a store that has never had one."""
+    def read(self) -> int | None:
+        """Return the watermark; None in a store that has never had one."""
         with translated():
-            return _number(cast("bytes | None", self.client.get(ERASURES)))
+            return _parse_number(cast("bytes | None", self.client.get(ERASURES)))
 
     def advance(self, number: int) -> None:
-        """Say that the store knows of all erasures up to one; less than it says already changes nothing.
+        """Record that the store knows of all erasures up to the given one; never lowers the watermark.
 
         Raises:
             StoreBusyError: the store did not confirm.
         """
-        with self.erasures.alone():
-            known = self.value()
+        with self.erasures.locked():
+            known = self.read()
             if known is None or known < number:
                 self._set(number)
 
@@ -89,48 +89,47 @@ class ErasureWatermark:
 
 
 class ErasuresMissingError(StoreBusyError):
-    """The store lacks erasures that are listed, until a maintenance worker has done them again."""
+    """The store lacks erasures that are in the log, until the maintenance worker has repeated them."""
 
 
 def caught_up(
     greet: Callable[[AbstractConnection], None], erasures: ErasureLog
 ) -> Callable[[AbstractConnection], None]:
-    """A greeting that asks every new connection, after another greeting, whether the store is behind.
+    """Return a greeting that also checks, on every new connection, that the store is not behind the log.
 
-    A store that was put back under a running process has closed all its connections before. A connection
-    that is opened at the very moment of an erasure may find it behind for some ms, and is refused: the next
-    one is not.
+    A store that is restored under a running process closes all its connections first. A connection opened at
+    the very moment of an erasure may find the store behind for some ms and is refused; the next one is not.
 
     Args:
-        greet: of `StoreHeader`.
-        erasures: the list of its store.
+        greet: the greeting to extend, of `StoreHeader`.
+        erasures: the erasure log of the store.
     """
 
-    def ask(connection: AbstractConnection) -> None:
+    def greet_and_check(connection: AbstractConnection) -> None:
         greet(connection)
         connection.send_command("GET", ERASURES)  # type: ignore[no-untyped-call]  # redis-py leaves it unannotated
         try:
-            _require(_number(connection.read_response()) or 0, erasures)
+            _require_equal(_parse_number(connection.read_response()) or 0, erasures)
         except StoreError:
             connection.disconnect()  # type: ignore[no-untyped-call]  # as above
             raise
 
-    return ask
+    return greet_and_check
 
 
-def _require(mark: int, erasures: ErasureLog) -> None:
-    last = erasures.last()
-    if mark < last:
+def _require_equal(watermark: int, erasures: ErasureLog) -> None:
+    last = erasures.last_number()
+    if watermark < last:
         raise ErasuresMissingError(
-            f"the store lacks {last - mark} erasures of {erasures.path}: it is older than they are; nothing "
-            "is taken in or released before `likewise maintain` has done them again"
+            f"the store lacks {last - watermark} erasures of {erasures.path}: it is older than they are; "
+            "nothing is taken in or released before `likewise maintain` has repeated them"
         )
-    if mark > last:
+    if watermark > last:
         raise StoreError(
-            f"the list of erasures {erasures.path} ends with {last}, and the store knows of {mark}: put the "
-            "newest one back; if it is lost, see `likewise rights rebuild-erasure-log --help`"
+            f"the erasure log {erasures.path} ends with {last}, and the store knows of {watermark}: put the "
+            "newest log back; if it is lost, see `likewise rights rebuild-erasure-log --help`"
         )
 
 
-def _number(stored: object) -> int | None:
+def _parse_number(stored: object) -> int | None:
     return int(stored) if isinstance(stored, bytes) else None

@@ -1,4 +1,4 @@
-"""The folder of what no restore may take back: files outside the store, that say what it must not forget."""
+"""The folder of rollback protection: files outside the store that record what the store must not forget."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FOLDER_VARIABLE: Final = "LIKEWISE_NEVER_RESTORE_FOLDER"
 
 
 def never_restore_folder(environment: Mapping[str, str], beside: Path) -> Path:
-    """Where it is: the environment's, or one beside the folder of the keys.
+    """Return the folder that the environment names, by default a sibling of the folder of the keys.
 
-    Beside, not inside: who copies the folder of the keys together with the data, and puts both back, does
-    not put this back.
+    A sibling and not a subfolder: restoring a copy of the folder of the keys, taken together with the data,
+    then does not restore this folder.
     """
     if given := environment.get(FOLDER_VARIABLE):
         return Path(given)
@@ -27,24 +27,24 @@ def never_restore_folder(environment: Mapping[str, str], beside: Path) -> Path:
     return folder.with_name(f"{folder.name}.never-restore")
 
 
-def make_folder(folder: Path) -> None:
-    """Make it unless it is there.
+def create_folder(folder: Path) -> None:
+    """Create the folder unless it exists.
 
     Raises:
-        StoreError: that is not allowed.
+        StoreError: the file system does not allow it.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from error
+        raise StoreError(f"cannot create the folder {folder}: {error.strerror}") from error
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Hold its lock, a `flock(2)`; whoever writes there needs it.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, a `flock(2)`; every writer needs it.
 
     Raises:
-        StoreError: it is not there.
+        StoreError: the folder does not exist.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -60,13 +60,13 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def replace_durably(path: Path, text: str) -> None:
-    """Replace one of its files, with the lock held. It is on disk when this returns.
+    """Replace one of the folder's files, with the lock held. It is on disk when this returns.
 
     Raises:
         StoreError: the folder does not allow it.
     """
     write_private(path, text)
-    # What is appended from now on is in the new file: its name must be as durable as its content.
+    # Later appends go to the new file: its name must be as durable as its content.
     descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,8 @@
-"""How long each shard's ledger was when releases of it left for the gallery: kept outside the store.
+"""Rollback protection of releases: the length of each shard's ledger, kept outside the store.
 
-A tally that was put back from a backup has forgotten releases that readers have seen, and would draw them
-again. The store cannot know that by itself, as the gallery may have come from the same backup. So the length
-is on disk outside of it before a release goes out, and a shard whose ledger is shorter releases nothing.
+A tally restored from a backup has forgotten releases that readers have seen, and would draw them again. The
+store cannot detect this, as the gallery may come from the same backup. So the length of the ledger is on disk
+outside the store before a release is published, and a shard whose ledger is shorter releases nothing.
 """
 
 from __future__ import annotations
@@ -11,56 +11,56 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from privacy.errors import StoreError
-from privacy.rollback.folder import alone_in, make_folder, replace_durably
+from privacy.rollback.folder import create_folder, lock_folder, replace_durably
 
 
 @dataclass(frozen=True)
 class ReleaseWatermark:
-    """The lengths of one store.
+    """The ledger lengths of one store.
 
     Args:
-        folder: of what no restore may take back.
-        store_id: of the store's header.
+        folder: the folder of rollback protection.
+        store_id: id in the store's header.
     """
 
     folder: Path
     store_id: str
 
     def create(self) -> None:
-        """Make the folder unless it is there.
+        """Create the folder unless it exists.
 
         Raises:
-            StoreError: that is not allowed.
+            StoreError: the file system does not allow it.
         """
-        make_folder(self.folder)
+        create_folder(self.folder)
 
-    def require(self, shard: int, length: int) -> None:
-        """Make sure that a shard's ledger holds all that has left for the gallery.
+    def check(self, shard: int, length: int) -> None:
+        """Make sure that a shard's ledger, of the given length, holds every published release.
 
         Raises:
-            StoreError: it does not; or the file cannot be read.
+            StoreError: it does not, or the watermark cannot be read.
         """
-        known = self._known(shard)
-        if length < known:
+        published = self._read(shard)
+        if length < published:
             raise StoreError(
-                f"ledger of shard {shard}: {known} releases were published, and the tally holds {length}: it "
-                "is older than they are, and would draw them again; nothing is released, see "
+                f"ledger of shard {shard}: {published} releases were published, and the tally holds "
+                f"{length}: it is older than they are, and would draw them again; nothing is released, see "
                 "docs/operating.md, Backups"
             )
 
-    def leaving(self, shard: int, length: int) -> None:
-        """Write down that releases leave, up to this length; on disk when this returns.
+    def advance(self, shard: int, length: int) -> None:
+        """Record that releases up to this ledger length are about to be published; on disk on return.
 
         Raises:
-            StoreError: the folder is not there, or does not allow it.
+            StoreError: the folder does not exist, or does not allow it.
         """
-        if length <= self._known(shard):
+        if length <= self._read(shard):
             return
-        with alone_in(self.folder):
-            if length > self._known(shard):
+        with lock_folder(self.folder):
+            if length > self._read(shard):
                 replace_durably(self._path(shard), f"{length}\n")
 
-    def _known(self, shard: int) -> int:
+    def _read(self, shard: int) -> int:
         path = self._path(shard)
         try:
             text = path.read_text(encoding="ascii").removesuffix("\n")
@@ -69,7 +69,7 @@ class ReleaseWatermark:
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"{path} cannot be read: {error}") from error
         if not text.isdigit():
-            raise StoreError(f"{path} is damaged: it holds one number")
+            raise StoreError(f"{path} is damaged: its content must be one number")
         return int(text)
 
     def _path(self, shard: int) -> Path:

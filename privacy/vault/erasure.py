@@ -85,7 +85,7 @@ class Erasure:
         if written_down_ms is not None:
             found = self.shards.resolve(account)
             shard = found.shard(self.shards.count)
-            self.mark.write_down(written_down_ms, closed_until_ms, shard, found.tombstone)
+            self.mark.record(written_down_ms, closed_until_ms, shard, found.tombstone)
         while cursor:
             cursor, gone, stood = self._step(account, closed_until_ms, cursor, "")
             registers, counted = registers + gone, counted + stood

@@ -64,12 +64,12 @@ def test_behind_its_list_of_erasures_or_without_it_nothing_starts(
     """A store that lacks an erasure is refused until it is done again, and one without its list for good."""
     (path,) = (tmp_path / "never-restore").iterdir()
     erasures = ErasureLog(path.parent, path.stem)
-    with erasures.alone():
+    with erasures.locked():
         erasures.append(NOW_MS, NOW_MS + 1, 0, bytes(8))
     with pytest.raises(StoreBusyError, match="lacks 1 erasures"):
         dependencies_of(environment)
     path.unlink()
-    with pytest.raises(StoreError, match="the list of erasures"):
+    with pytest.raises(StoreError, match="erasure log"):
         dependencies_of(environment)
 
 

@@ -174,7 +174,7 @@ def test_no_new_erasure_hides_an_old_one(deployment: Deployment) -> None:
     deployment.put_back(backup)
     with pytest.raises(StoreBusyError, match="lacks 1 erasures"):
         deployment.erase(ERASED[1])
-    assert deployment.erasures.last() == 1
+    assert deployment.erasures.last_number() == 1
     deployment.replay().run(NOW_MS)
     deployment.erase(ERASED[1])
     assert set(ERASED) & set(deployment.held()) == set()
@@ -266,7 +266,7 @@ def test_an_older_list_is_noticed_and_a_lost_one_can_be_made_anew(deployment: De
         deployment.replay().run(NOW_MS)
     deployment.erasures.path.unlink()
     with pytest.raises(StoreError, match="is not there"):
-        mark.require_in_step()
+        mark.require_caught_up()
     assert ErasureLogRebuild(mark, HEADER.account_shards).run(NOW_MS) == len(ERASED)
     assert not mark.is_behind()
     deployment.store.root.delete("store:erasures", *deployment.store.root.keys("v:*:tombstones"))
@@ -283,7 +283,7 @@ def test_lines_go_when_no_backup_needs_them(deployment: Deployment) -> None:
     deployment.replay().run(NOW_MS + backup_ms + MS_PER_DAY + 1)
     assert deployment.erasures.oldest_ms() is None
     deployment.erase(ERASED[1])
-    assert deployment.erasures.last() == 2
+    assert deployment.erasures.last_number() == 2
     deployment.put_back(backup)
     with pytest.raises(StoreError, match="older than `backup_seconds`"):
         deployment.replay().run(NOW_MS)

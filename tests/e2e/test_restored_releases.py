@@ -40,7 +40,7 @@ def worker(world: ReleaseWorld, hook: Hook | None = None) -> ReleaseWorker:
     """A worker as a deployment runs it."""
     kept = outside(world)
     kept.create()
-    return replace(world.worker(hook) if hook else world.worker(), outside=kept)
+    return replace(world.worker(hook) if hook else world.worker(), watermark=kept)
 
 
 def release(world: ReleaseWorld, epoch: int) -> None:

@@ -130,8 +130,8 @@ def erasures_of(store: Store) -> ErasureLog:
     """The list of erasures of the tests' store, which is as new as the store."""
     erasures = ErasureLog(store.server.folder / "never-restore", "0" * 32)
     erasures.create()
-    if erasures.last():
-        with erasures.alone():
+    if erasures.last_number():
+        with erasures.locked():
             erasures.replace(0, [])
     return erasures
 

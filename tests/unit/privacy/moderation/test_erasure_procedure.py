@@ -60,7 +60,7 @@ def interrupt(pending: PendingOperations) -> None:
 def by_replay(office: Office) -> None:
     """The store was restored from a backup that is older than the erasure."""
     erasures = office.maintenance.replay.watermark.erasures
-    with erasures.alone():
+    with erasures.locked():
         erasures.append(NOW_MS, NOW_MS + 10**12, ACCOUNT.shard(HEADER.account_shards), ACCOUNT.tombstone)
     office.maintenance.replay.run(NOW_MS)
 
@@ -72,8 +72,8 @@ def test_every_path_leaves_the_same_trace(office: Office, erase: Callable[[Offic
     watermark = ErasureWatermark(store.maintenance, office.maintenance.replay.watermark.erasures)
     before = int(store.root.get(AOF_REWRITES_REQUESTED) or 0)
     erase(office)
-    assert watermark.value() == watermark.erasures.last() == 1
-    assert watermark.erasures.after(0)[0].tombstone == ACCOUNT.tombstone
+    assert watermark.read() == watermark.erasures.last_number() == 1
+    assert watermark.erasures.read_after(0)[0].tombstone == ACCOUNT.tombstone
     assert [advisory.handles for advisory in Advisories(store.maintenance).all()] == [[OTHER_HANDLE]]
     # One request each after the account and after the pending operation is gone.
     assert int(store.root.get(AOF_REWRITES_REQUESTED) or 0) == before + 2

@@ -23,36 +23,36 @@ def erasures(tmp_path: Path) -> ErasureLog:
 
 def test_what_is_appended_is_read(erasures: ErasureLog) -> None:
     """Numbers count from 1, and making the list again changes nothing."""
-    assert (erasures.last(), erasures.oldest_ms(), erasures.after(0)) == (0, None, [])
-    with erasures.alone():
+    assert (erasures.last_number(), erasures.oldest_ms(), erasures.read_after(0)) == (0, None, [])
+    with erasures.locked():
         assert [erasures.append(10 * n, 99, 3, TOMBSTONE) for n in (1, 2)] == [1, 2]
     erasures.create()
-    assert (erasures.last(), erasures.oldest_ms()) == (2, 10)
-    assert erasures.after(1) == [ErasureRecord(2, 20, 99, 3, TOMBSTONE)]
+    assert (erasures.last_number(), erasures.oldest_ms()) == (2, 10)
+    assert erasures.read_after(1) == [ErasureRecord(2, 20, 99, 3, TOMBSTONE)]
 
 
 def test_only_its_owner_may_read_it(erasures: ErasureLog) -> None:
     """Made so, kept so after lines are dropped, and refused otherwise."""
-    with erasures.alone():
+    with erasures.locked():
         erasures.append(10, 99, 3, TOMBSTONE)
         erasures.forget_before(11)
     assert erasures.path.stat().st_mode & 0o777 == 0o600
     erasures.path.chmod(0o640)
     with pytest.raises(StoreError, match="chmod 600"):
-        erasures.last()
+        erasures.last_number()
 
 
 def test_half_a_line_is_none(erasures: ErasureLog) -> None:
     """A writer that died left it: it is not read, and the next line takes its place."""
-    with erasures.alone():
+    with erasures.locked():
         erasures.append(10, 99, 3, TOMBSTONE)
     whole = erasures.path.read_bytes()
     for cut in range(1, 20):
         erasures.path.write_bytes(whole + b"2 20 99 3 0001020304050607\n"[:cut])
-        assert (erasures.last(), len(erasures.after(0))) == (1, 1)
-        with erasures.alone():
+        assert (erasures.last_number(), len(erasures.read_after(0))) == (1, 1)
+        with erasures.locked():
             assert erasures.append(30, 99, 3, TOMBSTONE) == 2
-        assert erasures.after(1) == [ErasureRecord(2, 30, 99, 3, TOMBSTONE)]
+        assert erasures.read_after(1) == [ErasureRecord(2, 30, 99, 3, TOMBSTONE)]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_damaged_list_is_refused(erasures: ErasureLog, text: str) -> None:
     """Another store's, a gap, a line that is none: nothing is guessed."""
     erasures.path.write_text(text, encoding="utf-8")
     with pytest.raises(StoreError, match="damaged"):
-        erasures.after(0)
+        erasures.read_after(0)
 
 
 def test_a_disk_that_takes_nothing_is_said(erasures: ErasureLog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,22 +84,22 @@ def test_a_disk_that_takes_nothing_is_said(erasures: ErasureLog, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("privacy.rollback.erasure_log.os.fsync", full)
-    with erasures.alone(), pytest.raises(StoreBusyError, match="No space left"):
+    with erasures.locked(), pytest.raises(StoreBusyError, match="No space left"):
         erasures.append(10, 99, 3, TOMBSTONE)
 
 
 def test_dropped_lines_leave_their_number(erasures: ErasureLog) -> None:
     """The next one goes on counting, also when none is left."""
-    with erasures.alone():
+    with erasures.locked():
         for at_ms in (10, 20, 30):
             erasures.append(at_ms, 99, 3, TOMBSTONE)
         erasures.forget_before(30)
-        assert [erasure.number for erasure in erasures.after(2)] == [3]
+        assert [erasure.number for erasure in erasures.read_after(2)] == [3]
         erasures.forget_before(31)
-        assert (erasures.last(), erasures.after(3)) == (3, [])
+        assert (erasures.last_number(), erasures.read_after(3)) == (3, [])
         assert erasures.append(40, 99, 3, TOMBSTONE) == 4
     with pytest.raises(StoreError, match="begins after 3"):
-        erasures.after(2)
+        erasures.read_after(2)
 
 
 def test_the_folder_is_not_in_the_folder_of_the_keys(tmp_path: Path) -> None:
