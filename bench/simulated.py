@@ -116,7 +116,7 @@ def live(calibration: Calibration, life: Life, targets: int) -> Errors:
         releases = simulation.release([log] * targets, os_entropy)
         simulation = simulation.after(releases)
         drawn = StreamRecords.unpack([release.measurements for release in releases], MEASUREMENT)
-        measured[drawn.owners, drawn.streams, drawn.steps] = drawn.values
+        measured[drawn.series_index, drawn.streams, drawn.steps] = drawn.values
         estimates = measured[:, :, : epoch + 1] @ calibration.factorisation.decoder[epoch, : epoch + 1]
         deviations = calibration.deviations(np.array([epoch]))[0]
         squares[epoch] = (((estimates - life.exact[epoch]) / deviations) ** 2).sum(axis=0)

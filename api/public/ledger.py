@@ -27,7 +27,7 @@ class EntrySchema(AnswerSchema):
     kind = required_field(fields.String, "What was counted.")
     epoch = required_field(fields.Integer, "Number of the release.", strict=True)
     as_of_ms = required_field(fields.Integer, "When the epoch ended.", strict=True)
-    cut_at_ms = required_field(fields.Integer, "When counting for it stopped.", strict=True)
+    cutoff_ms = required_field(fields.Integer, "When counting for it stopped.", strict=True)
     policy_version = required_field(fields.String, "The policy.")
     policy_digest = required_field(fields.String, "SHA-256 of the policy file.")
     rho = required_field(fields.String, "zCDP of one engagement over the target's whole schedule, exact.")
@@ -111,7 +111,7 @@ OPERATION: Operation[PublicServices] = Operation(
                             "kind": "like",
                             "epoch": 0,
                             "as_of_ms": 1777813200000,
-                            "cut_at_ms": 1777813200412,
+                            "cutoff_ms": 1777813200412,
                             "policy_version": "2026-11-default",
                             "policy_digest": _DIGEST_EXAMPLE,
                             "rho": "0.088",

@@ -98,7 +98,7 @@ class Evaluation:
         columns = self.exact.columns
         # Likes are what most histories are about: their statistics go by their own names.
         prefix = "" if name.kind is Kind.LIKE else f"{name.kind.label}: "
-        counts = self.exact.at(name, np.array([release.cut_at_ms for release in releases]))
+        counts = self.exact.at(name, np.array([release.cutoff_ms for release in releases]))
         shown = PublishedEpoch.of([counted_figures(release, columns) for release in releases])
         totals = counts[:, columns[TOTAL, TOTAL]]
         self._add_changes(prefix, releases, counts)

@@ -106,5 +106,5 @@ def _reached_ms(gallery: Redis, workers: list[ReleaseWorker]) -> int:
             if length:
                 with translated():
                     entry = gallery.hget(gallery_key("ledger", shard.shard), str(length - 1))
-                reached_ms = max(reached_ms, _ENTRY(entry or b"").cut_at_ms)
+                reached_ms = max(reached_ms, _ENTRY(entry or b"").cutoff_ms)
     return reached_ms

@@ -58,7 +58,7 @@ class ReleaseDocument(Document, frozen=True):
     epoch: int
     as_of_ms: int
     """When the epoch ended by its schedule."""
-    cut_at_ms: int
+    cutoff_ms: int
     """When the counts were cut, to the minute; after `as_of_ms` when the release worker was late."""
     next_release_at_ms: int | None
     policy_version: str
@@ -107,7 +107,7 @@ class LedgerEntry(Document, frozen=True):
     kind: str
     epoch: int
     as_of_ms: int
-    cut_at_ms: int
+    cutoff_ms: int
     policy_version: str
     policy_digest: str
     rho: str

@@ -1,4 +1,4 @@
-"""Makes the releases of many series at once. No store, no clock, no randomness but its arguments."""
+"""Makes the releases of many series at once, as pure functions: store, clock and randomness are arguments."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.policy.schedule import Schedule
-from privacy.release.figures import NO_STEP, publishable_estimates
+from privacy.release.estimates import NO_STEP, publishable_estimates
 from privacy.release.history import MEASUREMENT, NET_CHANGE, StreamRecords
-from privacy.release.marginals import net_changes
+from privacy.release.marginals import compute_net_changes
 from privacy.release.measure import measure
 from privacy.release.render import render
 from privacy.tally.series import DueSeries, SeriesState
@@ -32,18 +32,18 @@ class NewRelease:
     """One release, not yet written.
 
     Args:
-        due: what it was made from.
-        as_of_ms: when the epoch ended by its schedule.
-        cut_at_ms: when the counts were cut, as the document says it.
+        due: its inputs.
+        as_of_ms: scheduled end of the epoch.
+        cutoff_ms: time until which events are counted, as the document states it.
         encoded: the release document, byte for byte as the gallery will hold it permanently.
         point: its encoded point in the time series.
         net_changes: exact net changes of this step, packed.
-        measurements: what was drawn, packed.
+        measurements: measurements drawn for this release, packed.
     """
 
     due: DueSeries
     as_of_ms: int
-    cut_at_ms: int
+    cutoff_ms: int
     encoded: bytes
     point: bytes
     net_changes: bytes
@@ -51,41 +51,42 @@ class NewRelease:
 
     @property
     def document(self) -> ReleaseDocument:
-        """What the bytes say."""
+        """The document, decoded from its bytes."""
         return _DECODE(self.encoded)
 
 
 def make_releases(
-    batch: Sequence[DueSeries], calibration: Calibration, entropy: EntropySource, cut_at_ms: int
+    batch: Sequence[DueSeries], calibration: Calibration, entropy: EntropySource, cutoff_ms: int
 ) -> list[NewRelease]:
     """Measure, gate and render the next release of each series.
 
     Args:
         batch: series of the calibration's kind, bound to its policy.
         calibration: the mechanism.
-        entropy: where the noise comes from.
-        cut_at_ms: the time at which their logs were read.
+        entropy: source of the noise.
+        cutoff_ms: time at which their logs were read.
 
     Raises:
-        OverflowError: a count is beyond what the exact arithmetic can carry.
+        OverflowError: a count exceeds the range of the exact arithmetic.
     """
     policy = calibration.policy
     states = [due.state for due in batch]
     steps = np.array([state.epoch - state.first_epoch for state in states], np.intp)
     logs = [np.frombuffer(due.log, "<u4") for due in batch]
-    owners = np.repeat(np.arange(len(batch)), [len(log) for log in logs])
-    now = net_changes(owners, np.concatenate(logs), len(batch), policy)
+    series_index = np.repeat(np.arange(len(batch)), [len(log) for log in logs])
+    now = compute_net_changes(series_index, np.concatenate(logs), len(batch), policy)
     this_step = _nonzero_records(now, steps)
     net = StreamRecords.unpack([due.net_changes for due in batch], NET_CHANGE) + this_step
-    exact = net.totals(now.shape)
+    exact = net.sum_over_steps(now.shape)
     before = StreamRecords.unpack([due.measurements for due in batch], MEASUREMENT)
     measured = measure(net, exact, steps, before, calibration, entropy)
-    shown = publishable_estimates(exact, steps, _since(states, calibration.schedule), measured, calibration)
+    previous_steps = _previous_day_steps(states, calibration.schedule)
+    estimates = publishable_estimates(exact, steps, previous_steps, measured, calibration)
     return [
         NewRelease(
             due,
             document.as_of_ms,
-            document.cut_at_ms,
+            document.cutoff_ms,
             _ENCODE(document),
             _ENCODE(PointDocument.from_release(document)),
             changes,
@@ -93,7 +94,7 @@ def make_releases(
         )
         for due, document, changes, measurements in zip(
             batch,
-            render(states, shown, calibration, cut_at_ms),
+            render(states, estimates, calibration, cutoff_ms),
             this_step.pack(len(batch), NET_CHANGE),
             measured.drawn.pack(len(batch), MEASUREMENT),
             strict=True,
@@ -102,14 +103,14 @@ def make_releases(
 
 
 def _nonzero_records(now: NDArray[np.int64], steps: NDArray[np.intp]) -> StreamRecords:
-    owners, streams = np.nonzero(now)
-    return StreamRecords(owners, streams, steps[owners], now[owners, streams])
+    series_index, streams = np.nonzero(now)
+    return StreamRecords(series_index, streams, steps[series_index], now[series_index, streams])
 
 
-def _since(states: Sequence[SeriesState], schedule: Schedule) -> NDArray[np.intp]:
-    """The step at least a day before each series' current one; before its first step all counts were zero."""
-    since = []
+def _previous_day_steps(states: Sequence[SeriesState], schedule: Schedule) -> NDArray[np.intp]:
+    """Return the step at least a day before each series' current one; before step 0, all counts were zero."""
+    steps = []
     for state in states:
         epoch = schedule.day_before(state.epoch)
-        since.append(NO_STEP if epoch is None else max(epoch - state.first_epoch, -1))
-    return np.array(since, np.intp)
+        steps.append(NO_STEP if epoch is None else max(epoch - state.first_epoch, -1))
+    return np.array(steps, np.intp)

@@ -1,7 +1,7 @@
-"""The two append-only records of a series: exact net changes, and measurements, by step and stream.
+"""The two append-only histories of a series: exact net changes, and measurements, by step and stream.
 
-A step is an epoch counted from the series' first one. Both are sparse: a net change of zero is not written,
-and a stream that never reached k has no measurement.
+A step is an epoch counted from the series' first one. Both histories are sparse: a net change of zero is not
+written, and a stream that never reached k has no measurement.
 """
 
 from __future__ import annotations
@@ -22,76 +22,76 @@ MEASUREMENT = np.dtype([("step", "<u2"), ("stream", "<u2"), ("value", "<i8")])
 
 @dataclass(frozen=True)
 class StreamRecords:
-    """Records of several series, one row a record.
+    """Records of several series, one row per record.
 
     Args:
-        owners: which series, shape (records,).
-        streams: shape (records,).
-        steps: shape (records,).
-        values: shape (records,).
+        series_index: index of the series of each record, shape (records,).
+        streams: its stream, shape (records,).
+        steps: its step, shape (records,).
+        values: its value, shape (records,).
     """
 
-    owners: NDArray[np.intp]
+    series_index: NDArray[np.intp]
     streams: NDArray[np.intp]
     steps: NDArray[np.intp]
     values: NDArray[np.int64]
 
     @classmethod
     def unpack(cls, blobs: Sequence[bytes], dtype: np.dtype[np.void]) -> StreamRecords:
-        """Read the blobs of several series."""
+        """Unpack the blobs of several series."""
         rows = np.frombuffer(b"".join(blobs), dtype)
-        owners = np.repeat(np.arange(len(blobs)), [len(blob) // dtype.itemsize for blob in blobs])
+        series_index = np.repeat(np.arange(len(blobs)), [len(blob) // dtype.itemsize for blob in blobs])
         return cls(
-            owners,
+            series_index,
             rows["stream"].astype(np.intp),
             rows["step"].astype(np.intp),
             rows["value"].astype(np.int64),
         )
 
     def pack(self, series: int, dtype: np.dtype[np.void]) -> list[bytes]:
-        """Write the blob of each series, shape as `unpack` reads it.
+        """Return the blob of each of the given number of series, as `unpack` reads it.
 
         Raises:
             OverflowError: a value does not fit its field.
         """
-        order = np.argsort(self.owners, kind="stable")
+        order = np.argsort(self.series_index, kind="stable")
         rows = np.empty(len(order), dtype)
         for name, column in (("step", self.steps), ("stream", self.streams), ("value", self.values)):
             limits = np.iinfo(dtype[name])
             if column.size and not limits.min <= int(column.min()) <= int(column.max()) <= limits.max:
                 raise OverflowError(f"{name}: does not fit {dtype[name]}")
             rows[name] = column[order]
-        bounds = np.searchsorted(self.owners[order], np.arange(series + 1)).tolist()
+        bounds = np.searchsorted(self.series_index[order], np.arange(series + 1)).tolist()
         return [rows[start:stop].tobytes() for start, stop in pairwise(bounds)]
 
-    def totals(self, shape: tuple[int, int]) -> NDArray[np.int64]:
-        """Sum of the values over all steps, shape (series, streams)."""
+    def sum_over_steps(self, shape: tuple[int, int]) -> NDArray[np.int64]:
+        """Return the sum of the values over all steps, shape (series, streams)."""
         sums = np.zeros(shape, np.int64)
-        np.add.at(sums, (self.owners, self.streams), self.values)
+        np.add.at(sums, (self.series_index, self.streams), self.values)
         return sums
 
-    def rows(self, places: NDArray[np.intp], count: int, steps: int) -> NDArray[np.int64]:
-        """Lay some streams out by step, shape (count, steps), zero where there is no record.
+    def lay_out(self, row_index: NDArray[np.intp], count: int, steps: int) -> NDArray[np.int64]:
+        """Lay out selected streams by step, shape (count, steps), with zero where there is no record.
 
         Args:
-            places: which row a stream of a series has, −1 for none, shape (series, streams).
+            row_index: row of each stream of each series, −1 for none, shape (series, streams).
             count: number of rows.
             steps: number of steps.
         """
         rows = np.zeros((count, steps), np.int64)
-        place = places.take(self.owners * places.shape[1] + self.streams)
-        if (place < 0).any():
-            kept = place >= 0
-            rows.put(place[kept] * steps + self.steps[kept], self.values[kept])
+        row = row_index.take(self.series_index * row_index.shape[1] + self.streams)
+        if (row < 0).any():
+            kept = row >= 0
+            rows.put(row[kept] * steps + self.steps[kept], self.values[kept])
         else:
-            rows.put(place * steps + self.steps, self.values)
+            rows.put(row * steps + self.steps, self.values)
         return rows
 
     def __add__(self, more: StreamRecords) -> StreamRecords:
-        """Both together."""
+        """Return the records of both."""
         return StreamRecords(
             *(
                 np.concatenate([getattr(self, name), getattr(more, name)])
-                for name in ("owners", "streams", "steps", "values")
+                for name in ("series_index", "streams", "steps", "values")
             )
         )

@@ -1,4 +1,4 @@
-"""The privacy ledger: what was released, when, how, at which cost; every entry names the one before."""
+"""The privacy ledger: records each release, its time, policy and cost; every entry names the previous one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LedgerHead:
 
     Args:
         shard: number of the target shard.
-        length: entries so far.
+        length: number of entries so far.
         digest: SHA-256 of the last entry in hex; empty before the first.
     """
 
@@ -27,10 +27,10 @@ class LedgerHead:
     digest: str
 
     def append(self, release: NewRelease, calibration: Calibration) -> tuple[bytes, LedgerHead]:
-        """The entry of a release, and the head after it.
+        """Return the encoded entry of a release and the head after it.
 
-        The cost is the same whatever the data were: it is that of the target's whole schedule, which is the
-        same at every epoch of it. Nothing in an entry depends on what was withheld.
+        The cost does not depend on the data: it is the cost of the target's whole schedule, which is the same
+        at every epoch. Nothing in an entry depends on what was withheld.
         """
         policy, kind, state = calibration.policy, calibration.kind, release.due.state
         entry = LedgerEntry(
@@ -41,7 +41,7 @@ class LedgerHead:
             kind=kind.label,
             epoch=state.epoch,
             as_of_ms=release.as_of_ms,
-            cut_at_ms=release.cut_at_ms,
+            cutoff_ms=release.cutoff_ms,
             policy_version=policy.version,
             policy_digest=policy.digest,
             rho=policy.budgets[kind].spent,

@@ -1,4 +1,4 @@
-"""From the log of changes to the net change of every statistic stream. Integers only."""
+"""Computes the net change of every statistic stream from a log of changes, in integers only."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def net_changes(
-    owners: NDArray[np.intp], changes: NDArray[np.uint32], series: int, policy: Policy
+def compute_net_changes(
+    series_index: NDArray[np.intp], changes: NDArray[np.uint32], series: int, policy: Policy
 ) -> NDArray[np.int64]:
     """Add up changes by stream.
 
     Args:
-        owners: which series each change belongs to, shape (changes,).
-        changes: codes as `privacy.model.change.change_code` makes them, shape (changes,).
+        series_index: index of the series of each change, shape (changes,).
+        changes: codes made by `privacy.model.change.change_code`, shape (changes,).
         series: number of series.
-        policy: its dimensions say what a joint cell is.
+        policy: its dimensions define the joint cells.
 
     Returns:
-        Net change of each stream, shape (series, streams); removals only ever grow.
+        Net change of each stream, shape (series, streams); removals never decrease.
     """
     layout = policy.layout
     width = layout.count
-    base = owners * width
-    what = changes & ((1 << CHANGE_BITS) - 1)
+    base = series_index * width
+    change = changes & ((1 << CHANGE_BITS) - 1)
     joint = changes >> CHANGE_BITS
     joint = np.where(joint == UNDISCLOSED_EVERYWHERE, policy.domain.undisclosed_code, joint).astype(np.uint32)
-    lost = np.flatnonzero(what != GAINED)
+    lost = np.flatnonzero(change != GAINED)
     net = np.zeros(series * width, np.int64)
 
     def add(streams: NDArray[np.intp]) -> None:
@@ -43,14 +43,14 @@ def net_changes(
             net[:] -= 2 * np.bincount(streams[lost], minlength=net.size)
 
     add(base + layout.total)
-    for dimension, stride, place in zip(
+    for dimension, stride, cells_at in zip(
         policy.domain.dimensions, policy.domain.strides, layout.breakdowns, strict=True
     ):
         whole = joint // np.uint32(stride)
         cells = np.uint32(len(dimension.cells))
-        # The remainder, by operations that NumPy vectorises; `%` is none of them.
-        add(base + place.start + (whole - whole // cells * cells))
+        # The remainder, by operations that NumPy vectorises, unlike `%`.
+        add(base + cells_at.start + (whole - whole // cells * cells))
     if lost.size:
-        removed = base[lost] + layout.removals.start + (what[lost].astype(np.intp) - 1)
+        removed = base[lost] + layout.removals.start + (change[lost].astype(np.intp) - 1)
         net[:] += np.bincount(removed, minlength=net.size)
     return net.reshape(series, width)

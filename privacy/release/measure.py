@@ -1,4 +1,4 @@
-"""Draws the measurements of a release: an exact integer query plus exact integer noise, once and for ever."""
+"""Draws the measurements of a release: an exact integer query plus exact integer noise, drawn only once."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """The measured streams of several series, one row a stream.
+    """The measured streams of several series, one row per stream.
 
     Args:
-        places: which row a stream of a series has, −1 where it is not measured, shape (series, streams).
-        owners: the series of each row, shape (rows,).
-        streams: its stream, shape (rows,).
-        net: exact net changes, shape (rows, steps): read by the query and the gate only.
-        values: measurements, the same shape, zero past the current step.
-        drawn: the measurements of this release, to be written once.
+        row_index: row of each stream of each series, −1 if it is not measured, shape (series, streams).
+        series_index: index of the series of each row, shape (rows,).
+        streams: stream of each row, shape (rows,).
+        net: exact net changes, shape (rows, steps); read only by the query and the gate.
+        values: measurements, same shape, zero after the current step.
+        drawn: measurements drawn for this release, to be written once.
     """
 
-    places: NDArray[np.intp]
-    owners: NDArray[np.intp]
+    row_index: NDArray[np.intp]
+    series_index: NDArray[np.intp]
     streams: NDArray[np.intp]
     net: NDArray[np.int64]
     values: NDArray[np.int64]
@@ -45,10 +45,10 @@ def measure(
     calibration: Calibration,
     entropy: EntropySource,
 ) -> Measured:
-    """Measure every stream that was measured before or now reaches its least count.
+    """Measure every stream that was measured before or now reaches its minimum count.
 
     A stream that reaches it for the first time is measured at all its steps so far, each from its own exact
-    net changes: when that happens depends on other people, so the steps must not be lumped into one.
+    net changes: the moment depends on other people, so the steps must not be merged into one.
 
     Args:
         net: exact net changes of all steps up to the current ones.
@@ -56,28 +56,30 @@ def measure(
         steps: the current step of each series, shape (series,).
         before: the measurements of earlier releases.
         calibration: encoder and noise scales.
-        entropy: where the noise comes from.
+        entropy: source of the noise.
 
     Raises:
-        OverflowError: a count is beyond what exact 64-bit arithmetic carries.
+        OverflowError: a count exceeds the range of exact 64-bit arithmetic.
     """
     known = np.zeros(exact.shape, np.bool_)
-    known[before.owners, before.streams] = True
-    owners, streams = np.nonzero(known | (exact >= calibration.min_counts))
-    places = np.full(exact.shape, -1, np.intp)
-    places[owners, streams] = np.arange(len(owners))
+    known[before.series_index, before.streams] = True
+    series_index, streams = np.nonzero(known | (exact >= calibration.min_counts))
+    row_index = np.full(exact.shape, -1, np.intp)
+    row_index[series_index, streams] = np.arange(len(series_index))
     width = int(steps.max()) + 1
-    changes = net.rows(places, len(owners), width)
-    values = before.rows(places, len(owners), width)
-    rows, at = _to_draw(known[owners, streams], steps[owners])
-    noise = _noise(calibration.stream_scales[streams[rows]], entropy)
+    changes = net.lay_out(row_index, len(series_index), width)
+    values = before.lay_out(row_index, len(series_index), width)
+    rows, at = _select_draws(known[series_index, streams], steps[series_index])
+    noise = _draw_noise(calibration.stream_scales[streams[rows]], entropy)
     values[rows, at] = calibration.factorisation.encode(changes[rows], at) + noise
-    drawn = StreamRecords(owners[rows], streams[rows], at, values[rows, at])
-    return Measured(places, owners, streams, changes, values, drawn)
+    drawn = StreamRecords(series_index[rows], streams[rows], at, values[rows, at])
+    return Measured(row_index, series_index, streams, changes, values, drawn)
 
 
-def _to_draw(known: NDArray[np.bool_], steps: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Which rows to draw at which steps: a known row at its current one, a fresh one at all so far."""
+def _select_draws(
+    known: NDArray[np.bool_], steps: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Select rows and steps to draw: a known row at its current step, a new row at all steps so far."""
     counts = np.where(known, 1, steps + 1)
     rows = np.repeat(np.arange(len(known)), counts)
     first = np.repeat(np.cumsum(counts) - counts, counts)
@@ -85,10 +87,10 @@ def _to_draw(known: NDArray[np.bool_], steps: NDArray[np.intp]) -> tuple[NDArray
     return rows, at
 
 
-def _noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:
-    """Independent noise, one draw for each scale, shape (len(scales),)."""
+def _draw_noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:
+    """Draw independent noise, one value per scale, shape (len(scales),)."""
     noise = np.empty(scales.shape, np.int64)
     for scale in np.unique(scales).tolist():
-        places = scales == scale
-        noise[places] = DiscreteGaussian(scale=scale, entropy=entropy).noise(int(places.sum()))
+        selected = scales == scale
+        noise[selected] = DiscreteGaussian(scale=scale, entropy=entropy).noise(int(selected.sum()))
     return noise

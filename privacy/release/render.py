@@ -1,4 +1,4 @@
-"""From figures to release documents: the bytes that stand for ever."""
+"""Renders publishable estimates as release documents."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from privacy.model.documents import BreakdownFigures, Figure, ReleaseDocument
 from privacy.model.engagement import Reason
 from privacy.model.timestamp import MS_PER_MINUTE
 from privacy.policy.schedule import Schedule
-from privacy.release.figures import NO_STEP, Estimates, PublishedEstimates
+from privacy.release.estimates import NO_STEP, Estimates, PublishedEstimates
 from privacy.tally.series import SeriesState
 
-CUT_RESOLUTION_MS = MS_PER_MINUTE
-"""To the millisecond, the time of a cut would tell how much a worker had to do before it."""
+CUTOFF_RESOLUTION_MS = MS_PER_MINUTE
+"""An exact cutoff would reveal how much work a worker had to do before this release."""
 REMOVAL_REASONS = tuple(reason.label for reason in Reason)
 
 
 def render(
-    states: Sequence[SeriesState], shown: PublishedEstimates, calibration: Calibration, cut_at_ms: int
+    states: Sequence[SeriesState], estimates: PublishedEstimates, calibration: Calibration, cutoff_ms: int
 ) -> Iterator[ReleaseDocument]:
-    """Make the document of each series; a withheld number is null and nothing else."""
+    """Render the document of each series; a withheld number is null, whatever the reason."""
     policy, schedule = calibration.policy, calibration.schedule
     layout = policy.layout
-    # Most breakdowns of most targets are withheld whole: one document serves them all.
+    # Most breakdowns of most targets are withheld entirely: one document serves them all.
     withheld = {
-        dimension.name: _breakdown(dimension, [None] * len(dimension.cells), None)
+        dimension.name: _render_breakdown(dimension, [None] * len(dimension.cells), None)
         for dimension in policy.domain.dimensions
     }
-    places = tuple(zip(policy.domain.dimensions, layout.breakdowns, strict=True))
+    breakdowns = tuple(zip(policy.domain.dimensions, layout.breakdowns, strict=True))
     rows = zip(
         states,
-        _rows(shown.streams),
-        _rows(shown.others),
-        _rows(shown.changes),
-        _any_shown(shown, layout.breakdowns),
-        shown.since.tolist(),
+        _list_rows(estimates.streams),
+        _list_rows(estimates.others),
+        _list_rows(estimates.changes),
+        _find_shown_breakdowns(estimates, layout.breakdowns),
+        estimates.since_step.tolist(),
         strict=True,
     )
-    for state, streams, others, (change, *removal_changes), any_cell, since in rows:
+    for state, streams, others, (change, *removal_changes), any_shown, since_step in rows:
         as_of_ms = schedule.due_ms(state.starts_at_ms, state.epoch)
-        since_epoch, span_seconds = _since(state, since, schedule)
+        since_epoch, span_seconds = _locate_change(state, since_step, schedule)
         yield ReleaseDocument(
             target_id=state.target_id,
             kind=calibration.kind.label,
             epoch=state.epoch,
             as_of_ms=as_of_ms,
-            cut_at_ms=max(as_of_ms, cut_at_ms - cut_at_ms % CUT_RESOLUTION_MS),
+            cutoff_ms=max(as_of_ms, cutoff_ms - cutoff_ms % CUTOFF_RESOLUTION_MS),
             next_release_at_ms=schedule.next_due_ms(state.starts_at_ms, state.epoch),
             policy_version=policy.version,
             total=streams[layout.total],
@@ -58,12 +58,12 @@ def render(
             change_since_epoch=since_epoch,
             change_span_seconds=span_seconds,
             breakdowns={
-                dimension.name: _breakdown(dimension, streams[place], other)
-                if any_of_it
+                dimension.name: _render_breakdown(dimension, streams[cells], other)
+                if shown
                 else withheld[dimension.name]
-                for (dimension, place), other, any_of_it in zip(places, others, any_cell, strict=True)
+                for (dimension, cells), other, shown in zip(breakdowns, others, any_shown, strict=True)
             }
-            if any_cell
+            if any_shown
             else withheld,
             removals=dict(zip(REMOVAL_REASONS, streams[layout.removals], strict=True)),
             removal_changes={
@@ -74,45 +74,45 @@ def render(
         )
 
 
-def _any_shown(shown: PublishedEstimates, breakdowns: Sequence[slice]) -> list[list[bool]]:
-    """Of which breakdowns each series shows anything, by dimension; an empty list where of none."""
-    found = shown.others.shown.copy()
-    for column, place in enumerate(breakdowns):
-        found[:, column] |= shown.streams.shown[:, place].any(axis=1)
-    return [row if any(row) else [] for row in found.tolist()]
+def _find_shown_breakdowns(estimates: PublishedEstimates, breakdowns: Sequence[slice]) -> list[list[bool]]:
+    """Return, for each series, which breakdowns show any number; an empty list if none does."""
+    shown = estimates.others.shown.copy()
+    for column, cells in enumerate(breakdowns):
+        shown[:, column] |= estimates.streams.shown[:, cells].any(axis=1)
+    return [row if any(row) else [] for row in shown.tolist()]
 
 
-def _breakdown(
+def _render_breakdown(
     dimension: Dimension, cells: Sequence[Figure | None], other: Figure | None
 ) -> BreakdownFigures:
     return BreakdownFigures(cells=dict(zip(dimension.cells, cells, strict=True)), other=other)
 
 
-def _rows(figures: Estimates) -> Iterator[list[Figure | None]]:
-    """The numbers of each series; most are withheld, so only the shown ones are visited."""
-    width = figures.shown.shape[1]
-    owners, places = np.nonzero(figures.shown)
-    numbers = (figures.values, figures.low, figures.high)
-    shown = list(zip(*(each[owners, places].tolist() for each in numbers), strict=True))
-    columns = places.tolist()
-    bounds = np.searchsorted(owners, np.arange(len(figures.shown) + 1)).tolist()
+def _list_rows(estimates: Estimates) -> Iterator[list[Figure | None]]:
+    """Yield the numbers of each series. Most are withheld, so only the shown ones are visited."""
+    width = estimates.shown.shape[1]
+    series_index, column_index = np.nonzero(estimates.shown)
+    numbers = (estimates.values, estimates.low, estimates.high)
+    shown = list(zip(*(each[series_index, column_index].tolist() for each in numbers), strict=True))
+    columns = column_index.tolist()
+    bounds = np.searchsorted(series_index, np.arange(len(estimates.shown) + 1)).tolist()
     nothing: list[Figure | None] = [None] * width
     for start, stop in pairwise(bounds):
         if start == stop:
             yield nothing
             continue
         row = nothing.copy()
-        for place, figure in zip(columns[start:stop], shown[start:stop], strict=True):
-            row[place] = figure
+        for column, figure in zip(columns[start:stop], shown[start:stop], strict=True):
+            row[column] = figure
         yield row
 
 
-def _since(state: SeriesState, since: int, schedule: Schedule) -> tuple[int | None, int | None]:
-    """The epoch to which the change refers, and the span in seconds."""
-    if since == NO_STEP:
+def _locate_change(state: SeriesState, since_step: int, schedule: Schedule) -> tuple[int | None, int | None]:
+    """Return the epoch that the change refers to, and the span in seconds; None for no change."""
+    if since_step == NO_STEP:
         return None, None
     ages = schedule.due_ages_seconds
-    if since < 0:
+    if since_step < 0:
         return -1, ages[state.epoch]
-    epoch = state.first_epoch + since
+    epoch = state.first_epoch + since_step
     return epoch, ages[state.epoch] - ages[epoch]

@@ -1,4 +1,4 @@
-"""The release worker: releases what is due, and copies it to the gallery. The only place that sees both."""
+"""The release worker: makes the due releases and copies them to the gallery."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from privacy.rollback.release_watermark import ReleaseWatermark
 from privacy.tally.series import Commit, DueSeries, PendingRelease, TallyShard
 
 WORKERS_AT_ONCE = 2
-"""Workers that one process runs together: one works while the store works for the other."""
+"""Workers that one process runs at a time: one computes while the store works for the other."""
 BATCH_SERIES = 256
-"""Series that are released, and written, together: bounds memory and the length of one atomic step."""
+"""Series that are released and written together; bounds the memory and the length of one atomic step."""
 
 
 @dataclass(frozen=True)
 class ReleaseWorker:
-    """Any number of workers may run: each release is written by exactly one of them.
+    """Releases due series. Any number of workers may run: exactly one of them writes each release.
 
     Args:
-        shards: all target shards.
+        shards: target shards to serve.
         publisher: writes the gallery.
-        calibrations: gives the mechanism for a policy version and kind.
-        entropy: where the noise comes from.
-        clock: when an epoch is over.
+        calibrations: returns the mechanism for a policy version and kind.
+        entropy: source of the noise.
+        clock: decides which epochs are over.
         watermark: rollback protection; None for a store that is thrown away.
     """
 
@@ -44,14 +44,14 @@ class ReleaseWorker:
     watermark: ReleaseWatermark | None = None
 
     def run_due(self) -> int:
-        """Release everything whose epoch is over, epoch by epoch, and publish it.
+        """Release every series whose epoch is over, epoch by epoch, and publish the releases.
 
         Returns:
-            Number of releases written by this worker.
+            The number of releases written by this worker.
 
         Raises:
-            StoreBusyError: a store did not confirm. What was written stays; calling again goes on from there.
-            StoreError: the tally has forgotten releases that are out: it comes from a backup.
+            StoreBusyError: a store did not confirm. Releases written so far stay; calling again continues.
+            StoreError: the tally lacks published releases: it was restored from a backup.
         """
         written = 0
         for shard in self.shards:
@@ -61,21 +61,21 @@ class ReleaseWorker:
         return written
 
     def publish(self, shard: TallyShard) -> None:
-        """Copy what is still on its way to the gallery; copying twice changes nothing."""
+        """Copy pending releases to the gallery; copying twice changes nothing."""
         while releases := shard.list_pending(BATCH_SERIES):
             self._copy(shard, releases)
 
     def _copy(self, shard: TallyShard, releases: Sequence[PendingRelease]) -> None:
         if self.watermark:
-            # All that leaves is in the ledger already: its length now covers it.
+            # The entries of these releases are in the ledger already, so its current length covers them.
             self.watermark.advance(shard.shard, shard.count_ledger_entries())
         self.publisher.publish_releases(releases)
         shard.mark_published(releases)
 
     def _release(self, shard: TallyShard) -> int | None:
-        """Write and publish a batch: how many, 0 when another worker was faster; None when nothing is due."""
+        """Write and publish a batch; its size, 0 if another worker was faster, None if nothing is due."""
         # The head is read first. A commit that finds it unchanged proves that no other worker has released
-        # anything of this shard since: what is due, and the length of the ledger, are still as read here.
+        # a series of this shard since: the due series and the length of the ledger are still as read here.
         before = shard.read_head()
         now_ms = self.clock()
         numbers = shard.list_due(now_ms, BATCH_SERIES)
@@ -116,13 +116,13 @@ class ReleaseWorker:
 
 
 def run_together(workers: Sequence[ReleaseWorker]) -> int:
-    """Let each worker release what is due, `WORKERS_AT_ONCE` of them at a time.
+    """Run the due releases of all workers, `WORKERS_AT_ONCE` workers at a time.
 
     Returns:
-        Number of releases that they wrote.
+        The number of releases written.
 
     Raises:
-        StoreBusyError: a store did not confirm, as in `ReleaseWorker.run_due`; all have tried.
+        StoreBusyError: a store did not confirm, as in `ReleaseWorker.run_due`; all workers have tried.
     """
     with ThreadPoolExecutor(WORKERS_AT_ONCE, "release") as threads:
         return sum(threads.map(ReleaseWorker.run_due, workers))

@@ -158,7 +158,7 @@ class LedgerSigner:
         new = []
         for index, release in enumerate(self.gallery.reader.releases(names)):
             sequence, entry = tree.size + index, published[index]
-            if release is None and self.clock() - decoded[index].cut_at_ms < ARRIVAL_MS:
+            if release is None and self.clock() - decoded[index].cutoff_ms < ARRIVAL_MS:
                 break
             if fault := _find_fault(decoded[index], (tree.shard, sequence), previous, release):
                 raise _refusal(tree.shard, sequence, f"({names[index]}) {fault}")

@@ -165,5 +165,5 @@ def _matches(release: bytes, entry: LedgerEntry) -> bool:
         return False
     return all(
         getattr(document, name) == getattr(entry, name)
-        for name in ("target_id", "kind", "epoch", "as_of_ms", "cut_at_ms", "policy_version")
+        for name in ("target_id", "kind", "epoch", "as_of_ms", "cutoff_ms", "policy_version")
     )

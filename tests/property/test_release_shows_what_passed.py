@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from privacy.mechanism.accounting import calibrate
 from privacy.model.engagement import Kind
-from privacy.release.figures import NO_STEP, Estimates, PublishedEstimates, publishable_estimates
+from privacy.release.estimates import NO_STEP, Estimates, PublishedEstimates, publishable_estimates
 from privacy.release.history import StreamRecords
 from privacy.release.measure import Measured
 from tests.support.profiles import examples
@@ -71,14 +71,17 @@ def _measurements(random: np.random.Generator, counts: NDArray[np.int64]) -> NDA
 
 
 def _release(
-    counts: NDArray[np.int64], values: NDArray[np.int64], steps: NDArray[np.intp], since: NDArray[np.intp]
+    counts: NDArray[np.int64],
+    values: NDArray[np.int64],
+    steps: NDArray[np.intp],
+    since: NDArray[np.intp],
 ) -> PublishedEstimates:
     """Make the figures of series whose streams are all measured."""
     rows = counts.shape[0] * counts.shape[1]
-    owners, streams = np.divmod(np.arange(rows), counts.shape[1])
+    series_index, streams = np.divmod(np.arange(rows), counts.shape[1])
     measured = Measured(
-        places=np.arange(rows).reshape(counts.shape[:2]),
-        owners=owners,
+        row_index=np.arange(rows).reshape(counts.shape[:2]),
+        series_index=series_index,
         streams=streams,
         net=np.diff(counts, axis=2, prepend=0).reshape(rows, -1),
         values=values.reshape(rows, -1),

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SOME_SCALE = 50_000
-_right_noise = measure._noise
+_right_noise = measure._draw_noise
 _right_encode = Factorisation.encode
-_right_to_draw = measure._to_draw
+_right_select_draws = measure._select_draws
 _right_measure = measure.measure
 
 
@@ -32,7 +32,7 @@ def _altered(alter: Callable[[NDArray[np.int64]], Any]) -> Callable[[pytest.Monk
         def noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:
             return np.asarray(alter(_right_noise(scales, entropy)), np.int64)
 
-        patch.setattr(measure, "_noise", noise)
+        patch.setattr(measure, "_draw_noise", noise)
 
     return apply
 
@@ -46,7 +46,7 @@ def _drawn_from(
         def noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:
             return np.rint(generator(entropy, scales) * scales).astype(np.int64)
 
-        patch.setattr(measure, "_noise", noise)
+        patch.setattr(measure, "_draw_noise", noise)
 
     return apply
 
@@ -66,10 +66,10 @@ def _halves_share(noise: NDArray[np.int64]) -> NDArray[np.int64]:
 def _across_epochs(patch: pytest.MonkeyPatch) -> None:
     rows: list[NDArray[np.intp]] = []
 
-    def to_draw(
+    def select_draws(
         known: NDArray[np.bool_], steps: NDArray[np.intp]
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        drawn = _right_to_draw(known, steps)
+        drawn = _right_select_draws(known, steps)
         rows.append(drawn[0])
         return drawn
 
@@ -77,8 +77,8 @@ def _across_epochs(patch: pytest.MonkeyPatch) -> None:
         _, first = np.unique(rows[-1], return_index=True)
         return _right_noise(scales[first], entropy)[np.searchsorted(rows[-1][first], rows[-1])]
 
-    patch.setattr(measure, "_to_draw", to_draw)
-    patch.setattr(measure, "_noise", noise)
+    patch.setattr(measure, "_select_draws", select_draws)
+    patch.setattr(measure, "_draw_noise", noise)
 
 
 def _seeded_from_the_value(patch: pytest.MonkeyPatch) -> None:
@@ -88,16 +88,16 @@ def _seeded_from_the_value(patch: pytest.MonkeyPatch) -> None:
         return encoded + np.rint(drawn * SOME_SCALE).astype(np.int64)
 
     patch.setattr(Factorisation, "encode", encode)
-    patch.setattr(measure, "_noise", lambda scales, _: np.zeros_like(scales))
+    patch.setattr(measure, "_draw_noise", lambda scales, _: np.zeros_like(scales))
 
 
 def _drawn_again(patch: pytest.MonkeyPatch) -> None:
-    def to_draw(
+    def select_draws(
         known: NDArray[np.bool_], steps: NDArray[np.intp]
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        return _right_to_draw(np.zeros_like(known), steps)
+        return _right_select_draws(np.zeros_like(known), steps)
 
-    patch.setattr(measure, "_to_draw", to_draw)
+    patch.setattr(measure, "_select_draws", select_draws)
 
 
 def _clamped(patch: pytest.MonkeyPatch) -> None:
@@ -109,11 +109,11 @@ def _clamped(patch: pytest.MonkeyPatch) -> None:
 
 def _lumped(patch: pytest.MonkeyPatch) -> None:
     def measured(net: StreamRecords, exact: Any, steps: NDArray[np.intp], *rest: Any) -> Any:
-        lumped = StreamRecords(net.owners, net.streams, steps[net.owners], net.values)
+        lumped = StreamRecords(net.series_index, net.streams, steps[net.series_index], net.values)
         sums = np.zeros(exact.shape, np.int64)
-        np.add.at(sums, (lumped.owners, lumped.streams), lumped.values)
-        owners, streams = np.nonzero(sums)
-        once = StreamRecords(owners, streams, steps[owners], sums[owners, streams])
+        np.add.at(sums, (lumped.series_index, lumped.streams), lumped.values)
+        series_index, streams = np.nonzero(sums)
+        once = StreamRecords(series_index, streams, steps[series_index], sums[series_index, streams])
         return _right_measure(once, exact, steps, *rest)
 
     patch.setattr(engine, "measure", measured)

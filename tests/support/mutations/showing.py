@@ -10,17 +10,17 @@ import numpy as np
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.gate import passes_gate
-from privacy.release import engine, figures, render
-from privacy.release.figures import Estimates, PublishedEstimates
+from privacy.release import engine, estimates, render
+from privacy.release.estimates import Estimates, PublishedEstimates
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
     import pytest
     from numpy.typing import NDArray
 
-_right_figures = figures.publishable_estimates
+_right_estimates = estimates.publishable_estimates
 _right_gate = passes_gate
-_right_rows = render._rows
+_right_rows = render._list_rows
 _right_encode = engine._ENCODE
 
 
@@ -29,7 +29,7 @@ def _shown(alter: Any) -> Callable[[pytest.MonkeyPatch], None]:
 
     def apply(patch: pytest.MonkeyPatch) -> None:
         def altered(exact: NDArray[np.int64], *given: Any) -> PublishedEstimates:
-            result: PublishedEstimates = alter(_right_figures(exact, *given), exact, given[-1])
+            result: PublishedEstimates = alter(_right_estimates(exact, *given), exact, given[-1])
             return result
 
         patch.setattr(engine, "publishable_estimates", altered)
@@ -75,7 +75,7 @@ def _around(around: Estimates, values: NDArray[np.int64]) -> Estimates:
 
 
 def _gate(decide: Any) -> Callable[[pytest.MonkeyPatch], None]:
-    return lambda patch: patch.setattr(figures, "passes_gate", decide)
+    return lambda patch: patch.setattr(estimates, "passes_gate", decide)
 
 
 def _undisclosed(exact: NDArray[np.int64], estimates: Any, margins: Any, least: Any) -> Any:

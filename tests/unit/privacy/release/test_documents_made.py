@@ -1,4 +1,4 @@
-"""What a release document says: times, spans, changes, and the shape of what is withheld."""
+"""Release documents: times, spans, changes, and the shape of withheld numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from privacy.model.engagement import Kind
 from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.file import load_policy
 from privacy.release.engine import make_releases
-from privacy.release.figures import Estimates
+from privacy.release.estimates import Estimates
 from privacy.tally.series import DueSeries, SeriesState
 from tests.support.profiles import entropy_of
 from tests.support.release_world import calibration
@@ -91,13 +91,13 @@ def test_no_change_where_the_total_is_withheld() -> None:
 
 
 def test_times_follow_the_schedule() -> None:
-    """`as_of` is the end of the epoch; a late cut is told; the last release has no next one."""
+    """`as_of` is the end of the epoch; a late cutoff is stated; the last release has no next one."""
     state = SeriesState(4, "v", 1000, "small", 1, 3, 0)
-    (late,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, entropy_of("late"), cut_at_ms=10**9)
-    assert (late.document.as_of_ms, late.document.cut_at_ms) == (1000 + 4 * MS_PER_HOUR, 999_960_000)
+    (late,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, entropy_of("late"), cutoff_ms=10**9)
+    assert (late.document.as_of_ms, late.document.cutoff_ms) == (1000 + 4 * MS_PER_HOUR, 999_960_000)
     assert late.document.next_release_at_ms is None
-    (early,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, entropy_of("early"), cut_at_ms=5)
-    assert early.document.cut_at_ms == early.document.as_of_ms
+    (early,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, entropy_of("early"), cutoff_ms=5)
+    assert early.document.cutoff_ms == early.document.as_of_ms
 
 
 def test_withheld_and_never_liked_look_the_same() -> None:
@@ -119,12 +119,12 @@ def test_withheld_and_never_liked_look_the_same() -> None:
 
 
 def test_intervals_are_rounded_outwards() -> None:
-    """Ends are integers that include the interval; what cannot be negative is cut at zero."""
+    """Ends are integers that include the interval; numbers that cannot be negative are clamped at zero."""
     one = np.array([[True]])
-    figures = Estimates.around(np.array([[3]]), np.array([[3.2]]), np.array([[2.0]]), one)
+    figures = Estimates.from_centres(np.array([[3]]), np.array([[3.2]]), np.array([[2.0]]), one)
     assert (figures.low[0, 0], figures.high[0, 0]) == (-1, 8)
-    cut = figures.at_least_zero()
-    assert (cut.values[0, 0], cut.low[0, 0], cut.high[0, 0]) == (3, 0, 8)
+    clamped = figures.clamp_at_zero()
+    assert (clamped.values[0, 0], clamped.low[0, 0], clamped.high[0, 0]) == (3, 0, 8)
 
 
 @pytest.mark.parametrize("likes", [2**20, 3 * 2**20])

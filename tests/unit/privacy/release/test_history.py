@@ -36,7 +36,7 @@ def records(rows: list[Row]) -> StreamRecords:
 
 def rows_of(found: StreamRecords) -> list[Row]:
     """Rows from records."""
-    columns = (found.owners, found.streams, found.steps, found.values)
+    columns = (found.series_index, found.streams, found.steps, found.values)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
@@ -47,7 +47,7 @@ def test_what_is_packed_is_read_back(dtype: np.dtype[np.void], rows: list[Row]) 
     blobs = records(rows).pack(SERIES, dtype)
     assert len(blobs) == SERIES
     assert [len(blob) for blob in blobs] == [
-        dtype.itemsize * sum(owner == series for owner, *_ in rows) for series in range(SERIES)
+        dtype.itemsize * sum(index == series for index, *_ in rows) for series in range(SERIES)
     ]
     assert rows_of(StreamRecords.unpack(blobs, dtype)) == sorted(rows, key=lambda row: row[0])
 
@@ -84,11 +84,11 @@ def test_what_does_not_fit_is_refused(row: Row, field: str) -> None:
 @given(rows=_ROWS)
 def test_totals_are_sums_over_steps(rows: list[Row]) -> None:
     """Records of one series and stream add up, also where several have one step."""
-    small = [(owner, stream % 5, step, value) for owner, stream, step, value in rows]
-    totals = records(small).totals((SERIES, 5))
-    for owner in range(SERIES):
+    small = [(index, stream % 5, step, value) for index, stream, step, value in rows]
+    totals = records(small).sum_over_steps((SERIES, 5))
+    for index in range(SERIES):
         for stream in range(5):
-            assert totals[owner, stream] == sum(v for o, s, _, v in small if (o, s) == (owner, stream))
+            assert totals[index, stream] == sum(v for o, s, _, v in small if (o, s) == (index, stream))
 
 
 @given(
@@ -99,10 +99,10 @@ def test_rows_lay_out_the_streams_that_have_a_place(
     cells: dict[tuple[int, int, int], int], kept: set[int]
 ) -> None:
     """Each placed stream gets its values by step, zero where there is none; the others are left out."""
-    places: NDArray[np.intp] = np.full((4, 4), -1, np.intp)
+    row_index: NDArray[np.intp] = np.full((4, 4), -1, np.intp)
     for row, place in enumerate(sorted(kept)):
-        places.put(place, row)
-    laid_out = records([(*key, value) for key, value in cells.items()]).rows(places, len(kept), 4)
+        row_index.put(place, row)
+    laid_out = records([(*key, value) for key, value in cells.items()]).lay_out(row_index, len(kept), 4)
     expected = [[cells.get((place // 4, place % 4, step), 0) for step in range(4)] for place in sorted(kept)]
     assert laid_out.tolist() == expected
 

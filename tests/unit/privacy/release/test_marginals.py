@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from privacy.model.change import change_code
 from privacy.policy.file import load_policy
-from privacy.release.marginals import net_changes
+from privacy.release.marginals import compute_net_changes
 
 POLICY = load_policy()
 DOMAIN, LAYOUT = POLICY.domain, POLICY.layout
@@ -31,17 +31,17 @@ def test_net_changes_equal_counting_one_by_one(changes: list[tuple[int, int, int
             expected[series, place.start + cell] += sign
         if change:
             expected[series, LAYOUT.removals.start + change - 1] += 1
-    owners = np.array([series for series, *_ in changes], np.intp)
+    series_index = np.array([series for series, *_ in changes], np.intp)
     codes = np.array([change_code(joint, change) for _, joint, change in changes], "<u4")
-    assert net_changes(owners, codes, SERIES, POLICY).tolist() == expected.tolist()
+    assert compute_net_changes(series_index, codes, SERIES, POLICY).tolist() == expected.tolist()
 
 
 @given(changes=_CHANGES)
 def test_each_breakdown_adds_up_to_the_total(changes: list[tuple[int, int, int]]) -> None:
     """Every engagement is in exactly one cell of each breakdown; removals only ever grow."""
-    owners = np.array([series for series, *_ in changes], np.intp)
+    series_index = np.array([series for series, *_ in changes], np.intp)
     codes = np.array([change_code(joint, change) for _, joint, change in changes], "<u4")
-    net = net_changes(owners, codes, SERIES, POLICY)
+    net = compute_net_changes(series_index, codes, SERIES, POLICY)
     for place in LAYOUT.breakdowns:
         assert net[:, place].sum(axis=1).tolist() == net[:, LAYOUT.total].tolist()
     assert (net[:, LAYOUT.removals] >= 0).all()
@@ -51,8 +51,8 @@ def test_a_log_in_any_order_is_the_same() -> None:
     """Net changes do not depend on the order in which the relay wrote."""
     rng = np.random.default_rng(1)
     codes = change_code(1, 0) + rng.integers(0, 3, 200).astype("<u4") * 16
-    owners = rng.integers(0, SERIES, 200).astype(np.intp)
+    series_index = rng.integers(0, SERIES, 200).astype(np.intp)
     order = rng.permutation(200)
-    one = net_changes(owners, codes.astype("<u4"), SERIES, POLICY)
-    two = net_changes(owners[order], codes.astype("<u4")[order], SERIES, POLICY)
+    one = compute_net_changes(series_index, codes.astype("<u4"), SERIES, POLICY)
+    two = compute_net_changes(series_index[order], codes.astype("<u4")[order], SERIES, POLICY)
     assert one.tolist() == two.tolist()

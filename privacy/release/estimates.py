@@ -1,4 +1,4 @@
-"""From measurements to what may be shown: estimates, gate, reconciliation, intervals."""
+"""Turns measurements into publishable numbers: estimates, gate, reconciliation, intervals."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Z95 = NormalDist().inv_cdf(0.975)
 
 @dataclass(frozen=True)
 class Estimates:
-    """Numbers of several series with their intervals; every array has the shape (series, numbers).
+    """Numbers of several series with their intervals; every array has shape (series, numbers).
 
     Args:
         values: integers.
         low: lower end of the 95 % interval.
         high: upper end.
-        shown: false where the number is withheld; the other arrays mean nothing there.
+        shown: false where the number is withheld; the other arrays are meaningless there.
     """
 
     values: NDArray[np.int64]
@@ -36,20 +36,20 @@ class Estimates:
     shown: NDArray[np.bool_]
 
     @classmethod
-    def around(
+    def from_centres(
         cls,
         values: NDArray[np.int64],
         centres: NDArray[np.float64],
         deviations: NDArray[np.float64],
         shown: NDArray[np.bool_],
     ) -> Estimates:
-        """Intervals of integers that hold the truth with 95 %: ends are rounded outwards."""
+        """Return integer 95 % intervals around the centres, with ends rounded outwards."""
         low = np.floor(centres - Z95 * deviations).astype(np.int64)
         high = np.ceil(centres + Z95 * deviations).astype(np.int64)
         return cls(values, low, high, shown)
 
-    def at_least_zero(self) -> Estimates:
-        """The same for what cannot be negative."""
+    def clamp_at_zero(self) -> Estimates:
+        """Return the same numbers with everything below zero raised to zero."""
         return Estimates(
             np.maximum(self.values, 0), np.maximum(self.low, 0), np.maximum(self.high, 0), self.shown
         )
@@ -57,19 +57,19 @@ class Estimates:
 
 @dataclass(frozen=True)
 class PublishedEstimates:
-    """Everything a release shows of several series.
+    """Everything that releases publish about several series.
 
     Args:
-        streams: one number a stream, in the policy's layout.
-        others: the `other` row of each breakdown, in the order of the dimensions.
-        changes: of the total and of the removals by reason, since the step that `since` names.
-        since: that step, shape (series,); −1 for the start, −2 where there is none.
+        streams: one number per stream, in the policy's layout.
+        others: the `other` cell of each breakdown, in the order of the dimensions.
+        changes: changes of the total and of the removals by reason, since `since_step`.
+        since_step: step that the changes refer to, shape (series,); −1 for the start, `NO_STEP` for none.
     """
 
     streams: Estimates
     others: Estimates
     changes: Estimates
-    since: NDArray[np.intp]
+    since_step: NDArray[np.intp]
 
 
 NO_STEP = -2
@@ -78,16 +78,16 @@ NO_STEP = -2
 def publishable_estimates(
     exact: NDArray[np.int64],
     steps: NDArray[np.intp],
-    since: NDArray[np.intp],
+    since_step: NDArray[np.intp],
     measured: Measured,
     calibration: Calibration,
 ) -> PublishedEstimates:
     """Estimate, gate and reconcile.
 
     Args:
-        exact: exact counts, shape (series, streams): read by the gate only.
+        exact: exact counts, shape (series, streams); read only by the gate.
         steps: the current step of each series, shape (series,).
-        since: the step to which the changes refer, as in `PublishedEstimates`.
+        since_step: step that the changes refer to, as in `PublishedEstimates`.
         measured: all measurements.
         calibration: decoder and noise scales.
     """
@@ -95,65 +95,69 @@ def publishable_estimates(
     margins = calibration.margins(steps)
     estimates = np.zeros(exact.shape)
     decode = calibration.factorisation.decode
-    estimates[measured.owners, measured.streams] = decode(measured.values, steps[measured.owners])
+    estimates[measured.series_index, measured.streams] = decode(measured.values, steps[measured.series_index])
     deviations = calibration.deviations(steps)
-    passed = (measured.places >= 0) & passes_gate(exact, estimates, margins, calibration.min_counts)
+    passed = (measured.row_index >= 0) & passes_gate(exact, estimates, margins, calibration.min_counts)
     passed &= passed[:, layout.total : layout.total + 1]
     centres, spread, shown = estimates.copy(), deviations.copy(), passed.copy()
     values = np.rint(estimates).astype(np.int64)
     others = []
-    for place in layout.breakdowns:
+    for cells in layout.breakdowns:
         part = reconcile(
             estimates[:, layout.total],
             deviations[:, layout.total],
-            estimates[:, place],
-            deviations[:, place.start],
-            passed[:, place],
+            estimates[:, cells],
+            deviations[:, cells.start],
+            passed[:, cells],
         )
-        values[:, place], centres[:, place] = part.values, part.centres
-        spread[:, place], shown[:, place] = part.deviations, part.shown
+        values[:, cells], centres[:, cells] = part.values, part.centres
+        spread[:, cells], shown[:, cells] = part.deviations, part.shown
         clears = part.other >= k + calibration.z * part.other_deviations
         others.append((part.other, part.other_deviations, clears & passed[:, layout.total]))
     return PublishedEstimates(
-        streams=Estimates.around(values, centres, spread, shown).at_least_zero(),
-        others=_others(others),
-        changes=_changes(steps, since, measured, calibration, shown),
-        since=since,
+        streams=Estimates.from_centres(values, centres, spread, shown).clamp_at_zero(),
+        others=_stack_others(others),
+        changes=_estimate_changes(steps, since_step, measured, calibration, shown),
+        since_step=since_step,
     )
 
 
-def _others(others: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]]) -> Estimates:
+def _stack_others(
+    others: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]],
+) -> Estimates:
     values = np.stack([value for value, _, _ in others], axis=1)
     deviations = np.stack([deviation for _, deviation, _ in others], axis=1)
     shown = np.stack([clears for _, _, clears in others], axis=1)
-    return Estimates.around(values, values.astype(np.float64), deviations, shown).at_least_zero()
+    return Estimates.from_centres(values, values.astype(np.float64), deviations, shown).clamp_at_zero()
 
 
-def _changes(
+def _estimate_changes(
     steps: NDArray[np.intp],
-    since: NDArray[np.intp],
+    since_step: NDArray[np.intp],
     measured: Measured,
     calibration: Calibration,
     shown_now: NDArray[np.bool_],
 ) -> Estimates:
-    """Changes of the total and of the removals between two releases; each is shown where its number is now.
+    """Estimate changes of the total and of the removals between two releases.
 
-    A stream passes the gate with all its measurements so far: what they say of an earlier step is
-    post-processing, whether or not the number was shown then.
+    Each change is shown where its number is shown now. A stream passes the gate with all its measurements so
+    far: an estimate of an earlier step from them is post-processing, whether or not it was shown then.
     """
     layout = calibration.policy.layout
     streams = np.array([layout.total, *range(layout.count)[layout.removals]])
-    shown = shown_now[:, streams] & (since != NO_STEP)[:, None]
-    owners, columns = np.nonzero(shown)
-    values = measured.values[measured.places[owners, streams[columns]]]
-    now_at, then_at = steps[owners], np.maximum(since[owners], 0)
-    from_start = since[owners] == -1
+    shown = shown_now[:, streams] & (since_step != NO_STEP)[:, None]
+    series_index, columns = np.nonzero(shown)
+    values = measured.values[measured.row_index[series_index, streams[columns]]]
+    now_at, then_at = steps[series_index], np.maximum(since_step[series_index], 0)
+    from_start = since_step[series_index] == -1
     decode, decoder = calibration.factorisation.decode, calibration.factorisation.decoder
     now, then = decode(values, now_at), np.where(from_start, 0.0, decode(values, then_at))
     spread = decoder[now_at] - np.where(from_start[:, None], 0.0, decoder[then_at])
     numbers = np.zeros(shown.shape, np.int64)
     centres, deviations = np.zeros(shown.shape), np.zeros(shown.shape)
-    numbers[owners, columns] = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
-    centres[owners, columns] = now - then
-    deviations[owners, columns] = np.linalg.norm(spread, axis=1) * calibration.stream_scales[streams[columns]]
-    return Estimates.around(numbers, centres, deviations, shown)
+    numbers[series_index, columns] = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
+    centres[series_index, columns] = now - then
+    deviations[series_index, columns] = (
+        np.linalg.norm(spread, axis=1) * calibration.stream_scales[streams[columns]]
+    )
+    return Estimates.from_centres(numbers, centres, deviations, shown)
