@@ -99,7 +99,7 @@ class EventDecoder:
         """
         events = self._certain(batch.raw, self._read_lines if batch.is_lines else self._decode_array)
         if events is None:
-            return EventColumns.of(self._decode_items(batch.items()))
+            return EventColumns.from_events(self._decode_items(batch.items()))
         check_size(len(events))
         return events
 
@@ -117,7 +117,7 @@ class EventDecoder:
         raw = b"\n".join([item.strip(JSON_SPACE) for item in items])
         events = self._certain(raw, self._read_one if alone else self._read_lines)
         if events is not None:
-            return events.items()
+            return events.to_events()
         if alone:
             return [self.decode_with_schema(items[0])]
         half = len(items) // 2

@@ -32,7 +32,9 @@ class SandboxDoor:
 
     def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
         """Judge a batch and store what passes."""
-        return self.door.admit(EventColumns.of([_renamed(event) for event in events.items()]), now_ms)
+        return self.door.admit(
+            EventColumns.from_events([_renamed(event) for event in events.to_events()]), now_ms
+        )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From what events say about their accounts to the codes of joint cells."""
+"""Computes the joint cells of events from the attributes of their accounts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from privacy.intake.event import PROFILE_FIELDS, EventAttributes
 from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED, Dimension, JointDomain
 from privacy.model.timestamp import MS_PER_HOUR
 
-MAX_REMEMBERED = 100_000
-"""Profiles that one process remembers for each policy."""
+MAX_CACHED_PROFILES = 100_000
+"""Profiles that one process caches per policy."""
 INVALID_CELL = -1
-"""No code: a value is outside its dimension's domain."""
+"""In place of a code: a value is outside its dimension's domain."""
 HOURS_PER_DAY = 24
 _MAX_VALUES_LISTED = 40
 
 
-class _Ignored(dict[str | UnsetType, int]):
-    """A dimension that the policy does not declare: whatever is said adds nothing to the code."""
+class _Undeclared(dict[str | UnsetType, int]):
+    """A dimension that the policy does not declare: any value adds 0 to the code."""
 
     def __missing__(self, value: str | UnsetType) -> int:
         return 0
@@ -31,13 +31,13 @@ class _Ignored(dict[str | UnsetType, int]):
 
 @dataclass(frozen=True)
 class CellCoder:
-    """Codes the joint cells of events, as `JointDomain.code` does, at the speed of intake.
+    """Computes the joint cells of events like `JointDomain.code`, at the speed of intake.
 
     Args:
-        domain: may declare fewer dimensions than an event speaks of; what is said of the others is ignored.
+        domain: may declare fewer dimensions than an event has; values of the others are ignored.
 
     Raises:
-        PolicyError: the domain has a dimension that no event speaks of.
+        PolicyError: the domain has a dimension that events do not have.
     """
 
     domain: JointDomain
@@ -47,48 +47,52 @@ class CellCoder:
         for dimension in self.domain.dimensions:
             if dimension.name not in (*PROFILE_FIELDS, HOUR_OF_DAY):
                 known = ", ".join((*PROFILE_FIELDS, HOUR_OF_DAY))
-                raise PolicyError(f"dimensions.{dimension.name}: no event speaks of it; one of {known}")
+                raise PolicyError(f"dimensions.{dimension.name}: events do not have it; one of {known}")
 
     def code(self, profile: EventAttributes, at_ms: int) -> int:
-        """Code of the joint cell of what a public account did then, in ms since 1970 UTC.
+        """Return the joint cell of an event of a public account.
+
+        Args:
+            profile: of the account.
+            at_ms: time of the event, in ms since 1970 UTC.
 
         Raises:
             InvalidInputError: a value is outside its dimension's domain.
         """
-        said = self.said(profile)
-        if said == INVALID_CELL:
-            raise self.fault(profile)
-        return said + int(self.of_hours[at_ms // MS_PER_HOUR % HOURS_PER_DAY])
+        code = self.profile_code(profile)
+        if code == INVALID_CELL:
+            raise self.error(profile)
+        return code + int(self.hour_codes[at_ms // MS_PER_HOUR % HOURS_PER_DAY])
 
-    def said(self, profile: EventAttributes) -> int:
-        """What a profile adds to a code; `INVALID_CELL` if a value is outside its dimension's domain."""
+    def profile_code(self, profile: EventAttributes) -> int:
+        """Return what a profile adds to a code; `INVALID_CELL` if a value is outside its domain."""
         try:
             return self._profiles[profile]
         except KeyError:
-            return self._remembered(profile)
+            return self._cached_code(profile)
 
-    def fault(self, profile: EventAttributes) -> InvalidInputError:
-        """What is wrong with a profile that is `INVALID_CELL`."""
+    def error(self, profile: EventAttributes) -> InvalidInputError:
+        """Return the error of a profile whose code is `INVALID_CELL`."""
         for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True):
             value = getattr(profile, name)
             if name in self._declared and value not in offsets:
                 values = self._declared[name][0].values
-                rule = f"one of {', '.join(values[:_MAX_VALUES_LISTED])}, or absent"
-                return InvalidInputError(f"profile.{name}", f"is {value!r}", rule)
+                expected = f"one of {', '.join(values[:_MAX_VALUES_LISTED])}, or absent"
+                return InvalidInputError(f"profile.{name}", f"is {value!r}", expected)
         raise AssertionError("a code fails only for a value outside its domain")
 
-    def _remembered(self, profile: EventAttributes) -> int:
-        """What a profile adds, and remember it: many accounts share one."""
+    def _cached_code(self, profile: EventAttributes) -> int:
+        """Compute what a profile adds to a code, and cache it: many accounts share one profile."""
         try:
-            said = sum(
+            code = sum(
                 offsets[getattr(profile, name)]
                 for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True)
             )
         except KeyError:
             return INVALID_CELL
-        if len(self._profiles) < MAX_REMEMBERED:
-            self._profiles[profile] = said
-        return said
+        if len(self._profiles) < MAX_CACHED_PROFILES:
+            self._profiles[profile] = code
+        return code
 
     @cached_property
     def _declared(self) -> Mapping[str, tuple[Dimension, int]]:
@@ -103,9 +107,9 @@ class CellCoder:
         return tuple(self._offsets_of(name) for name in PROFILE_FIELDS)
 
     def _offsets_of(self, name: str) -> Mapping[str | UnsetType, int]:
-        """What each declared value of a dimension adds to a code; `undisclosed` is said by silence alone."""
+        """Return what each declared value of a dimension adds to a code; an absent value is `undisclosed`."""
         if name not in self._declared:
-            return _Ignored()
+            return _Undeclared()
         dimension, stride = self._declared[name]
         offsets: dict[str | UnsetType, int] = {
             value: stride * dimension.index[value] for value in dimension.values
@@ -113,8 +117,8 @@ class CellCoder:
         return offsets | {UNSET: stride * dimension.index[UNDISCLOSED]}
 
     @cached_property
-    def of_hours(self) -> np.ndarray:
-        """What each hour of UTC adds to a code."""
+    def hour_codes(self) -> np.ndarray:
+        """What each hour of the UTC day adds to a code."""
         if HOUR_OF_DAY not in self._declared:
             return np.zeros(HOURS_PER_DAY, np.int64)
         dimension, stride = self._declared[HOUR_OF_DAY]

@@ -1,4 +1,4 @@
-"""One event as the door of the vault takes it: well-formed, and not yet judged by any policy."""
+"""One event as intake takes it: well-formed, and not yet checked against a policy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Value = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PROFILE_VALUE_
 
 
 class EventAttributes(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """What the platform says about the account behind an event; a field that is not set is undisclosed."""
+    """Attributes of the account behind an event; a field that is not set is undisclosed."""
 
     age_band: _Value = UNSET
     gender: _Value = UNSET
@@ -30,17 +30,17 @@ class EventAttributes(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fiel
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One thing that an account did to a target.
+    """An action of one account on one target.
 
     Args:
-        type: what happened; `EVENT_TYPES` says to which type of target.
-        account_id: an identifier; it goes no further than the pseudonym made of it.
-        target_id: an identifier of a video or creator.
-        occurred_at_ms: when it happened, in ms since 1970 UTC.
-        profile: about the account.
-        private: whether the account hides who it is: it counts, but in no breakdown.
-        account_created_at_ms: since when the account exists; None if the platform does not say.
-        network: names the network from which it acted; goes no further than a keyed digest.
+        type: the action; `EVENT_TYPES` implies the type of target.
+        account_id: an identifier; only the pseudonym derived from it is stored.
+        target_id: identifier of a video or creator.
+        occurred_at_ms: time of the action, in ms since 1970 UTC.
+        profile: attributes of the account.
+        private: whether the account is private: it counts in totals, and as undisclosed in breakdowns.
+        account_created_at_ms: time at which the account was created; None if unknown.
+        network: name of the network from which the account acted; only a keyed digest of it is stored.
     """
 
     type: EventType
@@ -54,10 +54,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class Effect(NamedTuple):
-    """What an event of one type does.
+    """The effect of an event type.
 
     Args:
-        kind: of the engagement.
+        kind: kind of the engagement.
         change: `GAINED`, or the number of a reason.
     """
 
@@ -78,7 +78,7 @@ EVENT_TYPES: Mapping[EventType, Effect] = MappingProxyType(
 CREATOR_EVENTS = frozenset(
     name for name, effect in EVENT_TYPES.items() if effect.kind.target_type is TargetType.CREATOR
 )
-"""Types of events about a creator; all others are about a video."""
+"""Event types whose target is a creator; the target of all others is a video."""
 
 PROFILE_FIELDS = EventAttributes.__struct_fields__
-"""Names of the dimensions that an event may speak of."""
+"""Names of the dimensions that an event may have."""

@@ -44,7 +44,7 @@ def assert_as_the_schema(batch: Batch) -> None:
     except InvalidInputError as error:
         expected = [comparable(error)]
     try:
-        read = [comparable(item) for item in DECODER.decode(batch).items()]
+        read = [comparable(item) for item in DECODER.decode(batch).to_events()]
     except InvalidInputError as error:
         read = [comparable(error)]
     assert read == expected
@@ -96,10 +96,10 @@ def test_an_array_and_lines_of_the_same_items_are_read_alike(items: list[bytes])
     """The form of a batch makes no difference to its events and faults."""
     lines, array = Batch(b"\n".join(items), NDJSON), Batch(b"[" + b",".join(items) + b"]", JSON)
     try:
-        read = [comparable(item) for item in DECODER.decode(array).items()]
+        read = [comparable(item) for item in DECODER.decode(array).to_events()]
     except InvalidInputError:
         return  # the array as a whole is no JSON: an item holds NaN, say
-    assert read == [comparable(item) for item in DECODER.decode(lines).items()]
+    assert read == [comparable(item) for item in DECODER.decode(lines).to_events()]
 
 
 def refuse(name: str) -> NoReturn:

@@ -92,7 +92,7 @@ def _children_pass(patch: pytest.MonkeyPatch) -> None:
     right = door.AdmissionControl.admit
 
     def admit(self: door.AdmissionControl, events: EventColumns, now_ms: int) -> Any:
-        dropped = self.book.current.dropped_age_bands
+        dropped = self.registry.current.dropped_age_bands
         grown_up = [
             EventAttributes() if profile.age_band in dropped else profile for profile in events.profiles
         ]

@@ -77,7 +77,7 @@ def test_every_event_is_one_that_the_intake_takes(policy: Any) -> None:
     events = list(islice(SimulatedPlatform(policy, 3, OPENED_MS).history(NOW_MS), 2000))
     decoded = EventDecoder().decode(Batch(b"\n".join(event.line for event in events), NDJSON))
     coder = CellCoder(policy.domain)
-    for event, moment in zip(decoded.items(), events, strict=True):
+    for event, moment in zip(decoded.to_events(), events, strict=True):
         assert isinstance(event, Event)
         assert event.occurred_at_ms == moment.at_ms
         if event.profile.age_band not in policy.dropped_age_bands:

@@ -1,13 +1,14 @@
-"""The intake door: what is stored, what is not, and what is said about it."""
+"""Admission control: what is stored, what is not, and which outcome each event gets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import pytest
 
-from privacy.catalogue.catalogue import Target
+from privacy.catalogue.catalogue import Catalogue, Target
 from privacy.errors import InvalidInputError, StoreError
 from privacy.intake.admission import AdmissionControl
 from privacy.intake.event import Event, EventAttributes
@@ -20,6 +21,7 @@ from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
 from privacy.policy.registry import PolicyRegistry
 from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, EntryColumns
+from privacy.vault.registers import RegisterStore
 
 POLICY = load_policy()
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
@@ -36,8 +38,8 @@ def event(**changes: object) -> Event:
 
 
 @dataclass
-class RecordingVault:
-    """Remembers what it was given and answers with verdicts from a list."""
+class FakeRegisters:
+    """Records its arguments and returns verdicts from a list."""
 
     verdicts: Sequence[Verdict] | None = None
     entries: list[AdmittedEvent] = field(default_factory=list)
@@ -46,10 +48,10 @@ class RecordingVault:
     def record_columns(
         self,
         entries: EntryColumns,
-        now_ms: int,  # noqa: ARG002 - the vault's interface
+        now_ms: int,  # noqa: ARG002 - the store's interface
         networks: Mapping[str, str],
     ) -> Sequence[Verdict]:
-        """Remember the entries and the networks."""
+        """Record the events and the networks."""
         self.networks.update(networks)
         columns = (entries.series, entries.at_ms, entries.changes, entries.codes)
         rows = zip(entries.account_ids, *(column.tolist() for column in columns), strict=True)
@@ -58,7 +60,7 @@ class RecordingVault:
 
 
 @dataclass
-class Targets:
+class FakeCatalogue:
     """A catalogue in memory."""
 
     targets: Mapping[tuple[TargetType, str], Target]
@@ -69,18 +71,17 @@ class Targets:
         return {name: known[target_type, name] for name in target_ids if (target_type, name) in known}
 
 
-def door(
-    vault: RecordingVault,
+def admission(
+    registers: FakeRegisters,
     target: Target = TARGET,
     policy: Policy = POLICY,
     policies: Sequence[Policy] | None = None,
 ) -> AdmissionControl:
-    """A door before one registered video."""
+    """Admission control for one registered video and one creator."""
     known = policies if policies is not None else [policy]
-    book = PolicyRegistry(policy, {one.version: one for one in known})
-    return AdmissionControl(
-        book, Targets({(TargetType.VIDEO, "video"): target, (TargetType.CREATOR, "creator"): CREATOR}), vault
-    )
+    registry = PolicyRegistry(policy, {one.version: one for one in known})
+    catalogue = FakeCatalogue({(TargetType.VIDEO, "video"): target, (TargetType.CREATOR, "creator"): CREATOR})
+    return AdmissionControl(registry, cast("Catalogue", catalogue), cast("RegisterStore", registers))
 
 
 def declaring(*names: str) -> Policy:
@@ -96,8 +97,8 @@ def declaring(*names: str) -> Policy:
 
 def test_a_like_becomes_an_entry_of_its_series_time_change_and_joint_cell() -> None:
     """What passes is handed on as account, series number, time, change and code of its joint cell."""
-    vault = RecordingVault()
-    assert door(vault).admit(EventColumns.of([LIKE]), NOW_MS) == [Verdict.COUNTED]
+    registers = FakeRegisters()
+    assert admission(registers).admit(EventColumns.from_events([LIKE]), NOW_MS) == [Verdict.COUNTED]
     cells = {
         "age_band": "25-34",
         "gender": "female",
@@ -107,38 +108,40 @@ def test_a_like_becomes_an_entry_of_its_series_time_change_and_joint_cell() -> N
         "hour_of_day": "14",
     }
     number = Series(7, Kind.LIKE).number
-    assert vault.entries == [("account", number, NOW_MS, GAINED, POLICY.domain.code(cells))]
+    assert registers.entries == [("account", number, NOW_MS, GAINED, POLICY.domain.code(cells))]
 
 
 def test_an_unlike_carries_its_reason() -> None:
     """An unlike is a change with the reason `unliked`."""
-    vault = RecordingVault()
-    door(vault).admit(EventColumns.of([event(type="unlike")]), NOW_MS)
-    assert vault.entries[0][3] == Reason.UNLIKED
+    registers = FakeRegisters()
+    admission(registers).admit(EventColumns.from_events([event(type="unlike")]), NOW_MS)
+    assert registers.entries[0][3] == Reason.UNLIKED
 
 
 def test_what_the_profile_does_not_say_is_undisclosed() -> None:
     """Without a profile only the hour is known."""
-    vault = RecordingVault()
-    door(vault).admit(EventColumns.of([event(profile=EventAttributes())]), NOW_MS)
-    assert vault.entries[0][4] == POLICY.domain.code({"hour_of_day": "14"})
+    registers = FakeRegisters()
+    admission(registers).admit(EventColumns.from_events([event(profile=EventAttributes())]), NOW_MS)
+    assert registers.entries[0][4] == POLICY.domain.code({"hour_of_day": "14"})
 
 
 @pytest.mark.parametrize("hour", range(24))
 def test_the_hour_of_day_is_that_of_occurred_at_in_utc(hour: int) -> None:
     """Each hour of UTC has its own cell."""
-    vault = RecordingVault()
+    registers = FakeRegisters()
     at_ms = NOW_MS - MS_PER_DAY - NOW_MS % MS_PER_DAY + hour * MS_PER_HOUR + 3_599_999
-    door(vault).admit(EventColumns.of([event(occurred_at_ms=at_ms, profile=EventAttributes())]), NOW_MS)
-    assert vault.entries[0][4] == POLICY.domain.code({"hour_of_day": f"{hour:02d}"})
+    admission(registers).admit(
+        EventColumns.from_events([event(occurred_at_ms=at_ms, profile=EventAttributes())]), NOW_MS
+    )
+    assert registers.entries[0][4] == POLICY.domain.code({"hour_of_day": f"{hour:02d}"})
 
 
 def test_a_private_account_is_undisclosed_in_every_breakdown() -> None:
     """Of a private account not even the hour is kept, and its profile is not judged."""
-    vault = RecordingVault()
+    registers = FakeRegisters()
     private = [event(private=True), event(private=True, profile=EventAttributes(region="Atlantis"))]
-    assert door(vault).admit(EventColumns.of(private), NOW_MS) == [Verdict.COUNTED] * 2
-    assert [entry[4] for entry in vault.entries] == [POLICY.domain.undisclosed_code] * 2
+    assert admission(registers).admit(EventColumns.from_events(private), NOW_MS) == [Verdict.COUNTED] * 2
+    assert [entry[4] for entry in registers.entries] == [POLICY.domain.undisclosed_code] * 2
 
 
 @pytest.mark.parametrize(
@@ -152,30 +155,34 @@ def test_a_private_account_is_undisclosed_in_every_breakdown() -> None:
     ],
 )
 def test_events_of_children_leave_no_trace(changes: dict[str, object]) -> None:
-    """An event of a child is dropped, whatever else is true of it, and the vault never sees it."""
-    vault = RecordingVault()
+    """An event of a child is dropped, whatever else is true of it, and it never reaches the vault."""
+    registers = FakeRegisters()
     child = event(profile=EventAttributes(age_band="under-13", region="Atlantis"), **changes)
-    assert door(vault).admit(EventColumns.of([child]), NOW_MS) == [Verdict.DROPPED_CHILD]
-    assert vault.entries == []
+    assert admission(registers).admit(EventColumns.from_events([child]), NOW_MS) == [Verdict.DROPPED_CHILD]
+    assert registers.entries == []
 
 
 def test_an_unknown_video_is_said_to_be_unknown() -> None:
     """An event about a video that is not registered is not stored."""
-    vault = RecordingVault()
-    assert door(vault).admit(EventColumns.of([event(target_id="other")]), NOW_MS) == [Verdict.UNKNOWN_TARGET]
-    assert vault.entries == []
+    registers = FakeRegisters()
+    assert admission(registers).admit(EventColumns.from_events([event(target_id="other")]), NOW_MS) == [
+        Verdict.UNKNOWN_TARGET
+    ]
+    assert registers.entries == []
 
 
 @pytest.mark.parametrize("before_end_ms", [-1, 0, 1])
 def test_a_video_past_its_last_epoch_takes_no_events(before_end_ms: int) -> None:
     """A target is sealed from the moment on at which its schedule has no open epoch."""
-    vault = RecordingVault()
+    registers = FakeRegisters()
     posted_at_ms = NOW_MS - 1000 * POLICY.schedule.due_ages_seconds[-1] + before_end_ms
     sealed = POLICY.schedule.first_open_epoch(posted_at_ms, NOW_MS) is None
     assert sealed == (before_end_ms <= 0)
-    verdict = door(vault, Target(7, posted_at_ms, POLICY.version)).admit(EventColumns.of([LIKE]), NOW_MS)
+    verdict = admission(registers, Target(7, posted_at_ms, POLICY.version)).admit(
+        EventColumns.from_events([LIKE]), NOW_MS
+    )
     assert verdict == [Verdict.LATE if sealed else Verdict.COUNTED]
-    assert len(vault.entries) == (not sealed)
+    assert len(registers.entries) == (not sealed)
 
 
 def test_times_must_lie_within_the_bounds_of_the_intake() -> None:
@@ -184,14 +191,16 @@ def test_times_must_lie_within_the_bounds_of_the_intake() -> None:
         POLICY.intake.earliest_occurred_at_ms,
         NOW_MS + 1000 * POLICY.intake.future_tolerance_seconds,
     )
-    vault = RecordingVault()
+    registers = FakeRegisters()
     times = (first - 1, first, last, last + 1)
-    outcomes = door(vault).admit(EventColumns.of([event(occurred_at_ms=at) for at in times]), NOW_MS)
+    outcomes = admission(registers).admit(
+        EventColumns.from_events([event(occurred_at_ms=at) for at in times]), NOW_MS
+    )
     assert outcomes[1:3] == [Verdict.COUNTED] * 2
     for outcome, fault in ((outcomes[0], "is too early"), (outcomes[3], "is in the future")):
         assert isinstance(outcome, InvalidInputError)
         assert (outcome.field, outcome.message) == ("occurred_at", fault)
-        assert outcome.expected == "from 2016-09-01T00:00:00Z to 2026-05-03T14:12:31Z"
+        assert outcome.expected == "a time from 2016-09-01T00:00:00Z to 2026-05-03T14:12:31Z"
 
 
 @pytest.mark.parametrize(
@@ -206,26 +215,28 @@ def test_times_must_lie_within_the_bounds_of_the_intake() -> None:
 )
 def test_values_outside_the_domain_are_named(name: str, value: str) -> None:
     """A value that is not declared is invalid; the answer names the field, the value and what is declared."""
-    vault = RecordingVault()
-    (outcome,) = door(vault).admit(EventColumns.of([event(profile=EventAttributes(**{name: value}))]), NOW_MS)
+    registers = FakeRegisters()
+    (outcome,) = admission(registers).admit(
+        EventColumns.from_events([event(profile=EventAttributes(**{name: value}))]), NOW_MS
+    )
     assert isinstance(outcome, InvalidInputError)
     declared = next(dimension for dimension in POLICY.domain.dimensions if dimension.name == name)
     assert (outcome.field, outcome.message) == (f"profile.{name}", f"is {value!r}")
     assert outcome.expected == f"one of {', '.join(declared.values)}, or absent"
-    assert vault.entries == []
+    assert registers.entries == []
 
 
 def test_what_the_policy_does_not_declare_is_ignored() -> None:
     """A policy without languages, devices and hours takes any and codes none."""
     policy = declaring("age_band", "gender", "region")
-    vault = RecordingVault()
+    registers = FakeRegisters()
     said = EventAttributes(
         age_band="25-34", gender="female", region="DE", language="Klingon", device="toaster"
     )
-    assert door(vault, policy=policy).admit(EventColumns.of([event(profile=said)]), NOW_MS) == [
-        Verdict.COUNTED
-    ]
-    assert vault.entries[0][4] == policy.domain.code(
+    assert admission(registers, policy=policy).admit(
+        EventColumns.from_events([event(profile=said)]), NOW_MS
+    ) == [Verdict.COUNTED]
+    assert registers.entries[0][4] == policy.domain.code(
         {"age_band": "25-34", "gender": "female", "region": "DE"}
     )
 
@@ -233,37 +244,37 @@ def test_what_the_policy_does_not_declare_is_ignored() -> None:
 def test_a_target_is_judged_by_the_policy_it_is_bound_to() -> None:
     """The domain of a target's own version codes its events, not that of a newer one."""
     older = replace(declaring("region"), version="older")
-    vault = RecordingVault()
+    registers = FakeRegisters()
     target = Target(7, NOW_MS - 1, "older")
-    door(vault, target, policies=[POLICY, older]).admit(EventColumns.of([LIKE]), NOW_MS)
-    assert vault.entries[0][4] == older.domain.code({"region": "DE"})
+    admission(registers, target, policies=[POLICY, older]).admit(EventColumns.from_events([LIKE]), NOW_MS)
+    assert registers.entries[0][4] == older.domain.code({"region": "DE"})
 
 
 def test_a_target_of_an_unknown_policy_stops_the_batch() -> None:
     """Nothing is stored by rules that this process does not know."""
-    vault = RecordingVault()
+    registers = FakeRegisters()
     with pytest.raises(StoreError, match="bound to the policy older"):
-        door(vault, Target(7, NOW_MS, "older")).admit(EventColumns.of([LIKE]), NOW_MS)
-    assert vault.entries == []
+        admission(registers, Target(7, NOW_MS, "older")).admit(EventColumns.from_events([LIKE]), NOW_MS)
+    assert registers.entries == []
 
 
 def test_verdicts_return_to_the_places_of_their_events() -> None:
     """Whatever the door holds back, each event gets its own verdict, and the order of the others is kept."""
     unreadable = InvalidInputError("event", "is not JSON", "JSON")
-    vault = RecordingVault([Verdict.DUPLICATE, Verdict.UNCOUNTED])
+    registers = FakeRegisters([Verdict.DUPLICATE, Verdict.UNCOUNTED])
     batch: list[Event | InvalidInputError] = [
         unreadable,
         event(account_id="a"),
         event(target_id="other"),
         event(account_id="b", type="unlike"),
     ]
-    assert door(vault).admit(EventColumns.of(batch), NOW_MS) == [
+    assert admission(registers).admit(EventColumns.from_events(batch), NOW_MS) == [
         unreadable,
         Verdict.DUPLICATE,
         Verdict.UNKNOWN_TARGET,
         Verdict.UNCOUNTED,
     ]
-    assert [entry[0] for entry in vault.entries] == ["a", "b"]
+    assert [entry[0] for entry in registers.entries] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -277,24 +288,27 @@ def test_verdicts_return_to_the_places_of_their_events() -> None:
 )
 def test_each_kind_has_its_series(event_type: str, target_id: str, series: Series) -> None:
     """Favourites are of videos and follows of creators; each is a series of its own."""
-    vault = RecordingVault()
-    assert door(vault).admit(EventColumns.of([event(type=event_type, target_id=target_id)]), NOW_MS) == [
-        Verdict.COUNTED
-    ]
-    assert vault.entries[0][1] == series.number
+    registers = FakeRegisters()
+    assert admission(registers).admit(
+        EventColumns.from_events([event(type=event_type, target_id=target_id)]), NOW_MS
+    ) == [Verdict.COUNTED]
+    assert registers.entries[0][1] == series.number
 
 
 def test_a_creator_is_no_video() -> None:
     """A follow of a video's id and a like of a creator's id meet nothing."""
     events = [event(type="follow", target_id="video"), event(target_id="creator")]
-    assert door(RecordingVault()).admit(EventColumns.of(events), NOW_MS) == [Verdict.UNKNOWN_TARGET] * 2
+    assert (
+        admission(FakeRegisters()).admit(EventColumns.from_events(events), NOW_MS)
+        == [Verdict.UNKNOWN_TARGET] * 2
+    )
 
 
 def test_a_kind_that_the_policy_does_not_count_is_invalid() -> None:
     """The fault names the type, and the rule the kinds that are counted."""
     policy = replace(POLICY, budgets={Kind.LIKE: POLICY.budgets[Kind.LIKE]})
-    (outcome,) = door(RecordingVault(), policy=policy).admit(
-        EventColumns.of([event(type="favorite")]), NOW_MS
+    (outcome,) = admission(FakeRegisters(), policy=policy).admit(
+        EventColumns.from_events([event(type="favorite")]), NOW_MS
     )
     assert isinstance(outcome, InvalidInputError)
     assert (outcome.field, outcome.message) == ("type", "is favorite")
@@ -304,21 +318,21 @@ def test_a_kind_that_the_policy_does_not_count_is_invalid() -> None:
 @pytest.mark.parametrize(("age_seconds", "too_young"), [(599, True), (600, False), (-1, True)])
 def test_likes_of_young_accounts_are_marked(age_seconds: int, *, too_young: bool) -> None:
     """A like of an account younger than the least age is kept out of the counts; an unlike is not."""
-    vault = RecordingVault()
+    registers = FakeRegisters()
     created_ms = NOW_MS - 1000 * age_seconds
     events = [event(account_created_at_ms=created_ms), event(type="unlike", account_created_at_ms=created_ms)]
-    door(vault).admit(EventColumns.of(events), NOW_MS)
-    assert [entry[3] for entry in vault.entries] == [TOO_YOUNG if too_young else GAINED, Reason.UNLIKED]
+    admission(registers).admit(EventColumns.from_events(events), NOW_MS)
+    assert [entry[3] for entry in registers.entries] == [TOO_YOUNG if too_young else GAINED, Reason.UNLIKED]
 
 
 def test_networks_are_handed_on_but_for_children() -> None:
     """The network of an account goes to the vault; a child's goes nowhere."""
-    vault = RecordingVault()
+    registers = FakeRegisters()
     child = EventAttributes(age_band="under-13")
     events = [
         event(network="n-1"),
         event(account_id="child", network="n-2", profile=child),
         event(account_id="b"),
     ]
-    door(vault).admit(EventColumns.of(events), NOW_MS)
-    assert vault.networks == {"account": "n-1"}
+    admission(registers).admit(EventColumns.from_events(events), NOW_MS)
+    assert registers.networks == {"account": "n-1"}

@@ -1,17 +1,18 @@
-"""The door judges by columns: any batch as its events one by one, and as the rules say in plain words."""
+"""Admission by columns: any batch gets the outcomes of its events one by one, and those of the written rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from privacy.catalogue.catalogue import Target
+from privacy.catalogue.catalogue import Catalogue, Target
 from privacy.errors import InvalidInputError, StoreError
 from privacy.intake.admission import AdmissionControl
 from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventAttributes
@@ -24,7 +25,7 @@ from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
 from privacy.policy.registry import PolicyRegistry
 from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, EntryColumns
-from privacy.vault.registers import VERDICTS
+from privacy.vault.registers import VERDICTS, RegisterStore
 from tests.support.profiles import examples
 
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
@@ -70,13 +71,13 @@ _PROFILES = st.builds(
     EventAttributes,
     **{name: st.just(UNSET) | st.sampled_from(values[:2] * 3 + values) for name, values in _VALUES.items()},
 )
-_FAULTS = st.builds(
+_ERRORS = st.builds(
     InvalidInputError, st.sampled_from(["type", "event"]), st.just("is wrong"), st.just("right")
 )
 
 
 def events(target_ids: Sequence[str]) -> st.SearchStrategy[Event]:
-    """Events about these targets: most are right in most, and what breaks rules often breaks several."""
+    """Events about these targets: most are valid, and those that break a rule often break several."""
     return st.builds(
         Event,
         st.sampled_from(tuple(EVENT_TYPES)),
@@ -92,12 +93,12 @@ def events(target_ids: Sequence[str]) -> st.SearchStrategy[Event]:
 
 
 _KNOWN = sorted({target_id for _, target_id in TARGETS})
-BATCHES = st.lists(events([*_KNOWN, "unknown"]) | _FAULTS, max_size=12)
+BATCHES = st.lists(events([*_KNOWN, "unknown"]) | _ERRORS, max_size=12)
 
 
 @dataclass
-class Registers:
-    """Remembers what it was given; its answers show in which order entries came."""
+class FakeRegisters:
+    """Records its arguments; its verdicts show the order of the events."""
 
     entries: list[AdmittedEvent] = field(default_factory=list)
     networks: dict[str, str] = field(default_factory=dict)
@@ -105,7 +106,7 @@ class Registers:
     def record_columns(
         self, entries: EntryColumns, now_ms: int, networks: Mapping[str, str]
     ) -> Sequence[Verdict]:
-        """Remember, and answer with the next verdicts of a fixed round."""
+        """Record the events, and return the next verdicts of a fixed cycle."""
         assert now_ms == NOW_MS
         columns = (entries.series, entries.at_ms, entries.changes, entries.codes)
         before = len(self.entries)
@@ -115,7 +116,7 @@ class Registers:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class FakeCatalogue:
     """Targets in memory."""
 
     targets: Mapping[tuple[TargetType, str], Target]
@@ -126,13 +127,16 @@ class Catalogue:
         return {name: known[target_type, name] for name in target_ids if (target_type, name) in known}
 
 
-def door(registers: Registers, targets: Mapping[tuple[TargetType, str], Target]) -> AdmissionControl:
-    """A door before these targets."""
-    return AdmissionControl(PolicyRegistry(POLICY, POLICIES), Catalogue(targets), registers)
+def admission(registers: FakeRegisters, targets: Mapping[tuple[TargetType, str], Target]) -> AdmissionControl:
+    """Admission control for these targets."""
+    policies = PolicyRegistry(POLICY, POLICIES)
+    return AdmissionControl(
+        policies, cast("Catalogue", FakeCatalogue(targets)), cast("RegisterStore", registers)
+    )
 
 
 def comparable(outcomes: Iterable[object]) -> list[object]:
-    """Errors by what they say."""
+    """Replace errors by their members."""
     return [
         (outcome.field, outcome.message, outcome.expected)
         if isinstance(outcome, InvalidInputError)
@@ -142,21 +146,21 @@ def comparable(outcomes: Iterable[object]) -> list[object]:
 
 
 def by_the_rules(event: Event) -> Verdict | InvalidInputError | AdmittedEvent:  # noqa: PLR0911 - one a rule
-    """What the door's text says becomes of an event, rule by rule."""
+    """Apply the documented rules to one event, one after the other."""
     effect, profile, at_ms = EVENT_TYPES[event.type], event.profile, event.occurred_at_ms
     if profile.age_band in POLICY.dropped_age_bands:
         return Verdict.DROPPED_CHILD
     if at_ms < FIRST_MS or at_ms > LAST_MS:
-        fault = "is too early" if at_ms < FIRST_MS else "is in the future"
-        rule = f"from {format_timestamp(FIRST_MS)} to {format_timestamp(LAST_MS)}"
-        return InvalidInputError("occurred_at", fault, rule)
+        message = "is too early" if at_ms < FIRST_MS else "is in the future"
+        rule = f"a time from {format_timestamp(FIRST_MS)} to {format_timestamp(LAST_MS)}"
+        return InvalidInputError("occurred_at", message, rule)
     target = TARGETS.get((effect.kind.target_type, event.target_id))
     if target is None:
         return Verdict.UNKNOWN_TARGET
     policy = POLICIES[target.policy_version]
     if effect.kind not in policy.budgets:
         counted = ", ".join(kind.label for kind in policy.budgets)
-        rule = f"about a kind that the target's policy counts: {counted}"
+        rule = f"an event of a kind that the target's policy counts: {counted}"
         return InvalidInputError("type", f"is {event.type}", rule)
     if policy.schedule_of(effect.kind).first_open_epoch(target.starts_at_ms, NOW_MS) is None:
         return Verdict.LATE
@@ -180,24 +184,24 @@ def by_the_rules(event: Event) -> Verdict | InvalidInputError | AdmittedEvent:  
 
 @settings(max_examples=examples(500))
 @given(batch=BATCHES)
-def test_a_batch_is_judged_by_the_rules(batch: list[Event | InvalidInputError]) -> None:
-    """Whatever a batch holds, what is stored and what is answered is what the rules say of each event."""
+def test_a_batch_is_admitted_by_the_rules(batch: list[Event | InvalidInputError]) -> None:
+    """The rules alone decide which events of a batch are stored and which outcomes they get."""
     judged = [item if isinstance(item, InvalidInputError) else by_the_rules(item) for item in batch]
     verdicts = cycle(VERDICTS)
     expected = [next(verdicts) if isinstance(outcome, tuple) else outcome for outcome in judged]
-    registers = Registers()
-    outcomes = door(registers, TARGETS).admit(EventColumns.of(batch), NOW_MS)
+    registers = FakeRegisters()
+    outcomes = admission(registers, TARGETS).admit(EventColumns.from_events(batch), NOW_MS)
     assert comparable(outcomes) == comparable(expected)
     assert registers.entries == [outcome for outcome in judged if isinstance(outcome, tuple)]
 
 
 @settings(max_examples=examples(500))
 @given(batch=BATCHES)
-def test_a_batch_is_judged_as_its_events_one_by_one(batch: list[Event | InvalidInputError]) -> None:
-    """No event of a batch changes what becomes of another one at the door."""
-    together, alone = Registers(), Registers()
-    outcomes = door(together, TARGETS).admit(EventColumns.of(batch), NOW_MS)
-    singly = [door(alone, TARGETS).admit(EventColumns.of([item]), NOW_MS) for item in batch]
+def test_a_batch_is_admitted_like_its_events_one_by_one(batch: list[Event | InvalidInputError]) -> None:
+    """No event of a batch changes the outcome of another one."""
+    together, alone = FakeRegisters(), FakeRegisters()
+    outcomes = admission(together, TARGETS).admit(EventColumns.from_events(batch), NOW_MS)
+    singly = [admission(alone, TARGETS).admit(EventColumns.from_events([item]), NOW_MS) for item in batch]
     assert comparable(outcomes) == comparable(outcome for (outcome,) in singly)
     assert together == alone
 
@@ -205,7 +209,7 @@ def test_a_batch_is_judged_as_its_events_one_by_one(batch: list[Event | InvalidI
 @given(batch=st.lists(events(["video", "foreign"]), max_size=6))
 def test_a_policy_that_is_not_known_stops_a_batch_only_where_it_decides(batch: list[Event]) -> None:
     """A target of an unknown policy stores nothing of a batch, unless an earlier rule decides its events."""
-    registers = Registers()
+    registers = FakeRegisters()
     decides = any(
         event.target_id == "foreign"
         and EVENT_TYPES[event.type].kind.target_type is TargetType.VIDEO
@@ -213,16 +217,16 @@ def test_a_policy_that_is_not_known_stops_a_batch_only_where_it_decides(batch: l
         and FIRST_MS <= event.occurred_at_ms <= LAST_MS
         for event in batch
     )
-    admit = door(registers, TARGETS | FOREIGN).admit
+    admit = admission(registers, TARGETS | FOREIGN).admit
     if decides:
         with pytest.raises(StoreError, match="bound to the policy newer"):
-            admit(EventColumns.of(batch), NOW_MS)
-        assert registers == Registers()
+            admit(EventColumns.from_events(batch), NOW_MS)
+        assert registers == FakeRegisters()
     else:
-        assert len(admit(EventColumns.of(batch), NOW_MS)) == len(batch)
+        assert len(admit(EventColumns.from_events(batch), NOW_MS)) == len(batch)
 
 
 @given(batch=BATCHES)
-def test_columns_give_back_what_they_were_made_of(batch: list[Event | InvalidInputError]) -> None:
-    """Events and faults come out of their columns as they went in, each at its place."""
-    assert EventColumns.of(batch).items() == batch
+def test_columns_convert_back_to_the_same_items(batch: list[Event | InvalidInputError]) -> None:
+    """Events and errors come out of their columns as they went in, each at its index."""
+    assert EventColumns.from_events(batch).to_events() == batch
