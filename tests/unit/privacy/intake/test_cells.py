@@ -30,7 +30,7 @@ def test_a_code_is_that_of_the_joint_domain(
     assert CellCoder(domain).code(EventAttributes(**said), at_ms) == domain.code({**said, HOUR_OF_DAY: hour})
 
 
-def test_a_dimension_that_no_event_speaks_of_stops_the_program() -> None:
+def test_a_dimension_that_events_do_not_have_stops_the_program() -> None:
     """Its breakdown would hold `undisclosed` alone, for ever."""
-    with pytest.raises(PolicyError, match=r"dimensions\.shoe_size: no event speaks of it"):
+    with pytest.raises(PolicyError, match=r"dimensions\.shoe_size: events do not have it"):
         CellCoder(JointDomain((Dimension("shoe_size", ("43",)),)))
