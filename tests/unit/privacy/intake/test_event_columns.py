@@ -1,4 +1,4 @@
-"""Admission by columns: a batch gets the outcomes of its events one by one, and those of the written rules."""
+"""Admission by columns: a batch gets the outcomes of its events one by one, and those of the rules."""
 
 from __future__ import annotations
 
