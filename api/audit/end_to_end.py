@@ -26,7 +26,7 @@ from api.runtime.policy_source import PolicySource
 from api.runtime.settings import PSEUDONYM_KEY_FILE
 from api.runtime.store_setup import ONE_SHARD, PreparedStore, StoreSetup
 from privacy.audit.check import Check
-from privacy.audit.progress import silent
+from privacy.audit.progress import ignore_progress
 from privacy.audit.report_model import Finding, Section
 from privacy.catalogue.catalogue import Catalogue
 from privacy.embedded.rooms import EmbeddedRooms
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 KEYS: Final = 3
 HASHED: Final = 10
 """Accounts whose unkeyed hashes are looked for."""
-_OWNER: Final = "rehearsal"
+_OWNER: Final = "end-to-end-audit"
 _A_MINUTE: Final = 10_000_000
 _HASHES: Final = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_256", "blake2b", "blake2s")
 _SHORT: Final = (8, 16, 20, 32)
@@ -65,7 +65,7 @@ def end_to_end_check(
     def conclude(results: Sequence[Sequence[Section]]) -> Sequence[Section]:
         return results[0]
 
-    return Check("rehearsal on a real store", (partial(_rehearse, source, entropy, reads, wall),), conclude)
+    return Check("end to end on a real store", (partial(_rehearse, source, entropy, reads, wall),), conclude)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _rehearse(source: PolicySource, entropy: EntropySource, reads: int, wall: bo
         registers = _registers_section(stage, entropy)
         written = _once_section(stage, entropy)
         read = _reads_section(stage, client, entropy, reads)
-        shown = wall_sections(store.settings, silent) if wall else []
+        shown = wall_sections(store.settings, ignore_progress) if wall else []
         return registers, written, read, *shown
 
 
@@ -225,9 +225,10 @@ def _pseudonyms(stage: TestSystem, entropy: EntropySource) -> Iterator[Finding]:
         Pseudonymiser(entropy(32), keys.outer_key).account(story.flipper),
         Pseudonymiser(keys.inner_key, entropy(32)).account(story.flipper),
     ]
-    own = keys.account(story.flipper)
+    reference = keys.account(story.flipper)
     keyed = (
-        own.pseudonym not in {other.pseudonym for other in others} and own.tombstone != others[0].tombstone
+        reference.pseudonym not in {other.pseudonym for other in others}
+        and reference.tombstone != others[0].tombstone
     )
     yield Finding(
         "pseudonym and tombstone of one account under other keys",

@@ -73,9 +73,11 @@ class Scenario:
             for turn in range(self.policy.flip_cap + FLIPS_TOO_MANY)
         ]
         late = [TimedRecord(back[0].at_ms, event.line) for event in late]
-        batches = [[*likes, *private, *few, *self._child()], left, back, late, flips]
-        told = sorted((batch for batch in batches for _ in range(TOLD)), key=lambda batch: batch[0].at_ms)
-        return [event for batch in told for event in batch]
+        batches = [[*likes, *private, *few, *self._child_events()], left, back, late, flips]
+        deliveries = sorted(
+            (batch for batch in batches for _ in range(TOLD)), key=lambda batch: batch[0].at_ms
+        )
+        return [event for batch in deliveries for event in batch]
 
     @cached_property
     def crowd(self) -> list[str]:
@@ -118,7 +120,7 @@ class Scenario:
     def _ages(self) -> tuple[int, ...]:
         return self.policy.schedule_of(Kind.LIKE).due_ages_seconds
 
-    def _child(self) -> list[TimedRecord]:
+    def _child_events(self) -> list[TimedRecord]:
         bands = sorted(self.policy.dropped_age_bands)
         return [self._event("like", LIKED, self.child, 0, profile={"age_band": bands[0]})] if bands else []
 

@@ -6,15 +6,15 @@ from contextlib import closing
 
 from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import Section
-from privacy.audit.wall_apart import apart_section
 from privacy.audit.wall_code import code_section, image_section
+from privacy.audit.wall_private_server import private_server_section
 from privacy.audit.wall_store import store_section
 from privacy.store.connect import connect
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PUBLIC
 
 
-def wall_sections(settings: StoreSettings, told: ProgressCallback) -> list[Section]:
+def wall_sections(settings: StoreSettings, on_progress: ProgressCallback) -> list[Section]:
     """Everything that shows the wall of a running store.
 
     Raises:
@@ -23,8 +23,8 @@ def wall_sections(settings: StoreSettings, told: ProgressCallback) -> list[Secti
     """
     with closing(connect(settings, PUBLIC)) as client:
         found = [
-            store_section(client, told),
-            apart_section(settings, told),
+            store_section(client, on_progress),
+            private_server_section(settings, on_progress),
             code_section(),
             image_section(),
         ]

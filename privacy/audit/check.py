@@ -1,4 +1,4 @@
-"""One part of an audit: jobs that may run anywhere, and what their results say together."""
+"""Defines one part of an audit: independent jobs, and a function that concludes from their results."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Check:
     """One part of an audit.
 
     Args:
-        title: for the progress bar, and for the section of a check that broke off.
-        jobs: independent of each other; what they return travels between processes.
-        conclude: makes sections of the results, which come in the order of the jobs.
+        title: for the progress bar, and for the section of a check that could not be completed.
+        jobs: independent of each other; their results must be picklable.
+        conclude: makes sections from the results, which come in the order of the jobs.
     """
 
     title: str

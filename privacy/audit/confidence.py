@@ -1,4 +1,4 @@
-"""What a number of hits proves: Clopper–Pearson bounds, and the ε that they imply."""
+"""Clopper–Pearson bounds on hit rates, and the bounds on ε that they imply."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final
 from scipy.special import betainccinv, betaincinv
 
 JOINT_ALPHA: Final = 0.002
-"""Each lower bound on ε exceeds the true one with at most this probability: 99.8 %, both sides together."""
+"""Each lower bound on ε exceeds the true ε with at most this probability (99.8 % confidence, both rates)."""
 
 
 @dataclass(frozen=True)
 class Hits:
-    """How often an event was seen.
+    """Number of samples in an output set.
 
     Args:
-        hits: times that it was seen.
-        samples: times that it was looked for.
+        hits: samples in the set.
+        samples: all samples, at least one.
     """
 
     hits: int
@@ -29,39 +29,39 @@ class Hits:
             raise ValueError(f"hits: are {self.hits} of {self.samples}; from 0 to the samples, at least one")
 
     def __add__(self, other: Hits) -> Hits:
-        """Both together."""
+        """Returns the sum of both."""
         return Hits(self.hits + other.hits, self.samples + other.samples)
 
     @property
     def rate(self) -> float:
-        """The share of hits."""
+        """Share of hits."""
         return self.hits / self.samples
 
-    def at_least(self, alpha: float) -> float:
-        """The rate is at least this, but with probability alpha."""
+    def lower_bound(self, alpha: float) -> float:
+        """Returns a lower bound on the true rate, wrong with probability alpha."""
         return float(betaincinv(self.hits, self.samples - self.hits + 1, alpha)) if self.hits else 0.0
 
-    def at_most(self, alpha: float) -> float:
-        """The rate is at most this, but with probability alpha."""
+    def upper_bound(self, alpha: float) -> float:
+        """Returns an upper bound on the true rate, wrong with probability alpha."""
         missed = self.samples - self.hits
         return float(betainccinv(self.hits + 1, missed, alpha)) if missed else 1.0
 
 
-def epsilon_at_least(likely: Hits, rare: Hits, delta: float, alpha: float = JOINT_ALPHA) -> float:
-    """A lower bound on every ε for which the mechanism may be (ε, δ)-differentially private.
+def epsilon_lower_bound(likely: Hits, rare: Hits, delta: float, alpha: float = JOINT_ALPHA) -> float:
+    """Returns a lower bound on every ε for which the mechanism may be (ε, δ)-differentially private.
 
     Args:
-        likely: hits in the world where the event is likely.
-        rare: hits in the neighbouring one.
+        likely: hits in the dataset where the output set is likely.
+        rare: hits in the neighbouring dataset.
         delta: δ.
-        alpha: probability with which the bound may be wrong, for both sides together.
+        alpha: probability that the bound is wrong, for both rates together.
     """
-    above = likely.at_least(alpha / 2) - delta
-    return max(0.0, log(above / rare.at_most(alpha / 2))) if above > 0 else 0.0
+    above = likely.lower_bound(alpha / 2) - delta
+    return max(0.0, log(above / rare.upper_bound(alpha / 2))) if above > 0 else 0.0
 
 
-def epsilon_measured(likely: Hits, rare: Hits, delta: float) -> float:
-    """The same without allowance for chance: for plots, not for verdicts."""
+def estimate_epsilon(likely: Hits, rare: Hits, delta: float) -> float:
+    """Returns the same without allowance for chance: for plots only, never for a result."""
     above = likely.rate - delta
     if above <= 0:
         return 0.0

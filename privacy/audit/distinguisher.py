@@ -1,4 +1,4 @@
-"""Finds events that tell two worlds apart on some releases; the best is tested on others."""
+"""Finds output sets that distinguish two datasets on some releases; the best one is tested on others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.confidence import Hits, epsilon_at_least
+from privacy.audit.confidence import Hits, epsilon_lower_bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
 QUANTILES = (0.002, 0.02, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.98, 0.998)
 RIDGE = 1e-6
 WITHHELD = -1e30
-"""Stands for a withheld number, below every threshold."""
+"""Replaces a withheld number; below every threshold."""
 
 
 @dataclass(frozen=True)
 class Direction:
-    """A weighted sum of everything that is seen, withheld numbers included.
+    """A weighted sum of all observations, including which numbers are withheld.
 
     Args:
-        fill: what stands for a withheld number, shape (numbers,).
-        weights: of the numbers, then of their being withheld, shape (2·numbers,).
+        fill: replaces withheld numbers, shape (numbers,).
+        weights: of the numbers, then of the indicators that they are withheld, shape (2·numbers,).
     """
 
     fill: NDArray[np.float32]
     weights: NDArray[np.float64]
 
     def score(self, seen: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The sum, one for each release."""
+        """Returns the weighted sum of each release."""
         return _features(seen, self.fill) @ self.weights
 
 
 @dataclass(frozen=True)
 class OutputSet:
-    """A number or score beyond a threshold.
+    """All releases in which one number, or the score, is above a threshold, or is not.
 
     Args:
-        number: its column; that of the score is the last.
-        threshold: the event is what lies above; `WITHHELD` makes it "is shown".
-        above: false for what does not lie above.
+        number: column of the number; the last column is the score.
+        threshold: `WITHHELD` gives the set in which the number is shown.
+        above: false for the complement.
     """
 
     number: int
@@ -52,18 +52,18 @@ class OutputSet:
     above: bool
 
     def hits(self, columns: NDArray[np.float64]) -> Hits:
-        """How often it is seen."""
+        """Counts the releases in the set."""
         count = int((columns[:, self.number] > self.threshold).sum())
         return Hits(count if self.above else len(columns) - count, len(columns))
 
 
 @dataclass(frozen=True)
 class Distinguisher:
-    """Learned from some releases of two worlds.
+    """A test that was trained on some releases of two datasets.
 
     Args:
-        first: what was seen in one, shape (releases, numbers).
-        second: in the other.
+        first: observations of one dataset, shape (releases, numbers).
+        second: observations of the other one.
     """
 
     first: NDArray[np.float32]
@@ -71,7 +71,7 @@ class Distinguisher:
 
     @cached_property
     def direction(self) -> Direction:
-        """Fisher's linear discriminant: for Gaussians of one covariance, the likelihood ratio."""
+        """Fisher's linear discriminant; for Gaussians of equal covariance, the likelihood ratio."""
         both = np.concatenate([self.first, self.second])
         shown = ~np.isnan(both)
         sums = np.where(shown, both, 0).sum(axis=0, dtype=np.float64)
@@ -79,34 +79,37 @@ class Distinguisher:
         one, other = _features(self.first, fill), _features(self.second, fill)
         covariance = (np.cov(one, rowvar=False) + np.cov(other, rowvar=False)) / 2
         spread = np.sqrt(np.diag(covariance))
-        # What never varies in either world tells by its mean alone.
+        # A feature that is constant in both datasets distinguishes by its mean alone.
         safe = np.where(spread > 0, spread, 1.0)
         gap = (other.mean(axis=0) - one.mean(axis=0)) / safe
         correlation = covariance / np.outer(safe, safe) + RIDGE * np.eye(len(safe))
         return Direction(fill, np.linalg.solve(correlation, gap) / safe)
 
     def columns(self, seen: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What events look at: every number, and the score."""
+        """Returns the columns that output sets refer to: every number, and the score."""
         return np.concatenate(
             [np.nan_to_num(seen, nan=WITHHELD), self.direction.score(seen)[:, None]], axis=1, dtype=np.float64
         )
 
     @cached_property
-    def _tried(self) -> list[tuple[OutputSet, Hits, Hits]]:
+    def _candidates(self) -> list[tuple[OutputSet, Hits, Hits]]:
         one, other = self.columns(self.first), self.columns(self.second)
-        return [(event, event.hits(one), event.hits(other)) for event in _events(one, other)]
+        return [
+            (output_set, output_set.hits(one), output_set.hits(other))
+            for output_set in _candidate_sets(one, other)
+        ]
 
     def best(self, delta: float, *, likely_in_second: bool) -> OutputSet:
-        """The event with the largest lower bound on ε."""
+        """Returns the output set with the largest lower bound on ε."""
 
-        def bound(tried: tuple[OutputSet, Hits, Hits]) -> float:
-            _, rare, likely = tried if likely_in_second else (tried[0], tried[2], tried[1])
-            return epsilon_at_least(likely, rare, delta)
+        def bound(candidate: tuple[OutputSet, Hits, Hits]) -> float:
+            _, rare, likely = candidate if likely_in_second else (candidate[0], candidate[2], candidate[1])
+            return epsilon_lower_bound(likely, rare, delta)
 
-        return max(self._tried, key=bound)[0]
+        return max(self._candidates, key=bound)[0]
 
 
-def _events(one: NDArray[np.float64], other: NDArray[np.float64]) -> Iterator[OutputSet]:
+def _candidate_sets(one: NDArray[np.float64], other: NDArray[np.float64]) -> Iterator[OutputSet]:
     score = one.shape[1] - 1
     for threshold in np.quantile(np.concatenate([one[:, score], other[:, score]]), QUANTILES).tolist():
         yield OutputSet(score, threshold, above=True)

@@ -1,4 +1,4 @@
-"""The gate: fewer than k is never shown, and k itself not before its margin."""
+"""Checks the gate: numbers below k are never shown, and numbers at k not without the margin."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 
 from privacy.audit.check import Check
 from privacy.audit.confidence import Hits
-from privacy.audit.independent_accounting import Recomputed
+from privacy.audit.independent_accounting import IndependentAccounting
 from privacy.audit.report_model import Finding, Section
-from privacy.audit.target_histories import CountChange, each_shown, lived, log_of
+from privacy.audit.target_histories import CountChange, build_history, encode_log, map_documents
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.dimension import Dimension
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 BATCH = 500
 LARGE = 400
 SHARE = 10
-"""Jobs that a long scene is cut into."""
+"""Number of jobs per case."""
 RATE_ALPHA = 0.01
 
 
 @dataclass(frozen=True)
-class BareCheck(Calibration):
-    """Without margins and with next to no noise: neither can hide a fault of the exact check."""
+class CalibrationWithoutMargins(Calibration):
+    """A mechanism without margins and almost without noise: neither can hide a fault of the exact check."""
 
     def margins(self, steps: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return what every estimate clears."""
+        """Returns margins that every estimate clears."""
         return np.full((len(steps), self.policy.layout.count), -np.inf)
 
     @classmethod
-    def of(cls, calibration: Calibration) -> BareCheck:
-        """The same mechanism."""
+    def from_calibration(cls, calibration: Calibration) -> CalibrationWithoutMargins:
+        """Returns the same mechanism without margins and noise."""
         quiet = tuple(
             replace(statistic, rho=Fraction(1, 2), sensitivity_squared=1)
             for statistic in calibration.statistics
@@ -51,16 +51,16 @@ class BareCheck(Calibration):
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Targets with small numbers in them, and what may not be shown of them.
+class GateCase:
+    """A target with small numbers that must be withheld.
 
     Args:
-        name: what the numbers are.
-        calibration: their mechanism.
-        past: logs of the epochs before.
-        log: what then happens.
-        small: the small numbers of a release; each must be withheld.
-        at_once: releases that one release stands for, where it has many numbers alike.
+        name: describes the numbers.
+        calibration: the mechanism.
+        past: logs of earlier epochs.
+        log: log of the released epoch.
+        small: returns the small numbers of a release, all of which must be withheld.
+        samples_per_release: number of equivalent small numbers in one release.
     """
 
     name: str
@@ -68,191 +68,199 @@ class Scene:
     past: tuple[bytes, ...]
     log: bytes
     small: Callable[[ReleaseDocument], Sequence[Figure | None]]
-    at_once: int = 1
+    samples_per_release: int = 1
 
 
 def gate_check(
-    name: str, calibration: Calibration, own: Recomputed, entropy: EntropySource, releases: int
+    name: str,
+    calibration: Calibration,
+    reference: IndependentAccounting,
+    entropy: EntropySource,
+    releases: int,
 ) -> Check:
-    """So many releases of each scene."""
-    hard = _below_k(BareCheck.of(calibration), own)
-    brink = _at_k(calibration, own)
-    scenes = [*hard, *brink]
+    """Makes the check of the gate, with the given number of releases per case."""
+    below_k = _build_below_k_cases(CalibrationWithoutMargins.from_calibration(calibration), reference)
+    at_k = _build_margin_cases(calibration, reference)
+    cases = [*below_k, *at_k]
     work = tuple(
-        partial(_shown, scene, -(-releases // (scene.at_once * SHARE)), entropy)
-        for scene in scenes
+        partial(_count_shown, case, -(-releases // (case.samples_per_release * SHARE)), entropy)
+        for case in cases
         for _ in range(SHARE)
     )
 
     def conclude(results: Sequence[Hits]) -> Sequence[Section]:
-        hits = [reduce(add, results[SHARE * place : SHARE * (place + 1)]) for place in range(len(scenes))]
+        hits = [reduce(add, results[SHARE * index : SHARE * (index + 1)]) for index in range(len(cases))]
         return (
-            _hard_k(name, [scene.name for scene in hard], hits[: len(hard)]),
-            _margin(name, calibration, [scene.name for scene in brink], hits[len(hard) :]),
+            _hard_k_section(name, [case.name for case in below_k], hits[: len(below_k)]),
+            _margin_section(name, calibration, [case.name for case in at_k], hits[len(below_k) :]),
         )
 
     return Check(f"gate, {name}", work, conclude)
 
 
-def _shown(scene: Scene, releases: int, entropy: EntropySource) -> Hits:
-    """How many of the small numbers are shown."""
+def _count_shown(case: GateCase, releases: int, entropy: EntropySource) -> Hits:
+    """Counts the small numbers that are shown."""
     shown = looked_at = 0
-    before = lived(scene.calibration, scene.past, entropy)
+    before = build_history(case.calibration, case.past, entropy)
     for start in range(0, releases, BATCH):
         size = min(BATCH, releases - start)
-        made = before.times(size).release([scene.log] * size, entropy)
-        for hits in each_shown(made, partial(_small_shown, scene)):
+        made = before.replicate(size).release([case.log] * size, entropy)
+        for hits in map_documents(made, partial(_count_small_shown, case)):
             shown, looked_at = shown + hits.hits, looked_at + hits.samples
     return Hits(shown, looked_at)
 
 
-def _small_shown(scene: Scene, document: ReleaseDocument) -> Hits:
-    figures = scene.small(document)
+def _count_small_shown(case: GateCase, document: ReleaseDocument) -> Hits:
+    figures = case.small(document)
     return Hits(sum(figure is not None for figure in figures), len(figures))
 
 
-def _below_k(calibration: Calibration, own: Recomputed) -> list[Scene]:
-    policy, widest = own.policy, _widest(own)
-    # `undisclosed` is a cell as every other one; the first cell makes room for them in the total. It comes an
-    # epoch before, so that it is not counted anew in each release.
+def _build_below_k_cases(calibration: Calibration, reference: IndependentAccounting) -> list[GateCase]:
+    policy, widest = reference.policy, _widest_dimension(reference)
+    # `undisclosed` is a cell like any other. The first cell makes the total large enough; it is filled one
+    # epoch earlier, so that it is not encoded again for each release.
     cells, crowd = widest.cells[1:], CountChange({widest.name: widest.values[0]}, LARGE)
-    scenes = [
-        Scene(
+    cases = [
+        GateCase(
             f"targets with {count} engagements",
             calibration,
             (),
-            log_of(policy, [CountChange({widest.name: widest.values[0]}, count)]),
-            _everything,
+            encode_log(policy, [CountChange({widest.name: widest.values[0]}, count)]),
+            _all_figures,
         )
         for count in range(policy.k)
     ]
     for start in range(1, policy.k, len(cells)):
         counts = dict(zip(cells, range(start, policy.k), strict=False))
-        scenes.append(
-            Scene(
+        cases.append(
+            GateCase(
                 f"cells with {start} to {start + len(counts) - 1}",
                 calibration,
-                (log_of(policy, [crowd]),),
-                log_of(policy, _happenings(widest, counts)),
-                partial(_cells, widest.name, tuple(counts)),
+                (encode_log(policy, [crowd]),),
+                encode_log(policy, _changes_by_cell(widest, counts)),
+                partial(_cell_figures, widest.name, tuple(counts)),
             )
         )
-        risen = [crowd, *_happenings(widest, dict.fromkeys(counts, policy.k))]
+        risen = [crowd, *_changes_by_cell(widest, dict.fromkeys(counts, policy.k))]
         fall = {cell: policy.k - count for cell, count in counts.items()}
-        scenes.append(
-            Scene(
+        cases.append(
+            GateCase(
                 f"cells fallen to {start} to {start + len(counts) - 1}",
                 calibration,
-                (log_of(policy, risen),),
-                log_of(policy, _happenings(widest, fall, Reason.UNLIKED)),
-                partial(_cells, widest.name, tuple(counts)),
+                (encode_log(policy, risen),),
+                encode_log(policy, _changes_by_cell(widest, fall, Reason.UNLIKED)),
+                partial(_cell_figures, widest.name, tuple(counts)),
             )
         )
-    return scenes + _few_removals(calibration, own)
+    return cases + _build_removal_cases(calibration, reference)
 
 
-def _few_removals(calibration: Calibration, own: Recomputed) -> list[Scene]:
-    """Every number of removals that fewer than k accounts can make, five at a time."""
-    least = own.policy.k * (own.policy.flip_cap // 2)
+def _build_removal_cases(calibration: Calibration, reference: IndependentAccounting) -> list[GateCase]:
+    """Returns cases of every number of removals that fewer than k accounts can make, five per case."""
+    least = reference.policy.k * (reference.policy.flip_cap // 2)
     reasons = list(Reason)
-    scenes = []
+    cases = []
     for start in range(1, least, len(reasons)):
         counts = dict(zip(reasons, range(start, least), strict=False))
         lost = [CountChange({}, count, reason) for reason, count in counts.items()]
-        scenes.append(
-            Scene(
+        cases.append(
+            GateCase(
                 f"removals: {start} to {start + len(counts) - 1}",
                 calibration,
-                (log_of(own.policy, [CountChange({}, LARGE)]),),
-                log_of(own.policy, lost),
-                partial(_removals, tuple(reason.label for reason in counts)),
+                (encode_log(reference.policy, [CountChange({}, LARGE)]),),
+                encode_log(reference.policy, lost),
+                partial(_removal_figures, tuple(reason.label for reason in counts)),
             )
         )
-    return scenes
+    return cases
 
 
-def _at_k(calibration: Calibration, own: Recomputed) -> list[Scene]:
-    """As many as the exact check lets through: the margin must hold them back."""
-    policy, widest = own.policy, _widest(own)
+def _build_margin_cases(calibration: Calibration, reference: IndependentAccounting) -> list[GateCase]:
+    """Returns cases of numbers that just pass the exact check: the margin must withhold them."""
+    policy, widest = reference.policy, _widest_dimension(reference)
     cells = widest.cells[1:]
-    at_once = policy.flip_cap // 2
-    brink = policy.k * at_once - 1 + at_once
+    samples_per_release = policy.flip_cap // 2
+    at_k = policy.k * samples_per_release - 1 + samples_per_release
     crowd = CountChange({widest.name: widest.values[0]}, LARGE)
     return [
-        Scene("totals of k", calibration, (), log_of(policy, [CountChange({}, policy.k)]), _everything),
-        Scene(
+        GateCase(
+            "totals of k", calibration, (), encode_log(policy, [CountChange({}, policy.k)]), _all_figures
+        ),
+        GateCase(
             "cells of k",
             calibration,
             (),
-            log_of(policy, [crowd, *_happenings(widest, dict.fromkeys(cells, policy.k))]),
-            partial(_cells, widest.name, cells),
-            at_once=len(cells),
+            encode_log(policy, [crowd, *_changes_by_cell(widest, dict.fromkeys(cells, policy.k))]),
+            partial(_cell_figures, widest.name, cells),
+            samples_per_release=len(cells),
         ),
-        Scene(
-            f"removals of {brink}",
+        GateCase(
+            f"removals of {at_k}",
             calibration,
             (),
-            log_of(policy, [crowd, CountChange({}, brink, Reason.UNLIKED)]),
-            partial(_removals, (Reason.UNLIKED.label,)),
+            encode_log(policy, [crowd, CountChange({}, at_k, Reason.UNLIKED)]),
+            partial(_removal_figures, (Reason.UNLIKED.label,)),
         ),
     ]
 
 
-def _hard_k(name: str, scenes: Sequence[str], results: Sequence[Hits]) -> Section:
+def _hard_k_section(name: str, cases: Sequence[str], results: Sequence[Hits]) -> Section:
     findings = tuple(
-        Finding(scene, "never shown", f"{hits.hits} of {hits.samples:,} numbers shown", hits.hits == 0)
-        for scene, hits in zip(scenes, results, strict=True)
+        Finding(case, "never shown", f"{hits.hits} of {hits.samples:,} numbers shown", hits.hits == 0)
+        for case, hits in zip(cases, results, strict=True)
     )
     return Section(
         f"hard-k-{name}",
         f"Fewer than k is never shown ({name})",
-        "Releases of targets, cells and removals about every number of accounts below k, with the margins "
-        "taken away and next to no noise, so that neither hides a fault of the exact check.",
-        "One number about fewer than k accounts.",
-        "No false alarm is possible: the claim holds with certainty.",
+        "Releases of targets, cells and removals for every number of accounts below k, without margins and "
+        "almost without noise, so that neither hides a fault of the exact check.",
+        "Any published number about fewer than k accounts.",
+        "Certain: false alarms are impossible.",
         findings,
     )
 
 
-def _margin(name: str, calibration: Calibration, scenes: Sequence[str], results: Sequence[Hits]) -> Section:
+def _margin_section(
+    name: str, calibration: Calibration, cases: Sequence[str], results: Sequence[Hits]
+) -> Section:
     trials = calibration.schedule.epochs * calibration.policy.layout.touched_by_one_engagement(
         calibration.policy.flip_cap
     )
     design = float(calibration.policy.gate_delta) / trials
     findings = tuple(
         Finding(
-            f"{scene}, with the margins of the policy",
-            f"none shown: the design rate is {design:.1e} a number",
-            f"{hits.hits} of {hits.samples:,} shown; the rate is below {hits.at_most(RATE_ALPHA):.1e}",
+            f"{case}, with the margins of the policy",
+            f"none shown; the design rate is {design:.1e} per number",
+            f"{hits.hits} of {hits.samples:,} shown; the rate is below {hits.upper_bound(RATE_ALPHA):.1e}",
             hits.hits == 0,
         )
-        for scene, hits in zip(scenes, results, strict=True)
+        for case, hits in zip(cases, results, strict=True)
     )
     return Section(
         f"gate-{name}",
-        f"A number that just reached k is not shown ({name})",
-        "Releases of numbers that just pass the exact check: the worst place for the gate, since one "
-        "engagement decides it.",
-        "A number that is shown: its neighbour, one engagement smaller, never is.",
+        f"A number that has just reached k is not shown ({name})",
+        "Releases of numbers that just pass the exact check. This is the worst case for the gate, because "
+        "one engagement decides the exact check.",
+        "A published number: with one engagement less, it would never be published.",
         f"Clopper–Pearson, {100 * (1 - RATE_ALPHA):g} %. A false alarm has a probability below 1e-8. The "
-        "proof, not this sample, gives the rate; the thresholds are worked out again beside it.",
+        "rate follows from the proof, not from this sample; another section recalculates the thresholds.",
         findings,
     )
 
 
-def _widest(own: Recomputed) -> Dimension:
-    return max(own.policy.domain.dimensions, key=lambda dimension: len(dimension.values))
+def _widest_dimension(reference: IndependentAccounting) -> Dimension:
+    return max(reference.policy.domain.dimensions, key=lambda dimension: len(dimension.values))
 
 
-def _happenings(dimension: Dimension, counts: dict[str, int], change: int = 0) -> list[CountChange]:
-    """So many in each cell; `undisclosed` is the absence of a value."""
+def _changes_by_cell(dimension: Dimension, counts: dict[str, int], change: int = 0) -> list[CountChange]:
+    """Returns the given number of changes in each cell; `undisclosed` is the absence of a value."""
     return [
         CountChange({dimension.name: cell} if cell in dimension.values else {}, count, change)
         for cell, count in counts.items()
     ]
 
 
-def _everything(document: ReleaseDocument) -> list[Figure | None]:
+def _all_figures(document: ReleaseDocument) -> list[Figure | None]:
     figures = [document.total, document.change, *document.removals.values()]
     figures += document.removal_changes.values()
     for breakdown in document.breakdowns.values():
@@ -260,9 +268,9 @@ def _everything(document: ReleaseDocument) -> list[Figure | None]:
     return figures
 
 
-def _cells(dimension: str, cells: tuple[str, ...], document: ReleaseDocument) -> list[Figure | None]:
+def _cell_figures(dimension: str, cells: tuple[str, ...], document: ReleaseDocument) -> list[Figure | None]:
     return [document.breakdowns[dimension].cells[cell] for cell in cells]
 
 
-def _removals(reasons: tuple[str, ...], document: ReleaseDocument) -> list[Figure | None]:
+def _removal_figures(reasons: tuple[str, ...], document: ReleaseDocument) -> list[Figure | None]:
     return [document.removals[reason] for reason in reasons]

@@ -1,4 +1,4 @@
-"""An audit as one HTML file that needs nothing else: to be read, handed on and printed."""
+"""Renders an audit report as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from privacy.audit.svg_plots import svg
 
 
 def html_report(report: AuditReport) -> str:
-    """The whole page."""
+    """Returns the whole page."""
     style = files("privacy.audit").joinpath("report.css").read_text(encoding="utf-8")
     title = escape(f"Likewise privacy audit: {report.title}")
     body = "\n".join([*_head(report), *(_section(section) for section in report.sections)])
@@ -31,7 +31,7 @@ def _head(report: AuditReport) -> Iterator[str]:
     yield f"<header><h1>Likewise privacy audit: {escape(report.title)}</h1>"
     yield f"<p>{escape(report.claim)}</p>"
     yield f'<p class="summary {_class(report.passed)}">{summary}</p>'
-    facts = [*report.facts, ("made at", report.made_at), ("took", f"{report.seconds:,.0f} seconds")]
+    facts = [*report.facts, ("date", report.made_at), ("duration", f"{report.seconds:,.0f} seconds")]
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts)
     yield f"<dl>{listed}</dl></header>"
     links = "".join(
@@ -54,10 +54,10 @@ def _section(section: Section) -> str:
     return (
         f'<section id="{escape(section.key, quote=True)}">'
         f"<h2>{escape(section.title)} {_badge(section.passed)}</h2><dl>"
-        f"<dt>Tried</dt><dd>{escape(section.tried)}</dd>"
-        f"<dt>A break would be</dt><dd>{escape(section.breaks)}</dd>"
+        f"<dt>Method</dt><dd>{escape(section.tried)}</dd>"
+        f"<dt>Fails on</dt><dd>{escape(section.breaks)}</dd>"
         f"<dt>Confidence</dt><dd>{escape(section.confidence)}</dd></dl>{plots}"
-        "<table><thead><tr><th>What</th><th>Must hold</th><th>Measured</th><th>Verdict</th></tr></thead>"
+        "<table><thead><tr><th>Checked</th><th>Required</th><th>Measured</th><th>Result</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></section>"
     )
 

@@ -1,7 +1,7 @@
-"""Noise, margins and ε from the policy and the encoder alone, without the code that the releases use.
+"""Calculates noise, margins and ε from the policy and the encoder, independently of the release code.
 
-What is compared with it comes from `privacy.mechanism.accounting`. The formulas are those of the two proofs
-in `docs/proofs/`, written a second time.
+The audit compares the results with those of `privacy.mechanism.accounting`. The formulas are those of the two
+proofs in `docs/proofs/`, implemented a second time.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ REASONS = 5
 
 
 @dataclass(frozen=True)
-class Recomputed:
-    """Everything that follows for one kind.
+class IndependentAccounting:
+    """Everything that follows from a policy for one kind.
 
     Args:
-        policy: what is declared.
-        kind: whose budget is spent.
-        coefficients: first column of the encoder C, cut to the kind's schedule.
+        policy: the declared policy.
+        kind: the kind of engagement.
+        coefficients: first column of the encoder C, truncated to the kind's schedule.
     """
 
     policy: Policy
@@ -59,74 +59,74 @@ class Recomputed:
 
     @cached_property
     def worst_history(self) -> tuple[int, ...]:
-        """Epochs of the flips of one engagement that change the encoded total most."""
+        """Epochs of one engagement's flips that change the encoded total most."""
         return worst_history(self.coefficients, self.policy.flip_cap)
 
     @property
     def sensitivity_squared(self) -> int:
-        """Of the total, and of a breakdown: ‖C_t1 − C_t2 + …‖² of the worst history."""
+        """Squared sensitivity of the total and of a breakdown: ‖C_t1 − C_t2 + …‖² of the worst history."""
         return norm_squared(self.coefficients, self.worst_history)
 
     @property
     def removals_sensitivity_squared(self) -> int:
-        """Of the removals: all ⌊w/2⌋ of them in the first epoch."""
+        """Squared sensitivity of the removals: all ⌊w/2⌋ of them in the first epoch."""
         most = self.policy.flip_cap // 2
         return most * most * sum(coefficient * coefficient for coefficient in self.coefficients)
 
     @property
     def sensitivities_squared(self) -> tuple[int, ...]:
-        """Of each statistic: the total, the breakdowns, the removals."""
+        """Squared sensitivity of each statistic: total, breakdowns, removals."""
         breakdowns = [self.sensitivity_squared] * len(self.policy.domain.dimensions)
         return (self.sensitivity_squared, *breakdowns, self.removals_sensitivity_squared)
 
     @property
     def budgets(self) -> tuple[Fraction, ...]:
-        """The declared ρ of each statistic, in the same order."""
+        """Declared ρ of each statistic, in the same order."""
         budget = self.policy.budgets[self.kind]
         breakdowns = (budget.breakdowns[dimension.name] for dimension in self.policy.domain.dimensions)
         return (budget.total, *breakdowns, budget.removals)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the statistics."""
+        """Names of the statistics, in the same order."""
         return ("total", *(dimension.name for dimension in self.policy.domain.dimensions), "removals")
 
     @property
     def streams(self) -> tuple[slice, ...]:
-        """Where the streams of each statistic stand."""
-        places, start = [slice(0, 1)], 1
+        """Indexes of the streams of each statistic."""
+        slices, start = [slice(0, 1)], 1
         for dimension in self.policy.domain.dimensions:
-            places.append(slice(start, start + len(dimension.values) + 1))
-            start = places[-1].stop
-        return (*places, slice(start, start + REASONS))
+            slices.append(slice(start, start + len(dimension.values) + 1))
+            start = slices[-1].stop
+        return (*slices, slice(start, start + REASONS))
 
     @property
     def z(self) -> float:
-        """How many deviations a number must clear k by."""
+        """Number of deviations by which an estimate must exceed k."""
         most_removals = min(self.policy.flip_cap // 2, REASONS)
         touched = 1 + len(self.policy.domain.dimensions) + most_removals
         return float(norm.isf(float(self.policy.gate_delta / (touched * len(self.coefficients)))))
 
     def scales(self, noise: tuple[int, ...]) -> NDArray[np.int64]:
-        """The noise scale of each stream, from that of each statistic."""
+        """Returns the noise scale of each stream, given that of each statistic."""
         scales = np.empty(self.streams[-1].stop, np.int64)
-        for place, scale in zip(self.streams, noise, strict=True):
-            scales[place] = scale
+        for stream_slice, scale in zip(self.streams, noise, strict=True):
+            scales[stream_slice] = scale
         return scales
 
     def min_counts(self) -> NDArray[np.int64]:
-        """From which exact count on each stream is certainly about k accounts."""
+        """Returns the smallest exact count at which each stream is certainly about k accounts."""
         least = np.full(self.streams[-1].stop, self.policy.k, np.int64)
         least[self.streams[-1]] = self.policy.k * (self.policy.flip_cap // 2)
         return least
 
     def deviations(self, noise: tuple[int, ...]) -> NDArray[np.float64]:
-        """Standard deviation of the estimate of each stream after each step, shape (T, streams)."""
+        """Returns the standard deviation of each stream's estimate after each step, shape (T, streams)."""
         norms: NDArray[np.float64] = np.sqrt((self.decoder**2).sum(axis=1))[:, None]
         return norms * self.scales(noise)
 
     def thresholds(self, noise: tuple[int, ...]) -> NDArray[np.float64]:
-        """τ of each stream after each step, shape (T, streams)."""
+        """Returns the threshold τ of each stream after each step, shape (T, streams)."""
         at_once = np.ones(self.streams[-1].stop)
         at_once[self.streams[-1]] = self.policy.flip_cap // 2
         discreteness = np.abs(self.decoder).sum(axis=1)[:, None]
@@ -135,8 +135,8 @@ class Recomputed:
         return thresholds
 
 
-def epsilon_of_zcdp(rho: float, delta: float) -> float:
-    """The smallest ε that is known for ρ-zCDP at this δ: Canonne, Kamath & Steinke (2020), Proposition 12."""
+def epsilon_from_zcdp(rho: float, delta: float) -> float:
+    """Returns the smallest known ε of ρ-zCDP at this δ (Canonne, Kamath & Steinke 2020, Proposition 12)."""
 
     def epsilon(log_order: float) -> float:
         order = 1 + np.exp(log_order)

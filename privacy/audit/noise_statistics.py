@@ -1,4 +1,4 @@
-"""What is kept of very many noise draws: how often each value fell in each bin, and what went with what."""
+"""Running statistics of many noise samples: histograms and cross-correlations."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TAIL_SCALES = 12
-"""Beyond lies a probability below 1e-31."""
+"""The probability beyond is below 1e-31."""
 BINS = 400
 
 
 @dataclass(frozen=True)
 class Bins:
-    """Intervals of integers that are about equally likely.
+    """Intervals of integers with about equal probabilities.
 
     Args:
-        edges: first integer of each bin but the first, ascending.
-        probabilities: exact, of each bin.
+        edges: first integer of each bin except the first, ascending.
+        probabilities: exact probability of each bin.
     """
 
     edges: NDArray[np.int64]
     probabilities: NDArray[np.float64]
 
     def counts(self, draws: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How many draws fall in each bin."""
-        places = np.searchsorted(self.edges, draws.ravel(), side="right")
-        return np.bincount(places, minlength=len(self.probabilities))
+        """Counts the draws in each bin."""
+        indices = np.searchsorted(self.edges, draws.ravel(), side="right")
+        return np.bincount(indices, minlength=len(self.probabilities))
 
 
 @cache
 def exact_bins(scale: float) -> Bins:
-    """Bins of the discrete Gaussian, from its definition."""
+    """Returns bins of the discrete Gaussian, calculated from its definition."""
     reach = int(np.ceil(TAIL_SCALES * scale))
     values = np.arange(-reach, reach + 1, dtype=np.int64)
     weights = np.exp(-((values / scale) ** 2) / 2)
@@ -48,19 +48,19 @@ def exact_bins(scale: float) -> Bins:
 
 
 def fit_p_value(counts: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
-    """Pearson's χ² test; right draws give uniform p-values."""
+    """Returns the p-value of Pearson's χ² test; it is uniform for correct draws."""
     return float(chisquare(counts, probabilities * counts.sum()).pvalue)
 
 
 @dataclass(frozen=True)
 class CorrelationSums:
-    """Sums of products of noise in units of its deviation; independent noise has products that cancel out.
+    """Sums of products of normalised noise; for independent noise the products cancel out.
 
     Args:
-        within: of every two measurements of one release, shape (measurements, measurements).
-        neighbours: of the same measurement of two series of one batch, shape (measurements,).
-        repeats: of one measurement of one series, released twice, shape (measurements,).
-        releases: number of releases summed up in `within`.
+        within: for every two measurements of one release, shape (measurements, measurements).
+        neighbours: for the same measurement of two series of one batch, shape (measurements,).
+        repeats: for one measurement of one series that is released twice, shape (measurements,).
+        releases: number of releases in `within`.
         pairs: number of pairs in `neighbours`.
         repeated: number of pairs in `repeats`.
     """
@@ -73,8 +73,8 @@ class CorrelationSums:
     repeated: int
 
     @classmethod
-    def of(cls, noise: NDArray[np.float64], before: NDArray[np.float64] | None) -> Self:
-        """Of one batch, shape (releases, measurements), and the batch before it."""
+    def from_noise(cls, noise: NDArray[np.float64], before: NDArray[np.float64] | None) -> Self:
+        """Makes the sums for one batch, shape (releases, measurements), and the batch before it."""
         repeats = np.zeros(noise.shape[1])
         repeated = 0
         if before is not None and before.shape == noise.shape:
@@ -89,7 +89,7 @@ class CorrelationSums:
         )
 
     def __add__(self, other: CorrelationSums) -> CorrelationSums:
-        """Both together."""
+        """Returns the sum of both."""
         return CorrelationSums(
             self.within + other.within,
             self.neighbours + other.neighbours,
@@ -99,19 +99,19 @@ class CorrelationSums:
             self.repeated + other.repeated,
         )
 
-    def largest(self) -> dict[str, tuple[float, float]]:
-        """For each of the three the largest sum, and how large it may be, in deviations."""
+    def find_largest(self) -> dict[str, tuple[float, float]]:
+        """Returns the largest of each of the three sums and its limit, in deviations."""
         pairs_within = np.triu_indices(len(self.within), 1)
         return {
-            "two measurements of one release": _largest(self.within[pairs_within], self.releases),
-            "one measurement of two targets": _largest(self.neighbours, self.pairs),
-            "one measurement drawn twice": _largest(self.repeats, self.repeated),
+            "two measurements of one release": _find_largest(self.within[pairs_within], self.releases),
+            "one measurement of two targets": _find_largest(self.neighbours, self.pairs),
+            "one measurement drawn twice": _find_largest(self.repeats, self.repeated),
         }
 
 
 FALSE_ALARM = 1e-6
 
 
-def _largest(sums: NDArray[np.float64], terms: int) -> tuple[float, float]:
+def _find_largest(sums: NDArray[np.float64], terms: int) -> tuple[float, float]:
     allowed = float(norm.isf(FALSE_ALARM / (2 * len(sums))))
     return float(np.abs(sums).max() / np.sqrt(max(terms, 1))), allowed

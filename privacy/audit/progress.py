@@ -1,4 +1,4 @@
-"""How an audit tells how far it is."""
+"""Progress reports of an audit."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Protocol
 
 
 class ProgressCallback(Protocol):
-    """Told about work as it is done; the command line draws bars of it."""
+    """Receives progress; the command line draws bars from it."""
 
     def __call__(self, section: str, done: int, total: int) -> None:
-        """So many of `total` steps of a section are done."""
+        """Reports that `done` of `total` steps of a section are complete."""
 
 
-def silent(section: str, done: int, total: int) -> None:
-    """Nobody looks."""
+def ignore_progress(section: str, done: int, total: int) -> None:
+    """Discards progress reports."""

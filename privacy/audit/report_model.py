@@ -1,6 +1,6 @@
-"""What an audit says: sections of findings, each beside what would have been a break. Values only, no I/O.
+"""The report of an audit: sections of findings. Values only, no I/O.
 
-White box and black box make the same sections, so one report shows both.
+The white-box and black-box audits make the same kind of sections, so one report format serves both.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer to one question of an audit.
+    """The result of one check.
 
     Args:
-        what: what was looked at.
-        required: what must hold, with its numbers.
-        found: what was measured, with its interval where it is an estimate.
-        passed: whether it holds.
+        what: the property that was checked.
+        required: the requirement, with its numbers.
+        found: the measured result, with its interval if it is an estimate.
+        passed: whether the requirement is met.
     """
 
     what: str
@@ -28,14 +28,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row of a plot: a measured value with its interval, beside what theory allows.
+    """One row of a plot: a measured value with its interval, next to its limit.
 
     Args:
         label: of the row.
         low: lower end of the confidence interval.
-        value: what was measured.
-        high: upper end; `low` and `high` are `value` where it is exact.
-        limit: the claim, or the ceiling.
+        value: the measured value.
+        high: upper end; equal to `low` and `value` if the value is exact.
+        limit: the claim, or the theoretical ceiling.
     """
 
     label: str
@@ -47,12 +47,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ComparisonPlot:
-    """Measured values with their intervals, each beside its limit.
+    """Measured values with their intervals, each next to its limit.
 
     Args:
-        title: what is compared.
+        title: of the plot.
         unit: of all values.
-        limit_name: what the limit is, such as "claimed" or "theoretical ceiling".
+        limit_name: kind of limit, such as "claimed" or "theoretical ceiling".
         rows: from top to bottom.
     """
 
@@ -64,25 +64,25 @@ class ComparisonPlot:
 
 @dataclass(frozen=True)
 class HistogramPlot:
-    """Observed frequencies of integers on their exact probabilities.
+    """Observed frequencies of integers next to their exact probabilities.
 
     Args:
-        title: what was drawn.
+        title: of the plot.
         unit: of the values.
         values: middle of each bin, ascending and evenly spaced.
-        observed: share of the draws in each bin.
+        observe: share of the draws in each bin.
         expected: exact probability of each bin.
     """
 
     title: str
     unit: str
     values: tuple[float, ...]
-    observed: tuple[float, ...]
+    observe: tuple[float, ...]
     expected: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not len(self.values) == len(self.observed) == len(self.expected):
-            raise ValueError(f"{self.title}: values, observed and expected must be equally many")
+        if not len(self.values) == len(self.observe) == len(self.expected):
+            raise ValueError(f"{self.title}: values, observed and expected must have equal lengths")
 
 
 Plot = ComparisonPlot | HistogramPlot
@@ -90,16 +90,16 @@ Plot = ComparisonPlot | HistogramPlot
 
 @dataclass(frozen=True)
 class Section:
-    """One attack or check, and how it ended.
+    """One attack or check, and its result.
 
     Args:
         key: short name for machines, such as `streams`.
-        title: as a reader sees it.
-        tried: what was done.
-        breaks: what would count as a break.
-        confidence: how sure the verdict is, and what chance there is of a false alarm.
-        findings: what was measured; a section without any has not passed.
-        plots: what shows it.
+        title: for readers.
+        tried: the method.
+        breaks: observations that would fail the section.
+        confidence: certainty of the result, and the probability of a false alarm.
+        findings: the results; a section without findings has not passed.
+        plots: illustrate the findings.
     """
 
     key: str
@@ -112,7 +112,7 @@ class Section:
 
     @property
     def passed(self) -> bool:
-        """Whether all holds."""
+        """Whether all findings passed."""
         return bool(self.findings) and all(finding.passed for finding in self.findings)
 
 
@@ -121,12 +121,12 @@ class AuditReport:
     """A whole audit.
 
     Args:
-        title: what was audited, such as "White box".
-        claim: the guarantee that it was measured against, in one sentence.
-        facts: what a reader needs to repeat it: policy, digest, version, sizes, machine; by name.
-        made_at: when it ended, RFC 3339.
-        seconds: how long it took.
-        sections: in reading order; a report without any has not passed.
+        title: kind of audit, such as "White box".
+        claim: the guarantee that was audited, in one sentence.
+        facts: names and values that a reader needs to repeat the audit, such as policy, version and machine.
+        made_at: end of the audit, RFC 3339.
+        seconds: duration.
+        sections: in reading order; a report without sections has not passed.
     """
 
     title: str
@@ -142,7 +142,7 @@ class AuditReport:
         return bool(self.sections) and all(section.passed for section in self.sections)
 
     def document(self) -> dict[str, Any]:
-        """The same as a JSON document, with the verdicts worked out."""
+        """Returns the report as a JSON document, with the results of all sections."""
         document = asdict(self) | {"passed": self.passed, "facts": dict(self.facts)}
         document["sections"] = [asdict(section) | {"passed": section.passed} for section in self.sections]
         return document

@@ -1,4 +1,4 @@
-"""Runs the jobs of checks in several processes and collects their sections."""
+"""Runs the jobs of checks in several processes and collects the sections."""
 
 from __future__ import annotations
 
@@ -13,64 +13,68 @@ from privacy.audit.check import Check, Job
 from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import Finding, Section
 
-PATIENCE_SECONDS = 1.0
-"""How often somebody looks whether the children still run."""
+LIVENESS_POLL_SECONDS = 1.0
+"""Interval at which the parent checks that its children are alive."""
 
 
 @dataclass(frozen=True)
-class Failed:
-    """A job that did not end as it should; its check has not passed.
+class JobFailure:
+    """A job that did not complete; its check has not passed.
 
     Args:
-        reason: the last words.
+        reason: describes the error.
     """
 
     reason: str
 
 
 def run_checks(checks: Sequence[Check], processes: int, progress: ProgressCallback) -> list[Section]:
-    """Run everything and conclude.
+    """Runs all jobs and concludes every check.
 
     Args:
-        checks: what to run.
-        processes: how many run at once; with one, all runs in this process.
-        progress: told after each job.
+        checks: the checks to run.
+        processes: number of parallel processes; with one, all jobs run in this process.
+        progress: called after each job.
 
     Returns:
-        The sections of all checks, in their order. A check that breaks off gives one that has not passed.
+        The sections of all checks, in their order. A check that fails to complete gives one section that has
+        not passed.
     """
-    jobs = [(place, job) for place, check in enumerate(checks) for job in check.jobs]
+    jobs = [(number, job) for number, check in enumerate(checks) for job in check.jobs]
     results: list[list[Any]] = [[None] * len(check.jobs) for check in checks]
-    first = {place: next(i for i, (owner, _) in enumerate(jobs) if owner == place) for place, _ in jobs}
+    first = {number: next(i for i, (owner, _) in enumerate(jobs) if owner == number) for number, _ in jobs}
     done = [0] * len(checks)
-    sections: list[Sequence[Section]] = [() if check.jobs else _concluded(check, ()) for check in checks]
+    sections: list[Sequence[Section]] = [() if check.jobs else _conclude(check, ()) for check in checks]
     work = [job for _, job in jobs]
-    for index, result in _in_turn(work) if processes == 1 else _at_once(work, processes):
-        place = jobs[index][0]
-        results[place][index - first[place]] = result
-        done[place] += 1
-        progress(checks[place].title, done[place], len(checks[place].jobs))
-        if done[place] == len(checks[place].jobs):
-            # At once: it takes its time, in which the children go on with the next check.
-            sections[place], results[place] = _concluded(checks[place], results[place]), []
+    for index, result in _run_in_turn(work) if processes == 1 else _run_in_processes(work, processes):
+        number = jobs[index][0]
+        results[number][index - first[number]] = result
+        done[number] += 1
+        progress(checks[number].title, done[number], len(checks[number].jobs))
+        if done[number] == len(checks[number].jobs):
+            # Conclude immediately: this takes a while, and the children continue with the next check.
+            sections[number], results[number] = (
+                _conclude(checks[number], results[number]),
+                [],
+            )
     return [section for concluded in sections for section in concluded]
 
 
-def _concluded(check: Check, results: Sequence[Any]) -> Sequence[Section]:
-    reasons = [result.reason for result in results if isinstance(result, Failed)]
+def _conclude(check: Check, results: Sequence[Any]) -> Sequence[Section]:
+    reasons = [result.reason for result in results if isinstance(result, JobFailure)]
     if not reasons:
         outcome = _attempt(lambda: check.conclude(results))
-        if not isinstance(outcome, Failed):
+        if not isinstance(outcome, JobFailure):
             sections: Sequence[Section] = outcome
             return sections
         reasons = [outcome.reason]
-    finding = Finding("the check itself", "it comes to its end", reasons[0], passed=False)
+    finding = Finding("the check itself", "it completes", reasons[0], passed=False)
     return [
         Section(
-            "broken-off",
-            f"Broken off: {check.title}",
-            "The check could not be carried out.",
-            "Anything but a result: what was not measured has not passed.",
+            "incomplete",
+            f"Incomplete: {check.title}",
+            "The check could not be completed.",
+            "Any failure to complete: a property that was not measured has not passed.",
             "Certain.",
             (finding,),
         )
@@ -80,17 +84,19 @@ def _concluded(check: Check, results: Sequence[Any]) -> Sequence[Section]:
 def _attempt(job: Job) -> Any:
     try:
         return job()
-    except Exception as error:  # noqa: BLE001 - an audit that cannot carry out a check must say so and go on
-        return Failed(f"{type(error).__name__}: {error} ({traceback.format_exc().splitlines()[-2].strip()})")
+    except Exception as error:  # noqa: BLE001 - a failing check must be reported, and the audit must go on
+        return JobFailure(
+            f"{type(error).__name__}: {error} ({traceback.format_exc().splitlines()[-2].strip()})"
+        )
 
 
-def _in_turn(jobs: Sequence[Job]) -> Iterator[tuple[int, Any]]:
+def _run_in_turn(jobs: Sequence[Job]) -> Iterator[tuple[int, Any]]:
     for index, job in enumerate(jobs):
         yield index, _attempt(job)
 
 
-def _at_once(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, Any]]:
-    """Forked children share the jobs as they are; only numbers and results travel."""
+def _run_in_processes(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, Any]]:
+    """Runs jobs in forked children, which inherit the jobs; only job numbers and results are transferred."""
     context = multiprocessing.get_context("fork")
     numbers, results = context.SimpleQueue(), context.Queue()
     for index in range(len(jobs)):
@@ -98,7 +104,7 @@ def _at_once(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, Any]]:
     for _ in range(processes):
         numbers.put(None)
     children = [
-        context.Process(target=_child, args=(jobs, numbers.get, results.put), daemon=True)
+        context.Process(target=_run_jobs, args=(jobs, numbers.get, results.put), daemon=True)
         for _ in range(processes)
     ]
     for child in children:
@@ -107,7 +113,7 @@ def _at_once(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, Any]]:
     while missing:
         running = any(child.is_alive() for child in children)
         try:
-            index, result = results.get(timeout=PATIENCE_SECONDS)
+            index, result = results.get(timeout=LIVENESS_POLL_SECONDS)
         except Empty:
             if not running:
                 break
@@ -116,15 +122,15 @@ def _at_once(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, Any]]:
         yield index, result
     for child in children:
         child.join()
-    # A child that the system killed takes its job with it.
+    # The job of a killed child is lost.
     for index in sorted(missing):
-        yield index, Failed("its process ended before it did")
+        yield index, JobFailure("its process ended before the job did")
 
 
-def _child(
-    jobs: Sequence[Job], next_number: Callable[[], int | None], answer: Callable[[tuple[int, Any]], None]
+def _run_jobs(
+    jobs: Sequence[Job], next_number: Callable[[], int | None], send: Callable[[tuple[int, Any]], None]
 ) -> None:
     parent = multiprocessing.parent_process()
-    # Who is killed tells nobody: a child whose parent is gone works for no one.
+    # A killed parent sends no signal, so each child checks that its parent is alive.
     while parent is not None and parent.is_alive() and (index := next_number()) is not None:
-        answer((index, _attempt(jobs[index])))
+        send((index, _attempt(jobs[index])))

@@ -1,4 +1,4 @@
-"""Lives of targets made up at random, most numbers near a threshold, exact counts beside them."""
+"""Generates random histories of targets with their exact counts; most numbers are near a threshold."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.independent_accounting import Recomputed
-from privacy.audit.target_histories import CountChange, TargetHistories, log_of
+from privacy.audit.independent_accounting import IndependentAccounting
+from privacy.audit.target_histories import CountChange, TargetHistories, encode_log
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.release.engine import NewRelease
@@ -20,64 +20,66 @@ if TYPE_CHECKING:
 
 CROWDS = 8
 MAX_AT_ONCE = 300
-"""Of one crowd in one epoch: thresholds of the default policy lie between 100 and 400."""
-KEPT = 0.6
-"""Share of the crowds that lose nobody in an epoch."""
+"""Most gains of one cell in one epoch; thresholds of the default policy are between 100 and 400."""
+UNCHANGED_SHARE = 0.6
+"""Share of the cells without losses in an epoch."""
 
 Cell = tuple[tuple[str, str], ...]
 
 
 @dataclass
-class TargetHistory:
-    """One target: what happened to it, counted without the code that releases it.
+class SyntheticTarget:
+    """One target, counted without the release code.
 
     Args:
-        own: the audit's view of the policy.
-        standing: engagements that stand, by joint cell.
+        reference: the audit's own accounting.
+        counted: counted engagements, by joint cell.
         exact: count of each stream after each step.
     """
 
-    own: Recomputed
-    standing: Counter[Cell] = field(default_factory=Counter)
+    reference: IndependentAccounting
+    counted: Counter[Cell] = field(default_factory=Counter)
     exact: list[NDArray[np.int64]] = field(default_factory=list)
 
-    def epoch(self, chance: np.random.Generator) -> bytes:
-        """Let one epoch happen; its log."""
+    def advance(self, rng: np.random.Generator) -> bytes:
+        """Generates the changes of one epoch and returns their log."""
         gained = [
-            (self._cell(chance), int(times))
-            for times in chance.integers(0, MAX_AT_ONCE, CROWDS) ** 2 // MAX_AT_ONCE
+            (self._draw_cell(rng), int(times))
+            for times in rng.integers(0, MAX_AT_ONCE, CROWDS) ** 2 // MAX_AT_ONCE
         ]
         lost = [
-            (cell, int(chance.integers(0, times + 1)), int(chance.integers(1, 6)))
-            for cell, times in self.standing.items()
-            if times and chance.random() > KEPT
+            (cell, int(rng.integers(0, times + 1)), int(rng.integers(1, 6)))
+            for cell, times in self.counted.items()
+            if times and rng.random() > UNCHANGED_SHARE
         ]
-        count = self.exact[-1].copy() if self.exact else np.zeros(self.own.streams[-1].stop, np.int64)
+        count = self.exact[-1].copy() if self.exact else np.zeros(self.reference.streams[-1].stop, np.int64)
         for cell, times in gained:
-            self.standing[cell] += times
-            count[self._places(cell)] += times
+            self.counted[cell] += times
+            count[self._streams_of(cell)] += times
         for cell, times, reason in lost:
-            self.standing[cell] -= times
-            count[self._places(cell)] -= times
-            count[self.own.streams[-1].start + reason - 1] += times
+            self.counted[cell] -= times
+            count[self._streams_of(cell)] -= times
+            count[self.reference.streams[-1].start + reason - 1] += times
         self.exact.append(count)
-        happenings = [CountChange(dict(cell), times) for cell, times in gained]
-        happenings += [CountChange(dict(cell), times, reason) for cell, times, reason in lost]
-        return log_of(self.own.policy, happenings)
+        changes = [CountChange(dict(cell), times) for cell, times in gained]
+        changes += [CountChange(dict(cell), times, reason) for cell, times, reason in lost]
+        return encode_log(self.reference.policy, changes)
 
-    def _cell(self, chance: np.random.Generator) -> Cell:
-        """A joint cell; two in three of its values are among the first three, one in eight is undisclosed."""
+    def _draw_cell(self, rng: np.random.Generator) -> Cell:
+        """Draws a joint cell; of its values, 2/3 are among the first three and 1/8 are undisclosed."""
         cell = []
-        for dimension in self.own.policy.domain.dimensions:
-            if chance.random() > 1 / 8:
-                few = min(3, len(dimension.values)) if chance.random() < 2 / 3 else len(dimension.values)
-                cell.append((dimension.name, dimension.values[int(chance.integers(few))]))
+        for dimension in self.reference.policy.domain.dimensions:
+            if rng.random() > 1 / 8:
+                few = min(3, len(dimension.values)) if rng.random() < 2 / 3 else len(dimension.values)
+                cell.append((dimension.name, dimension.values[int(rng.integers(few))]))
         return tuple(cell)
 
-    def _places(self, cell: Cell) -> list[int]:
-        """The streams that an engagement of this cell stands in."""
+    def _streams_of(self, cell: Cell) -> list[int]:
+        """Returns the streams that count an engagement of this cell."""
         disclosed, places = dict(cell), [0]
-        for dimension, place in zip(self.own.policy.domain.dimensions, self.own.streams[1:], strict=False):
+        for dimension, place in zip(
+            self.reference.policy.domain.dimensions, self.reference.streams[1:], strict=False
+        ):
             value = disclosed.get(dimension.name)
             within = len(dimension.values) if value is None else dimension.values.index(value)
             places.append(place.start + within)
@@ -85,14 +87,14 @@ class TargetHistory:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One release of one invented target, with all that an examiner needs.
+class ReleaseCase:
+    """One release of a synthetic target, with everything needed to check it.
 
     Args:
-        release: what the engine made.
+        release: made by the engine.
         exact: true counts of each stream at each step so far, shape (steps, streams).
         measured_before: measurements of earlier releases, packed.
-        step: the current one.
+        step: the current step.
         epoch: its number in the schedule.
     """
 
@@ -103,23 +105,28 @@ class Epoch:
     epoch: int
 
 
-def invented_epochs(
-    calibration: Calibration, own: Recomputed, size: tuple[int, int, int], entropy: EntropySource
-) -> Iterator[Epoch]:
-    """Release made-up targets epoch by epoch.
+def generate_cases(
+    calibration: Calibration,
+    reference: IndependentAccounting,
+    size: tuple[int, int, int],
+    entropy: EntropySource,
+) -> Iterator[ReleaseCase]:
+    """Generates synthetic targets and releases them epoch by epoch.
 
     Args:
-        calibration: the mechanism that is audited.
-        own: the audit's view of it.
-        size: number of targets, of epochs, and the first epoch.
-        entropy: of the noise, and of what happens.
+        calibration: the audited mechanism.
+        reference: the audit's own accounting.
+        size: number of targets, number of epochs, and the first epoch.
+        entropy: source of the noise and of the histories.
     """
     count, epochs, first_epoch = size
-    chance = np.random.default_rng(int.from_bytes(entropy(16)))
-    lives = [TargetHistory(own) for _ in range(count)]
-    targets = TargetHistories.fresh(calibration, count, first_epoch)
+    rng = np.random.default_rng(int.from_bytes(entropy(16)))
+    synthetic_targets = [SyntheticTarget(reference) for _ in range(count)]
+    targets = TargetHistories.create(calibration, count, first_epoch)
     for step in range(epochs):
-        releases = targets.release([life.epoch(chance) for life in lives], entropy)
-        for life, release, (_, measured_before) in zip(lives, releases, targets.histories, strict=True):
-            yield Epoch(release, np.stack(life.exact), measured_before, step, targets.epoch)
-        targets = targets.after(releases)
+        releases = targets.release([target.advance(rng) for target in synthetic_targets], entropy)
+        for target, release, (_, measured_before) in zip(
+            synthetic_targets, releases, targets.histories, strict=True
+        ):
+            yield ReleaseCase(release, np.stack(target.exact), measured_before, step, targets.epoch)
+        targets = targets.advance(releases)

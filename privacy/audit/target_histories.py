@@ -1,4 +1,4 @@
-"""Targets whose whole life an audit chooses, released by the engine that releases everybody's."""
+"""Targets with histories chosen by the audit, released by the production engine."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from privacy.policy.policy import Policy
 from privacy.release.engine import NewRelease, make_releases
 from privacy.tally.series import DueSeries, SeriesState
 
-Seen = TypeVar("Seen")
+Result = TypeVar("Result")
 
-CUT_AT_MS = 0
+CUTOFF_MS = 0
 TARGET_ID = "audited"
 
 
 @dataclass(frozen=True)
 class CountChange:
-    """Something that happens to a target several times in one epoch.
+    """Equal changes of a target's count in one epoch.
 
     Args:
-        cell: a value for each dimension that is disclosed.
-        times: how often.
-        change: +1, or the number of the reason for −1.
+        cell: the value of each disclosed dimension.
+        times: number of changes.
+        change: `GAINED`, or the number of the reason for a removal.
     """
 
     cell: Mapping[str, str]
@@ -38,21 +38,21 @@ class CountChange:
     change: int = GAINED
 
 
-def log_of(policy: Policy, happenings: Sequence[CountChange]) -> bytes:
-    """The log that the relay would have written."""
-    codes = [change_code(policy.domain.code(happening.cell), happening.change) for happening in happenings]
-    return np.repeat(np.array(codes, "<u4"), [happening.times for happening in happenings]).tobytes()
+def encode_log(policy: Policy, changes: Sequence[CountChange]) -> bytes:
+    """Encodes changes as the log that the relay would have written."""
+    codes = [change_code(policy.domain.code(change.cell), change.change) for change in changes]
+    return np.repeat(np.array(codes, "<u4"), [change.times for change in changes]).tobytes()
 
 
 @dataclass(frozen=True)
 class TargetHistories:
-    """Targets that stand at one epoch of their schedule.
+    """Targets at one epoch of their schedule.
 
     Args:
         calibration: their mechanism.
-        histories: net changes and measurements of each one's earlier steps, packed.
-        first_epoch: the epoch that ran when they were registered.
-        epoch: the next one.
+        histories: packed net changes and measurements of the earlier steps of each target.
+        first_epoch: epoch in which they were registered.
+        epoch: the next epoch.
     """
 
     calibration: Calibration
@@ -61,12 +61,12 @@ class TargetHistories:
     epoch: int = 0
 
     @classmethod
-    def fresh(cls, calibration: Calibration, count: int, first_epoch: int = 0) -> TargetHistories:
-        """So many targets to which nothing has happened."""
+    def create(cls, calibration: Calibration, count: int, first_epoch: int = 0) -> TargetHistories:
+        """Creates targets without any changes."""
         return cls(calibration, ((b"", b""),) * count, first_epoch, first_epoch)
 
     def release(self, logs: Sequence[bytes], entropy: EntropySource) -> list[NewRelease]:
-        """The release of each, given what happened to it in this epoch."""
+        """Releases each target, given its log of this epoch."""
         version, kind = self.calibration.policy.version, self.calibration.kind
         batch = [
             DueSeries(
@@ -81,35 +81,35 @@ class TargetHistories:
                 zip(logs, self.histories, strict=True)
             )
         ]
-        return make_releases(batch, self.calibration, entropy, CUT_AT_MS)
+        return make_releases(batch, self.calibration, entropy, CUTOFF_MS)
 
-    def after(self, releases: Sequence[NewRelease]) -> TargetHistories:
-        """The same targets after these releases."""
+    def advance(self, releases: Sequence[NewRelease]) -> TargetHistories:
+        """Returns the same targets after these releases."""
         histories = tuple(
             (net_changes + release.net_changes, measurements + release.measurements)
             for release, (net_changes, measurements) in zip(releases, self.histories, strict=True)
         )
         return TargetHistories(self.calibration, histories, self.first_epoch, self.epoch + 1)
 
-    def times(self, count: int) -> TargetHistories:
-        """So many copies of the first of them."""
+    def replicate(self, count: int) -> TargetHistories:
+        """Returns the given number of copies of the first target."""
         return TargetHistories(self.calibration, self.histories[:1] * count, self.first_epoch, self.epoch)
 
 
-def lived(
+def build_history(
     calibration: Calibration, logs: Sequence[bytes], entropy: EntropySource, first_epoch: int = 0
 ) -> TargetHistories:
-    """One target after these epochs, each released in its turn."""
-    targets = TargetHistories.fresh(calibration, 1, first_epoch)
+    """Returns one target after the given epochs, each released in turn."""
+    targets = TargetHistories.create(calibration, 1, first_epoch)
     for log in logs:
-        targets = targets.after(targets.release([log], entropy))
+        targets = targets.advance(targets.release([log], entropy))
     return targets
 
 
-def each_shown(releases: Sequence[NewRelease], look: Callable[[ReleaseDocument], Seen]) -> list[Seen]:
-    """What is seen in each release; bytes that are equal show the same, so they are read once."""
-    seen: dict[bytes, Seen] = {}
+def map_documents(releases: Sequence[NewRelease], read: Callable[[ReleaseDocument], Result]) -> list[Result]:
+    """Applies a function to the document of each release; equal bytes are read only once."""
+    results: dict[bytes, Result] = {}
     for release in releases:
-        if release.encoded not in seen:
-            seen[release.encoded] = look(release.document)
-    return [seen[release.encoded] for release in releases]
+        if release.encoded not in results:
+            results[release.encoded] = read(release.document)
+    return [results[release.encoded] for release in releases]

@@ -1,4 +1,4 @@
-"""What the wall is tried with: every command that Redis knows, and one key of every family."""
+"""Lists every Redis command and one key of every family, for the test of the wall."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from privacy.store.keys import (
 )
 
 SESSION_COMMANDS: Final = frozenset({"auth", "hello", "quit", "reset"})
-"""Redis answers these whoever asks; they give no right without a password."""
+"""Redis accepts these from every user; they grant nothing without a password."""
 _PROBE: Final = "likewise-probe-0"
-"""A name of 16 bytes, as a pseudonym has; nothing uses it, so a hole in the wall would harm nothing here."""
+"""A name of 16 bytes, like a pseudonym. No key uses it, so commands that pass the wall do no harm."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of Redis.
+    """A Redis command.
 
     Args:
-        name: in Redis's own spelling, a subcommand after `|`.
-        arity: words that it takes; at least so many if negative.
+        name: as Redis spells it, with a subcommand after `|`.
+        arity: number of words; a minimum if negative.
         family: its category.
         writes: whether it can change a key.
     """
@@ -42,10 +42,10 @@ class Command:
     writes: bool
 
     def words(self, key: str) -> list[str]:
-        """Spell it with a key in all places: where it would be let through, most commands fail of that.
+        """Returns the command with the key as every argument, which most commands reject.
 
-        A command with options gets one more word than it needs, so that it cannot do what it does by itself,
-        as FLUSHALL and SHUTDOWN do.
+        A command with options gets one more word than it needs, so that commands such as FLUSHALL and
+        SHUTDOWN have no effect.
         """
         name = self.name.split("|")
         arguments = max(abs(self.arity) - len(name), 1 if self.arity < 0 else 0)
@@ -54,12 +54,12 @@ class Command:
 
 @dataclass(frozen=True)
 class KeyFamily:
-    """Keys of one sort.
+    """A family of Redis keys.
 
     Args:
-        name: as a reviewer reads it.
-        key: one of them.
-        in_use: whether the key holds something: then nothing that writes is tried on it.
+        name: for reviewers.
+        key: one key of the family.
+        in_use: whether the key holds data; then commands that write are not tried on it.
     """
 
     name: str
@@ -68,21 +68,21 @@ class KeyFamily:
 
 
 def redis_commands() -> tuple[str, tuple[Command, ...]]:
-    """Version of the Redis whose commands these are, and all of them."""
+    """Returns the version of Redis whose commands are listed, and the commands."""
     table = json.loads(files("privacy.audit").joinpath("redis_commands.json").read_text())
     return table["redis"], tuple(Command(*row) for row in table["commands"])
 
 
 def key_families() -> tuple[KeyFamily, ...]:
-    """One key of every family of `privacy.store.keys`."""
+    """Returns one key of every family of `privacy.store.keys`."""
     return (
         KeyFamily("vault: registers", register_prefix(0) + _PROBE),
         KeyFamily("vault: outbox", outbox_key(0), in_use=True),
-        KeyFamily("vault: others", vault_key(0, _PROBE)),
+        KeyFamily("vault: other keys", vault_key(0, _PROBE)),
         KeyFamily("tally: logs and counts", tally_key(0, "log", _PROBE)),
         KeyFamily("tally: measurements", tally_key(0, "measured", _PROBE)),
         KeyFamily("tally: ledger", tally_key(0, "ledger"), in_use=True),
-        KeyFamily("platform plane: own", platform_key(_PROBE)),
+        KeyFamily("platform plane: own keys", platform_key(_PROBE)),
         KeyFamily("platform plane: API keys", platform_key("keys", _PROBE)),
         KeyFamily("platform plane: rate limits", f"l:platform:{_PROBE}"),
         KeyFamily("public plane: rate limits", f"l:public:{_PROBE}"),

@@ -1,4 +1,4 @@
-"""Tries, with the public plane's credentials, every command of Redis on every family of keys."""
+"""Tries every Redis command on every key family with the public plane's credentials."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _REFUSALS: Final = ("no permissions", "command not allowed. If")
 
 @dataclass
 class _Cell:
-    """What came of one family of commands on one family of keys."""
+    """Results of one command family on one key family."""
 
     refused: int = 0
     declared: int = 0
     holes: tuple[str, ...] = ()
 
 
-def store_section(client: redis.Redis, told: ProgressCallback) -> Section:
-    """Try the wall of a running store.
+def store_section(client: redis.Redis, on_progress: ProgressCallback) -> Section:
+    """Tests the wall of a running store.
 
     Args:
-        client: with the credentials of the public plane.
-        told: about the progress.
+        client: must have the public plane's credentials.
+        on_progress: called as the work advances.
 
     Raises:
         StoreBusyError: the store does not answer.
@@ -48,28 +48,28 @@ def store_section(client: redis.Redis, told: ProgressCallback) -> Section:
     families = key_families()
     findings: list[Finding] = []
     for done, family in enumerate(families):
-        told(KEY, done, len(families))
+        on_progress(KEY, done, len(families))
         findings += _findings(client, family, tried)
     findings += _other_users(client)
-    told(KEY, len(families), len(families))
+    on_progress(KEY, len(families), len(families))
     return Section(
         key=KEY,
-        title="The wall: the public plane's credentials on the store",
-        tried=f"All {len(commands)} commands of Redis {known_to}, of every family, on one key of each of "
-        f"{len(families)} families of keys, as the user `{PUBLIC.name}`; on keys that hold something, "
-        "nothing that writes. The four commands that Redis answers to everybody (AUTH, HELLO, QUIT, RESET) "
-        "are tried by logging in as each of the other users.",
-        breaks="Any answer but a refusal, other than to PING, to a client's introduction of itself, and to "
-        "GET, HGET, HMGET and HGETALL on the gallery's keys.",
+        title="Wall: the public plane's credentials on the store",
+        tried=f"All {len(commands)} commands of Redis {known_to} on one key of each of {len(families)} key "
+        f"families, as the user `{PUBLIC.name}`; commands that write were not tried on keys that hold data. "
+        "The four commands that Redis accepts from every user (AUTH, HELLO, QUIT, RESET) were tried by "
+        "logging in as each of the other users.",
+        breaks="Any answer other than a refusal, except to PING, to client identification, and to the "
+        "declared read commands on the gallery's keys.",
         confidence="Exhaustive for these commands, no sampling. The server is "
-        f"{check_version(client).detail.partition(';')[0]}; a command that only another version or a module "
-        "knows is refused by `-@all`, which `likewise doctor` compares.",
+        f"{check_version(client).detail.partition(';')[0]}; commands of other versions or of modules are "
+        "refused by `-@all`, which `likewise doctor` checks.",
         findings=tuple(findings),
     )
 
 
 def _findings(client: redis.Redis, family: KeyFamily, commands: list[Command]) -> Iterator[Finding]:
-    """One finding for each family of commands on this family of keys."""
+    """Yields one finding for each command family on this key family."""
     cells: defaultdict[str, _Cell] = defaultdict(_Cell)
     for command in commands:
         if family.in_use and command.writes:
@@ -83,17 +83,17 @@ def _findings(client: redis.Redis, family: KeyFamily, commands: list[Command]) -
             cell.holes += (command.name.replace("|", " ").upper(),)
     for name, cell in sorted(cells.items()):
         allowed = f", {cell.declared} answered as declared" if cell.declared else ""
-        holes = f", let through: {', '.join(cell.holes)}" if cell.holes else ""
+        holes = f", accepted: {', '.join(cell.holes)}" if cell.holes else ""
         yield Finding(
             what=f"{name} commands on {family.name}",
-            required="refused, but for what the table of users declares",
+            required="refused, except as declared in the table of users",
             found=f"{cell.refused} refused{allowed}{holes}",
             passed=not cell.holes,
         )
 
 
 def _other_users(client: redis.Redis) -> Iterator[Finding]:
-    """The public plane's password does not open another user's account, nor the default one."""
+    """Yields findings that the public plane's password logs in neither as another user nor as `default`."""
     password = str(client.connection_pool.connection_kwargs["password"])
     for name in ("default", *(user.name for user in USERS if user.name != PUBLIC.name)):
         refused = all(
@@ -103,7 +103,7 @@ def _other_users(client: redis.Redis) -> Iterator[Finding]:
         yield Finding(
             what=f"AUTH as `{name}`",
             required="refused with the public plane's password",
-            found="refused" if refused else "let in",
+            found="refused" if refused else "accepted",
             passed=refused,
         )
 
@@ -118,22 +118,22 @@ def _is_declared(command: str, key: str) -> bool:
 
 
 def _is_refused(client: redis.Redis, words: list[str]) -> bool:
-    """Whether the server refuses, or does not know the command at all."""
+    """Returns whether the server refuses the command or does not know it."""
     pool = client.connection_pool
     with translated():
         connection = pool.get_connection()
         refused = False
         try:
-            connection.send_command(*words)  # type: ignore[no-untyped-call]  # redis-py leaves it so
+            connection.send_command(*words)  # type: ignore[no-untyped-call]  # untyped in redis-py
             connection.read_response()
         except (exceptions.NoPermissionError, exceptions.AuthenticationError):
             refused = True
         except exceptions.ResponseError as error:
-            # EXEC says that it was aborted, and why. DEBUG and MODULE may be switched off for everybody. An
+            # EXEC reports that it was aborted, and why. DEBUG and MODULE may be disabled for all users. An
             # older server lacks some commands.
             refused = any(text in str(error) for text in _REFUSALS) or str(error).startswith("unknown ")
         finally:
-            if not refused:  # what was let through may have changed the session
+            if not refused:  # an accepted command may have changed the session
                 connection.disconnect()  # type: ignore[no-untyped-call]  # as above
             pool.release(connection)
     return refused

@@ -1,4 +1,4 @@
-"""The white box: everything that is checked of the release code under a policy, and how much of it."""
+"""The white-box audit: the checks of the release code under a policy, and their sample sizes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Final
 from privacy.audit.check import Check
 from privacy.audit.entropy_use import entropy_check
 from privacy.audit.gate import gate_check
-from privacy.audit.independent_accounting import Recomputed
+from privacy.audit.independent_accounting import IndependentAccounting
+from privacy.audit.neighbouring_streams import NeighbouringStreams
 from privacy.audit.parameters import parameter_section
+from privacy.audit.recalculation import recalculation_check
 from privacy.audit.report_model import Section
-from privacy.audit.shown import shown_check
-from privacy.audit.stream_worlds import StreamWorlds
 from privacy.audit.streams import stream_check
 from privacy.audit.whole_releases import whole_release_check
 from privacy.mechanism.accounting import Calibration, calibrate
@@ -24,77 +24,77 @@ from privacy.policy.policy import Policy
 
 @dataclass(frozen=True)
 class WhiteBoxScale:
-    """How much is sampled under one mechanism.
+    """Sample sizes for one mechanism.
 
     Args:
-        stream_samples: releases in each of the two worlds of the single streams.
-        exacting: whether these are enough for bounds of nine tenths of the claims.
-        to_choose: whole releases of each world by which events are chosen.
-        to_test: those on which they are tested.
-        gate_releases: releases of each scene of the gate.
-        shown_jobs: times 300 releases that are worked out again.
+        stream_samples: releases of each of the two datasets of the single streams.
+        require_power: whether these suffice for bounds of nine tenths of the claims.
+        selection_releases: whole releases of each dataset on which output sets are chosen.
+        test_releases: whole releases of each dataset on which they are tested.
+        gate_releases: releases of each case of the gate.
+        recalculation_jobs: number of jobs, each of which recalculates 300 releases.
     """
 
     stream_samples: int
-    exacting: bool
-    to_choose: int
-    to_test: int
+    require_power: bool
+    selection_releases: int
+    test_releases: int
     gate_releases: int
-    shown_jobs: int
+    recalculation_jobs: int
 
     @property
     def jobs(self) -> int:
-        """Into how many jobs each of the two worlds is cut."""
+        """Number of jobs for each of the two datasets."""
         return max(2, min(20, self.stream_samples // 2_000))
 
     def facts(self) -> str:
-        """For the report."""
+        """Describes the sizes for the report."""
         return (
-            f"{self.stream_samples:,} releases a side for single streams, {self.to_choose:,} + "
-            f"{self.to_test:,} a world for whole releases, {self.gate_releases:,} for each scene of the "
-            f"gate, {300 * self.shown_jobs:,} worked out again"
+            f"{self.stream_samples:,} releases per dataset for single streams, {self.selection_releases:,} + "
+            f"{self.test_releases:,} per dataset for whole releases, {self.gate_releases:,} per case of the "
+            f"gate, {300 * self.recalculation_jobs:,} recalculated"
         )
 
 
 THOROUGH: Final = WhiteBoxScale(100_000, True, 50_000, 100_000, 100_000, 34)
-BESIDE: Final = WhiteBoxScale(10_000, False, 2_000, 4_000, 10_000, 8)
-"""For kinds with another schedule: the same code under scales that are worked out again."""
+OTHER_KINDS: Final = WhiteBoxScale(10_000, False, 2_000, 4_000, 10_000, 8)
+"""For kinds with another schedule: the same code, with other scales."""
 QUICK: Final = WhiteBoxScale(4_000, False, 500, 1_000, 300, 2)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes for the kinds of a policy.
+    """Sample sizes for the kinds of a policy.
 
     Args:
         first: for the first mechanism.
-        others: for those that differ from it; None to leave it at their parameters.
+        others: for mechanisms that differ from it; None to check only their parameters.
     """
 
     first: WhiteBoxScale
     others: WhiteBoxScale | None
 
 
-DEFAULT_PLAN: Final = Plan(THOROUGH, BESIDE)
+DEFAULT_PLAN: Final = Plan(THOROUGH, OTHER_KINDS)
 QUICK_PLAN: Final = Plan(QUICK, None)
 
 
 def white_box(policy: Policy, plan: Plan, entropy: EntropySource) -> list[Check]:
-    """All checks; kinds whose mechanisms are equal are sampled together.
+    """Returns all checks; kinds with equal mechanisms are sampled together.
 
     Raises:
-        PolicyError: the policy asks for what the mechanism cannot give.
+        PolicyError: the mechanism cannot satisfy the policy.
     """
     calibrations = [calibrate(policy, kind) for kind in policy.budgets]
-    checks = [_parameters(calibrations, entropy)]
-    for place, alike in enumerate(_alike(calibrations)):
-        sizes = plan.others if place else plan.first
-        if sizes:
-            checks += _sampled(alike, sizes, entropy)
+    checks = [_parameter_check(calibrations, entropy)]
+    for index, group in enumerate(_group_by_mechanism(calibrations)):
+        scale = plan.others if index else plan.first
+        if scale:
+            checks += _sampling_checks(group, scale, entropy)
     return checks
 
 
-def _parameters(calibrations: Sequence[Calibration], entropy: EntropySource) -> Check:
+def _parameter_check(calibrations: Sequence[Calibration], entropy: EntropySource) -> Check:
     def conclude(sections: Sequence[Section]) -> Sequence[Section]:
         return sections
 
@@ -102,8 +102,8 @@ def _parameters(calibrations: Sequence[Calibration], entropy: EntropySource) -> 
     return Check("parameters", work, conclude)
 
 
-def _alike(calibrations: Sequence[Calibration]) -> list[list[Calibration]]:
-    """Kinds by mechanism: the same encoder, scales and schedule."""
+def _group_by_mechanism(calibrations: Sequence[Calibration]) -> list[list[Calibration]]:
+    """Groups kinds by mechanism: the same encoder, scales and schedule."""
     groups: dict[tuple[object, ...], list[Calibration]] = {}
     for calibration in calibrations:
         scales = tuple(statistic.scale for statistic in calibration.statistics)
@@ -112,15 +112,21 @@ def _alike(calibrations: Sequence[Calibration]) -> list[list[Calibration]]:
     return list(groups.values())
 
 
-def _sampled(alike: Sequence[Calibration], sizes: WhiteBoxScale, entropy: EntropySource) -> list[Check]:
-    calibration = alike[0]
-    name = "-".join(one.kind.label for one in alike)
-    own = Recomputed(calibration.policy, calibration.kind, calibration.factorisation.coefficients)
-    worlds = StreamWorlds(calibration, own, sizes.stream_samples)
+def _sampling_checks(
+    group: Sequence[Calibration], scale: WhiteBoxScale, entropy: EntropySource
+) -> list[Check]:
+    calibration = group[0]
+    name = "-".join(one.kind.label for one in group)
+    reference = IndependentAccounting(
+        calibration.policy, calibration.kind, calibration.factorisation.coefficients
+    )
+    streams = NeighbouringStreams(calibration, reference, scale.stream_samples)
     return [
-        stream_check(name, worlds, entropy, sizes.jobs, exacting=sizes.exacting),
-        whole_release_check(name, calibration, own, entropy, (sizes.to_choose, sizes.to_test)),
-        gate_check(name, calibration, own, entropy, sizes.gate_releases),
-        shown_check(name, calibration, own, entropy, sizes.shown_jobs),
-        entropy_check(name, calibration, own, entropy),
+        stream_check(name, streams, entropy, scale.jobs, require_power=scale.require_power),
+        whole_release_check(
+            name, calibration, reference, entropy, (scale.selection_releases, scale.test_releases)
+        ),
+        gate_check(name, calibration, reference, entropy, scale.gate_releases),
+        recalculation_check(name, calibration, reference, entropy, scale.recalculation_jobs),
+        entropy_check(name, calibration, reference, entropy),
     ]

@@ -1,4 +1,4 @@
-"""The history of one engagement that changes the encoded stream most, found without the accountant's code."""
+"""Finds the history of one engagement that changes the encoded stream most, without the accountant's code."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EXHAUSTIVE_EPOCHS: Final = 200
-"""Up to here all pairs of pairs are compared."""
+"""Up to this number of epochs all pairs of pairs are compared."""
 EXHAUSTIVE_FLIPS: Final = 4
 
 
 def worst_history(coefficients: Sequence[int], flips: int) -> tuple[int, ...]:
-    """Epochs t1 < t2 < … of at most `flips` alternating flips with the largest ‖C_t1 − C_t2 + …‖.
+    """Returns epochs t1 < t2 < … of at most `flips` alternating flips that maximise ‖C_t1 − C_t2 + …‖.
 
-    The maximum for up to four flips of up to 200 epochs, where all are compared. Beyond it pairs of flips
-    are put in where they gain most: a lower bound of the maximum, which is what an attacker can do at least.
+    For up to four flips in up to 200 epochs all histories are compared. Beyond that, pairs of flips are
+    inserted where they gain most; the result is a lower bound of the maximum that an attacker can reach.
     """
     columns = _columns(coefficients)
     epochs = len(coefficients)
     if epochs == 1 or flips == 1:
         return (0,)
-    history = _of_up_to_four(columns, flips) if epochs <= EXHAUSTIVE_EPOCHS else (0,)
+    history = _search_up_to_four(columns, flips) if epochs <= EXHAUSTIVE_EPOCHS else (0,)
     while len(history) + 2 <= flips:
-        longer = _with_a_pair_more(columns, history)
+        longer = _insert_best_pair(columns, history)
         if _norm(columns, longer) <= _norm(columns, history):
             break
         history = longer
@@ -35,17 +35,17 @@ def worst_history(coefficients: Sequence[int], flips: int) -> tuple[int, ...]:
 
 
 def norm_squared(coefficients: Sequence[int], history: Sequence[int]) -> int:
-    """‖C_t1 − C_t2 + …‖² in exact integers."""
+    """Returns ‖C_t1 − C_t2 + …‖² in exact integers."""
     column = [0] * len(coefficients)
-    for place, start in enumerate(history):
-        sign = -1 if place % 2 else 1
+    for index, start in enumerate(history):
+        sign = -1 if index % 2 else 1
         for epoch in range(start, len(column)):
             column[epoch] += sign * coefficients[epoch - start]
     return sum(value * value for value in column)
 
 
 def _columns(coefficients: Sequence[int]) -> NDArray[np.float64]:
-    """Columns of C as rows; doubles hold their inner products exactly below 2^53."""
+    """Returns the columns of C as rows; doubles represent inner products below 2^53 exactly."""
     epochs = len(coefficients)
     columns = np.zeros((epochs, epochs))
     for start in range(epochs):
@@ -58,7 +58,7 @@ def _norm(columns: NDArray[np.float64], history: Sequence[int]) -> float:
     return float(((signs[:, None] * columns[list(history)]).sum(axis=0) ** 2).sum())
 
 
-def _of_up_to_four(columns: NDArray[np.float64], flips: int) -> tuple[int, ...]:
+def _search_up_to_four(columns: NDArray[np.float64], flips: int) -> tuple[int, ...]:
     epochs = len(columns)
     first, second = np.triu_indices(epochs, 1)
     differences = columns[first] - columns[second]
@@ -78,23 +78,23 @@ def _of_up_to_four(columns: NDArray[np.float64], flips: int) -> tuple[int, ...]:
             if later == len(starts):
                 continue
             sums = of_pairs[pair] + norms[later:] + 2 * (vectors[later:] @ differences[pair])
-            place = int(sums.argmax())
-            if sums[place] > best:
-                best = float(sums[place])
-                ends = (int(starts[later + place]),)
-                found = (a, b, *ends) if vectors is columns else (a, b, *ends, int(second[later + place]))
+            index = int(sums.argmax())
+            if sums[index] > best:
+                best = float(sums[index])
+                ends = (int(starts[later + index]),)
+                found = (a, b, *ends) if vectors is columns else (a, b, *ends, int(second[later + index]))
     return found
 
 
-def _with_a_pair_more(columns: NDArray[np.float64], history: tuple[int, ...]) -> tuple[int, ...]:
-    """Two neighbouring flips put in where they gain most; the signs of the others stay."""
+def _insert_best_pair(columns: NDArray[np.float64], history: tuple[int, ...]) -> tuple[int, ...]:
+    """Inserts two consecutive flips where they gain most; the signs of the others do not change."""
     best, found = -1.0, history
     edges = (-1, *history, len(columns))
-    for place in range(len(history) + 1):
-        free = range(edges[place] + 1, edges[place + 1])
+    for index in range(len(history) + 1):
+        free = range(edges[index] + 1, edges[index + 1])
         for first in free:
             for second in range(first + 1, free.stop):
-                longer = (*history[:place], first, second, *history[place:])
+                longer = (*history[:index], first, second, *history[index:])
                 size = _norm(columns, longer)
                 if size > best:
                     best, found = size, longer

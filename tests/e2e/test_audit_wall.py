@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from privacy.audit import wall_code
-from privacy.audit.progress import silent
+from privacy.audit.progress import ignore_progress
 from privacy.audit.report_model import Section
-from privacy.audit.wall_apart import apart_section
 from privacy.audit.wall_code import code_section, copied_files, image_section
 from privacy.audit.wall_commands import key_families, redis_commands
+from privacy.audit.wall_private_server import private_server_section
 from privacy.audit.wall_store import store_section
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.store import keys
@@ -53,7 +53,7 @@ def test_the_wall_stands_and_nothing_is_touched(store: Store) -> None:
     """All is refused but the declared reads, and the store is as it was."""
     store.root.set(keys.tally_key(0, "x"), "1")
     before = store.root.dbsize()
-    section = store_section(store.public, silent)
+    section = store_section(store.public, ignore_progress)
     assert broken(section) == []
     assert len(section.findings) > 300
     assert store.root.dbsize() == before
@@ -76,7 +76,7 @@ def test_a_grant_too_many_is_found(hole: Grant, found: str, store: Store) -> Non
     widened = replace(PUBLIC, grants=(*PUBLIC.grants, hole))
     _set_rules(store, widened.rules)
     try:
-        assert found in broken(store_section(store.public, silent))
+        assert found in broken(store_section(store.public, ignore_progress))
     finally:
         _set_rules(store, PUBLIC.rules)
 
@@ -91,7 +91,7 @@ def test_a_keyless_command_too_many_is_found(command: str, store: Store) -> None
         store, (*PUBLIC.rules, f"+{command}", "~*" if command in {"scan", "keys"} else "resetchannels")
     )
     try:
-        section = store_section(store.public, silent)
+        section = store_section(store.public, ignore_progress)
         assert any(command.upper() in finding.found for finding in section.findings if not finding.passed)
         assert store.root.get("v:{a0}:kept") == b"1"
     finally:
@@ -102,7 +102,7 @@ def test_another_users_password_is_found(store: Store) -> None:
     """A deployment that gave two users one password would let the public plane be the other one."""
     with closing(connect(store.settings, PUBLIC)) as client:
         _set_rules(store, (f">{store.settings.password(PUBLIC)}",), LIMITER.name)
-        assert broken(store_section(client, silent)) == ["AUTH as `limiter`"]
+        assert broken(store_section(client, ignore_progress)) == ["AUTH as `limiter`"]
         _set_rules(store, (f"<{store.settings.password(PUBLIC)}",), LIMITER.name)
     assert {user.name for user in USERS} >= {"limiter", "signer"}
 
@@ -110,21 +110,21 @@ def test_another_users_password_is_found(store: Store) -> None:
 def test_the_public_password_is_worth_nothing_at_the_private_room(tmp_path: Path) -> None:
     """Where it is, nobody has that password: unless a deployment has given it to somebody there."""
     with EmbeddedRooms(tmp_path, users=(*USERS, SUPERUSER)) as rooms:
-        section = apart_section(rooms.settings, silent)
+        section = private_server_section(rooms.settings, ignore_progress)
         assert section
         assert (len(section.findings), broken(section)) == (len(USERS), [])
         with closing(connect(rooms.settings, SUPERUSER, Room.PRIVATE)) as root:
             root.acl_setuser("relay", enabled=True, passwords=f"+{rooms.settings.password(PUBLIC)}")
-        section = apart_section(rooms.settings, silent)
+        section = private_server_section(rooms.settings, ignore_progress)
         assert section
         assert broken(section) == ["a login as `relay`"]
 
 
 def test_rooms_on_one_server_are_not_apart(store: Store) -> None:
     """Then there is nothing to try, nor where a reviewer knows the gallery's address alone."""
-    assert apart_section(store.settings, silent) is None
+    assert private_server_section(store.settings, ignore_progress) is None
     gallery = StoreSettings({Room.GALLERY: "redis://g:1"}, store.settings.passwords)
-    assert apart_section(gallery, silent) is None
+    assert private_server_section(gallery, ignore_progress) is None
 
 
 def test_the_code_keeps_to_its_side() -> None:

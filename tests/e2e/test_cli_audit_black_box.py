@@ -16,9 +16,9 @@ ATTACKS = {
     "collusion",
     "aliases",
     "filters",
-    "silence",
+    "suppression",
     "timing",
-    "watching",
+    "release-monitor",
     "differencing",
     "membership",
     "noise",
@@ -26,7 +26,7 @@ ATTACKS = {
     "trackers",
     "probing",
     "reconstruction",
-    "side-doors",
+    "side-channels",
 }
 
 

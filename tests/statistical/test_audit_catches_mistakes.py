@@ -16,7 +16,7 @@ import pytest
 
 from api.audit.end_to_end import end_to_end_check
 from api.runtime.policy_source import PolicySource, read_policy
-from privacy.audit.progress import silent
+from privacy.audit.progress import ignore_progress
 from privacy.audit.report_model import Section
 from privacy.audit.runner import run_checks
 from privacy.audit.white_box import DEFAULT_PLAN, QUICK_PLAN, Plan, WhiteBoxScale, white_box
@@ -42,7 +42,7 @@ def audited(check: str, plan: Plan, processes: int = 1) -> list[Section]:
     wanted = [one for one in checks if one.title.startswith(check)]
     # The rehearsal's store ends with the thread that started it: it comes first, and stays in this process.
     here = wanted[:1]
-    return run_checks(here, 1, silent) + run_checks(wanted[1:], processes, silent)
+    return run_checks(here, 1, ignore_progress) + run_checks(wanted[1:], processes, ignore_progress)
 
 
 def failures(sections: Sequence[Section]) -> list[str]:
@@ -61,7 +61,7 @@ def name_of(mutation: Mutation) -> str:
     return mutation.name
 
 
-@pytest.mark.parametrize("check", ["parameters", "what is shown", "entropy", "gate", "rehearsal"])
+@pytest.mark.parametrize("check", ["parameters", "recalculation", "entropy", "gate", "end to end"])
 def test_the_code_as_it_is_passes(check: str) -> None:
     """Nothing alarms. False alarm: 1e-6 for each fit of the entropy check, else none."""
     assert failures(audited(check, SMALL_PLAN)) == []

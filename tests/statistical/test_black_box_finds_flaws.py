@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from privacy.audit.black_box.black_box import BlackBox
-from privacy.audit.black_box.sizes import QUICK
-from privacy.audit.progress import silent
+from privacy.audit.black_box.campaign_scale import QUICK
+from privacy.audit.progress import ignore_progress
 from tests.support.fake_deployment import FakeDeployment, Flaws
 
 FLAWS = {
@@ -24,19 +24,19 @@ FLAWS = {
     "one draw for all epochs": (Flaws(noise_again=True), {"noise"}),
     "noise at each read": (
         Flaws(noise_per_read=True),
-        {"averaging", "collusion", "aliases", "watching", "noise"},
+        {"averaging", "collusion", "aliases", "release-monitor", "noise"},
     ),
     "noise of each key": (Flaws(noise_per_key=True), {"averaging", "collusion"}),
     "noise of each way": (Flaws(noise_per_way=True), {"aliases"}),
     "gate on the exact count alone": (Flaws(gate="exact"), {"trackers", "probing"}),
-    "gate off by one": (Flaws(gate="off_by_one"), {"silence", "trackers", "probing"}),
-    "gate on the estimate alone": (Flaws(gate="estimate"), {"silence", "trackers", "probing"}),
-    "live totals": (Flaws(live=True), {"watching"}),
-    "releases when something happened": (Flaws(early=True), {"watching"}),
+    "gate off by one": (Flaws(gate="off_by_one"), {"suppression", "trackers", "probing"}),
+    "gate on the estimate alone": (Flaws(gate="estimate"), {"suppression", "trackers", "probing"}),
+    "live totals": (Flaws(live=True), {"release-monitor"}),
+    "releases when something happened": (Flaws(early=True), {"release-monitor"}),
     "undeclared filters": (Flaws(filters=True), {"filters"}),
-    "other words for no like": (Flaws(silent_bytes=True), {"silence"}),
+    "other words for no like": (Flaws(silent_bytes=True), {"suppression"}),
     "less time for no like": (Flaws(quick_silence_seconds=1e-4), {"timing"}),
-    "likes in metrics": (Flaws(counting_metrics=True), {"side-doors"}),
+    "likes in metrics": (Flaws(counting_metrics=True), {"side-channels"}),
 }
 
 
@@ -45,7 +45,7 @@ def broken(flaws: Flaws, seed: int) -> set[str]:
     deployment = FakeDeployment(flaws, rng=np.random.default_rng(seed))
     coins = np.random.default_rng(seed + 1_000)
     box = BlackBox(deployment, QUICK, deployment.clock, deployment.wait, coins, "a1b2c3d4")
-    report = box.audit(silent)
+    report = box.audit(ignore_progress)
     assert len(report.sections) == 15
     assert report.passed == all(section.passed for section in report.sections)
     return {section.key for section in report.sections if not section.passed}

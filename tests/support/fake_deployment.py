@@ -105,7 +105,7 @@ class FakeDeployment:
     now_ms: int = START_MS
     log: list[str] = field(default_factory=list)
     _targets: dict[str, _Target] = field(default_factory=dict)
-    _standing: set[tuple[str, str]] = field(default_factory=set)
+    _liked: set[tuple[str, str]] = field(default_factory=set)
     _likes: int = 0
     _shared: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
 
@@ -143,9 +143,9 @@ class FakeDeployment:
                 epochs[posted_at_ms] = self.policy.schedule.first_open_epoch(posted_at_ms, self.now_ms)
             epoch = epochs[posted_at_ms]
             pair = (event.account, event.video)
-            if (pair in self._standing) == event.liked or epoch is None:
+            if (pair in self._liked) == event.liked or epoch is None:
                 continue
-            self._standing ^= {pair}
+            self._liked ^= {pair}
             self._likes += 1
             change = 1 if event.liked else -1
             self._stream(target, TOTAL)[epoch] += change
@@ -263,7 +263,7 @@ class FakeDeployment:
         if changes is None:
             return 0.0
         if stream not in target.noise:
-            target.noise[stream] = self._drawn(stream, scale, len(changes))
+            target.noise[stream] = self._draw(stream, scale, len(changes))
         row = (key or 0) if flaws.noise_per_key else 2 + _PLACES[way] if flaws.noise_per_way else 0
         noise = self.rng.normal(0, scale, len(changes)) if flaws.noise_per_read else target.noise[stream][row]
         counted = changes.copy()
@@ -272,7 +272,7 @@ class FakeDeployment:
         encoder, decoder = _calibration().factorisation.encoder, _calibration().factorisation.decoder
         return float(decoder[epoch] @ (encoder @ counted + noise))
 
-    def _drawn(self, stream: tuple[str, str], scale: float, epochs: int) -> NDArray[np.float64]:
+    def _draw(self, stream: tuple[str, str], scale: float, epochs: int) -> NDArray[np.float64]:
         """Noise of each way and epoch."""
         shared = self.flaws.noise_of_all
         if shared and stream in self._shared:
@@ -287,7 +287,7 @@ class FakeDeployment:
         exact = int(target.streams.get(stream, np.zeros(1, np.int64))[: epoch + 1].sum())
         k, gate = self.policy.k, self.flaws.gate
         statistic = next(
-            place for place, item in enumerate(_calibration().statistics) if item.name == stream[0]
+            index for index, item in enumerate(_calibration().statistics) if item.name == stream[0]
         )
         margin = self._margins[statistic][epoch]
         if gate == "exact":

@@ -16,8 +16,8 @@ from api.cli.report_text import deliver_report
 from api.http.command import ExitCode, epilog
 from api.http.system import clock_ms
 from privacy.audit.black_box.black_box import BlackBox
+from privacy.audit.black_box.campaign_scale import QUICK, WHOLE
 from privacy.audit.black_box.http_deployment import HttpDeployment
-from privacy.audit.black_box.sizes import QUICK, WHOLE
 
 _RUN_BYTES = 4
 
@@ -84,7 +84,7 @@ def command(  # noqa: PLR0913 - one argument per option
     deployment = HttpDeployment(public_url, read_keys, platform_url, canary_key, clock_ms, time.sleep)
     black_box = BlackBox(
         deployment=deployment,
-        sizes=QUICK if quick else WHOLE,
+        scale=QUICK if quick else WHOLE,
         clock=clock_ms,
         wait=time.sleep,
         coins=np.random.default_rng(),

@@ -1,4 +1,4 @@
-"""The black-box audit: every attack on a running deployment, from outside, in one report."""
+"""The black-box audit: runs every attack on a running deployment from outside and makes one report."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from privacy.audit.black_box.campaign import Campaign
+from privacy.audit.black_box.campaign_scale import CampaignScale
 from privacy.audit.black_box.claim import Claim
 from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.deployment import Deployment
-from privacy.audit.black_box.membership import Membership
-from privacy.audit.black_box.probing import Probing
-from privacy.audit.black_box.published import document
+from privacy.audit.black_box.membership import MembershipAttack
+from privacy.audit.black_box.probing import ProbingAttack
+from privacy.audit.black_box.published import read_document
 from privacy.audit.black_box.query_variation import QueryVariationAttack
-from privacy.audit.black_box.reconstruction import Reconstruction
+from privacy.audit.black_box.reconstruction import ReconstructionAttack
 from privacy.audit.black_box.release_monitor import ReleaseMonitor
 from privacy.audit.black_box.side_channels import SideChannelAttack
-from privacy.audit.black_box.sizes import CampaignScale
-from privacy.audit.black_box.store_access import StoreAccess
+from privacy.audit.black_box.store_access import StoreAccessAttack
 from privacy.audit.black_box.suppression import SuppressionAttack
-from privacy.audit.black_box.trackers import Trackers
+from privacy.audit.black_box.trackers import TrackerAttack
 from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import AuditReport
 from privacy.errors import InvalidInputError, StoreBusyError
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
 
 
 ATTEMPTS = 3
-LONGER = 3
-"""Every further attempt has so many times the time."""
+LEAD_FACTOR = 3
+"""Factor by which the lead time grows with each attempt."""
 
 
 @dataclass(frozen=True)
 class BlackBox:
-    """What a reviewer brings along.
+    """A black-box audit, as a reviewer configures it.
 
     Args:
-        deployment: what is attacked.
-        sizes: how much is tried.
+        deployment: the deployment under attack.
+        scale: numbers of canaries and requests.
         clock: now, in ms since 1970 UTC.
-        wait: rests so many seconds.
-        coins: throws coins, from the operating system's entropy.
-        run: names this campaign; of no other one.
+        wait: sleeps for the given number of seconds.
+        coins: coin flips, from the operating system's entropy.
+        run: unique name of this campaign.
         logs: folder of the deployment's logs, if the reviewer has it.
         store_url: the public plane's own address of the store, if the reviewer has it.
-        secrets: the keys in use, which no log may hold.
+        secrets: the keys in use, which no log may contain.
     """
 
     deployment: Deployment
-    sizes: CampaignScale
+    scale: CampaignScale
     clock: Clock
     wait: Callable[[float], object]
     coins: np.random.Generator
@@ -63,66 +63,70 @@ class BlackBox:
     secrets: Sequence[str] = field(default=(), repr=False)
 
     def audit(self, progress: ProgressCallback) -> AuditReport:
-        """Carry all attacks out.
+        """Carries out all attacks.
 
         Raises:
-            InvalidInputError: the deployment refuses what the keys should allow, or has no sandbox.
-            StoreBusyError: it does not answer, or releases nothing.
+            InvalidInputError: the deployment refuses a request that the keys should allow, or has no sandbox.
+            StoreBusyError: it does not answer, or makes no releases.
         """
         started_ms = self.clock()
-        claim = self._claim()
-        sections = self._planted(claim, progress).run()
+        claim = self._read_claim()
+        sections = self._plant_campaign(claim, progress).run()
         ended_ms = self.clock()
         epsilons = ", ".join(f"ε {epsilon:g} at δ {delta:g}" for delta, epsilon in claim.epsilons.items())
         return AuditReport(
             title="Black box",
-            claim=f"One engagement, over everything that is ever published of it: ρ = {claim.rho:g} "
-            f"({epsilons}); no number about fewer than k = {claim.k} accounts.",
+            claim=f"Everything ever published about one engagement satisfies ρ-zCDP with ρ = {claim.rho:g} "
+            f"({epsilons}), and no number about fewer than k = {claim.k} accounts is published.",
             facts=(
                 ("policy", claim.version),
                 ("run", self.run),
-                ("rounds", str(self.sizes.rounds)),
-                ("coins", f"{self.sizes.members * self.sizes.rounds:,}"),
-                ("most right guesses of a coin", f"{claim.accuracy_ceiling:.1%}"),
+                ("rounds", str(self.scale.rounds)),
+                ("coins", f"{self.scale.members * self.scale.rounds:,}"),
+                ("largest possible share of correct guesses", f"{claim.accuracy_ceiling:.1%}"),
             ),
             made_at=format_timestamp(ended_ms),
             seconds=(ended_ms - started_ms) / 1000,
             sections=tuple(sections),
         )
 
-    def _planted(self, claim: Claim, progress: ProgressCallback) -> Campaign:
-        """A campaign whose canaries stand before their first release; a slow deployment gets more time."""
+    def _plant_campaign(self, claim: Claim, progress: ProgressCallback) -> Campaign:
+        """Plants the canaries before their first release; retries with more time if that fails."""
         for attempt in range(ATTEMPTS):
-            ground = CampaignContext(
+            context = CampaignContext(
                 self.deployment,
                 claim,
-                self.sizes,
+                self.scale,
                 f"{self.run}-{attempt}",
                 self.coins,
-                self.clock() + 1000 * self.sizes.lead_seconds * LONGER**attempt,
+                self.clock() + 1000 * self.scale.lead_seconds * LEAD_FACTOR**attempt,
                 progress,
             )
-            watch = ReleaseMonitor(ground, self.clock)
-            campaign = Campaign(ground, self._attacks(ground, watch), watch, self.clock, self.wait)
+            monitor = ReleaseMonitor(context, self.clock)
+            campaign = Campaign(
+                context, self._create_attacks(context, monitor), monitor, self.clock, self.wait
+            )
             if campaign.plant():
                 return campaign
-        raise StoreBusyError("the deployment is too slow for so many canaries: try --quick")
+        raise StoreBusyError("the deployment is too slow for this number of canaries; try --quick")
 
-    def _claim(self) -> Claim:
-        sandbox = document(self.deployment, "/v1/privacy")["sandbox"]
+    def _read_claim(self) -> Claim:
+        sandbox = read_document(self.deployment, "/v1/privacy")["sandbox"]
         if not sandbox:
             raise InvalidInputError("policy", "has no sandbox", "a policy with the table [sandbox]")
-        return Claim.of_document(document(self.deployment, f"/v1/privacy?version={sandbox['version']}"))
+        return Claim.from_document(
+            read_document(self.deployment, f"/v1/privacy?version={sandbox['version']}")
+        )
 
-    def _attacks(self, ground: CampaignContext, watch: ReleaseMonitor) -> list[Attack]:
+    def _create_attacks(self, context: CampaignContext, monitor: ReleaseMonitor) -> list[Attack]:
         attacks: list[Attack] = [
-            QueryVariationAttack(ground),
-            SuppressionAttack(ground),
-            watch,
-            Membership(ground),
-            Trackers(ground),
-            Probing(ground),
-            Reconstruction(ground),
-            SideChannelAttack(ground, self.logs, self.secrets),
+            QueryVariationAttack(context),
+            SuppressionAttack(context),
+            monitor,
+            MembershipAttack(context),
+            TrackerAttack(context),
+            ProbingAttack(context),
+            ReconstructionAttack(context),
+            SideChannelAttack(context, self.logs, self.secrets),
         ]
-        return [*attacks, *([StoreAccess(self.store_url)] if self.store_url else [])]
+        return [*attacks, *([StoreAccessAttack(self.store_url)] if self.store_url else [])]

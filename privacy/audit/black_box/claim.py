@@ -1,4 +1,4 @@
-"""What a deployment claims, as its public plane says it: what every attack is measured against."""
+"""The guarantee that a deployment's public plane states; every attack is compared with it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Claim:
 
     Args:
         version: of the sandbox's policy.
-        k: no number about fewer accounts is shown.
-        rho: zCDP of one engagement, over everything that is ever published of it.
+        k: smallest number of accounts that a published number is about.
+        rho: zCDP of everything ever published about one engagement.
         epsilons: the claimed epsilon, by delta.
-        gate_delta: what the gate adds to delta.
+        gate_delta: the gate's contribution to delta.
         encoder: first column of the encoder C.
         noise_scale: of the total's measurements, in the encoder's units.
-        thresholds: from which estimate on a total is shown, by epoch.
+        thresholds: smallest estimate with which a total is shown, by epoch.
         due_ages_seconds: age at which each epoch ends.
         values: values of each dimension, without the undisclosed cell.
-        likes_an_account: how many an account may send at once before any rule takes it for a bot.
+        likes_per_account: likes that an account may send at once without being flagged as a bot.
     """
 
     version: str
@@ -40,11 +40,11 @@ class Claim:
     thresholds: tuple[int, ...]
     due_ages_seconds: tuple[int, ...]
     values: Mapping[str, tuple[str, ...]]
-    likes_an_account: int
+    likes_per_account: int
 
     @classmethod
-    def of_document(cls, document: Mapping[str, Any]) -> Claim:
-        """Read what `GET /v1/privacy` answers."""
+    def from_document(cls, document: Mapping[str, Any]) -> Claim:
+        """Parses the answer of `GET /v1/privacy`."""
         kind = document["kinds"][KIND]
         total = next(statistic for statistic in kind["statistics"] if statistic["name"] == TOTAL)
         integrity, contribution = document["integrity"], document["contribution"]
@@ -60,12 +60,12 @@ class Claim:
             thresholds=tuple(total["threshold_by_epoch"]),
             due_ages_seconds=tuple(document["schedule"]["due_ages_seconds"]),
             values={name: tuple(cells[:-1]) for name, cells in document["dimensions"].items()},
-            likes_an_account=min(rules) - 1,
+            likes_per_account=min(rules) - 1,
         )
 
     @property
     def advantage_ceiling(self) -> float:
-        """How much better than a coin any attacker can be: P(says in | in) − P(says in | out) at most.
+        """Upper bound on any attacker's advantage P(guess in | in) − P(guess in | out).
 
         Pinsker's inequality bounds it by √(rho / 2), each (epsilon, delta) by (e^ε − 1 + 2δ) / (e^ε + 1).
         """
@@ -76,11 +76,11 @@ class Claim:
 
     @property
     def accuracy_ceiling(self) -> float:
-        """How often any attacker is right about a fair coin, at most."""
+        """Upper bound on any attacker's probability of guessing a fair coin."""
         return (1 + self.advantage_ceiling) / 2
 
-    def epoch_followed_by(self, quiet_seconds: float) -> int:
-        """The first epoch that is followed by so long a rest, or else the one before the longest."""
+    def find_epoch_before_quiet(self, quiet_seconds: float) -> int:
+        """Returns the first epoch that is followed by a pause of this length, or by the longest pause."""
         ages = self.due_ages_seconds
         rests = [later - earlier for earlier, later in pairwise(ages)]
         long_enough = (epoch for epoch, rest in enumerate(rests) if rest >= quiet_seconds)

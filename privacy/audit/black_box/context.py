@@ -1,14 +1,15 @@
-"""What the attacks of one campaign share, and what an attack is."""
+"""The interface of an attack, and the context that the attacks of a campaign share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from privacy.audit.black_box.campaign_scale import CampaignScale
 from privacy.audit.black_box.claim import Claim
 from privacy.audit.black_box.deployment import Canary, CanaryEvent, Deployment
-from privacy.audit.black_box.sizes import CampaignScale
 from privacy.audit.progress import ProgressCallback
 from privacy.audit.report_model import Section
 
@@ -18,38 +19,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CampaignContext:
-    """What all attacks of one campaign share.
+    """Shared by all attacks of one campaign.
 
     Args:
-        deployment: what is attacked.
-        claim: what it claims of its sandbox.
-        sizes: how much is tried.
-        run: in the names of this campaign's canaries and accounts, and in those of no other.
-        coins: throws coins; nobody but this process knows how they fell.
-        first_release_ms: when the epoch ends in which the campaign plants its canaries.
-        progress: told how far it is.
+        deployment: the deployment under attack.
+        claim: the guarantee of its sandbox.
+        scale: numbers of canaries and requests.
+        run: unique part of the names of this campaign's canaries and accounts.
+        coins: coin flips, known to this process only.
+        first_release_ms: end of the epoch in which the campaign plants its canaries.
+        progress: called as the work advances.
     """
 
     deployment: Deployment
     claim: Claim
-    sizes: CampaignScale
+    scale: CampaignScale
     run: str
     coins: np.random.Generator
     first_release_ms: int
     progress: ProgressCallback
 
     def canary(self, name: str) -> Canary:
-        """A canary of this run that is as young as can be: released in every round."""
+        """Creates a canary of the youngest possible age, which is released in every round."""
         return self._canary(name, 0)
 
-    def still_canary(self, name: str) -> Canary:
-        """A canary of this run that is released once, and not again before the campaign is over."""
-        return self._canary(name, self.still_epoch)
+    def single_release_canary(self, name: str) -> Canary:
+        """Creates a canary that is released only once during the campaign."""
+        return self._canary(name, self.single_release_epoch)
 
     @property
-    def still_epoch(self) -> int:
-        """In which the still canaries are released."""
-        return self.claim.epoch_followed_by(self.sizes.still_seconds)
+    def single_release_epoch(self) -> int:
+        """Epoch in which the single-release canaries are released."""
+        return self.claim.find_epoch_before_quiet(self.scale.quiet_seconds)
 
     def _canary(self, name: str, epoch: int) -> Canary:
         age_ms = 1000 * self.claim.due_ages_seconds[epoch]
@@ -57,23 +58,47 @@ class CampaignContext:
 
 
 class Attack(Protocol):
-    """One attack, or several on the same canaries; it plants and sends nothing where it does not say so."""
+    """One attack, or several on the same canaries; by default it plants and sends nothing."""
 
     def canaries(self) -> Sequence[Canary]:
-        """What it needs."""
+        """Returns the canaries that the attack needs."""
         return ()
 
     def first_events(self) -> Sequence[CanaryEvent]:
-        """What is sent before the first release."""
+        """Returns the events to send before the first release."""
         return ()
 
-    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - for those who send
-        """What is sent in a round, from 1."""
+    def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - used by overriding methods
+        """Returns the events to send in a round; rounds are numbered from 1."""
         return ()
 
-    def judge(self, landed: Sequence[int]) -> Sequence[Section]:
-        """Read what was published, attack, and say what came of it.
+    def evaluate(self, counted_epochs: Sequence[int]) -> Sequence[Section]:
+        """Reads the published numbers, attacks, and returns the results.
 
         Args:
-            landed: the epoch in which each round was counted.
+            counted_epochs: the epoch in which each round was counted.
         """
+
+
+@dataclass
+class TargetAttack(Attack):
+    """An attack on canaries of its own.
+
+    Args:
+        context: of the campaign.
+    """
+
+    context: CampaignContext
+
+    @cached_property
+    def targets(self) -> list[Canary]:
+        """The canaries, always in the same order."""
+        return self.create_targets()
+
+    def create_targets(self) -> list[Canary]:
+        """Creates the canaries."""
+        raise NotImplementedError
+
+    def canaries(self) -> Sequence[Canary]:
+        """Returns the targets."""
+        return self.targets

@@ -1,4 +1,4 @@
-"""What a black-box audit may do with a deployment: read as anybody may, and plant canaries in its sandbox."""
+"""The operations of a black-box audit on a deployment: reading, and planting canaries in its sandbox."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import msgspec
 from privacy.errors import InvalidInputError
 
 PREFIX = "sandbox:"
-"""What the sandbox's targets are called in public begins so."""
+"""Prefix of the public ids of sandbox targets."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer.
+    """An HTTP response.
 
     Args:
         status: the HTTP status.
-        headers: names in lower case.
+        headers: by name in lower case.
         body: the exact bytes.
         seconds: from the request to the last byte.
     """
@@ -35,13 +35,13 @@ class Reply:
         """The body as JSON.
 
         Raises:
-            InvalidInputError: it is none: something else answers at this address.
+            InvalidInputError: it is not JSON, because another service answers at this address.
         """
         try:
             return msgspec.json.decode(self.body)
         except msgspec.DecodeError as error:
             raise InvalidInputError(
-                "answer", f"is {self.body[:40]!r}", "JSON, as a plane of Likewise answers"
+                "answer", f"is {self.body[:40]!r}", "JSON, as returned by a plane of Likewise"
             ) from error
 
 
@@ -50,7 +50,7 @@ class Canary:
     """A video of the sandbox.
 
     Args:
-        name: as the platform plane knows it.
+        name: the id on the platform plane.
         posted_at_ms: start of its schedule.
     """
 
@@ -59,19 +59,19 @@ class Canary:
 
     @property
     def public_id(self) -> str:
-        """As the public plane knows it."""
+        """The id on the public plane."""
         return PREFIX + self.name
 
 
 @dataclass(frozen=True)
 class CanaryEvent:
-    """A like in the sandbox, or the end of one.
+    """A like or unlike in the sandbox.
 
     Args:
-        account: who.
+        account: id of the account.
         video: name of the canary.
-        profile: what is said about the account.
-        liked: false takes it back.
+        profile: attributes of the account.
+        liked: false for an unlike.
     """
 
     account: str
@@ -85,16 +85,16 @@ class Deployment(Protocol):
 
     @property
     def keys(self) -> int:
-        """How many keys of the public plane there are."""
+        """Number of keys of the public plane."""
 
     def read(self, path: str, key: int | None = 0, headers: Mapping[str, str] | None = None) -> Reply:
-        """GET a path of the public plane with one of the keys, or without."""
+        """Reads a path of the public plane with one of the keys, or without a key."""
 
     def plant(self, canaries: Sequence[Canary]) -> None:
-        """Register videos in the sandbox."""
+        """Registers videos in the sandbox."""
 
     def send(self, events: Sequence[CanaryEvent]) -> None:
-        """Send events to the sandbox; counted when this returns."""
+        """Sends events to the sandbox; they are counted when this returns."""
 
     def metrics(self) -> Mapping[str, bytes]:
-        """What each plane that can be asked says of itself, by plane."""
+        """Reads the metrics of each plane that exposes them, by plane."""

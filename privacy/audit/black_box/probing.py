@@ -1,4 +1,4 @@
-"""Threshold probing: k−1 accounts of the attacker's own, and the victim's makes the number appear."""
+"""Threshold probing: the attacker adds k−1 accounts and checks whether a victim makes the number appear."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.black_box.chance import FALSE_ALARM
 from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
-from privacy.audit.black_box.published import totals_by_epoch
+from privacy.audit.black_box.guess_findings import guesses_of_coins
+from privacy.audit.black_box.guess_statistics import FALSE_ALARM
+from privacy.audit.black_box.published import read_totals_by_epoch
 from privacy.audit.black_box.sybils import likes_of_sybils
-from privacy.audit.black_box.verdict import guesses_of_coins
 from privacy.audit.report_model import Finding, Section
 
 if TYPE_CHECKING:
@@ -22,89 +22,93 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Probing(Attack):
-    """The attack, at k and where a number begins to show.
+class ProbingAttack(Attack):
+    """The attack, on numbers at k and on numbers at their threshold.
 
     Args:
-        ground: of the campaign.
+        context: of the campaign.
     """
 
-    ground: CampaignContext
+    context: CampaignContext
 
     @cached_property
     def _at_k(self) -> list[Canary]:
-        return [self.ground.still_canary(f"k-{number}") for number in range(self.ground.sizes.thresholds)]
+        return [
+            self.context.single_release_canary(f"k-{number}")
+            for number in range(self.context.scale.thresholds)
+        ]
 
     @cached_property
     def _at_margin(self) -> list[Canary]:
         return [
-            self.ground.still_canary(f"margin-{number}") for number in range(self.ground.sizes.thresholds)
+            self.context.single_release_canary(f"margin-{number}")
+            for number in range(self.context.scale.thresholds)
         ]
 
     @cached_property
     def _coins(self) -> NDArray[np.bool_]:
-        return self.ground.coins.integers(0, 2, (2, self.ground.sizes.thresholds)).astype(bool)
+        return self.context.coins.integers(0, 2, (2, self.context.scale.thresholds)).astype(bool)
 
     @property
     def _threshold(self) -> int:
-        """From which estimate on a total is shown in the epoch of these targets."""
-        return self.ground.claim.thresholds[self.ground.still_epoch]
+        """Smallest estimate with which the total of these targets is shown."""
+        return self.context.claim.thresholds[self.context.single_release_epoch]
 
     def canaries(self) -> Sequence[Canary]:
-        """Targets at k, and targets at the margin."""
+        """Returns targets at k and targets at the margin."""
         return [*self._at_k, *self._at_margin]
 
     def first_events(self) -> Sequence[CanaryEvent]:
-        """The sybils, and the victims that the coins let in."""
-        claim = self.ground.claim
+        """Returns the likes of the sybils, and of the victims that the coins include."""
+        claim = self.context.claim
         events: list[CanaryEvent] = []
         for tag, targets, likes, coins in (
             ("k", self._at_k, claim.k - 1, self._coins[0]),
             ("margin", self._at_margin, self._threshold - 1, self._coins[1]),
         ):
-            events += likes_of_sybils(self.ground, tag, targets, likes)
+            events += likes_of_sybils(self.context, tag, targets, likes)
             events += [
-                CanaryEvent(f"{self.ground.run}-probed-{tag}-{place}", target.name)
-                for place, target in enumerate(targets)
-                if coins[place]
+                CanaryEvent(f"{self.context.run}-probed-{tag}-{index}", target.name)
+                for index, target in enumerate(targets)
+                if coins[index]
             ]
         return events
 
-    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
-        """Look which numbers showed."""
-        first = self._shown(self._at_margin)
+    def evaluate(self, counted_epochs: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
+        """Checks which numbers are shown."""
+        first = self._shown_targets(self._at_margin)
         at_margin, plot = guesses_of_coins(
-            f"the victim, from whether {self._threshold} likes are shown",
+            f"the victim, from whether the total of about {self._threshold} likes is shown",
             first == self._coins[1],
-            self.ground.claim,
+            self.context.claim,
         )
         section = Section(
             key="probing",
             title="Threshold probing with k−1 sybils and a victim",
-            tried=f"On {len(first):,} targets k−1 accounts of the attacker's own like, and by a coin the "
-            "victim. On as many others so many that the victim would lift the number to the threshold, "
-            f"{self._threshold}.",
-            breaks="A number about k or fewer accounts shows, or showing tells the coin more often than "
-            "rho allows.",
-            confidence="The first is certain. Of the others a system that keeps its claim fails with a "
-            f"probability of at most {FALSE_ALARM:g} each.",
+            tried=f"On {len(first):,} targets, k−1 accounts of the attacker like, and a coin decides whether "
+            "the victim does. On the same number of other targets, the victim lifts the count to the "
+            f"threshold of {self._threshold}.",
+            breaks="A number about k or fewer accounts is shown, or showing a number reveals the coin more "
+            "often than rho allows.",
+            confidence="The first finding is certain. A system that keeps its claim fails each of the others "
+            f"with a probability of at most {FALSE_ALARM:g}.",
             findings=(*self._at_k_findings(), at_margin),
             plots=(plot,),
         )
         return [section]
 
-    def _shown(self, targets: Sequence[Canary]) -> NDArray[np.bool_]:
-        """Of which targets any release showed the total."""
-        deployment = self.ground.deployment
+    def _shown_targets(self, targets: Sequence[Canary]) -> NDArray[np.bool_]:
+        """Returns for each target whether any release showed its total."""
+        deployment = self.context.deployment
         return np.array(
             [
-                any(value is not None for value in totals_by_epoch(deployment, target).values())
+                any(value is not None for value in read_totals_by_epoch(deployment, target).values())
                 for target in targets
             ]
         )
 
     def _at_k_findings(self) -> tuple[Finding, Finding]:
-        claim, shown, joined = self.ground.claim, self._shown(self._at_k), self._coins[0]
+        claim, shown, joined = self.context.claim, self._shown_targets(self._at_k), self._coins[0]
         below, at = int(shown[~joined].sum()), int(shown[joined].sum())
         return (
             Finding(

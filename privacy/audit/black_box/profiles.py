@@ -1,4 +1,4 @@
-"""What accounts may be said to be: the dimensions that a profile decides, and no others."""
+"""Selects the dimensions that are set by an account's profile."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import Final
 from privacy.audit.black_box.claim import Claim
 from privacy.errors import PolicyError
 
-_OF_PROFILES: Final = ("device", "gender", "language", "region", "age_band")
+_PROFILE_DIMENSIONS: Final = ("device", "gender", "language", "region", "age_band")
 
 
 def profile_dimensions(claim: Claim) -> list[str]:
-    """Declared dimensions of profiles that have two values or more.
+    """Returns the declared profile dimensions with at least two values.
 
     Raises:
-        PolicyError: there are none.
+        PolicyError: there is none.
     """
-    found = [name for name in _OF_PROFILES if len(claim.values.get(name, ())) > 1]
+    found = [name for name in _PROFILE_DIMENSIONS if len(claim.values.get(name, ())) > 1]
     if not found:
-        raise PolicyError(f"dimensions: none of {', '.join(_OF_PROFILES)} has two values; canaries need one")
+        raise PolicyError(
+            f"dimensions: none of {', '.join(_PROFILE_DIMENSIONS)} has two values; canaries need one"
+        )
     return found

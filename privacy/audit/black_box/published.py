@@ -1,4 +1,4 @@
-"""Reads what a deployment has published of its canaries."""
+"""Reads the published numbers of canaries."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ OK = 200
 _PAGE = 200
 
 
-def document(deployment: Deployment, path: str) -> Any:
-    """What a path answers.
+def read_document(deployment: Deployment, path: str) -> Any:
+    """Reads the JSON document at a path.
 
     Raises:
-        InvalidInputError: it does not answer 200.
+        InvalidInputError: the status is not 200.
     """
     reply = deployment.read(path)
     if reply.status != OK:
@@ -30,24 +30,26 @@ def document(deployment: Deployment, path: str) -> Any:
     return reply.document
 
 
-def totals_by_epoch(deployment: Deployment, canary: Canary) -> dict[int, int | None]:
-    """Every total of a canary so far; None where it was withheld."""
+def read_totals_by_epoch(deployment: Deployment, canary: Canary) -> dict[int, int | None]:
+    """Reads every total of a canary so far; None where withheld."""
     path = f"/v1/videos/{canary.public_id}/likes/timeseries?limit={_PAGE}"
-    points = document(deployment, path)["points"]
+    points = read_document(deployment, path)["points"]
     return {point["total"]["epoch"]: point["total"]["value"] for point in points}
 
 
-def totals(deployment: Deployment, canaries: Sequence[Canary], epochs: int) -> NDArray[np.float64]:
-    """Totals of canaries in the epochs from 0, shape (canaries, epochs); NaN where none was shown."""
+def read_totals(deployment: Deployment, canaries: Sequence[Canary], epochs: int) -> NDArray[np.float64]:
+    """Reads the totals of canaries, shape (canaries, epochs); NaN where withheld."""
     found = np.full((len(canaries), epochs), np.nan)
     for row, canary in enumerate(canaries):
-        for epoch, value in totals_by_epoch(deployment, canary).items():
+        for epoch, value in read_totals_by_epoch(deployment, canary).items():
             if epoch < epochs and value is not None:
                 found[row, epoch] = value
     return found
 
 
-def cells(deployment: Deployment, canary: Canary, dimension: str) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """The total of a breakdown, and its cells by name, each in the shape of a number."""
-    answer = document(deployment, f"/v1/videos/{canary.public_id}/likes/breakdowns/{dimension}")
+def read_cells(
+    deployment: Deployment, canary: Canary, dimension: str
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Reads the total of a breakdown, and its cells by name."""
+    answer = read_document(deployment, f"/v1/videos/{canary.public_id}/likes/breakdowns/{dimension}")
     return answer["total"], {cell["cell"]: cell["likes"] for cell in answer["cells"]}

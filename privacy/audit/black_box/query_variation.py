@@ -1,4 +1,4 @@
-"""Averaging, collusion, aliases and filters: whether any way of asking gives another draw, or another cut."""
+"""Varies queries (averaging, collusion, aliases, filters) to obtain other noise or other subsets."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from privacy.audit.black_box.context import Attack, CampaignContext
+from privacy.audit.black_box.context import TargetAttack
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.profiles import profile_dimensions
-from privacy.audit.black_box.published import OK, document
+from privacy.audit.black_box.published import OK, read_document
 from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.report_model import Finding, Section
 
@@ -30,7 +30,7 @@ FILTERS = (
     "epsilon=10",
     "k=1",
 )
-"""Parameters with which one would ask about a person, about a smaller group, or for less noise."""
+"""Parameters that would select a person or a smaller group, or reduce the noise."""
 _VARIED_HEADERS: tuple[Mapping[str, str], ...] = (
     {},
     {"User-Agent": "reviewer/1"},
@@ -43,25 +43,23 @@ _VARIED_HEADERS: tuple[Mapping[str, str], ...] = (
 
 
 @dataclass
-class QueryVariationAttack(Attack):
-    """The attacks, on targets that rest between two releases while they are asked about.
+class QueryVariationAttack(TargetAttack):
+    """The attacks, on targets that are not released again while they are read.
 
     Args:
-        ground: of the campaign.
+        context: of the campaign.
     """
 
-    ground: CampaignContext
-
-    @cached_property
-    def _targets(self) -> list[Canary]:
-        return [self.ground.still_canary(f"still-{number}") for number in range(TARGETS)]
+    def create_targets(self) -> list[Canary]:
+        """Creates the targets."""
+        return [self.context.single_release_canary(f"still-{number}") for number in range(TARGETS)]
 
     @cached_property
     def _paths(self) -> list[str]:
-        dimension = profile_dimensions(self.ground.claim)[0]
+        dimension = profile_dimensions(self.context.claim)[0]
         return [
             path
-            for target in self._targets
+            for target in self.targets
             for path in (
                 f"/v1/videos/{target.public_id}/likes",
                 f"/v1/videos/{target.public_id}/likes/breakdowns/{dimension}",
@@ -69,42 +67,43 @@ class QueryVariationAttack(Attack):
             )
         ]
 
-    def canaries(self) -> Sequence[Canary]:
-        """The targets."""
-        return self._targets
-
     def first_events(self) -> Sequence[CanaryEvent]:
-        """Likes enough to be shown."""
-        return list(likes_of_sybils(self.ground, "still", self._targets, SHOWN_LIKES))
+        """Returns enough likes for the numbers to be shown."""
+        return list(likes_of_sybils(self.context, "still", self.targets, SHOWN_LIKES))
 
-    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
-        """Ask in every way."""
-        return [self._averaging(), self._collusion(), self._aliases(), self._filters()]
+    def evaluate(self, counted_epochs: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
+        """Tries every variation."""
+        return [
+            self._evaluate_averaging(),
+            self._evaluate_collusion(),
+            self._evaluate_aliases(),
+            self._evaluate_filters(),
+        ]
 
-    def _averaging(self) -> Section:
-        repetitions, deployment = self.ground.sizes.repetitions, self.ground.deployment
+    def _evaluate_averaging(self) -> Section:
+        repetitions, deployment = self.context.scale.repetitions, self.context.deployment
         bodies: dict[str, set[bytes]] = {path: set() for path in self._paths[:3]}
         for number in range(repetitions):
-            self.ground.progress("averaging", number + 1, repetitions)
+            self.context.progress("averaging", number + 1, repetitions)
             path = self._paths[number % 3]
             headers = _VARIED_HEADERS[number % len(_VARIED_HEADERS)]
             bodies[path].add(deployment.read(path, number % deployment.keys, headers).body)
         findings = [
-            Finding(path, "one answer", f"{len(seen):,} answer(s)", len(seen) == 1)
-            for path, seen in bodies.items()
+            Finding(path, "one answer", f"{len(observed):,} answer(s)", len(observed) == 1)
+            for path, observed in bodies.items()
         ]
         return Section(
             key="averaging",
-            title="Averaging: one number asked for many times",
-            tried=f"Total, breakdown and time series of one target, {repetitions:,} requests with "
+            title="Averaging: repeated reads of one number",
+            tried=f"Total, breakdown and time series of one target: {repetitions:,} requests with "
             f"{deployment.keys} key(s) and varied headers.",
-            breaks="Two answers of one release differ in any byte.",
+            breaks="Two answers from one release differ in any byte.",
             confidence=_CERTAIN,
             findings=tuple(findings),
         )
 
-    def _collusion(self) -> Section:
-        deployment = self.ground.deployment
+    def _evaluate_collusion(self) -> Section:
+        deployment = self.context.deployment
         differing = [
             path
             for path in self._paths
@@ -113,99 +112,101 @@ class QueryVariationAttack(Attack):
         enough = deployment.keys > 1
         finding = Finding(
             what=f"{len(self._paths)} answers for each of {deployment.keys} key(s)",
-            required="the same bytes for all keys; two keys or more to compare",
-            found=f"{len(differing):,} differ" if enough else "one key only: give --read-key twice",
+            required="the same bytes for all keys, of which there are at least two",
+            found=f"{len(differing):,} differ" if enough else "only one key; give --read-key twice",
             passed=enough and not differing,
         )
         return Section(
             key="collusion",
             title="Collusion of keys",
-            tried="The same numbers with every key, side by side.",
-            breaks="Two keys are answered differently: their noise could be averaged.",
+            tried="The same numbers were read with every key and compared.",
+            breaks="Two keys get different answers, whose noise could be averaged.",
             confidence=_CERTAIN,
             findings=(finding,),
         )
 
-    def _aliases(self) -> Section:
-        deployment, targets = self.ground.deployment, self._targets
+    def _evaluate_aliases(self) -> Section:
+        deployment, targets = self.context.deployment, self.targets
         ids = [target.public_id for target in targets]
         plain = deployment.read(f"/v1/videos?ids={','.join(ids)}").body
         orders = (ids[::-1], ids + ids, [*ids[2:], *ids[:2]])
-        spelled = sum(deployment.read(f"/v1/videos?ids={','.join(order)}").body != plain for order in orders)
+        reordered = sum(
+            deployment.read(f"/v1/videos?ids={','.join(order)}").body != plain for order in orders
+        )
         listed = {
             video["video_id"]: video["likes"]
-            for video in document(deployment, f"/v1/videos?ids={','.join(ids)}")["videos"]
+            for video in read_document(deployment, f"/v1/videos?ids={','.join(ids)}")["videos"]
         }
-        apart = sum(self._ways_apart(target, listed[target.public_id]) for target in targets)
+        disagreeing = sum(self._paths_disagree(target, listed[target.public_id]) for target in targets)
         findings = (
             Finding(
-                "ids in another order, or twice",
+                "reordered or repeated ids",
                 "the same bytes",
-                f"{spelled} of {len(orders)} differ",
-                spelled == 0,
+                f"{reordered} of {len(orders)} differ",
+                reordered == 0,
             ),
             Finding(
-                "one total by four ways, and the time series by pages of one",
-                "the same number by every way",
-                f"{apart} of {len(targets)} targets differ",
-                apart == 0,
+                "one total from four resources, and the time series in pages of one point",
+                "the same number everywhere",
+                f"{disagreeing} of {len(targets)} targets differ",
+                disagreeing == 0,
             ),
         )
         return Section(
             key="aliases",
-            title="Differencing: other spellings and overlapping windows",
-            tried="The total of each target from its own address, from the list, from a breakdown and "
-            "from the time series; the time series whole and in overlapping pages; lists in other orders.",
-            breaks="Two ways to one number differ: their difference, or their mean, would say more than "
-            "one release.",
+            title="Differencing: aliases and overlapping windows",
+            tried="The total of each target was read from its own resource, from the list, from a breakdown "
+            "and from the time series; the time series whole and in pages; lists in other orders.",
+            breaks="Two resources give different values for one number; their difference or mean would "
+            "reveal more than one release.",
             confidence=_CERTAIN,
             findings=findings,
         )
 
-    def _ways_apart(self, target: Canary, listed: object) -> bool:
-        deployment = self.ground.deployment
+    def _paths_disagree(self, target: Canary, listed: object) -> bool:
+        deployment = self.context.deployment
         base = f"/v1/videos/{target.public_id}/likes"
-        dimension = profile_dimensions(self.ground.claim)[0]
-        series = document(deployment, f"{base}/timeseries")["points"]
+        dimension = profile_dimensions(self.context.claim)[0]
+        series = read_document(deployment, f"{base}/timeseries")["points"]
         paged, cursor = [], ""
         while True:
-            page = document(deployment, f"{base}/timeseries?limit=1{cursor}")
+            page = read_document(deployment, f"{base}/timeseries?limit=1{cursor}")
             paged += page["points"]
             if page["next_cursor"] is None:
                 break
             cursor = f"&cursor={page['next_cursor']}"
-        ways = (
-            document(deployment, base)["total"],
-            document(deployment, f"{base}/breakdowns/{dimension}")["total"],
+        current_numbers = (
+            read_document(deployment, base)["total"],
+            read_document(deployment, f"{base}/breakdowns/{dimension}")["total"],
             {**series[-1]["total"], "next_release_at": None} if series else None,
         )
-        current = ways[0]
+        current = current_numbers[0]
         return (
-            any(way != current for way in ways[:2])
+            any(number != current for number in current_numbers[:2])
             or listed != current
-            or ways[2] != {**current, "next_release_at": None}
+            or current_numbers[2] != {**current, "next_release_at": None}
             or paged != series
         )
 
-    def _filters(self) -> Section:
-        deployment = self.ground.deployment
+    def _evaluate_filters(self) -> Section:
+        deployment = self.context.deployment
         paths = self._paths[:3]
-        asked = [f"{path}?{parameter}" for path in paths for parameter in FILTERS]
-        taken = [path for path in asked if deployment.read(path).status == OK]
+        requested = [f"{path}?{parameter}" for path in paths for parameter in FILTERS]
+        accepted = [path for path in requested if deployment.read(path).status == OK]
         finding = Finding(
-            what=f"{len(asked)} requests with {len(FILTERS)} parameters",
-            required="none is answered with a number",
-            found=f"{len(taken)} are" + "".join(f"; {path}" for path in taken[:3]),
-            passed=not taken,
+            what=f"{len(requested)} requests with {len(FILTERS)} parameters",
+            required="none returns a number",
+            found=f"{len(accepted)} do" + "".join(f"; {path}" for path in accepted[:3]),
+            passed=not accepted,
         )
         return Section(
             key="filters",
-            title="Filters by identity, and cuts that nobody declared",
+            title="Filters by identity and undeclared subsets",
             tried="Parameters that name an account, a smaller group, a seed, an epsilon or another k.",
-            breaks="One of them is answered with a number.",
+            breaks="Any of these requests returns a number.",
             confidence=_CERTAIN,
             findings=(finding,),
         )
 
 
-_CERTAIN = "Certain: equality of bytes. No false alarms."
+_CERTAIN = "Certain: bytes are compared. False alarms are impossible."

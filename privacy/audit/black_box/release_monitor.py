@@ -1,4 +1,4 @@
-"""Watching live: whether anything moves between releases, or moves because somebody did something."""
+"""Monitors releases: checks that numbers and schedules do not change between releases or with activity."""
 
 from __future__ import annotations
 
@@ -12,145 +12,140 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from privacy.audit.black_box.context import CampaignContext
+from privacy.audit.black_box.context import TargetAttack
 from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
-from privacy.audit.black_box.published import OK, totals
-from privacy.audit.black_box.sybils import likes_of_sybils, likes_to_be_shown
+from privacy.audit.black_box.published import OK, read_totals
+from privacy.audit.black_box.sybils import likes_of_sybils, likes_until_shown
 from privacy.audit.report_model import Finding, Section
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import Clock, parse_timestamp_ms
 
 QUIET = 20
-"""Targets that nobody touches after the first release."""
+"""Targets without events after the first release."""
 BUSY = 10
-"""Targets that get likes in every round. They stand in different shards."""
+"""Targets with likes in every round, in different shards."""
 BUSY_LIKES = 100
-"""How many: far more than the noise of ten totals' mean."""
+"""Likes per busy target and round: far more than the noise of the mean of ten totals."""
 
 
 @dataclass
-class ReleaseMonitor:
-    """Polls targets of which some are busy, some are quiet and one is below k.
+class ReleaseMonitor(TargetAttack):
+    """Polls busy targets, quiet targets, and one target below k.
 
     Args:
-        ground: of the campaign.
-        clock: now, in ms since 1970 UTC; the deployment's own is used where its answers tell it.
+        context: of the campaign.
+        clock: now, in ms since 1970 UTC; the deployment's own time is used if its answers contain it.
     """
 
-    ground: CampaignContext
     clock: Clock
-    _looks: int = field(default=0, init=False, repr=False)
+    _polls: int = field(default=0, init=False, repr=False)
     _numbers: dict[tuple[str, int], set[bytes]] = field(
         default_factory=lambda: defaultdict(set), init=False, repr=False
     )
-    _announced: dict[int, set[str | None]] = field(
+    _announced_times: dict[int, set[str | None]] = field(
         default_factory=lambda: defaultdict(set), init=False, repr=False
     )
-    _early: int = field(default=0, init=False, repr=False)
+    _early_releases: int = field(default=0, init=False, repr=False)
 
-    @cached_property
-    def _targets(self) -> list[Canary]:
+    def create_targets(self) -> list[Canary]:
+        """Creates the targets."""
         names = ["few", *(f"busy-{number}" for number in range(BUSY))]
         names += [f"quiet-{number}" for number in range(QUIET)]
-        return [self.ground.canary(name) for name in names]
+        return [self.context.canary(name) for name in names]
 
     @property
     def _busy(self) -> list[Canary]:
-        return self._targets[1 : 1 + BUSY]
+        return self.targets[1 : 1 + BUSY]
 
     @cached_property
-    def _base(self) -> int:
-        return likes_to_be_shown(self.ground)
-
-    def canaries(self) -> Sequence[Canary]:
-        """The targets."""
-        return self._targets
+    def _known_likes(self) -> int:
+        return likes_until_shown(self.context)
 
     def first_events(self) -> Sequence[CanaryEvent]:
-        """So many likes that the busy targets and the quiet ones are shown, and too few for one."""
-        few, *others = self._targets
-        events = list(likes_of_sybils(self.ground, "watch", others, self._base))
-        return events + list(likes_of_sybils(self.ground, "few", [few], self.ground.claim.k - 1))
+        """Returns enough likes for the busy and quiet targets to be shown, and too few for one target."""
+        few, *others = self.targets
+        events = list(likes_of_sybils(self.context, "watch", others, self._known_likes))
+        return events + list(likes_of_sybils(self.context, "few", [few], self.context.claim.k - 1))
 
     def round_events(self, number: int) -> Sequence[CanaryEvent]:
-        """Likes of the busy targets."""
-        return list(likes_of_sybils(self.ground, f"busy-{number}", self._busy, BUSY_LIKES))
+        """Returns likes of the busy targets."""
+        return list(likes_of_sybils(self.context, f"busy-{number}", self._busy, BUSY_LIKES))
 
-    def landed(self) -> list[int]:
-        """The epoch in which each round was counted: where the busy targets' mean total rose by it."""
-        rounds = self.ground.sizes.rounds
-        most = len(self.ground.claim.due_ages_seconds)
-        seen = totals(self.ground.deployment, self._busy, most)
-        shown = ~np.isnan(seen)
-        rise = np.where(shown, seen, 0).sum(axis=0) / np.maximum(1, shown.sum(axis=0)) - self._base
+    def counted_epochs(self) -> list[int]:
+        """Returns the epoch in which each round was counted, where the busy targets' mean total rose."""
+        rounds = self.context.scale.rounds
+        epochs_in_schedule = len(self.context.claim.due_ages_seconds)
+        observed = read_totals(self.context.deployment, self._busy, epochs_in_schedule)
+        shown = ~np.isnan(observed)
+        rise = np.where(shown, observed, 0).sum(axis=0) / np.maximum(1, shown.sum(axis=0)) - self._known_likes
         return [int(np.argmax(rise > BUSY_LIKES * (number - 1 / 2))) for number in range(1, rounds + 1)]
 
-    def look(self) -> list[int]:
-        """Ask for all targets at once, remember the answer, and tell each one's epoch; −1 before the first.
+    def poll(self) -> list[int]:
+        """Reads all targets at once, records the answer, and returns the epoch of each; −1 before the first.
 
         Raises:
-            InvalidInputError: the answer is not 200.
+            InvalidInputError: the status is not 200.
         """
-        path = f"/v1/videos?ids={','.join(target.public_id for target in self._targets)}"
-        reply = self.ground.deployment.read(path)
+        path = f"/v1/videos?ids={','.join(target.public_id for target in self.targets)}"
+        reply = self.context.deployment.read(path)
         if reply.status != OK:
             raise InvalidInputError(path[:40], f"is answered with {reply.status}", "200")
-        self._looks += 1
-        now_ms = _served_ms(reply, self.clock)
-        epochs = [-1 for _ in self._targets]
-        for place, video in enumerate(reply.document["videos"]):
+        self._polls += 1
+        now_ms = _latest_served_ms(reply, self.clock)
+        epochs = [-1 for _ in self.targets]
+        for index, video in enumerate(reply.document["videos"]):
             number = video["likes"]
             if number["epoch"] is not None:
-                epochs[place] = number["epoch"]
+                epochs[index] = number["epoch"]
                 self._remember(video["video_id"], number, now_ms)
         return epochs
 
-    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
-        """Say what moved."""
-        changed = sum(len(seen) > 1 for seen in self._numbers.values())
-        apart = sum(len(times) > 1 for times in self._announced.values())
+    def evaluate(self, counted_epochs: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
+        """Reports what changed."""
+        changed = sum(len(observed) > 1 for observed in self._numbers.values())
+        inconsistent = sum(len(times) > 1 for times in self._announced_times.values())
         findings = (
             Finding(
                 what="a number between two releases",
-                required="the same bytes at every look",
-                found=f"{changed:,} of {len(self._numbers):,} numbers changed in {self._looks:,} looks",
+                required="the same bytes at every poll",
+                found=f"{changed:,} of {len(self._numbers):,} numbers changed in {self._polls:,} polls",
                 passed=changed == 0 and bool(self._numbers),
             ),
             Finding(
-                what="releases before their time",
-                required="none before the next_release_at of the release before",
-                found=f"{self._early:,} were seen early",
-                passed=self._early == 0,
+                what="early releases",
+                required="none before the next_release_at of the previous release",
+                found=f"{self._early_releases:,} early",
+                passed=self._early_releases == 0,
             ),
             Finding(
                 what="the schedule of busy, quiet and small targets",
-                required="the same next_release_at in the same epoch",
-                found=f"{apart:,} of {len(self._announced):,} epochs had several",
-                passed=apart == 0,
+                required="one next_release_at per epoch",
+                found=f"{inconsistent:,} of {len(self._announced_times):,} epochs had several",
+                passed=inconsistent == 0,
             ),
         )
         section = Section(
-            key="watching",
-            title="Watching live between releases",
-            tried=f"{len(self._targets)} targets were polled {self._looks:,} times over "
-            f"{self.ground.sizes.rounds} rounds. {BUSY} got {BUSY_LIKES} likes in each, {QUIET} got none, "
-            "one is below k.",
-            breaks="A number changes inside its epoch, a release comes before its time, or the time "
-            "depends on what accounts do.",
-            confidence="Certain: equality of bytes and order of times. No false alarms.",
+            key="release-monitor",
+            title="Monitoring between releases",
+            tried=f"{len(self.targets)} targets were polled {self._polls:,} times over "
+            f"{self.context.scale.rounds} rounds. {BUSY} got {BUSY_LIKES} likes in each round, {QUIET} got "
+            "none, one is below k.",
+            breaks="A number changes within its epoch, a release is early, or the schedule depends on "
+            "activity.",
+            confidence="Certain: bytes and times are compared. False alarms are impossible.",
             findings=findings,
         )
         return [section]
 
     def _remember(self, public_id: str, number: dict[str, Any], now_ms: int) -> None:
-        epoch, announced = number["epoch"], self._announced
+        epoch, announced = number["epoch"], self._announced_times
         self._numbers[public_id, epoch].add(msgspec.json.encode(number))
         announced[epoch].add(number["next_release_at"])
         before = [time for time in announced.get(epoch - 1, ()) if time is not None]
-        self._early += any(now_ms < parse_timestamp_ms(time) for time in before)
+        self._early_releases += any(now_ms < parse_timestamp_ms(time) for time in before)
 
 
-def _served_ms(reply: Reply, clock: Clock) -> int:
-    """When the answer was made at the latest: HTTP tells whole seconds."""
+def _latest_served_ms(reply: Reply, clock: Clock) -> int:
+    """Returns the latest time at which the answer was made; HTTP dates have whole seconds."""
     date = reply.headers.get("date")
     return clock() if date is None else 1000 * int(parsedate_to_datetime(date).timestamp()) + 999

@@ -1,4 +1,4 @@
-"""Store access: what the public plane's own password opens, for somebody who has taken it."""
+"""Tests the store access of an attacker who has stolen the public plane's password."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ COMMANDS: Final[tuple[tuple[str | int, ...], ...]] = (
     ("GET", "p:keys:none"),
     ("DEL", "g:none"),
 )
-"""None of them changes anything, should one of them be let through."""
+"""Commands that change nothing even if they are accepted."""
 
 
 @dataclass
-class StoreAccess(Attack):
+class StoreAccessAttack(Attack):
     """The attack.
 
     Args:
-        url: `redis://user:password@host:port`, as the public plane has it.
+        url: `redis://user:password@host:port`, as configured for the public plane.
     """
 
     url: str = field(repr=False)
 
-    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
-        """Try the commands."""
+    def evaluate(self, counted_epochs: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
+        """Tries the commands."""
         with closing(Redis.from_url(self.url)) as client:
             findings = tuple(_try(client, command) for command in COMMANDS)
         section = Section(
             key="store-access",
             title="Store access with the public plane's password",
-            tried=f"{len(COMMANDS)} commands on keys of all rooms; `likewise audit wall` tries them all.",
-            breaks="One of them is not refused with NOPERM.",
-            confidence="Certain. No false alarms.",
+            tried=f"{len(COMMANDS)} commands on keys of all rooms; `likewise audit wall` tries all commands.",
+            breaks="A command is not refused with NOPERM.",
+            confidence="Certain. False alarms are impossible.",
             findings=findings,
         )
         return [section]
@@ -61,7 +61,7 @@ class StoreAccess(Attack):
 
 def _try(client: Redis, command: Sequence[str | int]) -> Finding:
     try:
-        client.execute_command(*command)  # type: ignore[no-untyped-call] # so redis-py has it
+        client.execute_command(*command)  # type: ignore[no-untyped-call] # untyped in redis-py
     except NoPermissionError:
         found, passed = "NOPERM", True
     except RedisError as error:

@@ -1,17 +1,16 @@
-"""What is not said: whether no like and too few likes can be told apart, by form or by time."""
+"""Tests whether targets with no likes and with too few likes differ in form or timing of the answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from privacy.audit.black_box.chance import FALSE_ALARM, same_times_p_value
-from privacy.audit.black_box.context import Attack, CampaignContext
+from privacy.audit.black_box.context import TargetAttack
 from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
+from privacy.audit.black_box.guess_statistics import FALSE_ALARM, equal_times_p_value
 from privacy.audit.black_box.published import OK
 from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
@@ -20,75 +19,75 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NONE, FEW, SHOWN = 0, 1, 2
-_KINDS = ("never liked", "withheld", "published")
+_CASES = ("never liked", "withheld", "published")
 _SHOWN_LIKES = 400
-_LOOKS = 3
-"""A second may pass between two requests, and then `max-age` differs: what differs, differs each time."""
+_ATTEMPTS = 3
+"""Comparisons per read: `max-age` may differ once between two requests, a real difference always does."""
 _OF_ANY_REQUEST = frozenset({"date", "ratelimit", "ratelimit-policy", "etag", "age"})
-"""Headers that differ between any two requests, or with the body's id."""
+"""Headers that differ between any two requests, or depend on the id in the body."""
 
 
 @dataclass
-class SuppressionAttack(Attack):
-    """The attacks, on three targets with names of one length: without likes, with k−1, with many.
+class SuppressionAttack(TargetAttack):
+    """The attacks, on three targets with ids of equal length: without likes, with k−1, with many.
 
     Args:
-        ground: of the campaign.
+        context: of the campaign.
     """
 
-    ground: CampaignContext
-
-    @cached_property
-    def _targets(self) -> list[Canary]:
-        return [self.ground.still_canary(f"mute-{number}") for number in (NONE, FEW, SHOWN)]
-
-    def canaries(self) -> Sequence[Canary]:
-        """The targets."""
-        return self._targets
+    def create_targets(self) -> list[Canary]:
+        """Creates the targets."""
+        return [self.context.single_release_canary(f"mute-{number}") for number in (NONE, FEW, SHOWN)]
 
     def first_events(self) -> Sequence[CanaryEvent]:
-        """Likes of two of them."""
-        few = likes_of_sybils(self.ground, "mute-few", [self._targets[FEW]], self.ground.claim.k - 1)
-        many = likes_of_sybils(self.ground, "mute-many", [self._targets[SHOWN]], _SHOWN_LIKES)
+        """Returns likes of two of the targets."""
+        few = likes_of_sybils(self.context, "mute-few", [self.targets[FEW]], self.context.claim.k - 1)
+        many = likes_of_sybils(self.context, "mute-many", [self.targets[SHOWN]], _SHOWN_LIKES)
         return [*few, *many]
 
-    def judge(self, landed: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
-        """Compare answers, then times."""
-        return [self._forms(), self._times()]
+    def evaluate(self, counted_epochs: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
+        """Compares the answers, then their times."""
+        return [self._evaluate_responses(), self._evaluate_times()]
 
-    def _forms(self) -> Section:
-        dimensions = self.ground.claim.values
-        ends = ["", "/likes", "/likes/timeseries", *(f"/likes/breakdowns/{name}" for name in dimensions)]
-        differing = [end or "/" for end in ends if not any(self._alike(end) for _ in range(_LOOKS))]
+    def _evaluate_responses(self) -> Section:
+        dimensions = self.context.claim.values
+        suffixes = ["", "/likes", "/likes/timeseries", *(f"/likes/breakdowns/{name}" for name in dimensions)]
+        differing = [
+            suffix or "/"
+            for suffix in suffixes
+            if not any(self._same_responses(suffix) for _ in range(_ATTEMPTS))
+        ]
         finding = Finding(
-            what=f"{len(ends)} answers about no like, and about k−1",
-            required="status, headers and bytes alike, but for the id",
-            found=f"{len(differing)} differ" + "".join(f"; {end}" for end in differing[:3]),
+            what=f"{len(suffixes)} answers for no likes and for k−1 likes",
+            required="equal status, headers and bytes, except for the id",
+            found=f"{len(differing)} differ" + "".join(f"; {suffix}" for suffix in differing[:3]),
             passed=not differing,
         )
         return Section(
-            key="silence",
-            title="Never liked, and withheld: the same answer",
-            tried="Every read of a target without any like and of one with k−1 likes, with ids of the "
-            "same length.",
-            breaks="Status, headers, size or any byte but the id differs.",
-            confidence="Certain: equality of bytes. No false alarms.",
+            key="suppression",
+            title="The same answer for no likes and for withheld numbers",
+            tried="Every read of a target without likes and of one with k−1 likes, with ids of equal length.",
+            breaks="Status, headers, size or any byte except the id differs.",
+            confidence="Certain: bytes are compared. False alarms are impossible.",
             findings=(finding,),
         )
 
-    def _alike(self, end: str) -> bool:
-        read = self.ground.deployment.read
-        return len({_form(read(_path(target, end)), target) for target in self._targets[:SHOWN]}) == 1
+    def _same_responses(self, suffix: str) -> bool:
+        read = self.context.deployment.read
+        return (
+            len({_normalise(read(_read_path(target, suffix)), target) for target in self.targets[:SHOWN]})
+            == 1
+        )
 
-    def _times(self) -> Section:
-        seconds = self._measured()
-        p_value = same_times_p_value(seconds[NONE], seconds[FEW])
-        unknown = same_times_p_value(seconds[FEW], seconds[SHOWN])
+    def _evaluate_times(self) -> Section:
+        seconds = self._measure_times()
+        p_value = equal_times_p_value(seconds[NONE], seconds[FEW])
+        unknown = equal_times_p_value(seconds[FEW], seconds[SHOWN])
         finding = Finding(
-            what="time of never liked and of withheld",
-            required=f"ranks as likely as {FALSE_ALARM:g} or more if both take equally long",
-            found=f"p = {p_value:.3g}; medians {_medians(seconds)}. Withheld against published, which the "
-            f"answer itself tells: p = {unknown:.3g}",
+            what="response time of never liked and of withheld",
+            required=f"equal times are not rejected (p ≥ {FALSE_ALARM:g})",
+            found=f"p = {p_value:.3g}; medians {_format_medians(seconds)}. For comparison, withheld and "
+            f"published, which differ openly: p = {unknown:.3g}",
             passed=p_value >= FALSE_ALARM,
         )
         return Section(
@@ -96,43 +95,43 @@ class SuppressionAttack(Attack):
             title="Timing of never liked, withheld and published",
             tried=f"{seconds.shape[1]:,} requests of each kind on one connection, in blocks of three in "
             "random order.",
-            breaks="The times of never liked and withheld differ.",
-            confidence="Wilcoxon's signed ranks within blocks: equal times fail with a probability of "
+            breaks="The response times of never liked and withheld differ.",
+            confidence="Wilcoxon's signed-rank test within blocks: equal times fail with a probability of "
             f"{FALSE_ALARM:g}.",
             findings=(finding,),
-            plots=(_plot(seconds),),
+            plots=(_plot_times(seconds),),
         )
 
-    def _measured(self) -> NDArray[np.float64]:
-        blocks, read = self.ground.sizes.timings, self.ground.deployment.read
-        seconds = np.empty((len(_KINDS), blocks))
+    def _measure_times(self) -> NDArray[np.float64]:
+        blocks, read = self.context.scale.timings, self.context.deployment.read
+        seconds = np.empty((len(_CASES), blocks))
         for block in range(blocks):
-            self.ground.progress("timing", block + 1, blocks)
-            for kind in self.ground.coins.permutation(len(_KINDS)):
-                reply = read(_path(self._targets[kind], "/likes"))
+            self.context.progress("timing", block + 1, blocks)
+            for kind in self.context.coins.permutation(len(_CASES)):
+                reply = read(_read_path(self.targets[kind], "/likes"))
                 seconds[kind, block] = reply.seconds if reply.status == OK else np.nan
         return seconds
 
 
-def _path(target: Canary, end: str) -> str:
-    return f"/v1/videos/{target.public_id}{end}"
+def _read_path(target: Canary, suffix: str) -> str:
+    return f"/v1/videos/{target.public_id}{suffix}"
 
 
-def _form(reply: Reply, target: Canary) -> tuple[object, ...]:
-    """Everything of an answer but the id and what differs between any two requests."""
+def _normalise(reply: Reply, target: Canary) -> tuple[object, ...]:
+    """Returns everything in an answer except the id and headers that differ between any two requests."""
     headers = {name: value for name, value in reply.headers.items() if name not in _OF_ANY_REQUEST}
     return reply.status, tuple(sorted(headers.items())), reply.body.replace(target.public_id.encode(), b"")
 
 
-def _medians(seconds: NDArray[np.float64]) -> str:
+def _format_medians(seconds: NDArray[np.float64]) -> str:
     middle = np.median(seconds, axis=1) * 1e6
-    return ", ".join(f"{kind} {value:.0f} µs" for kind, value in zip(_KINDS, middle, strict=True))
+    return ", ".join(f"{kind} {value:.0f} µs" for kind, value in zip(_CASES, middle, strict=True))
 
 
-def _plot(seconds: NDArray[np.float64]) -> ComparisonPlot:
+def _plot_times(seconds: NDArray[np.float64]) -> ComparisonPlot:
     quarter, middle, most = np.quantile(seconds, (0.25, 0.5, 0.75), axis=1) * 1e6
     rows = [
-        Comparison(kind, float(quarter[place]), float(middle[place]), float(most[place]), float(middle[FEW]))
-        for place, kind in enumerate(_KINDS)
+        Comparison(kind, float(quarter[index]), float(middle[index]), float(most[index]), float(middle[FEW]))
+        for index, kind in enumerate(_CASES)
     ]
-    return ComparisonPlot("Time of an answer, quartiles", "µs", "median of withheld", tuple(rows))
+    return ComparisonPlot("Response time, quartiles", "µs", "median of withheld", tuple(rows))

@@ -1,4 +1,4 @@
-"""Accounts of the reviewer's own, as many as needed, none so busy that it looks like a bot."""
+"""Creates likes of the attacker's own accounts, none active enough to be flagged as a bot."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ _NOTHING: Mapping[str, str] = {}
 
 
 def likes_of_sybils(
-    ground: CampaignContext,
+    context: CampaignContext,
     tag: str,
     canaries: Sequence[Canary],
     likes: int,
     profile: Mapping[str, str] = _NOTHING,
 ) -> Iterator[CanaryEvent]:
-    """So many likes for each canary; an account likes several of them.
+    """Yields the given number of likes for each canary; an account likes several canaries.
 
     Args:
-        ground: of the campaign.
-        tag: of these accounts; another one means other accounts.
-        canaries: what is liked.
-        likes: of each.
+        context: of the campaign.
+        tag: of these accounts; different tags mean different accounts.
+        canaries: the canaries to like.
+        likes: number of likes of each canary.
         profile: of all accounts.
     """
-    for place, canary in enumerate(canaries):
-        block = place // ground.claim.likes_an_account
+    for index, canary in enumerate(canaries):
+        block = index // context.claim.likes_per_account
         for number in range(likes):
-            yield CanaryEvent(f"{ground.run}-{tag}-{block}-{number}", canary.name, profile)
+            yield CanaryEvent(f"{context.run}-{tag}-{block}-{number}", canary.name, profile)
 
 
-def likes_to_be_shown(ground: CampaignContext) -> int:
-    """Likes with which a total is shown in every round, but for a chance of one in thousands."""
-    claim = ground.claim
-    latest = min(2 * ground.sizes.rounds, len(claim.thresholds) - 1)
-    # The margin is several deviations; half of it again is plenty.
+def likes_until_shown(context: CampaignContext) -> int:
+    """Returns a number of likes with which a total is almost certainly shown in every round."""
+    claim = context.claim
+    latest = min(2 * context.scale.rounds, len(claim.thresholds) - 1)
+    # The margin is several deviations; half of it in addition is enough.
     return max(claim.thresholds[: latest + 1]) + (max(claim.thresholds) - claim.k) // 2 + 1

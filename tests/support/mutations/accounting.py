@@ -76,7 +76,7 @@ def _k_for_removals(patch: pytest.MonkeyPatch) -> None:
     def least(self: Calibration) -> Any:
         return np.full(self.policy.layout.count, self.policy.k, np.int64)
 
-    patch.setattr(Calibration, "least_counts", property(least))
+    patch.setattr(Calibration, "min_counts", property(least))
 
 
 def _small_epsilon(patch: pytest.MonkeyPatch) -> None:

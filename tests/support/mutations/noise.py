@@ -170,10 +170,10 @@ NOISE = (
         "entropy",
     ),
     Mutation("zero drawn too often", _two_zeros, "entropy"),
-    Mutation("redrawn at every release", _drawn_again, "what is shown", sooner=True),
-    Mutation("clamping before noise", _clamped, "what is shown", sooner=True),
-    Mutation("epochs lumped into one when a cell reaches k", _lumped, "what is shown"),
-    Mutation("measured before k is reached", _measured_below_k, "what is shown"),
+    Mutation("redrawn at every release", _drawn_again, "recalculation", sooner=True),
+    Mutation("clamping before noise", _clamped, "recalculation", sooner=True),
+    Mutation("epochs lumped into one when a cell reaches k", _lumped, "recalculation"),
+    Mutation("measured before k is reached", _measured_below_k, "recalculation"),
 )
 
 

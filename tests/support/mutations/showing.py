@@ -105,12 +105,12 @@ def _floats(patch: pytest.MonkeyPatch) -> None:
 
 SHOWING = (
     Mutation(
-        "a total published exact beside noised cells", _shown(_exact_total), "what is shown", sooner=True
+        "a total published exact beside noised cells", _shown(_exact_total), "recalculation", sooner=True
     ),
-    Mutation("an exact `other`", _shown(_exact_other), "what is shown"),
-    Mutation("an exact change", _shown(_exact_change), "what is shown"),
-    Mutation("`other` slipping past the gate", _shown(_ungated_other), "what is shown"),
-    Mutation("intervals that claim certainty", _shown(_narrow), "what is shown"),
+    Mutation("an exact `other`", _shown(_exact_other), "recalculation"),
+    Mutation("an exact change", _shown(_exact_change), "recalculation"),
+    Mutation("`other` slipping past the gate", _shown(_ungated_other), "recalculation"),
+    Mutation("intervals that claim certainty", _shown(_narrow), "recalculation"),
     Mutation(
         "gate on the exact count alone",
         _gate(lambda exact, _estimates, _margins, least: exact >= least),
@@ -133,7 +133,7 @@ SHOWING = (
         _gate(lambda exact, estimates, _margins, least: (exact >= least) & (estimates >= least)),
         "gate",
     ),
-    Mutation("`undisclosed` slipping past the gate", _gate(_undisclosed), "what is shown", sooner=True),
-    Mutation("zero shown where nothing is", _zero_for_withheld, "what is shown"),
-    Mutation("a number that is no integer", _floats, "what is shown"),
+    Mutation("`undisclosed` slipping past the gate", _gate(_undisclosed), "recalculation", sooner=True),
+    Mutation("zero shown where nothing is", _zero_for_withheld, "recalculation"),
+    Mutation("a number that is no integer", _floats, "recalculation"),
 )

@@ -106,15 +106,15 @@ def _private_disclosed(patch: pytest.MonkeyPatch) -> None:
 
 
 STORES = (
-    Mutation("fresh noise at each read", _per_read, "rehearsal", sooner=True),
+    Mutation("fresh noise at each read", _per_read, "end to end", sooner=True),
     Mutation(
         "unlike counted without a flip",
         _record("flips < flip_cap", "flips < 2 * flip_cap"),
-        "rehearsal",
+        "end to end",
         sooner=True,
     ),
     Mutation(
-        "a frozen register that still counts", _record("(stands or flips < flip_cap)", "true"), "rehearsal"
+        "a frozen register that still counts", _record("(stands or flips < flip_cap)", "true"), "end to end"
     ),
     Mutation(
         "duplicate delivery counted twice",
@@ -123,28 +123,28 @@ STORES = (
             "change_count = change_count + 1; changes[change_count] = pack('<I8I4', series, code * 16); "
             "verdict = (at == stored_at",
         ),
-        "rehearsal",
+        "end to end",
         sooner=True,
     ),
     Mutation(
         "a change handed on twice",
         _record("table.concat(changes))", "table.concat(changes) .. table.concat(changes))"),
-        "rehearsal",
+        "end to end",
     ),
     Mutation(
         "a late event that takes effect",
         _record("if at < stored_at or (at == stored_at", "if false or (at == stored_at"),
-        "rehearsal",
+        "end to end",
     ),
     Mutation(
         "a cell that changes when an account comes back",
         _record("if flips > 0 then code = stored_code end", ""),
-        "rehearsal",
+        "end to end",
     ),
-    Mutation("unkeyed pseudonym", _unkeyed, "rehearsal", sooner=True),
-    Mutation("account ids in the store", _plain_id, "rehearsal"),
-    Mutation("a child's event that is kept", _children_pass, "rehearsal"),
-    Mutation("a private account in the cells", _private_disclosed, "rehearsal"),
-    Mutation("a second worker that writes over the first", _commits_always, "rehearsal"),
-    Mutation("other bytes for a release that are taken as written", _replaces, "rehearsal"),
+    Mutation("unkeyed pseudonym", _unkeyed, "end to end", sooner=True),
+    Mutation("account ids in the store", _plain_id, "end to end"),
+    Mutation("a child's event that is kept", _children_pass, "end to end"),
+    Mutation("a private account in the cells", _private_disclosed, "end to end"),
+    Mutation("a second worker that writes over the first", _commits_always, "end to end"),
+    Mutation("other bytes for a release that are taken as written", _replaces, "end to end"),
 )

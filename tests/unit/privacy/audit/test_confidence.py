@@ -7,7 +7,7 @@ from math import comb, inf, log
 
 import pytest
 
-from privacy.audit.confidence import Hits, epsilon_at_least, epsilon_measured
+from privacy.audit.confidence import Hits, epsilon_lower_bound, estimate_epsilon
 
 ALPHA = 0.01
 
@@ -27,33 +27,33 @@ def test_bounds_are_where_the_binomial_tail_is_alpha(hits: int) -> None:
     """
     seen = Hits(hits, 1_000)
     or_more, or_fewer = range(hits, 1_001), range(hits + 1)
-    assert binomial_probability(or_more, 1_000, seen.at_least(ALPHA)) == pytest.approx(ALPHA, rel=1e-9, abs=0)
-    assert binomial_probability(or_fewer, 1_000, seen.at_most(ALPHA)) == pytest.approx(ALPHA, rel=1e-9, abs=0)
+    assert binomial_probability(or_more, 1_000, seen.lower_bound(ALPHA)) == pytest.approx(ALPHA, rel=1e-9, abs=0)
+    assert binomial_probability(or_fewer, 1_000, seen.upper_bound(ALPHA)) == pytest.approx(ALPHA, rel=1e-9, abs=0)
 
 
 def test_none_and_all_have_open_ends() -> None:
     """No hits bound nothing from below, and only hits nothing from above."""
-    assert Hits(0, 10).at_least(ALPHA) == 0
-    assert Hits(10, 10).at_most(ALPHA) == 1
+    assert Hits(0, 10).lower_bound(ALPHA) == 0
+    assert Hits(10, 10).upper_bound(ALPHA) == 1
 
 
 def test_a_bound_is_below_what_was_measured() -> None:
     """The allowance for chance only ever lowers ε."""
     likely, rare = Hits(9_000, 10_000), Hits(1_000, 10_000)
-    assert 0 < epsilon_at_least(likely, rare, 0.0) < epsilon_measured(likely, rare, 0.0) == log(9)
+    assert 0 < epsilon_lower_bound(likely, rare, 0.0) < estimate_epsilon(likely, rare, 0.0) == log(9)
 
 
 def test_an_event_that_one_world_never_shows_is_bounded_all_the_same() -> None:
     """Zero hits are no proof of zero: the estimate is infinite, the bound is not."""
     likely, rare = Hits(10_000, 10_000), Hits(0, 10_000)
-    assert epsilon_measured(likely, rare, 1e-6) == inf
-    assert 6 < epsilon_at_least(likely, rare, 1e-6) < 10
+    assert estimate_epsilon(likely, rare, 1e-6) == inf
+    assert 6 < epsilon_lower_bound(likely, rare, 1e-6) < 10
 
 
 def test_what_delta_explains_needs_no_epsilon() -> None:
     """An event no likelier than δ shows nothing."""
-    assert epsilon_at_least(Hits(50, 10_000), Hits(0, 10_000), 0.01) == 0
-    assert epsilon_measured(Hits(50, 10_000), Hits(0, 10_000), 0.01) == 0
+    assert epsilon_lower_bound(Hits(50, 10_000), Hits(0, 10_000), 0.01) == 0
+    assert estimate_epsilon(Hits(50, 10_000), Hits(0, 10_000), 0.01) == 0
 
 
 @pytest.mark.parametrize(("hits", "samples"), [(-1, 5), (6, 5), (0, 0)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from privacy.audit.confidence import epsilon_at_least
+from privacy.audit.confidence import epsilon_lower_bound
 from privacy.audit.distinguisher import Distinguisher
 
 RELEASES = 4_000
@@ -15,15 +15,15 @@ def bound(first: np.ndarray, second: np.ndarray) -> float:
     """The lower bound when the first half teaches and the second half is the test."""
     half = RELEASES // 2
     learned = Distinguisher(first[:half].astype(np.float32), second[:half].astype(np.float32))
-    event = learned.best(DELTA, likely_in_second=True)
-    hits = [event.hits(learned.columns(world[half:].astype(np.float32))) for world in (first, second)]
-    return epsilon_at_least(hits[1], hits[0], DELTA)
+    output_set = learned.best(DELTA, likely_in_second=True)
+    hits = [output_set.hits(learned.columns(world[half:].astype(np.float32))) for world in (first, second)]
+    return epsilon_lower_bound(hits[1], hits[0], DELTA)
 
 
 def worlds(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Two worlds alike: three numbers with noise of deviation 10."""
-    chance = np.random.default_rng(seed)
-    return chance.normal(100, 10, (RELEASES, 3)), chance.normal(100, 10, (RELEASES, 3))
+    rng = np.random.default_rng(seed)
+    return rng.normal(100, 10, (RELEASES, 3)), rng.normal(100, 10, (RELEASES, 3))
 
 
 def test_worlds_alike_are_not_told_apart() -> None:

@@ -38,5 +38,5 @@ def test_the_document_says_each_verdict() -> None:
 
 def test_a_histogram_is_complete() -> None:
     """Each bin has its middle, its share and its probability."""
-    with pytest.raises(ValueError, match="equally many"):
+    with pytest.raises(ValueError, match="equal lengths"):
         HistogramPlot("", "", (1.0,), (0.5, 0.5), (1.0,))

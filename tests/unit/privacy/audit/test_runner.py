@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from privacy.audit.check import Check
-from privacy.audit.progress import silent
+from privacy.audit.progress import ignore_progress
 from privacy.audit.report_model import Finding, Section
 from privacy.audit.runner import run_checks
 from tests.support.eventually import eventually
@@ -36,7 +36,7 @@ def check(key: str, jobs: int) -> Check:
 @pytest.mark.parametrize("processes", [1, 2])
 def test_results_come_in_the_order_of_the_jobs(processes: int) -> None:
     """Whoever runs a job, each check concludes from its own results, in their order."""
-    sections = run_checks([check("one", 5), check("other", 3)], processes, silent)
+    sections = run_checks([check("one", 5), check("other", 3)], processes, ignore_progress)
     assert [one.findings[0].found for one in sections] == ["[0, 1, 2, 3, 4]", "[0, 1, 2]"]
 
 
@@ -44,7 +44,7 @@ def test_results_come_in_the_order_of_the_jobs(processes: int) -> None:
 def test_a_job_that_fails_fails_its_check_and_no_other(processes: int) -> None:
     """The section says what happened, and has not passed."""
     broken = Check("broken", (partial(int, "x"), partial(int, 1)), lambda _: [section("broken", "")])
-    sections = run_checks([broken, check("sound", 2)], processes, silent)
+    sections = run_checks([broken, check("sound", 2)], processes, ignore_progress)
     assert [one.passed for one in sections] == [False, True]
     assert "ValueError" in sections[0].findings[0].found
 
@@ -55,23 +55,23 @@ def test_a_conclusion_that_fails_fails_the_check() -> None:
     def conclude(results: Sequence[int]) -> list[Section]:
         return [section("", str(1 // results[0]))]
 
-    (only,) = run_checks([Check("broken", (partial(int, 0),), conclude)], 1, silent)
+    (only,) = run_checks([Check("broken", (partial(int, 0),), conclude)], 1, ignore_progress)
     assert not only.passed
 
 
 def test_progress_is_told_after_each_job() -> None:
     """Done and total, check by check."""
-    told: list[tuple[str, int, int]] = []
-    run_checks([check("one", 2)], 1, lambda *step: told.append(step))
-    assert told == [("one", 1, 2), ("one", 2, 2)]
+    on_progress: list[tuple[str, int, int]] = []
+    run_checks([check("one", 2)], 1, lambda *step: on_progress.append(step))
+    assert on_progress == [("one", 1, 2), ("one", 2, 2)]
 
 
 def test_a_process_that_is_killed_fails_its_check_and_nothing_hangs() -> None:
     """What it did not answer has not passed; the other process does the rest."""
     killed = Check("killed", (partial(os._exit, 9),), lambda _: [section("killed", "")])
-    sections = run_checks([killed, check("sound", 4)], 2, silent)
+    sections = run_checks([killed, check("sound", 4)], 2, ignore_progress)
     assert [one.passed for one in sections] == [False, True]
-    assert "ended before it did" in sections[0].findings[0].found
+    assert "ended before the job did" in sections[0].findings[0].found
 
 
 def test_a_check_concludes_when_its_last_job_is_done() -> None:
@@ -84,13 +84,13 @@ def test_a_check_concludes_when_its_last_job_is_done() -> None:
 
     first = Check("first", (partial(order.append, "first"),), partial(conclude, "first"))
     second = Check("second", (partial(order.append, "second"),), partial(conclude, "second"))
-    run_checks([first, second], 1, silent)
+    run_checks([first, second], 1, ignore_progress)
     assert order == ["first", "first concludes from 1", "second", "second concludes from 1"]
 
 
 def test_a_check_without_jobs_concludes_too() -> None:
     """It is not left out in silence."""
-    assert [one.key for one in run_checks([check("empty", 0), check("sound", 1)], 1, silent)] == [
+    assert [one.key for one in run_checks([check("empty", 0), check("sound", 1)], 1, ignore_progress)] == [
         "empty",
         "sound",
     ]
@@ -112,7 +112,7 @@ def _endless(folder: Path) -> None:
         (folder / str(os.getpid())).touch()
         time.sleep(0.1)  # the work of a job
 
-    run_checks([Check("endless", (job,) * 1_000, lambda _: [])], 2, silent)
+    run_checks([Check("endless", (job,) * 1_000, lambda _: [])], 2, ignore_progress)
 
 
 def _named(folder: Path) -> list[int]:

@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from privacy.audit.black_box.membership import coin_scores
-from privacy.audit.black_box.noise import noise_of, noise_section
+from privacy.audit.black_box.noise import extract_noise, noise_section
 from privacy.audit.black_box.reconstruction import Equation, reconstruct
-from privacy.audit.black_box.side_channels import strange_samples
+from privacy.audit.black_box.side_channels import find_unexpected_samples
 from privacy.mechanism.factorisation import load_factorisation
 
 ENCODER = load_factorisation("toeplitz-87-w4", 87)
@@ -32,18 +32,18 @@ def test_a_score_is_the_likelihood_ratio() -> None:
     """Of one coin, with the other one unknown: that of the densities of both worlds, worked out plainly."""
     rng = np.random.default_rng(1)
     epochs, count = [1, 3], 4
-    seen = totals(np.array([[1, 0]]), epochs, SCALE, rng)
-    score = coin_scores(seen, 200, epochs, ENCODER.coefficients, SCALE)[0]
+    observed = totals(np.array([[1, 0]]), epochs, SCALE, rng)
+    score = coin_scores(observed, 200, epochs, ENCODER.coefficients, SCALE)[0]
     decoder, encoder = ENCODER.decoder[:count, :count], ENCODER.encoder[:count, :count]
     spread = SCALE**2 * decoder @ decoder.T
     for coin, epoch in enumerate(epochs):
         other = np.tri(count)[:, epochs[1 - coin]]
-        own = np.tri(count)[:, epoch]
+        own_like = np.tri(count)[:, epoch]
         around = spread + np.outer(other, other) / 4
         middle = 200 + other / 2
-        ratio = multivariate_normal.logpdf(seen[0], middle + own, around) - multivariate_normal.logpdf(
-            seen[0], middle, around
-        )
+        ratio = multivariate_normal.logpdf(
+            observed[0], middle + own_like, around
+        ) - multivariate_normal.logpdf(observed[0], middle, around)
         assert np.isclose(score[coin], ratio, rtol=1e-6)
     assert np.allclose(decoder @ encoder, np.tri(count))
 
@@ -55,8 +55,8 @@ def test_membership_inference_is_as_strong_as_theory_allows() -> None:
     """
     rng = np.random.default_rng(2)
     coins = rng.integers(0, 2, (20_000, 1))
-    seen = totals(coins, [1], SCALE, rng)
-    right = (coin_scores(seen, 200, [1], ENCODER.coefficients, SCALE) > 0) == coins
+    observed = totals(coins, [1], SCALE, rng)
+    right = (coin_scores(observed, 200, [1], ENCODER.coefficients, SCALE) > 0) == coins
     distance = np.linalg.norm(ENCODER.encoder[:2, 1]) / SCALE
     assert abs(right.mean() - NormalDist().cdf(float(distance) / 2)) < 0.02
 
@@ -69,8 +69,8 @@ def test_a_like_that_is_taken_back_tells_more_and_is_reckoned_with() -> None:
     rng = np.random.default_rng(4)
     coins = rng.integers(0, 2, (20_000, 1))
     there_and_gone = np.concatenate([coins, -coins], axis=1)
-    seen = totals(there_and_gone, [1, 4], SCALE, rng)
-    right = (coin_scores(seen, 200, [1], ENCODER.coefficients, SCALE, left=4) > 0) == coins
+    observed = totals(there_and_gone, [1, 4], SCALE, rng)
+    right = (coin_scores(observed, 200, [1], ENCODER.coefficients, SCALE, withdrawal_epoch=4) > 0) == coins
     distance = np.linalg.norm(ENCODER.encoder[:5, 1] - ENCODER.encoder[:5, 4]) / SCALE
     assert abs(right.mean() - NormalDist().cdf(float(distance) / 2)) < 0.02
 
@@ -82,7 +82,7 @@ def test_noise_of_another_size_is_noticed(times: float, passes: bool) -> None:
     planted = np.full((1_000, 20), 200.0)
     noise = totals(np.zeros((1_000, 1)), [19], round(SCALE * times), rng)
     noise[::100, 3] = np.nan
-    found = noise_of(noise, planted, ENCODER.coefficients, SCALE)
+    found = extract_noise(noise, planted, ENCODER.coefficients, SCALE)
     assert found.shape == (990, 20)
     assert noise_section(found).passed is passes
 
@@ -116,4 +116,4 @@ def test_a_sample_about_anything_but_requests_is_strange() -> None:
         'likewise_http_requests_total{operation="/v1/videos/v-1",status="200"} 1.0',
         'likewise_http_requests_total{key="0123456789abcdef"} 1.0',
     ]
-    assert strange_samples("\n".join(right + wrong)) == wrong
+    assert find_unexpected_samples("\n".join(right + wrong)) == wrong

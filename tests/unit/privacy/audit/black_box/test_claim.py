@@ -12,7 +12,7 @@ from privacy.audit.black_box.claim import Claim
 from privacy.mechanism.guarantee import guarantee
 from privacy.policy.file import load_policy
 
-CLAIM = Claim.of_document(guarantee(load_policy()))
+CLAIM = Claim.from_document(guarantee(load_policy()))
 
 
 def test_a_claim_is_read_from_what_the_public_plane_says() -> None:
@@ -41,4 +41,4 @@ def test_the_ceiling_is_that_of_epsilon_and_delta_where_it_is_lower() -> None:
 def test_a_rest_between_releases_is_found() -> None:
     """The first one that is long enough; where none is, the longest."""
     claim = replace(CLAIM, due_ages_seconds=(1, 2, 10, 60, 90))
-    assert [claim.epoch_followed_by(seconds) for seconds in (1, 5, 20, 1_000)] == [0, 1, 2, 2]
+    assert [claim.find_epoch_before_quiet(seconds) for seconds in (1, 5, 20, 1_000)] == [0, 1, 2, 2]

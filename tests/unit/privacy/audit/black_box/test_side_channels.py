@@ -6,21 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
+from privacy.audit.black_box.campaign_scale import QUICK
 from privacy.audit.black_box.claim import Claim
 from privacy.audit.black_box.context import CampaignContext
 from privacy.audit.black_box.side_channels import SideChannelAttack
-from privacy.audit.black_box.sizes import QUICK
-from privacy.audit.progress import silent
+from privacy.audit.progress import ignore_progress
 from privacy.mechanism.guarantee import guarantee
 from tests.support.fake_deployment import START_MS, FakeDeployment, sandbox_policy
 
 
 def passes(logs: Path) -> bool:
     """Whether the attack finds nothing in a folder."""
-    claim = Claim.of_document(guarantee(sandbox_policy()))
+    claim = Claim.from_document(guarantee(sandbox_policy()))
     coins = np.random.default_rng(1)
-    ground = CampaignContext(FakeDeployment(), claim, QUICK, "a1b2c3d4-0", coins, START_MS, silent)
-    (section,) = SideChannelAttack(ground, logs, ["lw_public_00_secret"]).judge([])
+    context = CampaignContext(FakeDeployment(), claim, QUICK, "a1b2c3d4-0", coins, START_MS, ignore_progress)
+    (section,) = SideChannelAttack(context, logs, ["lw_public_00_secret"]).evaluate([])
     return section.passed
 
 

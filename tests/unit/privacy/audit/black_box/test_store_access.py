@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privacy.audit.black_box.store_access import StoreAccess
+from privacy.audit.black_box.store_access import StoreAccessAttack
 from privacy.store.acl import Room
 from tests.support.redis_server import Store
 
@@ -10,7 +10,7 @@ from tests.support.redis_server import Store
 def refused(store: Store, user: str) -> dict[str, bool]:
     """Which commands the store refuses a user."""
     socket = store.settings.urls[Room.GALLERY].removeprefix("unix://")
-    (section,) = StoreAccess(f"unix://{user}:{store.settings.passwords[user]}@{socket}").judge([])
+    (section,) = StoreAccessAttack(f"unix://{user}:{store.settings.passwords[user]}@{socket}").evaluate([])
     return {finding.what: finding.passed for finding in section.findings}
 
 

@@ -1,4 +1,4 @@
-"""How much a black-box audit tries."""
+"""Sample sizes of a black-box audit."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class CampaignScale:
 
     Args:
         lead_seconds: time for planting, before the first release.
-        rounds: epochs in which likes come in.
-        members: targets of membership inference, each with one coin a round.
-        sure_guesses: of all those coins, how many the one-run audit guesses: the surest ones.
+        rounds: epochs in which likes are sent.
+        members: targets of membership inference, each with one coin per round.
+        sure_guesses: number of these coins that the one-run audit guesses, those with the largest scores.
         trackers: targets with a cell that is too small to be shown.
-        thresholds: targets with k−1 sybils and a victim, and as many at the margin.
+        thresholds: targets with k−1 sybils and a victim; the same number is at the margin.
         reconstructions: targets whose likes are reconstructed.
-        repetitions: how often one number is asked for.
-        timings: requests of each kind whose time is taken.
-        still_seconds: for so long nothing may be released while answers are compared.
+        repetitions: reads of one number.
+        timings: timed requests of each kind.
+        quiet_seconds: time without releases that is needed to compare answers.
     """
 
     lead_seconds: int
@@ -31,7 +31,7 @@ class CampaignScale:
     reconstructions: int
     repetitions: int
     timings: int
-    still_seconds: int
+    quiet_seconds: int
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
@@ -49,7 +49,7 @@ WHOLE = CampaignScale(
     reconstructions=50,
     repetitions=10_000,
     timings=10_000,
-    still_seconds=1_500,
+    quiet_seconds=1_500,
 )
 QUICK = CampaignScale(
     lead_seconds=10,
@@ -61,5 +61,5 @@ QUICK = CampaignScale(
     reconstructions=20,
     repetitions=500,
     timings=500,
-    still_seconds=250,
+    quiet_seconds=250,
 )

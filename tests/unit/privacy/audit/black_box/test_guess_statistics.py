@@ -7,20 +7,21 @@ from math import exp, log
 import numpy as np
 import pytest
 
-from privacy.audit.black_box.chance import (
-    least_rate,
-    mean_between,
-    most_rate,
+from privacy.audit.black_box.guess_statistics import (
+    FALSE_ALARM,
+    equal_times_p_value,
+    mean_interval,
     one_run_epsilon,
-    same_times_p_value,
 )
+from privacy.audit.confidence import Hits
 
 
 def test_bounds_of_a_rate_are_those_of_clopper_and_pearson() -> None:
     """Of 60 right guesses of 60 the rate is at least alpha to the power 1/60; the other end mirrors it."""
-    assert least_rate(60, 60) == pytest.approx(1e-6 ** (1 / 60))
-    assert most_rate(0, 60) == pytest.approx(1 - 1e-6 ** (1 / 60))
-    assert (least_rate(0, 60), most_rate(60, 60)) == (0.0, 1.0)
+    assert Hits(60, 60).lower_bound(FALSE_ALARM) == pytest.approx(1e-6 ** (1 / 60))
+    assert Hits(0, 60).upper_bound(FALSE_ALARM) == pytest.approx(1 - 1e-6 ** (1 / 60))
+    assert Hits(0, 60).lower_bound(FALSE_ALARM) == 0.0
+    assert Hits(60, 60).upper_bound(FALSE_ALARM) == 1.0
 
 
 def test_the_bound_of_one_run_is_that_of_the_theorem_without_delta() -> None:
@@ -52,18 +53,18 @@ def test_the_bound_of_one_run_holds_for_randomised_response() -> None:
 
 def test_the_mean_of_independent_targets_is_bounded_by_students_t() -> None:
     """Around the mean, wider for fewer targets, and without width where all are alike."""
-    few, many = (mean_between(np.tile([0.4, 0.6], count)) for count in (10, 1_000))
+    few, many = (mean_interval(np.tile([0.4, 0.6], count)) for count in (10, 1_000))
     assert few[0] < many[0] < 0.5 < many[1] < few[1]
-    assert mean_between(np.ones(20)) == (1.0, 1.0)
+    assert mean_interval(np.ones(20)) == (1.0, 1.0)
 
 
 def test_a_difference_of_times_is_found_and_none_is_not() -> None:
     """2 % of a spread of times, in 10,000 blocks; equal times alarm with a probability of 1e-6."""
     rng = np.random.default_rng(3)
     first, second = rng.gamma(4, 1e-4, (2, 10_000))
-    assert same_times_p_value(first, second) > 1e-6
-    assert same_times_p_value(first + 2e-5, second) < 1e-6
-    assert same_times_p_value(first, first) == 1.0
+    assert equal_times_p_value(first, second) > 1e-6
+    assert equal_times_p_value(first + 2e-5, second) < 1e-6
+    assert equal_times_p_value(first, first) == 1.0
 
 
 def test_what_slows_a_whole_block_does_not_alarm() -> None:
@@ -71,4 +72,4 @@ def test_what_slows_a_whole_block_does_not_alarm() -> None:
     rng = np.random.default_rng(5)
     load = rng.gamma(0.2, 1e-2, 10_000)
     first, second = rng.gamma(4, 1e-4, (2, 10_000)) + load
-    assert same_times_p_value(first, second) > 1e-6
+    assert equal_times_p_value(first, second) > 1e-6

@@ -1,4 +1,4 @@
-"""Tries the public plane's password on the private room's server, where that is another one."""
+"""Tries the public plane's password on the private room's server, if that is a separate one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from privacy.store.connect import connect, translated
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PUBLIC, USERS
 
-KEY: Final = "wall-apart"
+KEY: Final = "wall-private-server"
 
 
-def apart_section(settings: StoreSettings, told: ProgressCallback) -> Section | None:
-    """Try to get in.
+def private_server_section(settings: StoreSettings, on_progress: ProgressCallback) -> Section | None:
+    """Tries to log in.
 
     Args:
-        settings: the rooms, as far as they are known, and the public plane's password.
-        told: about the progress.
+        settings: the known rooms, and the public plane's password.
+        on_progress: called as the work advances.
 
     Returns:
-        None where the rooms share a server, or only the gallery's is known: then there is nothing to try.
+        None if the rooms share a server, or if only the gallery's server is known.
 
     Raises:
         StoreError: this process was not given the public plane's password.
@@ -36,14 +36,14 @@ def apart_section(settings: StoreSettings, told: ProgressCallback) -> Section | 
     password = settings.password(PUBLIC)
     findings = []
     for done, user in enumerate(USERS):
-        told(KEY, done, len(USERS))
+        on_progress(KEY, done, len(USERS))
         findings.append(_login(private, user, password))
-    told(KEY, len(USERS), len(USERS))
+    on_progress(KEY, len(USERS), len(USERS))
     return Section(
         key=KEY,
-        title="The wall: the private room's server",
-        tried=f"To log in there with the public plane's password, as each of {len(USERS)} users.",
-        breaks="A login. Whatever a user of the gallery's server may do, the vault is not on it.",
+        title="Wall: the private room's server",
+        tried=f"Logins with the public plane's password, as each of {len(USERS)} users.",
+        breaks="Any successful login.",
         confidence="Exhaustive for the declared users.",
         findings=tuple(findings),
     )
@@ -61,8 +61,8 @@ def _login(url: str, user: AclUser, password: str) -> Finding:
     else:
         refused = False
     return Finding(
-        what=f"a login as `{user.name}`",
+        what=f"login as `{user.name}`",
         required="refused with the public plane's password",
-        found="refused" if refused else "let in",
+        found="refused" if refused else "accepted",
         passed=refused,
     )
