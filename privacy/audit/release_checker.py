@@ -233,7 +233,8 @@ class ReleaseChecker:
     ) -> Iterator[tuple[str, str]]:
         ages = self.reference.policy.schedule_of(self.reference.kind).due_ages_seconds
         earlier = max(
-            (number for number, age in enumerate(ages) if age <= ages[case.epoch] - SECONDS_PER_DAY), default=-1
+            (number for number, age in enumerate(ages) if age <= ages[case.epoch] - SECONDS_PER_DAY),
+            default=-1,
         )
         first_epoch = case.epoch - case.step
         then = max(earlier - first_epoch, -1)

@@ -27,8 +27,12 @@ def test_bounds_are_where_the_binomial_tail_is_alpha(hits: int) -> None:
     """
     seen = Hits(hits, 1_000)
     or_more, or_fewer = range(hits, 1_001), range(hits + 1)
-    assert binomial_probability(or_more, 1_000, seen.lower_bound(ALPHA)) == pytest.approx(ALPHA, rel=1e-9, abs=0)
-    assert binomial_probability(or_fewer, 1_000, seen.upper_bound(ALPHA)) == pytest.approx(ALPHA, rel=1e-9, abs=0)
+    assert binomial_probability(or_more, 1_000, seen.lower_bound(ALPHA)) == pytest.approx(
+        ALPHA, rel=1e-9, abs=0
+    )
+    assert binomial_probability(or_fewer, 1_000, seen.upper_bound(ALPHA)) == pytest.approx(
+        ALPHA, rel=1e-9, abs=0
+    )
 
 
 def test_none_and_all_have_open_ends() -> None:

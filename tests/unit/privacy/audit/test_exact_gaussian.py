@@ -12,7 +12,7 @@ from privacy.audit.exact_gaussian import HalfLine, best_half_line, exact_epsilon
 
 @pytest.mark.parametrize(("shift", "threshold"), [(0.5, 1.0), (2.0, 1.5), (3.0, 2.5)])
 def test_the_half_line_spends_its_delta_exactly(shift: float, threshold: float) -> None:
-    """At the half-line's ε and δ, its probabilities meet the definition of differential privacy with equality.
+    """At the half-line's ε and δ, its probabilities meet the definition of privacy with equality.
 
     The oracle has 30 digits; δ is the difference of two floats, good to 1e-16, and none is below 0.05.
     """
