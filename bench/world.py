@@ -134,7 +134,7 @@ class World:
         """One of the product's processes, as a deployment runs it."""
         environment = self.founded.settings.environment(users) | {
             "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.folder / "pseudonym.key"),
-            "LIKEWISE_NEVER_RESTORE_FOLDER": str(self.folder / "never-restore"),
+            "LIKEWISE_ROLLBACK_GUARD_DIR": str(self.folder / "rollback-guard"),
             "PATH": os.environ["PATH"],
         }
         with child(
@@ -160,9 +160,9 @@ def world(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[Wor
         source = read_policy(policy_file)
         folder = Path(name)
         founder = StoreSetup(
-            source, folder / "pseudonym.key", clock_ms, os.urandom, never_restore=folder / "never-restore"
+            source, folder / "pseudonym.key", folder / "rollback-guard", clock_ms, os.urandom
         )
-        founded = founder.found(rooms.settings)
+        founded = founder.prepare(rooms.settings)
         publisher = Publisher(store.publisher)
         catalogue = Catalogue(
             store.platform, founded.header.target_shards, source.policy, publisher.publish_targets

@@ -23,7 +23,6 @@ from api.replay.in_process import InProcessSystem, time_machine
 from api.replay.intake import SilentLog
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import PolicySource
-from api.runtime.settings import PSEUDONYM_KEY_FILE
 from api.runtime.store_setup import ONE_SHARD, PreparedStore, StoreSetup
 from privacy.audit.check import Check
 from privacy.audit.progress import ignore_progress
@@ -34,6 +33,7 @@ from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import KINDS_PER_TARGET, Kind, TargetType
 from privacy.release.history import NET_CHANGE
 from privacy.store.connect import connect
+from privacy.store.settings import Settings
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC
 from privacy.tally.series import DueSeries
 from privacy.vault.pseudonym import Pseudonymiser
@@ -97,10 +97,11 @@ class TestSystem:
 def _rehearse(source: PolicySource, entropy: EntropySource, reads: int, wall: bool) -> Sequence[Section]:
     story = Scenario(source.policy, f"a{entropy(8).hex()}")
     with ExitStack() as held:
-        folder = Path(held.enter_context(TemporaryDirectory(prefix="likewise-audit-")))
+        folder = Path(held.enter_context(TemporaryDirectory(prefix="likewise-audit-"))) / "data"
         rooms = held.enter_context(EmbeddedRooms(folder))
-        key_file, kept = folder / PSEUDONYM_KEY_FILE, folder / "never-restore"
-        store = StoreSetup(source, key_file, clock_ms, entropy, ONE_SHARD, kept).found(rooms.settings)
+        settings = Settings.from_environment({}, folder)
+        key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
+        store = StoreSetup(source, key_file, guard, clock_ms, entropy, ONE_SHARD).prepare(rooms.settings)
         machine = held.enter_context(time_machine(store, lambda _: None))
         machine.timeline.run(story.videos, story.events, story.end_ms)
         stage = TestSystem(story, store, folder, machine)

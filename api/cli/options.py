@@ -8,22 +8,26 @@ from typing import Any, Final
 
 import click
 
+from privacy.store.settings import PLATFORM_KEY, PLATFORM_URL, POLICY
+
 
 def staff_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a command that acts for staff: `platform_url` and `key`."""
     for option in (
         click.option(
             "--key",
-            envvar="LIKEWISE_PLATFORM_KEY",
+            envvar=PLATFORM_KEY.name,
+            show_envvar=True,
             required=True,
-            help="API key of the platform plane; better in LIKEWISE_PLATFORM_KEY than here.",
+            help="API key of the platform plane; other users of this machine see it if it is given here.",
         ),
         click.option(
             "--platform-url",
-            envvar="LIKEWISE_PLATFORM_URL",
-            default="http://127.0.0.1:8081",
+            envvar=PLATFORM_URL.name,
+            show_envvar=True,
+            default=PLATFORM_URL.default,
             show_default=True,
-            help="Where the platform plane is.",
+            help="Address of the platform plane.",
         ),
     ):
         command = option(command)
@@ -47,7 +51,8 @@ policy_option = click.option(
     "--policy",
     "policy_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    envvar="LIKEWISE_POLICY",
-    help="Policy file; the packaged one if not given.",
+    envvar=POLICY.name,
+    show_envvar=True,
+    help="Policy file; the packaged policy if not given.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -38,10 +38,17 @@ def exit_code_of(error: LikewiseError) -> ExitCode:
     return ExitCode.WRONG_USAGE
 
 
-def epilog(*examples: str) -> str:
-    """Return the end of a command's help: examples and exit codes."""
-    lines = "\n".join(f"  {example}" for example in examples)
-    return f"\b\nExamples:\n{lines}\n\n{EXIT_CODES_HELP}"
+def epilog(*examples: str, variables: Iterable[str] = ()) -> str:
+    """Return the end of a command's help: examples, environment variables and exit codes.
+
+    Args:
+        examples: command lines.
+        variables: names of the environment variables that it reads; `likewise config` explains them.
+    """
+    parts = ["\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)]
+    if names := ", ".join(variables):
+        parts.append(f"Environment (see `likewise config`): {names}.")
+    return "\n\n".join([*parts, EXIT_CODES_HELP])
 
 
 def run_command(command: click.Command, arguments: Sequence[str], name: str) -> int:

@@ -9,23 +9,23 @@ import click
 
 from api.http.command import epilog, run_command
 from api.http.serve import Serving, serve, serving_options
-from api.platform.wsgi import dependencies_of
+from api.platform.wsgi import make_dependencies
+from privacy.store.settings import Settings, names_read_by
+from privacy.store.users import Process
 
 
 @click.command(
     epilog=epilog(
         "likewise platform --port 8081 --workers 2",
         "likewise platform --host 0.0.0.0     behind a reverse proxy that speaks TLS",
+        variables=names_read_by(Process.PLATFORM),
     )
 )
 @serving_options(8081)
 def command(host: str, port: int, workers: int, threads: int) -> None:
-    """Serve the platform plane until SIGTERM: ingest targets and events, act for staff and data subjects.
-
-    Reads LIKEWISE_REDIS_URL (or LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL), LIKEWISE_PLATFORM_PASSWORD,
-    LIKEWISE_PUBLISHER_PASSWORD, LIKEWISE_PSEUDONYM_KEY_FILE and LIKEWISE_POLICY.
-    """
-    dependencies_of(os.environ)  # a fault is reported here in one line, and not by every worker
+    """Serve the platform plane until SIGTERM: ingest targets and events, act for staff and data subjects."""
+    # A fault is reported here, in one line, and not by every worker.
+    make_dependencies(Settings.from_environment(os.environ))
     serve("api.platform.wsgi", Serving(host, port, workers, threads))
 
 

@@ -11,8 +11,8 @@ from api.http.command import epilog, run_command
 from api.http.serve import Serving, serve, serving_options
 from privacy.store.checks import require
 from privacy.store.connect import connect, translated
-from privacy.store.settings import StoreSettings
-from privacy.store.users import LIMITER, PUBLIC
+from privacy.store.settings import Settings, names_read_by
+from privacy.store.users import LIMITER, PUBLIC, Process
 from privacy.store.wall_checks import check_wall
 
 
@@ -20,19 +20,19 @@ from privacy.store.wall_checks import check_wall
     epilog=epilog(
         "likewise public --port 8080 --workers 2",
         "likewise public --host 0.0.0.0     behind a reverse proxy that speaks TLS",
+        variables=names_read_by(Process.PUBLIC),
     )
 )
 @serving_options(8080)
 def command(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the public plane until SIGTERM: releases are read, and nothing else can be.
 
-    Reads LIKEWISE_REDIS_URL (or LIKEWISE_GALLERY_URL), LIKEWISE_PUBLIC_PASSWORD and
-    LIKEWISE_LIMITER_PASSWORD. It does not start if its own credentials reach past the wall.
+    It does not start if its own credentials reach past the wall.
     """
-    settings = StoreSettings.from_environment(os.environ, (PUBLIC, LIMITER))
-    require(check_wall(connect(settings, PUBLIC)))
+    store = Settings.from_environment(os.environ).store
+    require(check_wall(connect(store, PUBLIC)))
     with translated():
-        connect(settings, LIMITER).ping()
+        connect(store, LIMITER).ping()
     serve("api.public.wsgi", Serving(host, port, workers, threads))
 
 

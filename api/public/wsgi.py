@@ -12,7 +12,7 @@ from api.public.app import PLANE, build_public_app
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
-from privacy.store.settings import StoreSettings
+from privacy.store.settings import Settings
 from privacy.store.users import LIMITER, PUBLIC
 
 if TYPE_CHECKING:
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def create() -> Flask:
-    """Make the app from the environment, as `privacy.store.settings` describes it.
+    """Make the app from the environment; see `privacy.store.settings`.
 
     Raises:
         StoreError: an address or password is missing, or the gallery is empty.
     """
-    settings = StoreSettings.from_environment(os.environ, (PUBLIC, LIMITER))
-    header = StoreHeader.read(connect(settings, PUBLIC), GALLERY_HEADER)
+    store = Settings.from_environment(os.environ).store
+    header = StoreHeader.read(connect(store, PUBLIC), GALLERY_HEADER)
     return build_public_app(
-        public=connect(settings, PUBLIC, greet=header.greet),
-        limiter=connect(settings, LIMITER),
+        public=connect(store, PUBLIC, greet=header.greet),
+        limiter=connect(store, LIMITER),
         clock=clock_ms,
         log=JsonLog(BufferedLogFile(sys.stderr.buffer), PLANE),
     )

@@ -14,7 +14,7 @@ from typing import Final
 from api.runtime.poll import PollInterval
 from privacy.store import die_with_parent
 
-_BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, longest_back_off_seconds=30)
+_BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, max_back_off_seconds=30)
 _STEADY_SECONDS: Final = 30.0
 """A child that has lived so long starts again without back-off."""
 _MAX_LOG_BYTES: Final = 16 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Everything that `likewise doctor` looks at."""
+"""The checks of `likewise doctor`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from api.runtime.settings import LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE
 from privacy.embedded.config import CREDENTIALS_FILE
 from privacy.errors import StoreBusyError, StoreError
 from privacy.model.timestamp import Clock
@@ -20,7 +19,7 @@ from privacy.store.checks import CheckResult, check_private_file, check_server
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
-from privacy.store.settings import StoreSettings
+from privacy.store.settings import Settings
 from privacy.store.users import ADMIN, PUBLIC, USERS
 from privacy.store.wall_checks import check_users, check_wall
 
@@ -32,75 +31,74 @@ _HEADERS = {Room.PRIVATE: STORE_HEADER, Room.GALLERY: GALLERY_HEADER}
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """One look at a deployment.
+    """Checks a deployment.
 
     Args:
-        settings: the store.
-        folder: data folder, perhaps without one of the files.
-        key_file: of the pseudonyms, where it is not in the folder.
-        ledger_key_file: with which the ledger is signed, likewise.
-        never_restore: folder of what no restore may take back.
-        clock: the real one.
+        settings: of the deployment.
+        data_folder: where the embedded store keeps its passwords, if there is one.
+        clock: current time in ms since 1970 UTC.
     """
 
-    settings: StoreSettings
-    folder: Path
-    key_file: str | None
-    ledger_key_file: str | None
-    never_restore: Path
+    settings: Settings
+    data_folder: Path
     clock: Clock
 
-    def findings(self) -> list[tuple[str, CheckResult]]:
-        """What was found, with the place where."""
+    def run(self) -> list[tuple[str, CheckResult]]:
+        """Return what was found, with the subject of each check."""
         found = [(room.value, finding) for room in Room for finding in self._room(room)]
-        found += [("rooms", finding) for finding in self._asked(self._one_store)]
-        found += [("wall", finding) for finding in self._asked(self._wall)]
-        found += [("erasures", finding) for finding in self._asked(self._erasures)]
+        found += [("rooms", finding) for finding in self._try(self._one_store)]
+        found += [("wall", finding) for finding in self._try(self._wall)]
+        found += [("erasures", finding) for finding in self._try(self._erasures)]
         found += [(path.name, check_private_file(path)) for path in self._files()]
         return [*found, self._signing_key()]
 
     def _room(self, room: Room) -> list[CheckResult]:
-        def look() -> list[CheckResult]:
-            with closing(connect(self.settings, ADMIN, room)) as client:
+        def check() -> list[CheckResult]:
+            with closing(connect(self.settings.store, ADMIN, room)) as client:
                 return [
                     *check_server(client, self.clock),
                     _header(client, _HEADERS[room]),
                     *check_users(client, self._users(room)),
                 ]
 
-        return self._asked(look)
+        return self._try(check)
 
     def _users(self, room: Room) -> list[AclUser]:
-        """Those of a server: a room that shares its server with the other one has the users of both."""
-        here = [other for other in Room if self.settings.urls.get(other) == self.settings.urls.get(room)]
+        """Returns the users of a room's server; if the rooms share one server, it has the users of both."""
+        here = [
+            other
+            for other in Room
+            if self.settings.store.urls.get(other) == self.settings.store.urls.get(room)
+        ]
         return [user for user in USERS if set(user.rooms) & set(here)]
 
     def _one_store(self) -> list[CheckResult]:
         with (
-            closing(connect(self.settings, ADMIN, Room.PRIVATE)) as private,
-            closing(connect(self.settings, ADMIN, Room.GALLERY)) as gallery,
+            closing(connect(self.settings.store, ADMIN, Room.PRIVATE)) as private,
+            closing(connect(self.settings.store, ADMIN, Room.GALLERY)) as gallery,
         ):
             StoreHeader.read(private).of_gallery.verify(gallery)
             return [CheckResult("one store", ok=True, detail="private room and gallery have the same id")]
 
     def _wall(self) -> list[CheckResult]:
-        with closing(connect(self.settings, PUBLIC)) as client:
+        with closing(connect(self.settings.store, PUBLIC)) as client:
             return check_wall(client)
 
     def _erasures(self) -> list[CheckResult]:
-        with closing(connect(self.settings, ADMIN, Room.PRIVATE)) as client:
-            mark = ErasureWatermark(client, ErasureLog(self.never_restore, StoreHeader.read(client).store_id))
+        folder = self.settings.rollback_guard_dir
+        with closing(connect(self.settings.store, ADMIN, Room.PRIVATE)) as client:
+            mark = ErasureWatermark(client, ErasureLog(folder, StoreHeader.read(client).store_id))
             mark.require_caught_up()
-            detail = f"all {mark.read() or 0} that were ever listed are done; {self.never_restore}"
+            detail = f"all {mark.read() or 0} that were ever listed are done; {folder}"
             return [CheckResult("list", ok=True, detail=detail)]
 
     def _files(self) -> Iterator[Path]:
-        yield Path(self.key_file) if self.key_file else self.folder / PSEUDONYM_KEY_FILE
-        if (credentials := self.folder / CREDENTIALS_FILE).exists():
+        yield self.settings.pseudonym_key_file
+        if (credentials := self.data_folder / CREDENTIALS_FILE).exists():
             yield credentials
 
     def _signing_key(self) -> tuple[str, CheckResult]:
-        path = Path(self.ledger_key_file) if self.ledger_key_file else self.folder / LEDGER_KEY_FILE
+        path = self.settings.ledger_key_file
         try:
             key_id = load_signing_key(path).public_keys.key_ids[0]
         except StoreError as error:
@@ -110,8 +108,8 @@ class Diagnostics:
         )
 
     @staticmethod
-    def _asked(question: Callable[[], list[CheckResult]]) -> list[CheckResult]:
-        """The answer; a question that cannot be asked is a bad finding itself."""
+    def _try(question: Callable[[], list[CheckResult]]) -> list[CheckResult]:
+        """Return the findings of a check; a check that cannot run is a bad finding itself."""
         try:
             return question()
         except StoreError as error:

@@ -1,16 +1,21 @@
-"""The maintenance worker, wired together."""
+"""The maintenance process: runs staff jobs, expirations and retention sweeps."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from api.http.system import clock_ms, monotonic_seconds
+from api.runtime.policy_source import read_policy
+from api.runtime.poll import PollInterval, poll, report_busy
+from api.runtime.stop_signal import stop_on_signal
+from api.runtime.store_check import require_healthy_store
 from privacy.maintenance.anomalies import CoordinatedActivityDetector
 from privacy.maintenance.job_runner import JobRunner
 from privacy.maintenance.reapply_erasures import ErasureReplay
 from privacy.maintenance.retention_sweep import RetentionSweep
 from privacy.maintenance.sealed_series import SealedSeriesCleanup
-from privacy.maintenance.throttle import Throttle
+from privacy.maintenance.throttle import ActivityCounter, Throttle
 from privacy.maintenance.worker import MaintenanceWorker
 from privacy.model.timestamp import Clock
 from privacy.moderation.advisories import Advisories
@@ -19,12 +24,16 @@ from privacy.moderation.audit_trail import AuditTrail
 from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.moderation.jobs import Jobs
 from privacy.moderation.pending import PendingOperations
-from privacy.policy.registry import PolicyRegistry
+from privacy.policy.registry import PolicyRegistry, read_policy_registry
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
+from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
+from privacy.store.settings import Settings
+from privacy.store.users import MAINTENANCE
 from privacy.vault.bulk_status import BulkStatusChange
 from privacy.vault.erasure import Erasure
+from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from privacy.vault.recount import Recount
 from privacy.vault.registers import ContributionCaps
 from privacy.vault.scan import AccountScan
@@ -34,55 +43,76 @@ from privacy.vault.timers import Timers
 if TYPE_CHECKING:
     from redis import Redis
 
+_INTERVAL: Final = PollInterval(idle_seconds=0.2)
+"""A job should begin while the person who requested it still watches."""
+
 
 def make_maintenance_worker(
     client: Redis,
     header: StoreHeader,
-    book: PolicyRegistry,
+    registry: PolicyRegistry,
     keys: PseudonymKeys,
     erasures: ErasureLog,
     clock: Clock,
     throttle: Throttle,
 ) -> MaintenanceWorker:
-    """Wire a maintenance worker together.
+    """Return a maintenance worker.
 
     Args:
-        client: of the private room, with the maintenance worker's credentials.
-        header: of its store.
-        book: its policies.
-        keys: of the pseudonyms.
-        erasures: the list of its erasures, outside of it.
-        clock: now, in ms since 1970 UTC.
+        client: connection to the private room as the maintenance user.
+        header: of the store.
+        registry: the store's policies.
+        keys: pseudonym keys.
+        erasures: the store's erasure log.
+        clock: current time in ms since 1970 UTC.
         throttle: of this process.
     """
-    shards, caps = AccountShards(client, keys, header.account_shards), ContributionCaps.of(book)
-    retention = book.current.retention
+    shards, caps = AccountShards(client, keys, header.account_shards), ContributionCaps.of(registry)
+    retention = registry.current.retention
     trail, advisories = AuditTrail(client), Advisories(client)
     jobs = Jobs(client, header.account_shards, retention.job_seconds)
-    settlement, scan, mark = Recount(shards, caps), AccountScan(shards), ErasureWatermark(client, erasures)
+    recount, scan, watermark = Recount(shards, caps), AccountScan(shards), ErasureWatermark(client, erasures)
     pending = PendingOperations(client)
-    erasure = ErasureProcedure(client, Erasure(shards, mark), pending, advisories)
+    erasure = ErasureProcedure(client, Erasure(shards, watermark), pending, advisories)
     sweep = RetentionSweep(
         shards=shards,
         retention=retention,
         trail=trail,
         jobs=jobs,
         scan=scan,
-        sealed=SealedSeriesCleanup(client, book, header.target_shards),
-        new_detector=partial(CoordinatedActivityDetector, book.current.integrity),
+        sealed=SealedSeriesCleanup(client, registry, header.target_shards),
+        new_detector=partial(CoordinatedActivityDetector, registry.current.integrity),
         advisories=advisories,
     )
     return MaintenanceWorker(
         clock=clock,
         runner=JobRunner(jobs, BulkStatusChange(shards, caps), trail, clock, throttle),
-        timers=Timers(shards, settlement),
-        recount=settlement,
+        timers=Timers(shards, recount),
+        recount=recount,
         erasure=erasure,
         pending=pending,
         trail=trail,
         rewriter=AofRewriteScheduler(client),
         sweep=sweep,
-        replay=ErasureReplay(shards, erasure, scan, mark, trail, retention.backup_seconds),
+        replay=ErasureReplay(shards, erasure, scan, watermark, trail, retention.backup_seconds),
         throttle=throttle,
-        tombstone_ttl_seconds=book.closed_seconds,
+        tombstone_ttl_seconds=registry.closed_seconds,
     )
+
+
+def run_maintenance(settings: Settings) -> None:
+    """Maintain the store until SIGTERM or SIGINT.
+
+    Raises:
+        PolicyError: the policy breaks a rule, or is not registered in the store.
+        StoreError: the settings or the store do not allow it.
+    """
+    header = require_healthy_store(settings.store, MAINTENANCE, clock_ms)
+    keys = PseudonymKeys(partial(load_pseudonymiser, settings.pseudonym_key_file))
+    erasures = ErasureLog(settings.rollback_guard_dir, header.store_id)
+    client = connect(settings.store, MAINTENANCE, greet=header.greet)
+    registry = read_policy_registry(client, read_policy(settings.policy_file).policy)
+    with stop_on_signal() as stop:
+        throttle = Throttle(ActivityCounter(client, header.account_shards), monotonic_seconds, stop.wait)
+        worker = make_maintenance_worker(client, header, registry, keys, erasures, clock_ms, throttle)
+        poll(worker.step, stop.wait, _INTERVAL, report_busy("maintenance"))

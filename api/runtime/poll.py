@@ -1,7 +1,8 @@
-"""The loop of a process that looks for work: it rests when there is none, and backs off from a busy store."""
+"""The loop of a process that polls for work: it rests when there is none, and backs off from a busy store."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,39 +14,39 @@ class PollInterval:
     """How long a loop rests.
 
     Args:
-        idle_seconds: when there was nothing to do.
-        gather_seconds: when there was something, so that the next step finds more to do at once.
-        first_back_off_seconds: when the store was busy; doubled each further time.
-        longest_back_off_seconds: at most.
+        idle_seconds: after a step that found nothing to do.
+        gather_seconds: after a step that found work, so that the next step finds more at once.
+        first_back_off_seconds: after a first failure; doubled after each further one.
+        max_back_off_seconds: upper bound of the back-off.
     """
 
     idle_seconds: float
     gather_seconds: float = 0.0
     first_back_off_seconds: float = 0.1
-    longest_back_off_seconds: float = 5.0
+    max_back_off_seconds: float = 5.0
 
     def back_off_seconds(self, failures: int) -> float:
-        """How long to rest after so many failures in a row, from 1."""
+        """Return how long to rest after `failures` failures in a row (at least 1)."""
         doubled = self.first_back_off_seconds * 2.0 ** min(failures - 1, 30)
-        return min(doubled, self.longest_back_off_seconds)
+        return min(doubled, self.max_back_off_seconds)
 
 
 def poll(
     step: Callable[[], int],
     wait: Callable[[float], bool],
-    pace: PollInterval,
+    interval: PollInterval,
     on_busy: Callable[[StoreBusyError, float], None],
 ) -> None:
-    """Work until told to stop.
+    """Repeat a step until the process is asked to stop.
 
     Args:
-        step: does what there is to do; how much it was. It must be right to call it again after any failure.
-        wait: rests so many seconds, or less if told to stop; whether that is so.
-        pace: how long to rest.
-        on_busy: told that the store is busy, and how long the loop rests for it.
+        step: does what is due and returns how much that was; it can be repeated after any failure.
+        wait: rests for the given seconds, or less if asked to stop; returns whether to stop.
+        interval: how long to rest.
+        on_busy: called with the error and the back-off in seconds when the store is busy.
 
     Raises:
-        StoreError: the store refuses, and will again.
+        StoreError: the store refuses, and would refuse again.
     """
     failures = 0
     stopped = False
@@ -54,9 +55,22 @@ def poll(
             done = step()
         except StoreBusyError as error:
             failures += 1
-            rest_seconds = pace.back_off_seconds(failures)
+            rest_seconds = interval.back_off_seconds(failures)
             on_busy(error, rest_seconds)
         else:
             failures = 0
-            rest_seconds = pace.gather_seconds if done else pace.idle_seconds
+            rest_seconds = interval.gather_seconds if done else interval.idle_seconds
         stopped = wait(rest_seconds)
+
+
+def report_busy(name: str) -> Callable[[StoreBusyError, float], None]:
+    """Return an `on_busy` that writes one line to stderr.
+
+    Args:
+        name: of the process.
+    """
+
+    def report(error: StoreBusyError, rest_seconds: float) -> None:
+        sys.stderr.write(f"{name}: {error}; retrying in {rest_seconds:.1f} s\n")
+
+    return report

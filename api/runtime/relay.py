@@ -1,14 +1,34 @@
-"""The relay, wired together."""
+"""The relay process: moves changes from the vault's outboxes to the tally."""
 
 from __future__ import annotations
 
+from typing import Final
+
+from api.http.system import clock_ms
+from api.runtime.poll import PollInterval, poll, report_busy
+from api.runtime.stop_signal import stop_on_signal
+from api.runtime.store_check import require_healthy_store
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
-from privacy.store.settings import StoreSettings
+from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import RELAY
 from privacy.tally.relay import Relay
 
+_INTERVAL: Final = PollInterval(idle_seconds=0.05, gather_seconds=0.1)
+"""Short: a change should be in the tally when its epoch ends. A larger step costs less per change."""
+
 
 def make_relay(settings: StoreSettings, header: StoreHeader) -> Relay:
-    """Wire a relay together; it writes to no other store than the header's."""
+    """Return a relay that writes to no other store than the header's."""
     return Relay(connect(settings, RELAY, greet=header.greet), header)
+
+
+def run_relay(settings: Settings) -> None:
+    """Relay until SIGTERM or SIGINT.
+
+    Raises:
+        StoreError: the settings or the store do not allow it.
+    """
+    relay = make_relay(settings.store, require_healthy_store(settings.store, RELAY, clock_ms))
+    with stop_on_signal() as stop:
+        poll(relay.step, stop.wait, _INTERVAL, report_busy("relay"))

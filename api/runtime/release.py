@@ -1,12 +1,16 @@
-"""The release worker and the ledger signer, wired together."""
+"""The release process: measures what is due, publishes it and signs it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from api.http.system import clock_ms, entropy
+from api.runtime.poll import PollInterval, poll, report_busy
+from api.runtime.stop_signal import stop_on_signal
+from api.runtime.store_check import require_healthy_store
 from privacy.errors import StoreError
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.entropy import EntropySource
@@ -15,7 +19,7 @@ from privacy.model.timestamp import Clock
 from privacy.policy.registry import policy_of
 from privacy.publishing.publisher import Publisher
 from privacy.publishing.signature_writer import SignatureWriter
-from privacy.release.worker import ReleaseWorker
+from privacy.release.worker import ReleaseWorker, run_together
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import caught_up
 from privacy.rollback.release_watermark import ReleaseWatermark
@@ -24,7 +28,7 @@ from privacy.signing.signing_key_file import load_signing_key
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
-from privacy.store.settings import StoreSettings
+from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import PUBLISHER, RELEASE, SIGNER
 from privacy.tally.series import LedgerLog, TallyShard
 
@@ -32,19 +36,23 @@ if TYPE_CHECKING:
     from redis import Redis
 
 
+_INTERVAL: Final = PollInterval(idle_seconds=1.0)
+"""The shortest epoch of the default policy is an hour."""
+
+
 @dataclass(frozen=True)
 class Calibrations:
-    """The mechanism of every policy that a store knows: also of one that is enrolled later.
+    """The mechanism of every policy of a store, including those that are registered later.
 
     Args:
-        client: may read the store's policies.
+        client: connection that may read the store's policies.
     """
 
     client: Redis
     _known: dict[tuple[str, Kind], Calibration] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, version: str, kind: Kind) -> Calibration:
-        """The mechanism of a policy version and kind.
+        """Return the mechanism of a policy version and kind.
 
         Raises:
             PolicyError: the policy asks for what the mechanism cannot give.
@@ -66,7 +74,7 @@ def make_release_workers(
     entropy: EntropySource,
     clock: Clock,
 ) -> list[ReleaseWorker]:
-    """Wire release workers together, one a target shard; they write to no other stores than these.
+    """Return one release worker per target shard; they write to no other stores than these.
 
     While the store lacks erasures that are listed, its connections are refused: nothing is released. A tally
     that has forgotten releases releases nothing either.
@@ -85,7 +93,7 @@ def make_release_workers(
 def make_ledger_signer(
     settings: StoreSettings, header: StoreHeader, key_file: Path, clock: Clock
 ) -> LedgerSigner:
-    """Wire a ledger signer together; it reads and writes no other stores than these."""
+    """Return a ledger signer that reads and writes no other stores than these."""
     return LedgerSigner(
         LedgerLog(connect(settings, SIGNER, Room.PRIVATE, greet=header.greet)),
         SignatureWriter(connect(settings, SIGNER, greet=header.of_gallery.greet)),
@@ -93,3 +101,19 @@ def make_ledger_signer(
         header.target_shards,
         clock,
     )
+
+
+def run_release(settings: Settings) -> None:
+    """Release, publish and sign until SIGTERM or SIGINT.
+
+    Raises:
+        StoreError: the settings or the store do not allow it, or something that was signed is missing.
+    """
+    store = settings.store
+    header = require_healthy_store(store, RELEASE, clock_ms)
+    signer = make_ledger_signer(store, header, settings.ledger_key_file, clock_ms)
+    signer.check()
+    erasures = ErasureLog(settings.rollback_guard_dir, header.store_id)
+    workers = make_release_workers(store, header, erasures, entropy, clock_ms)
+    with stop_on_signal() as stop:
+        poll(lambda: run_together(workers) + signer.run(), stop.wait, _INTERVAL, report_busy("release"))

@@ -1,47 +1,37 @@
-"""Where the store of a deployment is, for its operator's tools: the environment says, or a data folder."""
+"""The settings of an operator's tool, whose store may be the embedded one of a data folder."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from privacy.embedded.config import CONF_FILE, CREDENTIALS_FILE, room_folders
 from privacy.errors import StoreError
-from privacy.store.settings import StoreSettings
-from privacy.store.users import USERS
-
-PSEUDONYM_KEY_FILE: Final = "pseudonym.key"
-LEDGER_KEY_FILE: Final = "ledger.key"
-ADDRESS_VARIABLES: Final = ("LIKEWISE_REDIS_URL", "LIKEWISE_VAULT_URL", "LIKEWISE_GALLERY_URL")
+from privacy.store.settings import REDIS_URL, Settings, StoreSettings
 
 _PORT: Final = re.compile(r"^port (\d+)$", re.MULTILINE)
 
 
-def names_a_store(environment: Mapping[str, str]) -> bool:
-    """Whether the environment says where a Redis is; else the embedded one is meant."""
-    return any(environment.get(variable) for variable in ADDRESS_VARIABLES)
-
-
-def operator_settings(folder: Path, environment: Mapping[str, str]) -> StoreSettings:
-    """Addresses and passwords of a running store.
+def operator_settings(data_folder: Path, environ: Mapping[str, str]) -> Settings:
+    """Returns the settings of an operator's tool, with the store of the environment or the embedded one.
 
     Args:
-        folder: data folder of `likewise up`; read only if the environment names no store.
-        environment: as `StoreSettings.from_environment` reads it.
+        data_folder: of `likewise up`; its store is used if the environment has no address.
+        environ: environment variables.
 
     Raises:
         StoreError: neither of them leads to a store.
     """
-    if names_a_store(environment):
-        return StoreSettings.from_environment(environment, USERS)
-    return _embedded_settings(folder)
+    settings = Settings.from_environment(environ, data_folder)
+    return settings if settings.names_a_store else replace(settings, store=_embedded_store(data_folder))
 
 
-def _embedded_settings(folder: Path) -> StoreSettings:
-    """Those of the embedded store that runs in a folder: over TCP, as a path may be too long for a socket."""
+def _embedded_store(folder: Path) -> StoreSettings:
+    """Return the settings of the embedded store of a folder: over TCP, as a socket's path may be too long."""
     rooms = room_folders(folder)
     try:
         passwords = json.loads((folder / CREDENTIALS_FILE).read_text())
@@ -49,7 +39,7 @@ def _embedded_settings(folder: Path) -> StoreSettings:
     except OSError as error:
         raise StoreError(
             f"there is no store in {folder} ({error.strerror}): start it with `likewise up`, name its folder "
-            f"with --data-folder, or set {ADDRESS_VARIABLES[0]}"
+            f"with --data-folder, or set {REDIS_URL.name}"
         ) from error
     except ValueError as error:
         raise StoreError(f"{folder / CREDENTIALS_FILE} is damaged: {error}") from error

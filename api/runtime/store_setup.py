@@ -1,4 +1,4 @@
-"""Makes a store ready for use: headers, policy, guarantee. Doing it again changes nothing."""
+"""Sets a store up: headers, keys, policy, guarantee. Running it again changes nothing."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from privacy.policy.registry import PolicyRegistry, register_policy, stored_poli
 from privacy.publishing.publisher import Publisher
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
-from privacy.rollback.folder import never_restore_folder
 from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
 from privacy.store.header import DEFAULT_SHARDS, StoreHeader
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
-from privacy.store.settings import StoreSettings
+from privacy.store.settings import GALLERY_URL, VAULT_URL, StoreSettings
 from privacy.store.users import ADMIN, MAINTENANCE, PUBLISHER
 from privacy.vault.pseudonym_key_file import create_key_file, load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
@@ -44,12 +43,12 @@ class PreparedStore:
     """A store that is ready.
 
     Args:
-        settings: where it is, with the passwords of all users.
+        settings: addresses and passwords.
         header: of the private room.
         book: its policies.
-        keys: of the deployment's pseudonyms.
-        erasures: the list of its erasures, outside of it.
-        is_new: whether it was made just now.
+        keys: pseudonym keys of the deployment.
+        erasures: its erasure log, which is outside the store.
+        is_new: whether it was created just now.
     """
 
     settings: StoreSettings
@@ -62,34 +61,34 @@ class PreparedStore:
 
 @dataclass(frozen=True)
 class StoreSetup:
-    """What a store is founded with.
+    """Sets a store up; what exists already is kept.
 
     Args:
         source: the policy in force from now on.
-        key_file: of the pseudonyms; made with a new store.
-        clock: the real one.
-        entropy: answers so many bytes of the operating system's CSPRNG.
-        new_shards: account shards and target shards of a store that is new; an old one keeps its own.
-        never_restore: folder of what no restore may take back; one beside the key file's if not given.
+        key_file: pseudonym key file; created with a new store.
+        rollback_guard_dir: folder of the records that no restore may take back.
+        clock: current time in ms since 1970 UTC.
+        entropy: returns the given number of random bytes.
+        new_shards: numbers of account and target shards of a new store; an existing one keeps its own.
     """
 
     source: PolicySource
     key_file: Path
+    rollback_guard_dir: Path
     clock: Clock
     entropy: Callable[[int], bytes]
     new_shards: tuple[int, int] = DEFAULT_SHARD_COUNTS
-    never_restore: Path | None = None
 
-    def found(self, settings: StoreSettings) -> PreparedStore:
+    def prepare(self, settings: StoreSettings) -> PreparedStore:
         """Make a store ready.
 
         Args:
-            settings: where it is, with the passwords of all users.
+            settings: addresses, and the passwords of the users admin and publisher at least.
 
         Raises:
             PolicyError: the store knows another policy under this version.
-            StoreError: it is not fit; or it is in use, and the key of its pseudonyms is gone.
-            StoreBusyError: it cannot answer now.
+            StoreError: the store is not fit, or it is in use and its pseudonym key is missing.
+            StoreBusyError: the store cannot answer now.
         """
         with (
             closing(connect(settings, ADMIN, Room.PRIVATE)) as private,
@@ -110,7 +109,7 @@ class StoreSetup:
         return PreparedStore(settings, header, book, keys, erasures, is_new=known is None)
 
     def _new_header(self, client: Redis) -> StoreHeader:
-        """Make the header, after the key: a store never stands without one."""
+        """Create the header, after the key: a store never exists without its key."""
         create_key_file(self.key_file, self.entropy)
         return StoreHeader.create_or_verify(client, self.entropy, *self.new_shards)
 
@@ -123,9 +122,8 @@ class StoreSetup:
         return PseudonymKeys(partial(load_pseudonymiser, self.key_file))
 
     def _erasures(self, client: Redis, header: StoreHeader) -> ErasureLog:
-        """The list of erasures: made with a store that has never had one, and never again."""
-        folder = self.never_restore or never_restore_folder({}, self.key_file.parent)
-        erasures = ErasureLog(folder, header.store_id)
+        """Return the erasure log; it is created for a store that has never had one, and never again."""
+        erasures = ErasureLog(self.rollback_guard_dir, header.store_id)
         mark = ErasureWatermark(client, erasures)
         if mark.read() is None:
             erasures.create()
@@ -136,10 +134,10 @@ class StoreSetup:
 
 
 def reapply_erasures(store: PreparedStore, clock: Clock) -> int:
-    """Do erasures again that a store lacks because it was restored, before anything else runs on it.
+    """Repeat erasures that a restored store lacks, before anything else runs on it.
 
     Returns:
-        How many it lacked.
+        The number of repeated erasures.
 
     Raises:
         StoreError: the list of erasures is damaged, or not the newest one.
@@ -153,10 +151,10 @@ def reapply_erasures(store: PreparedStore, clock: Clock) -> int:
 
 
 def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:
-    """The header of a store that stands already, if its rooms belong together and neither has lost its data.
+    """Return the header of an existing store whose rooms belong together and have both kept their data.
 
-    A store is founded in the order private header, gallery header, policy. It is looked at in the opposite
-    order, so that one which is being founded meanwhile does not look like one that lost something.
+    A store is set up in the order private header, gallery header, policy. It is read in the opposite order,
+    so that a store that is being set up concurrently is not taken for one that lost data.
 
     Raises:
         StoreError: they do not, or one has.
@@ -166,24 +164,24 @@ def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:
     known = _known_header(private, STORE_HEADER)
     if shown and known is None:
         raise StoreError(
-            "the gallery is in use, but the private room is empty: put the data of its Redis back, or look "
-            "whether LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL name the rooms of one store"
+            "the gallery is in use, but the private room is empty: put the data of its Redis back, or check "
+            f"that {VAULT_URL.name} and {GALLERY_URL.name} name the rooms of one store"
         )
     if known and shown is None and has_policy:
         raise StoreError(
             "the private room is in use, but the gallery is empty: put the data of its Redis back, since a "
-            "release is handed over once, or look whether LIKEWISE_GALLERY_URL names the right one"
+            f"release is published once, or check that {GALLERY_URL.name} names the right one"
         )
     if known and shown and known.store_id != shown.store_id:
         raise StoreError(
-            "private room and gallery belong to two stores: LIKEWISE_VAULT_URL and LIKEWISE_GALLERY_URL must "
+            f"private room and gallery belong to two stores: {VAULT_URL.name} and {GALLERY_URL.name} must "
             "name the rooms of one"
         )
     return known
 
 
 def _known_header(client: Redis, key: str) -> StoreHeader | None:
-    """The header; None where it cannot be read, for `create_or_verify` to make it or to say why not."""
+    """Return the header; None if it cannot be read: `create_or_verify` then creates it or reports why not."""
     try:
         return StoreHeader.read(client, key)
     except StoreBusyError:

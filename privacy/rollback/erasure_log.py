@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from privacy.errors import StoreBusyError, StoreError
-from privacy.rollback.folder import FOLDER_VARIABLE, create_folder, lock_folder, replace_durably
+from privacy.rollback.folder import create_folder, lock_folder, replace_durably
 from privacy.store.credentials import private_file_fault
+from privacy.store.settings import ROLLBACK_GUARD_DIR
 
 MAX_LINE_BYTES: Final = 128
 _FIRST_WORD: Final = "likewise-erasures"
@@ -232,8 +233,8 @@ class ErasureLog:
     def _require_private(self) -> None:
         if fault := private_file_fault(self.path):
             raise StoreError(
-                f"erasure log: {fault}; put it back, or set {FOLDER_VARIABLE} to its folder; if it is lost, "
-                "see `likewise rights rebuild-erasure-log --help`"
+                f"erasure log: {fault}; put it back, or set {ROLLBACK_GUARD_DIR.name} to its folder; if it "
+                "is lost, see `likewise rights rebuild-erasure-log --help`"
             )
 
     def _damaged_error(self) -> StoreError:

@@ -1,30 +1,16 @@
-"""The folder of rollback protection: files outside the store that record what the store must not forget."""
+"""The rollback guard: a folder outside the store with the records that no restore may take back."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from privacy.errors import StoreError
 from privacy.store.credentials import write_private
-
-FOLDER_VARIABLE: Final = "LIKEWISE_NEVER_RESTORE_FOLDER"
-
-
-def never_restore_folder(environment: Mapping[str, str], beside: Path) -> Path:
-    """Return the folder that the environment names, by default a sibling of the folder of the keys.
-
-    A sibling and not a subfolder: restoring a copy of the folder of the keys, taken together with the data,
-    then does not restore this folder.
-    """
-    if given := environment.get(FOLDER_VARIABLE):
-        return Path(given)
-    folder = beside.absolute()
-    return folder.with_name(f"{folder.name}.never-restore")
+from privacy.store.settings import ROLLBACK_GUARD_DIR
 
 
 def create_folder(folder: Path) -> None:
@@ -50,7 +36,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise StoreError(
-            f"{folder}: {error.strerror}; put it back, or set {FOLDER_VARIABLE} to it"
+            f"{folder}: {error.strerror}; put it back, or set {ROLLBACK_GUARD_DIR.name} to it"
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

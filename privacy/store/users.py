@@ -8,6 +8,9 @@ A script started with EVALSHA runs under its caller's rights, command by command
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from privacy.store import keys
@@ -215,3 +218,34 @@ HEALTH: Final = AclUser(
 USERS: Final = (
     *(PLATFORM, MAINTENANCE, RELAY, RELEASE, PUBLISHER, SIGNER, PUBLIC, LIMITER, REKEYER, ADMIN, HEALTH),
 )
+
+
+class Process(StrEnum):
+    """Holders of passwords in a deployment: processes, the operator's shell, the servers' health checks."""
+
+    PLATFORM = "platform"
+    RELAY = "relay"
+    RELEASE = "release"
+    MAINTENANCE = "maintenance"
+    PUBLIC = "public"
+    INIT = "init"
+    OPERATOR = "operator"
+    VAULT = "vault"
+    GALLERY = "gallery"
+
+
+PROCESSES: Final[Mapping[Process, tuple[AclUser, ...]]] = MappingProxyType(
+    {
+        Process.PLATFORM: (PLATFORM, PUBLISHER),
+        Process.RELAY: (RELAY,),
+        Process.RELEASE: (RELEASE, PUBLISHER, SIGNER),
+        Process.MAINTENANCE: (MAINTENANCE,),
+        Process.PUBLIC: (PUBLIC, LIMITER),
+        Process.INIT: (ADMIN, PUBLISHER),
+        # `keys` and `doctor`; `ledger` and `audit wall`; `keys rotate-pseudonym-key`; `rights`.
+        Process.OPERATOR: (ADMIN, PUBLIC, REKEYER, MAINTENANCE),
+        Process.VAULT: (HEALTH,),
+        Process.GALLERY: (HEALTH,),
+    }
+)
+"""The Redis users that each process connects as; it gets the passwords of these and of no others."""

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from api.platform.app import build_platform_app
-from api.platform.wsgi import KEY_FILE_VARIABLE, POLICY_VARIABLE, dependencies_of
+from api.platform.app import PlatformDependencies, build_platform_app
+from api.platform.wsgi import make_dependencies
 from privacy.errors import PolicyError, StoreBusyError, StoreError
 from privacy.policy.file import DEFAULT_POLICY_PATH
 from privacy.policy.registry import register_policy
 from privacy.rollback.erasure_log import ErasureLog
-from privacy.rollback.folder import FOLDER_VARIABLE
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
+from privacy.store.settings import POLICY, PSEUDONYM_KEY_FILE, ROLLBACK_GUARD_DIR, Settings
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.pseudonym_key_file import create_key_file
 from tests.support.platform_plane import NOW_MS
@@ -26,51 +26,56 @@ from tests.support.redis_server import Store
 def environment(store: Store, tmp_path: Path) -> dict[str, str]:
     """What a process of the platform plane is given, on a store that was just created."""
     header = StoreHeader.create_or_verify(store.admin, os.urandom)
-    ErasureLog(tmp_path / "never-restore", header.store_id).create()
+    ErasureLog(tmp_path / "rollback-guard", header.store_id).create()
     header.of_gallery.put(store.admin)
     register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())
     create_key_file(tmp_path / "key", os.urandom)
     return {
         **store.settings.environment((PLATFORM, PUBLISHER)),
-        KEY_FILE_VARIABLE: str(tmp_path / "key"),
-        FOLDER_VARIABLE: str(tmp_path / "never-restore"),
+        PSEUDONYM_KEY_FILE.name: str(tmp_path / "key"),
+        ROLLBACK_GUARD_DIR.name: str(tmp_path / "rollback-guard"),
     }
+
+
+def dependencies(environment: dict[str, str]) -> PlatformDependencies:
+    """What the plane makes of an environment."""
+    return make_dependencies(Settings.from_environment(environment))
 
 
 def test_an_app_starts_from_its_environment(environment: dict[str, str]) -> None:
     """With store, policy and key in place the app is ready."""
-    app = build_platform_app(dependencies_of(environment), lambda: NOW_MS)
+    app = build_platform_app(dependencies(environment), lambda: NOW_MS)
     assert app.test_client().get("/readyz").status_code == 200
 
 
 def test_without_the_key_of_the_pseudonyms_nothing_starts(environment: dict[str, str]) -> None:
     """No variable, no file, or a file that others may read: each says what to do."""
-    with pytest.raises(StoreError, match=KEY_FILE_VARIABLE):
-        dependencies_of({name: text for name, text in environment.items() if name != KEY_FILE_VARIABLE})
+    with pytest.raises(StoreError, match=PSEUDONYM_KEY_FILE.name):
+        dependencies({name: text for name, text in environment.items() if name != PSEUDONYM_KEY_FILE.name})
     with pytest.raises(StoreError, match="pseudonym key file"):
-        dependencies_of(environment | {KEY_FILE_VARIABLE: "/nowhere"})
+        dependencies(environment | {PSEUDONYM_KEY_FILE.name: "/nowhere"})
 
 
 def test_on_the_gallery_of_another_store_nothing_starts(environment: dict[str, str], store: Store) -> None:
     """Videos would be shown there that are counted here."""
     store.root.hset(GALLERY_HEADER, "store_id", "0" * 32)
     with pytest.raises(StoreError, match="this gallery is another store's"):
-        dependencies_of(environment)
+        dependencies(environment)
 
 
 def test_behind_its_list_of_erasures_or_without_it_nothing_starts(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     """A store that lacks an erasure is refused until it is done again, and one without its list for good."""
-    (path,) = (tmp_path / "never-restore").iterdir()
+    (path,) = (tmp_path / "rollback-guard").iterdir()
     erasures = ErasureLog(path.parent, path.stem)
     with erasures.locked():
         erasures.append(NOW_MS, NOW_MS + 1, 0, bytes(8))
     with pytest.raises(StoreBusyError, match="lacks 1 erasures"):
-        dependencies_of(environment)
+        dependencies(environment)
     path.unlink()
     with pytest.raises(StoreError, match="erasure log"):
-        dependencies_of(environment)
+        dependencies(environment)
 
 
 def test_a_policy_that_is_not_enrolled_does_not_start(environment: dict[str, str], tmp_path: Path) -> None:
@@ -79,11 +84,11 @@ def test_a_policy_that_is_not_enrolled_does_not_start(environment: dict[str, str
     for changed in (text.replace("2026-11-default", "another"), f"{text}\n"):
         (tmp_path / "policy.toml").write_text(changed)
         with pytest.raises(PolicyError, match="version"):
-            dependencies_of(environment | {POLICY_VARIABLE: str(tmp_path / "policy.toml")})
+            dependencies(environment | {POLICY.name: str(tmp_path / "policy.toml")})
 
 
 def test_a_store_that_was_never_created_is_not_written_to(environment: dict[str, str], store: Store) -> None:
     """An empty server is an accident or the wrong server."""
     store.flush()
     with pytest.raises(StoreError, match="store is empty"):
-        dependencies_of(environment)
+        dependencies(environment)

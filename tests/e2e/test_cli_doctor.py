@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 
 from api.http.command import ExitCode
-from api.http.system import clock_ms, entropy
-from api.runtime.policy_source import read_policy
+from api.http.system import entropy
 from api.runtime.settings import operator_settings
-from api.runtime.store_setup import StoreSetup
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.acl import Room
@@ -22,6 +20,7 @@ from privacy.store.connect import connect
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.users import USERS
 from tests.support.command_line import clean_environment, likewise
+from tests.support.prepared_store import prepare_store
 from tests.support.redis_server import ROOT, clients
 
 
@@ -29,7 +28,7 @@ from tests.support.redis_server import ROOT, clients
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A data folder with a running, founded store."""
     with EmbeddedRooms(tmp_path) as rooms:
-        StoreSetup(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
+        prepare_store(rooms.settings, tmp_path)
         create_ledger_key(tmp_path / "ledger.key", entropy)
         yield tmp_path
 
@@ -116,7 +115,7 @@ def test_a_store_that_is_not_durable_and_a_foreign_user_are_bad(tmp_path: Path) 
 def test_the_gallery_of_another_store_is_bad(tmp_path: Path) -> None:
     """Two addresses that lead to the rooms of two stores are found out."""
     with EmbeddedRooms(tmp_path, users=(*USERS, ROOT)) as rooms:
-        StoreSetup(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
+        prepare_store(rooms.settings, tmp_path)
         with closing(connect(rooms.settings, ROOT, Room.GALLERY)) as root:
             root.hset(GALLERY_HEADER, "store_id", "0" * 32)
         _, findings = examine(tmp_path)
@@ -126,7 +125,7 @@ def test_the_gallery_of_another_store_is_bad(tmp_path: Path) -> None:
 
 def test_credentials_that_reach_past_the_wall_are_bad(folder: Path) -> None:
     """A deployment that gives the public plane another user's rights is found out."""
-    given = operator_settings(folder, {}).environment(USERS)
+    given = operator_settings(folder, {}).store.environment(USERS)
     del given["LIKEWISE_PUBLIC_PASSWORD"]
     code, findings = examine(folder, **given)
     assert code == ExitCode.CHECK_FAILED
@@ -137,7 +136,7 @@ def test_credentials_that_reach_past_the_wall_are_bad(folder: Path) -> None:
 def test_a_store_that_is_down_is_a_bad_finding(tmp_path: Path) -> None:
     """The doctor reports what does not answer instead of giving up at it."""
     with EmbeddedRooms(tmp_path) as rooms:
-        StoreSetup(read_policy(None), tmp_path / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
+        prepare_store(rooms.settings, tmp_path)
     code, findings = examine(tmp_path)
     assert code == ExitCode.CHECK_FAILED
     assert set(bad(findings)) == {

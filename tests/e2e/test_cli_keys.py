@@ -14,7 +14,6 @@ import requests
 
 from api.http.command import ExitCode
 from api.runtime.api_keys import MAX_LIVE_KEYS, ApiKeys, ApiKeySpec
-from api.runtime.settings import PSEUDONYM_KEY_FILE
 from privacy.errors import ConflictError, InvalidInputError
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
@@ -157,10 +156,10 @@ def test_the_pseudonym_key_is_rotated_while_the_system_runs(system: System) -> N
         for number in range(30)
     ]
     assert send("/v1/events", *likes)["counted"] == 30
-    before = load_pseudonymiser(folder / PSEUDONYM_KEY_FILE)
+    before = load_pseudonymiser(folder / "pseudonym.key")
     assert keys_rotated(folder) == {"moved": 30, "generation": 1}
     assert send("/v1/events", *likes)["duplicate"] == 30
-    assert before.outer_key.hex() not in (folder / PSEUDONYM_KEY_FILE).read_text()
+    assert before.outer_key.hex() not in (folder / "pseudonym.key").read_text()
     assert keys_rotated(folder) == {"moved": 30, "generation": 2}
 
 

@@ -15,12 +15,9 @@ import pytest
 import requests
 
 from api.http.command import ExitCode
-from api.http.system import clock_ms, entropy
-from api.runtime.policy_source import read_policy
-from api.runtime.store_setup import StoreSetup
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.store.settings import StoreSettings
-from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, PUBLISHER
+from privacy.store.users import ADMIN, LIMITER, PUBLIC, Process
 from tests.support.command_line import (
     ROOT,
     alive,
@@ -31,6 +28,7 @@ from tests.support.command_line import (
     port_options,
 )
 from tests.support.eventually import eventually
+from tests.support.prepared_store import prepare_store, process_environment
 
 PRIVATE = re.compile(
     r"\b(privacy\.(vault|tally|mechanism|release|policy|policy_book|policy_file|store\.embedded\w*)|"
@@ -43,7 +41,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRooms]:
     """A running, founded store; the key of the pseudonyms is in its folder."""
     folder = tmp_path_factory.mktemp("planes")
     with EmbeddedRooms(folder) as rooms:
-        StoreSetup(read_policy(None), folder / "pseudonym.key", clock_ms, entropy).found(rooms.settings)
+        prepare_store(rooms.settings, folder)
         yield rooms
 
 
@@ -106,9 +104,7 @@ def test_the_list_of_imports_would_show_it(store: EmbeddedRooms, tmp_path: Path)
 
 def platform_environment(store: EmbeddedRooms) -> dict[str, str]:
     """What the platform plane is given."""
-    key = str(store.folder / "pseudonym.key")
-    own = store.settings.environment((PLATFORM, PUBLISHER))
-    return clean_environment(**own, LIKEWISE_PSEUDONYM_KEY_FILE=key)
+    return clean_environment(**process_environment(store.settings, store.folder, Process.PLATFORM))
 
 
 def test_a_worker_that_dies_is_replaced_and_none_outlives_its_server(
@@ -139,7 +135,7 @@ def test_the_public_plane_refuses_credentials_that_reach_past_the_wall(store: Em
     assert refused.stderr.startswith("likewise: no password of the store's user limiter")
 
 
-@pytest.mark.parametrize("verb", ["platform", "public", "relay", "release"])
+@pytest.mark.parametrize("verb", ["platform", "public", "relay", "release", "maintain"])
 def test_without_a_store_every_process_says_what_to_set(verb: str) -> None:
     """An empty environment is answered with the variable that is missing, in one line, with exit code 4."""
     refused = likewise(verb)

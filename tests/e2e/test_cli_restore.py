@@ -43,7 +43,7 @@ def test_a_restored_system_has_erased_what_was_erased(tmp_path: Path) -> None:
         assert system.stop() == ExitCode.OK
     shutil.copytree(folder, copy)
     with up(folder, "--policy", policy) as system:
-        ring = ApiKeys.open(operator_settings(folder, {}), "platform", clock_ms, entropy)
+        ring = ApiKeys.open(operator_settings(folder, {}).store, "platform", clock_ms, entropy)
         officer, _ = ring.create(ApiKeySpec("officer", ["privacy"], 1, 100))
         system.welcome["keys"] = {"platform": officer}
         for right, account in (("erasures", ERASED), ("children", CHILD)):
@@ -91,7 +91,7 @@ def total(system: System) -> Any:
 def tally(folder: Path) -> dict[str, Any]:
     """Measurements, and how every change of the one series was counted, in the order of arrival."""
     found: dict[str, Any] = {"measured": {}, "changes": []}
-    with closing(connect(operator_settings(folder, {}), RELEASE)) as client:
+    with closing(connect(operator_settings(folder, {}).store, RELEASE)) as client:
         for shard in range(DEFAULT_SHARDS):
             for series in range(64):
                 if measured := client.get(tally_key(shard, "measured", series)):
@@ -104,5 +104,5 @@ def tally(folder: Path) -> dict[str, Any]:
 
 def relayed(folder: Path) -> bool:
     """Whether the relay has moved everything that was counted."""
-    with closing(connect(operator_settings(folder, {}), RELAY)) as client:
+    with closing(connect(operator_settings(folder, {}).store, RELAY)) as client:
         return not any(client.xrange(outbox_key(shard)) for shard in range(DEFAULT_SHARDS))

@@ -12,10 +12,8 @@ from typing import Any
 import requests
 
 from api.http.command import ExitCode
-from api.http.system import clock_ms, entropy
-from api.runtime.policy_source import read_policy
-from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
-from api.runtime.store_setup import StoreSetup
+from api.http.system import clock_ms
+from api.runtime.settings import operator_settings
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.embedded.server import EmbeddedRedis
 from privacy.model.timestamp import format_timestamp
@@ -35,6 +33,7 @@ from tests.support.command_line import (
     up,
 )
 from tests.support.eventually import eventually
+from tests.support.prepared_store import prepare_store
 
 PROCESSES = ("platform", "public", "relay", "release", "maintenance", "redis-private", "redis-gallery")
 NOW_MS = clock_ms()
@@ -58,7 +57,7 @@ def send_like(system: System, account: str = "a-1") -> dict[str, int]:
 
 def relayed(folder: Path) -> bool:
     """Whether the relay has moved everything that was counted."""
-    with closing(connect(operator_settings(folder, {}), RELAY)) as client:
+    with closing(connect(operator_settings(folder, {}).store, RELAY)) as client:
         return not any(client.xrange(outbox_key(shard)) for shard in range(DEFAULT_SHARDS))
 
 
@@ -143,9 +142,9 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 
 def test_a_lost_pseudonym_key_stops_the_start(tmp_path: Path) -> None:
     """A store in use is not opened under another key: everybody would be counted twice."""
-    key_file = tmp_path / PSEUDONYM_KEY_FILE
+    key_file = tmp_path / "pseudonym.key"
     with EmbeddedRooms(tmp_path) as rooms:
-        assert StoreSetup(read_policy(None), key_file, clock_ms, entropy).found(rooms.settings).is_new
+        assert prepare_store(rooms.settings, tmp_path).is_new
     key_file.unlink()
     refused = likewise("up", "--data-folder", tmp_path, *port_options())
     assert refused.returncode == ExitCode.STORE_ERROR

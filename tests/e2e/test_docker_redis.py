@@ -14,7 +14,7 @@ from privacy.embedded.config import redis_conf
 from privacy.store.acl import Room, acl_file
 from privacy.store.checks import check_durability
 from privacy.store.connect import connect
-from privacy.store.settings import StoreSettings
+from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import ADMIN, PUBLIC, USERS
 from privacy.store.wall_checks import check_users, check_wall
 from tests.support.compose import PASSWORDS
@@ -80,7 +80,7 @@ def test_one_server_gets_all_users(secrets: Path) -> None:
 @pytest.mark.parametrize("process", sorted(PASSWORDS))
 def test_each_process_gets_its_own_passwords(process: str, secrets: Path, settings: StoreSettings) -> None:
     """The passwords of a process open the users that it connects as, on every server that has them."""
-    own = StoreSettings.from_environment(variables(secrets / f"{process}.env"), USERS).passwords
+    own = Settings.from_environment(variables(secrets / f"{process}.env")).store.passwords
     users = [user for user in USERS if user.name in own]
     assert users
     for user in users:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,17 +12,16 @@ from typing import Any
 import pytest
 
 from api.http.system import clock_ms
-from api.runtime.policy_source import read_policy
-from api.runtime.store_setup import StoreSetup
 from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType
 from privacy.moderation.jobs import Job, JobKind, JobRequest, Jobs
-from privacy.store.users import MAINTENANCE
+from privacy.store.users import Process
 from privacy.tally.relay import Relay
 from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.eventually import eventually
+from tests.support.prepared_store import prepare_store, process_environment
 from tests.support.redis_server import Store
 from tests.support.registers import read_changes
 
@@ -33,8 +31,7 @@ BOTS, LIKES, BOTS_A_BATCH = 2_000, 50, 40
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.nightly)])
 def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: int) -> None:
     """Killed at any moment, started again: the job ends, and its report and the tally are exact."""
-    key_file = tmp_path / "pseudonym.key"
-    founded = StoreSetup(read_policy(None), key_file, clock_ms, os.urandom).found(store.settings)
+    founded = prepare_store(store.settings, tmp_path)
     header, book = founded.header, founded.book
     posted_at_ms = clock_ms() - 3_600_000
     catalogue = Catalogue(store.platform, header.target_shards, book.current, lambda _documents: None)
@@ -58,10 +55,7 @@ def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: in
     jobs = Jobs(store.platform, header.account_shards, book.current.retention.job_seconds)
     order = JobRequest(JobKind.PURGE, "tests", "", "a test")
     job = jobs.open(order, [founded.keys.current.handles(bots)], clock_ms())
-    environment = founded.settings.environment((MAINTENANCE,)) | {
-        "LIKEWISE_PSEUDONYM_KEY_FILE": str(key_file),
-        "PATH": os.environ["PATH"],
-    }
+    environment = process_environment(founded.settings, tmp_path, Process.MAINTENANCE)
     for number in range(kills):
         maintenance = start(environment)
         eventually(lambda: moved(store) or is_over(jobs, job), "the purge going on", 60)

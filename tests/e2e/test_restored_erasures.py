@@ -62,7 +62,7 @@ class Deployment:
     @property
     def erasures(self) -> ErasureLog:
         """The list."""
-        return ErasureLog(self.folder / "never-restore", HEADER.store_id)
+        return ErasureLog(self.folder / "rollback-guard", HEADER.store_id)
 
     @property
     def shards(self) -> AccountShards:

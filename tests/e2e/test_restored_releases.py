@@ -33,7 +33,7 @@ def world(tmp_path: Path) -> Iterator[ReleaseWorld]:
 
 def outside(world: ReleaseWorld) -> ReleaseWatermark:
     """What is kept beside the store."""
-    return ReleaseWatermark(world.store.server.folder.with_name("never-restore"), HEADER.store_id)
+    return ReleaseWatermark(world.store.server.folder.with_name("rollback-guard"), HEADER.store_id)
 
 
 def worker(world: ReleaseWorld, hook: Hook | None = None) -> ReleaseWorker:

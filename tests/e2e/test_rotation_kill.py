@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from api.http.system import clock_ms
-from api.runtime.policy_source import read_policy
-from api.runtime.store_setup import PreparedStore, StoreSetup
+from api.runtime.store_setup import PreparedStore
 from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict
 from privacy.store.keys import register_prefix
-from privacy.store.users import REKEYER
+from privacy.store.users import Process
 from privacy.tally.relay import Relay
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.key_rotation import REKEY
@@ -26,6 +24,7 @@ from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.histories import SERIES, UNLIKED
 from tests.support.killing_proxy import KillPoint, killing_proxy
+from tests.support.prepared_store import prepare_store, process_environment
 from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import caps, read_changes
@@ -59,10 +58,7 @@ def test_a_rotation_that_was_killed_goes_on(
 
     record(likes(SERIES[0]))
     store.root.script_load(REKEY.source)
-    environment = founded.settings.environment((REKEYER,)) | {
-        "LIKEWISE_PSEUDONYM_KEY_FILE": str(tmp_path / "pseudonym.key"),
-        "PATH": os.environ["PATH"],
-    }
+    environment = process_environment(founded.settings, tmp_path, Process.OPERATOR)
     with killing_proxy(store.settings, KillPoint(REKEY, call, carried_out)) as proxy:
         assert proxy.start(COMMAND, environment).wait() == -signal.SIGKILL
     record(likes(SERIES[1])[::2])
@@ -80,7 +76,7 @@ def test_a_rotation_that_was_killed_goes_on(
 
 def founded_on(store: Store, folder: Path) -> PreparedStore:
     """A new deployment."""
-    return StoreSetup(read_policy(None), folder / "pseudonym.key", clock_ms, os.urandom).found(store.settings)
+    return prepare_store(store.settings, folder)
 
 
 def vault_on(store: Store, founded: PreparedStore) -> RegisterStore:

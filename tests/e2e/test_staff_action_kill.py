@@ -18,15 +18,14 @@ import pytest
 
 from api.http.system import clock_ms
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
-from api.runtime.policy_source import read_policy
-from api.runtime.store_setup import PreparedStore, StoreSetup
+from api.runtime.store_setup import PreparedStore
 from privacy.model.account_status import AccountStatus
 from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict
 from privacy.moderation.pending import PendingOperations
 from privacy.store.keys import UNFINISHED
 from privacy.store.script import Script
-from privacy.store.users import MAINTENANCE, PLATFORM, PUBLISHER
+from privacy.store.users import Process
 from privacy.tally.relay import Relay
 from privacy.vault.erasure import ERASE
 from privacy.vault.pseudonym_key_file import create_key_file
@@ -36,6 +35,7 @@ from privacy.vault.shards import AccountShards
 from tests.support.eventually import eventually
 from tests.support.killing_proxy import KillPoint, killing_proxy
 from tests.support.ports import HOST, free_port
+from tests.support.prepared_store import prepare_store, process_environment
 from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import caps, raw, read_changes, read_registers
@@ -138,7 +138,7 @@ def founded_on(store: Store, folder: Path) -> PreparedStore:
     """A deployment whose pseudonyms are those of the tests."""
     halves = iter((bytes(range(32)), bytes(range(32, 64))))
     create_key_file(folder / "pseudonym.key", lambda _count: next(halves))
-    return StoreSetup(read_policy(None), folder / "pseudonym.key", clock_ms, os.urandom).found(store.settings)
+    return prepare_store(store.settings, folder)
 
 
 def vault_on(store: Store, founded: PreparedStore) -> RegisterStore:
@@ -173,10 +173,7 @@ def key_for(founded: PreparedStore) -> str:
 
 def environment(founded: PreparedStore, folder: Path) -> dict[str, str]:
     """What the processes are given."""
-    return founded.settings.environment((PLATFORM, PUBLISHER, MAINTENANCE)) | {
-        "LIKEWISE_PSEUDONYM_KEY_FILE": str(folder / "pseudonym.key"),
-        "PATH": os.environ["PATH"],
-    }
+    return process_environment(founded.settings, folder, Process.PLATFORM, Process.MAINTENANCE)
 
 
 @contextmanager

@@ -21,8 +21,8 @@ from privacy.publishing.publisher import Publisher
 from privacy.release.worker import ReleaseWorker
 from privacy.store.acl import Room
 from privacy.store.connect import connect
-from privacy.store.settings import StoreSettings
-from privacy.store.users import PLATFORM, PUBLISHER, RELAY, RELEASE, USERS
+from privacy.store.settings import Settings, StoreSettings
+from privacy.store.users import PLATFORM, PUBLISHER, RELAY, RELEASE
 from privacy.tally.relay import Relay
 from privacy.tally.series import TallyShard
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of
@@ -77,7 +77,7 @@ def writer(name: str, acknowledged: str, series: list[int]) -> Callable[[], bool
 
 
 def _settings() -> StoreSettings:
-    return StoreSettings.from_environment(os.environ, USERS)
+    return Settings.from_environment(os.environ).store
 
 
 def _work_until_killed(step: Callable[[], bool]) -> None:

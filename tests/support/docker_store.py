@@ -17,8 +17,8 @@ from privacy.embedded.server import redis_server_program
 from privacy.store.acl import Room
 from privacy.store.checks import check_durability
 from privacy.store.connect import connect
-from privacy.store.settings import StoreSettings
-from privacy.store.users import ADMIN, USERS
+from privacy.store.settings import Settings, StoreSettings
+from privacy.store.users import ADMIN
 from tests.support.compose import ADDRESSES, PASSWORDS, SERVERS, SERVICES, mounts
 from tests.support.dockerfile import ROOT
 from tests.support.ports import free_port
@@ -57,7 +57,7 @@ def docker_store(folder: Path) -> Iterator[DockerStore]:
     environment = {ADDRESSES[room]: f"redis://127.0.0.1:{port}" for room, port in ports.items()}
     for process in PASSWORDS:
         environment |= variables(secrets / f"{process}.env")
-    store = DockerStore(secrets, StoreSettings.from_environment(environment, USERS))
+    store = DockerStore(secrets, Settings.from_environment(environment).store)
     with ExitStack() as running:
         for room, port in ports.items():
             running.enter_context(_server(store, room, port))

@@ -128,7 +128,7 @@ def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",), policy: Policy
 
 def erasures_of(store: Store) -> ErasureLog:
     """The list of erasures of the tests' store, which is as new as the store."""
-    erasures = ErasureLog(store.server.folder / "never-restore", "0" * 32)
+    erasures = ErasureLog(store.server.folder / "rollback-guard", "0" * 32)
     erasures.create()
     if erasures.last_number():
         with erasures.locked():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from privacy.audit.black_box.sizes import QUICK, WHOLE
 
 from api.cli.console import SectionBars, progress
 from api.cli.options import json_option
@@ -18,6 +19,7 @@ from api.http.system import clock_ms
 from privacy.audit.black_box.black_box import BlackBox
 from privacy.audit.black_box.campaign_scale import QUICK, WHOLE
 from privacy.audit.black_box.http_deployment import HttpDeployment
+from privacy.store.settings import CANARY_KEY, READ_KEYS
 
 _RUN_BYTES = 4
 
@@ -36,14 +38,16 @@ _RUN_BYTES = 4
     "read_keys",
     multiple=True,
     required=True,
-    envvar="LIKEWISE_READ_KEYS",
+    envvar=READ_KEYS.name,
+    show_envvar=True,
     help="API key of the public plane with the scope `read`; give at least two for the collusion attack.",
 )
 @click.option("--platform-url", required=True, help="Address of the platform plane.")
 @click.option(
     "--canary-key",
     required=True,
-    envvar="LIKEWISE_CANARY_KEY",
+    envvar=CANARY_KEY.name,
+    show_envvar=True,
     help="API key of the platform plane with the scope `canary`.",
 )
 @click.option(

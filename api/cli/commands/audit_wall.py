@@ -18,12 +18,15 @@ from api.http.system import clock_ms
 from api.runtime.settings import operator_settings
 from privacy.audit.report_model import AuditReport
 from privacy.model.timestamp import format_timestamp
+from privacy.store.settings import names_for
+from privacy.store.users import PUBLIC
 
 
 @click.command(
     epilog=epilog(
         "likewise audit wall                    the embedded store of a running `likewise up`",
-        "LIKEWISE_GALLERY_URL=… LIKEWISE_PUBLIC_PASSWORD=… likewise audit wall --json",
+        "likewise audit wall --data-folder /var/lib/likewise --json",
+        variables=names_for(PUBLIC),
     )
 )
 @data_folder_option
@@ -34,13 +37,12 @@ def command(data_folder: Path, *, as_json: bool) -> ExitCode:
     Tries every Redis command on every key family with the public plane's credentials, with arguments that do
     no harm. Then tests a login to the private room's server, if that is a separate one; the modules that the
     plane's code loads; the import contracts, if import-linter is installed; and the contents of its image.
-    Uses the store named in the environment (LIKEWISE_GALLERY_URL or LIKEWISE_REDIS_URL, and
-    LIKEWISE_PUBLIC_PASSWORD), or the embedded store of a running `likewise up`. Exits with 1 if the wall has
-    a hole.
+    Uses the store named in the environment, or the embedded store of a running `likewise up`. Exits with 1 if
+    the wall has a hole.
     """
     started = time.monotonic()
     with progress(quiet=as_json) as bars:
-        sections = wall_sections(operator_settings(data_folder, os.environ), SectionBars(bars))
+        sections = wall_sections(operator_settings(data_folder, os.environ).store, SectionBars(bars))
     report = AuditReport(
         title="Wall",
         claim="The code and credentials of the public plane can read the gallery, and can do nothing else.",

@@ -1,4 +1,4 @@
-"""`likewise doctor`: is this deployment as it must be?"""
+"""`likewise doctor`: checks a deployment."""
 
 from __future__ import annotations
 
@@ -15,30 +15,27 @@ from api.http.command import ExitCode, epilog
 from api.http.system import clock_ms
 from api.runtime.diagnostics import Diagnostics
 from api.runtime.settings import operator_settings
-from privacy.rollback.folder import never_restore_folder
+from privacy.store.settings import names_read_by
+from privacy.store.users import Process
 
 
 @click.command(
     epilog=epilog(
-        "likewise doctor                      the embedded store of a running `likewise up`",
-        "likewise doctor --json",
-        "LIKEWISE_REDIS_URL=… LIKEWISE_ADMIN_PASSWORD=… likewise doctor",
+        "likewise doctor",
+        "likewise doctor --data-folder /var/lib/likewise --json",
+        variables=names_read_by(Process.OPERATOR),
     )
 )
 @data_folder_option
 @json_option
 @click.pass_context
 def command(context: click.Context, data_folder: Path, as_json: bool) -> None:
-    """Check Redis, clock, ACL, wall, header, erasures and files of secrets; exit 1 if one is bad.
+    """Check Redis, clock, ACL, wall, headers, erasures and secret files; exit with 1 if one check fails.
 
-    The store is the one that the environment names (LIKEWISE_REDIS_URL and LIKEWISE_ADMIN_PASSWORD; with
-    LIKEWISE_PUBLIC_PASSWORD the wall is tried as well), or the embedded one of a running `likewise up`.
+    Checks the store named in the environment, or the embedded store of a running `likewise up`. Needs the
+    admin's password; with the public user's password, the wall is tested as well.
     """
-    settings = operator_settings(data_folder, os.environ)
-    key_file = os.environ.get("LIKEWISE_PSEUDONYM_KEY_FILE")
-    ledger_key_file = os.environ.get("LIKEWISE_LEDGER_KEY_FILE")
-    kept = never_restore_folder(os.environ, Path(key_file).parent if key_file else data_folder)
-    findings = Diagnostics(settings, data_folder, key_file, ledger_key_file, kept, clock_ms).findings()
+    findings = Diagnostics(operator_settings(data_folder, os.environ), data_folder, clock_ms).run()
     healthy = all(finding.ok for _, finding in findings)
     if as_json:
         show_json(

@@ -17,15 +17,15 @@ from api.http.api_key_reader import KeyRecord
 from api.http.api_keys import PLANE_SCOPES
 from api.http.command import epilog
 from api.http.system import clock_ms, entropy, monotonic_seconds, rest
-from api.platform.wsgi import KEY_FILE_VARIABLE
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
-from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
+from api.runtime.settings import operator_settings
 from privacy.maintenance.key_rotation import KeyRotation
 from privacy.maintenance.throttle import Throttle
 from privacy.model.timestamp import format_timestamp
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
-from privacy.store.users import REKEYER
+from privacy.store.settings import PSEUDONYM_KEY_FILE, names_for
+from privacy.store.users import ADMIN, REKEYER
 from privacy.vault.pseudonym_key_file import begin_rotation, end_rotation, load_pseudonymiser
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
@@ -39,13 +39,13 @@ _plane_option = click.option(
         "likewise keys create --plane public --owner acme --scopes read,audit",
         "likewise keys list --plane public",
         "likewise keys revoke --plane public 0123456789abcdef",
+        variables=names_for(ADMIN),
     )
 )
 def command() -> None:
     """Create, list and revoke API keys, and rotate the pseudonym key.
 
-    Uses the store named in the environment (LIKEWISE_REDIS_URL and LIKEWISE_ADMIN_PASSWORD), or the embedded
-    store of a running `likewise up`.
+    Uses the store named in the environment, or the embedded store of a running `likewise up`.
     """
 
 
@@ -128,9 +128,9 @@ def revoke(plane: str, key_id: str, data_folder: Path, as_json: bool) -> None:
 @command.command(
     "rotate-pseudonym-key",
     epilog=epilog(
-        "likewise keys rotate-pseudonym-key           the embedded store of a running `likewise up`",
-        "LIKEWISE_REDIS_URL=… LIKEWISE_REKEYER_PASSWORD=… LIKEWISE_PSEUDONYM_KEY_FILE=F \\",
-        "  likewise keys rotate-pseudonym-key",
+        "likewise keys rotate-pseudonym-key",
+        "likewise keys rotate-pseudonym-key --data-folder /var/lib/likewise",
+        variables=[*names_for(REKEYER), PSEUDONYM_KEY_FILE.name],
     ),
 )
 @data_folder_option
@@ -141,12 +141,12 @@ def rotate_pseudonym_key(data_folder: Path, as_json: bool) -> None:
     Intake continues during the rotation, and no count changes. If the command is killed, run it again: it
     continues where it stopped. The key file must be the one that the platform plane reads.
     """
-    key_file = Path(os.environ.get(KEY_FILE_VARIABLE, data_folder / PSEUDONYM_KEY_FILE))
     settings = operator_settings(data_folder, os.environ)
-    header = StoreHeader.read(connect(settings, REKEYER))
+    key_file = settings.pseudonym_key_file
+    header = StoreHeader.read(connect(settings.store, REKEYER))
     begin_rotation(key_file, entropy)
     keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
-    client = connect(settings, REKEYER, greet=header.greet)
+    client = connect(settings.store, REKEYER, greet=header.greet)
     with progress(quiet=as_json) as bars:
         task = bars.add_task("accounts", total=None)
         shards = AccountShards(client, keys, header.account_shards)
@@ -163,7 +163,7 @@ def rotate_pseudonym_key(data_folder: Path, as_json: bool) -> None:
 
 
 def _open_api_keys(data_folder: Path, plane: str) -> ApiKeys:
-    return ApiKeys.open(operator_settings(data_folder, os.environ), plane, clock_ms, entropy)
+    return ApiKeys.open(operator_settings(data_folder, os.environ).store, plane, clock_ms, entropy)
 
 
 def _document(plane: str, record: KeyRecord) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from api.cli.console import echo, progress, show_json
 from api.cli.options import data_folder_option, json_option
 from api.http.command import ExitCode, epilog
 from api.http.system import clock_ms, entropy
-from api.runtime.settings import LEDGER_KEY_FILE, operator_settings
+from api.runtime.settings import operator_settings
 from privacy.errors import InvalidInputError, SignatureError
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.model.timestamp import format_timestamp
@@ -26,6 +26,7 @@ from privacy.signing.jwks import PublicKeys
 from privacy.signing.signing_key_file import rotate_ledger_key
 from privacy.signing.verification import Verification, VerificationResult
 from privacy.store.connect import connect
+from privacy.store.settings import LEDGER_KEY_FILE, Settings, names_for
 from privacy.store.users import PUBLIC
 
 _SHOWN_FAULTS: Final = 50
@@ -48,7 +49,8 @@ def command() -> None:
 @command.command(
     epilog=epilog(
         "likewise ledger export ledger.ndjson.gz",
-        "LIKEWISE_GALLERY_URL=… LIKEWISE_PUBLIC_PASSWORD=… likewise ledger export ledger.ndjson",
+        "likewise ledger export ledger.ndjson --data-folder /var/lib/likewise",
+        variables=names_for(PUBLIC),
     )
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -58,12 +60,11 @@ def export(file: Path, data_folder: Path, as_json: bool) -> None:
     """Write keys, signed heads, and every signed entry with its release to FILE, gzipped if it ends in .gz.
 
     Reads the gallery with the public plane's credentials, so nothing is in it that is not published. The
-    store is the one that the environment names (LIKEWISE_GALLERY_URL or LIKEWISE_REDIS_URL, and
-    LIKEWISE_PUBLIC_PASSWORD), or the embedded one of a running `likewise up`.
+    store is the one named in the environment, or the embedded store of a running `likewise up`.
     """
     count = 0
     with (
-        closing(connect(operator_settings(data_folder, os.environ), PUBLIC)) as client,
+        closing(connect(operator_settings(data_folder, os.environ).store, PUBLIC)) as client,
         _opened(file, "wb") as out,
     ):
         for line in export_lines(LedgerReader(client), clock_ms()):
@@ -115,16 +116,21 @@ def verify(
     context.exit(ExitCode.OK if verdict.holds else ExitCode.CHECK_FAILED)
 
 
-@command.command("rotate-key", epilog=epilog("likewise ledger rotate-key --data-folder /var/lib/likewise"))
+@command.command(
+    "rotate-key",
+    epilog=epilog(
+        "likewise ledger rotate-key --data-folder /var/lib/likewise", variables=[LEDGER_KEY_FILE.name]
+    ),
+)
 @data_folder_option
 @json_option
 def rotate_key(data_folder: Path, as_json: bool) -> None:
     """Put a new signing key in force; a running `likewise release` uses it within seconds.
 
-    Of the key before, only the public half is kept, so that what it signed can be verified for ever. The file
-    is the one in LIKEWISE_LEDGER_KEY_FILE, or `ledger.key` in the data folder.
+    Of the key before, only the public half is kept, so that what it signed can be verified for ever. The key
+    file is the one named in the environment, or `ledger.key` in the data folder.
     """
-    path = Path(os.environ.get("LIKEWISE_LEDGER_KEY_FILE") or data_folder / LEDGER_KEY_FILE)
+    path = Settings.from_environment(os.environ, data_folder).ledger_key_file
     key_ids = rotate_ledger_key(path, entropy).public_keys.key_ids
     if as_json:
         show_json({"signs": key_ids[0], "verifies": key_ids})

@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.3
 def command() -> None:
     """Ban accounts, purge bots and show jobs.
 
-    Calls a running platform plane; LIKEWISE_PLATFORM_KEY must hold an API key with the scope `moderate`.
+    Calls a running platform plane with an API key that has the scope `moderate`.
     """
 
 

@@ -14,12 +14,13 @@ from privacy.errors import PolicyError
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.documents import GuaranteeDocument
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
+from privacy.store.settings import POLICY
 
 _file_argument = click.argument(
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
     default=DEFAULT_POLICY_PATH,
-    envvar="LIKEWISE_POLICY",
+    envvar=POLICY.name,
 )
 
 
@@ -29,7 +30,7 @@ _file_argument = click.argument(
     )
 )
 def command() -> None:
-    """Show and check a policy: FILE, the file named in LIKEWISE_POLICY, or the packaged policy."""
+    """Show and check a policy: FILE, the file named in the environment, or the packaged policy."""
 
 
 @command.command(

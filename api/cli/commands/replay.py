@@ -30,13 +30,12 @@ from api.replay.recording import (
 from api.replay.records import Action, TimedRecord
 from api.replay.report import ReplayReport
 from api.runtime.policy_source import read_policy
-from api.runtime.settings import PSEUDONYM_KEY_FILE
 from api.runtime.store_setup import ONE_SHARD, PreparedStore, StoreSetup
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.errors import ConflictError
 from privacy.model.engagement import Kind, TargetType
-from privacy.rollback.folder import never_restore_folder
 from privacy.store.connect import connect
+from privacy.store.settings import Settings
 from privacy.store.users import PUBLIC
 
 if TYPE_CHECKING:
@@ -111,12 +110,14 @@ def command(
     """
     source = read_policy(policy_file)
     with ExitStack() as held:
-        folder = data_folder or Path(held.enter_context(TemporaryDirectory(prefix="likewise-replay-")))
+        # One level down: what is kept next to the data folder goes with the temporary folder, too.
+        folder = (
+            data_folder or Path(held.enter_context(TemporaryDirectory(prefix="likewise-replay-"))) / "data"
+        )
         rooms = held.enter_context(EmbeddedRooms(folder))
-        # A replay into a temporary folder leaves nothing outside of it.
-        kept = never_restore_folder(os.environ, data_folder) if data_folder else folder / "never-restore"
-        setup = StoreSetup(source, folder / PSEUDONYM_KEY_FILE, clock_ms, entropy, ONE_SHARD, kept)
-        store = setup.found(rooms.settings)
+        settings = Settings.from_environment(os.environ if data_folder else {}, folder)
+        key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
+        store = StoreSetup(source, key_file, guard, clock_ms, entropy, ONE_SHARD).prepare(rooms.settings)
         bars = held.enter_context(progress(quiet=as_json))
         actions = read_actions(actions_file) if actions_file else []
         creators = read_creators(creators_file) if creators_file else []

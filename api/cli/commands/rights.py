@@ -15,17 +15,17 @@ from api.cli.options import account_argument, data_folder_option, note_option, s
 from api.http.command import epilog
 from api.http.system import clock_ms
 from api.runtime.platform_client import PlatformClient
-from api.runtime.settings import PSEUDONYM_KEY_FILE, operator_settings
+from api.runtime.settings import operator_settings
 from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.maintenance.subject_access import SubjectAccess
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
 from privacy.policy.registry import stored_policies
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
-from privacy.rollback.folder import never_restore_folder
 from privacy.store.connect import connect
 from privacy.store.credentials import write_private
 from privacy.store.header import StoreHeader
+from privacy.store.settings import PSEUDONYM_KEY_FILE, ROLLBACK_GUARD_DIR, Settings, names_for
 from privacy.store.users import MAINTENANCE
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from privacy.vault.shards import AccountShards, PseudonymKeys
@@ -37,7 +37,8 @@ OPERATOR = Actor("operator", "")
 _key_file_option = click.option(
     "--key-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    envvar="LIKEWISE_PSEUDONYM_KEY_FILE",
+    envvar=PSEUDONYM_KEY_FILE.name,
+    show_envvar=True,
     help="Pseudonym key file, if it is not in the data folder.",
 )
 
@@ -52,8 +53,8 @@ _key_file_option = click.option(
 def command() -> None:
     """Carry out data-subject requests: access, erasure, objection, opt-out.
 
-    `erase`, `object` and `opt-out` call a running platform plane; LIKEWISE_PLATFORM_KEY must hold an API key
-    with the scope `privacy`. The other commands need the operator's shell.
+    `erase`, `object` and `opt-out` call a running platform plane with an API key that has the scope
+    `privacy`. The other commands need the operator's shell.
     """
 
 
@@ -111,7 +112,10 @@ _add_choice(
 
 
 @command.command(
-    epilog=epilog("likewise rights access a-2001 --output a-2001.json --note 'request 2026/117'")
+    epilog=epilog(
+        "likewise rights access a-2001 --output a-2001.json --note 'request 2026/117'",
+        variables=names_for(MAINTENANCE),
+    )
 )
 @account_argument
 @click.option(
@@ -126,9 +130,8 @@ _add_choice(
 def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_file: Path | None) -> None:
     """Write all data held about ACCOUNT_ID to a file.
 
-    This is not possible over the network. It needs the operator's shell: either the store's addresses and
-    LIKEWISE_MAINTENANCE_PASSWORD in the environment, or the data folder of a running `likewise up`; and the
-    pseudonym keys.
+    This is not possible over the network. It needs the operator's shell: the maintenance user's
+    settings in the environment or the data folder of a running `likewise up`, and the pseudonym keys.
     """
     keys = _keys(data_folder, key_file)
     client, header = _connect(data_folder)
@@ -147,19 +150,23 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     echo(f"Written to {output}. Hand it over, then delete it.")
 
 
-@command.command("rebuild-erasure-log", epilog=epilog("likewise rights rebuild-erasure-log"))
+@command.command(
+    "rebuild-erasure-log",
+    epilog=epilog(
+        "likewise rights rebuild-erasure-log", variables=[*names_for(MAINTENANCE), ROLLBACK_GUARD_DIR.name]
+    ),
+)
 @data_folder_option
 def rebuild_erasure_log(*, data_folder: Path) -> None:
     """Rebuild a lost erasure log from the tombstones of the store.
 
     The erasure log is kept outside the store, so that a restored store repeats its erasures. A rebuilt log is
     only as complete as the store: never run this on a restored store, because the erasures made after its
-    backup would be lost. It needs the operator's shell: either the store's addresses,
-    LIKEWISE_MAINTENANCE_PASSWORD and LIKEWISE_NEVER_RESTORE_FOLDER in the environment, or the data folder of
-    a running `likewise up`.
+    backup would be lost. It needs the operator's shell: the maintenance user's settings and the
+    rollback guard in the environment, or the data folder of a running `likewise up`.
     """
     client, header = _connect(data_folder)
-    erasures = ErasureLog(never_restore_folder(os.environ, data_folder), header.store_id)
+    erasures = ErasureLog(operator_settings(data_folder, os.environ).rollback_guard_dir, header.store_id)
     erasures_listed = ErasureLogRebuild(ErasureWatermark(client, erasures), header.account_shards).run(
         clock_ms()
     )
@@ -177,10 +184,11 @@ def account_tag(*, account_id: str, data_folder: Path, key_file: Path | None) ->
 
 def _connect(data_folder: Path) -> tuple[Redis, StoreHeader]:
     """Connects to the private room as the maintenance process does, and reads the store's header."""
-    settings = operator_settings(data_folder, os.environ)
+    settings = operator_settings(data_folder, os.environ).store
     header = StoreHeader.read(connect(settings, MAINTENANCE))
     return connect(settings, MAINTENANCE, greet=header.greet), header
 
 
 def _keys(data_folder: Path, key_file: Path | None) -> PseudonymKeys:
-    return PseudonymKeys(partial(load_pseudonymiser, key_file or data_folder / PSEUDONYM_KEY_FILE))
+    path = key_file or Settings.from_environment(os.environ, data_folder).pseudonym_key_file
+    return PseudonymKeys(partial(load_pseudonymiser, path))

@@ -20,13 +20,14 @@ from api.simulation.live_staff import LiveStaff
 from api.simulation.platform import SimulatedPlatform, opening_ms
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import parse_timestamp_ms
+from privacy.store.settings import PLATFORM_KEY, STAFF_KEY
 
-PACE = PollInterval(idle_seconds=1.0, first_back_off_seconds=1.0, longest_back_off_seconds=10.0)
+PACE = PollInterval(idle_seconds=1.0, first_back_off_seconds=1.0, max_back_off_seconds=10.0)
 
 
 @click.command(
     epilog=epilog(
-        "LIKEWISE_PLATFORM_KEY=lw_platform_… likewise simulate --platform-url http://127.0.0.1:8081",
+        "likewise simulate --platform-url http://127.0.0.1:8081",
         "likewise simulate --platform-url http://127.0.0.1:8081 --key K --rate 200 --seconds 60 --json",
         "likewise up --simulate     runs a whole system with a simulated history and live traffic",
     )
@@ -34,14 +35,15 @@ PACE = PollInterval(idle_seconds=1.0, first_back_off_seconds=1.0, longest_back_o
 @click.option("--platform-url", required=True, help="Address of the platform plane.")
 @click.option(
     "--key",
-    envvar="LIKEWISE_PLATFORM_KEY",
+    envvar=PLATFORM_KEY.name,
+    show_envvar=True,
     required=True,
-    help="API key with the scope `ingest`. Visible to other users in the process list; prefer "
-    "LIKEWISE_PLATFORM_KEY.",
+    help="API key with the scope `ingest`; other users of this machine see it if it is given here.",
 )
 @click.option(
     "--staff-key",
-    envvar="LIKEWISE_STAFF_KEY",
+    envvar=STAFF_KEY.name,
+    show_envvar=True,
     help="API key with the scope `moderate`, for simulated staff who purge bots; no purges without it.",
 )
 @click.option(

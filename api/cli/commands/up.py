@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,7 @@ from api.http.system import clock_ms, entropy
 from api.runtime.api_keys import FirstKeys, bootstrap_keys, simulation_keys
 from api.runtime.child import Child, Program
 from api.runtime.policy_source import PolicySource, read_policy
-from api.runtime.programs import Programs
-from api.runtime.settings import LEDGER_KEY_FILE, PSEUDONYM_KEY_FILE, names_a_store
+from api.runtime.processes import Programs
 from api.runtime.stop_signal import StopSignal, stop_on_signal
 from api.runtime.store_setup import (
     DEFAULT_SHARD_COUNTS,
@@ -42,10 +41,9 @@ from privacy.embedded.lock import locked
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.embedded.server import EmbeddedRedis
 from privacy.errors import StoreError
-from privacy.rollback.folder import never_restore_folder
 from privacy.signing.signing_key_file import create_ledger_key
-from privacy.store.settings import StoreSettings
-from privacy.store.users import USERS
+from privacy.store.settings import POLICY, Settings
+from privacy.store.users import Process
 
 _PLACEHOLDER = "KEY"
 
@@ -118,7 +116,6 @@ _LOGS = "logs"
     epilog=epilog(
         "likewise up --simulate                     with some weeks of history and a live feed",
         "likewise up --data-folder /var/lib/likewise",
-        "LIKEWISE_REDIS_URL=redis://10.0.0.5:6379 LIKEWISE_ADMIN_PASSWORD=… … likewise up",
     )
 )
 @data_folder_option
@@ -140,7 +137,7 @@ def command(
 ) -> None:
     """Start the whole system on this machine, and end all of it on Ctrl-C or SIGTERM.
 
-    Makes the store ready (an embedded Redis for each room, or what LIKEWISE_REDIS_URL names, with the
+    Sets the store up (an embedded Redis for each room, or the store named in the environment, with the
     passwords of all users), starts both planes, the relay, the release worker and the maintenance worker, and
     restarts processes that exit. Logs are in the data folder.
     """
@@ -149,23 +146,19 @@ def command(
     check_port("--public-port", LOOPBACK, public_port)
     with ExitStack() as held:
         stop = held.enter_context(stop_on_signal())
-        settings, servers = _open_store(held, data_folder)
-        key_file = data_folder / PSEUDONYM_KEY_FILE
+        settings, servers = _open_store(held, data_folder, policy_file)
         shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
-        kept = never_restore_folder(os.environ, data_folder)
-        store = StoreSetup(source, key_file, clock_ms, entropy, shards, kept).found(settings)
+        key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
+        store = StoreSetup(source, key_file, guard, clock_ms, entropy, shards).prepare(settings.store)
         if missing := reapply_erasures(store, clock_ms):
             echo(f"The store is older than {missing} erasures: they were done again.")
-        ledger_key_file = data_folder / LEDGER_KEY_FILE
-        create_ledger_key(ledger_key_file, entropy)
-        programs = Programs(settings, key_file, ledger_key_file, kept, policy_file, os.environ)
+        create_ledger_key(settings.ledger_key_file, entropy)
+        programs = Programs(settings, os.environ)
         platform_url, public_url = (f"http://{LOOPBACK}:{port}" for port in (platform_port, public_port))
         running = [
-            programs.platform(platform_port),
-            programs.public(public_port),
-            programs.relay(),
-            programs.release(),
-            programs.maintenance(),
+            programs.plane(Process.PLATFORM, platform_port),
+            programs.plane(Process.PUBLIC, public_port),
+            *map(programs.worker, (Process.RELAY, Process.RELEASE, Process.MAINTENANCE)),
         ]
         video_id = None
         if simulate:
@@ -174,7 +167,7 @@ def command(
             except StoppedError:
                 return
             video_id = max(world.studio.videos(clock_ms()), key=lambda video: video.popularity).video_id
-            callers = simulation_keys(settings)
+            callers = simulation_keys(settings.store)
             running.insert(0, programs.simulate(platform_url, callers, diary.seed, diary.opened_at))
         children = _children(data_folder, running)
         supervisor = Supervisor(children, servers, stop.wait, echo, time.monotonic)
@@ -185,7 +178,7 @@ def command(
 
         if supervisor.start(ready, _READY_SECONDS):
             pids = _pids(children, servers)
-            welcome = StartupMessage(public_url, platform_url, bootstrap_keys(settings), video_id, pids)
+            welcome = StartupMessage(public_url, platform_url, bootstrap_keys(settings.store), video_id, pids)
             if as_json:
                 show_json(welcome.document())
             else:
@@ -194,17 +187,26 @@ def command(
             echo("Ending.")
 
 
-def _open_store(held: ExitStack, folder: Path) -> tuple[StoreSettings, Mapping[str, EmbeddedRedis]]:
-    """The store and the servers that were started for it; the folder belongs to this process in any case."""
-    if not names_a_store(os.environ):
+def _open_store(
+    held: ExitStack, folder: Path, policy_file: Path | None
+) -> tuple[Settings, Mapping[str, EmbeddedRedis]]:
+    """Returns the settings of the system, and the servers that were started for it.
+
+    The folder belongs to this process from now on, whether or not servers run in it.
+    """
+    settings = Settings.from_environment(os.environ, folder)
+    if policy_file:
+        settings = replace(settings, values={**settings.values, POLICY: str(policy_file.absolute())})
+    if not settings.names_a_store:
         rooms = held.enter_context(EmbeddedRooms(folder))
-        return rooms.settings, {f"redis-{room}": server for room, server in rooms.servers.items()}
+        servers = {f"redis-{room}": server for room, server in rooms.servers.items()}
+        return replace(settings, store=rooms.settings), servers
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the data folder {folder}: {error.strerror}") from error
     held.enter_context(locked(folder, 0))
-    return StoreSettings.from_environment(os.environ, USERS), {}
+    return settings, {}
 
 
 def _past(

@@ -35,6 +35,7 @@ COMMANDS = (
     "policy",
     "ledger",
     "audit",
+    "config",
     "doctor",
     "replay",
     "simulate",

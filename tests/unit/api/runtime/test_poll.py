@@ -7,7 +7,7 @@ import pytest
 from api.runtime.poll import PollInterval, poll
 from privacy.errors import StoreBusyError, StoreError
 
-PACE = PollInterval(idle_seconds=0.5, first_back_off_seconds=0.1, longest_back_off_seconds=0.5)
+PACE = PollInterval(idle_seconds=0.5, first_back_off_seconds=0.1, max_back_off_seconds=0.5)
 BUSY = StoreBusyError("the store is busy")
 
 

@@ -1,4 +1,4 @@
-"""Founding a store: its rooms belong together, and a room that lost its data is not filled anew."""
+"""Setting a store up: its rooms belong together, and a room that lost its data is not filled again."""
 
 from __future__ import annotations
 
@@ -17,15 +17,21 @@ from tests.support.redis_server import Store
 
 
 @pytest.fixture
-def founder(tmp_path: Path) -> StoreSetup:
-    """Founds a store with a small policy, which is soon computed."""
+def setup(tmp_path: Path) -> StoreSetup:
+    """Sets a store up with a small policy, which is computed quickly."""
     (tmp_path / "policy.toml").write_text(SMALL_POLICY)
-    return StoreSetup(read_policy(tmp_path / "policy.toml"), tmp_path / "pseudonym.key", clock_ms, os.urandom)
+    return StoreSetup(
+        read_policy(tmp_path / "policy.toml"),
+        tmp_path / "pseudonym.key",
+        tmp_path / "rollback-guard",
+        clock_ms,
+        os.urandom,
+    )
 
 
-def test_founding_again_changes_nothing(store: Store, founder: StoreSetup) -> None:
+def test_setting_up_again_changes_nothing(store: Store, setup: StoreSetup) -> None:
     """The second time finds the same store, with one id in both rooms."""
-    first, second = founder.found(store.settings), founder.found(store.settings)
+    first, second = setup.prepare(store.settings), setup.prepare(store.settings)
     assert (first.is_new, second.is_new) == (True, False)
     assert second.header == first.header
     ids = {store.root.hget(key, "store_id") for key in (STORE_HEADER, GALLERY_HEADER)}
@@ -40,28 +46,28 @@ def test_founding_again_changes_nothing(store: Store, founder: StoreSetup) -> No
     ],
 )
 def test_a_room_that_lost_its_data_is_not_made_anew(
-    store: Store, founder: StoreSetup, lost: tuple[str, ...], message: str
+    store: Store, setup: StoreSetup, lost: tuple[str, ...], message: str
 ) -> None:
     """One of two servers came up empty: nothing is written, and the operator is told which."""
-    founder.found(store.settings)
+    setup.prepare(store.settings)
     store.root.delete(*lost)
     with pytest.raises(StoreError, match=message):
-        founder.found(store.settings)
+        setup.prepare(store.settings)
     assert not any(store.root.exists(key) for key in lost)
 
 
-def test_rooms_of_two_stores_are_refused(store: Store, founder: StoreSetup) -> None:
+def test_rooms_of_two_stores_are_refused(store: Store, setup: StoreSetup) -> None:
     """An address that leads to another deployment's gallery is found out before anything is written."""
-    founder.found(store.settings)
+    setup.prepare(store.settings)
     store.root.hset(GALLERY_HEADER, "store_id", "0" * 32)
     with pytest.raises(StoreError, match="belong to two stores"):
-        founder.found(store.settings)
+        setup.prepare(store.settings)
 
 
-def test_a_founder_that_was_killed_is_followed_by_another(store: Store, founder: StoreSetup) -> None:
+def test_a_setup_that_was_killed_is_continued_by_another(store: Store, setup: StoreSetup) -> None:
     """Between private header and gallery header there is no policy yet: the next one goes on."""
-    founded = founder.found(store.settings)
+    prepared = setup.prepare(store.settings)
     store.root.delete(GALLERY_HEADER, POLICIES)
-    again = founder.found(store.settings)
-    assert again.header == founded.header
-    assert store.root.hget(GALLERY_HEADER, "store_id") == founded.header.store_id.encode()
+    again = setup.prepare(store.settings)
+    assert again.header == prepared.header
+    assert store.root.hget(GALLERY_HEADER, "store_id") == prepared.header.store_id.encode()

@@ -8,7 +8,6 @@ import pytest
 
 from privacy.errors import StoreBusyError, StoreError
 from privacy.rollback.erasure_log import ErasureLog, ErasureRecord
-from privacy.rollback.folder import FOLDER_VARIABLE, never_restore_folder
 
 TOMBSTONE = bytes(range(8))
 
@@ -100,9 +99,3 @@ def test_dropped_lines_leave_their_number(erasures: ErasureLog) -> None:
         assert erasures.append(40, 99, 3, TOMBSTONE) == 4
     with pytest.raises(StoreError, match="begins after 3"):
         erasures.read_after(2)
-
-
-def test_the_folder_is_not_in_the_folder_of_the_keys(tmp_path: Path) -> None:
-    """Who copies that one and puts it back does not put the list back; a deployer may say where it is."""
-    assert never_restore_folder({}, tmp_path / "data") == tmp_path / "data.never-restore"
-    assert never_restore_folder({FOLDER_VARIABLE: "/elsewhere"}, tmp_path).as_posix() == "/elsewhere"

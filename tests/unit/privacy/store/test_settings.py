@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from privacy.errors import StoreError
 from privacy.store.acl import Room
-from privacy.store.settings import StoreSettings
-from privacy.store.users import ADMIN, LIMITER, PLATFORM, PUBLIC, USERS
+from privacy.store.settings import (
+    LEDGER_KEY_FILE,
+    PLATFORM_KEY,
+    PREFIX,
+    ROLLBACK_GUARD_DIR,
+    VARIABLES,
+    Settings,
+    StoreSettings,
+    names_read_by,
+)
+from privacy.store.users import ADMIN, LIMITER, PLATFORM, PROCESSES, PUBLIC, USERS, Process
 
 
 def test_one_address_serves_every_room_that_has_none_of_its_own() -> None:
     """LIKEWISE_REDIS_URL is the rule, a room's own address the exception."""
-    shared = StoreSettings.from_environment({"LIKEWISE_REDIS_URL": "redis://a:1"}, USERS)
+    shared = Settings.from_environment({"LIKEWISE_REDIS_URL": "redis://a:1"}).store
     assert shared.urls == {Room.PRIVATE: "redis://a:1", Room.GALLERY: "redis://a:1"}
-    apart = StoreSettings.from_environment(
-        {"LIKEWISE_REDIS_URL": "redis://a:1", "LIKEWISE_GALLERY_URL": "rediss://b:2/0"}, USERS
-    )
+    apart = Settings.from_environment(
+        {"LIKEWISE_REDIS_URL": "redis://a:1", "LIKEWISE_GALLERY_URL": "rediss://b:2/0"}
+    ).store
     assert apart.urls == {Room.PRIVATE: "redis://a:1", Room.GALLERY: "rediss://b:2/0"}
 
 
@@ -26,14 +38,14 @@ def test_a_child_gets_the_passwords_of_its_plane_only() -> None:
     whole = StoreSettings(urls=dict.fromkeys(Room, "unix:///a%20b/redis.sock"), passwords=passwords)
     handed_on = whole.environment([PUBLIC, LIMITER])
     assert not [text for text in handed_on.values() if "platform" in text or "admin" in text]
-    again = StoreSettings.from_environment(handed_on, USERS)
+    again = Settings.from_environment(handed_on).store
     assert again.urls == whole.urls
     assert again.passwords == {"public": "public-password", "limiter": "limiter-password"}
 
 
 def test_what_is_missing_is_named() -> None:
     """A process without an address or a password says which variable to set."""
-    settings = StoreSettings.from_environment({"LIKEWISE_GALLERY_URL": "redis://b:2"}, USERS)
+    settings = Settings.from_environment({"LIKEWISE_GALLERY_URL": "redis://b:2"}).store
     with pytest.raises(StoreError, match="LIKEWISE_VAULT_URL or LIKEWISE_REDIS_URL"):
         settings.url(Room.PRIVATE, PLATFORM)
     with pytest.raises(StoreError, match="LIKEWISE_ADMIN_PASSWORD"):
@@ -71,3 +83,53 @@ def test_an_address_is_an_address_and_nothing_more(url: str) -> None:
 def test_passwords_are_not_shown() -> None:
     """Printing or logging settings gives no password away."""
     assert "sesame" not in repr(StoreSettings(urls={}, passwords={"public": "sesame"}))
+
+
+def test_a_data_folder_has_a_place_for_each_file(tmp_path: Path) -> None:
+    """Key files are in the data folder; the rollback guard is next to it, and so in no copy of it."""
+    settings = Settings.from_environment({}, tmp_path / "data")
+    assert settings.pseudonym_key_file == tmp_path / "data" / "pseudonym.key"
+    assert settings.ledger_key_file == tmp_path / "data" / "ledger.key"
+    assert settings.rollback_guard_dir == tmp_path / "data.rollback-guard"
+    assert settings.policy_file is None
+
+
+def test_the_environment_goes_before_the_data_folder(tmp_path: Path) -> None:
+    """A variable that is set wins over the data folder; an empty one counts as not set."""
+    environ = {ROLLBACK_GUARD_DIR.name: "/elsewhere", LEDGER_KEY_FILE.name: ""}
+    settings = Settings.from_environment(environ, tmp_path)
+    assert settings.rollback_guard_dir.as_posix() == "/elsewhere"
+    assert settings.ledger_key_file == tmp_path / "ledger.key"
+
+
+@pytest.mark.parametrize("name", ["pseudonym_key_file", "ledger_key_file", "rollback_guard_dir"])
+def test_without_a_data_folder_every_path_must_be_set(name: str) -> None:
+    """A process that is started alone guesses no path: the error names the variable."""
+    with pytest.raises(StoreError, match=f"set LIKEWISE_{name.upper()} "):
+        getattr(Settings.from_environment({}), name)
+
+
+@pytest.mark.parametrize("process", Process)
+def test_a_process_gets_the_variables_that_it_reads(process: Process, tmp_path: Path) -> None:
+    """The environment of a child has the table's variables of its process, and reads back the same."""
+    passwords = {user.name: f"{user.name}-password" for user in USERS}
+    urls = dict.fromkeys(Room, "redis://a:1")
+    whole = replace(Settings.from_environment({}, tmp_path), store=StoreSettings(urls, passwords))
+    given = whole.environment(process)
+    assert set(given) <= set(names_read_by(process))
+    again = Settings.from_environment(given)
+    assert set(again.store.passwords) == {user.name for user in PROCESSES[process]}
+    rooms = {room for user in PROCESSES[process] for room in user.rooms}
+    assert set(again.store.urls) == (set() if process in {Process.VAULT, Process.GALLERY} else rooms)
+
+
+def test_every_variable_is_explained_once() -> None:
+    """The table has no name twice, and every entry has a help that is a sentence."""
+    assert len({variable.name for variable in VARIABLES}) == len(VARIABLES)
+    assert all(variable.help.endswith(".") and variable.name.startswith(PREFIX) for variable in VARIABLES)
+
+
+def test_settings_do_not_show_secrets() -> None:
+    """Printing settings shows no password and no API key."""
+    settings = Settings.from_environment({"LIKEWISE_ADMIN_PASSWORD": "sesame", PLATFORM_KEY.name: "sesame"})
+    assert "sesame" not in repr(settings)
