@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from privacy.audit.black_box.sizes import QUICK, WHOLE
 
 from api.cli.console import SectionBars, progress
 from api.cli.options import json_option
