@@ -1,4 +1,4 @@
-"""Runs `likewise` as a process, as a shell does."""
+"""Runs `likewise` as a shell does: in this process, or as one of its own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import requests
 
+from api.cli.main import run
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
 
@@ -31,17 +34,39 @@ def clean_environment(**extra: str) -> dict[str, str]:
 def likewise(
     *arguments: str | Path, environment: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a verb to its end.
+    """Run a command to its end, in this process: what a shell would see, without starting Python again.
 
     Args:
         arguments: of `likewise`.
         environment: the whole of it; a clean one if not given.
         folder: working folder.
     """
+    given = [str(argument) for argument in arguments]
+    out, err = (TextIOWrapper(BytesIO(), write_through=True) for _ in range(2))
+    with (
+        patch.dict(os.environ, environment or clean_environment(), clear=True),
+        chdir(folder or ROOT),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        status = run(given)
+    stdout, stderr = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(given, status, stdout, stderr)
+
+
+def likewise_process(
+    *arguments: str | Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end as a process of its own, as a shell does.
+
+    Args:
+        arguments: of `likewise`.
+        environment: the whole of it; a clean one if not given.
+    """
     return subprocess.run(
         [sys.executable, "-m", "api.cli", *map(str, arguments)],
         env=environment or clean_environment(),
-        cwd=folder or ROOT,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=_MAX_SECONDS,
