@@ -6,6 +6,8 @@ from typing import Final
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from api.public.app import build_public_app
 from privacy.store.keys import gallery_key
@@ -13,7 +15,8 @@ from tests.support.gallery import NOW_MS, publish_every_state
 from tests.support.public_plane import MemoryLog, PublicPlane, new_key
 from tests.support.redis_server import Store
 
-NOWHERE: Final = redis.Redis(host="127.0.0.1", port=1)
+NOWHERE: Final = redis.Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0))
+"""A store that is not there; its client tries once, as `connect` makes them."""
 LIKES: Final = "/v1/videos/shown/likes"
 DAMAGED: Final = {
     gallery_key("current", "shown", "like"): (LIKES, f"{LIKES}/breakdowns/device", "/v1/videos?ids=shown"),

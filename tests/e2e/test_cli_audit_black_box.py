@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import System, answer_of, clean_environment, likewise, up
+from tests.support.command_line import ON_THE_SHARED_SYSTEM, System, answer_of, likewise
+from tests.support.ports import free_port
+
+pytestmark = ON_THE_SHARED_SYSTEM
 
 ATTACKS = {
     "averaging",
@@ -37,42 +38,42 @@ def key(folder: Path, plane: str, scope: str, owner: str) -> str:
     return token
 
 
-@contextmanager
-def reviewed(folder: Path) -> Iterator[tuple[System, tuple[str, ...]]]:
-    """A running system, and what a reviewer knows of it."""
-    with up(folder) as system:
-        public, platform = system.welcome["public_url"], system.welcome["platform_url"]
-        readers = [key(folder, "public", "read", f"reader-{number}") for number in range(2)]
-        keys = [option for token in readers for option in ("--read-key", token)]
-        canary = key(folder, "platform", "canary", "reviewer")
-        yield system, ("--public-url", public, "--platform-url", platform, *keys, "--canary-key", canary)
+@pytest.fixture(scope="module")
+def options(system: System) -> tuple[str, ...]:
+    """What a reviewer knows of a running system."""
+    public, platform = system.welcome["public_url"], system.welcome["platform_url"]
+    readers = [key(system.folder, "public", "read", f"reader-{number}") for number in range(2)]
+    keys = [option for token in readers for option in ("--read-key", token)]
+    canary = key(system.folder, "platform", "canary", "reviewer")
+    return ("--public-url", public, "--platform-url", platform, *keys, "--canary-key", canary)
 
 
 @pytest.mark.timeout(600)
-def test_a_running_system_withstands_every_attack(tmp_path: Path) -> None:
+def test_a_running_system_withstands_every_attack(
+    system: System, options: tuple[str, ...], tmp_path: Path
+) -> None:
     """Each is tried with real canaries over HTTP; logs are searched, and keys stand in no report."""
-    folder = tmp_path / "data"
-    with reviewed(folder) as (_, options):
-        page = tmp_path / "report.html"
-        how = ("--logs", folder / "logs", "--report", page, "--quick", "--json")
-        report = likewise("audit", "black-box", *options, *how)
-        assert report.returncode == 0, report.stdout + report.stderr
-        document = json.loads(report.stdout)
-        assert {section["key"] for section in document["sections"]} == ATTACKS
-        assert document["passed"]
-        written = report.stdout + report.stderr + page.read_text()
-        assert all(section["title"] in written for section in document["sections"])
-        assert not any(token in written for token in options[5::2])
+    page = tmp_path / "report.html"
+    how = ("--logs", system.folder / "logs", "--report", page, "--quick", "--json")
+    report = likewise("audit", "black-box", *options, *how)
+    assert report.returncode == 0, report.stdout + report.stderr
+    document = json.loads(report.stdout)
+    assert {section["key"] for section in document["sections"]} == ATTACKS
+    assert document["passed"]
+    written = report.stdout + report.stderr + page.read_text()
+    assert all(section["title"] in written for section in document["sections"])
+    assert not any(token in written for token in options[5::2])
 
 
-def test_wrong_keys_and_addresses_are_said_plainly(tmp_path: Path) -> None:
+def test_wrong_keys_and_addresses_are_said_plainly(system: System, options: tuple[str, ...]) -> None:
     """Whoever has no key, or asks the wrong address, reads one line and no traceback."""
-    with reviewed(tmp_path / "data") as (system, options):
-        wrong = [option.replace("lw_platform_", "lw_platform_0") for option in options]
-        refused = likewise("audit", "black-box", *wrong, "--quick", "--json")
-        assert (refused.returncode, "is answered with 401" in refused.stderr) == (2, True)
-        swapped = [option.replace(system.welcome["public_url"], "ftp://example.org") for option in options]
-        assert likewise("audit", "black-box", *swapped, "--quick").returncode == 2
-    gone = likewise("audit", "black-box", *options, "--quick", "--json", environment=clean_environment())
+    wrong = [option.replace("lw_platform_", "lw_platform_0") for option in options]
+    refused = likewise("audit", "black-box", *wrong, "--quick", "--json")
+    assert (refused.returncode, "is answered with 401" in refused.stderr) == (2, True)
+    swapped = [option.replace(system.welcome["public_url"], "ftp://example.org") for option in options]
+    assert likewise("audit", "black-box", *swapped, "--quick").returncode == 2
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    unanswered = [option.replace(system.welcome["public_url"], nowhere) for option in options]
+    gone = likewise("audit", "black-box", *unanswered, "--quick", "--json")
     assert (gone.returncode, "does not answer" in gone.stderr) == (4, True)
     assert "Traceback" not in refused.stderr + gone.stderr

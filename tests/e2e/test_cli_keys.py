@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,26 +15,16 @@ from api.runtime.api_keys import MAX_LIVE_KEYS, ApiKeys, ApiKeySpec
 from privacy.errors import ConflictError, InvalidInputError
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
-from tests.support.command_line import System, answer_of, likewise, up
+from tests.support.command_line import ON_THE_SHARED_SYSTEM, System, answer_of, likewise
 from tests.support.eventually import eventually
 from tests.support.redis_server import Store
 
 TERMS = ApiKeySpec("acme", ("read",), days=1, requests_per_minute=600)
 
 
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A running system; its data folder is `folder`."""
-    with ExitStack() as held:
-        folder = tmp_path_factory.mktemp("keys") / "data"
-        running = held.enter_context(up(folder))
-        running.welcome["folder"] = folder
-        yield running
-
-
 def keys(system: System, *arguments: str) -> Any:
     """Run `likewise keys … --json` on the system's store."""
-    return answer_of(likewise("keys", *arguments, "--data-folder", system.welcome["folder"], "--json"))
+    return answer_of(likewise("keys", *arguments, "--data-folder", system.folder, "--json"))
 
 
 def status_with(system: System, token: str) -> int:
@@ -46,12 +34,13 @@ def status_with(system: System, token: str) -> int:
     return requests.get(url, headers=headers, timeout=10).status_code
 
 
+@ON_THE_SHARED_SYSTEM
 def test_a_key_is_made_rotated_and_revoked_without_a_gap(system: System) -> None:
     """Old and new key work side by side and a third one is refused; once revoked the old one is dead."""
     create = ("create", "--plane", "public", "--owner", "rotating", "--scopes", "read")
     old, new = keys(system, *create), keys(system, *create)
     assert status_with(system, old["token"]) == status_with(system, new["token"]) == 200
-    third = likewise("keys", *create, "--data-folder", system.welcome["folder"])
+    third = likewise("keys", *create, "--data-folder", system.folder)
     assert third.returncode == ExitCode.WRONG_USAGE
     assert "revoke one first" in third.stderr
     assert old["key_id"] in third.stderr
@@ -62,6 +51,7 @@ def test_a_key_is_made_rotated_and_revoked_without_a_gap(system: System) -> None
     assert "token" in keys(system, *create)
 
 
+@ON_THE_SHARED_SYSTEM
 def test_the_list_shows_every_key_and_no_secret(system: System) -> None:
     """Owner, scopes and state of each key are listed; neither token nor hash is."""
     made = keys(
@@ -71,17 +61,18 @@ def test_the_list_shows_every_key_and_no_secret(system: System) -> None:
     assert [(key["key_id"], key["scopes"], key["live"]) for key in listed] == [
         (made["key_id"], ["ingest"], True)
     ]
-    shown = likewise("keys", "list", "--plane", "platform", "--data-folder", system.welcome["folder"]).stdout
+    shown = likewise("keys", "list", "--plane", "platform", "--data-folder", system.folder).stdout
     assert made["key_id"] in shown
     secret = made["token"].rpartition("_")[2]
     assert secret not in shown
     assert "sha256" not in shown
 
 
+@ON_THE_SHARED_SYSTEM
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("create", "--plane", "public", "--owner", "x", "--scopes", "ingest"), "scopes: are ['ingest']"),
+        (("create", "--plane", "public", "--owner", "x", "--scopes", "ingest"), "`scopes` are ['ingest']"),
         (("create", "--plane", "public", "--owner", "{x}", "--scopes", "read"), "owner"),
         (("create", "--plane", "public", "--owner", "x", "--scopes", "read", "--days", "0"), "--days"),
         (("create", "--plane", "moon", "--owner", "x", "--scopes", "read"), "--plane"),
@@ -90,7 +81,7 @@ def test_the_list_shows_every_key_and_no_secret(system: System) -> None:
 )
 def test_what_cannot_be_is_wrong_usage(system: System, arguments: tuple[str, ...], says: str) -> None:
     """A wrong scope, owner, lifetime, plane or key id is named, and the exit code is 2."""
-    refused = likewise("keys", *arguments, "--data-folder", system.welcome["folder"])
+    refused = likewise("keys", *arguments, "--data-folder", system.folder)
     assert refused.returncode == ExitCode.WRONG_USAGE
     assert says in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -139,9 +130,10 @@ def test_renewing_leaves_one_live_key(store: Store) -> None:
     assert len(ring.live("acme")) == 1
 
 
+@ON_THE_SHARED_SYSTEM
 def test_the_pseudonym_key_is_rotated_while_the_system_runs(system: System) -> None:
     """After a rotation a repeated event is a duplicate, without a restart; the key before is gone."""
-    folder = system.welcome["folder"]
+    folder = system.folder
     token = keys(system, "create", "--plane", "platform", "--owner", "feed", "--scopes", "ingest")["token"]
 
     def send(path: str, *items: dict[str, str]) -> Any:
@@ -150,17 +142,19 @@ def test_the_pseudonym_key_is_rotated_while_the_system_runs(system: System) -> N
         return requests.post(url, json=list(items), headers=headers, timeout=10).json()["verdicts"]
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    send("/v1/videos", {"video_id": "v", "posted_at": now})
+    send("/v1/videos", {"video_id": "rotated", "posted_at": now})
     likes = [
-        {"type": "like", "account_id": f"a-{number}", "video_id": "v", "occurred_at": now}
+        {"type": "like", "account_id": f"rotated-{number}", "video_id": "rotated", "occurred_at": now}
         for number in range(30)
     ]
+    others = keys_rotated(folder)
     assert send("/v1/events", *likes)["counted"] == 30
     before = load_pseudonymiser(folder / "pseudonym.key")
-    assert keys_rotated(folder) == {"moved": 30, "generation": 1}
+    moved, generation = others["moved"] + 30, others["generation"]
+    assert keys_rotated(folder) == {"moved": moved, "generation": generation + 1}
     assert send("/v1/events", *likes)["duplicate"] == 30
     assert before.outer_key.hex() not in (folder / "pseudonym.key").read_text()
-    assert keys_rotated(folder) == {"moved": 30, "generation": 2}
+    assert keys_rotated(folder) == {"moved": moved, "generation": generation + 2}
 
 
 def keys_rotated(folder: Path) -> Any:

@@ -22,9 +22,10 @@ RELEASES = VIDEOS * 6
 POSTED_MS = 1_777_593_600_000
 
 
-@pytest.fixture
-def replayed(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose store has released the whole life of some videos, and signed nothing."""
+    tmp_path = tmp_path_factory.mktemp("ledger")
     videos = [
         {"video_id": f"v-{number}", "posted_at": format_timestamp(POSTED_MS)} for number in range(VIDEOS)
     ]

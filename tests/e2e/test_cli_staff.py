@@ -7,68 +7,75 @@ from pathlib import Path
 
 from api.http.system import clock_ms
 from privacy.model.timestamp import format_timestamp
-from tests.support.command_line import System, answer_of, clean_environment, likewise, up
+from tests.support.command_line import ON_THE_SHARED_SYSTEM, System, answer_of, clean_environment, likewise
 
+VIDEO = "staff-video"
 NOTE = ("--note", "a test")
 
 
 def like(system: System, *account_ids: str) -> None:
     """Let accounts like a video."""
     now_ms = clock_ms()
-    video = {"video_id": "v-1", "posted_at": format_timestamp(now_ms - 60_000)}
+    video = {"video_id": VIDEO, "posted_at": format_timestamp(now_ms - 60_000)}
     assert system.send("/v1/videos", [video]).status_code == 200
     likes = [
-        {"type": "like", "account_id": name, "video_id": "v-1", "occurred_at": format_timestamp(now_ms)}
+        {
+            "type": "like",
+            "account_id": name,
+            "video_id": VIDEO,
+            "occurred_at": format_timestamp(now_ms),
+        }
         for name in account_ids
     ]
     assert system.send("/v1/events", likes).json()["verdicts"]["counted"] == len(account_ids)
 
 
-def test_staff_work_from_the_command_line(tmp_path: Path) -> None:
+@ON_THE_SHARED_SYSTEM
+def test_staff_work_from_the_command_line(system: System, tmp_path: Path) -> None:
     """A purge is watched to its end, an account is banned, what is held is written down, and erased."""
-    folder, bots, held = tmp_path / "data", tmp_path / "bots.ndjson", tmp_path / "held.json"
-    with up(folder) as system:
-        like(system, "bot-1", "bot-2", "a-1")
-        key = answer_of(
-            likewise(
-                *(
-                    "keys",
-                    "create",
-                    "--plane",
-                    "platform",
-                    "--owner",
-                    "staff",
-                    "--scopes",
-                    "moderate,privacy",
-                ),
-                *("--data-folder", folder, "--json"),
-            )
-        )["token"]
-        url = system.welcome["platform_url"]
-        staff = clean_environment(LIKEWISE_PLATFORM_KEY=key, LIKEWISE_PLATFORM_URL=url)
-        bots.write_text('{"account_id":"bot-1"}\n{"account_id":"bot-2"}\n')
-        job = answer_of(likewise("moderation", "purge", bots, *NOTE, "--json", environment=staff))
-        assert (job["state"], job["counts"]["uncounted"]) == ("done", 2)
-        assert answer_of(likewise("moderation", "job", "1", "--json", environment=staff)) == job
-        banned = answer_of(likewise("moderation", "account", "ban", "a-1", *NOTE, environment=staff))
-        assert (banned["verdict"], banned["uncounted"]) == ("applied", 1)
-        again = likewise(
-            "moderation",
-            "account",
-            "restrict",
-            "a-1",
-            "--until",
-            "2100-01-01T00:00:00Z",
-            *NOTE,
-            environment=staff,
+    bots, held = tmp_path / "bots.ndjson", tmp_path / "held.json"
+    folder = system.folder
+    like(system, "bot-1", "bot-2", "staff-1")
+    key = answer_of(
+        likewise(
+            *(
+                "keys",
+                "create",
+                "--plane",
+                "platform",
+                "--owner",
+                "staff",
+                "--scopes",
+                "moderate,privacy",
+            ),
+            *("--data-folder", folder, "--json"),
         )
-        assert (again.returncode, "banned" in again.stderr) == (2, True)
-        access = likewise("rights", "access", "a-1", "--output", held, *NOTE, "--data-folder", folder)
-        assert access.returncode == 0, access.stderr
-        document = json.loads(held.read_text())
-        assert (document["status"], document["engagements"][0]["video_id"]) == ("banned", "v-1")
-        assert held.stat().st_mode & 0o077 == 0
-        receipt = answer_of(likewise("rights", "erase", "a-1", *NOTE, environment=staff))
-        assert (receipt["engagements"], receipt["counted"]) == (1, 0)
-        tag = likewise("rights", "account-tag", "a-1", "--data-folder", folder).stdout.strip()
-        assert len(bytes.fromhex(tag)) == 8
+    )["token"]
+    url = system.welcome["platform_url"]
+    staff = clean_environment(LIKEWISE_PLATFORM_KEY=key, LIKEWISE_PLATFORM_URL=url)
+    bots.write_text('{"account_id":"bot-1"}\n{"account_id":"bot-2"}\n')
+    job = answer_of(likewise("moderation", "purge", bots, *NOTE, "--json", environment=staff))
+    assert (job["state"], job["counts"]["uncounted"]) == ("done", 2)
+    assert answer_of(likewise("moderation", "job", "1", "--json", environment=staff)) == job
+    banned = answer_of(likewise("moderation", "account", "ban", "staff-1", *NOTE, environment=staff))
+    assert (banned["verdict"], banned["uncounted"]) == ("applied", 1)
+    again = likewise(
+        "moderation",
+        "account",
+        "restrict",
+        "staff-1",
+        "--until",
+        "2100-01-01T00:00:00Z",
+        *NOTE,
+        environment=staff,
+    )
+    assert (again.returncode, "banned" in again.stderr) == (2, True)
+    access = likewise("rights", "access", "staff-1", "--output", held, *NOTE, "--data-folder", folder)
+    assert access.returncode == 0, access.stderr
+    document = json.loads(held.read_text())
+    assert (document["status"], document["engagements"][0]["video_id"]) == ("banned", VIDEO)
+    assert held.stat().st_mode & 0o077 == 0
+    receipt = answer_of(likewise("rights", "erase", "staff-1", *NOTE, environment=staff))
+    assert (receipt["engagements"], receipt["counted"]) == (1, 0)
+    tag = likewise("rights", "account-tag", "staff-1", "--data-folder", folder).stdout.strip()
+    assert len(bytes.fromhex(tag)) == 8

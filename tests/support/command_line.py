@@ -12,9 +12,10 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
+import pytest
 import requests
 
 from api.cli.main import run
@@ -23,6 +24,8 @@ from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 _MAX_SECONDS = 120
+ON_THE_SHARED_SYSTEM: Final = pytest.mark.xdist_group("shared system")
+"""Keeps tests that use the fixture `system` on one worker, so that it is started once."""
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
@@ -91,10 +94,12 @@ class System:
     """A running `likewise up`.
 
     Args:
+        folder: its data folder.
         process: the supervisor.
         welcome: what it said when it was ready.
     """
 
+    folder: Path
     process: subprocess.Popen[str]
     welcome: dict[str, Any]
 
@@ -146,7 +151,7 @@ def up(
     """
     process = start_up(folder, *arguments, environment=environment)
     try:
-        yield System(process, _read_welcome(process, _errors(folder)))
+        yield System(folder, process, _read_welcome(process, _errors(folder)))
     finally:
         if process.poll() is None:
             process.terminate()

@@ -1,0 +1,19 @@
+"""A running system that tests share where none of them ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.command_line import System, up
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """`likewise up`, started once a worker: mark its tests with `ON_THE_SHARED_SYSTEM`.
+
+    Tests use accounts, videos and key owners of their own names.
+    """
+    with up(tmp_path_factory.mktemp("system") / "data") as running:
+        yield running
