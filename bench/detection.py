@@ -83,7 +83,7 @@ def _tell(store: World, networks: tuple[_Network, ...], generator: random.Random
     """Let everybody like; the bots and their ways."""
     founded = store.founded
     shards = AccountShards(store.store.platform, founded.keys, founded.header.account_shards)
-    vault = RegisterStore(shards, ContributionCaps.of(founded.book))
+    vault = RegisterStore(shards, ContributionCaps.of(founded.registry))
     bots: dict[str, str] = {}
 
     def likes(name: str, videos: list[int], gap_ms: int, network: str) -> None:
@@ -119,7 +119,7 @@ def _look(store: World, bots: dict[str, str]) -> dict[Signal, set[str]]:
     maintenance = make_maintenance_worker(
         store.store.maintenance,
         founded.header,
-        founded.book,
+        founded.registry,
         founded.keys,
         founded.erasures,
         lambda: store.now_ms,

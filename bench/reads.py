@@ -68,10 +68,10 @@ def reads(progress: Progress) -> Iterator[Figure]:
 
 def release_all(store: World) -> None:
     """Publish the first release of every video."""
-    book = store.founded.book
+    registry = store.founded.registry
 
     def calibration_of(version: str, kind: Kind) -> Calibration:
-        return calibrate(book.versions[version], kind)
+        return calibrate(registry.versions[version], kind)
 
     ReleaseWorker(
         shards=[

@@ -92,7 +92,7 @@ class World:
         times of work.
         """
         generator = random.Random(1)
-        joint_cells = self.founded.book.current.domain.size
+        joint_cells = self.founded.registry.current.domain.size
         for first in range(0, ENGAGEMENTS, BATCH):
             yield [
                 (
@@ -114,7 +114,7 @@ class World:
         founded = self.founded
         shards = AccountShards(self.store.platform, founded.keys, founded.header.account_shards)
         vault, relay = (
-            RegisterStore(shards, ContributionCaps.of(founded.book)),
+            RegisterStore(shards, ContributionCaps.of(founded.registry)),
             Relay(self.store.relay, founded.header),
         )
         with self.store.without_fsync():

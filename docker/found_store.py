@@ -41,7 +41,7 @@ def main() -> int:
     except LikewiseError as error:
         sys.stderr.write(f"found_store: {error}\n")
         return exit_code_of(error)
-    header, version = founded.header, founded.book.current.version
+    header, version = founded.header, founded.registry.current.version
     shards = f"{header.account_shards} account and {header.target_shards} target shards"
     sys.stdout.write(f"The store has {shards}; policy {version} is in force.\n")
     return 0

@@ -60,7 +60,7 @@ class StaffServices(NamedTuple):
 def staff_services(
     vault: RegisterStore,
     catalogue: Catalogue,
-    book: PolicyRegistry,
+    registry: PolicyRegistry,
     erasures: ErasureLog,
     entropy: Callable[[int], bytes],
 ) -> StaffServices:
@@ -69,11 +69,11 @@ def staff_services(
     Args:
         vault: with the platform plane's credentials.
         catalogue: of targets.
-        book: the store's policies.
+        registry: the policies of the store.
         erasures: the list of erasures, outside of the store.
         entropy: answers so many bytes of the operating system's CSPRNG.
     """
-    shards, caps, retention = vault.shards, vault.caps, book.current.retention
+    shards, caps, retention = vault.shards, vault.caps, registry.current.retention
     client, keys = shards.client, shards.keys
     settlement = Recount(shards, caps)
     trail, pending, advisories = AuditTrail(client), PendingOperations(client), Advisories(client)
@@ -82,7 +82,7 @@ def staff_services(
         jobs=Jobs(client, shards.count, retention.job_seconds),
         targets=catalogue,
         marks=EngagementBlocks(shards, caps),
-        repair=ResyncService(book, catalogue, Resync(vault)),
+        repair=ResyncService(registry, catalogue, Resync(vault)),
         advisories=advisories,
         trail=trail,
         keys=keys,
@@ -96,7 +96,7 @@ def staff_services(
         trail=trail,
         pending=pending,
         receipts=Receipts(client, entropy, retention.audit_trail_seconds, retention.backup_seconds),
-        tombstone_ttl_seconds=book.closed_seconds,
+        tombstone_ttl_seconds=registry.closed_seconds,
     )
     return StaffServices(moderation, rights)
 
@@ -112,7 +112,7 @@ class PlatformDependencies:
         client: of the private room, with the platform plane's credentials.
         gallery: with the publisher's credentials: new metadata is published at once.
         header: of the private room's store.
-        book: its policies.
+        registry: its policies.
         keys: of the pseudonyms.
         erasures: the list of erasures, outside of the store.
         entropy: answers so many bytes of the operating system's CSPRNG.
@@ -122,7 +122,7 @@ class PlatformDependencies:
     client: Redis
     gallery: Redis
     header: StoreHeader
-    book: PolicyRegistry
+    registry: PolicyRegistry
     keys: PseudonymKeys
     erasures: ErasureLog
     entropy: Callable[[int], bytes]
@@ -136,7 +136,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
         dependencies: what it works with.
         clock: now, in ms since 1970 UTC.
     """
-    client, header, book = dependencies.client, dependencies.header, dependencies.book
+    client, header, registry = dependencies.client, dependencies.header, dependencies.registry
     gateway = Gateway(
         authenticator=Authenticator(PLANE, KeyReader(client, KEY_PREFIXES[PLANE]).find, time.monotonic),
         limiter=redis_limiter(client, PLANE),
@@ -145,21 +145,21 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
         readiness={"the store": client.ping, "the gallery": dependencies.gallery.ping},
     )
     publisher = Publisher(dependencies.gallery)
-    catalogue = Catalogue(client, header.target_shards, book.current, publisher.publish_targets)
+    catalogue = Catalogue(client, header.target_shards, registry.current, publisher.publish_targets)
     vault = RegisterStore(
-        AccountShards(client, dependencies.keys, header.account_shards), ContributionCaps.of(book)
+        AccountShards(client, dependencies.keys, header.account_shards), ContributionCaps.of(registry)
     )
-    staff = staff_services(vault, catalogue, book, dependencies.erasures, dependencies.entropy)
+    staff = staff_services(vault, catalogue, registry, dependencies.erasures, dependencies.entropy)
     services = PlatformServices(
         gateway=gateway,
-        door=AdmissionControl(book, catalogue, vault),
+        door=AdmissionControl(registry, catalogue, vault),
         registry=catalogue,
-        intake=book.current.intake,
-        idempotency=Idempotency(client, book.current.retention.idempotency_seconds, dependencies.entropy),
+        intake=registry.current.intake,
+        idempotency=Idempotency(client, registry.current.retention.idempotency_seconds, dependencies.entropy),
         moderation=staff.moderation,
         rights=staff.rights,
     )
-    sandbox = book.sandbox
+    sandbox = registry.sandbox
     if sandbox:
         canaries = Catalogue(client, header.target_shards, sandbox.current, publisher.publish_targets)
         door = SandboxDoor(AdmissionControl(sandbox, canaries, vault))

@@ -56,7 +56,7 @@ def make_dependencies(settings: Settings) -> PlatformDependencies:
         client=connect(store, PLATFORM, greet=caught_up(header.greet, erasures)),
         gallery=connect(store, PUBLISHER, greet=header.of_gallery.greet),
         header=header,
-        book=read_policy_registry(client, policy),
+        registry=read_policy_registry(client, policy),
         keys=keys,
         erasures=erasures,
         entropy=entropy,

@@ -16,7 +16,7 @@ from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import Clock
-from privacy.policy.registry import policy_of
+from privacy.policy.registry import read_registered_policy
 from privacy.publishing.publisher import Publisher
 from privacy.publishing.signature_writer import SignatureWriter
 from privacy.release.worker import ReleaseWorker, run_together
@@ -60,7 +60,7 @@ class Calibrations:
             StoreBusyError: the store did not answer.
         """
         if (version, kind) not in self._known:
-            policy = policy_of(self.client, version)
+            policy = read_registered_policy(self.client, version)
             if policy is None:
                 raise StoreError(f"a target is bound to the policy {version}, which the store does not know")
             self._known[version, kind] = calibrate(policy, kind)

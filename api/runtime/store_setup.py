@@ -15,7 +15,7 @@ from privacy.errors import StoreBusyError, StoreError
 from privacy.maintenance.throttle import Throttle
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.timestamp import Clock
-from privacy.policy.registry import PolicyRegistry, register_policy, stored_policies
+from privacy.policy.registry import PolicyRegistry, register_policy, read_registered_policies
 from privacy.publishing.publisher import Publisher
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
@@ -45,7 +45,7 @@ class PreparedStore:
     Args:
         settings: addresses and passwords.
         header: of the private room.
-        book: its policies.
+        registry: its policies.
         keys: pseudonym keys of the deployment.
         erasures: its erasure log, which is outside the store.
         is_new: whether it was created just now.
@@ -53,7 +53,7 @@ class PreparedStore:
 
     settings: StoreSettings
     header: StoreHeader
-    book: PolicyRegistry
+    registry: PolicyRegistry
     keys: PseudonymKeys
     erasures: ErasureLog
     is_new: bool
@@ -100,13 +100,13 @@ class StoreSetup:
             header.of_gallery.put(gallery)
             keys = self._keys()
             erasures = self._erasures(private, header)
-            book = register_policy(private, self.source.text)
+            registry = register_policy(private, self.source.text)
         with closing(connect(settings, PUBLISHER)) as publisher:
             policy, hand = self.source.policy, Publisher(publisher)
             if policy.sandbox:
                 hand.publish_sandbox_guarantee(policy.sandbox.version, guarantee(policy.sandbox))
             hand.publish_guarantee(policy.version, guarantee(policy), header.target_shards)
-        return PreparedStore(settings, header, book, keys, erasures, is_new=known is None)
+        return PreparedStore(settings, header, registry, keys, erasures, is_new=known is None)
 
     def _new_header(self, client: Redis) -> StoreHeader:
         """Create the header, after the key: a store never exists without its key."""
@@ -145,7 +145,7 @@ def reapply_erasures(store: PreparedStore, clock: Clock) -> int:
     """
     with closing(connect(store.settings, MAINTENANCE, greet=store.header.greet)) as client:
         maintenance = make_maintenance_worker(
-            client, store.header, store.book, store.keys, store.erasures, clock, Throttle.disabled()
+            client, store.header, store.registry, store.keys, store.erasures, clock, Throttle.disabled()
         )
         return maintenance.replay.run(clock())
 
@@ -159,7 +159,7 @@ def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:
     Raises:
         StoreError: they do not, or one has.
     """
-    has_policy = bool(stored_policies(private))
+    has_policy = bool(read_registered_policies(private))
     shown = _known_header(gallery, GALLERY_HEADER)
     known = _known_header(private, STORE_HEADER)
     if shown and known is None:

@@ -223,7 +223,7 @@ def _hard_k_section(name: str, cases: Sequence[str], results: Sequence[Hits]) ->
 def _margin_section(
     name: str, calibration: Calibration, cases: Sequence[str], results: Sequence[Hits]
 ) -> Section:
-    trials = calibration.schedule.epochs * calibration.policy.layout.touched_by_one_engagement(
+    trials = calibration.schedule.epochs * calibration.policy.layout.count_touched_by_one_engagement(
         calibration.policy.flip_cap
     )
     design = float(calibration.policy.gate_delta) / trials

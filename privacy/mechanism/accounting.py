@@ -100,7 +100,7 @@ class Calibration:
     def z(self) -> float:
         """How many standard deviations a number must clear k by, beside the correction of `margins`."""
         policy = self.policy
-        trials = self.schedule.epochs * policy.layout.touched_by_one_engagement(policy.flip_cap)
+        trials = self.schedule.epochs * policy.layout.count_touched_by_one_engagement(policy.flip_cap)
         return -NormalDist().inv_cdf(float(policy.gate_delta / trials))
 
     @cached_property

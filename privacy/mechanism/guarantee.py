@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from privacy.mechanism.accounting import Calibration, calibrate
@@ -59,8 +59,8 @@ def guarantee(policy: Policy) -> dict[str, Any]:
             "earliest_occurred_at": format_timestamp(policy.intake.earliest_occurred_at_ms),
             "future_tolerance_seconds": policy.intake.future_tolerance_seconds,
         },
-        "integrity": asdict(policy.integrity),
-        "retention": asdict(policy.retention),
+        "integrity": msgspec.structs.asdict(policy.integrity),
+        "retention": msgspec.structs.asdict(policy.retention),
         "sandbox": policy.sandbox
         and {
             "version": policy.sandbox.version,

@@ -14,15 +14,15 @@ from privacy.errors import PolicyError
 
 @dataclass(frozen=True)
 class Budget:
-    """How the rho of one engagement is spent.
+    """The split of the rho of one engagement.
 
     Args:
-        kind: the kind's label, for messages.
-        rho: the whole, per engagement, over all statistics and epochs.
-        total: for the total.
-        removals: for the removals by reason.
-        reserve: kept for cross-breakdowns that are asked for later.
-        breakdowns: for each declared dimension; cells of one breakdown compose in parallel.
+        kind: label of the kind, for messages.
+        rho: whole budget per engagement, over all statistics and epochs.
+        total: share of the total.
+        removals: share of the removals by reason.
+        reserve: share kept for later cross-breakdowns.
+        breakdowns: share of each declared dimension; cells of one breakdown compose in parallel.
     """
 
     kind: str
@@ -49,14 +49,14 @@ class Budget:
                 f"{where}.rho: is {float(self.rho)}, its parts add up to {float(spent)}; they must be equal"
             )
         if self.rho > MAX_RHO:
-            raise PolicyError(f"{where}.rho: is {float(self.rho)}; at most {MAX_RHO}, or it protects nobody")
+            raise PolicyError(f"{where}.rho: is {float(self.rho)}; at most {MAX_RHO}, or it protects no one")
 
     @cached_property
     def spent(self) -> str:
-        """What the whole schedule costs without the reserve: an exact decimal."""
+        """The cost of the whole schedule without the reserve, as an exact decimal."""
         spent = self.rho - self.reserve
         return str(Decimal(spent.numerator) / Decimal(spent.denominator))
 
 
 MAX_RHO = 2
-"""epsilon of about 12 at delta 1e-6: beyond it a guarantee is a word only."""
+"""An epsilon of about 12 at delta 1e-6; a larger one protects no one."""

@@ -1,4 +1,4 @@
-"""Reads a policy file into a `Policy`. The shape is checked here; values check themselves."""
+"""Parses a policy file into a `Policy`. This module checks the shape; the values validate themselves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_POLICY_PATH = Path(__file__).with_name("policy.toml")
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A TOML table: a field that the policy does not know is refused."""
+    """A TOML table; unknown fields are refused."""
 
 
 class _Anonymity(_Table, frozen=True):
@@ -51,11 +51,6 @@ class _Budget(_Table, frozen=True):
     breakdowns: dict[str, Decimal]
 
 
-class _Phase(_Table, frozen=True):
-    every_seconds: int
-    until_seconds: int
-
-
 class _Children(_Table, frozen=True):
     dropped_age_bands: list[str]
 
@@ -63,25 +58,6 @@ class _Children(_Table, frozen=True):
 class _Intake(_Table, frozen=True):
     earliest_occurred_at: str
     future_tolerance_seconds: int
-
-
-class _Integrity(_Table, frozen=True):
-    burst_likes: int
-    burst_seconds: int
-    least_account_age_seconds: int
-    network_accounts: int
-    sequence_targets: int
-    sequence_accounts: int
-
-
-class _Retention(_Table, frozen=True):
-    idempotency_seconds: int
-    audit_trail_seconds: int
-    job_seconds: int
-    advisory_seconds: int
-    deleted_account_seconds: int
-    idle_account_seconds: int
-    backup_seconds: int
 
 
 class _Sandbox(_Table, frozen=True):
@@ -94,18 +70,18 @@ class _PolicyFile(_Table, frozen=True):
     contribution: _Contribution
     mechanism: _Mechanism
     budgets: dict[str, _Budget]
-    schedule: list[_Phase]
+    schedule: tuple[Phase, ...]
     dimensions: dict[str, list[str]]
     children: _Children
     intake: _Intake
-    integrity: _Integrity
-    retention: _Retention
-    creator_schedule: list[_Phase] | None = None
+    integrity: Integrity
+    retention: Retention
+    creator_schedule: tuple[Phase, ...] | None = None
     sandbox: _Sandbox | None = None
 
 
 def load_policy(path: Path = DEFAULT_POLICY_PATH) -> Policy:
-    """Read and check a policy file.
+    """Read and validate a policy file.
 
     Raises:
         PolicyError: the file cannot be read, is not TOML, or a value breaks a rule.
@@ -118,7 +94,7 @@ def load_policy(path: Path = DEFAULT_POLICY_PATH) -> Policy:
 
 
 def parse_policy(raw: bytes) -> Policy:
-    """Check a policy file's content.
+    """Parse and validate the content of a policy file.
 
     Raises:
         PolicyError: it is not UTF-8 TOML, or a value breaks a rule.
@@ -129,79 +105,75 @@ def parse_policy(raw: bytes) -> Policy:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise PolicyError(f"policy file: {error}") from error
     if file.version.endswith(POLICY_SUFFIX):
-        raise PolicyError(f"version: is {file.version!r}; {POLICY_SUFFIX} is the sandbox's own ending")
-    return _policy(file, hashlib.sha256(raw).hexdigest())
+        raise PolicyError(f"version: is {file.version!r}; {POLICY_SUFFIX} is reserved for the sandbox")
+    return _build_policy(file, hashlib.sha256(raw).hexdigest())
 
 
 def parse_policies(raw: bytes) -> list[Policy]:
-    """The policies that a file declares: its own, and its sandbox's where it has one.
+    """Parse the policies that a file declares: its own, and that of its sandbox if it has one.
 
     Raises:
-        PolicyError: see `parse_policy`; or the schedules cannot be divided as the sandbox asks.
+        PolicyError: as `parse_policy`; or the schedules cannot be compressed as the sandbox requires.
     """
     policy = parse_policy(raw)
     return [policy, *([policy.sandbox] if policy.sandbox else [])]
 
 
-def _policy(file: _PolicyFile, digest: str) -> Policy:
+def _build_policy(file: _PolicyFile, digest: str) -> Policy:
     return Policy(
         version=file.version,
         k=file.anonymity.k,
         flip_cap=file.contribution.flip_cap,
         daily_cap=file.contribution.daily_cap,
         factorisation=file.mechanism.factorisation,
-        gate_delta=_exact("mechanism.gate_delta", file.mechanism.gate_delta),
-        budgets={_kind(label): _budget(label, table) for label, table in file.budgets.items()},
-        schedule=_schedule(file.schedule),
-        creator_schedule=_schedule(file.creator_schedule or file.schedule),
+        gate_delta=_parse_exact("mechanism.gate_delta", file.mechanism.gate_delta),
+        budgets={_parse_kind(label): _build_budget(label, table) for label, table in file.budgets.items()},
+        schedule=Schedule(file.schedule),
+        creator_schedule=Schedule(file.creator_schedule or file.schedule),
         domain=JointDomain(
             tuple(Dimension(name, tuple(values)) for name, values in file.dimensions.items()),
         ),
         dropped_age_bands=frozenset(file.children.dropped_age_bands),
         intake=IntakePolicy(
-            _timestamp(file.intake.earliest_occurred_at), file.intake.future_tolerance_seconds
+            _parse_time(file.intake.earliest_occurred_at), file.intake.future_tolerance_seconds
         ),
-        integrity=Integrity(**msgspec.structs.asdict(file.integrity)),
-        retention=Retention(**msgspec.structs.asdict(file.retention)),
+        integrity=file.integrity,
+        retention=file.retention,
         digest=digest,
         compress_schedule_by=file.sandbox.compress_schedule_by if file.sandbox else None,
     )
 
 
-def _schedule(phases: list[_Phase]) -> Schedule:
-    return Schedule(tuple(Phase(phase.every_seconds, phase.until_seconds) for phase in phases))
-
-
-def _budget(label: str, table: _Budget) -> Budget:
+def _build_budget(label: str, table: _Budget) -> Budget:
     where = f"budgets.{label}"
     return Budget(
         kind=label,
-        rho=_exact(f"{where}.rho", table.rho),
-        total=_exact(f"{where}.total", table.total),
-        removals=_exact(f"{where}.removals", table.removals),
-        reserve=_exact(f"{where}.reserve", table.reserve),
+        rho=_parse_exact(f"{where}.rho", table.rho),
+        total=_parse_exact(f"{where}.total", table.total),
+        removals=_parse_exact(f"{where}.removals", table.removals),
+        reserve=_parse_exact(f"{where}.reserve", table.reserve),
         breakdowns={
-            name: _exact(f"{where}.breakdowns.{name}", rho) for name, rho in table.breakdowns.items()
+            name: _parse_exact(f"{where}.breakdowns.{name}", rho) for name, rho in table.breakdowns.items()
         },
     )
 
 
-def _kind(label: str) -> Kind:
+def _parse_kind(label: str) -> Kind:
     try:
         return Kind[label.upper()]
     except KeyError:
         known = ", ".join(kind.label for kind in Kind)
-        raise PolicyError(f"budgets.{label}: is no kind of engagement; one of {known}") from None
+        raise PolicyError(f"budgets.{label}: is not a kind of engagement; one of {known}") from None
 
 
-def _exact(field: str, value: Decimal) -> Fraction:
-    # The bound keeps exact arithmetic quick and the doubles made from it above zero and finite.
+def _parse_exact(field: str, value: Decimal) -> Fraction:
+    # The bound keeps exact arithmetic fast, and doubles derived from it finite and above zero.
     if not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT:
         raise PolicyError(f"{field}: is {value}; a finite number with an exponent within ±{MAX_EXPONENT}")
     return Fraction(value)
 
 
-def _timestamp(text: str) -> int:
+def _parse_time(text: str) -> int:
     try:
         return parse_timestamp_ms(text)
     except ValueError as error:

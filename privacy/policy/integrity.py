@@ -1,26 +1,30 @@
-"""What makes a like inauthentic: rules about one account's own events; what staff see of many accounts."""
+"""Rules that make a like inauthentic, and thresholds of what staff are shown about groups of accounts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from typing import Final
+
+import msgspec
 
 from privacy.errors import PolicyError
 from privacy.model.timestamp import SECONDS_PER_DAY
 
-MAX_COUNT = 65_535
+MAX_COUNT: Final = 65_535
+MAX_SECONDS: Final = 366 * SECONDS_PER_DAY
+_MIN_COUNTS: Final = {"burst_likes": 2, "network_accounts": 2, "sequence_targets": 3, "sequence_accounts": 2}
+"""Below these a rule would apply to everyone."""
 
 
-@dataclass(frozen=True)
-class Integrity:
-    """The rules. The first three decide what counts, and look at nothing but the account's own events.
+class Integrity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The rules. The first three decide what is counted, and read only the account's own events.
 
     Args:
-        burst_likes: an account's likes of a day are taken in runs of so many; a run that begins
-        burst_seconds: … or less after the one before it is not counted.
-        least_account_age_seconds: likes of an account that was younger are not counted.
-        network_accounts: so many accounts on one network are shown to staff.
-        sequence_targets: so many targets in the same order
-        sequence_accounts: … by so many accounts are shown to staff.
+        burst_likes: length of the runs into which an account's likes of one day are divided.
+        burst_seconds: a run that begins at most this long after the previous one is not counted.
+        least_account_age_seconds: likes of an account younger than this are not counted.
+        network_accounts: number of accounts on one network from which staff are shown them.
+        sequence_targets: number of targets in the same order …
+        sequence_accounts: … by this number of accounts, from which staff are shown them.
 
     Raises:
         PolicyError: a value breaks its rule.
@@ -34,15 +38,9 @@ class Integrity:
     sequence_accounts: int
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            least = _LEAST.get(field.name, 0)
-            most = MAX_COUNT if not field.name.endswith("_seconds") else 366 * SECONDS_PER_DAY
-            if not least <= value <= most:
-                raise PolicyError(
-                    f"integrity.{field.name}: is {value}; a whole number from {least} to {most}"
-                )
-
-
-_LEAST = {"burst_likes": 2, "network_accounts": 2, "sequence_targets": 3, "sequence_accounts": 2}
-"""Below these a rule would meet everybody."""
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            low = _MIN_COUNTS.get(name, 0)
+            high = MAX_SECONDS if name.endswith("_seconds") else MAX_COUNT
+            if not low <= value <= high:
+                raise PolicyError(f"integrity.{name}: is {value}; a whole number from {low} to {high}")

@@ -1,7 +1,7 @@
-"""The policy: the file that declares the whole guarantee, as frozen values that refuse what is wrong.
+"""The policy: the declared guarantee, as frozen values that validate themselves.
 
-Nothing else in Likewise sets a privacy parameter. What follows from the policy (noise scales, margins,
-epsilon) is computed in `privacy.mechanism.accounting`; `privacy.policy.file` reads the file.
+Nothing else in Likewise sets a privacy parameter. `privacy.mechanism.accounting` computes what follows from
+the policy (noise scales, margins, epsilon); `privacy.policy.file` parses the file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _VERSION = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 @dataclass(frozen=True)
 class IntakePolicy:
-    """Bounds on what an event may claim."""
+    """Bounds on the times that events may state."""
 
     earliest_occurred_at_ms: int
     future_tolerance_seconds: int
@@ -40,24 +40,24 @@ class Policy:
 
     Args:
         version: name of this policy; a target stays bound to the version it was registered under.
-        k: no number about fewer accounts is ever shown.
-        flip_cap: w, how often one engagement may change a count over its whole life.
-        daily_cap: M, newly counted engagements of one account on one UTC day.
+        k: minimum number of accounts behind any published number.
+        flip_cap: w, maximum number of times that one engagement changes a count.
+        daily_cap: M, maximum of newly counted engagements of one account on one UTC day.
         factorisation: name of the matrix factorisation of the continual release.
         gate_delta: the gate's share of delta, per engagement, over all streams and epochs.
-        budgets: per kind.
-        schedule: when the epochs of a video end.
-        creator_schedule: when those of a creator end.
-        domain: the dimensions.
-        dropped_age_bands: age bands whose events are answered and dropped at the door.
+        budgets: zCDP budget of each kind.
+        schedule: epochs of a video.
+        creator_schedule: epochs of a creator.
+        domain: dimensions of the breakdowns.
+        dropped_age_bands: age bands whose events are acknowledged and dropped on admission.
         intake: bounds on event times.
-        integrity: what makes a like inauthentic.
-        retention: how long what is kept is kept.
-        digest: SHA-256 of the file, to tell two files with one version apart.
-        compress_schedule_by: how many times shorter the sandbox's epochs are; None for no sandbox.
+        integrity: rules that make a like inauthentic.
+        retention: retention periods.
+        digest: SHA-256 of the file; distinguishes two files with the same version.
+        compress_schedule_by: factor by which the sandbox's epochs are shorter; None for no sandbox.
 
     Raises:
-        PolicyError: a value breaks a rule; the message names field, value and rule.
+        PolicyError: a value breaks a rule; the message names the field, the value and the rule.
     """
 
     version: str
@@ -80,10 +80,12 @@ class Policy:
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):
             raise PolicyError(f"version: is {self.version!r}; up to 64 of a-z, 0-9, dot and hyphen")
-        _within("anonymity.k", self.k, 2, 1_000_000)
-        _within("contribution.flip_cap", self.flip_cap, 2, MAX_FLIP_CAP)
-        _within("contribution.daily_cap", self.daily_cap, 1, 65_535)
-        _within("intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, SECONDS_PER_DAY)
+        _check_range("anonymity.k", self.k, 2, 1_000_000)
+        _check_range("contribution.flip_cap", self.flip_cap, 2, MAX_FLIP_CAP)
+        _check_range("contribution.daily_cap", self.daily_cap, 1, 65_535)
+        _check_range(
+            "intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, SECONDS_PER_DAY
+        )
         if self.flip_cap % 2:
             raise PolicyError(
                 f"contribution.flip_cap: is {self.flip_cap}; even, so that a frozen engagement is not counted"
@@ -97,11 +99,11 @@ class Policy:
         if self.retention.idle_account_seconds < self.longest_schedule_seconds:
             raise PolicyError(
                 f"retention.idle_account_seconds: is {self.retention.idle_account_seconds}; at least the "
-                f"longest schedule, {self.longest_schedule_seconds}, or an engagement could count anew"
+                f"longest schedule, {self.longest_schedule_seconds}, or an engagement could be counted again"
             )
         if self.compress_schedule_by is not None:
-            self.schedule.compressed(self.compress_schedule_by)
-            self.creator_schedule.compressed(self.compress_schedule_by)
+            self.schedule.compress(self.compress_schedule_by)
+            self.creator_schedule.compress(self.compress_schedule_by)
 
     def _check_budget(self, kind: Kind, budget: Budget) -> None:
         declared = {dimension.name for dimension in self.domain.dimensions}
@@ -118,42 +120,42 @@ class Policy:
 
     @cached_property
     def sandbox(self) -> Policy | None:
-        """The policy of the sandbox: the same in everything but the length of its epochs.
+        """The policy of the sandbox; it differs only in the length of its epochs and in its version.
 
-        It has a version of its own, since targets are bound to versions.
+        It needs a version of its own because targets are bound to versions.
         """
         if self.compress_schedule_by is None:
             return None
         return replace(
             self,
             version=self.version + POLICY_SUFFIX,
-            schedule=self.schedule.compressed(self.compress_schedule_by),
-            creator_schedule=self.creator_schedule.compressed(self.compress_schedule_by),
+            schedule=self.schedule.compress(self.compress_schedule_by),
+            creator_schedule=self.creator_schedule.compress(self.compress_schedule_by),
             compress_schedule_by=None,
         )
 
     def schedule_of(self, kind: Kind) -> Schedule:
-        """When the epochs of the targets of a kind end."""
+        """Return the schedule of the targets of a kind."""
         return self.creator_schedule if kind.target_type is TargetType.CREATOR else self.schedule
 
     def epochs_of(self, kind: Kind) -> int:
-        """T, the number of releases in the schedule of a target of that kind."""
+        """Return T, the number of epochs of a target of a kind."""
         return self.schedule_of(kind).epochs
 
     def kinds_of(self, target_type: TargetType) -> tuple[Kind, ...]:
-        """The declared kinds of engagement with a target."""
+        """Return the declared kinds of engagement with a type of target."""
         return tuple(kind for kind in self.budgets if kind.target_type is target_type)
 
     @property
     def longest_schedule_seconds(self) -> int:
-        """After which every target that is registered now is sealed."""
+        """The time after which every target registered now is sealed."""
         return max(schedule.due_ages_seconds[-1] for schedule in (self.schedule, self.creator_schedule))
 
 
 MAX_FLIP_CAP = 14
-"""A register keeps its flips in four bits."""
+"""A register stores its flips in four bits."""
 
 
-def _within(field: str, value: int, low: int, high: int) -> None:
+def _check_range(field: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
         raise PolicyError(f"{field}: is {value!r}; a whole number from {low} to {high}")

@@ -1,4 +1,4 @@
-"""The policies of a store: a target keeps the one that it was registered under."""
+"""The policies of a store: a target keeps the policy that it was registered under."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class PolicyRegistry:
     """The policies of a store.
 
     Args:
-        current: what new targets are bound to.
-        versions: every policy that was ever enrolled, the current one among them, and their sandboxes'.
+        current: the policy that new targets are bound to.
+        versions: every policy ever registered, including the current one, and their sandbox policies.
     """
 
     current: Policy
@@ -33,22 +33,22 @@ class PolicyRegistry:
 
     @property
     def flip_cap(self) -> int:
-        """The smallest w of all versions: nothing may flip more often than its target's noise covers."""
+        """The smallest w of all versions: no engagement flips more often than its target's noise covers."""
         return min(policy.flip_cap for policy in self.versions.values())
 
     @property
     def closed_seconds(self) -> int:
-        """How long an erased account stays closed: past the end of every schedule that may be running.
+        """How long an erased account stays closed: until after the end of every schedule that may be running.
 
-        An engagement that came back before could count more flips than the noise covers. A day more is for
-        schedules that start a little in the future.
+        An engagement that returned earlier could count more flips than the noise covers. The extra day covers
+        schedules that start slightly in the future.
         """
         longest = max(policy.longest_schedule_seconds for policy in self.versions.values())
         return longest + SECONDS_PER_DAY
 
     @property
     def sandbox(self) -> PolicyRegistry | None:
-        """The same policies for the sandbox, where its own is the current one; None if there is none."""
+        """The policies for the sandbox, whose own policy is current; None if there is no sandbox."""
         policy = self.current.sandbox
         return PolicyRegistry(policy, {**self.versions, policy.version: policy}) if policy else None
 
@@ -58,8 +58,8 @@ class PolicyRegistry:
         return self.current.daily_cap
 
 
-def policy_of(client: Redis, version: str) -> Policy | None:
-    """Read one policy of a store, a sandbox's too; None for a version that the store does not know.
+def read_registered_policy(client: Redis, version: str) -> Policy | None:
+    """Read one policy of a store, or of its sandbox; None for an unknown version.
 
     Raises:
         StoreBusyError: the store did not answer.
@@ -71,14 +71,14 @@ def policy_of(client: Redis, version: str) -> Policy | None:
 
 
 def register_policy(client: Redis, raw: bytes) -> PolicyRegistry:
-    """Make a policy file the current one of a store.
+    """Register a policy file in a store and return the registry with this policy as the current one.
 
     Args:
-        client: connection with the admin's credentials.
+        client: must have the admin ACL user.
         raw: content of the policy file.
 
     Raises:
-        PolicyError: it breaks a rule, or the store knows another content under the same version.
+        PolicyError: it breaks a rule, or the store holds another policy under the same version.
         StoreBusyError: the store did not answer.
     """
     policy = parse_policy(raw)
@@ -87,8 +87,8 @@ def register_policy(client: Redis, raw: bytes) -> PolicyRegistry:
     return read_policy_registry(client, policy)
 
 
-def stored_policies(client: Redis) -> dict[str, Policy]:
-    """Every policy that was ever enrolled in a store, sandboxes' too, by version.
+def read_registered_policies(client: Redis) -> dict[str, Policy]:
+    """Read every policy ever registered in a store, and their sandbox policies, by version.
 
     Raises:
         StoreBusyError: the store did not answer.
@@ -103,17 +103,17 @@ def read_policy_registry(client: Redis, current: Policy) -> PolicyRegistry:
     """Read the policies of a store.
 
     Raises:
-        PolicyError: the store does not know the current one, or knows another content under its version.
+        PolicyError: the current policy is not registered, or the store holds another one under its version.
         StoreBusyError: the store did not answer.
     """
-    versions = stored_policies(client)
+    versions = read_registered_policies(client)
     known = versions.get(current.version)
     if known is None:
         raise PolicyError(
-            f"version: {current.version!r} is not enrolled in this store; `likewise up` enrols it"
+            f"version: {current.version!r} is not registered in this store; `likewise up` registers it"
         )
     if known.digest != current.digest:
         raise PolicyError(
-            f"version: {current.version!r} is another policy in this store; a changed one has a new version"
+            f"version: {current.version!r} is another policy in this store; a changed one needs a new version"
         )
     return PolicyRegistry(current, MappingProxyType(versions))

@@ -1,4 +1,4 @@
-"""When a target's epochs end: a function of public data only."""
+"""The schedule of a target's epochs, a function of public data only."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
+import msgspec
+
 from privacy.errors import PolicyError
 from privacy.model.timestamp import SECONDS_PER_DAY
 
 
-@dataclass(frozen=True)
-class Phase:
-    """One stretch of the schedule with evenly spaced epochs."""
+class Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the schedule with evenly spaced epochs."""
 
     every_seconds: int
     until_seconds: int
@@ -47,7 +48,7 @@ class Schedule:
 
     @cached_property
     def _stretches(self) -> tuple[range, ...]:
-        """The ages of each phase; the end of the last phase is always an age."""
+        """The ages of each phase; the end of the last phase is always one."""
         stretches: list[range] = []
         age = 0
         for phase in self.phases:
@@ -57,8 +58,8 @@ class Schedule:
         last = self.phases[-1].until_seconds
         return (*stretches, range(last, last + (age < last)))
 
-    def compressed(self, by: int) -> Schedule:
-        """The same epochs, each so many times shorter.
+    def compress(self, by: int) -> Schedule:
+        """Return a schedule with the same epochs, each shorter by the given factor.
 
         Raises:
             PolicyError: a phase cannot be divided.
@@ -75,7 +76,7 @@ class Schedule:
 
     @cached_property
     def due_ages_seconds(self) -> tuple[int, ...]:
-        """Age since the start at which each epoch ends, T increasing values."""
+        """Ages at which the epochs end, T increasing values."""
         return tuple(chain.from_iterable(self._stretches))
 
     @property
@@ -84,26 +85,25 @@ class Schedule:
         return len(self.due_ages_seconds)
 
     def due_ms(self, starts_at_ms: int, epoch: int) -> int:
-        """When an epoch of a target ends, in ms since 1970 UTC."""
+        """Return the end of a target's epoch, in ms since 1970 UTC."""
         return starts_at_ms + 1000 * self.due_ages_seconds[epoch]
 
     def next_due_ms(self, starts_at_ms: int, epoch: int) -> int | None:
-        """When the epoch after this one ends; None after the last."""
+        """Return the end of the epoch after this one; None after the last."""
         return self.due_ms(starts_at_ms, epoch + 1) if epoch + 1 < self.epochs else None
 
     def first_open_epoch(self, starts_at_ms: int, now_ms: int) -> int | None:
-        """The epoch that is running now; None when the target is past its last one (sealed).
+        """Return the epoch running now; None after the last one, when the target is sealed.
 
-        An epoch that ends exactly now is over. Before the start the running epoch is 0.
+        An epoch that ends exactly now is over. Before the start, epoch 0 is running.
         """
         epoch = bisect_right(self.due_ages_seconds, (now_ms - starts_at_ms) / 1000)
         return epoch if epoch < self.epochs else None
 
     def day_before(self, epoch: int) -> int | None:
-        """The latest epoch at least one day older than this one.
+        """Return the latest epoch at least one day older than this one.
 
-        −1 stands for the moment of posting, when every count is zero. None while the target is under a day
-        old.
+        −1 is the moment of posting, when every count is zero; None if the target is less than a day old.
         """
         if self.due_ages_seconds[epoch] < SECONDS_PER_DAY:
             return None
@@ -112,4 +112,4 @@ class Schedule:
 
 MAX_AGE_SECONDS = 100 * 366 * SECONDS_PER_DAY
 MAX_EPOCHS = 1_000
-"""Certifying the sensitivity of so many epochs takes seconds; every epoch more costs all of them accuracy."""
+"""Certifying the sensitivity of this many epochs takes seconds; each further epoch costs accuracy at all."""

@@ -1,4 +1,4 @@
-"""Where each statistic stream of a series stands in an array."""
+"""The positions of the statistic streams of a series in an array."""
 
 from __future__ import annotations
 
@@ -42,6 +42,6 @@ class StreamLayout:
         stop: int = self.removals.stop
         return stop
 
-    def touched_by_one_engagement(self, flip_cap: int) -> int:
-        """Most streams that one engagement can change: the total, a cell a breakdown, its removals."""
+    def count_touched_by_one_engagement(self, flip_cap: int) -> int:
+        """Return how many streams one engagement can change: total, a cell per breakdown, removals."""
         return 1 + len(self.dimensions) + min(flip_cap // 2, len(Reason))

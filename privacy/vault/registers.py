@@ -44,9 +44,9 @@ class ContributionCaps:
     integrity: Integrity
 
     @classmethod
-    def of(cls, book: PolicyRegistry) -> ContributionCaps:
+    def of(cls, registry: PolicyRegistry) -> ContributionCaps:
         """Those of a store's policies."""
-        return cls(book.flip_cap, book.daily_cap, book.current.integrity)
+        return cls(registry.flip_cap, registry.daily_cap, registry.current.integrity)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
+import msgspec
 import pytest
 
 from privacy.maintenance.anomalies import CoordinatedActivityDetector
@@ -13,7 +13,9 @@ from tests.support.redis_server import Store
 from tests.support.staff import Office, office_on
 
 VIDEOS = [f"v-{number}" for number in range(40)]
-RULES = replace(POLICY.integrity, network_accounts=3, sequence_targets=3, sequence_accounts=3, burst_likes=30)
+RULES = msgspec.structs.replace(
+    POLICY.integrity, network_accounts=3, sequence_targets=3, sequence_accounts=3, burst_likes=30
+)
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_behind_its_list_of_erasures_or_without_it_nothing_starts(
         dependencies(environment)
 
 
-def test_a_policy_that_is_not_enrolled_does_not_start(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_policy_that_is_not_registered_does_not_start(environment: dict[str, str], tmp_path: Path) -> None:
     """Neither a new version nor changed content under an old one."""
     text = DEFAULT_POLICY_PATH.read_text()
     for changed in (text.replace("2026-11-default", "another"), f"{text}\n"):

@@ -31,8 +31,8 @@ from tests.support.eventually import eventually
 from tests.support.prepared_store import prepare_store, process_environment
 
 PRIVATE = re.compile(
-    r"\b(privacy\.(vault|tally|mechanism|release|policy|policy_book|policy_file|store\.embedded\w*)|"
-    r"privacy\.gallery\.(publisher|keys_writer)|api\.platform|numpy|scipy|sklearn|diffprivlib)\b"
+    r"\b(privacy\.(vault|tally|mechanism|release|policy|embedded)|"
+    r"privacy\.publishing|api\.platform|numpy|scipy|sklearn|diffprivlib)\b"
 )
 
 

@@ -32,15 +32,15 @@ BOTS, LIKES, BOTS_A_BATCH = 2_000, 50, 40
 def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: int) -> None:
     """Killed at any moment, started again: the job ends, and its report and the tally are exact."""
     founded = prepare_store(store.settings, tmp_path)
-    header, book = founded.header, founded.book
+    header, registry = founded.header, founded.registry
     posted_at_ms = clock_ms() - 3_600_000
-    catalogue = Catalogue(store.platform, header.target_shards, book.current, lambda _documents: None)
+    catalogue = Catalogue(store.platform, header.target_shards, registry.current, lambda _documents: None)
     names = [f"v-{number}" for number in range(LIKES)]
     catalogue.register([TargetMetadata(TargetType.VIDEO, name, posted_at_ms) for name in names], posted_at_ms)
     known = catalogue.lookup(TargetType.VIDEO, names)
     series = [Series(known[name].number, Kind.LIKE).number for name in names]
     shards = AccountShards(store.platform, founded.keys, header.account_shards)
-    vault = RegisterStore(shards, ContributionCaps.of(book))
+    vault = RegisterStore(shards, ContributionCaps.of(registry))
     bots = [f"bot-{number}" for number in range(BOTS)]
     with store.without_fsync():
         for first in range(0, BOTS, BOTS_A_BATCH):
@@ -52,7 +52,7 @@ def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: in
                 ],
                 posted_at_ms,
             )
-    jobs = Jobs(store.platform, header.account_shards, book.current.retention.job_seconds)
+    jobs = Jobs(store.platform, header.account_shards, registry.current.retention.job_seconds)
     order = JobRequest(JobKind.PURGE, "tests", "", "a test")
     job = jobs.open(order, [founded.keys.current.handles(bots)], clock_ms())
     environment = process_environment(founded.settings, tmp_path, Process.MAINTENANCE)

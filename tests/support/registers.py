@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 
 from privacy.model.engagement import KINDS_PER_TARGET
@@ -28,7 +28,9 @@ HEADER: Final = StoreHeader(STORE_HEADER, account_shards=3, target_shards=2, sto
 
 def caps(flip_cap: int, daily_cap: int, burst_likes: int = 1_000, burst_seconds: int = 1) -> ContributionCaps:
     """Caps, with a burst rule that meets nobody unless it is asked for."""
-    integrity = replace(load_policy().integrity, burst_likes=burst_likes, burst_seconds=burst_seconds)
+    integrity = msgspec.structs.replace(
+        load_policy().integrity, burst_likes=burst_likes, burst_seconds=burst_seconds
+    )
     return ContributionCaps(flip_cap, daily_cap, integrity)
 
 

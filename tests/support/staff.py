@@ -98,10 +98,10 @@ def office_on(store: Store) -> Office:
     """Open an office on a store."""
     plane = plane_on(store, SCOPES)
     keys = PseudonymKeys(lambda: PSEUDONYMISER)
-    book = PolicyRegistry(POLICY, {POLICY.version: POLICY})
+    registry = PolicyRegistry(POLICY, {POLICY.version: POLICY})
     erasures, throttle = erasures_of(store), Throttle.disabled()
     return Office(
         store,
         plane,
-        make_maintenance_worker(store.maintenance, HEADER, book, keys, erasures, plane.clock, throttle),
+        make_maintenance_worker(store.maintenance, HEADER, registry, keys, erasures, plane.clock, throttle),
     )

@@ -156,14 +156,14 @@ def _replay(store: PreparedStore, recording: Recording, bars: Progress, *, evalu
         )
     task = bars.add_task("events", total=count_lines(recording.events_file))
     with time_machine(store, lambda count: bars.advance(task, count)) as machine:
-        exact = ExactCounts(store.book.current, machine.clock)
+        exact = ExactCounts(store.registry.current, machine.clock)
         if evaluate:
             machine.intake.listener, machine.staff.listener = exact.listen, exact.act
         events = read_events(recording.events_file, clock_ms)
         machine.timeline.run(recording.videos, events, None, recording.actions, recording.creators)
         if not evaluate:
             return ReplayReport.of(machine, None)
-        series = recording.series(store.book.current.budgets)
+        series = recording.series(store.registry.current.budgets)
         return ReplayReport.of(machine, _compare(store, exact, series, bars))
 
 

@@ -19,7 +19,7 @@ from api.runtime.settings import operator_settings
 from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.maintenance.subject_access import SubjectAccess
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
-from privacy.policy.registry import stored_policies
+from privacy.policy.registry import read_registered_policies
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.connect import connect
@@ -136,7 +136,7 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     keys = _keys(data_folder, key_file)
     client, header = _connect(data_folder)
     shards = AccountShards(client, keys, header.account_shards)
-    reader = SubjectAccess(shards, header.target_shards, stored_policies(client))
+    reader = SubjectAccess(shards, header.target_shards, read_registered_policies(client))
     entry = AuditEntry(
         ActionStage.REQUESTED, "rights.access", *OPERATOR, note, keys.current.audit_tag(account_id)
     )

@@ -57,7 +57,7 @@ def test_the_margins_spend_the_gates_delta_and_no_more(calibration: Calibration)
     gain[policy.layout.removals] = policy.flip_cap // 2
     needed = calibration.margins(steps) - (gain - 1) - np.abs(factorisation.decoder).sum(axis=1)[:, None]
     tails = norm.sf(needed / calibration.deviations(steps))
-    touched = policy.layout.touched_by_one_engagement(policy.flip_cap)
+    touched = policy.layout.count_touched_by_one_engagement(policy.flip_cap)
     assert tails.max() * touched * policy.schedule.epochs == pytest.approx(
         float(policy.gate_delta), rel=1e-6, abs=0
     )
@@ -74,7 +74,7 @@ def test_the_exact_tail_at_the_first_step_keeps_the_bound(calibration: Calibrati
     least = int(np.ceil(calibration.margins(np.array([0]))[0, policy.layout.total] / unit))
     values, probability = probabilities(statistic.scale)
     share = float(policy.gate_delta) / (
-        policy.schedule.epochs * policy.layout.touched_by_one_engagement(policy.flip_cap)
+        policy.schedule.epochs * policy.layout.count_touched_by_one_engagement(policy.flip_cap)
     )
     tail = probability[values >= least].sum()
     assert 0.99 * share <= tail <= share

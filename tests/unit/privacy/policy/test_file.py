@@ -159,6 +159,13 @@ def test_an_odd_flip_cap_is_refused(value: str) -> None:
         ('"2026-11-default"', f'"{"a" * 65}"', f"version: is '{'a' * 65}'"),
         ('"2026-11-default"', "2026", "Expected `str`, got `int` - at `$.version`"),
         ("k = 20", "k = 20\nsecret = 1", "Object contains unknown field `secret` - at `$.anonymity`"),
+        ("burst_likes = 30", "burst_likes = 30\nsecret = 1", "unknown field `secret` - at `$.integrity`"),
+        ("job_seconds =", "secret = 1\njob_seconds =", "unknown field `secret` - at `$.retention`"),
+        (
+            "every_seconds = 3600 ",
+            "secret = 1\nevery_seconds = 3600 ",
+            "unknown field `secret` - at `$.schedule",
+        ),
         ("[anonymity]", "[anonimity]", "Object contains unknown field `anonimity`"),
         ("[anonymity]", "[anonymity", "policy file: Expected ']'"),
         ('version = "2026-11-default"\n', "", "Object missing required field `version`"),
@@ -184,7 +191,7 @@ def test_a_missing_table_is_refused(table: str) -> None:
 def test_an_unknown_kind_is_refused() -> None:
     """Only kinds that Likewise counts have budgets."""
     message = refusal(TEXT.replace("[budgets.like", "[budgets.share").encode())
-    assert message == "budgets.share: is no kind of engagement; one of like, favorite, follow"
+    assert message == "budgets.share: is not a kind of engagement; one of like, favorite, follow"
 
 
 def test_a_policy_without_budgets_is_refused() -> None:
@@ -256,7 +263,7 @@ def test_a_sandbox_whose_epochs_are_no_whole_seconds_is_refused(by: str) -> None
 def test_a_version_may_not_look_like_a_sandbox() -> None:
     """Two policies would meet under one version."""
     message = refusal(with_text('version = "2026-11-default"', 'version = "2026-11.sandbox"'))
-    assert message == "version: is '2026-11.sandbox'; .sandbox is the sandbox's own ending"
+    assert message == "version: is '2026-11.sandbox'; .sandbox is reserved for the sandbox"
 
 
 def test_a_policy_may_have_no_sandbox() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from privacy.errors import PolicyError
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy, parse_policy
-from privacy.policy.registry import policy_of, read_policy_registry, register_policy
+from privacy.policy.registry import read_policy_registry, read_registered_policy, register_policy
 from tests.support.redis_server import Store
 
 DEFAULT = DEFAULT_POLICY_PATH.read_bytes()
@@ -19,11 +19,11 @@ def changed(version: str, flip_cap: int = 4, daily_cap: int = 100) -> bytes:
     return text.replace("daily_cap = 100", f"daily_cap = {daily_cap}").encode()
 
 
-def test_an_enrolled_policy_is_read_back(store: Store) -> None:
-    """What was enrolled is known to every process, whole and under its version."""
+def test_a_registered_policy_is_read_back(store: Store) -> None:
+    """A registered policy is known to every process, whole and under its version."""
     assert register_policy(store.admin, DEFAULT).current == load_policy()
-    book = read_policy_registry(store.platform, load_policy())
-    assert dict(book.versions) == {
+    registry = read_policy_registry(store.platform, load_policy())
+    assert dict(registry.versions) == {
         policy.version: policy for policy in (load_policy(), load_policy().sandbox) if policy
     }
 
@@ -31,16 +31,16 @@ def test_an_enrolled_policy_is_read_back(store: Store) -> None:
 def test_older_policies_stay(store: Store) -> None:
     """A new policy does not take away the one to which older targets are bound."""
     register_policy(store.admin, DEFAULT)
-    book = register_policy(store.admin, changed("next"))
-    assert {"2026-11-default", "next"} <= set(book.versions)
-    assert book.current.version == "next"
+    registry = register_policy(store.admin, changed("next"))
+    assert {"2026-11-default", "next"} <= set(registry.versions)
+    assert registry.current.version == "next"
 
 
 def test_the_smallest_flip_cap_and_the_current_daily_cap_hold(store: Store) -> None:
     """No engagement flips more often than the noise of its target covers; M is the current policy's."""
     register_policy(store.admin, changed("strict", flip_cap=2, daily_cap=10))
-    book = register_policy(store.admin, changed("lax", flip_cap=6, daily_cap=200))
-    assert (book.flip_cap, book.daily_cap) == (2, 200)
+    registry = register_policy(store.admin, changed("lax", flip_cap=6, daily_cap=200))
+    assert (registry.flip_cap, registry.daily_cap) == (2, 200)
 
 
 def test_one_version_stands_for_one_policy(store: Store) -> None:
@@ -51,25 +51,25 @@ def test_one_version_stands_for_one_policy(store: Store) -> None:
     assert read_policy_registry(store.platform, load_policy()).current == load_policy()
 
 
-def test_a_policy_that_was_not_enrolled_is_refused(store: Store) -> None:
+def test_a_policy_that_was_not_registered_is_refused(store: Store) -> None:
     """A process whose policy the store does not know must not start."""
     register_policy(store.admin, DEFAULT)
-    with pytest.raises(PolicyError, match="'other' is not enrolled"):
+    with pytest.raises(PolicyError, match="'other' is not registered"):
         read_policy_registry(store.platform, parse_policy(changed("other")))
 
 
-def test_a_wrong_policy_is_not_enrolled(store: Store) -> None:
+def test_a_wrong_policy_is_not_registered(store: Store) -> None:
     """What does not load leaves no trace."""
     with pytest.raises(PolicyError):
         register_policy(store.admin, changed("wrong", flip_cap=3))
     assert store.root.dbsize() == 0
 
 
-def test_a_policys_sandbox_is_enrolled_with_it(store: Store) -> None:
+def test_a_policys_sandbox_is_registered_with_it(store: Store) -> None:
     """It is known wherever its policy is, under a version of its own."""
-    book = register_policy(store.admin, DEFAULT)
-    assert set(book.versions) == {"2026-11-default", "2026-11-default.sandbox"}
-    assert book.sandbox is not None
-    assert book.sandbox.current == policy_of(store.release, "2026-11-default.sandbox")
-    assert policy_of(store.release, "2026-11-default") == book.current
-    assert policy_of(store.release, "2026-12.sandbox") is None
+    registry = register_policy(store.admin, DEFAULT)
+    assert set(registry.versions) == {"2026-11-default", "2026-11-default.sandbox"}
+    assert registry.sandbox is not None
+    assert registry.sandbox.current == read_registered_policy(store.release, "2026-11-default.sandbox")
+    assert read_registered_policy(store.release, "2026-11-default") == registry.current
+    assert read_registered_policy(store.release, "2026-12.sandbox") is None

@@ -27,6 +27,6 @@ def test_each_breakdown_has_a_stream_a_cell() -> None:
 
 def test_streams_that_one_engagement_touches() -> None:
     """The total, a cell of each breakdown, and one reason for every second flip."""
-    assert LAYOUT.touched_by_one_engagement(2) == 1 + 6 + 1
-    assert LAYOUT.touched_by_one_engagement(4) == 1 + 6 + 2
-    assert LAYOUT.touched_by_one_engagement(14) == 1 + 6 + len(Reason)
+    assert LAYOUT.count_touched_by_one_engagement(2) == 1 + 6 + 1
+    assert LAYOUT.count_touched_by_one_engagement(4) == 1 + 6 + 2
+    assert LAYOUT.count_touched_by_one_engagement(14) == 1 + 6 + len(Reason)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import cast
 
+import msgspec
 import pytest
 
 from privacy.errors import StoreBusyError
@@ -232,7 +233,10 @@ def test_a_full_store_refuses_and_loses_nothing(vault: RegisterStore, store: Sto
 def test_every_admission_of_a_day_is_counted(store: Store) -> None:
     """The first like of a day, later ones and those that begin a run of a burst all take one admission."""
     vault = vault_on(store.platform, 4, 7)
-    quick = replace(vault, caps=replace(vault.caps, integrity=replace(vault.caps.integrity, burst_likes=3)))
+    quick = replace(
+        vault,
+        caps=replace(vault.caps, integrity=msgspec.structs.replace(vault.caps.integrity, burst_likes=3)),
+    )
     moments = [(day * MS_PER_DAY, day * 100 + place) for day in range(2) for place in range(9)]
     verdicts = [
         quick.record([("ada", 4 * (series + 1), now_ms + series * 600_000, LIKE, 0)], now_ms)[0]
@@ -271,7 +275,7 @@ def test_an_account_whose_erasure_is_under_way_takes_nothing_new(vault: Register
 def test_a_run_of_likes_that_begins_too_soon_is_uncounted(store: Store) -> None:
     """Also where each like comes alone: the run after three likes within a minute, and not those three."""
     vault = vault_on(store.platform, 4, 9)
-    strict = replace(vault.caps.integrity, burst_likes=3, burst_seconds=60)
+    strict = msgspec.structs.replace(vault.caps.integrity, burst_likes=3, burst_seconds=60)
     quick = replace(vault, caps=replace(vault.caps, integrity=strict))
     verdicts = [quick.record([("ada", 4 * place, 1_000 * place, LIKE, 0)], 0)[0] for place in range(1, 7)]
     assert verdicts == [*3 * [COUNTED], *3 * [UNCOUNTED]]
