@@ -15,7 +15,7 @@ from privacy.errors import StoreBusyError, StoreError
 from privacy.maintenance.throttle import Throttle
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.timestamp import Clock
-from privacy.policy.registry import PolicyRegistry, register_policy, read_registered_policies
+from privacy.policy.registry import PolicyRegistry, read_registered_policies, register_policy
 from privacy.publishing.publisher import Publisher
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
