@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from privacy.store.connect import translated
-from privacy.store.keys import UNFINISHED
+from privacy.store.keys import PENDING_OPERATIONS
 from privacy.vault.pseudonym import HANDLE_BYTES
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class PendingOperations:
             StoreBusyError: the store did not confirm.
         """
         with translated():
-            self.client.zadd(UNFINISHED, {_member(operation): now_ms})
+            self.client.zadd(PENDING_OPERATIONS, {_member(operation): now_ms})
         yield
         self.complete(operation)
 
@@ -71,7 +71,9 @@ class PendingOperations:
             StoreBusyError: the store did not answer.
         """
         with translated():
-            rows = self.client.zrange(UNFINISHED, "-inf", moment_ms, byscore=True, offset=0, num=limit)
+            rows = self.client.zrange(
+                PENDING_OPERATIONS, "-inf", moment_ms, byscore=True, offset=0, num=limit
+            )
         members = cast("list[bytes]", rows)
         return [PendingOperation(member[:HANDLE_BYTES], Work(member[HANDLE_BYTES:])) for member in members]
 
@@ -82,7 +84,7 @@ class PendingOperations:
             StoreBusyError: the store did not confirm.
         """
         with translated():
-            self.client.zrem(UNFINISHED, _member(operation))
+            self.client.zrem(PENDING_OPERATIONS, _member(operation))
 
 
 def _member(operation: PendingOperation) -> bytes:

@@ -1,4 +1,4 @@
-"""Restrict, ban, reinstate, delete: what each does, and what it is answered where it contradicts."""
+"""Restrict, ban, reinstate, delete: the effect of each, and the answer where it does not apply."""
 
 from __future__ import annotations
 
@@ -20,58 +20,58 @@ def office(store: Store) -> Office:
     """An office, with three videos that account-1 likes."""
     office = office_on(store)
     office.plane.register("v-1", "v-2", "v-3")
-    office.likes("account-1", "v-1", "v-2", "v-3")
+    office.like("account-1", "v-1", "v-2", "v-3")
     return office
 
 
 def test_a_ban_uncounts_everything_once_and_reinstating_counts_it_again(office: Office) -> None:
-    """Both say what they did; a ban that is given again changes nothing."""
-    assert office.account("ban").json == APPLIED | {"uncounted": 3}
-    assert office.account("ban").json == APPLIED | {"verdict": "unchanged"}
-    assert office.account("reinstate").json == APPLIED | {"counted": 3}
-    assert sum(office.changes().values()) == 9
+    """Both answers give the effect; a second ban changes nothing."""
+    assert office.moderate("ban").json == APPLIED | {"uncounted": 3}
+    assert office.moderate("ban").json == APPLIED | {"verdict": "unchanged"}
+    assert office.moderate("reinstate").json == APPLIED | {"counted": 3}
+    assert sum(office.read_changes().values()) == 9
 
 
-def test_a_restriction_ends_by_itself(office: Office) -> None:
-    """Its engagements are counted again when its time is over, and not before."""
-    assert office.account("restrict", until=TOMORROW).json == APPLIED | {"uncounted": 3}
-    assert office.account("restrict", until=TOMORROW).json["verdict"] == "unchanged"
+def test_a_restriction_ends_automatically(office: Office) -> None:
+    """Its engagements are counted again when it is over, and not before."""
+    assert office.moderate("restrict", until=TOMORROW).json == APPLIED | {"uncounted": 3}
+    assert office.moderate("restrict", until=TOMORROW).json["verdict"] == "unchanged"
     office.work()
-    assert office.account("restrict", until=TOMORROW).json["verdict"] == "unchanged"
+    assert office.moderate("restrict", until=TOMORROW).json["verdict"] == "unchanged"
     office.plane.clock.now_ms += MS_PER_DAY + 1
     office.work()
-    assert ("done", "restriction.ended") in office.audited()
-    assert office.account("reinstate").status_code == 409
-    assert sum(office.changes().values()) == 9
+    assert ("done", "restriction.ended") in office.read_trail()
+    assert office.moderate("reinstate").status_code == 409
+    assert sum(office.read_changes().values()) == 9
 
 
 def test_a_restriction_that_was_extended_does_not_end_early(office: Office) -> None:
-    """The latest order decides when."""
-    office.account("restrict", until=TOMORROW)
+    """The latest action decides when it ends."""
+    office.moderate("restrict", until=TOMORROW)
     later = format_timestamp(NOW_MS + 2 * MS_PER_DAY)
-    assert office.account("restrict", until=later).json == APPLIED
+    assert office.moderate("restrict", until=later).json == APPLIED
     office.plane.clock.now_ms += MS_PER_DAY + 1
     office.work()
-    assert office.account("restrict", until=later).json["verdict"] == "unchanged"
+    assert office.moderate("restrict", until=later).json["verdict"] == "unchanged"
 
 
 def test_a_deleted_account_is_erased_when_its_grace_is_over(office: Office) -> None:
-    """Until then it can be reinstated; afterwards nothing of it is held, and it stays closed."""
-    assert office.account("delete").json == APPLIED | {"uncounted": 3}
-    assert office.account("delete").json == APPLIED | {"verdict": "unchanged"}
-    assert office.account("reinstate").json == APPLIED | {"counted": 3}
-    office.account("delete")
+    """Until then it can be reinstated; afterwards nothing of it is stored, and it stays closed."""
+    assert office.moderate("delete").json == APPLIED | {"uncounted": 3}
+    assert office.moderate("delete").json == APPLIED | {"verdict": "unchanged"}
+    assert office.moderate("reinstate").json == APPLIED | {"counted": 3}
+    office.moderate("delete")
     office.plane.clock.now_ms += 31 * MS_PER_DAY
     office.work()
-    assert ("done", "deleted_account.erased") in office.audited()
-    assert office.account("reinstate").status_code == 409
+    assert ("done", "deleted_account.erased") in office.read_trail()
+    assert office.moderate("reinstate").status_code == 409
     answer = office.plane.events(lines(event(occurred_at=format_timestamp(office.plane.clock.now_ms))))
     assert answer.json["verdicts"]["closed"] == 1
 
 
 def test_a_ban_holds_for_what_is_still_to_come(office: Office) -> None:
-    """An account of which nothing is held can be banned: its likes are stored, and not counted."""
-    assert office.account("ban", "account-9").json == APPLIED | {"known": False}
+    """An account of which nothing is stored can be banned: its likes are stored, and not counted."""
+    assert office.moderate("ban", "account-9").json == APPLIED | {"known": False}
     answer = office.plane.events(lines(event(account_id="account-9")))
     assert answer.json["verdicts"]["uncounted"] == 1
 
@@ -89,21 +89,23 @@ def test_a_ban_holds_for_what_is_still_to_come(office: Office) -> None:
         ("object", "ban"),
     ],
 )
-def test_what_contradicts_is_refused_and_written_down(office: Office, first: str | None, then: str) -> None:
-    """409 with the reason; nothing changes, and the trail says that it was refused."""
+def test_an_action_that_does_not_apply_is_refused_and_recorded(
+    office: Office, first: str | None, then: str
+) -> None:
+    """409 with the reason; nothing changes, and the trail records the refusal."""
     if first == "erase":
-        assert office.right("erasures").status_code == 200
+        assert office.request("erasures").status_code == 200
     elif first == "object":
-        assert office.right("objections", objects=True).status_code == 200
+        assert office.request("objections", objects=True).status_code == 200
     elif first:
-        assert office.account(first).status_code == 200
-    before = office.changes()
+        assert office.moderate(first).status_code == 200
+    before = office.read_changes()
     until = {"until": TOMORROW} if then == "restrict" else {}
-    answer = office.account(then, **until)
+    answer = office.moderate(then, **until)
     assert (answer.status_code, answer.json["type"]) == (409, "urn:likewise:problem:conflict")
     assert "account-1" not in answer.json["detail"]
-    assert office.changes() == before
-    assert office.audited()[-2:] == [("requested", f"account.{then}"), ("refused", f"account.{then}")]
+    assert office.read_changes() == before
+    assert office.read_trail()[-2:] == [("requested", f"account.{then}"), ("refused", f"account.{then}")]
 
 
 @pytest.mark.parametrize(
@@ -118,19 +120,19 @@ def test_what_contradicts_is_refused_and_written_down(office: Office, first: str
         ({"action": "ban", "why": "so"}, "why"),
     ],
 )
-def test_a_wrong_order_is_refused_and_not_written_down(
+def test_an_invalid_action_is_refused_and_not_recorded(
     office: Office, members: dict[str, Any], field: str
 ) -> None:
-    """400 names the field; no account id is repeated, and nothing is written."""
-    answer = office.order("moderation/accounts", {"account_id": "account-1", "note": "a test"} | members)
+    """400 names the field; no account id is repeated, and nothing is recorded."""
+    answer = office.post("moderation/accounts", {"account_id": "account-1", "note": "a test"} | members)
     assert (answer.status_code, answer.json["field"]) == (400, field)
     assert "a b" not in answer.json["detail"]
-    assert office.audited() == []
+    assert office.read_trail() == []
 
 
-def test_the_trail_names_nobody(office: Office) -> None:
-    """Entries say who, what, why and how many; the account is a tag that is no name in the store."""
-    office.account("ban")
+def test_the_trail_names_no_account(office: Office) -> None:
+    """Entries give owner, action, note and counts; the account's tag is part of no key in the store."""
+    office.moderate("ban")
     done = office.read("moderation/audit-trail")["entries"][0]
     assert (done["owner"], done["note"], done["details"]["uncounted"]) == ("tests", "a test", 3)
     tag = bytes.fromhex(done["account_tag"])
@@ -138,10 +140,10 @@ def test_the_trail_names_nobody(office: Office) -> None:
 
 
 def test_an_idempotency_key_gets_the_same_answer(office: Office) -> None:
-    """Sent again under its key, an order is answered as before and not written down twice."""
-    order = {"action": "ban", "account_id": "account-1", "note": "a test"}
-    first = office.order("moderation/accounts", order, Idempotency_Key="k-1")
-    again = office.order("moderation/accounts", order, Idempotency_Key="k-1")
+    """An action that is repeated under its key gets the same answer, and is recorded once."""
+    action = {"action": "ban", "account_id": "account-1", "note": "a test"}
+    first = office.post("moderation/accounts", action, Idempotency_Key="k-1")
+    again = office.post("moderation/accounts", action, Idempotency_Key="k-1")
     assert first.data == again.data
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert len(office.audited()) == 2
+    assert len(office.read_trail()) == 2

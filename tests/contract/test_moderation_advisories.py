@@ -1,4 +1,4 @@
-"""Advisories: what the maintenance worker's sweep shows to staff, and that nothing follows from it."""
+"""Advisories: the findings of the sweep for staff, and that they change no count."""
 
 from __future__ import annotations
 
@@ -20,65 +20,65 @@ RULES = msgspec.structs.replace(
 
 @pytest.fixture
 def office(store: Store) -> Office:
-    """An office whose maintenance worker needs only three of anything to see a pattern."""
+    """An office whose detector needs only three accounts or targets for a finding."""
     office = office_on(store)
     office.plane.register(*VIDEOS)
     office.maintenance.sweep.new_detector = partial(CoordinatedActivityDetector, RULES)
     return office
 
 
-def look(office: Office) -> list[dict[str, object]]:
-    """Let the maintenance worker look, and read what it shows."""
+def sweep(office: Office) -> list[dict[str, object]]:
+    """Run a sweep, and read the advisories."""
     list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     advisories: list[dict[str, object]] = office.read("moderation/advisories")["advisories"]
     return advisories
 
 
 def handles(*account_ids: str) -> set[str]:
-    """How staff know some accounts."""
+    """Return the handles of some accounts."""
     return {handle.name.hex() for handle in PSEUDONYMISER.handles(account_ids)}
 
 
 def test_accounts_on_one_network_are_shown(office: Office) -> None:
-    """Three on one network are; two on another are not."""
+    """Three on one network are shown; two on another are not."""
     networks = {"a": "net-1", "b": "net-1", "c": "net-1", "d": "net-2", "e": "net-2"}
     likes = [
         event(account_id=name, video_id=f"v-{ord(name) - 97}", network=net) for name, net in networks.items()
     ]
     office.plane.events(lines(*likes))
-    advisory, *others = look(office)
+    advisory, *others = sweep(office)
     assert (advisory["signal"], advisory["weight"], others) == ("network", 3, [])
     assert set(advisory["handles"]) == handles("a", "b", "c")  # type: ignore[call-overload] # a list
 
 
 def test_accounts_that_do_the_same_in_the_same_order_are_shown(office: Office) -> None:
-    """The same videos in another order are nobody's pattern."""
+    """The same videos in another order are no finding."""
     for name in ("a", "b", "c"):
-        office.likes(name, "v-1", "v-2", "v-3", "v-4")
-    office.likes("d", "v-4", "v-3", "v-2", "v-1")
-    advisory, *others = look(office)
+        office.like(name, "v-1", "v-2", "v-3", "v-4")
+    office.like("d", "v-4", "v-3", "v-2", "v-1")
+    advisory, *others = sweep(office)
     assert (advisory["signal"], advisory["weight"], others) == ("sequence", 3, [])
     assert set(advisory["handles"]) == handles("a", "b", "c")  # type: ignore[call-overload] # a list
 
 
 def test_bursts_are_shown_and_an_erased_account_is_not(office: Office) -> None:
-    """Likes without any pause are uncounted by the rule, and the account is shown until it is erased."""
+    """Likes without a pause are not counted, and the account is shown until it is erased."""
     burst = [
         event(account_id=name, video_id=video, occurred_at=ago(60)) for name in ("a", "b") for video in VIDEOS
     ]
     office.plane.events(lines(*burst), NDJSON)
-    assert [advisory["signal"] for advisory in look(office)].count("bursts") == 2
-    office.right("erasures", "a")
+    assert [advisory["signal"] for advisory in sweep(office)].count("bursts") == 2
+    office.request("erasures", "a")
     shown = office.read("moderation/advisories")["advisories"]
     named = {handle for advisory in shown for handle in advisory["handles"]}
     assert handles("a") & named == set()
     assert handles("b") <= named
 
 
-def test_looking_changes_no_count(office: Office) -> None:
-    """An advisory is for staff: nothing follows from it by itself."""
+def test_a_sweep_changes_no_count(office: Office) -> None:
+    """An advisory has no automatic effect."""
     for name in ("a", "b", "c"):
-        office.likes(name, "v-1", "v-2", "v-3", "v-4")
-    before = office.changes()
-    assert look(office)
-    assert office.changes() == before
+        office.like(name, "v-1", "v-2", "v-3", "v-4")
+    before = office.read_changes()
+    assert sweep(office)
+    assert office.read_changes() == before

@@ -10,7 +10,7 @@ import pytest
 from api.platform.moderation import purges
 from privacy.maintenance import job_runner
 from privacy.moderation.jobs import JobKind
-from privacy.vault import bulk_status as many
+from privacy.vault import bulk_status
 from privacy.vault.bulk_status import BulkStatusChange, Chunk
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from tests.support.platform_plane import NDJSON, POLICY, PSEUDONYMISER, keys, lines
@@ -37,23 +37,23 @@ def office(store: Store) -> Office:
     office = office_on(store)
     office.plane.register(*VIDEOS)
     for account_id in (*BOTS, "account-1"):
-        office.likes(account_id, *VIDEOS)
+        office.like(account_id, *VIDEOS)
     return office
 
 
 def job_of(office: Office, number: int) -> dict[str, Any]:
-    """A job as it stands."""
+    """Read a job."""
     job: dict[str, Any] = office.read(f"jobs/{number}")
     return job
 
 
 def accounts(*names: str) -> list[dict[str, str]]:
-    """Lines of a list."""
+    """Return the lines of a list of accounts."""
     return [{"account_id": name} for name in names]
 
 
 def test_a_purge_is_a_job_that_uncounts_the_listed_accounts_alone(office: Office) -> None:
-    """It is queued, carried out, and says what it did; later likes of a bot are stored and not counted."""
+    """The job is queued, carried out, and reports its counts; accounts that are not listed stay counted."""
     answer = office.purge(*accounts(*BOTS, "never-seen"))
     assert (answer.status_code, answer.headers["Location"]) == (202, "/v1/jobs/1")
     assert (answer.json["state"], answer.json["accounts"]) == ("queued", 8)
@@ -61,12 +61,12 @@ def test_a_purge_is_a_job_that_uncounts_the_listed_accounts_alone(office: Office
     job = job_of(office, 1)
     assert (job["state"], job["done"]) == ("done", 8)
     assert job["counts"] == NOTHING | {"moved": 8, "not_known": 1, "uncounted": 28}
-    assert sum(office.changes().values()) == 8 * 4 + 28
-    assert office.audited() == [(stage, "accounts.purge") for stage in ("requested", "done", "done")]
+    assert sum(office.read_changes().values()) == 8 * 4 + 28
+    assert office.read_trail() == [(stage, "accounts.purge") for stage in ("requested", "done", "done")]
 
 
 def test_a_purge_again_changes_nothing_and_a_reinstatement_takes_it_back(office: Office) -> None:
-    """The second job moves nobody; the third counts everything again."""
+    """The second job moves no account; the third counts everything again."""
     for action in ("purge", "purge", "reinstate"):
         office.purge(*accounts(*BOTS), action=action)
     office.work()
@@ -77,11 +77,11 @@ def test_a_purge_again_changes_nothing_and_a_reinstatement_takes_it_back(office:
     assert [job["job"] for job in office.read(f"jobs?cursor={page['next_cursor']}")["jobs"]] == [1]
 
 
-def test_what_an_owner_decided_stands(office: Office) -> None:
+def test_a_purge_does_not_override_an_owner(office: Office) -> None:
     """Deleted, objecting and erased accounts are not moved by a purge."""
-    office.account("delete", BOTS[0])
-    office.right("objections", BOTS[1], objects=True)
-    office.right("erasures", BOTS[2])
+    office.moderate("delete", BOTS[0])
+    office.request("objections", BOTS[1], objects=True)
+    office.request("erasures", BOTS[2])
     office.purge(*accounts(*BOTS[:4]))
     office.work()
     counts = NOTHING | {"moved": 1, "unmoved": 2, "erased": 1, "uncounted": 4}
@@ -89,7 +89,7 @@ def test_what_an_owner_decided_stands(office: Office) -> None:
 
 
 def test_a_handle_from_an_advisory_names_the_account(office: Office) -> None:
-    """Accounts may be listed as staff know them, gzipped too."""
+    """Accounts may be listed by handle; the list may be gzipped."""
     handles = [handle.name.hex() for handle in PSEUDONYMISER.handles(BOTS)]
     body = gzip.compress(lines(*({"handle": handle} for handle in handles)))
     path = "/v1/moderation/purges?note=network"
@@ -116,8 +116,8 @@ def test_a_handle_from_an_advisory_names_the_account(office: Office) -> None:
         b"\xff",
     ],
 )
-def test_one_wrong_line_refuses_the_list(office: Office, line: bytes) -> None:
-    """400 names the line and repeats nothing of it; nothing is queued that does anything."""
+def test_an_invalid_line_refuses_the_list(office: Office, line: bytes) -> None:
+    """400 names the line and repeats nothing of it; no job is queued."""
     path = "/v1/moderation/purges?note=x"
     answer = office.plane.send("POST", path, lines(*accounts(*BOTS)) + line, NDJSON)
     assert (answer.status_code, answer.json["field"]) == (400, "line 7")
@@ -127,7 +127,7 @@ def test_one_wrong_line_refuses_the_list(office: Office, line: bytes) -> None:
 
 
 def test_a_list_needs_a_note_and_an_account(office: Office) -> None:
-    """What would not be explained, or would do nothing, is refused."""
+    """A purge without a reason, or without accounts, is refused."""
     answer = office.plane.send("POST", "/v1/moderation/purges", lines(*accounts("a")), NDJSON)
     assert (answer.status_code, answer.json["field"]) == (400, "note")
     answer = office.plane.send("POST", "/v1/moderation/purges?note=x", b"\n", NDJSON)
@@ -135,34 +135,34 @@ def test_a_list_needs_a_note_and_an_account(office: Office) -> None:
 
 
 def test_a_list_that_is_too_long_is_refused(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """413, before anything of it is kept."""
+    """413, and no job is queued."""
     monkeypatch.setattr(purges, "MAX_ACCOUNTS", 6)
     assert office.purge(*accounts(*BOTS)).status_code == 413
     assert office.read("jobs")["jobs"] == []
 
 
-def test_a_job_that_nobody_knows_is_not_found(office: Office) -> None:
-    """404 for a number that was never given out; 400 for what is no number."""
+def test_an_unknown_job_is_not_found(office: Office) -> None:
+    """404 for a number without a job; 400 for an invalid number."""
     for path, status in (("jobs/9", 404), ("jobs/x", 400), ("jobs/0", 400)):
         assert office.plane.send("GET", f"/v1/{path}", b"").status_code == status
 
 
-def test_steps_are_exact_whoever_does_them_and_whatever_is_forgotten(
+def test_steps_of_two_workers_are_exact_if_cursors_are_lost(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Small steps by two workers, one of which forgets its cursor after each: the counts are those of one."""
-    monkeypatch.setattr(many, "REGISTERS_PER_STEP", 1)
+    """Small steps of two workers, one of which loses its cursors after each: the counts are exact."""
+    monkeypatch.setattr(bulk_status, "REGISTERS_PER_STEP", 1)
     monkeypatch.setattr(job_runner, "ROUNDS_PER_STEP", 1)
     other = office_on(office.store)
     office.purge(*accounts(*BOTS))
     while office.maintenance.step() or other.maintenance.step():
         other.maintenance.runner._cursors.clear()
     assert job_of(office, 1)["counts"] == NOTHING | {"moved": 7, "uncounted": 28}
-    assert sum(office.changes().values()) == 8 * 4 + 28
+    assert sum(office.read_changes().values()) == 8 * 4 + 28
 
 
-def test_a_step_that_was_done_is_not_done_again(office: Office) -> None:
-    """A portion that is behind the progress, or ahead of it, does nothing and is told the progress."""
+def test_a_step_is_applied_once(office: Office) -> None:
+    """A chunk that is behind the progress or ahead of it has no effect, and gets the progress as answer."""
     current = PseudonymKeys(lambda: PSEUDONYMISER)
     moves = BulkStatusChange(
         AccountShards(office.store.maintenance, current, HEADER.account_shards), caps(4, 100)
@@ -187,7 +187,7 @@ def test_a_job_whose_list_has_expired_fails_with_that_reason(office: Office) -> 
 
 
 def test_nothing_is_left_of_a_job_but_its_document(office: Office) -> None:
-    """The accounts, their progress and the place in the queue are gone when it is over."""
+    """Its accounts, their progress and its queue entry are deleted when it ends."""
     office.purge(*accounts(*BOTS))
     office.work()
     assert set(keys(office.store, "*jobs*")) == {b"p:jobs:count", b"p:jobs:document:1"}

@@ -1,4 +1,4 @@
-"""Targets, single engagements and resyncs: what staff do to what is engaged with."""
+"""Staff actions on targets and single engagements, and resyncs."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def office(store: Store) -> Office:
     office.plane.register(*VIDEOS)
     creator = lines({"creator_id": "c-1", "counted_from": ago(3600)})
     assert office.plane.send("POST", "/v1/creators", creator, NDJSON).status_code == 200
-    office.likes("account-1", *VIDEOS)
+    office.like("account-1", *VIDEOS)
     follow = event(type="follow", video_id=None, creator_id="c-1")
     assert office.plane.events(lines(follow)).json["verdicts"]["counted"] == 1
     return office
 
 
 def reasons(office: Office) -> Counter[int]:
-    """How often each change stands in the tally: 0 for gained, the number of a reason for lost."""
+    """Count the changes in the tally: 0 for gained, the number of the reason for lost."""
     counts: Counter[int] = Counter()
-    for (_, code), times in office.changes().items():
+    for (_, code), times in office.read_changes().items():
         counts[code % 16] += times
     return counts
 
 
 def take_down(office: Office, **members: Any) -> Reply:
-    """Give an order about v-1."""
-    order = {"action": "take_down", "video_id": "v-1", "reason": "law", "note": "a test"} | members
-    return office.order("moderation/targets", {name: told for name, told in order.items() if told})
+    """Take a staff action on v-1."""
+    action = {"action": "take_down", "video_id": "v-1", "reason": "law", "note": "a test"} | members
+    return office.post("moderation/targets", {name: value for name, value in action.items() if value})
 
 
 def test_a_target_is_taken_down_and_restored(office: Office) -> None:
-    """Each order tells whether it changed anything; the counts go on meanwhile."""
+    """Each answer tells whether anything changed; counting continues meanwhile."""
     assert take_down(office).json == {"verdict": "applied"}
     assert take_down(office).json == {"verdict": "unchanged"}
     assert office.plane.events(lines(event(account_id="account-2"))).json["verdicts"]["counted"] == 1
@@ -63,35 +63,35 @@ def test_a_target_is_taken_down_and_restored(office: Office) -> None:
         ({"video_id": None}, 400, "video_id"),
     ],
 )
-def test_a_wrong_order_about_a_target_is_refused(
+def test_an_invalid_action_on_a_target_is_refused(
     office: Office, members: dict[str, Any], status: int, field: str | None
 ) -> None:
-    """404 for what is not registered, 400 for what contradicts itself."""
+    """404 for a target that is not registered, 400 for contradictory members."""
     answer = take_down(office, **members)
     assert (answer.status_code, answer.json.get("field")) == (status, field)
 
 
-def mark(office: Office, action: str, *engagements: dict[str, str], **members: str) -> Reply:
-    """Give an order about engagements."""
+def block(office: Office, action: str, *engagements: dict[str, str], **members: str) -> Reply:
+    """Take a staff action on engagements."""
     order = {"action": action, "note": "a test", "engagements": list(engagements)} | members
-    return office.order("moderation/engagements", order)
+    return office.post("moderation/engagements", order)
 
 
 def like(video_id: str = "v-1", account_id: str = "account-1") -> dict[str, str]:
-    """Name a like."""
+    """Return the name of a like."""
     return {"account_id": account_id, "kind": "like", "video_id": video_id}
 
 
 def test_engagements_are_removed_for_a_reason_and_restored(office: Office) -> None:
-    """Each has a verdict; what is unknown is said so, and nothing else changes."""
+    """Each has a verdict, also if it is unknown; nothing else changes."""
     follow = {"account_id": "account-1", "kind": "follow", "creator_id": "c-1"}
-    asked = [like(), like("v-2"), follow, like(account_id="account-9"), like("v-9")]
+    named = [like(), like("v-2"), follow, like(account_id="account-9"), like("v-9")]
     verdicts = ["changed", "changed", "changed", "unknown", "unknown_target"]
-    assert mark(office, "remove", *asked, reason="policy").json == {"verdicts": verdicts}
-    assert mark(office, "remove", like(), reason="policy").json == {"verdicts": ["unchanged"]}
+    assert block(office, "remove", *named, reason="policy").json == {"verdicts": verdicts}
+    assert block(office, "remove", like(), reason="policy").json == {"verdicts": ["unchanged"]}
     assert reasons(office) == {0: 4, int(Reason.POLICY): 3}
-    assert mark(office, "restore", like()).json == {"verdicts": ["changed"]}
-    assert mark(office, "restore", like()).json == {"verdicts": ["unchanged"]}
+    assert block(office, "restore", like()).json == {"verdicts": ["changed"]}
+    assert block(office, "restore", like()).json == {"verdicts": ["unchanged"]}
     assert reasons(office) == {0: 5, int(Reason.POLICY): 3}
 
 
@@ -106,17 +106,17 @@ def test_engagements_are_removed_for_a_reason_and_restored(office: Office) -> No
         ({"action": "restore", "engagements": [{**like(), "account_id": "a b"}]}, "engagements.0.account_id"),
     ],
 )
-def test_a_wrong_order_about_engagements_is_refused(
+def test_an_invalid_action_on_engagements_is_refused(
     office: Office, order: dict[str, Any], field: str
 ) -> None:
-    """400 names the field; nothing is done."""
-    answer = office.order("moderation/engagements", {"note": "x", "engagements": [like()]} | order)
+    """400 names the field; nothing changes."""
+    answer = office.post("moderation/engagements", {"note": "x", "engagements": [like()]} | order)
     assert (answer.status_code, answer.json["field"]) == (400, field)
     assert reasons(office) == {0: 4}
 
 
 def resync(office: Office, *video_ids: str, **members: Any) -> Reply:
-    """Send the list of an account."""
+    """Send the list of account-1."""
     order = {
         "account_id": "account-1",
         "kind": "like",
@@ -124,25 +124,25 @@ def resync(office: Office, *video_ids: str, **members: Any) -> Reply:
         "engagements": [{"video_id": video_id} for video_id in video_ids],
         "note": "a test",
     }
-    return office.order("moderation/resyncs", order | members)
+    return office.post("moderation/resyncs", order | members)
 
 
 def test_a_resync_repairs_the_difference_once(office: Office) -> None:
-    """What is missing is added, what is too much leaves as a correction; again, nothing differs."""
+    """Missing engagements are added, surplus ones leave as corrections; the second time nothing differs."""
     office.plane.register("v-4")
     answer = resync(office, "v-1", "v-4", "v-9").json
-    told = {name: count for name, count in answer.items() if count}
-    assert told == {"added": 1, "removed": 2, "unchanged": 1, "unknown_target": 1}
+    differences = {name: count for name, count in answer.items() if count}
+    assert differences == {"added": 1, "removed": 2, "unchanged": 1, "unknown_target": 1}
     again = resync(office, "v-1", "v-4").json
     assert {name: count for name, count in again.items() if count} == {"unchanged": 2}
     assert reasons(office) == {0: 5, int(Reason.CORRECTION): 2}
 
 
 def test_a_resync_leaves_what_is_newer_and_what_is_closed(office: Office) -> None:
-    """Something that was heard after the list stays; an erased account stays erased."""
+    """Later events take precedence over the list; an erased account stays erased."""
     answer = resync(office, as_of=ago(3600)).json
     assert {name: count for name, count in answer.items() if count} == {"newer": 3}
-    office.right("erasures")
+    office.request("erasures")
     answer = resync(office, "v-1").json
     assert {name: count for name, count in answer.items() if count} == {"closed": 1}
 
@@ -157,8 +157,8 @@ def test_a_resync_leaves_what_is_newer_and_what_is_closed(office: Office) -> Non
         ({"engagements": [{"video_id": "v-1", "occurred_at": ago(5)}]}, "occurred_at"),
     ],
 )
-def test_a_wrong_list_is_refused(office: Office, members: dict[str, Any], field: str) -> None:
-    """400 names the field; nothing is repaired."""
+def test_an_invalid_list_is_refused(office: Office, members: dict[str, Any], field: str) -> None:
+    """400 names the field; nothing changes."""
     answer = resync(office, "v-1", **members)
     assert (answer.status_code, answer.json["field"]) == (400, field)
     assert reasons(office) == {0: 4}

@@ -1,4 +1,4 @@
-"""Everything that is kept has a stated life: no key of a lived-in store is outside docs/retention.md."""
+"""Every key has a stated retention period: a store in full use has no key that docs/retention.md lacks."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ VIDEOS = ("v-1", "v-2")
 
 @pytest.fixture
 def office(store: Store) -> Office:
-    """An office in whose store everything has happened."""
+    """An office in whose store every kind of key was written."""
     office = office_on(store)
     office.plane.register(*VIDEOS)
     for name in ("a", "b", "c", "d"):
-        office.likes(name, *VIDEOS)
+        office.like(name, *VIDEOS)
     office.plane.events(lines(event(account_id="n", network="net-1")), Idempotency_Key="k-1")
-    office.account("restrict", "a", until="2026-06-01T00:00:00Z")
-    office.account("delete", "b")
-    office.right("erasures", "c")
-    office.right("objections", "d", objects=True)
+    office.moderate("restrict", "a", until="2026-06-01T00:00:00Z")
+    office.moderate("delete", "b")
+    office.request("erasures", "c")
+    office.request("objections", "d", objects=True)
     office.purge({"account_id": "e"})
     new_key(store, "ingest")
     return office
 
 
 def patterns() -> list[re.Pattern[str]]:
-    """The key patterns of the table; `<…>` stands for anything, `*` too."""
+    """Return the key patterns of the tables; `<…>` and `*` match anything."""
     found = re.findall(r"^\| `([^`]+)`", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
     assert found
     return [
@@ -49,7 +49,7 @@ def patterns() -> list[re.Pattern[str]]:
 
 
 def test_every_key_is_in_the_table(office: Office) -> None:
-    """Before the maintenance worker's walk and after it."""
+    """Before a sweep and after it."""
     known = patterns()
     for _ in range(2):
         names = [name.decode("latin-1") for name in keys(office.store)]
@@ -58,8 +58,8 @@ def test_every_key_is_in_the_table(office: Office) -> None:
         list(office.maintenance.sweep.run(office.plane.clock.now_ms))
 
 
-def test_idle_accounts_and_old_entries_are_let_go(office: Office) -> None:
-    """When every target is sealed and every life is over, nothing of any account is left in the vault."""
+def test_idle_accounts_and_old_entries_are_deleted(office: Office) -> None:
+    """When every target is sealed and every period is over, nothing of any account is left in the vault."""
     office.plane.clock.now_ms += 1000 * POLICY.retention.deleted_account_seconds + 1
     office.work()
     retention = POLICY.retention
@@ -75,17 +75,17 @@ def test_idle_accounts_and_old_entries_are_let_go(office: Office) -> None:
 
 
 def test_an_account_that_is_not_idle_stays(office: Office) -> None:
-    """A walk takes nothing whose time is not over."""
+    """A sweep deletes nothing whose period is not over."""
     office.work()
     before = sorted(keys(office.store, "v:*:r*"))
-    changes = office.changes()
+    changes = office.read_changes()
     list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     assert sorted(keys(office.store, "v:*:r*")) == before
-    assert office.changes() == changes
+    assert office.read_changes() == changes
 
 
 def test_an_account_without_registers_is_found_until_it_is_idle(office: Office) -> None:
-    """The day's admissions outlive registers of sealed targets; the account is let go later."""
+    """The account's daily admissions outlive registers of sealed targets; the account is deleted later."""
     office.work()
     seal(office)
     list(office.maintenance.sweep.run(office.plane.clock.now_ms))

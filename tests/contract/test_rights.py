@@ -1,4 +1,4 @@
-"""What people may ask for, and what it does."""
+"""Data-subject requests and their effects."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ def office(store: Store) -> Office:
     """An office, with three videos that account-1 likes."""
     office = office_on(store)
     office.plane.register(*VIDEOS)
-    office.likes("account-1", *VIDEOS)
+    office.like("account-1", *VIDEOS)
     return office
 
 
-def everything(store: Store) -> bytes:
-    """Names and values of all that is stored, as one text."""
+def dump(store: Store) -> bytes:
+    """Return the names and values of all keys, as bytes."""
     dumped = [name + (store.root.dump(name) or b"") for name in keys(store)]
     return b"\n".join(dumped)
 
 
 @pytest.mark.parametrize("what", ["erasures", "children"])
 def test_an_erased_account_leaves_a_receipt_and_nothing_else(office: Office, what: str) -> None:
-    """Every count leaves once; neither id nor pseudonym nor handle is kept; the receipt can be verified."""
+    """Every engagement is uncounted once; no id, pseudonym or handle is kept; the receipt can be verified."""
     account = PSEUDONYMISER.account("account-1")
-    assert account.pseudonym in everything(office.store)
-    answer = office.right(what)
+    assert account.pseudonym in dump(office.store)
+    answer = office.request(what)
     assert answer.status_code == 200
     assert (answer.json["engagements"], answer.json["counted"]) == (3, 3)
     proof = office.read(f"rights/erasures/{answer.json['receipt_id']}")
     assert proof == {name: answer.json[name] for name in proof}
-    assert sorted(office.changes().values()) == [1] * 6
-    kept = everything(office.store)
+    assert sorted(office.read_changes().values()) == [1] * 6
+    kept = dump(office.store)
     handle = PSEUDONYMISER.handles(["account-1"])[0].name
     for trace in (b"account-1", account.pseudonym, handle, answer.json["receipt_id"].encode()):
         assert trace not in kept
 
 
 def test_erasing_again_finds_nothing_and_stays_closed(office: Office) -> None:
-    """The second receipt is of nothing; old batches and new likes are answered `closed`."""
-    first = office.right("erasures").json
-    again = office.right("erasures").json
+    """The second receipt has zero counts; old batches and new likes are answered `closed`."""
+    first = office.request("erasures").json
+    again = office.request("erasures").json
     assert (again["engagements"], again["counted"]) == (0, 0)
     assert first["receipt_id"] != again["receipt_id"]
     answer = office.plane.events(lines(event(), event(video_id="v-2")))
     assert answer.json["verdicts"]["closed"] == 2
-    assert sum(office.changes().values()) == 6
+    assert sum(office.read_changes().values()) == 6
 
 
-def test_a_tombstone_stands_past_the_end_of_every_schedule(office: Office) -> None:
-    """It is gone after its time, and not before."""
-    until_ms = parse_timestamp_ms(office.right("erasures").json["closed_until"])
+def test_a_tombstone_outlives_every_schedule(office: Office) -> None:
+    """It is deleted after its expiry, and not before."""
+    until_ms = parse_timestamp_ms(office.request("erasures").json["closed_until"])
     assert until_ms >= NOW_MS + 1000 * POLICY.longest_schedule_seconds
     for later_ms, closed in ((until_ms, 1), (until_ms + 1, 0)):
         office.plane.clock.now_ms = later_ms
@@ -71,96 +71,94 @@ def test_a_tombstone_stands_past_the_end_of_every_schedule(office: Office) -> No
 
 
 def test_an_unknown_account_can_be_erased(office: Office) -> None:
-    """Nothing was held, and nothing will be."""
-    answer = office.right("erasures", "account-9").json
+    """Nothing was stored, and nothing will be."""
+    answer = office.request("erasures", "account-9").json
     assert (answer["engagements"], answer["counted"]) == (0, 0)
     assert office.plane.events(lines(event(account_id="account-9"))).json["verdicts"]["closed"] == 1
 
 
-def test_a_receipt_that_was_never_given_is_not_found(office: Office) -> None:
-    """404 for a wrong number; 400 for what is none."""
+def test_an_unknown_receipt_is_not_found(office: Office) -> None:
+    """404 for an unknown id; 400 for an invalid one."""
     for receipt_id, status in (("0" * 32, 404), ("x", 400)):
         answer = office.plane.send("GET", f"/v1/rights/erasures/{receipt_id}", b"")
         assert answer.status_code == status
 
 
-def test_who_objects_is_counted_nowhere_until_they_withdraw(office: Office) -> None:
-    """Its likes leave, nothing new is stored, and all is as before once the objection is withdrawn."""
-    answer = office.right("objections", objects=True).json
+def test_an_objection_uncounts_an_account_until_it_is_withdrawn(office: Office) -> None:
+    """Its likes are uncounted and nothing new is stored; withdrawing the objection restores the counts."""
+    answer = office.request("objections", objects=True).json
     assert (answer["verdict"], answer["status_before"], answer["uncounted"]) == ("applied", "good", 3)
-    assert office.right("objections", objects=True).json["verdict"] == "unchanged"
+    assert office.request("objections", objects=True).json["verdict"] == "unchanged"
     assert office.plane.events(lines(event(video_id="v-1"))).json["verdicts"]["closed"] == 1
-    answer = office.right("objections", objects=False).json
+    answer = office.request("objections", objects=False).json
     assert (answer["verdict"], answer["counted"]) == ("applied", 3)
-    assert office.right("objections", objects=False).json["verdict"] == "unchanged"
+    assert office.request("objections", objects=False).json["verdict"] == "unchanged"
 
 
-@pytest.mark.parametrize(("standing", "objects"), [("ban", False), ("delete", True), ("erase", True)])
-def test_an_objection_that_contradicts_is_refused(office: Office, standing: str, objects: bool) -> None:
-    """Withdrawn where there is none, or of an account that is on its way out: 409."""
-    if standing == "erase":
-        office.right("erasures")
+@pytest.mark.parametrize(("action", "objects"), [("ban", False), ("delete", True), ("erase", True)])
+def test_an_objection_that_does_not_apply_is_refused(office: Office, action: str, objects: bool) -> None:
+    """409 for a withdrawal without an objection, and for a deleted or erased account."""
+    if action == "erase":
+        office.request("erasures")
     else:
-        office.account(standing)
-    assert office.right("objections", objects=objects).status_code == 409
+        office.moderate(action)
+    assert office.request("objections", objects=objects).status_code == 409
 
 
-def test_who_opts_out_is_undisclosed_from_then_on(office: Office) -> None:
-    """What was counted before keeps its cells; what comes later is in no cell but the undisclosed ones."""
-    before = office.changes()
-    answer = office.right("opt-outs", hidden=True).json
+def test_an_opt_out_hides_later_engagements_in_breakdowns(office: Office) -> None:
+    """Earlier engagements keep their cells; later ones are in the undisclosed cells alone."""
+    before = office.read_changes()
+    answer = office.request("opt-outs", hidden=True).json
     assert (answer["verdict"], answer["counted"], answer["uncounted"]) == ("applied", 0, 0)
-    assert office.right("opt-outs", hidden=True).json["verdict"] == "unchanged"
+    assert office.request("opt-outs", hidden=True).json["verdict"] == "unchanged"
     office.plane.register("v-4")
-    office.likes("account-1", "v-4")
-    new = office.changes() - before
+    office.like("account-1", "v-4")
+    new = office.read_changes() - before
     assert [code >> 4 for _, code in new] == [(1 << 28) - 1]
-    assert office.right("opt-outs", hidden=False).json["verdict"] == "applied"
+    assert office.request("opt-outs", hidden=False).json["verdict"] == "applied"
 
 
-def test_a_rectification_is_explained_and_stores_nothing(office: Office) -> None:
-    """Nothing but the trail is different afterwards."""
-    answer = office.right("rectifications").json
+def test_a_rectification_is_recorded_and_stores_nothing(office: Office) -> None:
+    """Only the audit trail changes."""
+    answer = office.request("rectifications").json
     assert answer["stored"] is False
     assert "cells" in answer["effect"]
-    assert office.audited() == [("requested", "rights.rectification"), ("done", "rights.rectification")]
+    assert office.read_trail() == [("requested", "rights.rectification"), ("done", "rights.rectification")]
 
 
-def test_a_crash_in_the_middle_is_finished_by_the_maintenance_worker(
+def test_the_maintenance_worker_resumes_an_interrupted_erasure(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An erasure whose doer ended after its first step is done again, and nothing is counted twice."""
+    """An erasure that stays pending is repeated after half a minute, and nothing is counted twice."""
     monkeypatch.setattr("privacy.vault.erasure.REGISTERS_PER_STEP", 1)
-    rights = office.plane.app
-    assert rights is not None
     handle = PSEUDONYMISER.handles(["account-1"])[0].name
-    office.store.root.zadd("p:unfinished", {handle + b"e": NOW_MS})
+    office.store.root.zadd("p:pending-operations", {handle + b"e": NOW_MS})
     office.work()
-    assert office.store.root.zcard("p:unfinished") == 1
+    assert office.store.root.zcard("p:pending-operations") == 1
     office.plane.clock.now_ms += 60_000
     office.work()
-    assert office.store.root.zcard("p:unfinished") == 0
-    assert sorted(office.changes().values()) == [1] * 6
+    assert office.store.root.zcard("p:pending-operations") == 0
+    assert sorted(office.read_changes().values()) == [1] * 6
 
 
 def test_the_log_is_rewritten_after_an_erasure(office: Office) -> None:
-    """The maintenance worker asks for it a minute later, and forgets the wish once it is met."""
+    """The maintenance worker starts the rewrite a minute later, and marks the request as completed."""
     office.maintenance.step()
-    office.right("erasures")
-    wanted = office.store.root.get("p:rewrites:wanted")
-    assert wanted is not None
+    office.request("erasures")
+    requested = office.store.root.get("p:rewrites:requested")
+    assert requested is not None
     rewrites = office.store.root.info("persistence")["aof_rewrites"]
     for _ in range(COLLECT_MS // 1_000):
         office.plane.clock.now_ms += 1_000
         office.maintenance.step()
     assert office.store.root.info("persistence")["aof_rewrites"] == rewrites
 
-    def is_met() -> bool:
+    def is_completed() -> bool:
         office.plane.clock.now_ms += 1_000
         office.maintenance.step()
-        return office.store.root.get("p:rewrites:met") == wanted
+        return office.store.root.get("p:rewrites:completed") == requested
 
-    eventually(is_met, "the log being rewritten")
+    eventually(is_completed, "the log being rewritten")
 
 
 @pytest.mark.parametrize(
@@ -174,8 +172,10 @@ def test_the_log_is_rewritten_after_an_erasure(office: Office) -> None:
         ("erasures", {"until": format_timestamp(NOW_MS)}, "until"),
     ],
 )
-def test_a_wrong_order_is_refused(office: Office, what: str, members: dict[str, Any], field: str) -> None:
-    """400 names the field; nothing is done."""
-    answer = office.right(what, **members)
+def test_an_invalid_request_is_refused(
+    office: Office, what: str, members: dict[str, Any], field: str
+) -> None:
+    """400 names the field; nothing changes."""
+    answer = office.request(what, **members)
     assert (answer.status_code, answer.json["field"]) == (400, field)
-    assert office.audited() == []
+    assert office.read_trail() == []

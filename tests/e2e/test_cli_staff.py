@@ -32,7 +32,7 @@ def like(system: System, *account_ids: str) -> None:
 
 @ON_THE_SHARED_SYSTEM
 def test_staff_work_from_the_command_line(system: System, tmp_path: Path) -> None:
-    """A purge is watched to its end, an account is banned, what is held is written down, and erased."""
+    """A purge runs to its end; an account is banned, its stored data is written to a file, and erased."""
     bots, held = tmp_path / "bots.ndjson", tmp_path / "held.json"
     folder = system.folder
     like(system, "bot-1", "bot-2", "staff-1")

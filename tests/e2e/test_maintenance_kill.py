@@ -25,41 +25,41 @@ from tests.support.prepared_store import prepare_store, process_environment
 from tests.support.redis_server import Store
 from tests.support.registers import read_changes
 
-BOTS, LIKES, BOTS_A_BATCH = 2_000, 50, 40
+BOTS, LIKES, BOTS_PER_BATCH = 2_000, 50, 40
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.nightly)])
 def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: int) -> None:
-    """Killed at any moment, started again: the job ends, and its report and the tally are exact."""
-    founded = prepare_store(store.settings, tmp_path)
-    header, registry = founded.header, founded.registry
+    """Workers are killed at any time and restarted: the job ends, and its report and the tally are exact."""
+    prepared = prepare_store(store.settings, tmp_path)
+    header, registry = prepared.header, prepared.registry
     posted_at_ms = clock_ms() - 3_600_000
     catalogue = Catalogue(store.platform, header.target_shards, registry.current, lambda _documents: None)
     names = [f"v-{number}" for number in range(LIKES)]
     catalogue.register([TargetMetadata(TargetType.VIDEO, name, posted_at_ms) for name in names], posted_at_ms)
     known = catalogue.lookup(TargetType.VIDEO, names)
     series = [Series(known[name].number, Kind.LIKE).number for name in names]
-    shards = AccountShards(store.platform, founded.keys, header.account_shards)
+    shards = AccountShards(store.platform, prepared.keys, header.account_shards)
     vault = RegisterStore(shards, ContributionCaps.of(registry))
     bots = [f"bot-{number}" for number in range(BOTS)]
     with store.without_fsync():
-        for first in range(0, BOTS, BOTS_A_BATCH):
+        for first in range(0, BOTS, BOTS_PER_BATCH):
             vault.record(
                 [
-                    (bot, number, posted_at_ms + 60_000 * place, GAINED, 0)
-                    for bot in bots[first : first + BOTS_A_BATCH]
-                    for place, number in enumerate(series)
+                    (bot, number, posted_at_ms + 60_000 * index, GAINED, 0)
+                    for bot in bots[first : first + BOTS_PER_BATCH]
+                    for index, number in enumerate(series)
                 ],
                 posted_at_ms,
             )
     jobs = Jobs(store.platform, header.account_shards, registry.current.retention.job_seconds)
     order = JobRequest(JobKind.PURGE, "tests", "", "a test")
-    job = jobs.open(order, [founded.keys.current.handles(bots)], clock_ms())
-    environment = process_environment(founded.settings, tmp_path, Process.MAINTENANCE)
+    job = jobs.open(order, [prepared.keys.current.handles(bots)], clock_ms())
+    environment = process_environment(prepared.settings, tmp_path, Process.MAINTENANCE)
     for number in range(kills):
         maintenance = start(environment)
-        eventually(lambda: moved(store) or is_over(jobs, job), "the purge going on", 60)
-        time.sleep(0.01 * number)  # nothing is waited for: each kill meets another moment
+        eventually(lambda: moved(store) or is_over(jobs, job), "progress of the purge", 60)
+        time.sleep(0.01 * number)  # no wait for a condition: each kill happens at another moment
         maintenance.send_signal(signal.SIGKILL)
         maintenance.wait()
     last = start(environment)
@@ -80,11 +80,11 @@ def start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 def moved(store: Store) -> bool:
-    """Whether some progress is written down."""
+    """Return whether some progress is stored."""
     return bool(store.root.keys("v:*:jobs"))
 
 
 def is_over(jobs: Jobs, job: Job) -> Any:
-    """The job once it is over; None before."""
+    """Return the job once it has ended; None before."""
     found = jobs.find(job.number)
     return found if found.state.is_over else None

@@ -1,4 +1,4 @@
-"""Twenty bans show nothing under the policy of the example, and what is true under the one that checks."""
+"""Twenty bans: withheld under the example's policy, and accurate under the one that shows small removals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EPOCHS_AFTER_THE_BANS = 6
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Forty videos; two hundred accounts like each of them, and those who are banned later are among them."""
+    """Forty videos, each liked by 200 accounts, which include those that are banned later."""
     folder = tmp_path_factory.mktemp("bans")
     posted_at = "1997-09-20T00:00:00Z"
     videos = [{"video_id": f"v-{video}", "posted_at": posted_at} for video in range(VIDEOS)]
@@ -33,10 +33,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
             "type": "like",
             "account_id": account,
             "video_id": f"v-{video}",
-            "occurred_at": f"1997-09-20T00:{video:02d}:{place % 60:02d}Z",
+            "occurred_at": f"1997-09-20T00:{video:02d}:{index % 60:02d}Z",
         }
         for video in range(VIDEOS)
-        for place, account in enumerate(accounts)
+        for index, account in enumerate(accounts)
     ]
     paths = {}
     for name, lines in (("--videos", videos), ("--events", likes)):
@@ -46,32 +46,32 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 
 def removals(files: Mapping[str, Path], policy: str) -> dict[str, Any]:
-    """How the published removals of twenty compare with the exact ones under a policy of the example."""
+    """Return the evaluation of removals of 20 under one of the example's policies."""
     arguments = [argument for pair in files.items() for argument in pair]
-    told = answer_of(
+    document = answer_of(
         likewise(
             *("replay", "--json", "--evaluate", *arguments, "--policy", EXAMPLES / policy),
             *("--actions", EXAMPLES / "ban20.ndjson"),
         )
     )
     (row,) = (
-        row for row in told["evaluation"] if (row["statistic"], row["size"]) == ("removals", "20 to 99")
+        row for row in document["evaluation"] if (row["statistic"], row["size"]) == ("removals", "20 to 99")
     )
     assert row["numbers"] == VIDEOS * EPOCHS_AFTER_THE_BANS
     return dict(row)
 
 
-def test_twenty_bans_show_nothing_under_the_policy_of_the_example(files: Mapping[str, Path]) -> None:
+def test_twenty_bans_are_withheld_under_the_example_policy(files: Mapping[str, Path]) -> None:
     """Fewer than k·⌊w/2⌋ = 40 removals are withheld, with certainty."""
     assert removals(files, "policy.toml")["published"] == 0
 
 
 def test_published_removals_agree_with_twenty_bans(files: Mapping[str, Path]) -> None:
-    """Where the checking policy shows them, they are within their intervals.
+    """Where the second policy publishes them, they are within their intervals.
 
-    Twenty lie six deviations above the threshold: that one of the 240 is withheld has a probability below
-    1e-6. The six releases of a video hang together. In the worst case a video is missed by all or by none,
-    with 5 % at most: that eleven of forty or more are has a probability of 3e-6.
+    Twenty is six standard deviations above the threshold: the probability that any of the 240 is withheld is
+    below 1e-6. The six releases of a video are correlated; in the worst case all or none of them miss, with a
+    probability of at most 5 %. The probability that at least eleven of forty videos miss is 3e-6.
     """
     row = removals(files, "removals.toml")
     assert row["published"] == row["numbers"]

@@ -1,4 +1,4 @@
-"""A store that is put back from a backup erases again what was erased since, before any of it can count."""
+"""A store restored from a backup repeats the erasures since then, before any of their accounts is counted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from privacy.policy.registry import PolicyRegistry
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark, caught_up
 from privacy.store.connect import connect, translated
-from privacy.store.keys import AOF_REWRITES_REQUESTED, UNFINISHED
+from privacy.store.keys import AOF_REWRITES_REQUESTED, PENDING_OPERATIONS
 from privacy.store.users import PLATFORM, RELEASE
 from privacy.tally.relay import Relay
 from privacy.vault.erasure import Erasure
@@ -49,29 +49,29 @@ NOW_MS, CLOSED_UNTIL_MS = 1_000, 10**12
 
 @dataclass
 class Deployment:
-    """A store in a folder, and outside of it the keys and the list."""
+    """A store in a folder, and outside of it the pseudonym keys and the erasure log."""
 
     folder: Path
     store: Store
 
     @property
     def key_file(self) -> Path:
-        """Of the pseudonyms."""
+        """Path of the pseudonym keys."""
         return self.folder / "pseudonym.key"
 
     @property
     def erasures(self) -> ErasureLog:
-        """The list."""
+        """The erasure log."""
         return ErasureLog(self.folder / "rollback-guard", HEADER.store_id)
 
     @property
     def shards(self) -> AccountShards:
-        """The account shards, as a process sees them that starts now."""
+        """The account shards, as a new process sees them."""
         keys = PseudonymKeys(partial(load_pseudonymiser, self.key_file))
         return AccountShards(self.store.platform, keys, HEADER.account_shards)
 
     def like(self, series: int = SERIES[0], at_ms: int = 1) -> list[Verdict]:
-        """One like of every account."""
+        """Let every account like one series."""
         return RegisterStore(self.shards, caps(4, 100)).record(
             [(account, series, at_ms, LIKE, 3) for account in ACCOUNTS], NOW_MS
         )
@@ -83,7 +83,7 @@ class Deployment:
         erasure.erase(AccountRef(account), CLOSED_UNTIL_MS, NOW_MS)
 
     def worker(self, hook: Hook | None = None, now_ms: int = NOW_MS) -> MaintenanceWorker:
-        """A maintenance worker."""
+        """Return a maintenance worker."""
         client = SteppedRedis(self.store.maintenance, hook) if hook else self.store.maintenance
         registry = PolicyRegistry(POLICY, {POLICY.version: POLICY})
         keys, throttle = self.shards.keys, Throttle.disabled()
@@ -96,7 +96,7 @@ class Deployment:
         return self.worker(hook).replay
 
     def back_up(self) -> Path:
-        """A copy of the data, as Redis has it on disk."""
+        """Copy the data, as Redis has it on disk."""
         return back_up(self.store.server, self.folder / "backup")
 
     def put_back(self, backup: Path) -> None:
@@ -104,7 +104,7 @@ class Deployment:
         put_back(self.store.server, backup)
 
     def held(self) -> list[str]:
-        """Which accounts have anything in the store."""
+        """Return the accounts that have data in the store."""
         shards = self.shards
         return [
             account
@@ -115,7 +115,7 @@ class Deployment:
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    """Twelve accounts that like one thing, and a list without erasures."""
+    """Twelve accounts that like one series, and an empty erasure log."""
     (tmp_path / "redis").mkdir()
     with server_with_root(tmp_path / "redis") as server, clients(server) as store:
         made = Deployment(tmp_path, store)
@@ -148,8 +148,8 @@ def test_what_was_erased_stays_erased(deployment: Deployment) -> None:
     assert entry.details == {"listed": 2, "accounts": 2, "engagements": 2, "uncounted": 2}
 
 
-def test_until_then_nothing_gets_in_or_out(deployment: Deployment) -> None:
-    """New connections of the platform plane and of the release worker are refused, and work afterwards."""
+def test_nothing_is_accepted_or_released_before_the_replay(deployment: Deployment) -> None:
+    """New connections of the platform plane and the release worker are refused until the replay is done."""
     backup = deployment.back_up()
     deployment.erase(ERASED[0])
     greet = caught_up(HEADER.greet, deployment.erasures)
@@ -168,7 +168,7 @@ def test_until_then_nothing_gets_in_or_out(deployment: Deployment) -> None:
 
 
 def test_no_new_erasure_hides_an_old_one(deployment: Deployment) -> None:
-    """While erasures are to be done again no other is written down; afterwards it is, and both hold."""
+    """While erasures are missing no other one is recorded; afterwards it is, and both are in effect."""
     backup = deployment.back_up()
     deployment.erase(ERASED[0])
     deployment.put_back(backup)
@@ -181,7 +181,7 @@ def test_no_new_erasure_hides_an_old_one(deployment: Deployment) -> None:
 
 
 def test_an_account_that_the_backup_does_not_know_is_closed(deployment: Deployment) -> None:
-    """Events since the backup are sent again, also those of an account that came and went since then."""
+    """Events since the backup are sent again, also those of an account that was created and erased since."""
     backup = deployment.back_up()
     late = "account-late"
     shards = deployment.shards
@@ -194,7 +194,7 @@ def test_an_account_that_the_backup_does_not_know_is_closed(deployment: Deployme
     assert vault.record(like, NOW_MS) == [Verdict.CLOSED]
 
 
-def test_killed_at_any_store_call_it_begins_again(deployment: Deployment) -> None:
+def test_a_replay_that_is_killed_at_any_store_call_is_repeated(deployment: Deployment) -> None:
     """The store stays behind until all accounts are erased; in the end nothing names them or is pending."""
     handles = [handle.name for handle in deployment.shards.keys.current.handles(ERASED)]
     Advisories(deployment.store.maintenance).replace([Advisory(Signal.NETWORK, NOW_MS, 2, handles)], 1_000)
@@ -216,7 +216,7 @@ def test_killed_at_any_store_call_it_begins_again(deployment: Deployment) -> Non
                 deployment.replay().run(NOW_MS)
             assert not set(ERASED) & set(deployment.held())
             deployment.worker(now_ms=NOW_MS + ABANDONED_AFTER_MS).step()
-            assert not deployment.store.root.exists(UNFINISHED)
+            assert not deployment.store.root.exists(PENDING_OPERATIONS)
             assert Advisories(deployment.store.maintenance).all() == []
             assert int(deployment.store.root.get(AOF_REWRITES_REQUESTED) or 0) >= len(ERASED)
             Relay(deployment.store.relay, HEADER).drain()
@@ -225,7 +225,7 @@ def test_killed_at_any_store_call_it_begins_again(deployment: Deployment) -> Non
 
 
 def test_a_rotation_since_the_erasure_changes_nothing(deployment: Deployment) -> None:
-    """Lines do not depend on the outer key: rotated, backed up, erased, restored, the account goes again."""
+    """Log records do not depend on the outer key: rotated, backed up, erased, restored, it is erased."""
     begin_rotation(deployment.key_file, os.urandom)
     rotate(deployment)
     backup = deployment.back_up()
@@ -237,7 +237,7 @@ def test_a_rotation_since_the_erasure_changes_nothing(deployment: Deployment) ->
 
 @pytest.mark.parametrize("begun", [False, True], ids=["before", "amid"])
 def test_a_backup_from_before_a_rotation_stays_closed(deployment: Deployment, *, begun: bool) -> None:
-    """Its key is destroyed, so nobody can tell who is who: nothing is done, and nothing is let in."""
+    """Its key is destroyed, so no account can be recognised: nothing is erased, and nothing is accepted."""
     if begun:
         begin_rotation(deployment.key_file, os.urandom)
         shards = replace(deployment.shards, client=deployment.store.rekeyer)
@@ -255,9 +255,9 @@ def test_a_backup_from_before_a_rotation_stays_closed(deployment: Deployment, *,
     assert ErasureWatermark(deployment.store.platform, deployment.erasures).is_behind()
 
 
-def test_an_older_list_is_noticed_and_a_lost_one_can_be_made_anew(deployment: Deployment) -> None:
-    """A list that ends before the store's mark stops everything; from the tombstones it is whole again."""
-    mark = ErasureWatermark(deployment.store.maintenance, deployment.erasures)
+def test_an_older_log_is_detected_and_a_lost_one_can_be_rebuilt(deployment: Deployment) -> None:
+    """A log that ends before the store's watermark stops everything; the tombstones restore it."""
+    watermark = ErasureWatermark(deployment.store.maintenance, deployment.erasures)
     deployment.erase(ERASED[0])
     older = deployment.erasures.path.read_bytes()
     deployment.erase(ERASED[1])
@@ -266,14 +266,14 @@ def test_an_older_list_is_noticed_and_a_lost_one_can_be_made_anew(deployment: De
         deployment.replay().run(NOW_MS)
     deployment.erasures.path.unlink()
     with pytest.raises(StoreError, match="is not there"):
-        mark.require_caught_up()
-    assert ErasureLogRebuild(mark, HEADER.account_shards).run(NOW_MS) == len(ERASED)
-    assert not mark.is_behind()
+        watermark.require_caught_up()
+    assert ErasureLogRebuild(watermark, HEADER.account_shards).run(NOW_MS) == len(ERASED)
+    assert not watermark.is_behind()
     deployment.store.root.delete("store:erasures", *deployment.store.root.keys("v:*:tombstones"))
-    assert mark.is_behind()
+    assert watermark.is_behind()
 
 
-def test_lines_go_when_no_backup_needs_them(deployment: Deployment) -> None:
+def test_records_are_deleted_when_no_backup_needs_them(deployment: Deployment) -> None:
     """A day after `backup_seconds`; the next erasure goes on counting, and an older backup is refused."""
     backup = deployment.back_up()
     deployment.erase(ERASED[0])
@@ -290,7 +290,7 @@ def test_lines_go_when_no_backup_needs_them(deployment: Deployment) -> None:
 
 
 def rotate(deployment: Deployment) -> None:
-    """Move every account to the new key, and destroy the former one."""
+    """Move every account to the new key, and destroy the previous one."""
     KeyRotation(replace(deployment.shards, client=deployment.store.rekeyer), Throttle.disabled()).run(
         lambda _count: None
     )

@@ -1,4 +1,4 @@
-"""The platform plane is killed in the middle of an order about one account: what was begun is done, once."""
+"""The platform plane is killed during a staff action on an account: the action takes effect exactly once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from privacy.model.account_status import AccountStatus
 from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict
 from privacy.moderation.pending import PendingOperations
-from privacy.store.keys import UNFINISHED
+from privacy.store.keys import PENDING_OPERATIONS
 from privacy.store.script import Script
 from privacy.store.users import Process
 from privacy.tally.relay import Relay
@@ -47,13 +47,13 @@ LIKES_PER_BATCH = 1_000
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is asked for over HTTP.
+class StaffAction:
+    """A staff action over HTTP.
 
     Args:
         path: of the call.
-        action: of an order of staff.
-        script: what carries it out, step by step.
+        action: value of its `action`; empty for an erasure.
+        script: carries the action out, step by step.
     """
 
     path: str
@@ -61,12 +61,12 @@ class Order:
     script: Script
 
     def body(self) -> bytes:
-        """Of the request."""
-        order = {"account_id": PERSON, "note": "a test"}
-        return json.dumps(order | ({"action": self.action} if self.action else {})).encode()
+        """Return the body of the request."""
+        document = {"account_id": PERSON, "note": "a test"}
+        return json.dumps(document | ({"action": self.action} if self.action else {})).encode()
 
     def carry_out(self, reference: ReferenceModel) -> None:
-        """Let the reference do the same."""
+        """Apply the action to the reference model."""
         if self.script is ERASE:
             reference.erase(PERSON)
         else:
@@ -74,9 +74,9 @@ class Order:
             reference.move(PERSON, Move(to), clock_ms())
 
 
-ERASURE = Order("/v1/rights/erasures", "", ERASE)
-BAN = Order("/v1/moderation/accounts", "ban", SETTLE)
-DELETION = Order("/v1/moderation/accounts", "delete", SETTLE)
+ERASURE = StaffAction("/v1/rights/erasures", "", ERASE)
+BAN = StaffAction("/v1/moderation/accounts", "ban", SETTLE)
+DELETION = StaffAction("/v1/moderation/accounts", "delete", SETTLE)
 AGAIN, WORKER = "sent again", "left to the maintenance worker"
 SOME = [
     (ERASURE, 2, False, WORKER),
@@ -87,74 +87,76 @@ SOME = [
 ALL = [
     case
     for case in product((ERASURE, BAN, DELETION), (1, 2, 3), (False, True), (AGAIN, WORKER))
-    # Nobody finishes what was not begun: there was no answer either.
+    # Nothing resumes an action that did not begin; its caller got no answer.
     if case not in SOME and case[1:] != (1, False, WORKER)
 ]
 
 
 @pytest.mark.parametrize(
-    ("order", "call", "carried_out", "finished"),
+    ("action", "call", "carried_out", "finished"),
     [*SOME, *(pytest.param(*case, marks=pytest.mark.nightly) for case in ALL)],
-    ids=lambda value: value.action or "erase" if isinstance(value, Order) else None,
+    ids=lambda value: value.action or "erase" if isinstance(value, StaffAction) else None,
 )
-def test_what_was_begun_is_done_once(
-    store: Store, tmp_path: Path, order: Order, call: int, carried_out: bool, finished: str
+def test_an_interrupted_action_takes_effect_once(
+    store: Store, tmp_path: Path, action: StaffAction, call: int, carried_out: bool, finished: str
 ) -> None:
-    """Registers and counts end as the reference says, whoever finishes the work; nothing is left to do."""
-    founded = founded_on(store, tmp_path)
-    reference = filled(store, founded)
-    store.root.script_load(order.script.source)
-    key = key_for(founded)
-    with killing_proxy(store.settings, KillPoint(order.script, call, carried_out)) as proxy:
+    """Registers and counts equal the reference, whoever finishes the action; nothing stays pending."""
+    prepared = set_up(store, tmp_path)
+    reference = fill(store, prepared)
+    store.root.script_load(action.script.source)
+    key = key_for(prepared)
+    with killing_proxy(store.settings, KillPoint(action.script, call, carried_out)) as proxy:
         port = free_port()
         command = [sys.executable, "-m", "api.cli", "platform", "--port", str(port), "--workers", "1"]
-        plane = proxy.start(command, environment(founded, tmp_path))
+        plane = proxy.start(command, environment(prepared, tmp_path))
         eventually(lambda: is_open(port), "the platform plane listening")
         with pytest.raises(ConnectionError):
-            send(port, key, order)
+            send(port, key, action)
         assert plane.wait() == -signal.SIGKILL
-    begun = read_registers(store.root, [PERSON], founded.header)
+    begun = read_registers(store.root, [PERSON], prepared.header)
     assert len(PendingOperations(store.maintenance).older_than(clock_ms(), 10)) == 1
-    order.carry_out(reference)
+    action.carry_out(reference)
     assert begun != {key: value for key, value in reference.registers.items() if key[0] == PERSON}
     if finished == AGAIN:
-        with platform(founded, tmp_path) as port:
-            assert send(port, key, order) in (200, 201)
+        with platform(prepared, tmp_path) as port:
+            assert send(port, key, action) in (200, 201)
     else:
         # Half a minute passes.
-        for member in store.root.zrange(UNFINISHED, 0, -1):
-            store.root.zadd(UNFINISHED, {raw(member): 0})
-        with maintenance(founded, tmp_path):
-            eventually(lambda: not store.root.exists(UNFINISHED), "the maintenance worker finishing it")
-    assert not store.root.exists(UNFINISHED)
-    assert read_registers(store.root, [PERSON, BYSTANDER], founded.header) == reference.registers
-    Relay(store.relay, founded.header).drain()
-    assert read_changes(store.root, SERIES, founded.header) == reference.changes
-    if order is ERASURE:
-        assert vault_on(store, founded).record(likes(PERSON)[:1], clock_ms()) == [Verdict.CLOSED]
+        for member in store.root.zrange(PENDING_OPERATIONS, 0, -1):
+            store.root.zadd(PENDING_OPERATIONS, {raw(member): 0})
+        with maintenance(prepared, tmp_path):
+            eventually(
+                lambda: not store.root.exists(PENDING_OPERATIONS), "the maintenance worker finishing it"
+            )
+    assert not store.root.exists(PENDING_OPERATIONS)
+    assert read_registers(store.root, [PERSON, BYSTANDER], prepared.header) == reference.registers
+    Relay(store.relay, prepared.header).drain()
+    assert read_changes(store.root, SERIES, prepared.header) == reference.changes
+    if action is ERASURE:
+        assert vault_on(store, prepared).record(likes(PERSON)[:1], clock_ms()) == [Verdict.CLOSED]
 
 
-def founded_on(store: Store, folder: Path) -> PreparedStore:
-    """A deployment whose pseudonyms are those of the tests."""
+def set_up(store: Store, folder: Path) -> PreparedStore:
+    """Set up a store whose pseudonyms are those of the tests."""
     halves = iter((bytes(range(32)), bytes(range(32, 64))))
     create_key_file(folder / "pseudonym.key", lambda _count: next(halves))
     return prepare_store(store.settings, folder)
 
 
-def vault_on(store: Store, founded: PreparedStore) -> RegisterStore:
-    """The deployment's vault, with room for many engagements on one day."""
-    shards = AccountShards(store.platform, founded.keys, founded.header.account_shards)
+def vault_on(store: Store, prepared: PreparedStore) -> RegisterStore:
+    """Return the vault, with room for many engagements on one day."""
+    shards = AccountShards(store.platform, prepared.keys, prepared.header.account_shards)
     return RegisterStore(shards, caps(FLIP_CAP, 2 * ENGAGEMENTS, burst_likes=60_000))
 
 
 def likes(account: str) -> list[tuple[str, int, int, int, int]]:
-    """A like of everything."""
+    """Return a like of every series."""
     return [(account, series, 1_000 + series, GAINED, series % 7) for series in SERIES]
 
 
-def filled(store: Store, founded: PreparedStore) -> ReferenceModel:
-    """Let both accounts like everything, in the vault and in the reference."""
-    reference, vault = ReferenceModel(FLIP_CAP, 2 * ENGAGEMENTS, 60_000), vault_on(store, founded)
+def fill(store: Store, prepared: PreparedStore) -> ReferenceModel:
+    """Let both accounts like every series, in the vault and in the reference model."""
+    reference, vault = ReferenceModel(FLIP_CAP, 2 * ENGAGEMENTS, 60_000), vault_on(store, prepared)
     now_ms = clock_ms()
     with store.without_fsync():
         for account in (PERSON, BYSTANDER):
@@ -165,36 +167,36 @@ def filled(store: Store, founded: PreparedStore) -> ReferenceModel:
     return reference
 
 
-def key_for(founded: PreparedStore) -> str:
-    """A key that may give every order."""
-    ring = ApiKeys.open(founded.settings, "platform", clock_ms, os.urandom)
+def key_for(prepared: PreparedStore) -> str:
+    """Return an API key for every action."""
+    ring = ApiKeys.open(prepared.settings, "platform", clock_ms, os.urandom)
     return ring.create(ApiKeySpec("tests", ["moderate", "privacy"], 1, 1_000))[0]
 
 
-def environment(founded: PreparedStore, folder: Path) -> dict[str, str]:
-    """What the processes are given."""
-    return process_environment(founded.settings, folder, Process.PLATFORM, Process.MAINTENANCE)
+def environment(prepared: PreparedStore, folder: Path) -> dict[str, str]:
+    """Return the environment of the processes."""
+    return process_environment(prepared.settings, folder, Process.PLATFORM, Process.MAINTENANCE)
 
 
 @contextmanager
-def platform(founded: PreparedStore, folder: Path) -> Iterator[int]:
-    """A platform plane that lives; its port."""
+def platform(prepared: PreparedStore, folder: Path) -> Iterator[int]:
+    """Run a platform plane. Yields its port."""
     port = free_port()
-    with running("platform", "--port", str(port), "--workers", "1", env=environment(founded, folder)):
+    with running("platform", "--port", str(port), "--workers", "1", env=environment(prepared, folder)):
         eventually(lambda: is_open(port), "the platform plane listening")
         yield port
 
 
 @contextmanager
-def maintenance(founded: PreparedStore, folder: Path) -> Iterator[None]:
-    """A maintenance worker that lives."""
-    with running("maintain", env=environment(founded, folder)):
+def maintenance(prepared: PreparedStore, folder: Path) -> Iterator[None]:
+    """Run a maintenance worker."""
+    with running("maintain", env=environment(prepared, folder)):
         yield
 
 
 @contextmanager
 def running(*arguments: str, env: dict[str, str]) -> Iterator[None]:
-    """A process of the product, for the length of the block."""
+    """Run a process of the product while the block runs."""
     command = [sys.executable, "-m", "api.cli", *arguments]
     with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as process:
         try:
@@ -204,7 +206,7 @@ def running(*arguments: str, env: dict[str, str]) -> Iterator[None]:
 
 
 def is_open(port: int) -> bool:
-    """Whether a server answers."""
+    """Return whether a server answers."""
     connection = HTTPConnection(HOST, port, timeout=60)
     try:
         connection.request("GET", "/healthz")
@@ -215,12 +217,12 @@ def is_open(port: int) -> bool:
         connection.close()
 
 
-def send(port: int, key: str, order: Order) -> int:
-    """Give an order; the status of the answer."""
+def send(port: int, key: str, action: StaffAction) -> int:
+    """Send an action. Returns the status of the answer."""
     connection = HTTPConnection(HOST, port, timeout=60)
     try:
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        connection.request("POST", order.path, order.body(), headers)
+        connection.request("POST", action.path, action.body(), headers)
         return connection.getresponse().status
     finally:
         connection.close()

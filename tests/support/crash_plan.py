@@ -1,4 +1,4 @@
-"""What the writers of the kill and power-cut tests send: each batch can be made again from its number."""
+"""The batches that the writers of the kill and power-cut tests send; each can be derived from its number."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _EVENTS: Final = 12
 
 
 def batch_of(writer: str, number: int, series: Sequence[int]) -> list[AdmittedEvent]:
-    """Return a batch: likes and un-likes of the writer's own accounts, some late, some twice.
+    """Return a batch: likes and un-likes of the writer's own accounts, some late, some duplicated.
 
-    New accounts come with every 20 batches, so that there is always something to count.
+    Every 20 batches have new accounts, so that there is always something to count.
 
     Args:
         writer: names the accounts.
         number: of the batch, from 0.
-        series: what is liked.
+        series: numbers of the series that are liked.
     """
     rng = random.Random(f"{writer}/{number}")
     generation = number // 20
@@ -41,7 +41,7 @@ def batch_of(writer: str, number: int, series: Sequence[int]) -> list[AdmittedEv
 
 
 def reference_of(writers: dict[str, int], series: Sequence[int]) -> ReferenceModel:
-    """Return what must come of so many batches of each writer; their accounts are their own."""
+    """Return the expected state after the given number of batches per writer. Writers share no accounts."""
     reference = ReferenceModel(FLIP_CAP, DAILY_CAP)
     for writer, batches in writers.items():
         for number in range(batches):

@@ -2,8 +2,8 @@
 
     python -m tests.support.crash_process_pool
 
-Reads one line a process from standard input: `relay`, `release` or `writer`, and its arguments as JSON.
-Answers its process id. Every process works until it is killed; when the nursery ends, they all end.
+Reads one line per process from standard input: `relay`, `release` or `writer`, and its arguments as JSON.
+Writes its process id. Every process works until it is killed; when the pool ends, they all end.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ PAUSE_SECONDS = 0.002
 
 
 def relay() -> Callable[[], bool]:
-    """A relay: one step at a time."""
+    """Return a step of a relay."""
     work = Relay(connect(_settings(), RELAY), HEADER)
     return lambda: work.step() > 0
 
 
 def release(clock: str) -> Callable[[], bool]:
-    """A release worker.
+    """Return a step of a release worker.
 
     Args:
-        clock: path of a file that says the time in ms.
+        clock: path of a file that holds the time in ms.
     """
     settings = _settings()
     client = connect(settings, RELEASE)
@@ -57,7 +57,7 @@ def release(clock: str) -> Callable[[], bool]:
 
 
 def writer(name: str, acknowledged: str, series: list[int]) -> Callable[[], bool]:
-    """A client that sends batch after batch, and each one again until it is acknowledged.
+    """Return a step of a client that sends batch after batch, and repeats each until it is acknowledged.
 
     Args:
         name: names its accounts.
@@ -81,8 +81,8 @@ def _settings() -> StoreSettings:
 
 
 def _work_until_killed(step: Callable[[], bool]) -> None:
-    nursery = os.getppid()
-    while os.getppid() == nursery:
+    pool = os.getppid()
+    while os.getppid() == pool:
         try:
             busy = step()
         except StoreBusyError:
@@ -92,7 +92,7 @@ def _work_until_killed(step: Callable[[], bool]) -> None:
 
 
 def main() -> None:
-    """Fork a process for each line."""
+    """Fork a process per line."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     roles: dict[str, Callable[..., Callable[[], bool]]] = {
         "relay": relay,

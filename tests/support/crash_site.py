@@ -1,4 +1,4 @@
-"""The processes of the kill tests, seen from the test: started, killed, started again."""
+"""The processes of the kill tests: starts them, kills them, and starts them again."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _REPOSITORY = Path(__file__).parents[2]
 
 
 class CrashSite:
-    """Two relays, two release workers and two writers, each a process of its own, on one store.
+    """Two relays, two release workers and two writers, each a separate process, on one store.
 
     Args:
         store: a running, empty store.
-        folder: for the files through which processes and test talk.
+        folder: for the files through which the processes and the test communicate.
     """
 
     def __init__(self, store: Store, folder: Path) -> None:
@@ -53,7 +53,7 @@ class CrashSite:
         self._pids: dict[str, int] = {}
 
     def __enter__(self) -> Self:
-        self._nursery = subprocess.Popen(
+        self._pool = subprocess.Popen(
             [sys.executable, "-m", "tests.support.crash_process_pool"],
             cwd=_REPOSITORY,
             env={**os.environ, **self.store.settings.environment(USERS)},
@@ -70,39 +70,39 @@ class CrashSite:
     ) -> None:
         for name in list(self._pids):
             self.kill(name)
-        self._nursery.communicate()
+        self._pool.communicate()
 
     @property
     def names(self) -> list[str]:
-        """Of all processes."""
+        """The names of all processes."""
         return list(self._roles)
 
     def start(self, name: str) -> None:
         """Start one process."""
         role, arguments = self._roles[name]
-        assert self._nursery.stdin is not None
-        assert self._nursery.stdout is not None
-        self._nursery.stdin.write(f"{role} {json.dumps(arguments)}\n")
-        self._nursery.stdin.flush()
-        self._pids[name] = int(self._nursery.stdout.readline())
+        assert self._pool.stdin is not None
+        assert self._pool.stdout is not None
+        self._pool.stdin.write(f"{role} {json.dumps(arguments)}\n")
+        self._pool.stdin.flush()
+        self._pids[name] = int(self._pool.stdout.readline())
 
     def kill(self, name: str) -> None:
         """End one process with SIGKILL."""
         os.kill(self._pids.pop(name), signal.SIGKILL)
 
     def set_epoch(self, epochs: int) -> None:
-        """Set the clock to the end of so many epochs."""
+        """Set the clock to the end of the given number of epochs."""
         self.world.now_ms = epochs * MS_PER_HOUR
         draft = self._clock.with_suffix(".draft")
         draft.write_text(str(self.world.now_ms))
         draft.replace(self._clock)
 
     def acknowledged(self) -> dict[str, int]:
-        """How many batches of each writer were acknowledged."""
+        """Return the number of acknowledged batches per writer."""
         return {writer: path.stat().st_size for writer, path in self._acknowledged.items()}
 
     def check(self, epochs: int) -> None:
-        """After the last kill: every acknowledged batch once, every release once, all chains whole."""
+        """After the last kill, check every acknowledged batch once, every release once, all chains intact."""
         acknowledged = self.acknowledged()
         self._send_unacknowledged(acknowledged)
         self.world.worker().run_due()
@@ -111,7 +111,7 @@ class CrashSite:
         self.world.check(dict.fromkeys(VIDEOS, epochs))
 
     def _send_unacknowledged(self, acknowledged: dict[str, int]) -> None:
-        """Send the batch that each writer was about when it was killed, as a client would."""
+        """Send the batch that each writer was sending when it was killed, as a client would."""
         store = self.store
         vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
         for writer, batches in acknowledged.items():

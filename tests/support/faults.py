@@ -1,4 +1,4 @@
-"""Breaks one chosen store call, as a crash of the process or as a lost connection."""
+"""Breaks a chosen store call: the process crashes, or the connection is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as LostConnectionError
 
 
 class Crash(BaseException):
-    """The process ends here. No `except Exception` may hold it up, as none holds up SIGKILL."""
+    """The process ends here. No `except Exception` catches it, as nothing catches SIGKILL."""
 
 
 @dataclass
@@ -19,8 +19,8 @@ class Fault:
     """A hook for `SteppedRedis`.
 
     Args:
-        at: which store call breaks, counted from 1; 0 for none.
-        carried_out: whether the server has carried the call out when it breaks.
+        at: the number of the store call that breaks, from 1; 0 for none.
+        carried_out: whether the server carries the call out before it breaks.
         error: `Crash`, or what redis-py raises when the connection is lost.
     """
 
@@ -41,7 +41,7 @@ class Fault:
 
 
 def every_fault(error: type[BaseException] = Crash) -> Iterator[Fault]:
-    """One fault before and one after every store call that is made; ends with the first not reached."""
+    """Yield a fault before and one after every store call; ends with the first call that is not reached."""
     for at in count(1):
         for carried_out in (False, True):
             fault = Fault(at, carried_out, error)

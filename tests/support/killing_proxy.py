@@ -1,4 +1,4 @@
-"""Stands between a process and its Redis, and ends the process with SIGKILL at one call of a script."""
+"""A proxy between a process and its Redis that kills the process at one call of a script."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class KillPoint:
-    """When a process ends.
+    """The moment at which a process is killed.
 
     Args:
-        script: of whose calls one is the last thing that the process does.
-        call: which one, counted from 1.
-        carried_out: whether Redis has carried that call out; the process does not see its answer.
+        script: the process is killed at a call of this script.
+        call: the number of that call, from 1.
+        carried_out: whether Redis carries the call out; the process does not see its answer.
     """
 
     script: Script
@@ -37,12 +37,12 @@ class KillPoint:
 
 @dataclass
 class KillingProxy:
-    """One proxy, for one process.
+    """A proxy for one process.
 
     Args:
         upstream: address of the Redis.
-        point: when the process ends.
-        port: that it listens on.
+        point: when the process is killed.
+        port: that the proxy listens on.
     """
 
     upstream: str
@@ -53,7 +53,7 @@ class KillingProxy:
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        """Start the process, with all that it starts itself in one group, which is killed as one."""
+        """Start the process and its children in one process group, which is killed as a whole."""
         addresses = {f"LIKEWISE_{room}_URL": f"redis://{HOST}:{self.port}" for room in ("VAULT", "GALLERY")}
         self._victim = subprocess.Popen(
             command, env=environment | addresses, stderr=subprocess.DEVNULL, start_new_session=True
@@ -61,10 +61,10 @@ class KillingProxy:
         return self._victim
 
     def serve(self, client: socket.socket) -> None:
-        """Pass on what a connection sends and what it is answered."""
-        server = _connected(self.upstream)
+        """Forward the requests of a connection, and their answers."""
+        server = _connect(self.upstream)
         doomed: list[bool] = []
-        Thread(target=self._answers, args=(server, client, doomed), daemon=True).start()
+        Thread(target=self._forward_answers, args=(server, client, doomed), daemon=True).start()
         digest, seen = self.point.script.digest.encode(), b""
         with suppress(OSError):
             while sent := client.recv(_READ_BYTES):
@@ -80,7 +80,7 @@ class KillingProxy:
                 server.sendall(sent)
         server.close()
 
-    def _answers(self, server: socket.socket, client: socket.socket, doomed: list[bool]) -> None:
+    def _forward_answers(self, server: socket.socket, client: socket.socket, doomed: list[bool]) -> None:
         with suppress(OSError):
             while answer := server.recv(_READ_BYTES):
                 if doomed:
@@ -96,7 +96,7 @@ class KillingProxy:
 
 @contextmanager
 def killing_proxy(settings: StoreSettings, point: KillPoint) -> Iterator[KillingProxy]:
-    """A proxy for one process that is to be killed."""
+    """Run a proxy for one process that is to be killed."""
     with socket.create_server((HOST, 0)) as listener:
         address = settings.environment(USERS)["LIKEWISE_VAULT_URL"]
         proxy = KillingProxy(address, point, listener.getsockname()[1])
@@ -113,7 +113,7 @@ def killing_proxy(settings: StoreSettings, point: KillPoint) -> Iterator[Killing
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def _connected(address: str) -> socket.socket:
+def _connect(address: str) -> socket.socket:
     parts = urlsplit(address)
     if parts.scheme != "unix":
         return socket.create_connection((parts.hostname or HOST, parts.port or 0))

@@ -1,4 +1,4 @@
-"""Staff of the platform, and the maintenance worker that does what they ask for, on the tests' store."""
+"""The platform's staff, and the maintenance worker that carries out their jobs, on the tests' store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.registers import read_changes
 
 HEADER = StoreHeader(STORE_HEADER, 4, 4, "0" * 32)
 _SERIES = 256
-"""Numbers of series that the targets of a test may have."""
+"""Upper bound of the series numbers of a test's targets."""
 SCOPES = ("ingest", "moderate", "privacy")
 
 
@@ -46,35 +46,35 @@ class Office:
     plane: PlatformPlane
     maintenance: MaintenanceWorker
 
-    def order(self, path: str, document: Any, **headers: str) -> Reply:
-        """Give an order."""
+    def post(self, path: str, document: Any, **headers: str) -> Reply:
+        """Send a JSON document."""
         return self.plane.send("POST", f"/v1/{path}", msgspec.json.encode(document), JSON, **headers)
 
-    def account(self, action: str, account_id: str = "account-1", **members: Any) -> Reply:
-        """Give an order about an account."""
-        order = {"action": action, "account_id": account_id, "note": "a test"} | members
-        return self.order("moderation/accounts", order)
+    def moderate(self, action: str, account_id: str = "account-1", **members: Any) -> Reply:
+        """Take a staff action on an account."""
+        document = {"action": action, "account_id": account_id, "note": "a test"} | members
+        return self.post("moderation/accounts", document)
 
-    def right(self, what: str, account_id: str = "account-1", **members: Any) -> Reply:
-        """Ask for a right."""
-        return self.order(f"rights/{what}", {"account_id": account_id, "note": "a test"} | members)
+    def request(self, what: str, account_id: str = "account-1", **members: Any) -> Reply:
+        """Make a data-subject request."""
+        return self.post(f"rights/{what}", {"account_id": account_id, "note": "a test"} | members)
 
     def purge(self, *items: dict[str, str], action: str = "purge", **headers: str) -> Reply:
-        """Purge accounts."""
+        """Request a purge."""
         path = f"/v1/moderation/purges?note=a%20test&action={action}"
         return self.plane.send("POST", path, lines(*items), NDJSON, **headers)
 
     def read(self, path: str) -> Any:
-        """Read something that is there."""
+        """Read an existing resource."""
         reply = self.plane.client.get(f"/v1/{path}", headers={"Authorization": f"Bearer {self.plane.token}"})
         assert reply.status_code == 200, (reply.data, self.plane.log.failures)
         return reply.get_json()
 
-    def likes(self, account_id: str, *video_ids: str) -> None:
-        """Let an account like videos, one each half minute."""
+    def like(self, account_id: str, *video_ids: str) -> None:
+        """Let an account like videos, one every 30 seconds."""
         events = (
-            event(account_id=account_id, video_id=video, occurred_at=ago(3000 - 30 * place))
-            for place, video in enumerate(video_ids)
+            event(account_id=account_id, video_id=video, occurred_at=ago(3000 - 30 * index))
+            for index, video in enumerate(video_ids)
         )
         assert self.plane.events(lines(*events)).json["verdicts"]["counted"] == len(video_ids)
 
@@ -83,13 +83,13 @@ class Office:
         while self.maintenance.step():
             pass
 
-    def changes(self) -> Counter[tuple[int, int]]:
-        """What the tally has, once everything is there."""
+    def read_changes(self) -> Counter[tuple[int, int]]:
+        """Drain the relay, and return the changes in the tally."""
         Relay(self.store.relay, HEADER).drain()
         return read_changes(self.store.root, range(_SERIES), HEADER)
 
-    def audited(self) -> list[tuple[str, str]]:
-        """Stage and action of every entry of the trail, oldest first."""
+    def read_trail(self) -> list[tuple[str, str]]:
+        """Return stage and action of every entry of the trail, oldest first."""
         entries = self.read("moderation/audit-trail")["entries"]
         return [(entry["stage"], entry["action"]) for entry in reversed(entries)]
 

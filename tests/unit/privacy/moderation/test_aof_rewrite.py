@@ -1,4 +1,4 @@
-"""The log is rewritten after erasures: when, how slowly, and what counts as done."""
+"""Log rewrites after erasures: when they start, how slowly they run, and when a request is completed."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ from tests.support.eventually import eventually
 from tests.support.redis_server import Store
 
 PACE = "rdb-key-save-delay"
-HALF_AN_HOUR = 1_800_000_000
+HALF_HOUR_US = 1_800_000_000
 
 
 @pytest.fixture
 def stuck(store: Store) -> Iterator[Store]:
-    """A store that holds something, and whose rewrites rest for half an hour after each key."""
+    """A store with one key, whose rewrites sleep for half an hour after each key."""
     configured = store.root.config_get(PACE)[PACE] or ""
-    store.root.config_set(PACE, HALF_AN_HOUR)
+    store.root.config_set(PACE, HALF_HOUR_US)
     request_aof_rewrite(store.maintenance)
     yield store
     store.root.config_set(PACE, configured)
     end_rewrite(store)
 
 
-def child_of(store: Store) -> int | None:
-    """Process id of what rewrites the log."""
+def rewrite_pid(store: Store) -> int | None:
+    """Return the process id of the rewrite."""
     server = store.server.pid
     children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
     return int(children[0]) if children else None
 
 
 def is_resting(store: Store) -> bool:
-    """Whether what rewrites the log wants nothing of the processor."""
-    child = child_of(store)
+    """Return whether the rewrite is asleep."""
+    child = rewrite_pid(store)
     return child is not None and Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 def end_rewrite(store: Store) -> None:
-    """Kill what rewrites the log, and wait until the server knows."""
-    if child := child_of(store):
+    """Kill the rewrite, and wait until the server has noticed."""
+    if child := rewrite_pid(store):
         os.kill(child, signal.SIGKILL)
     eventually(lambda: not is_rewriting(store), "the end of the rewrite")
 
 
 def is_rewriting(store: Store) -> bool:
-    """Whether the server says so."""
+    """Return whether the server reports a rewrite."""
     return bool(store.root.info("persistence")["aof_rewrite_in_progress"])
 
 
 def test_a_rewrite_rests_between_keys_and_intake_does_not(stuck: Store) -> None:
-    """What writes the new log sleeps as configured; the server answers, and the wish is not met meanwhile."""
+    """The rewrite sleeps as configured; meanwhile the server answers, and the request stays open."""
     rewriter = AofRewriteScheduler(stuck.maintenance)
     for now_ms in (0, COLLECT_MS):
         rewriter.step(now_ms)
@@ -67,7 +67,7 @@ def test_a_rewrite_rests_between_keys_and_intake_does_not(stuck: Store) -> None:
 
 
 def test_a_rewrite_that_was_killed_is_begun_again(stuck: Store) -> None:
-    """The wish is met by a rewrite that came to its end, and by no other."""
+    """Only a rewrite that finished completes the request."""
     rewriter = AofRewriteScheduler(stuck.maintenance)
     for now_ms in (0, COLLECT_MS):
         rewriter.step(now_ms)
@@ -77,8 +77,8 @@ def test_a_rewrite_that_was_killed_is_begun_again(stuck: Store) -> None:
     rewriter.step(COLLECT_MS)
     assert stuck.root.get(AOF_REWRITES_COMPLETED) is None
 
-    def is_met() -> bool:
+    def is_completed() -> bool:
         rewriter.step(COLLECT_MS)
         return stuck.root.get(AOF_REWRITES_COMPLETED) == b"1"
 
-    eventually(is_met, "the wish being met")
+    eventually(is_completed, "the request being completed")

@@ -10,7 +10,7 @@ from privacy.maintenance.worker import ABANDONED_AFTER_MS
 from privacy.moderation.advisories import Advisories, Advisory, Signal
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.rollback.erasure_watermark import ErasureWatermark
-from privacy.store.keys import AOF_REWRITES_REQUESTED, UNFINISHED
+from privacy.store.keys import AOF_REWRITES_REQUESTED, PENDING_OPERATIONS
 from tests.support.platform_plane import NOW_MS, POLICY, PSEUDONYMISER, keys
 from tests.support.redis_server import Store
 from tests.support.staff import HEADER, Office, office_on
@@ -24,7 +24,7 @@ def office(store: Store) -> Office:
     """An office, a video that account-1 likes, and an advisory that names account-1."""
     office = office_on(store)
     office.plane.register("v-1")
-    office.likes("account-1", "v-1")
+    office.like("account-1", "v-1")
     office.work()  # the sweep replaces advisories
     advisory = Advisory(Signal.NETWORK, NOW_MS, 2, [HANDLE, OTHER_HANDLE])
     Advisories(store.maintenance).replace([advisory], POLICY.retention.advisory_seconds)
@@ -33,12 +33,12 @@ def office(store: Store) -> Office:
 
 def by_request(office: Office) -> None:
     """The person requests it."""
-    assert office.right("erasures").status_code == 200
+    assert office.request("erasures").status_code == 200
 
 
 def by_deletion(office: Office) -> None:
     """The grace of a deleted account is over."""
-    office.account("delete")
+    office.moderate("delete")
     office.plane.clock.now_ms += 1000 * POLICY.retention.deleted_account_seconds
     office.maintenance._run_due_timers(office.plane.clock())
 
@@ -77,5 +77,5 @@ def test_every_path_leaves_the_same_trace(office: Office, erase: Callable[[Offic
     assert [advisory.handles for advisory in Advisories(store.maintenance).all()] == [[OTHER_HANDLE]]
     # One request each after the account and after the pending operation is gone.
     assert int(store.root.get(AOF_REWRITES_REQUESTED) or 0) == before + 2
-    assert not store.root.exists(UNFINISHED)
+    assert not store.root.exists(PENDING_OPERATIONS)
     assert not [name for name in keys(store) if ACCOUNT.pseudonym in name]
