@@ -1,4 +1,4 @@
-"""Which targets exist: public metadata, the number of each target, and the start of its series."""
+"""Registers targets: stores their public metadata, assigns their numbers and starts their series."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TargetMetadata:
-    """Public metadata of one video or creator; checked by the schema at the door of the platform plane.
+    """Public metadata of one video or creator, validated by the schemas of the platform plane.
 
     Args:
         target_type: video or creator.
-        target_id: its identifier, among those of its type.
-        starts_at_ms: start of its schedule: when a video was posted, from when on a creator is counted.
-        creator_id: who posted a video.
-        title: of a video; the name of a creator.
-        hashtags: of a video.
-        sound_id: of a video.
-        duration_seconds: of a video.
+        target_id: identifier, unique among targets of its type.
+        starts_at_ms: start of its schedule: time of posting of a video, start of counting of a creator.
+        creator_id: creator of a video.
+        title: title of a video, name of a creator.
+        hashtags: hashtags of a video.
+        sound_id: sound of a video.
+        duration_seconds: duration of a video.
     """
 
     target_type: TargetType
@@ -55,18 +55,18 @@ _ATTEMPTS = 10
 
 
 class Registration(Enum):
-    """What became of one target that was registered."""
+    """The outcome of registering one target."""
 
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     CONFLICT = "conflict"
-    """The start differs from what is stored: the schedule hangs on it, so it never changes."""
+    """The start differs from the stored one, which never changes, as the schedule depends on it."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What intake needs to know of a registered target."""
+    """The properties of a registered target that intake needs; they never change."""
 
     number: int
     starts_at_ms: int
@@ -75,12 +75,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Registers and finds targets.
+    """Registers and looks up targets.
 
     Args:
-        client: connection with the platform plane's credentials.
+        client: must have the platform ACL user.
         target_shards: number of target shards of this store.
-        policy: what new targets are bound to.
+        policy: the policy that new targets are bound to.
         publish: copies documents to the gallery; idempotent.
     """
 
@@ -88,104 +88,106 @@ class Catalogue:
     target_shards: int
     policy: Policy
     publish: Callable[[Sequence[TargetDocument]], None]
-    _known: dict[TargetType, dict[str, Target]] = field(default_factory=dict, init=False, repr=False)
+    _cache: dict[TargetType, dict[str, Target]] = field(default_factory=dict, init=False, repr=False)
 
     def register(self, targets: Sequence[TargetMetadata], now_ms: int) -> list[Registration]:
-        """Register targets or update their metadata, and publish them. Repeating a call changes nothing.
+        """Register targets or update their metadata, and publish them. Idempotent.
 
         Args:
-            targets: of one type; distinct or not; the first one of an id decides when it starts.
-            now_ms: the running epoch at this moment is a new target's first one.
+            targets: targets of one type, possibly repeated; the first one of an id determines its start.
+            now_ms: the epoch running now is the first one of a new target.
 
         Returns:
-            What became of each, in order.
+            The outcome of each target, in order.
 
         Raises:
-            StoreBusyError: the store did not confirm; send again.
+            StoreBusyError: the store did not confirm; call again.
         """
         outcomes = [Registration.UNCHANGED] * len(targets)
         documents: list[TargetDocument] = []
-        for shard, places in self._by_shard([target.target_id for target in targets]):
-            asked = [self._document(targets[place], now_ms) for place in places]
-            target_type = TargetType(asked[0].target_type)
+        for shard, indices in self._group_by_shard([target.target_id for target in targets]):
+            requested = [self._build_document(targets[index], now_ms) for index in indices]
+            target_type = TargetType(requested[0].target_type)
             with translated():
-                stored = _REGISTER.run(self.client, self._register_call(shard, target_type, asked))
-            standing: dict[str, TargetDocument] = {}
+                stored = _REGISTER.run(self.client, self._build_register_call(shard, target_type, requested))
+            current: dict[str, TargetDocument] = {}
             records: dict[str, bytes] = {}
-            for place, document, record in zip(places, asked, stored, strict=True):
-                before = standing.get(document.target_id) or (_target_document(record) if record else None)
-                outcomes[place], standing[document.target_id] = _reconcile(document, before)
-                if outcomes[place] is Registration.UPDATED and record:
+            for index, document, record in zip(indices, requested, stored, strict=True):
+                before = current.get(document.target_id) or (_parse_document(record) if record else None)
+                outcomes[index], current[document.target_id] = _reconcile(document, before)
+                if outcomes[index] is Registration.UPDATED and record:
                     records.setdefault(document.target_id, record)
-            documents += standing.values()
-            if not self._replace(shard, target_type, [(records[name], standing[name]) for name in records]):
-                raise StoreBusyError("a target is being changed by others")
+            documents += current.values()
+            if not self._replace(shard, target_type, [(records[name], current[name]) for name in records]):
+                raise StoreBusyError("a target is being changed by another process")
         self.publish(documents)
         return outcomes
 
     def take_down(self, target_type: TargetType, target_id: str, reason: str | None) -> bool:
-        """Show nothing of a target any more, for a reason, or show it again. Its counts go on either way.
+        """Hide a target for a reason, or show it again for None. Counting continues either way.
 
         Returns:
-            Whether anything changed.
+            Whether the target changed.
 
         Raises:
             NotFoundError: it is not registered.
-            StoreBusyError: the store did not confirm, or others kept changing the target; do it again.
+            StoreBusyError: the store did not confirm, or others kept changing the target; call again.
         """
         shard = target_shard(target_id, self.target_shards)
         for _ in range(_ATTEMPTS):
             with translated():
-                record = cast("bytes | None", self.client.hget(_records(shard, target_type), target_id))
+                record = cast("bytes | None", self.client.hget(_records_key(shard, target_type), target_id))
             if record is None:
                 raise NotFoundError(f"there is no {target_type.value} {target_id}")
-            before = _target_document(record)
+            before = _parse_document(record)
             changed = before.taken_down != reason
             after = msgspec.structs.replace(before, taken_down=reason, revision=before.revision + changed)
             if self._replace(shard, target_type, [(record, after)]):
                 self.publish([after])
                 return changed
-        raise StoreBusyError("the target is being changed by others")
+        raise StoreBusyError("the target is being changed by another process")
 
     def lookup(self, target_type: TargetType, target_ids: Iterable[str]) -> Mapping[str, Target]:
-        """Find targets of one type; the answer lacks ids that are not registered, and may hold others.
+        """Look up targets of one type. The result lacks unregistered ids, and may contain other targets.
 
-        What was found once is remembered: number, start and policy of a target never change.
+        Results are cached, because number, start and policy of a target never change.
 
         Raises:
             StoreBusyError: the store did not answer.
         """
         wanted = set(target_ids)
-        known = self._known.get(target_type, {})
+        known = self._cache.get(target_type, {})
         missing = sorted(wanted - known.keys())
         if not missing:
             return known
         found = {name: known[name] for name in wanted if name in known}
-        for shard, places in self._by_shard(missing):
-            ids = [missing[place] for place in places]
+        for shard, indices in self._group_by_shard(missing):
+            ids = [missing[index] for index in indices]
             with translated():
-                records = cast("list[bytes | None]", self.client.hmget(_records(shard, target_type), ids))
-            found |= {name: _target(record) for name, record in zip(ids, records, strict=True) if record}
-        self._remember(target_type, {name: found[name] for name in missing if name in found})
+                records = cast("list[bytes | None]", self.client.hmget(_records_key(shard, target_type), ids))
+            found |= {
+                name: _parse_target(record) for name, record in zip(ids, records, strict=True) if record
+            }
+        self._add_to_cache(target_type, {name: found[name] for name in missing if name in found})
         return found
 
-    def _remember(self, target_type: TargetType, targets: Mapping[str, Target]) -> None:
-        known = self._known.setdefault(target_type, {})
-        if len(known) + len(targets) > MAX_REMEMBERED:
-            known = self._known[target_type] = {}  # not emptied: others may be looking at the former one
+    def _add_to_cache(self, target_type: TargetType, targets: Mapping[str, Target]) -> None:
+        known = self._cache.setdefault(target_type, {})
+        if len(known) + len(targets) > MAX_CACHED_TARGETS:
+            known = self._cache[target_type] = {}  # not cleared: callers may hold the former one
         known.update(targets)
 
-    def _by_shard(self, target_ids: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
-        def shard_of(place: int) -> int:
-            return target_shard(target_ids[place], self.target_shards)
+    def _group_by_shard(self, target_ids: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
+        def shard_of(index: int) -> int:
+            return target_shard(target_ids[index], self.target_shards)
 
-        for shard, places in groupby(sorted(range(len(target_ids)), key=shard_of), key=shard_of):
-            yield shard, list(places)
+        for shard, indices in groupby(sorted(range(len(target_ids)), key=shard_of), key=shard_of):
+            yield shard, list(indices)
 
     def _replace(
         self, shard: int, target_type: TargetType, changes: Sequence[tuple[bytes, TargetDocument]]
     ) -> bool:
-        """Replace records that nobody else has changed in between; whether all were."""
+        """Replace records unless another process has changed them; returns whether all were replaced."""
         if not changes:
             return True
         arguments: list[str | bytes] = []
@@ -193,10 +195,10 @@ class Catalogue:
             number = record.partition(b" ")[0]
             arguments += [document.target_id, record, number + b" " + _encode(document)]
         with translated():
-            replaced = _REPLACE.run(self.client, ScriptCall([_records(shard, target_type)], arguments))
+            replaced = _REPLACE.run(self.client, ScriptCall([_records_key(shard, target_type)], arguments))
         return all(replaced)
 
-    def _document(self, target: TargetMetadata, now_ms: int) -> TargetDocument:
+    def _build_document(self, target: TargetMetadata, now_ms: int) -> TargetDocument:
         # All kinds of one type of target share a schedule.
         creator = target.target_type is TargetType.CREATOR
         schedule = self.policy.creator_schedule if creator else self.policy.schedule
@@ -217,7 +219,7 @@ class Catalogue:
             first_due_ms=None if epoch is None else schedule.due_ms(target.starts_at_ms, epoch),
         )
 
-    def _register_call(
+    def _build_register_call(
         self, shard: int, target_type: TargetType, documents: Sequence[TargetDocument]
     ) -> ScriptCall:
         kinds = ",".join(str(int(kind)) for kind in self.policy.kinds_of(target_type))
@@ -238,29 +240,29 @@ class Catalogue:
                 document.starts_at_ms,
                 document.policy_version,
             ]
-        keys = [_records(shard, target_type), *(tally_key(shard, name) for name in ("targets", "due"))]
+        keys = [_records_key(shard, target_type), *(tally_key(shard, name) for name in ("targets", "due"))]
         return ScriptCall(keys, arguments)
 
 
-MAX_REMEMBERED = 1_000_000
-"""Targets of one type that one intake process remembers, about 200 MB; past it all are asked for again."""
+MAX_CACHED_TARGETS = 1_000_000
+"""Targets of one type that one intake process caches, about 200 MB; then it starts with an empty cache."""
 
 
 def target_shard(target_id: str, target_shards: int) -> int:
-    """The shard that holds a target's counters."""
+    """Return the shard that holds a target's counters."""
     return crc32(target_id.encode()) % target_shards
 
 
-def _records(shard: int, target_type: TargetType) -> str:
+def _records_key(shard: int, target_type: TargetType) -> str:
     return tally_key(shard, f"{target_type.value}s")
 
 
-def _target(record: bytes) -> Target:
-    target = _target_document(record)
+def _parse_target(record: bytes) -> Target:
+    target = _parse_document(record)
     return Target(int(record.partition(b" ")[0]), target.starts_at_ms, target.policy_version)
 
 
-def _target_document(record: bytes) -> TargetDocument:
+def _parse_document(record: bytes) -> TargetDocument:
     return _DECODE(record.partition(b" ")[2])
 
 
@@ -268,14 +270,16 @@ def _encode(document: TargetDocument) -> bytes:
     return msgspec.json.encode(document)
 
 
-def _reconcile(asked: TargetDocument, stored: TargetDocument | None) -> tuple[Registration, TargetDocument]:
-    """Compare what was asked with what is stored: what becomes of it, and the document that stands."""
+def _reconcile(
+    requested: TargetDocument, stored: TargetDocument | None
+) -> tuple[Registration, TargetDocument]:
+    """Compare a requested document with the stored one; returns the outcome and the resulting document."""
     if stored is None:
-        return Registration.CREATED, asked
-    if stored.starts_at_ms != asked.starts_at_ms:
+        return Registration.CREATED, requested
+    if stored.starts_at_ms != requested.starts_at_ms:
         return Registration.CONFLICT, stored
     updated = msgspec.structs.replace(
-        asked,
+        requested,
         policy_version=stored.policy_version,
         first_epoch=stored.first_epoch,
         first_due_ms=stored.first_due_ms,

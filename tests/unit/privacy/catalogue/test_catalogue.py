@@ -116,7 +116,7 @@ def test_a_target_keeps_its_policy(store: Store) -> None:
 
 def test_what_was_found_is_remembered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Targets are asked for once; what is unknown is asked for again; memory is bounded."""
-    monkeypatch.setattr(catalogue_module, "MAX_REMEMBERED", 10)
+    monkeypatch.setattr(catalogue_module, "MAX_CACHED_TARGETS", 10)
     videos = catalogue(store)
     assert videos.lookup(TargetType.VIDEO, ["v"]) == {}
     videos.register([a_video(video_id, 0) for video_id in ["v", *IDS]], 0)
@@ -125,7 +125,7 @@ def test_what_was_found_is_remembered(store: Store, monkeypatch: pytest.MonkeyPa
     assert videos.lookup(TargetType.VIDEO, ["v"])["v"] == found
     for start in range(0, 40, 8):
         videos.lookup(TargetType.VIDEO, IDS[start : start + 8])
-        assert len(videos._known[TargetType.VIDEO]) <= 10
+        assert len(videos._cache[TargetType.VIDEO]) <= 10
 
 
 def test_two_catalogues_at_once(store: Store) -> None:
