@@ -1,4 +1,4 @@
-"""Wires the public plane together. What it is given reaches the gallery alone."""
+"""Builds the app of the public plane. Its connections reach the gallery alone."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ PLANE = "public"
 
 
 def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLog) -> Flask:
-    """Make the app of the public plane.
+    """Builds the app of the public plane.
 
     Args:
-        public: client with the public plane's credentials: it can read the gallery, and that is all.
-        limiter: client with the rate limiter's credentials.
-        clock: now, in ms since 1970 UTC.
-        log: one line a request.
+        public: must have the public ACL user, which can only read the gallery.
+        limiter: must have the limiter ACL user.
+        clock: returns the time in ms since 1970 UTC.
+        log: takes one line per request.
     """
     gallery = GalleryReader(public)
     rate_limiter = redis_limiter(limiter, PLANE)
@@ -42,10 +42,10 @@ def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLo
         limiter=rate_limiter,
         clock=clock,
         log=log,
-        readiness={"the gallery": gallery.ready, "the rate limit store": rate_limiter.ready},
+        readiness={"the gallery": gallery.ping, "the rate limit store": rate_limiter.ready},
     )
     described = operations()
-    # A relative URL: the page calls the server that it came from, wherever that is.
+    # A relative URL: the page calls the server that it was loaded from.
     document = openapi_document(described, {PLANE: ["/"], "service": ["/"]})
     return build_app(
         PLANE,

@@ -1,4 +1,4 @@
-"""`GET /v1/videos/{video_id}/likes/breakdowns/{dimension}`, and the same of every kind: counts by cell."""
+"""`GET /v1/videos/{video_id}/likes/breakdowns/{dimension}`, and the same for every kind: counts by cell."""
 
 from __future__ import annotations
 
@@ -10,79 +10,87 @@ from marshmallow import Schema, fields
 from api.http.arguments import Identifier
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.responses import max_age_seconds
-from api.public.kinds import GONE, KindRoutes
+from api.public.kinds import GONE_DOC, KindRoutes
 from api.public.numbers import (
     PUBLISHED_EXAMPLE,
     WITHHELD_EXAMPLE,
-    AnswerSchema,
     NumberSchema,
-    number_of,
-    required_field,
+    make_current_number,
+    number_field,
 )
+from api.public.response_fields import ResponseSchema, list_field, required_field
 from api.public.services import PublicServices
 from privacy.errors import NotFoundError, StoreError
 from privacy.gallery.reader import CurrentRelease, GalleryReader
 from privacy.model.documents import BreakdownFigures
 
 
-def breakdown_operation(spelling: KindRoutes) -> Operation[PublicServices]:
-    """The breakdowns of one kind."""
-    target, noun = spelling.target, spelling.noun
+def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
+    """Returns the operation that reads the breakdowns of one kind."""
+    target, noun = routes.target, routes.noun
     dimension = Identifier(
-        required=True, metadata={"description": "A declared dimension.", "example": "device"}
+        required=True, metadata={"description": "A dimension that the policy declares.", "example": "device"}
     )
 
-    def get_breakdown(services: PublicServices, call: Request) -> Response:
-        target_id = call.path[target.id_name]
-        standing = services.standings.of(target_id, spelling.kind)
-        document = {target.id_name: target_id, **_breakdown(services, standing, call.path["dimension"], noun)}
-        age_seconds = max_age_seconds(standing.next_release_at_ms, call.now_ms)
+    def get_breakdown(services: PublicServices, request: Request) -> Response:
+        target_id = request.path[target.id_name]
+        current = services.cache.get(target_id, routes.kind)
+        document = {
+            target.id_name: target_id,
+            **_build_breakdown(services, current, request.path["dimension"], noun),
+        }
+        age_seconds = max_age_seconds(current.next_release_at_ms, request.now_ms)
         return json_response(document, max_age_seconds=age_seconds)
 
     return Operation(
         method="GET",
-        path=f"{spelling.path}/breakdowns/{{dimension}}",
+        path=f"{routes.path}/breakdowns/{{dimension}}",
         operation_id=f"get_{noun}_breakdown",
-        summary=f"{spelling.title} by cell of a dimension",
-        description=f"The {noun} by age band, gender, region, language, device or hour of day: the "
-        "dimensions that the policy declares (`GET /v1/privacy` lists them). Published cells and `other` add "
-        "up to the total.",
+        summary=f"{routes.title} by cell of a dimension",
+        description=f"The {noun} by age band, gender, region, language, device or hour of day; "
+        "`GET /v1/privacy` lists the dimensions that the policy declares. The cells of `hour_of_day` are the "
+        "hours 00 to 23 in UTC, whatever the person's time zone. The published cells and `other` add up to "
+        "the total.",
         tag="public",
         scope="read",
         handler=get_breakdown,
         path_schema=target.path_schema({"dimension": dimension}),
-        responses={200: ResponseDoc("The breakdown.", _schema(spelling), _example(spelling)), 410: GONE},
+        responses={
+            200: ResponseDoc("The breakdown.", _make_schema(routes), _make_example(routes)),
+            410: GONE_DOC,
+        },
     )
 
 
-def _breakdown(
-    services: PublicServices, standing: CurrentRelease, dimension: str, noun: str
+def _build_breakdown(
+    services: PublicServices, current: CurrentRelease, dimension: str, noun: str
 ) -> dict[str, Any]:
-    """What is said of one dimension.
+    """Builds the response about one dimension.
 
     Raises:
         NotFoundError: the target's policy declares no such dimension.
     """
-    declared = _breakdowns(standing, services.gallery)
+    declared = _read_breakdowns(current, services.gallery)
     if dimension not in declared:
-        raise NotFoundError(f"there is no dimension {dimension}; declared are {', '.join(declared)}")
+        raise NotFoundError(f"there is no dimension {dimension}; the policy declares {', '.join(declared)}")
     figures = declared[dimension]
     return {
         "dimension": dimension,
-        "total": number_of(standing, standing.release.total if standing.release else None),
+        "total": make_current_number(current, current.release.total if current.release else None),
         "cells": [
-            {"cell": cell, noun: number_of(standing, figure)} for cell, figure in figures.cells.items()
+            {"cell": cell, noun: make_current_number(current, figure)}
+            for cell, figure in figures.cells.items()
         ],
-        "other": number_of(standing, figures.other),
+        "other": make_current_number(current, figures.other),
     }
 
 
-def _breakdowns(standing: CurrentRelease, gallery: GalleryReader) -> Mapping[str, BreakdownFigures]:
-    """The declared breakdowns; before the first release the guarantee names the cells, all withheld."""
-    if standing.release:
-        return standing.release.breakdowns
-    version = standing.target.policy_version
-    guarantee = gallery.guarantee(version)
+def _read_breakdowns(current: CurrentRelease, gallery: GalleryReader) -> Mapping[str, BreakdownFigures]:
+    """Reads the declared breakdowns; before the first release, the cells of the guarantee, all withheld."""
+    if current.release:
+        return current.release.breakdowns
+    version = current.target.policy_version
+    guarantee = gallery.read_guarantee(version)
     if guarantee is None:
         raise StoreError(f"the gallery lacks the guarantee of policy {version}")
     return {
@@ -91,44 +99,36 @@ def _breakdowns(standing: CurrentRelease, gallery: GalleryReader) -> Mapping[str
     }
 
 
-def _schema(spelling: KindRoutes) -> type[Schema]:
-    cell = AnswerSchema.from_dict(
+def _make_schema(routes: KindRoutes) -> type[Schema]:
+    cell = ResponseSchema.from_dict(
         {
-            "cell": required_field(fields.String, "Value of the dimension; `undisclosed` is the last one."),
-            spelling.noun: fields.Nested(NumberSchema, required=True),
+            "cell": required_field(fields.String, "Value of the dimension; `undisclosed` comes last."),
+            routes.noun: fields.Nested(NumberSchema, required=True),
         },
-        name=spelling.schema_name("Cell"),
+        name=routes.schema_name("Cell"),
     )
     members = {
         "dimension": required_field(fields.String, "Name of the dimension."),
         "total": fields.Nested(NumberSchema, required=True),
-        "cells": fields.List(
-            fields.Nested(cell),
-            required=True,
-            metadata={"description": "All cells of the dimension, in their declared order."},
-        ),
-        "other": fields.Nested(
-            NumberSchema,
-            required=True,
-            metadata={
-                "description": "The total less the published cells, made from published numbers only. "
-                "Not the cell that some dimensions call `other`."
-            },
+        "cells": list_field(fields.Nested(cell), "All cells of the dimension, in their declared order."),
+        "other": number_field(
+            "The total minus the published cells, computed from published numbers only. "
+            "It is not the cell that some dimensions call `other`."
         ),
     }
-    return spelling.target.answer_schema(spelling.schema_name("Breakdown"), members)
+    return routes.target.response_schema(routes.schema_name("Breakdown"), members)
 
 
-def _example(spelling: KindRoutes) -> dict[str, Any]:
+def _make_example(routes: KindRoutes) -> dict[str, Any]:
     cells = {
         "android": PUBLISHED_EXAMPLE | {"value": 842, "ci95": [781, 903]},
         "ios": PUBLISHED_EXAMPLE | {"value": 391, "ci95": [330, 452]},
         **dict.fromkeys(("web", "other", "undisclosed"), WITHHELD_EXAMPLE),
     }
     return {
-        spelling.target.id_name: spelling.target.example_id,
+        routes.target.id_name: routes.target.example_id,
         "dimension": "device",
         "total": PUBLISHED_EXAMPLE,
-        "cells": [{"cell": cell, spelling.noun: example} for cell, example in cells.items()],
+        "cells": [{"cell": cell, routes.noun: example} for cell, example in cells.items()],
         "other": WITHHELD_EXAMPLE,
     }

@@ -1,6 +1,6 @@
-"""What came and what went between two releases: arithmetic on published numbers, which costs nothing.
+"""Gains and losses between two releases: arithmetic on published numbers, which costs no privacy.
 
-gained − lost = the change of the total, exactly. A loss that is withheld is netted in what was gained.
+gained − lost = the change of the total, exactly. A loss that is withheld is deducted from what was gained.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from privacy.errors import StoreError
 from privacy.model.documents import Figure, PointDocument
 
 START = -1
-"""Stands for the moment at which a target's schedule starts, when every count is zero."""
+"""The epoch before the first: the moment at which a target's schedule starts and every count is zero."""
 
 
 @dataclass(frozen=True)
 class ChangeSpan:
-    """What happened to one series between two releases.
+    """The change of one series between two releases.
 
     Args:
-        since_epoch: the earlier one, or `START`.
-        since_ms: when that epoch ended.
-        point: the later one.
-        change: of the total; None when withheld.
-        lost: by reason; None where withheld.
+        since_epoch: epoch of the earlier release, or `START`.
+        since_ms: when that epoch ended, in ms since 1970 UTC.
+        point: the later release.
+        change: change of the total; None when withheld.
+        lost: losses by reason; None where withheld.
     """
 
     since_epoch: int
@@ -36,13 +36,13 @@ class ChangeSpan:
 
     @property
     def seconds(self) -> int:
-        """How long it is."""
+        """Length of the span."""
         return (self.point.as_of_ms - self.since_ms) // 1000
 
     @property
     def gained(self) -> Figure | None:
-        """What came, less what went for a reason that is withheld."""
-        return None if self.change is None else total_of([self.change, *filter(None, self.lost.values())])
+        """The gains, less the losses whose number is withheld; None when the change is withheld."""
+        return None if self.change is None else sum_figures([self.change, *filter(None, self.lost.values())])
 
     @property
     def netted_in_gained(self) -> list[str]:
@@ -50,20 +50,20 @@ class ChangeSpan:
         return [reason for reason, figure in self.lost.items() if figure is None]
 
 
-def since_start(point: PointDocument, starts_at_ms: int) -> ChangeSpan:
-    """Everything up to a release."""
+def span_since_start(point: PointDocument, starts_at_ms: int) -> ChangeSpan:
+    """Returns the span from the start to a release."""
     return ChangeSpan(START, starts_at_ms, point, point.total, point.removals)
 
 
-def spans_back(points: Sequence[PointDocument], epoch: int, starts_at_ms: int) -> Iterator[ChangeSpan]:
-    """Spans of a day or more that follow each other without a gap, from a release back to the start.
+def iterate_spans(points: Sequence[PointDocument], epoch: int, starts_at_ms: int) -> Iterator[ChangeSpan]:
+    """Yields adjacent spans of a day or more, from a release back to the start.
 
-    The last one may be shorter: it is what is left of the target's first day.
+    The last span may be shorter: it is the rest of the target's first day.
 
     Args:
         points: all releases of a series.
-        epoch: where to begin.
-        starts_at_ms: when its schedule starts.
+        epoch: epoch of the release to begin with.
+        starts_at_ms: when the schedule starts, in ms since 1970 UTC.
 
     Raises:
         StoreError: the gallery lacks a release that another one refers to.
@@ -75,7 +75,7 @@ def spans_back(points: Sequence[PointDocument], epoch: int, starts_at_ms: int) -
             raise StoreError(f"the gallery lacks the release of epoch {epoch}: publish it again")
         since = point.change_since_epoch
         if since is None:
-            yield since_start(point, starts_at_ms)
+            yield span_since_start(point, starts_at_ms)
             return
         lost = {reason: point.removal_changes.get(reason) for reason in point.removals}
         earlier = by_epoch.get(since)
@@ -84,8 +84,8 @@ def spans_back(points: Sequence[PointDocument], epoch: int, starts_at_ms: int) -
         epoch = since
 
 
-def total_of(figures: Sequence[Figure]) -> Figure:
-    """The sum of numbers with independent noise: their intervals add up in squares."""
+def sum_figures(figures: Sequence[Figure]) -> Figure:
+    """Returns the sum of numbers with independent noise: their intervals add up in squares."""
     value = sum(figure[0] for figure in figures)
     centre = sum(low + high for _, low, high in figures) / 2
     half_width = hypot(*((high - low) / 2 for _, low, high in figures))

@@ -1,4 +1,4 @@
-"""`GET /v1/videos/{video_id}/likes/changes`, and the same of every kind: gained, and lost by reason."""
+"""`GET /v1/videos/{video_id}/likes/changes`, and the same for every kind: gained, and lost by reason."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from marshmallow import Schema, fields
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import CURSOR_RULE, PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
-from api.public.change_spans import ChangeSpan, since_start, spans_back
+from api.public.change_spans import ChangeSpan, iterate_spans, span_since_start
 from api.public.explanation import explain
-from api.public.kinds import GONE, KindRoutes
+from api.public.kinds import GONE_DOC, KindRoutes
 from api.public.numbers import (
     PUBLISHED_EXAMPLE,
     WITHHELD_EXAMPLE,
-    AnswerSchema,
-    NumberSchema,
-    number,
-    number_of,
-    required_field,
+    make_current_number,
+    make_number,
+    number_field,
 )
+from api.public.response_fields import ResponseSchema, list_field, next_cursor_field, required_field
 from api.public.services import PublicServices
 from privacy.errors import InvalidInputError
 from privacy.gallery.reader import CurrentRelease
@@ -33,57 +32,42 @@ from privacy.model.timestamp import format_timestamp
 REASONS: Final = tuple(reason.label for reason in Reason)
 
 
-class LostSchema(AnswerSchema):
-    """What went, by reason."""
+class LostSchema(ResponseSchema):
+    """Losses by reason."""
 
-    unliked = fields.Nested(NumberSchema, required=True, metadata={"description": "Taken back."})
-    inauthentic = fields.Nested(
-        NumberSchema, required=True, metadata={"description": "Of bots, or given too fast."}
-    )
-    account = fields.Nested(
-        NumberSchema,
-        required=True,
-        metadata={"description": "The account was restricted, banned, deleted or erased, or objects."},
-    )
-    policy = fields.Nested(
-        NumberSchema, required=True, metadata={"description": "Removed under a rule of the platform."}
-    )
-    correction = fields.Nested(
-        NumberSchema, required=True, metadata={"description": "The platform corrected its records."}
-    )
+    unliked = number_field("Taken back by the people who gave them.")
+    inauthentic = number_field("Given by bots, or too fast.")
+    account = number_field("The account was restricted, banned, deleted or erased, or its owner objected.")
+    policy = number_field("Removed under a rule of the platform.")
+    correction = number_field("The platform corrected its records.")
 
 
 _SPAN_MEMBERS: dict[str, fields.Field[Any]] = {
     "from": required_field(fields.DateTime, "When the span starts, in UTC.", format="iso"),
     "to": required_field(
-        fields.DateTime, "When it ends; null before the first release.", format="iso", allow_none=True
+        fields.DateTime,
+        "When the span ends, in UTC; null before the first release.",
+        format="iso",
+        allow_none=True,
     ),
-    "span_seconds": required_field(fields.Integer, "How long it is.", strict=True, allow_none=True),
-    "change": fields.Nested(
-        NumberSchema, required=True, metadata={"description": "Of the total: gained less all losses."}
-    ),
-    "gained": fields.Nested(
-        NumberSchema,
-        required=True,
-        metadata={"description": "What came, less the losses that are withheld."},
-    ),
+    "span_seconds": required_field(fields.Integer, "Length of the span.", strict=True, allow_none=True),
+    "change": number_field("Change of the total: gained minus all losses."),
+    "gained": number_field("Gains, minus the losses whose number is withheld."),
     "lost": fields.Nested(LostSchema, required=True),
-    "netted_in_gained": fields.List(
-        fields.String(), required=True, metadata={"description": "Reasons whose loss is withheld."}
+    "netted_in_gained": list_field(
+        fields.String(), "Reasons whose loss is withheld and deducted from `gained`."
     ),
 }
-_SPAN_SCHEMA: type[Schema] = AnswerSchema.from_dict(_SPAN_MEMBERS, name="ChangeSpan")
+_SPAN_SCHEMA: type[Schema] = ResponseSchema.from_dict(_SPAN_MEMBERS, name="ChangeSpan")
 CHANGES_MEMBERS: dict[str, fields.Field[Any]] = {
     "since_start": fields.Nested(
-        _SPAN_SCHEMA, required=True, metadata={"description": "From the start to the current release."}
+        _SPAN_SCHEMA,
+        required=True,
+        metadata={"description": "The span from the start to the current release."},
     ),
-    "days": fields.List(
-        fields.Nested(_SPAN_SCHEMA), required=True, metadata={"description": "Newest first."}
-    ),
-    "next_cursor": required_field(fields.String, "For the next page; null on the last one.", allow_none=True),
-    "explanation": fields.List(
-        fields.String(), required=True, metadata={"description": "In plain sentences, for creators."}
-    ),
+    "days": list_field(fields.Nested(_SPAN_SCHEMA), "Newest first."),
+    "next_cursor": next_cursor_field(),
+    "explanation": list_field(fields.String(), "The same in plain sentences, for creators."),
 }
 _SPAN_EXAMPLE = {
     "from": "2026-05-04T12:00:00Z",
@@ -112,32 +96,33 @@ CHANGES_EXAMPLE: dict[str, Any] = {
 
 
 _LISTING: Final = "changes"
-_DESCRIPTION: Final = """\
-Since the start, and day by day backwards from the current release (spans of a day or more that follow each
-other without a gap; what is left of the first day is the last one): how many {noun} were gained, and how many
-were lost for which reason. In published numbers, gained less all losses is the change of the total, exactly.
-A loss that is withheld is netted in `gained`: `netted_in_gained` names its reason. Losses of a span are
-signed, since noise can make them fall below zero. `explanation` says the same in sentences, made
-from these numbers alone."""
+_DESCRIPTION: Final = (
+    "How many {noun} were gained, and how many were lost for which reason: since the start, and day by day "
+    "backwards from the current release, in adjacent spans of a day or more; the last span is the rest of "
+    "the first day. In published numbers, gained minus all losses is exactly the change of the total. A loss "
+    "that is withheld is deducted from `gained`, and `netted_in_gained` names its reason. Losses of a span "
+    "may be negative because of the noise. `explanation` says the same in sentences, from these numbers "
+    "alone."
+)
 
 
-def changes_operation(spelling: KindRoutes) -> Operation[PublicServices]:
-    """The changes of one kind."""
-    target = spelling.target
+def make_changes_operation(routes: KindRoutes) -> Operation[PublicServices]:
+    """Returns the operation that reads the changes of one kind."""
+    target = routes.target
 
-    def get_changes(services: PublicServices, call: Request) -> Response:
-        target_id = call.path[target.id_name]
-        standing = services.standings.of(target_id, spelling.kind)
-        document = {target.id_name: target_id, **_changes(services, standing, spelling, call)}
-        age_seconds = max_age_seconds(standing.next_release_at_ms, call.now_ms)
+    def get_changes(services: PublicServices, request: Request) -> Response:
+        target_id = request.path[target.id_name]
+        current = services.cache.get(target_id, routes.kind)
+        document = {target.id_name: target_id, **_build_changes(services, current, routes, request)}
+        age_seconds = max_age_seconds(current.next_release_at_ms, request.now_ms)
         return json_response(document, max_age_seconds=age_seconds)
 
     return Operation(
         method="GET",
-        path=f"{spelling.path}/changes",
-        operation_id=f"get_{spelling.noun}_changes",
-        summary=f"{spelling.title}: why they came and went",
-        description=_DESCRIPTION.format(noun=spelling.noun),
+        path=f"{routes.path}/changes",
+        operation_id=f"get_{routes.noun}_changes",
+        summary=f"{routes.title}: why they came and went",
+        description=_DESCRIPTION.format(noun=routes.noun),
         tag="public",
         scope="read",
         handler=get_changes,
@@ -146,40 +131,40 @@ def changes_operation(spelling: KindRoutes) -> Operation[PublicServices]:
         responses={
             200: ResponseDoc(
                 "One page, newest days first.",
-                target.answer_schema(spelling.schema_name("Changes"), CHANGES_MEMBERS),
+                target.response_schema(routes.schema_name("Changes"), CHANGES_MEMBERS),
                 {target.id_name: target.example_id, **CHANGES_EXAMPLE},
             ),
-            410: GONE,
+            410: GONE_DOC,
         },
     )
 
 
-def _changes(
-    services: PublicServices, standing: CurrentRelease, spelling: KindRoutes, call: Request
+def _build_changes(
+    services: PublicServices, current: CurrentRelease, routes: KindRoutes, request: Request
 ) -> dict[str, Any]:
-    starts_at_ms, target_id = standing.target.starts_at_ms, standing.target.target_id
-    points = services.gallery.points(target_id, spelling.kind)
+    starts_at_ms, target_id = current.target.starts_at_ms, current.target.target_id
+    points = services.gallery.read_points(target_id, routes.kind)
     if not points:
-        word = f"The first {spelling.noun} of this {spelling.target.word} are still to be released."
-        nothing = {"days": [], "next_cursor": None, "explanation": [word]}
-        return {"since_start": _before_the_first(standing), **nothing}
-    whole = since_start(points[-1], starts_at_ms)
-    walk = spans_back(points, _first_epoch(points, call.query.get("cursor")), starts_at_ms)
-    days = list(islice(walk, call.query["limit"]))
+        sentence = f"The first {routes.noun} of this {routes.target.word} have not been released yet."
+        empty = {"days": [], "next_cursor": None, "explanation": [sentence]}
+        return {"since_start": _build_unreleased_span(current), **empty}
+    whole = span_since_start(points[-1], starts_at_ms)
+    walk = iterate_spans(points, _parse_first_epoch(points, request.query.get("cursor")), starts_at_ms)
+    days = list(islice(walk, request.query["limit"]))
     following = next(walk, None)
     return {
-        "since_start": _span(whole),
-        "days": [_span(day) for day in days],
+        "since_start": _build_span(whole),
+        "days": [_build_span(day) for day in days],
         "next_cursor": encode_cursor(_LISTING, (following.point.epoch,)) if following else None,
-        "explanation": explain(spelling, whole, days),
+        "explanation": explain(routes, whole, days),
     }
 
 
-def _first_epoch(points: Sequence[PointDocument], cursor: str | None) -> int:
-    """Where a page begins: at the current release, or where its cursor says.
+def _parse_first_epoch(points: Sequence[PointDocument], cursor: str | None) -> int:
+    """Returns the epoch that a page begins with: that of the cursor, or of the current release.
 
     Raises:
-        InvalidInputError: the cursor is none of this list.
+        InvalidInputError: the cursor does not belong to this list.
     """
     if cursor is None:
         return points[-1].epoch
@@ -189,26 +174,26 @@ def _first_epoch(points: Sequence[PointDocument], cursor: str | None) -> int:
     return epoch
 
 
-def _span(span: ChangeSpan) -> dict[str, Any]:
+def _build_span(span: ChangeSpan) -> dict[str, Any]:
     return {
         "from": format_timestamp(span.since_ms),
         "to": format_timestamp(span.point.as_of_ms),
         "span_seconds": span.seconds,
-        "change": number(span.change, span.point),
-        "gained": number(span.gained, span.point),
-        "lost": {reason: number(figure, span.point) for reason, figure in span.lost.items()},
+        "change": make_number(span.change, span.point),
+        "gained": make_number(span.gained, span.point),
+        "lost": {reason: make_number(figure, span.point) for reason, figure in span.lost.items()},
         "netted_in_gained": span.netted_in_gained,
     }
 
 
-def _before_the_first(standing: CurrentRelease) -> dict[str, Any]:
-    none = number_of(standing, None)
+def _build_unreleased_span(current: CurrentRelease) -> dict[str, Any]:
+    withheld = make_current_number(current, None)
     return {
-        "from": format_timestamp(standing.target.starts_at_ms),
+        "from": format_timestamp(current.target.starts_at_ms),
         "to": None,
         "span_seconds": None,
-        "change": none,
-        "gained": none,
-        "lost": dict.fromkeys(REASONS, none),
+        "change": withheld,
+        "gained": withheld,
+        "lost": dict.fromkeys(REASONS, withheld),
         "netted_in_gained": list(REASONS),
     }

@@ -1,4 +1,4 @@
-"""Says in plain sentences what happened to a count: made from published numbers, and from nothing else."""
+"""Explains in plain sentences what happened to a count, from published numbers alone."""
 
 from __future__ import annotations
 
@@ -10,55 +10,53 @@ from api.public.change_spans import ChangeSpan
 from api.public.kinds import KindRoutes
 from privacy.model.documents import Figure
 
-CLEAR: Final = 2
-"""A loss of a span is told when it is at least so many half-widths of its interval: about four deviations, so
+MIN_HALF_WIDTHS: Final = 2
+"""Half-widths of its interval that a loss must reach to be mentioned: about four standard deviations, so
 that noise alone makes a sentence once in some 20,000 numbers."""
 
-_WENT: Final = {
-    "unliked": "were taken back by the people themselves",
+_PREDICATES: Final = {
+    "unliked": "were taken back by the people who gave them",
     "inauthentic": "were removed as inauthentic",
-    "account": "went because their accounts were restricted, banned, deleted or erased",
+    "account": "were removed because their accounts were restricted, banned, deleted or erased",
     "policy": "were removed under a rule of the platform",
     "correction": "were removed when the platform corrected its own records",
 }
 
 
-def explain(spelling: KindRoutes, whole: ChangeSpan, spans: Sequence[ChangeSpan]) -> list[str]:
-    """Tell what happened, first as a whole, then what went in each span.
+def explain(routes: KindRoutes, whole: ChangeSpan, spans: Sequence[ChangeSpan]) -> list[str]:
+    """Explains what happened, first in total, then the losses of each span.
 
     Args:
-        spelling: what is counted.
-        whole: from the start to the current release.
-        spans: newest first.
+        routes: the kind that is counted.
+        whole: the span from the start to the current release.
+        spans: shorter spans, newest first.
     """
     if whole.change is None or whole.gained is None:
-        few = (
-            f"The {spelling.noun} of this {spelling.target.word} are too few to say anything about them now."
-        )
+        few = f"The {routes.noun} of this {routes.target.word} are too few to say anything about them."
         return [few]
-    start, end = _time(whole.since_ms), _time(whole.point.as_of_ms)
-    gained, left = _about(whole.gained, spelling.noun), _about(whole.change)
+    start, end = _format_time(whole.since_ms), _format_time(whole.point.as_of_ms)
+    gained, left = _format_figure(whole.gained, routes.noun), _format_figure(whole.change)
     sentences = [
-        f"From {start} to {end} this {spelling.target.word} gained {gained}, of which {left} are left."
+        f"From {start} to {end} this {routes.target.word} gained {gained}, of which {left} are left."
     ]
-    sentences += _losses(spelling.noun, whole, "In that time")
+    sentences += _describe_losses(routes.noun, whole, "In that time")
     if whole.netted_in_gained:
         others = ", ".join(whole.netted_in_gained)
         sentences.append(
-            f"What went for other reasons ({others}), if anything, is too little to be shown: it has been "
-            "taken off what was gained."
+            f"Losses for other reasons ({others}), if any, are too small to show; they are deducted from the "
+            "number gained."
         )
     for span in spans:
-        when = f"Between {_time(span.since_ms)} and {_time(span.point.as_of_ms)}"
-        sentences += _losses(spelling.noun, span, when)
+        when = f"Between {_format_time(span.since_ms)} and {_format_time(span.point.as_of_ms)}"
+        sentences += _describe_losses(routes.noun, span, when)
     return sentences
 
 
-def _losses(noun: str, span: ChangeSpan, when: str) -> list[str]:
+def _describe_losses(noun: str, span: ChangeSpan, when: str) -> list[str]:
     return [
-        f"{when} {_about(figure, noun)} {_WENT[reason]}."
+        f"{when} {_format_figure(figure, noun)} {_PREDICATES[reason]}."
         for reason, figure in span.lost.items()
-        if figure and figure[0] >= CLEAR * _half_width(figure) and figure[0] > 0
+        if figure and figure[0] >= MIN_HALF_WIDTHS * _half_width(figure) and figure[0] > 0
     ]
 
 
@@ -67,10 +65,10 @@ def _half_width(figure: Figure) -> int:
     return max(value - low, high - value)
 
 
-def _about(figure: Figure, noun: str = "") -> str:
+def _format_figure(figure: Figure, noun: str = "") -> str:
     return f"about {figure[0]:,}{noun and ' '}{noun} (±{_half_width(figure):,})"
 
 
-def _time(moment_ms: int) -> str:
+def _format_time(moment_ms: int) -> str:
     moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"

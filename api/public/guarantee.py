@@ -1,4 +1,4 @@
-"""`GET /v1/privacy`: the guarantee, as the release side computed it from the policy."""
+"""`GET /v1/privacy`: the guarantee, which the release side computes from the policy."""
 
 from __future__ import annotations
 
@@ -9,50 +9,56 @@ from api.http.openapi import ProblemSchema
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.problems import PROBLEM_JSON
 from api.http.responses import MAX_AGE_CAP_SECONDS
-from api.public.numbers import required_field
+from api.public.response_fields import list_field, required_field
 from api.public.services import PublicServices
 from privacy.errors import NotFoundError
 from privacy.gallery.reader import CURRENT
 
 
 class GuaranteeQuerySchema(Schema):
-    """Which policy."""
+    """The policy version."""
 
     version = Identifier(
         load_default=CURRENT,
-        metadata={"description": "A policy version as videos name it, or `current` for the one in force."},
+        metadata={
+            "description": "A policy version as in a target's metadata, or `current` for the one in force."
+        },
     )
 
 
 class OpenSchema(Schema):
-    """A part of the guarantee; later versions may say more."""
+    """A part of the guarantee; later versions may add members."""
 
     class Meta:
-        """Keeps members that it does not know."""
+        """Keeps unknown members."""
 
         unknown = INCLUDE
 
 
 class UnitSchema(OpenSchema):
-    """What is protected."""
+    """The unit of privacy: what is protected."""
 
-    neighbours = required_field(fields.String, "Which inputs the guarantee cannot tell apart.")
-    engagement = required_field(fields.String, "What one engagement is.")
+    neighbours = required_field(fields.String, "The inputs that the guarantee makes indistinguishable.")
+    engagement = required_field(fields.String, "Definition of one engagement.")
 
 
 class AnonymitySchema(OpenSchema):
     """k-anonymity."""
 
     k = required_field(fields.Integer, "No number about fewer accounts is ever shown.", strict=True)
-    hard = required_field(fields.Boolean, "Whether that holds with certainty.")
+    hard = required_field(fields.Boolean, "True if that holds with certainty.")
 
 
 class ContributionSchema(OpenSchema):
     """Bounds on what one account contributes."""
 
-    flip_cap = required_field(fields.Integer, "w: how often one engagement may change a count.", strict=True)
+    flip_cap = required_field(
+        fields.Integer, "w, the number of times that one engagement may change a count.", strict=True
+    )
     daily_cap = required_field(
-        fields.Integer, "M: engagements of an account counted on one UTC day.", strict=True
+        fields.Integer,
+        "M, the number of engagements of an account that are counted on one UTC day.",
+        strict=True,
     )
 
 
@@ -61,20 +67,22 @@ class EpsilonSchema(OpenSchema):
 
     delta = required_field(fields.Float, "Delta.")
     epsilon = required_field(
-        fields.Float, "Epsilon at this delta; null where the gate uses delta up.", allow_none=True
+        fields.Float, "Epsilon at this delta; null where the gate alone uses up delta.", allow_none=True
     )
 
 
 class AccountDaySchema(OpenSchema):
-    """The guarantee of one account's day."""
+    """The guarantee for one account's day."""
 
-    engagements = required_field(fields.Integer, "Engagements first counted on that day.", strict=True)
-    rho = required_field(fields.Float, "zCDP of them together.")
+    engagements = required_field(
+        fields.Integer, "Number of engagements that are first counted on that day.", strict=True
+    )
+    rho = required_field(fields.Float, "zCDP of these engagements together.")
     epsilon = fields.List(fields.Nested(EpsilonSchema), required=True)
 
 
 class KindSchema(OpenSchema):
-    """The guarantee of one engagement of one kind."""
+    """The guarantee for one engagement of one kind."""
 
     rho = required_field(fields.Float, "zCDP of one engagement over all statistics and epochs.")
     epsilon = fields.List(fields.Nested(EpsilonSchema), required=True)
@@ -85,14 +93,14 @@ class KindSchema(OpenSchema):
     attacker = fields.Dict(
         keys=fields.String(),
         required=True,
-        metadata={
-            "description": "What somebody with unlimited knowledge beside it can gain at most, in words."
-        },
+        metadata={"description": "What an attacker who knows everything else can gain at most, in words."},
     )
     statistics = fields.List(
         fields.Dict(keys=fields.String()),
         required=True,
-        metadata={"description": "Of each statistic: its rho, noise scale, sd and threshold by epoch."},
+        metadata={
+            "description": "Rho, noise scale, standard deviation and threshold by epoch of each statistic."
+        },
     )
 
 
@@ -100,11 +108,7 @@ class ScheduleSchema(OpenSchema):
     """When releases happen."""
 
     epochs = required_field(fields.Integer, "T, the number of releases of a target.", strict=True)
-    due_ages_seconds = fields.List(
-        fields.Integer(strict=True),
-        required=True,
-        metadata={"description": "Age since the start at which each epoch ends."},
-    )
+    due_ages_seconds = list_field(fields.Integer(strict=True), "Age of the target at which each epoch ends.")
 
 
 class GuaranteeSchema(OpenSchema):
@@ -117,32 +121,34 @@ class GuaranteeSchema(OpenSchema):
     contribution = fields.Nested(ContributionSchema, required=True)
     kinds = fields.Dict(keys=fields.String(), values=fields.Nested(KindSchema), required=True)
     schedule = fields.Nested(
-        ScheduleSchema, required=True, metadata={"description": "When releases of videos happen."}
+        ScheduleSchema, required=True, metadata={"description": "Release schedule of videos."}
     )
     creator_schedule = fields.Nested(
-        ScheduleSchema, required=True, metadata={"description": "When releases of creators happen."}
+        ScheduleSchema, required=True, metadata={"description": "Release schedule of creators."}
     )
     documents = fields.Dict(
         keys=fields.String(),
         values=fields.String(),
         required=True,
-        metadata={"description": "Paths on this server of what a reviewer asks for, by what it is."},
+        metadata={"description": "Paths of documents for reviewers on this server, by subject."},
     )
     dimensions = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),
         required=True,
-        metadata={"description": "Cells of each dimension, in order."},
+        metadata={
+            "description": "Cells of each dimension, in order. The cells of `hour_of_day` are hours in UTC."
+        },
     )
 
 
-def get_guarantee(services: PublicServices, call: Request) -> Response:
-    """Answer a guarantee.
+def get_guarantee(services: PublicServices, request: Request) -> Response:
+    """Returns a guarantee.
 
     Raises:
         NotFoundError: there is no such policy version.
     """
-    guarantee = services.gallery.guarantee(call.query["version"])
+    guarantee = services.gallery.read_guarantee(request.query["version"])
     if guarantee is None:
         raise NotFoundError("there is no such policy version, or no policy is in force yet")
     return json_response(guarantee, max_age_seconds=MAX_AGE_CAP_SECONDS)
@@ -154,14 +160,15 @@ OPERATION: Operation[PublicServices] = Operation(
     path="/v1/privacy",
     operation_id="get_guarantee",
     summary="The privacy guarantee",
-    description="The guarantee that every number keeps, machine-readable: unit, rho, epsilon, delta, k, "
-    "flip cap, daily cap, schedule and mechanism, all computed from the policy.",
+    description="The guarantee that holds for every number, in machine-readable form: unit, rho, epsilon, "
+    "delta, k, flip cap, daily cap, schedule and mechanism, all computed from the policy. Hours of day "
+    "are in UTC.",
     tag="public",
     scope="read",
     handler=get_guarantee,
     query_schema=GuaranteeQuerySchema,
     responses={
-        404: ResponseDoc("There is no such version.", ProblemSchema, media_type=PROBLEM_JSON),
+        404: ResponseDoc("There is no such policy version.", ProblemSchema, media_type=PROBLEM_JSON),
         200: ResponseDoc(
             "The guarantee.",
             GuaranteeSchema,

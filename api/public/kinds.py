@@ -1,4 +1,4 @@
-"""How each kind of engagement is spelled in paths and answers: one implementation serves them all."""
+"""Names of each kind of engagement in paths and responses: one implementation serves every kind."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from api.http.arguments import Identifier
 from api.http.openapi import ProblemSchema
 from api.http.operation import ResponseDoc
 from api.http.problems import PROBLEM_JSON
-from api.public.numbers import AnswerSchema, required_field
+from api.public.response_fields import ResponseSchema, required_field
 from privacy.model.engagement import Kind, TargetType
 
-GONE = ResponseDoc(
-    "It was taken down, for the reason that `reason` states; it may come back.",
+GONE_DOC = ResponseDoc(
+    "The target was taken down, for the reason in `reason`; it may come back.",
     ProblemSchema,
     media_type=PROBLEM_JSON,
 )
@@ -24,12 +24,12 @@ GONE = ResponseDoc(
 
 @dataclass(frozen=True)
 class TargetRoutes:
-    """A type of target.
+    """Paths and names of a type of target.
 
     Args:
         target_type: video or creator.
-        plural: as it stands in paths.
-        example_id: for the docs.
+        plural: the plural in paths.
+        example_id: an id for the API documentation.
     """
 
     target_type: TargetType
@@ -38,35 +38,35 @@ class TargetRoutes:
 
     @property
     def word(self) -> str:
-        """One of them."""
+        """The singular."""
         return self.target_type.value
 
     @property
     def id_name(self) -> str:
-        """The member that names one of them."""
+        """The member that holds a target's id."""
         return f"{self.word}_id"
 
     @property
     def path(self) -> str:
-        """Of one of them."""
+        """The path of one target."""
         return f"/v1/{self.plural}/{{{self.id_name}}}"
 
     def path_schema(self, more: Mapping[str, fields.Field[Any]] | None = None) -> type[Schema]:
-        """Path arguments of everything about one of them."""
+        """Returns the schema of the path arguments below one target."""
         identifier = Identifier(
             required=True, metadata={"description": f"Id of the {self.word}.", "example": self.example_id}
         )
         return Schema.from_dict({self.id_name: identifier, **(more or {})})
 
-    def answer_schema(self, name: str, more: Mapping[str, fields.Field[Any]]) -> type[Schema]:
-        """What is answered about one of them.
+    def response_schema(self, name: str, more: Mapping[str, fields.Field[Any]]) -> type[Schema]:
+        """Returns the schema of a response about one target.
 
         Args:
-            name: of the schema in the API's description.
-            more: members beside its id.
+            name: name of the schema in the API documentation.
+            more: its members in addition to the id.
         """
         identifier = required_field(fields.String, f"Id of the {self.word}.")
-        return AnswerSchema.from_dict({self.id_name: identifier, **more}, name=name)
+        return ResponseSchema.from_dict({self.id_name: identifier, **more}, name=name)
 
 
 VIDEO = TargetRoutes(TargetType.VIDEO, "videos", "v-4711")
@@ -75,32 +75,32 @@ CREATOR = TargetRoutes(TargetType.CREATOR, "creators", "c-12")
 
 @dataclass(frozen=True)
 class KindRoutes:
-    """A kind.
+    """Paths and names of a kind of engagement.
 
     Args:
-        kind: what is counted.
-        noun: what the counted ones are called, in paths and as a member.
-        did: what an account did, as in "how many accounts like the video".
-        target: what is engaged with.
+        kind: the kind that is counted.
+        noun: the plural of the engagements, in paths and as a member.
+        verb: what an account does, as in "how many accounts like the video".
+        target: the type of target that is engaged with.
     """
 
     kind: Kind
     noun: str
-    did: str
+    verb: str
     target: TargetRoutes
 
     @property
     def path(self) -> str:
-        """Of the total."""
+        """The path of the total."""
         return f"{self.target.path}/{self.noun}"
 
     @property
     def title(self) -> str:
-        """At the start of a sentence."""
+        """The kind at the start of a sentence."""
         return f"{self.noun.capitalize()} of a {self.target.word}"
 
     def schema_name(self, name: str) -> str:
-        """Name of a schema of this kind in the API's description."""
+        """Returns the name of a schema of this kind in the API documentation."""
         return f"{self.noun.capitalize()}{name}"
 
 

@@ -1,4 +1,4 @@
-"""`GET /v1/privacy/ledger/heads` and `/.well-known/jwks.json`: what is signed, and by which keys."""
+"""`GET /v1/privacy/ledger/heads` and `/.well-known/jwks.json`: signed tree heads and the public keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
-from api.public.numbers import AnswerSchema, required_field
+from api.public.response_fields import ResponseSchema, list_field, required_field
 from api.public.services import PublicServices
 from privacy.errors import InvalidInputError
 from privacy.gallery.ledger_reader import LedgerReader
@@ -24,64 +24,60 @@ _NO_KEYS: Final = b'{"keys":[]}'
 
 
 class HeadsQuerySchema(Schema):
-    """How many heads."""
+    """The number of heads."""
 
     limit = PlainInteger(
         load_default=1,
         validate=Range(1, _MAX_HEADS),
-        metadata={"description": f"The latest so many heads, 1 to {_MAX_HEADS}."},
+        metadata={"description": f"Number of heads to return, latest first, from 1 to {_MAX_HEADS}."},
     )
 
 
-class TreeSchema(AnswerSchema):
+class TreeSchema(ResponseSchema):
     """The tree over one chain."""
 
     shard = required_field(fields.Integer, "Number of the chain.", strict=True)
-    size = required_field(fields.Integer, "Its entries.", strict=True)
+    size = required_field(fields.Integer, "Number of entries.", strict=True)
     root = required_field(fields.String, "Root of the tree in hex (RFC 9162).")
 
 
-class HeadSchema(AnswerSchema):
+class HeadSchema(ResponseSchema):
     """The whole ledger at one moment."""
 
     sequence = required_field(fields.Integer, "Number of the head, from 0.", strict=True)
     at_ms = required_field(fields.Integer, "When it was signed, in ms since 1970 UTC.", strict=True)
     previous = required_field(
-        fields.String, "SHA-256 of the `jws` of the head before; empty for the first one."
+        fields.String, "SHA-256 of the `jws` of the previous head; empty for the first one."
     )
-    keys = fields.List(
-        fields.String(), required=True, metadata={"description": "Ids of all keys that may have signed."}
-    )
+    keys = list_field(fields.String(), "Ids of all keys that may have signed.")
     trees = fields.List(fields.Nested(TreeSchema), required=True)
 
 
-class SignedHeadSchema(AnswerSchema):
+class SignedHeadSchema(ResponseSchema):
     """A signed tree head."""
 
     jws = required_field(fields.String, "The signed head: a compact JWS (RFC 7515) whose payload is `head`.")
     head = fields.Nested(HeadSchema, required=True)
 
 
-class HeadsSchema(AnswerSchema):
+class HeadsSchema(ResponseSchema):
     """Signed tree heads."""
 
-    heads = fields.List(
-        fields.Nested(SignedHeadSchema), required=True, metadata={"description": "Latest first."}
-    )
+    heads = list_field(fields.Nested(SignedHeadSchema), "Latest first.")
 
 
-class JwkSchema(AnswerSchema):
+class JwkSchema(ResponseSchema):
     """A public key (RFC 8037)."""
 
-    kty = required_field(fields.String, "OKP.")
-    crv = required_field(fields.String, "Ed25519.")
-    x = required_field(fields.String, "The key.")
-    kid = required_field(fields.String, "Its thumbprint (RFC 7638).")
-    alg = required_field(fields.String, "EdDSA.")
-    use = required_field(fields.String, "sig.")
+    kty = required_field(fields.String, "Key type: OKP.")
+    crv = required_field(fields.String, "Curve: Ed25519.")
+    x = required_field(fields.String, "The key in base64url.")
+    kid = required_field(fields.String, "Id of the key: its thumbprint (RFC 7638).")
+    alg = required_field(fields.String, "Algorithm: EdDSA.")
+    use = required_field(fields.String, "Use: sig.")
 
 
-class JwksSchema(AnswerSchema):
+class JwksSchema(ResponseSchema):
     """Public keys (RFC 7517)."""
 
     keys = fields.List(fields.Nested(JwkSchema), required=True)
@@ -93,34 +89,36 @@ class Heads(msgspec.Struct, frozen=True):
     heads: list[SignedHead]
 
 
-def latest_tree(ledger: LedgerReader, shard: int) -> ShardTree:
-    """The tree of a shard in the latest signed head.
+def read_latest_tree(ledger: LedgerReader, shard: int) -> ShardTree:
+    """Reads the tree of a shard in the latest signed head.
 
     Raises:
-        InvalidInputError: there is no such shard, or nothing of it is signed yet.
+        InvalidInputError: the shard does not exist, or none of its entries is signed yet.
         StoreError: the gallery does not answer or holds damage.
     """
-    latest = ledger.latest_head()
+    latest = ledger.read_latest_head()
     tree = latest.head.tree(shard) if latest else None
     if tree is None or not tree.size:
-        raise InvalidInputError("shard", f"{shard} has no signed entries", "one that the latest head lists")
+        raise InvalidInputError(
+            "shard", f"{shard} has no signed entries", "a shard with entries in the latest head"
+        )
     return tree
 
 
-def get_heads(services: PublicServices, call: Request) -> Response:
+def get_heads(services: PublicServices, request: Request) -> Response:
     """Returns the latest heads."""
-    limit = call.query["limit"]
+    limit = request.query["limit"]
     if limit == 1:
-        latest = services.ledger.latest_head()
+        latest = services.ledger.read_latest_head()
         heads = [] if latest is None else [latest]
     else:
-        heads = services.ledger.heads()[: -limit - 1 : -1]
+        heads = services.ledger.read_heads()[: -limit - 1 : -1]
     return json_response(Heads(heads), max_age_seconds=_HEADS_MAX_AGE_SECONDS)
 
 
-def get_jwks(services: PublicServices, call: Request) -> Response:  # noqa: ARG001 - a handler's signature
-    """Answer the public keys."""
-    jwks = services.ledger.jwks() or _NO_KEYS
+def get_jwks(services: PublicServices, request: Request) -> Response:  # noqa: ARG001 - a handler's signature
+    """Returns the public keys."""
+    jwks = services.ledger.read_jwks() or _NO_KEYS
     return Response(jwks, media_type=JWK_SET_JSON, max_age_seconds=_KEYS_MAX_AGE_SECONDS)
 
 
@@ -144,8 +142,8 @@ HEADS: Operation[PublicServices] = Operation(
     path="/v1/privacy/ledger/heads",
     operation_id="get_ledger_heads",
     summary="Signed tree heads",
-    description="Size and Merkle root of each chain of the ledger, signed with Ed25519. Keep one: with "
-    "`/v1/privacy/ledger/proof` any later head can be shown to go on from it. For reviewers.",
+    description="Size and Merkle root of each chain of the ledger, signed with Ed25519. Keep one: "
+    "`GET /v1/privacy/ledger/proof` proves that any later head continues it. For reviewers.",
     tag="public",
     scope="audit",
     handler=get_heads,
@@ -163,8 +161,8 @@ JWKS: Operation[PublicServices] = Operation(
     path="/.well-known/jwks.json",
     operation_id="get_jwks",
     summary="Public keys of the ledger",
-    description="The Ed25519 keys that verify releases and tree heads, the one in force first. Keys that "
-    "were rotated stay, so that what they signed can be verified. Needs no API key.",
+    description="The Ed25519 keys that verify releases and tree heads, the one in force first. Rotated keys "
+    "stay in the set, so that their signatures can be verified. Needs no API key.",
     tag="public",
     scope=None,
     handler=get_jwks,

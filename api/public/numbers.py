@@ -1,26 +1,27 @@
 """The one shape of every number: value, interval, status, reason, and when it was and will be released.
 
-All members are always there. A withheld number is the same bytes whether nobody liked the video, too few did,
-or the noise decided: there is nothing to compare.
+All members are always present. A withheld number is the same bytes whether no one liked the video, too few
+did, or the noise decided: there is nothing to compare.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Final, Literal
 
 import msgspec
-from marshmallow import RAISE, Schema, fields
+from marshmallow import fields
 from marshmallow.validate import Length, OneOf
 
+from api.public.response_fields import ResponseSchema, required_field
 from privacy.gallery.reader import CurrentRelease
-from privacy.model.documents import Figure
+from privacy.model.documents import Figure, PointDocument, ReleaseDocument
 from privacy.model.timestamp import format_timestamp
 
-BELOW_THRESHOLD = "below_threshold"
-NOT_YET_RELEASED = "not_yet_released"
-SPAN_BELOW_ONE_DAY = "span_below_one_day"
-REASONS = (BELOW_THRESHOLD, NOT_YET_RELEASED, SPAN_BELOW_ONE_DAY)
+BELOW_THRESHOLD: Final = "below_threshold"
+NOT_YET_RELEASED: Final = "not_yet_released"
+SPAN_BELOW_ONE_DAY: Final = "span_below_one_day"
+REASONS: Final = (BELOW_THRESHOLD, NOT_YET_RELEASED, SPAN_BELOW_ONE_DAY)
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -35,86 +36,47 @@ class Number(msgspec.Struct, frozen=True):
     next_release_at: str | None
 
 
-class ReleaseLike(Protocol):
-    """What a number needs to know of its release: the epoch and its times."""
-
-    @property
-    def epoch(self) -> int:
-        """Number of the epoch."""
-
-    @property
-    def as_of_ms(self) -> int:
-        """When it ended."""
-
-    @property
-    def next_release_at_ms(self) -> int | None:
-        """When the next one ends."""
+def make_number(
+    figure: Figure | None, release: ReleaseDocument | PointDocument, reason: str = BELOW_THRESHOLD
+) -> Number:
+    """Returns a number of a release; without a figure it is withheld for the given reason."""
+    return _make(figure, reason, release.epoch, release.as_of_ms, release.next_release_at_ms)
 
 
-def number(figure: Figure | None, release: ReleaseLike, withheld: str = BELOW_THRESHOLD) -> Number:
-    """A number of a release; without a figure it is withheld for the reason given."""
-    value, interval = (None, None) if figure is None else (figure[0], (figure[1], figure[2]))
+def make_current_number(current: CurrentRelease, figure: Figure | None) -> Number:
+    """Returns a number of the current release; before the first release it is not released yet."""
+    if current.release:
+        return make_number(figure, current.release)
+    return _make(None, NOT_YET_RELEASED, None, None, current.next_release_at_ms)
+
+
+def make_combined_number(figure: Figure | None, moment_ms: int, reason: str) -> Number:
+    """Returns a number computed from releases of several targets that were current at a moment."""
+    return _make(figure, reason, None, moment_ms, None)
+
+
+def _make(
+    figure: Figure | None, reason: str, epoch: int | None, as_of_ms: int | None, next_ms: int | None
+) -> Number:
+    value, low, high = figure or (None, 0, 0)
     return Number(
         value=value,
-        ci95=interval,
+        ci95=None if figure is None else (low, high),
         status="withheld" if figure is None else "published",
-        reason=withheld if figure is None else None,
-        epoch=release.epoch,
-        as_of=_time(release.as_of_ms),
-        next_release_at=_time(release.next_release_at_ms),
+        reason=reason if figure is None else None,
+        epoch=epoch,
+        as_of=_format(as_of_ms),
+        next_release_at=_format(next_ms),
     )
 
 
-def figure_number(figure: Figure | None, moment_ms: int, withheld: str) -> Number:
-    """A number worked out from releases of several targets, as they stood at a moment."""
-    value, interval = (None, None) if figure is None else (figure[0], (figure[1], figure[2]))
-    return Number(
-        value=value,
-        ci95=interval,
-        status="withheld" if figure is None else "published",
-        reason=withheld if figure is None else None,
-        epoch=None,
-        as_of=_time(moment_ms),
-        next_release_at=None,
-    )
-
-
-def number_of(standing: CurrentRelease, figure: Figure | None) -> Number:
-    """A number of what stands now; before the first release it is not released yet."""
-    if standing.release:
-        return number(figure, standing.release)
-    return Number(
-        value=None,
-        ci95=None,
-        status="withheld",
-        reason=NOT_YET_RELEASED,
-        epoch=None,
-        as_of=None,
-        next_release_at=_time(standing.next_release_at_ms),
-    )
-
-
-@lru_cache(maxsize=4096)  # every number of a release, and every request for it, spells the same two times
-def _time(moment_ms: int | None) -> str | None:
+@lru_cache(maxsize=4096)  # all numbers of a release have the same two times
+def _format(moment_ms: int | None) -> str | None:
     return None if moment_ms is None else format_timestamp(moment_ms)
 
 
-class AnswerSchema(Schema):
-    """Base of what the public plane answers: exactly these members."""
-
-    class Meta:
-        """Refuses unknown members."""
-
-        unknown = RAISE
-
-
-def required_field(field: type[fields.Field[Any]], description: str, **options: Any) -> Any:
-    """A member that is always there."""
-    return field(required=True, metadata={"description": description}, **options)
-
-
-class NumberSchema(AnswerSchema):
-    """A number. All members are always there; those that have nothing to say are null."""
+class NumberSchema(ResponseSchema):
+    """A number. All members are always present; those without a value are null."""
 
     value = required_field(fields.Integer, "The estimate; null when withheld.", strict=True, allow_none=True)
     ci95 = fields.List(
@@ -122,37 +84,44 @@ class NumberSchema(AnswerSchema):
         required=True,
         allow_none=True,
         validate=Length(equal=2),
-        metadata={"description": "Lower and upper end of the 95 % interval; null when withheld."},
+        metadata={"description": "Lower and upper bound of the 95 % interval; null when withheld."},
     )
-    status = required_field(fields.String, "Whether it is shown.", validate=OneOf(("published", "withheld")))
+    status = required_field(
+        fields.String, "Whether the number is shown.", validate=OneOf(("published", "withheld"))
+    )
     reason = required_field(
         fields.String,
-        "Why it is withheld; null when published. `below_threshold`: too few accounts to show anything. "
-        "`not_yet_released`: the first release is still to come, at `next_release_at`. "
-        "`span_below_one_day`: a change is shown once it spans a day.",
+        "Why the number is withheld; null when published. `below_threshold`: too few accounts to show one. "
+        "`not_yet_released`: the first release is due at `next_release_at`. "
+        "`span_below_one_day`: a change is shown once it spans a day or more.",
         allow_none=True,
         validate=OneOf(REASONS),
     )
     epoch = required_field(
         fields.Integer,
-        "Number of the release in the target's schedule; null before the first one, and for a number "
-        "over several targets.",
+        "Number of the release in the target's schedule; null before the first one and for a number over "
+        "several targets.",
         strict=True,
         allow_none=True,
     )
     as_of = required_field(
         fields.DateTime,
-        "When the epoch ended, in UTC; of a number over several targets, its moment.",
+        "When the epoch ended, in UTC; for a number over several targets, the moment that it describes.",
         format="iso",
         allow_none=True,
     )
     next_release_at = required_field(
         fields.DateTime,
-        "When the next release is due; nothing changes before. Null after the last one, and for a number "
-        "over several targets.",
+        "When the next release is due, in UTC; the number does not change before. Null after the last "
+        "release and for a number over several targets.",
         format="iso",
         allow_none=True,
     )
+
+
+def number_field(description: str) -> fields.Nested:
+    """Returns a field that holds a number in every response."""
+    return fields.Nested(NumberSchema, required=True, metadata={"description": description})
 
 
 PUBLISHED_EXAMPLE = {

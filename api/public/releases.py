@@ -20,12 +20,12 @@ _KINDS: Final = {kind.label: kind for kind in Kind}
 
 
 class ReleasePathSchema(Schema):
-    """Which release."""
+    """The release."""
 
     kind = fields.String(
         required=True,
         validate=OneOf(list(_KINDS)),
-        metadata={"description": "What was counted.", "example": "like"},
+        metadata={"description": "Kind of engagement that was counted.", "example": "like"},
     )
     target_id = Identifier(
         required=True, metadata={"description": "Id of the video or creator.", "example": "v-4711"}
@@ -33,15 +33,15 @@ class ReleasePathSchema(Schema):
     epoch = PlainInteger(required=True, metadata={"description": "Number of the release.", "example": 0})
 
 
-def get_release(services: PublicServices, call: Request) -> Response:
-    """Answer the exact bytes of a release.
+def get_release(services: PublicServices, request: Request) -> Response:
+    """Returns the exact bytes of a release.
 
     Raises:
         NotFoundError: there is no such release, or it is not signed yet.
     """
-    name = ReleaseName(call.path["target_id"], call.path["kind"], int(call.path["epoch"]))
-    services.standings.of(name.target_id, _KINDS[name.kind])
-    (release,), (signature,) = services.ledger.releases([name]), services.ledger.signatures([name])
+    name = ReleaseName(request.path["target_id"], request.path["kind"], int(request.path["epoch"]))
+    services.cache.get(name.target_id, _KINDS[name.kind])
+    (release,), (signature,) = services.ledger.read_releases([name]), services.ledger.read_signatures([name])
     if release is None or signature is None:
         raise NotFoundError(f"there is no signed release: {name}")
     return Response(release, max_age_seconds=_MAX_AGE_SECONDS, headers={SIGNATURE_HEADER: signature})
@@ -52,10 +52,11 @@ OPERATION: Operation[PublicServices] = Operation(
     path="/v1/releases/{kind}/{target_id}/{epoch}",
     operation_id="get_release",
     summary="A release with its signature",
-    description="The document from which all numbers of one target at one epoch are answered, byte for byte "
-    f"as it was written. The header `{SIGNATURE_HEADER}` is a detached JWS (RFC 7515, appendix F) over these "
-    "bytes by a key of `/.well-known/jwks.json`; its protected header names the release's place in the "
-    "ledger and the hash of its entry. Figures are `[value, low, high]`, or null when withheld.",
+    description="The document with all numbers of one target at one epoch, byte for byte as it was "
+    f"written. The header `{SIGNATURE_HEADER}` is a detached JWS (RFC 7515, appendix F) over these bytes "
+    "by a key of `/.well-known/jwks.json`; its protected header names the release's position in the "
+    "ledger and the hash of its entry. Figures are `[value, low, high]`, or null when withheld. Hours of "
+    "day are in UTC.",
     tag="public",
     scope="audit",
     handler=get_release,

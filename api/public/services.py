@@ -1,4 +1,4 @@
-"""What the handlers of the public plane work with."""
+"""The dependencies of the public plane's handlers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from privacy.gallery.reader import GalleryReader
 
 @dataclass(frozen=True)
 class PublicServices:
-    """The public plane, wired together in its app.
+    """The dependencies, wired together in the plane's app.
 
     Args:
-        edge: what every request passes.
+        gateway: the checks that every request passes.
         gallery: reads documents.
-        ledger: reads what was signed, and proofs.
-        standings: answers what stands now, from the gallery or from a moment ago.
+        ledger: reads entries, trees, signatures and heads.
+        cache: current releases, from the gallery or from some seconds ago.
     """
 
     gateway: Gateway
     gallery: GalleryReader
     ledger: LedgerReader
-    standings: ReleaseCache
+    cache: ReleaseCache

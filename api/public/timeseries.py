@@ -1,4 +1,4 @@
-"""`GET /v1/videos/{video_id}/likes/timeseries`, and the same of every kind: release by release."""
+"""`GET /v1/videos/{video_id}/likes/timeseries`, and the same for every kind: release by release."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from marshmallow import fields
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
-from api.public.kinds import GONE, KindRoutes
+from api.public.kinds import GONE_DOC, KindRoutes
 from api.public.numbers import (
     BELOW_THRESHOLD,
     PUBLISHED_EXAMPLE,
     SPAN_BELOW_ONE_DAY,
-    AnswerSchema,
     Number,
     NumberSchema,
-    number,
-    required_field,
+    make_number,
 )
+from api.public.response_fields import ResponseSchema, list_field, next_cursor_field, required_field
 from api.public.services import PublicServices
 from privacy.model.documents import Figure, PointDocument
 from privacy.model.timestamp import SECONDS_PER_DAY
@@ -26,14 +25,14 @@ from privacy.model.timestamp import SECONDS_PER_DAY
 _LISTING = "timeseries"
 
 
-class PointSchema(AnswerSchema):
+class PointSchema(ResponseSchema):
     """One release of the time series."""
 
     total = fields.Nested(NumberSchema, required=True)
     change_per_day = fields.Nested(NumberSchema, required=True)
     change_span_seconds = required_field(
         fields.Integer,
-        "Over how long the change was measured, at least a day; null in the first day.",
+        "Length of time over which the change was measured, at least one day; null during the first day.",
         strict=True,
         allow_none=True,
     )
@@ -47,32 +46,32 @@ class Point(msgspec.Struct, frozen=True):
     change_span_seconds: int | None
 
 
-def timeseries_operation(spelling: KindRoutes) -> Operation[PublicServices]:
-    """The time series of one kind."""
-    target = spelling.target
+def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
+    """Returns the operation that reads the time series of one kind."""
+    target = routes.target
 
-    def get_timeseries(services: PublicServices, call: Request) -> Response:
-        target_id, limit = call.path[target.id_name], call.query["limit"]
-        (start,) = decode_cursor(_LISTING, 1, call.query["cursor"]) if "cursor" in call.query else (0,)
-        standing = services.standings.of(target_id, spelling.kind)
-        points = services.gallery.points(target_id, spelling.kind)
+    def get_timeseries(services: PublicServices, request: Request) -> Response:
+        target_id, limit = request.path[target.id_name], request.query["limit"]
+        (start,) = decode_cursor(_LISTING, 1, request.query["cursor"]) if "cursor" in request.query else (0,)
+        current = services.cache.get(target_id, routes.kind)
+        points = services.gallery.read_points(target_id, routes.kind)
         page = [point for point in points if point.epoch >= start]
         following = page[limit : limit + 1]
         document = {
             target.id_name: target_id,
-            "points": [_point(point) for point in page[:limit]],
+            "points": [_build_point(point) for point in page[:limit]],
             "next_cursor": encode_cursor(_LISTING, (following[0].epoch,)) if following else None,
         }
-        age_seconds = max_age_seconds(standing.next_release_at_ms, call.now_ms)
+        age_seconds = max_age_seconds(current.next_release_at_ms, request.now_ms)
         return json_response(document, max_age_seconds=age_seconds)
 
     return Operation(
         method="GET",
-        path=f"{spelling.path}/timeseries",
-        operation_id=f"get_{spelling.noun}_timeseries",
-        summary=f"{spelling.title} over time",
-        description="Every release of the total so far, and how fast it grew: the change since the latest "
-        "release at least a day older, by day. Releases never change once they are out.",
+        path=f"{routes.path}/timeseries",
+        operation_id=f"get_{routes.noun}_timeseries",
+        summary=f"{routes.title} over time",
+        description="Every release of the total so far, and its rate of growth: the change per day since the "
+        "latest release that is at least one day older. Published releases never change.",
         tag="public",
         scope="read",
         handler=get_timeseries,
@@ -81,26 +80,26 @@ def timeseries_operation(spelling: KindRoutes) -> Operation[PublicServices]:
         responses={
             200: ResponseDoc(
                 "One page, oldest releases first.",
-                target.answer_schema(spelling.schema_name("Timeseries"), _MEMBERS),
+                target.response_schema(routes.schema_name("Timeseries"), _MEMBERS),
                 {target.id_name: target.example_id, "points": [_POINT_EXAMPLE], "next_cursor": None},
             ),
-            410: GONE,
+            410: GONE_DOC,
         },
     )
 
 
-def _point(point: PointDocument) -> Point:
-    change = per_day(point.change, point.change_span_seconds)
+def _build_point(point: PointDocument) -> Point:
+    change = to_daily_rate(point.change, point.change_span_seconds)
     reason = BELOW_THRESHOLD if point.change_span_seconds else SPAN_BELOW_ONE_DAY
     return Point(
-        total=number(point.total, point),
-        change_per_day=number(change, point, reason),
+        total=make_number(point.total, point),
+        change_per_day=make_number(change, point, reason),
         change_span_seconds=point.change_span_seconds,
     )
 
 
-def per_day(change: Figure | None, span_seconds: int | None) -> Figure | None:
-    """A change as a rate: rounded to the nearest integer, its interval outwards."""
+def to_daily_rate(change: Figure | None, span_seconds: int | None) -> Figure | None:
+    """Converts a change to a daily rate: its value rounded to the nearest integer, its interval outwards."""
     if change is None or not span_seconds:
         return None
     value, low, high = (end * SECONDS_PER_DAY for end in change)
@@ -108,10 +107,8 @@ def per_day(change: Figure | None, span_seconds: int | None) -> Figure | None:
 
 
 _MEMBERS = {
-    "points": fields.List(
-        fields.Nested(PointSchema), required=True, metadata={"description": "By epoch, oldest first."}
-    ),
-    "next_cursor": required_field(fields.String, "For the next page; null on the last one.", allow_none=True),
+    "points": list_field(fields.Nested(PointSchema), "By epoch, oldest first."),
+    "next_cursor": next_cursor_field(),
 }
 _POINT_EXAMPLE = {
     "total": PUBLISHED_EXAMPLE,

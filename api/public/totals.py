@@ -1,4 +1,4 @@
-"""`GET /v1/videos/{video_id}/likes`, and the same of every kind: the total."""
+"""`GET /v1/videos/{video_id}/likes`, and the same for every kind: the total."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from marshmallow import fields
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.responses import max_age_seconds
-from api.public.kinds import GONE, KindRoutes
-from api.public.numbers import PUBLISHED_EXAMPLE, NumberSchema, number_of
+from api.public.kinds import GONE_DOC, KindRoutes
+from api.public.numbers import PUBLISHED_EXAMPLE, NumberSchema, make_current_number
 from api.public.services import PublicServices
 
 
-def total_operation(spelling: KindRoutes) -> Operation[PublicServices]:
-    """The total of one kind."""
-    target = spelling.target
+def make_total_operation(routes: KindRoutes) -> Operation[PublicServices]:
+    """Returns the operation that reads the total of one kind."""
+    target = routes.target
 
-    def get_total(services: PublicServices, call: Request) -> Response:
-        target_id = call.path[target.id_name]
-        standing = services.standings.of(target_id, spelling.kind)
-        total = number_of(standing, standing.release.total if standing.release else None)
-        age_seconds = max_age_seconds(standing.next_release_at_ms, call.now_ms)
+    def get_total(services: PublicServices, request: Request) -> Response:
+        target_id = request.path[target.id_name]
+        current = services.cache.get(target_id, routes.kind)
+        total = make_current_number(current, current.release.total if current.release else None)
+        age_seconds = max_age_seconds(current.next_release_at_ms, request.now_ms)
         return json_response({target.id_name: target_id, "total": total}, max_age_seconds=age_seconds)
 
     return Operation(
         method="GET",
-        path=spelling.path,
-        operation_id=f"get_{spelling.noun}",
-        summary=spelling.title,
-        description=f"How many accounts {spelling.did} the {target.word}: the estimate of the current "
-        "release with its 95 % interval. It changes at `next_release_at` and not before, whatever happens.",
+        path=routes.path,
+        operation_id=f"get_{routes.noun}",
+        summary=routes.title,
+        description=f"How many accounts {routes.verb} the {target.word}: the estimate of the current release "
+        "with its 95 % confidence interval. It changes at `next_release_at` and never before.",
         tag="public",
         scope="read",
         handler=get_total,
@@ -36,11 +36,11 @@ def total_operation(spelling: KindRoutes) -> Operation[PublicServices]:
         responses={
             200: ResponseDoc(
                 "The total.",
-                target.answer_schema(
-                    spelling.schema_name("Total"), {"total": fields.Nested(NumberSchema, required=True)}
+                target.response_schema(
+                    routes.schema_name("Total"), {"total": fields.Nested(NumberSchema, required=True)}
                 ),
                 {target.id_name: target.example_id, "total": PUBLISHED_EXAMPLE},
             ),
-            410: GONE,
+            410: GONE_DOC,
         },
     )

@@ -50,7 +50,7 @@ class LedgerReader:
     def __init__(self, client: Redis) -> None:
         self._client = client
 
-    def shards(self) -> int:
+    def read_shards(self) -> int:
         """Returns the number of chains, which is that of trees; 0 before the store was set up."""
         with translated():
             raw = cast("bytes | None", self._client.get(gallery_key("ledger", "shards")))
@@ -58,7 +58,7 @@ class LedgerReader:
             raise StoreError("the gallery holds a damaged number of shards; publish it again")
         return int(raw or 0)
 
-    def entries(self, shard: int, start: int, limit: int) -> list[bytes]:
+    def read_entries(self, shard: int, start: int, limit: int) -> list[bytes]:
         """Returns up to `limit` entries of one chain from a sequence number on: the exact hashed bytes.
 
         Stops before the first entry that has not arrived in the gallery yet.
@@ -71,16 +71,16 @@ class LedgerReader:
             entries.append(entry)
         return entries
 
-    def releases(self, names: Sequence[ReleaseName]) -> list[bytes | None]:
+    def read_releases(self, names: Sequence[ReleaseName]) -> list[bytes | None]:
         """Returns the documents of releases, in order; None for one that does not exist."""
         return self._read_by_release("releases", names)
 
-    def signatures(self, names: Sequence[ReleaseName]) -> list[str | None]:
+    def read_signatures(self, names: Sequence[ReleaseName]) -> list[str | None]:
         """Returns the detached signatures of releases, in order; None for one that is not signed yet."""
         raw = self._read_by_release("signatures", names)
         return [None if signature is None else signature.decode("ascii", "replace") for signature in raw]
 
-    def nodes(self, shard: int, nodes: Sequence[tuple[int, int]]) -> list[bytes]:
+    def read_nodes(self, shard: int, nodes: Sequence[tuple[int, int]]) -> list[bytes]:
         """Returns the hashes of complete nodes of a tree, named by level and number."""
         fields = [node_field(node) for node in nodes]
         hashes = self._read_fields(gallery_key("tree", shard), fields)
@@ -89,19 +89,19 @@ class LedgerReader:
                 raise StoreError(f"the tree of ledger shard {shard} lacks its node {field}")
         return cast("list[bytes]", hashes)
 
-    def latest_head(self) -> SignedHead | None:
+    def read_latest_head(self) -> SignedHead | None:
         """Returns the latest signed tree head; None before the first one."""
         with translated():
             raw = cast("bytes | None", self._client.hget(gallery_key("heads"), LATEST))
         return None if raw is None else _decode_head(raw)
 
-    def heads(self) -> list[SignedHead]:
+    def read_heads(self) -> list[SignedHead]:
         """Returns the signed tree heads that are kept, oldest first."""
         with translated():
             raw = cast("dict[bytes, bytes]", self._client.hgetall(gallery_key("heads")))
         return sorted(map(_decode_head, set(raw.values())), key=lambda signed: signed.head.sequence)
 
-    def jwks(self) -> bytes | None:
+    def read_jwks(self) -> bytes | None:
         """Returns the public keys as JSON; None before the first run of the signer."""
         with translated():
             return cast("bytes | None", self._client.get(gallery_key("jwks")))

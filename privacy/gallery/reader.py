@@ -92,16 +92,16 @@ class GalleryReader:
     def __init__(self, client: Redis) -> None:
         self._client = client
 
-    def ready(self) -> None:
+    def ping(self) -> None:
         """Make sure that the gallery answers."""
         with translated():
             self._client.ping()
 
-    def standing(self, target_id: str, kind: Kind) -> CurrentRelease | None:
+    def read_current_release(self, target_id: str, kind: Kind) -> CurrentRelease | None:
         """What stands of one target; None if there is no such target."""
-        return self.standings([target_id], kind)[0]
+        return self.read_current_releases([target_id], kind)[0]
 
-    def standings(self, target_ids: Sequence[str], kind: Kind) -> list[CurrentRelease | None]:
+    def read_current_releases(self, target_ids: Sequence[str], kind: Kind) -> list[CurrentRelease | None]:
         """What stands of several targets, in their order; one round trip."""
         # Single commands in a pipeline, not MGET: on a Redis Cluster the keys live in different slots.
         with translated():
@@ -112,7 +112,7 @@ class GalleryReader:
             raw = pipeline.execute()
         return [_standing(*pair) for pair in zip(raw[::2], raw[1::2], strict=True)]
 
-    def points(self, target_id: str, kind: Kind) -> list[PointDocument]:
+    def read_points(self, target_id: str, kind: Kind) -> list[PointDocument]:
         """The time series of one target, in the order of epochs."""
         with translated():
             raw = cast(
@@ -120,7 +120,7 @@ class GalleryReader:
             )
         return _points(raw)
 
-    def histories(self, target_ids: Sequence[str], kind: Kind) -> list[History | None]:
+    def read_histories(self, target_ids: Sequence[str], kind: Kind) -> list[History | None]:
         """Several targets with their time series, in their order; None for one that does not exist."""
         with translated():
             pipeline = self._client.pipeline(transaction=False)
@@ -133,7 +133,7 @@ class GalleryReader:
             for target, points in zip(raw[::2], raw[1::2], strict=True)
         ]
 
-    def creator_videos(self, creator_id: str, most: int) -> CreatorVideos:
+    def read_creator_videos(self, creator_id: str, most: int) -> CreatorVideos:
         """The latest videos of a creator; some may be another one's by now: look at each."""
         key = gallery_key("creator-videos", creator_id)
         with translated():
@@ -143,7 +143,7 @@ class GalleryReader:
             count, ids = pipeline.execute()
         return CreatorVideos(count, [video_id.decode() for video_id in ids])
 
-    def guarantee(self, version: str) -> GuaranteeDocument | None:
+    def read_guarantee(self, version: str) -> GuaranteeDocument | None:
         """The guarantee of a policy version, or of the one in force; None if there is no such version.
 
         Args:

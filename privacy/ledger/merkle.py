@@ -1,7 +1,7 @@
 """The Merkle tree over one shard's ledger entries, hashed as in RFC 9162, section 2.1 (and RFC 6962).
 
-A *complete* node stands over 2^level entries and never changes once they are all there. Every root and every
-proof, at every size that the tree ever had, is made from complete nodes alone.
+A *complete* node covers 2^level entries and never changes once all of them exist. Every root and every proof,
+at every size that the tree ever had, is computed from complete nodes alone.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ EMPTY_ROOT = sha256(b"").digest()
 
 
 class Node(NamedTuple):
-    """Names the complete node over the entries from `number · 2^level` up to the next one's first."""
+    """A complete node: it covers the 2^level entries from `number · 2^level` on."""
 
     level: int
     number: int
 
 
 class Span(NamedTuple):
-    """The entries from `start` up to, and without, `stop`."""
+    """The entries from `start` up to, but excluding, `stop`."""
 
     start: int
     stop: int
 
 
 def leaf_hash(entry: bytes) -> bytes:
-    """The hash of an entry as a leaf."""
+    """Returns the hash of an entry as a leaf."""
     return sha256(b"\x00" + entry).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of a node over two others."""
+    """Returns the hash of a node over two others."""
     return sha256(b"\x01" + left + right).digest()
 
 
 def split(span: Span) -> int:
-    """Where the tree divides a span of two or more entries: the left part is the largest power of two."""
+    """Returns where a span of two or more entries is split: the left part is the largest power of two."""
     return span.start + (1 << (span.stop - span.start - 1).bit_length() - 1)
 
 
 def complete_nodes(span: Span) -> list[Node]:
-    """The complete nodes that a node of the tree is made of, from left to right.
+    """Returns the complete nodes below a node of the tree, from left to right.
 
     Args:
-        span: the entries under a node, complete or not, of a tree of any size.
+        span: the entries below a node, complete or not, of a tree of any size.
     """
     nodes, (start, stop) = [], span
     while start < stop:
@@ -57,8 +57,8 @@ def complete_nodes(span: Span) -> list[Node]:
     return nodes
 
 
-def joined(hashes: Sequence[bytes]) -> bytes:
-    """The hash of a node from those of its complete nodes; of none, that of the empty tree."""
+def join_hashes(hashes: Sequence[bytes]) -> bytes:
+    """Returns the hash of a node from those of its complete nodes; without any, that of the empty tree."""
     if not hashes:
         return EMPTY_ROOT
     *rest, whole = hashes
@@ -69,10 +69,10 @@ def joined(hashes: Sequence[bytes]) -> bytes:
 
 @dataclass
 class GrowingTree:
-    """A tree that is read from its end: it keeps the complete nodes of its root only.
+    """A tree that grows at its end: it keeps only the complete nodes below its root.
 
     Args:
-        size: entries so far.
+        size: number of entries so far.
         complete: hashes of `complete_nodes(Span(0, size))`.
     """
 
@@ -80,21 +80,21 @@ class GrowingTree:
     complete: list[bytes] = field(default_factory=list)
 
     def append(self, leaf: bytes) -> list[tuple[Node, bytes]]:
-        """Add the hash of an entry.
+        """Adds the hash of an entry.
 
         Returns:
-            The nodes that are complete now, the leaf first.
+            The nodes that it completes, the leaf first.
         """
         node, whole = Node(0, self.size), leaf
-        made = [(node, whole)]
+        completed = [(node, whole)]
         while node.number & 1:
             node, whole = Node(node.level + 1, node.number >> 1), node_hash(self.complete.pop(), whole)
-            made.append((node, whole))
+            completed.append((node, whole))
         self.complete.append(whole)
         self.size += 1
-        return made
+        return completed
 
     @property
     def root(self) -> bytes:
         """The hash of the whole tree."""
-        return joined(self.complete)
+        return join_hashes(self.complete)

@@ -79,12 +79,12 @@ def export_lines(ledger: LedgerReader, now_ms: int) -> Iterator[bytes]:
 
 def _lines(ledger: LedgerReader, now_ms: int) -> Iterator[AnyLine]:
     # The latest head is read first: the keys, heads and entries that it needs exist by then.
-    latest = ledger.latest_head()
+    latest = ledger.read_latest_head()
     if latest is None:
         raise StoreError("nothing in the ledger is signed yet; `likewise release` signs it")
-    yield Opening(FORMAT, now_ms, ledger.shards())
-    yield KeysLine(msgspec.json.decode(ledger.jwks() or b'{"keys":[]}')["keys"])
-    for signed in ledger.heads():
+    yield Opening(FORMAT, now_ms, ledger.read_shards())
+    yield KeysLine(msgspec.json.decode(ledger.read_jwks() or b'{"keys":[]}')["keys"])
+    for signed in ledger.read_heads():
         if signed.head.sequence <= latest.head.sequence:
             yield HeadLine(signed.jws)
     for tree in latest.head.trees:
@@ -93,9 +93,9 @@ def _lines(ledger: LedgerReader, now_ms: int) -> Iterator[AnyLine]:
 
 
 def _releases(ledger: LedgerReader, shard: int, start: int, count: int) -> Iterator[ReleaseLine]:
-    entries = ledger.entries(shard, start, count)
+    entries = ledger.read_entries(shard, start, count)
     names = [ReleaseName.from_entry(decode_entry(entry)) for entry in entries]
-    rows = zip(entries, ledger.releases(names), ledger.signatures(names), strict=True)
+    rows = zip(entries, ledger.read_releases(names), ledger.read_signatures(names), strict=True)
     for sequence, (entry, release, signature) in enumerate(rows, start):
         yield ReleaseLine(
             shard, sequence, entry.decode(), None if release is None else release.decode(), signature

@@ -89,7 +89,7 @@ class LedgerSigner:
 
     def _read_latest(self, key: SigningKey) -> SignedHead | None:
         """Reads and verifies the latest head; None before the first one."""
-        latest = self.gallery.reader.latest_head()
+        latest = self.gallery.reader.read_latest_head()
         if latest is None:
             return None
         try:
@@ -135,7 +135,7 @@ class LedgerSigner:
         if not tree.size:
             return GrowingTree(), b""
         last = tree.size - 1
-        *complete, leaf = self.gallery.reader.nodes(
+        *complete, leaf = self.gallery.reader.read_nodes(
             tree.shard, [*complete_nodes(Span(0, tree.size)), Node(0, last)]
         )
         growing = GrowingTree(tree.size, complete)
@@ -151,12 +151,12 @@ class LedgerSigner:
     def _read_new(self, tree: ShardTree, last: bytes) -> list[_NewRelease]:
         """Reads the tally's entries after the signed ones, as far as they have arrived in the gallery."""
         written = self.log.read_entries(tree.shard, tree.size, MAX_BATCH_ENTRIES)
-        published = self.gallery.reader.entries(tree.shard, tree.size, len(written))
+        published = self.gallery.reader.read_entries(tree.shard, tree.size, len(written))
         decoded = list(map(decode_entry, published))
         names = list(map(ReleaseName.from_entry, decoded))
         previous = sha256(last).hexdigest() if last else ""
         new = []
-        for index, release in enumerate(self.gallery.reader.releases(names)):
+        for index, release in enumerate(self.gallery.reader.read_releases(names)):
             sequence, entry = tree.size + index, published[index]
             if release is None and self.clock() - decoded[index].cutoff_ms < ARRIVAL_MS:
                 break
@@ -175,7 +175,9 @@ class LedgerSigner:
         if len(entries) < count:
             fault = "is signed, but the tally has no such entry any more"
             raise _refusal(tree.shard, start + len(entries), fault)
-        leaves = self.gallery.reader.nodes(tree.shard, [Node(0, start + index) for index in range(count)])
+        leaves = self.gallery.reader.read_nodes(
+            tree.shard, [Node(0, start + index) for index in range(count)]
+        )
         for index, (entry, leaf) in enumerate(zip(entries, leaves, strict=True)):
             if leaf_hash(entry) != leaf:
                 raise _refusal(tree.shard, start + index, "is not the one that was signed")

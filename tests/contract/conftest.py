@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.gallery import publish_every_state
-from tests.support.ledger import sign_gallery
 from tests.support.public_plane import PublicPlane, public_plane
 from tests.support.redis_server import Store
+from tests.support.signing_world import sign_gallery
 
 
 @pytest.fixture

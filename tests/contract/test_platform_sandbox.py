@@ -52,7 +52,7 @@ def planted(store: Store, video_id: str = "x") -> PlatformPlane:
 
 def shown(store: Store, target_id: str) -> TargetDocument | None:
     """A target as the public plane finds it."""
-    standing = GalleryReader(store.public).standing(target_id, Kind.LIKE)
+    standing = GalleryReader(store.public).read_current_release(target_id, Kind.LIKE)
     return standing.target if standing else None
 
 

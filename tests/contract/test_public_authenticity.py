@@ -69,11 +69,11 @@ def test_the_share_of_followers(plane: PublicPlane) -> None:
     """2,000 removed and 8,000 standing are 2,000 of 10,000; at the midnight before none were gone."""
     followers = plane.get(PATH, params={"days": 2}).json()["followers"]
     now = followers["now"]
-    assert now["share_per_10_000"]["value"] == 2000
-    low, high = now["share_per_10_000"]["ci95"]
+    assert now["share_bps"]["value"] == 2000
+    low, high = now["share_bps"]["ci95"]
     assert 1960 < low < 2000 < high < 2040
     assert (now["covered"], now["released"]) == (1, 1)
-    assert [each["share_per_10_000"]["reason"] for each in followers["history"]] == [
+    assert [each["share_bps"]["reason"] for each in followers["history"]] == [
         "below_threshold",
         "not_yet_released",
     ]
@@ -83,10 +83,10 @@ def test_the_share_of_likes_says_what_it_covers(plane: PublicPlane) -> None:
     """Only videos of which both numbers are published; none that is taken down or another creator's."""
     document = plane.get(PATH).json()
     now = document["likes"]["now"]
-    assert (now["removed"]["value"], now["standing"]["value"]) == (1000, 3000)
-    assert now["share_per_10_000"]["value"] == 2500
+    assert (now["removed"]["value"], now["counted"]["value"]) == (1000, 3000)
+    assert now["share_bps"]["value"] == 2500
     assert (now["covered"], now["released"]) == (1, 2)
-    assert (document["videos"], document["videos_looked_at"]) == (4, 2)
+    assert (document["videos"], document["videos_included"]) == (4, 2)
 
 
 def test_nothing_changes_between_releases(plane: PublicPlane, store: Store) -> None:

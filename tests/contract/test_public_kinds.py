@@ -96,7 +96,7 @@ def test_a_kind_that_is_not_counted(kinds: PublicPlane, read: str) -> None:
     answer = kinds.get(f"/v1/videos/plain/favorites{read}")
     assert (answer.status_code, answer.json()["detail"]) == (
         404,
-        "Policy likes-only, to which the target is bound, does not count favorites.",
+        "Policy likes-only, which this video is bound to, does not count favorites.",
     )
     assert kinds.number("/v1/videos/plain/likes")["reason"] == "not_yet_released"
 

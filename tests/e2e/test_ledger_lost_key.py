@@ -14,9 +14,9 @@ from privacy.signing.export import export_lines
 from privacy.signing.jwks import PublicKeys
 from privacy.signing.signing_key_file import create_ledger_key, load_signing_key
 from privacy.signing.verification import Verification
-from tests.support.ledger import SigningWorld
 from tests.support.redis_server import Store
 from tests.support.release_world import ReleaseWorld
+from tests.support.signing_world import SigningWorld
 
 
 def test_a_lost_key_is_replaced_as_the_document_says(store: Store, tmp_path: Path) -> None:

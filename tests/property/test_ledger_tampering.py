@@ -19,10 +19,10 @@ from privacy.signing.export import Closing, HeadLine, ReleaseLine, export_lines
 from privacy.signing.jwks import PublicKeys
 from privacy.signing.signing_key import SigningKey
 from privacy.signing.verification import Verification, VerificationResult
-from tests.support.ledger import SIGNING_KEY, SigningWorld
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 from tests.support.release_world import ReleaseWorld
+from tests.support.signing_world import SIGNING_KEY, SigningWorld
 
 EPOCHS: Final = 4
 RELEASES: Final = 5 * EPOCHS

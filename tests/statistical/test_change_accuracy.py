@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from api.public.change_spans import ChangeSpan, since_start, spans_back
+from api.public.change_spans import ChangeSpan, iterate_spans, span_since_start
 from privacy.mechanism.accounting import calibrate
 from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.model.engagement import Kind, Reason
@@ -65,7 +65,7 @@ def check(spans: list[ChangeSpan], truth: int) -> None:
 
 def test_what_was_gained_on_a_day(lives: list[list[PointDocument]]) -> None:
     """Of the day on which it happened; and nothing of the days on which nothing did."""
-    by_day = list(zip(*(list(spans_back(life, EPOCHS - 1, 0)) for life in lives), strict=True))
+    by_day = list(zip(*(list(iterate_spans(life, EPOCHS - 1, 0)) for life in lives), strict=True))
     happened = [any(span.since_epoch < 30 <= span.point.epoch for span in day) for day in by_day]
     assert happened.count(True) == 1
     for day, here in zip(by_day, happened, strict=True):
@@ -75,4 +75,4 @@ def test_what_was_gained_on_a_day(lives: list[list[PointDocument]]) -> None:
 
 def test_what_was_gained_since_the_start(lives: list[list[PointDocument]]) -> None:
     """All of it."""
-    check([since_start(life[-1], 0) for life in lives], 2 * COMES)
+    check([span_since_start(life[-1], 0) for life in lives], 2 * COMES)

@@ -24,7 +24,7 @@ from tests.support.mutations.mutation import Mutation, edited
 if TYPE_CHECKING:
     import pytest
 
-_right_number = numbers.number_of
+_right_number = numbers.make_current_number
 
 
 def _record(before: str, after: str) -> Callable[[pytest.MonkeyPatch], None]:
@@ -34,12 +34,12 @@ def _record(before: str, after: str) -> Callable[[pytest.MonkeyPatch], None]:
 def _per_read(patch: pytest.MonkeyPatch) -> None:
     reads = count()
 
-    def number_of(standing: Any, figure: Any) -> Any:
+    def make_current_number(current: Any, figure: Any) -> Any:
         fresh = next(reads) % 7
-        return _right_number(standing, figure and (figure[0] + fresh, figure[1] + fresh, figure[2] + fresh))
+        return _right_number(current, figure and (figure[0] + fresh, figure[1] + fresh, figure[2] + fresh))
 
     for module in (totals, breakdowns):
-        patch.setattr(module, "number_of", number_of)
+        patch.setattr(module, "make_current_number", make_current_number)
 
 
 def _name_accounts(patch: pytest.MonkeyPatch, accounts: Callable[[Sequence[str]], list[Account]]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.public.change_spans import START, ChangeSpan, since_start, spans_back, total_of
+from api.public.change_spans import START, ChangeSpan, iterate_spans, span_since_start, sum_figures
 from privacy.errors import StoreError
 from privacy.model.documents import Figure, PointDocument
 from privacy.model.timestamp import MS_PER_HOUR, SECONDS_PER_DAY
@@ -60,13 +60,13 @@ def test_nothing_is_gained_where_the_total_is_withheld() -> None:
 
 def test_independent_noise_adds_up_in_squares() -> None:
     """3-4-5: a half-width of 30 and one of 40 make one of 50."""
-    assert total_of([(100, 70, 130), (200, 160, 240)]) == (300, 250, 350)
+    assert sum_figures([(100, 70, 130), (200, 160, 240)]) == (300, 250, 350)
 
 
 def test_spans_follow_each_other_without_gap_or_overlap() -> None:
     """From the latest release back to the start; the last one is what is left of the first day."""
     points = [point(epoch) for epoch in range(60)]
-    spans = list(spans_back(points, 59, 0))
+    spans = list(iterate_spans(points, 59, 0))
     assert [(each.since_epoch, each.point.epoch) for each in spans] == [(35, 59), (11, 35), (START, 11)]
     assert [each.seconds for each in spans] == [SECONDS_PER_DAY, SECONDS_PER_DAY, 12 * 3600]
     assert [each.since_ms for each in spans[:-1]] == [each.point.as_of_ms for each in spans[1:]]
@@ -74,7 +74,7 @@ def test_spans_follow_each_other_without_gap_or_overlap() -> None:
 
 def test_a_day_that_reaches_the_start_ends_there() -> None:
     """The change since −1 is one since the start."""
-    (whole,) = spans_back([point(epoch) for epoch in range(24)], 23, 0)
+    (whole,) = iterate_spans([point(epoch) for epoch in range(24)], 23, 0)
     assert (whole.since_epoch, whole.since_ms, whole.seconds) == (START, 0, SECONDS_PER_DAY)
 
 
@@ -82,12 +82,12 @@ def test_what_is_left_of_the_first_day_is_told_by_the_release_at_its_end() -> No
     """Everything up to then: its total, and its removals."""
     removed = dict.fromkeys(REASONS) | {"policy": (90, 80, 100)}
     first = point(0, (500, 480, 520), removals=removed)
-    *_, last = spans_back([first, *(point(epoch) for epoch in range(1, 25))], 24, 0)
-    assert last == since_start(first, 0)
+    *_, last = iterate_spans([first, *(point(epoch) for epoch in range(1, 25))], 24, 0)
+    assert last == span_since_start(first, 0)
     assert (last.change, last.lost["policy"]) == ((500, 480, 520), (90, 80, 100))
 
 
 def test_a_release_that_is_missing_is_an_error() -> None:
     """No span is made up."""
     with pytest.raises(StoreError, match="epoch 36"):
-        list(spans_back([point(60)], 60, 0))
+        list(iterate_spans([point(60)], 60, 0))

@@ -31,8 +31,8 @@ def span(since: str, until: str, change: Figure | None, **lost: Figure) -> Chang
 TIME = "From 1 May 2026, 12:00 UTC to 5 May 2026, 12:00 UTC"
 DAY = "Between 3 May 2026, 12:00 UTC and 4 May 2026, 12:00 UTC"
 NETTED = (
-    "What went for other reasons (unliked, account, policy, correction), if anything, is too little to be "
-    "shown: it has been taken off what was gained."
+    "Losses for other reasons (unliked, account, policy, correction), if any, are too small to show; they "
+    "are deducted from the number gained."
 )
 WHOLE = span("01T12", "05T12", (4000, 3960, 4040), inauthentic=(1300, 1230, 1370))
 
@@ -58,6 +58,6 @@ def test_too_few_are_told_alike() -> None:
     """Where the total is withheld there is one sentence, whatever else is given."""
     nothing = span("01T12", "05T12", None, unliked=(500, 440, 560))
     assert explain(FOLLOWERS, nothing, []) == [
-        "The followers of this creator are too few to say anything about them now."
+        "The followers of this creator are too few to say anything about them."
     ]
     assert explain(FOLLOWERS, nothing, [span("03T12", "04T12", None)]) == explain(FOLLOWERS, nothing, [])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.public.authenticity import BASIS_POINTS, share_of
+from api.public.authenticity import BASIS_POINTS, compute_share
 
 COUNTS = st.tuples(st.integers(0, 10**7), st.integers(0, 10**5)).map(
     lambda n: (n[0], n[0] - n[1], n[0] + n[1])
@@ -16,7 +16,7 @@ COUNTS = st.tuples(st.integers(0, 10**7), st.integers(0, 10**5)).map(
 
 def test_a_share_without_noise_is_the_share() -> None:
     """1 of 4 is 2,500 of 10,000."""
-    assert share_of((100, 100, 100), (300, 300, 300)) == (2500, 2500, 2500)
+    assert compute_share((100, 100, 100), (300, 300, 300)) == (2500, 2500, 2500)
 
 
 @given(COUNTS, COUNTS)
@@ -24,13 +24,13 @@ def test_an_interval_lies_between_nothing_and_all(
     part: tuple[int, int, int], rest: tuple[int, int, int]
 ) -> None:
     """Whatever the noise, and it holds the share itself."""
-    value, low, high = share_of(part, rest)
+    value, low, high = compute_share(part, rest)
     assert 0 <= low <= value <= high <= BASIS_POINTS
 
 
 def test_noise_larger_than_everything_says_nothing() -> None:
     """No share can be told from any other one."""
-    assert share_of((30, -400, 460), (10, -400, 420))[1:] == (0, BASIS_POINTS)
+    assert compute_share((30, -400, 460), (10, -400, 420))[1:] == (0, BASIS_POINTS)
 
 
 @pytest.mark.parametrize(("part", "rest"), [(300, 900), (1200, 9000), (700, 700), (4000, 500)])
@@ -46,6 +46,6 @@ def test_the_interval_holds_the_truth(part: int, rest: int) -> None:
     truth = BASIS_POINTS * part / (part + rest)
     held = 0
     for a, b in drawn:
-        _, low, high = share_of((a, a - half_width, a + half_width), (b, b - half_width, b + half_width))
+        _, low, high = compute_share((a, a - half_width, a + half_width), (b, b - half_width, b + half_width))
         held += low <= truth <= high
     assert 0.95 - 0.019 < held / len(drawn) < 0.95 + 0.025

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.ledger.merkle import EMPTY_ROOT, GrowingTree, Node, Span, complete_nodes, joined, leaf_hash
+from privacy.ledger.merkle import EMPTY_ROOT, GrowingTree, Node, Span, complete_nodes, join_hashes, leaf_hash
 from privacy.ledger.proofs import (
     consistency_spans,
     inclusion_spans,
@@ -72,7 +72,7 @@ def tree_of(entries: Sequence[bytes]) -> tuple[GrowingTree, dict[Node, bytes]]:
 
 def hash_of(span: Span, nodes: dict[Node, bytes]) -> bytes:
     """The hash of a node of the tree from complete ones."""
-    return joined([nodes[node] for node in complete_nodes(span)])
+    return join_hashes([nodes[node] for node in complete_nodes(span)])
 
 
 @pytest.mark.parametrize("size", range(1, 9))

@@ -11,16 +11,16 @@ import pytest
 from privacy.errors import StoreBusyError, StoreError
 from privacy.gallery.ledger_reader import MAX_KEPT_HEADS, ReleaseName, decode_entry
 from privacy.ledger.head import SignedHead, TreeHead
-from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, joined, leaf_hash
+from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, join_hashes, leaf_hash
 from privacy.signing import ledger_signer as signer_module
 from privacy.signing.ledger_signer import ARRIVAL_MS
 from privacy.signing.signing_key import SigningKey
 from privacy.store.keys import gallery_key, tally_key
 from tests.support.faults import Crash, LostConnectionError, every_fault
-from tests.support.ledger import SigningWorld
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, raw
 from tests.support.release_world import VIDEOS, ReleaseWorld
+from tests.support.signing_world import SigningWorld
 from tests.support.turns import take_turns
 
 EPOCHS = 3
@@ -39,19 +39,19 @@ def check_everything_is_signed(world: SigningWorld) -> None:
     """Each tree has the entries of its chain, and their root and nodes; each release has its signature."""
     reader, head, signed = world.reader, world.head(), 0
     for shard in range(HEADER.target_shards):
-        entries = reader.entries(shard, 0, 1000)
+        entries = reader.read_entries(shard, 0, 1000)
         tree = GrowingTree()
         for entry in entries:
             tree.append(leaf_hash(entry))
         assert (head.tree(shard).size, head.tree(shard).root) == (len(entries), tree.root.hex())
-        assert joined(reader.nodes(shard, complete_nodes(Span(0, len(entries))))) == tree.root
+        assert join_hashes(reader.read_nodes(shard, complete_nodes(Span(0, len(entries))))) == tree.root
         names = [ReleaseName.from_entry(decode_entry(entry)) for entry in entries]
         for sequence, (entry, release, signature) in enumerate(
-            zip(entries, reader.releases(names), reader.signatures(names), strict=True)
+            zip(entries, reader.read_releases(names), reader.read_signatures(names), strict=True)
         ):
             assert release
             world.key.public_keys.verify_release(signature or "", release, entry, (shard, sequence))
-            assert reader.nodes(shard, [Node(0, sequence)]) == [leaf_hash(entry)]
+            assert reader.read_nodes(shard, [Node(0, sequence)]) == [leaf_hash(entry)]
         signed += len(entries)
     assert signed == len(VIDEOS) * world.releases.now_ms // 3_600_000
 
@@ -61,7 +61,7 @@ def test_everything_is_signed_and_then_there_is_nothing_to_do(world: SigningWorl
     signer = world.signer()
     assert signer.run() == len(VIDEOS) * EPOCHS
     check_everything_is_signed(world)
-    before, first = world.records(), world.reader.latest_head()
+    before, first = world.records(), world.reader.read_latest_head()
     assert signer.run() == 0
     assert world.records() == before
     world.release_epoch()
@@ -79,7 +79,7 @@ def test_an_empty_ledger_has_a_head(store: Store) -> None:
     assert world.signer().run() == 0
     assert world.head().sequence == 0
     assert [tree.size for tree in world.head().trees] == [0] * HEADER.target_shards
-    assert world.reader.jwks() == world.key.public_keys.to_jwks()
+    assert world.reader.read_jwks() == world.key.public_keys.to_jwks()
 
 
 def test_many_entries_are_signed_in_bounded_steps(
@@ -129,7 +129,7 @@ def test_a_rotated_key_goes_on(world: SigningWorld) -> None:
     world.signer().run()
     assert world.head().keys == world.key.public_keys.key_ids
     assert len(world.head().keys) == 2
-    assert world.reader.jwks() == world.key.public_keys.to_jwks()
+    assert world.reader.read_jwks() == world.key.public_keys.to_jwks()
     check_everything_is_signed(world)
     world.release_epoch()
     world.signer().run()
@@ -162,10 +162,10 @@ def test_old_heads_make_room(world: SigningWorld) -> None:
     for head in heads:
         assert writer.put_head(latest, head)
         latest = head
-    assert world.reader.latest_head() == latest
-    assert world.reader.heads() == heads[3:]
+    assert world.reader.read_latest_head() == latest
+    assert world.reader.read_heads() == heads[3:]
     assert not writer.put_head(heads[1], heads[2])
-    assert world.reader.latest_head() == latest
+    assert world.reader.read_latest_head() == latest
 
 
 def forged(entry: bytes, **changes: Any) -> bytes:
@@ -178,7 +178,7 @@ def test_a_changed_entry_is_named_and_nothing_is_signed(place: str, world: Signi
     """Whoever changes what was signed, in tally and gallery alike, ends the signing for good."""
     world.signer().run()
     shard = world.busiest_shard()
-    entries = world.reader.entries(shard, 0, 1000)
+    entries = world.reader.read_entries(shard, 0, 1000)
     sequence = {"first": 0, "middle": len(entries) // 2, "last": len(entries) - 1}[place]
     world.overwrite(shard, sequence, forged(entries[sequence], rho="0.1"))
     signed = world.records()
@@ -219,7 +219,7 @@ def test_what_does_not_go_on_is_not_signed(changes: dict[str, Any], fault: str, 
     shard = world.busiest_shard()
     sequence = world.head().tree(shard).size
     world.release_epoch()
-    (entry,) = world.reader.entries(shard, sequence, 1)
+    (entry,) = world.reader.read_entries(shard, sequence, 1)
     world.overwrite(shard, sequence, forged(entry, **changes))
     world.releases.now_ms += ARRIVAL_MS
     with pytest.raises(StoreError, match=f"shard {shard}: entry {sequence} .*{fault}"):
@@ -233,7 +233,7 @@ def test_a_release_that_is_on_its_way_is_waited_for(world: SigningWorld) -> None
     shard = world.busiest_shard()
     signed = world.head().tree(shard).size
     world.release_epoch()
-    entries = world.reader.entries(shard, signed, 100)
+    entries = world.reader.read_entries(shard, signed, 100)
     name = ReleaseName.from_entry(decode_entry(entries[1]))
     key, root = gallery_key("releases", name.target_id, name.kind), world.releases.store.root
     release = raw(root.hget(key, str(name.epoch)))
@@ -249,7 +249,7 @@ def test_a_release_that_is_on_its_way_is_waited_for(world: SigningWorld) -> None
 def test_tally_and_gallery_must_agree(world: SigningWorld) -> None:
     """An entry that differs between the two rooms is not signed."""
     shard = world.busiest_shard()
-    entry = world.reader.entries(shard, 0, 1)[0]
+    entry = world.reader.read_entries(shard, 0, 1)[0]
     world.overwrite(shard, 0, forged(entry, rho="0.1"), gallery=False)
     with pytest.raises(StoreError, match=f"shard {shard}: entry 0 .*is not the same in tally and gallery"):
         world.signer().run()
@@ -258,7 +258,7 @@ def test_tally_and_gallery_must_agree(world: SigningWorld) -> None:
 def test_a_release_is_signed_only_as_it_was_written(world: SigningWorld) -> None:
     """A published document that is not the one of its entry is named."""
     shard = world.busiest_shard()
-    name = ReleaseName.from_entry(decode_entry(world.reader.entries(shard, 0, 1)[0]))
+    name = ReleaseName.from_entry(decode_entry(world.reader.read_entries(shard, 0, 1)[0]))
     key = gallery_key("releases", name.target_id, name.kind)
     world.releases.store.root.hset(key, str(name.epoch), b"{}")
     with pytest.raises(StoreError, match=f"entry 0 .*{name}.*has another release"):
@@ -294,11 +294,11 @@ def test_a_foreign_head_is_not_gone_on_from(world: SigningWorld) -> None:
 def test_a_plain_head_that_differs_from_the_signed_one_ends_the_signing(world: SigningWorld) -> None:
     """Readers of the public plane see the plain head; it must be the one in the signature next to it."""
     world.signer().run()
-    latest = world.reader.latest_head()
+    latest = world.reader.read_latest_head()
     assert latest
     changed = msgspec.structs.replace(latest, head=msgspec.structs.replace(latest.head, at_ms=0))
     world.releases.store.root.hset(gallery_key("heads"), "latest", msgspec.json.encode(changed))
     for step in (world.signer().run, world.signer().check):
         with pytest.raises(StoreError, match="differs from the one in its signature"):
             step()
-    assert world.reader.latest_head() == changed
+    assert world.reader.read_latest_head() == changed

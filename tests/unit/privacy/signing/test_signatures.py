@@ -19,7 +19,7 @@ from privacy.signing.jwks import PublicKey, PublicKeys
 from privacy.signing.signing_key import SigningKey
 from privacy.signing.signing_key_file import create_ledger_key, load_signing_key, rotate_ledger_key
 from privacy.store.header import MAX_SHARDS
-from tests.support.ledger import COUNTING_ENTROPY
+from tests.support.signing_world import COUNTING_ENTROPY
 
 KEY = SigningKey(bytes(range(32)))
 HEAD = TreeHead(0, 1_777_813_200_000, "", KEY.public_keys.key_ids, [ShardTree(0, 0, "ab")])

@@ -1,4 +1,4 @@
-"""`GET /v1/videos/{video_id}`, `GET /v1/videos?ids=…`, and the same of creators: public metadata."""
+"""`GET /v1/videos/{video_id}`, `GET /v1/videos?ids=…`, and the same for creators: public metadata."""
 
 from __future__ import annotations
 
@@ -10,45 +10,48 @@ from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
-from api.public.kinds import FOLLOWERS, GONE, LIKES, KindRoutes
-from api.public.numbers import PUBLISHED_EXAMPLE, AnswerSchema, NumberSchema, number_of, required_field
-from api.public.release_cache import shown
+from api.public.kinds import FOLLOWERS, GONE_DOC, LIKES, KindRoutes
+from api.public.numbers import PUBLISHED_EXAMPLE, NumberSchema, make_current_number
+from api.public.release_cache import require_available
+from api.public.response_fields import ResponseSchema, list_field, required_field
 from api.public.services import PublicServices
 from privacy.model.documents import TargetDocument
 from privacy.model.timestamp import format_timestamp
 
 MAX_IDS = 100
 METADATA_MAX_AGE_SECONDS = 10
-"""Metadata may change at any time, unlike releases."""
+"""Unlike releases, metadata may change at any time."""
 
 
 @dataclass(frozen=True)
 class TargetResource:
-    """What is shown of one type of target.
+    """The public metadata of one type of target.
 
     Args:
-        spelling: the kind whose total stands in lists.
-        schema: of its metadata.
-        metadata: what that is.
-        example: of it.
+        routes: the kind whose total is part of lists.
+        schema: schema of the metadata.
+        metadata: builds the metadata from a stored document.
+        example: metadata for the API documentation.
     """
 
-    spelling: KindRoutes
+    routes: KindRoutes
     schema: type[Schema]
     metadata: Callable[[TargetDocument], dict[str, Any]]
     example: Mapping[str, Any]
 
     def operations(self) -> tuple[Operation[PublicServices], ...]:
-        """Several of them, and one."""
-        return self._several(), self._one()
+        """Returns the operations that read several targets, and one."""
+        return self._make_list_operation(), self._make_single_operation()
 
-    def _one(self) -> Operation[PublicServices]:
-        spelling, target = self.spelling, self.spelling.target
+    def _make_single_operation(self) -> Operation[PublicServices]:
+        routes, target = self.routes, self.routes.target
 
-        def get_target(services: PublicServices, call: Request) -> Response:
-            target_id = call.path[target.id_name]
-            standing = shown(services.gallery.standing(target_id, spelling.kind), target_id, spelling.kind)
-            return json_response(self.metadata(standing.target), max_age_seconds=METADATA_MAX_AGE_SECONDS)
+        def get_target(services: PublicServices, request: Request) -> Response:
+            target_id = request.path[target.id_name]
+            current = require_available(
+                services.gallery.read_current_release(target_id, routes.kind), target_id, routes.kind
+            )
+            return json_response(self.metadata(current.target), max_age_seconds=METADATA_MAX_AGE_SECONDS)
 
         return Operation(
             method="GET",
@@ -62,12 +65,12 @@ class TargetResource:
             path_schema=target.path_schema(),
             responses={
                 200: ResponseDoc(f"The {target.word}.", self.schema, dict(self.example)),
-                410: GONE,
+                410: GONE_DOC,
             },
         )
 
-    def _several(self) -> Operation[PublicServices]:
-        target, noun = self.spelling.target, self.spelling.noun
+    def _make_list_operation(self) -> Operation[PublicServices]:
+        target, noun = self.routes.target, self.routes.noun
         example = {
             target.plural: [{**self.example, noun: PUBLISHED_EXAMPLE}],
             "gone": [],
@@ -78,49 +81,45 @@ class TargetResource:
             path=f"/v1/{target.plural}",
             operation_id=f"get_{target.plural}",
             summary=f"Several {target.plural} with their {noun}",
-            description=f"Metadata and totals of up to {MAX_IDS} {target.plural}; ids that are no "
-            f"{target.word}, and those of what was taken down, are listed.",
+            description=f"Metadata and totals of up to {MAX_IDS} {target.plural}. Ids of {target.plural} "
+            "that do not exist or were taken down are listed separately.",
             tag="public",
             scope="read",
-            handler=self._get_several,
+            handler=self._get_list,
             query_schema=_ids_schema(target.example_id),
-            responses={200: ResponseDoc(f"The {target.plural}.", self._several_schema(), example)},
+            responses={200: ResponseDoc(f"The {target.plural}.", self._list_schema(), example)},
         )
 
-    def _get_several(self, services: PublicServices, call: Request) -> Response:
-        """Answer several targets: one answer for one set of ids, however it is spelled."""
-        kind, noun = self.spelling.kind, self.spelling.noun
-        ids = sorted(set(call.query["ids"]))
+    def _get_list(self, services: PublicServices, request: Request) -> Response:
+        """Returns several targets; the response depends on the set of ids, not on their order."""
+        kind, noun = self.routes.kind, self.routes.noun
+        ids = sorted(set(request.query["ids"]))
         found, gone, unknown = [], [], []
-        for target_id, standing in zip(ids, services.gallery.standings(ids, kind), strict=True):
-            if standing is None:
+        for target_id, current in zip(ids, services.gallery.read_current_releases(ids, kind), strict=True):
+            if current is None:
                 unknown.append(target_id)
-            elif standing.target.taken_down is not None:
+            elif current.target.taken_down is not None:
                 gone.append(target_id)
             else:
-                total = number_of(standing, standing.release.total if standing.release else None)
-                found.append({**self.metadata(standing.target), noun: total})
-        document = {self.spelling.target.plural: found, "gone": gone, "unknown": unknown}
+                total = make_current_number(current, current.release.total if current.release else None)
+                found.append({**self.metadata(current.target), noun: total})
+        document = {self.routes.target.plural: found, "gone": gone, "unknown": unknown}
         return json_response(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)
 
-    def _several_schema(self) -> type[Schema]:
-        target, noun = self.spelling.target, self.spelling.noun
+    def _list_schema(self) -> type[Schema]:
+        target, noun = self.routes.target, self.routes.noun
         name = f"{target.word.capitalize()}With{noun.capitalize()}"
         total = fields.Nested(NumberSchema, required=True)
         one: type[Schema] = self.schema.from_dict({noun: total}, name=name)
         members: dict[str, fields.Field[Any]] = {
-            target.plural: _listed(fields.Nested(one), "In the order of their ids."),
-            "gone": _listed(fields.String(), f"Ids of {target.plural} that were taken down, in order."),
-            # Under its own name it would be taken for a schema's rule about unknown members.
-            "unknown_ids": _listed(
-                fields.String(), f"Ids of no {target.word}, in order.", data_key="unknown"
+            target.plural: list_field(fields.Nested(one), f"The {target.plural}, ordered by id."),
+            "gone": list_field(fields.String(), f"Ids of {target.plural} that were taken down, ordered."),
+            # The attribute `unknown` of a schema is its rule about unknown members.
+            "unknown_ids": list_field(
+                fields.String(), f"Ids that are not those of a {target.word}, ordered.", data_key="unknown"
             ),
         }
-        return AnswerSchema.from_dict(members, name=target.plural.capitalize())
-
-
-def _listed(item: fields.Field[Any], description: str, **options: Any) -> fields.List[Any]:
-    return fields.List(item, required=True, metadata={"description": description}, **options)
+        return ResponseSchema.from_dict(members, name=target.plural.capitalize())
 
 
 def _ids_schema(example_id: str) -> type[Schema]:
@@ -128,28 +127,28 @@ def _ids_schema(example_id: str) -> type[Schema]:
         MAX_IDS,
         required=True,
         metadata={
-            "description": f"Up to {MAX_IDS} ids with commas between; order and repetition do not matter.",
+            "description": f"Up to {MAX_IDS} ids, separated by commas; order and repetition do not matter.",
             "example": [example_id, f"{example_id}3"],
         },
     )
     return Schema.from_dict({"ids": ids})
 
 
-class VideoSchema(AnswerSchema):
+class VideoSchema(ResponseSchema):
     """Public metadata of a video."""
 
     video_id = required_field(fields.String, "Id of the video.")
     creator_id = required_field(fields.String, "Id of its creator.", allow_none=True)
     title = required_field(fields.String, "Title.", allow_none=True)
-    hashtags = fields.List(
-        fields.String(), required=True, metadata={"description": "Hashtags without their #."}
-    )
+    hashtags = list_field(fields.String(), "Hashtags without the #.")
     sound_id = required_field(fields.String, "Id of the sound.", allow_none=True)
-    duration_seconds = required_field(fields.Integer, "Length.", strict=True, allow_none=True)
+    duration_seconds = required_field(fields.Integer, "Duration of the video.", strict=True, allow_none=True)
     posted_at = required_field(
-        fields.DateTime, "When it was posted, in UTC; its schedule starts here.", format="iso"
+        fields.DateTime, "When it was posted, in UTC; its release schedule starts then.", format="iso"
     )
-    policy_version = required_field(fields.String, "The policy it is bound to; see `GET /v1/privacy`.")
+    policy_version = required_field(
+        fields.String, "Version of the policy that it is bound to; see `GET /v1/privacy`."
+    )
 
 
 def _video_metadata(target: TargetDocument) -> dict[str, Any]:
@@ -165,7 +164,7 @@ def _video_metadata(target: TargetDocument) -> dict[str, Any]:
     }
 
 
-VIDEO_PROFILE = TargetResource(
+VIDEOS = TargetResource(
     LIKES,
     VideoSchema,
     _video_metadata,
@@ -182,15 +181,19 @@ VIDEO_PROFILE = TargetResource(
 )
 
 
-class CreatorSchema(AnswerSchema):
+class CreatorSchema(ResponseSchema):
     """Public metadata of a creator."""
 
     creator_id = required_field(fields.String, "Id of the creator.")
     name = required_field(fields.String, "Name.", allow_none=True)
     counted_from = required_field(
-        fields.DateTime, "From when on followers are counted, in UTC; the schedule starts here.", format="iso"
+        fields.DateTime,
+        "When the counting of followers and the release schedule start, in UTC.",
+        format="iso",
     )
-    policy_version = required_field(fields.String, "The policy it is bound to; see `GET /v1/privacy`.")
+    policy_version = required_field(
+        fields.String, "Version of the policy that it is bound to; see `GET /v1/privacy`."
+    )
 
 
 def _creator_metadata(target: TargetDocument) -> dict[str, Any]:
@@ -202,7 +205,7 @@ def _creator_metadata(target: TargetDocument) -> dict[str, Any]:
     }
 
 
-CREATOR_PROFILE = TargetResource(
+CREATORS = TargetResource(
     FOLLOWERS,
     CreatorSchema,
     _creator_metadata,

@@ -91,7 +91,7 @@ class SigningWorld:
 
     def head(self) -> TreeHead:
         """Returns the latest head, verified."""
-        latest = self.reader.latest_head()
+        latest = self.reader.read_latest_head()
         assert latest
         return self.key.public_keys.verify_head(latest.jws)
 

@@ -1,4 +1,4 @@
-"""`GET /v1/privacy/ledger`: what was released, when, with which parameters, at which cost."""
+"""`GET /v1/privacy/ledger`: the record of every release, with its parameters and its privacy cost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import PageSchema, decode_cursor, encode_cursor
-from api.public.numbers import AnswerSchema, required_field
+from api.public.response_fields import ResponseSchema, list_field, next_cursor_field, required_field
 from api.public.services import PublicServices
 
 _LISTING = "ledger"
@@ -17,39 +17,35 @@ _MAX_AGE_SECONDS = 1
 _DIGEST_EXAMPLE = "5e0e2ae7f1e3b3c8f4b6d4a0d7f9b6a1c2d3e4f5061728394a5b6c7d8e9f0a1b"
 
 
-class EntrySchema(AnswerSchema):
+class EntrySchema(ResponseSchema):
     """An entry, byte for byte as it was written; times are in ms since 1970 UTC."""
 
     shard = required_field(fields.Integer, "Number of the chain.", strict=True)
     sequence = required_field(fields.Integer, "Number of the entry in its chain, from 0.", strict=True)
-    previous = required_field(fields.String, "SHA-256 of the entry before; empty for the first one.")
-    target_id = required_field(fields.String, "Whose release it is.")
-    kind = required_field(fields.String, "What was counted.")
+    previous = required_field(fields.String, "SHA-256 of the previous entry; empty for the first one.")
+    target_id = required_field(fields.String, "Id of the video or creator.")
+    kind = required_field(fields.String, "Kind of engagement that was counted.")
     epoch = required_field(fields.Integer, "Number of the release.", strict=True)
     as_of_ms = required_field(fields.Integer, "When the epoch ended.", strict=True)
     cutoff_ms = required_field(fields.Integer, "When counting for it stopped.", strict=True)
-    policy_version = required_field(fields.String, "The policy.")
+    policy_version = required_field(fields.String, "Version of the policy.")
     policy_digest = required_field(fields.String, "SHA-256 of the policy file.")
     rho = required_field(fields.String, "zCDP of one engagement over the target's whole schedule, exact.")
     release_sha256 = required_field(fields.String, "SHA-256 of the release document.")
 
 
-class LedgerLineSchema(AnswerSchema):
+class LedgerLineSchema(ResponseSchema):
     """An entry and its hash."""
 
-    sha256 = required_field(fields.String, "SHA-256 of the bytes of `entry` as they stand in this answer.")
+    sha256 = required_field(fields.String, "SHA-256 of the bytes of `entry` in this response.")
     entry = fields.Nested(EntrySchema, required=True)
 
 
-class LedgerSchema(AnswerSchema):
+class LedgerSchema(ResponseSchema):
     """A page of the ledger."""
 
-    entries = fields.List(
-        fields.Nested(LedgerLineSchema),
-        required=True,
-        metadata={"description": "Chain by chain, oldest entries first."},
-    )
-    next_cursor = required_field(fields.String, "For the next page; null on the last one.", allow_none=True)
+    entries = list_field(fields.Nested(LedgerLineSchema), "Entries chain by chain, oldest first.")
+    next_cursor = next_cursor_field()
 
 
 class LedgerLine(msgspec.Struct, frozen=True):
@@ -66,18 +62,20 @@ class Ledger(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-def get_ledger(services: PublicServices, call: Request) -> Response:
-    """Answer one page of the ledger.
+def get_ledger(services: PublicServices, request: Request) -> Response:
+    """Returns one page of the ledger.
 
     Raises:
-        InvalidInputError: the cursor is none of this list.
+        InvalidInputError: the cursor does not belong to this list.
     """
-    limit = call.query["limit"]
-    shard, start = decode_cursor(_LISTING, 2, call.query["cursor"]) if "cursor" in call.query else (0, 0)
-    shards = services.ledger.shards()
+    limit = request.query["limit"]
+    shard, start = (
+        decode_cursor(_LISTING, 2, request.query["cursor"]) if "cursor" in request.query else (0, 0)
+    )
+    shards = services.ledger.read_shards()
     lines: list[LedgerLine] = []
     while shard < shards and len(lines) < limit:
-        entries = services.ledger.entries(shard, start, limit - len(lines))
+        entries = services.ledger.read_entries(shard, start, limit - len(lines))
         lines += [LedgerLine(hashlib.sha256(entry).hexdigest(), msgspec.Raw(entry)) for entry in entries]
         shard, start = (shard, start + len(entries)) if len(lines) == limit else (shard + 1, 0)
     document = Ledger(lines, encode_cursor(_LISTING, (shard, start)) if shard < shards else None)
@@ -89,8 +87,8 @@ OPERATION: Operation[PublicServices] = Operation(
     path="/v1/privacy/ledger",
     operation_id="get_ledger",
     summary="The privacy ledger",
-    description="Every release ever made, in hash-chained entries: each names the SHA-256 of the one before, "
-    "so nothing can be taken out or changed unnoticed. For reviewers.",
+    description="Every release ever made, in hash-chained entries: each entry names the SHA-256 of the "
+    "previous one, so that removals and changes are detected. For reviewers.",
     tag="public",
     scope="audit",
     handler=get_ledger,

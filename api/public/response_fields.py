@@ -1,0 +1,31 @@
+"""Fields of the public plane's response schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields
+
+
+class ResponseSchema(Schema):
+    """Base of the public plane's response schemas: exactly these members."""
+
+    class Meta:
+        """Refuses unknown members."""
+
+        unknown = RAISE
+
+
+def required_field(field: type[fields.Field[Any]], description: str, **options: Any) -> Any:
+    """Returns a field that is present in every response."""
+    return field(required=True, metadata={"description": description}, **options)
+
+
+def list_field(item: fields.Field[Any], description: str, **options: Any) -> fields.List[Any]:
+    """Returns a list of items that is present in every response."""
+    return fields.List(item, required=True, metadata={"description": description}, **options)
+
+
+def next_cursor_field() -> Any:
+    """Returns the field that holds the cursor of the next page."""
+    return required_field(fields.String, "Cursor of the next page; null on the last page.", allow_none=True)
