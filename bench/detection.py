@@ -83,7 +83,7 @@ def _tell(store: World, networks: tuple[_Network, ...], generator: random.Random
     """Let everybody like; the bots and their ways."""
     founded = store.founded
     shards = AccountShards(store.store.platform, founded.keys, founded.header.account_shards)
-    vault = RegisterStore(shards, ContributionCaps.of(founded.registry))
+    vault = RegisterStore(shards, ContributionCaps.from_policies(founded.registry))
     bots: dict[str, str] = {}
 
     def likes(name: str, videos: list[int], gap_ms: int, network: str) -> None:

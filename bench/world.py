@@ -114,7 +114,7 @@ class World:
         founded = self.founded
         shards = AccountShards(self.store.platform, founded.keys, founded.header.account_shards)
         vault, relay = (
-            RegisterStore(shards, ContributionCaps.of(founded.registry)),
+            RegisterStore(shards, ContributionCaps.from_policies(founded.registry)),
             Relay(self.store.relay, founded.header),
         )
         with self.store.without_fsync():

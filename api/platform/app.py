@@ -75,10 +75,10 @@ def staff_services(
     """
     shards, caps, retention = vault.shards, vault.caps, registry.current.retention
     client, keys = shards.client, shards.keys
-    settlement = Recount(shards, caps)
+    recount = Recount(shards, caps)
     trail, pending, advisories = AuditTrail(client), PendingOperations(client), Advisories(client)
     moderation = Moderation(
-        accounts=AccountModeration(settlement, keys, trail, pending, retention.deleted_account_seconds),
+        accounts=AccountModeration(recount, keys, trail, pending, retention.deleted_account_seconds),
         jobs=Jobs(client, shards.count, retention.job_seconds),
         targets=catalogue,
         marks=EngagementBlocks(shards, caps),
@@ -88,7 +88,7 @@ def staff_services(
         keys=keys,
     )
     rights = DataSubjectRights(
-        recount=settlement,
+        recount=recount,
         erasure=ErasureProcedure(
             client, Erasure(shards, ErasureWatermark(client, erasures)), pending, advisories
         ),
@@ -147,7 +147,8 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     publisher = Publisher(dependencies.gallery)
     catalogue = Catalogue(client, header.target_shards, registry.current, publisher.publish_targets)
     vault = RegisterStore(
-        AccountShards(client, dependencies.keys, header.account_shards), ContributionCaps.of(registry)
+        AccountShards(client, dependencies.keys, header.account_shards),
+        ContributionCaps.from_policies(registry),
     )
     staff = staff_services(vault, catalogue, registry, dependencies.erasures, dependencies.entropy)
     services = PlatformServices(

@@ -91,7 +91,7 @@ def time_machine(store: PreparedStore, on_events: Callable[[int], None]) -> Iter
         )
         intake = InProcessIntake(build_platform_app(dependencies, clock).test_client(), token)
         shards = AccountShards(client, store.keys, store.header.account_shards)
-        staff = InProcessStaff(Recount(shards, ContributionCaps.of(store.registry)), clock)
+        staff = InProcessStaff(Recount(shards, ContributionCaps.from_policies(store.registry)), clock)
         timeline = Timeline(clock, intake, relay, staff, workers, on_events)
         yield InProcessSystem(clock, intake, staff, timeline)
 

@@ -16,12 +16,12 @@ class InProcessStaff:
     """Carries out actions.
 
     Args:
-        settlement: of the vault.
+        recount: changes the status of accounts.
         clock: the virtual one.
         listener: told every action, where one is needed.
     """
 
-    settlement: Recount
+    recount: Recount
     clock: Clock
     listener: Callable[[Sequence[Action]], None] | None = None
 
@@ -33,6 +33,6 @@ class InProcessStaff:
             ErasedAccountError: an account was erased.
         """
         for action in actions:
-            self.settlement.move(AccountRef(action.account_id), Move(action.kind.standing), self.clock())
+            self.recount.move(AccountRef(action.account_id), Move(action.kind.standing), self.clock())
         if self.listener:
             self.listener(actions)

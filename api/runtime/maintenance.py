@@ -67,7 +67,10 @@ def make_maintenance_worker(
         clock: current time in ms since 1970 UTC.
         throttle: of this process.
     """
-    shards, caps = AccountShards(client, keys, header.account_shards), ContributionCaps.of(registry)
+    shards, caps = (
+        AccountShards(client, keys, header.account_shards),
+        ContributionCaps.from_policies(registry),
+    )
     retention = registry.current.retention
     trail, advisories = AuditTrail(client), Advisories(client)
     jobs = Jobs(client, header.account_shards, retention.job_seconds)

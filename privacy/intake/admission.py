@@ -19,7 +19,7 @@ from privacy.intake.time_bounds import TimeBounds
 from privacy.model.change import GAINED
 from privacy.model.engagement import KINDS_PER_TARGET, TargetType, Verdict
 from privacy.policy.registry import PolicyRegistry
-from privacy.vault.entries import TOO_YOUNG, EntryColumns
+from privacy.vault.entries import TOO_YOUNG, AdmittedEvents
 from privacy.vault.registers import RegisterStore
 
 _NEW_POLICY = "a target is bound to the policy {}, which was registered after this process started"
@@ -119,7 +119,9 @@ class AdmissionControl:
             (targets.codes == INVALID_CELL, lambda row: rules_of(row).coder.error(events.profile(row))),
         )
 
-    def _to_admitted(self, events: EventColumns, targets: TargetColumns, passes: np.ndarray) -> EntryColumns:
+    def _to_admitted(
+        self, events: EventColumns, targets: TargetColumns, passes: np.ndarray
+    ) -> AdmittedEvents:
         """Return the events of the rows that pass."""
         least_age_ms = 1000 * self.registry.current.integrity.least_account_age_seconds
         changes, at_ms = _CHANGES[events.types], events.at_ms
@@ -127,7 +129,7 @@ class AdmissionControl:
             if changes[row] == GAINED and at_ms[row] - created_ms < least_age_ms:
                 changes[row] = TOO_YOUNG
         series = targets.numbers * KINDS_PER_TARGET + _KINDS[events.types]
-        return EntryColumns(
+        return AdmittedEvents(
             [*compress(events.account_ids, passes.tolist())],
             *(column[passes] for column in (series, at_ms, changes, targets.codes)),
         )

@@ -70,7 +70,7 @@ class JobRunner:
         if sum(sizes) != job.accounts:
             self._finish(job, msgspec.structs.replace(job, state=JobState.FAILED, failure=_EXPIRED))
             return
-        progress = self.moves.progress(job.number)
+        progress = self.moves.read_progress(job.number)
         self._run_rounds(job, progress, has_time)
         total = reduce(BulkProgress.plus, progress, BulkProgress())
         after = msgspec.structs.replace(job, progress=total)

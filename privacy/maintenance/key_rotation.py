@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from privacy.maintenance.throttle import Throttle
-from privacy.store.connect import translated
-from privacy.vault.key_rotation import Rekeying
-from privacy.vault.pseudonym import PSEUDONYM_BYTES
+from privacy.vault.key_rotation import ShardKeyRotation
+from privacy.vault.scan import AccountScan
 from privacy.vault.shards import AccountShards
 
 ACCOUNTS_PER_STEP = 1_000
 """Accounts that one atomic step moves, which takes some ms."""
-
-_NAME = re.compile(rb"v:\{a(\d+)\}:r(\d+):(.{%d})" % PSEUDONYM_BYTES, re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -42,16 +38,16 @@ class KeyRotation:
         Raises:
             StoreBusyError: the store did not confirm. Run the rotation again.
         """
-        rekeying = Rekeying(self.shards)
+        rotation = ShardKeyRotation(self.shards)
         # From here on every process writes under the new key, so no account is added to the previous ones.
         for shard in range(self.shards.count):
-            rekeying.put_in_force(shard)
+            rotation.put_in_force(shard)
         moved = 0
         while found := self._find_remaining():
             for shard, pseudonyms in found.items():
                 for first in range(0, len(pseudonyms), ACCOUNTS_PER_STEP):
                     with self.throttle.slice():
-                        count = rekeying.move(shard, pseudonyms[first : first + ACCOUNTS_PER_STEP])
+                        count = rotation.move_accounts(shard, pseudonyms[first : first + ACCOUNTS_PER_STEP])
                     on_moved(count)
                     moved += count
         return moved
@@ -60,12 +56,8 @@ class KeyRotation:
         """Return, by shard, the pseudonyms that are still in use under the previous key."""
         found: dict[int, list[bytes]] = {}
         previous_generation = self.shards.keys.current.generation - 1
-        for name in self._scan_names():
-            match = _NAME.fullmatch(name)
-            if match and int(match[2]) == previous_generation:
-                found.setdefault(int(match[1]), []).append(match[3])
+        for names in AccountScan(self.shards).scan_names(ACCOUNTS_PER_STEP):
+            for name in names:
+                if name.generation == previous_generation:
+                    found.setdefault(name.shard, []).append(name.pseudonym)
         return found
-
-    def _scan_names(self) -> Iterator[bytes]:
-        with translated():
-            yield from self.shards.client.scan_iter(match="v:{a*}:r*:*", count=ACCOUNTS_PER_STEP)

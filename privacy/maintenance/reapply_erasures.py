@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,15 +10,12 @@ from privacy.moderation.audit_trail import MAINTENANCE, ActionStage, AuditEntry,
 from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.rollback.erasure_log import ErasureRecord
 from privacy.rollback.erasure_watermark import ErasureWatermark
-from privacy.store.script import Argument, ScriptCall
-from privacy.vault.erasure import Erased
+from privacy.vault.erasure import Erased, close_accounts
 from privacy.vault.scan import AccountScan
-from privacy.vault.shards import AccountShards, vault_script
+from privacy.vault.shards import AccountShards
 
 EXPIRY_MARGIN_MS = MS_PER_DAY
 """A record of the erasure log is kept a day longer than the last backup that needs it."""
-_CLOSE = vault_script("close.lua")
-_TOMBSTONES_PER_STEP = 1_000
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class ErasureReplay:
             return 0
         missing = erasures.read_after(self.watermark.read() or 0)
         # Close first: an account that the backup does not know must not be counted either.
-        self._close(missing)
+        close_accounts(self.shards, missing)
         accounts, erased = self._erase(missing, now_ms)
         details = {
             "listed": len(missing),
@@ -77,22 +73,6 @@ class ErasureReplay:
         self.watermark.advance(missing[-1].number)
         return len(missing)
 
-    def _close(self, missing: Sequence[ErasureRecord]) -> None:
-        by_shard: defaultdict[int, list[ErasureRecord]] = defaultdict(list)
-        for listed in missing:
-            by_shard[listed.shard].append(listed)
-        for shard, erasures in by_shard.items():
-            for first in range(0, len(erasures), _TOMBSTONES_PER_STEP):
-                self.shards.run(
-                    _CLOSE, {shard: erasures[first : first + _TOMBSTONES_PER_STEP]}, self._closing
-                )
-
-    def _closing(self, shard: int, erasures: Sequence[ErasureRecord]) -> ScriptCall:
-        arguments: list[Argument] = [self.shards.keys.current.key_id]
-        for listed in erasures:
-            arguments += [listed.tombstone, listed.closed_until_ms]
-        return ScriptCall(self.shards.script_keys(shard), arguments)
-
     def _erase(self, missing: Sequence[ErasureRecord], now_ms: int) -> tuple[int, Erased]:
         """Erase the accounts of some records. Returns how many there were, and the sum of what was erased.
 
@@ -100,7 +80,7 @@ class ErasureReplay:
         """
         until_ms = {listed.tombstone: listed.closed_until_ms for listed in missing}
         accounts, registers, counted = 0, 0, 0
-        for found in self.scan.accounts():
+        for found in self.scan.scan_accounts():
             for account in found:
                 if account.tombstone in until_ms:
                     handle = self.shards.keys.current.handles_of_accounts([account])[0].name

@@ -15,13 +15,11 @@ from privacy.moderation.jobs import Jobs
 from privacy.policy.retention import Retention
 from privacy.store.connect import translated
 from privacy.store.keys import SWEPT, vault_key
-from privacy.store.script import Argument, ScriptCall
-from privacy.vault.pseudonym import PSEUDONYM_BYTES
 from privacy.vault.scan import AccountScan, FoundAccount
 from privacy.vault.shards import AccountShards, vault_script
 
 SWEEP_EVERY_MS = MS_PER_DAY
-_RETIRE, _CLOSE_TOMBS = vault_script("retire.lua"), vault_script("close_tombs.lua")
+_PURGE_SEALED, _EXPIRE_TOMBSTONES = vault_script("purge_sealed.lua"), vault_script("expire_tombstones.lua")
 _FIELDS_PER_STEP = 1_000
 
 
@@ -80,9 +78,9 @@ class RetentionSweep:
             yield
         numbers = frozenset(series.number for series in sealed)
         detector = self.new_detector(now_ms)
-        for accounts in self.scan.batches():
+        for accounts in self.scan.scan_records():
             for account in accounts:
-                detector.observe(account.handle, account.held)
+                detector.observe(account.account_handle, account.held)
             self._purge(accounts, numbers, now_ms)
             yield
         self.advisories.replace(
@@ -120,8 +118,9 @@ class RetentionSweep:
                     cursor, page = cast("tuple[int, dict[bytes, bytes]]", answer)
                     over = [tomb for tomb, until_ms in page.items() if int(until_ms) < now_ms]
                     if over:
-                        call = ScriptCall(self.shards.script_keys(shard), [now_ms, *over])
-                        _CLOSE_TOMBS.run(self.shards.client, call)
+                        arguments = {"now_ms": now_ms, "tombstones": over}
+                        call = self.shards.pack_call(shard, arguments, self.shards.keys.current)
+                        _EXPIRE_TOMBSTONES.run(self.shards.client, call)
                 yield
                 if not cursor:
                     break
@@ -129,15 +128,20 @@ class RetentionSweep:
     def _purge(self, accounts: Sequence[FoundAccount], sealed: frozenset[int], now_ms: int) -> None:
         idle_since_ms = now_ms - 1000 * self.retention.idle_account_seconds
         calls = []
-        for name, shard, _, held in accounts:
+        for name, _, held in accounts:
             over = [register.series.number for register in held.registers if register.series.number in sealed]
             is_empty = len(over) == len(held.registers)
             if over or (is_empty and held.last_heard_ms < idle_since_ms):
-                arguments: list[Argument] = [name, name[-PSEUDONYM_BYTES:], idle_since_ms, *over]
-                calls.append(ScriptCall(self.shards.script_keys(shard), arguments))
+                arguments = {
+                    "key": name.name,
+                    "pseudonym": name.pseudonym,
+                    "idle_since_ms": idle_since_ms,
+                    "series": over,
+                }
+                calls.append(self.shards.pack_call(name.shard, arguments, self.shards.keys.current))
         if calls:
             with translated():
-                _RETIRE.run_all(self.shards.client, calls)
+                _PURGE_SEALED.run_all(self.shards.client, calls)
 
     def _read_bursts(self, now_ms: int) -> list[Advisory]:
         """Return an advisory per account whose likes came in bursts."""

@@ -81,7 +81,7 @@ class MaintenanceWorker:
 
     def _run_due_timers(self, now_ms: int) -> None:
         self.replay.run(now_ms)  # first, so that nothing that was erased is counted again
-        for handle, status in self.timers.due(now_ms):
+        for handle, status in self.timers.list_due(now_ms):
             with self.throttle.slice():
                 self._expire_status(handle, status, now_ms)
         for operation in self.pending.older_than(now_ms - ABANDONED_AFTER_MS, _OPERATIONS_PER_STEP):
@@ -97,7 +97,7 @@ class MaintenanceWorker:
     def _expire_status(self, handle: bytes, status: AccountStatus, now_ms: int) -> None:
         """End a restriction, or erase a deleted account whose grace is over."""
         if status is AccountStatus.RESTRICTED:
-            details = {"counted": self.timers.lift(AccountRef(handle), now_ms)}
+            details = {"counted": self.timers.end_restriction(AccountRef(handle), now_ms)}
             self._log_action("restriction.ended", details)
             return
         if erased := self.erasure.run_if_due(handle, self._closed_until_ms(now_ms), now_ms):
@@ -113,7 +113,7 @@ class MaintenanceWorker:
             return
         # An erased account has no engagements left to recount.
         with suppress(ErasedAccountError):
-            self.recount.settle(AccountRef(handle), now_ms)
+            self.recount.run(AccountRef(handle), now_ms)
         self.pending.complete(operation)
 
     def _closed_until_ms(self, now_ms: int) -> int:

@@ -127,7 +127,7 @@ class AccountModeration:
                     raise ConflictError(
                         f"The account's status is {status}; {action} does not apply."
                     ) from error
-                settled = self.recount.settle(account, now_ms)
+                settled = self.recount.run(account, now_ms)
         same_end = to is not AccountStatus.RESTRICTED or settled.until_ms == until_ms
         return AccountOutcome(settled.before is not to or not same_end, settled)
 
@@ -138,7 +138,7 @@ def _details(outcome: AccountOutcome) -> dict[str, int | bool | str]:
         "changed": outcome.changed,
         "known": settled.known,
         "status_before": settled.before.label,
-        "counted": settled.rose,
-        "uncounted": settled.fell,
+        "counted": settled.newly_counted,
+        "uncounted": settled.newly_uncounted,
         "over_cap": settled.over_cap,
     }

@@ -163,6 +163,6 @@ def _settled_details(settled: Settled) -> dict[str, int | bool | str]:
     return {
         "known": settled.known,
         "status_before": settled.before.label,
-        "counted": settled.rose,
-        "uncounted": settled.fell,
+        "counted": settled.newly_counted,
+        "uncounted": settled.newly_uncounted,
     }

@@ -1,132 +1,188 @@
--- What every script of the vault knows of an account. Read before the script itself; see privacy.vault.scripts.
+-- What every script of the vault shares: its keys and arguments, how an account is stored, and the one rule of what is
+-- counted. Read before the script itself; see `privacy.vault.shards`.
 --
 -- One hash holds an account. Field <series>: a register, time I6, flags B, joint code I4, where flags are
 -- flips * 16 + block * 2 + (0 liked, 1 not liked). Block 0 is none; any other number is the reason why staff or a rule
--- keeps this one engagement out of the counts. An engagement should stand in the counts when it is liked, not blocked, and
--- its account is not blocked; it does stand when its flips are odd. Once w flips are used the register still follows the
--- person's will, but counts no further.
+-- keeps this one engagement out of the counts.
 --
 -- Field u: end of a restriction, in ms.    Field b: when its running burst began, in ms.    Field n: its network, 8 bytes.
--- Field s: when staff or its owner last set its standing, in ms.
+-- Field s: when staff or its owner last set its status, in ms.
 --
--- KEYS[6] holds all accounts of a shard by pseudonym, so that a batch reads and writes them together. Each is one integer,
--- ((day * 2 + burst) * 16 + standing) * 65536 + count: the UTC day of its latest admission, whether its running burst is
--- uncounted, its standing, and how many admissions that day has seen. Whoever is there has a hash too, which is how walks
--- over all accounts find it: its first admission leaves b, and its standing s, even when its registers are gone.
+-- ACCOUNTS holds all accounts of a shard by pseudonym, so that a batch reads and writes them together. Each is one integer,
+-- ((day * 2 + burst) * 16 + hidden * 8 + status) * 65536 + count: the UTC day of its latest admission, whether its running
+-- burst is uncounted, whether it is undisclosed in every breakdown, its status, and the admissions of that day. Every account
+-- there has a hash too, which is how a scan over all accounts finds it: its first admission leaves b, and its status s, even
+-- when its registers are gone.
 local spread = unpack
 local call, unpack, pack = redis.call, struct.unpack, struct.pack
+-- JOBS: the progress of the jobs on this shard. All keys have one hash tag.
+local OUTBOX, TOMBSTONES, FLAGGED, TIMERS, OUTER_KEY, ACCOUNTS, JOBS = spread(KEYS)
+-- The name of an account's hash is a prefix and the 16 raw bytes of its pseudonym; PREVIOUS_PREFIX is that of accounts under
+-- the previous outer key. KEY_ID names the caller's outer key.
+local PREFIX, PREVIOUS_PREFIX, KEY_ID = spread(ARGV)
+-- What else the caller gives, by name: each script lists what it takes. Scripts that settle registers take now_ms,
+-- daily_cap (M) and flip_cap (w).
+local args = cmsgpack.unpack(ARGV[4])
+local MS_PER_DAY = 86400000
+local NOW_MS, DAILY_CAP, FLIP_CAP = args.now_ms, args.daily_cap, args.flip_cap
+local TODAY = NOW_MS and math.floor(NOW_MS / MS_PER_DAY)
+
 local UNTIL, BURST, NETWORK, SINCE = 'u', 'b', 'n', 's'
 local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
 local GOOD, RESTRICTED, BANNED, DELETED, FAKE, OBJECTED = 0, 1, 2, 3, 4, 5
-local HIDDEN = 8 -- this bit of a standing: the account is undisclosed in every breakdown
-local UNDISCLOSED = 268435455 -- the joint code of such an account, 2^28 - 1
-local ACCOUNTS = KEYS[6]
-local FORMER_PREFIX = KEYS[7] -- of accounts under the former pseudonym key
+local UNDISCLOSED = 268435455 -- the joint code of a hidden account, 2^28 - 1
 local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] = BY_ACCOUNT, [FAKE] = INAUTHENTIC,
   [OBJECTED] = BY_ACCOUNT }
 
--- Refuse a caller whose outer key is not the one that the shard is kept under.
-local function check_key(key_name, key_id)
-  local known = call('GET', key_name)
-  if known and known ~= key_id then
+-- Returns the error for a caller whose outer key is not the one that the shard is kept under; else nil.
+local function refuse_stale_key()
+  local known = call('GET', OUTER_KEY)
+  if known and known ~= KEY_ID then
     return redis.error_reply('STALEKEY the shard is kept under another pseudonym key')
   end
 end
 
--- Find an account that is still kept under its former pseudonym, and give it its new one.
-local function adopt(prefix, pseudonym, former, flagged, timers)
-  if former == '' or call('EXISTS', FORMER_PREFIX .. former) == 0 then
+-- Moves an account that is still kept under its previous pseudonym ('' for none) to its current one.
+local function migrate_account_key(pseudonym, previous)
+  if previous == '' or call('EXISTS', PREVIOUS_PREFIX .. previous) == 0 then
     return
   end
-  call('RENAME', FORMER_PREFIX .. former, prefix .. pseudonym)
-  for _, hash in ipairs({ ACCOUNTS, flagged }) do
-    local held = call('HGET', hash, former)
+  call('RENAME', PREVIOUS_PREFIX .. previous, PREFIX .. pseudonym)
+  for _, hash in ipairs({ ACCOUNTS, FLAGGED }) do
+    local held = call('HGET', hash, previous)
     if held then
-      call('HDEL', hash, former)
+      call('HDEL', hash, previous)
       call('HSET', hash, pseudonym, held)
     end
   end
-  local due = call('ZSCORE', timers, former)
+  local due = call('ZSCORE', TIMERS, previous)
   if due then
-    call('ZREM', timers, former)
-    call('ZADD', timers, due, pseudonym)
+    call('ZREM', TIMERS, previous)
+    call('ZADD', TIMERS, due, pseudonym)
   end
 end
 
-local function read_account(packed)
-  if not packed then
-    return 0, false, 0, 0
-  end
-  local number = tonumber(packed)
+local function pack_account(account)
+  return ((account.day * 2 + (account.burst and 1 or 0)) * 16 + (account.hidden and 8 or 0) + account.status) * 65536
+    + account.count
+end
+
+-- Fills the table `account` from its integer; nil or false is an account that nothing is known of.
+local function fill_account(account, pseudonym, packed)
+  local number = tonumber(packed or 0)
   local count = number % 65536
   number = (number - count) / 65536
-  local standing = number % 16
-  number = (number - standing) / 16
+  local status = number % 16
+  number = (number - status) / 16
   local burst = number % 2
-  return standing, burst == 1, (number - burst) / 2, count
+  account.pseudonym, account.key = pseudonym, PREFIX .. pseudonym
+  account.status, account.hidden, account.burst = status % 8, status >= 8, burst == 1
+  account.day, account.count = (number - burst) / 2, count
 end
 
-local function pack_account(standing, burst, day, count)
-  return ((day * 2 + (burst and 1 or 0)) * 16 + standing) * 65536 + count
+local function read_account(pseudonym)
+  local account = {}
+  fill_account(account, pseudonym, call('HGET', ACCOUNTS, pseudonym))
+  return account
 end
 
--- Why an account is kept out of the counts now, or nil.
-local function account_block(key, standing, now_ms)
-  standing = standing % HIDDEN
-  if standing == GOOD then
+local function write_account(account)
+  call('HSET', ACCOUNTS, account.pseudonym, pack_account(account))
+end
+
+-- Returns the reason why an account is kept out of the counts now, or nil.
+local function reason_kept_out(account)
+  if account.status == GOOD then
     return nil
   end
-  if standing == RESTRICTED and tonumber(call('HGET', key, UNTIL) or 0) <= now_ms then
+  if account.status == RESTRICTED and tonumber(call('HGET', account.key, UNTIL) or 0) <= NOW_MS then
     return nil
   end
-  return REASON_OF[standing]
+  return REASON_OF[account.status]
 end
 
-local function read_register(stored)
+-- Returns time, whether it is liked, block, flips and joint code. Registers are values, not tables, for speed.
+local function parse_register(stored)
   local at, flags, code = unpack('<I6BI4', stored)
   local low = flags % 16
   local unliked = low % 2
   return at, unliked == 0, (low - unliked) / 2, (flags - low) / 16, code
 end
 
--- Whether a register stands in the counts, and its joint code: all that its erasure asks.
-local function read_count(stored)
-  local flags, code = unpack('<BI4', stored, 7)
-  return flags % 32 >= 16, code -- its flips are odd
-end
-
 local function pack_register(at, liked, block, flips, code)
   return pack('<I6BI4', at, flips * 16 + block * 2 + (liked and 0 or 1), code)
 end
 
--- Read many fields of a hash: the numbers that they hold, nil where there is none, in the order of the names. Lua takes only
--- so many arguments at once.
-local function read_numbers(key, names)
-  local numbers = {}
-  for first = 1, #names, 1000 do
-    local last = math.min(first + 999, #names)
-    for place, value in ipairs(call('HMGET', key, spread(names, first, last))) do
-      numbers[first + place - 1] = value and tonumber(value) or nil
+-- Returns whether a register is counted (its flips are odd), and its joint code: all that its erasure needs.
+local function read_count(stored)
+  local flags, code = unpack('<BI4', stored, 7)
+  return flags % 32 >= 16, code
+end
+
+-- Adds a change of a count to `changes` for the outbox: reason 0 is a gain.
+local function add_change(changes, series, code, reason)
+  changes[#changes + 1] = pack('<I8I4', series, code * 16 + reason)
+end
+
+-- Takes one of the account's admissions of the day; false when the day is full. A clock that stepped back does not open the
+-- day again.
+local function admit(account)
+  local count = account.day < TODAY and 0 or account.count
+  if count >= DAILY_CAP then
+    return false
+  end
+  account.day, account.count = math.max(account.day, TODAY), count + 1
+  return true
+end
+
+-- Settles a register: the one rule of what is counted. Every script that changes what a register or its account is calls it.
+--
+-- An engagement should be counted when it is liked, not blocked, and its account is not kept out (`account.kept_out`); it is
+-- counted when its flips are odd. When these differ it flips, and the change is added to `changes`. Its first flip takes one
+-- of the account's admissions, unless the caller has taken it (`is_admitted`), and fixes its joint code. Once w flips are used
+-- a register still follows what its account wants, but is counted no more; w is even, so what is counted can still be
+-- uncounted, also where w was larger once. `end_reason` is the reason of the change if the engagement is not liked any more.
+--
+-- Returns flips and joint code as they are now, and the outcome. The caller writes register and account.
+local UNCHANGED, NEWLY_COUNTED, NEWLY_UNCOUNTED, DAY_FULL = 0, 1, 2, 3
+local function settle_register(account, series, liked, block, flips, code, changes, end_reason, is_admitted)
+  local is_counted = flips % 2 == 1
+  local should_count = liked and block == 0 and not account.kept_out
+  if should_count == is_counted or (should_count and flips >= FLIP_CAP) then
+    return flips, code, UNCHANGED
+  end
+  if is_counted then
+    add_change(changes, series, code, (not liked and end_reason) or (block > 0 and block) or account.kept_out)
+    return flips + 1, code, NEWLY_UNCOUNTED
+  end
+  if flips == 0 and not is_admitted then
+    if not admit(account) then
+      return flips, code, DAY_FULL
     end
+    if account.hidden then code = UNDISCLOSED end
   end
-  return numbers
+  add_change(changes, series, code, 0)
+  return flips + 1, code, NEWLY_COUNTED
 end
 
--- Write many fields of a hash: names and values in turn.
-local function write_fields(key, written)
-  for first = 1, #written, 1000 do
-    call('HSET', key, spread(written, first, math.min(first + 999, #written)))
+-- Writes changes to the outbox: one entry.
+local function write_changes(changes)
+  if #changes > 0 then
+    call('XADD', OUTBOX, '*', 'c', table.concat(changes))
   end
 end
 
--- Take one of the day's admissions: the account's new day and count, or nil when the day is full.
--- A clock that stepped back does not open the day anew.
-local function admit(day, count, today, daily_cap)
-  if day < today then
-    day, count = today, 0
+-- Calls a command for many arguments after the key: Lua takes only some thousand at once.
+local function call_in_parts(command, key, arguments)
+  for first = 1, #arguments, 1000 do
+    call(command, key, spread(arguments, first, math.min(first + 999, #arguments)))
   end
-  if count >= daily_cap then
-    return nil
+end
+
+-- Closes an account to every event until a time in ms, whether anything is held of it or not. A tombstone never gets shorter:
+-- what came in between may have counted.
+local function write_tombstone(tombstone, until_ms)
+  if tonumber(call('HGET', TOMBSTONES, tombstone) or 0) < until_ms then
+    call('HSET', TOMBSTONES, tombstone, until_ms)
   end
-  return day, count + 1
 end

@@ -8,13 +8,13 @@ from enum import Enum
 from struct import Struct
 from typing import NamedTuple
 
-from privacy.store.script import Argument, ScriptCall
+from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.registers import ContributionCaps
-from privacy.vault.shards import AccountShards, vault_script
+from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
 
 class BlockResult(Enum):
-    """What became of one engagement, as it is spelled outside."""
+    """The result for one engagement, as it is spelled outside."""
 
     CHANGED = "changed"
     UNCHANGED = "unchanged"
@@ -24,19 +24,19 @@ class BlockResult(Enum):
     """It would be counted for the first time, and the account's day is full: its block stays."""
 
 
-MARKED = tuple(BlockResult)
-"""What `mark.lua` answers, by position."""
+RESULTS = tuple(BlockResult)
+"""The results of `block.lua`, by position."""
 
 NO_BLOCK = 0
 _ENGAGEMENT = Struct("<16sQB")
-_MARK = vault_script("mark.lua")
+_BLOCK = vault_script("block.lua")
 
 
 class Block(NamedTuple):
-    """What is to be done with one engagement.
+    """A block to put on one engagement, or to lift.
 
     Args:
-        account_id: whose it is.
+        account_id: the account whose engagement it is.
         series: number of the series.
         block: number of the reason that keeps it out of the counts, or `NO_BLOCK`.
     """
@@ -48,51 +48,46 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class EngagementBlocks:
-    """Marks engagements.
+    """Blocks engagements, and lifts their blocks.
 
     Args:
-        shards: of a user that may write registers.
-        caps: what bounds contributions.
+        shards: their client must have an ACL user that may write registers.
+        caps: bounds contributions.
     """
 
     shards: AccountShards
     caps: ContributionCaps
 
-    def apply(self, marks: Sequence[Block], now_ms: int) -> list[BlockResult]:
-        """Mark engagements in their order; on disk when this returns. Repeating a call changes nothing.
+    def apply(self, blocks: Sequence[Block], now_ms: int) -> list[BlockResult]:
+        """Sets blocks in their order; on disk when this returns. Repeating a call changes nothing.
 
         Raises:
             StoreBusyError: the store did not confirm; some shards may have applied their part. Send again.
         """
-        places: dict[int, list[int]] = {}
-        for place, account in enumerate(
-            self.shards.keys.current.accounts([mark.account_id for mark in marks])
-        ):
-            places.setdefault(account.shard(self.shards.count), []).append(place)
+        indices: dict[int, list[int]] = {}
+        accounts = self.shards.keys.current.accounts([block.account_id for block in blocks])
+        for index, account in enumerate(accounts):
+            indices.setdefault(account.shard(self.shards.count), []).append(index)
 
-        def call(shard: int, shard_places: list[int]) -> ScriptCall:
-            return self._call(shard, [marks[place] for place in shard_places], now_ms)
+        def arguments(_shard: int, of_shard: list[int], keys: Pseudonymiser) -> ScriptArguments:
+            return {
+                **self.caps.settling_arguments(now_ms),
+                **_pack_blocks([blocks[index] for index in of_shard], keys),
+            }
 
-        outcomes = [BlockResult.UNCHANGED] * len(marks)
-        for shard, answer in self.shards.run(_MARK, places, call).items():
-            for place, code in zip(places[shard], answer, strict=True):
-                outcomes[place] = MARKED[code]
-        return outcomes
+        results = [BlockResult.UNCHANGED] * len(blocks)
+        for shard, reply in self.shards.run(_BLOCK, indices, arguments).items():
+            for index, code in zip(indices[shard], reply, strict=True):
+                results[index] = RESULTS[code]
+        return results
 
-    def _call(self, shard: int, marks: Sequence[Block], now_ms: int) -> ScriptCall:
-        keys = self.shards.keys.current
-        accounts = keys.accounts([mark.account_id for mark in marks])
-        packed = b"".join(
-            _ENGAGEMENT.pack(account.pseudonym, mark.series, mark.block)
-            for account, mark in zip(accounts, marks, strict=True)
-        )
-        arguments: list[Argument] = [
-            self.shards.prefix(shard),
-            keys.key_id,
-            now_ms,
-            self.caps.daily_cap,
-            self.caps.flip_cap,
-            packed,
-            b"".join(account.previous_pseudonym for account in accounts),
-        ]
-        return ScriptCall(self.shards.script_keys(shard), arguments)
+
+def _pack_blocks(blocks: Sequence[Block], keys: Pseudonymiser) -> ScriptArguments:
+    accounts = keys.accounts([block.account_id for block in blocks])
+    return {
+        "engagements": b"".join(
+            _ENGAGEMENT.pack(account.pseudonym, block.series, block.block)
+            for account, block in zip(accounts, blocks, strict=True)
+        ),
+        "previous": b"".join(account.previous_pseudonym for account in accounts),
+    }

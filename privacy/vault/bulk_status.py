@@ -1,4 +1,4 @@
-"""Moves many accounts to a standing, for a job: step by step, each exactly once, whoever does it."""
+"""Changes the status of many accounts, for a job: step by step, each exactly once, whoever does it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from privacy.store.connect import translated
 from privacy.store.keys import vault_key
-from privacy.store.script import Argument, ScriptCall
+from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.recount import Move
 from privacy.vault.registers import ContributionCaps
-from privacy.vault.shards import AccountShards, vault_script
+from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
 REGISTERS_PER_STEP = 500
-"""Registers that one atomic step looks at: some ms, in which the shard's Redis does nothing else."""
+"""Registers that one atomic step settles: some ms, in which the shard's Redis does nothing else."""
 
-_MOVE_MANY = vault_script("follow.lua", "move_many.lua")
+_BULK_STATUS = vault_script("change_status.lua", "bulk_status.lua")
 
 
 class BulkProgress(NamedTuple):
@@ -54,59 +54,69 @@ class BulkProgress(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """What one step is given of one shard.
+    """The accounts of one shard for one step.
 
     Args:
         done: accounts of the job on this shard that are done.
-        cursor: place in the next account, 0 at its beginning; good as long as the store runs.
-        handles: of the accounts that are next.
+        cursor: position in the next account, 0 at its beginning; valid as long as the store runs.
+        account_handles: of the accounts that are next.
     """
 
     done: int
     cursor: int
-    handles: Sequence[bytes]
+    account_handles: Sequence[bytes]
 
 
 @dataclass(frozen=True)
 class BulkStatusChange:
-    """Moves the accounts of jobs.
+    """Changes the status of the accounts of jobs.
 
     Args:
-        shards: of a user that may write registers.
-        caps: what bounds contributions.
+        shards: their client must have an ACL user that may write registers.
+        caps: bounds contributions.
     """
 
     shards: AccountShards
     caps: ContributionCaps
 
     def step(
-        self, job: int, move: Move, portions: Mapping[int, Chunk], now_ms: int
+        self, job: int, move: Move, chunks: Mapping[int, Chunk], now_ms: int
     ) -> dict[int, tuple[BulkProgress, int]]:
-        """Move some accounts of several shards; on disk when this returns.
+        """Changes some accounts of several shards; on disk when this returns.
 
-        Where another one was faster, nothing is done and its progress is answered.
+        Where another worker was faster, this does nothing and returns its progress.
 
         Args:
             job: number of the job.
-            move: to what, and from where it may come; without a time.
-            portions: by shard.
+            move: the change; without a time.
+            chunks: by shard.
             now_ms: the time.
 
         Returns:
-            By shard the progress, and the cursor of the next portion.
+            The progress and the cursor of the next chunk, by shard.
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
         """
 
-        def call(shard: int, portion: Chunk) -> ScriptCall:
-            return self._call(shard, job, move, portion, now_ms)
+        def arguments(_shard: int, chunk: Chunk, keys: Pseudonymiser) -> ScriptArguments:
+            accounts = keys.of_handles(chunk.account_handles)
+            return {
+                **self.caps.settling_arguments(now_ms),
+                **move.as_arguments(),
+                "job": job,
+                "done": chunk.done,
+                "cursor": chunk.cursor,
+                "budget": REGISTERS_PER_STEP,
+                "accounts": b"".join(account.pseudonym + account.tombstone for account in accounts),
+                "previous": b"".join(account.previous_pseudonym for account in accounts),
+            }
 
-        answers = self.shards.run(_MOVE_MANY, portions, call)
-        return {shard: (BulkProgress(*answer[:-1]), answer[-1]) for shard, answer in answers.items()}
+        replies = self.shards.run(_BULK_STATUS, chunks, arguments)
+        return {shard: (BulkProgress(*reply[:-1]), reply[-1]) for shard, reply in replies.items()}
 
-    def progress(self, job: int) -> list[BulkProgress]:
-        """How far a job has come on each shard.
+    def read_progress(self, job: int) -> list[BulkProgress]:
+        """Reads how far a job has come on each shard.
 
         Raises:
             StoreBusyError: the store did not answer.
@@ -119,7 +129,7 @@ class BulkStatusChange:
         return [BulkProgress(*map(int, numbers.split())) if numbers else BulkProgress() for numbers in stored]
 
     def forget(self, job: int) -> None:
-        """Drop the progress of a job that is over.
+        """Drops the progress of a job that is over.
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
@@ -129,26 +139,6 @@ class BulkStatusChange:
             for shard in range(self.shards.count):
                 pipeline.hdel(_progress_key(shard), str(job))
             pipeline.execute()
-
-    def _call(self, shard: int, job: int, move: Move, portion: Chunk, now_ms: int) -> ScriptCall:
-        keys = self.shards.keys.current
-        accounts = keys.of_handles(portion.handles)
-        arguments: list[Argument] = [
-            self.shards.prefix(shard),
-            keys.key_id,
-            now_ms,
-            self.caps.daily_cap,
-            self.caps.flip_cap,
-            job,
-            portion.done,
-            portion.cursor,
-            REGISTERS_PER_STEP,
-            int(move.to),
-            ",".join(str(int(standing)) for standing in move.allowed_from),
-            b"".join(account.pseudonym + account.tombstone for account in accounts),
-            b"".join(account.previous_pseudonym for account in accounts),
-        ]
-        return ScriptCall([*self.shards.script_keys(shard), _progress_key(shard)], arguments)
 
 
 def _progress_key(shard: int) -> str:

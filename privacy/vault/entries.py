@@ -1,20 +1,21 @@
-"""Events past the door, by columns, and as `record.lua` takes them."""
+"""Events that passed admission, by columns, and as `record.lua` takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from struct import Struct
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from privacy.model.change import CHANGE_BITS
 from privacy.vault.pseudonym import PSEUDONYM_BYTES, AccountColumns, Pseudonymiser
+from privacy.vault.shards import ScriptArguments
 
 AdmittedEvent = tuple[str, int, int, int, int]
-"""An event past the door: account id, series, occurred_at in ms, change, joint code.
+"""An event past admission: account id, series, occurred_at in ms, change, joint code.
 
 A change is 0 for a like, `Reason.UNLIKED` or `Reason.CORRECTION` for its end, or `TOO_YOUNG`.
 """
@@ -40,18 +41,29 @@ _EVENT: Final = np.dtype(
 )
 """Values of MessagePack: a number, a string, and a number below 128, which is its own form."""
 _VALUES_PER_EVENT: Final = 3
-_GAINED: Final = np.dtype([("series", "<u8"), ("change", "<u4")])
-_ARRAY: Final = Struct(">cI")
+_GAIN: Final = np.dtype([("series", "<u8"), ("change", "<u4")])
 _ARRAY_HEAD: Final = b"\xdd"
 _NUMBER_HEAD: Final = b"\xcf"
 _REGISTER_HEAD: Final = b"\xd9\x0b"
 _PSEUDONYM_HEAD: Final = b"\xd9\x10"
-"""Of a string of 16 bytes: Redis knows no other form for bytes."""
+"""Of a string of 16 bytes: Redis decodes no other form of bytes."""
+
+
+class ShardEvents(NamedTuple):
+    """The events of one shard.
+
+    Args:
+        rows: their indices among all events, ascending.
+        arguments: those of `record.lua` that hold events.
+    """
+
+    rows: np.ndarray
+    arguments: ScriptArguments
 
 
 @dataclass(frozen=True)
-class EntryColumns:
-    """Entries, a row each, in the order in which they take effect.
+class AdmittedEvents:
+    """Events past admission, a row each, in the order in which they take effect.
 
     Args:
         account_ids: text.
@@ -69,83 +81,62 @@ class EntryColumns:
 
     def __post_init__(self) -> None:
         if any(len(column) != len(self) for column in (self.series, self.at_ms, self.changes, self.codes)):
-            raise AssertionError("the columns of entries differ in length")
+            raise AssertionError("the columns of events differ in length")
         if (self.at_ms >> _TIME_BITS).any():
-            raise AssertionError(f"the time of an entry does not fit {_TIME_BITS} bits")
+            raise AssertionError(f"the time of an event does not fit {_TIME_BITS} bits")
 
     def __len__(self) -> int:
-        """Number of entries."""
+        """Returns the number of events."""
         return len(self.account_ids)
 
     @classmethod
-    def of(cls, entries: Sequence[AdmittedEvent]) -> EntryColumns:
-        """Take entries apart."""
-        account_ids, *numbers = zip(*entries, strict=True) if entries else ((), (), (), (), ())
+    def from_events(cls, events: Sequence[AdmittedEvent]) -> AdmittedEvents:
+        """Takes events apart into columns."""
+        account_ids, *numbers = zip(*events, strict=True) if events else ((), (), (), (), ())
         return cls(account_ids, *(np.array(column, np.int64) for column in numbers))
 
+    def pack(self, keys: Pseudonymiser, shards: int) -> dict[int, ShardEvents]:
+        """Packs the events by shard, in their order within each.
 
-class ShardEntries(NamedTuple):
-    """The entries of one shard as `record.lua` takes them.
-
-    Args:
-        pseudonyms: a MessagePack array.
-        events: a MessagePack array of series, register of a first like, and change of each.
-        gained: the change that a first like makes, 12 bytes each.
-        tombstones: 8 bytes each.
-        formers: the former pseudonyms, 16 bytes each; empty unless a rotation is under way.
-    """
-
-    pseudonyms: bytes
-    events: bytes
-    gained: bytes
-    tombstones: bytes
-    previous_pseudonyms: bytes
-
-
-@dataclass(frozen=True)
-class PackedEntries:
-    """Entries by shard, in their order within each.
-
-    Args:
-        keys: under which their accounts are.
-        places: of each shard's entries among all: arrays of integers.
-        shards: the entries of each.
-    """
-
-    keys: Pseudonymiser
-    places: Mapping[int, np.ndarray]
-    shards: Mapping[int, ShardEntries]
-
-    @classmethod
-    def of(cls, entries: EntryColumns, keys: Pseudonymiser, shards: int) -> PackedEntries:
-        """Pack entries for a store with so many account shards."""
-        accounts = keys.account_columns(entries.account_ids)
+        Args:
+            keys: name the accounts.
+            shards: number of account shards of the store.
+        """
+        accounts = keys.account_columns(self.account_ids)
         shard_of = accounts.shard_hashes % shards
         order = np.argsort(shard_of, kind="stable")
         ends = np.cumsum(np.bincount(shard_of, minlength=shards)).tolist()
-        spans = {shard: slice(*span) for shard, span in enumerate(pairwise([0, *ends])) if span[0] < span[1]}
-        pseudonyms, events, gained = (
-            _pseudonyms(accounts)[order],
-            _events(entries)[order],
-            _gained(entries)[order],
-        )
-        tombstones, previous_pseudonyms = accounts.tombstones[order], accounts.previous_pseudonyms
-        if len(previous_pseudonyms):
-            previous_pseudonyms = previous_pseudonyms[order]
-        return cls(
-            keys,
-            {shard: order[span] for shard, span in spans.items()},
-            {
-                shard: ShardEntries(
-                    _array(pseudonyms[span], values_a_row=1),
-                    _array(events[span], values_a_row=_VALUES_PER_EVENT),
-                    gained[span].tobytes(),
-                    tombstones[span].tobytes(),
-                    previous_pseudonyms[span].tobytes(),
-                )
-                for shard, span in spans.items()
-            },
-        )
+        pseudonyms, events, gains = _pseudonyms(accounts)[order], self._events()[order], self._gains()[order]
+        tombstones, previous = accounts.tombstones[order], accounts.previous_pseudonyms
+        if len(previous):
+            previous = previous[order]
+        packed = {}
+        for shard, (start, end) in enumerate(pairwise([0, *ends])):
+            if start < end:
+                span = slice(start, end)
+                arguments = {
+                    "pseudonyms": _array(pseudonyms[span], values_per_row=1),
+                    "events": _array(events[span], values_per_row=_VALUES_PER_EVENT),
+                    "gains": gains[span].tobytes(),
+                    "tombstones": tombstones[span].tobytes(),
+                    "previous": previous[span].tobytes(),
+                }
+                packed[shard] = ShardEvents(order[span], arguments)
+        return packed
+
+    def _events(self) -> np.ndarray:
+        rows = np.empty(len(self), _EVENT)
+        rows["series_head"], rows["series"] = _NUMBER_HEAD, self.series
+        rows["register_head"] = _REGISTER_HEAD
+        rows["at_low"], rows["at_high"] = self.at_ms & (2**_LOW_BITS - 1), self.at_ms >> _LOW_BITS
+        rows["flags"], rows["code"] = _FIRST_LIKE, self.codes
+        rows["change"] = self.changes
+        return rows
+
+    def _gains(self) -> np.ndarray:
+        rows = np.empty(len(self), _GAIN)
+        rows["series"], rows["change"] = self.series, self.codes << CHANGE_BITS
+        return rows
 
 
 def _pseudonyms(accounts: AccountColumns) -> np.ndarray:
@@ -154,22 +145,6 @@ def _pseudonyms(accounts: AccountColumns) -> np.ndarray:
     return rows
 
 
-def _events(entries: EntryColumns) -> np.ndarray:
-    rows = np.empty(len(entries), _EVENT)
-    rows["series_head"], rows["series"] = _NUMBER_HEAD, entries.series
-    rows["register_head"] = _REGISTER_HEAD
-    rows["at_low"], rows["at_high"] = entries.at_ms & (2**_LOW_BITS - 1), entries.at_ms >> _LOW_BITS
-    rows["flags"], rows["code"] = _FIRST_LIKE, entries.codes
-    rows["change"] = entries.changes
-    return rows
-
-
-def _gained(entries: EntryColumns) -> np.ndarray:
-    rows = np.empty(len(entries), _GAINED)
-    rows["series"], rows["change"] = entries.series, entries.codes << CHANGE_BITS
-    return rows
-
-
-def _array(rows: np.ndarray, values_a_row: int) -> bytes:
-    """A MessagePack array of the values of rows."""
-    return _ARRAY.pack(_ARRAY_HEAD, values_a_row * len(rows)) + rows.tobytes()
+def _array(rows: np.ndarray, values_per_row: int) -> msgspec.Raw:
+    """Encodes the values of rows as one MessagePack array."""
+    return msgspec.Raw(_ARRAY_HEAD + (values_per_row * len(rows)).to_bytes(4, "big") + rows.tobytes())

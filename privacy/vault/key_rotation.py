@@ -1,4 +1,4 @@
-"""Moves accounts from the pseudonyms of a former outer key to those of the one in force. No count changes."""
+"""Moves accounts from pseudonyms under the previous outer key to those under the new one."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privacy.store.connect import translated
-from privacy.store.script import Argument, ScriptCall
-from privacy.vault.shards import AccountShards, vault_script
+from privacy.vault.pseudonym import Pseudonymiser
+from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
-REKEY = vault_script("rekey.lua")
+KEY_ROTATION_SCRIPT = vault_script("key_rotation.lua")
 
 
 @dataclass(frozen=True)
-class Rekeying:
-    """Re-keys one shard at a time.
+class ShardKeyRotation:
+    """Rotates the outer key of one shard at a time.
 
     Args:
-        shards: with the new key and the former one; of a user that may rename accounts.
+        shards: with the new key and the previous one; their client must have the `rekeyer` ACL user.
     """
 
     shards: AccountShards
 
     def put_in_force(self, shard: int) -> None:
-        """From now on the shard takes the new key only; who knows just the former one reads the file again.
+        """Makes the shard refuse callers under the previous key: their processes read the key file again.
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
         """
-        self._run(shard, b"", first=True)
+        self._run(shard, {"put_in_force": True, "accounts": b""}, self.shards.keys.current)
 
-    def move(self, shard: int, former: Sequence[bytes]) -> int:
-        """Move accounts, found under these former pseudonyms; those that moved before are passed over.
+    def move_accounts(self, shard: int, pseudonyms: Sequence[bytes]) -> int:
+        """Moves accounts, given by their previous pseudonyms; those that moved before are skipped.
 
         Returns:
             How many moved.
@@ -39,18 +39,14 @@ class Rekeying:
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
         """
-        accounts = self.shards.keys.current.of_former_pseudonyms(former)
+        keys = self.shards.keys.current
+        accounts = keys.of_former_pseudonyms(pseudonyms)
         packed = b"".join(
-            before + account.pseudonym for before, account in zip(former, accounts, strict=True)
+            previous + account.pseudonym for previous, account in zip(pseudonyms, accounts, strict=True)
         )
-        return self._run(shard, packed, first=False)
+        return self._run(shard, {"accounts": packed}, keys)
 
-    def _run(self, shard: int, packed: bytes, *, first: bool) -> int:
-        arguments: list[Argument] = [
-            self.shards.prefix(shard),
-            self.shards.keys.current.key_id,
-            int(first),
-            packed,
-        ]
+    def _run(self, shard: int, arguments: ScriptArguments, keys: Pseudonymiser) -> int:
         with translated():
-            return int(REKEY.run(self.shards.client, ScriptCall(self.shards.script_keys(shard), arguments)))
+            call = self.shards.pack_call(shard, arguments, keys)
+            return int(KEY_ROTATION_SCRIPT.run(self.shards.client, call))

@@ -1,4 +1,4 @@
-"""Sets the standing of accounts, and lets all their engagements follow."""
+"""Changes the status of accounts, and recounts all their engagements."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from dataclasses import dataclass
 
 from privacy.errors import ConflictError
 from privacy.model.account_status import AccountStatus
-from privacy.store.script import Argument, ScriptCall
-from privacy.vault.pseudonym import Account, AccountRef
+from privacy.vault.pseudonym import AccountRef
 from privacy.vault.registers import ContributionCaps
-from privacy.vault.shards import AccountShards, vault_script
+from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
 REGISTERS_PER_STEP = 2_000
-"""Registers that one atomic step looks at: some ms, in which the shard's Redis does nothing else."""
+"""Registers that one atomic step settles: some ms, in which the shard's Redis does nothing else."""
 
-SETTLE = vault_script("follow.lua", "settle.lua")
+RECOUNT_SCRIPT = vault_script("change_status.lua", "recount.lua")
 _ERASED, _REFUSED = -1, -2
 
 
 @dataclass(frozen=True)
 class Move:
-    """A change of standing.
+    """A change of status.
 
     Args:
-        to: the new standing.
-        allowed_from: the standings that it may come from.
+        to: the new status.
+        allowed_from: the statuses that it may come from.
         until_ms: when its timer is due: end of a restriction, or of the grace after a deletion.
     """
 
@@ -35,20 +34,25 @@ class Move:
 
     def __post_init__(self) -> None:
         if self.to is AccountStatus.RESTRICTED and self.until_ms is None:
-            raise ValueError("until_ms: is None; a restriction has an end")
+            raise ValueError("until_ms is None: a restriction must have an end")
+
+    def as_arguments(self) -> ScriptArguments:
+        """Returns the arguments that scripts take it by."""
+        allowed_from = [int(status) for status in self.allowed_from]
+        return {"to": int(self.to), "allowed_from": allowed_from, "until_ms": self.until_ms}
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of an account.
+    """The result of recounting an account.
 
     Args:
         known: whether the vault held anything of it before.
-        before: its standing until now.
-        until_ms: end of the restriction that it had until now; 0 for none.
-        hidden_before: whether it was kept out of every breakdown until now.
-        rose: engagements that are counted now and were not.
-        fell: engagements that are not counted any more.
+        before: its previous status.
+        until_ms: end of the restriction that it had; 0 for none.
+        hidden_before: whether it was kept out of every breakdown.
+        newly_counted: engagements that are counted now and were not.
+        newly_uncounted: engagements that were counted and are not now.
         over_cap: engagements that would be counted for the first time and found the day full.
     """
 
@@ -56,8 +60,8 @@ class Settled:
     before: AccountStatus
     until_ms: int
     hidden_before: bool
-    rose: int = 0
-    fell: int = 0
+    newly_counted: int = 0
+    newly_uncounted: int = 0
     over_cap: int = 0
 
 
@@ -66,10 +70,10 @@ class ErasedAccountError(ConflictError):
 
 
 class MoveRefusedError(ConflictError):
-    """The account may not come to a standing from the one that it has.
+    """The account may not come to a status from the one that it has.
 
     Args:
-        before: the one that it has.
+        before: the status that it has.
     """
 
     def __init__(self, before: AccountStatus) -> None:
@@ -79,91 +83,62 @@ class MoveRefusedError(ConflictError):
 
 @dataclass(frozen=True)
 class Recount:
-    """Moves accounts. State is set in the first atomic step: a crash leaves only steps to be done again.
+    """Changes and recounts accounts. The first atomic step sets the status: after a crash, recount again.
 
     Args:
-        shards: of a user that may write registers.
-        caps: what bounds contributions.
+        shards: their client must have an ACL user that may write registers.
+        caps: bounds contributions.
     """
 
     shards: AccountShards
     caps: ContributionCaps
 
     def move(self, account: AccountRef, move: Move, now_ms: int) -> Settled:
-        """Give an account a standing and settle all its engagements.
-
-        Args:
-            account: the account.
-            move: to what, and from where it may come.
-            now_ms: the time.
+        """Changes the status of an account and recounts its engagements.
 
         Raises:
             ErasedAccountError: the account was erased.
-            MoveRefusedError: it may not come from the standing that it has. Nothing was changed.
-            StoreBusyError: the store did not confirm. Do it again: it goes on where it stopped.
+            MoveRefusedError: it may not come from the status that it has. Nothing was changed.
+            StoreBusyError: the store did not confirm. Do it again: it resumes where it stopped.
         """
-        until = "" if move.until_ms is None else move.until_ms
-        allowed = ",".join(str(int(standing)) for standing in move.allowed_from)
-        return self._settle(account, [int(move.to), allowed, until], "", now_ms)
+        return self._run(account, move.as_arguments(), now_ms)
 
     def hide(self, account: AccountRef, now_ms: int, *, hidden: bool) -> Settled:
-        """Keep what an account does from now on out of every breakdown, or no longer.
+        """Keeps an account's later first counts out of every breakdown, or no longer.
 
         Raises:
             ErasedAccountError: the account was erased.
             StoreBusyError: the store did not confirm. Do it again.
         """
-        return self._settle(account, ["", "", ""], int(hidden), now_ms)
+        return self._run(account, {"hidden": hidden}, now_ms)
 
-    def settle(self, account: AccountRef, now_ms: int) -> Settled:
-        """Let all engagements follow the standing that the account has, once more.
+    def run(self, account: AccountRef, now_ms: int) -> Settled:
+        """Recounts the engagements of an account under the status that it has.
 
         Raises:
             ErasedAccountError: the account was erased.
             StoreBusyError: the store did not confirm. Do it again.
         """
-        return self._settle(account, ["", "", ""], "", now_ms)
+        return self._run(account, {}, now_ms)
 
-    def _settle(
-        self, account: AccountRef, standing: Sequence[str | int], hidden: str | int, now_ms: int
-    ) -> Settled:
+    def _run(self, account: AccountRef, change: ScriptArguments, now_ms: int) -> Settled:
         cursor, sums = 0, [0, 0, 0]
         begun: tuple[bool, AccountStatus, int, bool] | None = None
         while begun is None or cursor:
-            change = ("", "", "", "") if begun else (*standing, hidden)
-            cursor, was, *counts, held, until_ms, was_hidden = self._step(account, cursor, change, now_ms)
+            arguments = {
+                **self.caps.settling_arguments(now_ms),
+                "cursor": cursor,
+                "page_size": REGISTERS_PER_STEP,
+                **({} if begun else change),
+            }
+            reply: list[int] = self.shards.run_one(RECOUNT_SCRIPT, account, arguments)
+            cursor, before, *counts, known, until_ms, hidden_before = reply
             if cursor == _ERASED:
                 raise ErasedAccountError(
                     "the account was erased: nothing of it is held, and nothing is stored"
                 )
             if cursor == _REFUSED:
-                raise MoveRefusedError(AccountStatus(was))
-            begun = begun or (bool(held), AccountStatus(was), until_ms, bool(was_hidden))
+                raise MoveRefusedError(AccountStatus(before))
+            begun = begun or (bool(known), AccountStatus(before), until_ms, bool(hidden_before))
             sums = [total + count for total, count in zip(sums, counts, strict=True)]
         return Settled(*begun, *sums)
-
-    def _step(self, account: AccountRef, cursor: int, change: Sequence[str | int], now_ms: int) -> list[int]:
-        to, allowed, until, hidden = change
-
-        def call(found: Account) -> ScriptCall:
-            shard = found.shard(self.shards.count)
-            arguments: list[Argument] = [
-                self.shards.prefix(shard),
-                self.shards.keys.current.key_id,
-                found.pseudonym,
-                found.previous_pseudonym,
-                now_ms,
-                self.caps.daily_cap,
-                self.caps.flip_cap,
-                cursor,
-                REGISTERS_PER_STEP,
-                to,
-                allowed,
-                until,
-                found.tombstone,
-                hidden,
-            ]
-            return ScriptCall(self.shards.script_keys(shard), arguments)
-
-        answer: list[int] = self.shards.run_one(SETTLE, account, call)
-        return answer

@@ -1,4 +1,4 @@
-"""Walks over all accounts of the vault, as only the maintenance worker may: for retention and advisories."""
+"""Scans all accounts of the vault: for retention, for advisories, and to rotate the pseudonym key."""
 
 from __future__ import annotations
 
@@ -15,37 +15,52 @@ from privacy.vault.shards import AccountShards
 
 ACCOUNTS_PER_STEP = 100
 _FIELDS_PER_STEP = 1_000
+_PATTERN = "v:{a*}:r*:*"
 _NAME = re.compile(rb"v:\{a(\d+)\}:r(\d+):(.{%d})" % PSEUDONYM_BYTES, re.DOTALL)
 
 
-class FoundAccount(NamedTuple):
-    """An account that a walk has come to.
+class AccountName(NamedTuple):
+    """The name of an account's hash.
 
     Args:
-        name: of its hash.
-        shard: where it is.
-        handle: its handle.
-        held: what is held of it.
+        name: the whole name.
+        shard: the account's shard.
+        generation: of the outer key under which it is kept.
+        pseudonym: under that key.
     """
 
     name: bytes
     shard: int
-    handle: bytes
+    generation: int
+    pseudonym: bytes
+
+
+class FoundAccount(NamedTuple):
+    """An account that a scan has found.
+
+    Args:
+        name: of its hash.
+        account_handle: its handle.
+        held: its record.
+    """
+
+    name: AccountName
+    account_handle: bytes
     held: HeldAccount
 
 
 @dataclass(frozen=True)
 class AccountScan:
-    """Walks over accounts. One that is there all the time is met; one that is being moved may be met twice.
+    """Scans accounts. It finds each that is there all the time, and may find one twice that is being moved.
 
     Args:
-        shards: of a user that may scan.
+        shards: their client must have an ACL user that may scan.
     """
 
     shards: AccountShards
 
-    def batches(self) -> Iterator[list[FoundAccount]]:
-        """Some accounts at a time.
+    def scan_names(self, names_per_step: int = ACCOUNTS_PER_STEP) -> Iterator[list[AccountName]]:
+        """Yields the names of some accounts at a time.
 
         Raises:
             StoreBusyError: the store did not answer.
@@ -53,70 +68,72 @@ class AccountScan:
         cursor = 0
         while True:
             with translated():
-                cursor, names = self.shards.client.scan(cursor, match="v:{a*}:r*:*", count=ACCOUNTS_PER_STEP)
-                found = self._read(cast("list[bytes]", names))
-            yield found
-            if not cursor:
-                return
-
-    def accounts(self) -> Iterator[list[Account]]:
-        """Some accounts at a time, without what is held of them.
-
-        Raises:
-            StoreError: one of them is kept under a key that was destroyed: nobody can tell whose it is.
-            StoreBusyError: the store did not answer.
-        """
-        cursor = 0
-        while True:
-            with translated():
-                cursor, names = self.shards.client.scan(cursor, match="v:{a*}:r*:*", count=ACCOUNTS_PER_STEP)
+                cursor, names = self.shards.client.scan(cursor, match=_PATTERN, count=names_per_step)
             matches = filter(None, map(_NAME.fullmatch, cast("list[bytes]", names)))
-            yield [self._account(match[3], int(match[2])) for match in matches]
+            yield [AccountName(match[0], int(match[1]), int(match[2]), match[3]) for match in matches]
             if not cursor:
                 return
 
-    def _account(self, pseudonym: bytes, generation: int) -> Account:
-        keys = self.shards.keys.current
-        if generation == keys.generation:
-            return keys.of_pseudonyms([pseudonym])[0]
-        if generation == keys.generation - 1 and keys.former_outer_key:
-            return keys.of_former_pseudonyms([pseudonym])[0]
+    def scan_records(self) -> Iterator[list[FoundAccount]]:
+        """Yields some accounts at a time, with all that is held of them.
+
+        Raises:
+            StoreBusyError: the store did not answer.
+        """
+        for names in self.scan_names():
+            with translated():
+                found = self._read(names)
+            yield found
+
+    def scan_accounts(self) -> Iterator[list[Account]]:
+        """Yields some accounts at a time, without their records.
+
+        Raises:
+            StoreError: one of them is kept under a key that was destroyed: no one can tell whose it is.
+            StoreBusyError: the store did not answer.
+        """
+        for names in self.scan_names():
+            yield [self._resolve(name) for name in names]
+
+    def _resolve(self, name: AccountName) -> Account:
+        if account := self._find(name):
+            return account
         raise StoreError(
-            f"accounts of this store are kept under pseudonym key {generation}, and the key file holds "
-            f"{keys.generation}: it comes from a backup from before a rotation, and is not to be used"
+            f"accounts of this store are kept under pseudonym key {name.generation}, and the key file holds "
+            f"{self.shards.keys.current.generation}: it is a backup from before a rotation; do not use it"
         )
 
-    def _read(self, names: Sequence[bytes]) -> list[FoundAccount]:
-        matches = [match for name in names if (match := _NAME.fullmatch(name))]
+    def _find(self, name: AccountName) -> Account | None:
+        """Finds an account under the current keys; None if its pseudonym is of neither of them."""
+        keys = self.shards.keys.current
+        if name.generation == keys.generation:
+            return keys.of_pseudonyms([name.pseudonym])[0]
+        if name.generation == keys.generation - 1 and keys.former_outer_key:
+            return keys.of_former_pseudonyms([name.pseudonym])[0]
+        return None
+
+    def _read(self, names: Sequence[AccountName]) -> list[FoundAccount]:
         pipeline = self.shards.client.pipeline(transaction=False)
-        for match in matches:
-            pipeline.hget(self.shards.account_table(int(match[1])), match[3])
-            pipeline.hscan(match[0], count=_FIELDS_PER_STEP)
-        answers = pipeline.execute()
+        for name in names:
+            pipeline.hget(self.shards.account_table(name.shard), name.pseudonym)
+            pipeline.hscan(name.name, count=_FIELDS_PER_STEP)
+        replies = pipeline.execute()
         found = []
-        for match, account, (cursor, page) in zip(matches, answers[::2], answers[1::2], strict=True):
-            fields = page | self._rest(match[0], cursor)
-            handle = self._handle(match[3], int(match[2]))
-            if fields and handle:
-                held = HeldAccount.parse(account, fields)
-                found.append(FoundAccount(match[0], int(match[1]), handle, held))
+        for name, number, (cursor, page) in zip(names, replies[::2], replies[1::2], strict=True):
+            fields = page | self._read_rest(name.name, cursor)
+            account = self._find(name)
+            if account is None:
+                self.shards.keys.reload()
+            elif fields:
+                handle = self.shards.keys.current.handles_of_accounts([account])[0].name
+                found.append(FoundAccount(name, handle, HeldAccount.parse(number, fields)))
         return found
 
-    def _rest(self, name: bytes, cursor: int) -> dict[bytes, bytes]:
-        """What the first page of a large account left."""
+    def _read_rest(self, name: bytes, cursor: int) -> dict[bytes, bytes]:
+        """Reads the fields of a large account after its first page."""
         fields: dict[bytes, bytes] = {}
         while cursor:
-            answer = self.shards.client.hscan(name, cursor, count=_FIELDS_PER_STEP)
-            cursor, page = cast("tuple[int, dict[bytes, bytes]]", answer)
+            reply = self.shards.client.hscan(name, cursor, count=_FIELDS_PER_STEP)
+            cursor, page = cast("tuple[int, dict[bytes, bytes]]", reply)
             fields |= page
         return fields
-
-    def _handle(self, pseudonym: bytes, generation: int) -> bytes | None:
-        """Handle of an account; None if its pseudonym is of a key that this process does not know yet."""
-        keys = self.shards.keys.current
-        if generation == keys.generation:
-            return keys.handles_of_pseudonyms([pseudonym])[0].name
-        if generation == keys.generation - 1 and keys.former_outer_key:
-            return keys.handles_of_accounts(keys.of_former_pseudonyms([pseudonym]))[0].name
-        self.shards.keys.reload()
-        return None

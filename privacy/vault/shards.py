@@ -1,12 +1,13 @@
-"""The account shards as scripts see them: their keys, and a caller whose pseudonym key is out of date."""
+"""Runs scripts on account shards: packs their arguments, and retries after a pseudonym key rotation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 from redis.exceptions import ResponseError
 
 from privacy.errors import StoreBusyError
@@ -18,20 +19,30 @@ from privacy.vault.pseudonym import Account, AccountRef, Pseudonymiser
 if TYPE_CHECKING:
     from redis import Redis
 
+ScriptArguments = Mapping[str, Any]
+"""Arguments of a script by name: integers, text, bytes, booleans, None for absent, and sequences of these."""
+
 _STALE = "STALEKEY"
 _ACCOUNTS = "accounts"
+_KEYS = ("tombstones", "flagged", "timers", "outer-key", _ACCOUNTS, "jobs")
+_Item = TypeVar("_Item")
 
 
 def vault_script(*names: str) -> Script:
-    """A script of the vault, with what all of them share before it."""
+    """Loads a script of the vault, preceded by `account.lua`, which all of them share."""
     return Script.packaged("privacy.vault", "account.lua", *names)
+
+
+def raw_string(content: bytes) -> msgspec.Raw:
+    """Encodes bytes as a MessagePack string: Redis decodes no other form of bytes."""
+    return msgspec.Raw(b"\xdb" + len(content).to_bytes(4, "big") + content)
 
 
 class PseudonymKeys:
     """The pseudonym keys in use; read again when the store says that they were rotated.
 
     Args:
-        load: reads them, from their file.
+        load: reads them from their file.
     """
 
     def __init__(self, load: Callable[[], Pseudonymiser]) -> None:
@@ -39,17 +50,8 @@ class PseudonymKeys:
         self.current = load()
 
     def reload(self) -> None:
-        """Read them again."""
+        """Reads the keys again."""
         self.current = self._load()
-
-
-@cache
-def _script_keys(shard: int, generation: int) -> tuple[str, ...]:
-    return (
-        outbox_key(shard),
-        *(vault_key(shard, name) for name in ("tombstones", "flagged", "timers", "outer-key", _ACCOUNTS)),
-        register_prefix(shard, generation - 1),
-    )
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class AccountShards:
     """Runs scripts on account shards.
 
     Args:
-        client: connection of a user that may.
-        keys: of the pseudonyms.
+        client: connection of an ACL user that may run them.
+        keys: the pseudonym keys.
         count: number of account shards of this store.
     """
 
@@ -66,78 +68,115 @@ class AccountShards:
     keys: PseudonymKeys
     count: int
 
-    def script_keys(self, shard: int) -> tuple[str, ...]:
-        """The keys of a shard that belong to no single account, as every script of the vault takes them.
-
-        The last one is no key but the prefix of accounts under the former pseudonym key.
-        """
-        return _script_keys(shard, self.keys.current.generation)
-
-    def prefix(self, shard: int) -> str:
-        """What stands before a pseudonym in the name of an account of a shard."""
-        return register_prefix(shard, self.keys.current.generation)
-
     def account_table(self, shard: int) -> str:
-        """The key of the hash that holds, by pseudonym, the standing and admissions of a shard's accounts."""
+        """Names the hash that holds, by pseudonym, the status and admissions of a shard's accounts."""
         return vault_key(shard, _ACCOUNTS)
 
     def stored_names(self, account: Account) -> list[bytes]:
-        """The names an account may be stored under: while keys are rotated, the former one too."""
+        """Lists the names an account may be stored under: during a rotation, the previous one too."""
         shard, generation = account.shard(self.count), self.keys.current.generation
         names = [register_prefix(shard, generation).encode() + account.pseudonym]
         if account.previous_pseudonym:
             names.append(register_prefix(shard, generation - 1).encode() + account.previous_pseudonym)
         return names
 
-    def run(
-        self, script: Script, shards: Mapping[int, Any], call: Callable[[int, Any], ScriptCall]
-    ) -> dict[int, Any]:
-        """Run a script on several shards in one round trip.
+    def pack_call(self, shard: int, arguments: ScriptArguments, keys: Pseudonymiser) -> ScriptCall:
+        """Packs a call of a vault script; `account.lua` unpacks it.
 
         Args:
-            script: of `vault_script`.
-            shards: what each shard is given; passed to `call`.
-            call: makes the call of a shard with the keys that are current by then.
+            shard: the shard to run on.
+            arguments: by name, as the script lists them.
+            keys: the pseudonym keys under which the arguments name accounts.
+        """
+        return ScriptCall(
+            _script_keys(shard),
+            (
+                register_prefix(shard, keys.generation),
+                register_prefix(shard, keys.generation - 1),
+                keys.key_id,
+                msgspec.msgpack.encode({name: _pack(value) for name, value in arguments.items()}),
+            ),
+        )
+
+    def run(
+        self,
+        script: Script,
+        shards: Mapping[int, _Item],
+        arguments: Callable[[int, _Item, Pseudonymiser], ScriptArguments],
+    ) -> dict[int, Any]:
+        """Runs a script on several shards in one round trip.
+
+        Args:
+            script: made by `vault_script`.
+            shards: an item for each shard; passed to `arguments`.
+            arguments: returns the arguments of a shard under the keys of this try.
 
         Returns:
-            The answer of each shard.
+            The reply of each shard.
 
         Raises:
             StoreBusyError: the store did not confirm, or keeps the accounts under a key that this process
                 does not know yet. Some shards may have applied their part.
         """
-        pending, answers = dict(shards), {}
+        pending, replies = dict(shards), {}
         for _ in range(2):
+            keys = self.keys.current
+            calls = [
+                self.pack_call(shard, arguments(shard, item, keys), keys) for shard, item in pending.items()
+            ]
             with translated():
-                given = script.try_all(self.client, [call(shard, items) for shard, items in pending.items()])
                 stale = {}
-                for (shard, items), answer in zip(pending.items(), given, strict=True):
-                    if isinstance(answer, ResponseError) and str(answer).startswith(_STALE):
-                        stale[shard] = items
-                    elif isinstance(answer, Exception):
-                        raise answer
+                for shard, reply in zip(pending, script.try_all(self.client, calls), strict=True):
+                    if isinstance(reply, ResponseError) and str(reply).startswith(_STALE):
+                        stale[shard] = pending[shard]
+                    elif isinstance(reply, Exception):
+                        raise reply
                     else:
-                        answers[shard] = answer
+                        replies[shard] = reply
             if not stale:
-                return answers
+                return replies
             pending = stale
             self.keys.reload()
         raise StoreBusyError("the pseudonym key was rotated, and this process cannot read the new one yet")
 
-    def run_one(self, script: Script, account: AccountRef, call: Callable[[Account], ScriptCall]) -> Any:
-        """Run a script on the shard of one account.
+    def run_one(self, script: Script, account: AccountRef, arguments: ScriptArguments) -> Any:
+        """Runs a script on the shard of one account.
 
         Args:
-            script: of `vault_script`.
-            account: the account; resolved again for every try.
-            call: makes the call.
+            script: made by `vault_script`.
+            account: the account, resolved again for every try: the script is given its `pseudonym`, its
+                `previous` pseudonym and its `tombstone`.
+            arguments: all other arguments.
 
         Raises:
             StoreBusyError: as `run`.
         """
+
+        def add_account(_shard: int, _item: None, keys: Pseudonymiser) -> ScriptArguments:
+            found = account.resolve(keys)
+            return {
+                "pseudonym": found.pseudonym,
+                "previous": found.previous_pseudonym,
+                "tombstone": found.tombstone,
+                **arguments,
+            }
+
         shard = self.resolve(account).shard(self.count)
-        return self.run(script, {shard: None}, lambda _shard, _items: call(self.resolve(account)))[shard]
+        return self.run(script, {shard: None}, add_account)[shard]
 
     def resolve(self, account: AccountRef) -> Account:
         """Finds an account under the keys that are current."""
         return account.resolve(self.keys.current)
+
+
+@cache
+def _script_keys(shard: int) -> tuple[str, ...]:
+    return (outbox_key(shard), *(vault_key(shard, name) for name in _KEYS))
+
+
+def _pack(value: object) -> object:
+    if isinstance(value, bytes):
+        return raw_string(value)
+    if isinstance(value, list | tuple):
+        return [_pack(part) for part in value]
+    return value

@@ -40,7 +40,7 @@ def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: in
     known = catalogue.lookup(TargetType.VIDEO, names)
     series = [Series(known[name].number, Kind.LIKE).number for name in names]
     shards = AccountShards(store.platform, prepared.keys, header.account_shards)
-    vault = RegisterStore(shards, ContributionCaps.of(registry))
+    vault = RegisterStore(shards, ContributionCaps.from_policies(registry))
     bots = [f"bot-{number}" for number in range(BOTS)]
     with store.without_fsync():
         for first in range(0, BOTS, BOTS_PER_BATCH):

@@ -17,7 +17,7 @@ from privacy.model.engagement import Kind, Verdict
 from privacy.tally.relay import Relay
 from privacy.vault.account_record import read_account
 from privacy.vault.entries import AdmittedEvent
-from privacy.vault.key_rotation import Rekeying
+from privacy.vault.key_rotation import ShardKeyRotation
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 from privacy.vault.recount import Move, Recount
@@ -71,7 +71,7 @@ def restrict_the_first(store: Store, key_file: Path) -> AccountShards:
 def put_in_force(running: KeyRotation) -> None:
     """Take the new key alone from now on; no account has moved yet."""
     for shard in range(HEADER.account_shards):
-        Rekeying(running.shards).put_in_force(shard)
+        ShardKeyRotation(running.shards).put_in_force(shard)
 
 
 def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_timer_of_an_account_that_has_not_moved_yet_waits(store: Store, key_fi
     put_in_force(running)
     now = shards(store, key_file)
     timers = Timers(replace(now, client=store.maintenance), Recount(now, caps(4, 100)))
-    assert timers.due(1_000) == []
+    assert timers.list_due(1_000) == []
     running.run(lambda _count: None)
     [handle] = now.keys.current.handles(ACCOUNTS[:1])
-    assert timers.due(1_000) == [(handle.name, AccountStatus.RESTRICTED)]
+    assert timers.list_due(1_000) == [(handle.name, AccountStatus.RESTRICTED)]

@@ -19,7 +19,7 @@ from privacy.store.keys import register_prefix
 from privacy.store.users import Process
 from privacy.tally.relay import Relay
 from privacy.vault.entries import AdmittedEvent
-from privacy.vault.key_rotation import REKEY
+from privacy.vault.key_rotation import KEY_ROTATION_SCRIPT
 from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.histories import SERIES, UNLIKED
@@ -57,9 +57,9 @@ def test_a_rotation_that_was_killed_goes_on(
         return verdicts
 
     record(likes(SERIES[0]))
-    store.root.script_load(REKEY.source)
+    store.root.script_load(KEY_ROTATION_SCRIPT.source)
     environment = process_environment(founded.settings, tmp_path, Process.OPERATOR)
-    with killing_proxy(store.settings, KillPoint(REKEY, call, carried_out)) as proxy:
+    with killing_proxy(store.settings, KillPoint(KEY_ROTATION_SCRIPT, call, carried_out)) as proxy:
         assert proxy.start(COMMAND, environment).wait() == -signal.SIGKILL
     record(likes(SERIES[1])[::2])
     # Killed after its very last call, a rotation has moved everybody.

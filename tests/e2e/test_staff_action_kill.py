@@ -27,9 +27,8 @@ from privacy.store.keys import PENDING_OPERATIONS
 from privacy.store.script import Script
 from privacy.store.users import Process
 from privacy.tally.relay import Relay
-from privacy.vault.erasure import ERASE
 from privacy.vault.pseudonym_key_file import create_key_file
-from privacy.vault.recount import SETTLE, Move
+from privacy.vault.recount import Move
 from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.eventually import eventually
@@ -67,16 +66,16 @@ class StaffAction:
 
     def carry_out(self, reference: ReferenceModel) -> None:
         """Apply the action to the reference model."""
-        if self.script is ERASE:
+        if self.script is ERASE_SCRIPT:
             reference.erase(PERSON)
         else:
             to = {"ban": AccountStatus.BANNED, "delete": AccountStatus.DELETED}[self.action]
             reference.move(PERSON, Move(to), clock_ms())
 
 
-ERASURE = StaffAction("/v1/rights/erasures", "", ERASE)
-BAN = StaffAction("/v1/moderation/accounts", "ban", SETTLE)
-DELETION = StaffAction("/v1/moderation/accounts", "delete", SETTLE)
+ERASURE = StaffAction("/v1/rights/erasures", "", ERASE_SCRIPT)
+BAN = StaffAction("/v1/moderation/accounts", "ban", RECOUNT_SCRIPT)
+DELETION = StaffAction("/v1/moderation/accounts", "delete", RECOUNT_SCRIPT)
 AGAIN, WORKER = "sent again", "left to the maintenance worker"
 SOME = [
     (ERASURE, 2, False, WORKER),

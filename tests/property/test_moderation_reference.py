@@ -105,7 +105,9 @@ class Moderation(RuleBasedStateMachine):
         except (ErasedAccountError, MoveRefusedError):
             assert expected is None
         else:
-            assert sum((settled.rose, settled.fell, settled.over_cap)) == sum(expected or ())
+            assert sum((settled.newly_counted, settled.newly_uncounted, settled.over_cap)) == sum(
+                expected or ()
+            )
             self._forgive_admissions(account, expected)
 
     @rule(account=_ACCOUNT, hidden=st.booleans())

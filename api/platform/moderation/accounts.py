@@ -93,8 +93,8 @@ def post_account(services: PlatformServices, call: Request) -> Response:
             {
                 "verdict": "applied" if outcome.changed else "unchanged",
                 "known": settled.known,
-                "counted": settled.rose,
-                "uncounted": settled.fell,
+                "counted": settled.newly_counted,
+                "uncounted": settled.newly_uncounted,
                 "over_cap": settled.over_cap,
             }
         )

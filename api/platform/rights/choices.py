@@ -129,8 +129,8 @@ def _choice(settled: Settled, *, changed: bool) -> Response:
             "verdict": "applied" if changed else "unchanged",
             "known": settled.known,
             "status_before": settled.before.label,
-            "counted": settled.rose,
-            "uncounted": settled.fell,
+            "counted": settled.newly_counted,
+            "uncounted": settled.newly_uncounted,
         }
     )
 

@@ -20,7 +20,7 @@ from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR, parse_timestamp_ms
 from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
 from privacy.policy.registry import PolicyRegistry
-from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, EntryColumns
+from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, AdmittedEvents
 from privacy.vault.registers import RegisterStore
 
 POLICY = load_policy()
@@ -47,7 +47,7 @@ class FakeRegisters:
 
     def record_columns(
         self,
-        entries: EntryColumns,
+        entries: AdmittedEvents,
         now_ms: int,  # noqa: ARG002 - the store's interface
         networks: Mapping[str, str],
     ) -> Sequence[Verdict]:

@@ -24,7 +24,7 @@ from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
 from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
 from privacy.policy.registry import PolicyRegistry
-from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, EntryColumns
+from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, AdmittedEvents
 from privacy.vault.registers import VERDICTS, RegisterStore
 from tests.support.profiles import examples
 
@@ -104,7 +104,7 @@ class FakeRegisters:
     networks: dict[str, str] = field(default_factory=dict)
 
     def record_columns(
-        self, entries: EntryColumns, now_ms: int, networks: Mapping[str, str]
+        self, entries: AdmittedEvents, now_ms: int, networks: Mapping[str, str]
     ) -> Sequence[Verdict]:
         """Record the events, and return the next verdicts of a fixed cycle."""
         assert now_ms == NOW_MS

@@ -1,0 +1,42 @@
+-- Blocks single engagements, or lifts their blocks, and settles them: one atomic step on one account shard.
+--
+-- Takes, besides now_ms, daily_cap and flip_cap:
+--   engagements   25 bytes each: pseudonym c16, series I8, block B, 0 to lift it
+--   previous      previous pseudonyms, 16 bytes for each engagement, or ''
+--
+-- Returns one byte per engagement: the position of its result in privacy.vault.blocks.RESULTS.
+local BLOCK_CHANGED, BLOCK_UNCHANGED, UNKNOWN, OVER_CAP = '\0', '\1', '\2', '\3'
+
+local stale = refuse_stale_key()
+if stale then return stale end
+local engagements, previous = args.engagements, args.previous
+local results, changes = {}, {}
+
+local function set_block(pseudonym, series, block)
+  local account = read_account(pseudonym)
+  local stored = call('HGET', account.key, series)
+  if not stored then
+    return UNKNOWN
+  end
+  local at, liked, old_block, flips, code = parse_register(stored)
+  if old_block == block then
+    return BLOCK_UNCHANGED
+  end
+  local outcome
+  account.kept_out = reason_kept_out(account)
+  flips, code, outcome = settle_register(account, series, liked, block, flips, code, changes, UNLIKED)
+  if outcome == DAY_FULL then
+    return OVER_CAP
+  end
+  if outcome == NEWLY_COUNTED then write_account(account) end
+  call('HSET', account.key, series, pack_register(at, liked, block, flips, code))
+  return BLOCK_CHANGED
+end
+
+for index = 1, #engagements / 25 do
+  local pseudonym, series, block = unpack('<c16I8B', engagements, index * 25 - 24)
+  migrate_account_key(pseudonym, string.sub(previous, index * 16 - 15, index * 16))
+  results[index] = set_block(pseudonym, series, block)
+end
+write_changes(changes)
+return table.concat(results)

@@ -1,0 +1,79 @@
+-- Changes the status of many accounts of one shard, one after the other, for a job: as many as the budget allows, in one
+-- atomic step together with the job's progress. A step that was done before is not done again, whoever asks for it.
+--
+-- Takes, besides now_ms, daily_cap and flip_cap:
+--   job            its number
+--   done           how many of its accounts are done
+--   cursor         into the next one
+--   budget         registers to settle, more or less
+--   to             new status
+--   allowed_from   the statuses that it may come from
+--   accounts       those that are next, 24 bytes each: pseudonym c16, tombstone c8
+--   previous       their previous pseudonyms, 16 bytes each, or ''
+--
+-- Progress is nine numbers: accounts done, 1 if the next one is begun, then how many changed, stayed as they were, were erased
+-- before and were not known, and how many engagements are newly uncounted, newly counted and found the day full. Returns it,
+-- and the cursor.
+local DONE, BEGUN, CHANGED, STAYED, ERASED, UNKNOWN, UNCOUNTED, COUNTED, OVER_CAP = 1, 2, 3, 4, 5, 6, 7, 8, 9
+
+local stale = refuse_stale_key()
+if stale then return stale end
+local job, cursor, budget = args.job, args.cursor, args.budget
+local progress, changes = {}, {}
+for number in string.gmatch(call('HGET', JOBS, job) or '0 0 0 0 0 0 0 0 0', '%d+') do
+  progress[#progress + 1] = tonumber(number)
+end
+
+local function add(index, count)
+  progress[index] = progress[index] + count
+end
+
+-- Changes the status; returns whether the account's engagements are to be recounted.
+local function begin(account, tombstone)
+  if call('HEXISTS', TOMBSTONES, tombstone) == 1 then
+    add(ERASED, 1)
+    return false
+  end
+  if account.status == args.to or not may_change_status(account) then
+    add(STAYED, 1)
+    return account.status == args.to
+  end
+  add(CHANGED, 1)
+  if call('EXISTS', account.key) == 0 then add(UNKNOWN, 1) end
+  change_status(account, args.to)
+  return true
+end
+
+-- Recounts a page of the account's engagements; returns the cursor of the next page.
+local function recount(account)
+  local next_cursor, size, counted, uncounted, full = recount_page(account, cursor, args.budget, changes)
+  add(COUNTED, counted)
+  add(UNCOUNTED, uncounted)
+  add(OVER_CAP, full)
+  budget = budget - size
+  return next_cursor
+end
+
+if progress[DONE] == args.done then
+  for index = 1, #args.accounts / 24 do
+    if budget <= 0 then break end
+    budget = budget - 1
+    local pseudonym, tombstone = unpack('<c16c8', args.accounts, index * 24 - 23)
+    migrate_account_key(pseudonym, string.sub(args.previous, index * 16 - 15, index * 16))
+    local account, follows = read_account(pseudonym), true
+    if progress[BEGUN] == 0 then
+      follows = begin(account, tombstone)
+      progress[BEGUN] = 1
+    end
+    cursor = follows and recount(account) or '0'
+    if cursor ~= '0' then break end
+    progress[BEGUN] = 0
+    add(DONE, 1)
+  end
+  call('HSET', JOBS, job, table.concat(progress, ' '))
+  write_changes(changes)
+else
+  cursor = '0'
+end
+progress[#progress + 1] = tonumber(cursor)
+return progress

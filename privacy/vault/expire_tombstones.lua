@@ -1,0 +1,8 @@
+-- Drops the tombstones whose time is over.      Takes now_ms, and tombstones: an array.      Returns how many were dropped.
+local dropped = 0
+for _, tombstone in ipairs(args.tombstones) do
+  if tonumber(call('HGET', TOMBSTONES, tombstone) or 'inf') < NOW_MS then
+    dropped = dropped + call('HDEL', TOMBSTONES, tombstone)
+  end
+end
+return dropped

@@ -1,0 +1,18 @@
+-- Moves accounts that are still kept under their previous pseudonym to their new one: one atomic step on one account shard.
+--
+-- Takes put_in_force: whether to put the caller's outer key in force first; and accounts, 32 bytes each: previous pseudonym
+-- c16, new pseudonym c16. Returns how many accounts moved.
+if args.put_in_force then
+  call('SET', OUTER_KEY, KEY_ID)
+end
+local stale = refuse_stale_key()
+if stale then return stale end
+local moved = 0
+for position = 1, #args.accounts, 32 do
+  local previous, pseudonym = unpack('<c16c16', args.accounts, position)
+  if call('EXISTS', PREVIOUS_PREFIX .. previous) == 1 then
+    migrate_account_key(pseudonym, previous)
+    moved = moved + 1
+  end
+end
+return moved
