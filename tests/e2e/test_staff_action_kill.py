@@ -27,8 +27,9 @@ from privacy.store.keys import PENDING_OPERATIONS
 from privacy.store.script import Script
 from privacy.store.users import Process
 from privacy.tally.relay import Relay
+from privacy.vault.erasure import ERASE_SCRIPT
 from privacy.vault.pseudonym_key_file import create_key_file
-from privacy.vault.recount import Move
+from privacy.vault.recount import RECOUNT_SCRIPT, Move
 from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.eventually import eventually
