@@ -1,8 +1,8 @@
 -- Replaces the document of a job if it is still as the caller read it.
 --
--- KEYS[1]  document      ARGV[1]  as it must be now    ARGV[2]  afterwards    ARGV[3]  its life in seconds from now
+-- KEYS[1]  document      ARGV[1]  required present document    ARGV[2]  new document    ARGV[3]  time to live, in seconds
 --
--- Answers 1 when replaced, 0 when somebody else was here before.
+-- Returns 1 if it was replaced, 0 if another process changed it before.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end

@@ -73,8 +73,8 @@ def test_an_invalid_action_on_a_target_is_refused(
 
 def block(office: Office, action: str, *engagements: dict[str, str], **members: str) -> Reply:
     """Take a staff action on engagements."""
-    order = {"action": action, "note": "a test", "engagements": list(engagements)} | members
-    return office.post("moderation/engagements", order)
+    document = {"action": action, "note": "a test", "engagements": list(engagements)} | members
+    return office.post("moderation/engagements", document)
 
 
 def like(video_id: str = "v-1", account_id: str = "account-1") -> dict[str, str]:
@@ -96,7 +96,7 @@ def test_engagements_are_removed_for_a_reason_and_restored(office: Office) -> No
 
 
 @pytest.mark.parametrize(
-    ("order", "field"),
+    ("document", "field"),
     [
         ({"action": "remove"}, "reason"),
         ({"action": "remove", "reason": "account"}, "reason"),
@@ -107,24 +107,24 @@ def test_engagements_are_removed_for_a_reason_and_restored(office: Office) -> No
     ],
 )
 def test_an_invalid_action_on_engagements_is_refused(
-    office: Office, order: dict[str, Any], field: str
+    office: Office, document: dict[str, Any], field: str
 ) -> None:
     """400 names the field; nothing changes."""
-    answer = office.post("moderation/engagements", {"note": "x", "engagements": [like()]} | order)
+    answer = office.post("moderation/engagements", {"note": "x", "engagements": [like()]} | document)
     assert (answer.status_code, answer.json["field"]) == (400, field)
     assert reasons(office) == {0: 4}
 
 
 def resync(office: Office, *video_ids: str, **members: Any) -> Reply:
     """Send the list of account-1."""
-    order = {
+    document = {
         "account_id": "account-1",
         "kind": "like",
         "as_of": ago(10),
         "engagements": [{"video_id": video_id} for video_id in video_ids],
         "note": "a test",
     }
-    return office.post("moderation/resyncs", order | members)
+    return office.post("moderation/resyncs", document | members)
 
 
 def test_a_resync_repairs_the_difference_once(office: Office) -> None:

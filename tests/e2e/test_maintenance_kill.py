@@ -53,8 +53,8 @@ def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: in
                 posted_at_ms,
             )
     jobs = Jobs(store.platform, header.account_shards, registry.current.retention.job_seconds)
-    order = JobRequest(JobKind.PURGE, "tests", "", "a test")
-    job = jobs.open(order, [prepared.keys.current.handles(bots)], clock_ms())
+    request = JobRequest(JobKind.PURGE, "tests", "", "a test")
+    job = jobs.open(request, [prepared.keys.current.handles(bots)], clock_ms())
     environment = process_environment(prepared.settings, tmp_path, Process.MAINTENANCE)
     for number in range(kills):
         maintenance = start(environment)

@@ -40,7 +40,7 @@ SCOPES = ("ingest", "moderate", "privacy")
 
 @dataclass
 class Office:
-    """A plane with a key for everything, and a maintenance worker that works when it is told to."""
+    """A platform plane with an API key for every scope, and a maintenance worker under the test's control."""
 
     store: Store
     plane: PlatformPlane
