@@ -3,14 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WORKERS := -n 2 --dist loadgroup
 
-.PHONY: run test check bench nightly browser setup lock openapi clean
+# Parts of `make nightly`, at most 20 minutes each on two cores. NIGHTLY_MARKED are marks of tests.
+NIGHTLY_MARKED := accuracy gate hard-k-totals hard-k-cells mistakes audit audit-default black-box interleavings histories crash power-cut
+NIGHTLY_PARTS := statistics properties $(NIGHTLY_MARKED)
+NIGHTLY := $(BIN)/pytest $(WORKERS) --hypothesis-profile nightly --timeout 7200
+
+.PHONY: run test check bench nightly browser setup lock openapi clean $(addprefix nightly-,$(NIGHTLY_PARTS))
 
 run: $(READY)  ## the whole system on embedded Redis, with a simulated platform feeding it
 	$(BIN)/likewise up --simulate
 
 test: $(READY)  ## every test but the browser's and the nightly ones
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not nightly" --ignore tests/browser
+	$(BIN)/pytest $(WORKERS) -m "not nightly" --ignore tests/browser
 
 check: $(READY)  ## every static check
 	$(BIN)/ruff check .
@@ -23,8 +29,21 @@ check: $(READY)  ## every static check
 bench: $(READY)  ## speed, memory and accuracy beside ceilings and peers measured in the same run
 	$(BIN)/python -m bench
 
-nightly: $(READY)  ## the deep statistical, crash and fuzz tests
-	$(BIN)/pytest -n 2 --dist loadgroup -m nightly --ignore tests/browser --timeout 7200
+nightly: $(READY)  ## all parts, one after the other; a line for each at the end, and failure if one failed
+	@results=; for part in $(NIGHTLY_PARTS); do \
+		start=$$(date +%s); \
+		if $(MAKE) --no-print-directory nightly-$$part; then result=passed; else result=FAILED; fi; \
+		results="$$results\nnightly-$$part: $$result in $$(($$(date +%s) - start)) s"; \
+	done; printf "$$results\n"; case "$$results" in *FAILED*) exit 1;; esac
+
+nightly-statistics: $(READY)  ## the statistical tests of `make test` with the operating system's entropy
+	$(NIGHTLY) -m "not nightly" tests/statistical
+
+nightly-properties: $(READY)  ## the property tests of `make test` with new examples, ten times as many
+	$(NIGHTLY) -m "hypothesis and not nightly" --ignore tests/browser
+
+$(addprefix nightly-,$(NIGHTLY_MARKED)): nightly-%: $(READY)  ## the tests that are marked with this part
+	$(NIGHTLY) -m "nightly(part='$*')" --ignore tests/browser
 
 browser: $(READY)  ## the pages in a real browser: needs Debian's chromium
 	$(BIN)/pytest tests/browser

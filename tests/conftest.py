@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from privacy.embedded.server import EmbeddedRedis
+from tests.support.nightly import COLLECTED
 from tests.support.profiles import NIGHTLY, is_nightly, register_profiles
 from tests.support.redis_server import Store, clients, server_with_root
 
@@ -21,6 +22,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed of a nightly run, so that it can be named and given again."""
     if config.getoption("hypothesis_profile") == NIGHTLY and config.getoption(_SEED) is None:
         setattr(config.option, _SEED, str(secrets.randbelow(2**32)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what was collected before anything is deselected, for the test of the nightly parts."""
+    config.stash[COLLECTED] = list(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -65,7 +65,7 @@ def test_ten_kills(tmp_path: Path) -> None:
     run(10, tmp_path, seed=1)
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="crash")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_two_hundred_kills(seed: int, tmp_path: Path) -> None:

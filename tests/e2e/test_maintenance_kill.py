@@ -28,7 +28,7 @@ from tests.support.registers import read_changes
 BOTS, LIKES, BOTS_PER_BATCH = 2_000, 50, 40
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.nightly(part="crash"))])
 def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: int) -> None:
     """Workers are killed at any time and restarted: the job ends, and its report and the tally are exact."""
     prepared = prepare_store(store.settings, tmp_path)

@@ -107,7 +107,7 @@ def test_three_power_cuts(shim: Path, tmp_path: Path) -> None:
         assert lose_power(3, power, seed=1) == 0
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="power-cut")
 @pytest.mark.timeout(3600)
 def test_fifty_power_cuts(shim: Path, tmp_path: Path) -> None:
     """The same after 50 power cuts, some of them while Redis rewrites its AOF."""

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command_line import answer_of, likewise
 
-pytestmark = pytest.mark.nightly
+pytestmark = pytest.mark.nightly(part="accuracy")
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "ml100k"
 VIDEOS = 40

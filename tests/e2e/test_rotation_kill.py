@@ -39,7 +39,8 @@ ALL = [case for case in product(range(1, 2 * SHARDS + 1), (False, True)) if case
 
 
 @pytest.mark.parametrize(
-    ("call", "carried_out"), [*SOME, *(pytest.param(*case, marks=pytest.mark.nightly) for case in ALL)]
+    ("call", "carried_out"),
+    [*SOME, *(pytest.param(*case, marks=pytest.mark.nightly(part="crash")) for case in ALL)],
 )
 def test_a_rotation_that_was_killed_goes_on(
     store: Store, tmp_path: Path, call: int, carried_out: bool

@@ -94,7 +94,7 @@ ALL = [
 
 @pytest.mark.parametrize(
     ("action", "call", "carried_out", "finished"),
-    [*SOME, *(pytest.param(*case, marks=pytest.mark.nightly) for case in ALL)],
+    [*SOME, *(pytest.param(*case, marks=pytest.mark.nightly(part="crash")) for case in ALL)],
     ids=lambda value: value.action or "erase" if isinstance(value, StaffAction) else None,
 )
 def test_an_interrupted_action_takes_effect_once(

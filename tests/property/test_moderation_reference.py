@@ -184,7 +184,7 @@ def test_any_interleaving_equals_the_reference(fast_store: Store) -> None:
     )
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="interleavings")
 @pytest.mark.timeout(7200)
 def test_ten_thousand_interleavings_equal_the_reference(fast_store: Store) -> None:
     """The same over 10,000 histories."""

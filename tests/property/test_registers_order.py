@@ -74,7 +74,7 @@ def test_order_and_repetition_do_not_matter(data: st.DataObject, fast_store: Sto
     check(data, fast_store)
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="histories")
 @pytest.mark.timeout(3600)
 @settings(max_examples=10_000)
 @given(data=st.data())

@@ -55,7 +55,7 @@ def test_history_equals_reference(history: History, fast_store: Store) -> None:
     check(history, fast_store)
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="histories")
 @pytest.mark.timeout(3600)
 @settings(max_examples=10_000, suppress_health_check=FIXED_FIXTURES)
 @given(history=histories())

@@ -74,7 +74,7 @@ def test_a_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest.Mon
     assert failures(audited(mutation.check, SMALL_PLAN))
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="mistakes")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=name_of)
 def test_every_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_every_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest
     assert failures(audited(mutation.check, QUICK_PLAN))
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="audit")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("run", range(20))
 def test_twenty_clean_runs_of_twenty_pass(run: int) -> None:
@@ -94,7 +94,7 @@ def test_twenty_clean_runs_of_twenty_pass(run: int) -> None:
     assert failures(audited("", QUICK_PLAN)) == [], f"run {run}"
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="audit-default")
 @pytest.mark.timeout(7200)
 def test_the_default_audit_passes() -> None:
     """With its many samples, bounds on ε reach nine tenths of their claims and exceed none.

@@ -56,7 +56,7 @@ def test_a_sound_deployment_passes() -> None:
     assert broken(Flaws(), 1) == set()
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="black-box")
 @pytest.mark.parametrize("seed", range(2, 22))
 def test_a_sound_deployment_passes_every_time(seed: int) -> None:
     """Twenty times of twenty."""
@@ -72,7 +72,7 @@ def test_a_gross_mistake_is_found(name: str) -> None:
     assert broken(flaws, 3) == expected
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="black-box")
 @pytest.mark.parametrize("name", FLAWS)
 def test_every_mistake_is_found(name: str) -> None:
     """By every attack that it opens, and by no other."""

@@ -109,7 +109,7 @@ def test_nothing_at_k_is_shown(scene: Scene) -> None:
     assert scene(REAL, 0, 1000)[0] == 0
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="gate")
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("epoch", [0, 40, 86])
 @pytest.mark.parametrize("scene", SCENES)
@@ -118,7 +118,7 @@ def test_margin_keeps_its_design_rate_in_a_hundred_thousand(scene: Scene, epoch:
     check_rate(*scene(LOW, epoch, 100_000))
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="gate")
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("epoch", [0, 86])
 @pytest.mark.parametrize("scene", SCENES)

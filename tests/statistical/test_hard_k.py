@@ -149,7 +149,13 @@ def check_removals(mechanism: Calibration, releases: int) -> None:
 
 
 Check = Callable[[Calibration, int], None]
-CHECKS: list[Check] = [check_totals, check_cells, check_fallen_cells, check_fallen_totals, check_removals]
+OF_TOTALS: list[Check] = [check_totals, check_fallen_totals]
+OF_CELLS: list[Check] = [check_cells, check_fallen_cells, check_removals]
+CHECKS = OF_TOTALS + OF_CELLS
+NIGHTLY_CHECKS = [
+    *(pytest.param(check, marks=pytest.mark.nightly(part="hard-k-totals")) for check in OF_TOTALS),
+    *(pytest.param(check, marks=pytest.mark.nightly(part="hard-k-cells")) for check in OF_CELLS),
+]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -158,9 +164,8 @@ def test_fewer_than_k_never_shows(check: Check, mechanism: Calibration) -> None:
     check(mechanism, 500)
 
 
-@pytest.mark.nightly
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", NIGHTLY_CHECKS)
 def test_fewer_than_k_never_shows_in_a_hundred_thousand(check: Check, mechanism: Calibration) -> None:
     """No release of any n < k shows it: 100,000 releases each."""
     check(mechanism, 100_000)

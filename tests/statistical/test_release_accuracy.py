@@ -187,7 +187,7 @@ def test_the_change_of_a_removal_states_its_own_deviation() -> None:
     assert 0.90 < sample.coverage() < 0.99
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="accuracy")
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("epoch", [0, 1, 23, 24, 40, 60, 86])
 def test_stated_accuracy_is_true_within_three_percent(epoch: int) -> None:
@@ -195,7 +195,7 @@ def test_stated_accuracy_is_true_within_three_percent(epoch: int) -> None:
     check_epoch(epoch, 17_000)
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly(part="accuracy")
 @pytest.mark.timeout(7200)
 def test_accuracy_of_whole_lives() -> None:
     """Over 2,000 targets released at every epoch, deviations are as stated at each: cells within 3 %.

@@ -1,0 +1,20 @@
+"""The parts of `make nightly`, and what was collected of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import pytest
+
+from tests.support.dockerfile import ROOT
+
+COLLECTED: Final = pytest.StashKey[list[pytest.Item]]()
+"""Every test that was collected, those that are deselected included."""
+
+
+def marked_parts() -> set[str]:
+    """Return the parts that the Makefile runs by their mark."""
+    listed = re.search(r"^NIGHTLY_MARKED := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert listed
+    return set(listed[1].split())
