@@ -1,4 +1,4 @@
-"""The interactive docs page and the OpenAPI document that it shows; all of it comes from this server."""
+"""The interactive API documentation and its OpenAPI document, all served by this server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from privacy.errors import NotFoundError
 PAGE_MAX_AGE_SECONDS = 300
 HTML = "text/html; charset=utf-8"
 COMPLIANCE = Path(__file__).parents[2] / "docs" / "compliance"
-"""What reviewers ask for: in a checkout and in the image, beside the code."""
+"""Documents for reviewers: in a checkout and in the image, next to the code."""
 _TEXTS = {".md": "text/markdown; charset=utf-8", ".yaml": "application/yaml"}
 _JAVASCRIPT = "text/javascript; charset=utf-8"
 _ASSETS = {
@@ -34,7 +34,7 @@ _POLICY = {
 
 
 class AssetPathSchema(Schema):
-    """Path arguments of a file of the docs page."""
+    """Path arguments of a file of the documentation page."""
 
     asset = fields.String(required=True)
 
@@ -46,41 +46,41 @@ class DocumentPathSchema(Schema):
 
 
 def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...]:
-    """The pages that show an OpenAPI document.
+    """Returns the operations that serve an OpenAPI document and the page that shows it.
 
     Args:
-        document: what they show.
+        document: the OpenAPI document.
     """
     openapi = Response(msgspec.json.encode(document), max_age_seconds=PAGE_MAX_AGE_SECONDS)
-    page = _file("api.web", "docs.html", HTML, _POLICY)
-    assets = {name: _file(*place) for name, place in _ASSETS.items()}
-    compliance = {path.name: _text(path) for path in COMPLIANCE.iterdir() if path.suffix in _TEXTS}
+    page = _read_asset("api.web", "docs.html", HTML, _POLICY)
+    assets = {name: _read_asset(*location) for name, location in _ASSETS.items()}
+    compliance = {path.name: _read_text(path) for path in COMPLIANCE.iterdir() if path.suffix in _TEXTS}
 
-    def get_openapi(_services: object, _call: Request) -> Response:
+    def get_openapi(_services: object, _request: Request) -> Response:
         return openapi
 
-    def get_docs(_services: object, _call: Request) -> Response:
+    def get_docs(_services: object, _request: Request) -> Response:
         return page
 
-    def get_compliance(_services: object, call: Request) -> Response:
-        if call.path["document"] not in compliance:
+    def get_compliance(_services: object, request: Request) -> Response:
+        if request.path["document"] not in compliance:
             raise NotFoundError("there is no such document")
-        return compliance[call.path["document"]]
+        return compliance[request.path["document"]]
 
-    def get_asset(_services: object, call: Request) -> Response:
-        if call.path["asset"] not in assets:
+    def get_asset(_services: object, request: Request) -> Response:
+        if request.path["asset"] not in assets:
             raise NotFoundError("there is no such file")
-        return assets[call.path["asset"]]
+        return assets[request.path["asset"]]
 
     return (
-        _page("/v1/openapi.json", "get_openapi", get_openapi),
-        _page("/docs", "get_docs", get_docs),
-        _page("/docs/compliance/{document}", "get_compliance", get_compliance, DocumentPathSchema),
-        _page("/docs/{asset}", "get_docs_asset", get_asset, AssetPathSchema),
+        _make_operation("/v1/openapi.json", "get_openapi", get_openapi),
+        _make_operation("/docs", "get_docs", get_docs),
+        _make_operation("/docs/compliance/{document}", "get_compliance", get_compliance, DocumentPathSchema),
+        _make_operation("/docs/{asset}", "get_docs_asset", get_asset, AssetPathSchema),
     )
 
 
-def _page(
+def _make_operation(
     path: str, operation_id: str, handler: Any, path_schema: type[Schema] | None = None
 ) -> Operation[object]:
     return Operation(
@@ -88,7 +88,7 @@ def _page(
         path=path,
         operation_id=operation_id,
         summary="A page for people",
-        description="The interactive description of this API, or a part of it.",
+        description="The interactive documentation of this API, or a part of it.",
         tag=PAGE,
         scope=None,
         handler=handler,
@@ -97,10 +97,12 @@ def _page(
     )
 
 
-def _text(path: Path) -> Response:
+def _read_text(path: Path) -> Response:
     return Response(path.read_bytes(), media_type=_TEXTS[path.suffix], max_age_seconds=PAGE_MAX_AGE_SECONDS)
 
 
-def _file(package: str, name: str, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+def _read_asset(
+    package: str, name: str, media_type: str, headers: Mapping[str, str] | None = None
+) -> Response:
     body = files(package).joinpath(name).read_bytes()
     return Response(body, media_type=media_type, max_age_seconds=PAGE_MAX_AGE_SECONDS, headers=headers or {})

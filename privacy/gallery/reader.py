@@ -1,6 +1,6 @@
-"""The public side's view of the gallery: a read-only client, and documents or nothing.
+"""Reads the gallery for the public plane: complete documents, or an error.
 
-What cannot be read is an error, never a number. The type that writes is another one, `publisher`.
+A document that cannot be decoded is an error, never a number. Writing is the task of `privacy.publishing`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from redis import Redis
 
 CURRENT = "current"
-"""Stands for the policy version in force."""
+"""Names the policy version in force."""
 
 _Document = TypeVar("_Document")
 
 
-class _Declared(msgspec.Struct, frozen=True):
-    """What a guarantee must say for the public plane to rely on it."""
+class _RequiredGuarantee(msgspec.Struct, frozen=True):
+    """The members of a guarantee that the public plane relies on."""
 
     version: str
     dimensions: dict[str, list[str]]
@@ -40,7 +40,7 @@ class _Declared(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CurrentRelease:
-    """What stands of a target now.
+    """The metadata and the current release of a target.
 
     Args:
         target: its public metadata.
@@ -52,7 +52,7 @@ class CurrentRelease:
 
     @property
     def next_release_at_ms(self) -> int | None:
-        """When this stops being current; None when it stands for ever."""
+        """When the next release is due, in ms since 1970 UTC; None after the last one."""
         return self.release.next_release_at_ms if self.release else self.target.first_due_ms
 
 
@@ -71,11 +71,11 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class CreatorVideos:
-    """The videos that name a creator, or once did.
+    """The videos that name a creator or did so earlier.
 
     Args:
-        count: how many there are.
-        latest: ids of the latest ones, by when they were posted, newest first.
+        count: number of these videos.
+        latest: ids of the most recently posted ones, newest first.
     """
 
     count: int
@@ -86,42 +86,42 @@ class GalleryReader:
     """Reads documents. Every method raises `StoreError` when the gallery does not answer or holds damage.
 
     Args:
-        client: connection with the public plane's credentials.
+        client: must have the public ACL user.
     """
 
     def __init__(self, client: Redis) -> None:
         self._client = client
 
     def ping(self) -> None:
-        """Make sure that the gallery answers."""
+        """Checks that the gallery answers."""
         with translated():
             self._client.ping()
 
     def read_current_release(self, target_id: str, kind: Kind) -> CurrentRelease | None:
-        """What stands of one target; None if there is no such target."""
+        """Reads the current release of one target; None if there is no such target."""
         return self.read_current_releases([target_id], kind)[0]
 
     def read_current_releases(self, target_ids: Sequence[str], kind: Kind) -> list[CurrentRelease | None]:
-        """What stands of several targets, in their order; one round trip."""
-        # Single commands in a pipeline, not MGET: on a Redis Cluster the keys live in different slots.
+        """Reads the current releases of several targets, in their order, in one round trip."""
+        # Single commands in a pipeline, not MGET: on a Redis Cluster the keys are in different slots.
         with translated():
             pipeline = self._client.pipeline(transaction=False)
             for target_id in target_ids:
                 pipeline.get(gallery_key("target", kind.target_type.value, target_id))
                 pipeline.get(gallery_key("current", target_id, kind.label))
             raw = pipeline.execute()
-        return [_standing(*pair) for pair in zip(raw[::2], raw[1::2], strict=True)]
+        return [_decode_current(*pair) for pair in zip(raw[::2], raw[1::2], strict=True)]
 
     def read_points(self, target_id: str, kind: Kind) -> list[PointDocument]:
-        """The time series of one target, in the order of epochs."""
+        """Reads the time series of one target, in the order of epochs."""
         with translated():
             raw = cast(
                 "dict[bytes, bytes]", self._client.hgetall(gallery_key("points", target_id, kind.label))
             )
-        return _points(raw)
+        return _decode_points(raw)
 
     def read_histories(self, target_ids: Sequence[str], kind: Kind) -> list[History | None]:
-        """Several targets with their time series, in their order; None for one that does not exist."""
+        """Reads several targets with their time series, in their order; None for one that does not exist."""
         with translated():
             pipeline = self._client.pipeline(transaction=False)
             for target_id in target_ids:
@@ -129,25 +129,25 @@ class GalleryReader:
                 pipeline.hgetall(gallery_key("points", target_id, kind.label))
             raw = pipeline.execute()
         return [
-            History(_decoded(target, TargetDocument), _points(points)) if target else None
+            History(_decode(target, TargetDocument), _decode_points(points)) if target else None
             for target, points in zip(raw[::2], raw[1::2], strict=True)
         ]
 
-    def read_creator_videos(self, creator_id: str, most: int) -> CreatorVideos:
-        """The latest videos of a creator; some may be another one's by now: look at each."""
+    def read_creator_videos(self, creator_id: str, limit: int) -> CreatorVideos:
+        """Reads the latest videos of a creator; check each one, since it may have another creator by now."""
         key = gallery_key("creator-videos", creator_id)
         with translated():
             pipeline = self._client.pipeline(transaction=False)
             pipeline.zcard(key)
-            pipeline.zrevrange(key, 0, most - 1)
+            pipeline.zrevrange(key, 0, limit - 1)
             count, ids = pipeline.execute()
         return CreatorVideos(count, [video_id.decode() for video_id in ids])
 
     def read_guarantee(self, version: str) -> GuaranteeDocument | None:
-        """The guarantee of a policy version, or of the one in force; None if there is no such version.
+        """Reads the guarantee of a policy version; None if there is no such version.
 
         Args:
-            version: its name, or `CURRENT`.
+            version: its name, or `CURRENT` for the version in force.
         """
         with translated():
             if version == CURRENT:
@@ -155,29 +155,29 @@ class GalleryReader:
             raw = self._get(gallery_key("guarantee", version))
         if raw is None:
             return None
-        _decoded(raw, _Declared)
-        return _decoded(raw, dict[str, Any])
+        _decode(raw, _RequiredGuarantee)
+        return _decode(raw, dict[str, Any])
 
     def _get(self, key: str) -> bytes | None:
         return cast("bytes | None", self._client.get(key))
 
 
-def _points(raw: dict[bytes, bytes]) -> list[PointDocument]:
-    points = [_decoded(point, PointDocument) for point in raw.values()]
+def _decode_points(raw: dict[bytes, bytes]) -> list[PointDocument]:
+    points = [_decode(point, PointDocument) for point in raw.values()]
     return sorted(points, key=lambda point: point.epoch)
 
 
-def _standing(target: bytes | None, release: bytes | None) -> CurrentRelease | None:
+def _decode_current(target: bytes | None, release: bytes | None) -> CurrentRelease | None:
     if target is None:
         return None
     return CurrentRelease(
-        _decoded(target, TargetDocument),
-        None if release is None else _decoded(release, ReleaseDocument),
+        _decode(target, TargetDocument),
+        None if release is None else _decode(release, ReleaseDocument),
     )
 
 
-def _decoded(raw: bytes, form: type[_Document]) -> _Document:
+def _decode(raw: bytes, form: type[_Document]) -> _Document:
     try:
         return msgspec.json.decode(raw, type=form)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise StoreError(f"the gallery holds a damaged {form.__name__}: publish it again") from error
+        raise StoreError(f"the gallery holds a damaged {form.__name__}; publish it again") from error

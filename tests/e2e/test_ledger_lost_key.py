@@ -33,7 +33,7 @@ def test_a_lost_key_is_replaced_as_the_document_says(store: Store, tmp_path: Pat
     before = list(export_lines(LedgerReader(store.public), 0))
     key_file.unlink()
 
-    create_ledger_key(key_file, os.urandom)  # "any store's first start does"
+    create_ledger_key(key_file, os.urandom)  # "the first start of any other store makes one"
     world.key = load_signing_key(key_file)
     world.release_epoch()
     with pytest.raises(StoreError, match="restore the ledger key file that signed it"):

@@ -29,8 +29,8 @@ from privacy.store.connect import connect
 from privacy.store.settings import LEDGER_KEY_FILE, Settings, names_for
 from privacy.store.users import PUBLIC
 
-_SHOWN_FAULTS: Final = 50
-_LINES_PER_LOOK: Final = 500
+_MAX_SHOWN_FAULTS: Final = 50
+_LINES_PER_PROGRESS: Final = 500
 
 _file_to_read = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -59,13 +59,13 @@ def command() -> None:
 def export(file: Path, data_folder: Path, as_json: bool) -> None:
     """Write keys, signed heads, and every signed entry with its release to FILE, gzipped if it ends in .gz.
 
-    Reads the gallery with the public plane's credentials, so nothing is in it that is not published. The
+    Reads the gallery with the public plane's credentials, so the file contains only what is published. The
     store is the one named in the environment, or the embedded store of a running `likewise up`.
     """
     count = 0
     with (
         closing(connect(operator_settings(data_folder, os.environ).store, PUBLIC)) as client,
-        _opened(file, "wb") as out,
+        _open(file, "wb") as out,
     ):
         for line in export_lines(LedgerReader(client), clock_ms()):
             out.write(line)
@@ -88,32 +88,32 @@ def export(file: Path, data_folder: Path, as_json: bool) -> None:
     "--keys",
     "keys_file",
     type=_file_to_read,
-    help="Believe these public keys (a JWK Set) instead of those in FILE.",
+    help="Trust these public keys (a JWK Set) instead of those in FILE.",
 )
 @click.option(
-    "--since", "earlier_file", type=_file_to_read, help="An earlier export, from which FILE must go on."
+    "--since", "earlier_file", type=_file_to_read, help="An earlier export that FILE must continue."
 )
 @json_option
 @click.pass_context
 def verify(
     context: click.Context, file: Path, keys_file: Path | None, earlier_file: Path | None, as_json: bool
 ) -> None:
-    """Verify an exported ledger: needs FILE and nothing else. Exit 1 if anything in it is wrong.
+    """Verify an exported ledger offline; exits with 1 if anything in it is wrong, and names it.
 
-    Every release must be the one that its entry names, be signed for its place, and follow the one before it;
-    every signed head must fit the entries that it covers. What is wrong is named.
+    Every release must match its entry, be signed for its position, and follow the previous one; every signed
+    head must match the entries that it covers. Signatures are Ed25519, under the name EdDSA or Ed25519.
     """
-    trusted = _keys(keys_file) if keys_file else None
-    earlier = tuple(_heads(earlier_file)) if earlier_file else ()
-    with progress(quiet=as_json) as bars, file.open("rb") as raw, _unpacked(file, raw) as lines:
+    trusted = _read_keys(keys_file) if keys_file else None
+    earlier = tuple(_read_heads(earlier_file)) if earlier_file else ()
+    with progress(quiet=as_json) as bars, file.open("rb") as raw, _unzip(file, raw) as lines:
         task = bars.add_task("bytes of the file", total=file.stat().st_size)
-        counted = _counted(_lines(file, lines), lambda: bars.update(task, completed=raw.tell()))
-        verdict = Verification(trusted, earlier).run(counted)
+        reported = _report_progress(_read_lines(file, lines), lambda: bars.update(task, completed=raw.tell()))
+        result = Verification(trusted, earlier).run(reported)
     if as_json:
-        show_json(_document(verdict))
+        show_json(_build_document(result))
     else:
-        _say(verdict, pinned=trusted is not None)
-    context.exit(ExitCode.OK if verdict.holds else ExitCode.CHECK_FAILED)
+        _print(result, pinned=trusted is not None)
+    context.exit(ExitCode.OK if result.holds else ExitCode.CHECK_FAILED)
 
 
 @command.command(
@@ -127,7 +127,7 @@ def verify(
 def rotate_key(data_folder: Path, as_json: bool) -> None:
     """Put a new signing key in force; a running `likewise release` uses it within seconds.
 
-    Of the key before, only the public half is kept, so that what it signed can be verified for ever. The key
+    Only the public half of the previous key is kept, so that its signatures stay verifiable. The key
     file is the one named in the environment, or `ledger.key` in the data folder.
     """
     path = Settings.from_environment(os.environ, data_folder).ledger_key_file
@@ -138,17 +138,17 @@ def rotate_key(data_folder: Path, as_json: bool) -> None:
         echo(f"Signs as {key_ids[0]} from now on; {len(key_ids)} keys verify.")
 
 
-def _opened(file: Path, mode: str) -> IO[bytes]:
+def _open(file: Path, mode: str) -> IO[bytes]:
     opened = gzip.open if file.suffix == ".gz" else open
     return cast("IO[bytes]", opened(file, mode))
 
 
-def _unpacked(file: Path, raw: IO[bytes]) -> IO[bytes]:
+def _unzip(file: Path, raw: IO[bytes]) -> IO[bytes]:
     return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if file.suffix == ".gz" else raw
 
 
-def _lines(file: Path, lines: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a file that may be cut or no gzip at all.
+def _read_lines(file: Path, lines: IO[bytes]) -> Iterator[bytes]:
+    """Yields the lines of a file that may be truncated or not a gzip file.
 
     Raises:
         InvalidInputError: it cannot be read to its end.
@@ -159,16 +159,16 @@ def _lines(file: Path, lines: IO[bytes]) -> Iterator[bytes]:
         raise InvalidInputError("FILE", f"{file} cannot be read to its end", "an export") from error
 
 
-def _counted(lines: Iterator[bytes], look: Callable[[], None]) -> Iterator[bytes]:
-    """The lines; somebody is told now and then that it goes on, and at the end."""
+def _report_progress(lines: Iterator[bytes], on_progress: Callable[[], None]) -> Iterator[bytes]:
+    """Yields the lines, and reports progress every few hundred lines and at the end."""
     for number, line in enumerate(lines):
-        if number % _LINES_PER_LOOK == 0:
-            look()
+        if number % _LINES_PER_PROGRESS == 0:
+            on_progress()
         yield line
-    look()
+    on_progress()
 
 
-def _keys(file: Path) -> PublicKeys:
+def _read_keys(file: Path) -> PublicKeys:
     try:
         return PublicKeys.from_jwks(file.read_bytes())
     except SignatureError as error:
@@ -177,39 +177,35 @@ def _keys(file: Path) -> PublicKeys:
         ) from error
 
 
-def _heads(file: Path) -> Iterator[str]:
-    """The tree heads of an export; its other lines are not looked at."""
-    with _opened(file, "rb") as lines:
-        for line in _lines(file, lines):
+def _read_heads(file: Path) -> Iterator[str]:
+    """Yields the tree heads of an export and ignores its other lines."""
+    with _open(file, "rb") as lines:
+        for line in _read_lines(file, lines):
             if line.startswith(b'{"line":"head"'):
                 yield msgspec.json.decode(line, type=HeadLine).jws
 
 
-def _say(verdict: VerificationResult, *, pinned: bool) -> None:
-    for fault in islice(verdict.faults, _SHOWN_FAULTS):
+def _print(result: VerificationResult, *, pinned: bool) -> None:
+    for fault in islice(result.faults, _MAX_SHOWN_FAULTS):
         click.echo(f"{fault.where}: {fault.what}")
-    if len(verdict.faults) > _SHOWN_FAULTS:
-        click.echo(f"… and {len(verdict.faults) - _SHOWN_FAULTS} more; --json lists all of them")
-    if not verdict.holds:
-        echo(f"The ledger does not hold: {len(verdict.faults)} faults in {verdict.releases} releases.")
+    if len(result.faults) > _MAX_SHOWN_FAULTS:
+        click.echo(f"… and {len(result.faults) - _MAX_SHOWN_FAULTS} more; --json lists all of them")
+    if not result.holds:
+        echo(f"The ledger does not hold: {len(result.faults)} faults in {result.releases} releases.")
         return
-    head = verdict.head
+    head = result.head
     at = format_timestamp(head.at_ms) if head else "never"
-    echo(f"The ledger holds: {verdict.releases} releases, up to tree head {head and head.sequence} of {at}.")
-    echo(
-        "Keys that were believed, as given:"
-        if pinned
-        else "Keys in the file; compare them with the issuer's:"
-    )
-    for key_id in verdict.key_ids:
+    echo(f"The ledger holds: {result.releases} releases, up to tree head {head and head.sequence} of {at}.")
+    echo("Trusted keys, as given:" if pinned else "Keys in the file; compare them with the issuer's keys:")
+    for key_id in result.key_ids:
         click.echo(key_id)
 
 
-def _document(verdict: VerificationResult) -> dict[str, Any]:
+def _build_document(result: VerificationResult) -> dict[str, Any]:
     return {
-        "holds": verdict.holds,
-        "releases": verdict.releases,
-        "head": msgspec.to_builtins(verdict.head),
-        "keys": list(verdict.key_ids),
-        "faults": [fault._asdict() for fault in verdict.faults],
+        "holds": result.holds,
+        "releases": result.releases,
+        "head": msgspec.to_builtins(result.head),
+        "keys": list(result.key_ids),
+        "faults": [fault._asdict() for fault in result.faults],
     }
