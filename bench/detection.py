@@ -131,6 +131,6 @@ def _look(store: World, bots: dict[str, str]) -> dict[Signal, set[str]]:
     handles = founded.keys.current.handles(names)
     name_of = {handle.name: name for handle, name in zip(handles, names, strict=True)}
     shown: dict[Signal, set[str]] = {signal: set() for signal in Signal}
-    for advisory in Advisories(store.store.platform).all():
+    for advisory in Advisories(store.store.platform).read_all():
         shown[advisory.signal] |= {name_of[handle] for handle in advisory.handles}
     return shown

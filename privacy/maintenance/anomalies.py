@@ -55,9 +55,9 @@ class CoordinatedActivityDetector:
         """Yield a finding per network and per cluster of accounts."""
         for accounts in self._networks.values():
             if len(accounts) >= self.integrity.network_accounts:
-                yield self._advisory(Signal.NETWORK, accounts)
+                yield self._make_advisory(Signal.NETWORK, accounts)
         for accounts in self._clusters():
-            yield self._advisory(Signal.SEQUENCE, accounts)
+            yield self._make_advisory(Signal.SEQUENCE, accounts)
 
     def _clusters(self) -> list[list[int]]:
         """Return the groups of accounts that are connected by sequences which enough of them share."""
@@ -83,7 +83,7 @@ class CoordinatedActivityDetector:
             clusters.setdefault(leader_of(account), []).append(account)
         return list(clusters.values())
 
-    def _advisory(self, signal: Signal, accounts: list[int]) -> Advisory:
+    def _make_advisory(self, signal: Signal, accounts: list[int]) -> Advisory:
         return Advisory(
             signal, self.seen_at_ms, len(accounts), [self._handles[account] for account in accounts]
         )

@@ -55,7 +55,7 @@ class JobRunner:
             StoreBusyError: the store did not confirm. The next step continues from the same point.
         """
         try:
-            for job in self.jobs.queued(self.clock()):
+            for job in self.jobs.list_queued(self.clock()):
                 if not job.state.is_over:
                     self._advance(job, has_time)
                     return 1
@@ -82,7 +82,7 @@ class JobRunner:
     def _run_rounds(self, job: Job, progress: list[BulkProgress], has_time: Callable[[], bool]) -> None:
         """Move some accounts of every shard per round, and update `progress`."""
         firsts = {shard: now.done for shard, now in enumerate(progress)}
-        handles = self.jobs.handles(job, firsts, _ACCOUNTS_PER_STEP)
+        handles = self.jobs.read_handles(job, firsts, _ACCOUNTS_PER_STEP)
         for _ in range(ROUNDS_PER_STEP):
             chunks = {}
             for shard, now in enumerate(progress):

@@ -97,7 +97,7 @@ class RetentionSweep:
 
     def _delete_progress(self, now_ms: int) -> None:
         """Delete the progress of finished jobs, which a worker that was late may have written again."""
-        queued = {str(job.number).encode() for job in self.jobs.queued(now_ms)}
+        queued = {str(job.number).encode() for job in self.jobs.list_queued(now_ms)}
         with translated():
             for shard in range(self.shards.count):
                 key = vault_key(shard, "jobs")

@@ -58,10 +58,10 @@ class SealedSeriesCleanup:
                 numbers = [int(str_if_bytes(name).rpartition(":")[2]) for name in names]
                 pipeline = self.client.pipeline(transaction=False)
                 for number in numbers:
-                    pipeline.hmget(self._state(number), "policy_version", "epoch", "purged")
+                    pipeline.hmget(self._state_key(number), "policy_version", "epoch", "purged")
                 rows = pipeline.execute()
             yield [
-                SealedSeries(number, self._shard(number))
+                SealedSeries(number, self._shard_of(number))
                 for number, row in zip(numbers, rows, strict=True)
                 if self._is_sealed(number, row)
             ]
@@ -78,7 +78,7 @@ class SealedSeriesCleanup:
             pipeline = self.client.pipeline(transaction=False)
             for series in sealed:
                 pipeline.unlink(tally_key(series.shard, "log", series.number))
-                pipeline.hset(self._state(series.number), "purged", 1)
+                pipeline.hset(self._state_key(series.number), "purged", 1)
             pipeline.execute()
 
     def _is_sealed(self, number: int, row: Sequence[bytes | None]) -> bool:
@@ -88,8 +88,8 @@ class SealedSeriesCleanup:
             return False
         return int(epoch) >= policy.epochs_of(Series.of_number(number).kind)
 
-    def _state(self, number: int) -> str:
-        return f"{tally_prefix(self._shard(number), 'series')}{number}"
+    def _state_key(self, number: int) -> str:
+        return f"{tally_prefix(self._shard_of(number), 'series')}{number}"
 
-    def _shard(self, number: int) -> int:
+    def _shard_of(self, number: int) -> int:
         return number // KINDS_PER_TARGET % self.target_shards

@@ -74,7 +74,7 @@ class SubjectAccess:
             with translated():
                 pipeline = self.shards.client.pipeline(transaction=False)
                 for register in page:
-                    pipeline.hmget(self._state(register.series.number), "target_id", "policy_version")
+                    pipeline.hmget(self._state_key(register.series.number), "target_id", "policy_version")
                 rows = pipeline.execute()
             engagements += [self._describe(register, *row) for register, row in zip(page, rows, strict=True)]
         return engagements
@@ -94,5 +94,5 @@ class SubjectAccess:
             "cells": policy.domain.cells(register.joint_code) if policy else None,
         }
 
-    def _state(self, number: int) -> str:
+    def _state_key(self, number: int) -> str:
         return f"{tally_prefix(number // KINDS_PER_TARGET % self.target_shards, 'series')}{number}"

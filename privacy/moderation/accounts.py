@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from privacy.errors import ConflictError
 from privacy.model.account_status import AccountStatus
-from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
+from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, run_audited
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import Move, MoveRefusedError, Recount, Settled
@@ -111,7 +111,7 @@ class AccountModeration:
             self.keys.current.audit_tag(request.account_id),
             {} if request.until_ms is None else {"until_ms": request.until_ms},
         )
-        return audited(self.trail, entry, lambda: self._move(request, now_ms), _details)
+        return run_audited(self.trail, entry, lambda: self._move(request, now_ms), _describe)
 
     def _move(self, request: AccountRequest, now_ms: int) -> AccountOutcome:
         account = AccountRef(request.account_id)
@@ -132,7 +132,7 @@ class AccountModeration:
         return AccountOutcome(settled.before is not to or not same_end, settled)
 
 
-def _details(outcome: AccountOutcome) -> dict[str, int | bool | str]:
+def _describe(outcome: AccountOutcome) -> dict[str, int | bool | str]:
     settled = outcome.settled
     return {
         "changed": outcome.changed,

@@ -70,7 +70,7 @@ class Advisories:
         with translated():
             self.client.set(ADVISORIES, msgspec.msgpack.encode(heaviest), ex=keep_seconds)
 
-    def all(self) -> Sequence[Advisory]:
+    def read_all(self) -> Sequence[Advisory]:
         """Return all advisories, those with the greatest weight first.
 
         Raises:
@@ -86,7 +86,7 @@ class Advisories:
         Raises:
             StoreBusyError: the store did not confirm.
         """
-        kept = self.all()
+        kept = self.read_all()
         if not any(handle in advisory.handles for advisory in kept):
             return
         without = [

@@ -54,8 +54,8 @@ class AofRewriteScheduler:
             StoreBusyError: the store did not answer.
         """
         with translated():
-            requested = self._count(AOF_REWRITES_REQUESTED)
-            if requested <= self._count(AOF_REWRITES_COMPLETED):
+            requested = self._read_count(AOF_REWRITES_REQUESTED)
+            if requested <= self._read_count(AOF_REWRITES_COMPLETED):
                 self._serves_requests = self._requested_since_ms = None
                 return
             if self._requested_since_ms is None:
@@ -79,5 +79,5 @@ class AofRewriteScheduler:
             return  # another fork is in progress; the next step tries again
         self._serves_requests = requested
 
-    def _count(self, name: str) -> int:
+    def _read_count(self, name: str) -> int:
         return int(cast("bytes | None", self.client.get(name)) or 0)

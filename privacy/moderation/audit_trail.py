@@ -93,7 +93,7 @@ class AuditTrail:
         with translated():
             self.client.xadd(AUDIT_TRAIL, {"entry": msgspec.json.encode(entry)})
 
-    def page(self, before: Position | None, limit: int) -> list[tuple[Position, AuditEntry]]:
+    def read_page(self, before: Position | None, limit: int) -> list[tuple[Position, AuditEntry]]:
         """Return entries, newest first.
 
         Args:
@@ -124,7 +124,7 @@ class AuditTrail:
 Result = TypeVar("Result")
 
 
-def audited(
+def run_audited(
     trail: AuditTrail, entry: AuditEntry, act: Callable[[], Result], details: Callable[[Result], Any]
 ) -> Result:
     """Carry out an action between two entries of the trail.

@@ -160,7 +160,7 @@ class Jobs:
                 self._append(number, batch)
             job = Job(number, request.kind, request.owner, request.key_id, request.note, now_ms, accounts)
             self.client.zadd(_QUEUE, {str(number): now_ms})
-            self.client.set(_document(number), _ENCODE(job), ex=self.keep_seconds)
+            self.client.set(_document_key(number), _ENCODE(job), ex=self.keep_seconds)
         return job
 
     def find(self, number: int) -> Job:
@@ -171,12 +171,12 @@ class Jobs:
             StoreBusyError: the store did not answer.
         """
         with translated():
-            stored = cast("bytes | None", self.client.get(_document(number)))
+            stored = cast("bytes | None", self.client.get(_document_key(number)))
         if stored is None:
             raise NotFoundError(f"There is no job {number}; jobs are kept for a limited time.")
         return _DECODE(stored)
 
-    def page(self, before: int | None, limit: int) -> JobPage:
+    def read_page(self, before: int | None, limit: int) -> JobPage:
         """Return jobs, newest first.
 
         Args:
@@ -194,11 +194,11 @@ class Jobs:
                 return JobPage([], 1)
             pipeline = self.client.pipeline(transaction=False)
             for number in reversed(numbers):
-                pipeline.get(_document(number))
+                pipeline.get(_document_key(number))
             stored: list[bytes | None] = pipeline.execute()
         return JobPage([_DECODE(document) for document in stored if document], numbers[0])
 
-    def queued(self, now_ms: int) -> list[Job]:
+    def list_queued(self, now_ms: int) -> list[Job]:
         """Return the queued jobs, oldest first. One that has ended may still be among them.
 
         Args:
@@ -211,14 +211,14 @@ class Jobs:
             rows = self.client.zrange(_QUEUE, 0, -1, withscores=True)
             jobs = []
             for number, made_ms in cast("list[tuple[bytes, float]]", rows):
-                stored = cast("bytes | None", self.client.get(_document(int(number))))
+                stored = cast("bytes | None", self.client.get(_document_key(int(number))))
                 if stored:
                     jobs.append(_DECODE(stored))
                 elif now_ms - made_ms > _LOST_AFTER_MS:
                     self.client.zrem(_QUEUE, number)
         return jobs
 
-    def handles(self, job: Job, firsts: Mapping[int, int], count: int) -> dict[int, list[bytes]]:
+    def read_handles(self, job: Job, firsts: Mapping[int, int], count: int) -> dict[int, list[bytes]]:
         """Return the handles of the next accounts of a job, by shard.
 
         Args:
@@ -233,7 +233,7 @@ class Jobs:
             pipeline = self.client.pipeline(transaction=False)
             for shard, first in firsts.items():
                 start = first * HANDLE_BYTES
-                pipeline.getrange(_items(job.number, shard), start, start + count * HANDLE_BYTES - 1)
+                pipeline.getrange(_handles_key(job.number, shard), start, start + count * HANDLE_BYTES - 1)
             packed: list[bytes] = pipeline.execute()
         return {
             shard: [raw[at : at + HANDLE_BYTES] for at in range(0, len(raw), HANDLE_BYTES)]
@@ -249,7 +249,7 @@ class Jobs:
         with translated():
             pipeline = self.client.pipeline(transaction=False)
             for shard in range(self.account_shards):
-                pipeline.strlen(_items(job.number, shard))
+                pipeline.strlen(_handles_key(job.number, shard))
             sizes: list[int] = pipeline.execute()
         return [size // HANDLE_BYTES for size in sizes]
 
@@ -261,7 +261,7 @@ class Jobs:
         """
         arguments: list[Argument] = [_ENCODE(before), _ENCODE(after), self.keep_seconds]
         with translated():
-            return bool(_REPLACE.run(self.client, ScriptCall([_document(after.number)], arguments)))
+            return bool(_REPLACE.run(self.client, ScriptCall([_document_key(after.number)], arguments)))
 
     def clear(self, job: Job) -> None:
         """Delete the handles of a job that has ended, and take it off the queue.
@@ -272,7 +272,7 @@ class Jobs:
         with translated():
             pipeline = self.client.pipeline(transaction=False)
             for shard in range(self.account_shards):
-                pipeline.unlink(_items(job.number, shard))
+                pipeline.unlink(_handles_key(job.number, shard))
             pipeline.execute()
             self.client.zrem(_QUEUE, str(job.number))
 
@@ -282,14 +282,14 @@ class Jobs:
             packed.setdefault(handle.shard_hash % self.account_shards, bytearray()).extend(handle.name)
         pipeline = self.client.pipeline(transaction=False)
         for shard, names in packed.items():
-            pipeline.append(_items(number, shard), bytes(names))
-            pipeline.expire(_items(number, shard), self.keep_seconds)
+            pipeline.append(_handles_key(number, shard), bytes(names))
+            pipeline.expire(_handles_key(number, shard), self.keep_seconds)
         pipeline.execute()
 
 
-def _document(number: int) -> str:
+def _document_key(number: int) -> str:
     return platform_key("jobs", "document", number)
 
 
-def _items(number: int, shard: int) -> str:
+def _handles_key(number: int, shard: int) -> str:
     return platform_key("jobs", "accounts", number, shard)

@@ -56,7 +56,7 @@ class PendingOperations:
             StoreBusyError: the store did not confirm.
         """
         with translated():
-            self.client.zadd(PENDING_OPERATIONS, {_member(operation): now_ms})
+            self.client.zadd(PENDING_OPERATIONS, {_pack(operation): now_ms})
         yield
         self.complete(operation)
 
@@ -84,8 +84,8 @@ class PendingOperations:
             StoreBusyError: the store did not confirm.
         """
         with translated():
-            self.client.zrem(PENDING_OPERATIONS, _member(operation))
+            self.client.zrem(PENDING_OPERATIONS, _pack(operation))
 
 
-def _member(operation: PendingOperation) -> bytes:
+def _pack(operation: PendingOperation) -> bytes:
     return operation.handle + operation.work.value

@@ -87,7 +87,7 @@ class ResyncService:
                 continue
             number = Series(target.number, snapshot.kind).number
             if self._is_open(target, snapshot.kind, now_ms):
-                codes[number] = self._code(target, snapshot, at_ms)
+                codes[number] = self._encode_cell(target, snapshot, at_ms)
             else:
                 sealed.add(number)
         report = self.resync.run(
@@ -101,7 +101,7 @@ class ResyncService:
             return False
         return policy.schedule_of(kind).first_open_epoch(target.starts_at_ms, now_ms) is not None
 
-    def _code(self, target: Target, snapshot: AccountSnapshot, at_ms: int) -> int:
+    def _encode_cell(self, target: Target, snapshot: AccountSnapshot, at_ms: int) -> int:
         domain = self.registry.versions[target.policy_version].domain
         if snapshot.private:
             return domain.undisclosed_code

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from privacy.errors import ConflictError
 from privacy.model.account_status import AccountStatus
-from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
+from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, run_audited
 from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.moderation.receipts import Receipt, Receipts
@@ -88,7 +88,7 @@ class DataSubjectRights:
             erased = self.erasure.run(handle, closed_until_ms, now_ms)
             return ErasureOutcome(*self.receipts.issue(erased, now_ms), closed_until_ms)
 
-        return audited(self.trail, self._entry(reason.value, request), act, _erasure_details)
+        return run_audited(self.trail, self._make_entry(reason.value, request), act, _describe_erasure)
 
     def object_to_analytics(self, request: DataSubjectRequest, now_ms: int, *, objects: bool) -> Settled:
         """Record an objection, which excludes an account from all counts, or withdraw it.
@@ -111,8 +111,8 @@ class DataSubjectRights:
                     why = "it will be erased when its grace ends" if objects else "it does not object"
                     raise ConflictError(f"The account's status is {error.before.label}; {why}.") from error
 
-        entry = self._entry("rights.objection", request, {"objects": objects})
-        return audited(self.trail, entry, act, _settled_details)
+        entry = self._make_entry("rights.objection", request, {"objects": objects})
+        return run_audited(self.trail, entry, act, _describe_settled)
 
     def opt_out(self, request: DataSubjectRequest, now_ms: int, *, hidden: bool) -> Settled:
         """Keep later engagements of an account out of every breakdown, or stop doing so.
@@ -121,12 +121,12 @@ class DataSubjectRights:
             ConflictError: the account was erased.
             StoreBusyError: the store did not confirm. Repeat.
         """
-        entry = self._entry("rights.opt_out", request, {"hidden": hidden})
-        return audited(
+        entry = self._make_entry("rights.opt_out", request, {"hidden": hidden})
+        return run_audited(
             self.trail,
             entry,
             lambda: self.recount.hide(AccountRef(request.account_id), now_ms, hidden=hidden),
-            _settled_details,
+            _describe_settled,
         )
 
     def rectify(self, request: DataSubjectRequest) -> None:
@@ -135,9 +135,9 @@ class DataSubjectRights:
         Raises:
             StoreBusyError: the store did not confirm.
         """
-        audited(self.trail, self._entry("rights.rectification", request), lambda: None, lambda _: {})
+        run_audited(self.trail, self._make_entry("rights.rectification", request), lambda: None, lambda _: {})
 
-    def _entry(
+    def _make_entry(
         self, action: str, request: DataSubjectRequest, details: Mapping[str, bool] | None = None
     ) -> AuditEntry:
         tag = self.keys.current.audit_tag(request.account_id)
@@ -155,11 +155,11 @@ _MAY_OBJECT = (
 )
 
 
-def _erasure_details(outcome: ErasureOutcome) -> dict[str, int]:
+def _describe_erasure(outcome: ErasureOutcome) -> dict[str, int]:
     return {"engagements": outcome.receipt.engagements, "uncounted": outcome.receipt.counted}
 
 
-def _settled_details(settled: Settled) -> dict[str, int | bool | str]:
+def _describe_settled(settled: Settled) -> dict[str, int | bool | str]:
     return {
         "known": settled.known,
         "status_before": settled.before.label,

@@ -144,7 +144,7 @@ def test_what_was_erased_stays_erased(deployment: Deployment) -> None:
     changes = read_changes(deployment.store.root, SERIES)
     assert (changes[SERIES[0], 3 << 4 | LIKE], changes[SERIES[0], 3 << 4 | Reason.ACCOUNT]) == (12, 2)
     assert deployment.replay().run(NOW_MS) == 0
-    entry = AuditTrail(deployment.store.platform).page(None, 1)[0][1]
+    entry = AuditTrail(deployment.store.platform).read_page(None, 1)[0][1]
     assert entry.details == {"listed": 2, "accounts": 2, "engagements": 2, "uncounted": 2}
 
 
@@ -217,7 +217,7 @@ def test_a_replay_that_is_killed_at_any_store_call_is_repeated(deployment: Deplo
             assert not set(ERASED) & set(deployment.held())
             deployment.worker(now_ms=NOW_MS + ABANDONED_AFTER_MS).step()
             assert not deployment.store.root.exists(PENDING_OPERATIONS)
-            assert Advisories(deployment.store.maintenance).all() == []
+            assert Advisories(deployment.store.maintenance).read_all() == []
             assert int(deployment.store.root.get(AOF_REWRITES_REQUESTED) or 0) >= len(ERASED)
             Relay(deployment.store.relay, HEADER).drain()
             changes = read_changes(deployment.store.root, SERIES)

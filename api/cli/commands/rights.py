@@ -18,7 +18,7 @@ from api.runtime.platform_client import PlatformClient
 from api.runtime.settings import operator_settings
 from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.maintenance.subject_access import SubjectAccess
-from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, audited
+from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, run_audited
 from privacy.policy.registry import read_registered_policies
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
@@ -140,7 +140,7 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     entry = AuditEntry(
         ActionStage.REQUESTED, "rights.access", *OPERATOR, note, keys.current.audit_tag(account_id)
     )
-    document = audited(
+    document = run_audited(
         AuditTrail(client),
         entry,
         lambda: reader.build_document(account_id, clock_ms()),

@@ -53,7 +53,7 @@ def get_advisories(services: PlatformServices, call: Request) -> Response:
     """
     position, limit = _LISTING.asked_for(call)
     first = position[0] if position else 0
-    kept = services.moderation.advisories.all()
+    kept = services.moderation.advisories.read_all()
     page = [
         {
             "signal": advisory.signal.value,

@@ -71,7 +71,7 @@ def get_audit_trail(services: PlatformServices, call: Request) -> Response:
         InvalidInputError: the cursor is none of this list.
     """
     before, limit = _LISTING.asked_for(call)
-    entries = services.moderation.trail.page(Position(*before) if before else None, limit)
+    entries = services.moderation.trail.read_page(Position(*before) if before else None, limit)
     return json_response(
         {
             "entries": [_document(position, entry) for position, entry in entries],

@@ -13,7 +13,7 @@ from api.platform.moderation.named_targets import KINDS, TargetNameSchema, kind_
 from api.platform.services import PlatformServices
 from api.platform.staff import OrderOperation, StrictActionSchema, actor_of, once, word
 from privacy.model.engagement import Reason, Series, TargetType
-from privacy.moderation.audit_trail import ActionStage, AuditEntry, audited
+from privacy.moderation.audit_trail import ActionStage, AuditEntry, run_audited
 from privacy.vault.blocks import NO_BLOCK, Block, BlockResult
 
 MAX_ENGAGEMENTS = 10_000
@@ -97,7 +97,7 @@ def post_engagements(services: PlatformServices, call: Request) -> Response:
         marks = _marks(services, order["engagements"], block)
         found = [mark for mark in marks if mark is not None]
         details = {"engagements": len(marks), "reason": order.get("reason")}
-        outcomes = audited(
+        outcomes = run_audited(
             services.moderation.trail,
             AuditEntry(
                 ActionStage.REQUESTED,

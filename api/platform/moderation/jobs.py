@@ -141,7 +141,7 @@ def get_jobs(services: PlatformServices, call: Request) -> Response:
         InvalidInputError: the cursor is none of this list.
     """
     position, limit = _LISTING.asked_for(call)
-    page = services.moderation.jobs.page(position[0] if position else None, limit)
+    page = services.moderation.jobs.read_page(position[0] if position else None, limit)
     last = page.oldest_number
     return json_response(
         {

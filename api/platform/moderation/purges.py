@@ -23,7 +23,7 @@ from api.platform.services import PlatformServices
 from api.platform.staff import ONCE, StrictActionSchema, actor_of, problem, word
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN
-from privacy.moderation.audit_trail import ActionStage, AuditEntry, audited
+from privacy.moderation.audit_trail import ActionStage, AuditEntry, run_audited
 from privacy.moderation.jobs import JobKind, JobRequest
 from privacy.vault.pseudonym import AccountHandle, Pseudonymiser
 
@@ -93,7 +93,7 @@ def post_purge(services: PlatformServices, call: Request) -> Response:
     def act() -> Response:
         keys = services.moderation.keys.current
         handles = [*_handles(keys, raw)]
-        job = audited(
+        job = run_audited(
             services.moderation.trail,
             entry,
             lambda: services.moderation.jobs.open(JobRequest(kind, *actor, note), handles, call.now_ms),

@@ -16,7 +16,7 @@ from api.platform.services import PlatformServices
 from api.platform.staff import AccountActionSchema, OrderOperation, actor_of, once, word
 from privacy.errors import InvalidInputError
 from privacy.intake.event import EventAttributes
-from privacy.moderation.audit_trail import ActionStage, AuditEntry, audited
+from privacy.moderation.audit_trail import ActionStage, AuditEntry, run_audited
 from privacy.moderation.resync import AccountSnapshot
 
 MAX_ENGAGEMENTS = 100_000
@@ -122,7 +122,7 @@ def post_resync(services: PlatformServices, call: Request) -> Response:
         entry = AuditEntry(
             ActionStage.REQUESTED, "account.resync", *actor_of(call), order["note"], tag, {"kind": kind.label}
         )
-        repaired = audited(
+        repaired = run_audited(
             services.moderation.trail,
             entry,
             lambda: services.moderation.repair.run(snapshot, call.now_ms),

@@ -10,7 +10,7 @@ from api.http.operation import Operation, Request, Response, json_response
 from api.platform.moderation.named_targets import TargetNameSchema, named_target
 from api.platform.services import PlatformServices
 from api.platform.staff import OrderOperation, StrictActionSchema, actor_of, once, word
-from privacy.moderation.audit_trail import ActionStage, AuditEntry, audited
+from privacy.moderation.audit_trail import ActionStage, AuditEntry, run_audited
 
 REASONS = ("policy", "law", "copyright", "safety", "owner")
 _DESCRIPTION = """\
@@ -63,7 +63,7 @@ def post_target(services: PlatformServices, call: Request) -> Response:
     def act(order: dict[str, Any]) -> Response:
         target_type, target_id = named_target(order)
         details = {"target_type": target_type.value, "target_id": target_id, "reason": order.get("reason")}
-        changed = audited(
+        changed = run_audited(
             services.moderation.trail,
             AuditEntry(
                 ActionStage.REQUESTED,

@@ -74,7 +74,7 @@ def test_every_path_leaves_the_same_trace(office: Office, erase: Callable[[Offic
     erase(office)
     assert watermark.read() == watermark.erasures.last_number() == 1
     assert watermark.erasures.read_after(0)[0].tombstone == ACCOUNT.tombstone
-    assert [advisory.handles for advisory in Advisories(store.maintenance).all()] == [[OTHER_HANDLE]]
+    assert [advisory.handles for advisory in Advisories(store.maintenance).read_all()] == [[OTHER_HANDLE]]
     # One request each after the account and after the pending operation is gone.
     assert int(store.root.get(AOF_REWRITES_REQUESTED) or 0) == before + 2
     assert not store.root.exists(PENDING_OPERATIONS)
