@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import tracemalloc
 from threading import Event
 from typing import Any
 
@@ -18,7 +20,7 @@ from werkzeug.exceptions import (
 )
 
 from api.http.operation import Body
-from api.http.request_body import BodyReader
+from api.http.request_body import BodyReader, inflate, parse_json
 from privacy.errors import InvalidInputError
 
 BODY = Body(Schema, None, max_bytes=10, encodings=("gzip",))
@@ -123,3 +125,84 @@ def test_a_body_where_none_belongs(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match="`body` is present"):
         BodyReader().read(environ(**changes), None)
     assert BodyReader().read(environ(b"", CONTENT_LENGTH="0"), None) == b""
+
+
+@pytest.mark.parametrize("body", [b"", b"a", b"x" * 100_000])
+def test_round_trip(body: bytes) -> None:
+    """One gzip member is inflated to what it holds, up to the bound and including it."""
+    assert inflate(gzip.compress(body), len(body)) == body
+
+
+def test_an_exploding_body_is_cut_off() -> None:
+    """A body that would inflate to 200 MB is refused without holding more than its bound."""
+    bomb = gzip.compress(bytes(200_000_000))
+    tracemalloc.start()
+    with pytest.raises(RequestEntityTooLarge):
+        inflate(bomb, 1_000_000)
+    assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    tracemalloc.stop()
+
+
+NO_MEMBER = {
+    "nothing": b"",
+    "plain": b"plain",
+    "cut short": gzip.compress(b"body")[:-1],
+    "wrong checksum": gzip.compress(b"body")[:-8] + bytes(8),
+    "more behind it": gzip.compress(b"body") + b"more",
+    "two members": gzip.compress(b"body") + gzip.compress(b"more"),
+}
+
+
+@pytest.mark.parametrize("case", NO_MEMBER)
+def test_what_is_no_gzip_member(case: str) -> None:
+    """Bytes that are not exactly one complete, undamaged gzip member are refused."""
+    with pytest.raises(InvalidInputError, match=r"^`body` "):
+        inflate(NO_MEMBER[case], 100)
+
+
+REFUSED = {
+    b"": "is not JSON",
+    b"{": "is not JSON",
+    b'{"a": 1,}': "is not JSON",
+    b"{'a': 1}": "is not JSON",
+    b"1 2": "is not JSON",
+    b'"\x01"': "is not JSON",
+    b"\xef\xbb\xbf1": "is not JSON",
+    b'"\xff"': "is not UTF-8 at byte 1",
+    '"a"'.encode("utf-16"): "is not UTF-8",
+    b'{"a": 1, "a": 1}': "names 'a' twice",
+    b'{"b": [{"a": 1, "a": 2}]}': "names 'a' twice",
+    b'{"a": 1, "\\u0061": 2}': "names 'a' twice",
+    b"NaN": "holds NaN",
+    b'{"a": -Infinity}': "holds -Infinity",
+    b"1e999": "holds 1e999",
+    b"1" * 20: "holds an integer of 20 digits",
+    b"-" + b"1" * 5000: "holds an integer of 5001 digits",
+    b"[" * 17 + b"]" * 17: "is nested deeper than 16 levels",
+    b'{"a":' * 17 + b"1" + b"}" * 17: "is nested deeper than 16 levels",
+    b"[" * 100_000: "is nested too deeply",
+    b'"\\ud800"': "holds half a surrogate pair",
+    b'{"\\udc00": 1}': "holds half a surrogate pair",
+}
+
+
+@pytest.mark.parametrize(("raw", "message"), REFUSED.items(), ids=lambda case: repr(case)[:40])
+def test_what_two_readers_could_understand_differently(raw: bytes, message: str) -> None:
+    """Anything but plain, unambiguous JSON is refused, and the message is named."""
+    with pytest.raises(InvalidInputError, match=f"^`body` {message}") as caught:
+        parse_json(raw)
+    assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (b'{"a": [1, -2.5, true, null, "\\ud83d\\ude00"]}', {"a": [1, -2.5, True, None, "\U0001f600"]}),
+        (b" 9223372036854775807 ", 2**63 - 1),
+        (b"[" * 16 + b"]" * 16, [[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]),
+        ('{"é": "\u2028"}'.encode(), {"é": "\u2028"}),
+    ],
+)
+def test_plain_json(raw: bytes, value: object) -> None:
+    """Plain JSON is read as it is."""
+    assert parse_json(raw) == value

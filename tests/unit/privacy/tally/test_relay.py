@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from privacy.errors import StoreBusyError
-from privacy.tally.relay import Relay
+from privacy.tally.relay import BEGINNING, OutboxId, Relay
 from privacy.vault.registers import RegisterStore
 from tests.support.histories import LIKE, SERIES
 from tests.support.redis_server import Store
@@ -60,3 +62,28 @@ def test_a_full_store_moves_nothing(vault: RegisterStore, store: Store) -> None:
     assert sum(read_changes(store.root, SERIES).values()) == 0
     relay.drain()
     assert read_changes(store.root, SERIES) == {(series, 0): len(ACCOUNTS) for series in SERIES}
+
+
+IDS = st.builds(OutboxId, st.integers(0, 2**63), st.integers(0, 2**63))
+
+
+@given(place=IDS)
+def test_what_is_written_is_read_back(place: OutboxId) -> None:
+    """Spelled as Redis does, and read again."""
+    assert OutboxId.parse(str(place).encode()) == place
+
+
+@given(one=IDS, two=IDS)
+def test_places_are_ordered_as_the_stream_is(one: OutboxId, two: OutboxId) -> None:
+    """By time, then by sequence; not by their spelling."""
+    assert (one < two) == ((one.moment_ms, one.sequence) < (two.moment_ms, two.sequence))
+    assert one < one.successor
+    assert not one < two < one.successor
+
+
+@pytest.mark.parametrize("nothing", [None, b""])
+def test_nothing_is_the_beginning(nothing: bytes | None) -> None:
+    """No mark means that nothing was applied, and is stored as no mark."""
+    assert OutboxId.parse(nothing) == BEGINNING
+    assert BEGINNING.stored == ""
+    assert OutboxId(5, 0).stored == "5-0"
