@@ -1,6 +1,6 @@
-"""`python -m bench [name …]`: measures Likewise beside ceilings and peers of the same run.
+"""`python -m bench [name …]`: measures Likewise next to ceilings and peers in the same run.
 
-Exit code 1 if a bar is missed.
+Exits with 1 if a bar is missed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BENCHES: Final = (
     "detection",
 )
 CORES: Final = 2
-"""The bars are for two cores, load generator and all: on a larger machine the others stay idle."""
+"""The bars apply to two cores, including the load generator; other cores stay idle."""
 RESULTS: Final = Path(__file__).with_name("results")
 _FILE_COLUMNS: Final = 150
 
@@ -39,19 +39,19 @@ _FILE_COLUMNS: Final = 150
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(BENCHES))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to write the JSON.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File for the JSON results.")
 def main(names: tuple[str, ...], *, as_json: bool, output: Path | None) -> None:
-    """Run benches by NAME, or all of them."""
+    """Run the benchmarks named NAME, or all of them."""
     errors = Console(stderr=True)
     started_at = datetime.now(UTC).replace(microsecond=0)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
-    machine = Machine.this()
+    machine = Machine.current()
     figures: dict[str, list[Figure]] = {}
     for name in names or BENCHES:
         errors.print(f"[bold]{name}[/]")
         bench: Bench = getattr(import_module(f"bench.{name}"), name)
         figures[name] = list(bench(lambda text: errors.print(f"  {text}", highlight=False)))
-    report = Report(started_at.isoformat(), machine, Machine.this().load, figures)
+    report = Report(started_at.isoformat(), machine, Machine.current().load, figures)
     path = output or RESULTS / f"{started_at:%Y%m%dT%H%M%SZ}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(report.json(), encoding="utf-8")
@@ -59,7 +59,7 @@ def main(names: tuple[str, ...], *, as_json: bool, output: Path | None) -> None:
         click.echo(report.json(), nl=False)
     else:
         Console(width=None if sys.stdout.isatty() else _FILE_COLUMNS).print(report.table())
-    errors.print(f"written to {path}", highlight=False)
+    errors.print(f"Results written to {path}", highlight=False)
     sys.exit(0 if report.passed else 1)
 
 

@@ -1,4 +1,4 @@
-"""`detection`: which bots of a simulated platform the advisories show, and who is shown that is none."""
+"""`detection`: measures recall and precision of the advisories about bots on a simulated platform."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import accumulate
 from typing import Final
 
 from api.runtime.maintenance import make_maintenance_worker
-from bench.figure import Figure, Progress
-from bench.world import VIDEOS, World, world
+from bench.deployment import VIDEOS, BenchDeployment, start_deployment
+from bench.figure import Figure, ProgressCallback
 from privacy.maintenance.throttle import Throttle
 from privacy.model.change import GAINED
 from privacy.model.timestamp import MS_PER_MINUTE
@@ -31,13 +31,13 @@ _POPULARITY: Final = list(accumulate(1 / (rank + 1) for rank in range(VIDEOS)))
 
 @dataclass(frozen=True)
 class _Network:
-    """Bots that behave in one way.
+    """Bots with one behaviour.
 
     Args:
-        name: of the way.
-        videos: what each bot likes, in its order.
-        gap_ms: between two likes.
-        shares_network: whether all come from one network.
+        name: of the behaviour.
+        videos: returns the videos that a bot likes, in order.
+        gap_ms: average time between two likes.
+        shares_network: whether all bots use one network.
     """
 
     name: str
@@ -46,8 +46,8 @@ class _Network:
     shares_network: bool
 
 
-def detection(progress: Progress) -> Iterator[Figure]:
-    """Recall by way of behaving, and precision by signal."""
+def detection(progress: ProgressCallback) -> Iterator[Figure]:
+    """Measures recall by behaviour, and precision by signal."""
     generator = random.Random(1)
     script = generator.sample(range(VIDEOS), LIKES_PER_BOT)
     networks = (
@@ -57,10 +57,10 @@ def detection(progress: Progress) -> Iterator[Figure]:
         _Network("in bursts, networks of their own", _shuffled(script), 100, shares_network=False),
         _Network("shuffled, slow, networks of their own", _shuffled(script), 20_000, shares_network=False),
     )
-    with world() as store:
+    with start_deployment() as deployment:
         progress(f"{PEOPLE:,} people and {len(networks)} networks of {BOTS_PER_NETWORK} bots")
-        bots = _tell(store, networks, generator)
-        shown = _look(store, bots)
+        bots = _generate_likes(deployment, networks, generator)
+        shown = _find_shown_accounts(deployment, bots)
     for network in networks:
         mine = {name for name, way in bots.items() if way == network.name}
         found = mine & set().union(*shown.values())
@@ -71,7 +71,7 @@ def detection(progress: Progress) -> Iterator[Figure]:
 
 
 def _popular(generator: random.Random, count: int) -> list[int]:
-    """Videos as feeds show them: the first ones far more often (Zipf's law)."""
+    """Draws videos by Zipf's law, as feeds show them."""
     return generator.choices(range(VIDEOS), cum_weights=_POPULARITY, k=count)
 
 
@@ -79,22 +79,24 @@ def _shuffled(videos: list[int]) -> Callable[[random.Random], list[int]]:
     return lambda generator: generator.sample(videos, len(videos))
 
 
-def _tell(store: World, networks: tuple[_Network, ...], generator: random.Random) -> dict[str, str]:
-    """Let everybody like; the bots and their ways."""
-    founded = store.founded
-    shards = AccountShards(store.store.platform, founded.keys, founded.header.account_shards)
-    vault = RegisterStore(shards, ContributionCaps.from_policies(founded.registry))
+def _generate_likes(
+    deployment: BenchDeployment, networks: tuple[_Network, ...], generator: random.Random
+) -> dict[str, str]:
+    """Generates all likes, and returns the behaviour of each bot."""
+    prepared = deployment.prepared
+    shards = AccountShards(deployment.redis.platform, prepared.keys, prepared.header.account_shards)
+    vault = RegisterStore(shards, ContributionCaps.from_policies(prepared.registry))
     bots: dict[str, str] = {}
 
     def likes(name: str, videos: list[int], gap_ms: int, network: str) -> None:
-        start = store.posted_at_ms + generator.randrange(30 * MS_PER_MINUTE)
+        start = deployment.posted_at_ms + generator.randrange(30 * MS_PER_MINUTE)
         entries: list[AdmittedEvent] = []
-        for place, video in enumerate(dict.fromkeys(videos)):
+        for index, video in enumerate(dict.fromkeys(videos)):
             jitter = generator.randrange(max(1, gap_ms // 2))
-            entries.append((name, store.series[video], start + place * gap_ms + jitter, GAINED, 0))
-        vault.record(entries, store.now_ms, {name: network})
+            entries.append((name, deployment.series[video], start + index * gap_ms + jitter, GAINED, 0))
+        vault.record(entries, deployment.now_ms, {name: network})
 
-    with store.store.without_fsync():
+    with deployment.redis.without_fsync():
         for number in range(PEOPLE):
             size = _CAMPUS if number // _CAMPUS % 100 == 0 else _HOUSEHOLD
             videos = _popular(generator, LIKES_PER_PERSON)
@@ -104,33 +106,33 @@ def _tell(store: World, networks: tuple[_Network, ...], generator: random.Random
                 generator.randrange(10_000, 60_000),
                 f"net-{size}-{number // size}",
             )
-        for place, network in enumerate(networks):
+        for index, network in enumerate(networks):
             for number in range(BOTS_PER_NETWORK):
-                name = f"bot-{place}-{number}"
+                name = f"bot-{index}-{number}"
                 bots[name] = network.name
-                own = f"bots-{place}" if network.shares_network else f"bot-{place}-{number}"
+                own = f"bots-{index}" if network.shares_network else f"bot-{index}-{number}"
                 likes(name, network.videos(generator), network.gap_ms, own)
     return bots
 
 
-def _look(store: World, bots: dict[str, str]) -> dict[Signal, set[str]]:
-    """Names of the accounts that each signal shows."""
-    founded = store.founded
+def _find_shown_accounts(deployment: BenchDeployment, bots: dict[str, str]) -> dict[Signal, set[str]]:
+    """Returns the accounts reported by each signal."""
+    prepared = deployment.prepared
     maintenance = make_maintenance_worker(
-        store.store.maintenance,
-        founded.header,
-        founded.registry,
-        founded.keys,
-        founded.erasures,
-        lambda: store.now_ms,
+        deployment.redis.maintenance,
+        prepared.header,
+        prepared.registry,
+        prepared.keys,
+        prepared.erasures,
+        lambda: deployment.now_ms,
         Throttle.disabled(),
     )
-    for _ in maintenance.sweep.run(store.now_ms):
+    for _ in maintenance.sweep.run(deployment.now_ms):
         pass
     names = [*bots, *(f"person-{number}" for number in range(PEOPLE))]
-    handles = founded.keys.current.handles(names)
+    handles = prepared.keys.current.handles(names)
     name_of = {handle.name: name for handle, name in zip(handles, names, strict=True)}
     shown: dict[Signal, set[str]] = {signal: set() for signal in Signal}
-    for advisory in Advisories(store.store.platform).read_all():
+    for advisory in Advisories(deployment.redis.platform).read_all():
         shown[advisory.signal] |= {name_of[handle] for handle in advisory.handles}
     return shown

@@ -1,4 +1,4 @@
-"""The error factor max_t ‖B_t‖₂·Δ_w of the continual release, beside other ways and what nobody can beat."""
+"""Compares the error factor max_t ‖B_t‖₂·Δ_w of the continual release with alternatives and a lower bound."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from bench.figure import Bar, Figure, Of, Reference
+from bench.figure import Bar, Figure, Measure, Reference
 from bench.lower_bound import Certificate
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.sensitivity import alternating_norms
@@ -20,7 +20,7 @@ MAX_FACTOR: Final = 3.59
 
 
 def error_factors(calibration: Calibration) -> Iterator[Figure]:
-    """Deviation of the worst epoch under noise that hides one engagement, all its flips included."""
+    """Yields the deviation of the worst epoch under noise that hides one engagement with all its flips."""
     factorisation, flips = calibration.factorisation, calibration.policy.flip_cap
     epochs = calibration.schedule.epochs
     ours = float(factorisation.decoder_row_norms.max()) * sqrt(calibration.statistics[0].sensitivity_squared)
@@ -29,7 +29,7 @@ def error_factors(calibration: Calibration) -> Iterator[Figure]:
         ours,
         "",
         Reference("lower bound for every factorisation, certified", Certificate.load().bound(flips)),
-        Bar(Of.VALUE, high=MAX_FACTOR),
+        Bar(Measure.VALUE, high=MAX_FACTOR),
         note="standard deviation of the worst epoch in units of 1/√(2ρ)",
     )
     yield Figure("the same", ours, "", Reference("fresh noise at every epoch: √T", sqrt(epochs)))
@@ -44,11 +44,11 @@ def error_factors(calibration: Calibration) -> Iterator[Figure]:
 
 
 def tree_factors(epochs: int, flips: int) -> tuple[float, float]:
-    """Error factors of the binary tree mechanism: with the usual decoder, and with the best one.
+    """Returns the error factors of the binary tree mechanism with the usual and with the best decoder.
 
-    The usual one adds up the dyadic intervals of a prefix. It never reads the right child of a node, so
+    The usual decoder adds up the dyadic intervals of a prefix. It never reads the right child of a node, so
     these are not measured (T.-H. H. Chan, E. Shi, D. Song, "Private and continual release of statistics",
-    2011). The best one weighs all nodes by least squares (J. Honaker, "Efficient use of differentially
+    2011). The best decoder weights all nodes by least squares (J. Honaker, "Efficient use of differentially
     private binary trees", 2015).
     """
     prefix = np.tril(np.ones((epochs, epochs)))
@@ -59,7 +59,7 @@ def tree_factors(epochs: int, flips: int) -> tuple[float, float]:
 
 
 def _tree(epochs: int, step: int) -> NDArray[np.float64]:
-    """Indicators of the dyadic intervals within the epochs: all, or every second one of each level."""
+    """Returns indicators of the dyadic intervals: all, or every second one of each level."""
     rows = []
     for level in range(epochs.bit_length()):
         size = 1 << level

@@ -1,4 +1,4 @@
-"""What a bench finds: a figure, its ceiling or peer from the same run, and the bar that it has to clear."""
+"""The result of a benchmark: a figure, its ceiling or peer from the same run, and its bar."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-Progress = Callable[[str], None]
-"""Told in a few words what a bench is doing."""
+ProgressCallback = Callable[[str], None]
+"""Called with a short description of the current step."""
 
 
-class Of(Enum):
-    """What a bar is for."""
+class Measure(Enum):
+    """The quantity that a bar applies to."""
 
     RATIO = "ratio"
     """The figure over its reference: the same on a slow and on a fast machine."""
     VALUE = "value"
-    """The figure itself: for what does not depend on the machine's speed."""
+    """The figure itself: independent of the machine's speed."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """The range that a figure has to stay in; None is an open end."""
+    """The allowed range of a figure; None is an open end."""
 
-    of: Of
+    of: Measure
     low: float | None = None
     high: float | None = None
 
     def holds(self, value: float) -> bool:
-        """Whether a value is within."""
+        """Returns whether a value is within the range."""
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What a figure is held against, measured in the same run (or computed, where it is no measurement)."""
+    """The value that a figure is compared with, measured in the same run, or calculated."""
 
     what: str
     value: float
@@ -45,12 +45,12 @@ class Figure:
     """One line of the results.
 
     Args:
-        what: what was measured.
+        what: the measured quantity.
         value: the figure.
         unit: of the figure and its reference.
         reference: its ceiling or peer.
-        bar: what it has to clear; None for a figure that only explains others.
-        note: what a reader has to know beside it.
+        bar: its allowed range; None for a figure that only explains others.
+        note: additional information for readers.
     """
 
     what: str
@@ -61,7 +61,7 @@ class Figure:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.bar and self.bar.of is Of.RATIO and self.reference is None:
+        if self.bar and self.bar.of is Measure.RATIO and self.reference is None:
             raise ValueError(f"{self.what}: a bar for the ratio needs a reference")
 
     @property
@@ -71,12 +71,12 @@ class Figure:
 
     @property
     def passed(self) -> bool | None:
-        """Whether it clears its bar; None where it has none."""
+        """Whether it meets its bar; None without a bar."""
         if self.bar is None:
             return None
-        judged = self.value if self.bar.of is Of.VALUE else self.ratio
+        judged = self.value if self.bar.of is Measure.VALUE else self.ratio
         return judged is not None and self.bar.holds(judged)
 
 
-Bench = Callable[[Progress], Iterator[Figure]]
-"""A bench: measures, tells its progress, and yields its figures."""
+Bench = Callable[[ProgressCallback], Iterator[Figure]]
+"""A benchmark: reports progress and yields figures."""

@@ -1,4 +1,4 @@
-"""The peer of `reads`: Flask's smallest JSON answer, on the product's server program with its settings."""
+"""The peer of `reads`: a minimal JSON answer from Flask, on the product's server program and settings."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 from flask import Flask
 
 from api.http.serve import Serving, serve
-from bench.world import LOOPBACK
+from bench.deployment import LOOPBACK
 
 WORKERS = 1
 THREADS = 4
 
 
 def create() -> Flask:
-    """Make the app."""
+    """Creates the app."""
     app = Flask(__name__)
 
     @app.get("/")

@@ -1,4 +1,4 @@
-"""A load generator that costs little: raw sockets, kept alive, and requests made before the time is taken."""
+"""A cheap load generator: raw keep-alive sockets, and requests that are prepared before timing starts."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from multiprocessing import get_context
 from typing import Final
 
 _READ_BYTES: Final = 65_536
-_PATIENCE_SECONDS: Final = 60
+_TIMEOUT_SECONDS: Final = 60
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 _OK: Final = b"HTTP/1.1 200"
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What came of a load.
+class LoadResult:
+    """The result of a load.
 
     Args:
-        started_at: when the first request was sent, as `time.perf_counter` has it in every process.
-        ended_at: when the last answer was there.
+        started_at: `time.perf_counter` when the first request was sent.
+        ended_at: `time.perf_counter` when the last answer had arrived.
         bodies: of the answers.
     """
 
@@ -34,17 +34,17 @@ class Answered:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Duration of the load."""
         return self.ended_at - self.started_at
 
 
-def drive(port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]) -> Answered:
-    """Send requests from a process of its own, one at a time on each connection.
+def drive(port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]) -> LoadResult:
+    """Sends requests from a separate process, one at a time on each connection.
 
     Args:
         port: of the server.
-        connections: how many are kept alive.
-        make_requests: called in that process, before the time is taken; a picklable function.
+        connections: number of keep-alive connections.
+        make_requests: called in that process before timing starts; a picklable function.
 
     Raises:
         RuntimeError: an answer is not 200.
@@ -53,40 +53,40 @@ def drive(port: int, connections: int, make_requests: Callable[[], Sequence[byte
     try:
         return process.submit(_drive, port, connections, make_requests).result()
     finally:
-        process.shutdown(wait=False)  # its end takes a third of a second, which the relay is not to wait for
+        process.shutdown(wait=False)  # takes a third of a second, which must not delay the caller
 
 
-def _drive(port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]) -> Answered:
+def _drive(port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]) -> LoadResult:
     requests = make_requests()
     waiting = iter(requests)
     bodies: list[bytes] = []
     with selectors.DefaultSelector() as selector:
         started_at = time.perf_counter()
         for _, request in zip(range(connections), waiting, strict=False):
-            opened = connected(port)
+            opened = connect(port)
             selector.register(opened, selectors.EVENT_READ, opened)
             opened.sendall(request)
         while len(bodies) < len(requests):
-            for key, _ in selector.select(_PATIENCE_SECONDS):
-                bodies.append(answer_of(key.data))
+            for key, _ in selector.select(_TIMEOUT_SECONDS):
+                bodies.append(read_answer(key.data))
                 following = next(waiting, None)
                 if following is not None:
                     key.data.sendall(following)
         ended_at = time.perf_counter()
         for key in list(selector.get_map().values()):
             key.data.close()
-    return Answered(started_at, ended_at, bodies)
+    return LoadResult(started_at, ended_at, bodies)
 
 
-def connected(port: int) -> socket.socket:
-    """A connection to a server on this machine."""
-    opened = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_SECONDS)
+def connect(port: int) -> socket.socket:
+    """Opens a connection to a server on this machine."""
+    opened = socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_SECONDS)
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return opened
 
 
-def answer_of(connection: socket.socket) -> bytes:
-    """Read one answer; its body.
+def read_answer(connection: socket.socket) -> bytes:
+    """Reads one answer and returns its body.
 
     Raises:
         RuntimeError: it is not 200.
@@ -106,12 +106,12 @@ def answer_of(connection: socket.socket) -> bytes:
 def _read(connection: socket.socket) -> bytes:
     read = connection.recv(_READ_BYTES)
     if not read:
-        raise RuntimeError("the server closed a connection that was to be kept alive")
+        raise RuntimeError("the server closed a keep-alive connection")
     return read
 
 
-def request_of(method: str, path: str, key: str, body: bytes = b"", media_type: str = "") -> bytes:
-    """The bytes of a request."""
+def build_request(method: str, path: str, key: str, body: bytes = b"", media_type: str = "") -> bytes:
+    """Builds the bytes of a request."""
     headers: Iterable[str] = (
         f"{method} {path} HTTP/1.1",
         "Host: localhost",

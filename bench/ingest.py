@@ -1,4 +1,4 @@
-"""`ingest`: events a second over HTTP, on disk before the answer, by the processes of a deployment."""
+"""`ingest`: measures events per second over HTTP, on disk before the answer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from typing import Final
 
 import msgspec
 
-from bench.figure import Bar, Figure, Of, Progress, Reference
-from bench.http_load import Answered, drive, request_of
+from bench.deployment import (
+    BATCH,
+    BenchDeployment,
+    account_name,
+    free_port,
+    start_deployment,
+    video_name,
+    video_of,
+    wait_for,
+)
+from bench.figure import Bar, Figure, Measure, ProgressCallback, Reference
+from bench.http_load import LoadResult, build_request, drive
 from bench.timing import seconds
-from bench.world import BATCH, World, account_name, free_port, video_name, video_of, wait_for, world
 from privacy.model.timestamp import format_timestamp
 from privacy.store.keys import outbox_key
 from privacy.store.script import Script, ScriptCall
@@ -28,7 +37,7 @@ BATCHES: Final = 300
 CONNECTIONS: Final = 12
 WORKERS: Final = 4
 THREADS: Final = 2
-"""Of the platform plane: while some requests wait for the disk others are worked on."""
+"""Threads per worker of the platform plane: some requests are processed while others wait for the disk."""
 _WARM_UP_BATCHES: Final = 30
 _ROUNDS: Final = 3
 _POLL_SECONDS: Final = 0.005
@@ -48,27 +57,29 @@ _PROFILES: Final = [
 ]
 
 
-def ingest(progress: Progress) -> Iterator[Figure]:
-    """Rates until the last answer, and until the relay has counted everything too."""
-    with world() as store:
+def ingest(progress: ProgressCallback) -> Iterator[Figure]:
+    """Measures rates until the last answer, and until the relay has counted everything."""
+    with start_deployment() as deployment:
         port = free_port()
         settings = ("--port", str(port), "--workers", str(WORKERS), "--threads", str(THREADS))
         with (
-            store.running("platform", (PLATFORM, PUBLISHER), *settings),
-            store.running("relay", (RELAY,)),
+            deployment.run_process("platform", (PLATFORM, PUBLISHER), *settings),
+            deployment.run_process("relay", (RELAY,)),
         ):
             wait_for(port)
-            requests = Requests(store.key("platform", "ingest"), store.posted_at_ms)
+            requests = Requests(deployment.create_key("platform", "ingest"), deployment.posted_at_ms)
             drive(port, CONNECTIONS, partial(requests.batches, 0, _WARM_UP_BATCHES))
             progress(
                 f"{BATCHES} batches of {BATCH:,} events over {CONNECTIONS} connections, and "
                 f"{BATCHES} script calls, {_ROUNDS} times in turn"
             )
             rounds, ceilings = [], []
-            _ceiling(store, requests, 0, _WARM_UP_BATCHES)
+            _measure_ceiling(deployment, requests, 0, _WARM_UP_BATCHES)
             for first in range(_WARM_UP_BATCHES, _WARM_UP_BATCHES + _ROUNDS * BATCHES, BATCHES):
-                rounds.append(_round(store, port, partial(requests.batches, first, first + BATCHES)))
-                ceilings.append(_ceiling(store, requests, first, first + BATCHES))
+                rounds.append(
+                    _measure_round(deployment, port, partial(requests.batches, first, first + BATCHES))
+                )
+                ceilings.append(_measure_ceiling(deployment, requests, first, first + BATCHES))
     ceiling = Reference(
         "one script call per 1,000 packed events, HSETNX only, one Python client", median(ceilings)
     )
@@ -79,7 +90,7 @@ def ingest(progress: Progress) -> Iterator[Figure]:
         counted,
         "events/s",
         ceiling,
-        Bar(Of.RATIO, low=SHARE_OF_CEILING),
+        Bar(Measure.RATIO, low=SHARE_OF_CEILING),
         note=f"NDJSON batches of {BATCH:,} events of {requests.event_bytes} bytes, fsync before the answer; "
         "20,000 accounts, 2,000 videos",
     )
@@ -87,12 +98,12 @@ def ingest(progress: Progress) -> Iterator[Figure]:
 
 @dataclass(frozen=True)
 class Requests:
-    """Batches of events: new likes, and in every fifty one repetition and one unlike of the same batch.
+    """Batches of new likes, with one repetition and one unlike in every fifty events.
 
     Args:
-        key: of the platform plane.
-        posted_at_ms: likes come from then on.
-        crowd: whose likes; by default the accounts of the world.
+        key: API key of the platform plane.
+        posted_at_ms: time of the first like.
+        crowd: prefix of the account ids.
     """
 
     key: str
@@ -101,18 +112,18 @@ class Requests:
 
     @property
     def event_bytes(self) -> int:
-        """Length of a line."""
+        """Length of one event in bytes."""
         return len(self._event(0))
 
     def batches(self, first: int, stop: int) -> Sequence[bytes]:
-        """The requests of so many batches."""
+        """Builds the requests of a range of batches."""
         return [
-            request_of("POST", "/v1/events", self.key, self._lines(number), "application/x-ndjson")
+            build_request("POST", "/v1/events", self.key, self._lines(number), "application/x-ndjson")
             for number in range(first, stop)
         ]
 
     def packed(self, first: int, stop: int) -> Sequence[bytes]:
-        """The same events as the ceiling takes them."""
+        """Packs the same events for the ceiling."""
         return [
             b"".join(
                 _CEILING_EVENT.pack(
@@ -130,11 +141,11 @@ class Requests:
         )
 
     def _numbers(self, batch: int) -> Sequence[tuple[int, bool]]:
-        """The engagement of each event, and whether it ends there."""
+        """Returns the engagement of each event, and whether it is an unlike."""
         numbers = [(number, False) for number in range(batch * BATCH, (batch + 1) * BATCH)]
-        for place in range(_EVERY_REPEATED - 1, BATCH, _EVERY_REPEATED):
-            numbers[place] = numbers[place - 1]
-            numbers[place - 2] = (numbers[place - 3][0], True)
+        for index in range(_EVERY_REPEATED - 1, BATCH, _EVERY_REPEATED):
+            numbers[index] = numbers[index - 1]
+            numbers[index - 2] = (numbers[index - 3][0], True)
         return numbers
 
     def _event(self, number: int, kind: str = "like", later_ms: int = 0) -> bytes:
@@ -149,39 +160,41 @@ class Requests:
         )
 
 
-def _round(store: World, port: int, make_requests: Callable[[], Sequence[bytes]]) -> tuple[float, float]:
-    """Events a second until answered, and until counted."""
+def _measure_round(
+    deployment: BenchDeployment, port: int, make_requests: Callable[[], Sequence[bytes]]
+) -> tuple[float, float]:
+    """Returns events per second until answered, and until counted."""
     answered = drive(port, CONNECTIONS, make_requests)
-    counted_at = drained_at(store)
+    counted_at = wait_until_drained(deployment)
     _require_counted(answered)
     events = len(answered.bodies) * BATCH
     return events / answered.seconds, events / (counted_at - answered.started_at)
 
 
-def _ceiling(store: World, requests: Requests, first: int, stop: int) -> float:
-    """Events a second of the bare de-duplication of the same batches, in hashes as full as the vault's."""
-    root, batches = store.store.root, requests.packed(first, stop)
+def _measure_ceiling(deployment: BenchDeployment, requests: Requests, first: int, stop: int) -> float:
+    """Returns events per second of mere deduplication of the same batches, in hashes like the vault's."""
+    root, batches = deployment.redis.root, requests.packed(first, stop)
 
     def work() -> None:
         for batch in batches:
             if _CEILING.run(root, ScriptCall(["ceiling:"], [batch])) != BATCH - 2 * _REPEATED:
-                raise RuntimeError("the ceiling took another number of events for new than there are")
+                raise RuntimeError("the ceiling counted a wrong number of new events")
 
     return len(batches) * BATCH / seconds(work)
 
 
-def drained_at(store: World) -> float:
-    """When the relay has counted everything."""
-    root, shards = store.store.root, range(store.founded.header.account_shards)
+def wait_until_drained(deployment: BenchDeployment) -> float:
+    """Waits until the relay has counted everything, and returns the time."""
+    root, shards = deployment.redis.root, range(deployment.prepared.header.account_shards)
     while any(root.xlen(outbox_key(shard)) for shard in shards):
-        time.sleep(_POLL_SECONDS)  # the relay tells nobody that it is done
+        time.sleep(_POLL_SECONDS)  # the relay sends no notification
     return time.perf_counter()
 
 
-def _require_counted(answered: Answered) -> None:
-    """Make sure that what was measured is intake, and not refusals."""
+def _require_counted(answered: LoadResult) -> None:
+    """Verifies that the events were accepted, so that the rates are not those of refusals."""
     expected = {"counted": BATCH - 2 * _REPEATED, "uncounted": _REPEATED, "duplicate": _REPEATED}
     for body in answered.bodies:
         verdicts = {word: count for word, count in msgspec.json.decode(body)["verdicts"].items() if count}
         if verdicts != expected:
-            raise RuntimeError(f"a batch met {verdicts} where {expected} were to come")
+            raise RuntimeError(f"the verdicts of a batch are {verdicts}; expected {expected}")

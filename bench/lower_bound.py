@@ -1,11 +1,11 @@
-"""A lower bound of the error factor of every matrix factorisation, proved by weights that anybody can check.
+"""Proves a lower bound of the error factor of every matrix factorisation, with verifiable weights.
 
 For any factorisation A = B·C of the prefix sums, any weights p_t of epochs and q_v of alternating vectors v
 with at most w entries, the weights of each kind adding up to 1,
 
     max_t ‖B_t‖²·max_v ‖C·v‖²  ≥  Σ_t p_t‖B_t‖² · Σ_v q_v‖C·v‖²  ≥  ‖diag(√p)·A·V·diag(√q)‖_*²,
 
-since ‖X·Y‖_* ≤ ‖X‖_F·‖Y‖_F for the nuclear norm. For the best weights it is an equation: the duality of the
+since ‖X·Y‖_* ≤ ‖X‖_F·‖Y‖_F for the nuclear norm. For the best weights equality holds: the duality of the
 γ₂ norm (J. Matoušek, A. Nikolov, K. Talwar, "Factorization norms and hereditary discrepancy", 2020), with the
 polytope of what one engagement can do in place of single entries (A. Edmonds, A. Nikolov, J. Ullman, "The
 power of factorization mechanisms in local and central differential privacy", 2020).
@@ -35,11 +35,11 @@ _STEPS_PER_ROUND: Final = 60
 _NEW_SETS_PER_ROUND: Final = 40
 _SHARE_OF_NEW_SETS: Final = 0.02
 _KEPT_SETS: Final = 450
-_LEAST_WEIGHT: Final = 1e-7
+_MIN_WEIGHT: Final = 1e-7
 _DIGITS: Final = 7
 
 Epochs = tuple[int, ...]
-"""When an engagement flips: increasing epochs."""
+"""Epochs at which an engagement flips, increasing."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Certificate:
     """Weights that prove a lower bound.
 
     Args:
-        rows: p, shape (T,); any positive numbers, as they are scaled to a sum of 1.
-        sets: the vectors v, each by the epochs of its entries.
-        weights: q, one a set; likewise.
+        rows: p, shape (T,); any positive numbers, scaled to a sum of 1 when used.
+        sets: the vectors v, each given by the epochs of its entries.
+        weights: q, one per set; any positive numbers, scaled to a sum of 1 when used.
     """
 
     rows: NDArray[np.float64]
@@ -58,7 +58,7 @@ class Certificate:
 
     @classmethod
     def load(cls) -> Certificate:
-        """The one that the search found."""
+        """Loads the certificate that the search found."""
         document = json.loads(CERTIFICATE.read_text(encoding="utf-8"))
         return cls(
             np.array(document["rows"]),
@@ -67,10 +67,10 @@ class Certificate:
         )
 
     def bound(self, flips: int) -> float:
-        """The error factor that no factorisation of len(rows) epochs can beat.
+        """Returns the smallest error factor of any factorisation of len(rows) epochs.
 
         Raises:
-            ValueError: a vector is none that so many flips can make, or a weight is negative.
+            ValueError: a vector has more than `flips` entries or unordered epochs, or a weight is negative.
         """
         if any(len(epochs) > flips or list(epochs) != sorted(set(epochs)) for epochs in self.sets):
             raise ValueError(f"a set of the certificate is not of at most {flips} increasing epochs")
@@ -81,7 +81,7 @@ class Certificate:
         return float(np.linalg.norm(weighted, "nuc"))
 
     def json(self) -> str:
-        """As it is checked in."""
+        """Returns the certificate as stored in the repository."""
         rows = json.dumps([round(float(row), _DIGITS) for row in self.rows])
         sets = ",\n".join(
             json.dumps([list(epochs), round(float(weight), _DIGITS)])
@@ -92,7 +92,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class _Optimum:
-    """The best CᵀC for given weights, and how ‖B_t‖² and ‖C·v‖² compare under it."""
+    """The best CᵀC for given weights, with ‖B_t‖² and ‖C·v‖²."""
 
     gram: NDArray[np.float64]
     row_values: NDArray[np.float64]
@@ -100,19 +100,19 @@ class _Optimum:
 
 
 def search(epochs: int, flips: int) -> Certificate:
-    """Find weights: multiplicative updates, and new sets where the optimum for the known ones is violated."""
+    """Finds weights by multiplicative updates, adding sets that violate the optimum for the known ones."""
     sets: list[Epochs] = [(epoch,) for epoch in range(epochs)]
     weights, rows = np.ones(epochs) / epochs, np.ones(epochs) / epochs
     for _ in range(_ROUNDS):
         rows, weights, optimum = _ascend(rows, weights, sets)
-        kept = np.nonzero(weights > _LEAST_WEIGHT)[0].tolist()
-        sets, weights = [sets[place] for place in kept], weights[kept]
+        kept = np.nonzero(weights > _MIN_WEIGHT)[0].tolist()
+        sets, weights = [sets[index] for index in kept], weights[kept]
         new = [found for found in _most_violated(optimum.gram, flips) if found not in set(sets)]
         sets += new
         shares = np.full(len(new), _SHARE_OF_NEW_SETS / max(1, len(new)))
         weights = np.concatenate([weights * (1 - _SHARE_OF_NEW_SETS), shares])
     heaviest = np.argsort(-weights)[:_KEPT_SETS].tolist()
-    sets, weights = [sets[place] for place in heaviest], weights[heaviest]
+    sets, weights = [sets[index] for index in heaviest], weights[heaviest]
     for _ in range(_ROUNDS // 6):
         rows, weights, _ = _ascend(rows, weights, sets)
     return Certificate(rows, tuple(sets), weights)
@@ -133,7 +133,7 @@ def _ascend(
 def _optimum(
     rows: NDArray[np.float64], weights: NDArray[np.float64], vectors: NDArray[np.float64]
 ) -> _Optimum:
-    """Solve X·Q·X = Aᵀ·diag(p)·A with Q = V·diag(q)·Vᵀ: under it the second inequality is an equation."""
+    """Solves X·Q·X = Aᵀ·diag(p)·A with Q = V·diag(q)·Vᵀ, for which the second inequality is an equality."""
     prefix = _prefix_sums(len(rows))
     root = np.linalg.cholesky(prefix.T @ (rows[:, None] * prefix))
     squares, directions = np.linalg.eigh(root.T @ (vectors * weights) @ vectors.T @ root)
@@ -147,7 +147,7 @@ def _optimum(
 
 
 def _most_violated(gram: NDArray[np.float64], flips: int) -> list[Epochs]:
-    """The sets of largest ‖C·v‖², one for each choice of the first flips at most."""
+    """Returns the sets with the largest ‖C·v‖², at most one per choice of the first flips."""
     found: list[tuple[float, Epochs]] = []
     for columns, table in alternating_norms(gram, flips):
         first, second = divmod(int(table.argmax()), table.shape[1])
@@ -158,15 +158,15 @@ def _most_violated(gram: NDArray[np.float64], flips: int) -> list[Epochs]:
 
 
 def _prefix_sums(epochs: int) -> NDArray[np.float64]:
-    """A, shape (T, T)."""
+    """Returns A, shape (T, T)."""
     return np.tril(np.ones((epochs, epochs)))
 
 
 def _vectors(sets: tuple[Epochs, ...] | list[Epochs], epochs: int) -> NDArray[np.float64]:
-    """V, shape (T, sets): +1, −1, +1, … at the epochs of each set."""
+    """Returns V, shape (T, sets): +1, −1, +1, … at the epochs of each set."""
     vectors = np.zeros((epochs, len(sets)))
     for column, flipped in enumerate(sets):
-        vectors[list(flipped), column] = [(-1) ** place for place in range(len(flipped))]
+        vectors[list(flipped), column] = [(-1) ** index for index in range(len(flipped))]
     return vectors
 
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on: they mean little without it."""
+"""Describes the machine on which the figures were measured."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _GIB = 1024**3
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine's size, and how busy others kept it.
+    """The machine's size and load.
 
     Args:
-        cores: that this process may use.
-        processor: as the kernel names it.
+        cores: usable by this process.
+        processor: name reported by the kernel.
         memory_gib: physical memory.
         system: kernel and release.
         python: version.
-        load: the load average of the last minute; above zero before a run, others use the cores too.
+        load: load average of the last minute; above zero before a run, other processes use the cores, too.
     """
 
     cores: int
@@ -31,8 +31,8 @@ class Machine:
     load: float
 
     @classmethod
-    def this(cls) -> Machine:
-        """The machine that this runs on, now."""
+    def current(cls) -> Machine:
+        """Describes the current machine."""
         return cls(
             cores=len(os.sched_getaffinity(0)),
             processor=_processor(),

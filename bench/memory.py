@@ -1,47 +1,47 @@
-"""`memory`: bytes of Redis that one engagement costs, vault and tally together."""
+"""`memory`: measures the Redis memory per engagement, vault and tally together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from bench.figure import Bar, Figure, Of, Progress, Reference
-from bench.world import ENGAGEMENTS, World, world
+from bench.deployment import ENGAGEMENTS, BenchDeployment, start_deployment
+from bench.figure import Bar, Figure, Measure, ProgressCallback, Reference
 
 BYTES_PER_ENGAGEMENT: Final = 48
 _REGISTER_BYTES: Final = 11
 _REDIS_DEFAULT_LISTPACK_ENTRIES: Final = 128
 
 
-def memory(progress: Progress) -> Iterator[Figure]:
-    """Memory of a million engagements, beside the obvious way to store them."""
-    with world() as store:
-        empty = store.used_memory()
+def memory(progress: ProgressCallback) -> Iterator[Figure]:
+    """Measures the memory of a million engagements, and that of a naive representation."""
+    with start_deployment() as deployment:
+        empty = deployment.used_memory()
         progress(f"{ENGAGEMENTS:,} likes into vault and tally")
-        store.fill()
-        ours = (store.used_memory() - empty) / ENGAGEMENTS
-        progress("the same likes as one plain hash a video")
-        peer = _plain_hashes(store)
+        deployment.fill()
+        ours = (deployment.used_memory() - empty) / ENGAGEMENTS
+        progress("the same likes as one plain hash per video")
+        peer = _plain_hashes(deployment)
     yield Figure(
-        "Redis memory of an engagement, vault and tally together",
+        "Redis memory per engagement, vault and tally together",
         ours,
         "bytes",
-        Reference("one plain hash a video, field account, value register", peer),
-        Bar(Of.VALUE, high=BYTES_PER_ENGAGEMENT),
+        Reference("one plain hash per video, field account, value register", peer),
+        Bar(Measure.VALUE, high=BYTES_PER_ENGAGEMENT),
         note=f"{ENGAGEMENTS:,} engagements of 20,000 accounts on 2,000 videos",
     )
 
 
-def _plain_hashes(store: World) -> float:
-    """The same engagements by `HSET video account register`, in a Redis that is configured as it comes."""
-    root = store.store.root
+def _plain_hashes(deployment: BenchDeployment) -> float:
+    """Returns bytes per engagement for `HSET video account register`, in Redis with its default settings."""
+    root = deployment.redis.root
     root.flushall()
     root.config_set("hash-max-listpack-entries", _REDIS_DEFAULT_LISTPACK_ENTRIES)
     root.config_set("appendfsync", "no")
-    empty = store.used_memory()
-    for batch in store.likes():
+    empty = deployment.used_memory()
+    for batch in deployment.likes():
         pipeline = root.pipeline(transaction=False)
         for account, series, *_ in batch:
             pipeline.hset(f"likes:{series}", account, b"\x80" * _REGISTER_BYTES)
         pipeline.execute()
-    return (store.used_memory() - empty) / ENGAGEMENTS
+    return (deployment.used_memory() - empty) / ENGAGEMENTS

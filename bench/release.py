@@ -1,4 +1,4 @@
-"""`release`: 2,000 videos × (total + 30 cells), a million likes behind them, from tally to gallery."""
+"""`release`: releases 2,000 videos × (total + 30 cells) with a million likes, from tally to gallery."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 import opendp.prelude as dp
 
-from bench.figure import Bar, Figure, Of, Progress, Reference
-from bench.timing import interleaved, seconds
-from bench.world import ENGAGEMENTS, VIDEOS, World, world
+from bench.deployment import ENGAGEMENTS, VIDEOS, BenchDeployment, start_deployment
+from bench.figure import Bar, Figure, Measure, ProgressCallback, Reference
+from bench.timing import run_interleaved, seconds
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.entropy import os_entropy
 from privacy.model.engagement import Kind
@@ -30,37 +30,38 @@ _TALLY: Final = "t:*"
 _GALLERY: Final = "g:*"
 
 
-def release(progress: Progress) -> Iterator[Figure]:
-    """Time of the first release of every video, beside the bare noise of as many cells by OpenDP."""
+def release(progress: ProgressCallback) -> Iterator[Figure]:
+    """Measures the time of the first release of every video, and of the noise of as many cells by OpenDP."""
     calibration = calibrate(load_policy(POLICY), Kind.LIKE)
-    with world(POLICY) as store:
+    with start_deployment(POLICY) as deployment:
         progress(f"{ENGAGEMENTS:,} likes into vault and tally")
-        store.fill()
+        deployment.fill()
         progress(f"a release of {VIDEOS:,} videos and OpenDP's noise, {_ROUNDS} times in turn")
         first_epoch = _FirstEpoch(
-            store,
+            deployment,
             calibration,
-            (_Snapshot.of(store.store.root, _TALLY), _Snapshot.of(store.gallery_root, _GALLERY)),
+            (_Snapshot.of(deployment.redis.root, _TALLY), _Snapshot.of(deployment.gallery_root, _GALLERY)),
         )
-        first_epoch.seconds()  # warms up: imports, and the scripts that Redis caches
+        first_epoch.seconds()  # warm-up: imports, and Redis's script cache
         cells = first_epoch.measured_cells()
-        noise = _opendp_noise(calibration)
-        times = interleaved({"release": first_epoch.seconds, "noise": lambda: seconds(noise)}, _ROUNDS)
+        noise = _make_opendp_noise(calibration)
+        times = run_interleaved({"release": first_epoch.seconds, "noise": lambda: seconds(noise)}, _ROUNDS)
     yield Figure(
-        f"release of {VIDEOS:,} videos × (total + {CELLS} cells), reading the tally and publishing included",
+        f"release of {VIDEOS:,} videos × (total + {CELLS} cells), including reading and publishing",
         times["release"],
         "s",
         Reference(
-            f"OpenDP's vector discrete Gaussian: bare noise of {VIDEOS * (1 + CELLS):,}", times["noise"]
+            f"OpenDP's vector discrete Gaussian: noise alone, {VIDEOS * (1 + CELLS):,} numbers",
+            times["noise"],
         ),
-        Bar(Of.RATIO, high=0.5),
-        note=f"{ENGAGEMENTS:,} likes behind them; {cells:,} numbers measured; same noise scales",
+        Bar(Measure.RATIO, high=0.5),
+        note=f"{ENGAGEMENTS:,} likes; {cells:,} numbers measured; same noise scales",
     )
 
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """Tally or gallery as it stands before the first release, to go back to."""
+    """A copy of tally or gallery before the first release."""
 
     root: Redis
     pattern: str
@@ -83,46 +84,46 @@ class _Snapshot:
 
 @dataclass(frozen=True)
 class _FirstEpoch:
-    """The release of epoch 0, as often as one likes."""
+    """The release of epoch 0, which can be repeated."""
 
-    world: World
+    deployment: BenchDeployment
     calibration: Calibration
     before: Sequence[_Snapshot]
 
     def seconds(self) -> float:
-        """Release everything, by the workers that the product runs."""
+        """Releases everything with the product's workers, and returns the duration."""
         for room in self.before:
             room.restore()
-        store, shards = self.world.store, range(self.world.founded.header.target_shards)
+        redis, shards = self.deployment.redis, range(self.deployment.prepared.header.target_shards)
         workers = [
             ReleaseWorker(
-                shards=[TallyShard(store.release, shard)],
-                publisher=self.world.publisher,
+                shards=[TallyShard(redis.release, shard)],
+                publisher=self.deployment.publisher,
                 calibrations=lambda _version, _kind: self.calibration,
                 entropy=os_entropy,
-                clock=lambda: self.world.now_ms,
+                clock=lambda: self.deployment.now_ms,
             )
             for shard in shards
         ]
         return seconds(lambda: _require_all(run_together(workers)))
 
     def measured_cells(self) -> int:
-        """How many measurements were drawn."""
-        root = self.world.store.root
+        """Counts the measurements."""
+        root = self.deployment.redis.root
         return sum(root.strlen(name) for name in root.scan_iter("t:*:measured:*")) // MEASUREMENT.itemsize
 
 
 def _require_all(released: int) -> None:
     if released != VIDEOS:
-        raise RuntimeError(f"{released} releases where {VIDEOS} are due")
+        raise RuntimeError(f"{released} releases were made; {VIDEOS} are due")
 
 
-def _opendp_noise(calibration: Calibration) -> Callable[[], None]:
-    """One call a statistic, each with the statistic's own scale."""
+def _make_opendp_noise(calibration: Calibration) -> Callable[[], None]:
+    """Returns a function with one call per statistic, each with the statistic's own scale."""
     dp.enable_features("contrib")
     space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="f64")
     layout = calibration.policy.layout
-    widths = [1, *(place.stop - place.start for place in layout.breakdowns)]
+    widths = [1, *(cells.stop - cells.start for cells in layout.breakdowns)]
     work = [
         (dp.m.make_gaussian(*space, scale=float(statistic.scale)), [0] * (VIDEOS * width))
         for statistic, width in zip(calibration.statistics, widths, strict=False)

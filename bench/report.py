@@ -1,4 +1,4 @@
-"""The results: a table for people, JSON for programs."""
+"""Formats the results as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from bench.figure import Bar, Figure, Of
+from bench.figure import Bar, Figure, Measure
 from bench.machine import Machine
 
 
@@ -17,10 +17,10 @@ class Report:
     """One run.
 
     Args:
-        started_at: ISO time, UTC.
+        started_at: ISO 8601, UTC.
         machine: before the run.
-        load_after: load average of the last minute when it was done; its own share included.
-        figures: by bench.
+        load_after: load average of the last minute at the end, including the run's own load.
+        figures: by benchmark.
     """
 
     started_at: str
@@ -34,14 +34,14 @@ class Report:
         return all(figure.passed is not False for figures in self.figures.values() for figure in figures)
 
     def json(self) -> str:
-        """Everything, for programs."""
+        """Returns everything as JSON."""
         document = {
             "started_at": self.started_at,
             "machine": asdict(self.machine),
             "load_after": self.load_after,
             "passed": self.passed,
             "figures": [
-                {"bench": bench, **_plain(figure)}
+                {"bench": bench, **_to_json(figure)}
                 for bench, figures in self.figures.items()
                 for figure in figures
             ],
@@ -49,7 +49,7 @@ class Report:
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
     def table(self) -> Table:
-        """The same for people."""
+        """Returns the results as a table."""
         machine = self.machine
         table = Table(
             title=f"{machine.cores} cores of {machine.processor}, {machine.memory_gib:g} GiB, "
@@ -58,13 +58,13 @@ class Report:
         for column in ("bench", "figure", "measured", "ceiling or peer of the same run", "ratio", "bar", ""):
             table.add_column(column, justify="right" if column in {"measured", "ratio"} else "left")
         for bench, figures in self.figures.items():
-            for place, figure in enumerate(figures):
-                table.add_row("" if place else bench, *_row(figure))
+            for index, figure in enumerate(figures):
+                table.add_row("" if index else bench, *_format_row(figure))
             table.add_section()
         return table
 
 
-def _plain(figure: Figure) -> dict[str, Any]:
+def _to_json(figure: Figure) -> dict[str, Any]:
     bar = figure.bar
     return {
         "what": figure.what,
@@ -78,23 +78,23 @@ def _plain(figure: Figure) -> dict[str, Any]:
     }
 
 
-def _row(figure: Figure) -> list[str]:
+def _format_row(figure: Figure) -> list[str]:
     reference = figure.reference
     verdict = {True: "[green]pass[/]", False: "[bold red]MISSED[/]", None: ""}[figure.passed]
     return [
         f"{figure.what}\n[dim]{figure.note}[/]" if figure.note else figure.what,
-        f"{_number(figure.value)} {figure.unit}",
-        f"{_number(reference.value)} {reference.what}" if reference else "",
-        "" if figure.ratio is None else _number(figure.ratio),
-        _bar(figure.bar),
+        f"{_format_number(figure.value)} {figure.unit}",
+        f"{_format_number(reference.value)} {reference.what}" if reference else "",
+        "" if figure.ratio is None else _format_number(figure.ratio),
+        _format_bar(figure.bar),
         verdict,
     ]
 
 
-def _bar(bar: Bar | None) -> str:
+def _format_bar(bar: Bar | None) -> str:
     if bar is None:
         return ""
-    of = "ratio " if bar.of is Of.RATIO else ""
+    of = "ratio " if bar.of is Measure.RATIO else ""
     if bar.low is not None and bar.high is not None:
         return f"{of}{bar.low:g} to {bar.high:g}"
     return f"{of}≥ {bar.low:g}" if bar.low is not None else f"{of}≤ {bar.high:g}"
@@ -103,5 +103,5 @@ def _bar(bar: Bar | None) -> str:
 _WHOLE_FROM = 1000
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.4g}"

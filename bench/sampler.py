@@ -1,4 +1,4 @@
-"""`sampler`: the exact discrete Gaussian beside diffprivlib's, which draws one number at a time."""
+"""`sampler`: compares the exact discrete Gaussian with diffprivlib's, which draws one number at a time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 
 from diffprivlib.mechanisms import GaussianDiscrete
 
-from bench.figure import Bar, Figure, Of, Progress, Reference
-from bench.timing import interleaved, seconds
+from bench.figure import Bar, Figure, Measure, ProgressCallback, Reference
+from bench.timing import run_interleaved, seconds
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.mechanism.entropy import os_entropy
 
@@ -20,10 +20,10 @@ _PEER_DRAWS: Final = 10_000
 _ROUNDS: Final = 7
 
 
-def sampler(progress: Progress) -> Iterator[Figure]:
-    """Samples a second on one core, at a small and at a large scale."""
+def sampler(progress: ProgressCallback) -> Iterator[Figure]:
+    """Measures samples per second on one core, at a small and at a large scale."""
     progress(f"{_ROUNDS} rounds of {_DRAWS:,} draws at two scales, and {_PEER_DRAWS:,} by diffprivlib")
-    speeds = interleaved(
+    speeds = run_interleaved(
         {
             "small": partial(_speed, SMALL_SCALE),
             "peer": _peer_speed,
@@ -36,14 +36,14 @@ def sampler(progress: Progress) -> Iterator[Figure]:
         speeds["small"],
         "samples/s",
         Reference("diffprivlib GaussianDiscrete.randomise, same scale", speeds["peer"]),
-        Bar(Of.RATIO, low=25),
+        Bar(Measure.RATIO, low=25),
     )
     yield Figure(
         f"exact discrete Gaussian at scale {LARGE_SCALE:,}",
         speeds["large"],
         "samples/s",
         Reference(f"itself at scale {SMALL_SCALE}", speeds["small"]),
-        Bar(Of.RATIO, low=0.5),
+        Bar(Measure.RATIO, low=0.5),
     )
 
 
@@ -54,6 +54,6 @@ def _speed(scale: int) -> float:
 
 def _peer_speed() -> float:
     mechanism = GaussianDiscrete(epsilon=1.0, delta=1e-6)
-    # It can only be asked for a guarantee; its scale follows. Here both must have the same one.
-    mechanism._scale = SMALL_SCALE  # noqa: SLF001 - the one way to compare at an equal scale
+    # It accepts a guarantee only and derives the scale; here both must have the same scale.
+    mechanism._scale = SMALL_SCALE  # noqa: SLF001 - the only way to compare at an equal scale
     return _PEER_DRAWS / seconds(lambda: [mechanism.randomise(0) for _ in range(_PEER_DRAWS)])

@@ -1,4 +1,4 @@
-"""Simulated targets through all their releases, and how far what was published is from the exact counts."""
+"""Releases simulated targets in all their epochs and measures the errors of the published numbers."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 FIRST_GAINS: Final = 22_000
 FIRST_REMOVALS_PER_REASON: Final = 900
-"""In epoch 0: every stream clears its threshold from then on. A sample of some of them would be biased."""
+"""In epoch 0: every stream is above its threshold from then on; a subset of shown streams would be biased."""
 LATER_GAINS: Final = 40
 LATER_REMOVALS: Final = 15
 _UNDISCLOSED_GAINS: Final = 1_000
 
 
 @dataclass(frozen=True)
-class Life:
-    """What happens to a target in each epoch: the log, and the exact counts after it.
+class History:
+    """The history of a target: the log of each epoch, and the exact counts after it.
 
     Args:
-        logs: one an epoch.
+        logs: one per epoch.
         exact: shape (epochs, streams).
     """
 
@@ -42,8 +42,8 @@ class Life:
     exact: NDArray[np.int64]
 
     @classmethod
-    def varied(cls, policy: Policy, generator: np.random.Generator) -> Life:
-        """Likes in all joint cells, and removals for all reasons."""
+    def varied(cls, policy: Policy, generator: np.random.Generator) -> History:
+        """Generates likes in all joint cells, and removals for all reasons."""
         size = policy.domain.size
         first = [(GAINED, generator.integers(size, size=FIRST_GAINS))]
         first += [
@@ -59,14 +59,14 @@ class Life:
         return cls._of([first, *later], policy)
 
     @classmethod
-    def undisclosed(cls, policy: Policy) -> Life:
-        """Likes of private accounts only: few streams, so many targets can be simulated."""
+    def undisclosed(cls, policy: Policy) -> History:
+        """Generates likes of private accounts only: few streams, so that many targets can be simulated."""
         codes = np.full(_UNDISCLOSED_GAINS, policy.domain.undisclosed_code)
         later = [(GAINED, codes[:LATER_GAINS])]
         return cls._of([[(GAINED, codes)], *([later] * (policy.schedule.epochs - 1))], policy)
 
     @classmethod
-    def _of(cls, epochs: Sequence[Sequence[tuple[int, NDArray[np.int64]]]], policy: Policy) -> Life:
+    def _of(cls, epochs: Sequence[Sequence[tuple[int, NDArray[np.int64]]]], policy: Policy) -> History:
         net = np.zeros((policy.schedule.epochs, policy.layout.count), np.int64)
         logs = []
         for epoch, changes in enumerate(epochs):
@@ -79,14 +79,14 @@ class Life:
 
 @dataclass(frozen=True)
 class Errors:
-    """How far estimates were off, summed over targets.
+    """Errors of estimates, summed over targets.
 
     Args:
         squares: Σ ((n̂ − n)/stated deviation)² of each stream at each epoch, shape (epochs, streams).
-        targets: how many.
-        covered: how many published intervals held the exact number, shape (epochs, 3): of totals, of cells,
-            of changes of the total.
-        published: how many there were, the same shape.
+        targets: number of targets.
+        covered: number of published intervals that contain the exact number, shape (epochs, 3): of totals, of
+            cells, of changes of the total.
+        published: number of published intervals, same shape.
     """
 
     squares: NDArray[np.float64]
@@ -95,7 +95,7 @@ class Errors:
     published: NDArray[np.int64]
 
     def __add__(self, more: Errors) -> Errors:
-        """Both together."""
+        """Returns the sum of both."""
         return Errors(
             self.squares + more.squares,
             self.targets + more.targets,
@@ -104,37 +104,37 @@ class Errors:
         )
 
 
-def live(calibration: Calibration, life: Life, targets: int) -> Errors:
-    """Let targets live the same life; their noise differs."""
+def simulate(calibration: Calibration, history: History, targets: int) -> Errors:
+    """Simulates targets with the same history and different noise."""
     policy = calibration.policy
     epochs, streams = policy.schedule.epochs, policy.layout.count
     simulation = Simulation.of(calibration, targets)
     measured = np.zeros((targets, streams, epochs), np.int64)
     squares = np.zeros((epochs, streams))
     covered, published = np.zeros((epochs, 3), np.int64), np.zeros((epochs, 3), np.int64)
-    for epoch, log in enumerate(life.logs):
+    for epoch, log in enumerate(history.logs):
         releases = simulation.release([log] * targets, os_entropy)
         simulation = simulation.after(releases)
         drawn = StreamRecords.unpack([release.measurements for release in releases], MEASUREMENT)
         measured[drawn.series_index, drawn.streams, drawn.steps] = drawn.values
         estimates = measured[:, :, : epoch + 1] @ calibration.factorisation.decoder[epoch, : epoch + 1]
         deviations = calibration.deviations(np.array([epoch]))[0]
-        squares[epoch] = (((estimates - life.exact[epoch]) / deviations) ** 2).sum(axis=0)
-        for kind, intervals in enumerate(_intervals(releases, life, policy, epoch)):
+        squares[epoch] = (((estimates - history.exact[epoch]) / deviations) ** 2).sum(axis=0)
+        for kind, intervals in enumerate(_intervals(releases, history, policy, epoch)):
             published[epoch, kind] = len(intervals)
             covered[epoch, kind] = sum(low <= truth <= high for low, high, truth in intervals)
     return Errors(squares, targets, covered, published)
 
 
 def _streams(codes: NDArray[np.int64], change: int, policy: Policy) -> NDArray[np.int64]:
-    """What changes of one sort do to each stream, worked out as the policy's words say it."""
+    """Returns the effect of equal changes on each stream, calculated from the policy's definitions."""
     layout = policy.layout
     net = np.zeros(layout.count, np.int64)
     sign = 1 if change == GAINED else -1
     net[layout.total] = sign * len(codes)
     shape = tuple(len(dimension.cells) for dimension in policy.domain.dimensions)
-    for place, cells in zip(layout.breakdowns, np.unravel_index(codes, shape), strict=True):
-        net[place] = sign * np.bincount(cells, minlength=place.stop - place.start)
+    for index, cells in zip(layout.breakdowns, np.unravel_index(codes, shape), strict=True):
+        net[index] = sign * np.bincount(cells, minlength=index.stop - index.start)
     if change != GAINED:
         net[layout.removals.start + change - 1] = len(codes)
     return net
@@ -145,21 +145,21 @@ _Interval = tuple[int, int, int]
 
 
 def _intervals(
-    releases: Sequence[NewRelease], life: Life, policy: Policy, epoch: int
+    releases: Sequence[NewRelease], history: History, policy: Policy, epoch: int
 ) -> Iterator[list[_Interval]]:
-    """Published intervals of totals, of cells, and of changes of the total."""
+    """Yields the published intervals of totals, of cells, and of changes of the total."""
     documents = [release.document for release in releases]
-    exact = life.exact[epoch].tolist()
+    exact = history.exact[epoch].tolist()
     total = policy.layout.total
     yield _shown((document.total, exact[total]) for document in documents)
     yield _shown(
         pair
         for document in documents
-        for dimension, place in zip(policy.domain.dimensions, policy.layout.breakdowns, strict=True)
-        for pair in zip(document.breakdowns[dimension.name].cells.values(), exact[place], strict=True)
+        for dimension, index in zip(policy.domain.dimensions, policy.layout.breakdowns, strict=True)
+        for pair in zip(document.breakdowns[dimension.name].cells.values(), exact[index], strict=True)
     )
     since = documents[0].change_since_epoch
-    before = 0 if since in {None, -1} else int(life.exact[since, total])
+    before = 0 if since in {None, -1} else int(history.exact[since, total])
     yield _shown((document.change, exact[total] - before) for document in documents)
 
 

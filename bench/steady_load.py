@@ -1,4 +1,4 @@
-"""A load that goes on beside something else: ready before, and it says when each answer came."""
+"""A load that runs concurrently with other work and records the time of each answer."""
 
 from __future__ import annotations
 
@@ -12,88 +12,88 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Final
 
-from bench.http_load import answer_of, connected
+from bench.http_load import connect, read_answer
 
-_PATIENCE_SECONDS: Final = 120
+_TIMEOUT_SECONDS: Final = 120
 
 
 @dataclass
 class SteadyLoad:
-    """What came of it, once the block of `steadily` has ended."""
+    """The result, once the block of `run_steady_load` has ended."""
 
     answered_at: Sequence[float] = field(default=(), init=False)
-    """When each answer came, as `time.perf_counter` has it in every process."""
+    """`time.perf_counter` at each answer."""
 
     def rate(self, start: float, stop: float) -> float:
-        """Answers a second within a window."""
+        """Returns answers per second within a window."""
         return (bisect(self.answered_at, stop) - bisect(self.answered_at, start)) / (stop - start)
 
 
 @contextmanager
-def steadily(
+def run_steady_load(
     port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]
 ) -> Iterator[SteadyLoad]:
-    """Send requests for the length of the block, from a process of its own, one at a time on each connection.
+    """Sends requests during the block, from a separate process, one at a time on each connection.
 
     Args:
         port: of the server.
-        connections: how many are kept alive.
-        make_requests: called in that process, before the block begins; a picklable function.
+        connections: number of keep-alive connections.
+        make_requests: called in that process before the block begins; a picklable function.
 
     Raises:
-        RuntimeError: an answer is not 200, or the requests did not last.
+        RuntimeError: an answer is not 200, or there were too few requests.
     """
     context = get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_send, args=(there, port, connections, make_requests))
+    parent_end, child_end = context.Pipe()
+    process = context.Process(target=_send, args=(child_end, port, connections, make_requests))
     process.start()
-    there.close()
+    child_end.close()
     try:
-        here.recv()
+        parent_end.recv()
         load = SteadyLoad()
-        here.send("begin")
+        parent_end.send("begin")
         yield load
-        here.send("stop")
-        load.answered_at = here.recv()
+        parent_end.send("stop")
+        load.answered_at = parent_end.recv()
     except EOFError as error:
-        raise RuntimeError("the load ended early: see its error above") from error
+        raise RuntimeError("the load ended early; see its error above") from error
     finally:
-        here.close()
+        parent_end.close()
         process.join()
 
 
 def _send(
-    told: Connection, port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]
+    parent: Connection, port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]
 ) -> None:
     requests = make_requests()
     waiting = iter(requests)
     answered_at = []
-    told.send("ready")
-    told.recv()
+    parent.send("ready")
+    parent.recv()
     with selectors.DefaultSelector() as selector:
-        selector.register(told, selectors.EVENT_READ)
+        selector.register(parent, selectors.EVENT_READ)
         for _ in range(connections):
-            opened = connected(port)
+            opened = connect(port)
             selector.register(opened, selectors.EVENT_READ, opened)
             opened.sendall(next(waiting))
         busy = connections
         while busy:
-            for key, _ in selector.select(_PATIENCE_SECONDS):
+            for key, _ in selector.select(_TIMEOUT_SECONDS):
                 if key.data is None:
-                    told.recv()
-                    selector.unregister(told)
+                    parent.recv()
+                    selector.unregister(parent)
                     waiting = iter(())
                     requests = []
                     continue
-                answer_of(key.data)
+                read_answer(key.data)
                 answered_at.append(time.perf_counter())
                 following = next(waiting, None)
                 if following is not None:
                     key.data.sendall(following)
                 elif requests:
-                    raise RuntimeError(f"{len(requests):,} requests did not last")
+                    raise RuntimeError(f"{len(requests):,} requests are too few for the block")
                 else:
                     busy -= 1
         for key in list(selector.get_map().values()):
             key.data.close()
-    told.send(answered_at)
+    parent.send(answered_at)

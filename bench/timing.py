@@ -1,4 +1,4 @@
-"""Measuring on a machine that others use too: turn and turn about, and medians."""
+"""Robust timing on a shared machine: alternating runs and medians."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from statistics import median
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long something takes."""
+    """Returns the duration of a call."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
-def interleaved(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Let contenders run in turn, and return the median of what each measured.
+def run_interleaved(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Runs contenders in turn, and returns the median of each one's measurements.
 
-    A disturbance that lasts longer than one turn then meets all of them, not one.
+    A disturbance that lasts longer than one turn then affects all of them.
     """
     measured: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):

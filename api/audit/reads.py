@@ -1,4 +1,4 @@
-"""Reads every number again and again through the public plane."""
+"""Reads every number repeatedly through the public plane."""
 
 from __future__ import annotations
 
@@ -18,39 +18,43 @@ _LATER_EVENTS: Final = 50
 
 
 def read_findings(
-    story: Scenario, machine: InProcessSystem, client: FlaskClient, tokens: Sequence[str], reads: int
+    scenario: Scenario, in_process: InProcessSystem, client: FlaskClient, tokens: Sequence[str], reads: int
 ) -> Iterator[Finding]:
-    """Average, watch live, and compare what must look alike."""
-    paths = _paths(story)
-    first = {path: _answers(client, path, tokens, 1).pop() for path in paths}
-    repeated = sum(len(_answers(client, path, tokens, reads)) for path in paths)
+    """Checks repeated reads, reads after more events, and answers that must be equal."""
+    paths = _list_paths(scenario)
+    first = {path: _read_answers(client, path, tokens, 1).pop() for path in paths}
+    repeated = sum(len(_read_answers(client, path, tokens, reads)) for path in paths)
     yield Finding(
-        f"answers of {len(paths)} paths, {reads:,} reads each, with {len(tokens)} keys",
-        "one body a path",
+        f"answers for {len(paths)} paths, {reads:,} reads each, with {len(tokens)} keys",
+        "one body per path",
         f"{repeated} bodies",
         repeated == len(paths) and all(status == _OK for status, _ in first.values()),
     )
-    machine.intake.post_events(story.events[:_LATER_EVENTS])
-    while machine.timeline.relay.step():
+    in_process.intake.post_events(scenario.events[:_LATER_EVENTS])
+    while in_process.timeline.relay.step():
         pass
-    changed = sum(_answers(client, path, tokens, 1) != {first[path]} for path in paths)
+    changed = sum(_read_answers(client, path, tokens, 1) != {first[path]} for path in paths)
     yield Finding(
         "the same paths after more events within the epoch",
-        "nothing changes",
+        "no change",
         f"{changed} paths changed",
         changed == 0,
     )
-    yield from _alike(story, client, tokens)
+    yield from _compare_few_and_none(scenario, client, tokens)
 
 
-def _paths(story: Scenario) -> list[str]:
+def _list_paths(scenario: Scenario) -> list[str]:
     base = f"/v1/videos/{LIKED}"
-    dimensions = [f"{base}/likes/breakdowns/{dimension.name}" for dimension in story.policy.domain.dimensions]
+    dimensions = [
+        f"{base}/likes/breakdowns/{dimension.name}" for dimension in scenario.policy.domain.dimensions
+    ]
     return [base, f"{base}/likes", f"{base}/likes/timeseries", f"{base}/likes/changes", *dimensions]
 
 
-def _answers(client: FlaskClient, path: str, tokens: Sequence[str], reads: int) -> set[tuple[int, bytes]]:
-    """The distinct answers."""
+def _read_answers(
+    client: FlaskClient, path: str, tokens: Sequence[str], reads: int
+) -> set[tuple[int, bytes]]:
+    """Returns the distinct answers."""
     answers = set()
     for turn in range(reads):
         token = tokens[turn % len(tokens)]
@@ -59,16 +63,18 @@ def _answers(client: FlaskClient, path: str, tokens: Sequence[str], reads: int) 
     return answers
 
 
-def _alike(story: Scenario, client: FlaskClient, tokens: Sequence[str]) -> Iterator[Finding]:
-    """A video with almost enough likes and one with none, but for their names."""
-    for path in _paths(story):
+def _compare_few_and_none(
+    scenario: Scenario, client: FlaskClient, tokens: Sequence[str]
+) -> Iterator[Finding]:
+    """Checks that a video with almost enough likes and one with none have the same answers."""
+    for path in _list_paths(scenario):
         bodies = set()
         for video in (FEW, NONE):
-            status, body = _answers(client, path.replace(LIKED, video), tokens, 1).pop()
+            status, body = _read_answers(client, path.replace(LIKED, video), tokens, 1).pop()
             bodies.add((status, re.sub(re.escape(video.encode()), b"", body)))
         yield Finding(
-            f"{path.replace(LIKED, '…')} of {story.policy.k - 1} likes and of none",
-            "the same but for the name",
+            f"{path.replace(LIKED, '…')} of {scenario.policy.k - 1} likes and of none",
+            "the same except for the name",
             "the same" if len(bodies) == 1 else "different",
             len(bodies) == 1,
         )

@@ -1,4 +1,4 @@
-"""The wall of a running store, as the audit checks it."""
+"""Tests the wall of a running store."""
 
 from __future__ import annotations
 

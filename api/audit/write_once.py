@@ -24,52 +24,52 @@ from privacy.store.users import PUBLISHER, RELEASE
 from privacy.tally.series import Commit, DueSeries, PendingRelease, TallyShard
 
 
-def once_findings(
+def write_once_findings(
     store: PreparedStore,
-    machine: InProcessSystem,
+    in_process: InProcessSystem,
     series: Callable[[], dict[str, DueSeries]],
     entropy: EntropySource,
 ) -> Iterator[Finding]:
-    """Try again, in every way that is open."""
+    """Tries every way to repeat a release."""
     before = series()
-    again = sum(worker.run_due() for worker in machine.timeline.workers)
-    fresh = make_release_workers(store.settings, store.header, store.erasures, entropy, machine.clock)
+    again = sum(worker.run_due() for worker in in_process.timeline.workers)
+    fresh = make_release_workers(store.settings, store.header, store.erasures, entropy, in_process.clock)
     with closing(fresh[0].shards[0].client):
         again += sum(worker.run_due() for worker in fresh)
     yield Finding(
-        "workers after the epoch was released, one of them started anew",
-        "release nothing, and leave every record as it is",
+        "workers after the epoch was released, one of them restarted",
+        "no release, and no record changed",
         f"{again} releases; records {'unchanged' if series() == before else 'changed'}",
         again == 0 and series() == before,
     )
-    yield _drawn_once(before[LIKED])
-    yield from _race(store, machine, before[LIKED], entropy)
+    yield _check_drawn_once(before[LIKED])
+    yield from _race_two_workers(store, in_process, before[LIKED], entropy)
     after = series()[LIKED]
     kept = after.measurements.startswith(before[LIKED].measurements)
     yield Finding(
         "measurements of earlier epochs after the next release",
-        "the same bytes, with new ones behind them",
+        "the same bytes, followed by new ones",
         "the same" if kept else "changed",
         kept and len(after.measurements) > len(before[LIKED].measurements),
     )
 
 
-def _drawn_once(series: DueSeries) -> Finding:
+def _check_drawn_once(series: DueSeries) -> Finding:
     rows = np.frombuffer(series.measurements, MEASUREMENT)
     drawn = {(int(step), int(stream)) for step, stream in zip(rows["step"], rows["stream"], strict=True)}
     return Finding(
-        "measurements that the tally holds",
+        "measurements in the tally",
         "one for each stream and step",
         f"{len(rows):,} of {len(drawn):,} streams and steps",
         len(rows) == len(drawn) > 0,
     )
 
 
-def _race(
-    store: PreparedStore, machine: InProcessSystem, due: DueSeries, entropy: EntropySource
+def _race_two_workers(
+    store: PreparedStore, in_process: InProcessSystem, due: DueSeries, entropy: EntropySource
 ) -> Iterator[Finding]:
-    """Two workers make the same release; then somebody offers the gallery the one that lost."""
-    worker = machine.timeline.workers[0]
+    """Lets two workers make the same release, then offers the losing one to the gallery."""
+    worker = in_process.timeline.workers[0]
     calibration = worker.calibrations(due.state.policy_version, Kind.LIKE)
     with closing(connect(store.settings, RELEASE)) as client:
         shard = TallyShard(client, worker.shards[0].shard)
@@ -77,7 +77,7 @@ def _race(
         written = []
         commits = []
         for _ in range(2):
-            (release,) = make_releases([due], calibration, entropy, machine.clock())
+            (release,) = make_releases([due], calibration, entropy, in_process.clock())
             entry, after = head.append(release, calibration)
             next_due_ms = calibration.schedule.next_due_ms(due.state.starts_at_ms, due.state.epoch)
             commits.append(
@@ -94,25 +94,25 @@ def _race(
             written.append(bool(shard.commit([commits[-1]], head.digest, after.digest)))
         yield Finding(
             "two workers that made the same release at the same time",
-            "the first one writes it, the second one nothing",
+            "only the first one writes it",
             f"written: {written}",
             written == [True, False],
         )
         worker.publish(shard)
         lost = commits[1].to_pending(shard.shard, head.length)
-    yield _replaced(store, lost)
+    yield _try_to_replace(store, lost)
 
 
-def _replaced(store: PreparedStore, lost: PendingRelease) -> Finding:
-    refused = "took it"
+def _try_to_replace(store: PreparedStore, lost: PendingRelease) -> Finding:
+    refused = "accepted"
     with closing(connect(store.settings, PUBLISHER)) as client:
         try:
             Publisher(client).publish_releases([lost])
         except StoreError as error:
             refused = f"refused: {error}"
     return Finding(
-        "other bytes for a release that stands in the gallery",
-        "are refused",
+        "other bytes for a release in the gallery",
+        "refused",
         refused,
         refused.startswith("refused"),
     )

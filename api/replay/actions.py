@@ -1,4 +1,4 @@
-"""What staff did in a history, at which moment: NDJSON, one action a line."""
+"""Reads recorded staff actions: NDJSON, one action per line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from api.replay.recording import recorded_lines
+from api.replay.recording import read_lines
 from api.replay.records import Action, ActionKind
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import parse_timestamp_ms
@@ -24,16 +24,16 @@ _DECODE = msgspec.json.Decoder(_RecordedAction).decode
 
 
 def read_actions(path: Path) -> list[Action]:
-    """Read actions, in any order.
+    """Reads actions, in any order.
 
     Raises:
-        InvalidInputError: the file cannot be read, or a line is no action.
+        InvalidInputError: the file cannot be read, or a line is not an action.
     """
     actions = []
-    for number, line in enumerate(recorded_lines("--actions", path), start=1):
+    for number, line in enumerate(read_lines("--actions", path), start=1):
         try:
-            said = _DECODE(line)
-            actions.append(Action(parse_timestamp_ms(said.at), said.action, said.account_id))
+            recorded = _DECODE(line)
+            actions.append(Action(parse_timestamp_ms(recorded.at), recorded.action, recorded.account_id))
         except ValueError as error:  # msgspec's errors are ValueErrors
             raise InvalidInputError(f"{path}, line {number}", str(error), _RULE) from error
     return actions

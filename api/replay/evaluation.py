@@ -1,4 +1,4 @@
-"""How the published numbers of a history compare with the exact ones: for the operator only."""
+"""Compares the published numbers of a history with the exact counts; for the operator only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from api.replay.exact_counts import REMOVALS, TOTAL, ExactCounts, SeriesName
-from api.replay.published import CHANGE, OTHER, PublishedEpoch, counted_figures, read_releases
+from api.replay.published import CHANGE, OTHER, PublishedEpoch, arrange_figures, read_releases
 from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind, Reason
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from redis import Redis
 
 SIZES: Final = (20, 100, 250, 1_000)
-"""Where a class of sizes ends and the next one begins, by the exact count."""
+"""Boundaries of the size classes, by exact count."""
 
 
 @dataclass(frozen=True)
 class ErrorSummary:
-    """Numbers of one statistic and size beside the exact counts.
+    """Errors of the published numbers of one statistic and size class.
 
     Args:
         statistic: the total, its change, a dimension, its `other` rows, or the removals.
         size: class of the exact count.
-        numbers: how many there are.
-        published: how many of them are published.
-        withheld_share: the others.
-        covered_share: how many of the published 95 % intervals hold the exact count; None where there is
-            none.
+        numbers: number of numbers.
+        published: number of published ones.
+        withheld_share: share of withheld ones.
+        covered_share: share of the published 95 % intervals that contain the exact count; None if none is
+            published.
         median_absolute_error: of the published numbers.
-        median_relative_error: likewise, by the exact count.
+        median_relative_error: of the published numbers, divided by the exact count.
     """
 
     statistic: str
@@ -50,10 +50,10 @@ class ErrorSummary:
 
 @dataclass
 class _Statistic:
-    """What was collected of one statistic.
+    """Collected numbers of one statistic.
 
     Args:
-        numbers: how many there are of each size.
+        numbers: number of numbers in each size class.
         seen: exact count, value and interval of the published ones, shape (4, published).
     """
 
@@ -61,25 +61,25 @@ class _Statistic:
     seen: list[NDArray[np.int64]] = field(default_factory=list)
 
     def add(self, counts: NDArray[np.int64], shown: PublishedEpoch) -> None:
-        self.numbers += np.bincount(_sizes(counts).ravel(), minlength=len(SIZES) + 1)
+        self.numbers += np.bincount(_classify(counts).ravel(), minlength=len(SIZES) + 1)
         seen = shown.shown
         self.seen.append(np.stack([counts[seen], shown.values[seen], shown.low[seen], shown.high[seen]]))
 
-    def comparisons(self, name: str) -> Iterator[ErrorSummary]:
+    def summarize(self, name: str) -> Iterator[ErrorSummary]:
         seen = np.concatenate(self.seen, axis=1)
-        sizes = _sizes(seen[0])
+        sizes = _classify(seen[0])
         for size in np.flatnonzero(self.numbers).tolist():
-            yield _comparison(name, _size_name(size), int(self.numbers[size]), seen[:, sizes == size])
-        yield _comparison(name, "all", int(self.numbers.sum()), seen)
+            yield _summarize(name, _name_size(size), int(self.numbers[size]), seen[:, sizes == size])
+        yield _summarize(name, "all", int(self.numbers.sum()), seen)
 
 
 @dataclass
 class Evaluation:
-    """Collects comparisons over series.
+    """Collects errors over series.
 
     Args:
-        exact: what the counts really were.
-        client: may read the gallery.
+        exact: the exact counts.
+        client: must have the public plane's ACL user.
     """
 
     exact: ExactCounts
@@ -87,7 +87,7 @@ class Evaluation:
     _statistics: dict[str, _Statistic] = field(default_factory=lambda: defaultdict(_Statistic), init=False)
 
     def add(self, name: SeriesName) -> None:
-        """Compare every release of a series.
+        """Compares every release of a series.
 
         Raises:
             StoreBusyError: the gallery did not answer.
@@ -96,52 +96,56 @@ class Evaluation:
         if not releases:
             return
         columns = self.exact.columns
-        # Likes are what most histories are about: their statistics go by their own names.
+        # Statistics of likes, the most common kind, have no prefix.
         prefix = "" if name.kind is Kind.LIKE else f"{name.kind.label}: "
-        counts = self.exact.at(name, np.array([release.cutoff_ms for release in releases]))
-        shown = PublishedEpoch.of([counted_figures(release, columns) for release in releases])
+        counts = self.exact.counts_at(name, np.array([release.cutoff_ms for release in releases]))
+        shown = PublishedEpoch.from_figures([arrange_figures(release, columns) for release in releases])
         totals = counts[:, columns[TOTAL, TOTAL]]
         self._add_changes(prefix, releases, counts)
         for statistic in dict.fromkeys(statistic for statistic, _ in columns):
-            places = [place for (name, _), place in columns.items() if name == statistic]
-            part = shown.columns(places)
-            self._statistics[prefix + statistic].add(counts[:, places], part)
+            indices = [index for (name, _), index in columns.items() if name == statistic]
+            part = shown.columns(indices)
+            self._statistics[prefix + statistic].add(counts[:, indices], part)
             if statistic in releases[0].breakdowns:
-                # What `other` stands for: the likes that are in no published cell.
-                rest = totals - (counts[:, places] * part.shown).sum(axis=1)
-                others = PublishedEpoch.of([[release.breakdowns[statistic].other] for release in releases])
+                # `other` counts the likes that are in no published cell.
+                rest = totals - (counts[:, indices] * part.shown).sum(axis=1)
+                others = PublishedEpoch.from_figures(
+                    [[release.breakdowns[statistic].other] for release in releases]
+                )
                 self._statistics[f"{prefix}{statistic}: {OTHER}"].add(rest[:, None], others)
 
-    def comparisons(self) -> list[ErrorSummary]:
-        """One a statistic and size, and one a statistic."""
-        return [row for name, statistic in self._statistics.items() for row in statistic.comparisons(name)]
+    def summarize(self) -> list[ErrorSummary]:
+        """Returns one row per statistic and size class, plus one per statistic."""
+        return [row for name, statistic in self._statistics.items() for row in statistic.summarize(name)]
 
     def _add_changes(
         self, prefix: str, releases: Sequence[ReleaseDocument], counts: NDArray[np.int64]
     ) -> None:
-        """Changes of the total and of the removals since a day before, of the releases that have them."""
+        """Adds the changes of the total and of the removals over the last day, where a release has them."""
         columns, nothing = self.exact.columns, np.zeros_like(counts[0])
         reasons = [reason.label for reason in Reason]
-        places = [columns[REMOVALS, reason] for reason in reasons]
+        indices = [columns[REMOVALS, reason] for reason in reasons]
         by_epoch = {release.epoch: row for release, row in zip(releases, counts, strict=True)}
         for release in releases:
             since = release.change_since_epoch
             if since is not None:
                 change = by_epoch[release.epoch] - by_epoch.get(since, nothing)
                 total = change[[columns[TOTAL, TOTAL]]]
-                self._statistics[prefix + CHANGE].add(total[None, :], PublishedEpoch.of([[release.change]]))
+                self._statistics[prefix + CHANGE].add(
+                    total[None, :], PublishedEpoch.from_figures([[release.change]])
+                )
                 removals = [release.removal_changes.get(reason) for reason in reasons]
                 self._statistics[f"{prefix}{REMOVALS}: {CHANGE}"].add(
-                    change[places][None, :], PublishedEpoch.of([removals])
+                    change[indices][None, :], PublishedEpoch.from_figures([removals])
                 )
 
 
-def _sizes(counts: NDArray[np.int64]) -> NDArray[np.intp]:
-    """The class of each exact count."""
+def _classify(counts: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Returns the size class of each exact count."""
     return np.digitize(np.abs(counts), SIZES)
 
 
-def _size_name(size: int) -> str:
+def _name_size(size: int) -> str:
     if size == 0:
         return f"below {SIZES[0]}"
     if size == len(SIZES):
@@ -149,7 +153,7 @@ def _size_name(size: int) -> str:
     return f"{SIZES[size - 1]} to {SIZES[size] - 1}"
 
 
-def _comparison(statistic: str, size: str, numbers: int, seen: NDArray[np.int64]) -> ErrorSummary:
+def _summarize(statistic: str, size: str, numbers: int, seen: NDArray[np.int64]) -> ErrorSummary:
     truth, values, low, high = seen
     published = len(truth)
     errors = np.abs(values - truth)

@@ -1,7 +1,7 @@
-"""The exact counts of a history: kept from what the intake answered, without vault and tally.
+"""Keeps the exact counts of a history from the intake's answers, without vault and tally.
 
-Deliberately the slow and obvious way, in names instead of codes: it is what `likewise replay --evaluate`
-measures the published numbers against.
+The implementation is deliberately slow and obvious, with names instead of codes: `likewise replay --evaluate`
+compares the published numbers with it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Column = tuple[str, str]
 
 
 class SeriesName(NamedTuple):
-    """What is counted, and of what."""
+    """The kind and the target of a series."""
 
     kind: Kind
     target_id: str
@@ -49,7 +49,7 @@ class _Event(msgspec.Struct):
 
 
 class _Change(NamedTuple):
-    """One change of a series' counts: when it arrived, the columns that it changes, and why one fell."""
+    """One change of a series' counts: its arrival, the changed columns, and the reason of a removal."""
 
     at_ms: int
     columns: tuple[int, ...]
@@ -58,7 +58,7 @@ class _Change(NamedTuple):
 
 @dataclass
 class _Engagement:
-    """What stands of one account and one target."""
+    """The state of one account's engagement with one target."""
 
     liked: bool = False
     flips: int = 0
@@ -75,21 +75,21 @@ _KINDS = {kind.label: kind for kind in Kind}
 
 @dataclass
 class ExactCounts:
-    """Keeps every change of every count of a history, under a policy whose integrity rules it never meets.
+    """Records every change of every count of a history; assumes that no integrity rule applies.
 
     Args:
-        policy: dimensions and flip cap.
-        clock: the virtual one: when a change arrived.
+        policy: for dimensions and flip cap.
+        clock: the virtual clock, for arrival times.
     """
 
     policy: Policy
     clock: Clock
     columns: dict[Column, int] = field(init=False)
-    """Place of each number that is counted."""
+    """Index of each counted number."""
     _engagements: dict[str, dict[SeriesName, _Engagement]] = field(init=False)
     """By account."""
-    _kept_out: dict[str, Reason] = field(default_factory=dict, init=False)
-    """Accounts that are not counted, and why."""
+    _excluded: dict[str, Reason] = field(default_factory=dict, init=False)
+    """Accounts that are not counted, with the reason."""
     _changes: dict[SeriesName, list[_Change]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,60 +98,60 @@ class ExactCounts:
             (dimension.name, cell) for dimension in self.policy.domain.dimensions for cell in dimension.cells
         ]
         names += [(REMOVALS, reason.label) for reason in Reason]
-        self.columns = {name: place for place, name in enumerate(names)}
+        self.columns = {name: index for index, name in enumerate(names)}
         self._engagements = defaultdict(lambda: defaultdict(_Engagement))
         self._changes = defaultdict(list)
 
-    def listen(self, events: Sequence[TimedRecord], verdicts: Sequence[str]) -> None:
-        """Take in what became of a batch; only what passed can have changed a count."""
+    def record_events(self, events: Sequence[TimedRecord], verdicts: Sequence[str]) -> None:
+        """Records the outcomes of a batch; only events that passed can change a count."""
         for event, verdict in zip(events, verdicts, strict=True):
             if verdict == PASSED:
-                self._pass(_DECODE(event.line))
+                self._apply(_DECODE(event.line))
 
-    def act(self, actions: Sequence[Action]) -> None:
-        """Take in what staff did: an account's engagements fall, or rise again, with its standing."""
+    def record_actions(self, actions: Sequence[Action]) -> None:
+        """Records staff actions, which exclude or include all engagements of an account."""
         for action in actions:
-            self._kept_out.pop(action.account_id, None)
+            self._excluded.pop(action.account_id, None)
             if action.kind.reason:
-                self._kept_out[action.account_id] = action.kind.reason
+                self._excluded[action.account_id] = action.kind.reason
             for name, engagement in self._engagements[action.account_id].items():
-                self._settle(action.account_id, name, engagement)
+                self._recount(action.account_id, name, engagement)
 
-    def at(self, name: SeriesName, moments_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The counts of a series just before each moment, shape (moments, columns)."""
+    def counts_at(self, name: SeriesName, moments_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Returns the counts of a series just before each moment, shape (moments, columns)."""
         changes = self._changes.get(name, [])
         net = np.zeros((len(changes) + 1, len(self.columns)), np.int64)
         for row, change in enumerate(changes, start=1):
             net[row, list(change.columns)] = -1 if change.reason else 1
-            if change.reason:  # a removal is counted itself, and only ever up
+            if change.reason:  # the count of removals never decreases
                 net[row, self.columns[REMOVALS, change.reason.label]] = 1
         before = np.searchsorted([change.at_ms for change in changes], moments_ms)
         counts: NDArray[np.int64] = net.cumsum(axis=0)[before]
         return counts
 
-    def _pass(self, event: _Event) -> None:
+    def _apply(self, event: _Event) -> None:
         kind = _KINDS[event.type.removeprefix("un")]
         name = SeriesName(kind, event.creator_id if kind is Kind.FOLLOW else event.video_id)
         engagement = self._engagements[event.account_id][name]
         engagement.liked = event.type == kind.label
         if not engagement.flips:
             engagement.columns = self._columns_of(event)
-        self._settle(event.account_id, name, engagement)
+        self._recount(event.account_id, name, engagement)
 
-    def _settle(self, account_id: str, name: SeriesName, engagement: _Engagement) -> None:
-        """Let an engagement follow its account's will and standing, as often as the policy allows."""
-        kept_out = self._kept_out.get(account_id)
-        stands = engagement.liked and not kept_out
-        if engagement.counted == stands or engagement.flips >= self.policy.flip_cap:
+    def _recount(self, account_id: str, name: SeriesName, engagement: _Engagement) -> None:
+        """Updates an engagement to its account's choice and status, up to the flip cap."""
+        exclusion = self._excluded.get(account_id)
+        should_count = engagement.liked and not exclusion
+        if engagement.counted == should_count or engagement.flips >= self.policy.flip_cap:
             return
         engagement.flips += 1
-        reason = None if stands else kept_out if engagement.liked else Reason.UNLIKED
+        reason = None if should_count else exclusion if engagement.liked else Reason.UNLIKED
         self._changes[name].append(_Change(self.clock(), engagement.columns, reason))
 
     def _columns_of(self, event: _Event) -> tuple[int, ...]:
-        """The total, and one cell of each dimension."""
-        said = event.profile | {HOUR_OF_DAY: _hour_utc(event.occurred_at)}
-        cells = {} if event.visibility == "private" else said
+        """Returns the columns of the total and of one cell per dimension."""
+        values = event.profile | {HOUR_OF_DAY: _hour_utc(event.occurred_at)}
+        cells = {} if event.visibility == "private" else values
         return (
             self.columns[TOTAL, TOTAL],
             *(

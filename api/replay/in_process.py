@@ -1,4 +1,4 @@
-"""The whole private plane in this process, wired to a virtual clock: intake, relay and release workers."""
+"""Runs intake, relay and release workers in this process, under a virtual clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 from api.http.system import clock_ms, entropy
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
-from api.replay.intake import InProcessIntake, SilentLog
+from api.replay.intake import InProcessIntake, NullRequestLog
 from api.replay.staff import InProcessStaff
 from api.replay.timeline import Timeline
 from api.replay.virtual_clock import VirtualClock
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 _OWNER: Final = "history"
 _REQUESTS_PER_MINUTE: Final = 1_000_000
-_ENTRY: Final = msgspec.json.Decoder(LedgerEntry).decode
+_DECODE_ENTRY: Final = msgspec.json.Decoder(LedgerEntry).decode
 
 
 @dataclass(frozen=True)
 class InProcessSystem:
-    """The parts that a history is told with.
+    """The parts needed to replay a history.
 
     Args:
-        clock: the virtual one.
+        clock: the virtual clock.
         intake: the platform plane.
-        staff: of the platform.
+        staff: the platform's staff.
         timeline: moves the clock.
     """
 
@@ -54,21 +54,23 @@ class InProcessSystem:
 
 
 @contextmanager
-def time_machine(store: PreparedStore, on_events: Callable[[int], None]) -> Iterator[InProcessSystem]:
-    """A machine over a store in which no process runs.
+def open_in_process_system(
+    store: PreparedStore, on_events: Callable[[int], None]
+) -> Iterator[InProcessSystem]:
+    """Opens the system on a store that no other process uses.
 
-    Its clock starts where the store's last release was cut: in one store time never runs backwards.
+    The clock starts at the cutoff of the store's last release, because time in a store never runs backwards.
 
     Args:
-        store: where to.
-        on_events: told how many events were just sent.
+        store: the prepared store.
+        on_events: called with the number of events just sent.
 
     Raises:
-        StoreError: the store is not fit.
+        StoreError: the store is not usable.
         StoreBusyError: it cannot answer now.
     """
     clock = VirtualClock(0)
-    ring = ApiKeys.open(store.settings, PLANE, clock_ms, entropy)
+    api_keys = ApiKeys.open(store.settings, PLANE, clock_ms, entropy)
     with ExitStack() as held:
         workers = make_release_workers(store.settings, store.header, store.erasures, entropy, clock)
         held.callback(workers[0].shards[0].client.close)
@@ -76,9 +78,11 @@ def time_machine(store: PreparedStore, on_events: Callable[[int], None]) -> Iter
         held.callback(relay.client.close)
         client = held.enter_context(closing(connect(store.settings, PLATFORM, greet=store.header.greet)))
         gallery = held.enter_context(closing(connect(store.settings, PUBLISHER)))
-        clock.advance_to(_reached_ms(gallery, workers))
-        token = ring.renew(ApiKeySpec(_OWNER, ["ingest"], days=1, requests_per_minute=_REQUESTS_PER_MINUTE))
-        held.callback(ring.revoke_all, _OWNER)
+        clock.advance_to(_last_cutoff_ms(gallery, workers))
+        token = api_keys.renew(
+            ApiKeySpec(_OWNER, ["ingest"], days=1, requests_per_minute=_REQUESTS_PER_MINUTE)
+        )
+        held.callback(api_keys.revoke_all, _OWNER)
         dependencies = PlatformDependencies(
             client=client,
             gallery=gallery,
@@ -87,7 +91,7 @@ def time_machine(store: PreparedStore, on_events: Callable[[int], None]) -> Iter
             keys=store.keys,
             erasures=store.erasures,
             entropy=entropy,
-            log=SilentLog(),
+            log=NullRequestLog(),
         )
         intake = InProcessIntake(build_platform_app(dependencies, clock).test_client(), token)
         shards = AccountShards(client, store.keys, store.header.account_shards)
@@ -96,9 +100,9 @@ def time_machine(store: PreparedStore, on_events: Callable[[int], None]) -> Iter
         yield InProcessSystem(clock, intake, staff, timeline)
 
 
-def _reached_ms(gallery: Redis, workers: list[ReleaseWorker]) -> int:
-    """When the last release of the store was cut; 0 in a new one."""
-    reached_ms = 0
+def _last_cutoff_ms(gallery: Redis, workers: list[ReleaseWorker]) -> int:
+    """Returns the cutoff of the store's last release; 0 in a new store."""
+    last_cutoff_ms = 0
     for worker in workers:
         for shard in worker.shards:
             worker.publish(shard)
@@ -106,5 +110,5 @@ def _reached_ms(gallery: Redis, workers: list[ReleaseWorker]) -> int:
             if length:
                 with translated():
                     entry = gallery.hget(gallery_key("ledger", shard.shard), str(length - 1))
-                reached_ms = max(reached_ms, _ENTRY(entry or b"").cutoff_ms)
-    return reached_ms
+                last_cutoff_ms = max(last_cutoff_ms, _DECODE_ENTRY(entry or b"").cutoff_ms)
+    return last_cutoff_ms

@@ -1,4 +1,4 @@
-"""The real platform plane in this process: a history passes key, schema, door and vault as requests do."""
+"""Sends a history to the real platform plane in this process, as requests with an API key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NDJSON = "application/x-ndjson"
 REQUEST_ITEMS = 10_000
-"""Items that the plane takes in one request."""
+"""Maximum number of items in one request."""
 PASSED = "passed"
 _UNAVAILABLE = 503
 _OK = 200
@@ -23,17 +23,17 @@ _OK = 200
 Listener = Callable[["Sequence[TimedRecord]", "Sequence[str]"], None]
 
 
-class SilentLog:
-    """A request log (`api.http.logs.RequestLog`) that drops the lines of requests that are no traffic."""
+class NullRequestLog:
+    """A request log (`api.http.logs.RequestLog`) that writes nothing."""
 
     def answered(self, operation_id: str, status: int, seconds: float) -> None:
-        """Say nothing: a history is thousands of requests."""
+        """Writes nothing: a history has thousands of requests."""
 
     def failed(self, operation_id: str, error: BaseException) -> None:  # noqa: ARG002 - the log's signature
-        """Let a defect end the run.
+        """Ends the run.
 
         Raises:
-            BaseException: the defect itself.
+            BaseException: the error itself.
         """
         raise error
 
@@ -43,13 +43,12 @@ class InProcessIntake:
     """Sends a history's videos and events to the platform plane's app.
 
     Args:
-        client: of the app, which looks at the virtual clock.
+        client: of the app, which uses the virtual clock.
         token: an API key of the platform plane with the scope `ingest`.
-        listener: told the verdict of every event, where one is needed; `passed` stands for counted and
-            uncounted.
-        videos: how many met each verdict.
-        events: likewise.
-        problems: how many videos and events had each problem.
+        listener: called with the verdict of every event; `passed` means counted or uncounted.
+        videos: number of videos by verdict.
+        events: number of events by verdict.
+        problems: number of videos and events by problem.
     """
 
     client: FlaskClient
@@ -60,7 +59,7 @@ class InProcessIntake:
     problems: Counter[str] = field(default_factory=Counter, init=False)
 
     def post_videos(self, videos: Sequence[TimedRecord]) -> None:
-        """Register videos.
+        """Registers videos.
 
         Raises:
             StoreBusyError: the store did not confirm.
@@ -72,7 +71,7 @@ class InProcessIntake:
             self._note_problems(answer["not_registered"])
 
     def post_creators(self, creators: Sequence[TimedRecord]) -> None:
-        """Register creators.
+        """Registers creators.
 
         Raises:
             StoreBusyError: the store did not confirm.
@@ -83,7 +82,7 @@ class InProcessIntake:
             self._note_problems(answer["not_registered"])
 
     def post_events(self, events: Sequence[TimedRecord]) -> None:
-        """Take events in.
+        """Sends events.
 
         Raises:
             StoreBusyError: the store did not confirm.
@@ -101,7 +100,7 @@ class InProcessIntake:
     def _note_problems(self, items: Sequence[dict[str, Any]]) -> None:
         for item in items:
             if problem := item.get("problem"):
-                self.problems[f"{problem['field']}: {problem['fault']}; {problem['rule']}"] += 1
+                self.problems[f"{problem['field']}: {problem['message']}; {problem['expected']}"] += 1
 
     def _post(self, path: str, items: Sequence[TimedRecord]) -> Any:
         response = self.client.post(
@@ -111,7 +110,7 @@ class InProcessIntake:
             headers={"Authorization": f"Bearer {self.token}"},
         )
         if response.status_code == _UNAVAILABLE:
-            raise StoreBusyError("the store did not confirm; run the same again, and it goes on from there")
+            raise StoreBusyError("the store did not confirm; run the same command again to continue")
         if response.status_code != _OK:
-            raise StoreError(f"the platform plane answers {path} with {response.text}")
+            raise StoreError(f"the platform plane answered {path} with {response.text}")
         return response.get_json()

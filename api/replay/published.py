@@ -1,4 +1,4 @@
-"""What the gallery shows of a video, laid out beside the exact counts."""
+"""Reads the published numbers of a series and arranges them like the exact counts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PublishedEpoch:
     """Numbers of several releases; the arrays have the shape (releases,) or (releases, columns).
 
     Args:
-        shown: false where the number is withheld; the other arrays mean nothing there.
+        shown: false where the number is withheld; the other arrays are undefined there.
         values: the numbers.
         low: lower end of the 95 % interval.
         high: upper end.
@@ -41,21 +41,21 @@ class PublishedEpoch:
     high: NDArray[np.int64]
 
     @classmethod
-    def of(cls, figures: Sequence[Sequence[Figure | None]]) -> PublishedEpoch:
-        """Lay figures out, one row a release."""
+    def from_figures(cls, figures: Sequence[Sequence[Figure | None]]) -> PublishedEpoch:
+        """Arranges figures, one row per release."""
         numbers = np.array([[figure or (0, 0, 0) for figure in row] for row in figures], np.int64)
         shown = np.array([[figure is not None for figure in row] for row in figures], np.bool_)
         return cls(shown, numbers[:, :, 0], numbers[:, :, 1], numbers[:, :, 2])
 
-    def columns(self, places: Sequence[int]) -> PublishedEpoch:
-        """Some of the columns."""
+    def columns(self, indices: Sequence[int]) -> PublishedEpoch:
+        """Returns some of the columns."""
         return PublishedEpoch(
-            self.shown[:, places], self.values[:, places], self.low[:, places], self.high[:, places]
+            self.shown[:, indices], self.values[:, indices], self.low[:, indices], self.high[:, indices]
         )
 
 
 def read_releases(client: Redis, name: SeriesName) -> list[ReleaseDocument]:
-    """Every release of a series, in order.
+    """Reads every release of a series, in order.
 
     Raises:
         StoreBusyError: the gallery did not answer.
@@ -65,8 +65,8 @@ def read_releases(client: Redis, name: SeriesName) -> list[ReleaseDocument]:
     return sorted(map(_DECODE, documents.values()), key=lambda release: release.epoch)
 
 
-def counted_figures(release: ReleaseDocument, columns: Mapping[Column, int]) -> list[Figure | None]:
-    """The numbers of a release that count something, by the places of their columns."""
+def arrange_figures(release: ReleaseDocument, columns: Mapping[Column, int]) -> list[Figure | None]:
+    """Returns the counts of a release in the order of their columns."""
     row: list[Figure | None] = [None] * len(columns)
     for column, figure in _figures(release):
         row[columns[column]] = figure

@@ -1,4 +1,4 @@
-"""Recorded videos, creators and events: NDJSON files, perhaps gzipped, read line by line."""
+"""Reads recorded videos, creators and events from NDJSON files, which may be gzipped."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ _EVENT = msgspec.json.Decoder(_RecordedEvent).decode
 
 
 def read_videos(path: Path) -> list[TimedRecord]:
-    """Read videos; each is registered when it was posted.
+    """Reads videos; each is registered when it was posted.
 
     Raises:
-        InvalidInputError: the file cannot be read, or a line does not say when its video was posted.
+        InvalidInputError: the file cannot be read, or a line has no valid `posted_at`.
     """
     rule = "a video with its video_id and posted_at"
     return _read_targets("--videos", path, lambda line: _VIDEO(line).posted_at, rule)
 
 
 def read_creators(path: Path) -> list[TimedRecord]:
-    """Read creators; each is registered when the counting starts.
+    """Reads creators; each is registered when counting starts.
 
     Raises:
-        InvalidInputError: the file cannot be read, or a line does not say from when its creator is counted.
+        InvalidInputError: the file cannot be read, or a line has no valid `counted_from`.
     """
     rule = "a creator with its creator_id and counted_from"
     return _read_targets("--creators", path, lambda line: _CREATOR(line).counted_from, rule)
@@ -55,7 +55,7 @@ def read_creators(path: Path) -> list[TimedRecord]:
 
 def _read_targets(option: str, path: Path, start_of: Callable[[bytes], str], rule: str) -> list[TimedRecord]:
     targets = []
-    for number, line in enumerate(recorded_lines(option, path), start=1):
+    for number, line in enumerate(read_lines(option, path), start=1):
         try:
             targets.append(TimedRecord(parse_timestamp_ms(start_of(line)), line))
         except ValueError as error:  # msgspec's errors are ValueErrors
@@ -63,31 +63,31 @@ def _read_targets(option: str, path: Path, start_of: Callable[[bytes], str], rul
     return targets
 
 
-def video_id_of(video: TimedRecord) -> str:
-    """The id of a video that `read_videos` read."""
+def parse_video_id(video: TimedRecord) -> str:
+    """Returns the id of a video that `read_videos` read."""
     return _VIDEO(video.line).video_id
 
 
-def creator_id_of(creator: TimedRecord) -> str:
-    """The id of a creator that `read_creators` read."""
+def parse_creator_id(creator: TimedRecord) -> str:
+    """Returns the id of a creator that `read_creators` read."""
     return _CREATOR(creator.line).creator_id
 
 
 def read_events(path: Path, clock: Clock) -> Iterator[TimedRecord]:
-    """Read events; each arrives when it occurred.
+    """Reads events; each arrives when it occurred.
 
-    What is no event, or claims to come from the future, moves no clock: it arrives with the line before it,
-    for the intake to refuse.
+    A line that is not an event, or whose time is in the future, arrives together with the previous line, and
+    the intake refuses it.
 
     Args:
         path: the file.
-        clock: the real one: history ends now.
+        clock: the real clock; a history ends now.
 
     Raises:
         InvalidInputError: the file cannot be read.
     """
     at_ms = 0
-    for line in recorded_lines("--events", path):
+    for line in read_lines("--events", path):
         try:
             occurred_at_ms = parse_timestamp_ms(_EVENT(line).occurred_at)
         except ValueError:
@@ -98,22 +98,22 @@ def read_events(path: Path, clock: Clock) -> Iterator[TimedRecord]:
 
 
 def count_lines(path: Path) -> int:
-    """Number of lines that hold something.
+    """Counts the lines that are not blank.
 
     Raises:
         InvalidInputError: the file cannot be read.
     """
-    return sum(1 for _ in recorded_lines("--events", path))
+    return sum(1 for _ in read_lines("--events", path))
 
 
-def recorded_lines(option: str, path: Path) -> Iterator[bytes]:
-    """The lines of a file that hold something.
+def read_lines(option: str, path: Path) -> Iterator[bytes]:
+    """Reads the lines of a file that are not blank.
 
     Raises:
-        InvalidInputError: it cannot be read; `option` is named.
+        InvalidInputError: the file cannot be read; the error names `option`.
     """
     try:
-        with _opened(path) as file:
+        with _open(path) as file:
             for line in file:
                 if text := line.strip():
                     yield text
@@ -122,5 +122,5 @@ def recorded_lines(option: str, path: Path) -> Iterator[bytes]:
         raise InvalidInputError(option, fault, "a readable .ndjson or .ndjson.gz file") from error
 
 
-def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")

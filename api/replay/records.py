@@ -1,4 +1,4 @@
-"""What a recording holds: targets and events as they were sent, and actions of staff."""
+"""The records of a recording: targets and events as they were sent, and staff actions."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from privacy.model.engagement import Reason
 
 
 class TimedRecord(NamedTuple):
-    """Something that was recorded: when, and its JSON text."""
+    """A recorded target or event: its time and its JSON text."""
 
     at_ms: int
     line: bytes
 
 
 class ActionKind(Enum):
-    """What is done to an account, as it is spelled in the file."""
+    """Kinds of staff actions, as spelled in the file."""
 
     BAN = "ban"
     PURGE = "purge"
     REINSTATE = "reinstate"
 
     @property
-    def standing(self) -> AccountStatus:
-        """How the account stands then."""
-        return _STANDINGS[self]
+    def status(self) -> AccountStatus:
+        """Status of the account after the action."""
+        return _STATUSES[self]
 
     @property
     def reason(self) -> Reason | None:
-        """Why its engagements are not counted then; None when they are."""
+        """Reason why its engagements are not counted after the action; None if they are counted."""
         return _REASONS.get(self)
 
 
-_STANDINGS = {
+_STATUSES = {
     ActionKind.BAN: AccountStatus.BANNED,
     ActionKind.PURGE: AccountStatus.INAUTHENTIC,
     ActionKind.REINSTATE: AccountStatus.GOOD,
@@ -43,12 +43,12 @@ _REASONS = {ActionKind.BAN: Reason.ACCOUNT, ActionKind.PURGE: Reason.INAUTHENTIC
 
 
 class Action(NamedTuple):
-    """One thing that staff did.
+    """One staff action.
 
     Args:
-        at_ms: when.
-        kind: what.
-        account_id: to whom.
+        at_ms: time of the action.
+        kind: kind of action.
+        account_id: the affected account.
     """
 
     at_ms: int

@@ -1,4 +1,4 @@
-"""What a replay says when it is done."""
+"""The report of a replay."""
 
 from __future__ import annotations
 
@@ -19,51 +19,51 @@ _SHOWN_PROBLEMS = 10
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """What a replay did.
+    """The results of a replay.
 
     Args:
-        videos: how many met each verdict.
-        events: likewise.
-        problems: the most frequent ones, and how many videos and events had each.
-        releases: how many were written.
-        comparisons: of the published numbers with the exact ones; None where nobody asked for them.
+        videos: number of videos by verdict.
+        events: number of events by verdict.
+        problems: the most frequent problems, with the number of videos and events that had each.
+        releases: number of releases made.
+        summaries: errors of the published numbers; None if not requested.
     """
 
     videos: Mapping[str, int]
     events: Mapping[str, int]
     problems: Sequence[tuple[str, int]]
     releases: int
-    comparisons: Sequence[ErrorSummary] | None
+    summaries: Sequence[ErrorSummary] | None
 
     @classmethod
-    def of(cls, machine: InProcessSystem, comparisons: Sequence[ErrorSummary] | None) -> ReplayReport:
-        """Report on the machine that was used."""
-        intake = machine.intake
+    def from_system(cls, system: InProcessSystem, summaries: Sequence[ErrorSummary] | None) -> ReplayReport:
+        """Makes the report of a system that has replayed a history."""
+        intake = system.intake
         problems = intake.problems.most_common(_SHOWN_PROBLEMS)
-        return cls(dict(intake.videos), dict(intake.events), problems, machine.timeline.releases, comparisons)
+        return cls(dict(intake.videos), dict(intake.events), problems, system.timeline.releases, summaries)
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Returns the report as a JSON document."""
         document: dict[str, Any] = {
             "videos": self.videos,
             "events": self.events,
             "problems": [{"problem": problem, "count": count} for problem, count in self.problems],
             "releases": self.releases,
         }
-        if self.comparisons is not None:
-            document["evaluation"] = [asdict(comparison) for comparison in self.comparisons]
+        if self.summaries is not None:
+            document["evaluation"] = [asdict(comparison) for comparison in self.summaries]
         return document
 
     def tables(self) -> list[RenderableType]:
-        """For people."""
-        tables: list[RenderableType] = [self._verdicts()]
+        """Returns the report as tables for a terminal."""
+        tables: list[RenderableType] = [self._tabulate_outcomes()]
         if self.problems:
-            tables.append(_problems(self.problems))
-        if self.comparisons is not None:
-            tables.append(_comparisons(self.comparisons))
+            tables.append(_tabulate_problems(self.problems))
+        if self.summaries is not None:
+            tables.append(_comparisons(self.summaries))
         return tables
 
-    def _verdicts(self) -> Table:
+    def _tabulate_outcomes(self) -> Table:
         title = f"{self.releases:,} releases"
         table = Table("verdict", "videos", "events", title=title, title_justify="left")
         for verdict in dict.fromkeys([*self.videos, *self.events]):
@@ -73,32 +73,32 @@ class ReplayReport:
         return table
 
 
-def _problems(problems: Sequence[tuple[str, int]]) -> Table:
-    table = Table("times", "what is wrong with what is invalid")
+def _tabulate_problems(problems: Sequence[tuple[str, int]]) -> Table:
+    table = Table("count", "problem of invalid items")
     for problem, count in problems:
         table.add_row(f"{count:,}", problem)
     return table
 
 
-def _comparisons(comparisons: Sequence[ErrorSummary]) -> Table:
+def _comparisons(summaries: Sequence[ErrorSummary]) -> Table:
     table = Table(
         *("statistic", "exact count", "numbers", "withheld", "covered by ci95", "median error", "relative"),
-        title="Published numbers of all releases beside the exact ones (for the operator only)",
+        title="Published numbers of all releases compared with the exact counts (for the operator only)",
         title_justify="left",
     )
-    for row in comparisons:
+    for row in summaries:
         table.add_row(
             row.statistic,
             row.size,
             f"{row.numbers:,}",
             f"{row.withheld_share:.1%}",
-            _or_nothing(row.covered_share, ".1%"),
-            _or_nothing(row.median_absolute_error, ".0f"),
-            _or_nothing(row.median_relative_error, ".1%"),
+            _format_or_blank(row.covered_share, ".1%"),
+            _format_or_blank(row.median_absolute_error, ".0f"),
+            _format_or_blank(row.median_relative_error, ".1%"),
             end_section=row.size == "all",
         )
     return table
 
 
-def _or_nothing(number: float | None, form: str) -> str:
+def _format_or_blank(number: float | None, form: str) -> str:
     return "" if number is None else format(number, form)

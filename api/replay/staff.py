@@ -1,4 +1,4 @@
-"""The platform's staff in a history: they reach the vault as moderation does, without audit entries."""
+"""Carries out the staff actions of a history in the vault, without audit records."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class InProcessStaff:
 
     Args:
         recount: changes the status of accounts.
-        clock: the virtual one.
-        listener: told every action, where one is needed.
+        clock: the virtual clock.
+        listener: called with the actions, if given.
     """
 
     recount: Recount
@@ -26,13 +26,13 @@ class InProcessStaff:
     listener: Callable[[Sequence[Action]], None] | None = None
 
     def carry_out(self, actions: Sequence[Action]) -> None:
-        """Carry them out, in their order.
+        """Carries out actions in their order.
 
         Raises:
             StoreBusyError: the store did not confirm.
             ErasedAccountError: an account was erased.
         """
         for action in actions:
-            self.recount.move(AccountRef(action.account_id), Move(action.kind.standing), self.clock())
+            self.recount.move(AccountRef(action.account_id), Move(action.kind.status), self.clock())
         if self.listener:
             self.listener(actions)

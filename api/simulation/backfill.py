@@ -1,37 +1,37 @@
-"""Tells the past of a simulated platform in some seconds, so that there is something to see."""
+"""Backfills the history of a simulated platform within seconds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from api.replay.in_process import time_machine
+from api.replay.in_process import open_in_process_system
 from api.runtime.store_setup import PreparedStore
 from api.simulation.platform import SimulatedPlatform
 
 
 class StoppedError(Exception):
-    """The program was asked to end."""
+    """The program was asked to stop."""
 
 
 def backfill(
-    world: SimulatedPlatform,
+    platform: SimulatedPlatform,
     store: PreparedStore,
     until_ms: int,
     on_events: Callable[[int], None],
     stopped: Callable[[], bool],
 ) -> None:
-    """Run a world's history through the real intake and release workers, under a virtual clock.
+    """Replays a platform's history through the real intake and release workers, under a virtual clock.
 
     Args:
-        world: whose history.
-        store: where to; no process may run on it.
-        until_ms: the end, which is now.
-        on_events: told how many events were just sent.
-        stopped: whether the program was asked to end.
+        platform: the simulated platform.
+        store: the prepared store; no other process may use it.
+        until_ms: end of the history, which is now.
+        on_events: called with the number of events just sent.
+        stopped: returns whether the program was asked to stop.
 
     Raises:
-        StoppedError: it was. Telling the same again later goes on from there.
-        StoreError: the store refuses.
+        StoppedError: the program was asked to stop; a later call continues from there.
+        StoreError: the store is not usable.
     """
 
     def count(events: int) -> None:
@@ -39,12 +39,12 @@ def backfill(
             raise StoppedError
         on_events(events)
 
-    videos = [video.registration() for video in world.studio.videos(until_ms)]
-    with time_machine(store, count) as machine:
-        machine.timeline.run(
+    videos = [video.registration() for video in platform.catalogue.videos(until_ms)]
+    with open_in_process_system(store, count) as system:
+        system.timeline.run(
             videos,
-            world.history(until_ms),
+            platform.history(until_ms),
             until_ms,
-            actions=world.purges(until_ms),
-            creators=world.studio.creators(),
+            actions=platform.purges(until_ms),
+            creators=platform.catalogue.creators(),
         )

@@ -1,4 +1,4 @@
-"""The staff of a simulated platform: they find bots out, and purge them through the moderation API."""
+"""The staff of a simulated platform: detects bots and purges them through the moderation API."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from api.simulation.feed import MS_PER_WEEK, Burst
 from api.simulation.platform import SimulatedPlatform
 from privacy.model.timestamp import MS_PER_HOUR
 
-FOUND_OUT_AFTER_MS: Final = MS_PER_HOUR // 2
-"""Soon enough that somebody who looks on sees likes come and go; the release in between has them."""
+DETECTION_DELAY_MS: Final = MS_PER_HOUR // 2
+"""Short enough for a spectator to see likes appear in one release and disappear in a later one."""
 _PURGES: Final = "/v1/moderation/purges?" + urlencode({"action": "purge", "note": "bought likes"})
 
 
@@ -23,31 +23,31 @@ class LiveStaff:
     """Trust & safety.
 
     Args:
-        world: whose bots they look for.
-        client: where to; its key has the scope `moderate`.
-        began_ms: when they took up their work: what was due in the week before they do once more.
+        platform: the simulated platform.
+        client: of the platform plane; its key must have the scope `moderate`.
+        began_ms: start of the session; purges that were due in the week before are repeated.
     """
 
-    world: SimulatedPlatform
+    platform: SimulatedPlatform
     client: PlatformClient
     began_ms: int
     _done_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
-        # Bursts of a session that ended are remembered by nobody; the week's list has them in the end.
+        # Bursts of an earlier session are not stored; the weekly list of bots includes them.
         self._done_ms = self.began_ms - MS_PER_WEEK
 
     def step(self, bursts: list[Burst], now_ms: int) -> None:
-        """Purge who was found out by now, and take those bursts off the list.
+        """Purges the bots detected by now, and removes their bursts from the list.
 
         Raises:
             StoreBusyError: the plane did not answer; the next step does it.
             InvalidInputError: the plane refuses.
         """
-        while bursts and bursts[0].at_ms + FOUND_OUT_AFTER_MS <= now_ms:
+        while bursts and bursts[0].at_ms + DETECTION_DELAY_MS <= now_ms:
             self._purge(bursts[0].bots)
             del bursts[0]
-        due = [action for action in self.world.purges(now_ms) if action.at_ms >= self._done_ms]
+        due = [action for action in self.platform.purges(now_ms) if action.at_ms >= self._done_ms]
         if due:
             self._purge([action.account_id for action in due])
             # An action is due when its moment is over, so this one is not due again.

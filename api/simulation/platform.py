@@ -1,4 +1,4 @@
-"""A simulated platform: its crowd, its videos, its feed, and the history that it has had."""
+"""A simulated platform: its population, videos, events and history."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from api.replay.records import Action, ActionKind, TimedRecord
-from api.simulation.accounts import Population
 from api.simulation.feed import BOTS, BURSTS_PER_DAY, MS_PER_WEEK, RHYTHM, Feed, bot_id
+from api.simulation.population import Population
 from api.simulation.videos import VideoCatalogue
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
 from privacy.policy.policy import Policy
@@ -24,18 +24,18 @@ HISTORY_LIKES: Final = 150_000
 
 
 def opening_ms(now_ms: int) -> int:
-    """When a platform opened that has a whole history now: on the hour."""
+    """Returns the opening time of a platform that has a full history now, on the hour."""
     return now_ms // MS_PER_HOUR * MS_PER_HOUR - HISTORY_DAYS * MS_PER_DAY
 
 
 @dataclass(frozen=True)
 class SimulatedPlatform:
-    """One platform; policy, seed and start decide everything about it.
+    """One platform, determined by policy, seed and start.
 
     Args:
-        policy: its domains are what accounts say of themselves.
-        seed: of everything that looks random.
-        started_at_ms: when the platform opened, on the hour.
+        policy: defines the domains of the profiles.
+        seed: of all random choices.
+        started_at_ms: opening of the platform, on the hour.
     """
 
     policy: Policy
@@ -43,55 +43,54 @@ class SimulatedPlatform:
     started_at_ms: int
 
     @cached_property
-    def studio(self) -> VideoCatalogue:
-        """Its videos."""
+    def catalogue(self) -> VideoCatalogue:
+        """The platform's videos."""
         return VideoCatalogue(self.seed, self.started_at_ms)
 
-    def feed(self, stream: int, bursts_a_day: float = BURSTS_PER_DAY) -> Feed:
-        """Its events.
+    def feed(self, stream: int, bursts_per_day: float = BURSTS_PER_DAY) -> Feed:
+        """Creates a feed of events.
 
         Args:
-            stream: two feeds of one world, for its past and for its present, differ by this number.
-            bursts_a_day: how often likes are bought.
+            stream: number of the random stream; the history and live traffic use different ones.
+            bursts_per_day: average number of bursts of bought likes.
         """
-        crowd = Population.of(self.policy, np.random.default_rng([self.seed, 0]))
+        population = Population.generate(self.policy, np.random.default_rng([self.seed, 0]))
         return Feed(
-            crowd,
-            self.studio,
+            population,
+            self.catalogue,
             tuple(self.policy.budgets),
             np.random.default_rng([self.seed, 3, stream]),
-            bursts_a_day,
+            bursts_per_day,
         )
 
     def purges(self, until_ms: int) -> list[Action]:
-        """What staff did about bots: those of each week are found out a day after its end."""
+        """Returns the purges of bots: those of each week are detected a day after its end."""
         weeks = range(self.started_at_ms // MS_PER_WEEK, until_ms // MS_PER_WEEK)
         return [
-            Action(found_out_ms, ActionKind.PURGE, bot_id(week * MS_PER_WEEK, bot))
+            Action(detected_at_ms, ActionKind.PURGE, bot_id(week * MS_PER_WEEK, bot))
             for week in weeks
-            if (found_out_ms := (week + 1) * MS_PER_WEEK + MS_PER_DAY) < until_ms
+            if (detected_at_ms := (week + 1) * MS_PER_WEEK + MS_PER_DAY) < until_ms
             for bot in range(BOTS)
         ]
 
     def history(self, until_ms: int) -> Iterator[TimedRecord]:
-        """What happened from the start on: the more there is to see, the more is liked.
+        """Generates the events from the start; the number of likes grows with the number of videos.
 
         Args:
-            until_ms: the end, not included; `HISTORY_LIKES` happen on average if it is `HISTORY_DAYS` after
-                the start.
+            until_ms: end, exclusive. A history of `HISTORY_DAYS` has `HISTORY_LIKES` likes on average.
         """
         feed = self.feed(0)
-        whole = self._busyness(self.started_at_ms + HISTORY_DAYS * MS_PER_DAY)
-        likes = self._busyness(until_ms) * HISTORY_LIKES / whole.sum()
+        whole = self._activity(self.started_at_ms + HISTORY_DAYS * MS_PER_DAY)
+        likes = self._activity(until_ms) * HISTORY_LIKES / whole.sum()
         for hour, expected in enumerate(likes.tolist()):
             from_ms = self.started_at_ms + hour * MS_PER_HOUR
             stretch_ms = min(MS_PER_HOUR, until_ms - from_ms)
             yield from feed.events(from_ms, from_ms + stretch_ms, expected * stretch_ms / MS_PER_HOUR)
 
-    def _busyness(self, until_ms: int) -> NDArray[np.float64]:
-        """How busy each hour since the start is, in no unit, shape (hours,)."""
+    def _activity(self, until_ms: int) -> NDArray[np.float64]:
+        """Returns the relative activity in each hour since the start, shape (hours,)."""
         hours = np.arange(self.started_at_ms, until_ms, MS_PER_HOUR)
         attention = [
-            sum(video.attention(hour) for video in self.studio.videos(hour + 1)) for hour in hours.tolist()
+            sum(video.attention(hour) for video in self.catalogue.videos(hour + 1)) for hour in hours.tolist()
         ]
         return np.array(attention) * RHYTHM[hours // MS_PER_HOUR % 24]

@@ -1,4 +1,4 @@
-"""What a data folder remembers of the platform that is simulated in it."""
+"""Stores the state of a simulation in its data folder."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from privacy.errors import ConflictError, StoreError
 from privacy.model.timestamp import format_timestamp
 from privacy.store.credentials import write_private
 
-DIARY_FILE: Final = "simulation.json"
+STATE_FILE: Final = "simulation.json"
 
 
 class SimulationState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which platform it is, and whether its history has been told."""
+    """Identifies the simulated platform, and records whether its history was backfilled."""
 
     seed: int
     opened_at_ms: int
-    told: bool
+    backfilled: bool
 
     @property
     def opened_at(self) -> str:
-        """When the platform opened."""
+        """Opening time of the platform, RFC 3339."""
         return format_timestamp(self.opened_at_ms)
 
 
 @dataclass(frozen=True)
 class StateFile:
-    """The file.
+    """The state file of a data folder.
 
     Args:
         folder: the data folder.
@@ -40,35 +40,34 @@ class StateFile:
     folder: Path
 
     def open(self, seed: int, now_ms: int, *, new_store: bool) -> SimulationState:
-        """Read the diary; in a new store, begin one.
+        """Reads the state, or creates it for a new store.
 
         Raises:
-            ConflictError: the store has a life of its own, or another seed.
-            StoreError: the diary is damaged or cannot be written.
+            ConflictError: the store was not simulated, or has another seed.
+            StoreError: the file is damaged or cannot be written.
         """
-        path = self.folder / DIARY_FILE
+        path = self.folder / STATE_FILE
         if not path.exists():
             if not new_store:
                 raise ConflictError(
-                    f"--simulate: the store in {self.folder} is in use and was not simulated; "
+                    f"--simulate: the store in {self.folder} exists and was not simulated; "
                     "choose another --data-folder"
                 )
-            self.write(SimulationState(seed, opening_ms(now_ms), told=False))
+            self.write(SimulationState(seed, opening_ms(now_ms), backfilled=False))
         try:
-            diary = msgspec.json.decode(path.read_bytes(), type=SimulationState)
+            state = msgspec.json.decode(path.read_bytes(), type=SimulationState)
         except (OSError, msgspec.MsgspecError) as error:
             raise StoreError(f"{path} is damaged: {error}") from error
-        if diary.seed != seed:
+        if state.seed != seed:
             raise ConflictError(
-                f"--seed: the platform in {self.folder} is the one of seed {diary.seed}; "
-                "choose another --data-folder"
+                f"--seed: the platform in {self.folder} has seed {state.seed}; choose another --data-folder"
             )
-        return diary
+        return state
 
-    def write(self, diary: SimulationState) -> None:
-        """Write the diary.
+    def write(self, state: SimulationState) -> None:
+        """Writes the state.
 
         Raises:
-            StoreError: the folder does not allow it.
+            StoreError: the file cannot be written.
         """
-        write_private(self.folder / DIARY_FILE, msgspec.json.encode(diary).decode())
+        write_private(self.folder / STATE_FILE, msgspec.json.encode(state).decode())

@@ -1,4 +1,4 @@
-"""The videos of a simulated platform: posted one after the other, for as long as the platform is played."""
+"""Generates the videos of a simulated platform, posted at regular intervals."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from api.replay.records import TimedRecord
-from api.simulation.accounts import Trait
+from api.simulation.population import Trait
 from privacy.model.timestamp import MS_PER_HOUR, format_timestamp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HOURS_BETWEEN_VIDEOS: Final = 11
-"""Prime to 24: videos are posted at every hour of the day; on the hour, so that releases coincide."""
+"""Coprime to 24, so videos are posted at every hour of the day; on the hour, so that releases coincide."""
 RANKS: Final = 60
-"""Videos that share one Zipf law; the next ones have their own."""
+"""Number of consecutive videos that share one Zipf distribution."""
 
 _NAMES: Final = (
     *("Anna bakes", "Kick Off", "Mirror, Mirror", "Two Cats", "Null Pointer", "Slow Trains"),
@@ -40,7 +40,7 @@ _TOPICS: Final = {
 _FADING_HOURS: Final = 18.0
 _LONG_TAIL: Final = 0.004
 _TASTE: Final = 0.9
-"""Spread of a topic's appeal to the values of a dimension: the standard deviation of its logarithm."""
+"""Standard deviation of the logarithm of a topic's appeal to the values of a dimension."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Video:
 
     Args:
         number: from 0, in the order of posting.
-        posted_at_ms: when it was posted.
-        topic: what it is about: this decides whom it appeals to.
-        popularity: its share of attention, by Zipf's law.
+        posted_at_ms: time of posting.
+        topic: decides which accounts it appeals to.
+        popularity: share of attention, by Zipf's law.
     """
 
     number: int
@@ -61,22 +61,22 @@ class Video:
 
     @property
     def video_id(self) -> str:
-        """Its id."""
+        """Id of the video."""
         return f"v-{self.number + 1:04d}"
 
     @property
     def creator_id(self) -> str:
-        """Who posted it."""
+        """Id of its creator."""
         return _creator_id(self.number * 5 % _CREATORS)
 
     def attention(self, now_ms: int) -> float:
-        """How much attention it draws: it fades with age, and never quite."""
+        """Returns the attention it draws, which fades with age but never to zero."""
         age_hours = (now_ms - self.posted_at_ms) / MS_PER_HOUR
         fading: float = (1 + age_hours / _FADING_HOURS) ** -1.5
         return self.popularity * (fading + _LONG_TAIL)
 
     def registration(self) -> TimedRecord:
-        """What the platform sends when it is posted."""
+        """Returns the registration that the platform sends when the video is posted."""
         titles = _TOPICS[self.topic]
         metadata = {
             "video_id": self.video_id,
@@ -95,11 +95,11 @@ def _creator_id(number: int) -> str:
 
 
 class VideoCatalogue:
-    """Posts videos; the n-th one depends on the seed and on n alone.
+    """All videos; the n-th one depends only on the seed and on n.
 
     Args:
         seed: of the simulation.
-        first_ms: when the first one is posted.
+        first_ms: time at which the first one is posted.
     """
 
     def __init__(self, seed: int, first_ms: int) -> None:
@@ -108,7 +108,7 @@ class VideoCatalogue:
         self._made: list[Video] = []
 
     def creators(self) -> list[TimedRecord]:
-        """What the platform sends of its creators when it opens."""
+        """Returns the registrations of the creators, sent when the platform opens."""
         start = format_timestamp(self._first_ms)
         return [
             TimedRecord(
@@ -119,20 +119,20 @@ class VideoCatalogue:
         ]
 
     def videos(self, until_ms: int) -> list[Video]:
-        """Every video that is posted before a moment, in order."""
+        """Returns every video that is posted before a moment, in order."""
         step_ms = HOURS_BETWEEN_VIDEOS * MS_PER_HOUR
         count = max(0, -((self._first_ms - until_ms) // step_ms))
-        self._made += [self._video(number) for number in range(len(self._made), count)]
+        self._made += [self._make_video(number) for number in range(len(self._made), count)]
         return self._made[:count]
 
     def appeal(self, topic: str, traits: Sequence[Trait]) -> list[NDArray[np.float64]]:
-        """How much a topic appeals to each value of each trait; the last entry is for who says nothing."""
+        """Returns a topic's appeal to each value of each trait; the last entry is for undisclosed values."""
         random = np.random.default_rng([self._seed, 2, list(_TOPICS).index(topic)])
         return [np.exp(random.normal(0, _TASTE, len(trait.values) + 1)) for trait in traits]
 
-    def _video(self, number: int) -> Video:
-        block, place = divmod(number, RANKS)
-        rank = int(np.random.default_rng([self._seed, 1, block]).permutation(RANKS)[place]) + 1
+    def _make_video(self, number: int) -> Video:
+        block, index = divmod(number, RANKS)
+        rank = int(np.random.default_rng([self._seed, 1, block]).permutation(RANKS)[index]) + 1
         return Video(
             number,
             self._first_ms + number * HOURS_BETWEEN_VIDEOS * MS_PER_HOUR,

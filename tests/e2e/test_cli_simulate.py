@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.http.command import ExitCode
 from api.http.system import clock_ms
-from api.simulation.state_file import DIARY_FILE, SimulationState, StateFile
+from api.simulation.state_file import STATE_FILE, SimulationState, StateFile
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
 from tests.support.command_line import (
@@ -35,7 +35,7 @@ def test_there_is_something_to_see_at_once_and_more_is_coming(tmp_path: Path) ->
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
     opened_at_ms = clock_ms() // MS_PER_HOUR * MS_PER_HOUR - 10 * MS_PER_DAY
-    StateFile(folder).write(SimulationState(1, opened_at_ms, told=False))
+    StateFile(folder).write(SimulationState(1, opened_at_ms, backfilled=False))
     interrupted = start_up(folder, "--simulate")
     eventually(lambda: written(folder) > 100_000, "the past being told", 60)
     pids = family(interrupted.pid)
@@ -60,11 +60,11 @@ def test_there_is_something_to_see_at_once_and_more_is_coming(tmp_path: Path) ->
         keys = system.welcome["keys"]
         assert system.stop(signal.SIGINT) == ExitCode.OK
         assert not any(map(alive, pids))
-    told = (folder / DIARY_FILE).read_text()
+    told = (folder / STATE_FILE).read_text()
     with up(folder, "--simulate") as system:
         system.welcome["keys"] = keys
         assert system.read(path).json()["total"]["value"] == total["value"]
-    assert (folder / DIARY_FILE).read_text() == told
+    assert (folder / STATE_FILE).read_text() == told
 
 
 def test_a_folder_that_was_not_simulated_is_refused(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def audited(check: str, plan: Plan, processes: int = 1) -> list[Section]:
     entropy = entropy_of(f"audit {check}")
     checks = [end_to_end_check(source(), entropy, READS), *white_box(source().policy, plan, entropy)]
     wanted = [one for one in checks if one.title.startswith(check)]
-    # The rehearsal's store ends with the thread that started it: it comes first, and stays in this process.
+    # The end-to-end check's server ends with the thread that started it, so that check runs in this process.
     here = wanted[:1]
     return run_checks(here, 1, ignore_progress) + run_checks(wanted[1:], processes, ignore_progress)
 

@@ -18,14 +18,14 @@ from api.http.system import clock_ms, entropy
 from api.replay.actions import read_actions
 from api.replay.evaluation import ErrorSummary, Evaluation
 from api.replay.exact_counts import ExactCounts, SeriesName
-from api.replay.in_process import time_machine
+from api.replay.in_process import open_in_process_system
 from api.replay.recording import (
     count_lines,
-    creator_id_of,
+    parse_creator_id,
+    parse_video_id,
     read_creators,
     read_events,
     read_videos,
-    video_id_of,
 )
 from api.replay.records import Action, TimedRecord
 from api.replay.report import ReplayReport
@@ -142,8 +142,8 @@ class Recording(NamedTuple):
     def series(self, kinds: Iterable[Kind]) -> list[SeriesName]:
         """Returns the names of all series that are counted."""
         ids = {
-            TargetType.VIDEO: dict.fromkeys(map(video_id_of, self.videos)),
-            TargetType.CREATOR: dict.fromkeys(map(creator_id_of, self.creators)),
+            TargetType.VIDEO: dict.fromkeys(map(parse_video_id, self.videos)),
+            TargetType.CREATOR: dict.fromkeys(map(parse_creator_id, self.creators)),
         }
         return [SeriesName(kind, target_id) for kind in kinds for target_id in ids[kind.target_type]]
 
@@ -155,16 +155,16 @@ def _replay(store: PreparedStore, recording: Recording, bars: Progress, *, evalu
             "omit --data-folder or name a new folder"
         )
     task = bars.add_task("events", total=count_lines(recording.events_file))
-    with time_machine(store, lambda count: bars.advance(task, count)) as machine:
-        exact = ExactCounts(store.registry.current, machine.clock)
+    with open_in_process_system(store, lambda count: bars.advance(task, count)) as system:
+        exact = ExactCounts(store.registry.current, system.clock)
         if evaluate:
-            machine.intake.listener, machine.staff.listener = exact.listen, exact.act
+            system.intake.listener, system.staff.listener = exact.record_events, exact.record_actions
         events = read_events(recording.events_file, clock_ms)
-        machine.timeline.run(recording.videos, events, None, recording.actions, recording.creators)
+        system.timeline.run(recording.videos, events, None, recording.actions, recording.creators)
         if not evaluate:
-            return ReplayReport.of(machine, None)
+            return ReplayReport.from_system(system, None)
         series = recording.series(store.registry.current.budgets)
-        return ReplayReport.of(machine, _compare(store, exact, series, bars))
+        return ReplayReport.from_system(system, _compare(store, exact, series, bars))
 
 
 def _compare(
@@ -176,4 +176,4 @@ def _compare(
         for name in series:
             evaluation.add(name)
             bars.advance(task)
-    return evaluation.comparisons()
+    return evaluation.summarize()

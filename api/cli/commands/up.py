@@ -163,12 +163,12 @@ def command(
         video_id = None
         if simulate:
             try:
-                world, diary = _past(source, store, data_folder, seed, stop, quiet=as_json)
+                platform, state = _open_simulation(source, store, data_folder, seed, stop, quiet=as_json)
             except StoppedError:
                 return
-            video_id = max(world.studio.videos(clock_ms()), key=lambda video: video.popularity).video_id
+            video_id = max(platform.catalogue.videos(clock_ms()), key=lambda video: video.popularity).video_id
             callers = simulation_keys(settings.store)
-            running.insert(0, programs.simulate(platform_url, callers, diary.seed, diary.opened_at))
+            running.insert(0, programs.simulate(platform_url, callers, state.seed, state.opened_at))
         children = _children(data_folder, running)
         supervisor = Supervisor(children, servers, stop.wait, echo, time.monotonic)
         held.callback(supervisor.end)
@@ -209,20 +209,22 @@ def _open_store(
     return settings, {}
 
 
-def _past(
+def _open_simulation(
     source: PolicySource, store: PreparedStore, folder: Path, seed: int, stop: StopSignal, *, quiet: bool
 ) -> tuple[SimulatedPlatform, SimulationState]:
-    """The simulated platform, with its past told."""
+    """Open the simulated platform and backfill its history, once."""
     file = StateFile(folder)
-    diary = file.open(seed, clock_ms(), new_store=store.is_new)
-    world = SimulatedPlatform(source.policy, diary.seed, diary.opened_at_ms)
-    if not diary.told:
+    state = file.open(seed, clock_ms(), new_store=store.is_new)
+    platform = SimulatedPlatform(source.policy, state.seed, state.opened_at_ms)
+    if not state.backfilled:
         with progress(quiet=quiet) as bars:
             task = bars.add_task("four weeks of likes", total=HISTORY_LIKES)
-            backfill(world, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0))
-        diary = msgspec.structs.replace(diary, told=True)
-        file.write(diary)
-    return world, diary
+            backfill(
+                platform, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0)
+            )
+        state = msgspec.structs.replace(state, backfilled=True)
+        file.write(state)
+    return platform, state
 
 
 def _children(folder: Path, programs: list[Program]) -> list[Child]:

@@ -69,10 +69,12 @@ def compared(*releases: ReleaseDocument) -> dict[tuple[str, str], ErrorSummary]:
         '{"type":"like","account_id":"a-%d","video_id":"v","occurred_at":"2026-05-01T00:00:00Z",'
         '"profile":{"gender":"female"}}'
     )
-    exact.listen([TimedRecord(1, (line % number).encode()) for number in range(LIKES)], [PASSED] * LIKES)
+    exact.record_events(
+        [TimedRecord(1, (line % number).encode()) for number in range(LIKES)], [PASSED] * LIKES
+    )
     evaluation = Evaluation(exact, cast("Redis", Gallery(list(releases))))
     evaluation.add(SeriesName(Kind.LIKE, "v"))
-    return {(row.statistic, row.size): row for row in evaluation.comparisons()}
+    return {(row.statistic, row.size): row for row in evaluation.summarize()}
 
 
 def test_a_published_number_is_measured_against_the_exact_one() -> None:

@@ -37,8 +37,8 @@ def counts_after(
     exact = ExactCounts(POLICY, clock)
     for sent_ms, lines in batches:
         clock.advance_to(sent_ms)
-        exact.listen([TimedRecord(sent_ms, line) for line in lines], [verdict] * len(lines))
-    counts = exact.at(SeriesName(Kind.LIKE, "v"), np.array([at_ms]))[0]
+        exact.record_events([TimedRecord(sent_ms, line) for line in lines], [verdict] * len(lines))
+    counts = exact.counts_at(SeriesName(Kind.LIKE, "v"), np.array([at_ms]))[0]
     return {"/".join(name): int(counts[place]) for name, place in exact.columns.items() if counts[place]}
 
 
@@ -93,10 +93,10 @@ def acted(*actions: tuple[int, ActionKind | bytes]) -> dict[str, int]:
     for at_ms, what in actions:
         clock.advance_to(at_ms)
         if isinstance(what, bytes):
-            exact.listen([TimedRecord(at_ms, what)], [PASSED])
+            exact.record_events([TimedRecord(at_ms, what)], [PASSED])
         else:
-            exact.act([Action(at_ms, what, "a")])
-    counts = exact.at(SeriesName(Kind.LIKE, "v"), np.array([1000]))[0]
+            exact.record_actions([Action(at_ms, what, "a")])
+    counts = exact.counts_at(SeriesName(Kind.LIKE, "v"), np.array([1000]))[0]
     return {"/".join(name): int(counts[place]) for name, place in exact.columns.items() if counts[place]}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.replay.recording import count_lines, read_events, read_videos, video_id_of
+from api.replay.recording import count_lines, parse_video_id, read_events, read_videos
 from api.replay.records import TimedRecord
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import parse_timestamp_ms
@@ -54,7 +54,7 @@ def test_a_video_is_registered_when_it_was_posted(tmp_path: Path) -> None:
     path.write_text(f'{{"video_id":"v-1","posted_at":"{FIRST}","title":"t"}}\n')
     (video,) = read_videos(path)
     assert video.at_ms == parse_timestamp_ms(FIRST)
-    assert video_id_of(video) == "v-1"
+    assert parse_video_id(video) == "v-1"
 
 
 def test_a_video_without_a_time_is_an_error_that_names_its_line(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ EPOCHS = 3
 
 
 @dataclass
-class Stage:
+class FakeSystem:
     """A plane, a relay and one release worker that write down what happens, and do nothing.
 
     Every video has `EPOCHS` epochs of `EPOCH_MS`, from its posting on.
@@ -33,7 +33,7 @@ class Stage:
     due: list[int] = field(default_factory=list)
 
     @property
-    def shards(self) -> list[Stage]:
+    def shards(self) -> list[FakeSystem]:
         """The one shard."""
         return [self]
 
@@ -70,7 +70,7 @@ class Stage:
         self.log.append(("release", self.clock(), sorted(over)))
         return len(over)
 
-    def tell(
+    def replay(
         self,
         videos: Iterable[TimedRecord],
         events: Iterable[TimedRecord],
@@ -102,9 +102,9 @@ def moments(*at_ms: int) -> list[TimedRecord]:
 
 def test_what_falls_on_one_moment_happens_in_a_fixed_order() -> None:
     """An epoch ends before a video of the same moment is posted, and both before an event of that moment."""
-    stage = Stage()
-    stage.tell(moments(0, EPOCH_MS), moments(5, EPOCH_MS), EPOCH_MS)
-    assert stage.happened("videos", "events", "release") == [
+    system = FakeSystem()
+    system.replay(moments(0, EPOCH_MS), moments(5, EPOCH_MS), EPOCH_MS)
+    assert system.happened("videos", "events", "release") == [
         ("videos", 0),
         ("events", 5),
         ("release", EPOCH_MS),
@@ -115,42 +115,42 @@ def test_what_falls_on_one_moment_happens_in_a_fixed_order() -> None:
 
 def test_changes_are_relayed_before_a_release_counts_them() -> None:
     """What arrived before an epoch's end is in the tally when the release is made."""
-    stage = Stage()
-    stage.tell(moments(0), moments(5), EPOCH_MS)
-    kinds = [kind for kind, _, _ in stage.log]
+    system = FakeSystem()
+    system.replay(moments(0), moments(5), EPOCH_MS)
+    kinds = [kind for kind, _, _ in system.log]
     assert kinds.index("events") < kinds.index("relay") < kinds.index("release")
 
 
 def test_a_relay_with_much_to_do_is_asked_again() -> None:
     """A step that moved as much as a step can is followed by another one before the release."""
-    stage = Stage()
+    system = FakeSystem()
     left = [256, 256, 3]
-    stage.step = lambda: left.pop(0)  # type: ignore[method-assign]  # a relay with a backlog
-    stage.tell(moments(0), moments(5), EPOCH_MS)
+    system.step = lambda: left.pop(0)  # type: ignore[method-assign]  # a relay with a backlog
+    system.replay(moments(0), moments(5), EPOCH_MS)
     assert left == []
 
 
 def test_without_an_end_it_runs_until_no_release_is_due() -> None:
     """The clock stops at the last epoch of the last video, and every release was written."""
-    stage = Stage()
-    timeline = stage.tell(moments(0, MS_PER_DAY), moments(7), None)
+    system = FakeSystem()
+    timeline = system.replay(moments(0, MS_PER_DAY), moments(7), None)
     assert timeline.releases == 2 * EPOCHS
-    assert stage.clock() == MS_PER_DAY + EPOCHS * EPOCH_MS
+    assert system.clock() == MS_PER_DAY + EPOCHS * EPOCH_MS
 
 
 def test_an_end_stops_the_clock_there() -> None:
     """With an end nothing later happens, and the clock shows the end."""
-    stage = Stage()
-    timeline = stage.tell(moments(0), [], EPOCH_MS + 1)
+    system = FakeSystem()
+    timeline = system.replay(moments(0), [], EPOCH_MS + 1)
     assert timeline.releases == 1
-    assert stage.clock() == EPOCH_MS + 1
+    assert system.clock() == EPOCH_MS + 1
 
 
 def test_a_long_rush_is_sent_in_several_batches() -> None:
     """No batch holds more than its bound, and none is lost."""
-    stage = Stage()
-    stage.tell(moments(0), moments(*[7] * (2 * BATCH_EVENTS + 1)), 10)
-    sizes = [len(sent) for kind, _, sent in stage.log if kind == "events"]
+    system = FakeSystem()
+    system.replay(moments(0), moments(*[7] * (2 * BATCH_EVENTS + 1)), 10)
+    sizes = [len(sent) for kind, _, sent in system.log if kind == "events"]
     assert sizes == [BATCH_EVENTS, BATCH_EVENTS, 1]
 
 
@@ -164,14 +164,14 @@ def test_any_history_is_told_in_order(posts: list[int], events: list[int], reach
     Each release is made at its due time, or at once if that has passed. Events are sent in their order,
     each when it has arrived and before an epoch or a UTC day ends.
     """
-    stage = Stage(VirtualClock(reached_ms))
-    stage.tell(moments(*posts), moments(*events), None)
-    times = [at_ms for _, at_ms, _ in stage.log]
+    system = FakeSystem(VirtualClock(reached_ms))
+    system.replay(moments(*posts), moments(*events), None)
+    times = [at_ms for _, at_ms, _ in system.log]
     assert [reached_ms, *times] == sorted([reached_ms, *times])
     ends = [at for post in posts for at in range(post + EPOCH_MS, post + EPOCHS * EPOCH_MS + 1, EPOCH_MS)]
     arrivals = list(accumulate(events, max, initial=reached_ms))[1:]
     unsent = list(zip(events, arrivals, strict=True))
-    for kind, at_ms, what in stage.log:
+    for kind, at_ms, what in system.log:
         if kind == "release":
             assert all(due == at_ms or due <= reached_ms == at_ms for due in what)
         if kind == "events":
@@ -182,17 +182,17 @@ def test_any_history_is_told_in_order(posts: list[int], events: list[int], reach
             assert first_ms // MS_PER_DAY == last_ms // MS_PER_DAY
             assert not any(first_ms < end <= last_ms for end in ends)
     assert not unsent
-    assert not stage.due
+    assert not system.due
 
 
 def test_staff_act_before_events_of_the_same_moment_and_after_releases() -> None:
     """A ban at the end of an epoch is not in that epoch's release; what follows meets the ban."""
-    stage = Stage()
+    system = FakeSystem()
     ban = Action(EPOCH_MS, ActionKind.BAN, "a")
-    stage.tell(
+    system.replay(
         [TimedRecord(0, b"v")], [TimedRecord(EPOCH_MS, b"e"), TimedRecord(5, b"d")][::-1], 2 * EPOCH_MS, [ban]
     )
-    happened = [(name, at_ms) for name, at_ms, _ in stage.log if name != "relay"]
+    happened = [(name, at_ms) for name, at_ms, _ in system.log if name != "relay"]
     assert happened[:5] == [
         ("videos", 0),
         ("events", 5),
@@ -204,14 +204,14 @@ def test_staff_act_before_events_of_the_same_moment_and_after_releases() -> None
 
 def test_what_staff_did_is_relayed_before_the_next_release() -> None:
     """Also when no event came in between."""
-    stage = Stage()
-    stage.tell([TimedRecord(0, b"v")], [], 3 * EPOCH_MS, [Action(EPOCH_MS + 1, ActionKind.BAN, "a")])
-    names = [name for name, *_ in stage.log]
+    system = FakeSystem()
+    system.replay([TimedRecord(0, b"v")], [], 3 * EPOCH_MS, [Action(EPOCH_MS + 1, ActionKind.BAN, "a")])
+    names = [name for name, *_ in system.log]
     assert names[names.index("actions") :][:3] == ["actions", "relay", "release"]
 
 
 def test_creators_are_registered_when_their_counting_starts() -> None:
     """Before the videos of that moment, and not before it."""
-    stage = Stage()
-    stage.tell([TimedRecord(7, b"v")], [], 8, creators=[TimedRecord(7, b"c2"), TimedRecord(3, b"c1")])
-    assert stage.log[:3] == [("creators", 3, [b"c1"]), ("creators", 7, [b"c2"]), ("videos", 7, [b"v"])]
+    system = FakeSystem()
+    system.replay([TimedRecord(7, b"v")], [], 8, creators=[TimedRecord(7, b"c2"), TimedRecord(3, b"c1")])
+    assert system.log[:3] == [("creators", 3, [b"c1"]), ("creators", 7, [b"c2"]), ("videos", 7, [b"v"])]

@@ -11,7 +11,7 @@ import pytest
 from api.runtime.platform_client import PlatformClient
 from api.simulation.feed import BOTS, MS_PER_WEEK, RHYTHM
 from api.simulation.live import LivePlatform
-from api.simulation.live_staff import FOUND_OUT_AFTER_MS, LiveStaff
+from api.simulation.live_staff import DETECTION_DELAY_MS, LiveStaff
 from api.simulation.platform import SimulatedPlatform, opening_ms
 from privacy.errors import InvalidInputError, StoreBusyError
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
@@ -21,7 +21,7 @@ NOW_MS = 1_777_777_777_777
 
 
 @dataclass
-class Stage:
+class FakePlane:
     """A clock to be set, and a platform plane that keeps what it is sent."""
 
     now_ms: int = NOW_MS
@@ -54,111 +54,111 @@ class Stage:
         return [event for path, batch in self.sent if path == "/v1/events" for event in batch]
 
 
-def platform(stage: Stage, rate: float = 50) -> LivePlatform:
+def platform(plane: FakePlane, rate: float = 50) -> LivePlatform:
     """A platform on a stage."""
-    world = SimulatedPlatform(load_policy(), 1, opening_ms(NOW_MS))
-    client = cast("PlatformClient", stage)
-    staff = LiveStaff(world, client, stage.now_ms)
-    return LivePlatform(world, client, rate, stage.clock, lambda _count: None, staff)
+    platform = SimulatedPlatform(load_policy(), 1, opening_ms(NOW_MS))
+    client = cast("PlatformClient", plane)
+    staff = LiveStaff(platform, client, plane.now_ms)
+    return LivePlatform(platform, client, rate, plane.clock, lambda _count: None, staff)
 
 
 def test_videos_are_registered_first_and_once() -> None:
     """Creators and all videos so far go out before any event, and a new one when its hour has come."""
-    stage = Stage()
-    live = platform(stage)
+    plane = FakePlane()
+    live = platform(plane)
     live.step()
-    (creators, _), (path, videos), *_ = stage.sent
+    (creators, _), (path, videos), *_ = plane.sent
     assert creators == "/v1/creators"
-    assert (path, len(videos)) == ("/v1/videos", len(live.world.studio.videos(NOW_MS)))
-    stage.now_ms += 12 * MS_PER_HOUR
+    assert (path, len(videos)) == ("/v1/videos", len(live.platform.catalogue.videos(NOW_MS)))
+    plane.now_ms += 12 * MS_PER_HOUR
     live.step()
-    assert [len(batch) for path, batch in stage.sent if path == "/v1/videos"][1:] in ([1], [2])
-    assert sum(path == "/v1/creators" for path, _ in stage.sent) == 1
+    assert [len(batch) for path, batch in plane.sent if path == "/v1/videos"][1:] in ([1], [2])
+    assert sum(path == "/v1/creators" for path, _ in plane.sent) == 1
 
 
 def test_what_happened_since_the_last_step_is_sent() -> None:
     """As many likes as rate and hour say, within 6 deviations of a Poisson count: a false alarm in 10^8."""
-    stage = Stage()
-    live = platform(stage, rate=200)
+    plane = FakePlane()
+    live = platform(plane, rate=200)
     for _ in range(20):
-        stage.now_ms += 1000
+        plane.now_ms += 1000
         live.step()
-    likes = [event for event in stage.events() if event["account_id"].startswith("u-")]
+    likes = [event for event in plane.events() if event["account_id"].startswith("u-")]
     likes = [event for event in likes if event["type"] == "like"]
-    assert live.verdicts["counted"] == len(stage.events())
+    assert live.verdicts["counted"] == len(plane.events())
     expected = 200 * 20 * RHYTHM[NOW_MS // MS_PER_HOUR % 24]
     assert abs(len(likes) - expected) < 6 * expected**0.5
 
 
 def test_a_batch_that_was_not_answered_is_sent_again_as_it_is() -> None:
     """A plane that is away loses nothing: the next step sends the same events first."""
-    stage = Stage()
-    live = platform(stage)
+    plane = FakePlane()
+    live = platform(plane)
     live.step()
-    stage.now_ms += 2000
-    stage.busy = True
+    plane.now_ms += 2000
+    plane.busy = True
     with pytest.raises(StoreBusyError):
         live.step()
     unsent = list(live._unsent)
     assert unsent
-    stage.now_ms += 5000
-    stage.busy = False
+    plane.now_ms += 5000
+    plane.busy = False
     live.step()
-    assert stage.sent[-1][1] == [json.loads(event.line) for event in unsent]
+    assert plane.sent[-1][1] == [json.loads(event.line) for event in unsent]
 
 
 def test_a_long_pause_is_not_made_up_for() -> None:
     """After a night's sleep of the machine no flood of old events goes out."""
-    stage = Stage()
-    live = platform(stage)
+    plane = FakePlane()
+    live = platform(plane)
     live.step()
-    stage.now_ms += 8 * MS_PER_HOUR
+    plane.now_ms += 8 * MS_PER_HOUR
     live.step()
-    assert len(stage.events()) < 2000
+    assert len(plane.events()) < 2000
 
 
 def test_bots_are_purged_half_an_hour_after_their_likes() -> None:
     """Each burst once, every bot that liked, nobody else; a plane that is away is asked again."""
-    stage = Stage()
-    live = platform(stage, rate=1)
+    plane = FakePlane()
+    live = platform(plane, rate=1)
     live.step()
-    stage.sent.clear()
-    live._feed.bursts_a_day = 8_640  # one in these ten seconds, and then none
-    stage.now_ms += 10_000
+    plane.sent.clear()
+    live._feed.bursts_per_day = 8_640  # one in these ten seconds, and then none
+    plane.now_ms += 10_000
     live.step()
-    live._feed.bursts_a_day = 0
+    live._feed.bursts_per_day = 0
     (burst,) = live._feed.bursts
-    assert {event["account_id"] for event in stage.events() if event["account_id"].startswith("b-")} == set(
+    assert {event["account_id"] for event in plane.events() if event["account_id"].startswith("b-")} == set(
         burst.bots
     )
-    stage.now_ms = burst.at_ms + FOUND_OUT_AFTER_MS - 1
+    plane.now_ms = burst.at_ms + DETECTION_DELAY_MS - 1
     live.step()
-    assert burst.bots not in map(tuple, stage.purged())
-    stage.now_ms += 1
-    stage.busy = True
+    assert burst.bots not in map(tuple, plane.purged())
+    plane.now_ms += 1
+    plane.busy = True
     with pytest.raises(StoreBusyError):
         live.step()
-    stage.busy = False
-    stage.now_ms += 1
+    plane.busy = False
+    plane.now_ms += 1
     for _ in range(2):
         live.step()
-    assert [tuple(bots) for bots in stage.purged()].count(burst.bots) == 1
+    assert [tuple(bots) for bots in plane.purged()].count(burst.bots) == 1
 
 
 def test_what_a_session_forgot_is_purged_with_its_week() -> None:
     """At the start the last list once more, and then one a week, a day after its end."""
-    stage = Stage()
-    live = platform(stage, rate=0.01)
+    plane = FakePlane()
+    live = platform(plane, rate=0.01)
     live.step()
     week = NOW_MS // MS_PER_WEEK - 1
     if NOW_MS % MS_PER_WEEK <= MS_PER_DAY:
         week -= 1
-    assert [names[0] for names in stage.purged()] == [f"b-{week}-0"]
-    stage.now_ms = (week + 2) * MS_PER_WEEK + MS_PER_DAY + 1
+    assert [names[0] for names in plane.purged()] == [f"b-{week}-0"]
+    plane.now_ms = (week + 2) * MS_PER_WEEK + MS_PER_DAY + 1
     live._feed.bursts.clear()
     for _ in range(2):
         live.step()
-    assert [names[0] for names in stage.purged() if len(names) == BOTS] == [f"b-{week}-0", f"b-{week + 1}-0"]
+    assert [names[0] for names in plane.purged() if len(names) == BOTS] == [f"b-{week}-0", f"b-{week + 1}-0"]
 
 
 def test_an_address_is_a_web_address() -> None:

@@ -24,7 +24,7 @@ OPENED_MS = opening_ms(NOW_MS)
 POLICY = load_policy()
 
 
-def world(seed: int = 1) -> SimulatedPlatform:
+def simulated_platform(seed: int = 1) -> SimulatedPlatform:
     """The default platform."""
     return SimulatedPlatform(POLICY, seed, OPENED_MS)
 
@@ -32,7 +32,7 @@ def world(seed: int = 1) -> SimulatedPlatform:
 @cache
 def everything() -> tuple[dict[str, Any], ...]:
     """What happened in the platform's first week."""
-    return tuple(json.loads(event.line) for event in world().history(OPENED_MS + 7 * MS_PER_DAY))
+    return tuple(json.loads(event.line) for event in simulated_platform().history(OPENED_MS + 7 * MS_PER_DAY))
 
 
 @cache
@@ -49,24 +49,24 @@ def test_the_same_seed_is_the_same_platform() -> None:
     """Two runs give the same bytes, videos and events; another seed gives others."""
 
     def first_hours(seed: int) -> list[bytes]:
-        return [event.line for event in islice(world(seed).history(NOW_MS), 3000)]
+        return [event.line for event in islice(simulated_platform(seed).history(NOW_MS), 3000)]
 
     assert first_hours(1) == first_hours(1)
     assert first_hours(1) != first_hours(2)
-    posted = [video.registration() for video in world().studio.videos(NOW_MS)]
-    assert posted == [video.registration() for video in world().studio.videos(NOW_MS)]
+    posted = [video.registration() for video in simulated_platform().catalogue.videos(NOW_MS)]
+    assert posted == [video.registration() for video in simulated_platform().catalogue.videos(NOW_MS)]
 
 
 def test_a_stretch_of_the_live_feed_is_the_same_each_time() -> None:
     """The feed of one stream gives the same events for the same stretches."""
-    feeds = [world().feed(7), world().feed(7), world().feed(8)]
+    feeds = [simulated_platform().feed(7), simulated_platform().feed(7), simulated_platform().feed(8)]
     stretches = [feed.events(NOW_MS, NOW_MS + 1000, 500) for feed in feeds]
     assert stretches[0] == stretches[1] != stretches[2]
 
 
 def test_the_whole_history_has_about_the_likes_it_is_made_for() -> None:
     """Within 4 standard deviations of a Poisson count; the seed is fixed, so this cannot be a false alarm."""
-    whole = world().history(OPENED_MS + HISTORY_DAYS * MS_PER_DAY)
+    whole = simulated_platform().history(OPENED_MS + HISTORY_DAYS * MS_PER_DAY)
     likes = sum(b'"type":"like"' in event.line and b'"b-' not in event.line for event in whole)
     assert abs(likes - HISTORY_LIKES) < 0.01 * HISTORY_LIKES
 
@@ -86,7 +86,7 @@ def test_every_event_is_one_that_the_intake_takes(policy: Any) -> None:
 
 def test_events_are_in_order_and_after_their_videos() -> None:
     """Nothing is liked before it was posted, and nothing that is not there."""
-    posted = {video.video_id: video.posted_at_ms for video in world().studio.videos(NOW_MS)}
+    posted = {video.video_id: video.posted_at_ms for video in simulated_platform().catalogue.videos(NOW_MS)}
     times = [parse_timestamp_ms(event["occurred_at"]) for event in week()]
     assert times == sorted(times)
     assert all(posted[event["video_id"]] <= at for event, at in zip(week(), times, strict=True))
@@ -95,7 +95,7 @@ def test_events_are_in_order_and_after_their_videos() -> None:
 def test_a_history_ends_where_it_is_told_to() -> None:
     """No event lies at or past the end, also where the end is within an hour."""
     end_ms = OPENED_MS + 100 * MS_PER_HOUR + 1_234_567
-    assert max(event.at_ms for event in world().history(end_ms)) < end_ms
+    assert max(event.at_ms for event in simulated_platform().history(end_ms)) < end_ms
 
 
 def test_likes_are_taken_back_by_those_who_gave_them() -> None:
@@ -115,7 +115,11 @@ def test_likes_are_taken_back_by_those_who_gave_them() -> None:
 def test_attention_follows_zipfs_law() -> None:
     """Of sixty videos each rank is there once, so the first gets about twice as much as the second."""
     shares = sorted(
-        (video.popularity for video in world().studio.videos(OPENED_MS + 28 * MS_PER_DAY)[:60]), reverse=True
+        (
+            video.popularity
+            for video in simulated_platform().catalogue.videos(OPENED_MS + 28 * MS_PER_DAY)[:60]
+        ),
+        reverse=True,
     )
     assert shares == [1 / rank for rank in range(1, 61)]
 
@@ -148,7 +152,7 @@ def test_there_is_a_day_and_a_night() -> None:
 
 def test_a_platform_without_videos_has_no_events() -> None:
     """Before the opening nothing happens."""
-    assert world().feed(1).events(OPENED_MS - 1000, OPENED_MS, 10) == []
+    assert simulated_platform().feed(1).events(OPENED_MS - 1000, OPENED_MS, 10) == []
 
 
 def test_who_likes_may_keep_or_follow() -> None:
@@ -157,7 +161,9 @@ def test_who_likes_may_keep_or_follow() -> None:
     likes = sum(event["type"] == "like" for event in week())
     assert 0.09 < counts["favorite"] / likes < 0.11
     assert 0.04 < counts["follow"] / likes < 0.06
-    creators = {json.loads(creator.line)["creator_id"] for creator in world().studio.creators()}
+    creators = {
+        json.loads(creator.line)["creator_id"] for creator in simulated_platform().catalogue.creators()
+    }
     assert {event["creator_id"] for event in everything() if event["type"] == "follow"} <= creators
 
 
@@ -172,8 +178,8 @@ def test_a_policy_without_favourites_meets_none() -> None:
 def test_bots_are_found_out_a_day_after_their_week() -> None:
     """Every bot of a week that is over is purged, and none before it did anything."""
     now_ms = OPENED_MS + 15 * MS_PER_DAY
-    found_out = {action.account_id: action.at_ms for action in world().purges(now_ms)}
-    history = [event for event in world().history(now_ms) if b'"b-' in event.line]
+    found_out = {action.account_id: action.at_ms for action in simulated_platform().purges(now_ms)}
+    history = [event for event in simulated_platform().history(now_ms) if b'"b-' in event.line]
     at_work = {json.loads(event.line)["account_id"]: event.at_ms for event in history}
     assert sum(bot in found_out for bot in at_work) > len(at_work) / 2
     assert all(found_out[bot] > at_ms for bot, at_ms in at_work.items() if bot in found_out)

@@ -1,6 +1,6 @@
-"""The accounts of a simulated platform: who they say they are, as the policy's domains allow it.
+"""Generates the accounts of a simulated platform, with profiles from the policy's domains.
 
-Seeded on purpose: a simulation is test data and can be told again. No privacy noise comes from here.
+Seeded deliberately: a simulation is test data and must be repeatable. No privacy noise comes from here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ACCOUNTS: Final = 250_000
 PRIVATE_SHARE: Final = 0.08
 SILENT_SHARE: Final = 0.04
-"""Of accounts that do not say what a dimension asks."""
+"""Share of accounts that do not disclose a dimension."""
 CHILD_SHARE: Final = 0.01
 
 _POPULARITY: Final[Mapping[str, Mapping[str, float]]] = {
@@ -40,19 +40,19 @@ _POPULARITY: Final[Mapping[str, Mapping[str, float]]] = {
     "language": {"en": 30, "es": 14, "id": 11, "pt": 11, "vi": 6, "ar": 6, "tr": 5, "de": 4, "ja": 4},
     "device": {"android": 62, "ios": 32, "web": 5, "other": 1},
 }
-_OF_THE_REST: Final = 2.0
-"""Popularity of a value that is not listed."""
+_DEFAULT_POPULARITY: Final = 2.0
+"""Popularity of an unlisted value."""
 
 
 @dataclass(frozen=True)
 class Trait:
-    """One dimension of the crowd.
+    """One dimension of the population.
 
     Args:
         name: of the dimension.
         values: its domain.
-        shares: how many of the accounts have each value, shape (values,).
-        of_account: place of each account's value, shape (accounts,); −1 where it says nothing.
+        shares: share of the accounts with each value, shape (values,).
+        of_account: index of each account's value, shape (accounts,); −1 if undisclosed.
     """
 
     name: str
@@ -66,10 +66,10 @@ class Population:
     """All accounts.
 
     Args:
-        traits: one a dimension of the policy that an account can speak of.
+        traits: one per dimension of the policy that is set by a profile.
         private: which accounts are private, shape (accounts,).
         child: which are under age, shape (accounts,).
-        child_age_band: what those say of their age; None where the policy drops no age band.
+        child_age_band: their age band; None if the policy drops no age band.
     """
 
     traits: Sequence[Trait]
@@ -78,14 +78,14 @@ class Population:
     child_age_band: str | None
 
     @classmethod
-    def of(cls, policy: Policy, random: np.random.Generator) -> Population:
-        """Make the accounts."""
+    def generate(cls, policy: Policy, random: np.random.Generator) -> Population:
+        """Generates the accounts."""
         traits = []
         for dimension in policy.domain.dimensions:
             if dimension.name == HOUR_OF_DAY:
                 continue
             popularity = _POPULARITY.get(dimension.name, {})
-            weights = np.array([popularity.get(value, _OF_THE_REST) for value in dimension.values])
+            weights = np.array([popularity.get(value, _DEFAULT_POPULARITY) for value in dimension.values])
             shares = weights / weights.sum()
             drawn = random.choice(len(shares), ACCOUNTS, p=shares).astype(np.int16)
             drawn[random.random(ACCOUNTS) < SILENT_SHARE] = -1
@@ -99,32 +99,32 @@ class Population:
         )
 
     @cached_property
-    def _kinds(self) -> NDArray[np.int64]:
-        """Accounts that say the same have the same number, shape (accounts,)."""
-        kinds = self.private.astype(np.int64)
+    def _profile_groups(self) -> NDArray[np.int64]:
+        """Number of each account's profile: equal profiles have equal numbers, shape (accounts,)."""
+        groups = self.private.astype(np.int64)
         for trait in self.traits:
-            kinds = kinds * (len(trait.values) + 1) + trait.of_account + 1
-        return np.where(self.child, -1, kinds)
+            groups = groups * (len(trait.values) + 1) + trait.of_account + 1
+        return np.where(self.child, -1, groups)
 
     @cached_property
-    def _said(self) -> dict[int, str]:
+    def _profiles(self) -> dict[int, str]:
         return {}
 
     def profile_of(self, account: int) -> str:
-        """The end of an event's JSON text: profile and visibility of its account."""
-        kind = int(self._kinds[account])
-        said = self._said.get(kind)
-        if said is None:
-            said = self._said[kind] = self._say(account)
-        return said
+        """Returns the end of an event's JSON text: profile and visibility of the account."""
+        group = int(self._profile_groups[account])
+        profile = self._profiles.get(group)
+        if profile is None:
+            profile = self._profiles[group] = self._encode_profile(account)
+        return profile
 
-    def _say(self, account: int) -> str:
+    def _encode_profile(self, account: int) -> str:
         if self.child[account]:
             return f',"profile":{json.dumps({"age_band": self.child_age_band})}'
-        said = {
-            trait.name: trait.values[place]
+        profile = {
+            trait.name: trait.values[index]
             for trait in self.traits
-            if (place := int(trait.of_account[account])) >= 0
+            if (index := int(trait.of_account[account])) >= 0
         }
         visibility = ',"visibility":"private"' if self.private[account] else ""
-        return f',"profile":{json.dumps(said)}{visibility}'
+        return f',"profile":{json.dumps(profile)}{visibility}'

@@ -1,4 +1,4 @@
-"""A deployment on a real Redis of its own, with registered videos, ready for a million likes."""
+"""Starts a deployment on a real Redis of its own, with registered videos."""
 
 from __future__ import annotations
 
@@ -51,48 +51,47 @@ _PAUSE_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True)
-class World:
-    """A deployment.
+class BenchDeployment:
+    """A deployment for benchmarks.
 
     Args:
         folder: of its files.
-        store: the private room's server, and clients of both rooms.
-        gallery_root: client of the gallery's server that may do anything.
-        founded: header, policies, passwords.
-        posted_at_ms: of every video: an hour and a half ago, so that epoch 0 is over.
+        redis: the private room's server, and clients of both rooms.
+        gallery_root: client of the gallery's server with all rights.
+        prepared: header, policies, passwords.
+        posted_at_ms: posting time of every video, an hour and a half ago, so that epoch 0 is over.
         series: series number of each video.
     """
 
     folder: Path
-    store: Store
+    redis: Store
     gallery_root: Redis
-    founded: PreparedStore
+    prepared: PreparedStore
     posted_at_ms: int
     series: tuple[int, ...]
 
     @property
     def now_ms(self) -> int:
-        """The first epoch of every video is over, and the second one is not."""
+        """A time at which the first epoch of every video is over and the second one is not."""
         return self.posted_at_ms + _AGE_MS
 
     @property
     def publisher(self) -> Publisher:
-        """Writes the gallery."""
-        return Publisher(self.store.publisher)
+        """Publisher of the gallery."""
+        return Publisher(self.redis.publisher)
 
     def used_memory(self) -> int:
-        """Bytes that the private room's Redis has allocated."""
-        return int(self.store.root.info("memory")["used_memory"])
+        """Returns the bytes that the private room's Redis has allocated."""
+        return int(self.redis.root.info("memory")["used_memory"])
 
     def likes(self) -> Iterator[list[AdmittedEvent]]:
-        """A million likes, no account likes a video twice, in batches.
+        """Generates a million likes in batches; no account likes a video twice.
 
-        Each video gets 500 from accounts spread evenly, in uniformly random joint cells and at random times
-        within the first epoch. Neither the uniformity nor the seed matters to what is measured: sizes and
-        times of work.
+        Each video gets 500 likes from evenly spread accounts, in uniformly random joint cells and at random
+        times within the first epoch. Neither the distribution nor the seed affects the results.
         """
         generator = random.Random(1)
-        joint_cells = self.founded.registry.current.domain.size
+        joint_cells = self.prepared.registry.current.domain.size
         for first in range(0, ENGAGEMENTS, BATCH):
             yield [
                 (
@@ -106,33 +105,35 @@ class World:
             ]
 
     def fill(self, engagements: int = ENGAGEMENTS) -> None:
-        """Take so many of the likes in and count them."""
-        self.take_in((batch, self.posted_at_ms) for batch in islice(self.likes(), engagements // BATCH))
-
-    def take_in(self, batches: Iterable[tuple[Sequence[AdmittedEvent], int]]) -> None:
-        """Take batches in, each with the time at which it arrives, and count them."""
-        founded = self.founded
-        shards = AccountShards(self.store.platform, founded.keys, founded.header.account_shards)
-        vault, relay = (
-            RegisterStore(shards, ContributionCaps.from_policies(founded.registry)),
-            Relay(self.store.relay, founded.header),
+        """Ingests the given number of likes and counts them."""
+        self.ingest_batches(
+            (batch, self.posted_at_ms) for batch in islice(self.likes(), engagements // BATCH)
         )
-        with self.store.without_fsync():
+
+    def ingest_batches(self, batches: Iterable[tuple[Sequence[AdmittedEvent], int]]) -> None:
+        """Ingests batches, each with its arrival time, and counts them."""
+        prepared = self.prepared
+        shards = AccountShards(self.redis.platform, prepared.keys, prepared.header.account_shards)
+        vault, relay = (
+            RegisterStore(shards, ContributionCaps.from_policies(prepared.registry)),
+            Relay(self.redis.relay, prepared.header),
+        )
+        with self.redis.without_fsync():
             for number, (batch, now_ms) in enumerate(batches):
                 vault.record(batch, now_ms)
                 if number % _BATCHES_PER_DRAIN == 0:
                     relay.drain()
             relay.drain()
 
-    def key(self, plane: str, scope: str) -> str:
-        """A key of a plane whose rate limit is out of the way."""
-        ring = ApiKeys.open(self.store.settings, plane, clock_ms, os.urandom)
+    def create_key(self, plane: str, scope: str) -> str:
+        """Creates an API key of a plane with a rate limit that is never reached."""
+        ring = ApiKeys.open(self.redis.settings, plane, clock_ms, os.urandom)
         return ring.create(ApiKeySpec("bench", [scope], 1, _REQUESTS_PER_MINUTE))[0]
 
     @contextmanager
-    def running(self, verb: str, users: tuple[AclUser, ...], *arguments: str) -> Iterator[None]:
-        """One of the product's processes, as a deployment runs it."""
-        environment = self.founded.settings.environment(users) | {
+    def run_process(self, verb: str, users: tuple[AclUser, ...], *arguments: str) -> Iterator[None]:
+        """Runs one of the product's processes, as in a deployment."""
+        environment = self.prepared.settings.environment(users) | {
             "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.folder / "pseudonym.key"),
             "LIKEWISE_ROLLBACK_GUARD_DIR": str(self.folder / "rollback-guard"),
             "PATH": os.environ["PATH"],
@@ -144,12 +145,12 @@ class World:
 
 
 @contextmanager
-def world(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[World]:
-    """Start the product's own embedded store, found a deployment on it, register the videos.
+def start_deployment(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[BenchDeployment]:
+    """Starts an embedded store, prepares a deployment on it, and registers videos.
 
     Args:
-        policy_file: the packaged one if not given.
-        videos: how many are registered.
+        policy_file: the packaged policy if not given.
+        videos: number of videos.
     """
     with (
         TemporaryDirectory(prefix="likewise-bench-") as name,
@@ -159,13 +160,11 @@ def world(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[Wor
     ):
         source = read_policy(policy_file)
         folder = Path(name)
-        founder = StoreSetup(
-            source, folder / "pseudonym.key", folder / "rollback-guard", clock_ms, os.urandom
-        )
-        founded = founder.prepare(rooms.settings)
+        setup = StoreSetup(source, folder / "pseudonym.key", folder / "rollback-guard", clock_ms, os.urandom)
+        prepared = setup.prepare(rooms.settings)
         publisher = Publisher(store.publisher)
         catalogue = Catalogue(
-            store.platform, founded.header.target_shards, source.policy, publisher.publish_targets
+            store.platform, prepared.header.target_shards, source.policy, publisher.publish_targets
         )
         posted_at_ms = clock_ms() - _AGE_MS
         names = [video_name(number) for number in range(videos)]
@@ -174,27 +173,27 @@ def world(policy_file: Path | None = None, videos: int = VIDEOS) -> Iterator[Wor
         )
         targets = catalogue.lookup(TargetType.VIDEO, names)
         series = tuple(Series(targets[name].number, Kind.LIKE).number for name in names)
-        yield World(folder, store, gallery_root, founded, posted_at_ms, series)
+        yield BenchDeployment(folder, store, gallery_root, prepared, posted_at_ms, series)
 
 
 def account_name(number: int, crowd: str = "account") -> str:
-    """Id of the account of an engagement, within a crowd of 20,000."""
+    """Returns the account id of an engagement, within a crowd of 20,000 accounts."""
     return f"{crowd}-{number % ACCOUNTS:05d}"
 
 
 def video_of(number: int) -> int:
-    """The video of an engagement: 20,000 engagements meet every account, each time another video."""
+    """Returns the video of an engagement; every account occurs once in 20,000 engagements."""
     return (number // ACCOUNTS * 37 + number % ACCOUNTS * 7) % VIDEOS
 
 
 def video_name(number: int) -> str:
-    """Id of a video."""
+    """Returns the id of a video."""
     return f"video-{number:04d}"
 
 
 @contextmanager
 def child(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
-    """A process that ends with the block."""
+    """Runs a process that ends with the block."""
     with log.open("wb") as file:
         process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
     try:
@@ -207,7 +206,7 @@ def child(command: list[str], environment: dict[str, str], log: Path) -> Iterato
 
 
 def free_port() -> int:
-    """A TCP port that nobody uses now."""
+    """Returns an unused TCP port."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -215,15 +214,15 @@ def free_port() -> int:
 
 
 def wait_for(port: int) -> None:
-    """Wait until a server listens.
+    """Waits until a server listens.
 
     Raises:
-        TimeoutError: it does not.
+        TimeoutError: the server does not listen in time.
     """
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex((LOOPBACK, port)) == 0:
                 return
-        time.sleep(_PAUSE_SECONDS)  # a port tells nobody that it was opened: it is tried again
-    raise TimeoutError(f"nothing listens at port {port} after {_START_SECONDS:g} s")
+        time.sleep(_PAUSE_SECONDS)  # a port sends no notification
+    raise TimeoutError(f"no server listens on port {port} after {_START_SECONDS:g} s")
