@@ -96,7 +96,7 @@ def staff_services(
         trail=trail,
         pending=pending,
         receipts=Receipts(client, entropy, retention.audit_trail_seconds, retention.backup_seconds),
-        tombstone_ttl_seconds=registry.closed_seconds,
+        tombstone_ttl_seconds=registry.tombstone_ttl_seconds,
     )
     return StaffServices(moderation, rights)
 

@@ -188,10 +188,10 @@ OPERATION: Operation[PublicServices] = Operation(
                         "account_day": [{"engagements": 1, "rho": 0.1, "epsilon": _EPSILON_EXAMPLE}],
                         "attacker": {
                             "prior": 0.5,
-                            "most_right_guesses": 0.6119,
-                            "in_words": "Somebody who …",
+                            "max_accuracy": 0.6119,
+                            "in_words": "An attacker who …",
                         },
-                        "mechanism": {"noise": "discrete Gaussian, exact, drawn once for each measurement"},
+                        "mechanism": {"noise": "discrete Gaussian, exact, drawn once per measurement"},
                         "statistics": [{"name": "total", "rho": 0.03}],
                     }
                 },

@@ -99,7 +99,7 @@ def make_maintenance_worker(
         sweep=sweep,
         replay=ErasureReplay(shards, erasure, scan, watermark, trail, retention.backup_seconds),
         throttle=throttle,
-        tombstone_ttl_seconds=registry.closed_seconds,
+        tombstone_ttl_seconds=registry.tombstone_ttl_seconds,
     )
 
 

@@ -86,7 +86,7 @@ class SealedSeriesCleanup:
         policy = self.registry.versions.get((version or b"").decode())
         if policy is None or epoch is None or purged:
             return False
-        return int(epoch) >= policy.epochs_of(Series.of_number(number).kind)
+        return int(epoch) >= policy.epochs_of(Series.from_number(number).kind)
 
     def _state_key(self, number: int) -> str:
         return f"{tally_prefix(self._shard_of(number), 'series')}{number}"

@@ -1,4 +1,4 @@
-"""Everything that follows from a policy: noise scales, deviations, margins. Nothing here is typed in."""
+"""Computes everything that follows from a policy: noise scales, deviations, margins."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ REMOVALS = "removals"
 
 @dataclass(frozen=True)
 class Statistic:
-    """One statistic: streams that one engagement can change together, with one budget.
+    """One statistic: streams that one engagement can change together, under one budget.
 
     Args:
         name: `total`, a dimension, or `removals`.
-        rho: its zCDP budget for one engagement over the whole schedule.
+        rho: zCDP budget of one engagement over the whole schedule.
         sensitivity_squared: exact squared l2 sensitivity of the encoded streams, in the encoder's units.
     """
 
@@ -60,9 +60,9 @@ class Calibration:
     """The mechanism of one kind under one policy.
 
     Args:
-        policy: what is declared.
-        kind: whose budget is spent.
-        factorisation: cut to the schedule of the kind's targets.
+        policy: the declared policy.
+        kind: the kind whose budget is spent.
+        factorisation: the factorisation, truncated to the schedule of the kind's targets.
         statistics: the total, the breakdowns in the order of the policy's dimensions, the removals.
     """
 
@@ -73,7 +73,7 @@ class Calibration:
 
     @property
     def schedule(self) -> Schedule:
-        """When the epochs of the kind's targets end."""
+        """The schedule of the kind's targets."""
         return self.policy.schedule_of(self.kind)
 
     @cached_property
@@ -88,9 +88,9 @@ class Calibration:
 
     @cached_property
     def min_counts(self) -> NDArray[np.int64]:
-        """From which exact count on a stream is certainly about k accounts, shape (streams,).
+        """Minimum exact count at which a stream certainly covers k accounts, shape (streams,).
 
-        One account is one like, but it can make ⌊w/2⌋ removals.
+        One account makes at most one like, but up to ⌊w/2⌋ removals.
         """
         least = np.full(self.policy.layout.count, self.policy.k, np.int64)
         least[self.policy.layout.removals] *= self.policy.flip_cap // 2
@@ -98,34 +98,34 @@ class Calibration:
 
     @cached_property
     def z(self) -> float:
-        """How many standard deviations a number must clear k by, beside the correction of `margins`."""
+        """Standard deviations by which a number must clear k, before the correction of `margins`."""
         policy = self.policy
         trials = self.schedule.epochs * policy.layout.count_touched_by_one_engagement(policy.flip_cap)
         return -NormalDist().inv_cdf(float(policy.gate_delta / trials))
 
     @cached_property
     def decoder_row_sums(self) -> NDArray[np.float64]:
-        """‖B_t‖₁ of each step, shape (T,): how far discrete noise may lie past continuous noise."""
+        """‖B_t‖₁ of each step, shape (T,): how far discrete noise may exceed continuous noise."""
         sums: NDArray[np.float64] = np.abs(self.factorisation.decoder).sum(axis=1)
         return sums
 
     def deviations(self, steps: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Standard deviation of the estimate of each stream at each step, shape (len(steps), streams)."""
+        """Return the standard deviation of each estimate by step, shape (len(steps), streams)."""
         return self.factorisation.decoder_row_norms[steps][:, None] * self.stream_scales
 
     def margins(self, steps: NDArray[np.intp]) -> NDArray[np.float64]:
-        """How far an estimate must clear k, shape (len(steps), streams): `docs/proofs/gate.md`."""
+        """Return how far an estimate must clear k, shape (len(steps), streams): `docs/proofs/gate.md`."""
         margins = self.z * self.deviations(steps) + self.decoder_row_sums[steps][:, None]
-        # One engagement can account for this many removals at once; for every other stream it is one.
+        # One engagement can make up to ⌊w/2⌋ removals at once; in every other stream it counts once.
         margins[:, self.policy.layout.removals] += self.policy.flip_cap // 2 - 1
         return margins
 
 
 def calibrate(policy: Policy, kind: Kind) -> Calibration:
-    """Work out the mechanism of one kind.
+    """Compute the mechanism of one kind.
 
     Raises:
-        PolicyError: the policy asks for what the mechanism cannot give exactly.
+        PolicyError: the policy requires something that the mechanism cannot do exactly.
     """
     factorisation = load_factorisation(policy.factorisation, policy.epochs_of(kind))
     budget = policy.budgets[kind]

@@ -1,8 +1,8 @@
 """Coins that land heads with probability exactly exp(-a/b), for integers a and b, from integers alone.
 
 Source: C. Canonne, G. Kamath, T. Steinke, "The Discrete Gaussian for Differential Privacy" (2020),
-Algorithm 1. Each function tosses one independent coin for each numerator; its arrays shrink, from round to
-round, to the coins that are still undecided.
+Algorithm 1. Each function tosses one independent coin per numerator; its arrays shrink, round by round, to
+the coins that are still undecided.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from privacy.mechanism.entropy import DIGIT_BITS, UniformIntegers, rounds
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The largest number made here is denominator * 2^DIGIT_BITS, and it has to fit an int64.
+# The largest intermediate value is denominator * 2^DIGIT_BITS, which must fit an int64.
 MAX_DENOMINATOR: Final = 2 ** (62 - DIGIT_BITS)
 
 
@@ -28,7 +28,7 @@ def bernoulli_exp(
     Args:
         numerators: shape (n,), each at least 0.
         denominator: from 1 to MAX_DENOMINATOR.
-        uniform: the randomness.
+        uniform: source of randomness.
 
     Returns:
         shape (n,), independent; True is heads.
@@ -38,7 +38,7 @@ def bernoulli_exp(
     """
     heads = np.zeros(numerators.size, dtype=np.bool_)
     running = np.arange(numerators.size)
-    # exp(-a/b) is a product of factors exp(-step/b) with step <= b: heads if the coins of all factors are.
+    # exp(-a/b) is a product of factors exp(-step/b) with step <= b: heads if the coin of every factor is.
     for _ in rounds():
         step = np.minimum(numerators, denominator)
         passed = _bernoulli_exp_of_fraction(step, denominator, uniform)
@@ -56,8 +56,8 @@ def _bernoulli_exp_of_fraction(
 ) -> NDArray[np.bool_]:
     """Toss coins that land heads with probability exp(-p), where p = numerator/denominator <= 1.
 
-    Round k goes on to the next with probability p/k, and so is reached with probability p^(k-1)/(k-1)!.
-    Heads means to stop in an odd round: 1 - p + p²/2! - p³/3! + … = exp(-p).
+    Round k continues with probability p/k, and so is reached with probability p^(k-1)/(k-1)!. Heads means
+    stopping in an odd round: 1 - p + p²/2! - p³/3! + … = exp(-p).
     """
     heads = np.empty(numerators.size, dtype=np.bool_)
     running = np.arange(numerators.size)
@@ -78,7 +78,7 @@ def _bernoulli_of_fraction(
     Heads means X < a/b for a real X, uniform on [0, 1), whose digits to the base D = 2^DIGIT_BITS are drawn
     only as far as needed. X = (d + Y)/D, where d is the first digit and Y, the rest, is uniform on [0, 1) too
     and independent of d. Hence X < a/b if and only if Y < (a*D - d*b)/b: certain if that is 1 or more,
-    impossible if it is 0 or less, and otherwise the same question again, now of Y.
+    impossible if it is 0 or less, and otherwise the same comparison for Y.
     """
     heads: NDArray[np.bool_] = numerators == denominator
     if denominator == 1:

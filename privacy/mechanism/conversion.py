@@ -8,11 +8,11 @@ from scipy.optimize import brentq, minimize_scalar
 
 
 def zcdp_delta(rho: float, epsilon: float) -> float:
-    """The smallest delta known for rho-zCDP at this epsilon.
+    """Return the smallest delta known for rho-zCDP at this epsilon.
 
     C. Canonne, G. Kamath, T. Steinke, "The Discrete Gaussian for Differential Privacy" (2020), Corollary 13:
-    the infimum over a > 1 of exp((a−1)(a·rho−epsilon)) · (1−1/a)^a / (a−1). Any a gives a valid delta, so an
-    optimiser that stops early errs on the safe side.
+    the infimum over a > 1 of exp((a−1)(a·rho−epsilon)) · (1−1/a)^a / (a−1). Every a gives a valid delta, so
+    an optimiser that stops early errs on the safe side.
     """
 
     def log_delta(log_order: float) -> float:
@@ -24,12 +24,12 @@ def zcdp_delta(rho: float, epsilon: float) -> float:
 
 
 def epsilon_at(rho: float, delta: float, gate_delta: float) -> float:
-    """The epsilon of a release that is rho-zCDP but for the gate, at a total delta.
+    """Return the epsilon, at a total delta, of a release that is rho-zCDP except for the gate.
 
     `docs/proofs/gate.md`: the total delta is that of zCDP plus the gate's.
 
     Returns:
-        Epsilon, rounded up in its sixth digit; infinity when the gate alone uses up delta.
+        Epsilon, rounded up in its sixth digit; infinity if the gate alone uses up delta.
     """
     left = delta - gate_delta
     if left <= 0:
@@ -46,9 +46,9 @@ def epsilon_at(rho: float, delta: float, gate_delta: float) -> float:
 
 
 def max_attack_accuracy(rho: float, gate_delta: float) -> float:
-    """How often the best attacker, at even odds, guesses right whether an engagement is there.
+    """Return how often the best attacker, at even odds, guesses correctly whether an engagement exists.
 
-    The best guess is right with probability (1 + TV)/2, where TV is the total variation distance of the two
+    The best guess is correct with probability (1 + TV)/2, where TV is the total variation distance of the two
     worlds' outputs. By Pinsker's inequality TV <= √(KL/2), and rho-zCDP bounds KL, the Rényi divergence of
     order 1, by rho. The gate adds gate_delta to TV: `docs/proofs/gate.md`, inclusion (3).
 

@@ -1,8 +1,8 @@
-"""The exact discrete Gaussian: a diffprivlib mechanism that takes a scale, and arrays.
+"""The exact discrete Gaussian: a diffprivlib mechanism that takes a scale and works on arrays.
 
 Source: C. Canonne, G. Kamath, T. Steinke, "The Discrete Gaussian for Differential Privacy" (2020),
-Algorithms 1 to 3. Integers only, from the entropy to the noise. How long a draw takes depends on the noise,
-so nothing may be drawn while a reader waits for an answer.
+Algorithms 1 to 3. Integers only, from the entropy to the noise. The duration of a draw depends on the noise,
+so nothing may be drawn while a reader waits for a response.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from privacy.mechanism.entropy import EntropySource, UniformIntegers, rejection_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Keeps every number inside an int64: with s = scale and V < ROUND_LIMIT = 2^9 (see `_propose`), |noise| is
-# below 2^31, (U + s*(V - 1))² below 2^62, and 2*s² <= 2^45 within bernoulli_exp.MAX_DENOMINATOR.
+# Keeps every number inside an int64: with s = scale and V < ROUND_LIMIT = 2^9 (see `_sample_accepted`),
+# |noise| is below 2^31, (U + s*(V - 1))² below 2^62, and 2*s² <= 2^45 within bernoulli_exp.MAX_DENOMINATOR.
 MAX_SCALE: Final = 2**22
-# So large may the elements of an array be, either way: with the noise they still fit an int64.
+# Maximum absolute value of an array element: with the noise it still fits an int64.
 MAX_ARRAY_VALUE: Final = 2**62
 
-# Draws made at a time: few enough to stay in a core's cache, many enough to outweigh the cost of array calls.
+# Draws per block: few enough to stay in a core's cache, many enough to amortise the array calls.
 _BLOCK: Final = 2**14
 
 
 class DiscreteGaussian(GaussianDiscrete):  # type: ignore[misc]  # diffprivlib publishes no types
     """Adds integer noise Z, where Pr[Z = z] is proportional to exp(-z²/(2*scale²)), exactly.
 
-    What that guarantees depends on the L2 sensitivity Δ of what it is applied to, which it does not know:
-    zCDP with rho = Δ²/(2*scale²). Wrong arguments raise TypeError and ValueError, as in all of diffprivlib's
-    mechanisms. There is no `random_state`.
+    The guarantee depends on the L2 sensitivity Δ of the query, which this class does not know: zCDP with
+    rho = Δ²/(2*scale²). Invalid arguments raise TypeError and ValueError, as in all diffprivlib mechanisms.
+    There is no `random_state`.
 
     Args:
         scale: standard-deviation parameter, an integer from 1 to MAX_SCALE.
-        entropy: where the randomness comes from: `os_entropy`, outside tests.
+        entropy: source of randomness; `os_entropy` outside tests.
     """
 
     def __init__(self, *, scale: int, entropy: EntropySource) -> None:
-        # Not GaussianDiscrete's constructor: it searches, in floats, for the scale that an (ε, δ) needs, and
-        # here the scale is given. While Δ is unknown, the one honest claim is the empty one, ε = ∞ and δ = 1:
-        # it understates no cost. The accounting is done, in zCDP, where Δ is known.
+        # Not GaussianDiscrete's constructor: it searches, in floats, for the scale that an (ε, δ) needs, but
+        # here the scale is given. While Δ is unknown, the only honest claim is the empty one, ε = ∞ and
+        # δ = 1, which understates no cost. The accounting is done in zCDP, where Δ is known.
         super(GaussianDiscrete, self).__init__(epsilon=math.inf, delta=1.0)
         self.sensitivity = 1
         self._scale = self._check_scale(scale)
@@ -66,7 +66,7 @@ class DiscreteGaussian(GaussianDiscrete):  # type: ignore[misc]  # diffprivlib p
         drawn = np.empty(count, dtype=np.int64)
         for start in range(0, count, _BLOCK):
             block = drawn[start : start + _BLOCK]
-            block[:] = rejection_sample(block.size, self._propose)
+            block[:] = rejection_sample(block.size, self._sample_accepted)
         return drawn
 
     @overload
@@ -83,7 +83,7 @@ class DiscreteGaussian(GaussianDiscrete):  # type: ignore[misc]  # diffprivlib p
             An int for an integer; for an array, an int64 array of its shape.
 
         Raises:
-            TypeError: something else than integers; booleans are something else.
+            TypeError: the value is not an integer or an array of integers; booleans are refused.
             ValueError: an element of an array is out of range.
             BrokenEntropyError: the entropy source fails.
         """
@@ -97,8 +97,8 @@ class DiscreteGaussian(GaussianDiscrete):  # type: ignore[misc]  # diffprivlib p
         self._check_all(value)
         return self._scale**2
 
-    def _propose(self, missing: int) -> NDArray[np.int64]:
-        """Draw discrete Laplace Y of scale s and keep the 48 % of the tries that make a discrete Gaussian."""
+    def _sample_accepted(self, missing: int) -> NDArray[np.int64]:
+        """Draw discrete Laplace Y of scale s and accept about 48 % of the draws as a discrete Gaussian."""
         s, uniform = self._scale, self._uniform
         # Algorithm 2: |Y| = U + s*V, where U in [0, s) has weight exp(-U/s), and V >= 0 has weight exp(-V).
         u = uniform.below(s, missing * 11 // 5 + 32)  # likely to suffice
@@ -108,10 +108,10 @@ class DiscreteGaussian(GaussianDiscrete):  # type: ignore[misc]  # diffprivlib p
         magnitude = (u + s * v)[bernoulli_exp((u + s * (v - 1)) ** 2, 2 * s**2, uniform)]
         negative = uniform.coins(magnitude.size)
         signed: NDArray[np.int64] = np.where(negative, -magnitude, magnitude)
-        return signed[~negative | (magnitude > 0)]  # -0 is no second way to draw 0
+        return signed[~negative | (magnitude > 0)]  # otherwise -0 would be a second way to draw 0
 
     def _geometric(self, count: int) -> NDArray[np.int64]:
-        """Return the lengths of `count` runs of heads, thrown with probability exp(-1) each."""
+        """Return the lengths of `count` runs of heads, where each toss is heads with probability exp(-1)."""
         lengths = np.zeros(count, dtype=np.int64)
         running = np.arange(count)
         for _ in rounds():
@@ -122,7 +122,7 @@ class DiscreteGaussian(GaussianDiscrete):  # type: ignore[misc]  # diffprivlib p
         return lengths
 
     def _check_all(self, value: object) -> bool:
-        """Apply diffprivlib's checks, and refuse what they let through (booleans) or do not know (arrays)."""
+        """Apply diffprivlib's checks, and also check booleans, which they accept, and arrays."""
         if not isinstance(value, np.ndarray):
             super()._check_all(value)
             if isinstance(value, bool | np.timedelta64):  # both pass for integers

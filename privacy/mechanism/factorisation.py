@@ -32,7 +32,7 @@ DEFAULT_SCALE: Final = 4096
 """First coefficient of the encoders; rounding the others to integers costs less than 0.01 % of accuracy."""
 
 MAX_COEFFICIENT: Final = 2**24
-"""Keeps squared norms of columns well inside 64 bits."""
+"""Keeps squared norms of columns well within 64 bits."""
 
 MAX_ENCODED: Final = 2**62
 """An encoded value and its noise together fit 64 bits."""
@@ -45,8 +45,8 @@ class Factorisation:
     """A lower-triangular Toeplitz encoder C of non-negative integers and its decoder B = A·C⁻¹.
 
     Args:
-        name: as the policy spells it.
-        coefficients: the first column of C, one integer an epoch; the first is positive, so C has an inverse.
+        name: its name in the policy.
+        coefficients: the first column of C, one integer per epoch; the first is positive, so C is invertible.
 
     Raises:
         PolicyError: a coefficient breaks a rule.
@@ -88,15 +88,15 @@ class Factorisation:
         norms: NDArray[np.float64] = np.linalg.norm(self.decoder, axis=1)
         return _read_only(norms)
 
-    def first(self, epochs: int) -> Factorisation:
-        """The same factorisation for a shorter schedule; its sensitivity is at most that of the whole.
+    def truncated(self, epochs: int) -> Factorisation:
+        """Return the factorisation for a shorter schedule; its sensitivity is at most that of the whole.
 
         Raises:
-            PolicyError: the factorisation does not reach that far.
+            PolicyError: the factorisation serves fewer epochs.
         """
         if not 1 <= epochs <= self.epochs:
             raise PolicyError(
-                f"mechanism.factorisation: {self.name} serves 1 to {self.epochs} epochs; asked for {epochs}"
+                f"mechanism.factorisation: {self.name} serves 1 to {self.epochs} epochs, not {epochs}"
             )
         return Factorisation(self.name, self.coefficients[:epochs])
 
@@ -112,7 +112,7 @@ class Factorisation:
 
         Raises:
             TypeError: x is not of 64-bit integers.
-            OverflowError: a result might not leave room for the noise in 64 bits.
+            OverflowError: a result might leave no room for the noise in 64 bits.
         """
         if x.dtype != np.int64:
             raise TypeError(f"x: is of {x.dtype}; the query is exact on int64 only")
@@ -140,7 +140,7 @@ class Factorisation:
 def power_factorisation(
     exponent: str | float | Fraction, epochs: int, scale: int = DEFAULT_SCALE
 ) -> Factorisation:
-    """The encoder 1/(1-x)^exponent, whose decoder is 1/(1-x)^(1-exponent), as generating functions.
+    """Return the encoder 1/(1-x)^exponent; its decoder is 1/(1-x)^(1-exponent), as generating functions.
 
     Args:
         exponent: strictly between 0 and 1; ½ gives the square root of A.
@@ -162,14 +162,14 @@ def power_factorisation(
 
 
 def load_factorisation(name: str, epochs: int) -> Factorisation:
-    """The factorisation that a policy names, cut to its schedule.
+    """Load the factorisation that a policy names, truncated to its schedule.
 
     Args:
-        name: that of a file in `factorisations/`, or `power-E` with an exponent E such as 0.6.
+        name: name of a file in `factorisations/`, or `power-E` with an exponent E such as 0.6.
         epochs: T, the number of epochs of the schedule.
 
     Raises:
-        PolicyError: the name is unknown, or the factorisation does not reach that far.
+        PolicyError: the name is unknown, or the factorisation serves fewer epochs.
     """
     if power := _POWER_NAME.fullmatch(name):
         return power_factorisation(power[1], epochs)
@@ -177,10 +177,10 @@ def load_factorisation(name: str, epochs: int) -> Factorisation:
     files = {file.name.removesuffix(".json"): file for file in folder.iterdir()}
     if name not in files:
         raise PolicyError(
-            f"mechanism.factorisation: is {name!r}; one of {sorted(files)}, or power-0.6 and the like"
+            f"mechanism.factorisation: is {name!r}; one of {sorted(files)}, or power-E such as power-0.6"
         )
     document = json.loads(files[name].read_text(encoding="utf-8"))
-    return Factorisation(name, tuple(document["coefficients"])).first(epochs)
+    return Factorisation(name, tuple(document["coefficients"])).truncated(epochs)
 
 
 def _read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:

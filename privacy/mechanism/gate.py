@@ -1,8 +1,8 @@
-"""Which numbers may be published: hard k-anonymity, with a pre-threshold that makes the hard check safe.
+"""The gate: hard k-anonymity, with a pre-threshold that makes the exact check safe.
 
-The exact check alone would give away the moment when a count crosses k. The margin makes the estimate clear k
-by so much that a count which has just crossed it is shown with probability at most the gate's delta
-(pre-thresholding, as in Google's differential-privacy library, carried over to continual release):
+The exact check alone would reveal the moment when a count crosses k. The margin requires the estimate to
+clear k by so much that a count that has just crossed it is shown with probability at most the gate's delta
+(pre-thresholding, as in Google's differential-privacy library, applied to continual release):
 `docs/proofs/gate.md`.
 """
 
@@ -21,13 +21,13 @@ def passes_gate(
     margins: NDArray[np.float64],
     least: NDArray[np.int64] | int,
 ) -> NDArray[np.bool_]:
-    """Decide for each number whether it may be shown.
+    """Decide for each number whether it may be published.
 
     Args:
         exact: exact counts n, shape (series, streams).
         estimates: n̂, the same shape.
-        margins: how far n̂ must clear `least`, the same shape.
-        least: the count from which on there are certainly k accounts behind a number, by stream.
+        margins: how far n̂ must exceed `least`, the same shape.
+        least: minimum count at which a number certainly covers k accounts, by stream.
 
     Returns:
         The same shape.

@@ -1,4 +1,4 @@
-"""The guarantee, machine-readable: what a policy declares and everything that follows from it."""
+"""Computes the machine-readable guarantee: a policy's declarations and everything that follows from them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ DOCUMENTS = {
     "wall": "/docs/compliance/wall.md",
     "after_erasure": "/docs/compliance/after-erasure.md",
 }
-"""Where the public plane serves what a reviewer asks for, by what it is."""
+"""Paths of the documents for reviewers on the public plane."""
 
 
 def guarantee(policy: Policy) -> dict[str, Any]:
-    """Work the guarantee out, as the JSON document that the public plane serves.
+    """Compute the guarantee, as the JSON document that the public plane serves.
 
     Raises:
-        PolicyError: the policy asks for what the mechanism cannot give.
+        PolicyError: the policy requires something that the mechanism cannot do.
     """
     return {
         "version": policy.version,
@@ -99,7 +99,7 @@ def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
         ],
         "attacker": _attacker(float(budget.rho), float(policy.gate_delta)),
         "mechanism": {
-            "noise": "discrete Gaussian, exact, drawn once for each measurement",
+            "noise": "discrete Gaussian, exact, drawn once per measurement",
             "factorisation": calibration.factorisation.name,
             "encoder_coefficients": list(calibration.factorisation.coefficients),
             "gate_delta": float(policy.gate_delta),
@@ -110,13 +110,13 @@ def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
 
 
 def _attacker(rho: float, gate_delta: float) -> dict[str, Any]:
-    right = max_attack_accuracy(rho, gate_delta)
+    accuracy = max_attack_accuracy(rho, gate_delta)
     return {
         "prior": 0.5,
-        "most_right_guesses": right,
-        "in_words": "Somebody who knows everything about everybody else, thinks it as likely as not that an "
-        "account did this, and reads everything that is ever published about the target guesses right at "
-        f"most {100 * right:.2f} times in 100, where a coin is right 50 times.",
+        "max_accuracy": accuracy,
+        "in_words": "An attacker who knows everything about everyone else, considers it as likely as not "
+        "that an account did this, and reads everything ever published about the target guesses right at "
+        f"most {100 * accuracy:.2f} times in 100; a coin toss is right 50 times in 100.",
     }
 
 
@@ -138,7 +138,7 @@ def _statistic(calibration: Calibration, index: int) -> dict[str, Any]:
 
 
 def _epsilon(policy: Policy, kind: Kind, engagements: int, delta: float) -> dict[str, float | None]:
-    """Epsilon of an account's engagements with that many targets; null where delta is used up by the gate."""
+    """Return epsilon for an account's engagements with N targets; null if the gate uses up delta."""
     epsilon = epsilon_at(
         engagements * float(policy.budgets[kind].rho), delta, engagements * float(policy.gate_delta)
     )

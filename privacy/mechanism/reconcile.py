@@ -1,4 +1,4 @@
-"""Makes one breakdown agree with the total beside it. Works on published numbers only: post-processing."""
+"""Makes a breakdown consistent with its total, from published estimates only: this is post-processing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Reconciled:
         values: integers, shape (series, cells); meaningful where `shown`.
         centres: the estimates behind them, before rounding, the same shape.
         deviations: their standard deviations, the same shape.
-        shown: which cells stand, the same shape.
+        shown: which cells are shown, the same shape.
         other: total less the shown cells, shape (series,).
         other_deviations: shape (series,).
     """
@@ -41,7 +41,7 @@ def reconcile(
 ) -> Reconciled:
     """Reconcile the cells that passed the gate with their total, by weighted least squares.
 
-    Where every cell is shown they must add up to the total; where some are withheld they must not exceed it.
+    If every cell is shown, they must add up to the total; if some are withheld, they must not exceed it.
     All cells of one breakdown have one variance v, so the correction is the same for each: for m cells, with
     the total's variance u, a corrected cell has the variance v·(1 − 1/m) + u/m².
 
@@ -49,8 +49,8 @@ def reconcile(
         totals: estimates of the totals, shape (series,).
         total_deviations: shape (series,).
         cells: estimates, shape (series, cells).
-        cell_deviations: one for each breakdown, shape (series,).
-        passed: what the gate let through, shape (series, cells).
+        cell_deviations: standard deviation of every cell, shape (series,).
+        passed: which cells passed the gate, shape (series, cells).
 
     Returns:
         The breakdown whose shown values and `other` add up to the rounded total, all non-negative.
@@ -60,7 +60,7 @@ def reconcile(
     missing = totals - np.where(passed, cells, 0.0).sum(axis=1)
     tied = (counts == passed.shape[1]) | ((missing < 0) & (counts > 0))
     centres = cells + np.where(tied, missing / m, 0.0)[:, None]
-    # A correction below zero would need a contradiction of very many deviations: then nothing is shown.
+    # A correction below zero would need a contradiction of very many deviations; then no cell is shown.
     sound: NDArray[np.bool_] = ~np.any(passed & (centres < 0), axis=1)
     shown = passed & sound[:, None]
     counts = np.where(sound, counts, 0)
@@ -90,7 +90,7 @@ def _round_to_total(
     other = np.where(tied, 0.0, totals - parts.sum(axis=1))
     parts = np.concatenate([parts, other[:, None]], axis=1)
     may_round_up = np.concatenate([shown, ~tied[:, None]], axis=1)
-    # The tolerance keeps a sum that is an integer but for float error from being floored one below.
+    # The tolerance keeps a sum that is an integer up to float error from being floored to one less.
     floors = np.floor(parts + FLOAT_TOLERANCE)
     short = np.rint(totals).astype(np.int64) - floors.sum(axis=1).astype(np.int64)
     remainders = np.where(may_round_up, parts - floors, -np.inf)

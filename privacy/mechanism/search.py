@@ -43,24 +43,24 @@ class FlipSets:
 
     Args:
         epochs: T.
-        members: one row a set, shape (n, w); filled up with T, whose column is zero.
+        members: one row per set, shape (n, w); padded with T, whose column is zero.
     """
 
     epochs: int
     members: NDArray[np.int64]
 
     @classmethod
-    def of(cls, epochs: int, flips: int, sets: Iterable[tuple[int, ...]]) -> FlipSets:
-        """The constraints of sets of at most `flips` epochs each."""
+    def from_sets(cls, epochs: int, flips: int, sets: Iterable[tuple[int, ...]]) -> FlipSets:
+        """Return the constraints of sets of at most `flips` epochs each."""
         return cls(epochs, np.array([members + (epochs,) * (flips - len(members)) for members in sets]))
 
     def slack(self, coefficients: Vector) -> Vector:
-        """One minus the squared norms, shape (n,)."""
+        """Return one minus the squared norms, shape (n,)."""
         slack: Vector = 1 - np.square(self._sums(coefficients)).sum(axis=1)
         return slack
 
     def slack_gradient(self, coefficients: Vector) -> Vector:
-        """Shape (n, T)."""
+        """Return the gradient of `slack`, shape (n, T)."""
         sums = np.pad(self._sums(coefficients), ((0, 0), (0, self.epochs + 1)))
         shifts = self.members[:, :, None] + np.arange(self.epochs)
         rows = np.arange(len(sums))[:, None, None]
@@ -77,7 +77,7 @@ class FlipSets:
 
 
 def search(epochs: int, flips: int, scale: int) -> Factorisation:
-    """The best encoder found, as integers with the given first coefficient."""
+    """Search for the best encoder, with integer coefficients and the given first one."""
     coefficients = np.array(power_factorisation("0.6", epochs, scale).coefficients, dtype=np.float64)
     longest = _longest_sums(coefficients, flips)
     coefficients /= sqrt(longest[0][0])
@@ -87,7 +87,7 @@ def search(epochs: int, flips: int, scale: int) -> Factorisation:
         if found <= known:
             raise ArithmeticError("the minimiser leaves a known constraint broken")
         known |= found
-        coefficients = _minimise(coefficients, FlipSets.of(epochs, flips, sorted(known)))
+        coefficients = _minimise(coefficients, FlipSets.from_sets(epochs, flips, sorted(known)))
         longest = _longest_sums(coefficients, flips)
         sys.stderr.write(
             f"{len(known)} flip sets; the longest has squared norm 1 + {longest[0][0] - 1:.1e}\n"
@@ -96,8 +96,8 @@ def search(epochs: int, flips: int, scale: int) -> Factorisation:
     return Factorisation(f"toeplitz-{epochs}-w{flips}", tuple(rounded.tolist()))
 
 
-def document(factorisation: Factorisation, flips: int) -> dict[str, Any]:
-    """What is checked in: the coefficients with what they reach."""
+def describe(factorisation: Factorisation, flips: int) -> dict[str, Any]:
+    """Return the document to check in: the coefficients and their figures of merit."""
     sensitivity_squared = alternating_sensitivity_squared(factorisation, flips)
     return {
         "name": factorisation.name,
@@ -111,7 +111,7 @@ def document(factorisation: Factorisation, flips: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Search, and print or write the JSON document."""
+    """Search for an encoder, and print or write its JSON document."""
     parser = argparse.ArgumentParser(prog="python -m privacy.mechanism.search", description=__doc__)
     parser.add_argument("--epochs", type=int, default=87, help="T (default: %(default)s)")
     parser.add_argument(
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="file to write (default: standard output)")
     arguments = parser.parse_args()
     found = search(arguments.epochs, arguments.flips, arguments.scale)
-    text = json.dumps(document(found, arguments.flips), indent=2) + "\n"
+    text = json.dumps(describe(found, arguments.flips), indent=2) + "\n"
     if arguments.output:
         arguments.output.write_text(text, encoding="utf-8")
     else:

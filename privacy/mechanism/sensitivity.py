@@ -1,6 +1,6 @@
-"""How much one engagement can change what the mechanism measures: certified, in exact integers.
+"""Certifies, in exact integers, how much one engagement can change what the mechanism measures.
 
-`docs/proofs/flip-bounded-sensitivity.md` proves that these are the quantities that the noise has to cover.
+`docs/proofs/flip-bounded-sensitivity.md` proves that the noise must cover these quantities.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", np.int64, np.float64)
 
 MAX_ENUMERATED: Final = 3 * 10**8
-"""Table entries that enumeration may visit: about a second of work."""
+"""Table entries that enumeration may visit: about one second of work."""
 
 
 def alternating_sensitivity_squared(factorisation: Factorisation, flips: int) -> int:
-    """An upper bound of ‖C_t1 - C_t2 + C_t3 - …‖² over all t1 < t2 < t3 < … with at most `flips` members.
+    """Return an upper bound of ‖C_t1 - C_t2 + C_t3 - …‖² over all t1 < t2 < … with at most `flips` members.
 
     The exact maximum where enumeration is feasible (87 epochs and 4 flips are 2.3 million sets), else what
     `lookahead_bound` gives.
@@ -50,7 +50,7 @@ def alternating_sensitivity_squared(factorisation: Factorisation, flips: int) ->
 
 
 def monotone_sensitivity_squared(factorisation: Factorisation, entries: int) -> int:
-    """The exact maximum of Σ_r ‖C·u_r‖² over non-negative u_1, u_2, … that have `entries` entries in total.
+    """Return the exact maximum of Σ_r ‖C·u_r‖² over non-negative u_1, u_2, … with `entries` entries in total.
 
     Entries may share an epoch and may be in different streams r. By the triangle inequality, and because no
     column is longer than the first, ‖C·u_r‖ <= n_r·‖C_0‖ for n_r entries, and Σ n_r² <= (Σ n_r)². All entries
@@ -64,7 +64,7 @@ def monotone_sensitivity_squared(factorisation: Factorisation, entries: int) -> 
 
 
 def alternating_norms(gram: NDArray[Number], flips: int) -> Iterator[tuple[tuple[int, ...], NDArray[Number]]]:
-    """Squared norms of all alternating sums of 2 to `flips` columns.
+    """Yield squared norms of all alternating sums of 2 to `flips` columns.
 
     Args:
         gram: inner products of the columns, shape (T, T).
@@ -92,7 +92,7 @@ def alternating_norms(gram: NDArray[Number], flips: int) -> Iterator[tuple[tuple
 
 
 def lookahead_bound(gram: NDArray[np.int64], flips: int) -> int:
-    """An upper bound of the same maximum in O(flips·T³), exact up to 3 flips where C is non-increasing.
+    """Return an upper bound of that maximum in O(flips·T³), exact up to 3 flips where C is non-increasing.
 
     For members a < b < c < d < e < … the squared norm is the sum over a of
     G_aa - 2·(G_ab - G_ac + G_ad - G_ae + …). In the brackets, the terms from G_ad on pair up into differences

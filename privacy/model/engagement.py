@@ -77,7 +77,7 @@ class Series(NamedTuple):
         return self.target * KINDS_PER_TARGET + self.kind
 
     @classmethod
-    def of_number(cls, number: int) -> Series:
+    def from_number(cls, number: int) -> Series:
         """The inverse of `number`."""
         target, kind = divmod(number, KINDS_PER_TARGET)
         return cls(target, Kind(kind))

@@ -37,7 +37,7 @@ class PolicyRegistry:
         return min(policy.flip_cap for policy in self.versions.values())
 
     @property
-    def closed_seconds(self) -> int:
+    def tombstone_ttl_seconds(self) -> int:
         """How long an erased account stays closed: until after the end of every schedule that may be running.
 
         An engagement that returned earlier could count more flips than the noise covers. The extra day covers

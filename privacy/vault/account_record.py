@@ -41,7 +41,7 @@ class HeldRegister:
         """Read a field of an account, as `account.lua` packs it."""
         at, flags, code = _REGISTER.unpack(stored)
         return cls(
-            series=Series.of_number(int(field)),
+            series=Series.from_number(int(field)),
             at_ms=int.from_bytes(at, "little"),
             liked=flags % 2 == 0,
             block=flags % 16 // 2,

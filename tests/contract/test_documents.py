@@ -87,7 +87,7 @@ def test_the_claim_states_the_policys_numbers() -> None:
         first, second = (pair["epsilon"] for pair in kind["epsilon"])
         assert f"ε = {first} at\nδ = 10⁻⁶ (ρ = {kind['rho']} zCDP)" in claim
         assert f"| {first}; {second} |" in claim
-        assert f"at most {100 * kind['attacker']['most_right_guesses']:.2f} times in 100" in claim
+        assert f"at most {100 * kind['attacker']['max_accuracy']:.2f} times in 100" in claim
         for day in kind["account_day"]:
             assert f"| {day['engagements']} | {day['epsilon'][0]['epsilon']} |" in limits
     gate_delta = next(iter(kinds))["mechanism"]["gate_delta"]

@@ -71,7 +71,7 @@ def test_a_source_of_the_wrong_length_is_refused(change: int) -> None:
     """Too few bytes must raise rather than be stretched, and too many show a source that does not listen."""
     uniform = UniformIntegers(lambda count: bytes(count + change))
     for draw in (uniform.digits, uniform.coins, lambda count: uniform.below(10, count)):
-        with pytest.raises(BrokenEntropyError, match="were asked for"):
+        with pytest.raises(BrokenEntropyError, match="were requested"):
             draw(8)
 
 

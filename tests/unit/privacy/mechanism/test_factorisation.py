@@ -148,7 +148,7 @@ def test_encode_refuses_floats() -> None:
 def test_first_is_a_prefix() -> None:
     """A shorter schedule uses the leading part of the same matrices."""
     whole = load_factorisation("toeplitz-87-w4", 87)
-    part = whole.first(20)
+    part = whole.truncated(20)
     assert np.array_equal(part.encoder, whole.encoder[:20, :20])
     assert np.allclose(part.decoder, whole.decoder[:20, :20], rtol=1e-12)
 

@@ -30,7 +30,7 @@ def test_search_improves_on_its_start_and_repeats_itself() -> None:
 
 def test_gradient_of_the_constraints() -> None:
     """Central differences of the slack agree with its stated gradient."""
-    sets = search.FlipSets.of(6, 3, [(0,), (1, 4), (0, 2, 5)])
+    sets = search.FlipSets.from_sets(6, 3, [(0,), (1, 4), (0, 2, 5)])
     point = np.random.default_rng(5).random(6)
     step = 1e-6
     rows = step * np.eye(6)

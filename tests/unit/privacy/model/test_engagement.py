@@ -14,7 +14,7 @@ def test_a_series_number_says_target_and_kind(target: int, kind: Kind) -> None:
     """Target and kind are found again in one integer below 2^48."""
     series = Series(target, kind)
     assert series.number < 1 << 48
-    assert Series.of_number(series.number) == series
+    assert Series.from_number(series.number) == series
 
 
 def test_stored_numbers_never_change() -> None:
