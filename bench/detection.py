@@ -130,7 +130,7 @@ def _find_shown_accounts(deployment: BenchDeployment, bots: dict[str, str]) -> d
     for _ in maintenance.sweep.run(deployment.now_ms):
         pass
     names = [*bots, *(f"person-{number}" for number in range(PEOPLE))]
-    handles = prepared.keys.current.handles(names)
+    handles = prepared.keys.current.derive_handles(names)
     name_of = {handle.name: name for handle, name in zip(handles, names, strict=True)}
     shown: dict[Signal, set[str]] = {signal: set() for signal in Signal}
     for advisory in Advisories(deployment.redis.platform).read_all():

@@ -226,7 +226,7 @@ def _wait_until_counted(deployment: BenchDeployment, account_id: str) -> None:
     Only this shard is polled; polling all shards would add load.
     """
     prepared, root = deployment.prepared, deployment.redis.root
-    key = outbox_key(prepared.keys.current.account(account_id).shard(prepared.header.account_shards))
+    key = outbox_key(prepared.keys.current.pseudonymise(account_id).shard(prepared.header.account_shards))
     last = root.xinfo_stream(key)["last-generated-id"].decode()
     while root.xrange(key, max=last, count=1):
         time.sleep(_POLL_SECONDS)  # the store sends no notification

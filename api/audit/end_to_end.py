@@ -224,7 +224,7 @@ def _check_pseudonyms(test_system: TestSystem, entropy: EntropySource) -> Iterat
     searched = (*accounts[:HASHED], scenario.flipper, scenario.child)
     hashed = sum(digest in disk for account in searched for digest in _unkeyed_hashes(account))
     keys = test_system.store.keys.current
-    there = sum(keys.account(account).pseudonym in disk for account in accounts)
+    there = sum(keys.pseudonymise(account).pseudonym in disk for account in accounts)
     yield Finding(
         "account ids on disk",
         "no id, and no unkeyed hash of one",
@@ -232,15 +232,15 @@ def _check_pseudonyms(test_system: TestSystem, entropy: EntropySource) -> Iterat
         f"of {len(accounts)} pseudonyms",
         named == hashed == 0 and there == len(accounts),
     )
-    child = keys.account(scenario.child).pseudonym in disk
+    child = keys.pseudonymise(scenario.child).pseudonym in disk
     yield Finding(
         "a child's event", "leaves no trace", "left its pseudonym" if child else "no trace", not child
     )
     others = [
-        Pseudonymiser(entropy(32), keys.outer_key).account(scenario.flipper),
-        Pseudonymiser(keys.inner_key, entropy(32)).account(scenario.flipper),
+        Pseudonymiser(entropy(32), keys.outer_key).pseudonymise(scenario.flipper),
+        Pseudonymiser(keys.inner_key, entropy(32)).pseudonymise(scenario.flipper),
     ]
-    reference = keys.account(scenario.flipper)
+    reference = keys.pseudonymise(scenario.flipper)
     keyed = (
         reference.pseudonym not in {other.pseudonym for other in others}
         and reference.tombstone != others[0].tombstone

@@ -83,7 +83,7 @@ class ErasureReplay:
         for found in self.scan.scan_accounts():
             for account in found:
                 if account.tombstone in until_ms:
-                    handle = self.shards.keys.current.handles_of_accounts([account])[0].name
+                    handle = self.shards.keys.current.derive_handles_from_accounts([account])[0].name
                     erased = self.erasure.run_again(handle, until_ms[account.tombstone], now_ms)
                     accounts += 1
                     registers, counted = registers + erased.registers, counted + erased.counted

@@ -149,7 +149,7 @@ class RetentionSweep:
         for shard in range(self.shards.count):
             with translated():
                 page = cast("dict[bytes, bytes]", self.shards.client.hgetall(vault_key(shard, "flagged")))
-            handles = self.shards.keys.current.handles_of_pseudonyms(list(page))
+            handles = self.shards.keys.current.derive_handles_from_pseudonyms(list(page))
             found += [
                 Advisory(Signal.BURSTS, now_ms, int(times), [handle.name])
                 for handle, times in zip(handles, page.values(), strict=True)

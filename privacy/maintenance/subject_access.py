@@ -46,7 +46,7 @@ class SubjectAccess:
         Raises:
             StoreBusyError: the store did not answer.
         """
-        account = self.shards.keys.current.account(account_id)
+        account = self.shards.keys.current.pseudonymise(account_id)
         held = read_account(self.shards, account)
         document: dict[str, Any] = {
             "account_id": account_id,

@@ -108,7 +108,7 @@ class AccountModeration:
             f"account.{request.action.value}",
             *actor,
             request.note,
-            self.keys.current.audit_tag(request.account_id),
+            self.keys.current.derive_audit_tag(request.account_id),
             {} if request.until_ms is None else {"until_ms": request.until_ms},
         )
         return run_audited(self.trail, entry, lambda: self._move(request, now_ms), _describe)
@@ -117,7 +117,7 @@ class AccountModeration:
         account = AccountRef(request.account_id)
         to, allowed = _TO[request.action]
         until_ms = now_ms + 1000 * self.grace_seconds if to is AccountStatus.DELETED else request.until_ms
-        handle = self.keys.current.handles([request.account_id])[0].name
+        handle = self.keys.current.derive_handles([request.account_id])[0].name
         with self.pending.track(PendingOperation(handle, Work.SETTLE), now_ms):
             try:
                 settled = self.recount.move(account, Move(to, allowed, until_ms), now_ms)

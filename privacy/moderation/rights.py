@@ -82,7 +82,7 @@ class DataSubjectRights:
             StoreBusyError: the store did not confirm. Repeat, or wait for the maintenance worker.
         """
         closed_until_ms = now_ms + 1000 * self.tombstone_ttl_seconds
-        handle = self.keys.current.handles([request.account_id])[0].name
+        handle = self.keys.current.derive_handles([request.account_id])[0].name
 
         def act() -> ErasureOutcome:
             erased = self.erasure.run(handle, closed_until_ms, now_ms)
@@ -103,7 +103,7 @@ class DataSubjectRights:
         allowed = _MAY_OBJECT if objects else (AccountStatus.OBJECTED, AccountStatus.GOOD)
 
         def act() -> Settled:
-            handle = self.keys.current.handles([request.account_id])[0].name
+            handle = self.keys.current.derive_handles([request.account_id])[0].name
             with self.pending.track(PendingOperation(handle, Work.SETTLE), now_ms):
                 try:
                     return self.recount.move(AccountRef(request.account_id), Move(to, allowed), now_ms)
@@ -140,7 +140,7 @@ class DataSubjectRights:
     def _make_entry(
         self, action: str, request: DataSubjectRequest, details: Mapping[str, bool] | None = None
     ) -> AuditEntry:
-        tag = self.keys.current.audit_tag(request.account_id)
+        tag = self.keys.current.derive_audit_tag(request.account_id)
         return AuditEntry(
             ActionStage.REQUESTED, action, *request.actor, request.note, tag, dict(details or {})
         )

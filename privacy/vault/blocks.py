@@ -65,7 +65,7 @@ class EngagementBlocks:
             StoreBusyError: the store did not confirm; some shards may have applied their part. Send again.
         """
         indices: dict[int, list[int]] = {}
-        accounts = self.shards.keys.current.accounts([block.account_id for block in blocks])
+        accounts = self.shards.keys.current.pseudonymise_all([block.account_id for block in blocks])
         for index, account in enumerate(accounts):
             indices.setdefault(account.shard(self.shards.count), []).append(index)
 
@@ -83,7 +83,7 @@ class EngagementBlocks:
 
 
 def _pack_blocks(blocks: Sequence[Block], keys: Pseudonymiser) -> ScriptArguments:
-    accounts = keys.accounts([block.account_id for block in blocks])
+    accounts = keys.pseudonymise_all([block.account_id for block in blocks])
     return {
         "engagements": b"".join(
             _ENGAGEMENT.pack(account.pseudonym, block.series, block.block)

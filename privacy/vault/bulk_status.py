@@ -100,7 +100,7 @@ class BulkStatusChange:
         """
 
         def arguments(_shard: int, chunk: Chunk, keys: Pseudonymiser) -> ScriptArguments:
-            accounts = keys.of_handles(chunk.account_handles)
+            accounts = keys.resolve_handles(chunk.account_handles)
             return {
                 **self.caps.settling_arguments(now_ms),
                 **move.as_arguments(),

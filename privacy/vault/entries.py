@@ -102,7 +102,7 @@ class AdmittedEvents:
             keys: name the accounts.
             shards: number of account shards of the store.
         """
-        accounts = keys.account_columns(self.account_ids)
+        accounts = keys.pseudonymise_columns(self.account_ids)
         shard_of = accounts.shard_hashes % shards
         order = np.argsort(shard_of, kind="stable")
         ends = np.cumsum(np.bincount(shard_of, minlength=shards)).tolist()

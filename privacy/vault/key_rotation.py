@@ -40,7 +40,7 @@ class ShardKeyRotation:
             StoreBusyError: the store did not confirm. Do it again.
         """
         keys = self.shards.keys.current
-        accounts = keys.of_former_pseudonyms(pseudonyms)
+        accounts = keys.resolve_previous_pseudonyms(pseudonyms)
         packed = b"".join(
             previous + account.pseudonym for previous, account in zip(pseudonyms, accounts, strict=True)
         )

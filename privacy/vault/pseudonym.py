@@ -101,8 +101,8 @@ class AccountRef:
     def resolve(self, keys: Pseudonymiser) -> Account:
         """Finds the account under these keys."""
         if isinstance(self.name, str):
-            return keys.account(self.name)
-        return keys.of_handles([self.name])[0]
+            return keys.pseudonymise(self.name)
+        return keys.resolve_handles([self.name])[0]
 
 
 @dataclass(frozen=True)
@@ -112,17 +112,17 @@ class Pseudonymiser:
     Args:
         inner_key: 32 random bytes; stays for the life of the store.
         outer_key: 32 random bytes; rotated.
-        former_outer_key: the outer key before, while a rotation is under way.
+        previous_outer_key: the outer key before, while a rotation is under way.
         generation: counts rotations; part of the names of accounts, which so tell their key.
     """
 
     inner_key: bytes = field(repr=False)
     outer_key: bytes = field(repr=False)
-    former_outer_key: bytes | None = field(default=None, repr=False)
+    previous_outer_key: bytes | None = field(default=None, repr=False)
     generation: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("inner_key", "outer_key", "former_outer_key"):
+        for name in ("inner_key", "outer_key", "previous_outer_key"):
             key = getattr(self, name)
             if key is not None and len(key) != KEY_BYTES:
                 raise StoreError(f"pseudonym key: {name} has {len(key)} bytes; exactly {KEY_BYTES}")
@@ -132,65 +132,65 @@ class Pseudonymiser:
         """Tells the outer key in use from others, and nothing else of it: 8 bytes."""
         return blake2b(self.outer_key, digest_size=_KEY_ID_BYTES, person=b"likewise key id").digest()
 
-    def network(self, name: str) -> bytes:
+    def hash_network(self, name: str) -> bytes:
         """Digest of the name of a network, 8 bytes: tells networks apart and names none."""
         return blake2b(
             name.encode(), key=self.inner_key, digest_size=NETWORK_BYTES, person=b"likewise net"
         ).digest()
 
-    def account(self, account_id: str) -> Account:
+    def pseudonymise(self, account_id: str) -> Account:
         """The account with an id."""
-        return self.accounts([account_id])[0]
+        return self.pseudonymise_all([account_id])[0]
 
-    def accounts(self, account_ids: Sequence[str]) -> list[Account]:
+    def pseudonymise_all(self, account_ids: Sequence[str]) -> list[Account]:
         """The accounts with these ids, in their order."""
         return self._of_inner(self._inner(account_ids))
 
-    def account_columns(self, account_ids: Sequence[str]) -> AccountColumns:
+    def pseudonymise_columns(self, account_ids: Sequence[str]) -> AccountColumns:
         """The accounts with these ids, in their order, for intake, which has no time for an object each."""
-        joined, former_key = b"".join(self._inner(account_ids)), self.former_outer_key
+        joined, previous_key = b"".join(self._inner(account_ids)), self.previous_outer_key
         return AccountColumns(
             np.frombuffer(_encrypt(self.outer_key, joined), _BLOCK_COLUMN),
-            np.frombuffer(_encrypt(former_key, joined) if former_key else b"", _BLOCK_COLUMN),
+            np.frombuffer(_encrypt(previous_key, joined) if previous_key else b"", _BLOCK_COLUMN),
             np.frombuffer(_encrypt(self._tomb_key, joined), _TOMBSTONE_COLUMN)["tombstone"],
             _shard_hashes(joined),
         )
 
-    def of_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Account]:
+    def resolve_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Account]:
         """The accounts with these pseudonyms under the outer key in use, in their order."""
         return self._of_inner(_blocks(_decrypt(self.outer_key, pseudonyms)))
 
-    def of_former_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Account]:
+    def resolve_previous_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Account]:
         """The accounts with these pseudonyms under the former outer key.
 
         Raises:
             StoreError: no rotation is under way.
         """
-        if self.former_outer_key is None:
+        if self.previous_outer_key is None:
             raise StoreError("pseudonym key: no rotation is under way")
-        return self._of_inner(_blocks(_decrypt(self.former_outer_key, pseudonyms)))
+        return self._of_inner(_blocks(_decrypt(self.previous_outer_key, pseudonyms)))
 
-    def handles(self, account_ids: Sequence[str]) -> list[AccountHandle]:
+    def derive_handles(self, account_ids: Sequence[str]) -> list[AccountHandle]:
         """The handles of the accounts with these ids, in their order."""
         return self._handles_of_inner(self._inner(account_ids))
 
-    def handles_of_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[AccountHandle]:
+    def derive_handles_from_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[AccountHandle]:
         """The handles of the accounts with these pseudonyms under the outer key in use."""
         return self._handles_of_inner(_blocks(_decrypt(self.outer_key, pseudonyms)))
 
-    def handles_of_accounts(self, accounts: Sequence[Account]) -> list[AccountHandle]:
+    def derive_handles_from_accounts(self, accounts: Sequence[Account]) -> list[AccountHandle]:
         """The handles of accounts that are known by other means."""
-        return self.handles_of_pseudonyms([account.pseudonym for account in accounts])
+        return self.derive_handles_from_pseudonyms([account.pseudonym for account in accounts])
 
-    def known_handles(self, names: Sequence[bytes]) -> list[AccountHandle]:
+    def parse_handles(self, names: Sequence[bytes]) -> list[AccountHandle]:
         """The handles with these names, which staff were given."""
         return self._handles_of_inner(_blocks(_decrypt(self._handle_key, names)))
 
-    def of_handles(self, handles: Sequence[bytes]) -> list[Account]:
+    def resolve_handles(self, handles: Sequence[bytes]) -> list[Account]:
         """The accounts with these handles, in their order."""
         return self._of_inner(_blocks(_decrypt(self._handle_key, handles)))
 
-    def audit_tag(self, account_id: str) -> str:
+    def derive_audit_tag(self, account_id: str) -> str:
         """The audit tag of the account with an id, in hexadecimal."""
         return _encrypt(self._derived(b"likewise audit"), self._inner([account_id])[0])[
             :_AUDIT_TAG_BYTES
@@ -210,12 +210,12 @@ class Pseudonymiser:
         return list(map(AccountHandle, names, _shard_hashes(joined).tolist()))
 
     def _of_inner(self, inner: Sequence[bytes]) -> list[Account]:
-        joined, former_key = b"".join(inner), self.former_outer_key
+        joined, previous_key = b"".join(inner), self.previous_outer_key
         return list(
             map(
                 Account,
                 _cut(_encrypt(self.outer_key, joined), _BLOCK),
-                _cut(_encrypt(former_key, joined), _BLOCK) if former_key else repeat(b""),
+                _cut(_encrypt(previous_key, joined), _BLOCK) if previous_key else repeat(b""),
                 _cut(_encrypt(self._tomb_key, joined), _TOMBSTONE),
                 _shard_hashes(joined).tolist(),
             )

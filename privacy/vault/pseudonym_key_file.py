@@ -19,7 +19,7 @@ class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     inner: str
     outer: str
-    former_outer: str | None = None
+    previous_outer: str | None = None
     generation: int = 0
 
 
@@ -35,7 +35,7 @@ def load_pseudonymiser(path: Path) -> Pseudonymiser:
 
 def _parsed(content: bytes) -> Pseudonymiser:
     file = msgspec.json.decode(content, type=_KeyFile)
-    former = None if file.former_outer is None else bytes.fromhex(file.former_outer)
+    former = None if file.previous_outer is None else bytes.fromhex(file.previous_outer)
     return Pseudonymiser(bytes.fromhex(file.inner), bytes.fromhex(file.outer), former, file.generation)
 
 
@@ -58,7 +58,7 @@ def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser
         StoreError: the file cannot be read or written.
     """
     known = load_pseudonymiser(path)
-    if known.former_outer_key is not None:
+    if known.previous_outer_key is not None:
         return known
     rotated = Pseudonymiser(known.inner_key, entropy(KEY_BYTES), known.outer_key, known.generation + 1)
     _write(path, rotated)
@@ -73,12 +73,12 @@ def end_rotation(path: Path) -> None:
         StoreError: the file cannot be read or written.
     """
     known = load_pseudonymiser(path)
-    if known.former_outer_key is None:
+    if known.previous_outer_key is None:
         raise ConflictError("no rotation of the pseudonym key is under way")
-    _write(path, replace(known, former_outer_key=None))
+    _write(path, replace(known, previous_outer_key=None))
 
 
 def _write(path: Path, keys: Pseudonymiser) -> None:
-    former = None if keys.former_outer_key is None else keys.former_outer_key.hex()
+    former = None if keys.previous_outer_key is None else keys.previous_outer_key.hex()
     file = _KeyFile(keys.inner_key.hex(), keys.outer_key.hex(), former, keys.generation)
     write_private(path, msgspec.json.encode(file).decode() + os.linesep)

@@ -117,7 +117,7 @@ class RegisterStore:
         if not networks:
             return b""
         return b"".join(
-            account.pseudonym + keys.network(name)
-            for account, name in zip(keys.accounts([*networks]), networks.values(), strict=True)
+            account.pseudonym + keys.hash_network(name)
+            for account, name in zip(keys.pseudonymise_all([*networks]), networks.values(), strict=True)
             if account.shard(self.shards.count) == shard
         )

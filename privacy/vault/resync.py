@@ -76,7 +76,7 @@ class Resync:
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
         """
-        account = self.vault.shards.keys.current.account(account_id)
+        account = self.vault.shards.keys.current.pseudonymise(account_id)
         held = {
             register.series.number: register
             for register in self._registers(account)

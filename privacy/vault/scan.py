@@ -107,9 +107,9 @@ class AccountScan:
         """Finds an account under the current keys; None if its pseudonym is of neither of them."""
         keys = self.shards.keys.current
         if name.generation == keys.generation:
-            return keys.of_pseudonyms([name.pseudonym])[0]
-        if name.generation == keys.generation - 1 and keys.former_outer_key:
-            return keys.of_former_pseudonyms([name.pseudonym])[0]
+            return keys.resolve_pseudonyms([name.pseudonym])[0]
+        if name.generation == keys.generation - 1 and keys.previous_outer_key:
+            return keys.resolve_previous_pseudonyms([name.pseudonym])[0]
         return None
 
     def _read(self, names: Sequence[AccountName]) -> list[FoundAccount]:
@@ -125,7 +125,7 @@ class AccountScan:
             if account is None:
                 self.shards.keys.reload()
             elif fields:
-                handle = self.shards.keys.current.handles_of_accounts([account])[0].name
+                handle = self.shards.keys.current.derive_handles_from_accounts([account])[0].name
                 found.append(FoundAccount(name, handle, HeldAccount.parse(number, fields)))
         return found
 

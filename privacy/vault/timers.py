@@ -37,7 +37,7 @@ class Timers:
         shards = dict.fromkeys(range(self.shards.count))
         replies = self.shards.run(_DUE_TIMERS, shards, lambda _shard, _item, _keys: arguments)
         due = [part for reply in replies.values() for part in reply]
-        handles = self.shards.keys.current.handles_of_pseudonyms(due[::2])
+        handles = self.shards.keys.current.derive_handles_from_pseudonyms(due[::2])
         return [
             (handle.name, AccountStatus(status)) for handle, status in zip(handles, due[1::2], strict=True)
         ]

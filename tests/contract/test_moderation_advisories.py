@@ -36,7 +36,7 @@ def sweep(office: Office) -> list[dict[str, object]]:
 
 def handles(*account_ids: str) -> set[str]:
     """Return the handles of some accounts."""
-    return {handle.name.hex() for handle in PSEUDONYMISER.handles(account_ids)}
+    return {handle.name.hex() for handle in PSEUDONYMISER.derive_handles(account_ids)}
 
 
 def test_accounts_on_one_network_are_shown(office: Office) -> None:

@@ -90,7 +90,7 @@ def test_a_purge_does_not_override_an_owner(office: Office) -> None:
 
 def test_a_handle_from_an_advisory_names_the_account(office: Office) -> None:
     """Accounts may be listed by handle; the list may be gzipped."""
-    handles = [handle.name.hex() for handle in PSEUDONYMISER.handles(BOTS)]
+    handles = [handle.name.hex() for handle in PSEUDONYMISER.derive_handles(BOTS)]
     body = gzip.compress(lines(*({"handle": handle} for handle in handles)))
     path = "/v1/moderation/purges?note=network"
     answer = office.plane.send("POST", path, body, NDJSON, Content_Encoding="gzip")
@@ -167,7 +167,7 @@ def test_a_step_is_applied_once(office: Office) -> None:
     moves = BulkStatusChange(
         AccountShards(office.store.maintenance, current, HEADER.account_shards), caps(4, 100)
     )
-    handle = PSEUDONYMISER.handles(BOTS[:1])[0]
+    handle = PSEUDONYMISER.derive_handles(BOTS[:1])[0]
     shard = handle.shard_hash % HEADER.account_shards
     move, now_ms = JobKind.PURGE.move, office.plane.clock.now_ms
     for done in (0, 0, 5):

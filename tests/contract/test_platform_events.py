@@ -194,7 +194,7 @@ def test_a_child_leaves_nothing_in_the_store(plane: PlatformPlane, store: Store)
     child = event(account_id="child", profile={"age_band": "under-13"})
     assert counted(plane.events(lines(child)).json) == {"dropped_child": 1}
     assert keys(store, "v:*") == []
-    pseudonym = PSEUDONYMISER.account("child").pseudonym
+    pseudonym = PSEUDONYMISER.pseudonymise("child").pseudonym
     assert pseudonym not in contents(store)
     assert pseudonym.hex().encode() not in contents(store)
 

@@ -34,7 +34,7 @@ def dump(store: Store) -> bytes:
 @pytest.mark.parametrize("what", ["erasures", "children"])
 def test_an_erased_account_leaves_a_receipt_and_nothing_else(office: Office, what: str) -> None:
     """Every engagement is uncounted once; no id, pseudonym or handle is kept; the receipt can be verified."""
-    account = PSEUDONYMISER.account("account-1")
+    account = PSEUDONYMISER.pseudonymise("account-1")
     assert account.pseudonym in dump(office.store)
     answer = office.request(what)
     assert answer.status_code == 200
@@ -43,7 +43,7 @@ def test_an_erased_account_leaves_a_receipt_and_nothing_else(office: Office, wha
     assert proof == {name: answer.json[name] for name in proof}
     assert sorted(office.read_changes().values()) == [1] * 6
     kept = dump(office.store)
-    handle = PSEUDONYMISER.handles(["account-1"])[0].name
+    handle = PSEUDONYMISER.derive_handles(["account-1"])[0].name
     for trace in (b"account-1", account.pseudonym, handle, answer.json["receipt_id"].encode()):
         assert trace not in kept
 
@@ -131,7 +131,7 @@ def test_the_maintenance_worker_resumes_an_interrupted_erasure(
 ) -> None:
     """An erasure that stays pending is repeated after half a minute, and nothing is counted twice."""
     monkeypatch.setattr("privacy.vault.erasure.REGISTERS_PER_STEP", 1)
-    handle = PSEUDONYMISER.handles(["account-1"])[0].name
+    handle = PSEUDONYMISER.derive_handles(["account-1"])[0].name
     office.store.root.zadd("p:pending-operations", {handle + b"e": NOW_MS})
     office.work()
     assert office.store.root.zcard("p:pending-operations") == 1

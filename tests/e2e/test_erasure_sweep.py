@@ -21,7 +21,7 @@ def test_no_trace_is_left_on_disk(tmp_path: Path) -> None:
         office.moderate("restrict", ACCOUNT, until="2027-01-01T00:00:00Z")
         office.purge({"account_id": ACCOUNT})
         office.work()
-        account, handle = PSEUDONYMISER.account(ACCOUNT), PSEUDONYMISER.handles([ACCOUNT])[0].name
+        account, handle = PSEUDONYMISER.pseudonymise(ACCOUNT), PSEUDONYMISER.derive_handles([ACCOUNT])[0].name
         traces = [ACCOUNT.encode(), account.pseudonym, handle]
         traces += [trace.hex().encode() for trace in traces[1:]]
         assert found_in(tmp_path, traces)

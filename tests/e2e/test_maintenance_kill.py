@@ -54,7 +54,7 @@ def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: in
             )
     jobs = Jobs(store.platform, header.account_shards, registry.current.retention.job_seconds)
     request = JobRequest(JobKind.PURGE, "tests", "", "a test")
-    job = jobs.open(request, [prepared.keys.current.handles(bots)], clock_ms())
+    job = jobs.open(request, [prepared.keys.current.derive_handles(bots)], clock_ms())
     environment = process_environment(prepared.settings, tmp_path, Process.MAINTENANCE)
     for number in range(kills):
         maintenance = start(environment)

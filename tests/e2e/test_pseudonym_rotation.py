@@ -106,14 +106,14 @@ def test_an_account_that_is_met_before_the_job_keeps_everything(store: Store, ke
     begin_rotation(key_file, os.urandom)
     rotation(store, key_file).run(lambda _count: None)
     now = shards(store, key_file)
-    held = read_account(replace(now, client=store.root), now.keys.current.account(ACCOUNTS[0]))
+    held = read_account(replace(now, client=store.root), now.keys.current.pseudonymise(ACCOUNTS[0]))
     assert held is not None
     assert (held.standing, held.until_ms, len(held.registers)) == (AccountStatus.RESTRICTED, 500, 1)
     names = [
-        key for key in store.root.keys("v:*") if known.keys.current.account(ACCOUNTS[0]).pseudonym in key
+        key for key in store.root.keys("v:*") if known.keys.current.pseudonymise(ACCOUNTS[0]).pseudonym in key
     ]
     assert names == []
-    pseudonym = now.keys.current.account(ACCOUNTS[0]).pseudonym
+    pseudonym = now.keys.current.pseudonymise(ACCOUNTS[0]).pseudonym
     timers = [
         store.root.zscore(f"v:{{a{shard}}}:timers", pseudonym) for shard in range(HEADER.account_shards)
     ]
@@ -159,7 +159,7 @@ def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
     put_in_force(running)
     now = shards(store, key_file)
     reader = replace(now, client=store.root)
-    held = [read_account(reader, now.keys.current.account(account)) for account in ACCOUNTS]
+    held = [read_account(reader, now.keys.current.pseudonymise(account)) for account in ACCOUNTS]
     assert [len(account.registers) for account in held if account] == [1] * len(ACCOUNTS)
     resync = Resync(RegisterStore(now, caps(4, 100)))
     assert resync.run(ACCOUNTS[0], Kind.LIKE, {}, 5, 0) == ResyncReport(removed=1)
@@ -175,5 +175,5 @@ def test_a_timer_of_an_account_that_has_not_moved_yet_waits(store: Store, key_fi
     timers = Timers(replace(now, client=store.maintenance), Recount(now, caps(4, 100)))
     assert timers.list_due(1_000) == []
     running.run(lambda _count: None)
-    [handle] = now.keys.current.handles(ACCOUNTS[:1])
+    [handle] = now.keys.current.derive_handles(ACCOUNTS[:1])
     assert timers.list_due(1_000) == [(handle.name, AccountStatus.RESTRICTED)]

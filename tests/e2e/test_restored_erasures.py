@@ -109,7 +109,9 @@ class Deployment:
         return [
             account
             for account in ACCOUNTS
-            if any(map(self.store.root.exists, shards.stored_names(shards.keys.current.account(account))))
+            if any(
+                map(self.store.root.exists, shards.stored_names(shards.keys.current.pseudonymise(account)))
+            )
         ]
 
 
@@ -196,7 +198,7 @@ def test_an_account_that_the_backup_does_not_know_is_closed(deployment: Deployme
 
 def test_a_replay_that_is_killed_at_any_store_call_is_repeated(deployment: Deployment) -> None:
     """The store stays behind until all accounts are erased; in the end nothing names them or is pending."""
-    handles = [handle.name for handle in deployment.shards.keys.current.handles(ERASED)]
+    handles = [handle.name for handle in deployment.shards.keys.current.derive_handles(ERASED)]
     Advisories(deployment.store.maintenance).replace([Advisory(Signal.NETWORK, NOW_MS, 2, handles)], 1_000)
     backup = deployment.back_up()
     for account in ERASED:

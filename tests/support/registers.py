@@ -46,7 +46,7 @@ def vault_on(client: redis.Redis, flip_cap: int, daily_cap: int) -> RegisterStor
 
 def account_key(account_id: str, header: StoreHeader = HEADER) -> bytes:
     """Name the hash of an account."""
-    account = PSEUDONYMISER.account(account_id)
+    account = PSEUDONYMISER.pseudonymise(account_id)
     return register_prefix(account.shard(header.account_shards)).encode() + account.pseudonym
 
 

@@ -138,7 +138,7 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     shards = AccountShards(client, keys, header.account_shards)
     reader = SubjectAccess(shards, header.target_shards, read_registered_policies(client))
     entry = AuditEntry(
-        ActionStage.REQUESTED, "rights.access", *OPERATOR, note, keys.current.audit_tag(account_id)
+        ActionStage.REQUESTED, "rights.access", *OPERATOR, note, keys.current.derive_audit_tag(account_id)
     )
     document = run_audited(
         AuditTrail(client),
@@ -179,7 +179,7 @@ def rebuild_erasure_log(*, data_folder: Path) -> None:
 @_key_file_option
 def account_tag(*, account_id: str, data_folder: Path, key_file: Path | None) -> None:
     """Print the tag that identifies ACCOUNT_ID in the audit trail."""
-    click.echo(_keys(data_folder, key_file).current.audit_tag(account_id))
+    click.echo(_keys(data_folder, key_file).current.derive_audit_tag(account_id))
 
 
 def _connect(data_folder: Path) -> tuple[Redis, StoreHeader]:

@@ -117,8 +117,8 @@ def _handles(keys: Pseudonymiser, raw: bytes) -> Iterator[list[AccountHandle]]:
         if count > MAX_ACCOUNTS:
             raise RequestEntityTooLarge(f"The list holds more than {MAX_ACCOUNTS} accounts.")
         yield [
-            *keys.handles([line for line in read if isinstance(line, str)]),
-            *keys.known_handles([line for line in read if isinstance(line, bytes)]),
+            *keys.derive_handles([line for line in read if isinstance(line, str)]),
+            *keys.parse_handles([line for line in read if isinstance(line, bytes)]),
         ]
     if not count:
         raise InvalidInputError("body", "holds nothing", f"1 to {MAX_ACCOUNTS} accounts")

@@ -118,7 +118,7 @@ def post_resync(services: PlatformServices, call: Request) -> Response:
             ),
         )
         services.moderation.repair.check(snapshot, call.now_ms)
-        tag = services.moderation.keys.current.audit_tag(snapshot.account_id)
+        tag = services.moderation.keys.current.derive_audit_tag(snapshot.account_id)
         entry = AuditEntry(
             ActionStage.REQUESTED, "account.resync", *actor_of(call), order["note"], tag, {"kind": kind.label}
         )

@@ -44,7 +44,7 @@ def _per_read(patch: pytest.MonkeyPatch) -> None:
 
 def _name_accounts(patch: pytest.MonkeyPatch, accounts: Callable[[Sequence[str]], list[Account]]) -> None:
     def columns(_: Pseudonymiser, account_ids: Sequence[str]) -> AccountColumns:
-        pseudonyms, _formers, tombstones, shard_hashes = zip(*accounts(account_ids), strict=True)
+        pseudonyms, _previous, tombstones, shard_hashes = zip(*accounts(account_ids), strict=True)
         return AccountColumns(
             np.array(pseudonyms, "V16"),
             np.empty(0, "V16"),
@@ -52,8 +52,8 @@ def _name_accounts(patch: pytest.MonkeyPatch, accounts: Callable[[Sequence[str]]
             np.array(shard_hashes),
         )
 
-    patch.setattr(Pseudonymiser, "accounts", lambda _, account_ids: accounts(account_ids))
-    patch.setattr(Pseudonymiser, "account_columns", columns)
+    patch.setattr(Pseudonymiser, "pseudonymise_all", lambda _, account_ids: accounts(account_ids))
+    patch.setattr(Pseudonymiser, "pseudonymise_columns", columns)
 
 
 def _unkeyed(patch: pytest.MonkeyPatch) -> None:
@@ -109,19 +109,20 @@ STORES = (
     Mutation("fresh noise at each read", _per_read, "end to end", sooner=True),
     Mutation(
         "unlike counted without a flip",
-        _record("flips < flip_cap", "flips < 2 * flip_cap"),
+        _record("flips >= FLIP_CAP", "flips >= 2 * FLIP_CAP"),
         "end to end",
         sooner=True,
     ),
     Mutation(
-        "a frozen register that still counts", _record("(stands or flips < flip_cap)", "true"), "end to end"
+        "a frozen register that still counts",
+        _record("(should_count and flips >= FLIP_CAP)", "false"),
+        "end to end",
     ),
     Mutation(
         "duplicate delivery counted twice",
         _record(
-            "verdict = (at == stored_at",
-            "change_count = change_count + 1; changes[change_count] = pack('<I8I4', series, code * 16); "
-            "verdict = (at == stored_at",
+            "return at == stored_at",
+            "add_change(changes, series, code, 0) return at == stored_at",
         ),
         "end to end",
         sooner=True,

@@ -15,8 +15,8 @@ from tests.support.platform_plane import NOW_MS, POLICY, PSEUDONYMISER, keys
 from tests.support.redis_server import Store
 from tests.support.staff import HEADER, Office, office_on
 
-ACCOUNT = PSEUDONYMISER.account("account-1")
-HANDLE, OTHER_HANDLE = (handle.name for handle in PSEUDONYMISER.handles(["account-1", "account-2"]))
+ACCOUNT = PSEUDONYMISER.pseudonymise("account-1")
+HANDLE, OTHER_HANDLE = (handle.name for handle in PSEUDONYMISER.derive_handles(["account-1", "account-2"]))
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ _IDS = st.text("abcdefgh0123456789-_.~:", min_size=1, max_size=128)
 @given(account_id=_IDS)
 def test_both_keys_decide_the_pseudonym(account_id: str) -> None:
     """Another inner or outer key gives another pseudonym; the inner hash itself is never the pseudonym."""
-    account = KEYS.account(account_id)
+    account = KEYS.pseudonymise(account_id)
     assert len(account.pseudonym) == PSEUDONYM_BYTES
-    assert account.pseudonym != Pseudonymiser(OUTER, OUTER).account(account_id).pseudonym
-    assert account.pseudonym != Pseudonymiser(INNER, NEWER).account(account_id).pseudonym
+    assert account.pseudonym != Pseudonymiser(OUTER, OUTER).pseudonymise(account_id).pseudonym
+    assert account.pseudonym != Pseudonymiser(INNER, NEWER).pseudonymise(account_id).pseudonym
     assert account.pseudonym != blake2b(account_id.encode(), key=INNER, digest_size=16).digest()
     assert account.tombstone not in account.pseudonym
 
@@ -30,8 +30,8 @@ def test_both_keys_decide_the_pseudonym(account_id: str) -> None:
 @given(account_ids=st.lists(_IDS, unique=True, max_size=50))
 def test_accounts_are_told_apart(account_ids: list[str]) -> None:
     """Distinct ids have distinct pseudonyms and tombstones, the same whether asked one by one or together."""
-    accounts = KEYS.accounts(account_ids)
-    assert accounts == [KEYS.account(account_id) for account_id in account_ids]
+    accounts = KEYS.pseudonymise_all(account_ids)
+    assert accounts == [KEYS.pseudonymise(account_id) for account_id in account_ids]
     assert len({account.pseudonym for account in accounts}) == len(account_ids)
     assert len({account.tombstone for account in accounts}) == len(account_ids)
 
@@ -39,11 +39,11 @@ def test_accounts_are_told_apart(account_ids: list[str]) -> None:
 @given(account_ids=st.lists(_IDS, min_size=1, max_size=20))
 def test_a_rotation_needs_no_account_id(account_ids: list[str]) -> None:
     """From former pseudonyms alone come the new ones; shard and tombstone stay as they were."""
-    before = KEYS.accounts(account_ids)
+    before = KEYS.pseudonymise_all(account_ids)
     rotated = Pseudonymiser(INNER, NEWER, OUTER)
-    after = rotated.accounts(account_ids)
-    assert rotated.of_former_pseudonyms([account.pseudonym for account in before]) == after
-    assert rotated.of_pseudonyms([account.pseudonym for account in after]) == after
+    after = rotated.pseudonymise_all(account_ids)
+    assert rotated.resolve_previous_pseudonyms([account.pseudonym for account in before]) == after
+    assert rotated.resolve_pseudonyms([account.pseudonym for account in after]) == after
     assert [account.previous_pseudonym for account in after] == [account.pseudonym for account in before]
     assert [(a.tombstone, a.shard_hash) for a in after] == [(a.tombstone, a.shard_hash) for a in before]
 
@@ -52,7 +52,7 @@ def test_a_rotation_needs_no_account_id(account_ids: list[str]) -> None:
 @given(account_ids=st.lists(_IDS, max_size=20))
 def test_columns_hold_what_the_accounts_hold(keys: Pseudonymiser, account_ids: list[str]) -> None:
     """Intake sees the same accounts as everybody else, field by field; formers only during a rotation."""
-    columns, accounts = keys.account_columns(account_ids), keys.accounts(account_ids)
+    columns, accounts = keys.pseudonymise_columns(account_ids), keys.pseudonymise_all(account_ids)
     assert [bytes(name) for name in columns.pseudonyms] == [account.pseudonym for account in accounts]
     assert [bytes(name) for name in columns.previous_pseudonyms] == [
         a.previous_pseudonym for a in accounts if a.previous_pseudonym
@@ -64,7 +64,7 @@ def test_columns_hold_what_the_accounts_hold(keys: Pseudonymiser, account_ids: l
 def test_without_a_rotation_there_are_no_former_pseudonyms() -> None:
     """A key file without a former key cannot read them."""
     with pytest.raises(StoreError, match="no rotation is under way"):
-        KEYS.of_former_pseudonyms([bytes(16)])
+        KEYS.resolve_previous_pseudonyms([bytes(16)])
 
 
 @pytest.mark.parametrize("size", [0, 16, 31, 33, 64])
@@ -88,5 +88,5 @@ def test_no_key_is_shown() -> None:
 
 def test_networks_are_told_apart_by_a_keyed_digest() -> None:
     """The digest of a network depends on the key and on the name."""
-    assert KEYS.network("a") != KEYS.network("b")
-    assert KEYS.network("a") != Pseudonymiser(NEWER, OUTER).network("a")
+    assert KEYS.hash_network("a") != KEYS.hash_network("b")
+    assert KEYS.hash_network("a") != Pseudonymiser(NEWER, OUTER).hash_network("a")

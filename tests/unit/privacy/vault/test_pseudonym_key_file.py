@@ -65,12 +65,12 @@ def test_a_rotation_begins_once_and_ends(path: Path) -> None:
     """The key before stays beside the new one until the end; beginning again goes on with the same one."""
     before = load_pseudonymiser(path)
     rotated = begin_rotation(path, os.urandom)
-    assert (rotated.inner_key, rotated.former_outer_key) == (before.inner_key, before.outer_key)
+    assert (rotated.inner_key, rotated.previous_outer_key) == (before.inner_key, before.outer_key)
     assert rotated.outer_key != before.outer_key
     assert begin_rotation(path, os.urandom) == load_pseudonymiser(path) == rotated
     end_rotation(path)
     ended = load_pseudonymiser(path)
-    assert (ended.outer_key, ended.former_outer_key) == (rotated.outer_key, None)
+    assert (ended.outer_key, ended.previous_outer_key) == (rotated.outer_key, None)
     assert before.outer_key.hex() not in path.read_text()
     with pytest.raises(ConflictError, match="no rotation"):
         end_rotation(path)

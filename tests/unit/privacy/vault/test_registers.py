@@ -56,7 +56,7 @@ def test_a_like_and_an_unlike(vault: RegisterStore, store: Store) -> None:
     """The newest event decides; both changes are in the outbox, in their order and their cell."""
     assert [one(vault, 1, LIKE), one(vault, 2, UNLIKED)] == [COUNTED, UNCOUNTED]
     assert read_registers(store.root, ["ada"]) == {("ada", VIDEO): Register(2, False, 0, 2, 7)}
-    shard = PSEUDONYMISER.account("ada").shard(HEADER.account_shards)
+    shard = PSEUDONYMISER.pseudonymise("ada").shard(HEADER.account_shards)
     changes = b"".join(outbox(store, outbox_key(shard)))
     series, cell = VIDEO.to_bytes(8, "little"), 7 << 4
     expected = series + (cell | LIKE).to_bytes(4, "little") + series + (cell | UNLIKED).to_bytes(4, "little")
@@ -185,7 +185,7 @@ def test_no_account_id_is_stored(vault: RegisterStore, store: Store) -> None:
     stored = everything_stored(store)
     assert not any(b"recognisable" in text for text in stored)
     for account in accounts:
-        found = PSEUDONYMISER.account(account)
+        found = PSEUDONYMISER.pseudonymise(account)
         assert blake2b(account.encode(), digest_size=16).digest() not in b"".join(stored)
         shard, pseudonym = found.shard(HEADER.account_shards), found.pseudonym
         holders = sorted(text for text in stored if pseudonym in text)
@@ -201,7 +201,7 @@ def test_nothing_is_kept_by_target(vault: RegisterStore, store: Store) -> None:
     tables = {vault_key(shard, "accounts").encode() for shard in range(HEADER.account_shards)}
     assert len(registers) == 30
     assert set(map(raw, store.root.keys())) == {*registers, *outboxes, *tables}
-    pseudonyms = {PSEUDONYMISER.account(f"account-{number}").pseudonym for number in range(30)}
+    pseudonyms = {PSEUDONYMISER.pseudonymise(f"account-{number}").pseudonym for number in range(30)}
     assert {pseudonym for table in tables for pseudonym in store.root.hkeys(table)} == pseudonyms
 
 
@@ -247,7 +247,7 @@ def test_every_admission_of_a_day_is_counted(store: Store) -> None:
 
 def admissions(store: Store, account_id: str) -> bytes:
     """An account's integer, in the table of its shard."""
-    account = PSEUDONYMISER.account(account_id)
+    account = PSEUDONYMISER.pseudonymise(account_id)
     table = vault_key(account.shard(HEADER.account_shards), "accounts")
     return raw(store.root.hget(table, account.pseudonym))
 
@@ -266,7 +266,7 @@ def test_the_short_way_and_the_long_way_meet(store: Store) -> None:
 
 def test_an_account_whose_erasure_is_under_way_takes_nothing_new(vault: RegisterStore, store: Store) -> None:
     """From the tombstone on, even while its registers are still there."""
-    account = PSEUDONYMISER.account("ada")
+    account = PSEUDONYMISER.pseudonymise("ada")
     assert vault.record([("ada", VIDEO, 1, LIKE, 0)], 0) == [COUNTED]
     store.root.hset(vault_key(account.shard(HEADER.account_shards), "tombstones"), account.tombstone, 10**15)
     assert vault.record([("ada", OTHER_VIDEO, 1, LIKE, 0)], 0) == [Verdict.CLOSED]
