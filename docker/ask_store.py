@@ -2,8 +2,8 @@
 
     python ask_store.py relay
 
-A worker opens no port, and goes on by itself when a server comes back. What can be asked is whether they are
-there.
+A worker opens no port, and continues when a server comes back. A health check can therefore only ask whether
+the servers answer.
 """
 
 # ruff: noqa: INP001 - a program of its own, in a folder that is no package
@@ -15,18 +15,17 @@ import sys
 
 from privacy.errors import StoreError
 from privacy.store.connect import connect, translated
-from privacy.store.settings import StoreSettings
-from privacy.store.users import MAINTENANCE, PUBLISHER, RELAY, RELEASE
+from privacy.store.settings import Settings
+from privacy.store.users import PROCESSES, Process
 
 
-def main(worker: str) -> int:
+def main(process: str) -> int:
     """Ask; the exit code is 0 if all servers answer and 1 if one does not."""
-    users = {"relay": (RELAY,), "release": (RELEASE, PUBLISHER), "maintenance": (MAINTENANCE,)}[worker]
     try:
-        settings = StoreSettings.from_environment(os.environ, users)
+        store = Settings.from_environment(os.environ).store
         with translated():
-            for user in users:
-                connect(settings, user).ping()
+            for user in PROCESSES[Process(process)]:
+                connect(store, user).ping()
     except StoreError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -11,6 +11,7 @@ from api.http.command import EXIT_CODES_HELP, run_command
 
 _COMMANDS: Final = {
     "up": LazyCommand("api.cli.commands.up", "Start the whole system on this machine."),
+    "init": LazyCommand("api.cli.commands.init", "Set a store up on Redis servers of your own."),
     "platform": LazyCommand("api.platform.__main__", "Serve the platform plane: ingest events and targets."),
     "public": LazyCommand("api.public.__main__", "Serve the public plane: read releases."),
     "relay": LazyCommand("api.cli.commands.relay", "Move changes from the vault to the tally."),

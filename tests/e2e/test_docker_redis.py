@@ -15,9 +15,8 @@ from privacy.store.acl import Room, acl_file
 from privacy.store.checks import check_durability
 from privacy.store.connect import connect
 from privacy.store.settings import Settings, StoreSettings
-from privacy.store.users import ADMIN, PUBLIC, USERS
+from privacy.store.users import ADMIN, PROCESSES, PUBLIC, USERS
 from privacy.store.wall_checks import check_users, check_wall
-from tests.support.compose import PASSWORDS
 from tests.support.docker_store import DockerStore, docker_store, variables
 from tests.support.dockerfile import ROOT
 
@@ -41,7 +40,7 @@ def settings(running: DockerStore) -> StoreSettings:
 
 @pytest.fixture
 def secrets(running: DockerStore) -> Path:
-    """What `docker/make_secrets.py` wrote."""
+    """What `likewise init --secrets` wrote."""
     return running.secrets
 
 
@@ -77,7 +76,7 @@ def test_one_server_gets_all_users(secrets: Path) -> None:
     assert (secrets / "users.acl").read_text() == acl_file(USERS, passwords)
 
 
-@pytest.mark.parametrize("process", sorted(PASSWORDS))
+@pytest.mark.parametrize("process", sorted(PROCESSES))
 def test_each_process_gets_its_own_passwords(process: str, secrets: Path, settings: StoreSettings) -> None:
     """The passwords of a process open the users that it connects as, on every server that has them."""
     own = Settings.from_environment(variables(secrets / f"{process}.env")).store.passwords

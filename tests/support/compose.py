@@ -1,13 +1,12 @@
-"""What `docker/compose.yaml` says, and `docker/make_secrets.py` beside it."""
+"""What `docker/compose.yaml` says."""
 
 from __future__ import annotations
 
-import runpy
 from typing import Any, Final
 
 import yaml
 
-from privacy.store.acl import AclUser, Room
+from privacy.store.acl import Room
 from tests.support.dockerfile import ROOT
 
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
@@ -15,10 +14,6 @@ SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 SERVERS: Final = {Room.PRIVATE: "vault", Room.GALLERY: "gallery"}
 """The service that holds a room, which is its network's name too."""
 ADDRESSES: Final = {Room.PRIVATE: "LIKEWISE_VAULT_URL", Room.GALLERY: "LIKEWISE_GALLERY_URL"}
-PASSWORDS: Final[dict[str, tuple[AclUser, ...]]] = runpy.run_path(str(ROOT / "docker" / "make_secrets.py"))[
-    "PROCESSES"
-]
-"""The users whose passwords are in the file of a process."""
 
 
 def mounts(service: str) -> dict[str, str]:

@@ -1,8 +1,7 @@
-"""The two servers of `docker/compose.yaml`, running, with what `docker/make_secrets.py` writes."""
+"""The two servers of `docker/compose.yaml`, running, with what `likewise init --secrets` writes."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -18,8 +17,8 @@ from privacy.store.acl import Room
 from privacy.store.checks import check_durability
 from privacy.store.connect import connect
 from privacy.store.settings import Settings, StoreSettings
-from privacy.store.users import ADMIN
-from tests.support.compose import ADDRESSES, PASSWORDS, SERVERS, SERVICES, mounts
+from privacy.store.users import ADMIN, PROCESSES
+from tests.support.compose import ADDRESSES, SERVERS, SERVICES, mounts
 from tests.support.dockerfile import ROOT
 from tests.support.ports import free_port
 
@@ -29,7 +28,7 @@ class DockerStore:
     """Both servers.
 
     Args:
-        secrets: what `docker/make_secrets.py` wrote.
+        secrets: what `likewise init --secrets` wrote.
         settings: both addresses, and every password that a process was given.
     """
 
@@ -51,11 +50,11 @@ def docker_store(folder: Path) -> Iterator[DockerStore]:
     """Write secrets twice, as after an upgrade, and run both servers on them, in an empty folder."""
     secrets = folder / "secrets"
     for _ in range(2):
-        command = [sys.executable, "docker/make_secrets.py", str(secrets)]
-        subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": "."}, check=True)
+        command = [sys.executable, "-m", "api.cli", "init", "--secrets", str(secrets)]
+        subprocess.run(command, cwd=ROOT, check=True)
     ports = {room: free_port() for room in Room}
     environment = {ADDRESSES[room]: f"redis://127.0.0.1:{port}" for room, port in ports.items()}
-    for process in PASSWORDS:
+    for process in PROCESSES:
         environment |= variables(secrets / f"{process}.env")
     store = DockerStore(secrets, Settings.from_environment(environment).store)
     with ExitStack() as running:

@@ -24,6 +24,7 @@ from privacy.errors import (
 
 COMMANDS = (
     "up",
+    "init",
     "platform",
     "public",
     "relay",

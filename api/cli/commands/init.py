@@ -1,0 +1,79 @@
+"""`likewise init`: sets a store up whose Redis servers are the deployment's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from api.cli.console import echo, show_json
+from api.cli.options import json_option, policy_option
+from api.http.command import epilog
+from api.http.system import clock_ms, entropy
+from api.runtime.policy_source import read_policy
+from api.runtime.secret_files import write_secret_files
+from api.runtime.store_setup import StoreSetup
+from privacy.signing.signing_key_file import create_ledger_key
+from privacy.store.settings import Settings, names_read_by
+from privacy.store.users import Process
+
+
+@click.command(
+    epilog=epilog(
+        "likewise init --secrets docker/secrets     before the servers start, and after an upgrade",
+        "likewise init                              once they run; needs the variables below",
+        "likewise init --policy policy.toml --json  registers a new policy",
+        variables=names_read_by(Process.INIT),
+    )
+)
+@click.option(
+    "--secrets",
+    "secrets_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the Redis users and the passwords of each process into this folder, and do nothing else.",
+)
+@policy_option
+@json_option
+def command(secrets_folder: Path | None, policy_file: Path | None, *, as_json: bool) -> None:
+    """Set a store up: headers, pseudonym key, ledger key, policy, guarantee, erasure log.
+
+    What exists is kept: running it again changes nothing, or registers a new policy. The servers must know
+    the Redis users; `--secrets` writes their ACL files and an environment file per process. `likewise up`
+    needs neither.
+    """
+    if secrets_folder:
+        _write_secrets(secrets_folder, as_json=as_json)
+    else:
+        _set_up(policy_file, as_json=as_json)
+
+
+def _write_secrets(folder: Path, *, as_json: bool) -> None:
+    files = write_secret_files(folder, entropy)
+    if as_json:
+        show_json({"files": [str(file) for file in files]})
+        return
+    echo(f"{len(files)} files are in {folder}. Start the servers again, or have them load their ACL files.")
+
+
+def _set_up(policy_file: Path | None, *, as_json: bool) -> None:
+    source = read_policy(policy_file)
+    settings = Settings.from_environment(os.environ)
+    key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
+    create_ledger_key(settings.ledger_key_file, entropy)
+    store = StoreSetup(source, key_file, guard, clock_ms, entropy).prepare(settings.store)
+    header, version = store.header, store.book.current.version
+    if as_json:
+        show_json(
+            {
+                "is_new": store.is_new,
+                "account_shards": header.account_shards,
+                "target_shards": header.target_shards,
+                "policy": version,
+            }
+        )
+        return
+    shards = f"{header.account_shards} account and {header.target_shards} target shards"
+    echo(
+        f"The store {'is set up' if store.is_new else 'exists'} with {shards}; policy {version} is in force."
+    )
