@@ -119,7 +119,7 @@ def test_the_public_password_is_worth_nothing_at_the_private_room(tmp_path: Path
             root.acl_setuser("relay", enabled=True, passwords=f"+{rooms.settings.password(PUBLIC)}")
         section = private_server_section(rooms.settings, ignore_progress)
         assert section
-        assert broken(section) == ["a login as `relay`"]
+        assert broken(section) == ["login as `relay`"]
 
 
 def test_rooms_on_one_server_are_not_apart(store: Store) -> None:
