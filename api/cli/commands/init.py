@@ -62,7 +62,7 @@ def _set_up(policy_file: Path | None, *, as_json: bool) -> None:
     key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
     create_ledger_key(settings.ledger_key_file, entropy)
     store = StoreSetup(source, key_file, guard, clock_ms, entropy).prepare(settings.store)
-    header, version = store.header, store.book.current.version
+    header, version = store.header, store.registry.current.version
     if as_json:
         show_json(
             {
