@@ -1,4 +1,4 @@
-"""What the public plane answers: documented shapes, right numbers, the same bytes to everybody."""
+"""Responses of the public plane: documented shapes, right numbers, the same bytes to everyone."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def numbers(document: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_answers_keep_their_schemas(plane: PublicPlane, path: str) -> None:
-    """What is rendered from structs loads under the schema that describes it, for a video in any state."""
+    """Rendered structs load under the schema that describes them, for a video in any state."""
     for video_id in STATES:
         answer = plane.get(path.format(video_id))
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
@@ -59,7 +59,7 @@ def test_answers_keep_their_schemas(plane: PublicPlane, path: str) -> None:
 
 
 def test_every_documented_example_keeps_its_schema() -> None:
-    """The examples in the API's description load under the schemas beside them."""
+    """The examples in the API documentation load under their schemas."""
     for operation in operations():
         for response in operation.responses.values():
             if response.example:
@@ -107,7 +107,7 @@ def test_reasons(plane: PublicPlane) -> None:
 
 
 def test_breakdown_of_a_release(plane: PublicPlane) -> None:
-    """Cells stand in their declared order; the published ones and `other` add up to the total."""
+    """Cells are in their declared order; the published ones and `other` add up to the total."""
     document = plane.get("/v1/videos/shown/likes/breakdowns/device").json()
     assert [cell["cell"] for cell in document["cells"]] == ["android", "ios", "web", "other", "undisclosed"]
     shown = [cell["likes"]["value"] for cell in document["cells"] if cell["likes"]["status"] == "published"]

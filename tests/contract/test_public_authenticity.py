@@ -23,7 +23,7 @@ def creator(creator_id: str) -> Any:
 
 
 def shown(name: str, epoch: int, total: int, removed: int | None, **more: Any) -> ReleaseDocument:
-    """A release with so many counted, and so many removed as inauthentic."""
+    """Returns a release with the given numbers of counted engagements and of those removed as inauthentic."""
     figure: Figure | None = None if removed is None else (removed, removed - 40, removed + 40)
     removals = dict.fromkeys(REASONS) | {"inauthentic": figure}
     return release(name, epoch, (total, total - 35, total + 35), removals=removals, **more)

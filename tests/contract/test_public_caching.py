@@ -69,7 +69,7 @@ def test_a_new_release_shows_within_a_second(store: Store, monkeypatch: pytest.M
 
 
 def test_new_metadata_shows_at_once(plane: PublicPlane, store: Store) -> None:
-    """Metadata is not a release: it may change at any time, and is read anew."""
+    """Metadata is not a release: it may change at any time, and is read again."""
     assert plane.get("/v1/videos/shown").json()["title"] == "Sourdough in 40 seconds"
     Publisher(store.publisher).publish_targets([target("shown", title="Sourdough, faster", revision=1)])
     assert plane.get("/v1/videos/shown").json()["title"] == "Sourdough, faster"

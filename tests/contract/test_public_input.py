@@ -123,7 +123,7 @@ def test_an_endless_query(plane: PublicPlane, path: str) -> None:
 
 @pytest.mark.parametrize("path", MISSING)
 def test_what_does_not_exist(plane: PublicPlane, path: str) -> None:
-    """What is not there is a 404 problem, never a redirect to something else."""
+    """An unknown path or target is a 404 problem, never a redirect."""
     status, headers, body = raw(plane, "GET", path)
     assert (status, headers["Content-Type"], json.loads(body)["status"]) == (404, PROBLEM, 404)
 

@@ -161,7 +161,7 @@ def test_a_damaged_key_record_is_no_key(plane: PublicPlane, store: Store) -> Non
 
 
 def test_the_rate_limit(plane: PublicPlane, store: Store) -> None:
-    """A key is answered so many times a minute, then 429 says when to come back; others go on."""
+    """A key may make its number of requests per minute; then 429 says when to retry. Other keys go on."""
     token = new_key(store, "read", requests_per_minute=3)[0]
     answers = [plane.get("/v1/videos/shown/likes", token=token) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]

@@ -98,7 +98,7 @@ def test_a_release_carries_a_detached_signature(plane: PublicPlane) -> None:
     assert answer.json()["total"] == [total["value"], *total["ci95"]]
 
 
-def test_keys_are_a_key_set_for_everybody(plane: PublicPlane) -> None:
+def test_keys_are_a_public_key_set(plane: PublicPlane) -> None:
     """Standard media type, cacheable, nothing private in it."""
     answer = plane.get("/.well-known/jwks.json", token=None)
     assert answer.status_code == 200
@@ -153,7 +153,7 @@ def test_what_cannot_be_proved_is_a_problem(query: str, field: str, plane: Publi
     ],
 )
 def test_a_release_that_is_not_there(path: str, status: int, plane: PublicPlane) -> None:
-    """Nothing is answered without a signature."""
+    """No release is returned without a signature."""
     assert plane.get(path).status_code == status
 
 
@@ -173,7 +173,7 @@ def test_damage_is_an_outage_and_no_answer(plane: PublicPlane, store: Store) -> 
 
 
 def test_before_the_first_head(plane: PublicPlane, store: Store) -> None:
-    """Nothing is signed yet, and that is what is answered."""
+    """While nothing is signed, the responses are empty lists, and a proof is refused."""
     store.root.delete("g:heads", "g:jwks")
     assert plane.get("/v1/privacy/ledger/heads").json() == {"heads": []}
     assert plane.get("/.well-known/jwks.json", token=None).json() == {"keys": []}

@@ -24,7 +24,7 @@ POSTED_MS = 1_777_593_600_000
 
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose store has released the whole life of some videos, and signed nothing."""
+    """A folder whose store has made all releases of some videos and signed none."""
     tmp_path = tmp_path_factory.mktemp("ledger")
     videos = [
         {"video_id": f"v-{number}", "posted_at": format_timestamp(POSTED_MS)} for number in range(VIDEOS)
@@ -45,22 +45,21 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def head(system: System) -> Any:
-    """The latest head; None before the first one."""
+    """Returns the latest head; None before the first one."""
     heads = system.read("/v1/privacy/ledger/heads").json()["heads"]
     return heads[0]["head"] if heads else None
 
 
 def signed(system: System) -> int:
-    """How many releases the latest head covers."""
+    """Returns the number of releases that the latest head covers."""
     latest = head(system)
     return sum(tree["size"] for tree in latest["trees"]) if latest else 0
 
 
 def test_a_ledger_from_its_first_signature_to_a_verified_file(replayed: Path) -> None:
-    """Killed before and while it signs, everything is signed in the end, and the export holds.
+    """A signer that is killed before and while it signs signs everything in the end, and the export verifies.
 
-    A tampered copy does not, and the release is named; a rotated key goes on where the old one ended; a
-    store that was rolled back behind what was signed is not released from again.
+    A tampered copy does not, and the release is named; a rotated key continues where the old one ended.
     """
     folder, first, second = replayed / "data", replayed / "first.ndjson.gz", replayed / "second.ndjson"
     with up(folder, "--policy", replayed / "policy.toml") as system:
@@ -82,7 +81,7 @@ def test_a_ledger_from_its_first_signature_to_a_verified_file(replayed: Path) ->
 
 
 def check_a_tampered_copy(export: Path, other: Path) -> None:
-    """One release changed in a copy of an export, and an export that is not what came before."""
+    """Checks that one changed release is found, and an export that does not continue an earlier one."""
     lines = export.read_text().splitlines()
     place = next(number for number, line in enumerate(lines) if '"line":"release"' in line)
     release = json.loads(lines[place])
@@ -104,7 +103,7 @@ def check_a_tampered_copy(export: Path, other: Path) -> None:
     "content", [b"", b"no gzip", gzip.compress(b"x" * 5000)[:-9]], ids=["empty", "no gzip", "cut off"]
 )
 def test_what_is_no_export_is_refused(content: bytes, tmp_path: Path) -> None:
-    """A file that cannot be read, or says nothing, never counts as verified."""
+    """A file that is unreadable or empty never counts as verified."""
     file = tmp_path / "export.ndjson.gz"
     file.write_bytes(content)
     refused = likewise("ledger", "verify", file)
@@ -113,7 +112,7 @@ def test_what_is_no_export_is_refused(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_release_worker_without_its_key_does_not_start(replayed: Path) -> None:
-    """A ledger that another key has signed is not gone on with, and nothing is released: the log says why."""
+    """A ledger that another key signed is not continued, and nothing is released; the log says why."""
     folder = replayed / "data"
     with up(folder, "--policy", replayed / "policy.toml") as system:
         eventually(lambda: signed(system) == RELEASES, "all releases being signed")

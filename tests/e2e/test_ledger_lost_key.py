@@ -20,14 +20,14 @@ from tests.support.signing_world import SigningWorld
 
 
 def test_a_lost_key_is_replaced_as_the_document_says(store: Store, tmp_path: Path) -> None:
-    """With a new key alone nothing is signed; with the public halves of before beside it, all of it verifies.
+    """A new key alone signs nothing; together with the public halves of the old keys, everything verifies.
 
-    Who trusts only the keys of before is told of the heads and entries since, and of nothing else.
+    A verifier who trusts only the old keys sees faults in the later heads and entries, and in no others.
     """
     key_file = tmp_path / "ledger.key"
     create_ledger_key(key_file, os.urandom)
     world = SigningWorld(ReleaseWorld(store), load_signing_key(key_file))
-    world.begin_anew(1)
+    world.reset(1)
     assert world.signer().run() > 0
     sizes = {tree.shard: tree.size for tree in world.head().trees}
     before = list(export_lines(LedgerReader(store.public), 0))

@@ -1,4 +1,4 @@
-"""Whatever is done to an exported ledger, verifying it finds it and names it."""
+"""Verifying an exported ledger finds and names every change to it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def exported(store: Store) -> list[bytes]:
     """An export of four epochs, signed one by one, the last one with a rotated key."""
     with store.without_fsync():
         world = SigningWorld(ReleaseWorld(store))
-        world.begin_anew(0)
+        world.reset(0)
         for epoch in range(EPOCHS):
             if epoch == EPOCHS - 1:
                 world.key = SigningKey(bytes(32), SIGNING_KEY.public_keys.keys)
@@ -54,24 +54,24 @@ def ledger(store: Store, request: pytest.FixtureRequest) -> list[bytes]:
 
 
 def closed(lines: Sequence[bytes]) -> list[bytes]:
-    """The lines with a closing line that fits, as somebody would write it who knows the format."""
+    """Adds a matching closing line, as an attacker who knows the format would."""
     body = list(lines)
     closing = Closing(len(body), sha256(b"".join(body)).hexdigest())
     return [*body, msgspec.json.encode(closing) + b"\n"]
 
 
 def verify(lines: Sequence[bytes], **options: Any) -> VerificationResult:
-    """What a verification says of lines."""
+    """Verifies lines."""
     return Verification(**options).run(lines)
 
 
 def of_kind(lines: Sequence[bytes], name: str) -> list[int]:
-    """Numbers of the lines of one kind."""
+    """Returns the numbers of the lines of one type."""
     return [number for number, line in enumerate(lines) if json.loads(line)["line"] == name]
 
 
 def names(line: bytes) -> set[str]:
-    """How a release may be named: by what it is, or by its place."""
+    """Returns the names of a release in a fault: by target, kind and epoch, or by position."""
     release = json.loads(line)
     entry = json.loads(release["entry"])
     return {
@@ -81,13 +81,13 @@ def names(line: bytes) -> set[str]:
 
 
 def named(verdict: VerificationResult, line: bytes) -> bool:
-    """Whether a fault names the release of a line."""
+    """Returns whether a fault names the release of a line."""
     wanted = re.compile("|".join(re.escape(name) + "(?![0-9])" for name in names(line)))
     return any(wanted.search(fault.where) for fault in verdict.faults)
 
 
 def test_the_ledger_as_it_is_holds(ledger: list[bytes]) -> None:
-    """Nothing is wrong with what was exported, signatures of a rotated key among it."""
+    """An untouched export verifies, including signatures of a rotated key."""
     verdict = verify(ledger)
     assert verdict.faults == ()
     assert verdict.releases == RELEASES
@@ -99,7 +99,7 @@ def test_the_ledger_as_it_is_holds(ledger: list[bytes]) -> None:
 @settings(max_examples=examples(300), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_a_changed_member_of_a_release_is_named(rng: Random, ledger: list[bytes]) -> None:
-    """Entry, document or signature, any character of them, with the file closed anew."""
+    """Entry, document or signature, any character of them, with a matching closing line."""
     number = rng.choice(of_kind(ledger, "release"))
     line = json.loads(ledger[number])
     member = rng.choice(["entry", "release", "signature"])
@@ -129,7 +129,7 @@ def test_a_missing_release_is_named(rng: Random, ledger: list[bytes]) -> None:
 @settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_a_redrawn_release_is_named(rng: Random, ledger: list[bytes]) -> None:
-    """Another document for an epoch, with an entry that fits it: only the signer could have signed that."""
+    """Another document for an epoch with a matching entry: only the signer could have signed it."""
     number = rng.choice(of_kind(ledger, "release"))
     line = json.loads(ledger[number])
     release = json.loads(line["release"]) | {"total": [777, 700, 800]}
@@ -149,7 +149,7 @@ def test_a_redrawn_release_is_named(rng: Random, ledger: list[bytes]) -> None:
 
 
 def test_what_the_signer_himself_redraws_is_found_by_the_tree(ledger: list[bytes]) -> None:
-    """With the signing key a release can be made to look right; the heads that it had before still tell."""
+    """The holder of the signing key can forge a release, but not the heads that covered the original."""
     number = of_kind(ledger, "release")[-1]  # no later entry names it, so only the tree is left
     line = json.loads(ledger[number])
     release = json.loads(line["release"]) | {"total": [777, 700, 800]}
@@ -165,7 +165,7 @@ def test_what_the_signer_himself_redraws_is_found_by_the_tree(ledger: list[bytes
 
 
 def test_what_the_signer_himself_leaves_out_of_the_heads_is_found(ledger: list[bytes]) -> None:
-    """Each head names the one before it, so that none can be taken back."""
+    """Each head names the previous one, so that none can be removed."""
     number = of_kind(ledger, "head")[1]
     head = SIGNING_KEY.public_keys.verify_head(json.loads(ledger[number])["jws"])
     other = SIGNING_KEY.sign_head(msgspec.structs.replace(head, previous="0" * 64))
@@ -177,7 +177,7 @@ def test_what_the_signer_himself_leaves_out_of_the_heads_is_found(ledger: list[b
 @settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_reordered_releases_are_named(rng: Random, ledger: list[bytes]) -> None:
-    """Two lines of a shard that change places: at least one of them stands out of order."""
+    """If two lines of a shard are swapped, at least one of them is out of order."""
     numbers = of_kind(ledger, "release")
     first, second = sorted(rng.sample(numbers, 2))
     lines = ledger[:-1]
@@ -190,7 +190,7 @@ def test_reordered_releases_are_named(rng: Random, ledger: list[bytes]) -> None:
 
 
 def _only_shards_mixed(lines: Sequence[bytes]) -> bool:
-    """Whether each shard's own entries are still in order: then nothing was reordered in its chain."""
+    """Returns whether each shard's entries are still in order: then no chain was reordered."""
     seen: dict[int, int] = {}
     for number in of_kind(lines, "release"):
         line = json.loads(lines[number])
@@ -203,7 +203,7 @@ def _only_shards_mixed(lines: Sequence[bytes]) -> bool:
 @settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_a_release_told_twice_is_named(rng: Random, ledger: list[bytes]) -> None:
-    """At any place behind its first one."""
+    """At any line after its first one."""
     number = rng.choice(of_kind(ledger, "release"))
     again = rng.randrange(number + 1, len(ledger))
     assert named(verify(closed([*ledger[:again], ledger[number], *ledger[again:-1]])), ledger[number])
@@ -211,8 +211,8 @@ def test_a_release_told_twice_is_named(rng: Random, ledger: list[bytes]) -> None
 
 @settings(max_examples=examples(150), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
-def test_heads_and_keys_are_looked_at(rng: Random, ledger: list[bytes]) -> None:
-    """A head or key that is changed or taken out of the middle, or the latest one, is found."""
+def test_changed_heads_and_keys_are_found(rng: Random, ledger: list[bytes]) -> None:
+    """A head or key that is changed or removed, from the middle or the end, is found."""
     number = rng.choice([*of_kind(ledger, "head"), *of_kind(ledger, "keys")])
     line = json.loads(ledger[number])
     if line["line"] == "head" and number > of_kind(ledger, "head")[0] and rng.randrange(2):
@@ -235,7 +235,7 @@ def test_heads_and_keys_are_looked_at(rng: Random, ledger: list[bytes]) -> None:
 @settings(max_examples=examples(300), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_any_damage_to_the_file_is_found(rng: Random, ledger: list[bytes]) -> None:
-    """A byte changed, a piece cut out, a line that is no line: always a fault, never a crash."""
+    """A changed byte, a missing piece, a malformed line: always a fault, never a crash."""
     whole = b"".join(ledger)
     start = rng.randrange(len(whole) - 1)
     stop = rng.randint(start, min(len(whole), start + 2000))
@@ -247,7 +247,7 @@ def test_any_damage_to_the_file_is_found(rng: Random, ledger: list[bytes]) -> No
 
 
 def test_absurd_lines_cost_nothing(ledger: list[bytes]) -> None:
-    """Numbers that no ledger has are refused without counting up to them."""
+    """Impossible numbers are refused without counting up to them."""
     huge = 10**15
     line = ReleaseLine(0, huge, "{}", None, None)
     opening = json.loads(ledger[0]) | {"shards": huge}
@@ -257,7 +257,7 @@ def test_absurd_lines_cost_nothing(ledger: list[bytes]) -> None:
 
 
 def test_an_export_must_go_on_from_an_earlier_one(ledger: list[bytes]) -> None:
-    """Whoever holds an old head finds a ledger that was rolled back or written anew, whoever signed it."""
+    """Anyone with an old head finds a ledger that was rolled back or rewritten, whoever signed it."""
     heads = [json.loads(ledger[number])["jws"] for number in of_kind(ledger, "head")]
     assert verify(ledger, earlier=tuple(heads)).holds
     keys = PublicKeys.from_jwks(json.dumps({"keys": json.loads(ledger[1])["keys"]}))
@@ -276,13 +276,13 @@ def test_an_export_must_go_on_from_an_earlier_one(ledger: list[bytes]) -> None:
 
 
 def _beyond(line: bytes, head: Any) -> bool:
-    """Whether a line is an entry that a head does not cover."""
+    """Returns whether a line is an entry that a head does not cover."""
     release = json.loads(line)
     return release["line"] == "release" and bool(release["sequence"] >= head.tree(release["shard"]).size)
 
 
 def test_only_trusted_keys_are_believed(ledger: list[bytes]) -> None:
-    """With keys given, those in the file do not matter: a ledger that somebody else signed does not hold."""
+    """Trusted keys replace those in the file: a ledger that someone else signed does not verify."""
     keys = PublicKeys.from_jwks(json.dumps({"keys": json.loads(ledger[1])["keys"]}))
     assert verify(ledger, trusted=keys).holds
     stranger = SigningKey(bytes([9] * 32)).public_keys

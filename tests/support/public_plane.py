@@ -1,4 +1,4 @@
-"""The public plane's real app on a real Redis, over real HTTP, and keys for it."""
+"""The public plane's real app on a real Redis, over real HTTP, and API keys for it."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ HOST = "127.0.0.1"
 
 @dataclass
 class MemoryLog:
-    """Remembers what a log would write."""
+    """A request log in memory."""
 
     lines: list[tuple[str, int]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def answered(self, operation_id: str, status: int, seconds: float) -> None:  # noqa: ARG002 - the protocol's
-        """Remember an answer."""
+        """Records a response."""
         self.lines.append((operation_id, status))
 
     def failed(self, operation_id: str, error: BaseException) -> None:
-        """Remember a defect; a store that fails is none."""
+        """Records a defect; a failing store is not one."""
         if not isinstance(error, StoreError):
             self.failures.append(f"{operation_id}: {error!r}")
 
@@ -48,10 +48,10 @@ class PublicPlane:
     """A running public plane.
 
     Args:
-        app: what is served.
-        url: where.
-        log: what it logged.
-        token: a key with all scopes and no limit worth mentioning.
+        app: the app that is served.
+        url: its address.
+        log: its request log.
+        token: an API key with all scopes and a very high rate limit.
     """
 
     app: Flask
@@ -60,14 +60,14 @@ class PublicPlane:
     token: str
 
     def get(self, path: str, token: str | None = "", **options: Any) -> requests.Response:
-        """GET a path with a key: the plane's own one, another one, or None for none."""
+        """Sends a GET request with an API key: the plane's own by default, another one, or None for none."""
         headers = options.pop("headers", {})
         if token is not None:
             headers = {"Authorization": f"Bearer {token or self.token}"} | headers
         return requests.get(self.url + path, headers=headers, timeout=10, **options)
 
     def number(self, path: str) -> dict[str, Any]:
-        """GET likes and return their total."""
+        """Reads the total of a path."""
         answer = self.get(path)
         assert answer.status_code == 200, answer.text
         total: dict[str, Any] = answer.json()["total"]
@@ -82,7 +82,7 @@ def new_key(
     requests_per_minute: int = 1_000_000,
     now_ms: int = NOW_MS,
 ) -> tuple[str, KeyRecord]:
-    """Create a key in the store; the token and its record."""
+    """Creates an API key in the store; returns the token and its record."""
     token, record = issue_key(
         plane,
         "tests",
@@ -98,7 +98,7 @@ def new_key(
 
 @contextmanager
 def serving(app: Flask) -> Iterator[str]:
-    """Serve an app on a free port of this machine, and answer its URL."""
+    """Serves an app on a free port of this machine, and yields its URL."""
     server = make_server(HOST, 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -112,7 +112,7 @@ def serving(app: Flask) -> Iterator[str]:
 
 @contextmanager
 def public_plane(store: Store, now_ms: int = NOW_MS) -> Iterator[PublicPlane]:
-    """Serve the public plane of a store at a time that stands still."""
+    """Serves the public plane of a store at a fixed time."""
     log = MemoryLog()
     app = build_public_app(store.public, store.limiter, lambda: now_ms, log)
     with serving(app) as url:

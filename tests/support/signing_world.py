@@ -35,7 +35,7 @@ SIGNING_KEY = SigningKey(bytes(range(32)))
 
 
 def sign_gallery(store: Store) -> None:
-    """Sign what `tests.support.gallery` has published, as if a tally had written it."""
+    """Signs what `tests.support.gallery` has published, as if a tally had written it."""
     for shard in range(LEDGER_SHARDS):
         entries = store.root.hgetall(gallery_key("ledger", shard))
         for number in range(len(entries)):
@@ -50,7 +50,7 @@ def _send(send: Callable[[], Any]) -> Any:
 
 @dataclass
 class SigningWorld:
-    """Releases, and who signs them.
+    """Releases, and the key that signs them.
 
     Args:
         releases: the store and the time in it.
@@ -60,20 +60,20 @@ class SigningWorld:
     releases: ReleaseWorld
     key: SigningKey = SIGNING_KEY
 
-    def begin_anew(self, epochs: int) -> None:
-        """Empty the store, and release so many epochs of its five videos."""
+    def reset(self, epochs: int) -> None:
+        """Empties the store and releases the given number of epochs of its five videos."""
         self.releases.begin_anew()
         for _ in range(epochs):
             self.release_epoch()
 
     def release_epoch(self) -> None:
-        """Release the epoch that runs."""
+        """Releases the running epoch."""
         self.releases.like_everything()
         self.releases.now_ms += hours(1)
         self.releases.worker().run_due()
 
     def signer(self, hook: Hook = _send) -> LedgerSigner:
-        """A signer whose store calls, on both sides, pass through a hook."""
+        """Returns a signer whose store calls, to tally and gallery, pass through a hook."""
         client = SteppedRedis(self.releases.store.signer, hook)
         shards = HEADER.target_shards
         return LedgerSigner(
@@ -86,7 +86,7 @@ class SigningWorld:
 
     @property
     def reader(self) -> LedgerReader:
-        """What the public plane reads."""
+        """A reader with the public plane's credentials."""
         return LedgerReader(self.releases.store.public)
 
     def head(self) -> TreeHead:
@@ -96,7 +96,7 @@ class SigningWorld:
         return self.key.public_keys.verify_head(latest.jws)
 
     def records(self) -> dict[bytes, Any]:
-        """Everything that a signer writes."""
+        """Returns everything that a signer writes."""
         root = self.releases.store.root
         hashes = [
             raw(key) for family in ("g:tree:*", "g:signatures:*", "g:heads") for key in root.keys(family)
@@ -105,12 +105,12 @@ class SigningWorld:
         return written | {b"g:jwks": root.get("g:jwks")}
 
     def busiest_shard(self) -> int:
-        """The shard with the longest chain."""
+        """Returns the shard with the longest chain."""
         root = self.releases.store.root
         return max(range(HEADER.target_shards), key=lambda shard: root.llen(tally_key(shard, "ledger")))
 
     def overwrite(self, shard: int, sequence: int, entry: bytes, *, gallery: bool = True) -> None:
-        """Put another entry in the place of one, as somebody could who holds the store."""
+        """Replaces an entry, as an attacker with write access to the store could."""
         root = self.releases.store.root
         root.lset(tally_key(shard, "ledger"), sequence, entry.decode())
         if gallery:

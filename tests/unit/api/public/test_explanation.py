@@ -12,7 +12,7 @@ REASONS = ("unliked", "inauthentic", "account", "policy", "correction")
 
 
 def span(since: str, until: str, change: Figure | None, **lost: Figure) -> ChangeSpan:
-    """What happened between two moments."""
+    """Returns the change between two moments."""
     removals: dict[str, Figure | None] = dict.fromkeys(REASONS)
     point = PointDocument(
         epoch=9,

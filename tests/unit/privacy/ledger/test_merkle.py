@@ -58,7 +58,7 @@ def naive_root(entries: Sequence[bytes]) -> bytes:
 
 
 def some(count: int) -> list[bytes]:
-    """So many different entries."""
+    """Returns the given number of different entries."""
     return [b"entry %d" % number for number in range(count)]
 
 
@@ -89,7 +89,7 @@ def test_an_empty_tree() -> None:
 
 @given(st.integers(0, 70), st.integers(0, 70))
 def test_every_size_is_made_from_complete_nodes(size: int, further: int) -> None:
-    """The root of a tree at any earlier size can be made from nodes that stand for ever."""
+    """The root of a tree at any earlier size follows from nodes that never change."""
     entries = some(size + further)
     tree, nodes = tree_of(entries)
     assert tree.root == naive_root(entries)

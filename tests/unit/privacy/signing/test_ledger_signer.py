@@ -1,4 +1,4 @@
-"""The signer on a real Redis: it signs everything once, whatever breaks, and nothing that does not go on."""
+"""The ledger signer on a real Redis: it signs everything once, whatever fails, and nothing doubtful."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def world(store: Store) -> Iterator[SigningWorld]:
     """Three epochs of five videos, released and not signed yet, in a store without fsync."""
     with store.without_fsync():
         made = SigningWorld(ReleaseWorld(store))
-        made.begin_anew(EPOCHS)
+        made.reset(EPOCHS)
         yield made
 
 
@@ -57,7 +57,7 @@ def check_everything_is_signed(world: SigningWorld) -> None:
 
 
 def test_everything_is_signed_and_then_there_is_nothing_to_do(world: SigningWorld) -> None:
-    """One run signs what is there; the next changes nothing; the one after a new epoch goes on."""
+    """One run signs what exists; the next changes nothing; the run after a new epoch continues."""
     signer = world.signer()
     assert signer.run() == len(VIDEOS) * EPOCHS
     check_everything_is_signed(world)
@@ -85,7 +85,7 @@ def test_an_empty_ledger_has_a_head(store: Store) -> None:
 def test_many_entries_are_signed_in_bounded_steps(
     world: SigningWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run takes a batch of each shard; as many runs as it takes end in the same trees."""
+    """A run takes a batch of each shard; repeated runs end in the same trees."""
     monkeypatch.setattr(signer_module, "MAX_BATCH_ENTRIES", 2)
     runs = iter(lambda: world.signer().run(), 0)
     counts = list(runs)
@@ -97,7 +97,7 @@ def test_many_entries_are_signed_in_bounded_steps(
 
 @pytest.mark.parametrize("error", [Crash, LostConnectionError])
 def test_a_fault_at_any_store_call(error: type[BaseException], world: SigningWorld) -> None:
-    """Done again after a fault, everything is as it would be without one, byte for byte."""
+    """Run again after a fault, the store is byte for byte as it would be without one."""
     world.signer().run()
     expected, broken = world.records(), 0
     for fault in every_fault(error):
@@ -112,7 +112,7 @@ def test_a_fault_at_any_store_call(error: type[BaseException], world: SigningWor
 
 
 def test_two_signers_at_once(world: SigningWorld) -> None:
-    """However their store calls meet, one head becomes the latest, and all is signed once."""
+    """However their store calls interleave, one head becomes the latest, and everything is signed once."""
     world.signer().run()
     expected = world.records()
     for turns in ([0, 1] * 100, [1, 1, 0] * 60, [0] * 5 + [1] * 100, [0] * 12 + [1] * 100):
@@ -121,7 +121,7 @@ def test_two_signers_at_once(world: SigningWorld) -> None:
         assert world.records() == expected
 
 
-def test_a_rotated_key_goes_on(world: SigningWorld) -> None:
+def test_a_rotated_key_continues(world: SigningWorld) -> None:
     """The next run signs with the new key, publishes both and says so in a head, without any new entry."""
     world.signer().run()
     old = world.key
@@ -175,7 +175,7 @@ def forged(entry: bytes, **changes: Any) -> bytes:
 
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
 def test_a_changed_entry_is_named_and_nothing_is_signed(place: str, world: SigningWorld) -> None:
-    """Whoever changes what was signed, in tally and gallery alike, ends the signing for good."""
+    """A change to a signed entry, in both tally and gallery, ends the signing permanently."""
     world.signer().run()
     shard = world.busiest_shard()
     entries = world.reader.read_entries(shard, 0, 1000)
@@ -193,7 +193,7 @@ def test_a_changed_entry_is_named_and_nothing_is_signed(place: str, world: Signi
 
 
 def test_a_tally_that_is_older_than_what_was_signed(world: SigningWorld) -> None:
-    """A restored tally lacks signed entries: the first of them is named, before anything is drawn again."""
+    """A restored tally lacks signed entries: the first missing one is named before anything is drawn."""
     world.signer().run()
     shard = world.busiest_shard()
     length = world.head().tree(shard).size
@@ -214,7 +214,7 @@ def test_a_tally_that_is_older_than_what_was_signed(world: SigningWorld) -> None
     ],
 )
 def test_what_does_not_go_on_is_not_signed(changes: dict[str, Any], fault: str, world: SigningWorld) -> None:
-    """A new entry must follow, stand in its place and fit the release that is published."""
+    """A new entry must name the previous one and its own position, and match the published release."""
     world.signer().run()
     shard = world.busiest_shard()
     sequence = world.head().tree(shard).size
@@ -247,7 +247,7 @@ def test_a_release_that_is_on_its_way_is_waited_for(world: SigningWorld) -> None
 
 
 def test_tally_and_gallery_must_agree(world: SigningWorld) -> None:
-    """An entry that differs between the two rooms is not signed."""
+    """An entry that differs between tally and gallery is not signed."""
     shard = world.busiest_shard()
     entry = world.reader.read_entries(shard, 0, 1)[0]
     world.overwrite(shard, 0, forged(entry, rho="0.1"), gallery=False)
@@ -266,8 +266,8 @@ def test_a_release_is_signed_only_as_it_was_written(world: SigningWorld) -> None
 
 
 @pytest.mark.parametrize("node", ["0:0", "1:0"])
-def test_a_changed_tree_is_not_gone_on_from(node: str, world: SigningWorld) -> None:
-    """Nodes in the gallery are believed only as far as their root was signed."""
+def test_a_changed_tree_is_not_continued(node: str, world: SigningWorld) -> None:
+    """Nodes in the gallery are trusted only if their root was signed."""
     world.signer().run()
     shard = world.busiest_shard()
     key = gallery_key("tree", shard)
@@ -279,8 +279,8 @@ def test_a_changed_tree_is_not_gone_on_from(node: str, world: SigningWorld) -> N
         world.signer().run()
 
 
-def test_a_foreign_head_is_not_gone_on_from(world: SigningWorld) -> None:
-    """A head that no key of ours has signed ends the signing."""
+def test_a_foreign_head_is_not_continued(world: SigningWorld) -> None:
+    """A head that none of our keys signed ends the signing."""
     world.signer().run()
     head = world.head()
     forged_head = SignedHead(SigningKey(bytes(32)).sign_head(head), head)

@@ -52,7 +52,7 @@ def test_a_release_is_signed_for_its_place() -> None:
 
 
 def test_signing_again_makes_the_same_bytes() -> None:
-    """So a signer that was interrupted does the same again."""
+    """An interrupted signer repeats the same bytes."""
     assert KEY.sign_release(RELEASE, ENTRY, POSITION) == KEY.sign_release(RELEASE, ENTRY, POSITION)
     assert KEY.sign_head(HEAD) == KEY.sign_head(HEAD)
 
@@ -80,7 +80,7 @@ def test_signatures_of_one_sort_are_none_of_the_other() -> None:
 
 @pytest.mark.parametrize("text", ["", "a", "..", "e30.e30.e30", "a.b.c.d", "=.=.=", "é.é.é", "e30=.e30.e30"])
 def test_what_is_no_signature_is_refused(text: str) -> None:
-    """Whatever it is, it is an error of one kind."""
+    """Any malformed text is a `SignatureError`."""
     for check in (
         lambda: KEY.public_keys.verify_head(text),
         lambda: KEY.public_keys.verify_release(text, RELEASE, ENTRY, POSITION),
@@ -141,7 +141,7 @@ def test_any_other_header_is_refused_by_name(change: dict[str, Any], fault: str)
 
 @pytest.mark.parametrize("header", [1, "algb64", ["alg"], ["alg", "b64"], None, True])
 def test_a_header_that_is_not_an_object_is_refused(header: Any) -> None:
-    """Whatever JSON it is, it is an error of one kind."""
+    """Any other JSON is a `SignatureError`."""
     with pytest.raises(SignatureError):
         KEY.public_keys.verify_head(signed_with(header))
 
