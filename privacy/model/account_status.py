@@ -1,4 +1,4 @@
-"""How an account stands with the platform, as far as counting goes."""
+"""The status of an account with the platform, as far as counting is concerned."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class AccountStatus(IntEnum):
 
     @property
     def label(self) -> str:
-        """As it is spelled outside."""
+        """The name as spelled in the API."""
         return self.name.lower()

@@ -22,8 +22,8 @@ class Dimension:
     """One dimension with its domain.
 
     Args:
-        name: as readers spell it.
-        values: the declared cells, in their public order; `undisclosed` is added as the last one.
+        name: its name in the API.
+        values: the declared cells, in public order; `undisclosed` is appended to them.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Dimension:
             )
         if UNDISCLOSED in self.values:
             raise PolicyError(
-                f"{where}: names {UNDISCLOSED!r} itself; that cell is always there and never declared"
+                f"{where}: names {UNDISCLOSED!r} itself; that cell always exists and is never declared"
             )
         if self.name == HOUR_OF_DAY and self.values != tuple(f"{hour:02d}" for hour in range(24)):
             raise PolicyError(
@@ -59,13 +59,13 @@ class Dimension:
 
 @dataclass(frozen=True)
 class JointDomain:
-    """All dimensions together: a joint cell is one value of each, coded as one mixed-radix integer."""
+    """All dimensions together. A joint cell has one value of each, coded as one mixed-radix integer."""
 
     dimensions: tuple[Dimension, ...]
 
     def __post_init__(self) -> None:
         if not self.dimensions:
-            raise PolicyError("dimensions: are none; at least one")
+            raise PolicyError("dimensions: are none; at least one is required")
         if self.size > 1 << JOINT_CODE_BITS:
             raise PolicyError(
                 f"dimensions: make {self.size} joint cells; at most 2**{JOINT_CODE_BITS} fit a code"
@@ -78,17 +78,17 @@ class JointDomain:
 
     @cached_property
     def strides(self) -> tuple[int, ...]:
-        """What one step in each dimension adds to a code; the last dimension steps by one."""
+        """Amount that one step in each dimension adds to a code; 1 for the last dimension."""
         radices = [len(dimension.cells) for dimension in self.dimensions]
         return tuple(prod(radices[position + 1 :]) for position in range(len(radices)))
 
     @cached_property
     def undisclosed_code(self) -> int:
-        """Code of the joint cell that is `undisclosed` in every dimension: the last one."""
+        """Code of the joint cell that is `undisclosed` in every dimension, the largest code."""
         return self.size - 1
 
     def code(self, cells: Mapping[str, str]) -> int:
-        """Code of a joint cell; a dimension that is not named is `undisclosed`.
+        """Return the code of a joint cell; a dimension that is not named is `undisclosed`.
 
         Raises:
             KeyError: a cell is outside its dimension's domain.
@@ -99,7 +99,7 @@ class JointDomain:
         )
 
     def cells(self, code: int) -> dict[str, str]:
-        """The inverse of `code`; a code beyond the last joint cell is undisclosed in every dimension."""
+        """Return the cells of a code; a code beyond the last joint cell is undisclosed in every dimension."""
         code = min(code, self.undisclosed_code)
         return {
             dimension.name: dimension.cells[code // stride % len(dimension.cells)]

@@ -1,8 +1,7 @@
-"""What the gallery holds: documents about targets and releases, which know no person.
+"""The documents in the gallery, about targets and releases; none contains data about a person.
 
-Both sides of the wall share these shapes: the release side writes them (`publisher`), the public side reads
-them (`reader`). They are JSON; releases and ledger entries are written once and byte-identical for ever
-after.
+Both sides of the wall share these shapes: `privacy.publishing` writes them and `privacy.gallery` reads them.
+They are JSON. Releases and ledger entries are written once and never change.
 """
 
 from __future__ import annotations
@@ -31,20 +30,20 @@ class TargetDocument(Document, frozen=True):
     sound_id: str | None
     duration_seconds: int | None
     starts_at_ms: int
-    """Start of its schedule: when a video was posted, from when on a creator is counted."""
+    """Start of its schedule: time of posting of a video, start of counting of a creator."""
     taken_down: str | None
-    """Why nothing of it is shown now; None while it is shown."""
+    """Reason why it is hidden now; None while it is shown."""
     revision: int
-    """Counts its changes: an older document never replaces a newer one."""
+    """Number of changes so far: an older document never replaces a newer one."""
     policy_version: str
     first_epoch: int | None
     """The epoch that was running at registration."""
     first_due_ms: int | None
-    """When the first epoch after registration ends; None for a target registered after its last epoch."""
+    """End of the first epoch after registration; None for a target registered after its last epoch."""
 
 
 class BreakdownFigures(Document, frozen=True):
-    """One breakdown of a release. A withheld number is null, whatever the reason behind."""
+    """One breakdown of a release. A withheld number is null, whatever the reason."""
 
     cells: dict[str, Figure | None]
     other: Figure | None
@@ -57,26 +56,26 @@ class ReleaseDocument(Document, frozen=True):
     kind: str
     epoch: int
     as_of_ms: int
-    """When the epoch ended by its schedule."""
+    """Scheduled end of the epoch."""
     cutoff_ms: int
-    """When the counts were cut, to the minute; after `as_of_ms` when the release worker was late."""
+    """Time until which events are counted, to the minute; after `as_of_ms` if the worker was late."""
     next_release_at_ms: int | None
     policy_version: str
     total: Figure | None
     change: Figure | None
-    """Change of the total since `change_since_epoch`; signed. Shown where the total is."""
+    """Change of the total since `change_since_epoch`; signed. Shown whenever the total is."""
     change_since_epoch: int | None
-    """The latest epoch at least a day before; −1 is the moment of posting; None in a target's first day."""
+    """The latest epoch at least one day earlier; −1 is the moment of posting; None on the first day."""
     change_span_seconds: int | None
     breakdowns: dict[str, BreakdownFigures]
     removals: dict[str, Figure | None]
     """By reason, since the start."""
     removal_changes: dict[str, Figure]
-    """By reason, since `change_since_epoch`; signed. Only those that are shown."""
+    """By reason, since `change_since_epoch`; signed. Contains only the shown ones."""
 
 
 class PointDocument(Document, frozen=True):
-    """What time series and changes show of a release: the fields of `ReleaseDocument` of the same names."""
+    """The part of a release in time series and changes: the fields of `ReleaseDocument` with these names."""
 
     epoch: int
     as_of_ms: int
@@ -95,9 +94,9 @@ class PointDocument(Document, frozen=True):
 
 
 class LedgerEntry(Document, frozen=True):
-    """One line of the privacy ledger: what was released, when, with which parameters, at which cost.
+    """One entry of the privacy ledger: a release, its time, its parameters and its cost.
 
-    `previous` and the entry's own hash chain all entries of one target shard.
+    `previous` is the hash of the previous entry and chains all entries of one target shard.
     """
 
     shard: int
@@ -111,7 +110,7 @@ class LedgerEntry(Document, frozen=True):
     policy_version: str
     policy_digest: str
     rho: str
-    """zCDP cost of this target's whole schedule, per engagement, without the reserve: exact decimal."""
+    """zCDP cost of the target's whole schedule, per engagement, without the reserve, as an exact decimal."""
     release_sha256: str
 
 

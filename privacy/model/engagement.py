@@ -1,4 +1,4 @@
-"""The words for what is counted: kinds, reasons, verdicts, and the number of a series."""
+"""The vocabulary of counting: kinds, reasons, verdicts, and the number of a series."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class TargetType(Enum):
-    """What is engaged with, as it is spelled outside and in the gallery's keys."""
+    """The types of targets, as spelled in the API and in the gallery's keys."""
 
     VIDEO = "video"
     CREATOR = "creator"
 
 
 class Kind(IntEnum):
-    """What an account does to a target. The number is part of stored keys: never renumber."""
+    """The kinds of engagement. The number is part of stored keys: never renumber."""
 
     LIKE = 0
     FAVORITE = 1
@@ -22,12 +22,12 @@ class Kind(IntEnum):
 
     @property
     def label(self) -> str:
-        """As it is spelled outside."""
+        """The name as spelled in the API."""
         return self.name.lower()
 
     @property
     def target_type(self) -> TargetType:
-        """What it is done to: creators are followed, videos are liked and kept as favourites."""
+        """The type of target: creators are followed, videos are liked and kept as favourites."""
         return TargetType.CREATOR if self is Kind.FOLLOW else TargetType.VIDEO
 
 
@@ -42,12 +42,12 @@ class Reason(IntEnum):
 
     @property
     def label(self) -> str:
-        """As it is spelled outside."""
+        """The name as spelled in the API."""
         return self.name.lower()
 
 
 class Verdict(Enum):
-    """What became of one event, as it is spelled outside."""
+    """The outcome of one event, as spelled in the API."""
 
     COUNTED = "counted"
     UNCOUNTED = "uncounted"
@@ -61,11 +61,11 @@ class Verdict(Enum):
 
 
 class Series(NamedTuple):
-    """One target's engagements of one kind: what has a register field, a log, a schedule and releases.
+    """One target's engagements of one kind: the unit that has a log, a schedule and releases.
 
     Args:
-        target: number given to the target when it was registered; `target % target_shards` is its shard.
-        kind: what is counted.
+        target: number assigned to the target at registration; `target % target_shards` is its shard.
+        kind: kind of engagement.
     """
 
     target: int
@@ -73,15 +73,15 @@ class Series(NamedTuple):
 
     @property
     def number(self) -> int:
-        """Both in one integer below 2**48, as stored."""
+        """Target and kind in one integer below 2**48, as stored."""
         return self.target * KINDS_PER_TARGET + self.kind
 
     @classmethod
     def from_number(cls, number: int) -> Series:
-        """The inverse of `number`."""
+        """Return the series with this number, the inverse of `number`."""
         target, kind = divmod(number, KINDS_PER_TARGET)
         return cls(target, Kind(kind))
 
 
 KINDS_PER_TARGET = 4
-"""Room for kinds in a series number; part of stored keys."""
+"""Number of kinds that a series number has room for; part of stored keys."""

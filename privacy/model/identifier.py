@@ -1,4 +1,4 @@
-"""The one rule for identifiers that come from outside: accounts, videos, creators, sounds."""
+"""The rule for external identifiers: accounts, videos, creators, sounds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from privacy.errors import InvalidInputError
 
 MAX_IDENTIFIER_CHARACTERS = 128
 IDENTIFIER_PATTERN = f"[A-Za-z0-9._~:-]{{1,{MAX_IDENTIFIER_CHARACTERS}}}"
-"""ASCII only, so that no two spellings look alike; no braces, which would choose a Redis Cluster slot."""
+"""ASCII only, so that no two spellings look alike; no braces, which would select a Redis Cluster slot."""
 IDENTIFIER_RULE = "1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde, colon and hyphen"
 
 _IDENTIFIER = re.compile(IDENTIFIER_PATTERN)
@@ -16,14 +16,14 @@ _SHOWN_CHARACTERS = 40
 
 
 def check_identifier(field: str, text: str) -> str:
-    """Return an identifier that keeps the rule.
+    """Return the identifier if it is valid.
 
     Args:
-        field: its name as the sender spells it, for the message.
+        field: name of the field in the API, for the message.
         text: the identifier.
 
     Raises:
-        InvalidInputError: it breaks the rule.
+        InvalidInputError: the identifier is not valid.
     """
     if _IDENTIFIER.fullmatch(text):
         return text

@@ -1,4 +1,4 @@
-"""The sandbox: how its policies, targets and accounts are named, so that they never meet real ones."""
+"""The names of the sandbox's policies, targets and accounts, which never collide with real ones."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from privacy.errors import InvalidInputError
 from privacy.model.identifier import MAX_IDENTIFIER_CHARACTERS
 
 POLICY_SUFFIX: Final = ".sandbox"
-"""What the sandbox's policy has after the version that it follows; no other version may end so."""
+"""Suffix of the version of a sandbox policy; no other version may end with it."""
 TARGET_PREFIX: Final = "sandbox:"
-"""What the name of everything public in the sandbox begins with; nothing real may begin so."""
+"""Prefix of all public names in the sandbox; no real name may begin with it."""
 MAX_CHARACTERS: Final = MAX_IDENTIFIER_CHARACTERS - len(TARGET_PREFIX)
 
 _ACCOUNT_PREFIX: Final = "sandbox/"
-"""Holds a character that no identifier from outside may have."""
+"""Contains a character that no external identifier may contain."""
 
 
 def sandbox_id(field: str, text: str) -> str:
-    """Name a thing of the sandbox as the public plane does.
+    """Return the public name of a target in the sandbox.
 
     Args:
-        field: its name as the sender spells it, for the message.
-        text: an identifier.
+        field: name of the field in the API, for the message.
+        text: the identifier.
 
     Raises:
-        InvalidInputError: it is too long for the prefix.
+        InvalidInputError: the identifier is too long for the prefix.
     """
     if len(text) > MAX_CHARACTERS:
         raise InvalidInputError(
@@ -35,5 +35,5 @@ def sandbox_id(field: str, text: str) -> str:
 
 
 def sandbox_account(account_id: str) -> str:
-    """Name an account of the sandbox to the vault: as no real account can be named."""
+    """Return the vault's name of an account in the sandbox, which no real account can have."""
     return _ACCOUNT_PREFIX + account_id

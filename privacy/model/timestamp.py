@@ -1,4 +1,4 @@
-"""Times: ISO 8601 / RFC 3339 text outside, whole milliseconds since 1970 UTC inside."""
+"""Times: RFC 3339 text in the API, whole milliseconds since 1970 UTC internally."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 Clock = Callable[[], int]
-"""Answers the time now, in ms since 1970 UTC. Always an argument: tests and replays bring their own."""
+"""Returns the current time in ms since 1970 UTC. Always an argument: tests and replays pass their own."""
 
 SECONDS_PER_HOUR: Final = 3_600
 SECONDS_PER_DAY: Final = 24 * SECONDS_PER_HOUR
@@ -25,21 +25,21 @@ TIMESTAMP_RULE = "a time with its zone as in 2026-05-03T14:07:31Z (RFC 3339)"
 
 
 def parse_timestamp_ms(text: str) -> int:
-    """Read a time that names its zone.
+    """Parse a time with its zone.
 
     Raises:
-        ValueError: it is not such a time.
+        ValueError: the text is not such a time.
     """
     if not RFC_3339.fullmatch(text):
         raise ValueError(f"is {text[:40]!r}; {TIMESTAMP_RULE}")
     try:
         return (datetime.fromisoformat(text) - EPOCH) // _MILLISECOND
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"is {text!r}, which no calendar has; {TIMESTAMP_RULE}") from error
+        raise ValueError(f"is {text!r}, which is not in the calendar; {TIMESTAMP_RULE}") from error
 
 
 def format_timestamp(moment_ms: int) -> str:
-    """Spell a time in UTC; milliseconds only where there are any."""
+    """Format a time in UTC; with milliseconds only if it has any."""
     moment = EPOCH + moment_ms * _MILLISECOND
     text = moment.isoformat(timespec="milliseconds" if moment_ms % 1000 else "seconds")
     return text.replace("+00:00", "Z")
