@@ -196,7 +196,7 @@ def test_an_unknown_kind_is_refused() -> None:
 
 def test_a_policy_without_budgets_is_refused() -> None:
     """A policy under which nothing is counted is a mistake."""
-    start, end = TEXT.index("[budgets.like]"), TEXT.index("# When a video's epochs end")
+    start, end = TEXT.index("[budgets.like]"), TEXT.index("# The ends of a video's epochs")
     assert refusal((TEXT[:start] + "[budgets]\n" + TEXT[end:]).encode()).startswith("budgets: are none")
 
 
