@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -83,12 +83,27 @@ class RetentionSweep:
                 detector.observe(account.account_handle, account.held)
             self._purge(accounts, numbers, now_ms)
             yield
-        self.advisories.replace(
-            [*detector.findings(), *self._read_bursts(now_ms)], self.retention.advisory_seconds
-        )
+        advisories = [*detector.findings(), *self._read_bursts(now_ms)]
+        self.advisories.replace(advisories, self.retention.advisory_seconds)
+        self._forget_erased({handle for advisory in advisories for handle in advisory.handles})
         self.sealed.purge(sealed)
         with translated():
             self.shards.client.set(SWEPT, now_ms)
+
+    def _forget_erased(self, handles: Collection[bytes]) -> None:
+        """Remove accounts from the new advisories that were erased after the sweep had read them."""
+        if not handles:
+            return
+        accounts = self.shards.keys.current.resolve_handles(list(handles))
+        with translated():
+            pipeline = self.shards.client.pipeline(transaction=False)
+            for account in accounts:
+                tombstones = vault_key(account.shard(self.shards.count), "tombstones")
+                pipeline.hexists(tombstones, account.tombstone)
+            erased: list[bool] = pipeline.execute()
+        for handle, is_erased in zip(handles, erased, strict=True):
+            if is_erased:
+                self.advisories.forget(handle)
 
     def _is_due(self, now_ms: int) -> bool:
         with translated():

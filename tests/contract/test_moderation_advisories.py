@@ -75,6 +75,21 @@ def test_bursts_are_shown_and_an_erased_account_is_not(office: Office) -> None:
     assert handles("b") <= named
 
 
+def test_an_account_that_is_erased_during_a_sweep_is_not_shown(office: Office) -> None:
+    """The sweep has read the account, and replaces the advisories after its erasure."""
+    for name in ("a", "b", "c"):
+        office.like(name, "v-1", "v-2", "v-3")
+    now_ms = office.plane.clock.now_ms
+    steps = len(list(office.maintenance.sweep.run(now_ms)))
+    running = office.maintenance.sweep.run(now_ms)
+    for _ in range(steps):
+        next(running)
+    office.request("erasures", "a")
+    assert list(running) == []
+    (advisory,) = office.read("moderation/advisories")["advisories"]
+    assert set(advisory["handles"]) == handles("b", "c")
+
+
 def test_a_sweep_changes_no_count(office: Office) -> None:
     """An advisory has no automatic effect."""
     for name in ("a", "b", "c"):
