@@ -62,7 +62,7 @@ _EVENT_VERDICTS = """\
 | `late` | a later event was here before, or the target is past its last release |
 | `over_cap` | too many new likes of this account today; not stored |
 | `dropped_child` | a child's; not stored |
-| `closed` | the account was erased, or objects to analytics; not stored |
+| `account_closed` | the account was erased, or objects to analytics; not stored |
 | `unknown_target` | the video or creator is not registered; not stored |
 | `invalid` | it breaks a rule; not stored |
 """

@@ -55,7 +55,7 @@ class Verdict(Enum):
     LATE = "late"
     OVER_CAP = "over_cap"
     DROPPED_CHILD = "dropped_child"
-    CLOSED = "closed"
+    ACCOUNT_CLOSED = "account_closed"
     UNKNOWN_TARGET = "unknown_target"
     INVALID = "invalid"
 

@@ -21,7 +21,7 @@ VERDICTS = (
     Verdict.DUPLICATE,
     Verdict.LATE,
     Verdict.OVER_CAP,
-    Verdict.CLOSED,
+    Verdict.ACCOUNT_CLOSED,
 )
 """The results of `record.lua`, by position."""
 

@@ -27,7 +27,7 @@ class ResyncReport:
         unchanged: engagements that both have.
         newer: those that differ, and about which the vault knows something newer than the list: left alone.
         over_cap: those that would be added, and find the account's day full: send the list again tomorrow.
-        closed: those that would be added to an account that was erased, or objects.
+        account_closed: those that would be added to an account that was erased, or objects.
         unknown_target: those whose target is not registered; counted by the caller.
         past_last_release: those whose target is past its last release; counted by the caller.
     """
@@ -37,7 +37,7 @@ class ResyncReport:
     unchanged: int = 0
     newer: int = 0
     over_cap: int = 0
-    closed: int = 0
+    account_closed: int = 0
     unknown_target: int = 0
     past_last_release: int = 0
 
@@ -115,8 +115,8 @@ class Resync:
 def _outcome(entry: AdmittedEvent, verdict: Verdict) -> str:
     if verdict is Verdict.OVER_CAP:
         return "over_cap"
-    if verdict is Verdict.CLOSED:
-        return "closed"
+    if verdict is Verdict.ACCOUNT_CLOSED:
+        return "account_closed"
     if verdict in (Verdict.LATE, Verdict.DUPLICATE):
         return "newer"  # an event arrived between the comparison and this
     return "added" if entry[3] == GAINED else "removed"

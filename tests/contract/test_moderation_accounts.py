@@ -66,7 +66,7 @@ def test_a_deleted_account_is_erased_when_its_grace_is_over(office: Office) -> N
     assert ("done", "deleted_account.erased") in office.read_trail()
     assert office.moderate("reinstate").status_code == 409
     answer = office.plane.events(lines(event(occurred_at=format_timestamp(office.plane.clock.now_ms))))
-    assert answer.json["verdicts"]["closed"] == 1
+    assert answer.json["verdicts"]["account_closed"] == 1
 
 
 def test_a_ban_holds_for_what_is_still_to_come(office: Office) -> None:

@@ -144,7 +144,7 @@ def test_a_resync_leaves_what_is_newer_and_what_is_closed(office: Office) -> Non
     assert {name: count for name, count in answer.items() if count} == {"newer": 3}
     office.request("erasures")
     answer = resync(office, "v-1").json
-    assert {name: count for name, count in answer.items() if count} == {"closed": 1}
+    assert {name: count for name, count in answer.items() if count} == {"account_closed": 1}
 
 
 @pytest.mark.parametrize(

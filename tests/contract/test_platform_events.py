@@ -80,7 +80,7 @@ def test_every_event_has_its_verdict(
             "late": 1,
             "over_cap": 0,
             "dropped_child": 1,
-            "closed": 0,
+            "account_closed": 0,
             "unknown_target": 1,
             "invalid": 2,
         },

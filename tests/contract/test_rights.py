@@ -49,13 +49,13 @@ def test_an_erased_account_leaves_a_receipt_and_nothing_else(office: Office, wha
 
 
 def test_erasing_again_finds_nothing_and_stays_closed(office: Office) -> None:
-    """The second receipt has zero counts; old batches and new likes are answered `closed`."""
+    """The second receipt has zero counts; old batches and new likes are answered `account_closed`."""
     first = office.request("erasures").json
     again = office.request("erasures").json
     assert (again["engagements"], again["counted"]) == (0, 0)
     assert first["receipt_id"] != again["receipt_id"]
     answer = office.plane.events(lines(event(), event(video_id="v-2")))
-    assert answer.json["verdicts"]["closed"] == 2
+    assert answer.json["verdicts"]["account_closed"] == 2
     assert sum(office.read_changes().values()) == 6
 
 
@@ -74,7 +74,7 @@ def test_an_unknown_account_can_be_erased(office: Office) -> None:
     """Nothing was stored, and nothing will be."""
     answer = office.request("erasures", "account-9").json
     assert (answer["engagements"], answer["counted"]) == (0, 0)
-    assert office.plane.events(lines(event(account_id="account-9"))).json["verdicts"]["closed"] == 1
+    assert office.plane.events(lines(event(account_id="account-9"))).json["verdicts"]["account_closed"] == 1
 
 
 def test_an_unknown_receipt_is_not_found(office: Office) -> None:
@@ -89,7 +89,7 @@ def test_an_objection_uncounts_an_account_until_it_is_withdrawn(office: Office) 
     answer = office.request("objections", objects=True).json
     assert (answer["verdict"], answer["status_before"], answer["uncounted"]) == ("applied", "good", 3)
     assert office.request("objections", objects=True).json["verdict"] == "unchanged"
-    assert office.plane.events(lines(event(video_id="v-1"))).json["verdicts"]["closed"] == 1
+    assert office.plane.events(lines(event(video_id="v-1"))).json["verdicts"]["account_closed"] == 1
     answer = office.request("objections", objects=False).json
     assert (answer["verdict"], answer["counted"]) == ("applied", 3)
     assert office.request("objections", objects=False).json["verdict"] == "unchanged"

@@ -55,7 +55,8 @@ def test_a_restored_system_has_erased_what_was_erased(tmp_path: Path) -> None:
     with up(folder, "--policy", policy) as system:
         system.welcome["keys"] = keys
         assert "older than 2 erasures" in folder.with_name("data.errors").read_text()
-        assert verdicts(system, range(ACCOUNTS), posted_at) == {"duplicate": ACCOUNTS - 2, "closed": 2}
+        counts = verdicts(system, range(ACCOUNTS), posted_at)
+        assert counts == {"duplicate": ACCOUNTS - 2, "account_closed": 2}
         eventually(lambda: relayed(folder), "the relay moving what fell")
         now = tally(folder)
         assert now["changes"] == measured["changes"] + [Reason.ACCOUNT] * 2

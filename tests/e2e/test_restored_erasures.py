@@ -140,7 +140,7 @@ def test_what_was_erased_stays_erased(deployment: Deployment) -> None:
     others = [account for account in ACCOUNTS if account not in ERASED]
     assert deployment.held() == others
     verdicts = dict(zip(ACCOUNTS, deployment.like(), strict=True))
-    assert {verdicts[account] for account in ERASED} == {Verdict.CLOSED}
+    assert {verdicts[account] for account in ERASED} == {Verdict.ACCOUNT_CLOSED}
     assert {verdicts[account] for account in others} == {Verdict.DUPLICATE}
     Relay(deployment.store.relay, HEADER).drain()
     changes = read_changes(deployment.store.root, SERIES)
@@ -193,7 +193,7 @@ def test_an_account_that_the_backup_does_not_know_is_closed(deployment: Deployme
     deployment.erase(late)
     deployment.put_back(backup)
     deployment.replay().run(NOW_MS)
-    assert vault.record(like, NOW_MS) == [Verdict.CLOSED]
+    assert vault.record(like, NOW_MS) == [Verdict.ACCOUNT_CLOSED]
 
 
 def test_a_replay_that_is_killed_at_any_store_call_is_repeated(deployment: Deployment) -> None:

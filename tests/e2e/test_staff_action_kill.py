@@ -133,7 +133,7 @@ def test_an_interrupted_action_takes_effect_once(
     Relay(store.relay, prepared.header).drain()
     assert read_changes(store.root, SERIES, prepared.header) == reference.changes
     if action is ERASURE:
-        assert vault_on(store, prepared).record(likes(PERSON)[:1], clock_ms()) == [Verdict.CLOSED]
+        assert vault_on(store, prepared).record(likes(PERSON)[:1], clock_ms()) == [Verdict.ACCOUNT_CLOSED]
 
 
 def set_up(store: Store, folder: Path) -> PreparedStore:

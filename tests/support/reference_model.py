@@ -144,10 +144,10 @@ class ReferenceModel:
         liked = change in (_LIKE, TOO_YOUNG)
         known = self.registers.get((account, series))
         if known is None and account in self.erased:
-            return Verdict.CLOSED
+            return Verdict.ACCOUNT_CLOSED
         state = self._account(account)
         if state.standing is AccountStatus.OBJECTED:
-            return Verdict.CLOSED
+            return Verdict.ACCOUNT_CLOSED
         if known and (at_ms, not liked) == (known.at_ms, not known.liked):
             return Verdict.DUPLICATE
         if known and (at_ms, not liked) < (known.at_ms, not known.liked):

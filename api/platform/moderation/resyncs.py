@@ -45,7 +45,7 @@ _ANSWER = {
     "unchanged": 240,
     "newer": 0,
     "over_cap": 0,
-    "closed": 0,
+    "account_closed": 0,
     "unknown_target": 0,
     "past_last_release": 3,
 }
@@ -87,7 +87,7 @@ class ResyncAnswerSchema(Schema):
     over_cap = fields.Integer(
         required=True, metadata={"description": "The account's day is full: send the list again tomorrow."}
     )
-    closed = fields.Integer(
+    account_closed = fields.Integer(
         required=True, metadata={"description": "The account was erased, or objects: nothing is stored."}
     )
     unknown_target = fields.Integer(

@@ -20,14 +20,12 @@ _EFFECT = (
     "the cells of its first count, which were right then; changing them would change counts that are "
     "already published."
 )
-_OBJECTION = """\
-An account that `objects` is counted nowhere: its engagements leave the counts with the reason `account`,
-and events of it are
-answered `closed` and not stored. Engagements that are held stay, uncounted, for the case that the objection
-is withdrawn; erase
-the account to have them gone. Withdrawn, the account is in good standing: if it was banned before
-(`status_before` said so),
-ban it anew."""
+_OBJECTION = (
+    "An account that `objects` is not counted: its engagements leave the counts with the reason `account`, and "
+    "its events are answered `account_closed` and not stored. Stored engagements are kept, uncounted, in case "
+    "the objection is withdrawn; erase the account to delete them. After a withdrawal the account is in good "
+    "standing: if it was banned before (`status_before` said so), ban it again."
+)
 _OPT_OUT = """\
 What an account with `hidden` does from now on counts in totals, and as undisclosed in every breakdown, as
 if each event said

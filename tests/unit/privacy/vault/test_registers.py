@@ -269,7 +269,7 @@ def test_an_account_whose_erasure_is_under_way_takes_nothing_new(vault: Register
     account = PSEUDONYMISER.pseudonymise("ada")
     assert vault.record([("ada", VIDEO, 1, LIKE, 0)], 0) == [COUNTED]
     store.root.hset(vault_key(account.shard(HEADER.account_shards), "tombstones"), account.tombstone, 10**15)
-    assert vault.record([("ada", OTHER_VIDEO, 1, LIKE, 0)], 0) == [Verdict.CLOSED]
+    assert vault.record([("ada", OTHER_VIDEO, 1, LIKE, 0)], 0) == [Verdict.ACCOUNT_CLOSED]
 
 
 def test_a_run_of_likes_that_begins_too_soon_is_uncounted(store: Store) -> None:
