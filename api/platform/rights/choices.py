@@ -21,10 +21,10 @@ _EFFECT = (
     "already published."
 )
 _OBJECTION = (
-    "An account that `objects` is not counted: its engagements leave the counts with the reason `account`, and "
-    "its events are answered `account_closed` and not stored. Stored engagements are kept, uncounted, in case "
-    "the objection is withdrawn; erase the account to delete them. After a withdrawal the account is in good "
-    "standing: if it was banned before (`status_before` said so), ban it again."
+    "An account that `objects` is not counted: its engagements leave the counts with the reason `account`, "
+    "and its events are answered `account_closed` and not stored. Stored engagements are kept, uncounted, in "
+    "case the objection is withdrawn; erase the account to delete them. After a withdrawal the account is in "
+    "good standing: if it was banned before (`status_before` said so), ban it again."
 )
 _OPT_OUT = """\
 What an account with `hidden` does from now on counts in totals, and as undisclosed in every breakdown, as
