@@ -209,12 +209,12 @@ OPERATION: Operation[PublicServices] = Operation(
     tag="public",
     scope="read",
     handler=get_authenticity,
-    path_schema=CREATOR.path_schema(),
+    path_schema=CREATOR.make_path_schema(),
     query_schema=DaysSchema,
     responses={
         200: ResponseDoc(
             "The shares.",
-            CREATOR.response_schema("Authenticity", _MEMBERS),
+            CREATOR.make_response_schema("Authenticity", _MEMBERS),
             {
                 CREATOR.id_name: CREATOR.example_id,
                 "followers": {"now": _SHARE_EXAMPLE, "history": [_SHARE_EXAMPLE]},

@@ -54,7 +54,7 @@ def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
         tag="public",
         scope="read",
         handler=get_breakdown,
-        path_schema=target.path_schema({"dimension": dimension}),
+        path_schema=target.make_path_schema({"dimension": dimension}),
         responses={
             200: ResponseDoc("The breakdown.", _make_schema(routes), _make_example(routes)),
             410: GONE_DOC,
@@ -105,7 +105,7 @@ def _make_schema(routes: KindRoutes) -> type[Schema]:
             "cell": required_field(fields.String, "Value of the dimension; `undisclosed` comes last."),
             routes.noun: fields.Nested(NumberSchema, required=True),
         },
-        name=routes.schema_name("Cell"),
+        name=routes.name_schema("Cell"),
     )
     members = {
         "dimension": required_field(fields.String, "Name of the dimension."),
@@ -116,7 +116,7 @@ def _make_schema(routes: KindRoutes) -> type[Schema]:
             "It is not the cell that some dimensions call `other`."
         ),
     }
-    return routes.target.response_schema(routes.schema_name("Breakdown"), members)
+    return routes.target.make_response_schema(routes.name_schema("Breakdown"), members)
 
 
 def _make_example(routes: KindRoutes) -> dict[str, Any]:

@@ -126,12 +126,12 @@ def make_changes_operation(routes: KindRoutes) -> Operation[PublicServices]:
         tag="public",
         scope="read",
         handler=get_changes,
-        path_schema=target.path_schema(),
+        path_schema=target.make_path_schema(),
         query_schema=PageSchema,
         responses={
             200: ResponseDoc(
                 "One page, newest days first.",
-                target.response_schema(routes.schema_name("Changes"), CHANGES_MEMBERS),
+                target.make_response_schema(routes.name_schema("Changes"), CHANGES_MEMBERS),
                 {target.id_name: target.example_id, **CHANGES_EXAMPLE},
             ),
             410: GONE_DOC,

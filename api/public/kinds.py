@@ -51,14 +51,14 @@ class TargetRoutes:
         """The path of one target."""
         return f"/v1/{self.plural}/{{{self.id_name}}}"
 
-    def path_schema(self, more: Mapping[str, fields.Field[Any]] | None = None) -> type[Schema]:
+    def make_path_schema(self, more: Mapping[str, fields.Field[Any]] | None = None) -> type[Schema]:
         """Returns the schema of the path arguments below one target."""
         identifier = Identifier(
             required=True, metadata={"description": f"Id of the {self.word}.", "example": self.example_id}
         )
         return Schema.from_dict({self.id_name: identifier, **(more or {})})
 
-    def response_schema(self, name: str, more: Mapping[str, fields.Field[Any]]) -> type[Schema]:
+    def make_response_schema(self, name: str, more: Mapping[str, fields.Field[Any]]) -> type[Schema]:
         """Returns the schema of a response about one target.
 
         Args:
@@ -99,7 +99,7 @@ class KindRoutes:
         """The kind at the start of a sentence."""
         return f"{self.noun.capitalize()} of a {self.target.word}"
 
-    def schema_name(self, name: str) -> str:
+    def name_schema(self, name: str) -> str:
         """Returns the name of a schema of this kind in the API documentation."""
         return f"{self.noun.capitalize()}{name}"
 

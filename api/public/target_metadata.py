@@ -62,7 +62,7 @@ class TargetResource:
             tag="public",
             scope="read",
             handler=get_target,
-            path_schema=target.path_schema(),
+            path_schema=target.make_path_schema(),
             responses={
                 200: ResponseDoc(f"The {target.word}.", self.schema, dict(self.example)),
                 410: GONE_DOC,
@@ -86,8 +86,8 @@ class TargetResource:
             tag="public",
             scope="read",
             handler=self._get_list,
-            query_schema=_ids_schema(target.example_id),
-            responses={200: ResponseDoc(f"The {target.plural}.", self._list_schema(), example)},
+            query_schema=_make_ids_schema(target.example_id),
+            responses={200: ResponseDoc(f"The {target.plural}.", self._make_list_schema(), example)},
         )
 
     def _get_list(self, services: PublicServices, request: Request) -> Response:
@@ -106,7 +106,7 @@ class TargetResource:
         document = {self.routes.target.plural: found, "gone": gone, "unknown": unknown}
         return json_response(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)
 
-    def _list_schema(self) -> type[Schema]:
+    def _make_list_schema(self) -> type[Schema]:
         target, noun = self.routes.target, self.routes.noun
         name = f"{target.word.capitalize()}With{noun.capitalize()}"
         total = fields.Nested(NumberSchema, required=True)
@@ -122,7 +122,7 @@ class TargetResource:
         return ResponseSchema.from_dict(members, name=target.plural.capitalize())
 
 
-def _ids_schema(example_id: str) -> type[Schema]:
+def _make_ids_schema(example_id: str) -> type[Schema]:
     ids = IdentifierList(
         MAX_IDS,
         required=True,

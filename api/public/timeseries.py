@@ -75,12 +75,12 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
         tag="public",
         scope="read",
         handler=get_timeseries,
-        path_schema=target.path_schema(),
+        path_schema=target.make_path_schema(),
         query_schema=PageSchema,
         responses={
             200: ResponseDoc(
                 "One page, oldest releases first.",
-                target.response_schema(routes.schema_name("Timeseries"), _MEMBERS),
+                target.make_response_schema(routes.name_schema("Timeseries"), _MEMBERS),
                 {target.id_name: target.example_id, "points": [_POINT_EXAMPLE], "next_cursor": None},
             ),
             410: GONE_DOC,

@@ -32,12 +32,12 @@ def make_total_operation(routes: KindRoutes) -> Operation[PublicServices]:
         tag="public",
         scope="read",
         handler=get_total,
-        path_schema=target.path_schema(),
+        path_schema=target.make_path_schema(),
         responses={
             200: ResponseDoc(
                 "The total.",
-                target.response_schema(
-                    routes.schema_name("Total"), {"total": fields.Nested(NumberSchema, required=True)}
+                target.make_response_schema(
+                    routes.name_schema("Total"), {"total": fields.Nested(NumberSchema, required=True)}
                 ),
                 {target.id_name: target.example_id, "total": PUBLISHED_EXAMPLE},
             ),

@@ -44,7 +44,7 @@ def consistency_spans(old_size: int, size: int) -> list[Span]:
     return spans[::-1]
 
 
-def proves_inclusion(leaf: bytes, sequence: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
+def verify_inclusion(leaf: bytes, sequence: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
     """Returns whether a path proves that an entry is in a tree.
 
     Args:
@@ -69,7 +69,7 @@ def proves_inclusion(leaf: bytes, sequence: int, size: int, path: Sequence[bytes
     return last == 0 and whole == root
 
 
-def proves_consistency(old_size: int, size: int, path: Sequence[bytes], old_root: bytes, root: bytes) -> bool:
+def verify_consistency(old_size: int, size: int, path: Sequence[bytes], old_root: bytes, root: bytes) -> bool:
     """Returns whether a path proves that a tree begins with an older one.
 
     Args:

@@ -69,7 +69,7 @@ def export_lines(ledger: LedgerReader, now_ms: int) -> Iterator[bytes]:
         StoreError: the gallery does not answer or holds damage, or nothing is signed yet.
     """
     digest, count = sha256(), 0
-    for line in _lines(ledger, now_ms):
+    for line in _make_lines(ledger, now_ms):
         encoded = msgspec.json.encode(line) + b"\n"
         digest.update(encoded)
         count += 1
@@ -77,7 +77,7 @@ def export_lines(ledger: LedgerReader, now_ms: int) -> Iterator[bytes]:
     yield msgspec.json.encode(Closing(count, digest.hexdigest())) + b"\n"
 
 
-def _lines(ledger: LedgerReader, now_ms: int) -> Iterator[AnyLine]:
+def _make_lines(ledger: LedgerReader, now_ms: int) -> Iterator[AnyLine]:
     # The latest head is read first: the keys, heads and entries that it needs exist by then.
     latest = ledger.read_latest_head()
     if latest is None:
@@ -89,10 +89,10 @@ def _lines(ledger: LedgerReader, now_ms: int) -> Iterator[AnyLine]:
             yield HeadLine(signed.jws)
     for tree in latest.head.trees:
         for start in range(0, tree.size, _PAGE_ENTRIES):
-            yield from _releases(ledger, tree.shard, start, min(_PAGE_ENTRIES, tree.size - start))
+            yield from _make_release_lines(ledger, tree.shard, start, min(_PAGE_ENTRIES, tree.size - start))
 
 
-def _releases(ledger: LedgerReader, shard: int, start: int, count: int) -> Iterator[ReleaseLine]:
+def _make_release_lines(ledger: LedgerReader, shard: int, start: int, count: int) -> Iterator[ReleaseLine]:
     entries = ledger.read_entries(shard, start, count)
     names = [ReleaseName.from_entry(decode_entry(entry)) for entry in entries]
     rows = zip(entries, ledger.read_releases(names), ledger.read_signatures(names), strict=True)

@@ -117,7 +117,7 @@ def test_the_wrong_scope_is_refused(plane: PublicPlane, store: Store, name: str)
 
 
 @pytest.mark.parametrize("name", GUARDED)
-def test_arguments_are_not_looked_at_without_a_key(plane: PublicPlane, name: str) -> None:
+def test_arguments_are_not_read_without_a_key(plane: PublicPlane, name: str) -> None:
     """Whoever has no key does not learn which videos exist, or which arguments are right."""
     for path in (path_of(name).replace("shown", "nobody"), path_of(name).partition("?")[0] + "?a=1"):
         assert plane.get(path, token=None).status_code == 401

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from privacy.ledger.merkle import leaf_hash
-from privacy.ledger.proofs import proves_consistency, proves_inclusion
+from privacy.ledger.proofs import verify_consistency, verify_inclusion
 from tests.support.public_plane import PublicPlane, new_key
 from tests.support.redis_server import Store
 
@@ -65,7 +65,7 @@ def test_every_entry_is_proved_to_be_in_the_signed_tree(plane: PublicPlane) -> N
         proof = plane.get(f"{PROOF}?shard={SHARD}&sequence={sequence}").json()
         assert (proof["tree_size"], proof["root"]) == (SIZE, tree["root"])
         path = list(map(bytes.fromhex, proof["path"]))
-        assert proves_inclusion(leaf_hash(entry), sequence, SIZE, path, bytes.fromhex(tree["root"]))
+        assert verify_inclusion(leaf_hash(entry), sequence, SIZE, path, bytes.fromhex(tree["root"]))
 
 
 def test_every_older_tree_is_proved_to_be_the_beginning(plane: PublicPlane) -> None:
@@ -74,7 +74,7 @@ def test_every_older_tree_is_proved_to_be_the_beginning(plane: PublicPlane) -> N
         proof = plane.get(f"{PROOF}?shard={SHARD}&from_size={old_size}&tree_size={size}").json()
         path = list(map(bytes.fromhex, proof["path"]))
         roots = (bytes.fromhex(proof["from_root"]), bytes.fromhex(proof["root"]))
-        assert proves_consistency(old_size, size, path, *roots)
+        assert verify_consistency(old_size, size, path, *roots)
         assert plane.get(f"{PROOF}?shard={SHARD}&sequence=0&tree_size={size}").json()["root"] == proof["root"]
 
 

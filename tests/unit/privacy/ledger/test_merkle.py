@@ -14,8 +14,8 @@ from privacy.ledger.merkle import EMPTY_ROOT, GrowingTree, Node, Span, complete_
 from privacy.ledger.proofs import (
     consistency_spans,
     inclusion_spans,
-    proves_consistency,
-    proves_inclusion,
+    verify_consistency,
+    verify_inclusion,
 )
 
 ENTRIES: Final = tuple(
@@ -104,15 +104,15 @@ def test_inclusion(size: int, data: st.DataObject) -> None:
     tree, nodes = tree_of(entries)
     path = [hash_of(span, nodes) for span in inclusion_spans(sequence, size)]
     leaf = leaf_hash(entries[sequence])
-    assert proves_inclusion(leaf, sequence, size, path, tree.root)
-    assert not proves_inclusion(leaf_hash(b"other"), sequence, size, path, tree.root)
-    assert not proves_inclusion(leaf, sequence, size, [*path, leaf], tree.root)
-    assert not proves_inclusion(leaf, sequence, size, path, leaf_hash(b"other"))
-    assert not proves_inclusion(leaf, size, size, path, tree.root)
+    assert verify_inclusion(leaf, sequence, size, path, tree.root)
+    assert not verify_inclusion(leaf_hash(b"other"), sequence, size, path, tree.root)
+    assert not verify_inclusion(leaf, sequence, size, [*path, leaf], tree.root)
+    assert not verify_inclusion(leaf, sequence, size, path, leaf_hash(b"other"))
+    assert not verify_inclusion(leaf, size, size, path, tree.root)
     for place in range(len(path)):
-        assert not proves_inclusion(leaf, sequence, size, path[:place] + path[place + 1 :], tree.root)
+        assert not verify_inclusion(leaf, sequence, size, path[:place] + path[place + 1 :], tree.root)
     for other in set(range(size)) - {sequence}:
-        assert not proves_inclusion(leaf, other, size, path, tree.root)
+        assert not verify_inclusion(leaf, other, size, path, tree.root)
 
 
 @given(st.integers(1, 70), st.data())
@@ -123,16 +123,16 @@ def test_consistency(size: int, data: st.DataObject) -> None:
     tree, nodes = tree_of(entries)
     old_root = naive_root(entries[:old_size])
     path = [hash_of(span, nodes) for span in consistency_spans(old_size, size)]
-    assert proves_consistency(old_size, size, path, old_root, tree.root)
+    assert verify_consistency(old_size, size, path, old_root, tree.root)
     forged = naive_root([*entries[: old_size - 1], b"other"])
-    assert not proves_consistency(old_size, size, path, forged, tree.root)
-    assert not proves_consistency(old_size, size, path, old_root, forged)
-    assert not proves_consistency(old_size, size, [*path, old_root], old_root, tree.root)
-    assert not proves_consistency(0, size, path, old_root, tree.root)
-    assert not proves_consistency(size + 1, size, path, old_root, tree.root)
+    assert not verify_consistency(old_size, size, path, forged, tree.root)
+    assert not verify_consistency(old_size, size, path, old_root, forged)
+    assert not verify_consistency(old_size, size, [*path, old_root], old_root, tree.root)
+    assert not verify_consistency(0, size, path, old_root, tree.root)
+    assert not verify_consistency(size + 1, size, path, old_root, tree.root)
     for place in range(len(path)):
         shorter = path[:place] + path[place + 1 :]
-        assert not proves_consistency(old_size, size, shorter, old_root, tree.root)
+        assert not verify_consistency(old_size, size, shorter, old_root, tree.root)
 
 
 def test_the_proofs_of_the_rfc() -> None:
