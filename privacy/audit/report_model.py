@@ -70,18 +70,18 @@ class HistogramPlot:
         title: of the plot.
         unit: of the values.
         values: middle of each bin, ascending and evenly spaced.
-        observe: share of the draws in each bin.
+        observed: share of the draws in each bin.
         expected: exact probability of each bin.
     """
 
     title: str
     unit: str
     values: tuple[float, ...]
-    observe: tuple[float, ...]
+    observed: tuple[float, ...]
     expected: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not len(self.values) == len(self.observe) == len(self.expected):
+        if not len(self.values) == len(self.observed) == len(self.expected):
             raise ValueError(f"{self.title}: values, observed and expected must have equal lengths")
 
 

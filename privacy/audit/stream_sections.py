@@ -168,13 +168,13 @@ def _histogram(scale: int, counts: NDArray[np.int64]) -> HistogramPlot:
     bins = exact_bins(scale)
     middles = np.concatenate([[-4.0 * scale], (bins.edges[1:] + bins.edges[:-1]) / 2, [4.0 * scale]])
     bars = np.linspace(-3, 3, 51) * scale
-    place = np.digitize(middles, bars)
-    observe = np.bincount(place, weights=counts, minlength=len(bars) + 1)[1:-1] / counts.sum()
-    expected = np.bincount(place, weights=bins.probabilities, minlength=len(bars) + 1)[1:-1]
+    bar_indexes = np.digitize(middles, bars)
+    observed = np.bincount(bar_indexes, weights=counts, minlength=len(bars) + 1)[1:-1] / counts.sum()
+    expected = np.bincount(bar_indexes, weights=bins.probabilities, minlength=len(bars) + 1)[1:-1]
     return HistogramPlot(
         f"Noise of scale {scale}",
         "encoder units",
         tuple(((bars[1:] + bars[:-1]) / 2).tolist()),
-        tuple(observe.tolist()),
+        tuple(observed.tolist()),
         tuple(expected.tolist()),
     )

@@ -53,14 +53,14 @@ def _draw_comparisons(plot: ComparisonPlot) -> str:
 
 def _draw_histogram(plot: HistogramPlot) -> str:
     left, bottom = 56, HEIGHT - 34
-    largest = max((*plot.observe, *plot.expected), default=1.0) or 1.0
+    largest = max((*plot.observed, *plot.expected), default=1.0) or 1.0
     wide = (WIDTH - left - 10) / max(len(plot.values), 1)
 
     def up(share: float) -> float:
         return bottom - (bottom - TOP) * share / largest
 
     parts = [_text(left, 14, "▇ drawn   ― exact probability", INK)]
-    for index, share in enumerate(plot.observe):
+    for index, share in enumerate(plot.observed):
         corner = f'x="{left + wide * index:.1f}" y="{up(share):.1f}"'
         size = f'width="{max(wide - 1, 0.5):.1f}" height="{bottom - up(share):.1f}"'
         parts.append(f'<rect {corner} {size} fill="{PALE}"/>')

@@ -76,14 +76,14 @@ class SyntheticTarget:
 
     def _streams_of(self, cell: Cell) -> list[int]:
         """Returns the streams that count an engagement of this cell."""
-        disclosed, places = dict(cell), [0]
-        for dimension, place in zip(
+        disclosed, streams = dict(cell), [0]
+        for dimension, stream_slice in zip(
             self.reference.policy.domain.dimensions, self.reference.streams[1:], strict=False
         ):
             value = disclosed.get(dimension.name)
             within = len(dimension.values) if value is None else dimension.values.index(value)
-            places.append(place.start + within)
-        return places
+            streams.append(stream_slice.start + within)
+        return streams
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""The audit alarms on every seeded mistake, and not on the code as it is.
+"""The audit detects every seeded mistake, and passes the code as it is.
 
-False alarms of a clean run, worked out from the binomial distributions of the hits under the packaged
+False alarms of a clean run, calculated from the binomial distributions of the hits under the packaged
 policy: one of the nine bounds on ε of single streams exceeds its claim with a probability of 1.2e-4 in a
 quick run, of 2.3e-4 in a whole one. The other schedule adds 1.2e-4 to a whole run, and a bound below nine
 tenths of its claim another 1.2e-4. χ² fits and correlations add 1e-6 each, 2e-5 in all. Bounds of whole
@@ -26,7 +26,7 @@ from tests.support.profiles import entropy_of
 
 SMALL_PLAN = Plan(WhiteBoxScale(1_000, False, 300, 600, 300, 2), None)
 READS = 20
-SOONER = [mutation for mutation in MUTATIONS if mutation.sooner]
+QUICK_MUTATIONS = [mutation for mutation in MUTATIONS if mutation.in_quick_tests]
 
 
 @cache
@@ -35,18 +35,18 @@ def source() -> PolicySource:
     return read_policy(None)
 
 
-def audited(check: str, plan: Plan, processes: int = 1) -> list[Section]:
-    """The sections of the checks with this title, or of all."""
+def audit(check: str, plan: Plan, processes: int = 1) -> list[Section]:
+    """Runs the checks whose titles start with this text, and returns their sections."""
     entropy = entropy_of(f"audit {check}")
     checks = [end_to_end_check(source(), entropy, READS), *white_box(source().policy, plan, entropy)]
-    wanted = [one for one in checks if one.title.startswith(check)]
+    selected = [one for one in checks if one.title.startswith(check)]
     # The end-to-end check's server ends with the thread that started it, so that check runs in this process.
-    here = wanted[:1]
-    return run_checks(here, 1, ignore_progress) + run_checks(wanted[1:], processes, ignore_progress)
+    first, others = selected[:1], selected[1:]
+    return run_checks(first, 1, ignore_progress) + run_checks(others, processes, ignore_progress)
 
 
 def failures(sections: Sequence[Section]) -> list[str]:
-    """What did not hold."""
+    """Describes the findings that did not pass."""
     assert sections
     return [
         f"{section.key}: {finding.what}: {finding.found}"
@@ -57,48 +57,48 @@ def failures(sections: Sequence[Section]) -> list[str]:
 
 
 def name_of(mutation: Mutation) -> str:
-    """For the names of tests."""
+    """Returns the name of a test."""
     return mutation.name
 
 
 @pytest.mark.parametrize("check", ["parameters", "recalculation", "entropy", "gate", "end to end"])
 def test_the_code_as_it_is_passes(check: str) -> None:
-    """Nothing alarms. False alarm: 1e-6 for each fit of the entropy check, else none."""
-    assert failures(audited(check, SMALL_PLAN)) == []
+    """No check fails. False alarm: 1e-6 for each fit of the entropy check, otherwise none."""
+    assert failures(audit(check, SMALL_PLAN)) == []
 
 
-@pytest.mark.parametrize("mutation", SOONER, ids=name_of)
+@pytest.mark.parametrize("mutation", QUICK_MUTATIONS, ids=name_of)
 def test_a_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check that should notice the mistake does, even with few samples."""
+    """The responsible check detects the mistake, even with few samples."""
     mutation.apply(monkeypatch)
-    assert failures(audited(mutation.check, SMALL_PLAN))
+    assert failures(audit(mutation.check, SMALL_PLAN))
 
 
 @pytest.mark.nightly(part="mistakes")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=name_of)
 def test_every_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The quick audit notices each."""
+    """The quick audit detects each mistake."""
     mutation.apply(monkeypatch)
-    assert failures(audited(mutation.check, QUICK_PLAN))
+    assert failures(audit(mutation.check, QUICK_PLAN))
 
 
 @pytest.mark.nightly(part="audit")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("run", range(20))
 def test_twenty_clean_runs_of_twenty_pass(run: int) -> None:
-    """The whole quick audit of the code as it is, twenty times.
+    """The quick audit passes the code as it is, twenty times.
 
     False alarm: 1.4e-4 a run, 3e-3 for all twenty. Half a minute of work each.
     """
-    assert failures(audited("", QUICK_PLAN)) == [], f"run {run}"
+    assert failures(audit("", QUICK_PLAN)) == [], f"run {run}"
 
 
 @pytest.mark.nightly(part="audit-default")
 @pytest.mark.timeout(7200)
 def test_the_default_audit_passes() -> None:
-    """With its many samples, bounds on ε reach nine tenths of their claims and exceed none.
+    """With many samples, bounds on ε reach nine tenths of their claims and exceed none.
 
     False alarm: 5e-4. Some twenty minutes of work, shared by two processes.
     """
-    assert failures(audited("", DEFAULT_PLAN, 2)) == []
+    assert failures(audit("", DEFAULT_PLAN, 2)) == []

@@ -1,6 +1,6 @@
-"""The black box passes what is sound, and fails everything that is deliberately broken, by the right attack.
+"""The black-box audit passes a sound deployment, and each flaw is found by the right attacks.
 
-A sound deployment fails one comparison with a probability of 1e-6; there are some 35 in an audit.
+A sound deployment fails a comparison with a probability of 1e-6; an audit has about 35 comparisons.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ FLAWS = {
 }
 
 
-def broken(flaws: Flaws, seed: int) -> set[str]:
-    """The sections that do not pass."""
+def failed_sections(flaws: Flaws, seed: int) -> set[str]:
+    """Audits a deployment with these flaws, and returns the sections that do not pass."""
     deployment = FakeDeployment(flaws, rng=np.random.default_rng(seed))
     coins = np.random.default_rng(seed + 1_000)
     box = BlackBox(deployment, QUICK, deployment.clock, deployment.wait, coins, "a1b2c3d4")
@@ -53,14 +53,14 @@ def broken(flaws: Flaws, seed: int) -> set[str]:
 
 def test_a_sound_deployment_passes() -> None:
     """Every attack is tried and none succeeds."""
-    assert broken(Flaws(), 1) == set()
+    assert failed_sections(Flaws(), 1) == set()
 
 
 @pytest.mark.nightly(part="black-box")
 @pytest.mark.parametrize("seed", range(2, 22))
 def test_a_sound_deployment_passes_every_time(seed: int) -> None:
-    """Twenty times of twenty."""
-    assert broken(Flaws(), seed) == set()
+    """Twenty of twenty runs pass."""
+    assert failed_sections(Flaws(), seed) == set()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_sound_deployment_passes_every_time(seed: int) -> None:
 def test_a_gross_mistake_is_found(name: str) -> None:
     """By every attack that it opens, and by no other."""
     flaws, expected = FLAWS[name]
-    assert broken(flaws, 3) == expected
+    assert failed_sections(flaws, 3) == expected
 
 
 @pytest.mark.nightly(part="black-box")
@@ -77,4 +77,4 @@ def test_a_gross_mistake_is_found(name: str) -> None:
 def test_every_mistake_is_found(name: str) -> None:
     """By every attack that it opens, and by no other."""
     flaws, expected = FLAWS[name]
-    assert broken(flaws, 4) == expected
+    assert failed_sections(flaws, 4) == expected

@@ -24,12 +24,12 @@ def sample_report(quoted: str = "bound 1.9") -> AuditReport:
     """A report in which one finding of three has not passed.
 
     Args:
-        quoted: what the first finding found.
+        quoted: measured result of the first finding.
     """
     sound = Section(
         "streams",
         "Lower bounds",
-        "Two worlds were measured.",
+        "Two datasets were measured.",
         "A bound above ε < 3.",
         "99.8 %",
         (Finding("total", "bound ≤ 2.05", quoted, passed=True),),

@@ -1,4 +1,4 @@
-"""A deployment in memory that a black-box audit attacks: sound, or with one flaw that it must find."""
+"""An in-memory deployment for the black-box audit: sound, or with one flaw that the audit must find."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ def _guarantee() -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Flaws:
-    """What is wrong with a deployment; by default nothing.
+    """Flaws of a deployment; none by default.
 
     Args:
-        noise: times what the policy asks for.
-        noise_of_all: one draw serves all targets.
-        noise_again: one draw serves all epochs of a number.
-        noise_per_read: every read draws its own.
-        noise_per_key: every key has its own.
-        noise_per_way: the list of videos has noise of its own.
-        gate: `sound`, `exact` (no margin), `off_by_one`, `estimate` (the exact count is not looked at).
-        live: totals move inside an epoch.
-        early: a target with likes in the running epoch is released at once.
-        filters: parameters that nobody declared are taken.
-        silent_bytes: a target that nobody ever liked is answered in other words.
-        quick_silence_seconds: so much sooner is a target answered for that nobody ever liked.
+        noise: factor of the noise scale.
+        noise_of_all: one draw is used for all targets.
+        noise_again: one draw is used for all epochs of a number.
+        noise_per_read: every read draws new noise.
+        noise_per_key: every key gets its own noise.
+        noise_per_way: the list of videos has its own noise.
+        gate: `sound`, `exact` (no margin), `off_by_one`, `estimate` (the exact count is ignored).
+        live: totals change within an epoch.
+        early: a target with likes in the running epoch is released immediately.
+        filters: undeclared parameters are accepted.
+        silent_bytes: answers for targets without likes have different bytes.
+        quick_silence_seconds: time by which answers for targets without likes are faster.
         counting_metrics: the metrics count likes.
     """
 
@@ -91,12 +91,12 @@ class _Target:
 
 @dataclass
 class FakeDeployment:
-    """A deployment with a clock of its own: it runs as the audit waits.
+    """A deployment with its own clock, which advances while the audit waits.
 
     Args:
-        flaws: what is wrong with it.
-        keys: of the public plane.
-        rng: all its noise.
+        flaws: of the deployment.
+        keys: number of keys of the public plane.
+        rng: source of all noise.
     """
 
     flaws: Flaws = Flaws()
@@ -111,7 +111,7 @@ class FakeDeployment:
 
     @cached_property
     def policy(self) -> Policy:
-        """What it claims."""
+        """The claimed policy."""
         return sandbox_policy()
 
     @cached_property
@@ -119,22 +119,22 @@ class FakeDeployment:
         return {statistic.name: statistic.scale for statistic in _calibration().statistics}
 
     def clock(self) -> int:
-        """The time."""
+        """Returns the time."""
         return self.now_ms
 
     def wait(self, seconds: float) -> None:
-        """Let time go by."""
+        """Advances the clock."""
         self.now_ms += round(1000 * seconds)
 
     def plant(self, canaries: Sequence[Canary]) -> None:
-        """Register canaries."""
+        """Registers canaries."""
         for canary in canaries:
             first = self.policy.schedule.first_open_epoch(canary.posted_at_ms, self.now_ms)
             assert first is not None
             self._targets[canary.public_id] = _Target(canary.posted_at_ms, first)
 
     def send(self, events: Sequence[CanaryEvent]) -> None:
-        """Count events in the epoch that runs now."""
+        """Counts events in the current epoch."""
         epochs: dict[int, int | None] = {}
         for event in events:
             target = self._targets[PREFIX + event.video]
@@ -153,13 +153,13 @@ class FakeDeployment:
                 self._stream(target, (name, event.profile.get(name, UNDISCLOSED)))[epoch] += change
 
     def metrics(self) -> Mapping[str, bytes]:
-        """Of both planes."""
+        """Returns the metrics of both planes."""
         line = 'likewise_http_requests_total{operation="get_likes",status="200"} 12.0\n'
         likes = f"likewise_likes_total {self._likes}\n" if self.flaws.counting_metrics else ""
         return {"public": line.encode(), "platform": (line + likes).encode()}
 
     def read(self, path: str, key: int | None = 0, headers: Mapping[str, str] | None = None) -> Reply:  # noqa: ARG002 - a Deployment's
-        """Answer as the public plane does."""
+        """Answers like the public plane."""
         self.now_ms += 1
         parts = urlsplit(path)
         query = dict(parse_qsl(parts.query))
@@ -225,7 +225,7 @@ class FakeDeployment:
         }
 
     def _epoch(self, target: _Target) -> int:
-        """The current release; below the first epoch before the first."""
+        """Returns the epoch of the current release; below the first epoch if there is none."""
         age_seconds = (self.now_ms - target.posted_at_ms) / 1000
         epoch = int(np.searchsorted(self.policy.schedule.due_ages_seconds, age_seconds, side="right")) - 1
         total = target.streams.get(TOTAL)
@@ -273,7 +273,7 @@ class FakeDeployment:
         return float(decoder[epoch] @ (encoder @ counted + noise))
 
     def _draw(self, stream: tuple[str, str], scale: float, epochs: int) -> NDArray[np.float64]:
-        """Noise of each way and epoch."""
+        """Draws the noise of each resource and epoch."""
         shared = self.flaws.noise_of_all
         if shared and stream in self._shared:
             return self._shared[stream]

@@ -1,4 +1,4 @@
-"""Policies for tests: the default one with a small domain, few epochs and a small k."""
+"""Makes policies for tests: the default one with a small domain, few epochs and a small k."""
 
 from __future__ import annotations
 

@@ -91,7 +91,10 @@ def create(
 @data_folder_option
 @json_option
 def list_keys(plane: str, data_folder: Path, as_json: bool) -> None:
-    """List the keys of a plane, including revoked and expired ones."""
+    """List the keys of a plane.
+
+    Includes revoked and expired keys.
+    """
     api_keys = _open_api_keys(data_folder, plane)
     records = api_keys.writer.records()
     if as_json:
@@ -117,7 +120,10 @@ def list_keys(plane: str, data_folder: Path, as_json: bool) -> None:
 @data_folder_option
 @json_option
 def revoke(plane: str, key_id: str, data_folder: Path, as_json: bool) -> None:
-    """Revoke a key; serving processes notice within a second."""
+    """Revoke a key.
+
+    Serving processes notice within a second.
+    """
     record = _open_api_keys(data_folder, plane).writer.revoke(key_id, clock_ms())
     if as_json:
         show_json(_document(plane, record))
@@ -136,10 +142,11 @@ def revoke(plane: str, key_id: str, data_folder: Path, as_json: bool) -> None:
 @data_folder_option
 @json_option
 def rotate_pseudonym_key(data_folder: Path, as_json: bool) -> None:
-    """Activate a new pseudonym key, move every account to it, and destroy the old key.
+    """Rotate the pseudonym key.
 
-    Intake continues during the rotation, and no count changes. If the command is killed, run it again: it
-    continues where it stopped. The key file must be the one that the platform plane reads.
+    Activates a new key, moves every account to it, and destroys the old key. Intake continues during the
+    rotation, and no count changes. If the command is killed, run it again: it continues where it stopped. The
+    key file must be the one that the platform plane reads.
     """
     settings = operator_settings(data_folder, os.environ)
     key_file = settings.pseudonym_key_file

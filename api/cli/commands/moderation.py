@@ -43,7 +43,10 @@ def command() -> None:
 def purge(
     *, file: Path, reinstate: bool, no_wait: bool, note: str, platform_url: str, key: str, as_json: bool
 ) -> int:
-    """Purge the accounts in FILE: one JSON object per line, with an account_id or a handle."""
+    """Purge the accounts in FILE.
+
+    FILE has one JSON object per line, with an account_id or a handle.
+    """
     client = PlatformClient(platform_url, key)
     query = urlencode({"action": "reinstate" if reinstate else "purge", "note": note})
     body = gzip.compress(file.read_bytes(), compresslevel=1)

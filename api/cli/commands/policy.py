@@ -39,7 +39,10 @@ def command() -> None:
 @_file_argument
 @json_option
 def show_policy(file: Path, as_json: bool) -> None:
-    """Show everything a policy declares and the guarantee that follows from it."""
+    """Show a policy and its guarantee.
+
+    Shows everything the policy declares and everything that follows from it.
+    """
     document = _guarantee(file)
     if as_json:
         show_json(document)
@@ -52,7 +55,10 @@ def show_policy(file: Path, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def check(context: click.Context, file: Path, as_json: bool) -> None:
-    """Check a policy without showing it; an error names the field, the value and the rule."""
+    """Check a policy without showing it.
+
+    An error names the field, the value and the rule.
+    """
     try:
         document = _guarantee(file)
     except PolicyError as error:

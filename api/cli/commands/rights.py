@@ -64,9 +64,9 @@ def command() -> None:
 @note_option
 @staff_options
 def erase(*, account_id: str, child: bool, note: str, platform_url: str, key: str) -> None:
-    """Erase ACCOUNT_ID and print the receipt for the person.
+    """Erase ACCOUNT_ID and print a receipt.
 
-    The receipt is shown only once, because only its hash is stored.
+    The receipt is for the person. It is shown only once, because only its hash is stored.
     """
     path = "/v1/rights/children" if child else "/v1/rights/erasures"
     show_json(PlatformClient(platform_url, key).order(path, {"account_id": account_id, "note": note}))
@@ -100,14 +100,14 @@ _add_choice(
     "/v1/rights/objections",
     "objects",
     noun="objection",
-    summary="Record an objection: exclude ACCOUNT_ID from all counts.",
+    summary="Record an objection.\n\nExcludes ACCOUNT_ID from all counts.",
 )
 _add_choice(
     "opt-out",
     "/v1/rights/opt-outs",
     "hidden",
     noun="opt-out",
-    summary="Record an opt-out: exclude ACCOUNT_ID from all breakdowns from now on.",
+    summary="Record an opt-out.\n\nExcludes ACCOUNT_ID from all breakdowns from now on.",
 )
 
 
@@ -158,12 +158,13 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
 )
 @data_folder_option
 def rebuild_erasure_log(*, data_folder: Path) -> None:
-    """Rebuild a lost erasure log from the tombstones of the store.
+    """Rebuild a lost erasure log.
 
-    The erasure log is kept outside the store, so that a restored store repeats its erasures. A rebuilt log is
-    only as complete as the store: never run this on a restored store, because the erasures made after its
-    backup would be lost. It needs the operator's shell: the maintenance user's settings and the
-    rollback guard in the environment, or the data folder of a running `likewise up`.
+    The log is rebuilt from the tombstones of the store. It is kept outside the store, so that a restored
+    store repeats its erasures. A rebuilt log is only as complete as the store: never run this on a restored
+    store, because the erasures made after its backup would be lost. It needs the operator's shell: the
+    maintenance user's settings and the rollback guard in the environment, or the data folder of a running
+    `likewise up`.
     """
     client, header = _connect(data_folder)
     erasures = ErasureLog(operator_settings(data_folder, os.environ).rollback_guard_dir, header.store_id)
@@ -178,7 +179,7 @@ def rebuild_erasure_log(*, data_folder: Path) -> None:
 @data_folder_option
 @_key_file_option
 def account_tag(*, account_id: str, data_folder: Path, key_file: Path | None) -> None:
-    """Print the tag that identifies ACCOUNT_ID in the audit trail."""
+    """Print the audit-trail tag of ACCOUNT_ID."""
     click.echo(_keys(data_folder, key_file).current.derive_audit_tag(account_id))
 
 

@@ -1,4 +1,4 @@
-"""Mistakes in what is worked out from the policy."""
+"""Mistakes in the values calculated from the policy."""
 
 from __future__ import annotations
 
@@ -103,10 +103,10 @@ def _reserve_spent(patch: pytest.MonkeyPatch) -> None:
 
 
 ACCOUNTING = (
-    Mutation("Δ for one flip where w are allowed", _one_flip, "parameters", sooner=True),
+    Mutation("Δ for one flip where w are allowed", _one_flip, "parameters", in_quick_tests=True),
     Mutation("Δ for one flip less than w", _one_flip_less, "parameters"),
     Mutation("Δ for one removal where ⌊w/2⌋ are possible", _one_removal, "parameters"),
-    Mutation("a budget given to each breakdown in full", _in_full, "parameters", sooner=True),
+    Mutation("a budget given to each breakdown in full", _in_full, "parameters", in_quick_tests=True),
     Mutation("a fifth more for the total than declared", _reserve_spent, "parameters"),
     Mutation("σ 10 % short", partial(_scaled, 0.9), "parameters"),
     Mutation("σ short by less than one", partial(_scaled, 0.99999), "parameters"),

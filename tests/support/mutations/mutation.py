@@ -1,4 +1,4 @@
-"""A seeded mistake: a change to running code that a privacy audit must notice."""
+"""Defines a seeded mistake: a change to running code that a privacy audit must detect."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class Mutation:
     """One mistake.
 
     Args:
-        name: what is wrong.
-        apply: makes it; the patch undoes it.
-        check: title of the check that must notice, up to the kind.
-        sooner: whether `make test` tries it too.
+        name: describes the mistake.
+        apply: makes the mistake; the patch undoes it.
+        check: start of the title of the check that must detect it.
+        in_quick_tests: whether `make test` includes it.
     """
 
     name: str
     apply: Callable[[pytest.MonkeyPatch], None]
     check: str
-    sooner: bool = False
+    in_quick_tests: bool = False
 
 
 def edited(script: Script, before: str, after: str) -> Script:
-    """A script with one place changed; the place must be there once."""
+    """Returns a script with one passage changed; the passage must occur exactly once."""
     assert script.source.count(before) == 1, before
     return replace(script, source=script.source.replace(before, after))

@@ -1,4 +1,4 @@
-"""Mistakes in the noise and in what is measured."""
+"""Mistakes in the noise and in the measurements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _right_measure = measure.measure
 
 
 def _altered(alter: Callable[[NDArray[np.int64]], Any]) -> Callable[[pytest.MonkeyPatch], None]:
-    """Right noise, altered."""
+    """Alters correct noise."""
 
     def apply(patch: pytest.MonkeyPatch) -> None:
         def noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:
@@ -40,7 +40,7 @@ def _altered(alter: Callable[[NDArray[np.int64]], Any]) -> Callable[[pytest.Monk
 def _drawn_from(
     generator: Callable[[EntropySource, NDArray[np.int64]], NDArray[np.float64]],
 ) -> Callable[[pytest.MonkeyPatch], None]:
-    """Noise of another source: standard normals, rounded."""
+    """Draws noise from another source: rounded standard normals."""
 
     def apply(patch: pytest.MonkeyPatch) -> None:
         def noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:
@@ -138,19 +138,24 @@ def _two_zeros(patch: pytest.MonkeyPatch) -> None:
 
 
 NOISE = (
-    Mutation("half the noise", _altered(lambda noise: noise // 2), "single streams", sooner=True),
-    Mutation("noise 10 % short", _altered(lambda noise: np.rint(noise * 0.9)), "single streams", sooner=True),
+    Mutation("half the noise", _altered(lambda noise: noise // 2), "single streams", in_quick_tests=True),
+    Mutation(
+        "noise 10 % short",
+        _altered(lambda noise: np.rint(noise * 0.9)),
+        "single streams",
+        in_quick_tests=True,
+    ),
     Mutation("noise 3 % short", _altered(lambda noise: np.rint(noise * 0.97)), "single streams"),
     Mutation("no noise", _altered(np.zeros_like), "single streams"),
     Mutation("noise that only adds", _altered(np.abs), "single streams"),
-    Mutation("one draw shared by two numbers", _altered(_pairs_share), "single streams", sooner=True),
+    Mutation("one draw shared by two numbers", _altered(_pairs_share), "single streams", in_quick_tests=True),
     Mutation("noise reused for neighbouring targets", _altered(_halves_share), "single streams"),
     Mutation("noise reused across epochs", _across_epochs, "single streams"),
     Mutation(
         "noise from a fixed seed",
         _drawn_from(lambda _, scales: _normal(7, len(scales))),
         "entropy",
-        sooner=True,
+        in_quick_tests=True,
     ),
     Mutation(
         "noise seeded from the query",
@@ -170,8 +175,8 @@ NOISE = (
         "entropy",
     ),
     Mutation("zero drawn too often", _two_zeros, "entropy"),
-    Mutation("redrawn at every release", _drawn_again, "recalculation", sooner=True),
-    Mutation("clamping before noise", _clamped, "recalculation", sooner=True),
+    Mutation("redrawn at every release", _drawn_again, "recalculation", in_quick_tests=True),
+    Mutation("clamping before noise", _clamped, "recalculation", in_quick_tests=True),
     Mutation("epochs lumped into one when a cell reaches k", _lumped, "recalculation"),
     Mutation("measured before k is reached", _measured_below_k, "recalculation"),
 )

@@ -1,4 +1,4 @@
-"""Mistakes in what is shown: gate, reconciliation, documents."""
+"""Mistakes in the published numbers: gate, reconciliation, documents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _right_encode = engine._ENCODE
 
 
 def _shown(alter: Any) -> Callable[[pytest.MonkeyPatch], None]:
-    """Right figures, altered with a look at the exact counts."""
+    """Alters correct figures, with access to the exact counts."""
 
     def apply(patch: pytest.MonkeyPatch) -> None:
         def altered(exact: NDArray[np.int64], *given: Any) -> PublishedEstimates:
@@ -105,7 +105,10 @@ def _floats(patch: pytest.MonkeyPatch) -> None:
 
 SHOWING = (
     Mutation(
-        "a total published exact beside noised cells", _shown(_exact_total), "recalculation", sooner=True
+        "an exact total published with noisy cells",
+        _shown(_exact_total),
+        "recalculation",
+        in_quick_tests=True,
     ),
     Mutation("an exact `other`", _shown(_exact_other), "recalculation"),
     Mutation("an exact change", _shown(_exact_change), "recalculation"),
@@ -115,13 +118,13 @@ SHOWING = (
         "gate on the exact count alone",
         _gate(lambda exact, _estimates, _margins, least: exact >= least),
         "gate",
-        sooner=True,
+        in_quick_tests=True,
     ),
     Mutation(
         "gate off by one",
         _gate(lambda exact, estimates, margins, least: (exact >= least - 1) & (estimates >= least + margins)),
         "gate",
-        sooner=True,
+        in_quick_tests=True,
     ),
     Mutation(
         "gate on the estimate alone",
@@ -133,7 +136,9 @@ SHOWING = (
         _gate(lambda exact, estimates, _margins, least: (exact >= least) & (estimates >= least)),
         "gate",
     ),
-    Mutation("`undisclosed` slipping past the gate", _gate(_undisclosed), "recalculation", sooner=True),
+    Mutation(
+        "`undisclosed` slipping past the gate", _gate(_undisclosed), "recalculation", in_quick_tests=True
+    ),
     Mutation("zero shown where nothing is", _zero_for_withheld, "recalculation"),
-    Mutation("a number that is no integer", _floats, "recalculation"),
+    Mutation("a number that is not an integer", _floats, "recalculation"),
 )

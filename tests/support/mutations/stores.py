@@ -1,4 +1,4 @@
-"""Mistakes in the vault, in what is written once, and in reading."""
+"""Mistakes in the vault, in write-once records, and in reads."""
 
 from __future__ import annotations
 
@@ -106,12 +106,12 @@ def _private_disclosed(patch: pytest.MonkeyPatch) -> None:
 
 
 STORES = (
-    Mutation("fresh noise at each read", _per_read, "end to end", sooner=True),
+    Mutation("fresh noise at each read", _per_read, "end to end", in_quick_tests=True),
     Mutation(
         "unlike counted without a flip",
         _record("flips >= FLIP_CAP", "flips >= 2 * FLIP_CAP"),
         "end to end",
-        sooner=True,
+        in_quick_tests=True,
     ),
     Mutation(
         "a frozen register that still counts",
@@ -125,7 +125,7 @@ STORES = (
             "add_change(changes, series, code, 0) return at == stored_at",
         ),
         "end to end",
-        sooner=True,
+        in_quick_tests=True,
     ),
     Mutation(
         "a change handed on twice",
@@ -142,7 +142,7 @@ STORES = (
         _record("if flips > 0 then code = stored_code end", ""),
         "end to end",
     ),
-    Mutation("unkeyed pseudonym", _unkeyed, "end to end", sooner=True),
+    Mutation("unkeyed pseudonym", _unkeyed, "end to end", in_quick_tests=True),
     Mutation("account ids in the store", _plain_id, "end to end"),
     Mutation("a child's event that is kept", _children_pass, "end to end"),
     Mutation("a private account in the cells", _private_disclosed, "end to end"),

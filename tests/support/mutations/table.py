@@ -1,4 +1,4 @@
-"""All seeded mistakes."""
+"""Lists all seeded mistakes."""
 
 from __future__ import annotations
 
