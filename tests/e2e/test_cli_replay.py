@@ -65,7 +65,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def replay(recording: dict[str, Path], *arguments: str | Path) -> Any:
-    """Run the verb with `--json`."""
+    """Runs the command with `--json`."""
     return answer_of(
         likewise(
             *("replay", "--json", "--videos", recording["videos.ndjson"]),

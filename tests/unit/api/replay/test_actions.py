@@ -1,4 +1,4 @@
-"""What staff did in a history: read from a file, and carried out in the vault."""
+"""Recorded staff actions are read from a file and carried out in the vault."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ LINE = '{"at":"2026-05-01T00:00:00Z","action":"%s","account_id":"a-1"}'
 
 
 class Moves:
-    """A settlement that remembers."""
+    """A recount that records moves."""
 
     def __init__(self) -> None:
         self.made: list[tuple[AccountStatus, int]] = []
 
     def move(self, _account: Callable[[], object], move: Move, now_ms: int) -> None:
-        """Remember."""
+        """Records a move."""
         self.made.append((move.to, now_ms))
 
 
 def test_actions_are_read(tmp_path: Path) -> None:
-    """Each line is one; blank lines are passed over."""
+    """Each line is one action; blank lines are skipped."""
     file = tmp_path / "actions.ndjson"
     file.write_text("\n\n".join(LINE % word for word in ("ban", "purge", "reinstate")))
     actions = read_actions(file)
@@ -42,20 +42,20 @@ def test_actions_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", ["{}", "[]", LINE % "erase", LINE.replace("2026", "20x6") % "ban", "ban a-1"]
 )
-def test_what_is_no_action_ends_the_run(tmp_path: Path, line: str) -> None:
-    """A typing error in what staff did is never passed over."""
+def test_an_invalid_action_ends_the_run(tmp_path: Path, line: str) -> None:
+    """A mistake in the file is never skipped."""
     file = tmp_path / "actions.ndjson"
     file.write_text(f"{LINE % 'ban'}\n{line}\n")
     with pytest.raises(InvalidInputError, match="line 2"):
         read_actions(file)
 
 
-def test_actions_move_accounts_and_are_told() -> None:
-    """In their order, at the time of the clock."""
-    told: list[Action] = []
+def test_actions_move_accounts_and_reach_the_listener() -> None:
+    """Actions are carried out in order, at the time of the clock."""
+    heard: list[Action] = []
     moves = Moves()
-    staff = InProcessStaff(cast("Recount", moves), VirtualClock(7), told.extend)
+    staff = InProcessStaff(cast("Recount", moves), VirtualClock(7), heard.extend)
     actions = [Action(5, kind, "a-1") for kind in ActionKind]
     staff.carry_out(actions)
     assert moves.made == [(AccountStatus.BANNED, 7), (AccountStatus.INAUTHENTIC, 7), (AccountStatus.GOOD, 7)]
-    assert told == actions
+    assert heard == actions

@@ -1,4 +1,4 @@
-"""The exact counts that a replay keeps for its operator."""
+"""The exact counts that a replay keeps for the operator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLICY = parse_policy(SMALL_POLICY.encode())
 
 
 def event(account: str = "a", kind: str = "like", hour: int = 0, **more: Any) -> bytes:
-    """One event about the video v."""
+    """Makes an event about the video v."""
     fields = {
         "type": kind,
         "account_id": account,
@@ -32,7 +32,7 @@ def event(account: str = "a", kind: str = "like", hour: int = 0, **more: Any) ->
 def counts_after(
     *batches: tuple[int, list[bytes]], verdict: str = PASSED, at_ms: int = 1000
 ) -> dict[str, int]:
-    """The counts, other than zero, of the video at a moment; each batch arrived at its time."""
+    """Returns the nonzero counts of the video at a moment; each batch arrives at its time."""
     clock = VirtualClock(0)
     exact = ExactCounts(POLICY, clock)
     for sent_ms, lines in batches:
@@ -48,8 +48,8 @@ def test_a_like_counts_in_the_total_and_in_one_cell_of_each_dimension() -> None:
     assert counts_after((1, [line])) == {"total/total": 1, "gender/female": 1, "hour_of_day/07": 1}
 
 
-def test_who_says_nothing_and_who_is_private_is_undisclosed() -> None:
-    """Silence about one dimension leaves that one undisclosed; a private account is so in all."""
+def test_missing_attributes_and_private_accounts_are_undisclosed() -> None:
+    """A missing attribute leaves one dimension undisclosed, a private account all of them."""
     silent = {"total/total": 1, "gender/undisclosed": 1, "hour_of_day/00": 1}
     private = {"total/total": 1, "gender/undisclosed": 1, "hour_of_day/undisclosed": 1}
     assert counts_after((1, [event()])) == silent
@@ -61,33 +61,33 @@ def test_only_what_passed_counts() -> None:
     assert counts_after((1, [event()]), verdict="over_cap") == {}
 
 
-def test_an_account_counts_once_and_an_unlike_takes_it_back() -> None:
-    """A second like is no second count; an unlike removes the like from its cells and counts as a removal."""
+def test_an_account_counts_once_and_an_unlike_removes_it() -> None:
+    """A second like does not count again; an unlike removes the like and counts as a removal."""
     assert counts_after((1, [event(), event(hour=1)])) == counts_after((1, [event()]))
     assert counts_after((1, [event()]), (2, [event(kind="unlike", hour=1)])) == {"removals/unliked": 1}
     assert counts_after((1, [event(kind="unlike")])) == {}
 
 
 def test_the_cell_is_the_one_that_was_counted_first() -> None:
-    """Who likes again at another hour is counted where it was counted before."""
+    """An account that likes again at another hour is counted in its first cell."""
     batches = [(1, [event()]), (2, [event(kind="unlike", hour=1)]), (3, [event(hour=2)])]
     assert counts_after(*batches)["hour_of_day/00"] == 1
 
 
 def test_no_engagement_flips_more_often_than_the_policy_allows() -> None:
-    """After w flips a further like counts no more."""
+    """After w flips a further like does not count."""
     flips = [event(kind=("like", "unlike")[turn % 2], hour=turn) for turn in range(POLICY.flip_cap + 1)]
     assert counts_after((1, flips)) == {"removals/unliked": POLICY.flip_cap // 2}
 
 
-def test_a_release_counts_what_arrived_before_its_cut() -> None:
-    """An event that arrived at the very moment of the cut belongs to the next release."""
+def test_a_release_counts_events_before_its_cutoff() -> None:
+    """An event that arrives at the cutoff belongs to the next release."""
     assert counts_after((500, [event()]), at_ms=500) == {}
     assert counts_after((499, [event()]), at_ms=500)["total/total"] == 1
 
 
 def acted(*actions: tuple[int, ActionKind | bytes]) -> dict[str, int]:
-    """The counts of the video after what the account a and staff did, each at its time."""
+    """Returns the counts of the video after events of account a and staff actions, each at its time."""
     clock = VirtualClock(0)
     exact = ExactCounts(POLICY, clock)
     for at_ms, what in actions:
@@ -100,8 +100,8 @@ def acted(*actions: tuple[int, ActionKind | bytes]) -> dict[str, int]:
     return {"/".join(name): int(counts[place]) for name, place in exact.columns.items() if counts[place]}
 
 
-def test_a_ban_takes_a_like_away_and_a_reinstatement_gives_it_back() -> None:
-    """For the reason of the action, and within the flip cap."""
+def test_a_ban_removes_a_like_and_a_reinstatement_restores_it() -> None:
+    """Removals have the reason of the action, and flips stay within the cap."""
     assert acted((1, event()), (2, ActionKind.BAN)) == {"removals/account": 1}
     assert acted((1, event()), (2, ActionKind.PURGE)) == {"removals/inauthentic": 1}
     back = acted((1, event()), (2, ActionKind.BAN), (3, ActionKind.REINSTATE))
@@ -110,8 +110,8 @@ def test_a_ban_takes_a_like_away_and_a_reinstatement_gives_it_back() -> None:
     assert acted((1, event()), *again) == {"removals/account": POLICY.flip_cap // 2}
 
 
-def test_what_a_banned_account_does_counts_once_it_is_reinstated() -> None:
-    """Its will is followed meanwhile: what it took back stays away, what it liked comes."""
+def test_events_of_a_banned_account_count_once_it_is_reinstated() -> None:
+    """Its choices during the ban are kept: withdrawn likes stay removed, new likes count."""
     liked: list[tuple[int, ActionKind | bytes]] = [(1, ActionKind.BAN), (2, event())]
     assert acted(*liked) == {}
     assert acted(*liked, (3, ActionKind.REINSTATE))["total/total"] == 1

@@ -1,4 +1,4 @@
-"""How a history is told: what happens when, and in which order."""
+"""The order and the times at which a history is replayed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ EPOCHS = 3
 
 @dataclass
 class FakeSystem:
-    """A plane, a relay and one release worker that write down what happens, and do nothing.
+    """A plane, a relay and one release worker that only record calls.
 
-    Every video has `EPOCHS` epochs of `EPOCH_MS`, from its posting on.
+    Every video has `EPOCHS` epochs of `EPOCH_MS` from its posting.
     """
 
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(0))
@@ -38,33 +38,33 @@ class FakeSystem:
         return [self]
 
     def read_next_due_ms(self) -> int | None:
-        """When the next epoch of any video ends."""
+        """Returns the end of the next epoch of any video."""
         return min(self.due, default=None)
 
     def post_videos(self, videos: Sequence[TimedRecord]) -> None:
-        """Take videos in."""
+        """Records videos."""
         self.log.append(("videos", self.clock(), [video.line for video in videos]))
         self.due += [video.at_ms + EPOCH_MS * epoch for video in videos for epoch in range(1, EPOCHS + 1)]
 
     def post_events(self, events: Sequence[TimedRecord]) -> None:
-        """Take events in."""
+        """Records events."""
         self.log.append(("events", self.clock(), [event.at_ms for event in events]))
 
     def post_creators(self, creators: Sequence[TimedRecord]) -> None:
-        """Take creators in."""
+        """Records creators."""
         self.log.append(("creators", self.clock(), [creator.line for creator in creators]))
 
     def carry_out(self, actions: Sequence[Action]) -> None:
-        """Act."""
+        """Records actions."""
         self.log.append(("actions", self.clock(), [action.at_ms for action in actions]))
 
     def step(self) -> int:
-        """Relay."""
+        """Records a step of the relay."""
         self.log.append(("relay", self.clock(), None))
         return 1
 
     def run_due(self) -> int:
-        """Release what is due."""
+        """Records due releases."""
         over = [moment for moment in self.due if moment <= self.clock()]
         self.due = [moment for moment in self.due if moment > self.clock()]
         self.log.append(("release", self.clock(), sorted(over)))
@@ -91,12 +91,12 @@ class FakeSystem:
         return timeline
 
     def happened(self, *kinds: str) -> list[tuple[str, int]]:
-        """What happened of some kinds, and when."""
+        """Returns the recorded calls of some kinds, with their times."""
         return [(kind, at_ms) for kind, at_ms, _ in self.log if kind in kinds]
 
 
 def moments(*at_ms: int) -> list[TimedRecord]:
-    """Something at each of these times."""
+    """Makes a record at each of these times."""
     return [TimedRecord(at, b"") for at in at_ms]
 
 

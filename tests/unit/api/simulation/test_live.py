@@ -1,4 +1,4 @@
-"""A simulated platform in real time."""
+"""Live traffic of a simulated platform."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ NOW_MS = 1_777_777_777_777
 
 @dataclass
 class FakePlane:
-    """A clock to be set, and a platform plane that keeps what it is sent."""
+    """A settable clock, and a platform plane that records requests."""
 
     now_ms: int = NOW_MS
     busy: bool = False
     sent: list[tuple[str, list[Any]]] = field(default_factory=list)
 
     def clock(self) -> int:
-        """The time."""
+        """Returns the time."""
         return self.now_ms
 
     def send(self, path: str, body: bytes, media_type: str) -> dict[str, Any]:
-        """Take a batch."""
+        """Records a batch."""
         assert media_type == "application/x-ndjson"
         if self.busy:
             raise StoreBusyError("busy")
@@ -42,7 +42,7 @@ class FakePlane:
         return {"verdicts": {"counted": len(items)}}
 
     def purged(self) -> list[list[str]]:
-        """Accounts of each purge."""
+        """Returns the accounts of each purge."""
         return [
             [item["account_id"] for item in batch]
             for path, batch in self.sent
@@ -50,12 +50,12 @@ class FakePlane:
         ]
 
     def events(self) -> list[Any]:
-        """All events so far."""
+        """Returns all events so far."""
         return [event for path, batch in self.sent if path == "/v1/events" for event in batch]
 
 
 def platform(plane: FakePlane, rate: float = 50) -> LivePlatform:
-    """A platform on a stage."""
+    """Makes a live platform that sends to a fake plane."""
     platform = SimulatedPlatform(load_policy(), 1, opening_ms(NOW_MS))
     client = cast("PlatformClient", plane)
     staff = LiveStaff(platform, client, plane.now_ms)
@@ -63,7 +63,7 @@ def platform(plane: FakePlane, rate: float = 50) -> LivePlatform:
 
 
 def test_videos_are_registered_first_and_once() -> None:
-    """Creators and all videos so far go out before any event, and a new one when its hour has come."""
+    """Creators and all videos so far are sent before any event, and each new video at its hour."""
     plane = FakePlane()
     live = platform(plane)
     live.step()
@@ -76,8 +76,8 @@ def test_videos_are_registered_first_and_once() -> None:
     assert sum(path == "/v1/creators" for path, _ in plane.sent) == 1
 
 
-def test_what_happened_since_the_last_step_is_sent() -> None:
-    """As many likes as rate and hour say, within 6 deviations of a Poisson count: a false alarm in 10^8."""
+def test_events_since_the_last_step_are_sent() -> None:
+    """The number of likes matches rate and hour within 6 deviations of a Poisson count (false alarm 1e-8)."""
     plane = FakePlane()
     live = platform(plane, rate=200)
     for _ in range(20):
@@ -91,7 +91,7 @@ def test_what_happened_since_the_last_step_is_sent() -> None:
 
 
 def test_a_batch_that_was_not_answered_is_sent_again_as_it_is() -> None:
-    """A plane that is away loses nothing: the next step sends the same events first."""
+    """If the plane does not answer, nothing is lost: the next step sends the same events first."""
     plane = FakePlane()
     live = platform(plane)
     live.step()
@@ -108,7 +108,7 @@ def test_a_batch_that_was_not_answered_is_sent_again_as_it_is() -> None:
 
 
 def test_a_long_pause_is_not_made_up_for() -> None:
-    """After a night's sleep of the machine no flood of old events goes out."""
+    """After the machine was suspended, old events are not sent all at once."""
     plane = FakePlane()
     live = platform(plane)
     live.step()
@@ -118,7 +118,7 @@ def test_a_long_pause_is_not_made_up_for() -> None:
 
 
 def test_bots_are_purged_half_an_hour_after_their_likes() -> None:
-    """Each burst once, every bot that liked, nobody else; a plane that is away is asked again."""
+    """Each burst is purged once, with exactly its bots, also if the plane did not answer at first."""
     plane = FakePlane()
     live = platform(plane, rate=1)
     live.step()
@@ -145,8 +145,8 @@ def test_bots_are_purged_half_an_hour_after_their_likes() -> None:
     assert [tuple(bots) for bots in plane.purged()].count(burst.bots) == 1
 
 
-def test_what_a_session_forgot_is_purged_with_its_week() -> None:
-    """At the start the last list once more, and then one a week, a day after its end."""
+def test_bots_of_an_earlier_session_are_purged_with_their_week() -> None:
+    """The last weekly list is purged again at the start, then one list per week, a day after its end."""
     plane = FakePlane()
     live = platform(plane, rate=0.01)
     live.step()
@@ -162,6 +162,6 @@ def test_what_a_session_forgot_is_purged_with_its_week() -> None:
 
 
 def test_an_address_is_a_web_address() -> None:
-    """Anything else is refused before a key is sent there."""
+    """Any other address is refused before a key is sent to it."""
     with pytest.raises(InvalidInputError, match="--platform-url"):
         PlatformClient("file:///etc/passwd", "key")

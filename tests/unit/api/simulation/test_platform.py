@@ -1,4 +1,4 @@
-"""A simulated platform: the same seed is the same platform, and what it sends is plausible."""
+"""A simulated platform: equal seeds give equal platforms, and the events are plausible."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ POLICY = load_policy()
 
 
 def simulated_platform(seed: int = 1) -> SimulatedPlatform:
-    """The default platform."""
+    """Makes the default platform."""
     return SimulatedPlatform(POLICY, seed, OPENED_MS)
 
 
 @cache
 def everything() -> tuple[dict[str, Any], ...]:
-    """What happened in the platform's first week."""
+    """Returns all events of the platform's first week."""
     return tuple(json.loads(event.line) for event in simulated_platform().history(OPENED_MS + 7 * MS_PER_DAY))
 
 
 @cache
 def week() -> tuple[dict[str, Any], ...]:
-    """Likes, and likes taken back, of people in the platform's first week."""
+    """Returns likes and unlikes of people in the platform's first week."""
     return tuple(
         event
         for event in everything()
@@ -46,7 +46,7 @@ def week() -> tuple[dict[str, Any], ...]:
 
 
 def test_the_same_seed_is_the_same_platform() -> None:
-    """Two runs give the same bytes, videos and events; another seed gives others."""
+    """Two runs give the same bytes of videos and events; another seed gives different ones."""
 
     def first_hours(seed: int) -> list[bytes]:
         return [event.line for event in islice(simulated_platform(seed).history(NOW_MS), 3000)]
@@ -73,7 +73,7 @@ def test_the_whole_history_has_about_the_likes_it_is_made_for() -> None:
 
 @pytest.mark.parametrize("policy", [POLICY, parse_policy(SMALL_POLICY.encode())])
 def test_every_event_is_one_that_the_intake_takes(policy: Any) -> None:
-    """Decoder and domains accept all that accounts say, whatever the policy's dimensions are."""
+    """Decoder and domains accept all profiles, whatever the policy's dimensions are."""
     events = list(islice(SimulatedPlatform(policy, 3, OPENED_MS).history(NOW_MS), 2000))
     decoded = EventDecoder().decode(Batch(b"\n".join(event.line for event in events), NDJSON))
     coder = CellCoder(policy.domain)
@@ -85,7 +85,7 @@ def test_every_event_is_one_that_the_intake_takes(policy: Any) -> None:
 
 
 def test_events_are_in_order_and_after_their_videos() -> None:
-    """Nothing is liked before it was posted, and nothing that is not there."""
+    """Only existing videos are liked, and only after they were posted."""
     posted = {video.video_id: video.posted_at_ms for video in simulated_platform().catalogue.videos(NOW_MS)}
     times = [parse_timestamp_ms(event["occurred_at"]) for event in week()]
     assert times == sorted(times)
@@ -93,12 +93,12 @@ def test_events_are_in_order_and_after_their_videos() -> None:
 
 
 def test_a_history_ends_where_it_is_told_to() -> None:
-    """No event lies at or past the end, also where the end is within an hour."""
+    """No event is at or after the end, also if the end is within an hour."""
     end_ms = OPENED_MS + 100 * MS_PER_HOUR + 1_234_567
     assert max(event.at_ms for event in simulated_platform().history(end_ms)) < end_ms
 
 
-def test_likes_are_taken_back_by_those_who_gave_them() -> None:
+def test_likes_are_withdrawn_by_the_same_accounts() -> None:
     """Some likes are followed by an unlike, and every unlike follows a like of the same account."""
     liked = set()
     unlikes = 0
@@ -125,7 +125,7 @@ def test_attention_follows_zipfs_law() -> None:
 
 
 def test_there_are_children_and_private_accounts_and_bots() -> None:
-    """The intake has something to drop, to keep undisclosed, and to wonder about."""
+    """The events include some to drop, some to keep undisclosed, and some from bots."""
     children = sum(event.get("profile", {}).get("age_band") == "under-13" for event in week())
     private = sum(event.get("visibility") == "private" for event in week())
     bots = sum(event["account_id"].startswith("b-") for event in everything())
@@ -175,8 +175,8 @@ def test_a_policy_without_favourites_meets_none() -> None:
     assert {json.loads(event.line)["type"] for event in history} == {"like", "unlike"}
 
 
-def test_bots_are_found_out_a_day_after_their_week() -> None:
-    """Every bot of a week that is over is purged, and none before it did anything."""
+def test_bots_are_purged_a_day_after_their_week() -> None:
+    """Every bot of a past week is purged, and none before it was active."""
     now_ms = OPENED_MS + 15 * MS_PER_DAY
     found_out = {action.account_id: action.at_ms for action in simulated_platform().purges(now_ms)}
     history = [event for event in simulated_platform().history(now_ms) if b'"b-' in event.line]
@@ -186,7 +186,7 @@ def test_bots_are_found_out_a_day_after_their_week() -> None:
 
 
 def test_no_account_likes_as_fast_as_a_burst() -> None:
-    """Nobody on the platform meets the integrity rules: what is removed, staff removed."""
+    """No account triggers the integrity rules: all removals are made by staff."""
     by_account: dict[str, list[int]] = defaultdict(list)
     for event in everything():
         by_account[event["account_id"]].append(parse_timestamp_ms(event["occurred_at"]))

@@ -1,4 +1,4 @@
-"""What a data folder remembers of its simulation."""
+"""The state of a simulation in its data folder."""
 
 from __future__ import annotations
 

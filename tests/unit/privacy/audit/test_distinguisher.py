@@ -1,4 +1,4 @@
-"""Worlds are told apart by the event that was learned, and by nothing that the test saw."""
+"""Datasets are distinguished by an output set that was chosen on other releases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report as one file: complete, escaped, and calling nobody."""
+"""The HTML report is complete, escaped and self-contained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.audit_report import COMPARISONS, HISTOGRAM, sample_report
 
 
 def test_everything_is_there() -> None:
-    """Each section says what was tried, what would be a break, what was measured and at what confidence."""
+    """Each section has its method, its criterion, its measurements and its confidence."""
     page = html_report(sample_report())
     for section in sample_report().sections:
         for text in (section.title, section.tried, section.breaks, section.confidence):
@@ -22,7 +22,7 @@ def test_everything_is_there() -> None:
 
 
 def test_text_is_never_markup() -> None:
-    """What a finding quotes cannot become a part of the page."""
+    """Text quoted in a finding cannot become markup."""
     assert "<script" not in html_report(sample_report('<script src="https://example.org/x.js"></script>'))
 
 
@@ -33,7 +33,7 @@ def test_no_other_host_is_named() -> None:
 
 
 def test_plots_are_well_formed() -> None:
-    """Each plot is XML, with one mark for each value and a description for those who do not see it."""
+    """Each plot is XML with one mark per value and an accessible description."""
     comparisons, histogram = (ET.fromstring(svg(plot)) for plot in (COMPARISONS, HISTOGRAM))  # noqa: S314 - our own text
     space = "{http://www.w3.org/2000/svg}"
     assert len(comparisons.findall(f"{space}circle")) == len(COMPARISONS.rows)

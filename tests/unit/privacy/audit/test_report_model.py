@@ -8,7 +8,7 @@ from privacy.audit.report_model import AuditReport, Finding, HistogramPlot, Sect
 
 
 def report(*verdicts: tuple[bool, ...]) -> AuditReport:
-    """A report with these findings, section by section."""
+    """Makes a report with these findings, section by section."""
     sections = tuple(
         Section(str(place), "", "", "", "", tuple(Finding("", "", "", passed) for passed in findings))
         for place, findings in enumerate(verdicts)
@@ -29,8 +29,8 @@ def test_one_finding_that_does_not_hold_fails_all(
     assert made.document()["passed"] == passed
 
 
-def test_the_document_says_each_verdict() -> None:
-    """Machines need not work verdicts out."""
+def test_the_document_has_the_result_of_each_section() -> None:
+    """Machines need not calculate the results."""
     document = report((True,), (False,)).document()
     assert [section["passed"] for section in document["sections"]] == [True, False]
     assert document["facts"] == {"policy": "p"}

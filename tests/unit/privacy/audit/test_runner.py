@@ -1,4 +1,4 @@
-"""Checks are run in this process or in several, and none that breaks off has passed."""
+"""Checks run in this process or in several, and an incomplete check has not passed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.support.eventually import eventually
 
 
 def section(key: str, found: str) -> Section:
-    """A section that passed."""
+    """Makes a section that passed."""
     return Section(key, key, "", "", "", (Finding("", "", found, passed=True),))
 
 
 def check(key: str, jobs: int) -> Check:
-    """A check whose jobs answer their numbers."""
+    """Makes a check whose jobs return their numbers."""
 
     def conclude(results: Sequence[int]) -> list[Section]:
         return [section(key, str(list(results)))]
@@ -35,14 +35,14 @@ def check(key: str, jobs: int) -> Check:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_results_come_in_the_order_of_the_jobs(processes: int) -> None:
-    """Whoever runs a job, each check concludes from its own results, in their order."""
+    """Each check concludes from its own results in their order, whichever process ran the jobs."""
     sections = run_checks([check("one", 5), check("other", 3)], processes, ignore_progress)
     assert [one.findings[0].found for one in sections] == ["[0, 1, 2, 3, 4]", "[0, 1, 2]"]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_job_that_fails_fails_its_check_and_no_other(processes: int) -> None:
-    """The section says what happened, and has not passed."""
+    """The section describes the error and has not passed."""
     broken = Check("broken", (partial(int, "x"), partial(int, 1)), lambda _: [section("broken", "")])
     sections = run_checks([broken, check("sound", 2)], processes, ignore_progress)
     assert [one.passed for one in sections] == [False, True]
@@ -50,7 +50,7 @@ def test_a_job_that_fails_fails_its_check_and_no_other(processes: int) -> None:
 
 
 def test_a_conclusion_that_fails_fails_the_check() -> None:
-    """What cannot be concluded has not passed."""
+    """A check without a conclusion has not passed."""
 
     def conclude(results: Sequence[int]) -> list[Section]:
         return [section("", str(1 // results[0]))]
@@ -59,7 +59,7 @@ def test_a_conclusion_that_fails_fails_the_check() -> None:
     assert not only.passed
 
 
-def test_progress_is_told_after_each_job() -> None:
+def test_progress_is_reported_after_each_job() -> None:
     """Done and total, check by check."""
     on_progress: list[tuple[str, int, int]] = []
     run_checks([check("one", 2)], 1, lambda *step: on_progress.append(step))
@@ -67,7 +67,7 @@ def test_progress_is_told_after_each_job() -> None:
 
 
 def test_a_process_that_is_killed_fails_its_check_and_nothing_hangs() -> None:
-    """What it did not answer has not passed; the other process does the rest."""
+    """The check of the lost job has not passed; the other process runs the remaining jobs."""
     killed = Check("killed", (partial(os._exit, 9),), lambda _: [section("killed", "")])
     sections = run_checks([killed, check("sound", 4)], 2, ignore_progress)
     assert [one.passed for one in sections] == [False, True]
@@ -75,7 +75,7 @@ def test_a_process_that_is_killed_fails_its_check_and_nothing_hangs() -> None:
 
 
 def test_a_check_concludes_when_its_last_job_is_done() -> None:
-    """Not after all others: a long conclusion would then keep everybody waiting."""
+    """Conclusions do not wait for the jobs of other checks."""
     order: list[str] = []
 
     def conclude(name: str, results: Sequence[None]) -> list[Section]:
@@ -89,7 +89,7 @@ def test_a_check_concludes_when_its_last_job_is_done() -> None:
 
 
 def test_a_check_without_jobs_concludes_too() -> None:
-    """It is not left out in silence."""
+    """It is not omitted."""
     assert [one.key for one in run_checks([check("empty", 0), check("sound", 1)], 1, ignore_progress)] == [
         "empty",
         "sound",
@@ -97,7 +97,7 @@ def test_a_check_without_jobs_concludes_too() -> None:
 
 
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    """They finish the job at hand, and take no other: SIGKILL gives the parent no chance to stop them."""
+    """They finish the current job and take no other: SIGKILL gives the parent no time to stop them."""
     context = multiprocessing.get_context("fork")
     parent = context.Process(target=partial(_endless, tmp_path))
     parent.start()

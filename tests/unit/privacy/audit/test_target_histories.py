@@ -1,4 +1,4 @@
-"""What is seen in releases is read once where their bytes are equal."""
+"""Releases with equal bytes are read only once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from privacy.policy.file import load_policy
 
 
 def test_equal_bytes_are_read_once_and_others_by_themselves() -> None:
-    """Every release gets what its own bytes show."""
+    """Every release gets the result of its own bytes."""
     policy = load_policy()
     likes = [0, 1, 2_000, 2, 3_000]
     logs = [encode_log(policy, [CountChange({}, count)]) for count in likes]
