@@ -57,7 +57,7 @@ class SubjectAccess:
         if held is None:
             return document
         return document | {
-            "status": held.standing.label,
+            "status": held.status.label,
             "restricted_until": None if held.until_ms is None else format_timestamp(held.until_ms),
             "undisclosed_in_breakdowns": held.hidden,
             "status_set_at": format_timestamp(held.since_ms) if held.since_ms else None,

@@ -91,7 +91,7 @@ class ResyncService:
             else:
                 sealed.add(number)
         report = self.resync.run(
-            snapshot.account_id, snapshot.kind, codes, snapshot.as_of_ms, now_ms, left_alone=frozenset(sealed)
+            snapshot.account_id, snapshot.kind, codes, snapshot.as_of_ms, now_ms, skipped=frozenset(sealed)
         )
         return replace(report, unknown_target=unknown, past_last_release=len(sealed))
 

@@ -1,4 +1,4 @@
-"""Lua scripts that run inside Redis: one atomic step on the keys of one slot."""
+"""Runs Lua scripts inside Redis: each call is one atomic step on the keys of one slot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ Argument = bytes | str | int
 
 @dataclass(frozen=True)
 class ScriptCall:
-    """One call: the keys (all with one hash tag) and the arguments."""
+    """One call of a script.
+
+    Args:
+        keys: all with one hash tag.
+        arguments: `ARGV`, in the order of the script.
+    """
 
     keys: Sequence[str]
     arguments: Sequence[Argument]
@@ -28,13 +33,13 @@ class ScriptCall:
 
 @dataclass(frozen=True)
 class Script:
-    """A script by its source; Redis keeps it under the SHA-1 of the source."""
+    """A script, identified by its source; Redis caches it under the SHA-1 of the source."""
 
     source: str
 
     @classmethod
     def packaged(cls, package: str, *names: str) -> Script:
-        """The script in `.lua` files beside the code that calls it, one after the other."""
+        """Loads a script from `.lua` files of a package, concatenated in the given order."""
         return cls("\n".join(files(package).joinpath(name).read_text() for name in names))
 
     @cached_property
@@ -43,13 +48,13 @@ class Script:
         return sha1(self.source.encode()).hexdigest()  # noqa: S324 - a name, not a protection
 
     def run(self, client: Redis, call: ScriptCall) -> Any:
-        """Run once; the answer is the script's."""
+        """Runs the script once and returns its reply."""
         return self.run_all(client, [call])[0]
 
     def run_all(self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool = False) -> list[Any]:
-        """Run several calls in one round trip; each is atomic for itself, all of them in a transaction.
+        """Runs several calls in one round trip; each is atomic; in a transaction, all together.
 
-        A server that does not know the script yet has run none of them: it is loaded, and all are sent again.
+        A server that does not know the script yet has run none of them: this loads it and sends all again.
         """
         try:
             return self._send(client, calls, transaction=transaction)
@@ -58,12 +63,12 @@ class Script:
             return self._send(client, calls, transaction=transaction)
 
     def try_all(self, client: Redis, calls: Sequence[ScriptCall]) -> list[Any]:
-        """Run several calls in one round trip; where one fails, its error stands in its place."""
-        answers = self._pipeline(client, calls, transaction=False).execute(raise_on_error=False)
-        if any(isinstance(answer, NoScriptError) for answer in answers):
+        """Runs several calls in one round trip; a call that failed has its error in place of a reply."""
+        replies = self._pipeline(client, calls, transaction=False).execute(raise_on_error=False)
+        if any(isinstance(reply, NoScriptError) for reply in replies):
             client.script_load(self.source)
-            answers = self._pipeline(client, calls, transaction=False).execute(raise_on_error=False)
-        return answers
+            replies = self._pipeline(client, calls, transaction=False).execute(raise_on_error=False)
+        return replies
 
     def _send(self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool) -> list[Any]:
         return self._pipeline(client, calls, transaction=transaction).execute()

@@ -1,4 +1,4 @@
-"""Reads what the vault holds of one account: for the person it is about, on the operator's command line."""
+"""Reads the record of one account: for the person it is about, on the operator's command line."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _HIDDEN = 8
 
 @dataclass(frozen=True)
 class HeldRegister:
-    """One engagement as it is held.
+    """One engagement as it is stored.
 
     Args:
         series: target and kind.
         at_ms: time of the newest event.
-        liked: what the person wants.
-        block: number of the reason that keeps it out of the counts; 0 for none.
-        flips: how often it has changed a count; it is counted if this is odd.
+        liked: whether the person likes the target.
+        block: number of the reason that keeps this engagement out of the counts; 0 for none.
+        flips: how often it was counted or uncounted; it is counted if this is odd.
         joint_code: the joint cell in which it counts.
     """
 
@@ -38,7 +38,7 @@ class HeldRegister:
 
     @classmethod
     def parse(cls, field: bytes, stored: bytes) -> HeldRegister:
-        """Read a field of an account, as `account.lua` packs it."""
+        """Parses a field of an account, as `account.lua` packs it."""
         at, flags, code = _REGISTER.unpack(stored)
         return cls(
             series=Series.from_number(int(field)),
@@ -52,20 +52,20 @@ class HeldRegister:
 
 @dataclass(frozen=True)
 class HeldAccount:
-    """Everything that is held of an account.
+    """Everything that is stored of an account.
 
     Args:
-        standing: how it stands.
+        status: its status; a restriction may be over, and not ended yet.
         until_ms: when its restriction ends; None for none.
         hidden: whether it is undisclosed in every breakdown.
         last_day: UTC day, since 1970, of its latest admission.
-        admissions: how many engagements were admitted on that day.
-        network: digest of the network that it was last seen on; empty if it named none.
-        since_ms: when its standing was last set; 0 for never.
+        admissions: number of engagements admitted on that day.
+        network: digest of the network that it last used; empty if it named none.
+        since_ms: when its status was last set; 0 for never.
         registers: its engagements.
     """
 
-    standing: AccountStatus
+    status: AccountStatus
     until_ms: int | None
     hidden: bool
     last_day: int
@@ -76,19 +76,19 @@ class HeldAccount:
 
     @property
     def last_heard_ms(self) -> int:
-        """When the latest of its admissions or changes of standing may have been."""
+        """The latest time of an admission or change of status; for admissions, the end of their day."""
         return max((self.last_day + 1) * MS_PER_DAY, self.since_ms)
 
     @classmethod
     def parse(cls, account: bytes | None, fields: dict[bytes, bytes]) -> HeldAccount:
-        """Read what the table of its shard and its own hash say of an account."""
+        """Parses an account from its entry in the table of its shard and the fields of its own hash."""
         number, admissions = divmod(int(account or 0), 1 << 16)
-        number, standing = divmod(number, 16)
+        number, status = divmod(number, 16)
         until = fields.get(b"u")
         return cls(
-            standing=AccountStatus(standing % _HIDDEN),
+            status=AccountStatus(status % _HIDDEN),
             until_ms=None if until is None else int(until),
-            hidden=standing >= _HIDDEN,
+            hidden=status >= _HIDDEN,
             last_day=number // 2,
             admissions=admissions,
             network=fields.get(b"n", b""),
@@ -100,7 +100,7 @@ class HeldAccount:
 
 
 def read_account(shards: AccountShards, account: Account) -> HeldAccount | None:
-    """Read an account, under either of its pseudonyms; None if nothing of it is held.
+    """Reads an account, under either of its pseudonyms; None if nothing of it is stored.
 
     Raises:
         StoreBusyError: the store did not answer.
@@ -109,7 +109,7 @@ def read_account(shards: AccountShards, account: Account) -> HeldAccount | None:
     with translated():
         for name in shards.stored_names(account):
             pseudonym = name[-PSEUDONYM_BYTES:]
-            # Asked twice: a rotation moves both at once, to this name or away from it, perhaps in between.
+            # Read twice: a rotation may move hash and table entry, to this name or away from it, in between.
             pipeline = shards.client.pipeline(transaction=False)
             pipeline.hget(table, pseudonym)
             pipeline.hgetall(name)

@@ -19,9 +19,9 @@ class BlockResult(Enum):
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     UNKNOWN = "unknown"
-    """No such engagement is held: nothing was changed."""
+    """No such engagement is stored: nothing was changed."""
     OVER_CAP = "over_cap"
-    """It would be counted for the first time, and the account's day is full: its block stays."""
+    """It would be counted for the first time, but the account's day is full: its block was not lifted."""
 
 
 RESULTS = tuple(BlockResult)

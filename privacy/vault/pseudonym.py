@@ -1,16 +1,16 @@
-"""From an account id to its pseudonym: the last place where the id is known.
+"""Derives an account's pseudonym from its id: no code past this module knows the id.
 
     inner     = BLAKE2b(inner key, account id)      16 bytes; never stored
     pseudonym = AES-256(outer key, inner)           16 bytes; names the account's registers
-    tombstone = AES-256(tomb key, inner), cut       8 bytes; all that stays of an erased account
+    tombstone = AES-256(tomb key, inner), cut       8 bytes; all that is kept of an erased account
     handle    = AES-256(handle key, inner)          16 bytes; names the account to staff and in their jobs
-    audit tag = AES-256(audit key, inner), cut      8 bytes; names it in the audit trail, and leads nowhere
+    audit tag = AES-256(audit key, inner), cut      8 bytes; names it in the audit trail only
 
 The outer key can be rotated without any account id: a pseudonym is decrypted to its inner hash and encrypted
-under the new key. All others come from the inner hash, so they do not change: what staff or a job was given
-is right after a rotation too, and no pseudonym ever leaves the vault. One AES block is a
-permutation of 16 bytes, so two accounts never meet in one pseudonym; a hash gives each account a block of its
-own, which is why the plain block cipher, ECB, is the right mode here (NIST SP 800-38A, 6.1).
+under the new key. All others come from the inner hash, so they do not change: a handle that staff or a job
+was given stays valid after a rotation, and no pseudonym ever leaves the vault. One AES block is a permutation
+of 16 bytes, so no two accounts have one pseudonym. Every account is one block and a hash of its own, which is
+why the plain block cipher, ECB, is the right mode here (NIST SP 800-38A, 6.1).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Account(NamedTuple):
     Args:
         pseudonym: names its registers.
         previous_pseudonym: its pseudonym under the previous key while a rotation is under way; else empty.
-        tombstone: what would stay of it after erasure.
+        tombstone: all that is kept of it after its erasure.
         shard_hash: decides its shard: `shard_hash % account_shards`.
     """
 
@@ -56,7 +56,7 @@ class Account(NamedTuple):
     shard_hash: int
 
     def shard(self, account_shards: int) -> int:
-        """The shard that holds its registers."""
+        """Returns the shard that holds its registers."""
         return self.shard_hash % account_shards
 
 
@@ -65,7 +65,7 @@ class AccountColumns(NamedTuple):
 
     Args:
         pseudonyms: 16 raw bytes each.
-        previous_pseudonyms: 16 raw bytes each; none at all unless a rotation is under way.
+        previous_pseudonyms: 16 raw bytes each; an empty column unless a rotation is under way.
         tombstones: 8 raw bytes each.
         shard_hashes: unsigned 16-bit integers.
     """
@@ -107,13 +107,13 @@ class AccountRef:
 
 @dataclass(frozen=True)
 class Pseudonymiser:
-    """Makes pseudonyms. Without its keys nobody can go from an account id to its registers.
+    """Derives pseudonyms. Without its keys no one can find the registers of an account id.
 
     Args:
-        inner_key: 32 random bytes; stays for the life of the store.
+        inner_key: 32 random bytes; kept for the life of the store.
         outer_key: 32 random bytes; rotated.
-        previous_outer_key: the outer key before, while a rotation is under way.
-        generation: counts rotations; part of the names of accounts, which so tell their key.
+        previous_outer_key: the previous outer key, while a rotation is under way.
+        generation: counts rotations; part of the names of accounts, so that a name tells its key.
     """
 
     inner_key: bytes = field(repr=False)
@@ -129,26 +129,26 @@ class Pseudonymiser:
 
     @cached_property
     def key_id(self) -> bytes:
-        """Tells the outer key in use from others, and nothing else of it: 8 bytes."""
+        """Identifies the outer key in use, and reveals nothing else of it: 8 bytes."""
         return blake2b(self.outer_key, digest_size=_KEY_ID_BYTES, person=b"likewise key id").digest()
 
     def hash_network(self, name: str) -> bytes:
-        """Digest of the name of a network, 8 bytes: tells networks apart and names none."""
+        """Hashes the name of a network to 8 bytes, which tell networks apart and name none."""
         return blake2b(
             name.encode(), key=self.inner_key, digest_size=NETWORK_BYTES, person=b"likewise net"
         ).digest()
 
     def pseudonymise(self, account_id: str) -> Account:
-        """The account with an id."""
+        """Returns the account with an id."""
         return self.pseudonymise_all([account_id])[0]
 
     def pseudonymise_all(self, account_ids: Sequence[str]) -> list[Account]:
-        """The accounts with these ids, in their order."""
-        return self._of_inner(self._inner(account_ids))
+        """Returns the accounts with these ids, in their order."""
+        return self._derive_accounts(self._hash_ids(account_ids))
 
     def pseudonymise_columns(self, account_ids: Sequence[str]) -> AccountColumns:
-        """The accounts with these ids, in their order, for intake, which has no time for an object each."""
-        joined, previous_key = b"".join(self._inner(account_ids)), self.previous_outer_key
+        """Returns the accounts with these ids as columns: intake has no time for an object per account."""
+        joined, previous_key = b"".join(self._hash_ids(account_ids)), self.previous_outer_key
         return AccountColumns(
             np.frombuffer(_encrypt(self.outer_key, joined), _BLOCK_COLUMN),
             np.frombuffer(_encrypt(previous_key, joined) if previous_key else b"", _BLOCK_COLUMN),
@@ -157,59 +157,59 @@ class Pseudonymiser:
         )
 
     def resolve_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Account]:
-        """The accounts with these pseudonyms under the outer key in use, in their order."""
-        return self._of_inner(_blocks(_decrypt(self.outer_key, pseudonyms)))
+        """Returns the accounts with these pseudonyms under the outer key in use, in their order."""
+        return self._derive_accounts(_split(_decrypt(self.outer_key, pseudonyms)))
 
     def resolve_previous_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[Account]:
-        """The accounts with these pseudonyms under the former outer key.
+        """Returns the accounts with these pseudonyms under the previous outer key.
 
         Raises:
             StoreError: no rotation is under way.
         """
         if self.previous_outer_key is None:
             raise StoreError("pseudonym key: no rotation is under way")
-        return self._of_inner(_blocks(_decrypt(self.previous_outer_key, pseudonyms)))
+        return self._derive_accounts(_split(_decrypt(self.previous_outer_key, pseudonyms)))
 
     def derive_handles(self, account_ids: Sequence[str]) -> list[AccountHandle]:
-        """The handles of the accounts with these ids, in their order."""
-        return self._handles_of_inner(self._inner(account_ids))
+        """Returns the handles of the accounts with these ids, in their order."""
+        return self._derive_handles_from_hashes(self._hash_ids(account_ids))
 
     def derive_handles_from_pseudonyms(self, pseudonyms: Sequence[bytes]) -> list[AccountHandle]:
-        """The handles of the accounts with these pseudonyms under the outer key in use."""
-        return self._handles_of_inner(_blocks(_decrypt(self.outer_key, pseudonyms)))
+        """Returns the handles of the accounts with these pseudonyms under the outer key in use."""
+        return self._derive_handles_from_hashes(_split(_decrypt(self.outer_key, pseudonyms)))
 
     def derive_handles_from_accounts(self, accounts: Sequence[Account]) -> list[AccountHandle]:
-        """The handles of accounts that are known by other means."""
+        """Returns the handles of accounts."""
         return self.derive_handles_from_pseudonyms([account.pseudonym for account in accounts])
 
     def parse_handles(self, names: Sequence[bytes]) -> list[AccountHandle]:
-        """The handles with these names, which staff were given."""
-        return self._handles_of_inner(_blocks(_decrypt(self._handle_key, names)))
+        """Returns the handles with these names, which staff were given."""
+        return self._derive_handles_from_hashes(_split(_decrypt(self._handle_key, names)))
 
     def resolve_handles(self, handles: Sequence[bytes]) -> list[Account]:
-        """The accounts with these handles, in their order."""
-        return self._of_inner(_blocks(_decrypt(self._handle_key, handles)))
+        """Returns the accounts with these handles, in their order."""
+        return self._derive_accounts(_split(_decrypt(self._handle_key, handles)))
 
     def derive_audit_tag(self, account_id: str) -> str:
-        """The audit tag of the account with an id, in hexadecimal."""
-        return _encrypt(self._derived(b"likewise audit"), self._inner([account_id])[0])[
+        """Returns the audit tag of the account with an id, in hexadecimal."""
+        return _encrypt(self._derive_key(b"likewise audit"), self._hash_ids([account_id])[0])[
             :_AUDIT_TAG_BYTES
         ].hex()
 
-    def _inner(self, account_ids: Sequence[str]) -> list[bytes]:
+    def _hash_ids(self, account_ids: Sequence[str]) -> list[bytes]:
         copy, digests = self._keyed.copy, []
-        for account_id in account_ids:  # once an event: a call of a function would cost a sixth more
+        for account_id in account_ids:  # once per event: a function call would cost a sixth more
             keyed = copy()
             keyed.update(account_id.encode())
             digests.append(keyed.digest())
         return digests
 
-    def _handles_of_inner(self, inner: Sequence[bytes]) -> list[AccountHandle]:
+    def _derive_handles_from_hashes(self, inner: Sequence[bytes]) -> list[AccountHandle]:
         joined = b"".join(inner)
         names = _cut(_encrypt(self._handle_key, joined), _BLOCK)
         return list(map(AccountHandle, names, _shard_hashes(joined).tolist()))
 
-    def _of_inner(self, inner: Sequence[bytes]) -> list[Account]:
+    def _derive_accounts(self, inner: Sequence[bytes]) -> list[Account]:
         joined, previous_key = b"".join(inner), self.previous_outer_key
         return list(
             map(
@@ -223,23 +223,23 @@ class Pseudonymiser:
 
     @cached_property
     def _tomb_key(self) -> bytes:
-        return self._derived(b"likewise tomb")
+        return self._derive_key(b"likewise tomb")
 
     @cached_property
     def _handle_key(self) -> bytes:
-        return self._derived(b"likewise handle")
+        return self._derive_key(b"likewise handle")
 
-    def _derived(self, purpose: bytes) -> bytes:
+    def _derive_key(self, purpose: bytes) -> bytes:
         return blake2b(self.inner_key, digest_size=KEY_BYTES, person=purpose).digest()
 
     @cached_property
     def _keyed(self) -> blake2b:
-        """The hash once it has taken the key in: a copy of it saves a third of the time."""
+        """The hash after it has absorbed the key: copying it saves a third of the time."""
         return blake2b(key=self.inner_key, digest_size=PSEUDONYM_BYTES)
 
 
 def _shard_hashes(inner: bytes) -> np.ndarray:
-    """The shard hashes of these inner hashes: the first 16 bits of each."""
+    """Returns the shard hashes of these inner hashes: the first 16 bits of each."""
     return np.frombuffer(inner, _SHARD_HASH_COLUMN)["shard_hash"]
 
 
@@ -252,12 +252,12 @@ def _decrypt(key: bytes, blocks: Sequence[bytes]) -> bytes:
     return Cipher(AES(key), ECB()).decryptor().update(b"".join(blocks))  # noqa: S305 - as above
 
 
-def _blocks(joined: bytes) -> list[bytes]:
+def _split(joined: bytes) -> list[bytes]:
     return list(_cut(joined, _BLOCK))
 
 
 def _cut(blocks: bytes, form: Struct) -> Iterator[bytes]:
-    """What a form takes of each block."""
+    """Yields the part of each block that a form selects."""
     return map(itemgetter(0), form.iter_unpack(blocks))
 
 

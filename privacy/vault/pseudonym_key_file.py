@@ -1,4 +1,4 @@
-"""The file with the keys of the pseudonyms: never in Redis, never logged, readable by its owner only."""
+"""Reads and writes the pseudonym key file: never in Redis, never logged, readable by its owner only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser
 
 
 class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Keys in hexadecimal."""
+    """The content of the file: keys in hexadecimal."""
 
     inner: str
     outer: str
@@ -24,23 +24,23 @@ class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
 
 def load_pseudonymiser(path: Path) -> Pseudonymiser:
-    """Read the keys.
+    """Reads the keys.
 
     Raises:
         StoreError: the file is missing, readable by others, or holds no keys; the message repeats none.
     """
     rule = f"holds no keys; JSON with keys of {KEY_BYTES} bytes in hexadecimal"
-    return read_private(path, "pseudonym key file", _parsed, rule)
+    return read_private(path, "pseudonym key file", _parse, rule)
 
 
-def _parsed(content: bytes) -> Pseudonymiser:
+def _parse(content: bytes) -> Pseudonymiser:
     file = msgspec.json.decode(content, type=_KeyFile)
-    former = None if file.previous_outer is None else bytes.fromhex(file.previous_outer)
-    return Pseudonymiser(bytes.fromhex(file.inner), bytes.fromhex(file.outer), former, file.generation)
+    previous = None if file.previous_outer is None else bytes.fromhex(file.previous_outer)
+    return Pseudonymiser(bytes.fromhex(file.inner), bytes.fromhex(file.outer), previous, file.generation)
 
 
 def create_key_file(path: Path, entropy: Callable[[int], bytes]) -> None:
-    """Make a new key file unless there is one already.
+    """Creates a key file unless there is one already.
 
     Raises:
         StoreError: the folder does not allow it.
@@ -50,9 +50,9 @@ def create_key_file(path: Path, entropy: Callable[[int], bytes]) -> None:
 
 
 def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser:
-    """Put a new outer key in force and keep the one before beside it, until `end_rotation`.
+    """Puts a new outer key in force and keeps the previous one next to it, until `end_rotation`.
 
-    Beginning again while a rotation is under way goes on with that one.
+    While a rotation is under way, this continues it.
 
     Raises:
         StoreError: the file cannot be read or written.
@@ -66,7 +66,7 @@ def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser
 
 
 def end_rotation(path: Path) -> None:
-    """Destroy the former outer key. Call it once nothing is stored under it any more.
+    """Destroys the previous outer key. Call it once nothing is stored under it any more.
 
     Raises:
         ConflictError: no rotation is under way.
@@ -79,6 +79,6 @@ def end_rotation(path: Path) -> None:
 
 
 def _write(path: Path, keys: Pseudonymiser) -> None:
-    former = None if keys.previous_outer_key is None else keys.previous_outer_key.hex()
-    file = _KeyFile(keys.inner_key.hex(), keys.outer_key.hex(), former, keys.generation)
+    previous = None if keys.previous_outer_key is None else keys.previous_outer_key.hex()
+    file = _KeyFile(keys.inner_key.hex(), keys.outer_key.hex(), previous, keys.generation)
     write_private(path, msgspec.json.encode(file).decode() + os.linesep)

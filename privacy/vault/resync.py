@@ -1,4 +1,4 @@
-"""Repairs an account's engagements of one kind from the platform's own truth: the list of all that it has."""
+"""Repairs an account's engagements of one kind from the platform's own list of all that it has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from privacy.model.engagement import Kind, Reason, Verdict
 from privacy.store.connect import translated
 from privacy.vault.account_record import HeldRegister
 from privacy.vault.entries import AdmittedEvent
-from privacy.vault.pseudonym import Account
+from privacy.vault.pseudonym import AccountRef
 from privacy.vault.registers import RegisterStore
 
 _FIELDS_PER_STEP = 1_000
@@ -22,11 +22,11 @@ class ResyncReport:
     """The differences between the platform's list and the vault.
 
     Args:
-        added: engagements that the platform has and the vault had not.
-        removed: those that the vault had and the platform has not; they leave with the reason `correction`.
+        added: engagements that only the platform had.
+        removed: those that only the vault had; they leave the counts with the reason `correction`.
         unchanged: engagements that both have.
-        newer: those that differ, and about which the vault knows something newer than the list: left alone.
-        over_cap: those that would be added, and find the account's day full: send the list again tomorrow.
+        newer: those that differ, where the vault has a newer event than the list: not changed.
+        over_cap: those that would be added, but the account's day is full: send the list again tomorrow.
         account_closed: those that would be added to an account that was erased, or objects.
         unknown_target: those whose target is not registered; counted by the caller.
         past_last_release: those whose target is past its last release; counted by the caller.
@@ -44,15 +44,15 @@ class ResyncReport:
 
 @dataclass(frozen=True)
 class Resync:
-    """Compares, and lets the vault repair the difference with ordinary events at the time of the list.
+    """Compares the list with the vault, and repairs differences by ordinary events at the time of the list.
 
-    Events are last-writer-wins, so a resync beside live intake, or one that is run twice, ends as it should.
+    Events are last-writer-wins, so a resync that runs during intake, or twice, has the right result.
 
     Args:
-        vault: of a user that may scan accounts.
+        registers: their client must have an ACL user that may scan accounts.
     """
 
-    vault: RegisterStore
+    registers: RegisterStore
 
     def run(
         self,
@@ -61,62 +61,59 @@ class Resync:
         wanted: Mapping[int, int],
         as_of_ms: int,
         now_ms: int,
-        left_alone: frozenset[int] = frozenset(),
+        skipped: frozenset[int] = frozenset(),
     ) -> ResyncReport:
-        """Repair the engagements of one kind of an account.
+        """Repairs the engagements of one kind of an account.
 
         Args:
             account_id: the account.
             kind: the kind.
-            wanted: joint code of every engagement that it has, by series.
-            as_of_ms: the time of the list; what the vault heard later stays.
+            wanted: joint code of every engagement that the account has, by series.
+            as_of_ms: the time of the list; newer events stay in effect.
             now_ms: the time, for the daily cap.
-            left_alone: series that are past their last release: nothing of them is compared.
+            skipped: series that are not compared, because they are past their last release.
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
         """
-        account = self.vault.shards.keys.current.pseudonymise(account_id)
         held = {
             register.series.number: register
-            for register in self._registers(account)
-            if register.series.kind is kind and register.series.number not in left_alone
+            for register in self._scan_registers(account_id)
+            if register.series.kind is kind and register.series.number not in skipped
         }
         counts: Counter[str] = Counter()
-        entries: list[AdmittedEvent] = []
+        events: list[AdmittedEvent] = []
         for series, register in held.items():
             if register.liked == (series in wanted):
                 counts["unchanged"] += register.liked
             elif register.at_ms > as_of_ms:
                 counts["newer"] += 1
             elif register.liked:
-                entries.append((account_id, series, as_of_ms, int(Reason.CORRECTION), 0))
+                events.append((account_id, series, as_of_ms, int(Reason.CORRECTION), 0))
             else:
-                entries.append((account_id, series, as_of_ms, GAINED, wanted[series]))
-        entries += [
+                events.append((account_id, series, as_of_ms, GAINED, wanted[series]))
+        events += [
             (account_id, series, as_of_ms, GAINED, code)
             for series, code in wanted.items()
             if series not in held
         ]
-        for entry, verdict in zip(entries, self.vault.record(entries, now_ms), strict=True):
-            counts[_outcome(entry, verdict)] += 1
+        for event, verdict in zip(events, self.registers.record(events, now_ms), strict=True):
+            counts[_name_result(event, verdict)] += 1
         return ResyncReport(**counts)
 
-    def _registers(self, account: Account) -> Iterator[HeldRegister]:
-        """The engagements of an account, under either of its pseudonyms."""
-        shards = self.vault.shards
+    def _scan_registers(self, account_id: str) -> Iterator[HeldRegister]:
+        """Yields the registers of an account, under either of its pseudonyms."""
+        shards = self.registers.shards
         with translated():
-            for name in shards.stored_names(account):
+            for name in shards.stored_names(shards.resolve(AccountRef(account_id))):
                 for field, stored in shards.client.hscan_iter(name, count=_FIELDS_PER_STEP):
                     if field.isdigit():
                         yield HeldRegister.parse(field, stored)
 
 
-def _outcome(entry: AdmittedEvent, verdict: Verdict) -> str:
-    if verdict is Verdict.OVER_CAP:
-        return "over_cap"
-    if verdict is Verdict.ACCOUNT_CLOSED:
-        return "account_closed"
+def _name_result(event: AdmittedEvent, verdict: Verdict) -> str:
+    if verdict in (Verdict.OVER_CAP, Verdict.ACCOUNT_CLOSED):
+        return str(verdict.value)
     if verdict in (Verdict.LATE, Verdict.DUPLICATE):
         return "newer"  # an event arrived between the comparison and this
-    return "added" if entry[3] == GAINED else "removed"
+    return "added" if event[3] == GAINED else "removed"

@@ -108,7 +108,7 @@ def test_an_account_that_is_met_before_the_job_keeps_everything(store: Store, ke
     now = shards(store, key_file)
     held = read_account(replace(now, client=store.root), now.keys.current.pseudonymise(ACCOUNTS[0]))
     assert held is not None
-    assert (held.standing, held.until_ms, len(held.registers)) == (AccountStatus.RESTRICTED, 500, 1)
+    assert (held.status, held.until_ms, len(held.registers)) == (AccountStatus.RESTRICTED, 500, 1)
     names = [
         key for key in store.root.keys("v:*") if known.keys.current.pseudonymise(ACCOUNTS[0]).pseudonym in key
     ]
