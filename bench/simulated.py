@@ -108,7 +108,7 @@ def simulate(calibration: Calibration, history: History, targets: int) -> Errors
     """Simulates targets with the same history and different noise."""
     policy = calibration.policy
     epochs, streams = policy.schedule.epochs, policy.layout.count
-    simulation = Simulation.of(calibration, targets)
+    simulation = Simulation.start(calibration, targets)
     measured = np.zeros((targets, streams, epochs), np.int64)
     squares = np.zeros((epochs, streams))
     covered, published = np.zeros((epochs, 3), np.int64), np.zeros((epochs, 3), np.int64)

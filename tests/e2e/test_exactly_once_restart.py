@@ -15,7 +15,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
     """What scripts wrote, several keys in one step, is there again, and work goes on where it stood."""
     with server_with_root(tmp_path) as server, clients(server) as store:
         world = ReleaseWorld(store)
-        world.begin_anew()
+        world.reset()
         series = sorted(world.numbers.values())
         vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
         for number in range(60):

@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> Iterator[ReleaseWorld]:
     """A store of its own, in which one epoch of every video is released."""
     with server_with_root(tmp_path / "redis") as server, clients(server) as store:
         made = ReleaseWorld(store)
-        made.begin_anew()
+        made.reset()
         release(made, 1)
         yield made
 
@@ -83,7 +83,7 @@ def test_it_is_written_down_before_anybody_can_read_it(world: ReleaseWorld) -> N
     """Killed at any store call, a worker has published no more than is known outside."""
     with world.store.without_fsync():
         for fault in every_fault(Crash):
-            world.begin_anew()
+            world.reset()
             for path in outside(world).folder.iterdir():
                 path.unlink()
             world.like_everything()

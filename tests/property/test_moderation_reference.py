@@ -141,7 +141,7 @@ class Moderation(RuleBasedStateMachine):
         assert registers == self.reference.registers
         assert read_changes(self.store.root, SERIES) == self.reference.changes
         assert all(register.flips <= self.reference.flip_cap for register in registers.values())
-        standing = Counter(series for (_, series), register in registers.items() if register.stands)
+        standing = Counter(series for (_, series), register in registers.items() if register.is_counted)
         assert +self.reference.totals() == standing
 
     def _forgive_admissions(self, account: str, expected: tuple[int, int, int] | None) -> None:
@@ -150,8 +150,8 @@ class Moderation(RuleBasedStateMachine):
         if expected[2]:
             found = read_registers(self.store.root, [account])
             kept = {key: value for key, value in self.reference.registers.items() if key[0] != account}
-            assert Counter(r.stands for r in found.values()) == Counter(
-                r.stands for key, r in self.reference.registers.items() if key[0] == account
+            assert Counter(r.is_counted for r in found.values()) == Counter(
+                r.is_counted for key, r in self.reference.registers.items() if key[0] == account
             )
             self.reference.registers = kept | found
             self.relay.drain()

@@ -32,7 +32,7 @@ class World:
     reference: ReferenceModel = field(default_factory=lambda: ReferenceModel(flip_cap=14, daily_cap=1000))
     batches: int = 0
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         """Empty the store."""
         self.store.flush()
         self.reference, self.batches = ReferenceModel(flip_cap=14, daily_cap=1000), 0
@@ -67,7 +67,7 @@ class World:
         self.check()
 
     def check(self) -> None:
-        """Every change of the outboxes stands in the logs once, and the outboxes are empty."""
+        """Check that every change of the outboxes is in the logs once, and that the outboxes are empty."""
         assert read_changes(self.store.root, SERIES) == self.reference.changes
         assert outbox_lengths(self.store.root) == [0] * HEADER.account_shards
 
@@ -84,7 +84,7 @@ def test_crash_at_any_store_call(world: World) -> None:
     """A relay that ends before or after any of its store calls loses nothing and doubles nothing."""
     broken = 0
     for fault in every_fault():
-        world.begin_anew()
+        world.reset()
         world.write(5)
         try:
             world.relay(fault).drain()
@@ -98,7 +98,7 @@ def test_lost_connection_at_any_store_call(world: World) -> None:
     """A relay that loses its connection at any store call goes on exactly where it stood."""
     broken = 0
     for fault in every_fault(LostConnectionError):
-        world.begin_anew()
+        world.reset()
         world.write(3)
         relay = world.relay(fault)
         try:
@@ -117,7 +117,7 @@ def test_second_relay_at_any_store_call(world: World) -> None:
     """A relay that another one overtakes at any store call, however far, changes nothing twice."""
     for calls_before in range(45):
         for calls_of_the_other in (4, 9, 14, 1000):
-            world.begin_anew()
+            world.reset()
             world.write(3)
             turns = [0] * calls_before + [1] * calls_of_the_other
             take_turns([lambda hook: world.relay(hook).drain()] * 2, turns)
@@ -128,7 +128,7 @@ def test_second_relay_at_any_store_call(world: World) -> None:
 @given(turns=st.lists(st.integers(0, 2), max_size=150))
 def test_three_relays_in_any_order(turns: list[int], world: World) -> None:
     """Three relays whose store calls alternate in any order apply every change exactly once."""
-    world.begin_anew()
+    world.reset()
     world.write(4)
     take_turns([lambda hook: world.relay(hook).drain()] * 3, turns)
     world.settle()
@@ -137,8 +137,8 @@ def test_three_relays_in_any_order(turns: list[int], world: World) -> None:
 @settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
 @given(turns=st.lists(st.integers(0, 1), max_size=100))
 def test_relay_beside_a_writer(turns: list[int], world: World) -> None:
-    """What is written while a relay runs is applied once, in this run or the next one."""
-    world.begin_anew()
+    """Changes written while a relay runs are applied once, in this run or the next one."""
+    world.reset()
     world.write(1)
 
     def write(hook: Hook) -> None:
@@ -155,7 +155,7 @@ def test_relay_beside_a_writer(turns: list[int], world: World) -> None:
 @given(plan=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=20))
 def test_old_marks(plan: list[tuple[int, int]], world: World) -> None:
     """Relays that work in turn, each with marks that others have overtaken, apply every change once."""
-    world.begin_anew()
+    world.reset()
     relays = [Relay(world.store.relay, HEADER) for _ in range(3)]
     for which, batches in plan:
         world.write(batches)

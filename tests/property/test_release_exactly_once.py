@@ -1,4 +1,4 @@
-"""Every release is written once and for ever: crashed anywhere, overtaken, late by several epochs."""
+"""Every release is written exactly once, across crashes, races and delays of several epochs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseWorl
 
 
 def after_one_epoch(world: ReleaseWorld) -> dict[str, bytes]:
-    """Begin anew, release epoch 0, and let more happen; what stands written then."""
-    world.begin_anew()
+    """Reset the world, release epoch 0 and add more changes; returns the records written so far."""
+    world.reset()
     world.like_everything()
     world.now_ms = hours(1)
     world.worker().run_due()
@@ -91,7 +91,7 @@ def test_three_workers_in_any_order(turns: list[int], world: ReleaseWorld) -> No
 
 def test_catching_up(world: ReleaseWorld) -> None:
     """A worker that was down for several epochs, beyond the last one, writes every epoch once, in order."""
-    world.begin_anew()
+    world.reset()
     world.register(["brief"], calibration("smaller").policy)
     world.like_everything()
     world.now_ms = hours(100)
@@ -102,8 +102,8 @@ def test_catching_up(world: ReleaseWorld) -> None:
 
 
 def test_clock_that_steps_back(world: ReleaseWorld) -> None:
-    """A clock that goes back releases nothing twice and nothing anew."""
-    world.begin_anew()
+    """A clock that steps back makes no release twice."""
+    world.reset()
     world.like_everything()
     for moment, written in ((hours(2), 2), (hours(1), 0), (0, 0), (hours(3) - 1, 0), (hours(3), 1)):
         world.now_ms = moment
@@ -113,7 +113,7 @@ def test_clock_that_steps_back(world: ReleaseWorld) -> None:
 
 def test_what_is_written_is_never_drawn_again(world: ReleaseWorld) -> None:
     """Without an epoch that is over a worker takes no entropy, also when it copies releases once more."""
-    world.begin_anew()
+    world.reset()
     world.like_everything()
     world.now_ms = hours(1)
     entropy = CountingEntropy(os.urandom)

@@ -1,4 +1,4 @@
-"""What is measured, and what is shown of it: against a slow reference, with the noise held at zero."""
+"""Measurements and published numbers, compared with a slow reference without noise."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CALIBRATION = calibration()
 POLICY = CALIBRATION.policy
-Happening = tuple[dict[str, str], int, int]
+CellChange = tuple[dict[str, str], int, int]
 """A joint cell, a change, and how often it happens."""
 Stream = tuple[str, ...]
 """`("total",)`, a dimension and its cell, or `("removals", reason)`."""
@@ -40,8 +40,8 @@ _HAPPENINGS = st.tuples(
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> list[list[Happening]]:
-    """What happens to a target, epoch by epoch; nobody is removed who was not counted."""
+def histories(draw: st.DrawFn) -> list[list[CellChange]]:
+    """Draw the changes of a target, epoch by epoch; only counted engagements are removed."""
     counted: Counter[int] = Counter()
     epochs = []
     for happenings in draw(
@@ -71,7 +71,7 @@ def least_count(stream: Stream) -> int:
     return POLICY.k * (POLICY.flip_cap // 2 if stream[0] == "removals" else 1)
 
 
-def net_change(epoch: list[Happening]) -> Counter[Stream]:
+def net_change(epoch: list[CellChange]) -> Counter[Stream]:
     """Net change of every stream, event by event."""
     net: Counter[Stream] = Counter()
     for cell, change, times in epoch:
@@ -87,7 +87,7 @@ def net_change(epoch: list[Happening]) -> Counter[Stream]:
 
 @dataclass
 class Reference:
-    """One target: what happened in each epoch, and which streams have been measured."""
+    """One target: its net changes by epoch, and the streams measured so far."""
 
     epochs: list[Counter[Stream]]
     measured: set[Stream]
@@ -102,7 +102,7 @@ class Reference:
         return sum(coefficients[step - s] * self.epochs[s][stream] for s in range(step + 1))
 
     def drawn(self) -> dict[tuple[Stream, int], int]:
-        """What the release of the last epoch must draw: the current step, or all steps of a newcomer."""
+        """Return what the release of the last epoch draws: the current step, or all steps of a new stream."""
         last = len(self.epochs) - 1
         wanted: dict[tuple[Stream, int], int] = {}
         for stream in STREAMS:
@@ -114,7 +114,7 @@ class Reference:
         return wanted
 
     def shown(self) -> dict[Stream, int]:
-        """What clears k and its margin, when there is no noise."""
+        """Return the counts that clear k and its margin when there is no noise."""
         last = np.array([len(self.epochs) - 1])
         margins = dict(zip(STREAMS, CALIBRATION.margins(last)[0].tolist(), strict=True))
         clears = {s: n for s in STREAMS if (n := self.exact(s)) >= least_count(s) + margins[s]}
@@ -148,10 +148,10 @@ def _no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_no_noise")
 @settings(max_examples=examples(200), suppress_health_check=FIXED_FIXTURES)
-@given(epochs=lives())
-def test_without_noise_releases_equal_the_reference(epochs: list[list[Happening]]) -> None:
+@given(epochs=histories())
+def test_without_noise_releases_equal_the_reference(epochs: list[list[CellChange]]) -> None:
     """Net changes, measurements and numbers are the reference's; a newcomer is measured at all its steps."""
-    reference, simulation = Reference([], set()), Simulation.of(CALIBRATION, 1)
+    reference, simulation = Reference([], set()), Simulation.start(CALIBRATION, 1)
     for happenings in epochs:
         reference.epochs.append(net_change(happenings))
         (release,) = simulation.release([log_of(POLICY, happenings)], os.urandom)
@@ -165,10 +165,10 @@ def test_without_noise_releases_equal_the_reference(epochs: list[list[Happening]
 
 
 @settings(max_examples=examples(100))
-@given(epochs=lives(), seed=st.integers(0, 2**32))
-def test_breakdowns_add_up_to_the_total(epochs: list[list[Happening]], seed: int) -> None:
+@given(epochs=histories(), seed=st.integers(0, 2**32))
+def test_breakdowns_add_up_to_the_total(epochs: list[list[CellChange]], seed: int) -> None:
     """With noise: all numbers are non-negative integers inside their intervals; cells and `other` add up."""
-    simulation, entropy = Simulation.of(CALIBRATION, 1), shake_entropy(str(seed))
+    simulation, entropy = Simulation.start(CALIBRATION, 1), shake_entropy(str(seed))
     for happenings in epochs:
         (release,) = simulation.release([log_of(POLICY, happenings)], entropy)
         document = release.document
@@ -192,9 +192,9 @@ def test_breakdowns_add_up_to_the_total(epochs: list[list[Happening]], seed: int
 @settings(max_examples=examples(60))
 @given(counts=st.lists(st.integers(0, POLICY.k - 1), min_size=1, max_size=8))
 def test_what_is_below_k_draws_nothing(counts: list[int]) -> None:
-    """Streams that never reached k cost no entropy, whatever happened to them below k."""
+    """Streams that never reached k draw no entropy, whatever changes they had below k."""
     entropy = CountingEntropy(os.urandom)
-    simulation = Simulation.of(CALIBRATION, len(counts))
+    simulation = Simulation.start(CALIBRATION, len(counts))
     for change in (0, 1, 0):
         logs = [log_of(POLICY, [({"region": "DE"}, change, count)]) for count in counts]
         releases = simulation.release(logs, entropy)
@@ -210,7 +210,7 @@ def test_fresh_noise_for_every_measurement() -> None:
     targets agree in six draws of scales above 2,000 with probability below 1e-14.
     """
     log = log_of(POLICY, [({"gender": "female", "region": "DE"}, 0, 50)])
-    releases = Simulation.of(CALIBRATION, 1000, epoch=1).release([log] * 1000, os.urandom)
+    releases = Simulation.start(CALIBRATION, 1000, epoch=1).release([log] * 1000, os.urandom)
     drawn = np.array([list(records(r.measurements, MEASUREMENT).values()) for r in releases])
     assert drawn.shape == (1000, 6)
     assert len(np.unique(drawn, axis=0)) == 1000
@@ -218,8 +218,8 @@ def test_fresh_noise_for_every_measurement() -> None:
     assert np.abs(correlations[~np.eye(6, dtype=bool)]).max() < 0.25
 
 
-def test_a_second_attempt_draws_anew() -> None:
+def test_a_second_attempt_draws_again() -> None:
     """Two attempts at one release share no noise; only one of them is ever written."""
-    simulation, log = Simulation.of(CALIBRATION, 1), log_of(POLICY, [({}, 0, 60)])
+    simulation, log = Simulation.start(CALIBRATION, 1), log_of(POLICY, [({}, 0, 60)])
     first, second = (simulation.release([log], os.urandom)[0] for _ in range(2))
     assert first.measurements != second.measurements

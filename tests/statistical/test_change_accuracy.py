@@ -1,4 +1,4 @@
-"""What is gained is worked out from several noisy numbers: its interval holds the truth as often as it says.
+"""A gain is derived from several noisy numbers; its interval contains the truth as often as stated.
 
 Statistical bars are 5.3 standard errors or more: a false alarm has probability below 2e-7 a comparison.
 """
@@ -26,14 +26,14 @@ COMES, GOES = 4000, {Reason.UNLIKED: 900, Reason.INAUTHENTIC: 1200}
 
 
 def point_of(release: ReleaseDocument) -> PointDocument:
-    """What the gallery shows of a release in a series."""
+    """Return a release's point in the time series."""
     return PointDocument(**{name: getattr(release, name) for name in PointDocument.__struct_fields__})
 
 
 @pytest.fixture(scope="module")
-def lives() -> list[list[PointDocument]]:
+def point_histories() -> list[list[PointDocument]]:
     """Releases of many targets to which the same happens: on the second day much comes and much goes."""
-    simulation = Simulation.of(calibrate(POLICY, Kind.LIKE), TARGETS)
+    simulation = Simulation.start(calibrate(POLICY, Kind.LIKE), TARGETS)
     entropy = entropy_of("change accuracy")
     goes: list[tuple[dict[str, str], int, int]] = [({}, int(reason), count) for reason, count in GOES.items()]
     happens = {
@@ -63,9 +63,11 @@ def check(spans: list[ChangeSpan], truth: int) -> None:
     assert 0.915 < coverage < 0.985
 
 
-def test_what_was_gained_on_a_day(lives: list[list[PointDocument]]) -> None:
+def test_the_gain_of_a_day(point_histories: list[list[PointDocument]]) -> None:
     """Of the day on which it happened; and nothing of the days on which nothing did."""
-    by_day = list(zip(*(list(iterate_spans(life, EPOCHS - 1, 0)) for life in lives), strict=True))
+    by_day = list(
+        zip(*(list(iterate_spans(history, EPOCHS - 1, 0)) for history in point_histories), strict=True)
+    )
     happened = [any(span.since_epoch < 30 <= span.point.epoch for span in day) for day in by_day]
     assert happened.count(True) == 1
     for day, here in zip(by_day, happened, strict=True):
@@ -73,6 +75,6 @@ def test_what_was_gained_on_a_day(lives: list[list[PointDocument]]) -> None:
             check(list(day), COMES if here else 0)
 
 
-def test_what_was_gained_since_the_start(lives: list[list[PointDocument]]) -> None:
+def test_the_gain_since_the_start(point_histories: list[list[PointDocument]]) -> None:
     """All of it."""
-    check([span_since_start(life[-1], 0) for life in lives], 2 * COMES)
+    check([span_since_start(history[-1], 0) for history in point_histories], 2 * COMES)

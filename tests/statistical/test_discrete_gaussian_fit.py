@@ -1,6 +1,6 @@
 """The noise follows its exact probabilities, and the tests that say so notice 2 %.
 
-The entropy is a fixed SHAKE-256 stream, so a test that passes passes always. The probability stated beside a
+The entropy is a fixed SHAKE-256 stream, so a test that passes always passes. The probability stated with a
 tolerance is that of a false alarm when its stream was chosen.
 """
 

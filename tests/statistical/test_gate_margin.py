@@ -47,8 +47,8 @@ REAL, LOW = _mechanisms()
 
 
 def documents(mechanism: Calibration, epoch: int, log: bytes, releases: int) -> Iterator[ReleaseDocument]:
-    """First releases of so many targets, each with this log, at some epoch."""
-    simulation = Simulation.of(mechanism, BATCH, epoch)
+    """Return the first releases of the given number of targets, each with this log, at some epoch."""
+    simulation = Simulation.start(mechanism, BATCH, epoch)
     entropy = entropy_of(f"gate margin {epoch} {log.hex()}")
     for _ in range(0, releases, BATCH):
         yield from simulation.documents([log] * BATCH, entropy)
@@ -62,7 +62,7 @@ def totals_at_k(mechanism: Calibration, epoch: int, releases: int) -> tuple[int,
 
 
 def cells_at_k(mechanism: Calibration, epoch: int, releases: int) -> tuple[int, int]:
-    """How many cells at n = k are shown beside a large total, of how many: twenty a release."""
+    """Return how many cells at n = k are shown with a large total, and their number: twenty per release."""
     log = log_of(POLICY, [({}, LIKE, 2000), *(({"region": region}, LIKE, K) for region in REGIONS)])
     shown = [
         document.breakdowns["region"].cells[region] is not None

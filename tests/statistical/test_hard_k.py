@@ -1,7 +1,7 @@
-"""Fewer than k is never shown: whatever noise and margin, for every n < k and every kind of stream.
+"""A count below k is never shown, whatever the noise and margin, for every n < k and every kind of stream.
 
-Nothing here can raise a false alarm: what is tested holds with certainty. `other` is left out beside numbers
-that are shown: it is no count of its own but their difference, which any reader could take.
+Nothing here can raise a false alarm: the tested properties hold with certainty. `other` is left out where
+numbers are shown: it is not a count of its own but their difference, which any reader could compute.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Happening = tuple[dict[str, str], int, int]
+CellChange = tuple[dict[str, str], int, int]
 """A joint cell, a change, and how often it happens."""
 BATCH = 500
 POLICY = load_policy()
@@ -67,7 +67,7 @@ def shown_regions(document: ReleaseDocument) -> set[str]:
 
 
 def nothing_shown(document: ReleaseDocument) -> bool:
-    """Whether every number is withheld."""
+    """Return whether every number is withheld."""
     figures = [
         document.total,
         document.change,
@@ -87,7 +87,7 @@ def beside_a_large_cell() -> bytes:
 
 def after_a_fall(mechanism: Calibration, counts: range) -> tuple[Simulation, bytes]:
     """Targets whose regions were measured above k, and the log that takes region i down to i likes."""
-    before = Simulation.of(mechanism, BATCH)
+    before = Simulation.start(mechanism, BATCH)
     rise = [({"region": REGIONS[n]}, LIKE, 300) for n in counts]
     releases = before.release(
         [log_of(POLICY, [*rise, ({"region": "US"}, LIKE, 2000)])] * BATCH, entropy_of("rise")
@@ -100,7 +100,7 @@ def check_totals(mechanism: Calibration, releases: int) -> None:
     """Targets with n < k likes, at their first release and at a late one."""
     for n in range(K):
         for epoch in (0, 40):
-            simulation = Simulation.of(mechanism, BATCH, epoch)
+            simulation = Simulation.start(mechanism, BATCH, epoch)
             log = log_of(POLICY, [({"region": "DE"}, LIKE, n)])
             assert all(nothing_shown(document) for document in documents(simulation, log, releases // 2))
 
@@ -109,7 +109,7 @@ def check_cells(mechanism: Calibration, releases: int) -> None:
     """Cells with n < k likes in targets with many."""
     small = {REGIONS[n] for n in range(K)} - {"US"}
     totals = 0
-    simulation = Simulation.of(mechanism, BATCH)
+    simulation = Simulation.start(mechanism, BATCH)
     for document in documents(simulation, beside_a_large_cell(), releases):
         totals += document.total is not None
         assert not shown_regions(document) & small
@@ -127,10 +127,10 @@ def check_fallen_cells(mechanism: Calibration, releases: int) -> None:
 
 def check_fallen_totals(mechanism: Calibration, releases: int) -> None:
     """Targets that were shown once and have lost all but n < k of their likes."""
-    before = Simulation.of(mechanism, BATCH)
+    before = Simulation.start(mechanism, BATCH)
     first = before.release([log_of(POLICY, [({}, LIKE, 400)])] * BATCH, entropy_of("first"))
     for n in range(K):
-        # The removals are as many as may be shown, but stand beside a total that may not.
+        # The removals are numerous enough to be shown, but their total is not.
         log = log_of(POLICY, [({}, UNLIKED, 400 - n)])
         for document in documents(before.after(first), log, releases):
             assert document.total is None
@@ -138,12 +138,12 @@ def check_fallen_totals(mechanism: Calibration, releases: int) -> None:
 
 
 def check_removals(mechanism: Calibration, releases: int) -> None:
-    """Removals for every reason, too few to be of k accounts for certain, beside a large total."""
+    """Removals for every reason, too few to cover k accounts with certainty, and a large total."""
     most = K * (POLICY.flip_cap // 2) - 1
     for n in range(1, most + 1, len(Reason)):
-        removed: list[Happening] = [({}, int(reason), min(n + reason - 1, most)) for reason in Reason]
+        removed: list[CellChange] = [({}, int(reason), min(n + reason - 1, most)) for reason in Reason]
         log = log_of(POLICY, [({}, LIKE, 1000), *removed])
-        for document in documents(Simulation.of(mechanism, BATCH), log, releases):
+        for document in documents(Simulation.start(mechanism, BATCH), log, releases):
             assert document.total is not None
             assert not any(document.removals.values())
 

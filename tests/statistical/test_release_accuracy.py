@@ -1,4 +1,4 @@
-"""What a release states about its own accuracy is true: deviations, intervals, no bias.
+"""The accuracy that a release states is true: deviations, intervals, no bias.
 
 Statistical bars are 5.3 standard errors or more: a false alarm has probability below 2e-7 a comparison.
 """
@@ -39,8 +39,8 @@ def mechanism() -> Calibration:
     return calibrate(POLICY, Kind.LIKE)
 
 
-def a_life() -> bytes:
-    """One target's likes: large regions are always shown, small ones hardly ever; every gender always."""
+def one_history() -> bytes:
+    """Return a target's log: large regions are always shown, small ones hardly ever, every gender always."""
     regions = next(d for d in POLICY.domain.dimensions if d.name == "region").values
     likes = [
         ({"region": region} | ({} if gender == "undisclosed" else {"gender": gender}), LIKE, count // 4)
@@ -52,7 +52,7 @@ def a_life() -> bytes:
 
 
 def removing(accounts: int) -> bytes:
-    """Likes that are taken back in the epoch in which they come, beside as many that stay."""
+    """Return a log of likes that are withdrawn in their own epoch, with as many that stay."""
     return log_of(POLICY, [({}, LIKE, 2 * accounts), ({}, UNLIKED, accounts)])
 
 
@@ -93,7 +93,7 @@ class Sample:
 
 
 def samples(documents: list[ReleaseDocument], epoch: int) -> dict[str, Sample]:
-    """What the documents of one epoch say, by kind of number."""
+    """The numbers in the documents of one epoch, by kind of number."""
     layout = POLICY.layout
     stated = mechanism().deviations(np.array([epoch]))[0]
     total, cell, removal = (float(stated[at]) for at in (layout.total, 1, layout.removals.start))
@@ -115,13 +115,13 @@ def samples(documents: list[ReleaseDocument], epoch: int) -> dict[str, Sample]:
 
 
 def only_large(cells: dict[str, Figure | None]) -> bool:
-    """Whether exactly the large regions are shown."""
+    """Return whether exactly the large regions are shown."""
     return {name for name, figure in cells.items() if figure} == set(LARGE)
 
 
 def first_releases(epoch: int, targets: int) -> list[ReleaseDocument]:
     """Targets whose whole life happens in one epoch, so that all measurements are drawn at once."""
-    simulation, log = Simulation.of(mechanism(), BATCH, epoch), a_life()
+    simulation, log = Simulation.start(mechanism(), BATCH, epoch), one_history()
     entropy = entropy_of(f"first releases {epoch}")
     return [
         document
@@ -153,7 +153,7 @@ def test_the_change_states_its_own_deviation() -> None:
 
     The standard error of the deviation of 750 changes is 2.6 % of it.
     """
-    simulation, logs = Simulation.of(mechanism(), 750), [log_of(POLICY, [({}, LIKE, 400)])] * 750
+    simulation, logs = Simulation.start(mechanism(), 750), [log_of(POLICY, [({}, LIKE, 400)])] * 750
     entropy = entropy_of("change")
     for _ in range(25):
         releases = simulation.release(logs, entropy)
@@ -173,7 +173,7 @@ def test_the_change_of_a_removal_states_its_own_deviation() -> None:
 
     The standard error of the deviation of 750 changes is 2.6 % of it.
     """
-    simulation, logs = Simulation.of(mechanism(), 750), [removing(1000)] * 750
+    simulation, logs = Simulation.start(mechanism(), 750), [removing(1000)] * 750
     entropy = entropy_of("change of a removal")
     for epoch in range(25):
         releases = simulation.release(logs, entropy)
@@ -203,8 +203,8 @@ def test_accuracy_of_whole_lives() -> None:
     There are 16,000 cells, so that 3 % are 5.4 standard errors; the totals get as many of theirs. Coverage is
     bounded to 94 to 96 % over all epochs together.
     """
-    simulations = [Simulation.of(mechanism(), BATCH) for _ in range(8)]
-    logs = [a_life()] * BATCH
+    simulations = [Simulation.start(mechanism(), BATCH) for _ in range(8)]
+    logs = [one_history()] * BATCH
     coverages = []
     entropy = entropy_of("whole lives")
     for epoch in range(POLICY.schedule.epochs):

@@ -145,7 +145,7 @@ def publish(
 def publish_every_state(store: Store) -> None:
     """Publish the usual gallery.
 
-    `shown` has 26 releases with numbers; `few` and `nil` have 26 without any, liked by few and by nobody;
+    `shown` has 26 releases with numbers; `few` and `nil` have 26 without any, liked by few and by no one;
     `new` has none yet; `late` was registered after its last epoch; `sealed` has its last one. `maker` is a
     creator with 26.
     """

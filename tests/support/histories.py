@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what accounts do, as the vault takes it in."""
+"""Hypothesis strategies for engagements of accounts, as the vault records them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class History:
 
 
 def entries(changes: st.SearchStrategy[int]) -> st.SearchStrategy[AdmittedEvent]:
-    """Single events; few enough accounts, series and times that they meet each other often."""
+    """Draw single events, from so few accounts, series and times that they often collide."""
     return st.tuples(
         st.sampled_from(ACCOUNTS),
         st.sampled_from(SERIES),

@@ -1,4 +1,4 @@
-"""What vault and tally must do, slow and obvious: plain dictionaries, one engagement at a time."""
+"""A slow, obvious reference of vault and tally: plain dictionaries, one engagement at a time."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class Register:
     cell: int
 
     @property
-    def stands(self) -> bool:
-        """Whether it is counted."""
+    def is_counted(self) -> bool:
+        """Whether the engagement is counted."""
         return self.flips % 2 == 1
 
 
 @dataclass
 class AccountState:
-    """What is known of an account beside its engagements."""
+    """What is stored about an account apart from its engagements."""
 
     standing: AccountStatus = AccountStatus.GOOD
     until_ms: int = 0
@@ -114,11 +114,11 @@ class ReferenceModel:
         """Erase an account: how many registers went, and how many of them stood."""
         gone = {key: self.registers.pop(key) for key in [key for key in self.registers if key[0] == account]}
         for (_, series), register in gone.items():
-            if register.stands:
+            if register.is_counted:
                 self._change(series, register.cell, Reason.ACCOUNT)
         self.accounts.pop(account, None)
         self.erased.add(account)
-        return len(gone), sum(register.stands for register in gone.values())
+        return len(gone), sum(register.is_counted for register in gone.values())
 
     def totals(self) -> Counter[int]:
         """Counted engagements of each series: what was gained less what was lost."""
@@ -169,15 +169,15 @@ class ReferenceModel:
                     return Verdict.OVER_CAP
                 if self._in_burst(state, at_ms) or change == TOO_YOUNG:
                     register = replace(register, block=int(Reason.INAUTHENTIC))
-        should_stand = liked and register.block == _NO_BLOCK and not kept_out
-        if should_stand != register.stands and (register.stands or register.flips < self.flip_cap):
+        should_count = liked and register.block == _NO_BLOCK and not kept_out
+        if should_count != register.is_counted and (register.is_counted or register.flips < self.flip_cap):
             why = 0
-            if register.stands:
+            if register.is_counted:
                 why = (change if not liked else 0) or register.block or kept_out
             self._change(series, register.cell, why)
             register = replace(register, flips=register.flips + 1)
         self.registers[account, series] = register
-        return Verdict.COUNTED if register.stands else Verdict.UNCOUNTED
+        return Verdict.COUNTED if register.is_counted else Verdict.UNCOUNTED
 
     def _mark(self, mark: Block, now_ms: int) -> BlockResult:
         key = mark.account_id, mark.series
@@ -206,10 +206,12 @@ class ReferenceModel:
         """Let an engagement follow what it and its account are now."""
         state = self._account(account)
         kept_out = self._kept_out(account, now_ms)
-        should_stand = register.liked and register.block == _NO_BLOCK and not kept_out
-        if should_stand == register.stands or (not register.stands and register.flips >= self.flip_cap):
+        should_count = register.liked and register.block == _NO_BLOCK and not kept_out
+        if should_count == register.is_counted or (
+            not register.is_counted and register.flips >= self.flip_cap
+        ):
             return register, "stayed"
-        if register.stands:
+        if register.is_counted:
             why = (int(Reason.UNLIKED) if not register.liked else 0) or register.block or kept_out
             self._change(series, register.cell, why)
             return replace(register, flips=register.flips + 1), "fell"

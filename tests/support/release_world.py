@@ -1,4 +1,4 @@
-"""A tally with logs, a gallery, release workers between them, and what must hold of all at any time."""
+"""A tally with logs, a gallery and release workers, with checks of what must always hold."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _send(send: Callable[[], object]) -> object:
 
 @dataclass
 class ReleaseWorld:
-    """One store and the time in it.
+    """One store and its clock.
 
     Args:
         store: its clients.
@@ -57,9 +57,9 @@ class ReleaseWorld:
     numbers: dict[str, int] = field(default_factory=dict)
     """Series of each registered video."""
     entropy: EntropySource = field(default_factory=lambda: entropy_of("release world"))
-    """One stream for all its workers: none draws what another one has drawn."""
+    """One stream for all workers: no two of them draw the same bytes."""
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         """Empty the store and register the videos under the policy `small`, at age zero."""
         self.store.flush()
         self.now_ms, self.numbers = 0, {}
@@ -74,18 +74,18 @@ class ReleaseWorld:
         for name, target in catalogue.lookup(TargetType.VIDEO, names).items():
             self.numbers[name] = target.number * KINDS_PER_TARGET + Kind.LIKE
 
-    def happen(self, video: str, cell: Mapping[str, str], times: int, change: int = LIKE) -> None:
-        """Append so many changes to the log of a video, as the relay would."""
+    def add_changes(self, video: str, cell: Mapping[str, str], times: int, change: int = LIKE) -> None:
+        """Append the given number of changes to the log of a video, as the relay would."""
         code = change_code(calibration().policy.domain.code(cell), change)
         log = np.full(times, code, "<u4").tobytes()
         self.store.root.append(log_key(self.numbers[video]), log)
 
     def like_everything(self) -> None:
-        """Give every video but the last enough to be shown, and the last fewer than k."""
+        """Give every video except the last enough likes to be shown, and the last fewer than k."""
         for place, video in enumerate(VIDEOS[:-1]):
-            self.happen(video, {"gender": "female", "region": "DE"}, 40 + place)
-            self.happen(video, {"gender": "male"}, 2)
-        self.happen(VIDEOS[-1], {}, 2)
+            self.add_changes(video, {"gender": "female", "region": "DE"}, 40 + place)
+            self.add_changes(video, {"gender": "male"}, 2)
+        self.add_changes(VIDEOS[-1], {}, 2)
 
     def worker(self, hook: Hook = _send, entropy: EntropySource | None = None) -> ReleaseWorker:
         """A release worker whose store calls, on both sides, pass through a hook."""
@@ -96,7 +96,7 @@ class ReleaseWorld:
         )
 
     def records(self) -> dict[str, bytes]:
-        """Everything that is written once: measurements, net changes, ledgers and what the gallery holds."""
+        """Return every write-once record: measurements, net changes, ledgers, content of the gallery."""
         root, records = self.store.root, {}
         for shard in range(HEADER.target_shards):
             records[f"ledger {shard}"] = b"\n".join(map(raw, root.lrange(tally_key(shard, "ledger"), 0, -1)))
@@ -111,14 +111,14 @@ class ReleaseWorld:
         return records
 
     def check_kept(self, before: Mapping[str, bytes]) -> None:
-        """Nothing that was written has changed; logs of records have only grown at their ends."""
+        """Check that no record has changed, except that append-only records have grown at their ends."""
         now = self.records()
         for name, content in before.items():
             grows = name.startswith(("measured", "net", "ledger"))
             assert now[name].startswith(content) if grows else now[name] == content, name
 
     def check(self, epochs: Mapping[str, int]) -> None:
-        """Every video has exactly so many releases, and tally, ledger and gallery agree on them.
+        """Check that every video has the given number of releases, and that tally, ledger and gallery agree.
 
         Args:
             epochs: by video.
@@ -141,7 +141,7 @@ class ReleaseWorld:
             self._check_records(video, count)
 
     def _ledger_entries(self) -> list[LedgerEntry]:
-        """The entries of all chains, after a look at every link."""
+        """Return the entries of all chains, after checking every link."""
         root, entries = self.store.root, []
         for shard in range(HEADER.target_shards):
             lines = [raw(line) for line in root.lrange(tally_key(shard, "ledger"), 0, -1)]
@@ -191,5 +191,5 @@ def calibration_of(version: str, kind: Kind) -> Calibration:
 
 
 def hours(count: int) -> int:
-    """So many hours in ms: the end of that epoch of the small policies."""
+    """Return the given number of hours in ms: the end of that epoch of the small policies."""
     return count * MS_PER_HOUR

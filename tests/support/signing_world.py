@@ -62,7 +62,7 @@ class SigningWorld:
 
     def reset(self, epochs: int) -> None:
         """Empties the store and releases the given number of epochs of its five videos."""
-        self.releases.begin_anew()
+        self.releases.reset()
         for _ in range(epochs):
             self.release_epoch()
 

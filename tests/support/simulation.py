@@ -1,4 +1,4 @@
-"""Releases without a store: targets that all stand at one epoch, and the logs that arrive in it."""
+"""Releases without a store: targets that are all at one epoch, and the logs that arrive in it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Simulation:
     epoch: int = 0
 
     @classmethod
-    def of(cls, calibration: Calibration, targets: int, epoch: int = 0) -> Simulation:
-        """So many targets, registered at epoch 0, to which nothing has happened before `epoch`."""
+    def start(cls, calibration: Calibration, targets: int, epoch: int = 0) -> Simulation:
+        """Return the given number of targets, registered at epoch 0, without changes before `epoch`."""
         return cls(calibration, [(b"", b"")] * targets, epoch)
 
     def release(self, logs: Sequence[bytes], entropy: EntropySource) -> list[NewRelease]:
@@ -76,7 +76,7 @@ def log_of(policy: Policy, changes: Sequence[tuple[Mapping[str, str], int, int]]
 
 @dataclass
 class CountingEntropy:
-    """An entropy source that keeps account of what it gave.
+    """An entropy source that counts the bytes it returned.
 
     Args:
         source: where the bytes come from.
@@ -84,9 +84,9 @@ class CountingEntropy:
 
     source: EntropySource
     given: int = field(default=0, init=False)
-    """Bytes so far."""
+    """Number of bytes returned so far."""
 
     def __call__(self, count: int) -> bytes:
-        """Give so many bytes."""
+        """Return the given number of bytes."""
         self.given += count
         return self.source(count)

@@ -1,4 +1,4 @@
-"""A client whose every command passes through a hook: where faults are injected and turns are taken."""
+"""A client that passes every command through a hook, which injects faults or takes turns."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
 Hook = Callable[[Callable[[], Any]], Any]
-"""Gets a function that sends one command, and decides when and whether it is called."""
+"""Receives a function that sends one command, and decides whether and when to call it."""
 
 
 class SteppedRedis(redis.Redis):
-    """Sends every command alone, also those of a plain pipeline, of which Redis guarantees no more than that.
+    """Sends every command separately, also those of a plain pipeline, for which Redis guarantees no more.
 
-    A transaction is one step: Redis carries it out whole or not at all.
+    A transaction is one step: Redis executes it completely or not at all.
 
     Args:
         client: whose server and credentials are used.
-        hook: called once a command.
+        hook: called once per command.
     """
 
     def __init__(self, client: redis.Redis, hook: Hook) -> None:

@@ -14,7 +14,7 @@ _PATIENCE_SECONDS = 60.0
 
 
 class _Actor(Generic[Result]):
-    """A thread that stands still before each store call until it is told to go on."""
+    """A thread that waits before each store call until it is resumed."""
 
     def __init__(self, work: Callable[[Hook], Result]) -> None:
         self.finished = False
@@ -26,7 +26,7 @@ class _Actor(Generic[Result]):
         threading.Thread(target=self._run, daemon=True).start()
 
     def advance(self) -> None:
-        """Let it make the store call before which it stands, and run up to the next one."""
+        """Let it make the store call it waits for, and run up to the next one."""
         self._go.release()
         if not self._still.acquire(timeout=_PATIENCE_SECONDS):
             raise TimeoutError("an actor does not come to its next store call")
@@ -55,7 +55,7 @@ def take_turns(works: Sequence[Callable[[Hook], Result]], turns: Iterable[int]) 
             turns are used up, the works finish one after the other.
 
     Returns:
-        What each returned.
+        The return value of each.
     """
     actors = [_Actor(work) for work in works]
     for actor in actors:

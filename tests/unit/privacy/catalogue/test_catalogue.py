@@ -39,14 +39,14 @@ def catalogue(store: Store, policy: Policy = POLICY, hook: Hook | None = None) -
 
 
 def published(store: Store, video_id: str) -> TargetDocument:
-    """What the gallery says of a video."""
+    """Return the gallery's document of a video."""
     return msgspec.json.decode(
         raw(store.public.get(gallery_key("target", "video", video_id))), type=TargetDocument
     )
 
 
 def all_due(store: Store) -> list[int]:
-    """Series that are due some day."""
+    """Return all series that will ever be due."""
     shards = [TallyShard(store.release, shard) for shard in range(HEADER.target_shards)]
     return sorted(number for shard in shards for number in shard.list_due(10**15, 100))
 
@@ -63,8 +63,8 @@ def test_a_video_is_created_once(store: Store) -> None:
     assert (document.title, document.hashtags, document.starts_at_ms) == ("two", ["a", "b"], 5)
 
 
-def test_outcomes_stand_in_the_order_of_the_videos(store: Store) -> None:
-    """Videos lie in different shards, and one may come twice in a call: the first says when it was posted."""
+def test_outcomes_are_in_the_order_of_the_videos(store: Store) -> None:
+    """Videos are in different shards, and one may occur twice in a call: the first sets the posting time."""
     register = catalogue(store).register
     register([a_video(video_id, 0) for video_id in IDS[::2]], 0)
     outcomes = register([a_video(video_id, 0) for video_id in IDS], 0)
@@ -75,7 +75,7 @@ def test_outcomes_stand_in_the_order_of_the_videos(store: Store) -> None:
     assert catalogue(store).lookup(TargetType.VIDEO, ["new"])["new"].starts_at_ms == 7
 
 
-def test_numbers_are_unique_and_say_the_shard(store: Store) -> None:
+def test_numbers_are_unique_and_give_the_shard(store: Store) -> None:
     """A target's number leads to its shard, and no two targets share one."""
     videos = catalogue(store)
     videos.register([a_video(video_id, 0) for video_id in IDS], 0)
@@ -114,8 +114,8 @@ def test_a_target_keeps_its_policy(store: Store) -> None:
     assert (published(store, "old").policy_version, published(store, "old").first_epoch) == ("small", 0)
 
 
-def test_what_was_found_is_remembered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Targets are asked for once; what is unknown is asked for again; memory is bounded."""
+def test_results_are_cached(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets are read once, unknown ids are read again, and the cache is bounded."""
     monkeypatch.setattr(catalogue_module, "MAX_CACHED_TARGETS", 10)
     videos = catalogue(store)
     assert videos.lookup(TargetType.VIDEO, ["v"]) == {}
@@ -129,7 +129,7 @@ def test_what_was_found_is_remembered(store: Store, monkeypatch: pytest.MonkeyPa
 
 
 def test_two_catalogues_at_once(store: Store) -> None:
-    """Of two that register the same videos at one time, whatever their order, each video is created once."""
+    """When two register the same videos concurrently, in any order, each video is created once."""
     videos = [a_video(video_id, 0) for video_id in IDS[:6]]
     for first in range(6):
         store.flush()

@@ -1,4 +1,4 @@
-"""What follows from a policy: exact noise scales, the gate's z, and refusals."""
+"""Consequences of a policy: exact noise scales, the gate's z, and refusals."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def test_every_statistic_of_the_default_policy_keeps_its_budget(calibration: Cal
 
 
 def test_the_budgets_spent_add_up_to_rho(calibration: Calibration) -> None:
-    """What the statistics spend and what is kept back is exactly rho."""
+    """The budgets of the statistics and the reserve add up to rho exactly."""
     budget = POLICY.budgets[Kind.LIKE]
     assert sum(s.rho for s in calibration.statistics) + budget.reserve == budget.rho == Fraction(1, 10)
 
 
 def test_every_stream_has_the_noise_of_its_statistic(calibration: Calibration) -> None:
-    """The scales stand where the layout says."""
+    """The scales are at the positions of the layout."""
     layout, scales = POLICY.layout, calibration.stream_scales
     total, *breakdowns, removals = calibration.statistics
     assert scales[layout.total] == total.scale

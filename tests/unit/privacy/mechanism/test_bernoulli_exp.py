@@ -70,6 +70,6 @@ def test_no_coins_at_all() -> None:
 
 
 def test_a_stuck_source_ends_in_an_error() -> None:
-    """A source of zeros continues every series for ever and must raise instead of hanging."""
+    """A source of zeros never ends a series, and must raise instead of hanging."""
     with pytest.raises(BrokenEntropyError, match="did not end"):
         bernoulli_exp(np.array([1, 1]), 2, UniformIntegers(bytes))

@@ -158,7 +158,7 @@ def test_a_copy_does_not_repeat_the_noise() -> None:
 
 @pytest.mark.parametrize("stuck_byte", [b"\x00", b"\xff"])
 def test_a_stuck_source_gives_no_noise(stuck_byte: bytes) -> None:
-    """A source that repeats one byte must raise at scale 1, which rejects or continues for ever on it."""
+    """A source that repeats one byte must raise at scale 1, where it would reject or continue endlessly."""
     stuck = DiscreteGaussian(scale=1, entropy=lambda count: stuck_byte * count)
     with pytest.raises(BrokenEntropyError):
         stuck.noise(1)

@@ -90,7 +90,7 @@ def test_rounds_count_from_one_and_end_in_an_error() -> None:
 
 
 def test_gather_keeps_the_first_in_order() -> None:
-    """What is kept must come in the order of the tries, and no more of it than asked for."""
+    """Accepted values come in the order of the attempts, and no more of them than requested."""
     tries = iter([np.array([5, 6]), np.array([], dtype=np.int64), np.array([7, 8, 9])])
     assert rejection_sample(4, lambda _missing: next(tries)).tolist() == [5, 6, 7, 8]
 

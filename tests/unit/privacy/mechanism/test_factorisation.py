@@ -104,7 +104,7 @@ def test_encode_is_exact(changes: list[int]) -> None:
 
 
 def test_encode_looks_only_backwards() -> None:
-    """What epoch t measures does not depend on later changes, as adaptivity requires."""
+    """The measurement of epoch t does not depend on later changes, as adaptivity requires."""
     factorisation = load_factorisation("toeplitz-87-w4", 87)
     changes = np.random.default_rng(2).integers(-9, 9, size=87)
     assert np.array_equal(encoded(factorisation, changes)[:30], encoded(factorisation, changes[:30]))
@@ -172,7 +172,7 @@ def test_power_refuses_exponents_out_of_range(exponent: str) -> None:
     ["", "toeplitz", "power-", "power-0.0", "power-1.5", "power-nan", "../policy", "toeplitz-87-w4.json"],
 )
 def test_load_refuses_unknown_names(name: str) -> None:
-    """A name that stands for nothing is refused, with the names that exist."""
+    """An unknown name is refused, and the message lists the known names."""
     with pytest.raises(PolicyError, match=r"mechanism\.factorisation"):
         load_factorisation(name, 10)
 

@@ -1,4 +1,4 @@
-"""The gate: both conditions, each by itself."""
+"""The gate: both conditions, each alone."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_statistics_state_their_noise(document: dict[str, Any]) -> None:
 
 
 def test_budgets_of_the_statistics_add_up(document: dict[str, Any]) -> None:
-    """What the statistics spend and the reserve is rho."""
+    """The budgets of the statistics and the reserve add up to rho."""
     like = document["kinds"]["like"]
     assert sum(row["rho"] for row in like["statistics"]) + like["reserve_rho"] == pytest.approx(like["rho"])
 

@@ -29,7 +29,7 @@ class Case:
     cell_deviation: float = 20.0
 
     def reconciled(self) -> Reconciled:
-        """What comes of it."""
+        """Return the reconciled breakdown."""
         return reconcile(
             np.array([self.total]),
             np.array([self.total_deviation]),
@@ -49,14 +49,14 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def shown_values(result: Reconciled) -> NDArray[np.int64]:
-    """The values that stand."""
+    """Return the shown values."""
     values: NDArray[np.int64] = result.values[0][result.shown[0]]
     return values
 
 
 @given(case=cases())
 def test_shown_values_and_other_add_up_to_the_rounded_total(case: Case) -> None:
-    """Whatever passed: non-negative integers, whose sum with `other` is the total that stands beside them."""
+    """Whatever passed, the values are non-negative integers whose sum with `other` is the rounded total."""
     result = case.reconciled()
     values, other = shown_values(result), int(result.other[0])
     assert (values >= 0).all()

@@ -20,7 +20,7 @@ def test_what_keeps_the_rule_is_returned(text: str) -> None:
 
 @given(text=st.text(min_size=1, max_size=10).filter(lambda text: set(text) - set(ALLOWED)))
 def test_any_other_character_is_refused(text: str) -> None:
-    """Braces, controls, spaces and everything beyond ASCII are refused, wherever they stand."""
+    """Braces, controls, spaces and everything beyond ASCII are refused, at any position."""
     with pytest.raises(InvalidInputError):
         check_identifier("video_id", text)
 

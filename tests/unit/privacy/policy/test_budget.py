@@ -47,7 +47,7 @@ def test_parts_that_do_not_add_up_are_refused(rho: Fraction) -> None:
         budget(rho=rho)
 
 
-def test_a_rho_that_protects_nobody_is_refused() -> None:
+def test_a_rho_that_protects_no_one_is_refused() -> None:
     """There is an upper bound."""
     more = Fraction(MAX_RHO)
     with pytest.raises(PolicyError, match=r"budgets\.like\.rho: is 2\.6; at most 2"):

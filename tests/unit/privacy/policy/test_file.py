@@ -64,7 +64,7 @@ def with_text(old: str, new: str) -> bytes:
 
 
 def refusal(raw: bytes) -> str:
-    """What is said about a policy that must not load."""
+    """Return the message about a policy that must not load."""
     with pytest.raises(PolicyError) as raised:
         parse_policy(raw)
     return str(raised.value)
@@ -89,8 +89,8 @@ def test_a_number_out_of_range_is_refused(line: str, field: str, rule: str, valu
 
 @pytest.mark.parametrize("value", NOT_A_NUMBER)
 @pytest.mark.parametrize(("line", "field"), [(line, field) for line, field, *_ in WRONG_NUMBERS])
-def test_no_number_is_refused(line: str, field: str, value: str) -> None:
-    """NaN, infinity, and what a double would make of it, are refused wherever a number stands."""
+def test_a_value_that_is_not_finite_is_refused(line: str, field: str, value: str) -> None:
+    """NaN, infinity, and numbers that a double turns into them, are refused for every number."""
     message = refusal(assign(line, value)[0])
     assert message.startswith(f"{field}: is ")
     assert "a finite number" in message
@@ -109,7 +109,7 @@ def test_an_integer_out_of_range_is_refused(line: str, field: str, rule: str, va
 
 @pytest.mark.parametrize("value", ["2.0", '"2"', "true", "nan", "[2]", "2026-01-01"])
 @pytest.mark.parametrize(("line", "field"), [(line, field) for line, field, *_ in WRONG_INTEGERS])
-def test_no_integer_is_refused(line: str, field: str, value: str) -> None:
+def test_a_value_that_is_not_an_integer_is_refused(line: str, field: str, value: str) -> None:
     """Nothing is coerced into a whole number."""
     message = refusal(assign(line, value)[0])
     assert re.search(r"Expected `int`, got `\w+`", message)
@@ -171,7 +171,7 @@ def test_an_odd_flip_cap_is_refused(value: str) -> None:
         ('version = "2026-11-default"\n', "", "Object missing required field `version`"),
     ],
 )
-def test_what_does_not_fit_is_refused(old: str, new: str, message: str) -> None:
+def test_an_invalid_value_is_refused(old: str, new: str, message: str) -> None:
     """Domains, sums, times, names and shapes that break a rule are refused with their names and values."""
     assert message in refusal(with_text(old, new))
 
@@ -208,7 +208,7 @@ def test_too_many_joint_cells_are_refused() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"\xff", b"version = ", b"\x00", b"version = 1\nversion = 2"])
-def test_what_is_no_toml_is_refused(raw: bytes) -> None:
+def test_invalid_toml_is_refused(raw: bytes) -> None:
     """Broken encoding and broken TOML are policy errors too."""
     assert refusal(raw).startswith("policy file: ")
 

@@ -43,7 +43,7 @@ def test_the_smallest_flip_cap_and_the_current_daily_cap_hold(store: Store) -> N
     assert (registry.flip_cap, registry.daily_cap) == (2, 200)
 
 
-def test_one_version_stands_for_one_policy(store: Store) -> None:
+def test_a_version_names_one_policy(store: Store) -> None:
     """Another content under a known version is refused, and the store keeps what it had."""
     register_policy(store.admin, DEFAULT)
     with pytest.raises(PolicyError, match="is another policy in this store"):
@@ -59,7 +59,7 @@ def test_a_policy_that_was_not_registered_is_refused(store: Store) -> None:
 
 
 def test_a_wrong_policy_is_not_registered(store: Store) -> None:
-    """What does not load leaves no trace."""
+    """A policy that does not load leaves no trace."""
     with pytest.raises(PolicyError):
         register_policy(store.admin, changed("wrong", flip_cap=3))
     assert store.root.dbsize() == 0

@@ -85,7 +85,7 @@ def test_the_step_a_day_before_is_the_latest_one() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, True, 1.0, "1", 10**12])
 def test_a_phase_takes_whole_positive_seconds(value: object) -> None:
-    """What is no such number is refused, with the field's name."""
+    """Any other value is refused, and the message names the field."""
     with pytest.raises(PolicyError, match=r"schedule\.every_seconds: is"):
         Phase(value, 10)  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(PolicyError, match=r"schedule\.until_seconds: is"):
@@ -102,7 +102,7 @@ def test_phases_follow_each_other() -> None:
 
 
 def test_the_number_of_epochs_is_bounded() -> None:
-    """A schedule that would take for ever to certify is refused at once."""
+    """A schedule that would take too long to certify is refused at once."""
     assert Schedule((Phase(1, MAX_EPOCHS),)).epochs == MAX_EPOCHS
     with pytest.raises(PolicyError, match="makes 31536000 epochs; at most 1000"):
         Schedule((Phase(1, 31_536_000),))

@@ -1,4 +1,4 @@
-"""Where the streams of a series stand."""
+"""The positions of the streams of a series."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_every_position_belongs_to_one_stream() -> None:
 
 
 def test_each_breakdown_has_a_stream_a_cell() -> None:
-    """Breakdowns stand in the order of the dimensions, `undisclosed` among their cells."""
+    """Breakdowns are in the order of the dimensions, with `undisclosed` among their cells."""
     widths = [place.stop - place.start for place in LAYOUT.breakdowns]
     assert widths == [len(dimension.cells) for dimension in POLICY.domain.dimensions]
     assert LAYOUT.removals.stop - LAYOUT.removals.start == len(Reason)

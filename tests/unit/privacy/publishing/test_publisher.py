@@ -23,7 +23,7 @@ from tests.support.stepped_redis import SteppedRedis
 
 def releases(epochs: int = 3, noise: str = "published") -> list[PendingRelease]:
     """Releases of two targets for the given number of epochs; `noise` seeds what is drawn."""
-    simulation, written = Simulation.of(calibration(), 2), list[PendingRelease]()
+    simulation, written = Simulation.start(calibration(), 2), list[PendingRelease]()
     entropy = entropy_of(noise)
     for _ in range(epochs):
         made = simulation.release([log_of(calibration().policy, [({}, LIKE, 60)])] * 2, entropy)
@@ -35,7 +35,7 @@ def releases(epochs: int = 3, noise: str = "published") -> list[PendingRelease]:
 
 
 def gallery(store: Store) -> dict[bytes, object]:
-    """Everything that the gallery holds."""
+    """Return the whole content of the gallery."""
     keys = [raw(key) for key in store.root.keys("g:*")]
     return {
         key: store.root.hgetall(key) if store.root.type(key) == b"hash" else store.root.get(key)
@@ -81,7 +81,7 @@ def test_an_older_release_never_becomes_current(store: Store) -> None:
 
 @pytest.mark.parametrize("part", ["release", "ledger_entry"])
 def test_other_bytes_are_refused_and_nothing_is_replaced(part: str, store: Store) -> None:
-    """A second document for one epoch, or a second line for one place in the ledger, is an error for ever."""
+    """Other bytes for a published epoch or ledger entry are always refused."""
     first, _ = releases(1)
     other, _ = releases(1, "drawn again")
     publisher = Publisher(store.publisher)
@@ -136,7 +136,7 @@ def test_the_guarantee_of_every_version_stays(store: Store) -> None:
 
 
 def test_a_sandboxs_guarantee_is_never_the_current_one(store: Store) -> None:
-    """It can be asked for by its version, and what is in force stays so."""
+    """It can be read by its version, and the current guarantee stays current."""
     publisher = Publisher(store.publisher)
     publisher.publish_guarantee("first", {"rho": 0.1}, 8)
     publisher.publish_sandbox_guarantee("first.sandbox", {"rho": 0.2})

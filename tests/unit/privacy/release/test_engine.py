@@ -43,7 +43,7 @@ def life(likes: dict[int, int], epochs: int) -> list[ReleaseDocument]:
         likes: how many arrive, or leave if negative, in which epoch.
         epochs: how many are released.
     """
-    documents, simulation = [], Simulation.of(DEFAULT, 1)
+    documents, simulation = [], Simulation.start(DEFAULT, 1)
     entropy = entropy_of("documents")
     for epoch in range(epochs):
         count = likes.get(epoch, 0)
@@ -84,7 +84,7 @@ def test_the_changes_of_removals_are_over_the_same_span() -> None:
 
 @pytest.mark.usefixtures("_no_noise")
 def test_no_change_where_the_total_is_withheld() -> None:
-    """Nor is a fall below the threshold told by a number."""
+    """A fall below the threshold is not revealed by a number."""
     documents = life({0: 400, 24: -390}, 25)
     assert documents[23].total is not None
     assert (documents[24].total, documents[24].change) == (None, None)
@@ -106,7 +106,7 @@ def test_withheld_and_never_liked_look_the_same() -> None:
         log_of(SMALL.policy, [({}, LIKE, likes), ({}, UNLIKED, unlikes)])
         for likes, unlikes in ((0, 0), (1, 0), (SMALL.policy.k - 1, 0), (2, 2))
     ]
-    documents = Simulation.of(SMALL, 4).documents(logs, entropy_of("four"))
+    documents = Simulation.start(SMALL, 4).documents(logs, entropy_of("four"))
     texts = {msgspec.json.encode(msgspec.structs.replace(document, target_id="")) for document in documents}
     assert len(texts) == 1
     shown = msgspec.to_builtins(documents[0])

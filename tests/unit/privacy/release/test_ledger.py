@@ -17,9 +17,9 @@ POLICY = calibration().policy
 
 
 def releases(likes: list[int]) -> list[NewRelease]:
-    """First releases of targets with so many likes."""
+    """Return the first releases of targets with the given numbers of likes."""
     logs = [log_of(POLICY, [({}, LIKE, count)]) for count in likes]
-    return Simulation.of(calibration(), len(likes)).release(logs, entropy_of("ledger"))
+    return Simulation.start(calibration(), len(likes)).release(logs, entropy_of("ledger"))
 
 
 def entries(made: list[NewRelease]) -> tuple[list[bytes], LedgerHead]:
@@ -53,6 +53,6 @@ def test_an_entry_says_what_was_released_and_at_which_cost() -> None:
 
 
 def test_an_entry_says_nothing_of_the_counts() -> None:
-    """Whether a target has no like or a million, its entry differs in hashes alone."""
+    """Entries of a target with no like and of one with many differ only in hashes."""
     few, many = (msgspec.to_builtins(msgspec.json.decode(entries(releases([n]))[0][0])) for n in (0, 100_000))
     assert {name for name in few if few[name] != many[name]} == {"release_sha256"}

@@ -42,7 +42,7 @@ def test_only_its_owner_may_read_it(erasures: ErasureLog) -> None:
 
 
 def test_half_a_line_is_none(erasures: ErasureLog) -> None:
-    """A writer that died left it: it is not read, and the next line takes its place."""
+    """An unfinished line of a writer that died is not read, and the next line replaces it."""
     with erasures.locked():
         erasures.append(10, 99, 3, TOMBSTONE)
     whole = erasures.path.read_bytes()
@@ -77,7 +77,7 @@ def test_a_damaged_list_is_refused(erasures: ErasureLog, text: str) -> None:
 
 
 def test_a_disk_that_takes_nothing_is_said(erasures: ErasureLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever erases is told to try again, and the list is as it was."""
+    """The caller must try again, and the log is unchanged."""
 
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")

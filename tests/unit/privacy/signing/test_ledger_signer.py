@@ -75,7 +75,7 @@ def test_everything_is_signed_and_then_there_is_nothing_to_do(world: SigningWorl
 def test_an_empty_ledger_has_a_head(store: Store) -> None:
     """Keys and a first head are there before the first release."""
     world = SigningWorld(ReleaseWorld(store))
-    world.releases.begin_anew()
+    world.releases.reset()
     assert world.signer().run() == 0
     assert world.head().sequence == 0
     assert [tree.size for tree in world.head().trees] == [0] * HEADER.target_shards

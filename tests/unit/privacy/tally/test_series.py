@@ -18,7 +18,7 @@ from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
 def world(store: Store) -> ReleaseWorld:
     """Five videos, posted at time zero, with likes."""
     world = ReleaseWorld(store)
-    world.begin_anew()
+    world.reset()
     world.like_everything()
     return world
 
@@ -77,7 +77,7 @@ def test_a_series_is_read_whole(shard: TallyShard) -> None:
 def test_a_commit_writes_everything_at_once(world: ReleaseWorld, shard: TallyShard) -> None:
     """Records, ledger, head, queue, state and due time; the log is counted up to where it was read."""
     (due,) = shard.read_series(shard.list_due(hours(1), 1))
-    world.happen(due.state.target_id, {}, 3)  # arrives after the log was read
+    world.add_changes(due.state.target_id, {}, 3)  # arrives after the log was read
     assert shard.commit([commit_of(due, hours(7))], "", "head")
     (after,) = shard.read_series([due.state.number])
     assert (after.state.epoch, after.state.log_offset) == (1, len(due.log))
