@@ -53,13 +53,17 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run the command line; see `run_command`."""
-    group = LazyGroup(
+def create_group() -> LazyGroup:
+    """Create the command line's group of commands; a command is imported when it is called."""
+    return LazyGroup(
         name="likewise",
         commands=_COMMANDS,
         help=_HELP,
         epilog=EXIT_CODES_HELP,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     )
-    return run_command(group, arguments, "likewise")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; see `run_command`."""
+    return run_command(create_group(), arguments, "likewise")

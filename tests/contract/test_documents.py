@@ -15,28 +15,21 @@ from privacy.mechanism.guarantee import DOCUMENTS as DOCUMENTS_OF_THE_GUARANTEE
 from privacy.mechanism.guarantee import guarantee
 from privacy.policy.file import load_policy
 from tests.support.dockerfile import ROOT
+from tests.support.documents import DOCUMENTS, document_id
 
-DOCUMENTS: Final = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "privacy" / "README.md"],
-    key=str,
-)
 LINK: Final = re.compile(r"\[[^]]*\]\(([^)#]+)[^)]*\)")
 PATH: Final = re.compile(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:md|toml|lock|yaml))`")
 TEST: Final = re.compile(r"`(test_\w+)`")
 
 
-def _ids(document: Path) -> str:
-    return document.relative_to(ROOT).as_posix()
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_ids)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=document_id)
 def test_links_lead_somewhere(document: Path) -> None:
     """A relative link of a document names a file beside it."""
     targets = [target for target in LINK.findall(document.read_text()) if "://" not in target]
     assert not [target for target in targets if not (document.parent / target).exists()]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_ids)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=document_id)
 def test_paths_name_files(document: Path) -> None:
     """A path into a folder of the project, or of the document's own, names what is there."""
     bases = (ROOT, document.parent)
@@ -45,7 +38,7 @@ def test_paths_name_files(document: Path) -> None:
             assert any((base / path).exists() for base in bases), path
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_ids)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=document_id)
 def test_tests_are_there(document: Path) -> None:
     """A test that a document names is a test of this project."""
     named = set(TEST.findall(document.read_text()))
