@@ -46,12 +46,8 @@ def _fault(command: str) -> str | None:
                 return word if re.fullmatch(r"[a-z-]+", word) else None
             found = inner
         elif word.startswith("--"):
-            options = {
-                option
-                for parameter in found.params
-                for option in (*parameter.opts, *parameter.secondary_opts)
-            }
-            if word.partition("=")[0] not in options | {"--help"}:
+            names = (name for parameter in found.params for name in parameter.opts + parameter.secondary_opts)
+            if word.partition("=")[0] not in {*names, "--help"}:
                 return word
         elif word in {"|", "&&", ">", "…"}:
             return None

@@ -15,7 +15,7 @@ from privacy.mechanism.guarantee import DOCUMENTS as DOCUMENTS_OF_THE_GUARANTEE
 from privacy.mechanism.guarantee import guarantee
 from privacy.policy.file import load_policy
 from tests.support.dockerfile import ROOT
-from tests.support.documents import DOCUMENTS, document_id
+from tests.support.documents import CURRENT_DOCUMENTS, DOCUMENTS, document_id
 
 LINK: Final = re.compile(r"\[[^]]*\]\(([^)#]+)[^)]*\)")
 PATH: Final = re.compile(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:md|toml|lock|yaml))`")
@@ -29,7 +29,7 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert not [target for target in targets if not (document.parent / target).exists()]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=document_id)
+@pytest.mark.parametrize("document", CURRENT_DOCUMENTS, ids=document_id)
 def test_paths_name_files(document: Path) -> None:
     """A path into a folder of the project, or of the document's own, names what is there."""
     bases = (ROOT, document.parent)
