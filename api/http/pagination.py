@@ -1,101 +1,141 @@
-"""Pages of a list, and the opaque cursors that lead from one to the next."""
+"""Lists in pages, and the opaque cursors that lead from one page to the next."""
 
 from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
 
 from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
-from api.http.operation import Request
+from api.http.operation import Operation, Request, Response, ResponseDoc, Services_contra, json_response
 from privacy.errors import InvalidInputError
 
 MAX_PAGE_SIZE = 200
-CURSOR_RULE = "a next_cursor from an answer of this operation"
+CURSOR_RULE = "a next_cursor that this operation has returned"
 _POSITION = re.compile(r"(?:0|[1-9][0-9]{0,14})(?:\.(?:0|[1-9][0-9]{0,14}))*")
 
 
 class PageSchema(Schema):
-    """Which page of a list."""
+    """The page of a list."""
 
     cursor = fields.String(
-        metadata={"description": "`next_cursor` of the page before; the first page if absent."}
+        metadata={"description": "`next_cursor` of the previous page; the first page if absent."}
     )
     limit = PlainInteger(
         load_default=100,
-        validate=Range(1, MAX_PAGE_SIZE),
-        metadata={"description": f"Entries on a page, 1 to {MAX_PAGE_SIZE}."},
+        validate=Range(1, MAX_PAGE_SIZE, error=f"is out of range; 1 to {MAX_PAGE_SIZE}"),
+        metadata={"description": f"Maximum number of items on the page, 1 to {MAX_PAGE_SIZE}."},
     )
 
 
 def encode_cursor(listing: str, position: tuple[int, ...]) -> str:
-    """Spell a position.
+    """Encode a position.
 
     Args:
-        listing: name of the list, so that a cursor of another one is refused.
+        listing: name of the list, so that a cursor of another list is refused.
         position: non-negative integers.
     """
     plain = f"{listing}:{'.'.join(map(str, position))}"
     return urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def decode_cursor(listing: str, numbers: int, cursor: str) -> tuple[int, ...]:
-    """Read a position of so many numbers; only the one spelling that `encode_cursor` gives is accepted.
+def decode_cursor(listing: str, integers: int, cursor: str) -> tuple[int, ...]:
+    """Decode a position; only the exact text that `encode_cursor` returns is accepted.
+
+    Args:
+        listing: name of the list.
+        integers: number of integers in a position.
+        cursor: the text.
 
     Raises:
-        InvalidInputError: it is no cursor of this list.
+        InvalidInputError: it is not a cursor of this list.
     """
     try:
         plain = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except ValueError as error:
-        raise _invalid() from error
-    name, _, spelled = plain.partition(":")
-    if name != listing or not _POSITION.fullmatch(spelled):
-        raise _invalid()
-    position = tuple(map(int, spelled.split(".")))
-    if len(position) != numbers or encode_cursor(listing, position) != cursor:
-        raise _invalid()
+        raise _error() from error
+    name, _, digits = plain.partition(":")
+    if name != listing or not _POSITION.fullmatch(digits):
+        raise _error()
+    position = tuple(map(int, digits.split(".")))
+    if len(position) != integers or encode_cursor(listing, position) != cursor:
+        raise _error()
     return position
 
 
-def _invalid() -> InvalidInputError:
-    return InvalidInputError("cursor", "is no cursor of this list", CURSOR_RULE)
+def _error() -> InvalidInputError:
+    return InvalidInputError("cursor", "is not a cursor of this list", CURSOR_RULE)
 
 
-class Listing(NamedTuple):
-    """A list.
-
-    Args:
-        name: so that a cursor of another one is refused.
-        numbers: how many a position has.
-    """
-
-    name: str
-    numbers: int
-
-    def asked_for(self, call: Request) -> tuple[tuple[int, ...] | None, int]:
-        """Position behind which the page begins, None for the first one; and how many entries it may have.
-
-        Raises:
-            InvalidInputError: the cursor is none of this list.
-        """
-        cursor = call.query.get("cursor")
-        position = None if cursor is None else decode_cursor(self.name, self.numbers, cursor)
-        return position, call.query["limit"]
-
-    def cursor(self, position: tuple[int, ...] | None) -> str | None:
-        """What leads to the next page; None at the end."""
-        return None if position is None else encode_cursor(self.name, position)
+Position = tuple[int, ...]
+"""A position in a list: non-negative integers."""
 
 
-def next_cursor(what: str) -> fields.String:
-    """The field of a page's answer.
+@dataclass(frozen=True)
+class Listing(Generic[Services_contra]):
+    """A GET operation that returns a list page by page.
 
     Args:
-        what: the entries that it leads to.
+        path: path of the operation.
+        operation_id: its name.
+        scope: the scope that an API key must have.
+        summary: a few words.
+        description: text for the API documentation.
+        member: name of the list in the response.
+        item: schema of an item, and an example.
+        further: what later pages hold, in comparison: "older".
+        integers: number of integers in a position.
+        fetch: returns the items after a position (None for the first page), at most the given number of
+            them, and the position of the next page (None at the end).
     """
-    description = f"Leads to {what} ones; null at the end."
-    return fields.String(required=True, allow_none=True, metadata={"description": description})
+
+    path: str
+    operation_id: str
+    scope: str
+    summary: str
+    description: str
+    member: str
+    item: tuple[type[Schema], Mapping[str, Any]]
+    further: str
+    integers: int
+    fetch: Callable[[Services_contra, Position | None, int], tuple[Sequence[Any], Position | None]]
+
+    def operation(self) -> Operation[Services_contra]:
+        """Return the operation."""
+        schema, example = self.item
+        next_cursor = fields.String(
+            required=True,
+            allow_none=True,
+            metadata={"description": f"Leads to {self.further} items; null on the last page."},
+        )
+        items = fields.List(fields.Nested(schema), required=True)
+        page = Schema.from_dict(
+            {self.member: items, "next_cursor": next_cursor},
+            name=f"{schema.__name__.removesuffix('Schema')}Page",
+        )
+        return Operation(
+            method="GET",
+            path=self.path,
+            operation_id=self.operation_id,
+            summary=self.summary,
+            description=self.description,
+            tag="platform",
+            scope=self.scope,
+            handler=self._get_page,
+            responses={
+                200: ResponseDoc("A page.", page, {self.member: [dict(example)], "next_cursor": None})
+            },
+            query_schema=PageSchema,
+        )
+
+    def _get_page(self, services: Services_contra, request: Request) -> Response:
+        cursor = request.query.get("cursor")
+        after = None if cursor is None else decode_cursor(self.operation_id, self.integers, cursor)
+        items, following = self.fetch(services, after, request.query["limit"])
+        next_cursor = None if following is None else encode_cursor(self.operation_id, following)
+        return json_response({self.member: items, "next_cursor": next_cursor})

@@ -1,4 +1,4 @@
-"""The platform plane's app: where its parts are wired together."""
+"""Wires the platform plane's app together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api.http.idempotency import Idempotency
 from api.http.logs import RequestLog
 from api.http.rate_limit import redis_limiter
 from api.platform.operations import operations
-from api.platform.sandbox import SandboxDoor, SandboxRegistry
+from api.platform.sandbox import SandboxAdmission, SandboxCatalogue
 from api.platform.services import Moderation, PlatformServices
 from privacy.catalogue.catalogue import Catalogue
 from privacy.intake.admission import AdmissionControl
@@ -45,44 +45,47 @@ if TYPE_CHECKING:
     from redis import Redis
 
 
+PLANE = "platform"
+
+
 class StaffServices(NamedTuple):
-    """What staff can do.
+    """The services behind staff actions.
 
     Args:
         moderation: trust & safety.
-        rights: of people.
+        rights: data-subject rights.
     """
 
     moderation: Moderation
     rights: DataSubjectRights
 
 
-def staff_services(
-    vault: RegisterStore,
+def build_staff_services(
+    registers: RegisterStore,
     catalogue: Catalogue,
     registry: PolicyRegistry,
     erasures: ErasureLog,
     entropy: Callable[[int], bytes],
 ) -> StaffServices:
-    """Wire them together.
+    """Wire the services together.
 
     Args:
-        vault: with the platform plane's credentials.
-        catalogue: of targets.
-        registry: the policies of the store.
-        erasures: the list of erasures, outside of the store.
-        entropy: answers so many bytes of the operating system's CSPRNG.
+        registers: the vault, with the platform plane's credentials.
+        catalogue: the targets.
+        registry: the store's policies.
+        erasures: the erasure log, outside the store.
+        entropy: returns the given number of bytes from the operating system's CSPRNG.
     """
-    shards, caps, retention = vault.shards, vault.caps, registry.current.retention
+    shards, caps, retention = registers.shards, registers.caps, registry.current.retention
     client, keys = shards.client, shards.keys
     recount = Recount(shards, caps)
     trail, pending, advisories = AuditTrail(client), PendingOperations(client), Advisories(client)
     moderation = Moderation(
         accounts=AccountModeration(recount, keys, trail, pending, retention.deleted_account_seconds),
         jobs=Jobs(client, shards.count, retention.job_seconds),
-        targets=catalogue,
-        marks=EngagementBlocks(shards, caps),
-        repair=ResyncService(registry, catalogue, Resync(vault)),
+        catalogue=catalogue,
+        blocks=EngagementBlocks(shards, caps),
+        resync=ResyncService(registry, catalogue, Resync(registers)),
         advisories=advisories,
         trail=trail,
         keys=keys,
@@ -101,22 +104,19 @@ def staff_services(
     return StaffServices(moderation, rights)
 
 
-PLANE = "platform"
-
-
 @dataclass(frozen=True)
 class PlatformDependencies:
-    """What the platform plane is given.
+    """The connections and keys of the platform plane.
 
     Args:
-        client: of the private room, with the platform plane's credentials.
-        gallery: with the publisher's credentials: new metadata is published at once.
-        header: of the private room's store.
-        registry: its policies.
-        keys: of the pseudonyms.
-        erasures: the list of erasures, outside of the store.
-        entropy: answers so many bytes of the operating system's CSPRNG.
-        log: one line a request.
+        client: connection to the private store with the platform plane's credentials.
+        gallery: connection to the gallery with the publisher's credentials, to publish metadata at once.
+        header: of the private store.
+        registry: the store's policies.
+        keys: the pseudonym keys.
+        erasures: the erasure log, outside the store.
+        entropy: returns the given number of bytes from the operating system's CSPRNG.
+        log: one line per request.
     """
 
     client: Redis
@@ -130,11 +130,11 @@ class PlatformDependencies:
 
 
 def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flask:
-    """Make the app.
+    """Build the app.
 
     Args:
-        dependencies: what it works with.
-        clock: now, in ms since 1970 UTC.
+        dependencies: connections and keys.
+        clock: the time in ms since 1970 UTC.
     """
     client, header, registry = dependencies.client, dependencies.header, dependencies.registry
     gateway = Gateway(
@@ -146,15 +146,13 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     )
     publisher = Publisher(dependencies.gallery)
     catalogue = Catalogue(client, header.target_shards, registry.current, publisher.publish_targets)
-    vault = RegisterStore(
-        AccountShards(client, dependencies.keys, header.account_shards),
-        ContributionCaps.from_policies(registry),
-    )
-    staff = staff_services(vault, catalogue, registry, dependencies.erasures, dependencies.entropy)
+    shards = AccountShards(client, dependencies.keys, header.account_shards)
+    registers = RegisterStore(shards, ContributionCaps.from_policies(registry))
+    staff = build_staff_services(registers, catalogue, registry, dependencies.erasures, dependencies.entropy)
     services = PlatformServices(
         gateway=gateway,
-        door=AdmissionControl(registry, catalogue, vault),
-        registry=catalogue,
+        admission=AdmissionControl(registry, catalogue, registers),
+        catalogue=catalogue,
         intake=registry.current.intake,
         idempotency=Idempotency(client, registry.current.retention.idempotency_seconds, dependencies.entropy),
         moderation=staff.moderation,
@@ -162,8 +160,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     )
     sandbox = registry.sandbox
     if sandbox:
-        canaries = Catalogue(client, header.target_shards, sandbox.current, publisher.publish_targets)
-        door = SandboxDoor(AdmissionControl(sandbox, canaries, vault))
-        twin = replace(services, door=door, registry=SandboxRegistry(canaries))
-        services = replace(services, sandbox=twin)
+        canaries = SandboxCatalogue(client, header.target_shards, sandbox.current, publisher.publish_targets)
+        admission = SandboxAdmission(sandbox, canaries, registers)
+        services = replace(services, sandbox=replace(services, admission=admission, catalogue=canaries))
     return build_app(PLANE, operations(), services)

@@ -1,33 +1,57 @@
-"""A batch as it arrives: a JSON array or NDJSON, perhaps compressed, taken apart into items."""
+"""Batches: splits a JSON array or NDJSON, perhaps compressed, into items, and reports their outcomes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import cache
 from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from marshmallow import Schema, fields
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.http.openapi import ProblemSchema
-from api.http.operation import JSON, Body, Request, ResponseDoc
-from api.http.problems import PROBLEM_JSON
+from api.http.operation import JSON, Body, Request
 from api.http.request_body import JSON_RULE, inflate, parse_json
 from privacy.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from marshmallow import Schema
+    from collections.abc import Mapping
 
 NDJSON = "application/x-ndjson"
 GZIP = "gzip"
 MAX_ITEMS = 10_000
 MAX_BATCH_BYTES = 8 * 1024 * 1024
-"""As sent, and again when inflated."""
-
+"""As sent, and again after inflation."""
 JSON_SPACE = b" \t\r\n"
+INVALID = "invalid"
 _SPLIT = msgspec.json.Decoder(list[msgspec.Raw]).decode
+BATCHES = f"""\
+The body is a JSON array, or NDJSON with one item per line (blank lines are skipped): up to {MAX_ITEMS:,} \
+items and {MAX_BATCH_BYTES // 1024**2} MiB, also after inflation from gzip. Each item has its own verdict.
+
+With an `Idempotency-Key` header (1 to 255 visible ASCII characters), the same batch sent again gets the \
+same response, with `Idempotency-Replayed: true`.
+"""
+
+
+def decoded_body(request: Request, max_bytes: int) -> bytes:
+    """Return the body of a request, inflated if it is gzip.
+
+    Raises:
+        InvalidInputError: it claims to be gzip and is not one complete gzip member.
+        RequestEntityTooLarge: it inflates to more than `max_bytes`.
+    """
+    gzipped = request.headers.get("Content-Encoding", "").lower() == GZIP
+    return inflate(request.body, max_bytes) if gzipped else request.body
+
+
+def split_lines(raw: bytes) -> Iterator[bytes]:
+    """Iterate over the lines that are not blank."""
+    return (line for line in BytesIO(raw) if line.strip(JSON_SPACE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,87 +60,172 @@ class Batch:
 
     Args:
         raw: inflated.
-        media_type: `JSON` for an array, `NDJSON` for one item a line.
+        media_type: `JSON` for an array, `NDJSON` for one item per line.
     """
 
     raw: bytes
     media_type: str
 
     @classmethod
-    def from_request(cls, call: Request) -> Batch:
-        """The batch in a request's body.
+    def from_request(cls, request: Request) -> Batch:
+        """Return the batch in a request's body.
 
         Raises:
-            InvalidInputError: it claims to be gzip and is not one whole gzip member.
+            InvalidInputError: it claims to be gzip and is not one complete gzip member.
             RequestEntityTooLarge: it inflates to more than `MAX_BATCH_BYTES`.
         """
-        gzipped = call.headers.get("Content-Encoding", "").lower() == GZIP
-        raw = inflate(call.body, MAX_BATCH_BYTES) if gzipped else call.body
-        media_type = call.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return cls(raw, NDJSON if media_type == NDJSON else JSON)
+        media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return cls(decoded_body(request, MAX_BATCH_BYTES), NDJSON if media_type == NDJSON else JSON)
 
     @property
-    def is_lines(self) -> bool:
+    def is_ndjson(self) -> bool:
         """Whether each line is an item."""
         return self.media_type == NDJSON
 
     def items(self) -> list[bytes]:
-        """The JSON texts of the items: lines that are not blank, or elements of the array.
+        """Split the batch into the JSON texts of its items.
 
-        An element that is not strict JSON (a name twice, say) is left for its reader to refuse.
+        An item that is not strict JSON (because it repeats a name, for example) is left for its parser to
+        refuse.
 
         Raises:
-            InvalidInputError: not a JSON array, or no items at all.
-            RequestEntityTooLarge: more than `MAX_ITEMS`.
+            InvalidInputError: the batch is not a JSON array, or it is empty.
+            RequestEntityTooLarge: it has more than `MAX_ITEMS` items.
         """
-        items = list(islice(self._lines() if self.is_lines else self._elements(), MAX_ITEMS + 1))
+        items = list(islice(split_lines(self.raw) if self.is_ndjson else self._elements(), MAX_ITEMS + 1))
         check_size(len(items))
         return items
-
-    def _lines(self) -> Iterator[bytes]:
-        return (line for line in BytesIO(self.raw) if line.strip(JSON_SPACE))
 
     def _elements(self) -> Iterator[bytes]:
         try:
             return map(bytes, _SPLIT(self.raw))
         except (msgspec.DecodeError, RecursionError):
             parse_json(self.raw)  # says where it stops being JSON
-            raise InvalidInputError("body", "is no array", f"an array; {JSON_RULE}") from None
+            raise InvalidInputError("body", "is not an array", f"an array; {JSON_RULE}") from None
 
 
 def check_size(items: int) -> None:
     """Check the number of items in a batch.
 
     Raises:
-        InvalidInputError: none.
-        RequestEntityTooLarge: more than `MAX_ITEMS`.
+        InvalidInputError: there is none.
+        RequestEntityTooLarge: there are more than `MAX_ITEMS`.
     """
     if not items:
-        raise InvalidInputError("body", "holds nothing", f"1 to {MAX_ITEMS} items")
+        raise InvalidInputError("body", "is empty", f"1 to {MAX_ITEMS} items")
     if items > MAX_ITEMS:
-        raise RequestEntityTooLarge(f"The batch holds more than {MAX_ITEMS} items.")
+        raise RequestEntityTooLarge(f"The batch has more than {MAX_ITEMS} items.")
 
 
-BATCHES = f"""\
-A JSON array, or NDJSON with one item a line (blank lines are passed over); up to {MAX_ITEMS:,} items and
-{MAX_BATCH_BYTES // 1024**2} MiB, also when inflated from gzip. Each item has its own verdict.
-
-With an `Idempotency-Key` header (1 to 255 visible ASCII characters) the same batch sent again gets the same
-answer, with `Idempotency-Replayed: true`.
-"""
+def batch_body(schema: type[Schema], example: Mapping[str, Any]) -> Body:
+    """Return the body of an operation that takes a batch of what a schema describes."""
+    return Body(
+        schema, [dict(example)], MAX_BATCH_BYTES, media_types=(JSON, NDJSON), encodings=(GZIP,), many=True
+    )
 
 
-def batch_of(schema: type[Schema], example: dict[str, Any]) -> Body:
-    """An array, or lines, of what a schema describes."""
-    return Body(schema, [example], MAX_BATCH_BYTES, media_types=(JSON, NDJSON), encodings=(GZIP,), many=True)
+class ItemProblem(msgspec.Struct, frozen=True):
+    """The reason why an item is invalid."""
+
+    field: str
+    message: str
+    expected: str
 
 
-def problem(description: str) -> ResponseDoc:
-    """A problem of this operation alone."""
-    return ResponseDoc(description, ProblemSchema, media_type=PROBLEM_JSON)
+class ListedItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An item that did not simply pass; `index` counts from 0 without blank lines."""
+
+    index: int
+    verdict: str
+    problem: ItemProblem | None = None
 
 
-BATCH_PROBLEMS = {
-    409: problem("The request with this Idempotency-Key is being carried out."),
-    422: problem("This Idempotency-Key belongs to another request."),
-}
+def batch_report(
+    outcomes: Sequence[Enum | InvalidInputError],
+    verdicts: Iterable[Enum],
+    passed: tuple[Enum, ...],
+    listed_as: str,
+) -> dict[str, Any]:
+    """Summarise a batch.
+
+    Args:
+        outcomes: the outcome of each item, in order; an error means the verdict `invalid`.
+        verdicts: all possible verdicts; the report counts each, 0 included.
+        passed: verdicts of items that are counted but not listed.
+        listed_as: name of the list of the other items.
+
+    Returns:
+        The document of the response.
+    """
+    counts = dict.fromkeys(_words(verdicts), 0)
+    for verdict in passed:
+        counts[verdict.value] = outcomes.count(verdict)
+    listed = [_list_item(index, outcome) for index, outcome in enumerate(outcomes) if outcome not in passed]
+    for item in listed:
+        counts[item.verdict] += 1
+    return {"received": len(outcomes), "verdicts": counts, listed_as: listed}
+
+
+def _words(verdicts: Iterable[Enum]) -> list[str]:
+    """Return the words of verdicts, among which `invalid` always is."""
+    return [*dict.fromkeys([*(verdict.value for verdict in verdicts), INVALID])]
+
+
+def _list_item(index: int, outcome: Enum | InvalidInputError) -> ListedItem:
+    if isinstance(outcome, InvalidInputError):
+        return ListedItem(index, INVALID, ItemProblem(outcome.field, outcome.message, outcome.expected))
+    return ListedItem(index, outcome.value)
+
+
+class ItemProblemSchema(Schema):
+    """The reason why an item is invalid."""
+
+    field = fields.String(required=True, metadata={"description": "The offending field."})
+    message = fields.String(required=True, metadata={"description": "What is wrong with the field."})
+    expected = fields.String(required=True, metadata={"description": "Describes a valid value."})
+
+
+def report_schema(name: str, verdicts: type[Enum], listed_as: str, listed: str) -> type[Schema]:
+    """Return the schema of a batch report.
+
+    Args:
+        name: name of the schema.
+        verdicts: all possible verdicts.
+        listed_as: name of the list of items that did not simply pass.
+        listed: describes that list.
+    """
+    item: dict[str, fields.Field[Any]] = {
+        "index": fields.Integer(
+            required=True, metadata={"description": "Index in the batch, from 0; blank lines are skipped."}
+        ),
+        "verdict": fields.String(
+            required=True, metadata={"enum": _words(verdicts), "description": "The outcome."}
+        ),
+        "problem": fields.Nested(
+            ItemProblemSchema, metadata={"description": "Present if the verdict is `invalid`, and only then."}
+        ),
+    }
+    return Schema.from_dict(
+        {
+            "received": fields.Integer(
+                required=True, metadata={"description": "Number of items in the batch."}
+            ),
+            "verdicts": fields.Nested(
+                _counts_schema(verdicts),
+                required=True,
+                metadata={"description": "Number of items per verdict."},
+            ),
+            listed_as: fields.List(
+                fields.Nested(Schema.from_dict(item, name=f"{name}Item")),
+                required=True,
+                metadata={"description": listed},
+            ),
+        },
+        name=name,
+    )
+
+
+@cache  # so that one schema has one name in the API's description
+def _counts_schema(verdicts: type[Enum]) -> type[Schema]:
+    counts: dict[str, fields.Field[Any]] = {word: fields.Integer(required=True) for word in _words(verdicts)}
+    return Schema.from_dict(counts, name=f"{verdicts.__name__}Counts")

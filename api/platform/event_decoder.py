@@ -1,13 +1,14 @@
-"""Reads batches of events: as `EventSchema` does, and much faster where that is certain to give the same.
+"""Decodes batches of events: like `EventSchema`, and much faster where the result is certain to be the same.
 
-The schema decides. The compiled decoder answers only for bytes of which it is certain; everything else, valid
-or not, goes to the schema. `tests/property/test_event_decoder.py` compares the two.
+The schema is authoritative. The compiled decoder handles only bytes whose meaning is certain; everything
+else, valid or not, goes to the schema. `tests/property/test_event_decoder.py` compares the two.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 from types import MappingProxyType
 from typing import Final
@@ -20,44 +21,42 @@ from api.http.arguments import load
 from api.http.request_body import parse_json
 from api.platform.batch import JSON_SPACE, Batch, check_size
 from api.platform.schemas import EventSchema
-from api.platform.timestamps import parse_timestamps_ms
 from privacy.errors import InvalidInputError
 from privacy.intake.event import CREATOR_EVENTS, Event, EventAttributes, EventType, Visibility
 from privacy.intake.event_columns import EventColumns, factorize, type_column
 from privacy.model.identifier import IDENTIFIER_PATTERN, MAX_IDENTIFIER_CHARACTERS
 from privacy.model.sandbox import TARGET_PREFIX
+from privacy.model.timestamp import EPOCH, MS_PER_DAY, RFC_3339, TIMESTAMP_RULE, parse_timestamp_ms
 
-_ALLOWED = bytes(byte for byte in range(128) if re.fullmatch(IDENTIFIER_PATTERN, chr(byte)))
-_OF_THE_SANDBOX = f"\n{TARGET_PREFIX}".encode()
-
-
-def are_public_ids(*columns: Sequence[str]) -> bool:
-    """Whether all of these are identifiers, none of them the sandbox's."""
-    joined = "\n".join(["", *chain.from_iterable(columns), ""]).encode(errors="replace")
-    joints = sum(map(len, columns)) + 1
-    if joined.translate(None, _ALLOWED) != b"\n" * joints or _OF_THE_SANDBOX in joined:
-        return False
-    # There are no more line breaks than joints, so no text holds one, and each lies between two.
-    breaks = np.flatnonzero(np.frombuffer(joined, np.uint8) == ord("\n"))
-    lengths = np.diff(breaks) - 1
-    return bool(((lengths > 0) & (lengths <= MAX_IDENTIFIER_CHARACTERS)).all())
-
-
+MAX_CACHED_PROFILES = 100_000
+"""Profiles that one process caches, about 40 MB."""
+_ALLOWED: Final = bytes(byte for byte in range(128) if re.fullmatch(IDENTIFIER_PATTERN, chr(byte)))
+_LINE_IN_SANDBOX: Final = f"\n{TARGET_PREFIX}".encode()
 _BACKSLASH: Final = b"\\"
 _QUOTE: Final = b'"'
 _QUOTES_PER_NAME: Final = 2
 _QUOTES_PER_MEMBER: Final = 4
-"""Of a member that is text: two bound its name, two its value."""
+"""Of a member with a string: two enclose its name, two its value."""
 _IS_PRIVATE: Final[Mapping[Visibility | UnsetType, bool]] = MappingProxyType(
     {"public": False, "private": True, UNSET: False}
 )
 _ABSENT: Final = msgspec.Raw(b"")
+_TIMESTAMPS: Final = re.compile(f"(?:{RFC_3339.pattern}\n)*+{RFC_3339.pattern}")
+_ROW: Final = len("2026-05-03T14:07:31.250Z\n")
+_DATE: Final = len("2026-05-03")
+_MIDNIGHT: Final = "T00:00:00.000Z\n"
+_MAX_STEPS: Final = np.frombuffer(b"0000-00-00T29:59:59.999Z\n", np.uint8) - np.frombuffer(
+    b"0000-00-00T00:00:00.000Z\n", np.uint8
+)
+"""The maximum distance of each character from that of the preceding midnight."""
+_MS_PER_STEP: Final = np.array([*[0] * 11, 36e6, 36e5, 0, 6e5, 6e4, 0, 1e4, 1e3, 0, 100, 10, 1, 0, 0])
+"""The ms that one step of each character adds. Floats multiply faster, and are exact for sums of a day."""
 
 
 class _WireEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
-    """An event as it is spelled on the wire, in its usual members; what has others goes to the schema.
+    """An event with its usual members as sent; an event with other members goes to the schema.
 
-    What is absent is empty: no identifier is, so one that is empty and not absent goes to the schema, too.
+    An absent identifier is empty. No valid identifier is empty, so an empty one goes to the schema, too.
     """
 
     type: EventType
@@ -69,18 +68,18 @@ class _WireEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unk
     visibility: Visibility | UnsetType = UNSET
 
 
-_MEMBERS: Final = len(_WireEvent.__struct_fields__) - 1
-"""Those that are text: all but the profile."""
+_STRING_MEMBERS: Final = len(_WireEvent.__struct_fields__) - 1
+"""Number of members with strings: all but the profile."""
 
 
 class EventDecoder:
-    """Reads batches of events; made once because its parts are compiled, and remembers the texts of profiles.
+    """Decodes batches of events. It is reused because its parts are compiled and it caches profiles.
 
-    Many accounts share a profile, and a platform spells each of them in one way.
+    Many accounts share a profile, and a platform writes each profile in one way.
     """
 
     def __init__(self) -> None:
-        self._profiles = _nothing_known()
+        self._profiles = _empty_cache()
         self._schema = EventSchema()
         self._decode_line = msgspec.json.Decoder(_WireEvent).decode
         self._decode_lines = msgspec.json.Decoder(_WireEvent).decode_lines
@@ -88,23 +87,23 @@ class EventDecoder:
         self._decode_profile = msgspec.json.Decoder(EventAttributes).decode
 
     def decode(self, batch: Batch) -> EventColumns:
-        """Read a batch.
+        """Decode a batch.
 
         Returns:
-            An event for each item, or what is wrong with it.
+            An event or an error for each item.
 
         Raises:
-            InvalidInputError: the batch as a whole cannot be taken apart, or holds nothing.
-            RequestEntityTooLarge: it holds too many items.
+            InvalidInputError: the batch as a whole cannot be split into items, or is empty.
+            RequestEntityTooLarge: it has too many items.
         """
-        events = self._certain(batch.raw, self._read_lines if batch.is_lines else self._decode_array)
+        events = self._decode_certain(batch.raw, self._read_lines if batch.is_ndjson else self._decode_array)
         if events is None:
             return EventColumns.from_events(self._decode_items(batch.items()))
         check_size(len(events))
         return events
 
     def decode_with_schema(self, item: bytes) -> Event | InvalidInputError:
-        """Read one item the slow way: strict JSON, then the schema."""
+        """Decode one item the slow way: strict JSON, then the schema."""
         try:
             event: Event = load(self._schema, parse_json(item, "event"))
         except InvalidInputError as error:
@@ -112,13 +111,13 @@ class EventDecoder:
         return event
 
     def _decode_items(self, items: Sequence[bytes]) -> list[Event | InvalidInputError]:
-        """Read items together where that is certain, and else each half of them: few are ever wrong."""
-        alone = len(items) == 1
+        """Decode items together where that is certain, and otherwise each half: few are ever invalid."""
+        single = len(items) == 1
         raw = b"\n".join([item.strip(JSON_SPACE) for item in items])
-        events = self._certain(raw, self._read_one if alone else self._read_lines)
+        events = self._decode_certain(raw, self._read_one if single else self._read_lines)
         if events is not None:
             return events.to_events()
-        if alone:
+        if single:
             return [self.decode_with_schema(items[0])]
         half = len(items) // 2
         return [*self._decode_items(items[:half]), *self._decode_items(items[half:])]
@@ -127,20 +126,20 @@ class EventDecoder:
         return [self._decode_line(raw)]
 
     def _read_lines(self, raw: bytes) -> list[_WireEvent]:
-        """Decode NDJSON in its plainest form: one event a line, nothing around it.
+        """Decode NDJSON in its plainest form: one event per line with nothing around it.
 
-        `decode_lines` alone would also take an event spread over lines, and several events on one line.
+        `decode_lines` alone would also accept an event across several lines, and several events on one line.
         """
         events = self._decode_lines(raw)
         text = np.frombuffer(raw, np.uint8)
         breaks = 1 + np.flatnonzero(text[1:-1] == ord("\n"))
         between = (text[breaks - 1] == ord("}")) & (text[breaks + 1] == ord("{"))
         if len(breaks) != len(events) - 1 or not between.all():
-            raise msgspec.DecodeError("not one event a line")
+            raise msgspec.DecodeError("not one event per line")
         return events
 
-    def _certain(self, raw: bytes, read: Callable[[bytes], list[_WireEvent]]) -> EventColumns | None:
-        """The events that the schema would load from these bytes; None where that is not certain."""
+    def _decode_certain(self, raw: bytes, read: Callable[[bytes], list[_WireEvent]]) -> EventColumns | None:
+        """Return the events that the schema would load from these bytes; None where that is not certain."""
         if _BACKSLASH in raw:
             return None
         try:
@@ -148,65 +147,118 @@ class EventDecoder:
             if not wire:
                 return None
             at_ms = parse_timestamps_ms([event.occurred_at for event in wire])
-            # No text holds a backslash.
-            texts, text_of = factorize(_BACKSLASH.join([event.profile for event in wire]).split(_BACKSLASH))
-            profiles = self._profiles_of(texts)
-        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is bad UTF-8
+            # No text contains a backslash.
+            texts, text_index = factorize(
+                _BACKSLASH.join([event.profile for event in wire]).split(_BACKSLASH)
+            )
+            profiles = self._read_profiles(texts)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is invalid UTF-8
             return None
         types, account_ids = [event.type for event in wire], [event.account_id for event in wire]
         videos, creators = [event.video_id for event in wire], [event.creator_id for event in wire]
         visibilities = [event.visibility for event in wire]
-        # Of a name that is given twice the decoder keeps the last. Without a backslash every quote bounds a
-        # string, so such a name leaves more quotes than what was read has.
-        members = _MEMBERS * len(wire) - videos.count("") - creators.count("") - visibilities.count(UNSET)
-        of_profiles = np.array([text.count(_QUOTE) + _QUOTES_PER_NAME * bool(text) for text in texts])[
-            text_of
-        ]
-        quotes = np.count_nonzero(np.frombuffer(raw, np.uint8) == ord(_QUOTE))
-        if quotes != _QUOTES_PER_MEMBER * members + of_profiles.sum():
+        # If a name is repeated, the decoder keeps the last value. Without backslashes every quote encloses a
+        # string, so a repeated name leaves more quotes than the decoded events have.
+        absent = videos.count("") + creators.count("") + visibilities.count(UNSET)
+        quotes = _QUOTES_PER_MEMBER * (_STRING_MEMBERS * len(wire) - absent)
+        quotes += int(_count_quotes(texts)[text_index].sum())
+        if np.count_nonzero(np.frombuffer(raw, np.uint8) == ord(_QUOTE)) != quotes:
             return None
-        if any(creators) or not CREATOR_EVENTS.isdisjoint(types):
-            targets = [_target(event) for event in wire]
-        else:
-            targets = videos
-        if not are_public_ids(account_ids, targets):
+        of_creators = any(creators) or not CREATOR_EVENTS.isdisjoint(types)
+        target_ids = [_target_id(event) for event in wire] if of_creators else videos
+        if not are_public_ids(account_ids, target_ids):
             return None
         private = np.frombuffer(bytes(map(_IS_PRIVATE.__getitem__, visibilities)), np.bool_)
-        return EventColumns(type_column(types), account_ids, targets, at_ms, profiles, text_of, private)
+        return EventColumns(type_column(types), account_ids, target_ids, at_ms, profiles, text_index, private)
 
-    def _profiles_of(self, texts: Sequence[bytes]) -> list[EventAttributes]:
-        """The profiles with these texts.
+    def _read_profiles(self, texts: Sequence[bytes]) -> list[EventAttributes]:
+        """Return the profiles with these texts.
 
         Raises:
-            ValueError: one is none, or not in the form of which this is certain.
+            ValueError: one is not a profile, or its meaning is not certain.
         """
-        known = self._profiles
-        if len(known) + len(texts) > MAX_REMEMBERED:
-            # Not emptied: another thread may be looking at the former ones.
-            known = self._profiles = _nothing_known()
-        known |= {text: self._profile(text) for text in texts if text not in known}
-        return [known[text] for text in texts]
+        cached = self._profiles
+        if len(cached) + len(texts) > MAX_CACHED_PROFILES:
+            # Replaced and not cleared, since another thread may be reading the old ones.
+            cached = self._profiles = _empty_cache()
+        cached |= {text: self._read_profile(text) for text in texts if text not in cached}
+        return [cached[text] for text in texts]
 
-    def _profile(self, text: bytes) -> EventAttributes:
+    def _read_profile(self, text: bytes) -> EventAttributes:
         profile = self._decode_profile(text)
         values = [value for value in msgspec.structs.astuple(profile) if value is not UNSET]
         if text.count(_QUOTE) != _QUOTES_PER_MEMBER * len(values):
-            raise ValueError("a name is given twice")
+            raise ValueError("a name is repeated")
         return profile
 
 
-def _target(event: _WireEvent) -> str:
-    """The target of an event; empty unless it names exactly the one that its type needs."""
+def _empty_cache() -> dict[bytes, EventAttributes]:
+    """Return the profiles that need no decoding: the absent one."""
+    return {b"": EventAttributes()}
+
+
+def _count_quotes(profiles: Sequence[bytes]) -> np.ndarray:
+    """Return the number of quotes of each profile, including those of the member's name."""
+    return np.array([text.count(_QUOTE) + _QUOTES_PER_NAME * bool(text) for text in profiles])
+
+
+def _target_id(event: _WireEvent) -> str:
+    """Return the target of an event; empty unless it names exactly the one that its type requires."""
     wanted, other = event.video_id, event.creator_id
     if event.type in CREATOR_EVENTS:
         wanted, other = other, wanted
     return "" if other else wanted
 
 
-def _nothing_known() -> dict[bytes, EventAttributes]:
-    """The profiles that every process knows: none said."""
-    return {b"": EventAttributes()}
+def are_public_ids(*columns: Sequence[str]) -> bool:
+    """Return whether all texts are identifiers, and none is the sandbox's."""
+    joined = "\n".join(["", *chain.from_iterable(columns), ""]).encode(errors="replace")
+    joints = sum(map(len, columns)) + 1
+    if joined.translate(None, _ALLOWED) != b"\n" * joints or _LINE_IN_SANDBOX in joined:
+        return False
+    # There are as many line breaks as joints, so no text contains one, and each is between two texts.
+    breaks = np.flatnonzero(np.frombuffer(joined, np.uint8) == ord("\n"))
+    lengths = np.diff(breaks) - 1
+    return bool(((lengths > 0) & (lengths <= MAX_IDENTIFIER_CHARACTERS)).all())
 
 
-MAX_REMEMBERED = 100_000
-"""Profiles that one process remembers, about 40 MB."""
+def parse_timestamps_ms(texts: Sequence[str]) -> np.ndarray:
+    """Parse times like `parse_timestamp_ms`, and much faster if all are on one UTC day.
+
+    Returns:
+        64-bit integers: ms since 1970 UTC.
+
+    Raises:
+        ValueError: one of them is not a valid time.
+    """
+    same_day = _parse_same_day_ms(texts)
+    if same_day is not None:
+        return same_day
+    # A text that contains a line break would match as two times, but `fromisoformat` refuses it.
+    if texts and not _TIMESTAMPS.fullmatch("\n".join(texts)):
+        raise ValueError(f"are not all times; {TIMESTAMP_RULE}")
+    since = [moment - EPOCH for moment in map(datetime.fromisoformat, texts)]
+    return np.array(
+        [span.days * MS_PER_DAY + span.seconds * 1000 + span.microseconds // 1000 for span in since],
+        np.int64,
+    )
+
+
+def _parse_same_day_ms(texts: Sequence[str]) -> np.ndarray | None:
+    """Parse times of one UTC day with a precision of 1 s or 1 ms; None where that is not certain."""
+    rows = [text if len(text) == _ROW - 1 else f"{text[:-1]}.000{text[-1:]}" for text in texts]
+    joined = "\n".join([*rows, ""])
+    if not texts or not joined.isascii() or len(joined) != len(texts) * _ROW:
+        return None
+    date = joined[:_DATE]
+    midnight = np.frombuffer(f"{date}{_MIDNIGHT}".encode(), np.uint8)
+    # Each row ends with its only line break, so it is one text: there are no more breaks than texts.
+    steps = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), _ROW) - midnight  # wraps below 0
+    if (steps > _MAX_STEPS).any():
+        return None
+    of_day_ms = (steps @ _MS_PER_STEP).astype(np.int64)
+    try:
+        midnight_ms = parse_timestamp_ms(f"{date}T00:00:00Z")
+    except ValueError:
+        return None
+    return None if of_day_ms.max() >= MS_PER_DAY else of_day_ms + midnight_ms

@@ -1,29 +1,85 @@
-"""`POST /v1/events`: takes a batch of events in."""
+"""`POST /v1/events`: takes in a batch of events."""
 
 from __future__ import annotations
 
-from api.http.operation import Request, Response, json_response
-from api.platform.batch import Batch
-from api.platform.batch_report import batch_report
+from api.http.idempotency import IdempotencyHeaderSchema, idempotency_problems
+from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
+from api.platform.batch import BATCHES, Batch, batch_body, batch_report, report_schema
+from api.platform.schemas import EventSchema
 from api.platform.services import PlatformServices
 from privacy.model.engagement import Verdict
 
-PASSED = (Verdict.COUNTED, Verdict.UNCOUNTED)
+PATH = "/v1/events"
+_PASSED = (Verdict.COUNTED, Verdict.UNCOUNTED)
+_EXAMPLE = {
+    "type": "like",
+    "account_id": "a-2001",
+    "video_id": "v-4711",
+    "occurred_at": "2026-05-03T14:07:31Z",
+    "profile": {"age_band": "25-34", "gender": "female", "region": "DE", "language": "de", "device": "ios"},
+    "visibility": "public",
+}
+_REPORT = {
+    "received": 1,
+    "verdicts": {verdict.value: int(verdict is Verdict.DUPLICATE) for verdict in Verdict},
+    "not_counted": [{"index": 0, "verdict": "duplicate"}],
+}
+_DESCRIPTION = f"""\
+Takes in likes, favourites, follows and their ends, and responds once they are on disk. If no response \
+arrives, send the batch again: nothing is counted twice.
+
+{BATCHES}
+| verdict | meaning |
+|---|---|
+| `counted` | the engagement is counted now |
+| `uncounted` | it is not: an unlike, or a like that is kept out or has used up all changes that count |
+| `duplicate` | the same event was received before |
+| `late` | a later event was received before, or the target is past its last release |
+| `over_cap` | too many new likes of this account today; not stored |
+| `dropped_child` | the account is a child's; not stored |
+| `account_closed` | the account was erased, or objects to analytics; not stored |
+| `unknown_target` | the video or creator is not registered; not stored |
+| `invalid` | the event breaks a rule; not stored |
+"""
+
+EventsReportSchema = report_schema(
+    "EventsReport",
+    Verdict,
+    "not_counted",
+    "Every event whose verdict is neither `counted` nor `uncounted`.",
+)
 
 
-def post_events(services: PlatformServices, call: Request) -> Response:
-    """Take events in; what was counted is on disk before this answers.
+def post_events(services: PlatformServices, request: Request) -> Response:
+    """Take in events; those that are counted are on disk when this returns.
 
     Raises:
         InvalidInputError: the batch as a whole cannot be read; nothing was stored.
-        StoreBusyError: the store did not confirm; the batch may be sent again as it is.
+        StoreBusyError: the store did not confirm; the same batch may be sent again.
     """
-    batch = Batch.from_request(call)
+    batch = Batch.from_request(request)
 
-    def take_in() -> Response:
-        outcomes = services.door.admit(services.decoder.decode(batch), call.now_ms)
-        return json_response(batch_report(outcomes, Verdict, PASSED, "not_counted"))
+    def admit() -> Response:
+        outcomes = services.admission.admit(services.decoder.decode(batch), request.now_ms)
+        return json_response(batch_report(outcomes, Verdict, _PASSED, "not_counted"))
 
-    return services.idempotency.run_idempotent(
-        call, f"POST /v1/events {batch.media_type}", batch.raw, take_in
-    )
+    operation = f"POST {PATH} {batch.media_type}"
+    return services.idempotency.run_idempotent(request, operation, batch.raw, admit)
+
+
+OPERATION = Operation(
+    method="POST",
+    path=PATH,
+    operation_id="post_events",
+    summary="Take in events",
+    description=_DESCRIPTION,
+    tag="platform",
+    scope="ingest",
+    handler=post_events,
+    responses={
+        200: ResponseDoc("Every event has its verdict.", EventsReportSchema, _REPORT),
+        **idempotency_problems(),
+    },
+    header_schema=IdempotencyHeaderSchema,
+    body=batch_body(EventSchema, _EXAMPLE),
+)

@@ -1,4 +1,4 @@
-"""The sandbox: where a reviewer's canaries meet the same code, under names that no real thing can have."""
+"""The sandbox: runs the same code on a reviewer's canaries, under names that no real object can have."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import msgspec
 
 from api.http.api_keys import CANARY
 from api.http.operation import Operation, Request, Response
-from api.platform.services import Door, PlatformServices, Registry
-from privacy.catalogue.catalogue import Registration, TargetMetadata
+from api.platform.services import PlatformServices
+from privacy.catalogue.catalogue import Catalogue, Registration, TargetMetadata
 from privacy.errors import InvalidInputError, NotFoundError
-from privacy.intake.admission import Outcome
+from privacy.intake.admission import AdmissionControl, Outcome
 from privacy.intake.event import Event
 from privacy.intake.event_columns import EventColumns
 from privacy.model.sandbox import sandbox_account, sandbox_id
@@ -21,82 +21,69 @@ PATH = "/v1/sandbox"
 
 
 @dataclass(frozen=True)
-class SandboxDoor:
-    """Takes a reviewer's events in: their accounts and targets are the sandbox's own.
-
-    Args:
-        door: judges them by the sandbox's policy.
-    """
-
-    door: Door
+class SandboxAdmission(AdmissionControl):
+    """Takes in a reviewer's events by the sandbox's policy; accounts and targets are the sandbox's own."""
 
     def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
-        """Judge a batch and store what passes."""
-        return self.door.admit(
-            EventColumns.from_events([_renamed(event) for event in events.to_events()]), now_ms
-        )
+        """Check a batch and store what passes, under the sandbox's names."""
+        renamed = EventColumns.from_events([_rename_event(event) for event in events.to_events()])
+        return super().admit(renamed, now_ms)
 
 
 @dataclass(frozen=True)
-class SandboxRegistry:
-    """Registers a reviewer's canaries.
-
-    Args:
-        registry: binds them to the sandbox's policy.
-    """
-
-    registry: Registry
+class SandboxCatalogue(Catalogue):
+    """Registers a reviewer's canaries, which are bound to the sandbox's policy."""
 
     def register(self, targets: Sequence[TargetMetadata], now_ms: int) -> list[Registration]:
-        """Register canaries or update their metadata.
+        """Register canaries or update their metadata, under the sandbox's names.
 
         Raises:
             InvalidInputError: an id is too long for the sandbox's prefix; nothing was stored.
         """
-        return self.registry.register([_renamed_target(target) for target in targets], now_ms)
+        return super().register([_rename_target(target) for target in targets], now_ms)
 
 
 def in_sandbox(operation: Operation[PlatformServices]) -> Operation[PlatformServices]:
-    """The same operation on the sandbox, for a reviewer's key."""
+    """Return the same operation on the sandbox, for a reviewer's API key."""
     return replace(
         operation,
         path=operation.path.replace("/v1", PATH, 1),
         operation_id=f"{operation.operation_id}_in_sandbox",
         summary=f"{operation.summary}, for canaries",
-        description=f"As `{operation.method} {operation.path}`, for canaries: the same code and policy with "
-        "a compressed schedule. In public what is called `x` here is called `sandbox:x`. Accounts are the "
-        "sandbox's own too.",
+        description=f"Like `{operation.method} {operation.path}`, for canaries: the same code and policy "
+        "with a compressed schedule. The target `x` is called `sandbox:x` in public. Accounts are the "
+        "sandbox's own, too.",
         scope=CANARY,
-        handler=_with_sandbox(operation.handler),
+        handler=_run_in_sandbox(operation.handler),
     )
 
 
-def _with_sandbox(
+def _run_in_sandbox(
     handler: Callable[[PlatformServices, Request], Response],
 ) -> Callable[[PlatformServices, Request], Response]:
-    def handle(services: PlatformServices, call: Request) -> Response:
+    def handle(services: PlatformServices, request: Request) -> Response:
         if services.sandbox is None:
-            raise NotFoundError("the policy in force has no sandbox")
-        return handler(services.sandbox, call)
+            raise NotFoundError("The policy in force has no sandbox.")
+        return handler(services.sandbox, request)
 
     return handle
 
 
-def _renamed(event: Event | InvalidInputError) -> Event | InvalidInputError:
+def _rename_event(event: Event | InvalidInputError) -> Event | InvalidInputError:
     if isinstance(event, InvalidInputError):
         return event
     try:
         target_id = sandbox_id("video_id", event.target_id)
     except InvalidInputError as error:
         return error
-    # A network would stand beside real accounts' in what staff is shown.
+    # A network would be shown to staff together with those of real accounts.
     return msgspec.structs.replace(
         event, account_id=sandbox_account(event.account_id), target_id=target_id, network=None
     )
 
 
-def _renamed_target(target: TargetMetadata) -> TargetMetadata:
-    """Everything that a rollup might gather by gets the prefix."""
+def _rename_target(target: TargetMetadata) -> TargetMetadata:
+    """Prefix everything by which a rollup might group."""
     return replace(
         target,
         target_id=sandbox_id("video_id", target.target_id),

@@ -1,17 +1,14 @@
-"""What the handlers of the platform plane work with."""
+"""The dependencies of the platform plane's handlers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from api.http.flask_app import Gateway
 from api.http.idempotency import Idempotency
 from api.platform.event_decoder import EventDecoder
-from privacy.catalogue.catalogue import Catalogue, Registration, TargetMetadata
-from privacy.intake.admission import Outcome
-from privacy.intake.event_columns import EventColumns
+from privacy.catalogue.catalogue import Catalogue
+from privacy.intake.admission import AdmissionControl
 from privacy.moderation.accounts import AccountModeration
 from privacy.moderation.advisories import Advisories
 from privacy.moderation.audit_trail import AuditTrail
@@ -25,41 +22,27 @@ from privacy.vault.shards import PseudonymKeys
 
 @dataclass(frozen=True)
 class Moderation:
-    """Trust & safety, wired together.
+    """Trust & safety.
 
     Args:
-        accounts: restricts, bans, reinstates, deletes.
-        jobs: long work.
-        targets: taken down and restored.
-        marks: single engagements.
-        repair: from the platform's own list.
-        advisories: for staff.
-        trail: what staff did.
-        keys: of the pseudonyms.
+        accounts: restricts, bans, reinstates and deletes accounts.
+        jobs: runs long work.
+        catalogue: takes targets down and restores them.
+        blocks: blocks single engagements.
+        resync: repairs accounts from the platform's own list.
+        advisories: reports suspicious activity to staff.
+        trail: records staff actions.
+        keys: the pseudonym keys.
     """
 
     accounts: AccountModeration
     jobs: Jobs
-    targets: Catalogue
-    marks: EngagementBlocks
-    repair: ResyncService
+    catalogue: Catalogue
+    blocks: EngagementBlocks
+    resync: ResyncService
     advisories: Advisories
     trail: AuditTrail
     keys: PseudonymKeys
-
-
-class Door(Protocol):
-    """Takes events in: `privacy.intake.admission.AdmissionControl`."""
-
-    def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
-        """Judge a batch and store what passes."""
-
-
-class Registry(Protocol):
-    """Registers targets: `privacy.catalogue.catalogue.Catalogue`."""
-
-    def register(self, targets: Sequence[TargetMetadata], now_ms: int) -> list[Registration]:
-        """Register targets or update their metadata."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +50,20 @@ class PlatformServices:
     """The platform plane, wired together in its app.
 
     Args:
-        edge: what every request passes.
-        door: of the vault.
-        registry: of targets.
+        gateway: checks every request.
+        admission: takes in events.
+        catalogue: registers targets.
         intake: bounds on times.
-        idempotency: answers kept for requests that are sent again.
+        idempotency: keeps responses for repeated requests.
         moderation: trust & safety.
-        rights: of people.
-        sandbox: the same for the sandbox; None where the policy in force has none.
-        decoder: of events.
+        rights: data-subject rights.
+        sandbox: the same services for the sandbox; None if the policy in force has none.
+        decoder: decodes events.
     """
 
     gateway: Gateway
-    door: Door
-    registry: Registry
+    admission: AdmissionControl
+    catalogue: Catalogue
     intake: IntakePolicy
     idempotency: Idempotency
     moderation: Moderation

@@ -1,4 +1,4 @@
-"""What all calls of staff have in common: a note, an actor, one way to be carried out once."""
+"""The common parts of staff actions: a note, an actor, a named target, and one way to run an action once."""
 
 from __future__ import annotations
 
@@ -6,122 +6,159 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from marshmallow import Schema, fields
-from marshmallow.validate import OneOf
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from api.http.arguments import load
-from api.http.idempotency import HEADER, IdempotencyHeaderSchema
-from api.http.openapi import ProblemSchema
+from api.http.idempotency import HEADER, IdempotencyHeaderSchema, idempotency_problems
+from api.http.openapi import problem_doc
 from api.http.operation import Body, Operation, Request, Response, ResponseDoc
-from api.http.problems import PROBLEM_JSON
 from api.http.request_body import parse_json
-from api.platform.fields import AccountId, DisplayText, messages
+from api.platform.schemas import AccountId, DisplayText, PublicId, StrictSchema
 from api.platform.services import PlatformServices
-from privacy.moderation.audit_trail import Actor
+from privacy.model.engagement import Kind, TargetType
+from privacy.model.identifier import IDENTIFIER_RULE
+from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry
 
 MAX_NOTE_CHARACTERS = 500
-MAX_ORDER_BYTES = 64 * 1024
-ONCE = f"""\
-Every call is written to the audit trail, before and after. Doing it again changes nothing; with an
-`{HEADER}` it gets the
-same answer, with `Idempotency-Replayed: true`."""
+MAX_ACTION_BYTES = 64 * 1024
+KINDS = tuple(kind.label for kind in Kind)
+AUDITED = f"""\
+Each call is recorded in the audit trail, before and after it runs. Repeating it changes nothing; with an \
+`{HEADER}` header, a repeated call gets the same response, with `Idempotency-Replayed: true`."""
+_TARGET_FIELDS = {TargetType.VIDEO: "video_id", TargetType.CREATOR: "creator_id"}
 
 
-class StrictActionSchema(Schema):
-    """What staff ask for: known fields only, and always a reason."""
+class StrictActionSchema(StrictSchema):
+    """A staff action: known fields only, and always a reason."""
 
-    error_messages = {  # noqa: RUF012 - marshmallow's own way to say it, annotated in its base class
-        "unknown": "is not a field here; one of those in openapi.yaml",
-        "type": "is no object; a JSON object",
-    }
     note = DisplayText(
         MAX_NOTE_CHARACTERS,
         required=True,
-        metadata={"description": "Why, for the audit trail. Name no person in it."},
+        metadata={"description": "The reason, for the audit trail. Do not name any person in it."},
     )
 
 
 class AccountActionSchema(StrictActionSchema):
-    """An order about one account."""
+    """A staff action on one account."""
 
     account_id = AccountId(
         required=True,
-        metadata={"description": "The account; stored and logged nowhere, a keyed hash takes its place."},
+        metadata={"description": "The account. It is never stored or logged; a keyed hash takes its place."},
     )
 
 
-def word(values: tuple[str, ...], **options: Any) -> fields.String:
-    """A field that takes some words only."""
-    rule = f"one of {', '.join(values)}"
-    validate = OneOf(values, error=f"is none of the known words; {rule}")
-    return fields.String(validate=validate, error_messages=messages(rule), **options)
+class TargetNameSchema(StrictSchema):
+    """Names one target: a video or a creator."""
+
+    video_id = PublicId(metadata={"description": "The video; either this or `creator_id`."})
+    creator_id = PublicId(metadata={"description": "The creator; either this or `video_id`."})
+
+    @validates_schema
+    def _check_one(self, loaded: dict[str, Any], **_options: Any) -> None:
+        named = [field for field in _TARGET_FIELDS.values() if field in loaded]
+        if len(named) != 1:
+            raise ValidationError(
+                f"is one of {len(named)} targets; exactly one target, named by {IDENTIFIER_RULE}", "video_id"
+            )
 
 
-class Flag(fields.Boolean):
-    """A field that is true or false and nothing like it."""
-
-    def __init__(self, description: str) -> None:
-        super().__init__(required=True, error_messages=_FLAG_MESSAGES, metadata={"description": description})
-
-    def _deserialize(self, value: Any, *_where: Any, **_options: Any) -> bool:
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return value
+def named_target(loaded: dict[str, Any]) -> tuple[TargetType, str]:
+    """Return type and id of the target that a loaded action names."""
+    for target_type, field in _TARGET_FIELDS.items():
+        if field in loaded:
+            return target_type, loaded[field]
+    raise AssertionError("the schema requires a target")
 
 
-_FLAG_MESSAGES = messages("true or false", "boolean")
+def kind_of(label: str) -> Kind:
+    """Return the kind that one of `KINDS` names."""
+    return Kind[label.upper()]
 
 
-def actor_of(call: Request) -> Actor:
-    """Who calls."""
-    if call.key is None:
-        raise AssertionError("every call of staff needs a key")
-    return Actor(call.key.owner, call.key.key_id)
+class ResultSchema(Schema):
+    """The result of an action."""
+
+    result = fields.String(
+        required=True,
+        metadata={"enum": ["applied", "unchanged"], "description": "Whether the action changed anything."},
+    )
 
 
-def problem(description: str) -> ResponseDoc:
-    """A documented problem."""
-    return ResponseDoc(description, ProblemSchema, media_type=PROBLEM_JSON)
+class RecountSchema(ResultSchema):
+    """The result of an action on an account and on its engagements; it names none of them."""
+
+    known = fields.Boolean(
+        required=True, metadata={"description": "Whether anything was stored about the account before."}
+    )
+    counted = fields.Integer(
+        required=True, metadata={"description": "Number of engagements that are newly counted."}
+    )
+    uncounted = fields.Integer(
+        required=True, metadata={"description": "Number of engagements that are no longer counted."}
+    )
 
 
-def once(
+def result_word(*, changed: bool) -> str:
+    """Return the `result` of an action."""
+    return "applied" if changed else "unchanged"
+
+
+def actor_of(request: Request) -> Actor:
+    """Return the caller."""
+    if request.key is None:
+        raise AssertionError("staff operations require an API key")
+    return Actor(request.key.owner, request.key.key_id)
+
+
+def audit_entry(
+    request: Request,
+    action: str,
+    note: str,
+    details: Mapping[str, Any] = MappingProxyType({}),
+    account_tag: str | None = None,
+) -> AuditEntry:
+    """Return the entry that is written to the audit trail before an action."""
+    return AuditEntry(ActionStage.REQUESTED, action, *actor_of(request), note, account_tag, dict(details))
+
+
+def run_idempotent(
     services: PlatformServices,
-    call: Request,
-    operation: str,
+    request: Request,
+    path: str,
     schema: type[Schema],
     act: Callable[[dict[str, Any]], Response],
 ) -> Response:
-    """Read an order and carry it out, once for each Idempotency-Key.
+    """Load an action and run it, once per Idempotency-Key.
 
     Args:
-        services: of the plane.
-        call: the request.
-        operation: method and path.
-        schema: of the order.
-        act: carries out what the schema loaded.
+        services: the plane's services.
+        request: the request.
+        path: path of the operation.
+        schema: schema of the action.
+        act: runs the loaded action.
 
     Raises:
-        InvalidInputError: the order breaks a rule.
+        InvalidInputError: the action breaks a rule.
     """
-    order = load(schema(), parse_json(call.body))
-    return services.idempotency.run_idempotent(call, operation, call.body, lambda: act(order))
+    action = load(schema(), parse_json(request.body))
+    return services.idempotency.run_idempotent(request, f"POST {path}", request.body, lambda: act(action))
 
 
-class OrderOperation(NamedTuple):
-    """A POST that carries an order out at once.
+class StaffOperation(NamedTuple):
+    """A POST operation that runs a staff action at once.
 
     Args:
-        path: of the operation.
+        path: path of the operation.
         operation_id: its name.
-        scope: that the key must have.
+        scope: the scope that an API key must have.
         summary: a few words.
-        description: what a reader of the docs needs to know.
-        handler: answers a checked call.
-        body: schema of the order, and an example.
-        answer: schema of the answer, and an example.
-        conflict: what a 409 says beside a request that is being carried out.
-        refusals: further problems by status.
-        max_bytes: the largest order.
+        description: text for the API documentation.
+        handler: handles a checked request.
+        body: schema of the action, and an example.
+        response: schema of the response, and an example.
+        conflict: reasons for a 409, as a sentence.
+        problems: further problems by status.
+        max_bytes: the maximum size of the body.
     """
 
     path: str
@@ -131,29 +168,27 @@ class OrderOperation(NamedTuple):
     description: str
     handler: Callable[[PlatformServices, Request], Response]
     body: tuple[type[Schema], Mapping[str, Any]]
-    answer: tuple[type[Schema], Mapping[str, Any]]
+    response: tuple[type[Schema], Mapping[str, Any]]
     conflict: str = ""
-    refusals: Mapping[int, str] = MappingProxyType({})
-    max_bytes: int = MAX_ORDER_BYTES
+    problems: Mapping[int, str] = MappingProxyType({})
+    max_bytes: int = MAX_ACTION_BYTES
 
-    def described(self) -> Operation[PlatformServices]:
-        """The operation."""
+    def build(self) -> Operation[PlatformServices]:
+        """Return the operation."""
         schema, example = self.body
-        in_use = "The request with this Idempotency-Key is being carried out."
         return Operation(
             method="POST",
             path=self.path,
             operation_id=self.operation_id,
             summary=self.summary,
-            description=f"{self.description}\n\n{ONCE}",
+            description=f"{self.description}\n\n{AUDITED}",
             tag="platform",
             scope=self.scope,
             handler=self.handler,
             responses={
-                200: ResponseDoc("What came of it.", *self.answer),
-                409: problem(f"{self.conflict} {in_use}".strip()),
-                422: problem("This Idempotency-Key belongs to another request."),
-                **{status: problem(text) for status, text in self.refusals.items()},
+                200: ResponseDoc("The result.", *self.response),
+                **idempotency_problems(self.conflict),
+                **{status: problem_doc(text) for status, text in self.problems.items()},
             },
             header_schema=IdempotencyHeaderSchema,
             body=Body(schema, dict(example), self.max_bytes),

@@ -1,4 +1,4 @@
-"""`PUT /v1/videos/{video_id}`, `POST /v1/videos`, and the same of creators: the catalogue."""
+"""`PUT /v1/videos/{video_id}`, `POST /v1/videos`, and the same for creators: registers targets."""
 
 from __future__ import annotations
 
@@ -6,122 +6,199 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import Schema
+from marshmallow import Schema, ValidationError, fields
+from marshmallow.validate import Length, Range
 
 from api.http.arguments import load
-from api.http.idempotency import IdempotencyHeaderSchema
+from api.http.idempotency import IdempotencyHeaderSchema, idempotency_problems
+from api.http.openapi import problem_doc
 from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_response
 from api.http.request_body import parse_json
-from api.platform.batch import BATCH_PROBLEMS, BATCHES, Batch, batch_of, problem
-from api.platform.batch_report import batch_report, registered_schema, registrations_schema
-from api.platform.fields import PublicId
-from api.platform.schemas import (
-    CreatorMetadataSchema,
-    CreatorToRegisterSchema,
-    VideoMetadataSchema,
-    VideoToRegisterSchema,
-    creator_metadata,
-    video_metadata,
-)
+from api.platform.batch import BATCHES, Batch, batch_body, batch_report, report_schema
+from api.platform.schemas import DisplayText, PublicId, StrictSchema, Timestamp, error_messages
 from api.platform.services import PlatformServices
 from privacy.catalogue.catalogue import Registration, TargetMetadata
 from privacy.errors import ConflictError, InvalidInputError
 from privacy.intake.time_bounds import TimeBounds
+from privacy.model.engagement import TargetType
 from privacy.policy.policy import IntakePolicy
 
-PASSED = (Registration.CREATED, Registration.UPDATED, Registration.UNCHANGED)
+MAX_TARGET_BYTES = 64 * 1024
+MAX_TITLE_CHARACTERS = 500
+MAX_HASHTAGS = 50
+MAX_HASHTAG_CHARACTERS = 100
+MAX_DURATION_SECONDS = 86_400
+_PASSED = (Registration.CREATED, Registration.UPDATED, Registration.UNCHANGED)
+
+
+class Hashtag(DisplayText):
+    """A hashtag without its `#`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = super()._deserialize(value, attr, data, **options)
+        if "#" in text or any(map(str.isspace, text)):
+            raise ValidationError("contains # or a space; a hashtag without its #")
+        return text
+
+
+class VideoMetadataSchema(StrictSchema):
+    """Public metadata of a video. It replaces earlier metadata; an absent field is unknown."""
+
+    posted_at = Timestamp(
+        required=True, metadata={"description": "Start of the video's schedule of releases; never changes."}
+    )
+    creator_id = PublicId(metadata={"description": "The creator who posted it."})
+    title = DisplayText(MAX_TITLE_CHARACTERS, metadata={"description": "Its title."})
+    hashtags = fields.List(
+        Hashtag(MAX_HASHTAG_CHARACTERS),
+        validate=Length(max=MAX_HASHTAGS, error=f"are too many; at most {MAX_HASHTAGS}"),
+        error_messages=error_messages("a list of hashtags", "a list"),
+        metadata={"description": "Its hashtags without #; repetitions are dropped."},
+    )
+    sound_id = PublicId(metadata={"description": "The sound that it uses."})
+    duration_seconds = fields.Integer(
+        strict=True,
+        validate=Range(1, MAX_DURATION_SECONDS, error=f"is out of range; 1 to {MAX_DURATION_SECONDS}"),
+        error_messages=error_messages(f"a whole number from 1 to {MAX_DURATION_SECONDS}", "a whole number"),
+        metadata={"description": "Its length in seconds."},
+    )
+
+
+class CreatorMetadataSchema(StrictSchema):
+    """Public metadata of a creator. It replaces earlier metadata; an absent field is unknown."""
+
+    counted_from = Timestamp(
+        required=True,
+        metadata={
+            "description": "Time from which followers are counted: the start of the schedule of releases; "
+            "never changes."
+        },
+    )
+    name = DisplayText(MAX_TITLE_CHARACTERS, metadata={"description": "The name that is shown."})
+
+
+class VideoToRegisterSchema(VideoMetadataSchema):
+    """A video in a batch: its metadata and its id."""
+
+    video_id = PublicId(required=True, metadata={"description": "Id of the video."})
+
+
+class CreatorToRegisterSchema(CreatorMetadataSchema):
+    """A creator in a batch: its metadata and its id."""
+
+    creator_id = PublicId(required=True, metadata={"description": "Id of the creator."})
+
+
+def _video_metadata(video_id: str, loaded: dict[str, Any]) -> TargetMetadata:
+    return TargetMetadata(
+        target_type=TargetType.VIDEO,
+        target_id=video_id,
+        starts_at_ms=loaded["posted_at"],
+        creator_id=loaded.get("creator_id"),
+        title=loaded.get("title"),
+        hashtags=tuple(dict.fromkeys(loaded.get("hashtags", ()))),
+        sound_id=loaded.get("sound_id"),
+        duration_seconds=loaded.get("duration_seconds"),
+    )
+
+
+def _creator_metadata(creator_id: str, loaded: dict[str, Any]) -> TargetMetadata:
+    return TargetMetadata(
+        target_type=TargetType.CREATOR,
+        target_id=creator_id,
+        starts_at_ms=loaded["counted_from"],
+        title=loaded.get("name"),
+    )
 
 
 @dataclass(frozen=True)
 class TargetRoutes:
-    """How targets of one type are registered.
+    """The routes that register targets of one type.
 
     Args:
-        word: one of them.
-        plural: as it stands in paths.
+        word: the singular.
+        plural: the plural, as in paths.
         start: the field that starts the schedule.
-        one: schema of its metadata.
-        listed: the same with its id.
-        metadata: makes what the catalogue takes of what a schema loaded.
-        example: of the metadata.
-        example_id: of the id.
+        schema: schema of the metadata.
+        listed_schema: schema of the metadata and the id.
+        to_metadata: converts an id and loaded metadata.
+        example: example of the metadata.
+        example_id: example of the id.
     """
 
     word: str
     plural: str
     start: str
-    one: type[Schema]
-    listed: type[Schema]
-    metadata: Callable[[str, dict[str, Any]], TargetMetadata]
+    schema: type[Schema]
+    listed_schema: type[Schema]
+    to_metadata: Callable[[str, dict[str, Any]], TargetMetadata]
     example: Mapping[str, Any]
     example_id: str
 
     @property
     def id_name(self) -> str:
-        """The field that names one of them."""
+        """The field that holds the id."""
         return f"{self.word}_id"
 
-    def put(self, services: PlatformServices, call: Request) -> Response:
-        """Register one, or replace its metadata.
+    def put(self, services: PlatformServices, request: Request) -> Response:
+        """Register a target, or replace its metadata.
 
         Raises:
             InvalidInputError: the metadata breaks a rule.
-            ConflictError: it is registered with another start.
+            ConflictError: the target is registered with another start.
         """
-        loaded = load(self.one(), parse_json(call.body))
-        target = self._checked(call.path[self.id_name], loaded, services.intake, call.now_ms)
-        registration = services.registry.register([target], call.now_ms)[0]
+        loaded = load(self.schema(), parse_json(request.body))
+        target = self._check(request.path[self.id_name], loaded, services.intake, request.now_ms)
+        registration = services.catalogue.register([target], request.now_ms)[0]
         if registration is Registration.CONFLICT:
             raise ConflictError(
-                f"the {self.word} is registered with another {self.start}, which never changes"
+                f"The {self.word} is registered with another {self.start}, which never changes."
             )
         status = 201 if registration is Registration.CREATED else 200
         return json_response({self.id_name: target.target_id, "verdict": registration.value}, status=status)
 
-    def post(self, services: PlatformServices, call: Request) -> Response:
-        """Register many, or replace their metadata.
+    def post(self, services: PlatformServices, request: Request) -> Response:
+        """Register a batch of targets, or replace their metadata.
 
         Raises:
             InvalidInputError: the batch as a whole cannot be read; nothing was stored.
         """
-        batch = Batch.from_request(call)
+        batch = Batch.from_request(request)
 
         def register() -> Response:
-            targets = [self._read(item, services.intake, call.now_ms) for item in batch.items()]
+            targets = [self._parse(item, services.intake, request.now_ms) for item in batch.items()]
             valid = [target for target in targets if isinstance(target, TargetMetadata)]
-            verdicts = iter(services.registry.register(valid, call.now_ms))
+            verdicts = iter(services.catalogue.register(valid, request.now_ms))
             outcomes = [
                 next(verdicts) if isinstance(target, TargetMetadata) else target for target in targets
             ]
-            return json_response(batch_report(outcomes, Registration, PASSED, "not_registered"))
+            return json_response(batch_report(outcomes, Registration, _PASSED, "not_registered"))
 
-        name = f"POST /v1/{self.plural} {batch.media_type}"
-        return services.idempotency.run_idempotent(call, name, batch.raw, register)
+        operation = f"POST /v1/{self.plural} {batch.media_type}"
+        return services.idempotency.run_idempotent(request, operation, batch.raw, register)
 
-    def _read(self, item: bytes, intake: IntakePolicy, now_ms: int) -> TargetMetadata | InvalidInputError:
+    def _parse(self, item: bytes, intake: IntakePolicy, now_ms: int) -> TargetMetadata | InvalidInputError:
         try:
-            loaded = load(self.listed(), parse_json(item, self.word))
-            return self._checked(loaded.pop(self.id_name), loaded, intake, now_ms)
+            loaded = load(self.listed_schema(), parse_json(item, self.word))
+            return self._check(loaded.pop(self.id_name), loaded, intake, now_ms)
         except InvalidInputError as error:
             return error
 
-    def _checked(
+    def _check(
         self, target_id: str, loaded: dict[str, Any], intake: IntakePolicy, now_ms: int
     ) -> TargetMetadata:
-        target = self.metadata(target_id, loaded)
+        target = self.to_metadata(target_id, loaded)
         TimeBounds.at(now_ms, intake).check(self.start, target.starts_at_ms)
         return target
 
-
-MAX_TARGET_BYTES = 64 * 1024
 
 VIDEOS = TargetRoutes(
     word="video",
     plural="videos",
     start="posted_at",
-    one=VideoMetadataSchema,
-    listed=VideoToRegisterSchema,
-    metadata=video_metadata,
+    schema=VideoMetadataSchema,
+    listed_schema=VideoToRegisterSchema,
+    to_metadata=_video_metadata,
     example={
         "posted_at": "2026-05-03T12:00:00Z",
         "creator_id": "c-12",
@@ -135,27 +212,42 @@ CREATORS = TargetRoutes(
     word="creator",
     plural="creators",
     start="counted_from",
-    one=CreatorMetadataSchema,
-    listed=CreatorToRegisterSchema,
-    metadata=creator_metadata,
+    schema=CreatorMetadataSchema,
+    listed_schema=CreatorToRegisterSchema,
+    to_metadata=_creator_metadata,
     example={"counted_from": "2026-05-01T00:00:00Z", "name": "Anna bakes"},
     example_id="c-12",
 )
 
 
-def catalogue_operations() -> tuple[Operation[PlatformServices], ...]:
-    """One target, and many, of each type."""
+def operations() -> tuple[Operation[PlatformServices], ...]:
+    """Return the operations that register one target, and a batch of targets, of each type."""
     return tuple(make(routes) for routes in (VIDEOS, CREATORS) for make in (_put, _post))
 
 
 def _put(routes: TargetRoutes) -> Operation[PlatformServices]:
-    def answer(verdict: str) -> dict[str, str]:
-        return {routes.id_name: routes.example_id, "verdict": verdict}
-
     identifier = PublicId(
         required=True, metadata={"description": f"Id of the {routes.word}.", "example": routes.example_id}
     )
-    schema = registered_schema(routes.word)
+    schema = Schema.from_dict(
+        {
+            routes.id_name: fields.String(
+                required=True, metadata={"description": f"Id of the {routes.word}."}
+            ),
+            "verdict": fields.String(
+                required=True,
+                metadata={
+                    "enum": [verdict.value for verdict in _PASSED],
+                    "description": "The outcome.",
+                },
+            ),
+        },
+        name=f"{routes.word.capitalize()}Registration",
+    )
+
+    def example(verdict: Registration) -> dict[str, str]:
+        return {routes.id_name: routes.example_id, "verdict": verdict.value}
+
     return Operation(
         method="PUT",
         path=f"/v1/{routes.plural}/{{{routes.id_name}}}",
@@ -167,33 +259,42 @@ def _put(routes: TargetRoutes) -> Operation[PlatformServices]:
         scope="ingest",
         handler=routes.put,
         responses={
-            200: ResponseDoc("It was registered before.", schema, answer("updated")),
-            201: ResponseDoc("It is registered now.", schema, answer("created")),
-            409: problem(f"It is registered with another {routes.start}."),
+            200: ResponseDoc(
+                f"The {routes.word} was registered before.", schema, example(Registration.UPDATED)
+            ),
+            201: ResponseDoc(f"The {routes.word} is registered.", schema, example(Registration.CREATED)),
+            409: problem_doc(f"The {routes.word} is registered with another {routes.start}."),
         },
         path_schema=Schema.from_dict({routes.id_name: identifier}),
-        body=Body(routes.one, dict(routes.example), MAX_TARGET_BYTES),
+        body=Body(routes.schema, dict(routes.example), MAX_TARGET_BYTES),
     )
 
 
 def _post(routes: TargetRoutes) -> Operation[PlatformServices]:
-    verdicts = {"created": 1, "updated": 0, "unchanged": 0, "conflict": 0, "invalid": 0}
-    answer = {"received": 1, "verdicts": verdicts, "not_registered": []}
+    schema = report_schema(
+        f"{routes.plural.capitalize()}Report",
+        Registration,
+        "not_registered",
+        f"Every {routes.word} whose verdict is `conflict` or `invalid`.",
+    )
     return Operation(
         method="POST",
         path=f"/v1/{routes.plural}",
         operation_id=f"post_{routes.plural}",
         summary=f"Register many {routes.plural}",
-        description=f"Does for each what `PUT /v1/{routes.plural}/{{{routes.id_name}}}` does.\n\n{BATCHES}",
+        description=f"Does for each item what `PUT /v1/{routes.plural}/{{{routes.id_name}}}` does."
+        f"\n\n{BATCHES}",
         tag="platform",
         scope="ingest",
         handler=routes.post,
         responses={
             200: ResponseDoc(
-                f"Every {routes.word} has its verdict.", registrations_schema(routes.word), answer
+                f"Every {routes.word} has its verdict.",
+                schema,
+                batch_report([Registration.CREATED], Registration, _PASSED, "not_registered"),
             ),
-            **BATCH_PROBLEMS,
+            **idempotency_problems(),
         },
         header_schema=IdempotencyHeaderSchema,
-        body=batch_of(routes.listed, {routes.id_name: routes.example_id, **routes.example}),
+        body=batch_body(routes.listed_schema, {routes.id_name: routes.example_id, **routes.example}),
     )

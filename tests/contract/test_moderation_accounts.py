@@ -12,7 +12,7 @@ from tests.support.redis_server import Store
 from tests.support.staff import Office, office_on
 
 TOMORROW = format_timestamp(NOW_MS + MS_PER_DAY)
-APPLIED = {"verdict": "applied", "known": True, "counted": 0, "uncounted": 0, "over_cap": 0}
+APPLIED = {"result": "applied", "known": True, "counted": 0, "uncounted": 0, "over_cap": 0}
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def office(store: Store) -> Office:
 def test_a_ban_uncounts_everything_once_and_reinstating_counts_it_again(office: Office) -> None:
     """Both answers give the effect; a second ban changes nothing."""
     assert office.moderate("ban").json == APPLIED | {"uncounted": 3}
-    assert office.moderate("ban").json == APPLIED | {"verdict": "unchanged"}
+    assert office.moderate("ban").json == APPLIED | {"result": "unchanged"}
     assert office.moderate("reinstate").json == APPLIED | {"counted": 3}
     assert sum(office.read_changes().values()) == 9
 
@@ -35,9 +35,9 @@ def test_a_ban_uncounts_everything_once_and_reinstating_counts_it_again(office: 
 def test_a_restriction_ends_automatically(office: Office) -> None:
     """Its engagements are counted again when it is over, and not before."""
     assert office.moderate("restrict", until=TOMORROW).json == APPLIED | {"uncounted": 3}
-    assert office.moderate("restrict", until=TOMORROW).json["verdict"] == "unchanged"
+    assert office.moderate("restrict", until=TOMORROW).json["result"] == "unchanged"
     office.work()
-    assert office.moderate("restrict", until=TOMORROW).json["verdict"] == "unchanged"
+    assert office.moderate("restrict", until=TOMORROW).json["result"] == "unchanged"
     office.plane.clock.now_ms += MS_PER_DAY + 1
     office.work()
     assert ("done", "restriction.ended") in office.read_trail()
@@ -52,13 +52,13 @@ def test_a_restriction_that_was_extended_does_not_end_early(office: Office) -> N
     assert office.moderate("restrict", until=later).json == APPLIED
     office.plane.clock.now_ms += MS_PER_DAY + 1
     office.work()
-    assert office.moderate("restrict", until=later).json["verdict"] == "unchanged"
+    assert office.moderate("restrict", until=later).json["result"] == "unchanged"
 
 
 def test_a_deleted_account_is_erased_when_its_grace_is_over(office: Office) -> None:
     """Until then it can be reinstated; afterwards nothing of it is stored, and it stays closed."""
     assert office.moderate("delete").json == APPLIED | {"uncounted": 3}
-    assert office.moderate("delete").json == APPLIED | {"verdict": "unchanged"}
+    assert office.moderate("delete").json == APPLIED | {"result": "unchanged"}
     assert office.moderate("reinstate").json == APPLIED | {"counted": 3}
     office.moderate("delete")
     office.plane.clock.now_ms += 31 * MS_PER_DAY

@@ -44,12 +44,12 @@ def take_down(office: Office, **members: Any) -> Reply:
 
 def test_a_target_is_taken_down_and_restored(office: Office) -> None:
     """Each answer tells whether anything changed; counting continues meanwhile."""
-    assert take_down(office).json == {"verdict": "applied"}
-    assert take_down(office).json == {"verdict": "unchanged"}
+    assert take_down(office).json == {"result": "applied"}
+    assert take_down(office).json == {"result": "unchanged"}
     assert office.plane.events(lines(event(account_id="account-2"))).json["verdicts"]["counted"] == 1
-    assert take_down(office, action="restore", reason=None).json == {"verdict": "applied"}
-    assert take_down(office, action="restore", reason=None).json == {"verdict": "unchanged"}
-    assert take_down(office, video_id=None, creator_id="c-1").json == {"verdict": "applied"}
+    assert take_down(office, action="restore", reason=None).json == {"result": "applied"}
+    assert take_down(office, action="restore", reason=None).json == {"result": "unchanged"}
+    assert take_down(office, video_id=None, creator_id="c-1").json == {"result": "applied"}
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_engagements_are_removed_for_a_reason_and_restored(office: Office) -> No
     """Each has a verdict, also if it is unknown; nothing else changes."""
     follow = {"account_id": "account-1", "kind": "follow", "creator_id": "c-1"}
     named = [like(), like("v-2"), follow, like(account_id="account-9"), like("v-9")]
-    verdicts = ["changed", "changed", "changed", "unknown", "unknown_target"]
-    assert block(office, "remove", *named, reason="policy").json == {"verdicts": verdicts}
-    assert block(office, "remove", like(), reason="policy").json == {"verdicts": ["unchanged"]}
+    results = ["changed", "changed", "changed", "unknown", "unknown_target"]
+    assert block(office, "remove", *named, reason="policy").json == {"results": results}
+    assert block(office, "remove", like(), reason="policy").json == {"results": ["unchanged"]}
     assert reasons(office) == {0: 4, int(Reason.POLICY): 3}
-    assert block(office, "restore", like()).json == {"verdicts": ["changed"]}
-    assert block(office, "restore", like()).json == {"verdicts": ["unchanged"]}
+    assert block(office, "restore", like()).json == {"results": ["changed"]}
+    assert block(office, "restore", like()).json == {"results": ["unchanged"]}
     assert reasons(office) == {0: 5, int(Reason.POLICY): 3}
 
 

@@ -103,8 +103,8 @@ def test_every_event_has_its_verdict(
                 "verdict": "invalid",
                 "problem": {
                     "field": "color",
-                    "message": "is not a field here",
-                    "expected": "one of those in openapi.yaml",
+                    "message": "is not a known field",
+                    "expected": "a field that openapi.yaml names",
                 },
             },
         ],

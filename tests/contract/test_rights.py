@@ -87,12 +87,12 @@ def test_an_unknown_receipt_is_not_found(office: Office) -> None:
 def test_an_objection_uncounts_an_account_until_it_is_withdrawn(office: Office) -> None:
     """Its likes are uncounted and nothing new is stored; withdrawing the objection restores the counts."""
     answer = office.request("objections", objects=True).json
-    assert (answer["verdict"], answer["status_before"], answer["uncounted"]) == ("applied", "good", 3)
-    assert office.request("objections", objects=True).json["verdict"] == "unchanged"
+    assert (answer["result"], answer["status_before"], answer["uncounted"]) == ("applied", "good", 3)
+    assert office.request("objections", objects=True).json["result"] == "unchanged"
     assert office.plane.events(lines(event(video_id="v-1"))).json["verdicts"]["account_closed"] == 1
     answer = office.request("objections", objects=False).json
-    assert (answer["verdict"], answer["counted"]) == ("applied", 3)
-    assert office.request("objections", objects=False).json["verdict"] == "unchanged"
+    assert (answer["result"], answer["counted"]) == ("applied", 3)
+    assert office.request("objections", objects=False).json["result"] == "unchanged"
 
 
 @pytest.mark.parametrize(("action", "objects"), [("ban", False), ("delete", True), ("erase", True)])
@@ -109,13 +109,13 @@ def test_an_opt_out_hides_later_engagements_in_breakdowns(office: Office) -> Non
     """Earlier engagements keep their cells; later ones are in the undisclosed cells alone."""
     before = office.read_changes()
     answer = office.request("opt-outs", hidden=True).json
-    assert (answer["verdict"], answer["counted"], answer["uncounted"]) == ("applied", 0, 0)
-    assert office.request("opt-outs", hidden=True).json["verdict"] == "unchanged"
+    assert (answer["result"], answer["counted"], answer["uncounted"]) == ("applied", 0, 0)
+    assert office.request("opt-outs", hidden=True).json["result"] == "unchanged"
     office.plane.register("v-4")
     office.like("account-1", "v-4")
     new = office.read_changes() - before
     assert [code >> 4 for _, code in new] == [(1 << 28) - 1]
-    assert office.request("opt-outs", hidden=False).json["verdict"] == "applied"
+    assert office.request("opt-outs", hidden=False).json["result"] == "applied"
 
 
 def test_a_rectification_is_recorded_and_stores_nothing(office: Office) -> None:

@@ -58,7 +58,7 @@ def test_staff_work_from_the_command_line(system: System, tmp_path: Path) -> Non
     assert (job["state"], job["counts"]["uncounted"]) == ("done", 2)
     assert answer_of(likewise("moderation", "job", "1", "--json", environment=staff)) == job
     banned = answer_of(likewise("moderation", "account", "ban", "staff-1", *NOTE, environment=staff))
-    assert (banned["verdict"], banned["uncounted"]) == ("applied", 1)
+    assert (banned["result"], banned["uncounted"]) == ("applied", 1)
     again = likewise(
         "moderation",
         "account",

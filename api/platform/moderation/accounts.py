@@ -1,32 +1,40 @@
-"""`POST /v1/moderation/accounts`: restrict, ban, reinstate, delete one account."""
+"""`POST /v1/moderation/accounts`: restricts, bans, reinstates or deletes one account."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
-from api.http.operation import Operation, Request, Response, json_response
-from api.platform.fields import Timestamp
+from api.http.operation import Request, Response, json_response
+from api.platform.schemas import Timestamp, one_of
 from api.platform.services import PlatformServices
-from api.platform.staff import AccountActionSchema, OrderOperation, actor_of, once, word
+from api.platform.staff import (
+    AccountActionSchema,
+    RecountSchema,
+    StaffOperation,
+    actor_of,
+    result_word,
+    run_idempotent,
+)
 from privacy.errors import InvalidInputError
 from privacy.moderation.accounts import AccountAction, AccountRequest
 
+PATH = "/v1/moderation/accounts"
 _ACTIONS = tuple(action.value for action in AccountAction)
-_UNTIL_RULE = "a time in the future, with restrict and only then"
+_UNTIL_RULE = "a time in the future with restrict, and no such field otherwise"
 _DESCRIPTION = """\
-| action | what becomes of the account's engagements |
+| action | effect on the account's engagements |
 |---|---|
-| `restrict` | uncounted until `until`, reason `account`; counted again afterwards |
-| `ban` | uncounted, reason `account`, until it is reinstated |
-| `reinstate` | counted again, those that are not blocked themselves |
+| `restrict` | uncounted until `until`, reason `account`; then counted again |
+| `ban` | uncounted, reason `account`, until the account is reinstated |
+| `reinstate` | counted again, except those that are blocked themselves |
 | `delete` | uncounted, reason `account`; the account is erased when the policy's grace is over |
 
-All of it holds for what is still to come too, so an account of which nothing is held can be banned: `known`
-is false then."""
+All of this holds for future engagements, too. An account about which nothing is stored can therefore be \
+banned; `known` is false then."""
 _CONFLICT = (
-    "The account stands so that the order contradicts it: banned and to be restricted, in good standing "
+    "The action does not apply to the account's status: it is banned and to be restricted, in good standing "
     "and to be reinstated, or erased."
 )
 _EXAMPLE = {
@@ -35,14 +43,16 @@ _EXAMPLE = {
     "until": "2026-06-03T00:00:00Z",
     "note": "spam wave 17, case 4711",
 }
-_ANSWER = {"verdict": "applied", "known": True, "counted": 0, "uncounted": 431, "over_cap": 0}
+_RESPONSE = {"result": "applied", "known": True, "counted": 0, "uncounted": 431, "over_cap": 0}
 
 
-class ModerationOrderSchema(AccountActionSchema):
-    """What is to be done to one account."""
+class ModerationActionSchema(AccountActionSchema):
+    """An action of trust & safety on one account."""
 
-    action = word(_ACTIONS, required=True, metadata={"description": "What is to be done."})
-    until = Timestamp(metadata={"description": "End of a restriction. Required then, and only then."})
+    action = one_of(_ACTIONS, required=True, metadata={"description": "The action."})
+    until = Timestamp(
+        metadata={"description": "End of a restriction. Required with restrict, and only then."}
+    )
 
     @validates_schema
     def _check_until(self, loaded: dict[str, Any], **_options: Any) -> None:
@@ -50,48 +60,38 @@ class ModerationOrderSchema(AccountActionSchema):
             raise ValidationError(f"does not fit {loaded['action']}; {_UNTIL_RULE}", "until")
 
 
-class SettledSchema(Schema):
-    """What became of an account's engagements; it names none of them."""
+class ModerationResultSchema(RecountSchema):
+    """The result of an action on an account."""
 
-    verdict = fields.String(
-        required=True,
-        metadata={"enum": ["applied", "unchanged"], "description": "Whether anything is different now."},
-    )
-    known = fields.Boolean(
-        required=True, metadata={"description": "Whether anything was held of the account before."}
-    )
-    counted = fields.Integer(
-        required=True, metadata={"description": "Engagements that are counted now and were not."}
-    )
-    uncounted = fields.Integer(
-        required=True, metadata={"description": "Engagements that are not counted any more."}
-    )
     over_cap = fields.Integer(
         required=True,
         metadata={
-            "description": "Engagements that would be counted for the first time, and found the day full."
+            "description": "Number of engagements that would have been counted for the first time, but "
+            "exceed the account's daily cap."
         },
     )
 
 
-def post_account(services: PlatformServices, call: Request) -> Response:
-    """Do something to an account.
+def post_account(services: PlatformServices, request: Request) -> Response:
+    """Run an action on an account.
 
     Raises:
-        InvalidInputError: the order breaks a rule.
-        ConflictError: the account stands so that the order contradicts it.
+        InvalidInputError: the action breaks a rule.
+        ConflictError: the action does not apply to the account's status.
     """
 
-    def act(order: dict[str, Any]) -> Response:
-        until_ms = order.get("until")
-        if until_ms is not None and until_ms <= call.now_ms:
-            raise InvalidInputError("until", "is over", _UNTIL_RULE)
-        asked = AccountRequest(AccountAction(order["action"]), order["account_id"], until_ms, order["note"])
-        outcome = services.moderation.accounts.carry_out(asked, actor_of(call), call.now_ms)
+    def act(action: dict[str, Any]) -> Response:
+        until_ms = action.get("until")
+        if until_ms is not None and until_ms <= request.now_ms:
+            raise InvalidInputError("until", "is in the past", _UNTIL_RULE)
+        account_request = AccountRequest(
+            AccountAction(action["action"]), action["account_id"], until_ms, action["note"]
+        )
+        outcome = services.moderation.accounts.carry_out(account_request, actor_of(request), request.now_ms)
         settled = outcome.settled
         return json_response(
             {
-                "verdict": "applied" if outcome.changed else "unchanged",
+                "result": result_word(changed=outcome.changed),
                 "known": settled.known,
                 "counted": settled.newly_counted,
                 "uncounted": settled.newly_uncounted,
@@ -99,19 +99,17 @@ def post_account(services: PlatformServices, call: Request) -> Response:
             }
         )
 
-    return once(services, call, "POST /v1/moderation/accounts", ModerationOrderSchema, act)
+    return run_idempotent(services, request, PATH, ModerationActionSchema, act)
 
 
-def operation() -> Operation[PlatformServices]:
-    """Describe the operation."""
-    return OrderOperation(
-        "/v1/moderation/accounts",
-        "post_moderation_account",
-        "moderate",
-        "Restrict, ban, reinstate or delete an account",
-        _DESCRIPTION,
-        post_account,
-        (ModerationOrderSchema, _EXAMPLE),
-        (SettledSchema, _ANSWER),
-        _CONFLICT,
-    ).described()
+OPERATION = StaffOperation(
+    PATH,
+    "post_moderation_account",
+    "moderate",
+    "Restrict, ban, reinstate or delete an account",
+    _DESCRIPTION,
+    post_account,
+    (ModerationActionSchema, _EXAMPLE),
+    (ModerationResultSchema, _RESPONSE),
+    _CONFLICT,
+).build()

@@ -1,90 +1,76 @@
-"""`GET /v1/moderation/advisories`: what many accounts do alike, for staff to look into."""
+"""`GET /v1/moderation/advisories`: lists suspicious activity of many accounts, for staff to review."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields
 
-from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
-from api.http.pagination import Listing, PageSchema, next_cursor
+from api.http.pagination import Listing, Position
 from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
-from privacy.moderation.advisories import Signal
+from privacy.moderation.advisories import Advisory, Signal
 
-_LISTING = Listing("advisories", 1)
 MAX_HANDLES = 1_000
 _DESCRIPTION = f"""\
-What the latest look at the vault has found; there is one a day. Nothing follows from an advisory by itself.
+Returns the findings of the latest daily sweep of the vault. An advisory has no automatic effect.
 
-| signal | what was seen |
+| signal | finding |
 |---|---|
 | `bursts` | likes of one account came in bursts; they were not counted |
-| `network` | many accounts on one network |
+| `network` | many accounts acted on one network |
 | `sequence` | many accounts liked the same videos in the same order |
 
-Accounts are named by handles, which `POST /v1/moderation/purges` takes; of one advisory the first
-{MAX_HANDLES:,} are shown.
-It does not say which videos, and nobody can ask who liked one: no such index exists."""
+Accounts are named by handles, which `POST /v1/moderation/purges` takes; an advisory shows its first \
+{MAX_HANDLES:,} handles. It does not name the videos, and there is no way to ask who liked one: no such \
+index exists."""
+_EXAMPLE = {
+    "signal": "network",
+    "seen_at": "2026-05-03T02:00:00Z",
+    "weight": 3,
+    "handles": ["0f" * 16, "1e" * 16, "2d" * 16],
+}
 
 
 class AdvisorySchema(Schema):
-    """One thing that was seen."""
+    """A finding."""
 
     signal = fields.String(
         required=True,
-        metadata={"enum": [signal.value for signal in Signal], "description": "Of what sort."},
+        metadata={"enum": [signal.value for signal in Signal], "description": "The kind of finding."},
     )
-    seen_at = fields.DateTime(required=True, metadata={"description": "When the look began."})
-    weight = fields.Integer(required=True, metadata={"description": "How many bursts, or how many accounts."})
+    seen_at = fields.DateTime(required=True, metadata={"description": "Start of the sweep that found it."})
+    weight = fields.Integer(required=True, metadata={"description": "Number of bursts, or of accounts."})
     handles = fields.List(fields.String(), required=True, metadata={"description": "The accounts."})
 
 
-class AdvisoriesSchema(Schema):
-    """Advisories, the heaviest first."""
-
-    advisories = fields.List(fields.Nested(AdvisorySchema), required=True)
-    next_cursor = next_cursor("lighter")
-
-
-def get_advisories(services: PlatformServices, call: Request) -> Response:
-    """Answer a page of advisories.
-
-    Raises:
-        InvalidInputError: the cursor is none of this list.
-    """
-    position, limit = _LISTING.asked_for(call)
-    first = position[0] if position else 0
-    kept = services.moderation.advisories.read_all()
-    page = [
-        {
-            "signal": advisory.signal.value,
-            "seen_at": format_timestamp(advisory.seen_at_ms),
-            "weight": advisory.weight,
-            "handles": [handle.hex() for handle in advisory.handles[:MAX_HANDLES]],
-        }
-        for advisory in kept[first : first + limit]
-    ]
-    more = (first + limit,) if first + limit < len(kept) else None
-    return json_response({"advisories": page, "next_cursor": _LISTING.cursor(more)})
+def _fetch(
+    services: PlatformServices, after: Position | None, limit: int
+) -> tuple[list[dict[str, Any]], Position | None]:
+    first = after[0] if after else 0
+    advisories = services.moderation.advisories.read_all()
+    items = [_to_document(advisory) for advisory in advisories[first : first + limit]]
+    return items, (first + limit,) if first + limit < len(advisories) else None
 
 
-def operation() -> Operation[PlatformServices]:
-    """Describe the operation."""
-    advisory = {
-        "signal": "network",
-        "seen_at": "2026-05-03T02:00:00Z",
-        "weight": 3,
-        "handles": ["0f" * 16, "1e" * 16, "2d" * 16],
+def _to_document(advisory: Advisory) -> dict[str, Any]:
+    return {
+        "signal": advisory.signal.value,
+        "seen_at": format_timestamp(advisory.seen_at_ms),
+        "weight": advisory.weight,
+        "handles": [handle.hex() for handle in advisory.handles[:MAX_HANDLES]],
     }
-    example = {"advisories": [advisory], "next_cursor": None}
-    return Operation(
-        method="GET",
-        path="/v1/moderation/advisories",
-        operation_id="get_advisories",
-        summary="Advisories",
-        description=_DESCRIPTION,
-        tag="platform",
-        scope="moderate",
-        handler=get_advisories,
-        responses={200: ResponseDoc("A page of them.", AdvisoriesSchema, example)},
-        query_schema=PageSchema,
-    )
+
+
+OPERATION = Listing(
+    path="/v1/moderation/advisories",
+    operation_id="get_advisories",
+    scope="moderate",
+    summary="List advisories",
+    description=_DESCRIPTION,
+    member="advisories",
+    item=(AdvisorySchema, _EXAMPLE),
+    further="lighter",
+    integers=1,
+    fetch=_fetch,
+).operation()

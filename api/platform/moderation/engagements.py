@@ -1,4 +1,4 @@
-"""`POST /v1/moderation/engagements`: takes single engagements out of the counts, and lets them in again."""
+"""`POST /v1/moderation/engagements`: removes single engagements from the counts, or restores them."""
 
 from __future__ import annotations
 
@@ -7,29 +7,38 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
-from api.http.operation import Operation, Request, Response, json_response
-from api.platform.fields import AccountId, messages
-from api.platform.moderation.named_targets import KINDS, TargetNameSchema, kind_of, named_target
+from api.http.operation import Request, Response, json_response
+from api.platform.schemas import AccountId, error_messages, one_of
 from api.platform.services import PlatformServices
-from api.platform.staff import OrderOperation, StrictActionSchema, actor_of, once, word
+from api.platform.staff import (
+    KINDS,
+    StaffOperation,
+    StrictActionSchema,
+    TargetNameSchema,
+    audit_entry,
+    kind_of,
+    named_target,
+    run_idempotent,
+)
 from privacy.model.engagement import Reason, Series, TargetType
-from privacy.moderation.audit_trail import ActionStage, AuditEntry, run_audited
+from privacy.moderation.audit_trail import run_audited
 from privacy.vault.blocks import NO_BLOCK, Block, BlockResult
 
+PATH = "/v1/moderation/engagements"
 MAX_ENGAGEMENTS = 10_000
 MAX_BYTES = 8 * 1024 * 1024
 REASONS = (Reason.POLICY.label, Reason.INAUTHENTIC.label)
 UNKNOWN_TARGET = "unknown_target"
-_VERDICTS = (*(marked.value for marked in BlockResult), UNKNOWN_TARGET)
+_RESULTS = (*(result.value for result in BlockResult), UNKNOWN_TARGET)
 _DESCRIPTION = f"""\
-Up to {MAX_ENGAGEMENTS:,} engagements; each has a verdict, in the order of the list.
+Takes up to {MAX_ENGAGEMENTS:,} engagements; each has a result, in the order of the list.
 
-| verdict | meaning |
+| result | meaning |
 |---|---|
-| `changed` | it is kept out of the counts now, or no longer |
-| `unchanged` | it was so before |
-| `unknown` | no such engagement is held |
-| `over_cap` | it would be counted for the first time, and the account's day is full: restore it tomorrow |
+| `changed` | the engagement is now kept out of the counts, or no longer is |
+| `unchanged` | that was so before |
+| `unknown` | no such engagement is stored |
+| `over_cap` | counted for the first time, it would exceed the daily cap: restore it tomorrow |
 | `unknown_target` | the video or creator is not registered |"""
 _EXAMPLE = {
     "action": "remove",
@@ -40,10 +49,10 @@ _EXAMPLE = {
 
 
 class EngagementSchema(TargetNameSchema):
-    """One engagement."""
+    """Names one engagement."""
 
-    account_id = AccountId(required=True, metadata={"description": "Whose it is."})
-    kind = word(KINDS, required=True, metadata={"description": "Of what kind."})
+    account_id = AccountId(required=True, metadata={"description": "The account."})
+    kind = one_of(KINDS, required=True, metadata={"description": "The kind of engagement."})
 
     @validates_schema
     def _check_kind(self, loaded: dict[str, Any], **_options: Any) -> None:
@@ -51,101 +60,98 @@ class EngagementSchema(TargetNameSchema):
             kind_of(loaded["kind"]).target_type is TargetType.CREATOR
         ):
             raise ValidationError(
-                "does not fit the target; follow with creator_id, all others with video_id", "kind"
+                "does not fit the target; follow with creator_id, and all others with video_id", "kind"
             )
 
 
-class EngagementsOrderSchema(StrictActionSchema):
-    """What is to be done to some engagements."""
+class EngagementsActionSchema(StrictActionSchema):
+    """An action on single engagements."""
 
-    action = word(("remove", "restore"), required=True, metadata={"description": "What is to be done."})
-    reason = word(REASONS, metadata={"description": "Why they are removed. Required then, and only then."})
+    action = one_of(("remove", "restore"), required=True, metadata={"description": "The action."})
+    reason = one_of(
+        REASONS, metadata={"description": "The reason for removal. Required with remove, and only then."}
+    )
     engagements = fields.List(
         fields.Nested(EngagementSchema),
         required=True,
         validate=Length(1, MAX_ENGAGEMENTS, error=f"are none or too many; 1 to {MAX_ENGAGEMENTS}"),
-        error_messages=messages(f"a list of 1 to {MAX_ENGAGEMENTS} engagements", "list"),
-        metadata={"description": "Which ones."},
+        error_messages=error_messages(f"a list of 1 to {MAX_ENGAGEMENTS} engagements", "a list"),
+        metadata={"description": "The engagements."},
     )
 
     @validates_schema
     def _check_reason(self, loaded: dict[str, Any], **_options: Any) -> None:
         if (loaded["action"] == "remove") != ("reason" in loaded):
-            rule = f"one of {', '.join(REASONS)} with remove and only then"
-            raise ValidationError(f"does not fit {loaded['action']}; {rule}", "reason")
+            expected = f"one of {', '.join(REASONS)} with remove, and no such field otherwise"
+            raise ValidationError(f"does not fit {loaded['action']}; {expected}", "reason")
 
 
-class EngagementsAnswerSchema(Schema):
-    """What became of each."""
+class EngagementsResultSchema(Schema):
+    """The results of an action on single engagements."""
 
-    verdicts = fields.List(
-        fields.String(metadata={"enum": list(_VERDICTS)}),
+    results = fields.List(
+        fields.String(metadata={"enum": list(_RESULTS)}),
         required=True,
-        metadata={"description": "One an engagement, in the order of the list."},
+        metadata={"description": "One result per engagement, in the order of the list."},
     )
 
 
-def post_engagements(services: PlatformServices, call: Request) -> Response:
+def post_engagements(services: PlatformServices, request: Request) -> Response:
     """Remove or restore engagements.
 
     Raises:
-        InvalidInputError: the order breaks a rule; nothing was done.
+        InvalidInputError: the action breaks a rule; nothing was done.
     """
 
-    def act(order: dict[str, Any]) -> Response:
-        block = int(Reason[order["reason"].upper()]) if "reason" in order else NO_BLOCK
-        marks = _marks(services, order["engagements"], block)
-        found = [mark for mark in marks if mark is not None]
-        details = {"engagements": len(marks), "reason": order.get("reason")}
+    def act(action: dict[str, Any]) -> Response:
+        reason = action.get("reason")
+        block = NO_BLOCK if reason is None else int(Reason[reason.upper()])
+        blocks = _to_blocks(services, action["engagements"], block)
+        known = [item for item in blocks if item is not None]
+        details = {"engagements": len(blocks), "reason": reason}
         outcomes = run_audited(
             services.moderation.trail,
-            AuditEntry(
-                ActionStage.REQUESTED,
-                f"engagements.{order['action']}",
-                *actor_of(call),
-                order["note"],
-                details=details,
-            ),
-            lambda: services.moderation.marks.apply(found, call.now_ms),
+            audit_entry(request, f"engagements.{action['action']}", action["note"], details),
+            lambda: services.moderation.blocks.apply(known, request.now_ms),
             lambda outcomes: {"changed": outcomes.count(BlockResult.CHANGED)},
         )
-        words = iter(outcomes)
-        verdicts = [UNKNOWN_TARGET if mark is None else next(words).value for mark in marks]
-        return json_response({"verdicts": verdicts})
+        remaining = iter(outcomes)
+        results = [UNKNOWN_TARGET if item is None else next(remaining).value for item in blocks]
+        return json_response({"results": results})
 
-    return once(services, call, "POST /v1/moderation/engagements", EngagementsOrderSchema, act)
+    return run_idempotent(services, request, PATH, EngagementsActionSchema, act)
 
 
-def _marks(services: PlatformServices, engagements: list[dict[str, Any]], block: int) -> list[Block | None]:
-    """What the vault is told of each; None where the target is not registered."""
+def _to_blocks(
+    services: PlatformServices, engagements: list[dict[str, Any]], block: int
+) -> list[Block | None]:
+    """Return the block of each engagement; None where the target is not registered."""
     names = [named_target(engagement) for engagement in engagements]
     known = {
-        target_type: services.moderation.targets.lookup(
-            target_type, [target_id for found, target_id in names if found is target_type]
+        target_type: services.moderation.catalogue.lookup(
+            target_type, [target_id for named, target_id in names if named is target_type]
         )
         for target_type in TargetType
     }
-    marks: list[Block | None] = []
+    blocks: list[Block | None] = []
     for engagement, (target_type, target_id) in zip(engagements, names, strict=True):
         target = known[target_type].get(target_id)
         if target is None:
-            marks.append(None)
+            blocks.append(None)
         else:
             series = Series(target.number, kind_of(engagement["kind"]))
-            marks.append(Block(engagement["account_id"], series.number, block))
-    return marks
+            blocks.append(Block(engagement["account_id"], series.number, block))
+    return blocks
 
 
-def operation() -> Operation[PlatformServices]:
-    """Describe the operation."""
-    return OrderOperation(
-        "/v1/moderation/engagements",
-        "post_moderation_engagements",
-        "moderate",
-        "Remove or restore single engagements",
-        _DESCRIPTION,
-        post_engagements,
-        (EngagementsOrderSchema, _EXAMPLE),
-        (EngagementsAnswerSchema, {"verdicts": ["changed"]}),
-        max_bytes=MAX_BYTES,
-    ).described()
+OPERATION = StaffOperation(
+    PATH,
+    "post_moderation_engagements",
+    "moderate",
+    "Remove or restore single engagements",
+    _DESCRIPTION,
+    post_engagements,
+    (EngagementsActionSchema, _EXAMPLE),
+    (EngagementsResultSchema, {"results": ["changed"]}),
+    max_bytes=MAX_BYTES,
+).build()

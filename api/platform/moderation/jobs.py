@@ -1,4 +1,4 @@
-"""`GET /v1/jobs/{job}` and `GET /v1/jobs`: how far long work has come."""
+"""`GET /v1/jobs/{job}` and `GET /v1/jobs`: shows the progress of long work."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
-from api.http.pagination import Listing, PageSchema, next_cursor
+from api.http.pagination import Listing, Position
 from api.platform.services import PlatformServices
 from privacy.model.timestamp import format_timestamp
 from privacy.moderation.jobs import Job, JobKind, JobState
 
-_LISTING = Listing("jobs", 1)
 _MAX_JOBS = 999_999_999
 JOB_EXAMPLE = {
     "job": 17,
@@ -42,59 +41,47 @@ JOB_EXAMPLE = {
 class JobCountsSchema(Schema):
     """What a job has done so far."""
 
-    moved = fields.Integer(
-        required=True, metadata={"description": "Accounts that came to their new standing."}
-    )
+    moved = fields.Integer(required=True, metadata={"description": "Accounts that got the new status."})
     unmoved = fields.Integer(
-        required=True, metadata={"description": "Accounts that had it, or may not come to it from theirs."}
+        required=True,
+        metadata={"description": "Accounts that had the status, or cannot get it from the one they have."},
     )
     erased = fields.Integer(required=True, metadata={"description": "Accounts that were erased before."})
     not_known = fields.Integer(
         required=True,
-        metadata={"description": "Of those that moved, accounts of which nothing was held."},
+        metadata={"description": "Accounts among those that moved about which nothing was stored."},
     )
     uncounted = fields.Integer(
-        required=True, metadata={"description": "Engagements that are not counted any more."}
+        required=True, metadata={"description": "Engagements that are no longer counted."}
     )
-    counted = fields.Integer(
-        required=True, metadata={"description": "Engagements that are counted now and were not."}
-    )
+    counted = fields.Integer(required=True, metadata={"description": "Engagements that are newly counted."})
     over_cap = fields.Integer(
-        required=True, metadata={"description": "Engagements that found their account's day full."}
+        required=True, metadata={"description": "Engagements beyond their account's daily cap."}
     )
 
 
 class JobSchema(Schema):
-    """A job; it names no account."""
+    """A job. It names no account."""
 
     job = fields.Integer(required=True, metadata={"description": "Its number."})
     kind = fields.String(
-        required=True,
-        metadata={"enum": [kind.value for kind in JobKind], "description": "What it does."},
+        required=True, metadata={"enum": [kind.value for kind in JobKind], "description": "What it does."}
     )
     state = fields.String(
-        required=True,
-        metadata={"enum": [state.value for state in JobState], "description": "Where it stands."},
+        required=True, metadata={"enum": [state.value for state in JobState], "description": "Its state."}
     )
-    owner = fields.String(required=True, metadata={"description": "Whose key asked for it."})
-    note = fields.String(required=True, metadata={"description": "Why."})
-    created_at = fields.DateTime(required=True, metadata={"description": "When it was asked for."})
+    owner = fields.String(required=True, metadata={"description": "Owner of the API key that requested it."})
+    note = fields.String(required=True, metadata={"description": "The reason."})
+    created_at = fields.DateTime(required=True, metadata={"description": "Time of the request."})
     finished_at = fields.DateTime(
-        required=True, allow_none=True, metadata={"description": "When it ended; null before."}
+        required=True, allow_none=True, metadata={"description": "Time at which it ended; null before."}
     )
-    accounts = fields.Integer(required=True, metadata={"description": "How many it was given."})
-    done = fields.Integer(required=True, metadata={"description": "How many it is through with."})
+    accounts = fields.Integer(required=True, metadata={"description": "Number of its accounts."})
+    done = fields.Integer(required=True, metadata={"description": "Number of accounts that are finished."})
     counts = fields.Nested(JobCountsSchema, required=True)
     failure = fields.String(
         required=True, allow_none=True, metadata={"description": "Why it failed; null if it did not."}
     )
-
-
-class JobsSchema(Schema):
-    """Jobs, newest first."""
-
-    jobs = fields.List(fields.Nested(JobSchema), required=True)
-    next_cursor = next_cursor("older")
 
 
 class JobPathSchema(Schema):
@@ -102,13 +89,13 @@ class JobPathSchema(Schema):
 
     job = PlainInteger(
         required=True,
-        validate=Range(1, _MAX_JOBS),
+        validate=Range(1, _MAX_JOBS, error=f"is out of range; 1 to {_MAX_JOBS}"),
         metadata={"description": "Number of the job.", "example": 17},
     )
 
 
 def job_document(job: Job) -> dict[str, Any]:
-    """A job as it is answered."""
+    """Return a job as the API shows it."""
     finished_ms = job.finished_at_ms
     return {
         "job": job.number,
@@ -125,59 +112,47 @@ def job_document(job: Job) -> dict[str, Any]:
     }
 
 
-def get_job(services: PlatformServices, call: Request) -> Response:
-    """Answer a job.
+def get_job(services: PlatformServices, request: Request) -> Response:
+    """Return a job.
 
     Raises:
-        NotFoundError: there is none, or not any more.
+        NotFoundError: the job does not exist, or no longer.
     """
-    return json_response(job_document(services.moderation.jobs.find(int(call.path["job"]))))
+    return json_response(job_document(services.moderation.jobs.find(int(request.path["job"]))))
 
 
-def get_jobs(services: PlatformServices, call: Request) -> Response:
-    """Answer a page of jobs.
-
-    Raises:
-        InvalidInputError: the cursor is none of this list.
-    """
-    position, limit = _LISTING.asked_for(call)
-    page = services.moderation.jobs.read_page(position[0] if position else None, limit)
+def _fetch(
+    services: PlatformServices, after: Position | None, limit: int
+) -> tuple[list[dict[str, Any]], Position | None]:
+    page = services.moderation.jobs.read_page(after[0] if after else None, limit)
     last = page.oldest_number
-    return json_response(
-        {
-            "jobs": [job_document(job) for job in page.jobs],
-            "next_cursor": _LISTING.cursor((last,) if last > 1 else None),
-        }
-    )
+    return [job_document(job) for job in page.jobs], (last,) if last > 1 else None
 
 
-def operations() -> tuple[Operation[PlatformServices], ...]:
-    """Describe the operations."""
-    return (
-        Operation(
-            method="GET",
-            path="/v1/jobs/{job}",
-            operation_id="get_job",
-            summary="One job",
-            description="How far a job has come. It is kept for a time after its end, as the policy says.",
-            tag="platform",
-            scope="moderate",
-            handler=get_job,
-            responses={200: ResponseDoc("The job.", JobSchema, JOB_EXAMPLE)},
-            path_schema=JobPathSchema,
-        ),
-        Operation(
-            method="GET",
-            path="/v1/jobs",
-            operation_id="get_jobs",
-            summary="Jobs",
-            description="Jobs, newest first.",
-            tag="platform",
-            scope="moderate",
-            handler=get_jobs,
-            responses={
-                200: ResponseDoc("A page of them.", JobsSchema, {"jobs": [JOB_EXAMPLE], "next_cursor": None})
-            },
-            query_schema=PageSchema,
-        ),
-    )
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/jobs/{job}",
+        operation_id="get_job",
+        summary="Get a job",
+        description="Returns the progress of a job. A job is kept for some time after its end; the policy "
+        "says how long.",
+        tag="platform",
+        scope="moderate",
+        handler=get_job,
+        responses={200: ResponseDoc("The job.", JobSchema, JOB_EXAMPLE)},
+        path_schema=JobPathSchema,
+    ),
+    Listing(
+        path="/v1/jobs",
+        operation_id="get_jobs",
+        scope="moderate",
+        summary="List jobs",
+        description="Lists jobs, newest first.",
+        member="jobs",
+        item=(JobSchema, JOB_EXAMPLE),
+        further="older",
+        integers=1,
+        fetch=_fetch,
+    ).operation(),
+)

@@ -1,4 +1,4 @@
-"""`POST /v1/moderation/resyncs`: repairs an account's engagements from the platform's own list of them."""
+"""`POST /v1/moderation/resyncs`: repairs an account's engagements from the platform's own list."""
 
 from __future__ import annotations
 
@@ -8,29 +8,35 @@ from typing import Any
 from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
-from api.http.operation import Operation, Request, Response, json_response
-from api.platform.fields import Timestamp, messages
-from api.platform.moderation.named_targets import KINDS, TargetNameSchema, kind_of, named_target
-from api.platform.schemas import EventProfileSchema
+from api.http.operation import Request, Response, json_response
+from api.platform.schemas import VISIBILITIES, Timestamp, error_messages, one_of, profile_field
 from api.platform.services import PlatformServices
-from api.platform.staff import AccountActionSchema, OrderOperation, actor_of, once, word
+from api.platform.staff import (
+    KINDS,
+    AccountActionSchema,
+    StaffOperation,
+    TargetNameSchema,
+    audit_entry,
+    kind_of,
+    named_target,
+    run_idempotent,
+)
 from privacy.errors import InvalidInputError
 from privacy.intake.event import EventAttributes
-from privacy.moderation.audit_trail import ActionStage, AuditEntry, run_audited
+from privacy.model.engagement import TargetType
+from privacy.moderation.audit_trail import run_audited
 from privacy.moderation.resync import AccountSnapshot
 
+PATH = "/v1/moderation/resyncs"
 MAX_ENGAGEMENTS = 100_000
 MAX_BYTES = 16 * 1024 * 1024
 _DESCRIPTION = """\
-Send the whole list of an account's engagements of one kind, as they were at `as_of`. What the list has and
-Likewise has not
-is counted from now on; what Likewise has and the list has not leaves the counts with the reason
-`correction`. Whatever
-Likewise heard after `as_of` stays. Targets that are not registered, or past their last release, are left
-out and told.
+Send the complete list of an account's engagements of one kind, as they were at `as_of`. Engagements that \
+only the list has are counted from now on; engagements that only Likewise has leave the counts with the \
+reason `correction`. Events after `as_of` take precedence over the list. Targets that are not registered, \
+or are past their last release, are skipped and reported.
 
-`profile` and `visibility` are for engagements that are new; those that were counted before keep their
-cells."""
+`profile` and `visibility` apply to new engagements; those that were counted before keep their cells."""
 _EXAMPLE = {
     "account_id": "a-2001",
     "kind": "like",
@@ -39,7 +45,7 @@ _EXAMPLE = {
     "engagements": [{"video_id": "v-4711", "occurred_at": "2026-05-01T08:30:00Z"}],
     "note": "after the outage of 2026-05-02",
 }
-_ANSWER = {
+_RESPONSE = {
     "added": 1,
     "removed": 0,
     "unchanged": 240,
@@ -51,107 +57,108 @@ _ANSWER = {
 }
 
 
-class HeldByPlatformSchema(TargetNameSchema):
-    """One engagement of the list."""
+class ListedEngagementSchema(TargetNameSchema):
+    """An engagement of the list."""
 
-    occurred_at = Timestamp(metadata={"description": "When it began; `as_of` if absent."})
+    occurred_at = Timestamp(metadata={"description": "Its start; `as_of` if absent."})
 
 
-class ResyncOrderSchema(AccountActionSchema):
+class ResyncSchema(AccountActionSchema):
     """The platform's own list."""
 
-    kind = word(KINDS, required=True, metadata={"description": "Of what kind all of them are."})
-    as_of = Timestamp(required=True, metadata={"description": "When the list was right."})
-    profile = fields.Nested(EventProfileSchema, error_messages=messages("an object, or absent", "object"))
-    visibility = word(("public", "private"), metadata={"description": "As of events; public if absent."})
+    kind = one_of(KINDS, required=True, metadata={"description": "The kind of all listed engagements."})
+    as_of = Timestamp(required=True, metadata={"description": "Time at which the list was correct."})
+    profile = profile_field()
+    visibility = one_of(VISIBILITIES, metadata={"description": "As in events; public if absent."})
     engagements = fields.List(
-        fields.Nested(HeldByPlatformSchema),
+        fields.Nested(ListedEngagementSchema),
         required=True,
         validate=Length(max=MAX_ENGAGEMENTS, error=f"are too many; at most {MAX_ENGAGEMENTS}"),
-        error_messages=messages(f"a list of at most {MAX_ENGAGEMENTS} engagements", "list"),
-        metadata={"description": "All that the account has."},
+        error_messages=error_messages(f"a list of at most {MAX_ENGAGEMENTS} engagements", "a list"),
+        metadata={"description": "All engagements of the account."},
     )
 
 
-class ResyncAnswerSchema(Schema):
-    """How the two differed."""
+class ResyncResultSchema(Schema):
+    """Numbers of engagements by how the list and the vault differed."""
 
-    added = fields.Integer(required=True, metadata={"description": "Taken in now."})
+    added = fields.Integer(required=True, metadata={"description": "Added."})
     removed = fields.Integer(
-        required=True, metadata={"description": "Out of the counts now, with the reason `correction`."}
+        required=True, metadata={"description": "Removed from the counts with the reason `correction`."}
     )
-    unchanged = fields.Integer(required=True, metadata={"description": "Both had them."})
+    unchanged = fields.Integer(required=True, metadata={"description": "The same in both."})
     newer = fields.Integer(
-        required=True, metadata={"description": "They differ, and something newer than the list is known."}
+        required=True, metadata={"description": "Different, but an event after `as_of` takes precedence."}
     )
     over_cap = fields.Integer(
-        required=True, metadata={"description": "The account's day is full: send the list again tomorrow."}
+        required=True,
+        metadata={"description": "Beyond the account's daily cap: send the list again tomorrow."},
     )
     account_closed = fields.Integer(
-        required=True, metadata={"description": "The account was erased, or objects: nothing is stored."}
+        required=True,
+        metadata={"description": "Not stored: the account was erased, or objects to analytics."},
     )
-    unknown_target = fields.Integer(
-        required=True, metadata={"description": "Targets that are not registered."}
-    )
+    unknown_target = fields.Integer(required=True, metadata={"description": "Of targets not registered."})
     past_last_release = fields.Integer(
-        required=True, metadata={"description": "Targets that are not counted any more."}
+        required=True, metadata={"description": "Of targets that are no longer counted."}
     )
 
 
-def post_resync(services: PlatformServices, call: Request) -> Response:
+def post_resync(services: PlatformServices, request: Request) -> Response:
     """Repair an account's engagements of one kind.
 
     Raises:
-        InvalidInputError: the order breaks a rule; nothing was done.
+        InvalidInputError: the list breaks a rule; nothing was done.
     """
 
-    def act(order: dict[str, Any]) -> Response:
-        kind = kind_of(order["kind"])
-        snapshot = AccountSnapshot(
-            account_id=order["account_id"],
-            kind=kind,
-            as_of_ms=order["as_of"],
-            profile=EventAttributes(**order.get("profile", {})),
-            private=order.get("visibility") == "private",
-            engagements=tuple(
-                _named(engagement, order, kind.target_type) for engagement in order["engagements"]
-            ),
-        )
-        services.moderation.repair.check(snapshot, call.now_ms)
+    def act(action: dict[str, Any]) -> Response:
+        snapshot = _to_snapshot(action)
+        services.moderation.resync.check(snapshot, request.now_ms)
         tag = services.moderation.keys.current.derive_audit_tag(snapshot.account_id)
-        entry = AuditEntry(
-            ActionStage.REQUESTED, "account.resync", *actor_of(call), order["note"], tag, {"kind": kind.label}
-        )
-        repaired = run_audited(
+        report = run_audited(
             services.moderation.trail,
-            entry,
-            lambda: services.moderation.repair.run(snapshot, call.now_ms),
+            audit_entry(request, "account.resync", action["note"], {"kind": snapshot.kind.label}, tag),
+            lambda: services.moderation.resync.run(snapshot, request.now_ms),
             asdict,
         )
-        return json_response(asdict(repaired))
+        return json_response(asdict(report))
 
-    return once(services, call, "POST /v1/moderation/resyncs", ResyncOrderSchema, act)
+    return run_idempotent(services, request, PATH, ResyncSchema, act)
 
 
-def _named(engagement: dict[str, Any], order: dict[str, Any], wanted: Any) -> tuple[str, int]:
+def _to_snapshot(action: dict[str, Any]) -> AccountSnapshot:
+    kind = kind_of(action["kind"])
+    return AccountSnapshot(
+        account_id=action["account_id"],
+        kind=kind,
+        as_of_ms=action["as_of"],
+        profile=EventAttributes(**action.get("profile", {})),
+        private=action.get("visibility") == "private",
+        engagements=tuple(
+            (
+                _target_id(engagement, action["kind"], kind.target_type),
+                engagement.get("occurred_at", action["as_of"]),
+            )
+            for engagement in action["engagements"]
+        ),
+    )
+
+
+def _target_id(engagement: dict[str, Any], kind: str, wanted: TargetType) -> str:
     target_type, target_id = named_target(engagement)
     if target_type is not wanted:
-        raise InvalidInputError(
-            "engagements", f"names a {target_type.value}", f"a {wanted.value} with {order['kind']}"
-        )
-    return target_id, engagement.get("occurred_at", order["as_of"])
+        raise InvalidInputError("engagements", f"name a {target_type.value}", f"a {wanted.value} with {kind}")
+    return target_id
 
 
-def operation() -> Operation[PlatformServices]:
-    """Describe the operation."""
-    return OrderOperation(
-        "/v1/moderation/resyncs",
-        "post_moderation_resync",
-        "moderate",
-        "Repair an account from the platform's own list",
-        _DESCRIPTION,
-        post_resync,
-        (ResyncOrderSchema, _EXAMPLE),
-        (ResyncAnswerSchema, _ANSWER),
-        max_bytes=MAX_BYTES,
-    ).described()
+OPERATION = StaffOperation(
+    PATH,
+    "post_moderation_resync",
+    "moderate",
+    "Repair an account from the platform's own list",
+    _DESCRIPTION,
+    post_resync,
+    (ResyncSchema, _EXAMPLE),
+    (ResyncResultSchema, _RESPONSE),
+    max_bytes=MAX_BYTES,
+).build()

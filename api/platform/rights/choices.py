@@ -1,4 +1,4 @@
-"""`POST /v1/rights/objections`, `…/opt-outs`, `…/rectifications`: what a person chooses, and what it does."""
+"""`POST /v1/rights/objections`, `…/opt-outs` and `…/rectifications`: records a person's choices."""
 
 from __future__ import annotations
 
@@ -6,30 +6,42 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from api.http.operation import Operation, Request, Response, json_response
+from api.http.operation import Request, Response, json_response
+from api.platform.schemas import Flag
 from api.platform.services import PlatformServices
-from api.platform.staff import AccountActionSchema, Flag, OrderOperation, actor_of, once
+from api.platform.staff import (
+    AccountActionSchema,
+    RecountSchema,
+    StaffOperation,
+    actor_of,
+    result_word,
+    run_idempotent,
+)
 from privacy.model.account_status import AccountStatus
 from privacy.moderation.rights import DataSubjectRequest
 from privacy.vault.recount import Settled
 
-_ORDER = {"account_id": "a-2001", "note": "request 2026/118"}
-_CHOICE = {"verdict": "applied", "known": True, "status_before": "good", "counted": 0, "uncounted": 420}
+OBJECTIONS, OPT_OUTS, RECTIFICATIONS = (
+    "/v1/rights/objections",
+    "/v1/rights/opt-outs",
+    "/v1/rights/rectifications",
+)
+_EXAMPLE = {"account_id": "a-2001", "note": "request 2026/118"}
+_RESPONSE = {"result": "applied", "known": True, "status_before": "good", "counted": 0, "uncounted": 420}
 _EFFECT = (
-    "Events carry the profile, and none is held: later engagements take the new one. What was counted keeps "
-    "the cells of its first count, which were right then; changing them would change counts that are "
-    "already published."
+    "Events carry the profile, and none is stored: later engagements use the new one. Engagements that are "
+    "counted keep the cells of their first count, which were correct then; changing them would change "
+    "published counts."
 )
-_OBJECTION = (
-    "An account that `objects` is not counted: its engagements leave the counts with the reason `account`, "
-    "and its events are answered `account_closed` and not stored. Stored engagements are kept, uncounted, in "
-    "case the objection is withdrawn; erase the account to delete them. After a withdrawal the account is in "
-    "good standing: if it was banned before (`status_before` said so), ban it again."
-)
+_OBJECTION = """\
+An account that `objects` is not counted anywhere: its engagements leave the counts with the reason \
+`account`, and its events get the verdict `account_closed` and are not stored. Its stored engagements are kept, \
+uncounted, in case the objection is withdrawn; to delete them, erase the account. Withdrawing the \
+objection puts the account in good standing: if it was banned before (see `status_before`), ban it again."""
 _OPT_OUT = """\
-What an account with `hidden` does from now on counts in totals, and as undisclosed in every breakdown, as
-if each event said
-`"visibility": "private"`. What was counted before keeps its cells."""
+From now on, engagements of an account with `hidden` count in totals, and as undisclosed in every \
+breakdown, as if each event had `"visibility": "private"`. Engagements that were counted before keep their \
+cells."""
 
 
 class ObjectionSchema(AccountActionSchema):
@@ -44,87 +56,76 @@ class OptOutSchema(AccountActionSchema):
     hidden = Flag("Whether the account is undisclosed in every breakdown.")
 
 
-class ChoiceAnswerSchema(Schema):
-    """What came of a choice."""
+class ChoiceResultSchema(RecountSchema):
+    """The result of a choice."""
 
-    verdict = fields.String(
-        required=True,
-        metadata={"enum": ["applied", "unchanged"], "description": "Whether anything is different now."},
-    )
-    known = fields.Boolean(
-        required=True, metadata={"description": "Whether anything was held of the account before."}
-    )
     status_before = fields.String(
         required=True,
         metadata={
-            "enum": [standing.label for standing in AccountStatus],
-            "description": "How the account stood until now.",
+            "enum": [status.label for status in AccountStatus],
+            "description": "The account's status before the choice.",
         },
     )
-    counted = fields.Integer(
-        required=True, metadata={"description": "Engagements that are counted now and were not."}
-    )
-    uncounted = fields.Integer(
-        required=True, metadata={"description": "Engagements that are not counted any more."}
-    )
 
 
-class RectificationAnswerSchema(Schema):
-    """What a rectification does."""
+class RectificationResultSchema(Schema):
+    """The effect of a rectification."""
 
-    stored = fields.Boolean(required=True, metadata={"description": "False: no profile is held."})
-    effect = fields.String(required=True, metadata={"description": "What becomes of what was counted."})
+    stored = fields.Boolean(required=True, metadata={"description": "False: no profile is stored."})
+    effect = fields.String(required=True, metadata={"description": "The effect on engagements."})
 
 
-def post_objection(services: PlatformServices, call: Request) -> Response:
-    """Take an objection, or its withdrawal.
+def post_objection(services: PlatformServices, request: Request) -> Response:
+    """Record an objection, or its withdrawal.
 
     Raises:
         ConflictError: the account is deleted or erased; or it does not object, and is not in good standing.
     """
 
-    def act(order: dict[str, Any]) -> Response:
-        objects = order["objects"]
-        settled = services.rights.object_to_analytics(_request(order, call), call.now_ms, objects=objects)
+    def act(action: dict[str, Any]) -> Response:
+        objects = action["objects"]
+        settled = services.rights.object_to_analytics(
+            _to_request(action, request), request.now_ms, objects=objects
+        )
         to = AccountStatus.OBJECTED if objects else AccountStatus.GOOD
-        return _choice(settled, changed=settled.before is not to)
+        return _respond(settled, changed=settled.before is not to)
 
-    return once(services, call, "POST /v1/rights/objections", ObjectionSchema, act)
+    return run_idempotent(services, request, OBJECTIONS, ObjectionSchema, act)
 
 
-def post_opt_out(services: PlatformServices, call: Request) -> Response:
-    """Take an opt-out, or its withdrawal.
+def post_opt_out(services: PlatformServices, request: Request) -> Response:
+    """Record an opt-out, or its withdrawal.
 
     Raises:
         ConflictError: the account was erased.
     """
 
-    def act(order: dict[str, Any]) -> Response:
-        hidden = order["hidden"]
-        settled = services.rights.opt_out(_request(order, call), call.now_ms, hidden=hidden)
-        return _choice(settled, changed=settled.hidden_before is not hidden)
+    def act(action: dict[str, Any]) -> Response:
+        hidden = action["hidden"]
+        settled = services.rights.opt_out(_to_request(action, request), request.now_ms, hidden=hidden)
+        return _respond(settled, changed=settled.hidden_before is not hidden)
 
-    return once(services, call, "POST /v1/rights/opt-outs", OptOutSchema, act)
+    return run_idempotent(services, request, OPT_OUTS, OptOutSchema, act)
 
 
-def post_rectification(services: PlatformServices, call: Request) -> Response:
-    """Say what a rectification does."""
+def post_rectification(services: PlatformServices, request: Request) -> Response:
+    """Record a rectification, and return its effect."""
 
-    def act(order: dict[str, Any]) -> Response:
-        services.rights.rectify(_request(order, call))
+    def act(action: dict[str, Any]) -> Response:
+        services.rights.rectify(_to_request(action, request))
         return json_response({"stored": False, "effect": _EFFECT})
 
-    return once(services, call, "POST /v1/rights/rectifications", AccountActionSchema, act)
+    return run_idempotent(services, request, RECTIFICATIONS, AccountActionSchema, act)
 
 
-def _request(order: dict[str, Any], call: Request) -> DataSubjectRequest:
-    return DataSubjectRequest(order["account_id"], actor_of(call), order["note"])
+def _to_request(action: dict[str, Any], request: Request) -> DataSubjectRequest:
+    return DataSubjectRequest(action["account_id"], actor_of(request), action["note"])
 
 
-def _choice(settled: Settled, *, changed: bool) -> Response:
+def _respond(settled: Settled, *, changed: bool) -> Response:
     return json_response(
         {
-            "verdict": "applied" if changed else "unchanged",
+            "result": result_word(changed=changed),
             "known": settled.known,
             "status_before": settled.before.label,
             "counted": settled.newly_counted,
@@ -133,39 +134,38 @@ def _choice(settled: Settled, *, changed: bool) -> Response:
     )
 
 
-def operations() -> tuple[Operation[PlatformServices], ...]:
-    """Describe the operations."""
-    return (
-        OrderOperation(
-            "/v1/rights/objections",
-            "post_objection",
-            "privacy",
-            "Object to all analytics",
-            _OBJECTION,
-            post_objection,
-            (ObjectionSchema, {**_ORDER, "objects": True}),
-            (ChoiceAnswerSchema, _CHOICE),
-            "The account is deleted or erased; or it does not object, and is not in good standing.",
-        ).described(),
-        OrderOperation(
-            "/v1/rights/opt-outs",
-            "post_opt_out",
-            "privacy",
-            "Opt out of breakdowns",
-            _OPT_OUT,
-            post_opt_out,
-            (OptOutSchema, {**_ORDER, "hidden": True}),
-            (ChoiceAnswerSchema, {**_CHOICE, "uncounted": 0}),
-            "The account was erased.",
-        ).described(),
-        OrderOperation(
-            "/v1/rights/rectifications",
-            "post_rectification",
-            "privacy",
-            "Put a profile right",
-            "Writes down that a profile was put right, and says what follows; nothing is to be changed.",
-            post_rectification,
-            (AccountActionSchema, _ORDER),
-            (RectificationAnswerSchema, {"stored": False, "effect": _EFFECT}),
-        ).described(),
-    )
+OPERATIONS = (
+    StaffOperation(
+        OBJECTIONS,
+        "post_objection",
+        "privacy",
+        "Object to all analytics",
+        _OBJECTION,
+        post_objection,
+        (ObjectionSchema, {**_EXAMPLE, "objects": True}),
+        (ChoiceResultSchema, _RESPONSE),
+        "The account is deleted or erased; or it does not object, and is not in good standing.",
+    ).build(),
+    StaffOperation(
+        OPT_OUTS,
+        "post_opt_out",
+        "privacy",
+        "Opt out of breakdowns",
+        _OPT_OUT,
+        post_opt_out,
+        (OptOutSchema, {**_EXAMPLE, "hidden": True}),
+        (ChoiceResultSchema, {**_RESPONSE, "uncounted": 0}),
+        "The account was erased.",
+    ).build(),
+    StaffOperation(
+        RECTIFICATIONS,
+        "post_rectification",
+        "privacy",
+        "Rectify a profile",
+        "Records in the audit trail that a profile was corrected, and returns the effect. Nothing needs to "
+        "be changed, since no profile is stored.",
+        post_rectification,
+        (AccountActionSchema, _EXAMPLE),
+        (RectificationResultSchema, {"stored": False, "effect": _EFFECT}),
+    ).build(),
+)

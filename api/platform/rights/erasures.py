@@ -1,4 +1,4 @@
-"""`POST /v1/rights/erasures` and `…/children` erase an account; `GET …/erasures/{receipt_id}` verifies."""
+"""`POST /v1/rights/erasures` and `…/children` erase an account; `GET …/erasures/{receipt_id}` verifies it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from marshmallow.validate import Regexp
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.platform.services import PlatformServices
-from api.platform.staff import AccountActionSchema, OrderOperation, actor_of, once
+from api.platform.staff import AccountActionSchema, StaffOperation, actor_of, run_idempotent
 from privacy.model.timestamp import format_timestamp
 from privacy.moderation.receipts import Receipt
 from privacy.moderation.rights import DataSubjectRequest, ErasureReason
 
+ERASURES, CHILDREN = "/v1/rights/erasures", "/v1/rights/children"
 _RECEIPT_ID = "0123456789abcdef" * 2
 _ERASED = {
     "erased_at": "2026-05-03T12:00:00Z",
@@ -22,31 +23,31 @@ _ERASED = {
     "counted": 420,
     "backups_gone_by": "2026-06-02T12:00:00Z",
 }
-_ANSWER = {"receipt_id": _RECEIPT_ID, "closed_until": "2029-05-04T12:00:00Z", **_ERASED}
-_ORDER = {"account_id": "a-2001", "note": "request 2026/117"}
+_RESPONSE = {"receipt_id": _RECEIPT_ID, "closed_until": "2029-05-04T12:00:00Z", **_ERASED}
+_EXAMPLE = {"account_id": "a-2001", "note": "request 2026/117"}
 _ERASURE = """\
-Every engagement of the account is gone when this answers; what was counted leaves the counts with the next
-epochs, reason
-`account`. What remains is a keyed tombstone of 8 bytes: until `closed_until` it keeps late and replayed
-events out, since an
-engagement that came back would change a count more often than the noise covers. The store's log is
-rewritten after that, and
-backups are gone by `backups_gone_by`. Earlier releases stand: they are noisy numbers, and name nobody.
+Every engagement of the account is gone when this responds; those that were counted leave the counts with \
+the next epochs, reason `account`. A keyed tombstone of 8 bytes remains: until `closed_until` it keeps \
+late and replayed events out, since an engagement that came back would change a count more often than the \
+noise covers. The store's log is then rewritten, and backups are gone by `backups_gone_by`. Earlier \
+releases remain: they are noisy numbers and name no one.
 
-`receipt_id` is shown this once, for the person. Only its SHA-256 is kept, so it proves the erasure and
-identifies nobody."""
+`receipt_id` is shown only once, for the person. Only its SHA-256 is stored, so it proves the erasure and \
+identifies no one."""
 _CHILD = """\
-For an account that is found to be a child's: erased like `POST /v1/rights/erasures`, and written down as
-what it was. Events
-that say `under-13` themselves are dropped at the door and need no call."""
+For an account that turns out to be a child's: erases it like `POST /v1/rights/erasures`, and records that \
+reason. Events with the age band `under-13` are dropped on arrival and need no call."""
 
 
 class _ErasedSchema(Schema):
-    erased_at = fields.DateTime(required=True, metadata={"description": "When."})
-    engagements = fields.Integer(required=True, metadata={"description": "How many were held."})
-    counted = fields.Integer(required=True, metadata={"description": "How many of them were counted."})
+    erased_at = fields.DateTime(required=True, metadata={"description": "Time of the erasure."})
+    engagements = fields.Integer(
+        required=True, metadata={"description": "Number of engagements that were stored."}
+    )
+    counted = fields.Integer(required=True, metadata={"description": "Number of them that were counted."})
     backups_gone_by = fields.DateTime(
-        required=True, metadata={"description": "When the last backup that may hold any of it is gone."}
+        required=True,
+        metadata={"description": "Time by which the last backup that may contain any of it is gone."},
     )
 
 
@@ -54,12 +55,12 @@ class ReceiptSchema(_ErasedSchema):
     """What a receipt proves."""
 
 
-class ErasureAnswerSchema(_ErasedSchema):
+class ErasureResultSchema(_ErasedSchema):
     """A receipt, and what it proves."""
 
-    receipt_id = fields.String(required=True, metadata={"description": "For the person; shown this once."})
+    receipt_id = fields.String(required=True, metadata={"description": "For the person; shown only once."})
     closed_until = fields.DateTime(
-        required=True, metadata={"description": "Until then nothing of the account is taken in."}
+        required=True, metadata={"description": "Until then, no event of the account is taken in."}
     )
 
 
@@ -68,36 +69,36 @@ class ReceiptPathSchema(Schema):
 
     receipt_id = fields.String(
         required=True,
-        validate=Regexp("^[0-9a-f]{32}$", error="is no receipt; 32 hexadecimal digits"),
-        metadata={"description": "The id of a receipt.", "example": _RECEIPT_ID},
+        validate=Regexp("^[0-9a-f]{32}$", error="is not a receipt id; 32 hexadecimal digits"),
+        metadata={"description": "Id of the receipt.", "example": _RECEIPT_ID},
     )
 
 
-def _post(reason: ErasureReason, path: str, services: PlatformServices, call: Request) -> Response:
-    def act(order: dict[str, Any]) -> Response:
-        request = DataSubjectRequest(order["account_id"], actor_of(call), order["note"])
-        outcome = services.rights.erase(request, reason, call.now_ms)
+def _post(reason: ErasureReason, path: str, services: PlatformServices, request: Request) -> Response:
+    def act(action: dict[str, Any]) -> Response:
+        subject_request = DataSubjectRequest(action["account_id"], actor_of(request), action["note"])
+        outcome = services.rights.erase(subject_request, reason, request.now_ms)
         return json_response(
             {
                 "receipt_id": outcome.receipt_id,
                 "closed_until": format_timestamp(outcome.closed_until_ms),
-                **_proof(outcome.receipt),
+                **_to_document(outcome.receipt),
             }
         )
 
-    return once(services, call, f"POST {path}", AccountActionSchema, act)
+    return run_idempotent(services, request, path, AccountActionSchema, act)
 
 
-def get_receipt(services: PlatformServices, call: Request) -> Response:
+def get_receipt(services: PlatformServices, request: Request) -> Response:
     """Verify a receipt.
 
     Raises:
-        NotFoundError: no such receipt was given, or its time is over.
+        NotFoundError: the receipt does not exist, or has expired.
     """
-    return json_response(_proof(services.rights.receipts.verify(call.path["receipt_id"])))
+    return json_response(_to_document(services.rights.receipts.verify(request.path["receipt_id"])))
 
 
-def _proof(receipt: Receipt) -> dict[str, Any]:
+def _to_document(receipt: Receipt) -> dict[str, Any]:
     return {
         "erased_at": format_timestamp(receipt.erased_at_ms),
         "engagements": receipt.engagements,
@@ -106,40 +107,39 @@ def _proof(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def operations() -> tuple[Operation[PlatformServices], ...]:
-    """Describe the operations."""
-    erasures, children = "/v1/rights/erasures", "/v1/rights/children"
-    return (
-        OrderOperation(
-            erasures,
-            "post_erasure",
-            "privacy",
-            "Erase an account",
-            _ERASURE,
-            partial(_post, ErasureReason.REQUESTED, erasures),
-            (AccountActionSchema, _ORDER),
-            (ErasureAnswerSchema, _ANSWER),
-        ).described(),
-        Operation(
-            method="GET",
-            path="/v1/rights/erasures/{receipt_id}",
-            operation_id="get_erasure",
-            summary="Verify a receipt",
-            description="What a receipt proves. It says nothing about whose it is.",
-            tag="platform",
-            scope="privacy",
-            handler=get_receipt,
-            responses={200: ResponseDoc("It was given, and this is what it proves.", ReceiptSchema, _ERASED)},
-            path_schema=ReceiptPathSchema,
-        ),
-        OrderOperation(
-            children,
-            "post_child",
-            "privacy",
-            "Erase a child's account",
-            _CHILD,
-            partial(_post, ErasureReason.CHILD, children),
-            (AccountActionSchema, {**_ORDER, "note": "age found by review 88"}),
-            (ErasureAnswerSchema, _ANSWER),
-        ).described(),
-    )
+OPERATIONS = (
+    StaffOperation(
+        ERASURES,
+        "post_erasure",
+        "privacy",
+        "Erase an account",
+        _ERASURE,
+        partial(_post, ErasureReason.REQUESTED, ERASURES),
+        (AccountActionSchema, _EXAMPLE),
+        (ErasureResultSchema, _RESPONSE),
+    ).build(),
+    Operation(
+        method="GET",
+        path=f"{ERASURES}/{{receipt_id}}",
+        operation_id="get_erasure",
+        summary="Verify a receipt",
+        description="Returns what a receipt proves. It does not say whose it is.",
+        tag="platform",
+        scope="privacy",
+        handler=get_receipt,
+        responses={
+            200: ResponseDoc("The receipt is valid, and this is what it proves.", ReceiptSchema, _ERASED)
+        },
+        path_schema=ReceiptPathSchema,
+    ),
+    StaffOperation(
+        CHILDREN,
+        "post_child",
+        "privacy",
+        "Erase a child's account",
+        _CHILD,
+        partial(_post, ErasureReason.CHILD, CHILDREN),
+        (AccountActionSchema, {**_EXAMPLE, "note": "age found by review 88"}),
+        (ErasureResultSchema, _RESPONSE),
+    ).build(),
+)

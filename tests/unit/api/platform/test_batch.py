@@ -24,13 +24,13 @@ def call(body: bytes, **headers: str) -> Request:
 def test_the_media_type_says_that_lines_are_items(text: str) -> None:
     """Parameters and case make no difference (RFC 9110)."""
     batch = Batch.from_request(call(b"1\n2", Content_Type=text))
-    assert (batch.is_lines, batch.items()) == (True, [b"1\n", b"2"])
+    assert (batch.is_ndjson, batch.items()) == (True, [b"1\n", b"2"])
 
 
 def test_anything_else_is_an_array() -> None:
     """The edge lets only JSON through beside NDJSON."""
     batch = Batch.from_request(call(b' [1, {"a": [2]}] ', Content_Type=JSON))
-    assert (batch.is_lines, batch.items()) == (False, [b"1", b'{"a": [2]}'])
+    assert (batch.is_ndjson, batch.items()) == (False, [b"1", b'{"a": [2]}'])
 
 
 def test_a_compressed_body_is_inflated() -> None:
@@ -48,7 +48,7 @@ def test_blank_lines_are_no_items(blank: bytes) -> None:
 @pytest.mark.parametrize("raw", [b"", b"\n \n"])
 def test_a_batch_of_nothing_is_refused(raw: bytes) -> None:
     """A body that was lost on its way looks like this."""
-    with pytest.raises(InvalidInputError, match="holds nothing"):
+    with pytest.raises(InvalidInputError, match="is empty"):
         Batch(raw, NDJSON).items()
 
 

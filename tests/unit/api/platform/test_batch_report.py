@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from api.platform.batch_report import batch_report
+from api.platform.batch import batch_report
 from privacy.catalogue.catalogue import Registration
 from privacy.errors import InvalidInputError
 from privacy.intake.admission import Outcome

@@ -7,9 +7,10 @@ from typing import Any, get_args
 import pytest
 from marshmallow import ValidationError, fields
 
-from api.platform.batch_report import EventsAnswerSchema, registrations_schema
+from api.platform.events import EventsReportSchema
 from api.platform.operations import operations
-from api.platform.schemas import EventProfileSchema, EventSchema, VideoMetadataSchema, VideoToRegisterSchema
+from api.platform.schemas import EventProfileSchema, EventSchema
+from api.platform.targets import VideoMetadataSchema, VideoToRegisterSchema
 from privacy.catalogue.catalogue import Registration
 from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventAttributes, EventType
 from privacy.model.engagement import Verdict
@@ -66,9 +67,9 @@ def test_examples_keep_their_own_schemas(operation: Any) -> None:
 
 def test_answers_count_every_verdict() -> None:
     """The documented counts are those that are given."""
-    events, videos = (
-        schema().fields["verdicts"] for schema in (EventsAnswerSchema, registrations_schema("video"))
-    )
+    (of_videos,) = (op.responses[200].schema for op in operations() if op.operation_id == "post_videos")
+    assert of_videos
+    events, videos = (schema().fields["verdicts"] for schema in (EventsReportSchema, of_videos))
     assert isinstance(events, fields.Nested)
     assert isinstance(videos, fields.Nested)
     assert list(events.schema.fields) == [verdict.value for verdict in Verdict]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from api.platform.timestamps import parse_timestamps_ms
+from api.platform.event_decoder import parse_timestamps_ms
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
 from tests.support.profiles import examples
 
