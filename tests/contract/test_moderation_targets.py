@@ -83,7 +83,7 @@ def like(video_id: str = "v-1", account_id: str = "account-1") -> dict[str, str]
 
 
 def test_engagements_are_removed_for_a_reason_and_restored(office: Office) -> None:
-    """Each has a verdict, also if it is unknown; nothing else changes."""
+    """Each has a result, also if it is unknown; nothing else changes."""
     follow = {"account_id": "account-1", "kind": "follow", "creator_id": "c-1"}
     named = [like(), like("v-2"), follow, like(account_id="account-9"), like("v-9")]
     results = ["changed", "changed", "changed", "unknown", "unknown_target"]
