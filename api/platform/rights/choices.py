@@ -35,8 +35,8 @@ _EFFECT = (
 )
 _OBJECTION = """\
 An account that `objects` is not counted anywhere: its engagements leave the counts with the reason \
-`account`, and its events get the verdict `account_closed` and are not stored. Its stored engagements are kept, \
-uncounted, in case the objection is withdrawn; to delete them, erase the account. Withdrawing the \
+`account`, and its events get the verdict `account_closed` and are not stored. Its stored engagements are \
+kept, uncounted, in case the objection is withdrawn; to delete them, erase the account. Withdrawing the \
 objection puts the account in good standing: if it was banned before (see `status_before`), ban it again."""
 _OPT_OUT = """\
 From now on, engagements of an account with `hidden` count in totals, and as undisclosed in every \
