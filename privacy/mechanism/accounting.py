@@ -28,7 +28,7 @@ REMOVALS = "removals"
 
 @dataclass(frozen=True)
 class Statistic:
-    """One statistic: streams that one engagement can change together, under one budget.
+    """A statistic: streams that one engagement can change together, under one budget.
 
     Args:
         name: `total`, a dimension, or `removals`.
@@ -81,9 +81,9 @@ class Calibration:
         """Noise scale of each stream in the policy's layout, shape (streams,)."""
         layout = self.policy.layout
         scales = np.empty(layout.count, np.int64)
-        places = (slice(layout.total, layout.total + 1), *layout.breakdowns, layout.removals)
-        for statistic, place in zip(self.statistics, places, strict=True):
-            scales[place] = statistic.scale
+        positions = (slice(layout.total, layout.total + 1), *layout.breakdowns, layout.removals)
+        for statistic, position in zip(self.statistics, positions, strict=True):
+            scales[position] = statistic.scale
         return scales
 
     @cached_property

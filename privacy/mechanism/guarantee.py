@@ -49,9 +49,9 @@ def guarantee(policy: Policy) -> dict[str, Any]:
         },
         "anonymity": {"k": policy.k, "hard": True},
         "contribution": {"flip_cap": policy.flip_cap, "daily_cap": policy.daily_cap},
-        "kinds": {kind.label: _kind(policy, kind) for kind in policy.budgets},
-        "schedule": _schedule(policy.schedule),
-        "creator_schedule": _schedule(policy.creator_schedule),
+        "kinds": {kind.label: _describe_kind(policy, kind) for kind in policy.budgets},
+        "schedule": _describe_schedule(policy.schedule),
+        "creator_schedule": _describe_schedule(policy.creator_schedule),
         "dimensions": {dimension.name: list(dimension.cells) for dimension in policy.domain.dimensions},
         "children": {"dropped_age_bands": sorted(policy.dropped_age_bands)},
         "documents": dict(DOCUMENTS),
@@ -69,7 +69,7 @@ def guarantee(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _schedule(schedule: Schedule) -> dict[str, Any]:
+def _describe_schedule(schedule: Schedule) -> dict[str, Any]:
     return {
         "epochs": schedule.epochs,
         "phases": [
@@ -80,24 +80,24 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
+def _describe_kind(policy: Policy, kind: Kind) -> dict[str, Any]:
     calibration = calibrate(policy, kind)
     budget = policy.budgets[kind]
     return {
         "target_type": kind.target_type.value,
         "rho": float(budget.rho),
         "reserve_rho": float(budget.reserve),
-        "epsilon": [_epsilon(policy, kind, 1, delta) for delta in DELTAS],
+        "epsilon": [_describe_epsilon(policy, kind, 1, delta) for delta in DELTAS],
         "account_day": [
             {
                 "engagements": engagements,
                 "rho": float(engagements * budget.rho),
-                "epsilon": [_epsilon(policy, kind, engagements, delta) for delta in DELTAS],
+                "epsilon": [_describe_epsilon(policy, kind, engagements, delta) for delta in DELTAS],
             }
             for engagements in sorted({*ENGAGEMENTS_PER_DAY, policy.daily_cap})
             if engagements <= policy.daily_cap
         ],
-        "attacker": _attacker(float(budget.rho), float(policy.gate_delta)),
+        "attacker": _describe_attacker(float(budget.rho), float(policy.gate_delta)),
         "mechanism": {
             "noise": "discrete Gaussian, exact, drawn once per measurement",
             "factorisation": calibration.factorisation.name,
@@ -105,11 +105,13 @@ def _kind(policy: Policy, kind: Kind) -> dict[str, Any]:
             "gate_delta": float(policy.gate_delta),
             "gate_z": round(calibration.z, 6),
         },
-        "statistics": [_statistic(calibration, index) for index in range(len(calibration.statistics))],
+        "statistics": [
+            _describe_statistic(calibration, index) for index in range(len(calibration.statistics))
+        ],
     }
 
 
-def _attacker(rho: float, gate_delta: float) -> dict[str, Any]:
+def _describe_attacker(rho: float, gate_delta: float) -> dict[str, Any]:
     accuracy = max_attack_accuracy(rho, gate_delta)
     return {
         "prior": 0.5,
@@ -120,10 +122,10 @@ def _attacker(rho: float, gate_delta: float) -> dict[str, Any]:
     }
 
 
-def _statistic(calibration: Calibration, index: int) -> dict[str, Any]:
+def _describe_statistic(calibration: Calibration, index: int) -> dict[str, Any]:
     statistic = calibration.statistics[index]
     layout = calibration.policy.layout
-    stream = (layout.total, *(place.start for place in layout.breakdowns), layout.removals.start)[index]
+    stream = (layout.total, *(cells.start for cells in layout.breakdowns), layout.removals.start)[index]
     steps = np.arange(calibration.schedule.epochs)
     deviations = calibration.deviations(steps)[:, stream]
     thresholds = calibration.min_counts[stream] + calibration.margins(steps)[:, stream]
@@ -137,7 +139,7 @@ def _statistic(calibration: Calibration, index: int) -> dict[str, Any]:
     }
 
 
-def _epsilon(policy: Policy, kind: Kind, engagements: int, delta: float) -> dict[str, float | None]:
+def _describe_epsilon(policy: Policy, kind: Kind, engagements: int, delta: float) -> dict[str, float | None]:
     """Return epsilon for an account's engagements with N targets; null if the gate uses up delta."""
     epsilon = epsilon_at(
         engagements * float(policy.budgets[kind].rho), delta, engagements * float(policy.gate_delta)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reconciled:
-    """One breakdown of several series, reconciled.
+    """A reconciled breakdown of several series.
 
     Args:
         values: integers, shape (series, cells); meaningful where `shown`.

@@ -19,7 +19,7 @@ UNDISCLOSED_EVERYWHERE = (1 << JOINT_CODE_BITS) - 1
 
 @dataclass(frozen=True)
 class Dimension:
-    """One dimension with its domain.
+    """A dimension with its domain.
 
     Args:
         name: its name in the API.

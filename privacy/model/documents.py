@@ -43,7 +43,7 @@ class TargetDocument(Document, frozen=True):
 
 
 class BreakdownFigures(Document, frozen=True):
-    """One breakdown of a release. A withheld number is null, whatever the reason."""
+    """A breakdown of a release. A withheld number is null, whatever the reason."""
 
     cells: dict[str, Figure | None]
     other: Figure | None
@@ -94,7 +94,7 @@ class PointDocument(Document, frozen=True):
 
 
 class LedgerEntry(Document, frozen=True):
-    """One entry of the privacy ledger: a release, its time, its parameters and its cost.
+    """An entry of the privacy ledger: a release, its time, its parameters and its cost.
 
     `previous` is the hash of the previous entry and chains all entries of one target shard.
     """

@@ -61,7 +61,7 @@ class Verdict(Enum):
 
 
 class Series(NamedTuple):
-    """One target's engagements of one kind: the unit that has a log, a schedule and releases.
+    """The engagements of one kind with one target: the unit that has a log, a schedule and releases.
 
     Args:
         target: number assigned to the target at registration; `target % target_shards` is its shard.

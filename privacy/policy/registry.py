@@ -110,7 +110,7 @@ def read_policy_registry(client: Redis, current: Policy) -> PolicyRegistry:
     known = versions.get(current.version)
     if known is None:
         raise PolicyError(
-            f"version: {current.version!r} is not registered in this store; `likewise up` registers it"
+            f"version: {current.version!r} is not registered in this store; `likewise init` registers it"
         )
     if known.digest != current.digest:
         raise PolicyError(

@@ -34,7 +34,7 @@ class SignatureWriter:
     """Writes for the ledger signer. Every method may be repeated, by this process or another one.
 
     Args:
-        client: connection with the signer's credentials.
+        client: must have the signer ACL user.
     """
 
     client: Redis

@@ -29,7 +29,7 @@ _DECODE = msgspec.json.Decoder(ReleaseDocument).decode
 
 @dataclass(frozen=True)
 class NewRelease:
-    """One release, not yet written.
+    """A release that is not yet written.
 
     Args:
         due: its inputs.

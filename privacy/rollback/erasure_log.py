@@ -27,7 +27,7 @@ _FIRST_WORD: Final = "likewise-erasures"
 
 
 class ErasureRecord(NamedTuple):
-    """One erasure in the log.
+    """An erasure in the log.
 
     Args:
         number: sequence number among the erasures of the store, from 1.

@@ -89,7 +89,7 @@ class DueSeries:
 
 @dataclass(frozen=True)
 class Commit:
-    """One release, ready to be written.
+    """A release, ready to be written.
 
     Args:
         due: its inputs.
@@ -156,7 +156,7 @@ class PendingRelease:
 
 @dataclass(frozen=True)
 class TallyShard:
-    """One target shard, as the release worker reads and writes it. All methods raise `StoreBusyError`.
+    """A target shard, as the release worker reads and writes it. All methods may raise `StoreBusyError`.
 
     Args:
         client: must have the release ACL user.
