@@ -1,4 +1,4 @@
--- The least that exactly-once intake has to do: forget what was seen before, in hashes small enough to stay packed.
+-- The minimum work of exactly-once intake: deduplicate events, in hashes small enough to stay packed.
 --
 -- KEYS[1]  prefix of the hashes      ARGV[1]  events, 24 bytes each: account c16, target I8
 local call, unpack = redis.call, struct.unpack

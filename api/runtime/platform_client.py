@@ -43,13 +43,13 @@ class PlatformClient:
         """
         return self._ask(Request(self.url.rstrip("/") + path, method="GET"))  # noqa: S310 - scheme was checked
 
-    def order(self, path: str, order: dict[str, Any]) -> dict[str, Any]:
-        """Give an order.
+    def post_json(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Posts a JSON document.
 
         Raises:
             LikewiseError: as `send`.
         """
-        return self.send(path, json.dumps(order).encode(), JSON)
+        return self.send(path, json.dumps(document).encode(), JSON)
 
     def send(self, path: str, body: bytes, media_type: str, **headers: str) -> dict[str, Any]:
         """Send a body; every call of the plane is safe to send again.

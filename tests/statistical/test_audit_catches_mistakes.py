@@ -67,6 +67,12 @@ def test_the_code_as_it_is_passes(check: str) -> None:
     assert failures(audit(check, SMALL_PLAN)) == []
 
 
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=name_of)
+def test_a_seeded_mistake_can_be_made(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code still has the names and passages that each mistake changes."""
+    mutation.apply(monkeypatch)
+
+
 @pytest.mark.parametrize("mutation", QUICK_MUTATIONS, ids=name_of)
 def test_a_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The responsible check detects the mistake, even with few samples."""

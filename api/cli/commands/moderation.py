@@ -95,7 +95,7 @@ def account(
     body = {"action": action, "account_id": account_id, "note": note}
     if until is not None:
         body["until"] = until
-    show_json(PlatformClient(platform_url, key).order("/v1/moderation/accounts", body))
+    show_json(PlatformClient(platform_url, key).post_json("/v1/moderation/accounts", body))
 
 
 def _wait_for_job(client: PlatformClient, found: dict[str, Any], *, quiet: bool) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def erase(*, account_id: str, child: bool, note: str, platform_url: str, key: st
     The receipt is for the person. It is shown only once, because only its hash is stored.
     """
     path = "/v1/rights/children" if child else "/v1/rights/erasures"
-    show_json(PlatformClient(platform_url, key).order(path, {"account_id": account_id, "note": note}))
+    show_json(PlatformClient(platform_url, key).post_json(path, {"account_id": account_id, "note": note}))
 
 
 def _add_choice(name: str, path: str, field: str, *, noun: str, summary: str) -> None:
@@ -92,7 +92,7 @@ def _add_choice(name: str, path: str, field: str, *, noun: str, summary: str) ->
     @staff_options
     def choose(*, account_id: str, withdraw: bool, note: str, platform_url: str, key: str) -> None:
         choice = {"account_id": account_id, field: not withdraw, "note": note}
-        show_json(PlatformClient(platform_url, key).order(path, choice))
+        show_json(PlatformClient(platform_url, key).post_json(path, choice))
 
 
 _add_choice(

@@ -90,7 +90,7 @@ def _zero_for_withheld(patch: pytest.MonkeyPatch) -> None:
         nothing = given.values == 0
         yield from _right_rows(replace(given, shown=given.shown | nothing))
 
-    patch.setattr(render, "_rows", rows)
+    patch.setattr(render, "_list_rows", rows)
 
 
 def _floats(patch: pytest.MonkeyPatch) -> None:
