@@ -1,4 +1,4 @@
-"""API keys as an operator handles them: two live ones an owner, so that a key is replaced without a gap."""
+"""API keys for operators: an owner has at most two live ones, so that a key is replaced without a gap."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _ROOMS: Final = {"public": Room.GALLERY, "platform": Room.PRIVATE}
 
 @dataclass(frozen=True)
 class ApiKeySpec:
-    """What a new key is good for.
+    """The properties of a new key.
 
     Args:
-        owner: whose it is: an identifier.
+        owner: identifier of its owner.
         scopes: what it may do on its plane.
-        days: after which it expires.
-        requests_per_minute: its rate limit.
+        days: lifetime.
+        requests_per_minute: rate limit.
     """
 
     owner: str
@@ -46,8 +46,8 @@ class ApiKeys:
     Args:
         plane: `public` or `platform`.
         writer: its records.
-        clock: now, in ms since 1970 UTC.
-        entropy: answers so many bytes of the operating system's CSPRNG.
+        clock: current time in ms since 1970 UTC.
+        entropy: returns the given number of random bytes.
     """
 
     plane: str
@@ -59,12 +59,12 @@ class ApiKeys:
     def open(
         cls, settings: StoreSettings, plane: str, clock: Clock, entropy: Callable[[int], bytes]
     ) -> ApiKeys:
-        """The ring of a plane, with the admin's credentials."""
+        """Returns the API keys of a plane, with the admin's credentials."""
         client = connect(settings, ADMIN, _ROOMS[plane])
         return cls(plane, KeyWriter(client, KEY_PREFIXES[plane]), clock, entropy)
 
     def live(self, owner: str) -> list[KeyRecord]:
-        """The keys of an owner that are neither revoked nor expired, oldest first.
+        """Returns the keys of an owner that are neither revoked nor expired, oldest first.
 
         Raises:
             StoreError: the store does not answer.
@@ -72,11 +72,11 @@ class ApiKeys:
         return [record for record in self.writer.records() if record.owner == owner and self.is_live(record)]
 
     def is_live(self, record: KeyRecord) -> bool:
-        """Whether a key works now."""
+        """Returns whether a key is accepted now."""
         return record.revoked_at_ms is None and self.clock() < record.expires_at_ms
 
-    def create(self, terms: ApiKeySpec) -> tuple[str, KeyRecord]:
-        """Make a key: the token, which nobody can find out later, and its record.
+    def create(self, spec: ApiKeySpec) -> tuple[str, KeyRecord]:
+        """Creates a key: the token, which cannot be recovered later, and its record.
 
         Raises:
             ConflictError: the owner has two live keys already.
@@ -84,7 +84,7 @@ class ApiKeys:
                 positive.
             StoreError: the store does not answer.
         """
-        owner = check_identifier("owner", terms.owner)
+        owner = check_identifier("owner", spec.owner)
         live = self.live(owner)
         if len(live) >= MAX_LIVE_KEYS:
             ids = " and ".join(record.key_id for record in live)
@@ -95,26 +95,26 @@ class ApiKeys:
         token, record = issue_key(
             self.plane,
             owner,
-            list(terms.scopes),
-            lifetime_seconds=terms.days * SECONDS_PER_DAY,
-            requests_per_minute=terms.requests_per_minute,
+            list(spec.scopes),
+            lifetime_seconds=spec.days * SECONDS_PER_DAY,
+            requests_per_minute=spec.requests_per_minute,
             now_ms=self.clock(),
             entropy=self.entropy,
         )
         self.writer.add(record)
         return token, record
 
-    def renew(self, terms: ApiKeySpec) -> str:
-        """Revoke every live key of an owner that is a program of ours, and give it a new one: the token.
+    def renew(self, spec: ApiKeySpec) -> str:
+        """Revokes every live key of an owner that is one of our programs, and returns the token of a new one.
 
         Raises:
             StoreError: the store does not answer.
         """
-        self.revoke_all(terms.owner)
-        return self.create(terms)[0]
+        self.revoke_all(spec.owner)
+        return self.create(spec)[0]
 
     def revoke_all(self, owner: str) -> None:
-        """Revoke every live key of an owner.
+        """Revokes every live key of an owner.
 
         Raises:
             StoreError: the store does not answer.
@@ -135,45 +135,47 @@ _SIMULATED_STAFF: Final = ApiKeySpec("simulated-staff", ("moderate",), _DAYS, re
 
 @dataclass(frozen=True)
 class FirstKeys:
-    """Tokens of new keys; None where the plane has keys already, whose tokens nobody knows any more."""
+    """Tokens of new keys; None if the plane has its first key already, whose token is not stored."""
 
     public: str | None
     platform: str | None
 
 
 def bootstrap_keys(settings: StoreSettings) -> FirstKeys:
-    """Make a key for each plane that has none.
+    """Creates a first key for each plane that has none.
 
     Raises:
         StoreError: the store does not answer.
     """
-    return FirstKeys(_first(settings, "public", _PUBLIC), _first(settings, "platform", _PLATFORM))
+    return FirstKeys(
+        _create_first(settings, "public", _PUBLIC), _create_first(settings, "platform", _PLATFORM)
+    )
 
 
 @dataclass(frozen=True)
 class SimulationKeys:
-    """Tokens of the simulated platform.
+    """API tokens of the simulated platform.
 
     Args:
-        feed: sends its events.
-        staff: purges its bots.
+        feed: to send events.
+        staff: to purge bots.
     """
 
     feed: str
     staff: str
 
 
-def simulation_keys(settings: StoreSettings) -> SimulationKeys:
-    """New keys for the simulated platform; the ones that it had are revoked.
+def create_simulation_keys(settings: StoreSettings) -> SimulationKeys:
+    """Creates keys for the simulated platform, and revokes its earlier ones.
 
     Raises:
         StoreError: the store does not answer.
     """
-    ring = ApiKeys.open(settings, "platform", clock_ms, entropy)
-    return SimulationKeys(ring.renew(_SIMULATION), ring.renew(_SIMULATED_STAFF))
+    keys = ApiKeys.open(settings, "platform", clock_ms, entropy)
+    return SimulationKeys(keys.renew(_SIMULATION), keys.renew(_SIMULATED_STAFF))
 
 
-def _first(settings: StoreSettings, plane: str, terms: ApiKeySpec) -> str | None:
-    ring = ApiKeys.open(settings, plane, clock_ms, entropy)
-    known = any(record.owner == FIRST_OWNER for record in ring.writer.records())
-    return None if known else ring.create(terms)[0]
+def _create_first(settings: StoreSettings, plane: str, spec: ApiKeySpec) -> str | None:
+    keys = ApiKeys.open(settings, plane, clock_ms, entropy)
+    known = any(record.owner == FIRST_OWNER for record in keys.writer.records())
+    return None if known else keys.create(spec)[0]

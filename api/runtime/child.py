@@ -1,4 +1,4 @@
-"""One program of the system as a child process: started, watched, started again with back-off, ended."""
+"""Runs a program of the system as a child process: starts, polls, restarts with back-off, and ends it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from privacy.store import die_with_parent
 
 _BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, max_back_off_seconds=30)
 _STEADY_SECONDS: Final = 30.0
-"""A child that has lived so long starts again without back-off."""
+"""A child that has run at least this long starts again with the first back-off."""
 _MAX_LOG_BYTES: Final = 16 * 1024 * 1024
-_LAST_WORDS_BYTES: Final = 2_000
+_LOG_TAIL_BYTES: Final = 2_000
 
 
 @dataclass(frozen=True)
 class Program:
-    """What a child runs.
+    """A program to run as a child.
 
     Args:
         name: for messages and the log file.
         arguments: of `likewise`.
-        environment: the whole of it: addresses and passwords of its own plane only.
+        environment: the whole environment; it has the addresses and passwords of this program only.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Program:
 
 
 class Child:
-    """A program that is to run.
+    """A child process, which may be down between two starts.
 
     Args:
-        program: what it runs.
+        program: the program.
         logs: folder of the log files.
-        monotonic_seconds: the clock of the back-off.
+        monotonic_seconds: clock for the back-off.
     """
 
     def __init__(self, program: Program, logs: Path, monotonic_seconds: Callable[[], float]) -> None:
@@ -57,11 +57,11 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Its process id; None while it is down."""
+        """Process id; None while the child is down."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start it; call this in the main thread, with which it ends."""
+        """Starts the program; only in the main thread, since the child ends with the thread that starts it."""
         if self._log.exists() and self._log.stat().st_size > _MAX_LOG_BYTES:
             self._log.replace(self._log.with_suffix(".log.1"))
         self._log.touch(mode=0o600)
@@ -76,16 +76,16 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # A group of its own: a Ctrl-C in the terminal is for the supervisor, which ends all in order.
+                # A group of its own: Ctrl-C in the terminal reaches the supervisor only.
                 start_new_session=True,
             )
         self._started = self._clock()
 
-    def look(self) -> str | None:
-        """See how it is; start it again when its back-off is over.
+    def poll(self) -> str | None:
+        """Checks the process, and starts it again when its back-off is over.
 
         Returns:
-            What is to be said: that it has just died, and why.
+            A report if the process has just ended; None otherwise.
         """
         if self._process is None:
             if self._clock() >= self._start_again:
@@ -100,26 +100,26 @@ class Child:
         self._failures = 1 if steady else self._failures + 1
         rest_seconds = _BACK_OFF.back_off_seconds(self._failures)
         self._start_again = self._clock() + rest_seconds
-        return f"{self.obituary(status)}; it starts again in {rest_seconds:g} s"
+        return f"{self._describe_exit(status)}; restarting in {rest_seconds:g} s"
 
-    def obituary(self, status: int) -> str:
-        """How it ended, and its last words."""
+    def _describe_exit(self, status: int) -> str:
+        """Returns how the process ended, with the last line of its log."""
         ending = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-        words = self._last_words()
-        return f"{self.program.name} ended with {ending}{f' ({words})' if words else ''}"
+        tail = self._log_tail()
+        return f"{self.program.name} ended with {ending}{f' ({tail})' if tail else ''}"
 
-    def died(self) -> str | None:
-        """How it ended, if it has; it is not started again."""
+    def report_exit(self) -> str | None:
+        """Returns how the process ended, or None if it runs. It is not started again."""
         status = self._process.poll() if self._process else None
-        return None if status is None else self.obituary(status)
+        return None if status is None else self._describe_exit(status)
 
-    def ask_to_end(self) -> None:
-        """Send SIGTERM."""
+    def terminate(self) -> None:
+        """Sends SIGTERM."""
         if self._process:
             self._process.terminate()
 
     def end(self, patience_seconds: float) -> None:
-        """Wait for its end; kill it and whatever it has started if that takes too long."""
+        """Waits until the process ends; if that takes too long, kills it and its descendants."""
         if self._process:
             try:
                 self._process.wait(patience_seconds)
@@ -130,15 +130,15 @@ class Child:
             self._process = None
 
     def _sweep(self) -> None:
-        """Kill what a dead child has left behind; its group has its process id."""
+        """Kills the descendants of an ended child; its process group has its process id."""
         if self._process:
             try:
                 os.killpg(self._process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 return
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         with self._log.open("rb") as log:
-            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - _LAST_WORDS_BYTES))
+            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
             lines = log.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")

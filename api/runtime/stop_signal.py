@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a question, for programs that finish what they are doing before they end."""
+"""Turns SIGTERM and SIGINT into a state that a program polls, so that it finishes its step before it ends."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from typing import Any
 class StopSignal:
     """Whether the program was asked to end.
 
-    A pipe and no `threading.Event`: a signal may arrive while the main thread holds the lock of an event
-    that it waits for, and would then wait for that lock for ever.
+    It is a pipe and not a `threading.Event`: a signal may arrive while the main thread holds the lock of an
+    event that it waits for, and the handler would then wait for that lock forever.
     """
 
     def __init__(self) -> None:
-        self._asked = False
+        self._requested = False
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
 
-    def ask(self, _number: int = 0, _frame: Any = None) -> None:
-        """Ask the program to end; a signal handler."""
-        if not self._asked:
-            self._asked = True
+    def request(self, _number: int = 0, _frame: Any = None) -> None:
+        """Asks the program to end; a signal handler."""
+        if not self._requested:
+            self._requested = True
             os.write(self._writer, b".")
 
     def wait(self, seconds: float) -> bool:
-        """Rest so long, or until the program is asked to end; whether it is."""
-        if not self._asked:
+        """Rests for the given time or until the program is asked to end; returns whether it was asked."""
+        if not self._requested:
             select.select([self._reader], [], [], seconds)
-        return self._asked
+        return self._requested
 
     def close(self) -> None:
-        """Give the pipe back."""
+        """Closes the pipe."""
         os.close(self._reader)
         os.close(self._writer)
 
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopSignal]:
-    """Catch the signals for the length of the block; in the main thread only."""
+    """Catches the signals for the duration of the block; in the main thread only."""
     stop = StopSignal()
-    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, stop.request) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:

@@ -10,19 +10,19 @@ from api.runtime.child import Child
 from privacy.embedded.server import EmbeddedRedis
 from privacy.errors import StoreError
 
-_LOOK_SECONDS: Final = 0.2
+_POLL_SECONDS: Final = 0.2
 _END_SECONDS: Final = 8.0
 
 
 class Supervisor:
-    """Watches over the processes of one machine.
+    """Keeps the processes of one machine running.
 
     Args:
         children: in the order in which they end.
-        servers: the embedded ones by name, which the caller starts and stops; none where others are used.
-        wait: rests so many seconds, or less if told to stop; whether that is so.
-        say: tells the operator.
-        monotonic_seconds: the clock of patience.
+        servers: embedded servers by name, which the caller starts and stops; empty if others are used.
+        wait: rests for the given seconds, or less if asked to stop; returns whether to stop.
+        echo: writes a line for the operator.
+        monotonic_seconds: clock for timeouts.
     """
 
     def __init__(
@@ -30,65 +30,69 @@ class Supervisor:
         children: Sequence[Child],
         servers: Mapping[str, EmbeddedRedis],
         wait: Callable[[float], bool],
-        say: Callable[[str], None],
+        echo: Callable[[str], None],
         monotonic_seconds: Callable[[], float],
     ) -> None:
         self._children = children
         self._servers = servers
         self._wait = wait
-        self._say = say
+        self._echo = echo
         self._clock = monotonic_seconds
 
     def start(self, ready: Callable[[], bool], patience_seconds: float) -> bool:
-        """Start all children and wait until the system is ready.
+        """Starts all children and waits until the system is ready.
+
+        Args:
+            ready: whether the system is ready.
+            patience_seconds: how long that may take.
 
         Returns:
-            False if it was told to stop meanwhile.
+            False if asked to stop meanwhile.
 
         Raises:
-            StoreError: a child ended, or patience did.
+            StoreError: a child ended, or the system was not ready in time.
         """
         for child in self._children:
             child.start()
         deadline = self._clock() + patience_seconds
         while not ready():
             for child in self._children:
-                if obituary := child.died():
-                    raise StoreError(obituary)
+                if report := child.report_exit():
+                    raise StoreError(report)
             if self._clock() > deadline:
                 raise StoreError(f"the system is not ready after {patience_seconds:g} s; see its logs")
-            if self._wait(_LOOK_SECONDS):
+            if self._wait(_POLL_SECONDS):
                 return False
         return True
 
     def watch(self) -> None:
-        """Keep everything running until told to stop.
+        """Keeps everything running until asked to stop.
 
         Raises:
             StoreError: an embedded Redis ended and does not start again, as on a full disk.
         """
-        while not self._wait(_LOOK_SECONDS):
-            self._look_after_servers()
+        while not self._wait(_POLL_SECONDS):
+            self._restart_servers()
             for child in self._children:
-                if news := child.look():
-                    self._say(news)
+                if report := child.poll():
+                    self._echo(report)
 
     def end(self) -> None:
-        """End all children; nothing of them is left when this returns."""
+        """Ends all children; none of their processes is left when this returns."""
         for child in self._children:
-            child.ask_to_end()
+            child.terminate()
         deadline = self._clock() + _END_SECONDS
         for child in self._children:
             child.end(max(0.0, deadline - self._clock()))
 
-    def _look_after_servers(self) -> None:
+    def _restart_servers(self) -> None:
         for name, server in self._servers.items():
             if _has_ended(server.pid):
-                self._say(f"{name} ended; it starts again")
+                self._echo(f"{name} ended; restarting")
                 server.stop()
                 server.start()
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a child process has ended; it is left for its owner to collect."""
+    """Returns whether a child process has ended; it is left for its owner to collect."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

@@ -15,8 +15,8 @@ from privacy.store import die_with_parent
 
 _STOP_PATIENCE_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 0.005
-_LAST_WORDS_BYTES: Final = 4_000
-_LAST_WORDS_LINES: Final = 5
+_LOG_TAIL_BYTES: Final = 4_000
+_LOG_TAIL_LINES: Final = 5
 
 
 class ServerProcess:
@@ -78,12 +78,10 @@ class ServerProcess:
                 answers()
             except StoreBusyError:
                 if (status := self._process.poll()) is not None:
-                    raise StoreError(
-                        f"the embedded Redis ended with {status}. {self._last_words()}"
-                    ) from None
+                    raise StoreError(f"the embedded Redis ended with {status}. {self._log_tail()}") from None
                 if time.monotonic() > deadline:
                     raise StoreError(
-                        f"the embedded Redis is not ready after {patience_seconds:g} s. {self._last_words()}"
+                        f"the embedded Redis is not ready after {patience_seconds:g} s. {self._log_tail()}"
                     ) from None
                 time.sleep(_PAUSE_SECONDS)  # nothing is sent when a server is ready: it is asked again
             else:
@@ -98,9 +96,9 @@ class ServerProcess:
             self._process.kill()  # every acknowledged write is on disk already
             self._process.wait()
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         with self._log.open("rb") as log:
-            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - _LAST_WORDS_BYTES))
+            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
             lines = log.read().decode(errors="replace").splitlines()
-        said = "\n  ".join(lines[-_LAST_WORDS_LINES:]) or "(nothing)"
-        return f"Its last words, from {self._log}:\n  {said}"
+        tail = "\n  ".join(lines[-_LOG_TAIL_LINES:]) or "(nothing)"
+        return f"The end of {self._log}:\n  {tail}"

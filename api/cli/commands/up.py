@@ -21,7 +21,7 @@ from api.cli.options import data_folder_option, policy_option
 from api.http.command import epilog
 from api.http.serve import LOOPBACK, check_port
 from api.http.system import clock_ms, entropy
-from api.runtime.api_keys import FirstKeys, bootstrap_keys, simulation_keys
+from api.runtime.api_keys import FirstKeys, bootstrap_keys, create_simulation_keys
 from api.runtime.child import Child, Program
 from api.runtime.policy_source import PolicySource, read_policy
 from api.runtime.processes import Programs
@@ -50,14 +50,14 @@ _PLACEHOLDER = "KEY"
 
 @dataclass(frozen=True)
 class StartupMessage:
-    """A system that is ready.
+    """What `likewise up` prints when the system is ready.
 
     Args:
-        public_url: of the public plane.
-        platform_url: of the platform plane.
-        keys: shown this once.
-        video_id: one that there is something to see of; None in a system without any.
-        pids: of its processes, by name.
+        public_url: address of the public plane.
+        platform_url: address of the platform plane.
+        keys: API keys, shown this once.
+        video_id: a video with releases; None in a system without any.
+        pids: process ids by name.
     """
 
     public_url: str
@@ -68,15 +68,15 @@ class StartupMessage:
 
     @property
     def docs_url(self) -> str:
-        """Where the interactive docs are."""
+        """Address of the interactive documentation."""
         return f"{self.public_url}/docs"
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Returns the message as a JSON document."""
         return {**asdict(self), "docs_url": self.docs_url}
 
     def text(self) -> str:
-        """For people."""
+        """Returns the message as text."""
         lines = ["", "Likewise is ready.", "", f"  docs      {self.docs_url}"]
         lines += [f"  public    {self.public_url}", f"  platform  {self.platform_url}", ""]
         return "\n".join([*lines, *self._key_lines(), *self._first_requests(), "", "Ctrl-C ends everything."])
@@ -85,7 +85,10 @@ class StartupMessage:
         shown = [("public", self.keys.public), ("platform", self.keys.platform)]
         lines = [f"  {plane:8}  {token}" for plane, token in shown if token]
         if not lines:
-            return ["The first keys were shown at the first start; `likewise keys create` makes others.", ""]
+            return [
+                "The first keys were shown at the first start; `likewise keys create` creates others.",
+                "",
+            ]
         return ["API keys, shown this once:", *lines, ""]
 
     def _first_requests(self) -> list[str]:
@@ -95,7 +98,7 @@ class StartupMessage:
             return ["Try:", f"  {likes}", f"  {likes}/breakdowns/age_band", f"  {likes}/timeseries"]
         write = f"curl -H 'Authorization: Bearer {self.keys.platform or _PLACEHOLDER}'"
         return [
-            "Try: register a video, send a like, ask for its likes (withheld: it is one account's).",
+            "Try: register a video, send a like, read its likes (withheld: they come from one account).",
             f"  {write} -X PUT -H 'Content-Type: application/json' \\",
             f'    -d "{{\\"posted_at\\":\\"$(date -u +%FT%TZ)\\"}}" {self.platform_url}/v1/videos/v-1',
             f"  {write} -H 'Content-Type: application/json' \\",
@@ -114,7 +117,7 @@ _LOGS = "logs"
 
 @click.command(
     epilog=epilog(
-        "likewise up --simulate                     with some weeks of history and a live feed",
+        "likewise up --simulate                     with four weeks of history and a live feed",
         "likewise up --data-folder /var/lib/likewise",
     )
 )
@@ -122,9 +125,15 @@ _LOGS = "logs"
 @click.option("--platform-port", type=click.IntRange(1, 65_535), default=8081, show_default=True)
 @click.option("--public-port", type=click.IntRange(1, 65_535), default=8080, show_default=True)
 @policy_option
-@click.option("--simulate", is_flag=True, help="Play a plausible platform: its past first, then a live feed.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Which one.")
-@click.option("--json", "as_json", is_flag=True, help="Say in JSON when the system is ready.")
+@click.option("--simulate", is_flag=True, help="Simulate a platform: its history first, then a live feed.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=1,
+    show_default=True,
+    help="Random seed for the simulated history.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the ready message as JSON.")
 def command(
     data_folder: Path,
     platform_port: int,
@@ -135,7 +144,7 @@ def command(
     simulate: bool,
     as_json: bool,
 ) -> None:
-    """Start the whole system on this machine, and end all of it on Ctrl-C or SIGTERM.
+    """Start the whole system on this machine; Ctrl-C or SIGTERM ends all of it.
 
     Sets the store up (an embedded Redis for each room, or the store named in the environment, with the
     passwords of all users), starts both planes, the relay, the release worker and the maintenance worker, and
@@ -167,8 +176,8 @@ def command(
             except StoppedError:
                 return
             video_id = max(platform.catalogue.videos(clock_ms()), key=lambda video: video.popularity).video_id
-            callers = simulation_keys(settings.store)
-            running.insert(0, programs.simulate(platform_url, callers, state.seed, state.opened_at))
+            keys = create_simulation_keys(settings.store)
+            running.insert(0, programs.simulate(platform_url, keys, state.seed, state.opened_at))
         children = _children(data_folder, running)
         supervisor = Supervisor(children, servers, stop.wait, echo, time.monotonic)
         held.callback(supervisor.end)
@@ -178,11 +187,11 @@ def command(
 
         if supervisor.start(ready, _READY_SECONDS):
             pids = _pids(children, servers)
-            welcome = StartupMessage(public_url, platform_url, bootstrap_keys(settings.store), video_id, pids)
+            message = StartupMessage(public_url, platform_url, bootstrap_keys(settings.store), video_id, pids)
             if as_json:
-                show_json(welcome.document())
+                show_json(message.document())
             else:
-                click.echo(welcome.text())
+                click.echo(message.text())
             supervisor.watch()
             echo("Ending.")
 
