@@ -61,7 +61,7 @@ class Child:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Starts the program; only in the main thread, since the child ends with the thread that starts it."""
+        """Starts the program; only in the main thread: the child ends with the thread that starts it."""
         if self._log.exists() and self._log.stat().st_size > _MAX_LOG_BYTES:
             self._log.replace(self._log.with_suffix(".log.1"))
         self._log.touch(mode=0o600)
