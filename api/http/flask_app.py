@@ -37,7 +37,7 @@ MAX_QUERY_BYTES = 16_384
 
 @dataclass(frozen=True)
 class Gateway:
-    """What a plane's app needs before a request reaches its handler.
+    """The services that a request passes before it reaches its handler.
 
     Args:
         authenticator: checks API keys.

@@ -55,7 +55,7 @@ class RequestMetrics:
 
 @dataclass(slots=True)
 class RequestContext:
-    """What the layers of an app tell each other about one request.
+    """The state that the layers of an app share about one request.
 
     Args:
         operation_id: name of the operation; `UNMATCHED` where no route matches.

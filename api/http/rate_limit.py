@@ -35,7 +35,7 @@ class Allowance(msgspec.Struct, frozen=True):
 
     @property
     def exceeded(self) -> bool:
-        """Whether the request that was just counted exceeds the limit."""
+        """True if the request that was just counted exceeds the limit."""
         return self.used > self.limit
 
     def headers(self) -> tuple[tuple[str, str], ...]:

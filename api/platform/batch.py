@@ -34,8 +34,7 @@ The body is a JSON array, or NDJSON with one item per line (blank lines are skip
 items and {MAX_BATCH_BYTES // 1024**2} MiB, also after inflation from gzip. Each item has its own verdict.
 
 With an `Idempotency-Key` header (1 to 255 visible ASCII characters), the same batch sent again gets the \
-same response, with `Idempotency-Replayed: true`.
-"""
+same response, with `Idempotency-Replayed: true`."""
 
 
 def decoded_body(request: Request, max_bytes: int) -> bytes:
@@ -79,7 +78,7 @@ class Batch:
 
     @property
     def is_ndjson(self) -> bool:
-        """Whether each line is an item."""
+        """True if each line is an item."""
         return self.media_type == NDJSON
 
     def items(self) -> list[bytes]:

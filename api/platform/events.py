@@ -29,6 +29,7 @@ Takes in likes, favourites, follows and their ends, and responds once they are o
 arrives, send the batch again: nothing is counted twice.
 
 {BATCHES}
+
 | verdict | meaning |
 |---|---|
 | `counted` | the engagement is counted now |
@@ -39,8 +40,7 @@ arrives, send the batch again: nothing is counted twice.
 | `dropped_child` | the account is a child's; not stored |
 | `account_closed` | the account was erased, or objects to analytics; not stored |
 | `unknown_target` | the video or creator is not registered; not stored |
-| `invalid` | the event breaks a rule; not stored |
-"""
+| `invalid` | the event breaks a rule; not stored |"""
 
 EventsReportSchema = report_schema(
     "EventsReport",

@@ -170,7 +170,7 @@ def _parse_first_epoch(points: Sequence[PointDocument], cursor: str | None) -> i
         return points[-1].epoch
     (epoch,) = decode_cursor(_LISTING, 1, cursor)
     if all(point.epoch != epoch for point in points):
-        raise InvalidInputError("cursor", "is no cursor of this list", CURSOR_RULE)
+        raise InvalidInputError("cursor", "is not a cursor of this list", CURSOR_RULE)
     return epoch
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from marshmallow import INCLUDE, Schema, fields
 
 from api.http.arguments import Identifier
-from api.http.openapi import ProblemSchema
+from api.http.openapi import problem_doc
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
-from api.http.problems import PROBLEM_JSON
 from api.http.responses import MAX_AGE_CAP_SECONDS
 from api.public.response_fields import list_field, required_field
 from api.public.services import PublicServices
@@ -168,7 +167,7 @@ OPERATION: Operation[PublicServices] = Operation(
     handler=get_guarantee,
     query_schema=GuaranteeQuerySchema,
     responses={
-        404: ResponseDoc("There is no such policy version.", ProblemSchema, media_type=PROBLEM_JSON),
+        404: problem_doc("There is no such policy version."),
         200: ResponseDoc(
             "The guarantee.",
             GuaranteeSchema,

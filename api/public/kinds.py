@@ -9,17 +9,11 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api.http.arguments import Identifier
-from api.http.openapi import ProblemSchema
-from api.http.operation import ResponseDoc
-from api.http.problems import PROBLEM_JSON
+from api.http.openapi import problem_doc
 from api.public.response_fields import ResponseSchema, required_field
 from privacy.model.engagement import Kind, TargetType
 
-GONE_DOC = ResponseDoc(
-    "The target was taken down, for the reason in `reason`; it may come back.",
-    ProblemSchema,
-    media_type=PROBLEM_JSON,
-)
+GONE_DOC = problem_doc("The target was taken down, for the reason in `reason`; it may come back.")
 
 
 @dataclass(frozen=True)

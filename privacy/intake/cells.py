@@ -65,7 +65,7 @@ class CellCoder:
         return code + int(self.hour_codes[at_ms // MS_PER_HOUR % HOURS_PER_DAY])
 
     def profile_code(self, profile: EventAttributes) -> int:
-        """Return what a profile adds to a code; `INVALID_CELL` if a value is outside its domain."""
+        """Return a profile's part of a code; `INVALID_CELL` if a value is outside its domain."""
         try:
             return self._profiles[profile]
         except KeyError:
@@ -82,7 +82,7 @@ class CellCoder:
         raise AssertionError("a code fails only for a value outside its domain")
 
     def _cached_code(self, profile: EventAttributes) -> int:
-        """Compute what a profile adds to a code, and cache it: many accounts share one profile."""
+        """Compute the amount that a profile adds to a code, and cache it: many accounts share a profile."""
         try:
             code = sum(
                 offsets[getattr(profile, name)]
@@ -107,7 +107,7 @@ class CellCoder:
         return tuple(self._offsets_of(name) for name in PROFILE_FIELDS)
 
     def _offsets_of(self, name: str) -> Mapping[str | UnsetType, int]:
-        """Return what each declared value of a dimension adds to a code; an absent value is `undisclosed`."""
+        """Return the amount that each declared value adds to a code; an absent value is `undisclosed`."""
         if name not in self._declared:
             return _Undeclared()
         dimension, stride = self._declared[name]
@@ -118,7 +118,7 @@ class CellCoder:
 
     @cached_property
     def hour_codes(self) -> np.ndarray:
-        """What each hour of the UTC day adds to a code."""
+        """The amount that each hour of the UTC day adds to a code."""
         if HOUR_OF_DAY not in self._declared:
             return np.zeros(HOURS_PER_DAY, np.int64)
         dimension, stride = self._declared[HOUR_OF_DAY]

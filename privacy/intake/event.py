@@ -1,4 +1,4 @@
-"""One event as intake takes it: well-formed, and not yet checked against a policy."""
+"""An event as intake takes it: well-formed, and not yet checked against a policy."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class EngagementsResultSchema(Schema):
     results = fields.List(
         fields.String(metadata={"enum": list(_RESULTS)}),
         required=True,
-        metadata={"description": "One result per engagement, in the order of the list."},
+        metadata={"description": "The result of each engagement, in the order of the list."},
     )
 
 

@@ -39,7 +39,7 @@ JOB_EXAMPLE = {
 
 
 class JobCountsSchema(Schema):
-    """What a job has done so far."""
+    """The results of a job so far."""
 
     moved = fields.Integer(required=True, metadata={"description": "Accounts that got the new status."})
     unmoved = fields.Integer(
@@ -65,7 +65,7 @@ class JobSchema(Schema):
 
     job = fields.Integer(required=True, metadata={"description": "Its number."})
     kind = fields.String(
-        required=True, metadata={"enum": [kind.value for kind in JobKind], "description": "What it does."}
+        required=True, metadata={"enum": [kind.value for kind in JobKind], "description": "Its kind."}
     )
     state = fields.String(
         required=True, metadata={"enum": [state.value for state in JobState], "description": "Its state."}

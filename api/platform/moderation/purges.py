@@ -56,7 +56,7 @@ class PurgeQuerySchema(StrictActionSchema):
 
 
 class PurgeLineSchema(StrictSchema):
-    """One account of a list."""
+    """An account of a list."""
 
     account_id = AccountId(metadata={"description": "The account."})
     handle = fields.String(metadata={"description": f"The account, as an advisory names it: {HANDLE_RULE}."})

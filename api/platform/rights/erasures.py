@@ -52,7 +52,7 @@ class _ErasedSchema(Schema):
 
 
 class ReceiptSchema(_ErasedSchema):
-    """What a receipt proves."""
+    """The facts that a receipt proves."""
 
 
 class ErasureResultSchema(_ErasedSchema):
