@@ -131,7 +131,7 @@ class BenchDeployment:
         return ring.create(ApiKeySpec("bench", [scope], 1, _REQUESTS_PER_MINUTE))[0]
 
     @contextmanager
-    def run_process(self, verb: str, users: tuple[AclUser, ...], *arguments: str) -> Iterator[None]:
+    def run_process(self, command: str, users: tuple[AclUser, ...], *arguments: str) -> Iterator[None]:
         """Runs one of the product's processes, as in a deployment."""
         environment = self.prepared.settings.environment(users) | {
             "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.folder / "pseudonym.key"),
@@ -139,7 +139,9 @@ class BenchDeployment:
             "PATH": os.environ["PATH"],
         }
         with child(
-            [sys.executable, "-m", "api.cli", verb, *arguments], environment, self.folder / f"{verb}.log"
+            [sys.executable, "-m", "api.cli", command, *arguments],
+            environment,
+            self.folder / f"{command}.log",
         ):
             yield
 

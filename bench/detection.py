@@ -62,9 +62,9 @@ def detection(progress: ProgressCallback) -> Iterator[Figure]:
         bots = _generate_likes(deployment, networks, generator)
         shown = _find_shown_accounts(deployment, bots)
     for network in networks:
-        mine = {name for name, way in bots.items() if way == network.name}
-        found = mine & set().union(*shown.values())
-        yield Figure(f"bots shown: {network.name}", 100 * len(found) / len(mine), "% of them")
+        members = {name for name, behaviour in bots.items() if behaviour == network.name}
+        found = members & set().union(*shown.values())
+        yield Figure(f"bots shown: {network.name}", 100 * len(found) / len(members), "% of them")
     for signal, names in shown.items():
         right = 100 * len(names & bots.keys()) / len(names) if names else 100.0
         yield Figure(f"accounts shown for {signal.value} that are bots", right, f"% of {len(names)}")
@@ -110,8 +110,8 @@ def _generate_likes(
             for number in range(BOTS_PER_NETWORK):
                 name = f"bot-{index}-{number}"
                 bots[name] = network.name
-                own = f"bots-{index}" if network.shares_network else f"bot-{index}-{number}"
-                likes(name, network.videos(generator), network.gap_ms, own)
+                network_id = f"bots-{index}" if network.shares_network else f"bot-{index}-{number}"
+                likes(name, network.videos(generator), network.gap_ms, network_id)
     return bots
 
 

@@ -174,7 +174,7 @@ def _fill(deployment: BenchDeployment) -> None:
 def _start_processes(deployment: BenchDeployment) -> Iterator[_Ports]:
     ports = _Ports(free_port(), free_port())
     with ExitStack() as held:
-        for verb, users, *settings in (
+        for command, users, *settings in (
             (
                 "platform",
                 (PLATFORM, PUBLISHER),
@@ -183,7 +183,7 @@ def _start_processes(deployment: BenchDeployment) -> Iterator[_Ports]:
             ("public", (PUBLIC, LIMITER), "--port", str(ports.public), "--workers", "1", "--threads", "2"),
             ("relay", (RELAY,)),
         ):
-            held.enter_context(deployment.run_process(verb, users, *settings))
+            held.enter_context(deployment.run_process(command, users, *settings))
         wait_for(ports.platform)
         wait_for(ports.public)
         yield ports

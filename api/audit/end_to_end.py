@@ -86,7 +86,7 @@ class TestSystem:
     folder: Path
     in_process: InProcessSystem
 
-    def series(self) -> dict[str, DueSeries]:
+    def read_series(self) -> dict[str, DueSeries]:
         """Reads the tally's records of the likes of each video."""
         with closing(connect(self.store.settings, PLATFORM)) as client:
             catalogue = Catalogue(
@@ -149,7 +149,9 @@ def _write_once_section(test_system: TestSystem, entropy: EntropySource) -> Sect
         "the same time, other bytes for an existing release, and the next epoch after a restart.",
         "A release, measurement or ledger entry that is replaced, drawn again, or written twice.",
         "Certain for the cases tried.",
-        tuple(write_once_findings(test_system.store, test_system.in_process, test_system.series, entropy)),
+        tuple(
+            write_once_findings(test_system.store, test_system.in_process, test_system.read_series, entropy)
+        ),
     )
 
 
@@ -172,7 +174,7 @@ def _reads_section(
 
 
 def _check_counts(test_system: TestSystem) -> Iterator[Finding]:
-    for video, series in test_system.series().items():
+    for video, series in test_system.read_series().items():
         found, expected = int(_net_changes(series)[0].sum()), test_system.scenario.exact[video]
         yield Finding(
             f"exact likes of {video}", f"{expected}, counted by hand", f"{found}", found == expected
@@ -181,7 +183,7 @@ def _check_counts(test_system: TestSystem) -> Iterator[Finding]:
 
 def _check_cells(test_system: TestSystem) -> Iterator[Finding]:
     """Checks that returning accounts keep their cells, and that private accounts are undisclosed."""
-    policy, net = test_system.scenario.policy, _net_changes(test_system.series()[LIKED])
+    policy, net = test_system.scenario.policy, _net_changes(test_system.read_series()[LIKED])
     for dimension, index in zip(policy.domain.dimensions, policy.layout.breakdowns, strict=True):
         expected = test_system.scenario.cells.get(dimension.name)
         if expected is None:
@@ -195,7 +197,7 @@ def _check_cells(test_system: TestSystem) -> Iterator[Finding]:
 
 def _check_flips(test_system: TestSystem) -> Iterator[Finding]:
     cap = test_system.scenario.policy.flip_cap
-    net = _net_changes(test_system.series()[FLIPPED])
+    net = _net_changes(test_system.read_series()[FLIPPED])
     removed = int(net[test_system.scenario.policy.layout.removals].sum())
     # All flips fall into one epoch, so the removals show how many of them counted.
     yield Finding(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BATCH = 500
 LARGE = 400
-SHARE = 10
+JOBS_PER_CASE = 10
 """Number of jobs per case."""
 RATE_ALPHA = 0.01
 
@@ -83,13 +83,16 @@ def gate_check(
     at_k = _build_margin_cases(calibration, reference)
     cases = [*below_k, *at_k]
     work = tuple(
-        partial(_count_shown, case, -(-releases // (case.samples_per_release * SHARE)), entropy)
+        partial(_count_shown, case, -(-releases // (case.samples_per_release * JOBS_PER_CASE)), entropy)
         for case in cases
-        for _ in range(SHARE)
+        for _ in range(JOBS_PER_CASE)
     )
 
     def conclude(results: Sequence[Hits]) -> Sequence[Section]:
-        hits = [reduce(add, results[SHARE * index : SHARE * (index + 1)]) for index in range(len(cases))]
+        hits = [
+            reduce(add, results[JOBS_PER_CASE * index : JOBS_PER_CASE * (index + 1)])
+            for index in range(len(cases))
+        ]
         return (
             _hard_k_section(name, [case.name for case in below_k], hits[: len(below_k)]),
             _margin_section(name, calibration, [case.name for case in at_k], hits[len(below_k) :]),
@@ -100,14 +103,14 @@ def gate_check(
 
 def _count_shown(case: GateCase, releases: int, entropy: EntropySource) -> Hits:
     """Counts the small numbers that are shown."""
-    shown = looked_at = 0
+    shown = checked = 0
     before = build_history(case.calibration, case.past, entropy)
     for start in range(0, releases, BATCH):
         size = min(BATCH, releases - start)
         made = before.replicate(size).release([case.log] * size, entropy)
         for hits in map_documents(made, partial(_count_small_shown, case)):
-            shown, looked_at = shown + hits.hits, looked_at + hits.samples
-    return Hits(shown, looked_at)
+            shown, checked = shown + hits.hits, checked + hits.samples
+    return Hits(shown, checked)
 
 
 def _count_small_shown(case: GateCase, document: ReleaseDocument) -> Hits:
@@ -179,8 +182,8 @@ def _build_margin_cases(calibration: Calibration, reference: IndependentAccounti
     """Returns cases of numbers that just pass the exact check: the margin must withhold them."""
     policy, widest = reference.policy, _widest_dimension(reference)
     cells = widest.cells[1:]
-    samples_per_release = policy.flip_cap // 2
-    at_k = policy.k * samples_per_release - 1 + samples_per_release
+    removals_per_account = policy.flip_cap // 2
+    removals_at_k = policy.k * removals_per_account - 1 + removals_per_account
     crowd = CountChange({widest.name: widest.values[0]}, LARGE)
     return [
         GateCase(
@@ -195,10 +198,10 @@ def _build_margin_cases(calibration: Calibration, reference: IndependentAccounti
             samples_per_release=len(cells),
         ),
         GateCase(
-            f"removals of {at_k}",
+            f"removals of {removals_at_k}",
             calibration,
             (),
-            encode_log(policy, [crowd, CountChange({}, at_k, Reason.UNLIKED)]),
+            encode_log(policy, [crowd, CountChange({}, removals_at_k, Reason.UNLIKED)]),
             partial(_removal_figures, (Reason.UNLIKED.label,)),
         ),
     ]
