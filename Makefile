@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-WORKERS := -n 2 --dist loadgroup
+# One more than two cores: tests that start processes wait for them.
+WORKERS := -n 3 --dist loadgroup
 
 # Parts of `make nightly`, at most 20 minutes each on two cores. NIGHTLY_MARKED are marks of tests.
 NIGHTLY_MARKED := accuracy gate hard-k-totals hard-k-cells mistakes audit audit-default black-box interleavings histories crash power-cut
