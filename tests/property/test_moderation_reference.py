@@ -16,7 +16,7 @@ from privacy.model.engagement import Reason
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.tally.relay import Relay
-from privacy.vault import recount as settlement_module
+from privacy.vault import recount as recount_module
 from privacy.vault.blocks import NO_BLOCK, Block, EngagementBlocks
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.erasure import Erasure
@@ -37,14 +37,14 @@ from tests.support.registers import (
     shards_on,
 )
 
-_STANDINGS = st.sampled_from(tuple(AccountStatus))
+_STATUSES = st.sampled_from(tuple(AccountStatus))
 _MOVES = st.builds(
     Move,
-    to=_STANDINGS,
-    allowed_from=st.one_of(st.just(tuple(AccountStatus)), st.lists(_STANDINGS, min_size=1).map(tuple)),
+    to=_STATUSES,
+    allowed_from=st.one_of(st.just(tuple(AccountStatus)), st.lists(_STATUSES, min_size=1).map(tuple)),
     until_ms=st.integers(0, 3 * MS_PER_DAY),
 )
-_MARKS = st.builds(
+_BLOCKS = st.builds(
     Block,
     st.sampled_from(ACCOUNTS),
     st.sampled_from(SERIES),
@@ -64,8 +64,8 @@ class Moderation(RuleBasedStateMachine):
         self.store.flush()
         bounds = caps(flip_cap, daily_cap, burst_likes)
         shards = shards_on(self.store.platform)
-        self.vault, self.settlement = RegisterStore(shards, bounds), Recount(shards, bounds)
-        self.marks, self.erasure = (
+        self.vault, self.recount = RegisterStore(shards, bounds), Recount(shards, bounds)
+        self.blocks, self.erasure = (
             EngagementBlocks(shards, bounds),
             Erasure(shards, ErasureWatermark(self.store.platform, erasures_of(self.store))),
         )
@@ -98,10 +98,10 @@ class Moderation(RuleBasedStateMachine):
 
     @rule(account=_ACCOUNT, move=_MOVES)
     def move(self, account: str, move: Move) -> None:
-        """An account gets a standing, if it may come there."""
+        """The status of an account changes, if it may."""
         expected = self.reference.move(account, move, self.now_ms)
         try:
-            settled = self.settlement.move(AccountRef(account), move, self.now_ms)
+            settled = self.recount.move(AccountRef(account), move, self.now_ms)
         except (ErasedAccountError, MoveRefusedError):
             assert expected is None
         else:
@@ -115,16 +115,16 @@ class Moderation(RuleBasedStateMachine):
         """An account opts out of breakdowns, or in again."""
         expected = self.reference.hide(account, hidden=hidden, now_ms=self.now_ms)
         try:
-            self.settlement.hide(AccountRef(account), self.now_ms, hidden=hidden)
+            self.recount.hide(AccountRef(account), self.now_ms, hidden=hidden)
         except ErasedAccountError:
             assert expected is None
         else:
             self._forgive_admissions(account, expected)
 
-    @rule(marks=st.lists(_MARKS, min_size=1, max_size=5))
-    def mark(self, marks: list[Block]) -> None:
+    @rule(blocks=st.lists(_BLOCKS, min_size=1, max_size=5))
+    def block(self, blocks: list[Block]) -> None:
         """Single engagements are blocked, or their blocks are lifted."""
-        assert self.marks.apply(marks, self.now_ms) == self.reference.mark(marks, self.now_ms)
+        assert self.blocks.apply(blocks, self.now_ms) == self.reference.block(blocks, self.now_ms)
 
     @rule(account=_ACCOUNT)
     def erase(self, account: str) -> None:
@@ -141,8 +141,8 @@ class Moderation(RuleBasedStateMachine):
         assert registers == self.reference.registers
         assert read_changes(self.store.root, SERIES) == self.reference.changes
         assert all(register.flips <= self.reference.flip_cap for register in registers.values())
-        standing = Counter(series for (_, series), register in registers.items() if register.is_counted)
-        assert +self.reference.totals() == standing
+        counted = Counter(series for (_, series), register in registers.items() if register.is_counted)
+        assert +self.reference.totals() == counted
 
     def _forgive_admissions(self, account: str, expected: tuple[int, int, int] | None) -> None:
         """Which engagements find the day full depends on the order that Redis keeps: take over its choice."""
@@ -167,8 +167,8 @@ def fast_store(shared_store: Store) -> Iterator[Store]:
 
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a settlement take several steps where Redis keeps accounts in hash tables."""
-    monkeypatch.setattr(settlement_module, "REGISTERS_PER_STEP", 2)
+    """Let a recount take several steps where Redis keeps accounts in hash tables."""
+    monkeypatch.setattr(recount_module, "REGISTERS_PER_STEP", 2)
 
 
 def machine_on(store: Store) -> type[Moderation]:
@@ -177,7 +177,7 @@ def machine_on(store: Store) -> type[Moderation]:
 
 
 def test_any_interleaving_equals_the_reference(fast_store: Store) -> None:
-    """Events, standings, blocks, opt-outs, erasures and old batches end as the reference says."""
+    """Events, changes of status, blocks, opt-outs, erasures and old batches end as the reference says."""
     run_state_machine_as_test(
         machine_on(fast_store),
         settings=settings(max_examples=examples(100), stateful_step_count=20),

@@ -30,7 +30,7 @@ def fast_store(shared_store: Store) -> Iterator[Store]:
 def outcome(
     events: Sequence[AdmittedEvent], store: Store
 ) -> tuple[dict[tuple[str, int], int], dict[int, int]]:
-    """Will of every engagement and total of every series, after these events in this order."""
+    """Return what is wanted of every engagement and the total of every series, after these events."""
     store.flush()
     vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
     vault.record(events, 0)
@@ -64,7 +64,7 @@ def check(data: st.DataObject, store: Store) -> None:
 @settings(max_examples=examples(300))
 @given(data=st.data())
 def test_order_and_repetition_do_not_matter(data: st.DataObject, fast_store: Store) -> None:
-    """Within w flips and the daily cap, any permutation with any repetition ends in the same will and total.
+    """Within w flips and the daily cap, any permutation with any repetition ends in one state and total.
 
     The precondition is needed: which flips are refused once w are used up, and which engagement finds the
     day full, depends on what arrived first. So do, even within the caps, the cell (that of the first like

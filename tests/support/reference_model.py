@@ -32,9 +32,9 @@ class Register:
 
     Args:
         at_ms: time of the newest event.
-        liked: what the person wants.
+        liked: whether the person likes the target.
         block: number of the reason that keeps it out of the counts; 0 for none.
-        flips: how often it has changed a count.
+        flips: how often it was counted or uncounted.
         cell: the joint cell in which it counts.
     """
 
@@ -54,7 +54,7 @@ class Register:
 class AccountState:
     """What is stored about an account apart from its engagements."""
 
-    standing: AccountStatus = AccountStatus.GOOD
+    status: AccountStatus = AccountStatus.GOOD
     until_ms: int = 0
     hidden: bool = False
     day: int = -1
@@ -86,32 +86,36 @@ class ReferenceModel:
     erased: set[str] = field(default_factory=set)
 
     def record(self, entries: Sequence[AdmittedEvent], now_ms: int) -> list[Verdict]:
-        """Apply events in their order."""
+        """Applies events in their order."""
         return [self._record(entry, now_ms) for entry in entries]
 
     def move(self, account: str, move: Move, now_ms: int) -> tuple[int, int, int] | None:
-        """Give an account a standing; how many rose, fell, found the day full; None if refused."""
+        """Changes the status of an account; None if refused.
+
+        Returns:
+            How many engagements are newly counted, are newly uncounted, and found the day full.
+        """
         if account in self.erased:
             return None
         state = self._account(account)
-        if state.standing not in move.allowed_from:
+        if state.status not in move.allowed_from:
             return None
-        state.standing, state.until_ms = move.to, move.until_ms or 0
-        return self._settle(account, now_ms)
+        state.status, state.until_ms = move.to, move.until_ms or 0
+        return self._recount(account, now_ms)
 
     def hide(self, account: str, *, hidden: bool, now_ms: int) -> tuple[int, int, int] | None:
-        """Keep an account out of breakdowns from now on, or no longer."""
+        """Keeps an account's later first counts out of breakdowns, or no longer."""
         if account in self.erased:
             return None
         self._account(account).hidden = hidden
-        return self._settle(account, now_ms)
+        return self._recount(account, now_ms)
 
-    def mark(self, marks: Sequence[Block], now_ms: int) -> list[BlockResult]:
-        """Block single engagements, or lift their blocks."""
-        return [self._mark(mark, now_ms) for mark in marks]
+    def block(self, blocks: Sequence[Block], now_ms: int) -> list[BlockResult]:
+        """Blocks single engagements, or lifts their blocks."""
+        return [self._block(block, now_ms) for block in blocks]
 
     def erase(self, account: str) -> tuple[int, int]:
-        """Erase an account: how many registers went, and how many of them stood."""
+        """Erases an account; returns how many registers it had, and how many of them were counted."""
         gone = {key: self.registers.pop(key) for key in [key for key in self.registers if key[0] == account]}
         for (_, series), register in gone.items():
             if register.is_counted:
@@ -121,7 +125,7 @@ class ReferenceModel:
         return len(gone), sum(register.is_counted for register in gone.values())
 
     def totals(self) -> Counter[int]:
-        """Counted engagements of each series: what was gained less what was lost."""
+        """Returns the counted engagements of each series: gains less losses."""
         totals: Counter[int] = Counter()
         for (series, code), times in self.changes.items():
             totals[series] += times if code % 16 == _LIKE else -times
@@ -135,9 +139,9 @@ class ReferenceModel:
 
     def _kept_out(self, account: str, now_ms: int) -> int:
         state = self._account(account)
-        if state.standing is AccountStatus.RESTRICTED and state.until_ms <= now_ms:
+        if state.status is AccountStatus.RESTRICTED and state.until_ms <= now_ms:
             return _NO_BLOCK
-        return int(_BLOCKS.get(state.standing, _NO_BLOCK))
+        return int(_BLOCKS.get(state.status, _NO_BLOCK))
 
     def _record(self, entry: AdmittedEvent, now_ms: int) -> Verdict:  # noqa: C901 - every rule in one place
         account, series, at_ms, change, cell = entry
@@ -146,7 +150,7 @@ class ReferenceModel:
         if known is None and account in self.erased:
             return Verdict.ACCOUNT_CLOSED
         state = self._account(account)
-        if state.standing is AccountStatus.OBJECTED:
+        if state.status is AccountStatus.OBJECTED:
             return Verdict.ACCOUNT_CLOSED
         if known and (at_ms, not liked) == (known.at_ms, not known.liked):
             return Verdict.DUPLICATE
@@ -179,31 +183,31 @@ class ReferenceModel:
         self.registers[account, series] = register
         return Verdict.COUNTED if register.is_counted else Verdict.UNCOUNTED
 
-    def _mark(self, mark: Block, now_ms: int) -> BlockResult:
-        key = mark.account_id, mark.series
+    def _block(self, block: Block, now_ms: int) -> BlockResult:
+        key = block.account_id, block.series
         register = self.registers.get(key)
         if register is None:
             return BlockResult.UNKNOWN
-        if register.block == mark.block:
+        if register.block == block.block:
             return BlockResult.UNCHANGED
-        marked, outcome = self._follow(
-            mark.account_id, mark.series, replace(register, block=mark.block), now_ms
+        settled, outcome = self._settle(
+            block.account_id, block.series, replace(register, block=block.block), now_ms
         )
-        if outcome == "full":
+        if outcome == "day full":
             return BlockResult.OVER_CAP
-        self.registers[key] = marked
+        self.registers[key] = settled
         return BlockResult.CHANGED
 
-    def _settle(self, account: str, now_ms: int) -> tuple[int, int, int]:
+    def _recount(self, account: str, now_ms: int) -> tuple[int, int, int]:
         outcomes: Counter[str] = Counter()
         for (name, series), register in sorted(self.registers.items()):
             if name == account:
-                self.registers[name, series], outcome = self._follow(account, series, register, now_ms)
+                self.registers[name, series], outcome = self._settle(account, series, register, now_ms)
                 outcomes[outcome] += 1
-        return outcomes["rose"], outcomes["fell"], outcomes["full"]
+        return outcomes["newly counted"], outcomes["newly uncounted"], outcomes["day full"]
 
-    def _follow(self, account: str, series: int, register: Register, now_ms: int) -> tuple[Register, str]:
-        """Let an engagement follow what it and its account are now."""
+    def _settle(self, account: str, series: int, register: Register, now_ms: int) -> tuple[Register, str]:
+        """Settles an engagement: counts it if it should count, and uncounts it if not."""
         state = self._account(account)
         kept_out = self._kept_out(account, now_ms)
         should_count = register.liked and register.block == _NO_BLOCK and not kept_out
@@ -214,14 +218,14 @@ class ReferenceModel:
         if register.is_counted:
             why = (int(Reason.UNLIKED) if not register.liked else 0) or register.block or kept_out
             self._change(series, register.cell, why)
-            return replace(register, flips=register.flips + 1), "fell"
+            return replace(register, flips=register.flips + 1), "newly uncounted"
         if register.flips == 0:
             if state.hidden:
                 register = replace(register, cell=UNDISCLOSED_EVERYWHERE)
             if not self._admit(state, now_ms):
-                return register, "full"
+                return register, "day full"
         self._change(series, register.cell, 0)
-        return replace(register, flips=register.flips + 1), "rose"
+        return replace(register, flips=register.flips + 1), "newly counted"
 
     def _admit(self, state: AccountState, now_ms: int) -> bool:
         today = now_ms // MS_PER_DAY

@@ -1,4 +1,4 @@
-"""Looks into the stores of vault and tally, as no part of the product may."""
+"""Reads the stores of vault and tally, as no part of the product may."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEADER: Final = StoreHeader(STORE_HEADER, account_shards=3, target_shards=2, sto
 
 
 def caps(flip_cap: int, daily_cap: int, burst_likes: int = 1_000, burst_seconds: int = 1) -> ContributionCaps:
-    """Caps, with a burst rule that meets nobody unless it is asked for."""
+    """Caps, with a burst rule that no account meets unless it is asked for."""
     integrity = msgspec.structs.replace(
         load_policy().integrity, burst_likes=burst_likes, burst_seconds=burst_seconds
     )
@@ -59,7 +59,7 @@ def raw(reply: object) -> bytes:
 def read_changes(
     root: redis.Redis, series: Iterable[int], header: StoreHeader = HEADER
 ) -> Counter[tuple[int, int]]:
-    """How often each (series, change code) stands in the logs of the tally."""
+    """Count each (series, change code) in the logs of the tally."""
     changes: Counter[tuple[int, int]] = Counter()
     for number in series:
         log = raw(root.get(log_key(number, header)) or b"")

@@ -103,7 +103,7 @@ def test_a_frozen_register_follows_the_will_and_counts_no_further(vault: Registe
     assert sum(outbox_lengths(store.root)) == 4
 
 
-def test_what_stands_can_fall_after_the_flip_cap_was_lowered(vault: RegisterStore, store: Store) -> None:
+def test_what_is_counted_can_be_uncounted_under_a_lower_flip_cap(vault: RegisterStore, store: Store) -> None:
     """An engagement that flipped three times under w = 4 is uncounted under w = 2, and then frozen."""
     for at_ms in range(3):
         one(vault, at_ms, at_ms % 2)
@@ -145,7 +145,7 @@ def test_a_clock_that_steps_back_opens_no_new_day(vault: RegisterStore) -> None:
     assert vault.record(likes[2:], 6 * MS_PER_DAY) == [COUNTED]
 
 
-def test_verdicts_stand_in_the_order_of_the_events(vault: RegisterStore) -> None:
+def test_verdicts_are_in_the_order_of_the_events(vault: RegisterStore) -> None:
     """Accounts lie in different shards; each event gets its own verdict back."""
     accounts = [f"account-{number}" for number in range(50)]
     events = [(account, VIDEO, 1, LIKE, 0) for account in accounts]
