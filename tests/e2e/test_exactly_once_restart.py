@@ -1,4 +1,4 @@
-"""A restart of Redis brings back everything: registers, logs, marks, measurements, ledger, gallery."""
+"""A restart of Redis brings back everything: registers, logs, offsets, measurements, ledger, gallery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The relay applies every change exactly once: crashed anywhere, overtaken by others, with old marks."""
+"""The relay applies every change exactly once: across crashes, races and stale offsets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ACCOUNTS = [f"account-{number}" for number in range(5)]
 
 @dataclass
 class World:
-    """A store and what must come of all that was written to it."""
+    """A store and the expected result of all that was written to it."""
 
     store: Store
     reference: ReferenceModel = field(default_factory=lambda: ReferenceModel(flip_cap=14, daily_cap=1000))
@@ -56,8 +56,8 @@ class World:
     def settle(self) -> None:
         """Let a healthy relay finish, and compare.
 
-        Entries that were applied, but not forgotten when their relay ended, go with the next ones of their
-        outbox.
+        Entries that were applied, but not deleted when their relay ended, are deleted with the next entries
+        of their outbox.
         """
         healthy = Relay(self.store.relay, HEADER)
         healthy.drain()
@@ -153,8 +153,8 @@ def test_relay_beside_a_writer(turns: list[int], world: World) -> None:
 
 @settings(max_examples=examples(60), suppress_health_check=FIXED_FIXTURES)
 @given(plan=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=20))
-def test_old_marks(plan: list[tuple[int, int]], world: World) -> None:
-    """Relays that work in turn, each with marks that others have overtaken, apply every change once."""
+def test_stale_offsets(plan: list[tuple[int, int]], world: World) -> None:
+    """Relays that work in turn, each with offsets that others have moved, apply every change once."""
     world.reset()
     relays = [Relay(world.store.relay, HEADER) for _ in range(3)]
     for which, batches in plan:

@@ -12,7 +12,7 @@ from privacy.mechanism.accounting import calibrate
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind
-from privacy.model.timestamp import MS_PER_HOUR
+from privacy.model.timestamp import MS_PER_HOUR, SECONDS_PER_DAY
 from privacy.policy.file import load_policy
 from privacy.release.engine import make_releases
 from privacy.release.estimates import Estimates
@@ -60,9 +60,9 @@ def test_the_change_of_the_total_over_a_day() -> None:
     documents = life({0: 300, 6: 100, 23: 50, 24: -200}, 26)
     changes = [(d.change and d.change[0], d.change_since_epoch, d.change_span_seconds) for d in documents]
     assert changes[:23] == [(None, None, None)] * 23
-    assert changes[23] == (450, -1, 86_400)
-    assert changes[24] == (250 - 300, 5, 86_400)
-    assert changes[25] == (250 - 400, 11, 86_400)
+    assert changes[23] == (450, -1, SECONDS_PER_DAY)
+    assert changes[24] == (250 - 300, 5, SECONDS_PER_DAY)
+    assert changes[25] == (250 - 400, 11, SECONDS_PER_DAY)
 
 
 @pytest.mark.usefixtures("_no_noise")
