@@ -1,4 +1,4 @@
-"""Where the command line writes: answers to stdout, everything about the work to stderr."""
+"""Output of the command line: results to stdout, everything about the work to stderr."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SectionBars:
-    """Draws what an audit tells about its work.
+    """Draws the progress of an audit.
 
     Args:
         bars: on stderr.
@@ -27,7 +27,7 @@ class SectionBars:
     _tasks: dict[str, TaskID] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, section: str, done: int, total: int) -> None:
-        """So many of `total` steps of a section are done."""
+        """Draws that `done` of `total` steps of a section are done."""
         if section not in self._tasks:
             self._tasks[section] = self.bars.add_task(section, total=total)
         self.bars.update(self._tasks[section], completed=done, total=total)
@@ -37,7 +37,7 @@ _PIPE_WIDTH = 120
 
 
 def show(*renderables: RenderableType) -> None:
-    """Write tables and text to stdout; as wide as a page where nobody looks."""
+    """Writes tables and text to stdout; as wide as a page if it is no terminal."""
     # No markup: what is shown holds brackets of its own.
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
@@ -47,12 +47,12 @@ def show(*renderables: RenderableType) -> None:
 
 
 def show_json(document: Any) -> None:
-    """Write one JSON document to stdout."""
+    """Writes one JSON document to stdout."""
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def echo(text: str) -> None:
-    """Write a line about the work to stderr."""
+    """Writes a line about the work to stderr."""
     click.echo(text, err=True)
 
 

@@ -36,11 +36,11 @@ class LazyGroup(click.Group):
         self._table = commands
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names of the commands, in the order of the table."""
+        """Returns the names of the commands, in the order of the table."""
         return list(self._table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command.
+        """Imports a command.
 
         Raises:
             click.UsageError: this installation lacks a package that the command needs.
@@ -60,6 +60,6 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """Write the commands from the table: asking each for its help would import it."""
+        """Writes the commands from the table: asking each for its help would import it."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in self._table.items()])

@@ -49,12 +49,12 @@ Examples:
 
 
 def main() -> None:
-    """Run the command line and exit."""
+    """Runs the command line and exit."""
     sys.exit(run(sys.argv[1:]))
 
 
 def create_group() -> LazyGroup:
-    """Create the command line's group of commands; a command is imported when it is called."""
+    """Creates the command line's group of commands; a command is imported when it is called."""
     return LazyGroup(
         name="likewise",
         commands=_COMMANDS,
@@ -65,5 +65,5 @@ def create_group() -> LazyGroup:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line; see `run_command`."""
+    """Runs the command line; see `run_command`."""
     return run_command(create_group(), arguments, "likewise")

@@ -12,7 +12,7 @@ from privacy.store.settings import PLATFORM_KEY, PLATFORM_URL, POLICY
 
 
 def staff_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a command that acts for staff: `platform_url` and `key`."""
+    """Adds the options of a command that acts for staff: `platform_url` and `key`."""
     for option in (
         click.option(
             "--key",

@@ -30,7 +30,7 @@ EXIT_CODES_HELP: Final = (
 
 
 def exit_code_of(error: LikewiseError) -> ExitCode:
-    """Return the exit code that an error ends the program with."""
+    """Returns the exit code that an error ends the program with."""
     if isinstance(error, PolicyError):
         return ExitCode.POLICY_ERROR
     if isinstance(error, StoreError):
@@ -39,7 +39,7 @@ def exit_code_of(error: LikewiseError) -> ExitCode:
 
 
 def epilog(*examples: str, variables: Iterable[str] = ()) -> str:
-    """Return the end of a command's help: examples, environment variables and exit codes.
+    """Returns the end of a command's help: examples, environment variables and exit codes.
 
     Args:
         examples: command lines.
@@ -52,7 +52,7 @@ def epilog(*examples: str, variables: Iterable[str] = ()) -> str:
 
 
 def run_command(command: click.Command, arguments: Sequence[str], name: str) -> int:
-    """Run a command to its end.
+    """Runs a command to its end.
 
     Args:
         command: the command or group.

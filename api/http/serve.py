@@ -44,7 +44,7 @@ class Serving:
 
 
 def serving_options(port: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that adds the options of a serving command: host, port, workers and threads.
+    """Returns a decorator that adds the options of a serving command: host, port, workers and threads.
 
     Args:
         port: the default port.
@@ -79,7 +79,7 @@ def serving_options(port: int) -> Callable[[Callable[..., Any]], Callable[..., A
 
 
 def check_port(option: str, host: str, port: int) -> None:
-    """Make sure that a port is free.
+    """Makes sure that a port is free.
 
     Args:
         option: command line option that names the port, for the message.
@@ -101,7 +101,7 @@ def check_port(option: str, host: str, port: int) -> None:
 
 
 def serve(module: str, serving: Serving) -> None:
-    """Serve until SIGTERM.
+    """Serves until SIGTERM.
 
     Args:
         module: name of the module whose `create` makes the app, once per worker.
@@ -127,7 +127,7 @@ def serve(module: str, serving: Serving) -> None:
 
 
 def _load(server_pid: int, target: str) -> Flask:
-    """Make the app in a worker that ends with its server, even if the server is killed."""
+    """Makes the app in a worker that ends with its server, even if the server is killed."""
     die_with_parent(server_pid, signal.SIGKILL)
     module, _, name = target.partition(":")
     app: Flask = getattr(import_module(module), name)()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def create() -> Flask:
-    """Make the app from the environment; see `privacy.store.settings`.
+    """Makes the app from the environment; see `privacy.store.settings`.
 
     Raises:
         PolicyError: the policy breaks a rule, or is not the one that is registered in the store.
@@ -37,7 +37,7 @@ def create() -> Flask:
 
 
 def make_dependencies(settings: Settings) -> PlatformDependencies:
-    """Connect to the store and check that it is fit.
+    """Connects to the store and check that it is fit.
 
     Raises:
         PolicyError: see `create`.

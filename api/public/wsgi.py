@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def create() -> Flask:
-    """Make the app from the environment; see `privacy.store.settings`.
+    """Makes the app from the environment; see `privacy.store.settings`.
 
     Raises:
         StoreError: an address or password is missing, or the gallery is empty.

@@ -29,7 +29,7 @@ class KeyWriter:
         self._reader = KeyReader(client, prefix)
 
     def add(self, record: KeyRecord) -> None:
-        """Store a new key's record.
+        """Stores a new key's record.
 
         Raises:
             ConflictError: a key with this id exists.
@@ -43,7 +43,7 @@ class KeyWriter:
             raise ConflictError(f"a key {record.key_id} exists already")
 
     def records(self) -> list[KeyRecord]:
-        """All records, oldest first.
+        """Returns all records, oldest first.
 
         Raises:
             StoreError: the store does not answer, or a record cannot be read.
@@ -56,7 +56,7 @@ class KeyWriter:
         )
 
     def revoke(self, key_id: str, now_ms: int) -> KeyRecord:
-        """Revoke a key from now on; serving processes notice within a second. Revoking again changes nothing.
+        """Revokes a key; serving processes notice within a second. Revoking it again changes nothing.
 
         Raises:
             NotFoundError: there is no such key.

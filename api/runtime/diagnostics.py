@@ -44,7 +44,7 @@ class Diagnostics:
     clock: Clock
 
     def run(self) -> list[tuple[str, CheckResult]]:
-        """Return what was found, with the subject of each check."""
+        """Returns what was found, with the subject of each check."""
         found = [(room.value, finding) for room in Room for finding in self._room(room)]
         found += [("rooms", finding) for finding in self._try(self._one_store)]
         found += [("wall", finding) for finding in self._try(self._wall)]
@@ -109,7 +109,7 @@ class Diagnostics:
 
     @staticmethod
     def _try(question: Callable[[], list[CheckResult]]) -> list[CheckResult]:
-        """Return the findings of a check; a check that cannot run is a bad finding itself."""
+        """Returns the findings of a check; a check that cannot run is a bad finding itself."""
         try:
             return question()
         except StoreError as error:

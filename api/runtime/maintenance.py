@@ -56,7 +56,7 @@ def make_maintenance_worker(
     clock: Clock,
     throttle: Throttle,
 ) -> MaintenanceWorker:
-    """Return a maintenance worker.
+    """Returns a maintenance worker.
 
     Args:
         client: connection to the private room as the maintenance user.
@@ -104,7 +104,7 @@ def make_maintenance_worker(
 
 
 def run_maintenance(settings: Settings) -> None:
-    """Maintain the store until SIGTERM or SIGINT.
+    """Maintains the store until SIGTERM or SIGINT.
 
     Raises:
         PolicyError: the policy breaks a rule, or is not registered in the store.

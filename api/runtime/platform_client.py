@@ -36,7 +36,7 @@ class PlatformClient:
             )
 
     def get(self, path: str) -> dict[str, Any]:
-        """Read something.
+        """Reads something.
 
         Raises:
             LikewiseError: as `send`.
@@ -52,7 +52,7 @@ class PlatformClient:
         return self.send(path, json.dumps(document).encode(), JSON)
 
     def send(self, path: str, body: bytes, media_type: str, **headers: str) -> dict[str, Any]:
-        """Send a body; every call of the plane is safe to send again.
+        """Sends a body; every call of the plane is safe to send again.
 
         Raises:
             ConflictError: it contradicts what is stored.

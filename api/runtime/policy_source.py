@@ -19,7 +19,7 @@ class PolicySource:
 
 
 def read_policy(path: Path | None) -> PolicySource:
-    """Read a policy file, or the packaged one.
+    """Reads a policy file, or the packaged one.
 
     Raises:
         PolicyError: it cannot be read, or breaks a rule.

@@ -26,7 +26,7 @@ class PollInterval:
     max_back_off_seconds: float = 5.0
 
     def back_off_seconds(self, failures: int) -> float:
-        """Return how long to rest after `failures` failures in a row (at least 1)."""
+        """Returns how long to rest after `failures` failures in a row (at least 1)."""
         doubled = self.first_back_off_seconds * 2.0 ** min(failures - 1, 30)
         return min(doubled, self.max_back_off_seconds)
 
@@ -37,7 +37,7 @@ def poll(
     interval: PollInterval,
     on_busy: Callable[[StoreBusyError, float], None],
 ) -> None:
-    """Repeat a step until the process is asked to stop.
+    """Repeats a step until the process is asked to stop.
 
     Args:
         step: does what is due and returns how much that was; it can be repeated after any failure.
@@ -64,7 +64,7 @@ def poll(
 
 
 def report_busy(name: str) -> Callable[[StoreBusyError, float], None]:
-    """Return an `on_busy` that writes one line to stderr.
+    """Returns an `on_busy` that writes one line to stderr.
 
     Args:
         name: of the process.

@@ -29,15 +29,15 @@ class Programs:
     environment: Mapping[str, str]
 
     def plane(self, process: Process, port: int) -> Program:
-        """Return the program of a plane; the public one does not even learn where the private room is."""
+        """Returns the program of a plane; the public one does not even learn where the private room is."""
         return Program(process, (process, "--port", str(port)), self._environment(process))
 
     def worker(self, process: Process) -> Program:
-        """Return the program of a worker."""
+        """Returns the program of a worker."""
         return Program(process, (_COMMANDS.get(process, process),), self._environment(process))
 
     def simulate(self, platform_url: str, keys: SimulationKeys, seed: int, opened_at: str) -> Program:
-        """Return the simulated platform's program: it has API keys and knows no store."""
+        """Returns the simulated platform's program: it has API keys and knows no store."""
         file = self.settings.policy_file
         policy = ("--policy", str(file)) if file else ()
         options = ("--platform-url", platform_url, "--seed", str(seed), "--opened-at", opened_at, *policy)

@@ -19,12 +19,12 @@ _INTERVAL: Final = PollInterval(idle_seconds=0.05, gather_seconds=0.1)
 
 
 def make_relay(settings: StoreSettings, header: StoreHeader) -> Relay:
-    """Return a relay that writes to no other store than the header's."""
+    """Returns a relay that writes to no other store than the header's."""
     return Relay(connect(settings, RELAY, greet=header.greet), header)
 
 
 def run_relay(settings: Settings) -> None:
-    """Relay until SIGTERM or SIGINT.
+    """Relays until SIGTERM or SIGINT.
 
     Raises:
         StoreError: the settings or the store do not allow it.

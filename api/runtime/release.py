@@ -52,7 +52,7 @@ class Calibrations:
     _known: dict[tuple[str, Kind], Calibration] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, version: str, kind: Kind) -> Calibration:
-        """Return the mechanism of a policy version and kind.
+        """Returns the mechanism of a policy version and kind.
 
         Raises:
             PolicyError: the policy asks for what the mechanism cannot give.
@@ -74,7 +74,7 @@ def make_release_workers(
     entropy: EntropySource,
     clock: Clock,
 ) -> list[ReleaseWorker]:
-    """Return one release worker per target shard; they write to no other stores than these.
+    """Returns one release worker per target shard; they write to no other stores than these.
 
     While the store lacks erasures that are listed, its connections are refused: nothing is released. A tally
     that has forgotten releases releases nothing either.
@@ -93,7 +93,7 @@ def make_release_workers(
 def make_ledger_signer(
     settings: StoreSettings, header: StoreHeader, key_file: Path, clock: Clock
 ) -> LedgerSigner:
-    """Return a ledger signer that reads and writes no other stores than these."""
+    """Returns a ledger signer that reads and writes no other stores than these."""
     return LedgerSigner(
         LedgerLog(connect(settings, SIGNER, Room.PRIVATE, greet=header.greet)),
         SignatureWriter(connect(settings, SIGNER, greet=header.of_gallery.greet)),

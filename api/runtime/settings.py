@@ -31,7 +31,7 @@ def operator_settings(data_folder: Path, environ: Mapping[str, str]) -> Settings
 
 
 def _embedded_store(folder: Path) -> StoreSettings:
-    """Return the settings of the embedded store of a folder: over TCP, as a socket's path may be too long."""
+    """Returns the settings of a folder's embedded store: over TCP, as a socket's path may be too long."""
     rooms = room_folders(folder)
     try:
         passwords = json.loads((folder / CREDENTIALS_FILE).read_text())

@@ -11,7 +11,7 @@ from privacy.store.settings import StoreSettings
 
 
 def require_healthy_store(settings: StoreSettings, user: AclUser, clock: Clock) -> StoreHeader:
-    """Make sure that the private room's store is there and fit, before a process starts to work on it.
+    """Makes sure that the private room's store is there and fit, before a process starts to work on it.
 
     Raises:
         StoreError: it is not.

@@ -80,7 +80,7 @@ class StoreSetup:
     new_shards: tuple[int, int] = DEFAULT_SHARD_COUNTS
 
     def prepare(self, settings: StoreSettings) -> PreparedStore:
-        """Make a store ready.
+        """Makes a store ready.
 
         Args:
             settings: addresses, and the passwords of the users admin and publisher at least.
@@ -109,7 +109,7 @@ class StoreSetup:
         return PreparedStore(settings, header, registry, keys, erasures, is_new=known is None)
 
     def _new_header(self, client: Redis) -> StoreHeader:
-        """Create the header, after the key: a store never exists without its key."""
+        """Creates the header, after the key: a store never exists without its key."""
         create_key_file(self.key_file, self.entropy)
         return StoreHeader.create_or_verify(client, self.entropy, *self.new_shards)
 
@@ -122,7 +122,7 @@ class StoreSetup:
         return PseudonymKeys(partial(load_pseudonymiser, self.key_file))
 
     def _erasures(self, client: Redis, header: StoreHeader) -> ErasureLog:
-        """Return the erasure log; it is created for a store that has never had one, and never again."""
+        """Returns the erasure log; it is created for a store that has never had one, and never again."""
         erasures = ErasureLog(self.rollback_guard_dir, header.store_id)
         mark = ErasureWatermark(client, erasures)
         if mark.read() is None:
@@ -134,7 +134,7 @@ class StoreSetup:
 
 
 def reapply_erasures(store: PreparedStore, clock: Clock) -> int:
-    """Repeat erasures that a restored store lacks, before anything else runs on it.
+    """Repeats erasures that a restored store lacks, before anything else runs on it.
 
     Returns:
         The number of repeated erasures.
@@ -151,7 +151,7 @@ def reapply_erasures(store: PreparedStore, clock: Clock) -> int:
 
 
 def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:
-    """Return the header of an existing store whose rooms belong together and have both kept their data.
+    """Returns the header of an existing store whose rooms belong together and have both kept their data.
 
     A store is set up in the order private header, gallery header, policy. It is read in the opposite order,
     so that a store that is being set up concurrently is not taken for one that lost data.
@@ -181,7 +181,7 @@ def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:
 
 
 def _known_header(client: Redis, key: str) -> StoreHeader | None:
-    """Return the header; None if it cannot be read: `create_or_verify` then creates it or reports why not."""
+    """Returns the header; None if it cannot be read: `create_or_verify` then creates it or says why not."""
     try:
         return StoreHeader.read(client, key)
     except StoreBusyError:

@@ -25,7 +25,7 @@ appendfsync always
 no-appendfsync-on-rewrite no
 save ""
 
-# What rewrites the log rests so many microseconds after each key, and leaves processor and disk to others.
+# A log rewrite rests this number of microseconds after each key, and leaves processor and disk to others.
 rdb-key-save-delay 2000
 
 # A full store refuses; it never forgets.
@@ -44,10 +44,10 @@ latency-tracking no
 
 
 def room_folders(folder: Path) -> dict[Room, Path]:
-    """Where the server of each room lives in a data folder."""
+    """Returns the folder of each room's server in a data folder."""
     return {Room.PRIVATE: folder, Room.GALLERY: folder / "gallery"}
 
 
 def redis_conf(port: int) -> str:
-    """Write the configuration file of a server on a TCP port; its paths are relative to the data folder."""
+    """Writes the configuration file of a server on a TCP port; its paths are relative to the data folder."""
     return f"# Written by Likewise at every start: changes are lost.\nport {port}\n{_SETTINGS}"

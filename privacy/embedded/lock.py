@@ -1,4 +1,4 @@
-"""One data folder, one server: a lock that lives as long as anybody works in the folder."""
+"""Locks a data folder: one server per folder, for as long as any process works in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAUSE_SECONDS: Final = 0.02
 
 @contextmanager
 def locked(folder: Path, patience_seconds: float) -> Iterator[int]:
-    """Hold the lock of a folder; gives the descriptor that holds it.
+    """Holds the lock of a folder; gives the descriptor that holds it.
 
     `flock(2)` belongs to the open file, not to the process: a child that inherits the descriptor keeps the
     folder locked even after its parent was killed, so two servers never write the same files.
@@ -47,6 +47,6 @@ def _acquire(descriptor: int, folder: Path, deadline: float) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise StoreError(f"the data folder {folder} is in use by another Likewise") from None
-            time.sleep(_PAUSE_SECONDS)  # flock(2) itself waits for ever or not at all
+            time.sleep(_PAUSE_SECONDS)  # flock(2) itself waits forever or not at all
         else:
             return

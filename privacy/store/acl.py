@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-# Nobody can be this user: it is off and has no password. But Redis replays the transactions of its AOF, which
+# No one can be this user: it is off and has no password. But Redis replays the transactions of its AOF, which
 # is what scripts leave there, with this user's rights. What they do not allow is gone after the next start,
 # with no more than a line in the log: https://github.com/redis/redis/issues/14541
 DEFAULT_USER_RULES: Final = ("off", "~*", "&*", "+@all")
@@ -100,7 +100,7 @@ class AclUser:
 
 
 def acl_file(users: Iterable[AclUser], passwords: Mapping[str, str]) -> str:
-    """Write the text of a Redis ACL file; it holds SHA-256 hashes of the passwords, and `default` is off."""
+    """Writes the text of a Redis ACL file; it holds SHA-256 hashes of the passwords, and `default` is off."""
     lines = [f"user default resetpass {' '.join(DEFAULT_USER_RULES)}"]
     for user in users:
         digest = hashlib.sha256(passwords[user.name].encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Is the Redis behind a room fit for it? Asked before a process starts to write, and by `likewise doctor`."""
+"""Checks whether the Redis of a room is fit for it, before a process writes and for `likewise doctor`."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _DURABLE_CONFIG: Final = {
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The answer to one question about a deployment.
+    """The result of one check of a deployment.
 
     Args:
-        name: what was looked at.
-        ok: whether it is as it must be.
-        detail: what was found, and what to do if it is not ok.
+        name: of the checked property.
+        ok: whether the check passed.
+        detail: what was found, and what to do if the check failed.
     """
 
     name: str
@@ -45,7 +45,7 @@ class CheckResult:
 
 
 def require(findings: Iterable[CheckResult]) -> None:
-    """Let a program go on only if all is well.
+    """Lets a program go on only if all is well.
 
     Raises:
         StoreError: at least one finding is not ok; names every one.
@@ -56,10 +56,10 @@ def require(findings: Iterable[CheckResult]) -> None:
 
 
 def check_server(client: redis.Redis, clock: Callable[[], int]) -> list[CheckResult]:
-    """Check version, durability and clock of a server of the private room.
+    """Checks version, durability and clock of a server of the private room.
 
     Args:
-        client: of a user that may run `CONFIG GET` and `TIME`, as all users of the private plane.
+        client: must have a user with `CONFIG GET` and `TIME`, as all users of the private plane have.
         clock: the time now in ms since 1970 UTC.
 
     Raises:
@@ -70,7 +70,7 @@ def check_server(client: redis.Redis, clock: Callable[[], int]) -> list[CheckRes
 
 
 def check_version(client: redis.Redis) -> CheckResult:
-    """Check that the server is new enough; any user may ask (`HELLO` needs no permission)."""
+    """Checks that the server is new enough; any user may ask (`HELLO` needs no permission)."""
     with translated():
         reply = client.execute_command("HELLO")  # type: ignore[no-untyped-call]  # redis-py leaves it so
     answer = [str_if_bytes(part) for part in reply[:4]]
@@ -80,7 +80,7 @@ def check_version(client: redis.Redis) -> CheckResult:
 
 
 def check_durability(client: redis.Redis) -> list[CheckResult]:
-    """Check that what the server acknowledges is on disk, and stays there."""
+    """Checks that what the server acknowledges is on disk, and stays there."""
     with translated():
         found = client.config_get(*_DURABLE_CONFIG)
     return [
@@ -90,7 +90,7 @@ def check_durability(client: redis.Redis) -> list[CheckResult]:
 
 
 def check_clock(client: redis.Redis, clock: Callable[[], int]) -> CheckResult:
-    """Check that the server's clock and ours agree, whatever the time the question takes on its way."""
+    """Checks that the server's clock and ours agree, whatever the time the question takes on its way."""
     asked_ms = clock()
     with translated():
         seconds, microseconds = client.time()
@@ -103,7 +103,7 @@ def check_clock(client: redis.Redis, clock: Callable[[], int]) -> CheckResult:
 
 
 def check_header(client: redis.Redis, account_shards: int, target_shards: int) -> CheckResult:
-    """Check that the store was created, with these shard counts."""
+    """Checks that the store was created, with these shard counts."""
     try:
         header = StoreHeader.read(client)
     except StoreError as error:
@@ -114,6 +114,6 @@ def check_header(client: redis.Redis, account_shards: int, target_shards: int) -
 
 
 def check_private_file(path: Path) -> CheckResult:
-    """Check that a file of secrets is there and that only its owner may read it."""
+    """Checks that a file of secrets is there and that only its owner may read it."""
     fault = private_file_fault(path)
     return CheckResult("secret file", fault is None, fault or f"{path} is its owner's alone")

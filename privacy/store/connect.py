@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from redis.connection import AbstractConnection
 
 ANSWER_SECONDS: Final = 5.0
-"""How long one answer may take; a blocking read (`XREAD BLOCK`) must ask for less."""
+"""Timeout of one answer; a blocking read (`XREAD BLOCK`) must ask for less."""
 _CONNECT_SECONDS: Final = 2.0
 _IDLE_CHECK_SECONDS: Final = 30
 
@@ -47,7 +47,7 @@ def connect(
     room: Room | None = None,
     greet: Callable[[AbstractConnection], None] | None = None,
 ) -> redis.Redis:
-    """Return a client of one room for one user; it connects on first use, and may be shared by threads.
+    """Returns a client of one room for one user; it connects on first use, and may be shared by threads.
 
     Replies are bytes. Wrap every use in `translated()`.
 
@@ -77,7 +77,7 @@ def connect(
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what redis-py raises inside into Likewise's own errors, without host, key or password.
+    """Turns what redis-py raises inside into Likewise's own errors, without host, key or password.
 
     Raises:
         StoreBusyError: the store cannot answer now; trying again later is right.
@@ -106,6 +106,6 @@ def _translation(error: exceptions.RedisError) -> StoreError:
 
 
 def _code(error: exceptions.RedisError) -> str:
-    """Return the first word of a Redis error reply, such as OOM; empty if there is none."""
+    """Returns the first word of a Redis error reply, such as OOM; empty if there is none."""
     first_word = error.status_code or str(error).partition(" ")[0]
     return first_word if first_word.isascii() and first_word.isupper() else ""

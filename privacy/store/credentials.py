@@ -18,7 +18,7 @@ _PASSWORD_BYTES: Final = 32  # guessing is hopeless, so Redis may keep a plain S
 def load_or_create_credentials(
     path: Path, names: Iterable[str], entropy: Callable[[int], bytes]
 ) -> dict[str, str]:
-    """Return one password a name, from the file at `path`; make those that it lacks and keep them there.
+    """Returns one password a name, from the file at `path`; make those that it lacks and keep them there.
 
     The file is a JSON object of name to password that only its owner may read.
 
@@ -38,7 +38,7 @@ def load_or_create_credentials(
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step by one that only its owner may read or write.
+    """Replaces a file in one step by one that only its owner may read or write.
 
     Raises:
         StoreError: the folder does not allow it.
@@ -57,7 +57,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def private_file_fault(path: Path) -> str | None:
-    """Say why a file of secrets is not safe (absent, no regular file, open to others); None if it is."""
+    """Says why a file of secrets is not safe (absent, no regular file, open to others); None if it is."""
     if not path.is_file():
         return f"{path} is not there"
     if path.stat().st_mode & 0o077:
@@ -66,13 +66,13 @@ def private_file_fault(path: Path) -> str | None:
 
 
 def read_private(path: Path, what: str, read: Callable[[bytes], Secrets], rule: str) -> Secrets:
-    """What a file of secrets holds.
+    """Returns the content of a file of secrets.
 
     Args:
         path: the file.
-        what: what it is, for the message.
-        read: reads its content.
-        rule: what a right one holds.
+        what: name of the kind of file, for the message.
+        read: parses the content.
+        rule: what a valid file holds, for the message.
 
     Raises:
         StoreError: the file is missing, readable by others, or breaks the rule; the message repeats nothing.

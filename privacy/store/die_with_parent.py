@@ -18,7 +18,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int, number: signal.Signals) -> None:
-    """Have the kernel send this process a signal when its parent ends.
+    """Has the kernel send this process a signal when its parent ends.
 
     Args:
         parent: process id of the parent.
@@ -34,7 +34,7 @@ def die_with_parent(parent: int, number: signal.Signals) -> None:
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Become `command`, which gets SIGTERM when the parent ends."""
+    """Becomes `command`, which gets SIGTERM when the parent ends."""
     die_with_parent(parent, signal.SIGTERM)
     os.execv(command[0], command)  # noqa: S606 - becoming that program, without a shell, is the purpose
 

@@ -1,4 +1,4 @@
-"""What a store is: the format of its keys, its shard counts, and an id that both of its rooms have.
+"""The header of a store: the format of its keys, its shard counts, and an id that both of its rooms have.
 
 Shard counts decide in which key every account and target is found, so they are fixed when a store is created.
 The random id tells one store from another: a server restarted empty, or from the wrong disk, has not the id
@@ -51,7 +51,7 @@ class StoreHeader:
 
     @classmethod
     def read(cls, client: redis.Redis, key: str = STORE_HEADER) -> Self:
-        """Read the header of an existing store.
+        """Reads the header of an existing store.
 
         Raises:
             StoreError: there is none, or another version of the format wrote it.
@@ -61,7 +61,8 @@ class StoreHeader:
             fields = client.hgetall(key)
         if not fields:
             raise StoreError(
-                "the store is empty: create it with `likewise up`, or look why its data is gone before you do"
+                "the store is empty: if it held data before, find out why that is missing; otherwise create it "
+                "with `likewise init`"
             )
         return cls._parsed(key, {str_if_bytes(name): str_if_bytes(text) for name, text in fields.items()})
 
@@ -73,13 +74,13 @@ class StoreHeader:
         account_shards: int = DEFAULT_SHARDS,
         target_shards: int = DEFAULT_SHARDS,
     ) -> Self:
-        """Return the header of the private room, after creating it in one that has none.
+        """Returns the header of the private room, after creating it in one that has none.
 
         Args:
             client: the admin user's.
             entropy: gives that many random bytes; outside tests the operating system's.
-            account_shards: number of vault shards, fixed for ever.
-            target_shards: number of tally shards, fixed for ever.
+            account_shards: number of vault shards, fixed permanently.
+            target_shards: number of tally shards, fixed permanently.
 
         Raises:
             StoreError: the store exists and has other shard counts or another format.
@@ -100,7 +101,7 @@ class StoreHeader:
         return replace(self, key=GALLERY_HEADER)
 
     def put(self, client: redis.Redis) -> Self:
-        """Write the header where there is none.
+        """Writes the header where there is none.
 
         One transaction of HSETNX: of two writers at once one wins whole.
 
@@ -118,7 +119,7 @@ class StoreHeader:
         return self.read(client, self.key)
 
     def verify(self, client: redis.Redis) -> None:
-        """Make sure that the server still holds this store.
+        """Makes sure that the server still holds this store.
 
         Raises:
             StoreError: it is empty, or another store.
@@ -128,7 +129,7 @@ class StoreHeader:
             self._require(client.hget(self.key, "store_id"))
 
     def greet(self, connection: AbstractConnection) -> None:
-        """Log a new connection in and make sure that it leads to this store; see `connect`."""
+        """Logs a new connection in and make sure that it leads to this store; see `connect`."""
         connection.on_connect()  # type: ignore[no-untyped-call]  # redis-py leaves it unannotated
         connection.send_command("HGET", self.key, "store_id")  # type: ignore[no-untyped-call]  # as above
         try:

@@ -70,19 +70,19 @@ ERASURES: Final = "store:erasures"
 GALLERY_SHARDS: Final = 16
 """A multiple of the usual number of target shards: one batch of releases then meets few gallery shards."""
 SERIES_NAMES: Final = ("releases", "points", "current")
-"""Of a series the gallery holds all its releases, the points of its time series, and its current release."""
+"""Families of gallery keys per series: all releases, the points of the time series, the current release."""
 
 # Most parts need no encoding, and asking first is several times faster than encoding.
 _PLAIN = re.compile("[A-Za-z0-9_.~-]+")
 
 
 def vault_key(shard: int, *parts: str | int) -> str:
-    """Name a key of one account shard."""
+    """Names a key of one account shard."""
     return f"v:{{a{shard}}}:{_joined(parts)}"
 
 
 def register_prefix(shard: int, generation: int = 0) -> str:
-    """Return what stands before the 16 raw bytes of a pseudonym in the name of an account's registers.
+    """Returns what stands before the 16 raw bytes of a pseudonym in the name of an account's registers.
 
     Args:
         shard: number of the account shard.
@@ -92,27 +92,27 @@ def register_prefix(shard: int, generation: int = 0) -> str:
 
 
 def outbox_key(shard: int) -> str:
-    """Name the stream of deltas of one account shard."""
+    """Names the stream of deltas of one account shard."""
     return vault_key(shard, "outbox")
 
 
 def tally_key(shard: int, *parts: str | int) -> str:
-    """Name a key of one target shard."""
+    """Names a key of one target shard."""
     return f"t:{{t{shard}}}:{_joined(parts)}"
 
 
 def tally_prefix(shard: int, name: str) -> str:
-    """Return what stands before a series number in the names of one family of keys of one target shard."""
+    """Returns what stands before a series number in the names of one family of keys of one target shard."""
     return f"{tally_key(shard, name)}:"
 
 
 def platform_key(*parts: str | int) -> str:
-    """Name a key of the platform plane's own."""
+    """Names a key of the platform plane's own."""
     return f"p:{_joined(parts)}"
 
 
 def gallery_key(*parts: str | int) -> str:
-    """Name a key of the gallery; releases have the hash tag of their target's gallery shard."""
+    """Names a key of the gallery; releases have the hash tag of their target's gallery shard."""
     if parts and parts[0] in SERIES_NAMES:
         name, target_id, *more = parts
         return f"g:{name}:{_series_part(str(target_id), *more)}"
@@ -120,13 +120,13 @@ def gallery_key(*parts: str | int) -> str:
 
 
 def gallery_series_keys(target_id: str, kind: str) -> list[str]:
-    """Name the keys that hold the releases of a series, in the order of `SERIES_NAMES`."""
+    """Names the keys that hold the releases of a series, in the order of `SERIES_NAMES`."""
     series = _series_part(target_id, kind)
     return [f"g:{name}:{series}" for name in SERIES_NAMES]
 
 
 def gallery_shard(target_id: str) -> int:
-    """The gallery shard that holds a target's releases."""
+    """Returns the gallery shard that holds a target's releases."""
     return crc32(target_id.encode()) % GALLERY_SHARDS
 
 

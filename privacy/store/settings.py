@@ -1,4 +1,4 @@
-"""What a process is configured with: every environment variable, its default and its help, in one table.
+"""The settings of every process: one table of the environment variables, with defaults and help.
 
 The table is here, and not in the composition root, because the public plane reads it as well.
 """
@@ -126,7 +126,7 @@ VARIABLES: Final = (
 
 
 def names_read_by(process: Process) -> list[str]:
-    """Return the names of the variables that a process reads."""
+    """Returns the names of the variables that a process reads."""
     return [variable.name for variable in VARIABLES if process in variable.readers]
 
 
@@ -157,12 +157,12 @@ class StoreSettings:
             _check_url(room, url)
 
     def environment(self, users: Iterable[AclUser]) -> dict[str, str]:
-        """Return the variables that give a child process these addresses and these users' passwords."""
+        """Returns the variables that give a child process these addresses and these users' passwords."""
         addresses = {_ADDRESSES[room].name: url for room, url in self.urls.items()}
         return addresses | {_PASSWORDS[user.name].name: self.password(user) for user in users}
 
     def url(self, room: Room, user: AclUser) -> str:
-        """Return the address of a room.
+        """Returns the address of a room.
 
         Raises:
             StoreError: there is none, or the user does not exist there.
@@ -176,7 +176,7 @@ class StoreSettings:
         return self.urls[room]
 
     def password(self, user: AclUser) -> str:
-        """Return a user's password.
+        """Returns a user's password.
 
         Raises:
             StoreError: this process was not given it.
@@ -203,7 +203,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], data_folder: Path | None = None) -> Settings:
-        """Resolve every variable of the table.
+        """Resolves every variable of the table.
 
         Args:
             environ: environment variables; an empty one counts as not set.
@@ -246,7 +246,7 @@ class Settings:
         return Path(self.values[POLICY]) if POLICY in self.values else None
 
     def environment(self, process: Process) -> dict[str, str]:
-        """Return the variables that give a child process its own settings, and no others.
+        """Returns the variables that give a child process its own settings, and no others.
 
         Raises:
             StoreError: a password of one of its users is missing.
@@ -268,7 +268,7 @@ class Settings:
 
 
 def _places(data_folder: Path | None) -> dict[Variable, str]:
-    """Return where a data folder keeps the key files and the rollback guard.
+    """Returns where a data folder keeps the key files and the rollback guard.
 
     The guard is next to the folder and not in it: a copy of the folder that is put back must not take the
     guard back as well.
@@ -288,7 +288,7 @@ def _lower(text: str) -> str:
 
 
 def _check_url(room: Room, url: str) -> None:
-    """Refuse what is no plain address; the message never repeats it, as it may hold a password."""
+    """Refuses what is no plain address; the message never repeats it, as it may hold a password."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # urlsplit checks a port only when it is asked for

@@ -22,15 +22,15 @@ _EVERYONE: Final = ("ping", "client|setinfo")
 _START_CHECKS: Final = ("config|get", "time")
 # Every process of the private plane makes sure that the store is still the one it started with.
 _HEADER: Final = Grant((keys.STORE_HEADER, keys.POLICIES), ("hget", "hgetall"), read_only=True)
-# Whoever lets something in or out asks first whether the store is older than its list of erasures.
-_ASKS_FOR_ERASURES: Final = Grant((keys.ERASURES,), ("get",), read_only=True)
-_LISTS_ERASURES: Final = Grant((keys.ERASURES,), ("get", "set"))
+# A process that ingests or releases first checks whether the store is older than its erasure log.
+_READS_ERASURES: Final = Grant((keys.ERASURES,), ("get",), read_only=True)
+_RECORDS_ERASURES: Final = Grant((keys.ERASURES,), ("get", "set"))
 # What the counting script of the `limits` library calls.
 _LIMITS: Final = ("evalsha", "incrby", "expire")
 
 PLATFORM: Final = AclUser(
     name="platform",
-    purpose="the write plane: takes events in, keeps the catalogue; cannot read or write the gallery",
+    purpose="the write plane: ingests events, keeps the catalogue; cannot read or write the gallery",
     rooms=(Room.PRIVATE,),
     keyless=(*_EVERYONE, *_START_CHECKS, "script|load"),
     grants=(
@@ -63,14 +63,14 @@ PLATFORM: Final = AclUser(
         Grant((keys.PENDING_OPERATIONS,), ("zadd", "zrem")),
         Grant((keys.AOF_REWRITES_REQUESTED,), ("incrby",)),
         Grant((keys.PLATFORM_LIMIT_KEYS,), _LIMITS),
-        _LISTS_ERASURES,
+        _RECORDS_ERASURES,
         _HEADER,
     ),
 )
 
 MAINTENANCE: Final = AclUser(
     name="maintenance",
-    purpose="carries out jobs of staff, lets time pass in the vault, and drops what has outlived its life",
+    purpose="runs staff jobs and expirations in the vault, and drops what is past its retention period",
     rooms=(Room.PRIVATE,),
     # SCAN shows names alone; it is how an account without an index is found, and there is none by target.
     keyless=(*_EVERYONE, *_START_CHECKS, "script|load", "scan", "info", "bgrewriteaof"),
@@ -94,7 +94,7 @@ MAINTENANCE: Final = AclUser(
         Grant((keys.PENDING_OPERATIONS,), ("zadd", "zrange", "zrem")),
         Grant((keys.ADVISORIES, keys.SWEPT), ("get", "set")),
         Grant((keys.AOF_REWRITES_REQUESTED, keys.AOF_REWRITES_COMPLETED), ("get", "set", "incrby")),
-        _LISTS_ERASURES,
+        _RECORDS_ERASURES,
         _HEADER,
     ),
 )
@@ -124,14 +124,14 @@ RELEASE: Final = AclUser(
                 *("zadd", "zrange", "zrem", "rpush", "llen", "xadd", "xdel", "xrange"),
             ),
         ),
-        _ASKS_FOR_ERASURES,
+        _READS_ERASURES,
         _HEADER,
     ),
 )
 
 PUBLISHER: Final = AclUser(
     name="publisher",
-    purpose="the private plane's hand in the gallery: adds releases, can replace none; sees no exact count",
+    purpose="writes to the gallery for the private plane: adds releases, replaces none, sees no exact count",
     rooms=(Room.GALLERY,),
     keyless=(*_EVERYONE, "script|load"),
     grants=(
@@ -203,7 +203,7 @@ ADMIN: Final = AclUser(
     grants=(
         Grant((keys.STORE_HEADER, keys.GALLERY_HEADER, keys.POLICIES), ("hget", "hgetall", "hsetnx")),
         Grant((keys.PLATFORM_API_KEYS, keys.GALLERY_API_KEYS), ("get", "set", "sadd", "smembers")),
-        _LISTS_ERASURES,
+        _RECORDS_ERASURES,
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Does the wall stand on this server? Asked by the public plane at its start, and by `likewise doctor`."""
+"""Checks the wall on a server: for the public plane at its start, and for `likewise doctor`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check_wall(client: redis.Redis) -> list[CheckResult]:
 
 
 def check_users(client: redis.Redis, users: Iterable[AclUser]) -> list[CheckResult]:
-    """Compare the server's users with the declared ones, rule by rule.
+    """Compares the server's users with the declared ones, rule by rule.
 
     Args:
         client: the admin user's.
@@ -78,7 +78,7 @@ def _probe(client: redis.Redis, command: tuple[str, ...]) -> CheckResult:
 
 
 def _significant(rules: Iterable[str]) -> list[str]:
-    """Drop passwords, and what is the state of every new user and selector anyway."""
+    """Drops passwords, and what is the state of every new user and selector anyway."""
     words = (rule.replace("(", "( ").replace(")", " )") for rule in rules)
     flat = (word for rule in words for word in rule.split())
     return [word for word in flat if word not in _STARTING_STATE and not word.startswith("#")]

@@ -221,7 +221,7 @@ def _open_store(
 def _open_simulation(
     source: PolicySource, store: PreparedStore, folder: Path, seed: int, stop: StopSignal, *, quiet: bool
 ) -> tuple[SimulatedPlatform, SimulationState]:
-    """Open the simulated platform and backfill its history, once."""
+    """Opens the simulated platform and backfill its history, once."""
     file = StateFile(folder)
     state = file.open(seed, clock_ms(), new_store=store.is_new)
     platform = SimulatedPlatform(source.policy, state.seed, state.opened_at_ms)
