@@ -61,8 +61,8 @@ class StoreHeader:
             fields = client.hgetall(key)
         if not fields:
             raise StoreError(
-                "the store is empty: if it held data before, find out why that is missing; otherwise create it "
-                "with `likewise init`"
+                "the store is empty: if it held data before, find out why that is missing; otherwise create "
+                "it with `likewise init`"
             )
         return cls._parsed(key, {str_if_bytes(name): str_if_bytes(text) for name, text in fields.items()})
 
