@@ -61,7 +61,7 @@ def test_posted_at_never_changes(store: Store, catalogue: Catalogue) -> None:
     assert titles(store, "v", catalogue.target_shards) == ("a", "a")
 
 
-def test_lookup_finds_what_is_registered_and_nothing_else(catalogue: Catalogue) -> None:
+def test_lookup_finds_registered_targets_only(catalogue: Catalogue) -> None:
     """Every video has a number of its own, in the shard that its id belongs to; unknown ids are absent."""
     ids = [f"v{index}" for index in range(100)]
     catalogue.register([a_video(video_id, 5) for video_id in ids], MS_PER_HOUR)

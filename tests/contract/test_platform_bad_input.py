@@ -1,4 +1,4 @@
-"""Whatever is sent to the platform plane: a clear problem document or a verdict, and never a 500."""
+"""Invalid input to the platform plane: a clear problem document or a verdict, and never a 500."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def plane(store: Store) -> PlatformPlane:
 
 
 def assert_problem(response: Reply, status: int) -> Any:
-    """A problem document with this status; answers it."""
+    """Check that a response is a problem document with this status, and return it."""
     assert response.status_code == status, response.data
     assert response.content_type == "application/problem+json"
     problem = response.json
@@ -80,8 +80,10 @@ def assert_problem(response: Reply, status: int) -> Any:
     ],
     ids=lambda body: repr(body[:24]),
 )
-def test_what_is_no_array_is_refused_as_a_whole(plane: PlatformPlane, path: str, body: bytes) -> None:
-    """400, with field, fault and rule."""
+def test_a_batch_that_is_not_an_array_is_refused_as_a_whole(
+    plane: PlatformPlane, path: str, body: bytes
+) -> None:
+    """400, with field, message and expected value."""
     problem = assert_problem(plane.send("POST", path, body, JSON), 400)
     assert problem["field"] == "body"
     assert problem["message"]
@@ -121,8 +123,8 @@ def test_what_is_no_array_is_refused_as_a_whole(plane: PlatformPlane, path: str,
     ],
     ids=lambda item: repr(item[:24]),
 )
-def test_a_line_that_is_no_item_is_invalid_alone(plane: PlatformPlane, path: str, item: bytes) -> None:
-    """It gets its verdict with field, fault and rule; the line after it gets its own."""
+def test_an_unreadable_line_is_invalid_alone(plane: PlatformPlane, path: str, item: bytes) -> None:
+    """It gets a verdict with field, message and expected value; the next line gets its own."""
     good = A if path == "/v1/events" else lines({"video_id": "v-1", "posted_at": ago(3600)})
     answer = plane.send("POST", path, item + b"\n" + good, NDJSON)
     assert answer.status_code == 200
@@ -176,14 +178,14 @@ def test_a_wrong_member_makes_its_event_invalid(plane: PlatformPlane, field: str
 
 @pytest.mark.parametrize("name", ["type", "account_id", "video_id", "occurred_at"])
 def test_a_missing_member_makes_its_event_invalid(plane: PlatformPlane, name: str) -> None:
-    """The verdict says what is missing."""
+    """The verdict names the missing member."""
     problem = plane.events(lines(event(**{name: None}))).json["not_counted"][0]["problem"]
     assert (problem["field"], problem["message"]) == (name, "is missing")
 
 
 @pytest.mark.parametrize("path", BATCH_ROUTES)
 def test_more_items_than_a_batch_holds_are_refused(plane: PlatformPlane, path: str) -> None:
-    """413 one item beyond the bound, however the batch is spelled, and nothing of it is stored."""
+    """413 for one item beyond the limit, in either form of a batch; nothing of it is stored."""
     for item in (b"{}", A.strip()):
         items = [item] * (MAX_ITEMS + 1)
         assert_problem(plane.send("POST", path, b"\n".join(items), NDJSON), 413)
@@ -192,7 +194,7 @@ def test_more_items_than_a_batch_holds_are_refused(plane: PlatformPlane, path: s
 
 @pytest.mark.parametrize("path", BATCH_ROUTES)
 def test_a_body_beyond_its_bound_is_refused(plane: PlatformPlane, path: str) -> None:
-    """413 for a byte too many, as sent or as inflated; the bound itself is taken apart."""
+    """413 for one byte beyond the limit, as sent or inflated; a batch of exactly the limit is read."""
     most = b" " * MAX_BATCH_BYTES
     assert_problem(plane.send("POST", path, most, NDJSON), 400)
     assert_problem(plane.send("POST", path, most + b" ", NDJSON), 413)
@@ -204,7 +206,7 @@ def test_a_body_beyond_its_bound_is_refused(plane: PlatformPlane, path: str) -> 
 
 
 def test_a_gzip_bomb_is_not_inflated(plane: PlatformPlane) -> None:
-    """A hundred times the bound, in a body well below it, is a 413."""
+    """A small body that inflates to a hundred times the limit is a 413."""
     bomb = gzip.compress(bytes(100 * MAX_BATCH_BYTES), 9)
     assert len(bomb) < MAX_BATCH_BYTES
     assert_problem(plane.events(bomb, Content_Encoding="gzip"), 413)
@@ -222,7 +224,7 @@ def test_a_gzip_bomb_is_not_inflated(plane: PlatformPlane) -> None:
     ],
     ids=["plain", "truncated", "trailing", "two members", "header", "magic"],
 )
-def test_what_is_not_one_gzip_member_is_refused(plane: PlatformPlane, body: bytes) -> None:
+def test_a_body_that_is_not_one_gzip_member_is_refused(plane: PlatformPlane, body: bytes) -> None:
     """400, and nothing of it is stored."""
     assert_problem(plane.events(body, Content_Encoding="gzip"), 400)
 
@@ -261,7 +263,7 @@ def test_names_of_encodings_know_no_case(plane: PlatformPlane, encoding: str) ->
 def test_other_routes_and_queries_are_refused(
     plane: PlatformPlane, method: str, path: str, status: int
 ) -> None:
-    """What is not in the contract is a problem, not a guess."""
+    """Input outside the contract is a problem, never a guess."""
     assert_problem(plane.send(method, path, A, NDJSON), status)
 
 
@@ -281,10 +283,10 @@ def fuzzed(shared_store: Store) -> PlatformPlane:
     ),
 )
 @example(b'[{"\\udfff":1}]', JSON, ("POST", "/v1/videos"))
-def test_no_bytes_are_too_odd(
+def test_no_bytes_cause_a_defect(
     fuzzed: PlatformPlane, body: bytes, media_type: str, method_and_path: tuple[str, str]
 ) -> None:
-    """Any bytes on any route give a success or a problem of the caller's, and no defect is logged."""
+    """Any bytes on any route give a success or a 4xx problem, and no defect is logged."""
     response = fuzzed.send(*method_and_path, body, media_type)
     if response.status_code >= 400:
         assert_problem(response, response.status_code)

@@ -1,4 +1,4 @@
-"""Creators are registered as videos are: the same routes, made from another type of target."""
+"""Creators are registered like videos: the same routes, for another type of target."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def plane(store: Store) -> PlatformPlane:
 
 
 def put(plane: PlatformPlane, **changes: Any) -> tuple[int, str]:
-    """Send the creator; answers status and verdict, or the problem's kind."""
+    """Send a creator; return status and verdict, or the type of the problem."""
     answer = plane.send("PUT", "/v1/creators/c-1", lines(CREATOR | changes))
     return answer.status_code, answer.json.get("verdict") or answer.json["type"]
 
@@ -35,7 +35,7 @@ def test_a_creator_is_created_once_and_updated_after_that(plane: PlatformPlane, 
 
 
 def test_every_creator_of_a_batch_has_its_verdict(plane: PlatformPlane) -> None:
-    """Counts by verdict, and what was not registered by index."""
+    """The report has counts by verdict, and lists the items that were not registered by index."""
     batch = lines(
         {"creator_id": "c-1", **CREATOR},
         {"creator_id": "c-2", **CREATOR, "title": "x"},
@@ -52,7 +52,7 @@ def test_every_creator_of_a_batch_has_its_verdict(plane: PlatformPlane) -> None:
 
 
 def test_one_id_may_name_a_video_and_a_creator(plane: PlatformPlane) -> None:
-    """They are different targets: followers of the one are not likes of the other."""
+    """They are different targets: followers of one are not likes of the other."""
     assert put(plane) == (201, "created")
     video = plane.send("PUT", "/v1/videos/c-1", lines({"posted_at": ago(3600)}))
     assert (video.status_code, video.json["verdict"]) == (201, "created")
@@ -64,7 +64,7 @@ def test_one_id_may_name_a_video_and_a_creator(plane: PlatformPlane) -> None:
 
 
 def test_a_follower_needs_a_registered_creator(plane: PlatformPlane) -> None:
-    """A creator who is only named by a video is not registered."""
+    """A creator that only a video names is not registered."""
     plane.send("PUT", "/v1/videos/v-1", lines({"posted_at": ago(3600), "creator_id": "c-1"}))
     event = {"type": "follow", "creator_id": "c-1", "account_id": "a-1", "occurred_at": ago(60)}
     assert plane.events(lines(event)).json["verdicts"]["unknown_target"] == 1

@@ -1,4 +1,4 @@
-"""`POST /v1/events` on a real Redis: every event has its verdict, and nothing of anybody is left behind."""
+"""`POST /v1/events` on a real Redis: every event has its verdict, and no account id is stored."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plane(store: Store) -> PlatformPlane:
 
 
 def contents(store: Store) -> bytes:
-    """Everything in the store: keys, values as Redis dumps them, and answers kept for repeated requests."""
+    """Return everything in the store: keys, dumped values, and responses kept for repeated requests."""
     store.root.config_set("rdbcompression", "no")
     names = keys(store)
     dumps = [cast("bytes", store.root.dump(name)) for name in names]
@@ -45,7 +45,7 @@ def contents(store: Store) -> bytes:
 
 
 def counted(answer: Any) -> dict[str, int]:
-    """The verdicts that occurred."""
+    """Return the verdicts that occurred."""
     return {verdict: count for verdict, count in answer["verdicts"].items() if count}
 
 
@@ -54,7 +54,7 @@ def counted(answer: Any) -> dict[str, int]:
 def test_every_event_has_its_verdict(
     plane: PlatformPlane, media_type: str, spell: Any, compressed: bool
 ) -> None:
-    """Arrays and lines, plain and compressed, get the same answer: counts, and what was not counted."""
+    """Arrays and lines, plain and compressed, get the same report: counts, and the events not counted."""
     batch = spell(
         event(),
         event(account_id="account-2", visibility="private", profile=None),
@@ -112,7 +112,7 @@ def test_every_event_has_its_verdict(
 
 
 def test_the_same_batch_twice_is_all_duplicates(plane: PlatformPlane) -> None:
-    """A batch sent again, because its answer was lost, changes nothing and says so."""
+    """A batch sent again after its response was lost changes nothing, and the report says so."""
     batch = lines(*(event(account_id=f"account-{number}") for number in range(500)))
     assert counted(plane.events(batch).json) == {"counted": 500}
     again = plane.events(batch).json
@@ -124,7 +124,7 @@ def test_the_same_batch_twice_is_all_duplicates(plane: PlatformPlane) -> None:
 def test_one_bad_event_among_ten_thousand_is_the_only_one_refused(
     plane: PlatformPlane, media_type: str, spell: Any
 ) -> None:
-    """The others are counted, the bad one is named by its index."""
+    """The others are counted; the invalid one is named by its index."""
     batch = [event(account_id=f"account-{number}", profile=None) for number in range(10_000)]
     batch[7_654]["occurred_at"] = "yesterday"
     answer = plane.events(spell(*batch), media_type).json
@@ -133,22 +133,22 @@ def test_one_bad_event_among_ten_thousand_is_the_only_one_refused(
     assert (refused["index"], refused["problem"]["field"]) == (7_654, "occurred_at")
 
 
-def test_a_truncated_line_is_that_lines_fault(plane: PlatformPlane) -> None:
-    """What came whole before it is stored."""
+def test_a_truncated_line_is_invalid_alone(plane: PlatformPlane) -> None:
+    """The complete lines before it are stored."""
     answer = plane.events(lines(event(), event(account_id="account-2"))[:-20]).json
     assert counted(answer) == {"counted": 1, "invalid": 1}
     assert answer["not_counted"][0]["problem"]["field"] == "event"
 
 
 def test_a_truncated_array_is_refused_as_a_whole(plane: PlatformPlane, store: Store) -> None:
-    """Nothing of an array that is no JSON is stored."""
+    """Nothing of an array that is not JSON is stored."""
     before = keys(store, "v:*")
     assert plane.events(array(event(), event(account_id="account-2"))[:-20], JSON).status_code == 400
     assert keys(store, "v:*") == before == []
 
 
 def test_blank_lines_have_no_index(plane: PlatformPlane) -> None:
-    """Blank lines and carriage returns are passed over."""
+    """Blank lines and carriage returns are skipped."""
     batch = b"\r\n\n" + lines(event()).replace(b"\n", b"\r\n") + b"  \n" + lines(event(video_id="v-none"))
     answer = plane.events(batch).json
     assert (answer["received"], answer["not_counted"]) == (2, [{"index": 1, "verdict": "unknown_target"}])

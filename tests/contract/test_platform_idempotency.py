@@ -1,4 +1,4 @@
-"""Idempotency-Key on a real Redis: a request sent again gets the answer it got, and nobody else's."""
+"""Idempotency-Key on a real Redis: a repeated request gets its own response again."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def plane(store: Store) -> PlatformPlane:
 
 
 def kept(store: Store) -> list[bytes]:
-    """Names of the records."""
+    """Return the names of the records."""
     return keys(store, "p:idem:*")
 
 
 def test_the_same_request_gets_the_same_bytes(plane: PlatformPlane) -> None:
-    """The answer is repeated byte for byte, and says that it is."""
+    """The response is repeated byte for byte, and a header says so."""
     first = plane.events(BATCH, Idempotency_Key="k-1")
     again = plane.events(BATCH, Idempotency_Key="k-1")
     assert (first.status_code, REPLAYED in first.headers) == (200, False)
@@ -58,14 +58,14 @@ def test_the_same_request_gets_the_same_bytes(plane: PlatformPlane) -> None:
 
 
 def test_compression_does_not_make_another_request(plane: PlatformPlane) -> None:
-    """What counts is what was sent, not how it travelled."""
+    """The content decides, not its encoding."""
     first = plane.events(BATCH, Idempotency_Key="k-1")
     again = plane.events(gzip.compress(BATCH), Idempotency_Key="k-1", Content_Encoding="gzip")
     assert (again.data, again.headers[REPLAYED]) == (first.data, "true")
 
 
 def test_another_body_under_the_same_key_is_refused(plane: PlatformPlane, store: Store) -> None:
-    """422, and the other body is not carried out."""
+    """422, and the other request does not run."""
     plane.events(lines(event(video_id="v-none")), Idempotency_Key="k-1")
     answer = plane.events(lines(event()), Idempotency_Key="k-1")
     assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
@@ -73,7 +73,7 @@ def test_another_body_under_the_same_key_is_refused(plane: PlatformPlane, store:
 
 
 def test_another_route_or_form_under_the_same_key_is_refused(plane: PlatformPlane) -> None:
-    """The key belongs to the whole request: path and form of the body included."""
+    """The key belongs to the whole request, including path and form of the body."""
     plane.events(array(event()), JSON, Idempotency_Key="k-1")
     assert plane.events(array(event()), NDJSON, Idempotency_Key="k-1").status_code == 422
     answer = plane.send("POST", "/v1/videos", array(event()), JSON, Idempotency_Key="k-1")
@@ -81,7 +81,7 @@ def test_another_route_or_form_under_the_same_key_is_refused(plane: PlatformPlan
 
 
 def test_another_callers_key_is_another_key(plane: PlatformPlane, store: Store) -> None:
-    """Two callers may use one word: each request is carried out."""
+    """Two callers may use the same key: each request runs."""
     plane.events(BATCH, Idempotency_Key="k-1")
     plane.token = new_key(store, "ingest")
     other = plane.events(BATCH, Idempotency_Key="k-1")
@@ -106,7 +106,7 @@ def test_a_refused_request_does_not_use_its_key_up(plane: PlatformPlane, store: 
     assert plane.events(BATCH, Idempotency_Key="k-1").status_code == 200
 
 
-def test_answers_are_kept_as_long_as_the_policy_says(plane: PlatformPlane, store: Store) -> None:
+def test_responses_are_kept_for_the_policys_retention(plane: PlatformPlane, store: Store) -> None:
     """The record expires with the policy's retention."""
     plane.events(BATCH, Idempotency_Key="k-1")
     (name,) = kept(store)
@@ -117,10 +117,10 @@ def test_answers_are_kept_as_long_as_the_policy_says(plane: PlatformPlane, store
     )
 
 
-def test_while_it_is_carried_out_a_second_one_is_told_to_wait(
+def test_a_repetition_is_refused_while_the_request_runs(
     plane: PlatformPlane, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """409 while the first one works, on a claim that lapses by itself; after that the first one's answer."""
+    """409 while the first one runs, on a claim that expires; then the first one's response."""
     working, go_on = Barrier(2, timeout=30), Barrier(2, timeout=30)
     record, answers = RegisterStore.record_columns, []
 
@@ -148,7 +148,7 @@ def call(text: str = "k-1") -> Request:
 
 
 def test_a_request_that_outlives_its_claim_does_not_replace_what_came_after(store: Store) -> None:
-    """Its own caller gets its answer; the key is another request's by then, and repeats that one's answer."""
+    """Its caller gets its response; the key is another request's by then, and repeats that response."""
     slow, quick = (Idempotency(store.platform, 60, os.urandom) for _ in range(2))
 
     def outlive() -> Response:
@@ -160,8 +160,8 @@ def test_a_request_that_outlives_its_claim_does_not_replace_what_came_after(stor
     assert quick.run_idempotent(call(), "POST /", b"", outlive).body == b"second"
 
 
-def test_a_failure_gives_the_key_free(store: Store) -> None:
-    """Whatever goes wrong while a request is carried out, it may be sent again at once."""
+def test_a_failure_releases_the_key(store: Store) -> None:
+    """A request that fails for any reason may be sent again at once."""
     idempotency = Idempotency(store.platform, 60, os.urandom)
 
     def fail() -> Response:
@@ -172,8 +172,8 @@ def test_a_failure_gives_the_key_free(store: Store) -> None:
     assert idempotency.run_idempotent(call(), "POST /", b"", lambda: Response(b"done")).body == b"done"
 
 
-def test_an_answer_that_cannot_be_kept_is_given_all_the_same(store: Store) -> None:
-    """What was carried out is answered even if the store fails right after it."""
+def test_a_response_that_cannot_be_kept_is_returned_all_the_same(store: Store) -> None:
+    """A request that has run gets its response even if the store fails right after it."""
     idempotency = Idempotency(store.platform, 60, os.urandom)
 
     def act() -> Response:

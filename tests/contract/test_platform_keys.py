@@ -1,4 +1,4 @@
-"""Every route of the platform plane refuses every wrong key."""
+"""Every route of the platform plane refuses every invalid API key."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ FORBIDDEN = {"without the scope", "of the other plane, renamed"}
 @pytest.mark.parametrize("name", [*WRONG_KEYS, "without the scope"])
 @pytest.mark.parametrize("operation", SCOPED, ids=lambda operation: operation.operation_id)
 def test_a_wrong_key_opens_no_route(store: Store, operation: Any, name: str) -> None:
-    """401 or 403 as a problem document, before the body is looked at, and nothing is stored."""
+    """401 or 403 as a problem document before the body is read, and nothing is stored."""
     plane = plane_on(store)
     plane.clock.now_ms = NOW_MS + 1000
     # A canary key has no other scope beside it.
@@ -75,13 +75,13 @@ def test_a_wrong_key_opens_no_route(store: Store, operation: Any, name: str) -> 
 
 
 def test_only_service_routes_are_open() -> None:
-    """Every other operation names the scope that it asks for."""
+    """Every other operation names the scope that it requires."""
     assert {operation.operation_id for operation in operations() if not operation.scope} == OPEN
     assert {operation.scope for operation in SCOPED} == set(PLANE_SCOPES["platform"])
 
 
 def test_a_keys_rate_is_limited(store: Store) -> None:
-    """One request too many is a 429 that says when to come back, and is not carried out."""
+    """A request beyond the limit is a 429 that says when to try again, and does not run."""
     plane = plane_on(store)
     plane.token = new_key(store, "ingest", requests_per_minute=2)
     statuses = [plane.events(b"[]", "application/json").status_code for _ in range(3)]
@@ -89,7 +89,7 @@ def test_a_keys_rate_is_limited(store: Store) -> None:
 
 
 def test_a_plane_without_its_stores_says_that_it_is_not_ready(store: Store) -> None:
-    """Readiness looks at both rooms; liveness at none."""
+    """Readiness checks both stores; liveness checks none."""
     plane = plane_on(store)
     assert plane.client.get("/readyz").status_code == 200
     assert plane.client.get("/healthz").json == {"status": "ok"}

@@ -1,4 +1,4 @@
-"""The sandbox: the same operations for a reviewer's key, on things that no real name can reach."""
+"""The sandbox: the same operations for a reviewer's key, on objects that no real name can reach."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def planted(store: Store, video_id: str = "x") -> PlatformPlane:
 
 
 def shown(store: Store, target_id: str) -> TargetDocument | None:
-    """A target as the public plane finds it."""
+    """Return a target as the public plane sees it."""
     standing = GalleryReader(store.public).read_current_release(target_id, Kind.LIKE)
     return standing.target if standing else None
 
 
 @pytest.mark.parametrize("scope", PLANE_SCOPES["platform"])
 @pytest.mark.parametrize("operation", SCOPED, ids=lambda operation: operation.operation_id)
-def test_a_key_opens_what_its_scope_names(store: Store, operation: Any, scope: str) -> None:
+def test_a_key_opens_the_operations_of_its_scope(store: Store, operation: Any, scope: str) -> None:
     """A canary key reaches the sandbox and nothing else, and no other key reaches the sandbox."""
     plane = plane_on(store, (scope,))
     path = operation.path.replace("{video_id}", "v-1")
@@ -68,13 +68,13 @@ def test_a_key_opens_what_its_scope_names(store: Store, operation: Any, scope: s
 
 
 def test_a_canary_key_has_no_other_scope(store: Store) -> None:
-    """So what is kept by key, such as repeated requests, never meets what is real."""
+    """Records by key, such as those of repeated requests, are thus never shared with real ones."""
     with pytest.raises(Exception, match="canary alone"):
         new_key(store, "canary", "ingest")
 
 
 def test_everything_that_names_a_canary_is_the_sandboxs(store: Store) -> None:
-    """Id, creator, sound and hashtags: nothing by which it could be gathered with real videos."""
+    """Id, creator, sound and hashtags: nothing groups it with real videos."""
     plane = canary_plane(store)
     reply = plane.send("PUT", "/v1/sandbox/videos/x", lines(NAMED), JSON)
     assert (reply.status_code, reply.json) == (201, {"video_id": "x", "verdict": "created"})
@@ -89,7 +89,7 @@ def test_everything_that_names_a_canary_is_the_sandboxs(store: Store) -> None:
     assert shown(store, "x") is None
 
 
-def test_a_canary_has_the_same_epochs_much_shorter(store: Store) -> None:
+def test_a_canary_has_the_same_epochs_but_shorter(store: Store) -> None:
     """The first one ends after three seconds, not after an hour."""
     planted(store)
     target = shown(store, "sandbox:x")
@@ -109,7 +109,7 @@ def test_a_canary_has_the_same_epochs_much_shorter(store: Store) -> None:
     ],
 )
 def test_nothing_real_bears_a_name_of_the_sandbox(store: Store, path: str, document: Any) -> None:
-    """Such an item is invalid, on the fast path and on the slow one, and a canary gets no real like."""
+    """Such an item is invalid on the fast and on the slow path, and a canary gets no real like."""
     planted(store)
     plane = plane_on(store)
     reply = plane.send("POST", path, lines(document), NDJSON)
@@ -118,14 +118,14 @@ def test_nothing_real_bears_a_name_of_the_sandbox(store: Store, path: str, docum
 
 
 def test_a_real_video_cannot_be_put_into_the_sandbox(store: Store) -> None:
-    """Nor by the path of its address."""
+    """Nor by its path."""
     reply = plane_on(store).send("PUT", "/v1/videos/sandbox:x", lines({"posted_at": ago(60)}))
     assert reply.status_code == 400
     assert "belongs to the sandbox" in reply.json["detail"]
 
 
-def test_accounts_of_the_sandbox_are_no_real_accounts(store: Store) -> None:
-    """An account of the same id keeps its whole day, and what the canary account did is not its own."""
+def test_sandbox_accounts_are_not_real_accounts(store: Store) -> None:
+    """A real account with the same id keeps its whole daily cap, untouched by the canary account."""
     canaries = canary_plane(store)
     names = [f"x-{number}" for number in range(POLICY.daily_cap)]
     canaries.send(
@@ -149,7 +149,7 @@ def test_accounts_of_the_sandbox_are_no_real_accounts(store: Store) -> None:
 
 
 def test_the_sandbox_keeps_every_rule(store: Store) -> None:
-    """The daily cap, children and duplicates are as they are for real."""
+    """The daily cap, children and duplicates are treated like real ones."""
     plane = planted(store)
     outcomes = [
         plane.send("POST", "/v1/sandbox/events", lines(item), NDJSON).json["verdicts"]
@@ -169,7 +169,7 @@ def test_the_sandbox_keeps_every_rule(store: Store) -> None:
 
 
 def test_no_network_is_kept_for_the_sandbox(store: Store) -> None:
-    """What staff is shown about networks is about real accounts."""
+    """Findings about networks concern real accounts only."""
     plane = planted(store)
     plane.send("POST", "/v1/sandbox/events", lines(event(video_id="x", network="n-1")), NDJSON)
     (register,) = keys(store, REGISTERS)
@@ -177,7 +177,7 @@ def test_no_network_is_kept_for_the_sandbox(store: Store) -> None:
 
 
 def test_an_id_that_leaves_no_room_for_the_prefix_is_refused(store: Store) -> None:
-    """Otherwise nobody could read what was planted."""
+    """Otherwise no one could read the canaries."""
     plane = canary_plane(store)
     longest = "x" * MAX_CHARACTERS
     assert plane.send("PUT", f"/v1/sandbox/videos/{longest}", lines({"posted_at": ago(0)})).status_code == 201
@@ -189,7 +189,7 @@ def test_an_id_that_leaves_no_room_for_the_prefix_is_refused(store: Store) -> No
 
 
 def test_a_policy_may_have_no_sandbox(store: Store) -> None:
-    """Then there is nothing at its addresses, and a key for it opens nothing."""
+    """Then its paths return 404, even with a key for it."""
     plane = plane_on(store, ("canary",), replace(POLICY, compress_schedule_by=None))
     reply = plane.send("PUT", "/v1/sandbox/videos/x", lines({"posted_at": ago(0)}))
     assert (reply.status_code, reply.json["detail"]) == (404, "The policy in force has no sandbox.")

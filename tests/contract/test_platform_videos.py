@@ -1,4 +1,4 @@
-"""The catalogue's two routes on a real Redis."""
+"""The routes that register videos, on a real Redis."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plane(store: Store) -> PlatformPlane:
 
 
 def put(plane: PlatformPlane, **changes: Any) -> tuple[int, str]:
-    """Send the video; answers status and verdict, or the problem's kind."""
+    """Send a video; return status and verdict, or the type of the problem."""
     answer = plane.send("PUT", "/v1/videos/v-1", lines(VIDEO | changes))
     return answer.status_code, answer.json.get("verdict") or answer.json["type"]
 
@@ -52,7 +52,7 @@ def test_a_video_is_created_once_and_updated_after_that(plane: PlatformPlane) ->
 
 
 def test_metadata_is_replaced_and_published(plane: PlatformPlane, store: Store) -> None:
-    """The gallery holds the last metadata: text composed, each hashtag once, nothing that was left out."""
+    """The gallery has the last metadata: text composed, each hashtag once, and no field that was left out."""
     put(plane)
     published = value(store, "g:target:video:v-1").decode()
     assert '"Caf\u00e9"' in published
@@ -65,7 +65,7 @@ def test_metadata_is_replaced_and_published(plane: PlatformPlane, store: Store) 
 
 @pytest.mark.parametrize(("media_type", "spell"), [(JSON, array), (NDJSON, lines)])
 def test_every_video_of_a_batch_has_its_verdict(plane: PlatformPlane, media_type: str, spell: Any) -> None:
-    """Counts by verdict, and what was not registered by index."""
+    """The report has counts by verdict, and lists the items that were not registered by index."""
     put(plane)
     batch = spell(
         {"video_id": "v-1", "posted_at": ago(1)},
@@ -110,8 +110,8 @@ def test_every_video_of_a_batch_has_its_verdict(plane: PlatformPlane, media_type
         ("likes", [5]),
     ],
 )
-def test_wrong_metadata_is_refused_by_name(plane: PlatformPlane, field: str, values: list[Any]) -> None:
-    """Each wrong value gets a 400 that names the field, what is wrong and the rule; nothing is registered."""
+def test_invalid_metadata_is_refused_by_name(plane: PlatformPlane, field: str, values: list[Any]) -> None:
+    """Each invalid value gets a 400 with field, message and expected value; nothing is registered."""
     for wrong in values:
         answer = plane.send("PUT", "/v1/videos/v-1", lines(VIDEO | {field: wrong}))
         assert answer.status_code == 400, wrong
@@ -130,6 +130,6 @@ def test_a_video_may_be_posted_up_to_the_tolerance_ahead(plane: PlatformPlane) -
 
 @pytest.mark.parametrize("name", ["a b", "%7Bv%7D", "%C3%A9", "a" * 129, "%00", "v%0A"])
 def test_ids_in_the_path_keep_the_rule(plane: PlatformPlane, name: str) -> None:
-    """A path that is no id of a video is refused before its body is read."""
+    """A path without a valid id is refused before the body is read."""
     answer = plane.send("PUT", f"/v1/videos/{name}", lines(VIDEO))
     assert (answer.status_code, answer.json["field"]) == (400, "video_id")

@@ -24,7 +24,7 @@ from tests.support.redis_server import Store
 
 @pytest.fixture
 def environment(store: Store, tmp_path: Path) -> dict[str, str]:
-    """What a process of the platform plane is given, on a store that was just created."""
+    """Return the environment of the platform plane, on a store that was just created."""
     header = StoreHeader.create_or_verify(store.admin, os.urandom)
     ErasureLog(tmp_path / "rollback-guard", header.store_id).create()
     header.of_gallery.put(store.admin)
@@ -38,7 +38,7 @@ def environment(store: Store, tmp_path: Path) -> dict[str, str]:
 
 
 def dependencies(environment: dict[str, str]) -> PlatformDependencies:
-    """What the plane makes of an environment."""
+    """Return the dependencies that an environment gives."""
     return make_dependencies(Settings.from_environment(environment))
 
 
@@ -48,7 +48,7 @@ def test_an_app_starts_from_its_environment(environment: dict[str, str]) -> None
     assert app.test_client().get("/readyz").status_code == 200
 
 
-def test_without_the_key_of_the_pseudonyms_nothing_starts(environment: dict[str, str]) -> None:
+def test_without_the_pseudonym_key_nothing_starts(environment: dict[str, str]) -> None:
     """No variable, no file, or a file that others may read: each says what to do."""
     with pytest.raises(StoreError, match=PSEUDONYM_KEY_FILE.name):
         dependencies({name: text for name, text in environment.items() if name != PSEUDONYM_KEY_FILE.name})
@@ -57,16 +57,16 @@ def test_without_the_key_of_the_pseudonyms_nothing_starts(environment: dict[str,
 
 
 def test_on_the_gallery_of_another_store_nothing_starts(environment: dict[str, str], store: Store) -> None:
-    """Videos would be shown there that are counted here."""
+    """Videos that are counted here would be shown there."""
     store.root.hset(GALLERY_HEADER, "store_id", "0" * 32)
     with pytest.raises(StoreError, match="this gallery is another store's"):
         dependencies(environment)
 
 
-def test_behind_its_list_of_erasures_or_without_it_nothing_starts(
+def test_behind_its_erasure_log_or_without_it_nothing_starts(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """A store that lacks an erasure is refused until it is done again, and one without its list for good."""
+    """A store that lacks an erasure is refused until it is repeated; one without its erasure log, always."""
     (path,) = (tmp_path / "rollback-guard").iterdir()
     erasures = ErasureLog(path.parent, path.stem)
     with erasures.locked():

@@ -1,4 +1,4 @@
-"""The compiled decoder against the contract: the same verdicts and the same values, whatever the bytes."""
+"""The compiled decoder against the schema: the same verdicts and the same values, for any bytes."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ SPREAD = A.replace(b",", b",\n", 1)
 
 
 def comparable(read: Event | InvalidInputError) -> object:
-    """Errors by what they say."""
+    """Replace errors by their members."""
     return (read.field, read.message, read.expected) if isinstance(read, InvalidInputError) else read
 
 
 def by_schema(batch: Batch) -> list[object]:
-    """What the contract makes of a batch."""
+    """Decode a batch with the schema."""
     return [comparable(DECODER.decode_with_schema(item)) for item in batch.items()]
 
 
 def assert_as_the_schema(batch: Batch) -> None:
-    """The decoder and the contract agree on a batch."""
+    """Check that the decoder and the schema agree on a batch."""
     try:
         expected = by_schema(batch)
     except InvalidInputError as error:
@@ -75,8 +75,8 @@ def assert_as_the_schema(batch: Batch) -> None:
 @example(b"\n" + A + A)
 @example(b"\n" + A + b"\n" + A)
 @example(b"")
-def test_lines_are_read_as_the_schema_reads_them(raw: bytes) -> None:
-    """Any NDJSON bytes give the events and the faults that the schema gives line by line."""
+def test_lines_decode_like_the_schema(raw: bytes) -> None:
+    """Any NDJSON bytes give the events and errors that the schema gives line by line."""
     assert_as_the_schema(Batch(raw, NDJSON))
 
 
@@ -85,15 +85,15 @@ def test_lines_are_read_as_the_schema_reads_them(raw: bytes) -> None:
 @example(b"[" + FOUR_QUOTES_MORE + b"]")
 @example(b"[" + A + b",]")
 @example(b"[]")
-def test_arrays_are_read_as_the_schema_reads_them(raw: bytes) -> None:
-    """Any bytes sent as an array give the events and the faults that the schema gives element by element."""
+def test_arrays_decode_like_the_schema(raw: bytes) -> None:
+    """Any bytes sent as an array give the events and errors that the schema gives element by element."""
     assert_as_the_schema(Batch(raw, JSON))
 
 
 @settings(max_examples=examples(500))
 @given(st.lists(ITEMS.filter(lambda item: b"\n" not in item), min_size=1, max_size=4))
-def test_an_array_and_lines_of_the_same_items_are_read_alike(items: list[bytes]) -> None:
-    """The form of a batch makes no difference to its events and faults."""
+def test_an_array_and_lines_of_the_same_items_decode_alike(items: list[bytes]) -> None:
+    """The form of a batch makes no difference to its events and errors."""
     lines, array = Batch(b"\n".join(items), NDJSON), Batch(b"[" + b",".join(items) + b"]", JSON)
     try:
         read = [comparable(item) for item in DECODER.decode(array).to_events()]
@@ -103,13 +103,13 @@ def test_an_array_and_lines_of_the_same_items_are_read_alike(items: list[bytes])
 
 
 def refuse(name: str) -> NoReturn:
-    """Python's own parser takes NaN and Infinity, which are no JSON."""
+    """Python's own parser accepts NaN and Infinity, which are not JSON."""
     raise ValueError(name)
 
 
 @settings(max_examples=examples(500))
 @given(damaged(ARRAYS))
-def test_an_array_is_taken_apart_as_json_says(raw: bytes) -> None:
+def test_an_array_is_split_as_json_defines(raw: bytes) -> None:
     """The elements of an array are those that an independent parser finds, or else one of them is refused."""
     try:
         expected = json.loads(raw.decode(), parse_constant=refuse)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for batches of events as bytes: right ones, and what parsers read differently."""
+"""Hypothesis strategies for batches of events as bytes: valid ones, and ones that are ambiguous."""
 
 from __future__ import annotations
 
@@ -110,13 +110,13 @@ FRAGMENTS = st.sampled_from(
 
 
 def spell(event: Any, separators: tuple[str, str], *, escaped: bool) -> bytes:
-    """One JSON text."""
+    """Return a value as JSON."""
     text = json.dumps(event, separators=separators, ensure_ascii=escaped)
     return text.encode(errors="replace")  # half a surrogate pair can only be escaped
 
 
 def repeat_member(event: dict[str, Any], name: str, value: Any) -> bytes:
-    """An event that names a member twice, or that has one more; quotes are escaped as code points."""
+    """Return an event that repeats a member, or has one more; quotes are escaped as code points."""
     more = json.dumps({name: value}).replace('\\"', "\\u0022")
     return spell(event, (",", ":"), escaped=True)[:-1] + f",{more[1:]}".encode()
 
@@ -142,7 +142,7 @@ ARRAYS = st.builds(
 
 @st.composite
 def damaged(draw: st.DrawFn, batches: st.SearchStrategy[bytes]) -> bytes:
-    """A batch with up to three edits, most of them beside what gives JSON its structure."""
+    """A batch with up to three edits, most of them next to structural characters."""
     raw = draw(batches)
     for _ in range(draw(st.integers(0, 3))):
         joints = [place for place, byte in enumerate(raw) if byte in b'{}[],:"\n']

@@ -1,4 +1,4 @@
-"""The platform plane's real app on a real Redis, and what its tests send to it."""
+"""The platform plane's real app on a real Redis, and the requests of its tests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PROFILE = {"age_band": "25-34", "gender": "female", "region": "DE", "language": 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; `json` is whatever its body says."""
+    """A response; `json` is its parsed body."""
 
     status_code: int
     content_type: str | None
@@ -47,25 +47,25 @@ class Reply:
 
     @classmethod
     def of(cls, response: TestResponse) -> Reply:
-        """Read an answer of the test client."""
+        """Convert a response of the test client."""
         json = response.get_json(silent=True)
         return cls(response.status_code, response.content_type, response.headers, response.data, json)
 
 
 @dataclass
 class SetClock:
-    """Shows the time that it is set to."""
+    """Returns the time that it is set to."""
 
     now_ms: int = NOW_MS
 
     def __call__(self) -> int:
-        """The time."""
+        """Return the time."""
         return self.now_ms
 
 
 @dataclass
 class Log:
-    """Remembers defects; answers are not its concern."""
+    """Records defects, and ignores responses."""
 
     failures: list[str] = field(default_factory=list)
 
@@ -73,7 +73,7 @@ class Log:
         """Ignore it."""
 
     def failed(self, operation_id: str, error: BaseException) -> None:
-        """Remember a defect."""
+        """Record a defect."""
         self.failures.append(f"{operation_id}: {error!r}")
 
 
@@ -92,7 +92,7 @@ class PlatformPlane:
         return self.app.test_client()
 
     def send(self, method: str, path: str, body: bytes, media_type: str = JSON, **headers: str) -> Reply:
-        """Send a request with the key; underscores in names of headers stand for hyphens."""
+        """Send a request with the key; underscores in header names become hyphens."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         allowed = {"Authorization": f"Bearer {self.token}"} | named
         response = self.client.open(path, method=method, data=body, content_type=media_type, headers=allowed)
@@ -127,7 +127,7 @@ def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",), policy: Policy
 
 
 def erasures_of(store: Store) -> ErasureLog:
-    """The list of erasures of the tests' store, which is as new as the store."""
+    """Return an empty erasure log for the tests' store."""
     erasures = ErasureLog(store.server.folder / "rollback-guard", "0" * 32)
     erasures.create()
     if erasures.last_number():

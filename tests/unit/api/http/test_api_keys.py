@@ -71,7 +71,7 @@ def test_keys_take_their_entropy_from_the_argument() -> None:
         ({"requests_per_minute": -1}, "requests_per_minute"),
     ],
 )
-def test_wrong_keys_are_not_issued(changes: dict[str, Any], field: str) -> None:
+def test_invalid_keys_are_not_issued(changes: dict[str, Any], field: str) -> None:
     """A scope of the other plane, no scope, or a number that is not positive is refused."""
     with pytest.raises(InvalidInputError) as caught:
         issue(**changes)

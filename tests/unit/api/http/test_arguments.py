@@ -1,4 +1,4 @@
-"""Arguments against schemas: one clear fault at a time."""
+"""Arguments against schemas: one clear error at a time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class BodySchema(Schema):
 
 
 def fault_of(error: pytest.ExceptionInfo[InvalidInputError]) -> tuple[str, str]:
-    """Field and fault of a refusal."""
+    """Return field and message of an error."""
     return error.value.field, error.value.message
 
 
@@ -44,7 +44,7 @@ def fault_of(error: pytest.ExceptionInfo[InvalidInputError]) -> tuple[str, str]:
     ("query", "loaded"),
     [("", {"limit": 5}), ("limit=9", {"limit": 9}), ("ids=b,a,b", {"ids": ["b", "a", "b"], "limit": 5})],
 )
-def test_right_queries(query: str, loaded: dict[str, Any]) -> None:
+def test_valid_queries(query: str, loaded: dict[str, Any]) -> None:
     """A query is loaded with its defaults, in its own order."""
     assert load_query(QuerySchema(), MultiDict(parse_qsl(query))) == loaded
 
@@ -63,15 +63,15 @@ def test_right_queries(query: str, loaded: dict[str, Any]) -> None:
         ([("x" * 999, "1")], "x" * 40, "is not a query parameter of this operation"),
     ],
 )
-def test_wrong_queries(pairs: list[tuple[str, str]], field: str, fault: str) -> None:
-    """The first thing wrong with a query is named with its field."""
+def test_invalid_queries(pairs: list[tuple[str, str]], field: str, fault: str) -> None:
+    """The first violation in a query is reported with its field."""
     with pytest.raises(InvalidInputError) as caught:
         load_query(QuerySchema(), MultiDict(pairs))
     assert fault_of(caught) == (field, fault)
 
 
 def test_a_query_where_none_belongs() -> None:
-    """An operation without parameters says so."""
+    """The error says that the operation takes no parameters."""
     with pytest.raises(
         InvalidInputError, match=r"^Unknown query parameter `a`; this operation takes none\.$"
     ):
@@ -92,8 +92,8 @@ def test_a_query_where_none_belongs() -> None:
         (None, "body"),
     ],
 )
-def test_the_path_to_the_fault(body: Any, field: str) -> None:
-    """A fault deep inside a body is named by its whole path."""
+def test_the_path_to_the_error(body: Any, field: str) -> None:
+    """An error deep inside a body is reported with its whole path."""
     with pytest.raises(InvalidInputError) as caught:
         load(BodySchema(), body)
     assert caught.value.field == field
@@ -108,8 +108,8 @@ def test_path_arguments() -> None:
         load_path(path_fields, {"region": "d e"})
 
 
-def test_a_fault_of_the_library_takes_its_rule_from_the_description() -> None:
-    """Where marshmallow says only what is wrong, the field's description says what would be right."""
+def test_a_library_error_takes_its_expected_value_from_the_description() -> None:
+    """If marshmallow only says what is wrong, the field's description is the expected value."""
     with pytest.raises(InvalidInputError) as caught:
         load_query(QuerySchema(), MultiDict([("limit", "0")]))
     assert caught.value.expected == "1 to 9"

@@ -7,7 +7,7 @@ from itertools import count
 from api.http.expiring_cache import ExpiringCache
 
 
-def test_an_entry_lives_as_long_as_it_says() -> None:
+def test_an_entry_has_its_own_lifetime() -> None:
     """An entry is made once and again when its time is over, also if the clock stands on the very end."""
     now, made = [0.0], count()
     cache = ExpiringCache[str, int](10, lambda: now[0])

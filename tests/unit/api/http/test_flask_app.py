@@ -42,7 +42,7 @@ class Log:
         self.answers.append((operation_id, status))
 
     def failed(self, operation_id: str, error: BaseException) -> None:
-        """Remember a defect."""
+        """Record a defect."""
         self.failures.append((operation_id, type(error).__name__))
 
 
@@ -171,7 +171,7 @@ def test_a_defect_is_a_plain_500(plane: Plane) -> None:
     assert plane.log.answers == [("get_defect", 500)]
 
 
-def test_errors_on_purpose_are_no_defects(plane: Plane) -> None:
+def test_errors_on_purpose_are_not_defects(plane: Plane) -> None:
     """An error of Likewise's own is a problem document, and no defect in the log."""
     assert plane.client.get("/conflict").status_code == 409
     assert plane.client.get("/nowhere").status_code == 404

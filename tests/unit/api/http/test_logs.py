@@ -12,8 +12,8 @@ from api.http.logs import BufferedLogFile, JsonLog
 from privacy.errors import StoreBusyError
 
 
-def test_a_defect_is_told_without_its_words() -> None:
-    """A defect's line has its type and where it happened; its message may quote input and stays out."""
+def test_a_defect_is_logged_without_its_message() -> None:
+    """A defect's line has its type and location; its message, which may quote input, is left out."""
     file = io.BytesIO()
 
     def fail() -> None:
@@ -29,8 +29,8 @@ def test_a_defect_is_told_without_its_words() -> None:
     assert b"account-17" not in file.getvalue()
 
 
-def test_a_store_that_fails_is_told_in_its_own_words() -> None:
-    """Why a store does not answer is said in words that name no host, key or person."""
+def test_a_store_error_is_logged_with_its_message() -> None:
+    """A store's error is logged with its message, which names no host, key or person."""
     file = io.BytesIO()
     JsonLog(file, "public").failed("get_likes", StoreBusyError("the store is full"))
     line = msgspec.json.decode(file.getvalue())
@@ -52,7 +52,7 @@ def test_lines_are_whole() -> None:
 
 
 class Watched(io.BytesIO):
-    """Tells when something was written."""
+    """Sets an event when something was written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Watched(io.BytesIO):
 
 
 def test_lines_are_written_without_being_asked_for() -> None:
-    """A line reaches the file by itself, and not while the one who wrote it waits."""
+    """A line reaches the file without a call, and its writer does not wait."""
     file = Watched()
     patient = BufferedLogFile(file, interval_seconds=0.01)
     assert patient.write(b"a\n") == 2

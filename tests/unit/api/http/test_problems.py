@@ -55,20 +55,20 @@ def test_every_error_is_a_problem(error: Exception, expected: tuple[int, str]) -
 @pytest.mark.parametrize(
     "error", [KeyError("account-17"), PolicyError("x"), StoreError("redis://host:6379 p:x")]
 )
-def test_what_is_not_the_callers_business(error: Exception) -> None:
-    """Defects and stores are not quoted: their words may name accounts, hosts and keys."""
+def test_messages_of_defects_and_stores_stay_inside(error: Exception) -> None:
+    """Messages of defects and stores are not quoted: they may name accounts, hosts and keys."""
     assert str(error).strip("'").encode() not in problem_response(error).body
 
 
 def test_invalid_input_says_field_message_and_expectation() -> None:
-    """Invalid input is told as three members of its own and as one sentence."""
+    """Invalid input is reported in three members and as one sentence."""
     document = msgspec.json.decode(problem_response(InvalidInputError("limit", "is 0", "at least 1")).body)
     assert document["detail"] == "`limit` is 0; expected at least 1."
     assert (document["field"], document["message"], document["expected"]) == ("limit", "is 0", "at least 1")
 
 
 def test_headers_of_http_errors_are_kept() -> None:
-    """What HTTP asks for beside a status stays: the methods allowed, the seconds to wait."""
+    """Headers that HTTP requires with a status are kept: the allowed methods, the seconds to wait."""
     assert problem_response(MethodNotAllowed(["GET"])).headers["Allow"] == "GET"
     assert problem_response(TooManyRequests(retry_after=7)).headers["Retry-After"] == "7"
     assert problem_response(StoreBusyError("x")).headers["Retry-After"] == "1"

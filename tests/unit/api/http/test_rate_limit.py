@@ -1,4 +1,4 @@
-"""Rate limits: never more than the limit, whatever the number of processes."""
+"""Rate limits: never more than the limit, for any number of processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from privacy.model.timestamp import MS_PER_MINUTE
 
 
 class Storage(MemoryStorage):
-    """Counts how often it is asked, and fails when told to."""
+    """Counts its calls, and fails on demand."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ def test_threads_share_a_reservation() -> None:
     assert sorted(used) == list(range(1, 4001))
 
 
-def test_a_busy_key_asks_the_store_rarely() -> None:
+def test_a_busy_key_calls_the_store_rarely() -> None:
     """A key with a large limit costs the store a few calls a minute, not one a request."""
     storage = Storage()
     limiter = RateLimiter(storage)
@@ -72,13 +72,13 @@ def test_a_busy_key_asks_the_store_rarely() -> None:
 
 
 def test_keys_do_not_share() -> None:
-    """What one key uses is not taken from another."""
+    """The requests of one key do not count against another."""
     limiter = RateLimiter(Storage())
     assert [limiter.acquire(key(1, name), 0).exceeded for name in ("a", "b", "a")] == [False, False, True]
 
 
 def test_closed_when_the_store_fails() -> None:
-    """Without its store the limiter refuses; it counts on when the store is back."""
+    """Without its store the limiter refuses; it continues when the store is back."""
     storage = Storage()
     limiter = RateLimiter(storage)
     storage.down = True

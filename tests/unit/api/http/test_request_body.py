@@ -27,7 +27,7 @@ BODY = Body(Schema, None, max_bytes=10, encodings=("gzip",))
 
 
 class Stalled:
-    """A body that does not come until it is let go."""
+    """A body that does not arrive until it is released."""
 
     def __init__(self) -> None:
         self.let_go = Event()
@@ -86,7 +86,7 @@ def test_bodies_that_are_refused_unread(changes: dict[str, Any], error: type[HTT
 
 
 @pytest.mark.parametrize("length", ["-1", "+1", "1e1", "0x1", " 1", "1_0", "\u0661"])
-def test_lengths_that_are_no_number(length: str) -> None:
+def test_invalid_lengths(length: str) -> None:
     """A length in any spelling but plain digits is refused."""
     with pytest.raises(InvalidInputError):
         BodyReader().read(environ(CONTENT_LENGTH=length), BODY)
@@ -94,13 +94,13 @@ def test_lengths_that_are_no_number(length: str) -> None:
 
 @pytest.mark.parametrize("stream", [io.BytesIO(b"01234"), Broken()])
 def test_a_body_that_ends_early(stream: Any) -> None:
-    """A body shorter than it says, or whose connection breaks, is no body."""
+    """A body that is shorter than announced, or whose connection breaks, is refused."""
     with pytest.raises(InvalidInputError, match=r"ends \d+ bytes early"):
         BodyReader().read(environ(wsgi__input=stream), BODY)
 
 
-def test_a_body_that_never_comes() -> None:
-    """A stalled body is given up after its time, and only so many are waited for at once."""
+def test_a_body_that_never_arrives() -> None:
+    """A stalled body times out, and the number of bodies to wait for is bounded."""
     reader, stalled = BodyReader(timeout_seconds=0.01, max_waiting=2), Stalled()
     for _ in range(2):
         with pytest.raises(RequestTimeout):
@@ -111,7 +111,7 @@ def test_a_body_that_never_comes() -> None:
 
 
 def test_slots_are_given_back() -> None:
-    """Bodies that came, or broke, do not count against those that are waited for."""
+    """Bodies that arrived, or broke off, do not count against that bound."""
     reader = BodyReader(max_waiting=1)
     for _ in range(20):
         assert reader.read(environ(), BODY) == b"0123456789"
@@ -129,12 +129,12 @@ def test_a_body_where_none_belongs(changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"a", b"x" * 100_000])
 def test_round_trip(body: bytes) -> None:
-    """One gzip member is inflated to what it holds, up to the bound and including it."""
+    """One gzip member is inflated to its content, up to and including the limit."""
     assert inflate(gzip.compress(body), len(body)) == body
 
 
 def test_an_exploding_body_is_cut_off() -> None:
-    """A body that would inflate to 200 MB is refused without holding more than its bound."""
+    """A body that would inflate to 200 MB is refused without using more memory than the limit."""
     bomb = gzip.compress(bytes(200_000_000))
     tracemalloc.start()
     with pytest.raises(RequestEntityTooLarge):
@@ -154,7 +154,7 @@ NO_MEMBER = {
 
 
 @pytest.mark.parametrize("case", NO_MEMBER)
-def test_what_is_no_gzip_member(case: str) -> None:
+def test_not_a_gzip_member(case: str) -> None:
     """Bytes that are not exactly one complete, undamaged gzip member are refused."""
     with pytest.raises(InvalidInputError, match=r"^`body` "):
         inflate(NO_MEMBER[case], 100)
@@ -187,7 +187,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("raw", "message"), REFUSED.items(), ids=lambda case: repr(case)[:40])
-def test_what_two_readers_could_understand_differently(raw: bytes, message: str) -> None:
+def test_ambiguous_json_is_refused(raw: bytes, message: str) -> None:
     """Anything but plain, unambiguous JSON is refused, and the message is named."""
     with pytest.raises(InvalidInputError, match=f"^`body` {message}") as caught:
         parse_json(raw)

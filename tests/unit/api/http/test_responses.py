@@ -9,7 +9,7 @@ from api.http.responses import MAX_AGE_CAP_SECONDS, etag_of, matches_etag, max_a
 ETAG = etag_of(b"body")
 
 
-def test_an_etag_stands_for_its_bytes() -> None:
+def test_an_etag_identifies_its_bytes() -> None:
     """The same bytes have the same strong ETag, others another one."""
     assert etag_of(b"body") == ETAG
     assert etag_of(b"bodx") != ETAG
@@ -30,7 +30,7 @@ def test_an_etag_stands_for_its_bytes() -> None:
         (",,;\x00", False),
     ],
 )
-def test_what_the_caller_has(header: str | None, known: bool) -> None:
+def test_if_none_match(header: str | None, known: bool) -> None:
     """If-None-Match is a list, a star or nothing; damage in it means that nothing is known."""
     assert matches_etag(header, ETAG) is known
 

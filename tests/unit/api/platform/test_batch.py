@@ -1,16 +1,53 @@
-"""Taking batches apart."""
+"""Splitting batches into items, and reporting on them."""
 
 from __future__ import annotations
 
 import gzip
 
+import msgspec
 import pytest
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.operation import JSON, Request
-from api.platform.batch import MAX_ITEMS, NDJSON, Batch
+from api.platform.batch import MAX_ITEMS, NDJSON, Batch, batch_report
+from privacy.catalogue.catalogue import Registration
 from privacy.errors import InvalidInputError
+from privacy.intake.admission import Outcome
+from privacy.model.engagement import Verdict
+
+
+def test_counts_cover_every_verdict_and_the_list_what_did_not_pass() -> None:
+    """Each verdict has its count, 0 included; items that passed are not listed."""
+    error = InvalidInputError("type", "is missing", "one of like, unlike")
+    outcomes: list[Outcome] = [
+        *(Verdict.COUNTED, error, Verdict.UNCOUNTED, Verdict.LATE, Verdict.COUNTED, Verdict.LATE)
+    ]
+    passed = (Verdict.COUNTED, Verdict.UNCOUNTED)
+    document = msgspec.json.decode(
+        msgspec.json.encode(batch_report(outcomes, Verdict, passed, "not_counted"))
+    )
+    assert document["received"] == 6
+    assert list(document["verdicts"]) == [verdict.value for verdict in Verdict]
+    assert {verdict: count for verdict, count in document["verdicts"].items() if count} == {
+        "counted": 2,
+        "uncounted": 1,
+        "late": 2,
+        "invalid": 1,
+    }
+    problem = {"field": "type", "message": "is missing", "expected": "one of like, unlike"}
+    assert document["not_counted"] == [
+        {"index": 1, "verdict": "invalid", "problem": problem},
+        {"index": 3, "verdict": "late"},
+        {"index": 5, "verdict": "late"},
+    ]
+
+
+def test_invalid_is_a_verdict_of_every_batch() -> None:
+    """An item that cannot be read is `invalid` in any batch."""
+    error = InvalidInputError("video_id", "is missing", "an id")
+    document = batch_report([error], Registration, (Registration.CREATED,), "not_registered")
+    assert document["verdicts"] == {"created": 0, "updated": 0, "unchanged": 0, "conflict": 0, "invalid": 1}
 
 
 def call(body: bytes, **headers: str) -> Request:
@@ -28,33 +65,33 @@ def test_the_media_type_says_that_lines_are_items(text: str) -> None:
 
 
 def test_anything_else_is_an_array() -> None:
-    """The edge lets only JSON through beside NDJSON."""
+    """The HTTP edge accepts only JSON and NDJSON."""
     batch = Batch.from_request(call(b' [1, {"a": [2]}] ', Content_Type=JSON))
     assert (batch.is_ndjson, batch.items()) == (False, [b"1", b'{"a": [2]}'])
 
 
 def test_a_compressed_body_is_inflated() -> None:
-    """What a batch holds is what was sent before compression."""
+    """A compressed batch has the content that was compressed."""
     batch = Batch.from_request(call(gzip.compress(b"[1]"), Content_Type=JSON, Content_Encoding="gzip"))
     assert batch == Batch(b"[1]", JSON)
 
 
 @pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \t\r\n"])
-def test_blank_lines_are_no_items(blank: bytes) -> None:
-    """Lines of JSON's own white space are passed over; other white space is not JSON's."""
+def test_blank_lines_are_not_items(blank: bytes) -> None:
+    """Lines of JSON's own white space are skipped; other white space is not JSON's."""
     assert Batch(blank + b"1\n" + blank + b"\x0b\n", NDJSON).items() == [b"1\n", b"\x0b\n"]
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n \n"])
-def test_a_batch_of_nothing_is_refused(raw: bytes) -> None:
+def test_an_empty_batch_is_refused(raw: bytes) -> None:
     """A body that was lost on its way looks like this."""
     with pytest.raises(InvalidInputError, match="is empty"):
         Batch(raw, NDJSON).items()
 
 
 @pytest.mark.parametrize(("media_type", "form"), [(NDJSON, b"%b"), (JSON, b"[%b]")])
-def test_a_batch_has_a_most_number_of_items(media_type: str, form: bytes) -> None:
-    """The bound passes, one more does not."""
+def test_the_number_of_items_is_bounded(media_type: str, form: bytes) -> None:
+    """A batch of exactly the limit passes; one more item does not."""
     glue = b"\n" if media_type == NDJSON else b","
     assert len(Batch(form % glue.join([b"1"] * MAX_ITEMS), media_type).items()) == MAX_ITEMS
     with pytest.raises(RequestEntityTooLarge):
@@ -62,8 +99,8 @@ def test_a_batch_has_a_most_number_of_items(media_type: str, form: bytes) -> Non
 
 
 @pytest.mark.parametrize("raw", [b"[1", b"{}", b"[1,]", b"[" * 100_000, b"1"])
-def test_what_is_no_array_is_refused(raw: bytes) -> None:
-    """As a whole: nobody can say where its items end."""
+def test_a_body_that_is_not_an_array_is_refused(raw: bytes) -> None:
+    """The whole batch is refused: it is unclear where its items end."""
     with pytest.raises(InvalidInputError) as refused:
         Batch(raw, JSON).items()
     assert refused.value.field == "body"

@@ -1,4 +1,4 @@
-"""The contract's own rules, and that all who spell a word spell the same one."""
+"""The rules of the schemas, and that each word is spelled the same everywhere."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ EVENT = {"type": "like", "account_id": "a", "video_id": "v", "occurred_at": "202
 
 
 def test_an_event_is_loaded_whole() -> None:
-    """Every member of the contract arrives in the event."""
+    """Every member of the schema is in the event."""
     profile = {name: f"its {name}" for name in PROFILE_FIELDS}
     loaded = EventSchema().load({**EVENT, "profile": profile, "visibility": "private"})
     assert loaded == Event("like", "a", "v", 1_777_817_251_250, EventAttributes(**profile), private=True)
 
 
-def test_what_is_absent_is_undisclosed_and_public() -> None:
+def test_absent_members_are_undisclosed_and_public() -> None:
     """Profile, its members and visibility may be left out."""
     public = Event("like", "a", "v", 1_777_817_251_250, EventAttributes(), private=False)
     assert EventSchema().load(EVENT) == public
@@ -41,8 +41,8 @@ def test_words_are_the_same_everywhere() -> None:
 @pytest.mark.parametrize(
     "schema", [EventSchema, EventProfileSchema, VideoMetadataSchema, VideoToRegisterSchema]
 )
-def test_faults_say_what_is_wrong_and_what_would_be_right(schema: Any) -> None:
-    """Every field has a fault and a rule for null and for values of wrong types."""
+def test_errors_have_a_message_and_an_expected_value(schema: Any) -> None:
+    """Every field has a message and an expected value for null and for values of wrong types."""
     values: tuple[Any, ...] = (None, 5.5, [{}])
     for name in schema().fields:
         for wrong in values:
@@ -57,7 +57,7 @@ def test_faults_say_what_is_wrong_and_what_would_be_right(schema: Any) -> None:
 
 @pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.operation_id)
 def test_examples_keep_their_own_schemas(operation: Any) -> None:
-    """What the docs show as a request is accepted, and what they show as an answer has its form."""
+    """Documented requests are valid, and documented responses match their schemas."""
     if operation.body:
         assert operation.body.schema(many=operation.body.many).validate(operation.body.example) == {}
     for response in operation.responses.values():
@@ -65,8 +65,8 @@ def test_examples_keep_their_own_schemas(operation: Any) -> None:
             assert response.schema().validate(response.example) == {}
 
 
-def test_answers_count_every_verdict() -> None:
-    """The documented counts are those that are given."""
+def test_reports_count_every_verdict() -> None:
+    """The documented counts are those of the report."""
     (of_videos,) = (op.responses[200].schema for op in operations() if op.operation_id == "post_videos")
     assert of_videos
     events, videos = (schema().fields["verdicts"] for schema in (EventsReportSchema, of_videos))

@@ -95,8 +95,8 @@ def declaring(*names: str) -> Policy:
     return replace(POLICY, domain=JointDomain(dimensions), budgets=budgets)
 
 
-def test_a_like_becomes_an_entry_of_its_series_time_change_and_joint_cell() -> None:
-    """What passes is handed on as account, series number, time, change and code of its joint cell."""
+def test_a_like_becomes_an_admitted_event() -> None:
+    """An event that passes becomes account, series number, time, change and joint cell."""
     registers = FakeRegisters()
     assert admission(registers).admit(EventColumns.from_events([LIKE]), NOW_MS) == [Verdict.COUNTED]
     cells = {
@@ -118,7 +118,7 @@ def test_an_unlike_carries_its_reason() -> None:
     assert registers.entries[0][3] == Reason.UNLIKED
 
 
-def test_what_the_profile_does_not_say_is_undisclosed() -> None:
+def test_absent_profile_values_are_undisclosed() -> None:
     """Without a profile only the hour is known."""
     registers = FakeRegisters()
     admission(registers).admit(EventColumns.from_events([event(profile=EventAttributes())]), NOW_MS)
@@ -137,7 +137,7 @@ def test_the_hour_of_day_is_that_of_occurred_at_in_utc(hour: int) -> None:
 
 
 def test_a_private_account_is_undisclosed_in_every_breakdown() -> None:
-    """Of a private account not even the hour is kept, and its profile is not judged."""
+    """Not even the hour of a private account's event is kept, and its profile is not checked."""
     registers = FakeRegisters()
     private = [event(private=True), event(private=True, profile=EventAttributes(region="Atlantis"))]
     assert admission(registers).admit(EventColumns.from_events(private), NOW_MS) == [Verdict.COUNTED] * 2
@@ -162,7 +162,7 @@ def test_events_of_children_leave_no_trace(changes: dict[str, object]) -> None:
     assert registers.entries == []
 
 
-def test_an_unknown_video_is_said_to_be_unknown() -> None:
+def test_an_unknown_video_is_reported() -> None:
     """An event about a video that is not registered is not stored."""
     registers = FakeRegisters()
     assert admission(registers).admit(EventColumns.from_events([event(target_id="other")]), NOW_MS) == [
@@ -173,7 +173,7 @@ def test_an_unknown_video_is_said_to_be_unknown() -> None:
 
 @pytest.mark.parametrize("before_end_ms", [-1, 0, 1])
 def test_a_video_past_its_last_epoch_takes_no_events(before_end_ms: int) -> None:
-    """A target is sealed from the moment on at which its schedule has no open epoch."""
+    """A target is sealed as soon as its schedule has no open epoch."""
     registers = FakeRegisters()
     posted_at_ms = NOW_MS - 1000 * POLICY.schedule.due_ages_seconds[-1] + before_end_ms
     sealed = POLICY.schedule.first_open_epoch(posted_at_ms, NOW_MS) is None
@@ -226,7 +226,7 @@ def test_values_outside_the_domain_are_named(name: str, value: str) -> None:
     assert registers.entries == []
 
 
-def test_what_the_policy_does_not_declare_is_ignored() -> None:
+def test_undeclared_dimensions_are_ignored() -> None:
     """A policy without languages, devices and hours takes any and codes none."""
     policy = declaring("age_band", "gender", "region")
     registers = FakeRegisters()
@@ -241,7 +241,7 @@ def test_what_the_policy_does_not_declare_is_ignored() -> None:
     )
 
 
-def test_a_target_is_judged_by_the_policy_it_is_bound_to() -> None:
+def test_a_target_follows_the_policy_it_is_bound_to() -> None:
     """The domain of a target's own version codes its events, not that of a newer one."""
     older = replace(declaring("region"), version="older")
     registers = FakeRegisters()
@@ -258,8 +258,8 @@ def test_a_target_of_an_unknown_policy_stops_the_batch() -> None:
     assert registers.entries == []
 
 
-def test_verdicts_return_to_the_places_of_their_events() -> None:
-    """Whatever the door holds back, each event gets its own verdict, and the order of the others is kept."""
+def test_verdicts_keep_the_indices_of_their_events() -> None:
+    """Each event gets its own verdict, and the order of those that pass is kept."""
     unreadable = InvalidInputError("event", "is not JSON", "JSON")
     registers = FakeRegisters([Verdict.DUPLICATE, Verdict.UNCOUNTED])
     batch: list[Event | InvalidInputError] = [
@@ -295,7 +295,7 @@ def test_each_kind_has_its_series(event_type: str, target_id: str, series: Serie
     assert registers.entries[0][1] == series.number
 
 
-def test_a_creator_is_no_video() -> None:
+def test_a_creator_is_not_a_video() -> None:
     """A follow of a video's id and a like of a creator's id meet nothing."""
     events = [event(type="follow", target_id="video"), event(target_id="creator")]
     assert (
@@ -305,7 +305,7 @@ def test_a_creator_is_no_video() -> None:
 
 
 def test_a_kind_that_the_policy_does_not_count_is_invalid() -> None:
-    """The fault names the type, and the rule the kinds that are counted."""
+    """The message names the type, and the expected value the kinds that are counted."""
     policy = replace(POLICY, budgets={Kind.LIKE: POLICY.budgets[Kind.LIKE]})
     (outcome,) = admission(FakeRegisters(), policy=policy).admit(
         EventColumns.from_events([event(type="favorite")]), NOW_MS
@@ -325,7 +325,7 @@ def test_likes_of_young_accounts_are_marked(age_seconds: int, *, too_young: bool
     assert [entry[3] for entry in registers.entries] == [TOO_YOUNG if too_young else GAINED, Reason.UNLIKED]
 
 
-def test_networks_are_handed_on_but_for_children() -> None:
+def test_networks_are_passed_on_except_those_of_children() -> None:
     """The network of an account goes to the vault; a child's goes nowhere."""
     registers = FakeRegisters()
     child = EventAttributes(age_band="under-13")

@@ -1,4 +1,4 @@
-"""Codes of joint cells: the fast way gives what the domain says."""
+"""Joint cells: the fast way gives the same codes as the domain."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROFILES = st.fixed_dictionaries(
 
 
 @given(st.permutations(DOMAIN.dimensions), st.integers(1, 6), PROFILES, st.integers(-(10**13), 10**13))
-def test_a_code_is_that_of_the_joint_domain(
+def test_codes_are_those_of_the_joint_domain(
     dimensions: list[Dimension], declared: int, said: dict[str, str], at_ms: int
 ) -> None:
     """For any declared dimensions in any order, any profile and any time, the two ways agree."""
@@ -31,6 +31,6 @@ def test_a_code_is_that_of_the_joint_domain(
 
 
 def test_a_dimension_that_events_do_not_have_stops_the_program() -> None:
-    """Its breakdown would hold `undisclosed` alone, for ever."""
+    """Its breakdown would permanently contain `undisclosed` alone."""
     with pytest.raises(PolicyError, match=r"dimensions\.shoe_size: events do not have it"):
         CellCoder(JointDomain((Dimension("shoe_size", ("43",)),)))

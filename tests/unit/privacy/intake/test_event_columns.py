@@ -207,7 +207,7 @@ def test_a_batch_is_admitted_like_its_events_one_by_one(batch: list[Event | Inva
 
 
 @given(batch=st.lists(events(["video", "foreign"]), max_size=6))
-def test_a_policy_that_is_not_known_stops_a_batch_only_where_it_decides(batch: list[Event]) -> None:
+def test_an_unknown_policy_stops_a_batch_only_where_it_decides(batch: list[Event]) -> None:
     """A target of an unknown policy stores nothing of a batch, unless an earlier rule decides its events."""
     registers = FakeRegisters()
     decides = any(
