@@ -66,7 +66,7 @@ class Settled:
 
 
 class ErasedAccountError(ConflictError):
-    """The account was erased: nothing of it is held, and nothing is stored."""
+    """The account was erased: nothing of it is stored, and its events are not stored."""
 
 
 class MoveRefusedError(ConflictError):
@@ -77,7 +77,7 @@ class MoveRefusedError(ConflictError):
     """
 
     def __init__(self, before: AccountStatus) -> None:
-        super().__init__(f"the account's standing is {before.label}")
+        super().__init__(f"the account's status is {before.label}")
         self.before = before
 
 
@@ -135,7 +135,7 @@ class Recount:
             cursor, before, *counts, known, until_ms, hidden_before = reply
             if cursor == _ERASED:
                 raise ErasedAccountError(
-                    "the account was erased: nothing of it is held, and nothing is stored"
+                    "the account was erased: nothing of it is stored, and its events are not stored"
                 )
             if cursor == _REFUSED:
                 raise MoveRefusedError(AccountStatus(before))
