@@ -46,7 +46,9 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def head(system: System) -> Any:
     """Returns the latest head; None before the first one."""
-    heads = system.read("/v1/privacy/ledger/heads").json()["heads"]
+    answer = system.read("/v1/privacy/ledger/heads")
+    assert answer.status_code == 200, answer.text
+    heads = answer.json()["heads"]
     return heads[0]["head"] if heads else None
 
 
