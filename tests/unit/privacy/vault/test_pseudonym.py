@@ -68,11 +68,11 @@ def test_without_a_rotation_there_are_no_former_pseudonyms() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 16, 31, 33, 64])
-@pytest.mark.parametrize("place", range(3))
-def test_a_key_of_another_length_is_refused(size: int, place: int) -> None:
+@pytest.mark.parametrize("index", range(3))
+def test_a_key_of_another_length_is_refused(size: int, index: int) -> None:
     """Every key has exactly 32 bytes."""
     keys = [bytes(KEY_BYTES)] * 3
-    keys[place] = bytes(size)
+    keys[index] = bytes(size)
     with pytest.raises(StoreError, match="exactly 32"):
         Pseudonymiser(keys[0], keys[1], keys[2])
 
