@@ -125,7 +125,9 @@ class Pseudonymiser:
         for name in ("inner_key", "outer_key", "previous_outer_key"):
             key = getattr(self, name)
             if key is not None and len(key) != KEY_BYTES:
-                raise StoreError(f"pseudonym key: {name} has {len(key)} bytes; it must have exactly {KEY_BYTES}")
+                raise StoreError(
+                    f"pseudonym key: {name} has {len(key)} bytes, and must have exactly {KEY_BYTES}"
+                )
 
     @cached_property
     def key_id(self) -> bytes:
