@@ -27,7 +27,7 @@ check: $(READY)  ## every static check
 	$(BIN)/python -m api.openapi --check
 	$(BIN)/python .ci/check_lock.py
 
-bench: $(READY)  ## speed, memory and accuracy beside ceilings and peers measured in the same run
+bench: $(READY)  ## speed, memory and accuracy, with ceilings and peers measured in the same run
 	$(BIN)/python -m bench
 
 nightly: $(READY)  ## all parts, one after the other; a line for each at the end, and failure if one failed
@@ -51,7 +51,7 @@ browser: $(READY)  ## the pages in a real browser: needs Debian's chromium
 
 setup: $(READY)  ## .venv with everything that is locked, and this project
 
-lock: $(READY)  ## resolve the dependencies anew
+lock: $(READY)  ## resolve the dependencies again
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
 

@@ -120,7 +120,7 @@ def test_each_service_has_its_own_secrets(name: str) -> None:
 
 
 def test_ports_are_open_on_this_machine_only() -> None:
-    """Nothing listens to the world, and a server to nobody outside its network."""
+    """No port is open to other machines, and a server is reachable in its network only."""
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published == ["127.0.0.1:8081:8081", "127.0.0.1:8080:8080"]
     outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
@@ -139,7 +139,7 @@ def test_each_server_keeps_its_own_data() -> None:
 
 @pytest.mark.parametrize("room", Room)
 def test_a_server_is_asked_as_a_user_who_may_do_nothing_else(room: Room) -> None:
-    """The password beside a server is the one of its health check, which reaches no key."""
+    """The password that a server is given is the one of its health check, which reaches no key."""
     server = SERVERS[room]
     [user] = PROCESSES[Process(server)]
     assert (user.keyless, user.grants) == (("ping",), ())

@@ -1,4 +1,4 @@
-"""The audit's report in a real browser: it is whole, calls nobody, fits a phone, and prints."""
+"""The audit's report in a real browser: it is complete, sends no request, fits a phone, and prints."""
 
 from __future__ import annotations
 

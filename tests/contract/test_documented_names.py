@@ -23,11 +23,11 @@ SPAN: Final = re.compile(r"`([^`\n]+)`")
 FENCED: Final = re.compile(r"^ *```.*?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 VARIABLE: Final = re.compile(r"\bLIKEWISE_[A-Z_]*[A-Z]\b")
 ELSEWHERE: Final = {"/v1/openapi.json"}
-"""Served beside the operations that openapi.yaml describes."""
+"""Served in addition to the operations that openapi.yaml describes."""
 
 
 def _code(document: Path) -> Iterator[str]:
-    """The code of a document: its inline spans, and the lines of its blocks without their comments."""
+    """Yield the code of a document: inline spans, and the lines of code blocks without comments."""
     text = document.read_text()
     for block in FENCED.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
@@ -36,7 +36,7 @@ def _code(document: Path) -> Iterator[str]:
 
 
 def _fault(command: str) -> str | None:
-    """What the command line has not, of a command that a document shows."""
+    """Return the first word of a documented command that the command line does not know."""
     context = click.Context(create_group(), info_name="likewise")
     found: click.Command = context.command
     for word in shlex.split(command.replace("'", '"') if command.count("'") % 2 else command)[1:]:

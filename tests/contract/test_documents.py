@@ -24,7 +24,7 @@ TEST: Final = re.compile(r"`(test_\w+)`")
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=document_id)
 def test_links_lead_somewhere(document: Path) -> None:
-    """A relative link of a document names a file beside it."""
+    """A relative link of a document leads to an existing file."""
     targets = [target for target in LINK.findall(document.read_text()) if "://" not in target]
     assert not [target for target in targets if not (document.parent / target).exists()]
 

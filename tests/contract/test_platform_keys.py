@@ -57,7 +57,7 @@ def test_a_wrong_key_opens_no_route(store: Store, operation: Any, name: str) -> 
     """401 or 403 as a problem document before the body is read, and nothing is stored."""
     plane = plane_on(store)
     plane.clock.now_ms = NOW_MS + 1000
-    # A canary key has no other scope beside it.
+    # A canary key has no other scope.
     others = [scope for scope in PLANE_SCOPES["platform"] if scope not in (operation.scope, CANARY)]
     without_the_scope = f"Bearer {new_key(store, *others)}"
     authorization = WRONG_KEYS[name](store) if name in WRONG_KEYS else without_the_scope

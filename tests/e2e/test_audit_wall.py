@@ -36,7 +36,7 @@ def broken(section: Section) -> list[str]:
 
 
 def test_the_table_of_commands_is_this_redis(store: Store) -> None:
-    """Every command that the server knows is tried; `tests.support.redis_commands` writes the table anew."""
+    """Every command that the server knows is tried; `tests.support.redis_commands` writes the table again."""
     assert json.loads(TABLE.read_text()) == known_commands(store.root)
     version, commands = redis_commands()
     assert version.startswith("8.")
@@ -110,7 +110,7 @@ def test_another_users_password_is_found(store: Store) -> None:
 
 
 def test_the_public_password_is_worth_nothing_at_the_private_room(tmp_path: Path) -> None:
-    """Where it is, nobody has that password: unless a deployment has given it to somebody there."""
+    """No user of the gallery has that password, unless a deployment has given it to one."""
     with EmbeddedRooms(tmp_path, users=(*USERS, SUPERUSER)) as rooms:
         section = private_server_section(rooms.settings, ignore_progress)
         assert section
@@ -182,6 +182,6 @@ def test_a_private_file_in_the_image_is_found(tmp_path: Path) -> None:
 
 
 def _set_rules(store: Store, rules: tuple[str, ...], name: str = PUBLIC.name) -> None:
-    """Change a user of the running server; a rules list of a whole user starts anew."""
+    """Change a user of the running server; the rules of a whole user start from nothing."""
     reset = ("clearselectors", "resetkeys") if rules and rules[0] == "-@all" else ()
     store.root.execute_command("ACL", "SETUSER", name, *reset, *rules)  # type: ignore[no-untyped-call]

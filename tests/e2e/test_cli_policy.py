@@ -12,7 +12,7 @@ from api.http.command import ExitCode
 from privacy.mechanism.guarantee import guarantee
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
 from tests.support.cli_policy import SMALL_POLICY
-from tests.support.command_line import ROOT, answer_of, clean_environment, likewise
+from tests.support.command_line import ROOT, answer_of, clean_environment, likewise, likewise_process
 
 
 def test_show_in_json_is_the_guarantee() -> None:
@@ -97,7 +97,7 @@ def test_a_wrong_policy_ends_the_process_with_code_three(tmp_path: Path) -> None
     file.write_text(SMALL_POLICY.replace("k = 3", "k = 1"))
     folder = tmp_path / "data"
     for arguments in (("policy", "check", file), ("up", "--policy", file, "--data-folder", folder)):
-        refused = likewise(*arguments)
+        refused = likewise_process(*arguments)
         assert refused.returncode == ExitCode.POLICY_ERROR
         assert refused.stderr.startswith("likewise: anonymity.k: is 1;")
     assert not folder.exists()

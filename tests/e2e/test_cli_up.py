@@ -134,7 +134,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 
 
 def test_a_lost_pseudonym_key_stops_the_start(tmp_path: Path) -> None:
-    """A store in use is not opened under another key: everybody would be counted twice."""
+    """A store in use is not opened under another key: every account would be counted twice."""
     key_file = tmp_path / "pseudonym.key"
     with EmbeddedRooms(tmp_path) as rooms:
         assert prepare_store(rooms.settings, tmp_path).is_new

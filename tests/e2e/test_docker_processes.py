@@ -211,7 +211,7 @@ def test_a_worker_is_well_while_its_servers_answer(worker: str, deployment: Depl
 
 
 def can_export(deployment: Deployment) -> bool:
-    """Whether the operator gets the ledger; nobody does before something is signed."""
+    """Return whether the ledger can be exported; it cannot before a head is signed."""
     try:
         deployment.run("operator", "-m", "api.cli", "ledger", "export", "ledger.ndjson")
     except subprocess.CalledProcessError:

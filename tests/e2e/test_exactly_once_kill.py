@@ -27,7 +27,7 @@ def kill_redis(server: EmbeddedRedis) -> None:
 
 
 def run(kills: int, folder: Path, seed: int) -> None:
-    """Kill random processes so many times, and check what is left.
+    """Kill random processes the given number of times, and check what is left.
 
     Args:
         kills: how often.

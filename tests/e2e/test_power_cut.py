@@ -41,7 +41,7 @@ class Client:
         return self.vault.record(batch_of(WRITER, number, SERIES), 0)
 
     def has_acknowledged(self, batches: int) -> bool:
-        """Whether so many batches were acknowledged."""
+        """Return whether the given number of batches was acknowledged."""
         return self.acknowledged >= batches
 
     def work(self) -> None:
@@ -65,7 +65,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lose_power(cuts: int, power: PowerCut, seed: int, fsync: str | None = None) -> int:
-    """Cut the power so many times while a client writes and a relay runs.
+    """Cut the power the given number of times while a client writes and a relay runs.
 
     Args:
         cuts: how often.

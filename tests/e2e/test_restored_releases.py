@@ -32,7 +32,7 @@ def world(tmp_path: Path) -> Iterator[ReleaseWorld]:
 
 
 def outside(world: ReleaseWorld) -> ReleaseWatermark:
-    """What is kept beside the store."""
+    """The records that are kept outside the store."""
     return ReleaseWatermark(world.store.server.folder.with_name("rollback-guard"), HEADER.store_id)
 
 

@@ -63,7 +63,7 @@ def test_a_rotation_that_was_killed_goes_on(
     with killing_proxy(store.settings, KillPoint(KEY_ROTATION_SCRIPT, call, carried_out)) as proxy:
         assert proxy.start(COMMAND, environment).wait() == -signal.SIGKILL
     record(likes(SERIES[1])[::2])
-    # Killed after its very last call, a rotation has moved everybody.
+    # Killed after its last call, a rotation has moved every account.
     assert bool(names(store, generation=0)) == ((call, carried_out) != (2 * SHARDS, True))
     answer = json.loads(subprocess.run(COMMAND, env=environment, check=True, capture_output=True).stdout)
     assert answer["generation"] == 1

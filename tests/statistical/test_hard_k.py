@@ -55,7 +55,7 @@ def mechanism(request: pytest.FixtureRequest) -> Calibration:
 
 
 def documents(simulation: Simulation, log: bytes, releases: int) -> Iterator[ReleaseDocument]:
-    """So many releases from the same state of the same targets, each with noise of its own."""
+    """Make the given number of releases from one state of the targets, each with fresh noise."""
     entropy = entropy_of(f"hard k {simulation.epoch} {log.hex()}")
     for _ in range(0, releases, BATCH):
         yield from simulation.documents([log] * BATCH, entropy)

@@ -78,13 +78,13 @@ def likewise_process(
 
 
 def answer_of(completed: subprocess.CompletedProcess[str]) -> Any:
-    """What a verb said in JSON; it must have succeeded."""
+    """Return the JSON that a command printed; it must have succeeded."""
     assert completed.returncode == 0, completed.stderr
     return json.loads(completed.stdout)
 
 
 def port_options() -> tuple[str, ...]:
-    """Options of `likewise up` for two ports that nobody listens at now."""
+    """Return options of `likewise up` with two free ports."""
     platform, public = free_port(), free_port()
     return ("--platform-port", str(platform), "--public-port", str(public))
 
@@ -115,7 +115,7 @@ class System:
         return requests.post(url, json=document, headers=headers, timeout=10)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to end, and answer its exit code."""
+        """Ask it to end, and return its exit code."""
         self.process.send_signal(number)
         return self.process.wait(_MAX_SECONDS)
 
@@ -123,7 +123,7 @@ class System:
 def start_up(
     folder: Path, *arguments: str | Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[str]:
-    """Start `likewise up --json` and wait for nothing; its stderr is a file beside the folder."""
+    """Start `likewise up --json` without waiting; its stderr goes to a file next to the folder."""
     with _errors(folder).open("w") as stderr:
         return subprocess.Popen(
             [

@@ -12,7 +12,7 @@ _GIVEN_TO_CONNECTIONS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on, below those that the kernel gives to connections.
+    """Find a free port below those that the kernel gives to connections.
 
     A port from `bind` with port 0 is one that any connection may get before the server binds it.
     """

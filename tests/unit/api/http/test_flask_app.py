@@ -61,7 +61,7 @@ def put_thing(services: Services, call: Request) -> Response:
 
 
 def get_defect(_services: Services, _call: Request) -> Response:
-    """Fail in a way that nobody foresaw."""
+    """Raise an error that no handler expects."""
     raise KeyError("account-17")
 
 

@@ -21,7 +21,7 @@ def binomial_probability(counts: range, samples: int, rate: float) -> float:
 
 @pytest.mark.parametrize("hits", [1, 30, 999])
 def test_bounds_are_where_the_binomial_tail_is_alpha(hits: int) -> None:
-    """At the lower bound so many hits or more have probability alpha, at the upper one so many or fewer.
+    """At the lower bound this many hits or more have probability alpha; at the upper one, this many or fewer.
 
     The oracle is exact; the tolerance is what the inversion in floats may leave of a tail.
     """

@@ -1,4 +1,4 @@
-"""Passwords beside the data: made once, kept, and nobody else's to read."""
+"""Passwords in the data folder are created once, kept, and readable by their owner only."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_rotation_begins_once_and_ends(path: Path) -> None:
-    """The key before stays beside the new one until the end; beginning again goes on with the same one."""
+    """The previous key is kept until the rotation ends; a second start continues with the same new key."""
     before = load_pseudonymiser(path)
     rotated = begin_rotation(path, os.urandom)
     assert (rotated.inner_key, rotated.previous_outer_key) == (before.inner_key, before.outer_key)
