@@ -17,6 +17,7 @@ from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import System, alive, answer_of, likewise, up
 from tests.support.eventually import eventually
 
+pytestmark = pytest.mark.xdist_group("ledger")  # one worker replays what all of them read
 VIDEOS = 40
 RELEASES = VIDEOS * 6
 POSTED_MS = 1_777_593_600_000
@@ -117,8 +118,10 @@ def test_a_release_worker_without_its_key_does_not_start(replayed: Path) -> None
     """A ledger that another key signed is not continued, and nothing is released; the log says why."""
     folder = replayed / "data"
     with up(folder, "--policy", replayed / "policy.toml") as system:
+        terms = ("--plane", "public", "--owner", "reader", "--scopes", "read,audit")
+        made = answer_of(likewise("keys", "create", *terms, "--data-folder", folder, "--json"))
+        keys = system.welcome["keys"] = {"public": made["token"]}
         eventually(lambda: signed(system) == RELEASES, "all releases being signed")
-        keys = system.welcome["keys"]
     (folder / "ledger.key").unlink()
     with up(folder, "--policy", replayed / "policy.toml") as system:
         system.welcome["keys"] = keys
