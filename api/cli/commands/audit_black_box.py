@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -84,18 +85,22 @@ def command(  # noqa: PLR0913 - one argument per option
     reports the success of every attack next to the maximum that the claimed guarantee allows. Exits with 1 if
     an attack succeeds.
     """
-    deployment = HttpDeployment(public_url, read_keys, platform_url, canary_key, clock_ms, time.sleep)
-    black_box = BlackBox(
-        deployment=deployment,
-        scale=QUICK if quick else WHOLE,
-        clock=clock_ms,
-        wait=time.sleep,
-        coins=np.random.default_rng(),
-        run=os.urandom(_RUN_BYTES).hex(),
-        logs=logs,
-        store_url=store_url,
-        secrets=(*read_keys, canary_key),
-    )
-    with progress(quiet=as_json) as bars:
+    with (
+        closing(
+            HttpDeployment(public_url, read_keys, platform_url, canary_key, clock_ms, time.sleep)
+        ) as deployment,
+        progress(quiet=as_json) as bars,
+    ):
+        black_box = BlackBox(
+            deployment=deployment,
+            scale=QUICK if quick else WHOLE,
+            clock=clock_ms,
+            wait=time.sleep,
+            coins=np.random.default_rng(),
+            run=os.urandom(_RUN_BYTES).hex(),
+            logs=logs,
+            store_url=store_url,
+            secrets=(*read_keys, canary_key),
+        )
         report = black_box.audit(SectionBars(bars))
     return deliver_report(report, as_json=as_json, report_file=report_file)

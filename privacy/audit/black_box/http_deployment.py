@@ -41,6 +41,10 @@ class _Plane:
                 return reply
             self._wait(float(reply.headers.get("retry-after", "1")))
 
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
     def _request_once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         for is_last in (False, True):
             try:
@@ -87,6 +91,11 @@ class HttpDeployment:
 
     _public: _Plane = field(init=False, repr=False)
     _platform: _Plane = field(init=False, repr=False)
+
+    def close(self) -> None:
+        """Closes the connections to both planes."""
+        self._public.close()
+        self._platform.close()
 
     @property
     def keys(self) -> int:
