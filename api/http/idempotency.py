@@ -44,7 +44,7 @@ KEY_REUSED = f"This {HEADER} belongs to another request."
 KEY_PATTERN = "^[!-~]{1,255}$"
 _KEY = re.compile(KEY_PATTERN)
 _CLAIM_BYTES = 16
-_SETTLE = Script.packaged("api.http", "settle_claim.lua")
+_SETTLE = Script.from_package("api.http", "settle_claim.lua")
 
 
 class _Record(msgspec.Struct, frozen=True, array_like=True):

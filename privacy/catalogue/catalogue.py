@@ -48,8 +48,8 @@ class TargetMetadata:
     duration_seconds: int | None = None
 
 
-_REGISTER = Script.packaged("privacy.catalogue", "register.lua")
-_REPLACE = Script.packaged("privacy.catalogue", "replace.lua")
+_REGISTER = Script.from_package("privacy.catalogue", "register.lua")
+_REPLACE = Script.from_package("privacy.catalogue", "replace.lua")
 _DECODE = msgspec.json.Decoder(TargetDocument).decode
 _ATTEMPTS = 10
 

@@ -15,7 +15,7 @@ from privacy.store.script import Script, ScriptCall
 if TYPE_CHECKING:
     from redis import Redis
 
-_ARRIVALS = Script.packaged("privacy.maintenance", "arrivals.lua")
+_ARRIVALS = Script.from_package("privacy.maintenance", "arrivals.lua")
 
 
 @dataclass(frozen=True)

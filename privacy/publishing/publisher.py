@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from privacy.tally.series import PendingRelease
 
 
-_PUBLISH = Script.packaged("privacy.publishing", "write_once.lua", "publish.lua")
-_PUBLISH_ENTRIES = Script.packaged("privacy.publishing", "write_once.lua", "publish_entries.lua")
-_PUBLISH_TARGET = Script.packaged("privacy.publishing", "publish_target.lua")
+_PUBLISH = Script.from_package("privacy.publishing", "write_once.lua", "publish.lua")
+_PUBLISH_ENTRIES = Script.from_package("privacy.publishing", "write_once.lua", "publish_entries.lua")
+_PUBLISH_TARGET = Script.from_package("privacy.publishing", "publish_target.lua")
 _ENCODE = msgspec.json.Encoder().encode
 
 

@@ -19,7 +19,7 @@ from privacy.store.script import Script, ScriptCall
 if TYPE_CHECKING:
     from redis import Redis
 
-_PUT_HEAD = Script.packaged("privacy.publishing", "put_head.lua")
+_PUT_HEAD = Script.from_package("privacy.publishing", "put_head.lua")
 
 
 class NodeHash(NamedTuple):

@@ -38,7 +38,7 @@ class Script:
     source: str
 
     @classmethod
-    def packaged(cls, package: str, *names: str) -> Script:
+    def from_package(cls, package: str, *names: str) -> Script:
         """Loads a script from `.lua` files of a package, concatenated in the given order."""
         return cls("\n".join(files(package).joinpath(name).read_text() for name in names))
 

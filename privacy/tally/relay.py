@@ -57,7 +57,7 @@ ENTRIES_PER_STEP = 256
 """Outbox entries taken from one account shard per step: about 32,000 changes under a busy intake."""
 
 _CHANGES = np.dtype([("series", "<u8"), ("change", "<u4")])
-_APPLY = Script.packaged("privacy.tally", "apply.lua")
+_APPLY = Script.from_package("privacy.tally", "apply.lua")
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ class LedgerLog:
         return cast("list[bytes]", found)
 
 
-_READ = Script.packaged("privacy.tally", "read.lua")
-_COMMIT = Script.packaged("privacy.tally", "commit.lua")
+_READ = Script.from_package("privacy.tally", "read.lua")
+_COMMIT = Script.from_package("privacy.tally", "commit.lua")
 _STATE_FIELDS = 6
 """Values of a series state at the beginning of each row that `read.lua` returns."""
 

@@ -107,7 +107,7 @@ def read_account(shards: AccountShards, account: Account) -> HeldAccount | None:
     """
     table = shards.account_table(account.shard(shards.count))
     with translated():
-        for name in shards.stored_names(account):
+        for name in shards.list_stored_names(account):
             pseudonym = name[-PSEUDONYM_BYTES:]
             # Read twice: a rotation may move hash and table entry, to this name or away from it, in between.
             pipeline = shards.client.pipeline(transaction=False)

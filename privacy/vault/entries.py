@@ -106,7 +106,11 @@ class AdmittedEvents:
         shard_of = accounts.shard_hashes % shards
         order = np.argsort(shard_of, kind="stable")
         ends = np.cumsum(np.bincount(shard_of, minlength=shards)).tolist()
-        pseudonyms, events, gains = _pseudonyms(accounts)[order], self._events()[order], self._gains()[order]
+        pseudonyms, events, gains = (
+            _pack_pseudonyms(accounts)[order],
+            self._pack_events()[order],
+            self._pack_gains()[order],
+        )
         tombstones, previous = accounts.tombstones[order], accounts.previous_pseudonyms
         if len(previous):
             previous = previous[order]
@@ -115,8 +119,8 @@ class AdmittedEvents:
             if start < end:
                 span = slice(start, end)
                 arguments = {
-                    "pseudonyms": _array(pseudonyms[span], values_per_row=1),
-                    "events": _array(events[span], values_per_row=_VALUES_PER_EVENT),
+                    "pseudonyms": _encode_array(pseudonyms[span], values_per_row=1),
+                    "events": _encode_array(events[span], values_per_row=_VALUES_PER_EVENT),
                     "gains": gains[span].tobytes(),
                     "tombstones": tombstones[span].tobytes(),
                     "previous": previous[span].tobytes(),
@@ -124,7 +128,7 @@ class AdmittedEvents:
                 packed[shard] = ShardEvents(order[span], arguments)
         return packed
 
-    def _events(self) -> np.ndarray:
+    def _pack_events(self) -> np.ndarray:
         rows = np.empty(len(self), _EVENT)
         rows["series_head"], rows["series"] = _NUMBER_HEAD, self.series
         rows["register_head"] = _REGISTER_HEAD
@@ -133,18 +137,18 @@ class AdmittedEvents:
         rows["change"] = self.changes
         return rows
 
-    def _gains(self) -> np.ndarray:
+    def _pack_gains(self) -> np.ndarray:
         rows = np.empty(len(self), _GAIN)
         rows["series"], rows["change"] = self.series, self.codes << CHANGE_BITS
         return rows
 
 
-def _pseudonyms(accounts: AccountColumns) -> np.ndarray:
+def _pack_pseudonyms(accounts: AccountColumns) -> np.ndarray:
     rows = np.empty(len(accounts.pseudonyms), _PSEUDONYM)
     rows["head"], rows["pseudonym"] = _PSEUDONYM_HEAD, accounts.pseudonyms
     return rows
 
 
-def _array(rows: np.ndarray, values_per_row: int) -> msgspec.Raw:
+def _encode_array(rows: np.ndarray, values_per_row: int) -> msgspec.Raw:
     """Encodes the values of rows as one MessagePack array."""
     return msgspec.Raw(_ARRAY_HEAD + (values_per_row * len(rows)).to_bytes(4, "big") + rows.tobytes())

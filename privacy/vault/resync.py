@@ -105,7 +105,7 @@ class Resync:
         """Yields the registers of an account, under either of its pseudonyms."""
         shards = self.registers.shards
         with translated():
-            for name in shards.stored_names(shards.resolve(AccountRef(account_id))):
+            for name in shards.list_stored_names(shards.resolve(AccountRef(account_id))):
                 for field, stored in shards.client.hscan_iter(name, count=_FIELDS_PER_STEP):
                     if field.isdigit():
                         yield HeldRegister.parse(field, stored)

@@ -30,7 +30,7 @@ _Item = TypeVar("_Item")
 
 def vault_script(*names: str) -> Script:
     """Loads a script of the vault, preceded by `account.lua`, which all of them share."""
-    return Script.packaged("privacy.vault", "account.lua", *names)
+    return Script.from_package("privacy.vault", "account.lua", *names)
 
 
 def raw_string(content: bytes) -> msgspec.Raw:
@@ -72,7 +72,7 @@ class AccountShards:
         """Names the hash that holds, by pseudonym, the status and admissions of a shard's accounts."""
         return vault_key(shard, _ACCOUNTS)
 
-    def stored_names(self, account: Account) -> list[bytes]:
+    def list_stored_names(self, account: Account) -> list[bytes]:
         """Lists the names an account may be stored under: during a rotation, the previous one too."""
         shard, generation = account.shard(self.count), self.keys.current.generation
         names = [register_prefix(shard, generation).encode() + account.pseudonym]

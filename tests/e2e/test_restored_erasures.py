@@ -110,7 +110,10 @@ class Deployment:
             account
             for account in ACCOUNTS
             if any(
-                map(self.store.root.exists, shards.stored_names(shards.keys.current.pseudonymise(account)))
+                map(
+                    self.store.root.exists,
+                    shards.list_stored_names(shards.keys.current.pseudonymise(account)),
+                )
             )
         ]
 
