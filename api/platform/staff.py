@@ -16,7 +16,6 @@ from api.http.request_body import parse_json
 from api.platform.schemas import AccountId, DisplayText, PublicId, StrictSchema
 from api.platform.services import PlatformServices
 from privacy.model.engagement import Kind, TargetType
-from privacy.model.identifier import IDENTIFIER_RULE
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry
 
 MAX_NOTE_CHARACTERS = 500
@@ -57,9 +56,8 @@ class TargetNameSchema(StrictSchema):
     def _check_one(self, loaded: dict[str, Any], **_options: Any) -> None:
         named = [field for field in _TARGET_FIELDS.values() if field in loaded]
         if len(named) != 1:
-            raise ValidationError(
-                f"is one of {len(named)} targets; exactly one target, named by {IDENTIFIER_RULE}", "video_id"
-            )
+            message = "is given together with creator_id" if named else "is missing"
+            raise ValidationError(f"{message}; exactly one of video_id and creator_id", "video_id")
 
 
 def named_target(loaded: dict[str, Any]) -> tuple[TargetType, str]:

@@ -9,7 +9,7 @@ from privacy.errors import InvalidInputError
 MAX_IDENTIFIER_CHARACTERS = 128
 IDENTIFIER_PATTERN = f"[A-Za-z0-9._~:-]{{1,{MAX_IDENTIFIER_CHARACTERS}}}"
 """ASCII only, so that no two spellings look alike; no braces, which would select a Redis Cluster slot."""
-IDENTIFIER_RULE = "1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde, colon and hyphen"
+IDENTIFIER_RULE = "1 to 128 characters of A-Z, a-z, 0-9, dot, underscore, tilde, colon and hyphen"
 
 _IDENTIFIER = re.compile(IDENTIFIER_PATTERN)
 _SHOWN_CHARACTERS = 40

@@ -104,7 +104,7 @@ def test_path_arguments() -> None:
     """Path arguments are checked one by one, and named."""
     path_fields = InnerSchema().fields
     assert load_path(path_fields, {"region": "de"}) == {"region": "de"}
-    with pytest.raises(InvalidInputError, match=r"^`region` is 'd e'; expected 1 to 128 of"):
+    with pytest.raises(InvalidInputError, match=r"^`region` is 'd e'; expected 1 to 128 characters of"):
         load_path(path_fields, {"region": "d e"})
 
 
