@@ -17,6 +17,8 @@ from privacy.errors import InvalidInputError
 
 MAX_PAGE_SIZE = 200
 CURSOR_RULE = "a next_cursor that this operation has returned"
+Position = tuple[int, ...]
+"""A position in a list: non-negative integers."""
 _POSITION = re.compile(r"(?:0|[1-9][0-9]{0,14})(?:\.(?:0|[1-9][0-9]{0,14}))*")
 
 
@@ -33,7 +35,7 @@ class PageSchema(Schema):
     )
 
 
-def encode_cursor(listing: str, position: tuple[int, ...]) -> str:
+def encode_cursor(listing: str, position: Position) -> str:
     """Encode a position.
 
     Args:
@@ -44,7 +46,7 @@ def encode_cursor(listing: str, position: tuple[int, ...]) -> str:
     return urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def decode_cursor(listing: str, integers: int, cursor: str) -> tuple[int, ...]:
+def decode_cursor(listing: str, integers: int, cursor: str) -> Position:
     """Decode a position; only the exact text that `encode_cursor` returns is accepted.
 
     Args:
@@ -72,10 +74,6 @@ def _error() -> InvalidInputError:
     return InvalidInputError("cursor", "is not a cursor of this list", CURSOR_RULE)
 
 
-Position = tuple[int, ...]
-"""A position in a list: non-negative integers."""
-
-
 @dataclass(frozen=True)
 class Listing(Generic[Services_contra]):
     """A GET operation that returns a list page by page.
@@ -83,6 +81,7 @@ class Listing(Generic[Services_contra]):
     Args:
         path: path of the operation.
         operation_id: its name.
+        tag: its tag in the API documentation.
         scope: the scope that an API key must have.
         summary: a few words.
         description: text for the API documentation.
@@ -96,6 +95,7 @@ class Listing(Generic[Services_contra]):
 
     path: str
     operation_id: str
+    tag: str
     scope: str
     summary: str
     description: str
@@ -124,7 +124,7 @@ class Listing(Generic[Services_contra]):
             operation_id=self.operation_id,
             summary=self.summary,
             description=self.description,
-            tag="platform",
+            tag=self.tag,
             scope=self.scope,
             handler=self._get_page,
             responses={

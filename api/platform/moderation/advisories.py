@@ -65,6 +65,7 @@ def _to_document(advisory: Advisory) -> dict[str, Any]:
 OPERATION = Listing(
     path="/v1/moderation/advisories",
     operation_id="get_advisories",
+    tag="platform",
     scope="moderate",
     summary="List advisories",
     description=_DESCRIPTION,

@@ -78,6 +78,7 @@ def _to_document(position: Position, entry: AuditEntry) -> dict[str, Any]:
 OPERATION = Listing(
     path="/v1/moderation/audit-trail",
     operation_id="get_audit_trail",
+    tag="platform",
     scope="moderate",
     summary="List staff actions",
     description=_DESCRIPTION,

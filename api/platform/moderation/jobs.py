@@ -146,6 +146,7 @@ OPERATIONS = (
     Listing(
         path="/v1/jobs",
         operation_id="get_jobs",
+        tag="platform",
         scope="moderate",
         summary="List jobs",
         description="Lists jobs, newest first.",

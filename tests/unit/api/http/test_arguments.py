@@ -35,7 +35,7 @@ class BodySchema(Schema):
     tags = fields.List(Identifier())
 
 
-def fault_of(error: pytest.ExceptionInfo[InvalidInputError]) -> tuple[str, str]:
+def field_and_message(error: pytest.ExceptionInfo[InvalidInputError]) -> tuple[str, str]:
     """Return field and message of an error."""
     return error.value.field, error.value.message
 
@@ -50,7 +50,7 @@ def test_valid_queries(query: str, loaded: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pairs", "field", "fault"),
+    ("pairs", "field", "message"),
     [
         ([("a", "1")], "a", "is not a query parameter of this operation"),
         ([("LIMIT", "1")], "LIMIT", "is not a query parameter of this operation"),
@@ -63,11 +63,11 @@ def test_valid_queries(query: str, loaded: dict[str, Any]) -> None:
         ([("x" * 999, "1")], "x" * 40, "is not a query parameter of this operation"),
     ],
 )
-def test_invalid_queries(pairs: list[tuple[str, str]], field: str, fault: str) -> None:
+def test_invalid_queries(pairs: list[tuple[str, str]], field: str, message: str) -> None:
     """The first violation in a query is reported with its field."""
     with pytest.raises(InvalidInputError) as caught:
         load_query(QuerySchema(), MultiDict(pairs))
-    assert fault_of(caught) == (field, fault)
+    assert field_and_message(caught) == (field, message)
 
 
 def test_a_query_where_none_belongs() -> None:
