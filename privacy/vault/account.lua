@@ -1,5 +1,5 @@
--- What every script of the vault shares: its keys and arguments, how an account is stored, and the one rule of what is
--- counted. Read before the script itself; see `privacy.vault.shards`.
+-- Shared by every script of the vault: keys and arguments, the layout of an account, and the one rule of what is counted.
+-- Loaded before the script itself; see `privacy.vault.shards`.
 --
 -- One hash holds an account. Field <series>: a register, time I6, flags B, joint code I4, where flags are
 -- flips * 16 + block * 2 + (0 liked, 1 not liked). Block 0 is none; any other number is the reason why staff or a rule
@@ -20,7 +20,7 @@ local OUTBOX, TOMBSTONES, FLAGGED, TIMERS, OUTER_KEY, ACCOUNTS, JOBS = spread(KE
 -- The name of an account's hash is a prefix and the 16 raw bytes of its pseudonym; PREVIOUS_PREFIX is that of accounts under
 -- the previous outer key. KEY_ID names the caller's outer key.
 local PREFIX, PREVIOUS_PREFIX, KEY_ID = spread(ARGV)
--- What else the caller gives, by name: each script lists what it takes. Scripts that settle registers take now_ms,
+-- All other arguments, by name: each script lists those that it takes. Scripts that settle registers take now_ms,
 -- daily_cap (M) and flip_cap (w).
 local args = cmsgpack.unpack(ARGV[4])
 local MS_PER_DAY = 86400000

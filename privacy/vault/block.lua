@@ -1,6 +1,6 @@
 -- Blocks single engagements, or lifts their blocks, and settles them: one atomic step on one account shard.
 --
--- Takes, besides now_ms, daily_cap and flip_cap:
+-- Takes now_ms, daily_cap, flip_cap and:
 --   engagements   25 bytes each: pseudonym c16, series I8, block B, 0 to lift it
 --   previous      previous pseudonyms, 16 bytes for each engagement, or ''
 --

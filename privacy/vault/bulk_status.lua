@@ -1,7 +1,7 @@
 -- Changes the status of many accounts of one shard, one after the other, for a job: as many as the budget allows, in one
 -- atomic step together with the job's progress. A step that was done before is not done again, whoever asks for it.
 --
--- Takes, besides now_ms, daily_cap and flip_cap:
+-- Takes now_ms, daily_cap, flip_cap and:
 --   job            its number
 --   done           how many of its accounts are done
 --   cursor         into the next one

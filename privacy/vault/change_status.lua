@@ -1,4 +1,4 @@
--- Changes the status of an account, and lets its registers follow page by page. Read before the script that does it.
+-- Changes the status of an account, and lets its registers follow page by page. Loaded before the script that does it.
 
 -- Writes the new status of an account. `until_ms` is when its timer is due: the end of a restriction, or of the grace after a
 -- deletion; nil for none.

@@ -1,6 +1,6 @@
 -- Applies events to the registers of one account shard and writes the resulting changes to its outbox: one atomic step.
 --
--- Takes, besides now_ms, daily_cap and flip_cap:
+-- Takes now_ms, daily_cap, flip_cap and:
 --   pseudonyms   of the events, an array
 --   events       an array: series, the register of a first like, change; then the next
 --   gains        the change of a first like, 12 bytes for each event: series I8, joint code * 16 I4
@@ -9,8 +9,7 @@
 --   networks     for each account that names one, pseudonym c16 and network c8
 --   burst_likes, burst_ms   likes in a burst, and its time
 --
--- So whatever a first like writes has come as it is written: taking it apart and packing it here would cost more than
--- storing it. A change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 6 for a like of an account that is
+-- So the caller packs everything that a first like writes: parsing and packing it here would cost more than storing it. A change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 6 for a like of an account that is
 -- too young. Returns one byte per event: the position of its verdict in privacy.vault.registers.VERDICTS.
 local COUNTED, UNCOUNTED, DUPLICATE, LATE, OVER_CAP, ACCOUNT_CLOSED = '\0', '\1', '\2', '\3', '\4', '\5'
 local TOO_YOUNG = 6
@@ -89,7 +88,7 @@ local function apply(pseudonym, is_closed, series, event, change)
   account.kept_out = reason_kept_out(account)
   if liked and flips == 0 then
     if account.hidden then code = UNDISCLOSED end
-    -- What is new takes an admission, and so does what was kept before and is counted for the first time now.
+    -- A new like takes an admission; so does one that was stored before and is counted for the first time now.
     if not was_liked or (block == 0 and not account.kept_out) then
       if not admit(account) then
         return OVER_CAP

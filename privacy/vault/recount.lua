@@ -1,7 +1,7 @@
 -- Changes the status of an account, or whether it is hidden, and settles its registers. One atomic step over some of its
 -- registers; called again with the cursor until that is 0. Doing it again changes nothing.
 --
--- Takes, besides now_ms, daily_cap and flip_cap:
+-- Takes now_ms, daily_cap, flip_cap and:
 --   pseudonym, previous (its previous pseudonym or ''), tombstone   the account
 --   cursor         0 at first
 --   page_size      registers to settle

@@ -91,7 +91,7 @@ class Moderation(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def old_batches_again(self, data: st.DataObject) -> None:
-        """What was sent before is sent again."""
+        """Earlier events are sent again."""
         if self.sent:
             batch = data.draw(st.lists(st.sampled_from(self.sent), min_size=1, max_size=8))
             assert self.vault.record(batch, self.now_ms) == self.reference.record(batch, self.now_ms)

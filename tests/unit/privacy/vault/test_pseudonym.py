@@ -51,7 +51,7 @@ def test_a_rotation_needs_no_account_id(account_ids: list[str]) -> None:
 @pytest.mark.parametrize("keys", [KEYS, Pseudonymiser(INNER, NEWER, OUTER)], ids=["one key", "two keys"])
 @given(account_ids=st.lists(_IDS, max_size=20))
 def test_columns_hold_what_the_accounts_hold(keys: Pseudonymiser, account_ids: list[str]) -> None:
-    """Intake sees the same accounts as everybody else, field by field; formers only during a rotation."""
+    """Columns hold the same accounts, field by field; previous pseudonyms only during a rotation."""
     columns, accounts = keys.pseudonymise_columns(account_ids), keys.pseudonymise_all(account_ids)
     assert [bytes(name) for name in columns.pseudonyms] == [account.pseudonym for account in accounts]
     assert [bytes(name) for name in columns.previous_pseudonyms] == [

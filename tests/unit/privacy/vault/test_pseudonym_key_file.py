@@ -48,7 +48,7 @@ def test_a_file_that_others_can_read_is_refused(path: Path, mode: int) -> None:
     ],
 )
 def test_a_damaged_file_is_refused_and_not_repeated(path: Path, text: bytes) -> None:
-    """What is no key file is an error; its content is not in the message."""
+    """A file that holds no keys is an error; its content is not in the message."""
     path.write_bytes(text)
     with pytest.raises(StoreError) as caught:
         load_pseudonymiser(path)

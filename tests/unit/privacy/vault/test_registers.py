@@ -114,7 +114,7 @@ def test_what_is_counted_can_be_uncounted_under_a_lower_flip_cap(vault: Register
 
 @pytest.mark.parametrize("reason", [Reason.UNLIKED, Reason.CORRECTION])
 def test_every_reason_uncounts(reason: Reason, vault: RegisterStore, store: Store) -> None:
-    """Whether the person or a resync ended it, the like is no longer counted."""
+    """A like is no longer counted, by whichever of person and resync it was ended."""
     one(vault, 1, LIKE)
     assert one(vault, 2, reason) == UNCOUNTED
     assert not read_registers(store.root, ["ada"])["ada", VIDEO].liked
@@ -253,7 +253,7 @@ def admissions(store: Store, account_id: str) -> bytes:
 
 
 def test_the_short_way_and_the_long_way_meet(store: Store) -> None:
-    """Whether likes come one by one or in one batch with other events between, the registers are the same."""
+    """The registers are the same if likes come one by one, or in one batch with other events between."""
     likes = [("ada", 4 * series, 5, LIKE, series) for series in range(1, 6)]
     vault = vault_on(store.platform, 4, 5)
     assert vault.record(likes, 0) == 5 * [COUNTED]
