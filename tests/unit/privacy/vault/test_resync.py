@@ -32,7 +32,7 @@ def liked(store: Store) -> set[int]:
 
 
 def test_the_difference_is_repaired_and_reported(vault: RegisterStore, store: Store) -> None:
-    """An engagement that only the vault has leaves as a correction; one that only the platform has is added."""
+    """An engagement in the vault alone leaves as a correction; one on the platform alone is added."""
     wanted = {FIRST: 7, THIRD: 7, FOURTH: 9}
     assert Resync(vault).run("ada", Kind.LIKE, wanted, 5, 0) == ResyncReport(added=2, removed=1, unchanged=1)
     assert liked(store) == {FIRST, THIRD, FOURTH, FAVORITE}
