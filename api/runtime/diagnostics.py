@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from privacy.embedded.config import CREDENTIALS_FILE
+from privacy.embedded.append_log import AppendLog
+from privacy.embedded.config import CREDENTIALS_FILE, room_folders
 from privacy.errors import StoreBusyError, StoreError
 from privacy.model.timestamp import Clock
 from privacy.rollback.erasure_log import ErasureLog
@@ -49,6 +50,7 @@ class Diagnostics:
         found += [("rooms", finding) for finding in self._try(self._one_store)]
         found += [("wall", finding) for finding in self._try(self._wall)]
         found += [("erasures", finding) for finding in self._try(self._erasures)]
+        found += [(room.value, finding) for room in Room for finding in self._log(room)]
         found += [(path.name, check_private_file(path)) for path in self._files()]
         return [*found, self._signing_key()]
 
@@ -62,6 +64,12 @@ class Diagnostics:
                 ]
 
         return self._try(check)
+
+    def _log(self, room: Room) -> list[CheckResult]:
+        """Says whether the log of an embedded server ended in a torn transaction once."""
+        cut = AppendLog(room_folders(self.data_folder)[room]).last_cut()
+        detail = f"the last torn transaction had {cut} bytes; it was never acknowledged, and was cut off"
+        return [CheckResult("log", ok=True, detail=detail)] if cut else []
 
     def _users(self, room: Room) -> list[AclUser]:
         """Returns the users of a room's server; if the rooms share one server, it has the users of both."""

@@ -91,6 +91,13 @@ class Supervisor:
                 self._echo(f"{name} ended; restarting")
                 server.stop()
                 server.start()
+                if server.cut_bytes:
+                    self._echo(describe_cut(name, server.cut_bytes))
+
+
+def describe_cut(name: str, cut_bytes: int) -> str:
+    """Returns the line for an operator whose log ended in a torn transaction."""
+    return f"{name}: {cut_bytes} bytes of a transaction that was never acknowledged were cut off the log"
 
 
 def _has_ended(pid: int) -> bool:

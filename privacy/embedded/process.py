@@ -87,14 +87,19 @@ class ServerProcess:
             else:
                 return
 
-    def end(self) -> None:
-        """Asks the server to end (SIGTERM: it writes what it has and exits), and kill it if it does not."""
+    def end(self) -> bool:
+        """Asks the server to end (SIGTERM: it writes what it has and exits), and kills it if it does not.
+
+        Returns:
+            Whether it ended on this request, with its log complete.
+        """
         self._process.terminate()
         try:
-            self._process.wait(_STOP_PATIENCE_SECONDS)
+            return self._process.wait(_STOP_PATIENCE_SECONDS) == 0
         except subprocess.TimeoutExpired:
             self._process.kill()  # every acknowledged write is on disk already
             self._process.wait()
+            return False
 
     def _log_tail(self) -> str:
         with self._log.open("rb") as log:

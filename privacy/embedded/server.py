@@ -9,6 +9,8 @@ Its data folder holds, readable by its owner only:
 | `users.acl`, `redis.conf` | written at every start, so that they follow the program          |
 | `redis.sock`              | a Unix socket, faster than TCP                                   |
 | `redis.log`               | output of the server                                             |
+| `log-closed-at`           | where the log ended when the server ended on request             |
+| `log-last-cut`            | bytes of the last torn transaction that was cut off              |
 | `lock`                    | held by the server itself: one server a folder                   |
 """
 
@@ -23,6 +25,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
 
+from privacy.embedded.append_log import AppendLog
 from privacy.embedded.config import ACL_FILE, CONF_FILE, CREDENTIALS_FILE, SOCKET, redis_conf
 from privacy.embedded.lock import locked
 from privacy.embedded.process import ServerProcess
@@ -87,6 +90,8 @@ class EmbeddedRedis:
         self._passwords: dict[str, str] = {}
         self._process: ServerProcess | None = None
         self._held = ExitStack()
+        self._log = AppendLog(self.folder)
+        self.cut_bytes = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -134,16 +139,22 @@ class EmbeddedRedis:
             names = [user.name for user in self._users]
             self._passwords = load_or_create_credentials(self._credentials, names, self._entropy)
             write_private(self.folder / ACL_FILE, acl_file(self._users, self._passwords))
+            self.cut_bytes = self._log.repair(redis_server_program)
+            self._log.note_open()
             with _reserved(self.port) as self.port:
                 write_private(self.folder / CONF_FILE, redis_conf(self.port))
                 self._process = ServerProcess(program, self.folder, lock)
-                held.callback(self._process.end)
+                held.callback(self._end)
                 self._wait_until_ready(self._process)
             self._held = held.pop_all()
 
     def stop(self) -> None:
         """Ends the server cleanly, if it still runs, and free the folder."""
         self._held.close()
+
+    def _end(self) -> None:
+        if self._process is not None and self._process.end():
+            self._log.note_close()
 
     def _wait_until_ready(self, process: ServerProcess) -> None:
         with closing(connect(self.settings, ADMIN)) as admin:

@@ -1,14 +1,15 @@
 """A redis-server whose power can be cut: whatever was not fsynced is gone.
 
 What is modelled: the content of the files of the AOF. After a cut each of them ends where its last completed
-fsync or fdatasync began to look; bytes past that are lost. What is not: files are taken to exist, under their
-latest names, as soon as they are made or renamed (Redis fsyncs its folder after each rename of the manifest),
-and a disk is taken to keep what it was asked to keep.
+fsync or fdatasync began to look, or at a random byte past that: a disk may have kept some of the rest. What is
+not: files are taken to exist, under their latest names, as soon as they are made or renamed (Redis fsyncs its
+folder after each rename of the manifest), and a disk is taken to keep what it was asked to keep.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import shlex
 import signal
 import struct
@@ -59,20 +60,26 @@ class PowerCut:
         program.chmod(0o700)
         return EmbeddedRedis(self.folder / "redis", users=(*USERS, ROOT), program=program)
 
-    def cut(self) -> int:
-        """End the server at once, take away what was not on disk, start it again; bytes lost."""
+    def cut(self, rng: random.Random | None = None) -> int:
+        """End the server at once, take away what was not on disk, start it again; bytes lost.
+
+        Args:
+            rng: chooses how much of what was not asked to be on disk is there all the same; nothing if None.
+        """
         os.kill(self.server.pid, signal.SIGKILL)
         self.server.stop()
-        lost = self._take_away()
+        lost = self._take_away(rng)
         self.server.start()
         return lost
 
-    def _take_away(self) -> int:
+    def _take_away(self, rng: random.Random | None) -> int:
         durable = self._durable_sizes()
         lost = 0
         for path in (self.server.folder / "appendonlydir").iterdir():
             status = path.stat()
             kept = min(durable.get(status.st_ino, 0), status.st_size)
+            if rng:
+                kept = rng.randint(kept, status.st_size)
             lost += status.st_size - kept
             os.truncate(path, kept)
         return lost

@@ -33,7 +33,7 @@ from api.runtime.store_setup import (
     StoreSetup,
     reapply_erasures,
 )
-from api.runtime.supervisor import Supervisor
+from api.runtime.supervisor import Supervisor, describe_cut
 from api.simulation.backfill import StoppedError, backfill
 from api.simulation.platform import HISTORY_LIKES, SimulatedPlatform
 from api.simulation.state_file import SimulationState, StateFile
@@ -209,6 +209,9 @@ def _open_store(
     if not settings.names_a_store:
         rooms = held.enter_context(EmbeddedRooms(folder))
         servers = {f"redis-{room}": server for room, server in rooms.servers.items()}
+        for name, server in servers.items():
+            if server.cut_bytes:
+                echo(describe_cut(name, server.cut_bytes))
         return replace(settings, store=rooms.settings), servers
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

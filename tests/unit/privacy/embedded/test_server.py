@@ -172,15 +172,14 @@ def test_a_torn_last_write_is_dropped_and_a_damaged_log_refused(tmp_path: Path) 
     with server:
         connect(server.settings, PLATFORM).set("p:kept", "value")
         connect(server.settings, PLATFORM).set("p:torn", "value")
+        os.kill(server.pid, signal.SIGKILL)
     log = next((tmp_path / "appendonlydir").glob("*.incr.aof"))
     os.truncate(log, log.stat().st_size - 3)
     with server:
         assert kept(server) == b"value"
         assert connect(server.settings, PLATFORM).get("p:torn") is None
     log.write_bytes(b"garbage" + log.read_bytes())
-    with pytest.raises(
-        StoreError, match=r"ended with 1\. The end of .*redis\.log:\n(.*\n)*.*Bad file format"
-    ):
+    with pytest.raises(StoreError, match="is damaged at byte 0"):
         server.start()
 
 

@@ -1,0 +1,150 @@
+"""Cuts a torn transaction off an append-only log before a server loads it.
+
+A server that is killed while it writes the effects of a script leaves an open MULTI at the end of its log.
+Redis 8.2 cuts such a log to its last whole command, not to before the MULTI, and appends behind it: after the
+load after the next, the half is executed with whatever follows. `redis-check-aof`, which is the same program
+under another name, finds the end of the last whole transaction. The rest was never acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from privacy.errors import StoreError
+
+MAX_TORN_BYTES: Final = 64 * 1024 * 1024
+"""More than one script writes. A log that ends in more than this is damaged, not torn."""
+
+_MANIFEST: Final = "appendonly.aof.manifest"
+_CHECKED: Final = re.compile(r"^AOF analyzed: filename=(\S+), size=(\d+), ok_up_to=(\d+),", re.MULTILINE)
+_END: Final = b"\r\n"
+_OUTPUT_CHARACTERS: Final = 400
+
+
+class AppendLog:
+    """The append-only log in a server's data folder.
+
+    Args:
+        folder: the data folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files = folder / "appendonlydir"
+        self._closed_at = folder / "log-closed-at"
+        self._last_cut = folder / "log-last-cut"
+
+    def repair(self, find_program: Callable[[], Path]) -> int:
+        """Cuts the log back to the end of its last whole transaction; call it before the server starts.
+
+        The check reads the whole log, so it is left out after a server that ended on request.
+
+        Args:
+            find_program: returns the redis-server; called only if there is something to check.
+
+        Returns:
+            The number of bytes that were cut off; 0 for a whole log.
+
+        Raises:
+            StoreError: the log is damaged in another way, or is shorter than when its server ended.
+        """
+        if not (self._files / _MANIFEST).exists() or self._is_as_closed():
+            return 0
+        ran = subprocess.run(  # noqa: S603 - a fixed command without a shell
+            ["redis-check-aof", _MANIFEST],  # noqa: S607 - a name; the program is `executable`
+            executable=find_program(),
+            cwd=self._files,
+            env={"LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if ran.returncode == 0:
+            return 0
+        cut = self._cut(ran.stdout.decode(errors="replace"))
+        self._last_cut.write_text(f"{cut}\n")
+        return cut
+
+    def last_cut(self) -> int:
+        """Returns the number of bytes that the last repair cut off; 0 if there was none."""
+        return int(self._last_cut.read_text()) if self._last_cut.exists() else 0
+
+    def note_close(self) -> None:
+        """Records where the log ends; call it after the server ended on request, and only then."""
+        if (newest := self._newest()) is not None:
+            self._closed_at.write_text(f"{newest.name} {newest.stat().st_size}\n")
+
+    def note_open(self) -> None:
+        """Forgets where the log ended; call it before the server starts."""
+        self._closed_at.unlink(missing_ok=True)
+
+    def _is_as_closed(self) -> bool:
+        try:
+            name, size = self._closed_at.read_text().split()
+        except (FileNotFoundError, ValueError):
+            return False
+        newest = self._newest()
+        if newest is None or newest.name != name:
+            return False
+        if (found := newest.stat().st_size) < int(size):
+            raise StoreError(
+                f"{newest} has {found} bytes, but had {size} when its server ended: restore the whole file"
+            )
+        return found == int(size)
+
+    def _newest(self) -> Path | None:
+        """Returns the file to which the server appends."""
+        try:
+            manifest = (self._files / _MANIFEST).read_text()
+        except FileNotFoundError:
+            return None
+        names = re.findall(r"^file (\S+) seq \d+ type i\b", manifest, re.MULTILINE)
+        return self._files / names[-1] if names else None
+
+    def _cut(self, output: str) -> int:
+        checked = _CHECKED.findall(output)
+        newest = self._newest()
+        if not checked or newest is None or checked[-1][0] != newest.name:
+            raise StoreError(
+                f"the log in {self._files} is damaged: restore a backup. redis-check-aof says: "
+                + output[-_OUTPUT_CHARACTERS:].strip()
+            )
+        size, whole = map(int, checked[-1][1:])
+        with newest.open("rb") as log:
+            log.seek(whole)
+            rest = log.read(MAX_TORN_BYTES + 1)
+        if len(rest) > MAX_TORN_BYTES or not _is_beginning(rest):
+            raise StoreError(
+                f"{newest} is damaged at byte {whole}, {size - whole} bytes before its end: restore a backup"
+            )
+        with newest.open("r+b") as log:
+            log.truncate(whole)
+            os.fsync(log.fileno())
+        return size - whole
+
+
+def _is_beginning(rest: bytes) -> bool:
+    """Returns whether bytes are whole commands as Redis writes them, and the beginning of another."""
+    position, arguments = 0, 0
+    while position < len(rest):
+        prefix = rb"\$" if arguments else rb"\*"
+        end = rest.find(_END, position)
+        if end < 0:
+            return re.fullmatch(prefix + rb"\d{0,10}\r?", rest[position:]) is not None
+        line = rest[position:end]
+        if not re.fullmatch(prefix + rb"\d{1,10}", line):
+            return False
+        position = end + len(_END)
+        if not arguments:
+            arguments = int(line[1:])
+            continue
+        position += int(line[1:])
+        if not _END.startswith(rest[position : position + len(_END)]):
+            return False
+        position, arguments = position + len(_END), arguments - 1
+    return True
