@@ -109,7 +109,7 @@ OPERATION: Operation[PublicServices] = Operation(
                             "kind": "like",
                             "epoch": 0,
                             "as_of_ms": 1777813200000,
-                            "cutoff_ms": 1777813200412,
+                            "cutoff_ms": 1777813200000,
                             "policy_version": "2026-11-default",
                             "policy_digest": _DIGEST_EXAMPLE,
                             "rho": "0.088",

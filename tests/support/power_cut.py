@@ -1,9 +1,9 @@
 """A redis-server whose power can be cut: whatever was not fsynced is gone.
 
 What is modelled: the content of the files of the AOF. After a cut each of them ends where its last completed
-fsync or fdatasync began to look, or at a random byte past that: a disk may have kept some of the rest. What is
-not: files are taken to exist, under their latest names, as soon as they are made or renamed (Redis fsyncs its
-folder after each rename of the manifest), and a disk is taken to keep what it was asked to keep.
+fsync or fdatasync began to look, or at a random byte past that: a disk may have kept some of the rest. What
+is not: files are taken to exist, under their latest names, as soon as they are made or renamed (Redis fsyncs
+its folder after each rename of the manifest), and a disk is taken to keep what it was asked to keep.
 """
 
 from __future__ import annotations
