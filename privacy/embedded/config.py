@@ -23,6 +23,8 @@ aclfile {ACL_FILE}
 appendonly yes
 appendfsync always
 no-appendfsync-on-rewrite no
+# A torn transaction is cut off before the server starts, see `privacy.embedded.append_log`.
+aof-load-truncated no
 save ""
 
 # A log rewrite rests this number of microseconds after each key, and leaves processor and disk to others.

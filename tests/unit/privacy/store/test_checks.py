@@ -50,6 +50,7 @@ def test_the_embedded_server_passes_every_check(store: Store) -> None:
         ("appendfsync", "everysec", "always"),
         ("appendonly", "no", "yes"),
         ("no-appendfsync-on-rewrite", "yes", "no"),
+        ("aof-load-truncated", "yes", "no"),
         ("maxmemory-policy", "allkeys-lru", "noeviction"),
     ],
 )
