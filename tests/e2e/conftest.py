@@ -11,7 +11,7 @@ from tests.support.command_line import System, up
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """`likewise up`, started once a worker: mark its tests with `ON_THE_SHARED_SYSTEM`.
+    """`likewise up`, started once per worker of pytest-xdist that runs such tests.
 
     Tests use accounts, videos and key owners of their own names.
     """

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import ON_THE_SHARED_SYSTEM, System, answer_of, likewise
+from tests.support.command_line import System, answer_of, likewise
 from tests.support.ports import free_port
-
-pytestmark = ON_THE_SHARED_SYSTEM
 
 ATTACKS = {
     "averaging",

@@ -15,7 +15,7 @@ from api.runtime.api_keys import MAX_LIVE_KEYS, ApiKeys, ApiKeySpec
 from privacy.errors import ConflictError, InvalidInputError
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
-from tests.support.command_line import ON_THE_SHARED_SYSTEM, System, answer_of, likewise
+from tests.support.command_line import System, answer_of, likewise
 from tests.support.eventually import eventually
 from tests.support.redis_server import Store
 
@@ -34,7 +34,6 @@ def status_with(system: System, token: str) -> int:
     return requests.get(url, headers=headers, timeout=10).status_code
 
 
-@ON_THE_SHARED_SYSTEM
 def test_a_key_is_made_rotated_and_revoked_without_a_gap(system: System) -> None:
     """Old and new key work side by side and a third one is refused; once revoked the old one is dead."""
     create = ("create", "--plane", "public", "--owner", "rotating", "--scopes", "read")
@@ -51,7 +50,6 @@ def test_a_key_is_made_rotated_and_revoked_without_a_gap(system: System) -> None
     assert "token" in keys(system, *create)
 
 
-@ON_THE_SHARED_SYSTEM
 def test_the_list_shows_every_key_and_no_secret(system: System) -> None:
     """Owner, scopes and state of each key are listed; neither token nor hash is."""
     made = keys(
@@ -68,7 +66,6 @@ def test_the_list_shows_every_key_and_no_secret(system: System) -> None:
     assert "sha256" not in shown
 
 
-@ON_THE_SHARED_SYSTEM
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -130,7 +127,6 @@ def test_renewing_leaves_one_live_key(store: Store) -> None:
     assert len(ring.live("acme")) == 1
 
 
-@ON_THE_SHARED_SYSTEM
 def test_the_pseudonym_key_is_rotated_while_the_system_runs(system: System) -> None:
     """After a rotation a repeated event is a duplicate, without a restart; the key before is gone."""
     folder = system.folder

@@ -17,7 +17,6 @@ from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import System, alive, answer_of, likewise, up
 from tests.support.eventually import eventually
 
-pytestmark = pytest.mark.xdist_group("ledger")  # one worker replays what all of them read
 VIDEOS = 40
 RELEASES = VIDEOS * 6
 POSTED_MS = 1_777_593_600_000

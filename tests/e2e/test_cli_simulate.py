@@ -11,7 +11,6 @@ from api.simulation.state_file import STATE_FILE, SimulationState, StateFile
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
 from tests.support.command_line import (
-    ON_THE_SHARED_SYSTEM,
     System,
     alive,
     answer_of,
@@ -77,7 +76,6 @@ def test_a_folder_that_was_not_simulated_is_refused(tmp_path: Path) -> None:
     assert "was not simulated" in refused.stderr
 
 
-@ON_THE_SHARED_SYSTEM
 def test_a_platform_is_played_over_http(system: System) -> None:
     """The command alone sends videos and events to any platform plane, and reports their outcomes."""
     environment = clean_environment(LIKEWISE_PLATFORM_KEY=system.welcome["keys"]["platform"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.http.system import clock_ms
 from privacy.model.timestamp import format_timestamp
-from tests.support.command_line import ON_THE_SHARED_SYSTEM, System, answer_of, clean_environment, likewise
+from tests.support.command_line import System, answer_of, clean_environment, likewise
 
 VIDEO = "staff-video"
 NOTE = ("--note", "a test")
@@ -30,7 +30,6 @@ def like(system: System, *account_ids: str) -> None:
     assert system.send("/v1/events", likes).json()["verdicts"]["counted"] == len(account_ids)
 
 
-@ON_THE_SHARED_SYSTEM
 def test_staff_work_from_the_command_line(system: System, tmp_path: Path) -> None:
     """A purge runs to its end; an account is banned, its stored data is written to a file, and erased."""
     bots, held = tmp_path / "bots.ndjson", tmp_path / "held.json"

@@ -18,7 +18,6 @@ from privacy.policy.file import load_policy
 from tests.support.profiles import entropy_of
 from tests.support.simulation import LIKE, Simulation, log_of
 
-pytestmark = pytest.mark.xdist_group("change accuracy")  # one worker draws what all of them read
 POLICY = load_policy()
 TARGETS = 1200
 EPOCHS = 49

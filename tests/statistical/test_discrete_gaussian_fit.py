@@ -21,7 +21,6 @@ from tests.support.entropy import shake_entropy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-pytestmark = pytest.mark.xdist_group("discrete gaussian")  # one worker draws what all of them read
 DRAWS = 1_000_000
 ALARM = 1e-6  # p-values below it fail: a false alarm has probability 1e-6
 DEVIATIONS = 5  # two-sided normal: a false alarm has probability 6e-7

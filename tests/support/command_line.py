@@ -12,10 +12,9 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from unittest.mock import patch
 
-import pytest
 import requests
 
 from api.cli.main import run
@@ -24,8 +23,6 @@ from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 _MAX_SECONDS = 120
-ON_THE_SHARED_SYSTEM: Final = pytest.mark.xdist_group("shared system")
-"""Keeps tests that use the fixture `system` on one worker, so that it is started once."""
 
 
 def clean_environment(**extra: str) -> dict[str, str]:

@@ -19,7 +19,6 @@ from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR, parse_timestamp_ms
 from privacy.policy.file import load_policy, parse_policy
 from tests.support.cli_policy import SMALL_POLICY
 
-pytestmark = pytest.mark.xdist_group("simulated platform")  # one worker makes what all of them read
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
 OPENED_MS = opening_ms(NOW_MS)
 POLICY = load_policy()
