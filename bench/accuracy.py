@@ -8,9 +8,10 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import reduce
 from multiprocessing import get_context
 from operator import add
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bench.error_factor import error_factors
@@ -19,9 +20,6 @@ from bench.simulated import Errors, History, simulate
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.model.engagement import Kind
 from privacy.policy.file import load_policy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TOLERANCE: Final = 0.03
 MIN_COVERAGE: Final = 0.94

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from redis import Redis
 
 from api.http.system import clock_ms
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
@@ -34,9 +36,6 @@ from privacy.vault.entries import AdmittedEvent
 from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.redis_server import ROOT, Store, clients
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 ACCOUNTS: Final = 20_000
 VIDEOS: Final = 2_000

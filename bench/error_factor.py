@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import sqrt
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.figure import Bar, Figure, Measure, Reference
 from bench.lower_bound import Certificate
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.sensitivity import alternating_norms
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MAX_FACTOR: Final = 3.59
 

@@ -18,14 +18,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.mechanism.sensitivity import alternating_norms
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 CERTIFICATE: Final = Path(__file__).with_name("lower-bound-87-w4.json")
 _EPOCHS: Final = 87

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 import opendp.prelude as dp
+from redis import Redis
 
 from bench.deployment import ENGAGEMENTS, VIDEOS, BenchDeployment, start_deployment
 from bench.figure import Bar, Figure, Measure, ProgressCallback, Reference
@@ -19,9 +20,6 @@ from privacy.policy.file import load_policy
 from privacy.release.history import MEASUREMENT
 from privacy.release.worker import ReleaseWorker, run_together
 from privacy.tally.series import TallyShard
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 POLICY: Final = Path(__file__).with_name("release-policy.toml")
 CELLS: Final = 30

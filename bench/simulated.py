@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import os_entropy
@@ -17,9 +18,6 @@ from privacy.policy.policy import Policy
 from privacy.release.engine import NewRelease
 from privacy.release.history import MEASUREMENT, StreamRecords
 from tests.support.simulation import Simulation
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 FIRST_GAINS: Final = 22_000
 FIRST_REMOVALS_PER_REASON: Final = 900

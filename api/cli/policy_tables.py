@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rich.console import RenderableType
 from rich.table import Table
 
 from privacy.model.documents import GuaranteeDocument
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 
 def policy_tables(guarantee: GuaranteeDocument) -> Iterator[RenderableType]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
+import redis
 
 from privacy.errors import StoreError
 from privacy.model.documents import Document
 from privacy.store.connect import translated
-
-if TYPE_CHECKING:
-    import redis
 
 
 class KeyRecord(Document, frozen=True):

@@ -16,11 +16,12 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import msgspec
 from marshmallow import Schema, fields
 from marshmallow.validate import Regexp
+from redis import Redis
 from werkzeug.exceptions import UnprocessableEntity
 
 from api.http.api_key_reader import KeyRecord
@@ -30,9 +31,6 @@ from privacy.errors import ConflictError, InvalidInputError, StoreError
 from privacy.store.connect import translated
 from privacy.store.keys import platform_key
 from privacy.store.script import Script, ScriptCall
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"

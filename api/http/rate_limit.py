@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import msgspec
+import redis
 from limits.errors import StorageError
 from limits.storage import RedisStorage, Storage
 from werkzeug.exceptions import TooManyRequests
 
 from api.http.api_key_reader import KeyRecord
 from privacy.errors import StoreBusyError
-
-if TYPE_CHECKING:
-    import redis
 
 WINDOW_SECONDS = 60
 SLOTS_PER_LIMIT = 20

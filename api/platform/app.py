@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from redis import Redis
+
 from api.http.api_key_reader import KeyReader
 from api.http.api_keys import KEY_PREFIXES, Authenticator
 from api.http.flask_app import Gateway, build_app
@@ -42,7 +44,6 @@ from privacy.vault.shards import AccountShards, PseudonymKeys
 
 if TYPE_CHECKING:
     from flask import Flask
-    from redis import Redis
 
 
 PLANE = "platform"

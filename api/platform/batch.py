@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from io import BytesIO
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from marshmallow import Schema, fields
@@ -17,9 +17,6 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from api.http.operation import JSON, Body, Request
 from api.http.request_body import JSON_RULE, inflate, parse_json
 from privacy.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NDJSON = "application/x-ndjson"
 GZIP = "gzip"

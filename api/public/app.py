@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from redis import Redis
+
 from api.http.api_key_reader import KeyReader
 from api.http.api_keys import KEY_PREFIXES, Authenticator
 from api.http.flask_app import Gateway, build_app
@@ -21,7 +23,6 @@ from privacy.model.timestamp import Clock
 
 if TYPE_CHECKING:
     from flask import Flask
-    from redis import Redis
 
 PLANE = "public"
 

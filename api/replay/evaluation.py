@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+from redis import Redis
 
 from api.replay.exact_counts import REMOVALS, TOTAL, ExactCounts, SeriesName
 from api.replay.published import CHANGE, OTHER, PublishedEpoch, arrange_figures, read_releases
 from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind, Reason
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from redis import Redis
 
 SIZES: Final = (20, 100, 250, 1_000)
 """Boundaries of the size classes, by exact count."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from api.replay.intake import PASSED
 from api.replay.records import Action, TimedRecord
@@ -20,9 +21,6 @@ from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED
 from privacy.model.engagement import Kind, Reason
 from privacy.model.timestamp import MS_PER_HOUR, Clock, parse_timestamp_ms
 from privacy.policy.policy import Policy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TOTAL = "total"
 REMOVALS = "removals"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
+from redis import Redis
 
 from api.http.system import clock_ms, entropy
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
@@ -27,9 +28,6 @@ from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.recount import Recount
 from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 _OWNER: Final = "history"
 _REQUESTS_PER_MINUTE: Final = 1_000_000

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
+from redis import Redis
 
 from api.replay.exact_counts import REMOVALS, TOTAL, Column, SeriesName
 from privacy.model.documents import Figure, ReleaseDocument
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from redis import Redis
 
 CHANGE = "change"
 OTHER = "other"

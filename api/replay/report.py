@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rich.console import RenderableType
 from rich.table import Table
 
 from api.replay.evaluation import ErrorSummary
 from api.replay.in_process import InProcessSystem
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 _SHOWN_PROBLEMS = 10
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import msgspec
+import redis
 
 from api.http.api_key_reader import KeyReader, KeyRecord
 from privacy.errors import ConflictError, NotFoundError
 from privacy.store.connect import translated
-
-if TYPE_CHECKING:
-    import redis
 
 
 class KeyWriter:

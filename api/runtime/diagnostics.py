@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from redis import Redis
 
 from privacy.embedded.append_log import AppendLog
 from privacy.embedded.config import CREDENTIALS_FILE, room_folders
@@ -23,9 +24,6 @@ from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
 from privacy.store.settings import Settings
 from privacy.store.users import ADMIN, PUBLIC, USERS
 from privacy.store.wall_checks import check_users, check_wall
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 _HEADERS = {Room.PRIVATE: STORE_HEADER, Room.GALLERY: GALLERY_HEADER}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from redis import Redis
 
 from api.http.system import clock_ms, monotonic_seconds
 from api.runtime.policy_source import read_policy
@@ -39,9 +41,6 @@ from privacy.vault.registers import ContributionCaps
 from privacy.vault.scan import AccountScan
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from privacy.vault.timers import Timers
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 _INTERVAL: Final = PollInterval(idle_seconds=0.2)
 """A job should begin while the person who requested it still watches."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from redis import Redis
 
 from api.http.system import clock_ms, entropy
 from api.runtime.poll import PollInterval, poll, report_busy
@@ -31,10 +33,6 @@ from privacy.store.header import StoreHeader
 from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import PUBLISHER, RELEASE, SIGNER
 from privacy.tally.series import LedgerLog, TallyShard
-
-if TYPE_CHECKING:
-    from redis import Redis
-
 
 _INTERVAL: Final = PollInterval(idle_seconds=1.0)
 """The shortest epoch of the default policy is an hour."""

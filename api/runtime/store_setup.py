@@ -7,7 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from redis import Redis
 
 from api.runtime.maintenance import make_maintenance_worker
 from api.runtime.policy_source import PolicySource
@@ -28,10 +30,6 @@ from privacy.store.settings import GALLERY_URL, VAULT_URL, StoreSettings
 from privacy.store.users import ADMIN, MAINTENANCE, PUBLISHER
 from privacy.vault.pseudonym_key_file import create_key_file, load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
-
-if TYPE_CHECKING:
-    from redis import Redis
-
 
 DEFAULT_SHARD_COUNTS: Final = (DEFAULT_SHARDS, DEFAULT_SHARDS)
 ONE_SHARD: Final = (1, 1)

@@ -6,18 +6,16 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from api.replay.records import TimedRecord
 from api.simulation.population import ACCOUNTS, Population
 from api.simulation.videos import Video, VideoCatalogue
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_MINUTE, format_timestamp
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 UNLIKE_SHARE: Final = 0.04
 ENGAGEMENTS_PER_LIKE: Final = {Kind.FAVORITE: 0.1, Kind.FOLLOW: 0.05}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from api.replay.records import Action, ActionKind, TimedRecord
 from api.simulation.feed import BOTS, BURSTS_PER_DAY, MS_PER_WEEK, RHYTHM, Feed, bot_id
@@ -15,9 +16,6 @@ from api.simulation.population import Population
 from api.simulation.videos import VideoCatalogue
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
 from privacy.policy.policy import Policy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 HISTORY_DAYS: Final = 28
 HISTORY_LIKES: Final = 150_000

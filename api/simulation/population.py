@@ -9,15 +9,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.model.dimension import HOUR_OF_DAY
 from privacy.policy.policy import Policy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 ACCOUNTS: Final = 250_000
 PRIVATE_SHARE: Final = 0.08

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from api.replay.records import TimedRecord
 from api.simulation.population import Trait
 from privacy.model.timestamp import MS_PER_HOUR, format_timestamp
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 HOURS_BETWEEN_VIDEOS: Final = 11
 """Coprime to 24, so videos are posted at every hour of the day; on the hour, so that releases coincide."""

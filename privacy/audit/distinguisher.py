@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.confidence import Hits, epsilon_lower_bound
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 QUANTILES = (0.002, 0.02, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.98, 0.998)
 RIDGE = 1e-6

@@ -9,9 +9,9 @@ from functools import partial
 from hashlib import shake_256
 from itertools import count
 from math import e, log2, pi, sqrt
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.check import Check
 from privacy.audit.independent_accounting import IndependentAccounting
@@ -22,9 +22,6 @@ from privacy.errors import LikewiseError
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.release.history import MEASUREMENT
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TARGETS = 20
 SMALL_SCALES = (1, 8)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial, reduce
 from operator import add
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.check import Check
 from privacy.audit.confidence import Hits
@@ -21,9 +21,6 @@ from privacy.mechanism.entropy import EntropySource
 from privacy.model.dimension import Dimension
 from privacy.model.documents import Figure, ReleaseDocument
 from privacy.model.engagement import Reason
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 BATCH = 500
 LARGE = 400

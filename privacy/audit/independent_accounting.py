@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import log, log1p
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from privacy.audit.worst_history import norm_squared, worst_history
 from privacy.model.engagement import Kind
 from privacy.policy.policy import Policy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 REASONS = 5
 

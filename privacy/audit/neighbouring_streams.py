@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.exact_gaussian import HalfLine, best_half_line
 from privacy.audit.independent_accounting import IndependentAccounting
@@ -23,9 +23,6 @@ from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import Reason
 from privacy.release.history import MEASUREMENT
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 BATCH = 250
 CROWD = 100

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil, nan
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.independent_accounting import IndependentAccounting
 from privacy.audit.target_histories import CountChange, TargetHistories, encode_log, map_documents
@@ -17,9 +17,6 @@ from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Reason
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 BATCH = 500
 CROWD = 400

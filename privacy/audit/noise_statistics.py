@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import chisquare, norm
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TAIL_SCALES = 12
 """The probability beyond is below 1e-31."""

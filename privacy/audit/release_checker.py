@@ -7,18 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor, sqrt
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm
 
 from privacy.audit.independent_accounting import IndependentAccounting
 from privacy.audit.synthetic_histories import ReleaseCase
 from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.release.history import MEASUREMENT
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Z95: Final = float(norm.isf(0.025))
 SLACK: Final = 1e-6

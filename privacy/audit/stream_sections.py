@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from functools import reduce
 from math import log
 from operator import add
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.confidence import JOINT_ALPHA, Hits, epsilon_lower_bound, estimate_epsilon
 from privacy.audit.exact_gaussian import HalfLine
 from privacy.audit.neighbouring_streams import NeighbouringStreams
 from privacy.audit.noise_statistics import FALSE_ALARM, CorrelationSums, exact_bins, fit_p_value
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, HistogramPlot, Section
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 REACH = 0.9
 """A bound below this share of the claim has too little power to detect a claim that is 10 % too small."""

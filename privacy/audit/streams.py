@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.check import Check
 from privacy.audit.neighbouring_streams import NeighbouringStreams
@@ -14,9 +14,6 @@ from privacy.audit.noise_statistics import CorrelationSums, exact_bins
 from privacy.audit.report_model import Section
 from privacy.audit.stream_sections import WRONG_SCALE, Sampled, bound_section, noise_section
 from privacy.mechanism.entropy import EntropySource
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def stream_check(

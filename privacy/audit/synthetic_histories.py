@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.independent_accounting import IndependentAccounting
 from privacy.audit.target_histories import CountChange, TargetHistories, encode_log
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.release.engine import NewRelease
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 CROWDS = 8
 MAX_AT_ONCE = 300

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import redis
 from redis import exceptions
 
 from privacy.audit.progress import ProgressCallback
@@ -16,9 +17,6 @@ from privacy.audit.wall_commands import SESSION_COMMANDS, Command, KeyFamily, ke
 from privacy.store.checks import check_version
 from privacy.store.connect import translated
 from privacy.store.users import PUBLIC, USERS
-
-if TYPE_CHECKING:
-    import redis
 
 KEY: Final = "wall-store"
 _REFUSALS: Final = ("no permissions", "command not allowed. If")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from math import isfinite
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.check import Check
 from privacy.audit.confidence import JOINT_ALPHA, epsilon_lower_bound, estimate_epsilon
@@ -17,9 +17,6 @@ from privacy.audit.neighbours import DatasetPair, neighbouring_datasets, observe
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DELTAS = (1e-6, 0.01)
 """The δ of the stated guarantee, and one at which a Gaussian of this ρ can be measured."""

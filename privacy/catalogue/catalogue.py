@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from zlib import crc32
 
 import msgspec
+from redis import Redis
 
 from privacy.errors import NotFoundError, StoreBusyError
 from privacy.model.documents import TargetDocument
@@ -18,9 +19,6 @@ from privacy.policy.policy import Policy
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,16 @@ Unreadable data is an error. Signatures are not verified here; readers verify th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import msgspec
+from redis import Redis
 
 from privacy.errors import StoreError
 from privacy.ledger.head import SignedHead
 from privacy.model.documents import LedgerEntry
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 LATEST = "latest"
 """Field of the latest head; the other fields are numbers, of which the oldest are overwritten."""

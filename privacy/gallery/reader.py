@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
+from redis import Redis
 
 from privacy.errors import StoreError
 from privacy.model.documents import (
@@ -21,9 +22,6 @@ from privacy.model.documents import (
 from privacy.model.engagement import Kind
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 CURRENT = "current"
 """Names the policy version in force."""

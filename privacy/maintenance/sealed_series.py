@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from redis import Redis
 from redis.utils import str_if_bytes
 
 from privacy.model.engagement import KINDS_PER_TARGET, Series
 from privacy.policy.registry import PolicyRegistry
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 _NAMES_PER_STEP = 1_000
 

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
+
+from redis import Redis
 
 from privacy.store.connect import translated
 from privacy.store.keys import outbox_key
 from privacy.store.script import Script, ScriptCall
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 _ARRIVALS = Script.from_package("privacy.maintenance", "arrivals.lua")
 

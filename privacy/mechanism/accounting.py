@@ -7,9 +7,9 @@ from fractions import Fraction
 from functools import cached_property
 from math import isqrt
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.errors import PolicyError
 from privacy.mechanism.discrete_gaussian import MAX_SCALE
@@ -18,9 +18,6 @@ from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monot
 from privacy.model.engagement import Kind
 from privacy.policy.policy import Policy
 from privacy.policy.schedule import Schedule
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TOTAL = "total"
 REMOVALS = "removals"

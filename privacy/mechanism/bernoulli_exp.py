@@ -7,14 +7,12 @@ the coins that are still undecided.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.mechanism.entropy import DIGIT_BITS, UniformIntegers, rounds
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # The largest intermediate value is denominator * 2^DIGIT_BITS, which must fit an int64.
 MAX_DENOMINATOR: Final = 2 ** (62 - DIGIT_BITS)

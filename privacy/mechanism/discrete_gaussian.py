@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import Any, Final, overload
 
 import numpy as np
 from diffprivlib.mechanisms import GaussianDiscrete
+from numpy.typing import NDArray
 
 from privacy.mechanism.bernoulli_exp import bernoulli_exp
 from privacy.mechanism.entropy import EntropySource, UniformIntegers, rejection_sample, rounds
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # Keeps every number inside an int64: with s = scale and V < ROUND_LIMIT = 2^9 (see `_sample_accepted`),
 # |noise| is below 2^31, (U + s*(V - 1))² below 2^62, and 2*s² <= 2^45 within bernoulli_exp.MAX_DENOMINATOR.

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.errors import LikewiseError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 EntropySource = Callable[[int], bytes]
 """Returns the requested number of independent, uniformly random bytes."""

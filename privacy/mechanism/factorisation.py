@@ -16,15 +16,13 @@ from fractions import Fraction
 from functools import cached_property
 from importlib import resources
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import solve_triangular, toeplitz
 
 from privacy.errors import PolicyError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 

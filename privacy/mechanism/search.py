@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import solve_triangular, toeplitz
 from scipy.optimize import Bounds, NonlinearConstraint, minimize
 
@@ -27,8 +28,6 @@ from privacy.mechanism.factorisation import DEFAULT_SCALE, Factorisation, power_
 from privacy.mechanism.sensitivity import alternating_norms, alternating_sensitivity_squared
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     Vector = NDArray[np.float64]
 
 TOLERANCE: Final = 1e-7

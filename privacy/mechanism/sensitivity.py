@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import comb
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.errors import PolicyError
 from privacy.mechanism.factorisation import Factorisation
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Number = TypeVar("Number", np.int64, np.float64)
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import msgspec
+from redis import Redis
 
 from privacy.store.connect import translated
 from privacy.store.keys import ADVISORIES
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 MAX_ADVISORIES = 1_000
 """The maximum number of advisories of one sweep; those about most accounts are kept."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from redis import Redis
 from redis.exceptions import ResponseError
 
 from privacy.store.connect import translated
 from privacy.store.keys import AOF_REWRITES_COMPLETED, AOF_REWRITES_REQUESTED
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 
 def request_aof_rewrite(client: Redis) -> None:

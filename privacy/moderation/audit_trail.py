@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
+from redis import Redis
 
 from privacy.errors import ConflictError
 from privacy.store.connect import translated
 from privacy.store.keys import AUDIT_TRAIL
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 
 class ActionStage(Enum):

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+
+from redis import Redis
 
 from privacy.moderation.advisories import Advisories
 from privacy.moderation.aof_rewrite import request_aof_rewrite
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.vault.erasure import Erased, Erasure
 from privacy.vault.pseudonym import AccountRef
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 _Result = TypeVar("_Result", bound=Erased | None)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import msgspec
+from redis import Redis
 
 from privacy.errors import NotFoundError
 from privacy.model.account_status import AccountStatus
@@ -17,9 +18,6 @@ from privacy.store.script import Argument, Script, ScriptCall
 from privacy.vault.bulk_status import BulkProgress
 from privacy.vault.pseudonym import HANDLE_BYTES, AccountHandle
 from privacy.vault.recount import Move
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 
 class JobKind(Enum):

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
+
+from redis import Redis
 
 from privacy.store.connect import translated
 from privacy.store.keys import PENDING_OPERATIONS
 from privacy.vault.pseudonym import HANDLE_BYTES
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 
 class Work(Enum):

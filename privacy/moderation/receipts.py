@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import msgspec
+from redis import Redis
 
 from privacy.errors import NotFoundError
 from privacy.store.connect import translated
 from privacy.store.keys import platform_key
 from privacy.vault.erasure import Erased
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 RECEIPT_BYTES = 16
 

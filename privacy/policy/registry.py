@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+from redis import Redis
 
 from privacy.errors import PolicyError
 from privacy.model.sandbox import POLICY_SUFFIX
@@ -14,9 +16,6 @@ from privacy.policy.file import parse_policies, parse_policy
 from privacy.policy.policy import Policy
 from privacy.store.connect import translated
 from privacy.store.keys import POLICIES
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 
 @dataclass(frozen=True)

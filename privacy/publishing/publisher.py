@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
+from redis import Redis
 
 from privacy.errors import StoreError
 from privacy.model.documents import GuaranteeDocument, TargetDocument
@@ -14,13 +14,7 @@ from privacy.model.engagement import TargetType
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key, gallery_series_keys, gallery_shard
 from privacy.store.script import Script, ScriptCall
-
-if TYPE_CHECKING:
-    from redis import Redis
-
-    # The platform plane publishes targets, and carries nothing of the tally.
-    from privacy.tally.series import PendingRelease
-
+from privacy.tally.series import PendingRelease
 
 _PUBLISH = Script.from_package("privacy.publishing", "write_once.lua", "publish.lua")
 _PUBLISH_ENTRIES = Script.from_package("privacy.publishing", "write_once.lua", "publish_entries.lua")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
+from redis import Redis
 
 from privacy.errors import StoreError
 from privacy.gallery.ledger_reader import MAX_KEPT_HEADS, LedgerReader, ReleaseName, node_field
@@ -15,9 +16,6 @@ from privacy.ledger.head import SignedHead
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key
 from privacy.store.script import Script, ScriptCall
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 _PUT_HEAD = Script.from_package("privacy.publishing", "put_head.lua")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
@@ -19,9 +19,6 @@ from privacy.release.marginals import compute_net_changes
 from privacy.release.measure import measure
 from privacy.release.render import render
 from privacy.tally.series import DueSeries, SeriesState
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(ReleaseDocument).decode

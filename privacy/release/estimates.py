@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.gate import passes_gate
 from privacy.mechanism.reconcile import reconcile
 from privacy.release.measure import Measured
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Z95 = NormalDist().inv_cdf(0.975)
 

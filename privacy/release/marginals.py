@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.model.change import CHANGE_BITS, GAINED
 from privacy.model.dimension import UNDISCLOSED_EVERYWHERE
 from privacy.policy.policy import Policy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def compute_net_changes(

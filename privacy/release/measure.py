@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.mechanism.entropy import EntropySource
 from privacy.release.history import StreamRecords
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

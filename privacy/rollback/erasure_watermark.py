@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+from redis import Redis
+from redis.connection import AbstractConnection
 
 from privacy.errors import StoreBusyError, StoreError
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.store.connect import translated
 from privacy.store.keys import ERASURES
-
-if TYPE_CHECKING:
-    from redis import Redis
-    from redis.connection import AbstractConnection
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,15 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import redis
 from redis.utils import str_if_bytes
 
 from privacy.errors import StoreError
 from privacy.store.connect import translated
 from privacy.store.credentials import private_file_fault
 from privacy.store.header import StoreHeader
-
-if TYPE_CHECKING:
-    import redis
 
 _OLDEST_VERSION: Final = (7, 2)
 _CLOCK_TOLERANCE_MS: Final = 2_000

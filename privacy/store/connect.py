@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import redis
 from redis import exceptions
 from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
 from redis.retry import Retry
 
 from privacy.errors import StoreBusyError, StoreError
 from privacy.store.acl import AclUser, Room
 from privacy.store.settings import StoreSettings
-
-if TYPE_CHECKING:
-    from redis.connection import AbstractConnection
 
 ANSWER_SECONDS: Final = 5.0
 """Timeout of one answer; a blocking read (`XREAD BLOCK`) must ask for less."""

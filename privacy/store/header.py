@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
+import redis
+from redis.connection import AbstractConnection
 from redis.utils import str_if_bytes
 
 from privacy.errors import StoreError
 from privacy.store.connect import translated
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
-
-if TYPE_CHECKING:
-    import redis
-    from redis.connection import AbstractConnection
 
 FORMAT_VERSION: Final = 5
 DEFAULT_SHARDS: Final = 8

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha1
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import NoScriptError
-
-if TYPE_CHECKING:
-    from redis import Redis
-    from redis.client import Pipeline
 
 Argument = bytes | str | int
 

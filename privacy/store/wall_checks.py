@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import redis
 from redis import exceptions
 from redis.utils import str_if_bytes
 
@@ -12,9 +13,6 @@ from privacy.store.acl import DEFAULT_USER_RULES, AclUser
 from privacy.store.checks import CheckResult
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key, outbox_key, platform_key, register_prefix, tally_key
-
-if TYPE_CHECKING:
-    import redis
 
 _PROBES: Final[tuple[tuple[str, ...], ...]] = (
     ("HGETALL", register_prefix(0) + "0" * 16),

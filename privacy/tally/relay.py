@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from redis import Redis
 
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.store.connect import translated
 from privacy.store.header import StoreHeader
 from privacy.store.keys import outbox_key, tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 
 class OutboxId(NamedTuple):

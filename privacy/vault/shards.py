@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+from redis import Redis
 from redis.exceptions import ResponseError
 
 from privacy.errors import StoreBusyError
@@ -15,9 +16,6 @@ from privacy.store.connect import translated
 from privacy.store.keys import outbox_key, register_prefix, vault_key
 from privacy.store.script import Script, ScriptCall
 from privacy.vault.pseudonym import Account, AccountRef, Pseudonymiser
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 ScriptArguments = Mapping[str, Any]
 """Arguments of a script by name: integers, text, bytes, booleans, None for absent, and sequences of these."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from privacy.audit.html_report import html_report
 from tests.support.audit_report import sample_report
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from api.public.operations import operations
 from tests.support.gallery import publish_every_state
 from tests.support.public_plane import PublicPlane, public_plane
 from tests.support.redis_server import Store
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
+import redis
 from limits.storage import RedisStorage
 from redis import exceptions
 
@@ -14,9 +15,6 @@ from privacy.store.acl import AclUser
 from privacy.store.connect import connect
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC, USERS
 from tests.support.redis_server import Store
-
-if TYPE_CHECKING:
-    import redis
 
 REGISTER: Final = keys.register_prefix(3) + "0123456789abcdef"
 FAMILIES: Final = (

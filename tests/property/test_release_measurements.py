@@ -6,12 +6,12 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.model.documents import Figure, ReleaseDocument
@@ -21,9 +21,6 @@ from tests.support.entropy import shake_entropy
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.release_world import calibration
 from tests.support.simulation import CountingEntropy, Simulation, log_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 CALIBRATION = calibration()
 POLICY = CALIBRATION.policy

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import calibrate
 from privacy.model.engagement import Kind
@@ -15,9 +16,6 @@ from privacy.release.history import StreamRecords
 from privacy.release.measure import Measured
 from tests.support.profiles import examples
 from tests.support.small_policy import small_policy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 CALIBRATION = calibrate(small_policy(), Kind.LIKE)
 LAYOUT, EPOCHS = CALIBRATION.policy.layout, CALIBRATION.policy.schedule.epochs

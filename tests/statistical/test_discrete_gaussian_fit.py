@@ -7,19 +7,16 @@ tolerance is that of a false alarm when its stream was chosen.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from diffprivlib.mechanisms import GaussianDiscrete
+from numpy.typing import NDArray
 from scipy import stats
 
 from privacy.mechanism.discrete_gaussian import MAX_SCALE, DiscreteGaussian
 from tests.support.discrete_gaussian_oracle import fit_p_value, same_distribution_p_value
 from tests.support.entropy import shake_entropy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DRAWS = 1_000_000
 ALARM = 1e-6  # p-values below it fail: a false alarm has probability 1e-6

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
@@ -21,9 +21,6 @@ from privacy.model.engagement import Kind, Reason
 from privacy.policy.file import load_policy
 from tests.support.profiles import entropy_of
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 CellChange = tuple[dict[str, str], int, int]
 """A joint cell, a change, and how often it happens."""

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from math import sqrt
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.model.documents import Figure, ReleaseDocument
@@ -20,9 +20,6 @@ from privacy.model.engagement import Kind
 from privacy.policy.file import load_policy
 from tests.support.profiles import entropy_of
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 POLICY = load_policy()
 LARGE = ("BR", "DE", "FR", "ID", "IN", "JP", "MX", "US")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _TAIL_SCALES = 12  # beyond lies a probability below 1e-31
 _BINS = 500

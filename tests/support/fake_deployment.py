@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.black_box.deployment import PREFIX, Canary, CanaryEvent, Reply
 from privacy.mechanism.accounting import Calibration, calibrate
@@ -18,9 +19,6 @@ from privacy.model.engagement import Kind
 from privacy.model.timestamp import format_timestamp
 from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 START_MS = 1_780_000_000_000
 TOTAL = ("total", "")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import redis
 
 from tests.support.redis_server import clients, server_with_root
-
-if TYPE_CHECKING:
-    import redis
 
 TABLE: Final = Path(__file__).parents[2] / "privacy" / "audit" / "redis_commands.json"
 FAMILIES: Final = (

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import redis
 
 from privacy.embedded.server import EmbeddedRedis
 from privacy.store.acl import AclUser, Room
@@ -25,9 +27,6 @@ from privacy.store.users import (
     SIGNER,
     USERS,
 )
-
-if TYPE_CHECKING:
-    import redis
 
 
 class _Superuser(AclUser):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 import numpy as np
+import redis
 
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.policy.file import load_policy
@@ -18,9 +19,6 @@ from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from tests.support.reference_model import Register
-
-if TYPE_CHECKING:
-    import redis
 
 PSEUDONYMISER: Final = Pseudonymiser(bytes(range(32)), bytes(range(32, 64)))
 HEADER: Final = StoreHeader(STORE_HEADER, account_shards=3, target_shards=2, store_id="0" * 32)

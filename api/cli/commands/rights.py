@@ -6,9 +6,9 @@ import json
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+from redis import Redis
 
 from api.cli.console import echo, show_json
 from api.cli.options import account_argument, data_folder_option, note_option, staff_options
@@ -29,9 +29,6 @@ from privacy.store.settings import PSEUDONYM_KEY_FILE, ROLLBACK_GUARD_DIR, Setti
 from privacy.store.users import MAINTENANCE
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from privacy.vault.shards import AccountShards, PseudonymKeys
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 OPERATOR = Actor("operator", "")
 _key_file_option = click.option(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.black_box.claim import Claim
 from privacy.audit.black_box.guess_statistics import FALSE_ALARM, mean_interval
 from privacy.audit.confidence import Hits
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _SHARE = "share of correct guesses"
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from math import erfc, exp, sqrt
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binom, t
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 FALSE_ALARM: Final = 1e-6
 """Probability that a correct system fails one comparison."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.black_box.context import TargetAttack
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
@@ -22,9 +22,6 @@ from privacy.audit.black_box.noise import encoder_matrix, extract_noise, noise_s
 from privacy.audit.black_box.published import read_totals
 from privacy.audit.black_box.sybils import likes_of_sybils, likes_until_shown
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass

@@ -7,16 +7,13 @@ counts, a small deviation is already visible.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
 from privacy.audit.black_box.guess_statistics import FALSE_ALARM
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _ROUNDING = 1.01
 """Allows for the rounding of totals, and for a round that is counted one epoch late on some targets."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from privacy.audit.black_box.context import TargetAttack
@@ -18,9 +19,6 @@ from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import read_cells, read_document
 from privacy.audit.black_box.sybils import likes_until_shown
 from privacy.audit.report_model import Section
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SECRETS_PER_ROUND = 2
 _Z95 = 1.96

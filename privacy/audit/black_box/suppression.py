@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.black_box.context import TargetAttack
 from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
@@ -14,9 +14,6 @@ from privacy.audit.black_box.guess_statistics import FALSE_ALARM, equal_times_p_
 from privacy.audit.black_box.published import OK
 from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 NONE, FEW, SHOWN = 0, 1, 2
 _CASES = ("never liked", "withheld", "published")

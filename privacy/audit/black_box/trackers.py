@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.audit.black_box.context import TargetAttack
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
@@ -17,9 +17,6 @@ from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import read_cells
 from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.report_model import Finding, Section
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _SHOWN_LIKES = 400
 _PUBLISHED = "published"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.mechanism.entropy import EntropySource
@@ -16,7 +17,6 @@ from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
     import pytest
-    from numpy.typing import NDArray
 
 SOME_SCALE = 50_000
 _right_noise = measure._draw_noise

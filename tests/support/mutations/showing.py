@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.gate import passes_gate
@@ -16,7 +17,6 @@ from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
     import pytest
-    from numpy.typing import NDArray
 
 _right_estimates = estimates.publishable_estimates
 _right_gate = passes_gate

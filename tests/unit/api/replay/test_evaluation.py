@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import msgspec
+from redis import Redis
 
 from api.replay.evaluation import ErrorSummary, Evaluation
 from api.replay.exact_counts import ExactCounts, SeriesName
@@ -15,9 +16,6 @@ from privacy.model.documents import BreakdownFigures, Figure, ReleaseDocument
 from privacy.model.engagement import Kind, Reason
 from privacy.policy.file import parse_policy
 from tests.support.cli_policy import SMALL_POLICY
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 POLICY = parse_policy(SMALL_POLICY.encode())
 LIKES = 30

@@ -6,12 +6,12 @@ import json
 from fractions import Fraction
 from importlib import resources
 from math import comb, sqrt
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from privacy.errors import PolicyError
 from privacy.mechanism.factorisation import (
@@ -22,9 +22,6 @@ from privacy.mechanism.factorisation import (
     power_factorisation,
 )
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 NAMES = ("toeplitz-87-w4", "power-0.6")
 

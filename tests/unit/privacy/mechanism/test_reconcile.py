@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from privacy.mechanism.reconcile import FLOAT_TOLERANCE, Reconciled, reconcile
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 AMOUNTS = st.floats(0, 1e7, allow_subnormal=False)
 

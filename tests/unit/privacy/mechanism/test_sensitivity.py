@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from itertools import combinations, combinations_with_replacement, product
 from math import sqrt
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from privacy.errors import PolicyError
 from privacy.mechanism.factorisation import (
@@ -23,9 +23,6 @@ from privacy.mechanism.sensitivity import (
     lookahead_bound,
     monotone_sensitivity_squared,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 columns = st.lists(st.integers(0, 50), min_size=1, max_size=8)
 encoders = (columns | columns.map(lambda values: sorted(values, reverse=True))).map(

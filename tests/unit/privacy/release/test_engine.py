@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import calibrate
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
@@ -20,9 +19,6 @@ from privacy.tally.series import DueSeries, SeriesState
 from tests.support.profiles import entropy_of
 from tests.support.release_world import calibration
 from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DEFAULT = calibrate(load_policy(), Kind.LIKE)
 SMALL = calibration()

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from privacy.release.history import MEASUREMENT, NET_CHANGE, StreamRecords
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Row = tuple[int, int, int, int]
 """Owner, stream, step, value."""
