@@ -31,7 +31,7 @@ from privacy.publishing.publisher import Publisher
 from privacy.store.acl import AclUser, Room
 from privacy.store.connect import connect
 from privacy.store.users import USERS
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.shards import AccountShards

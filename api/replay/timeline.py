@@ -16,7 +16,7 @@ from api.replay.records import Action, TimedRecord
 from api.replay.virtual_clock import VirtualClock
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.release.worker import ReleaseWorker
-from privacy.tally.relay import ENTRIES_PER_STEP, Relay
+from privacy.tally.outbox_relay import ENTRIES_PER_STEP, Relay
 
 BATCH_EVENTS = 2_000
 """Maximum number of events in a batch."""

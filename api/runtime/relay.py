@@ -12,7 +12,7 @@ from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import RELAY
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 
 _INTERVAL: Final = PollInterval(idle_seconds=0.05, gather_seconds=0.1)
 """Short: a change should be in the tally when its epoch ends. A larger step costs less per change."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
 from tests.support.redis_server import clients, server_with_root
 from tests.support.registers import HEADER, read_changes, read_registers, vault_on

@@ -17,7 +17,7 @@ from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType
 from privacy.moderation.jobs import Job, JobKind, JobRequest, Jobs
 from privacy.store.users import Process
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.vault.registers import ContributionCaps, RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.eventually import eventually

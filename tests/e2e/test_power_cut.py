@@ -13,7 +13,7 @@ import pytest
 
 from privacy.errors import StoreBusyError
 from privacy.model.engagement import Verdict
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
 from tests.support.eventually import eventually
 from tests.support.histories import SERIES

@@ -14,7 +14,7 @@ from privacy.maintenance.key_rotation import KeyRotation
 from privacy.maintenance.throttle import Throttle
 from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Kind, Verdict
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.vault.account_record import read_account
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.key_rotation import ShardKeyRotation

@@ -28,7 +28,7 @@ from privacy.rollback.erasure_watermark import ErasureWatermark, caught_up
 from privacy.store.connect import connect, translated
 from privacy.store.keys import AOF_REWRITES_REQUESTED, PENDING_OPERATIONS
 from privacy.store.users import PLATFORM, RELEASE
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.vault.erasure import Erasure
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser

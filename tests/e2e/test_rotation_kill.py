@@ -17,7 +17,7 @@ from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict
 from privacy.store.keys import register_prefix
 from privacy.store.users import Process
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.key_rotation import KEY_ROTATION_SCRIPT
 from privacy.vault.registers import RegisterStore

@@ -26,7 +26,7 @@ from privacy.moderation.pending import PendingOperations
 from privacy.store.keys import PENDING_OPERATIONS
 from privacy.store.script import Script
 from privacy.store.users import Process
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.vault.erasure import ERASE_SCRIPT
 from privacy.vault.pseudonym_key_file import create_key_file
 from privacy.vault.recount import RECOUNT_SCRIPT, Move

@@ -15,7 +15,7 @@ from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Reason
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.rollback.erasure_watermark import ErasureWatermark
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.vault import recount as recount_module
 from privacy.vault.blocks import NO_BLOCK, Block, EngagementBlocks
 from privacy.vault.entries import AdmittedEvent

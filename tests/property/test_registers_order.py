@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.vault.entries import AdmittedEvent
 from tests.support.histories import SERIES, capless_events
 from tests.support.profiles import examples

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 
-from privacy.tally import relay as relay_module
-from privacy.tally.relay import Relay
+from privacy.tally import outbox_relay as relay_module
+from privacy.tally.outbox_relay import Relay
 from tests.support.histories import SERIES, History, histories
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.errors import StoreBusyError
-from privacy.tally import relay as relay_module
-from privacy.tally.relay import Relay
+from privacy.tally import outbox_relay as relay_module
+from privacy.tally.outbox_relay import Relay
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.histories import SERIES
 from tests.support.profiles import FIXED_FIXTURES, examples

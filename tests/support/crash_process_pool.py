@@ -23,7 +23,7 @@ from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import PLATFORM, PUBLISHER, RELAY, RELEASE
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.tally.series import TallyShard
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of
 from tests.support.registers import HEADER, vault_on

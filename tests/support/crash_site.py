@@ -13,7 +13,7 @@ from typing import Self
 
 from privacy.model.timestamp import MS_PER_HOUR
 from privacy.store.users import USERS
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, read_changes, vault_on

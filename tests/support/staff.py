@@ -14,7 +14,7 @@ from privacy.maintenance.worker import MaintenanceWorker
 from privacy.policy.registry import PolicyRegistry
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.vault.shards import PseudonymKeys
 from tests.support.platform_plane import (
     JSON,

@@ -15,7 +15,7 @@ from api.replay.timeline import BATCH_EVENTS, Timeline
 from api.replay.virtual_clock import VirtualClock
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
 from privacy.release.worker import ReleaseWorker
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 
 EPOCH_MS = MS_PER_HOUR
 EPOCHS = 3

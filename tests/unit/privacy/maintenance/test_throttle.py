@@ -15,7 +15,7 @@ from privacy.maintenance.throttle import (
     ActivityCounter,
     Throttle,
 )
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from tests.support.histories import LIKE, SERIES
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, vault_on

@@ -6,7 +6,7 @@ import pytest
 
 from privacy.model.engagement import Kind, Reason
 from privacy.model.timestamp import MS_PER_DAY
-from privacy.tally.relay import Relay
+from privacy.tally.outbox_relay import Relay
 from privacy.vault.registers import RegisterStore
 from privacy.vault.resync import Resync, ResyncReport
 from tests.support.histories import LIKE, SERIES, UNLIKED

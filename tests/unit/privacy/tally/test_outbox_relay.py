@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.errors import StoreBusyError
-from privacy.tally.relay import BEGINNING, OutboxId, Relay
+from privacy.tally.outbox_relay import BEGINNING, OutboxId, Relay
 from privacy.vault.registers import RegisterStore
 from tests.support.histories import LIKE, SERIES
 from tests.support.redis_server import Store
