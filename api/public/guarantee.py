@@ -11,14 +11,14 @@ from api.http.responses import MAX_AGE_CAP_SECONDS
 from api.public.response_fields import list_field, required_field
 from api.public.services import PublicServices
 from privacy.errors import NotFoundError
-from privacy.gallery.reader import CURRENT
+from privacy.model.documents import CURRENT_VERSION
 
 
 class GuaranteeQuerySchema(Schema):
     """The policy version."""
 
     version = Identifier(
-        load_default=CURRENT,
+        load_default=CURRENT_VERSION,
         metadata={
             "description": "A policy version as in a target's metadata, or `current` for the one in force."
         },
@@ -176,7 +176,7 @@ OPERATION: Operation[PublicServices] = Operation(
                 "policy_sha256": "5e0e2ae7f1e3b3c8f4b6d4a0d7f9b6a1c2d3e4f5061728394a5b6c7d8e9f0a1b",
                 "unit": {
                     "neighbours": "inputs that differ in everything about one engagement",
-                    "engagement": "one account's whole relation to one target",
+                    "engagement": "one account's whole relation of one kind to one target",
                 },
                 "anonymity": {"k": 20, "hard": True},
                 "contribution": {"flip_cap": 4, "daily_cap": 100},

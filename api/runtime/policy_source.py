@@ -12,10 +12,17 @@ from privacy.policy.policy import Policy
 
 @dataclass(frozen=True)
 class PolicySource:
-    """A policy and its text."""
+    """A policy and its text.
+
+    Args:
+        policy: the policy.
+        text: content of its file.
+        is_named: whether the operator named the file; otherwise it is the packaged one.
+    """
 
     policy: Policy
     text: bytes
+    is_named: bool
 
 
 def read_policy(path: Path | None) -> PolicySource:
@@ -24,9 +31,9 @@ def read_policy(path: Path | None) -> PolicySource:
     Raises:
         PolicyError: it cannot be read, or breaks a rule.
     """
-    path = path or DEFAULT_POLICY_PATH
+    is_named, path = path is not None, path or DEFAULT_POLICY_PATH
     try:
         text = path.read_bytes()
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read ({error.strerror}); a readable TOML file") from error
-    return PolicySource(parse_policy(text), text)
+    return PolicySource(parse_policy(text), text, is_named)

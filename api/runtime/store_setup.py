@@ -13,9 +13,10 @@ from redis import Redis
 
 from api.runtime.maintenance import make_maintenance_worker
 from api.runtime.policy_source import PolicySource
-from privacy.errors import StoreBusyError, StoreError
+from privacy.errors import PolicyError, StoreBusyError, StoreError
 from privacy.maintenance.throttle import Throttle
 from privacy.mechanism.guarantee import guarantee
+from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.timestamp import Clock
 from privacy.policy.registry import PolicyRegistry, read_registered_policies, register_policy
 from privacy.publishing.publisher import Publisher
@@ -26,7 +27,7 @@ from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
 from privacy.store.header import DEFAULT_SHARDS, StoreHeader
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
-from privacy.store.settings import GALLERY_URL, VAULT_URL, StoreSettings
+from privacy.store.settings import GALLERY_URL, POLICY, VAULT_URL, StoreSettings
 from privacy.store.users import ADMIN, MAINTENANCE, PUBLISHER
 from privacy.vault.pseudonym_key_file import create_key_file, load_pseudonymiser
 from privacy.vault.shards import PseudonymKeys
@@ -98,6 +99,7 @@ class StoreSetup:
             header.of_gallery.put(gallery)
             keys = self._keys()
             erasures = self._erasures(private, header)
+            self._require_named_policy(private)
             registry = register_policy(private, self.source.text)
         with closing(connect(settings, PUBLISHER)) as publisher:
             policy, hand = self.source.policy, Publisher(publisher)
@@ -105,6 +107,16 @@ class StoreSetup:
                 hand.publish_sandbox_guarantee(policy.sandbox.version, guarantee(policy.sandbox))
             hand.publish_guarantee(policy.version, guarantee(policy), header.target_shards)
         return PreparedStore(settings, header, registry, keys, erasures, is_new=known is None)
+
+    def _require_named_policy(self, client: Redis) -> None:
+        """Refuses to put the packaged policy in force over another one that the operator did not name."""
+        version = self.source.policy.version
+        others = {name.removesuffix(POLICY_SUFFIX) for name in read_registered_policies(client)} - {version}
+        if others and not self.source.is_named:
+            raise PolicyError(
+                f"the store has policies besides the packaged {version}: {', '.join(sorted(others))}. Name "
+                f"the file of the one to be in force with --policy or {POLICY.name}"
+            )
 
     def _new_header(self, client: Redis) -> StoreHeader:
         """Creates the header, after the key: a store never exists without its key."""

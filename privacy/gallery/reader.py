@@ -14,6 +14,7 @@ from redis import Redis
 
 from privacy.errors import StoreError
 from privacy.model.documents import (
+    CURRENT_VERSION,
     GuaranteeDocument,
     PointDocument,
     ReleaseDocument,
@@ -22,9 +23,6 @@ from privacy.model.documents import (
 from privacy.model.engagement import Kind
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key
-
-CURRENT = "current"
-"""Names the policy version in force."""
 
 _Document = TypeVar("_Document")
 
@@ -145,11 +143,13 @@ class GalleryReader:
         """Reads the guarantee of a policy version; None if there is no such version.
 
         Args:
-            version: its name, or `CURRENT` for the version in force.
+            version: its name, or `CURRENT_VERSION` for the version in force.
         """
         with translated():
-            if version == CURRENT:
-                version = (self._get(gallery_key("guarantee", CURRENT)) or b"none").decode("ascii", "replace")
+            if version == CURRENT_VERSION:
+                version = (self._get(gallery_key("guarantee", CURRENT_VERSION)) or b"none").decode(
+                    "ascii", "replace"
+                )
             raw = self._get(gallery_key("guarantee", version))
         if raw is None:
             return None

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from privacy.errors import InvalidInputError, PolicyError
+from privacy.errors import InvalidInputError
 from privacy.intake.event import PROFILE_FIELDS, EventAttributes
 from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED, Dimension, JointDomain
 from privacy.model.timestamp import MS_PER_HOUR
@@ -35,19 +35,10 @@ class CellCoder:
 
     Args:
         domain: may declare fewer dimensions than an event has; values of the others are ignored.
-
-    Raises:
-        PolicyError: the domain has a dimension that events do not have.
     """
 
     domain: JointDomain
     _profiles: dict[EventAttributes, int] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        for dimension in self.domain.dimensions:
-            if dimension.name not in (*PROFILE_FIELDS, HOUR_OF_DAY):
-                known = ", ".join((*PROFILE_FIELDS, HOUR_OF_DAY))
-                raise PolicyError(f"dimensions.{dimension.name}: events do not have it; one of {known}")
 
     def code(self, profile: EventAttributes, at_ms: int) -> int:
         """Return the joint cell of an event of a public account.

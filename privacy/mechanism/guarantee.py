@@ -44,8 +44,8 @@ def guarantee(policy: Policy) -> dict[str, Any]:
         "policy_sha256": policy.digest,
         "unit": {
             "neighbours": "inputs that differ in everything about one engagement",
-            "engagement": "one account's whole relation to one target, for the target's whole life, over all "
-            "statistics and all epochs together, present or absent",
+            "engagement": "one account's whole relation of one kind to one target, for the target's whole "
+            "life, over all statistics and all epochs together, present or absent",
         },
         "anonymity": {"k": policy.k, "hard": True},
         "contribution": {"flip_cap": policy.flip_cap, "daily_cap": policy.daily_cap},

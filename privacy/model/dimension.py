@@ -11,6 +11,8 @@ from privacy.errors import PolicyError
 
 UNDISCLOSED = "undisclosed"
 HOUR_OF_DAY = "hour_of_day"
+PROFILE_DIMENSIONS = ("age_band", "gender", "region", "language", "device")
+"""Dimensions whose values come with an event; a policy may declare these and `hour_of_day`."""
 JOINT_CODE_BITS = 28
 """A joint cell's code shares 32 bits with the 4-bit change of `privacy.model.change`."""
 UNDISCLOSED_EVERYWHERE = (1 << JOINT_CODE_BITS) - 1

@@ -114,5 +114,7 @@ class LedgerEntry(Document, frozen=True):
     release_sha256: str
 
 
+CURRENT_VERSION = "current"
+"""Stands for the policy version in force; no policy has this name."""
 GuaranteeDocument = dict[str, Any]
 """The machine-readable guarantee, computed from a policy by `privacy.mechanism.guarantee`."""

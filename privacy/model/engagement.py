@@ -32,7 +32,10 @@ class Kind(IntEnum):
 
 
 class Reason(IntEnum):
-    """Why an engagement is no longer counted. The number is part of stored registers: never renumber."""
+    """Why an engagement is no longer counted.
+
+    The number is stored, in three bits of a register: it is at most 7, and never changes its meaning.
+    """
 
     UNLIKED = 1
     INAUTHENTIC = 2

@@ -13,7 +13,8 @@ from fractions import Fraction
 from functools import cached_property
 
 from privacy.errors import PolicyError
-from privacy.model.dimension import JointDomain
+from privacy.model.dimension import HOUR_OF_DAY, PROFILE_DIMENSIONS, JointDomain
+from privacy.model.documents import CURRENT_VERSION
 from privacy.model.engagement import Kind, TargetType
 from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.timestamp import SECONDS_PER_DAY
@@ -78,8 +79,7 @@ class Policy:
     compress_schedule_by: int | None = None
 
     def __post_init__(self) -> None:
-        if not _VERSION.fullmatch(self.version):
-            raise PolicyError(f"version: is {self.version!r}; up to 64 of a-z, 0-9, dot and hyphen")
+        self._check_names()
         _check_range("anonymity.k", self.k, 2, 1_000_000)
         _check_range("contribution.flip_cap", self.flip_cap, 2, MAX_FLIP_CAP)
         _check_range("contribution.daily_cap", self.daily_cap, 1, 65_535)
@@ -104,6 +104,16 @@ class Policy:
         if self.compress_schedule_by is not None:
             self.schedule.compress(self.compress_schedule_by)
             self.creator_schedule.compress(self.compress_schedule_by)
+
+    def _check_names(self) -> None:
+        if not _VERSION.fullmatch(self.version):
+            raise PolicyError(f"version: is {self.version!r}; up to 64 of a-z, 0-9, dot and hyphen")
+        if self.version == CURRENT_VERSION:
+            raise PolicyError(f"version: is {self.version!r}, which readers use for the policy in force")
+        for dimension in self.domain.dimensions:
+            if dimension.name not in (*PROFILE_DIMENSIONS, HOUR_OF_DAY):
+                known = ", ".join((*PROFILE_DIMENSIONS, HOUR_OF_DAY))
+                raise PolicyError(f"dimensions.{dimension.name}: events do not have it; one of {known}")
 
     def _check_budget(self, kind: Kind, budget: Budget) -> None:
         declared = {dimension.name for dimension in self.domain.dimensions}

@@ -19,7 +19,7 @@ AdmittedEvent = tuple[str, int, int, int, int]
 
 A change is 0 for a like, `Reason.UNLIKED` or `Reason.CORRECTION` for its end, or `TOO_YOUNG`.
 """
-TOO_YOUNG = 6
+TOO_YOUNG = 15
 """A like of an account that is too young to be counted."""
 
 _FIRST_LIKE: Final = 16

@@ -9,10 +9,10 @@
 --   networks     for each account that names one, pseudonym c16 and network c8
 --   burst_likes, burst_ms   likes in a burst, and its time
 --
--- So the caller packs everything that a first like writes: parsing and packing it here would cost more than storing it. A change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 6 for a like of an account that is
+-- So the caller packs everything that a first like writes: parsing and packing it here would cost more than storing it. A change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 15 for a like of an account that is
 -- too young. Returns one byte per event: the position of its verdict in privacy.vault.registers.VERDICTS.
 local COUNTED, UNCOUNTED, DUPLICATE, LATE, OVER_CAP, ACCOUNT_CLOSED = '\0', '\1', '\2', '\3', '\4', '\5'
-local TOO_YOUNG = 6
+local TOO_YOUNG = 15
 local sub = string.sub
 
 local stale = refuse_stale_key()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from api.http.system import clock_ms
 from api.runtime.policy_source import read_policy
 from api.runtime.store_setup import StoreSetup
-from privacy.errors import StoreError
+from privacy.errors import PolicyError, StoreError
+from privacy.policy.file import DEFAULT_POLICY_PATH
 from privacy.store.keys import GALLERY_HEADER, POLICIES, STORE_HEADER
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.redis_server import Store
@@ -54,6 +56,15 @@ def test_a_room_that_lost_its_data_is_not_made_anew(
     with pytest.raises(StoreError, match=message):
         setup.prepare(store.settings)
     assert not any(store.root.exists(key) for key in lost)
+
+
+def test_the_packaged_policy_replaces_another_one_only_by_name(store: Store, setup: StoreSetup) -> None:
+    """Setting up again without naming a policy does not put the packaged one in force over another."""
+    setup.prepare(store.settings)
+    with pytest.raises(PolicyError, match=r"Name the file of the one to be in force with --policy"):
+        replace(setup, source=read_policy(None)).prepare(store.settings)
+    named = replace(setup, source=read_policy(DEFAULT_POLICY_PATH)).prepare(store.settings)
+    assert named.registry.current.version == read_policy(None).policy.version
 
 
 def test_rooms_of_two_stores_are_refused(store: Store, setup: StoreSetup) -> None:

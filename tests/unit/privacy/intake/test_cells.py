@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.errors import PolicyError
 from privacy.intake.cells import CellCoder
 from privacy.intake.event import PROFILE_FIELDS, EventAttributes
-from privacy.model.dimension import HOUR_OF_DAY, Dimension, JointDomain
+from privacy.model.dimension import HOUR_OF_DAY, PROFILE_DIMENSIONS, Dimension, JointDomain
 from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.file import load_policy
 
@@ -30,7 +28,6 @@ def test_codes_are_those_of_the_joint_domain(
     assert CellCoder(domain).code(EventAttributes(**said), at_ms) == domain.code({**said, HOUR_OF_DAY: hour})
 
 
-def test_a_dimension_that_events_do_not_have_stops_the_program() -> None:
-    """Its breakdown would permanently contain `undisclosed` alone."""
-    with pytest.raises(PolicyError, match=r"dimensions\.shoe_size: events do not have it"):
-        CellCoder(JointDomain((Dimension("shoe_size", ("43",)),)))
+def test_a_policy_may_declare_what_events_say() -> None:
+    """The dimensions that a policy may declare are the attributes of an event, and the hour."""
+    assert PROFILE_DIMENSIONS == PROFILE_FIELDS

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from privacy.model.change import CHANGE_BITS
 from privacy.model.engagement import KINDS_PER_TARGET, Kind, Reason, Series
+from privacy.vault.entries import TOO_YOUNG
 
 
 @given(target=st.integers(0, 2**46 - 1), kind=st.sampled_from(Kind))
@@ -31,6 +32,7 @@ def test_stored_numbers_never_change() -> None:
 
 
 def test_numbers_fit_their_fields() -> None:
-    """A kind fits a series number; a reason fits a change code and the four bits of a register."""
+    """A kind fits a series number; a reason fits a change code and the three bits of a register's block."""
     assert max(Kind) < KINDS_PER_TARGET
-    assert max(Reason) < 1 << CHANGE_BITS == 16
+    assert max(Reason) < 1 << 3
+    assert max(Reason) < TOO_YOUNG < 1 << CHANGE_BITS == 16

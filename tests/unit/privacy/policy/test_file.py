@@ -260,6 +260,18 @@ def test_a_sandbox_whose_epochs_are_no_whole_seconds_is_refused(by: str) -> None
     assert message.startswith(f"sandbox.compress_schedule_by: is {by}; a divisor of every phase's seconds")
 
 
+def test_a_dimension_that_events_do_not_have_is_refused() -> None:
+    """Its breakdown would permanently contain `undisclosed` alone, and intake could not code its cells."""
+    raw = TEXT.replace("gender", "shoe_size").encode()
+    assert refusal(raw).startswith("dimensions.shoe_size: events do not have it; one of age_band, gender,")
+
+
+def test_a_version_may_not_be_called_current() -> None:
+    """Readers ask for the policy in force by that name."""
+    raw = with_text('version = "2026-11-default"', 'version = "current"')
+    assert refusal(raw).startswith("version: is 'current', which readers use")
+
+
 def test_a_version_may_not_look_like_a_sandbox() -> None:
     """Two policies would meet under one version."""
     message = refusal(with_text('version = "2026-11-default"', 'version = "2026-11.sandbox"'))
