@@ -8,8 +8,8 @@
 | `users.acl`      | one Redis that holds both rooms: all users                                  |
 | `<process>.env`  | one process: the passwords of its own users, as environment variables       |
 
-ACL files hold hashes of the passwords only. After an upgrade, write the files again and have the servers load
-them (`ACL LOAD`, or a restart).
+ACL files hold hashes of the passwords only. After an upgrade, write the files again and restart the servers:
+they read their ACL files when they start.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _CLOCK_TOLERANCE_MS: Final = 2_000
 
 _DURABLE_CONFIG: Final = {
     "appendonly": "yes",
-    "appendfsync": "always",  # an answer comes after fsync, not within a second of it
+    "appendfsync": "always",  # an answer comes after fsync, not up to a second before it
     "no-appendfsync-on-rewrite": "no",  # `yes` suspends fsync while the log is rewritten
     # Redis 8.2 loads the half of a torn transaction, and executes it after the load after the next
     "aof-load-truncated": "no",

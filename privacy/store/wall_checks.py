@@ -89,6 +89,6 @@ def _compared(name: str, found: list[str] | None, wanted: list[str] | None) -> C
             subject, ok=False, detail="is not one of Likewise's; remove it, it may reach past the wall"
         )
     if found is None:
-        return CheckResult(subject, ok=False, detail="is missing; load the ACL file")
+        return CheckResult(subject, ok=False, detail="is missing; restart the server with its ACL file")
     surplus, lack = sorted(set(found) - set(wanted)), sorted(set(wanted) - set(found))
     return CheckResult(subject, found == wanted, f"beyond its declaration: {surplus}; missing: {lack}")

@@ -53,7 +53,7 @@ def _write_secrets(folder: Path, *, as_json: bool) -> None:
     if as_json:
         show_json({"files": [str(file) for file in files]})
         return
-    echo(f"{len(files)} files are in {folder}. Start the servers again, or have them load their ACL files.")
+    echo(f"{len(files)} files are in {folder}. Restart the servers, so that they read them.")
 
 
 def _set_up(policy_file: Path | None, *, as_json: bool) -> None:
