@@ -52,7 +52,7 @@ class AppendLog:
         Raises:
             StoreError: the log is damaged in another way, or is shorter than when its server ended.
         """
-        if not (self._files / _MANIFEST).exists() or self._is_as_closed():
+        if not self._has_manifest() or self._is_as_closed():
             return 0
         ran = subprocess.run(  # noqa: S603 - a fixed command without a shell
             ["redis-check-aof", _MANIFEST],  # noqa: S607 - a name; the program is `executable`
@@ -72,7 +72,20 @@ class AppendLog:
 
     def last_cut(self) -> int:
         """Returns the number of bytes that the last repair cut off; 0 if there was none."""
-        return int(self._last_cut.read_text()) if self._last_cut.exists() else 0
+        try:
+            return int(self._last_cut.read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def _has_manifest(self) -> bool:
+        """Returns whether there is a log; without its manifest, Redis would start empty and replace it."""
+        if (self._files / _MANIFEST).exists():
+            return True
+        if self._files.exists() and any(self._files.iterdir()):
+            raise StoreError(
+                f"{self._files} has files of a log, but no {_MANIFEST}: restore the whole folder"
+            )
+        return False
 
     def note_close(self) -> None:
         """Records where the log ends; call it after the server ended on request, and only then."""
@@ -85,17 +98,18 @@ class AppendLog:
 
     def _is_as_closed(self) -> bool:
         try:
-            name, size = self._closed_at.read_text().split()
-        except (FileNotFoundError, ValueError):
+            name, text = self._closed_at.read_text().split()
+            size = int(text)
+        except (OSError, ValueError):
             return False
         newest = self._newest()
         if newest is None or newest.name != name:
             return False
-        if (found := newest.stat().st_size) < int(size):
+        if (found := newest.stat().st_size) < size:
             raise StoreError(
                 f"{newest} has {found} bytes, but had {size} when its server ended: restore the whole file"
             )
-        return found == int(size)
+        return found == size
 
     def _newest(self) -> Path | None:
         """Returns the file to which the server appends."""
@@ -103,6 +117,8 @@ class AppendLog:
             manifest = (self._files / _MANIFEST).read_text()
         except FileNotFoundError:
             return None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self._files / _MANIFEST} cannot be read: restore the whole folder") from error
         names = re.findall(r"^file (\S+) seq \d+ type i\b", manifest, re.MULTILINE)
         return self._files / names[-1] if names else None
 
@@ -118,9 +134,10 @@ class AppendLog:
         with newest.open("rb") as log:
             log.seek(whole)
             rest = log.read(MAX_TORN_BYTES + 1)
-        if len(rest) > MAX_TORN_BYTES or not _is_beginning(rest):
+        if len(rest) > MAX_TORN_BYTES or not _is_torn(rest):
             raise StoreError(
-                f"{newest} is damaged at byte {whole}, {size - whole} bytes before its end: restore a backup"
+                f"{newest} is damaged at byte {whole}, {size - whole} bytes before its end, or was appended "
+                "to after a torn transaction: restore a backup"
             )
         with newest.open("r+b") as log:
             log.truncate(whole)
@@ -128,23 +145,52 @@ class AppendLog:
         return size - whole
 
 
-def _is_beginning(rest: bytes) -> bool:
-    """Returns whether bytes are whole commands as Redis writes them, and the beginning of another."""
-    position, arguments = 0, 0
+def _is_torn(rest: bytes) -> bool:
+    """Returns whether bytes are what a killed server leaves: one transaction or one command without its end.
+
+    Anything else was acknowledged or is damaged: more than one command outside a transaction, a second MULTI,
+    an EXEC, or bytes that do not begin a command.
+    """
+    position = 0
+    names: list[bytes] = []
     while position < len(rest):
-        prefix = rb"\$" if arguments else rb"\*"
+        name, position = _read_command(rest, position)
+        if name is None:
+            return position == len(rest) and (not names or names[0] == b"MULTI")
+        names.append(name.upper())
+        if names[0] != b"MULTI" or {b"MULTI", b"EXEC"} & set(names[1:]):
+            return False
+    return True
+
+
+def _read_command(rest: bytes, position: int) -> tuple[bytes | None, int]:
+    """Reads a command as Redis writes them.
+
+    Returns:
+        Its name and the position past it; None and the end where it is torn; None and -1 where it is damaged.
+    """
+    words: list[bytes] = []
+    expected = 0
+    while not words or len(words) < expected:
+        prefix = rb"\$" if expected else rb"\*"
         end = rest.find(_END, position)
         if end < 0:
-            return re.fullmatch(prefix + rb"\d{0,10}\r?", rest[position:]) is not None
+            is_torn = re.fullmatch(rb"(?:" + prefix + rb"\d{0,10}\r?)?", rest[position:])
+            return None, len(rest) if is_torn else -1
         line = rest[position:end]
         if not re.fullmatch(prefix + rb"\d{1,10}", line):
-            return False
+            return None, -1
         position = end + len(_END)
-        if not arguments:
-            arguments = int(line[1:])
+        if not expected:
+            expected = int(line[1:])
+            if not expected:
+                return None, -1
             continue
+        words.append(rest[position : position + int(line[1:])])
         position += int(line[1:])
         if not _END.startswith(rest[position : position + len(_END)]):
-            return False
-        position, arguments = position + len(_END), arguments - 1
-    return True
+            return None, -1
+        if position + len(_END) > len(rest):
+            return None, len(rest)
+        position += len(_END)
+    return words[0], position

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from privacy.embedded.config import CONF_FILE
 from privacy.errors import StoreBusyError, StoreError
 from privacy.store import die_with_parent
 
@@ -31,7 +32,7 @@ class ServerProcess:
     def __init__(self, program: Path, folder: Path, lock: int) -> None:
         self._log = folder / "redis.log"
         self._log.touch(mode=0o600)
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as log, (folder / CONF_FILE).open("rb") as configuration:
             self._log_start = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - a fixed command without a shell
                 # -I -S: this interpreter alone, without site-packages or user settings, starts in 15 ms.
@@ -42,12 +43,13 @@ class ServerProcess:
                     die_with_parent.__file__,
                     str(os.getpid()),
                     program,
-                    "redis.conf",
+                    # Redis takes a file's name for a pattern, and starts with its defaults if none matches.
+                    "-",
                 ],
                 cwd=folder,
                 # Nothing of ours is inherited; a locale that is not installed would stop Redis.
                 env={"LC_ALL": "C"},
-                stdin=subprocess.DEVNULL,
+                stdin=configuration,
                 stdout=log,
                 stderr=log,
                 pass_fds=(lock,),

@@ -28,6 +28,10 @@ class MayImportOnly(Contract):
         """Find every import of a module that is not allowed, made by one that is."""
         sources, allowed = set(self.source_packages), set(self.allowed_packages)  # type: ignore[call-overload]
         modules = {module for module in graph.modules if _lies_in(module, sources | allowed)}
+        # The packages at the top are loaded with every package below them.
+        modules |= {package.partition(".")[0] for package in sources | allowed}
+            package.partition(".")[0] for package in sources | allowed
+        }  # loaded with every package below
         known = {"_typeshed", *self.allowed_distributions, *sys.stdlib_module_names}  # type: ignore[misc]
         found = sorted(
             (importer, imported)

@@ -134,6 +134,71 @@ def test_damage_in_the_middle_is_refused(server: EmbeddedRedis, wrong: bytes) ->
     assert len(log.read_bytes()) == len(raw)
 
 
+@pytest.mark.parametrize(("word", "wrong"), [(b"EXEC", b"EXED"), (b"MULTI", b"MULTJ")])
+def test_a_damaged_transaction_before_others_is_refused(
+    server: EmbeddedRedis, word: bytes, wrong: bytes
+) -> None:
+    """One wrong byte in a transaction does not take the acknowledged ones behind it away."""
+    server.start()
+    with clients(server) as store:
+        for number in range(20):
+            store.root.eval(SCRIPT, 0, number)
+    kill(server)
+    log = newest_log(server)
+    raw = log.read_bytes()
+    place = raw.index(word, len(raw) // 3)
+    log.write_bytes(raw[:place] + wrong + raw[place + len(word) :])
+    with pytest.raises(StoreError, match="damaged"):
+        server.start()
+    assert len(log.read_bytes()) == len(raw)
+
+
+def test_what_was_acknowledged_behind_a_torn_transaction_is_not_cut_off(
+    torn: tuple[EmbeddedRedis, int, bytes],
+) -> None:
+    """A log that an older server continued behind a torn transaction is refused."""
+    server, begin, raw = torn
+    newest_log(server).write_bytes(raw[:-14] + raw[begin:])
+    with pytest.raises(StoreError, match="appended to after a torn transaction"):
+        server.start()
+
+
+def test_a_torn_single_command_is_cut_off(server: EmbeddedRedis) -> None:
+    """A command outside a transaction that was not written to its end was never acknowledged."""
+    server.start()
+    with clients(server) as store:
+        store.root.set("kept", 1)
+        store.root.set("torn", 2)
+    kill(server)
+    log = newest_log(server)
+    os.truncate(log, log.stat().st_size - 3)
+    with server, clients(server) as store:
+        assert (store.root.get("kept"), store.root.get("torn")) == (b"1", None)
+
+
+@pytest.mark.parametrize("name", ["log-closed-at", "log-last-cut"])
+@pytest.mark.parametrize("content", [b"appendonly.aof.1.incr.aof abc", b"\xff", b""])
+def test_a_damaged_note_is_as_none(server: EmbeddedRedis, name: str, content: bytes) -> None:
+    """The notes spare work and inform; a damaged one does not stop a start."""
+    with server, clients(server) as store:
+        store.root.set("kept", 1)
+    (server.folder / name).write_bytes(content)
+    assert AppendLog(server.folder).last_cut() == 0
+    with server, clients(server) as store:
+        assert store.root.get("kept") == b"1"
+
+
+@pytest.mark.parametrize("manifest", [None, b"\xff\xfe"])
+def test_a_log_without_its_manifest_is_refused(server: EmbeddedRedis, manifest: bytes | None) -> None:
+    """Redis would start empty, and write a new manifest over the old log."""
+    with server, clients(server) as store:
+        store.root.set("kept", 1)
+    path = server.folder / "appendonlydir" / "appendonly.aof.manifest"
+    path.unlink() if manifest is None else path.write_bytes(manifest)
+    with pytest.raises(StoreError, match="restore the whole folder"):
+        server.start()
+
+
 def test_more_than_a_script_writes_is_not_cut_off(server: EmbeddedRedis) -> None:
     """A torn command of more than `MAX_TORN_BYTES` is damage."""
     server.start()

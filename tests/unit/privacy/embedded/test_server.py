@@ -132,8 +132,10 @@ def test_it_runs_under_a_poor_environment(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("HOME", "/proc/none")
     monkeypatch.setenv("LC_ALL", "xx_YY.UTF-8")
     monkeypatch.setenv("PYTHONPATH", "/proc/none")
-    with EmbeddedRedis(tmp_path / "a \"b' {c}\n[d*é") as server:
+    with EmbeddedRedis(tmp_path / "a \"b' {c}\n[d]*é [e") as server:
         assert kept(server) is None
+        assert server.settings.passwords
+        assert connect(server.settings, ADMIN).config_get("port") == {"port": str(server.port)}
 
 
 def test_a_path_too_long_for_a_socket_uses_tcp(tmp_path: Path) -> None:
