@@ -30,8 +30,6 @@ class MayImportOnly(Contract):
         modules = {module for module in graph.modules if _lies_in(module, sources | allowed)}
         # The packages at the top are loaded with every package below them.
         modules |= {package.partition(".")[0] for package in sources | allowed}
-            package.partition(".")[0] for package in sources | allowed
-        }  # loaded with every package below
         known = {"_typeshed", *self.allowed_distributions, *sys.stdlib_module_names}  # type: ignore[misc]
         found = sorted(
             (importer, imported)
