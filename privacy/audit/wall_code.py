@@ -67,8 +67,8 @@ def code_section(wall: WallList) -> Section:
             else "The import contracts were NOT tried: that needs a checkout and import-linter."
         ),
         breaks="A module outside the list or a private distribution is loaded, or a contract is broken.",
-        confidence="Exact. The process tells what is loaded; the contracts, what import statements could load, "
-        "also indirectly, but not modules that are named at run time.",
+        confidence="Exact. The process tells what is loaded; the contracts, what import statements could "
+        "load, also indirectly, but not modules that are named at run time.",
         findings=tuple(findings),
     )
 
