@@ -23,7 +23,7 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="l
 
 
 class Opening(Line, frozen=True, tag="opening"):
-    """The first line."""
+    """The first line. It is not signed: `shards` must be the number of trees in the signed heads."""
 
     format: str
     exported_at_ms: int
@@ -37,7 +37,7 @@ class KeysLine(Line, frozen=True, tag="keys"):
 
 
 class HeadLine(Line, frozen=True, tag="head"):
-    """A signed tree head; all heads come before the first release, oldest first."""
+    """A signed tree head; all heads that the gallery keeps come before the first release, oldest first."""
 
     jws: str
 
@@ -78,16 +78,16 @@ def export_lines(ledger: LedgerReader, now_ms: int) -> Iterator[bytes]:
 
 
 def _make_lines(ledger: LedgerReader, now_ms: int) -> Iterator[AnyLine]:
-    # The latest head is read first: the keys, heads and entries that it needs exist by then.
-    latest = ledger.read_latest_head()
-    if latest is None:
+    # All kept heads are read first, at one moment: the keys and entries that they need exist by then.
+    heads = ledger.read_heads()
+    if not heads:
         raise StoreError("nothing in the ledger is signed yet; `likewise release` signs it")
-    yield Opening(FORMAT, now_ms, ledger.read_shards())
+    latest = heads[-1].head
+    yield Opening(FORMAT, now_ms, len(latest.trees))
     yield KeysLine(msgspec.json.decode(ledger.read_jwks() or b'{"keys":[]}')["keys"])
-    for signed in ledger.read_heads():
-        if signed.head.sequence <= latest.head.sequence:
-            yield HeadLine(signed.jws)
-    for tree in latest.head.trees:
+    for signed in heads:
+        yield HeadLine(signed.jws)
+    for tree in latest.trees:
         for start in range(0, tree.size, _PAGE_ENTRIES):
             yield from _make_release_lines(ledger, tree.shard, start, min(_PAGE_ENTRIES, tree.size - start))
 

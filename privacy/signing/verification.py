@@ -10,11 +10,11 @@ from itertools import pairwise
 import msgspec
 
 from privacy.errors import SignatureError
+from privacy.gallery.ledger_reader import MAX_KEPT_HEADS
 from privacy.ledger.head import SignedHead, TreeHead
 from privacy.signing.export import FORMAT, AnyLine, Closing, HeadLine, KeysLine, Opening, ReleaseLine
 from privacy.signing.jwks import PublicKeys
 from privacy.signing.shard_verification import Fault, ShardVerification
-from privacy.store.header import MAX_SHARDS
 
 _DECODE = msgspec.json.Decoder(AnyLine).decode
 _FILE = "the file"
@@ -59,7 +59,8 @@ class Verification:
     _signed: list[SignedHead] = field(default_factory=list)
     _shards: dict[int, ShardVerification] = field(default_factory=dict)
     _heads: list[TreeHead] | None = None
-    _declared: int = 0
+    _declared: int | None = None
+    """Number of shards in the opening line, which is not signed; None if the line cannot be read."""
 
     def run(self, lines: Iterable[bytes]) -> VerificationResult:
         """Verifies the lines of an export."""
@@ -70,8 +71,7 @@ class Verification:
                 digest.update(last)
             count, last = count + 1, line
         self._close(last, count - 1, digest.hexdigest())
-        for shard in sorted({*range(self._declared), *self._shards}):
-            self._faults += self._shard(shard).finish()
+        self._finish_shards()
         if not self._signed:
             self._faults.append(Fault(_FILE, "has no tree head whose signature holds"))
         return VerificationResult(
@@ -102,7 +102,7 @@ class Verification:
             self._faults.append(Fault(where, "is in the wrong position"))
 
     def _open(self, line: Opening) -> None:
-        self._declared = min(line.shards, MAX_SHARDS)
+        self._declared = line.shards
         if line.format != FORMAT:
             self._faults.append(Fault(_FILE, f"has the format {line.format}, not {FORMAT}"))
 
@@ -124,15 +124,29 @@ class Verification:
             self._faults.append(Fault(f"tree head in {where}", str(error)))
 
     def _shard(self, shard: int) -> ShardVerification:
-        """Returns the verification of a shard; when the first is needed, all heads have been read."""
-        if self._heads is None:
-            self._heads = self._check_heads()
+        """Returns the verification of a shard."""
         if shard not in self._shards:
-            self._shards[shard] = ShardVerification(shard, self._heads, self._keys)
+            self._shards[shard] = ShardVerification(shard, self._close_heads(), self._keys)
         return self._shards[shard]
 
+    def _finish_shards(self) -> None:
+        """Checks the end of every shard that a signed head names, whatever the other lines say."""
+        named = {tree.shard for head in self._close_heads() for tree in head.trees}
+        if self._signed and self._declared not in {None, len(named)}:
+            fault = f"declares {self._declared} shards, but its tree heads have {len(named)}"
+            self._faults.append(Fault(_FILE, fault))
+        for shard in sorted(named):
+            self._faults += self._shard(shard).finish()
+
+    def _close_heads(self) -> list[TreeHead]:
+        """Returns the earlier heads, then those of the file; the first call checks them."""
+        if self._heads is None:
+            self._heads = self._check_heads()
+        return self._heads
+
     def _check_heads(self) -> list[TreeHead]:
-        """Checks the chain of the heads; returns the earlier heads, then those of the file."""
+        earlier = list(self._earlier_heads())
+        self._faults += self._check_first_head(earlier)
         for signed, after in pairwise(self._signed):
             self._faults += _check_successor(signed, after.head)
         known = set(self._keys.key_ids)
@@ -141,12 +155,28 @@ class Verification:
             for key_id in sorted(set(head.keys) - known):
                 fault = f"names the key {key_id}, which is not known"
                 self._faults.append(Fault(f"tree head {head.sequence}", fault))
-        return [*self._earlier_heads(), *heads]
+        return [*(signed.head for signed in earlier), *heads]
 
-    def _earlier_heads(self) -> Iterator[TreeHead]:
+    def _check_first_head(self, earlier: Iterable[SignedHead]) -> Iterator[Fault]:
+        """Checks that no head is missing before those of the file.
+
+        The gallery keeps the latest `MAX_KEPT_HEADS` heads. A file with fewer heads must begin with head 0
+        or with the successor of an earlier head.
+        """
+        first = self._signed[0].head if self._signed else None
+        if first is None or not first.sequence:
+            return
+        before = [signed for signed in earlier if signed.head.sequence == first.sequence - 1]
+        for signed in before:
+            yield from _check_successor(signed, first)
+        if not before and len(self._signed) < MAX_KEPT_HEADS:
+            fault = "is the first one of the file; the heads before it are missing"
+            yield Fault(f"tree head {first.sequence}", fault)
+
+    def _earlier_heads(self) -> Iterator[SignedHead]:
         for text in self.earlier:
             try:
-                yield self._keys.verify_head(text)
+                yield SignedHead(text, self._keys.verify_head(text))
             except SignatureError as error:
                 self._faults.append(Fault("a tree head that was seen earlier", str(error)))
 

@@ -113,6 +113,36 @@ def test_what_is_no_export_is_refused(content: bytes, tmp_path: Path) -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_a_damaged_compressed_file_is_refused(tmp_path: Path) -> None:
+    """One wrong byte makes a file unreadable: a sentence that names the file and the argument."""
+    file = tmp_path / "export.ndjson.gz"
+    damaged = bytearray(gzip.compress(b"x" * 5000))
+    damaged[10] = 0b111  # the first block has a type that does not exist
+    file.write_bytes(damaged)
+    whole = tmp_path / "whole.ndjson"
+    whole.write_bytes(b"")
+    refusals = {
+        "FILE": likewise("ledger", "verify", file),
+        "--since": likewise("ledger", "verify", whole, "--since", file),
+    }
+    for name, refused in refusals.items():
+        assert refused.returncode == ExitCode.WRONG_USAGE
+        assert f"`{name}` {file} cannot be read to its end" in " ".join(refused.stderr.split())
+        assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("end", [b',"jws":5}', b"}", b"", b',"jws":"\xff"}'])
+def test_an_earlier_export_with_a_damaged_head_is_refused(end: bytes, tmp_path: Path) -> None:
+    """A sentence names the file and the argument."""
+    file, earlier = tmp_path / "export.ndjson", tmp_path / "earlier.ndjson"
+    file.write_bytes(b"")
+    earlier.write_bytes(b'{"line":"head"' + end + b"\n")
+    refused = likewise("ledger", "verify", file, "--since", earlier)
+    assert refused.returncode == ExitCode.WRONG_USAGE
+    assert f"`--since` {earlier} has a damaged tree head" in " ".join(refused.stderr.split())
+    assert "Traceback" not in refused.stderr
+
+
 def test_a_release_worker_without_its_key_does_not_start(replayed: Path) -> None:
     """A ledger that another key signed is not continued, and nothing is released; the log says why."""
     folder = replayed / "data"

@@ -14,13 +14,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.gallery.ledger_reader import LedgerReader
-from privacy.signing.export import Closing, HeadLine, ReleaseLine, export_lines
+from privacy.gallery.ledger_reader import MAX_KEPT_HEADS, LedgerReader
+from privacy.ledger.head import SignedHead, TreeHead
+from privacy.signing.export import (
+    FORMAT,
+    AnyLine,
+    Closing,
+    HeadLine,
+    KeysLine,
+    Opening,
+    ReleaseLine,
+    export_lines,
+)
 from privacy.signing.jwks import PublicKeys
 from privacy.signing.signing_key import SigningKey
 from privacy.signing.verification import Verification, VerificationResult
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
+from tests.support.registers import HEADER
 from tests.support.release_world import ReleaseWorld
 from tests.support.signing_world import SIGNING_KEY, SigningWorld
 
@@ -63,6 +74,21 @@ def closed(lines: Sequence[bytes]) -> list[bytes]:
 def verify(lines: Sequence[bytes], **options: Any) -> VerificationResult:
     """Verifies lines."""
     return Verification(**options).run(lines)
+
+
+def encoded(lines: Sequence[AnyLine]) -> list[bytes]:
+    """Returns lines as an export has them."""
+    return [msgspec.json.encode(line) + b"\n" for line in lines]
+
+
+def keys_of(lines: Sequence[bytes]) -> PublicKeys:
+    """Returns the keys in an export."""
+    return PublicKeys.from_jwks(json.dumps({"keys": json.loads(lines[1])["keys"]}))
+
+
+def heads_of(lines: Sequence[bytes]) -> list[str]:
+    """Returns the JWS of each head in an export, oldest first."""
+    return [json.loads(lines[number])["jws"] for number in of_kind(lines, "head")]
 
 
 def of_kind(lines: Sequence[bytes], name: str) -> list[int]:
@@ -124,6 +150,81 @@ def test_a_missing_release_is_named(rng: Random, ledger: list[bytes]) -> None:
         line = json.loads(ledger[number]) | {"release": None}
         kept.insert(number, json.dumps(line).encode() + b"\n")
     assert named(verify(closed(kept)), ledger[number])
+
+
+@pytest.mark.parametrize("declared", range(HEADER.target_shards + 2))
+@pytest.mark.parametrize("pinned", [False, True])
+@pytest.mark.parametrize("since", [False, True])
+def test_missing_shards_are_named(declared: int, *, pinned: bool, since: bool, ledger: list[bytes]) -> None:
+    """All entries of one shard or of all, whatever number of shards the unsigned first line declares."""
+    keys, heads = keys_of(ledger), heads_of(ledger)
+    options = {"trusted": keys if pinned else None, "earlier": tuple(heads) if since else ()}
+    opening = json.loads(ledger[0])
+    assert opening["shards"] == HEADER.target_shards
+    trees = keys.verify_head(heads[-1]).trees
+    assert all(tree.size > 1 for tree in trees)
+    for removed in (trees[:1], trees[1:], trees):
+        shards = {tree.shard for tree in removed}
+        kept = [line for line in ledger[1:-1] if json.loads(line).get("shard") not in shards]
+        first = json.dumps(opening | {"shards": declared}).encode() + b"\n"
+        verdict = verify(closed([first, *kept]), **options)
+        expected = {f"shard {tree.shard}, entries 0 to {tree.size - 1}" for tree in removed}
+        if declared != HEADER.target_shards:
+            expected.add("the file")
+        assert {fault.where for fault in verdict.faults} == expected
+        assert verdict.releases == RELEASES
+
+
+def test_a_wrong_number_of_shards_is_found(ledger: list[bytes]) -> None:
+    """The number in the first line must be that of the signed heads."""
+    for declared in (0, HEADER.target_shards - 1, HEADER.target_shards + 1):
+        first = json.dumps(json.loads(ledger[0]) | {"shards": declared}).encode() + b"\n"
+        verdict = verify(closed([first, *ledger[1:-1]]))
+        assert [fault.where for fault in verdict.faults] == ["the file"]
+        assert f"declares {declared} shards" in verdict.faults[0].what
+
+
+def test_an_earlier_head_names_shards_too(ledger: list[bytes]) -> None:
+    """A file whose own heads are of an empty ledger does not continue an earlier ledger."""
+    empty = TreeHead(0, 0, "", SIGNING_KEY.public_keys.key_ids, [])
+    keys = json.loads(SIGNING_KEY.public_keys.to_jwks())["keys"]
+    lines = encoded([Opening(FORMAT, 1, 0), KeysLine(keys), HeadLine(SIGNING_KEY.sign_head(empty))])
+    assert verify(closed(lines)).holds
+    earlier = heads_of(ledger)[0]
+    verdict = verify(closed(lines), earlier=(earlier,))
+    missing = {fault.where.partition(",")[0] for fault in verdict.faults if "missing" in fault.what}
+    assert missing == {f"shard {tree.shard}" for tree in keys_of(ledger).verify_head(earlier).trees}
+
+
+@pytest.mark.parametrize("dropped", range(1, EPOCHS))
+def test_missing_first_heads_are_found(dropped: int, ledger: list[bytes]) -> None:
+    """Unless an earlier export has the head that the first one of the file follows."""
+    heads, numbers = heads_of(ledger), of_kind(ledger, "head")
+    kept = closed([*ledger[: numbers[0]], *ledger[numbers[dropped] : -1]])
+    fault = (f"tree head {dropped}", "is the first one of the file; the heads before it are missing")
+    assert verify(kept).faults == (fault,)
+    assert verify(kept, earlier=tuple(heads[: dropped - 1])).faults == (fault,)
+    assert verify(kept, earlier=tuple(heads[:dropped])).holds
+    before = keys_of(ledger).verify_head(heads[dropped - 1])
+    other = SIGNING_KEY.sign_head(msgspec.structs.replace(before, at_ms=before.at_ms + 1))
+    verdict = verify(kept, earlier=(other,))
+    assert verdict.faults == ((f"tree head {dropped}", "does not name the previous one"),)
+
+
+def test_the_oldest_heads_need_not_be_kept() -> None:
+    """The gallery keeps a limited number of heads; an export has all of these."""
+    signed: list[SignedHead] = []
+    for number in range(MAX_KEPT_HEADS + 1):
+        previous = signed[-1].digest if signed else ""
+        head = TreeHead(number, number, previous, SIGNING_KEY.public_keys.key_ids, [])
+        signed.append(SignedHead(SIGNING_KEY.sign_head(head), head))
+    keys = json.loads(SIGNING_KEY.public_keys.to_jwks())["keys"]
+    opening: list[AnyLine] = [Opening(FORMAT, 1, 0), KeysLine(keys)]
+    for dropped in (0, 1):
+        lines = encoded([*opening, *(HeadLine(each.jws) for each in signed[dropped:])])
+        assert verify(closed(lines)).faults == ()
+    lines = encoded([*opening, *(HeadLine(each.jws) for each in signed[2:])])
+    assert [fault.where for fault in verify(closed(lines)).faults] == ["tree head 2"]
 
 
 @settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
@@ -215,7 +316,7 @@ def test_changed_heads_and_keys_are_found(rng: Random, ledger: list[bytes]) -> N
     """A head or key that is changed or removed, from the middle or the end, is found."""
     number = rng.choice([*of_kind(ledger, "head"), *of_kind(ledger, "keys")])
     line = json.loads(ledger[number])
-    if line["line"] == "head" and number > of_kind(ledger, "head")[0] and rng.randrange(2):
+    if line["line"] == "head" and rng.randrange(2):
         assert not verify(closed([*ledger[:number], *ledger[number + 1 : -1]])).holds
         return
     if line["line"] == "head":
@@ -253,14 +354,16 @@ def test_absurd_lines_cost_nothing(ledger: list[bytes]) -> None:
     opening = json.loads(ledger[0]) | {"shards": huge}
     lines = [json.dumps(opening).encode() + b"\n", *ledger[1:-1], msgspec.json.encode(line) + b"\n"]
     verdict = verify(closed(lines))
-    assert [fault.what for fault in verdict.faults] == ["is in no signed head"]
+    assert [fault.what for fault in verdict.faults] == [
+        "is in no signed head",
+        f"declares {huge} shards, but its tree heads have {HEADER.target_shards}",
+    ]
 
 
 def test_an_export_must_go_on_from_an_earlier_one(ledger: list[bytes]) -> None:
     """Anyone with an old head finds a ledger that was rolled back or rewritten, whoever signed it."""
-    heads = [json.loads(ledger[number])["jws"] for number in of_kind(ledger, "head")]
+    heads, keys = heads_of(ledger), keys_of(ledger)
     assert verify(ledger, earlier=tuple(heads)).holds
-    keys = PublicKeys.from_jwks(json.dumps({"keys": json.loads(ledger[1])["keys"]}))
     latest = keys.verify_head(heads[-1])
     shorter = [
         line
@@ -283,8 +386,7 @@ def _beyond(line: bytes, head: Any) -> bool:
 
 def test_only_trusted_keys_are_believed(ledger: list[bytes]) -> None:
     """Trusted keys replace those in the file: a ledger that someone else signed does not verify."""
-    keys = PublicKeys.from_jwks(json.dumps({"keys": json.loads(ledger[1])["keys"]}))
-    assert verify(ledger, trusted=keys).holds
+    assert verify(ledger, trusted=keys_of(ledger)).holds
     stranger = SigningKey(bytes([9] * 32)).public_keys
     assert not verify(ledger, trusted=stranger).holds
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -107,7 +108,9 @@ def verify(
     earlier = tuple(_read_heads(earlier_file)) if earlier_file else ()
     with progress(quiet=as_json) as bars, file.open("rb") as raw, _unzip(file, raw) as lines:
         task = bars.add_task("bytes of the file", total=file.stat().st_size)
-        reported = _report_progress(_read_lines(file, lines), lambda: bars.update(task, completed=raw.tell()))
+        reported = _report_progress(
+            _read_lines("FILE", file, lines), lambda: bars.update(task, completed=raw.tell())
+        )
         result = Verification(trusted, earlier).run(reported)
     if as_json:
         show_json(_build_document(result))
@@ -147,16 +150,16 @@ def _unzip(file: Path, raw: IO[bytes]) -> IO[bytes]:
     return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if file.suffix == ".gz" else raw
 
 
-def _read_lines(file: Path, lines: IO[bytes]) -> Iterator[bytes]:
-    """Yields the lines of a file that may be truncated or not a gzip file.
+def _read_lines(argument: str, file: Path, lines: IO[bytes]) -> Iterator[bytes]:
+    """Yields the lines of a file that may be truncated, damaged or not a gzip file.
 
     Raises:
         InvalidInputError: it cannot be read to its end.
     """
     try:
         yield from lines
-    except (EOFError, OSError) as error:
-        raise InvalidInputError("FILE", f"{file} cannot be read to its end", "an export") from error
+    except (EOFError, OSError, zlib.error) as error:
+        raise InvalidInputError(argument, f"{file} cannot be read to its end", "an export") from error
 
 
 def _report_progress(lines: Iterator[bytes], on_progress: Callable[[], None]) -> Iterator[bytes]:
@@ -180,9 +183,16 @@ def _read_keys(file: Path) -> PublicKeys:
 def _read_heads(file: Path) -> Iterator[str]:
     """Yields the tree heads of an export and ignores its other lines."""
     with _open(file, "rb") as lines:
-        for line in _read_lines(file, lines):
+        for line in _read_lines("--since", file, lines):
             if line.startswith(b'{"line":"head"'):
-                yield msgspec.json.decode(line, type=HeadLine).jws
+                yield _decode_head(file, line)
+
+
+def _decode_head(file: Path, line: bytes) -> str:
+    try:
+        return msgspec.json.decode(line, type=HeadLine).jws
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidInputError("--since", f"{file} has a damaged tree head", "an export") from error
 
 
 def _print(result: VerificationResult, *, pinned: bool) -> None:
