@@ -16,6 +16,7 @@ from privacy.moderation.aof_rewrite import AofRewriteScheduler
 from privacy.moderation.audit_trail import MAINTENANCE, ActionStage, AuditEntry, AuditTrail
 from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
+from privacy.vault.erasure import Erased
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import ErasedAccountError, Recount
 from privacy.vault.timers import Timers
@@ -100,24 +101,32 @@ class MaintenanceWorker:
             details = {"counted": self.timers.end_restriction(AccountRef(handle), now_ms)}
             self._log_action("restriction.ended", details)
             return
-        if erased := self.erasure.run_if_due(handle, self._closed_until_ms(now_ms), now_ms):
-            self._log_action(
-                "deleted_account.erased", {"engagements": erased.registers, "uncounted": erased.counted}
-            )
+        self._erase_if_due(handle, now_ms)
 
     def _resume(self, operation: PendingOperation, now_ms: int) -> None:
         """Resume an operation that was interrupted."""
         handle, work = operation
-        if work is Work.ERASE:
-            self.erasure.run(handle, self._closed_until_ms(now_ms), now_ms)
-            return
-        # An erased account has no engagements left to recount.
-        with suppress(ErasedAccountError):
-            self.recount.run(AccountRef(handle), now_ms)
-        self.pending.complete(operation)
+        match work:
+            case Work.ERASE:
+                erased = self.erasure.run(handle, self._closed_until_ms(now_ms), now_ms)
+                self._log_erasure("erasure.resumed", erased)
+            case Work.ERASE_IF_DUE:
+                self._erase_if_due(handle, now_ms)
+            case Work.SETTLE:
+                # An erased account has no engagements left to recount.
+                with suppress(ErasedAccountError):
+                    self.recount.run(AccountRef(handle), now_ms)
+                self.pending.complete(operation)
+
+    def _erase_if_due(self, handle: bytes, now_ms: int) -> None:
+        if erased := self.erasure.run_if_due(handle, self._closed_until_ms(now_ms), now_ms):
+            self._log_erasure("deleted_account.erased", erased)
 
     def _closed_until_ms(self, now_ms: int) -> int:
         return now_ms + 1000 * self.tombstone_ttl_seconds
+
+    def _log_erasure(self, action: str, erased: Erased) -> None:
+        self._log_action(action, {"engagements": erased.registers, "uncounted": erased.counted})
 
     def _log_action(self, action: str, details: Mapping[str, int]) -> None:
         self.trail.write(AuditEntry(ActionStage.DONE, action, *MAINTENANCE, "", details=dict(details)))

@@ -51,16 +51,25 @@ class ErasureProcedure:
         Raises:
             StoreBusyError: store or erasure log did not confirm. Repeat, or wait for the maintenance worker.
         """
-        return self._run(handle, now_ms, lambda account: self.erasure.erase(account, closed_until_ms, now_ms))
+        return self._run(
+            PendingOperation(handle, Work.ERASE),
+            now_ms,
+            lambda account: self.erasure.erase(account, closed_until_ms, now_ms),
+        )
 
     def run_if_due(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased | None:
         """Erase an account that its owner deleted, if its grace is over by now; returns None if it is not.
+
+        An erasure that has begun is finished. Until then staff may reinstate the account, so an interrupted
+        procedure is resumed with this method, which checks again.
 
         Raises:
             StoreBusyError: as `run`.
         """
         return self._run(
-            handle, now_ms, lambda account: self.erasure.erase_deleted(account, closed_until_ms, now_ms)
+            PendingOperation(handle, Work.ERASE_IF_DUE),
+            now_ms,
+            lambda account: self.erasure.erase_deleted(account, closed_until_ms, now_ms),
         )
 
     def run_again(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased:
@@ -70,14 +79,20 @@ class ErasureProcedure:
             StoreBusyError: as `run`.
         """
         return self._run(
-            handle, now_ms, lambda account: self.erasure.reapply_erasures(account, closed_until_ms)
+            PendingOperation(handle, Work.ERASE),
+            now_ms,
+            lambda account: self.erasure.reapply_erasures(account, closed_until_ms),
         )
 
-    def _run(self, handle: bytes, now_ms: int, erase: Callable[[AccountRef], _Result]) -> _Result:
-        with self.pending.track(PendingOperation(handle, Work.ERASE), now_ms):
-            erased = erase(AccountRef(handle))
-            self.advisories.forget(handle)
+    def _run(
+        self, operation: PendingOperation, now_ms: int, erase: Callable[[AccountRef], _Result]
+    ) -> _Result:
+        self.pending.begin(operation, now_ms)
+        erased = erase(AccountRef(operation.handle))
+        if erased is None:
+            self.pending.complete(operation)
+        else:
+            self.advisories.forget(operation.handle)
             request_aof_rewrite(self.client)
-        # Once more: the pending operation names the account, and leaves the store only now.
-        request_aof_rewrite(self.client)
+            self.pending.complete_erasure(operation)
         return erased

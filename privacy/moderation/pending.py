@@ -13,6 +13,7 @@ from typing import NamedTuple, cast
 
 from redis import Redis
 
+from privacy.moderation.aof_rewrite import request_aof_rewrite
 from privacy.store.connect import translated
 from privacy.store.keys import PENDING_OPERATIONS
 from privacy.vault.pseudonym import HANDLE_BYTES
@@ -23,6 +24,8 @@ class Work(Enum):
 
     SETTLE = b"s"
     ERASE = b"e"
+    ERASE_IF_DUE = b"d"
+    """Staff may reinstate the account until the erasure has begun."""
 
 
 class PendingOperation(NamedTuple):
@@ -54,10 +57,18 @@ class PendingOperations:
         Raises:
             StoreBusyError: the store did not confirm.
         """
-        with translated():
-            self.client.zadd(PENDING_OPERATIONS, {_pack(operation): now_ms})
+        self.begin(operation, now_ms)
         yield
         self.complete(operation)
+
+    def begin(self, operation: PendingOperation, now_ms: int) -> None:
+        """Start tracking an operation.
+
+        Raises:
+            StoreBusyError: the store did not confirm.
+        """
+        with translated():
+            self.client.zadd(PENDING_OPERATIONS, {_pack(operation): now_ms})
 
     def older_than(self, moment_ms: int, limit: int) -> list[PendingOperation]:
         """Return operations that began by the given time, oldest first.
@@ -84,6 +95,20 @@ class PendingOperations:
         """
         with translated():
             self.client.zrem(PENDING_OPERATIONS, _pack(operation))
+
+    def complete_erasure(self, operation: PendingOperation) -> None:
+        """Stop tracking an erasure, and request a rewrite of the store's log, which still names the account.
+
+        Both are one transaction: nothing resumes an operation that is no longer tracked, and a rewrite that
+        started while it was does not serve the request.
+
+        Raises:
+            StoreBusyError: the store did not confirm.
+        """
+        with translated(), self.client.pipeline(transaction=True) as pipeline:
+            pipeline.zrem(PENDING_OPERATIONS, _pack(operation))
+            request_aof_rewrite(pipeline)
+            pipeline.execute()
 
 
 def _pack(operation: PendingOperation) -> bytes:

@@ -20,6 +20,8 @@ from privacy.store.acl import AclUser, Grant, Room
 _EVERYONE: Final = ("ping", "client|setinfo")
 # What `privacy.store.checks` asks before a process of the private plane starts to write.
 _START_CHECKS: Final = ("config|get", "time")
+# An erasure stops being pending and requests a rewrite of the log in one transaction.
+_TRANSACTION: Final = ("multi", "exec")
 # Every process of the private plane makes sure that the store is still the one it started with.
 _HEADER: Final = Grant((keys.STORE_HEADER, keys.POLICIES), ("hget", "hgetall"), read_only=True)
 # A process that ingests or releases first checks whether the store is older than its erasure log.
@@ -32,7 +34,7 @@ PLATFORM: Final = AclUser(
     name="platform",
     purpose="the write plane: ingests events, keeps the catalogue; cannot read or write the gallery",
     rooms=(Room.PRIVATE,),
-    keyless=(*_EVERYONE, *_START_CHECKS, "script|load"),
+    keyless=(*_EVERYONE, *_START_CHECKS, *_TRANSACTION, "script|load"),
     grants=(
         Grant(
             (keys.VAULT_KEYS,),
@@ -73,7 +75,7 @@ MAINTENANCE: Final = AclUser(
     purpose="runs staff jobs and expirations in the vault, and drops what is past its retention period",
     rooms=(Room.PRIVATE,),
     # SCAN shows names alone; it is how an account without an index is found, and there is none by target.
-    keyless=(*_EVERYONE, *_START_CHECKS, "script|load", "scan", "info", "bgrewriteaof"),
+    keyless=(*_EVERYONE, *_START_CHECKS, *_TRANSACTION, "script|load", "scan", "info", "bgrewriteaof"),
     grants=(
         Grant(
             (keys.VAULT_KEYS,),

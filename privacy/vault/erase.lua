@@ -6,14 +6,15 @@
 --   closed_until_ms   how long its tombstone is kept
 --   cursor            0 at first
 --   page_size         registers to erase
---   deleted_by_ms     nil to erase in any case; else the time: only if the account was deleted, and its grace is over by then
+--   deleted_by_ms     nil to erase in any case; else the time: only if the account was deleted, and its grace is over by then,
+--                     or if its tombstone shows that an erasure has begun
 --
 -- Returns the next cursor, how many registers went, and how many of them were counted. Cursor -1: it is not to be erased now.
 local stale = refuse_stale_key()
 if stale then return stale end
 migrate_account_key(args.pseudonym, args.previous)
 local account = read_account(args.pseudonym)
-if args.deleted_by_ms then
+if args.deleted_by_ms and call('HEXISTS', TOMBSTONES, args.tombstone) == 0 then
   local due = tonumber(call('ZSCORE', TIMERS, account.pseudonym) or 'inf')
   if account.status ~= DELETED or due > args.deleted_by_ms then
     return { -1, 0, 0 }

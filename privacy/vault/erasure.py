@@ -70,6 +70,8 @@ class Erasure:
     def erase_deleted(self, account: AccountRef, closed_until_ms: int, now_ms: int) -> Erased | None:
         """Erases an account that its owner deleted, if its grace is over by now; None if it is not.
 
+        An erasure that has begun is finished: the tombstone decides that.
+
         Raises:
             StoreBusyError: as `erase`.
         """

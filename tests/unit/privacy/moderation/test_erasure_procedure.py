@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
+from api.runtime.maintenance import make_maintenance_worker
+from privacy.maintenance.throttle import Throttle
 from privacy.maintenance.worker import ABANDONED_AFTER_MS
 from privacy.moderation.advisories import Advisories, Advisory, Signal
+from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
+from privacy.policy.registry import PolicyRegistry
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.keys import AOF_REWRITES_REQUESTED, PENDING_OPERATIONS
+from privacy.vault.shards import PseudonymKeys
+from tests.support.faults import Crash, Fault, every_fault
 from tests.support.platform_plane import NOW_MS, POLICY, PSEUDONYMISER, keys
 from tests.support.redis_server import Store
 from tests.support.staff import HEADER, Office, office_on
+from tests.support.stepped_redis import SteppedRedis
 
 ACCOUNT = PSEUDONYMISER.pseudonymise("account-1")
 HANDLE, OTHER_HANDLE = (handle.name for handle in PSEUDONYMISER.derive_handles(["account-1", "account-2"]))
@@ -79,3 +87,107 @@ def test_every_path_leaves_the_same_trace(office: Office, erase: Callable[[Offic
     assert int(store.root.get(AOF_REWRITES_REQUESTED) or 0) == before + 2
     assert not store.root.exists(PENDING_OPERATIONS)
     assert not [name for name in keys(store) if ACCOUNT.pseudonym in name]
+
+
+GRACE_MS = 1000 * POLICY.retention.deleted_account_seconds
+CLOSED_UNTIL_MS = NOW_MS + 10**12
+
+
+def crashing_procedure(office: Office, fault: Fault) -> ErasureProcedure:
+    """Return the maintenance worker's procedure, with a fault at one of its store calls."""
+    registry, throttle = PolicyRegistry(POLICY, {POLICY.version: POLICY}), Throttle.disabled()
+    return make_maintenance_worker(
+        SteppedRedis(office.store.maintenance, fault),
+        HEADER,
+        registry,
+        PseudonymKeys(lambda: PSEUDONYMISER),
+        office.maintenance.replay.watermark.erasures,
+        office.plane.clock,
+        throttle,
+    ).erasure
+
+
+def resume(office: Office) -> None:
+    """Let half a minute pass, and let the maintenance worker resume what was interrupted."""
+    office.plane.clock.now_ms += ABANDONED_AFTER_MS
+    office.maintenance._run_due_timers(office.plane.clock())
+
+
+def is_held(office: Office, account_id: str) -> bool:
+    """Return whether the store holds registers of an account."""
+    pseudonym = PSEUDONYMISER.pseudonymise(account_id).pseudonym
+    return any(pseudonym in name for name in keys(office.store))
+
+
+def test_a_crash_leaves_a_reinstated_account_untouched_or_a_deleted_one_erased(office: Office) -> None:
+    """Reinstating succeeds exactly if the erasure has not begun; what has begun is finished and recorded."""
+    store, clock, statuses = office.store, office.plane.clock, set()
+    erasures = office.maintenance.replay.watermark.erasures
+    with store.without_fsync():
+        for number, fault in enumerate(every_fault(Crash)):
+            account_id, clock.now_ms = f"deleted-{number}", NOW_MS
+            handle = PSEUDONYMISER.derive_handles([account_id])[0].name
+            office.like(account_id, "v-1")
+            office.moderate("delete", account_id)
+            clock.now_ms += GRACE_MS
+            with suppress(Crash):
+                crashing_procedure(office, fault).run_if_due(handle, clock() + 10**12, clock())
+            status = office.moderate("reinstate", account_id).status_code
+            resume(office)
+            recorded = {record.tombstone for record in erasures.read_after(0)}
+            is_recorded = PSEUDONYMISER.pseudonymise(account_id).tombstone in recorded
+            assert (status, is_held(office, account_id), is_recorded) in (
+                (200, True, False),
+                (409, False, True),
+            )
+            assert not store.root.exists(PENDING_OPERATIONS)
+            statuses.add(status)
+    assert statuses == {200, 409}
+
+
+def test_an_account_that_is_not_due_keeps_its_advisory(office: Office) -> None:
+    """Nothing is erased, forgotten or rewritten."""
+    before = office.store.root.get(AOF_REWRITES_REQUESTED)
+    procedure = crashing_procedure(office, Fault(0))
+    assert procedure.run_if_due(HANDLE, CLOSED_UNTIL_MS, NOW_MS) is None
+    advisories = Advisories(office.store.maintenance).read_all()
+    assert [advisory.handles for advisory in advisories] == [[HANDLE, OTHER_HANDLE]]
+    assert office.store.root.get(AOF_REWRITES_REQUESTED) == before
+    assert not office.store.root.exists(PENDING_OPERATIONS)
+
+
+def test_a_crash_loses_no_request_of_a_rewrite(office: Office) -> None:
+    """The pending operation never leaves the store without a request after that of the account."""
+    store = office.store
+    with store.without_fsync():
+        for number, fault in enumerate(every_fault(Crash)):
+            account_id, office.plane.clock.now_ms = f"erased-{number}", NOW_MS
+            handle = PSEUDONYMISER.derive_handles([account_id])[0].name
+            office.like(account_id, "v-1")
+            before = int(store.root.get(AOF_REWRITES_REQUESTED) or 0)
+            with suppress(Crash):
+                crashing_procedure(office, fault).run(handle, CLOSED_UNTIL_MS, NOW_MS)
+            has_begun = fault.carried_out or fault.at > 1
+            resume(office)
+            assert not store.root.exists(PENDING_OPERATIONS)
+            assert is_held(office, account_id) != has_begun
+            assert not has_begun or int(store.root.get(AOF_REWRITES_REQUESTED) or 0) >= before + 2
+
+
+def test_a_resumed_erasure_is_recorded_as_done(office: Office) -> None:
+    """The audit trail shows that the maintenance worker finished it, and what was left to erase."""
+    by_resuming(office)
+    entry = office.read("moderation/audit-trail")["entries"][0]
+    assert (entry["stage"], entry["action"], entry["owner"]) == ("done", "erasure.resumed", "maintenance")
+    assert entry["details"] == {"engagements": 1, "uncounted": 1}
+
+
+def test_the_resumed_erasure_of_a_deleted_account_is_recorded_as_done(office: Office) -> None:
+    """It is recorded as if it had not been interrupted."""
+    office.moderate("delete")
+    office.plane.clock.now_ms += GRACE_MS
+    fault, now_ms = Fault(2, carried_out=True), office.plane.clock()
+    with pytest.raises(Crash):
+        crashing_procedure(office, fault).run_if_due(HANDLE, CLOSED_UNTIL_MS, now_ms)
+    resume(office)
+    assert office.read_trail()[-1] == ("done", "deleted_account.erased")
