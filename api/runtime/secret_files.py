@@ -14,7 +14,10 @@ they read their ACL files when they start.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +36,7 @@ _ACL_FILES: Final[dict[str, tuple[Room, ...]]] = {
 
 
 def write_secret_files(folder: Path, entropy: Callable[[int], bytes]) -> list[Path]:
-    """Writes all files; existing passwords are kept.
+    """Writes all files; existing passwords are kept. Concurrent runs wait for each other.
 
     Args:
         folder: created if it does not exist.
@@ -45,10 +48,26 @@ def write_secret_files(folder: Path, entropy: Callable[[int], bytes]) -> list[Pa
     Raises:
         StoreError: the folder cannot be written, or the passwords are damaged or readable by others.
     """
+    with _locked(folder):
+        return _write(folder, entropy)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Creates the folder if it does not exist, and holds its `flock(2)`."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write(folder: Path, entropy: Callable[[int], bytes]) -> list[Path]:
     names = [user.name for user in USERS]
     passwords = load_or_create_credentials(folder / "passwords.json", names, entropy)
     written = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Final
 
 from privacy.embedded.config import CONF_FILE, CREDENTIALS_FILE, room_folders
 from privacy.errors import StoreError
+from privacy.store.credentials import parse_credentials
 from privacy.store.settings import REDIS_URL, Settings, StoreSettings
 
 _PORT: Final = re.compile(r"^port (\d+)$", re.MULTILINE)
@@ -34,17 +34,18 @@ def _embedded_store(folder: Path) -> StoreSettings:
     """Returns the settings of a folder's embedded store: over TCP, as a socket's path may be too long."""
     rooms = room_folders(folder)
     try:
-        passwords = json.loads((folder / CREDENTIALS_FILE).read_text())
-        ports = {room: _PORT.search((place / CONF_FILE).read_text()) for room, place in rooms.items()}
+        passwords = parse_credentials(folder / CREDENTIALS_FILE, (folder / CREDENTIALS_FILE).read_bytes())
+        ports = {
+            room: _PORT.search((place / CONF_FILE).read_text(errors="replace"))
+            for room, place in rooms.items()
+        }
     except OSError as error:
         raise StoreError(
             f"there is no store in {folder} ({error.strerror}): start it with `likewise up`, name its folder "
             f"with --data-folder, or set {REDIS_URL.name}"
         ) from error
-    except ValueError as error:
-        raise StoreError(f"{folder / CREDENTIALS_FILE} is damaged: {error}") from error
     urls = {room: f"redis://127.0.0.1:{port[1]}" for room, port in ports.items() if port}
-    if len(urls) < len(rooms) or not isinstance(passwords, dict):
+    if len(urls) < len(rooms):
         raise StoreError(
             f"{folder} holds no configuration of the embedded Redis: start it with `likewise up`"
         )

@@ -10,7 +10,7 @@ import msgspec
 
 from privacy.signing.jwks import PublicKey
 from privacy.signing.signing_key import SECRET_BYTES, SigningKey
-from privacy.store.credentials import read_private, write_private
+from privacy.store.credentials import create_private, read_private, write_private
 
 
 class _SigningKeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,13 +39,14 @@ def _parse(content: bytes) -> SigningKey:
 
 
 def create_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> None:
-    """Creates a key file unless there is one already.
+    """Creates a key file unless there is one already, and checks the one that is there then.
 
     Raises:
-        StoreError: the folder does not allow it.
+        StoreError: the folder does not allow it, or the file is readable by others or holds no key.
     """
     if not path.exists():
-        _write(path, SigningKey(entropy(SECRET_BYTES)))
+        create_private(path, _format(SigningKey(entropy(SECRET_BYTES))))
+    load_signing_key(path)
 
 
 def rotate_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> SigningKey:
@@ -59,10 +60,10 @@ def rotate_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> SigningKey
     """
     previous = load_signing_key(path)
     rotated = SigningKey(entropy(SECRET_BYTES), previous.public_keys.keys)
-    _write(path, rotated)
+    write_private(path, _format(rotated))
     return rotated
 
 
-def _write(path: Path, key: SigningKey) -> None:
+def _format(key: SigningKey) -> str:
     file = _SigningKeyFile(key.secret.hex(), [former.x for former in key.former])
-    write_private(path, msgspec.json.encode(file).decode() + os.linesep)
+    return msgspec.json.encode(file).decode() + os.linesep

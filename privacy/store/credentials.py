@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Final, TypeVar
 
 from privacy.errors import LikewiseError, StoreError
@@ -13,6 +16,7 @@ from privacy.errors import LikewiseError, StoreError
 Secrets = TypeVar("Secrets")
 
 _PASSWORD_BYTES: Final = 32  # guessing is hopeless, so Redis may keep a plain SHA-256 of it
+_PASSWORD: Final = re.compile("[0-9a-f]{32,}")
 
 
 def load_or_create_credentials(
@@ -20,7 +24,8 @@ def load_or_create_credentials(
 ) -> dict[str, str]:
     """Returns one password a name, from the file at `path`; make those that it lacks and keep them there.
 
-    The file is a JSON object of name to password that only its owner may read.
+    The file is a JSON object of name to password that only its owner may read. The caller holds a lock on its
+    folder.
 
     Args:
         path: the file; its folder exists.
@@ -43,15 +48,34 @@ def write_private(path: Path, text: str) -> None:
     Raises:
         StoreError: the folder does not allow it.
     """
-    draft = path.with_name(f"{path.name}.draft")
-    try:
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+    with _draft(path, text) as draft:
         draft.replace(path)
+
+
+def create_private(path: Path, text: str) -> None:
+    """Creates a file that only its owner may read or write; one that exists already stays as it is.
+
+    Raises:
+        StoreError: the folder does not allow it.
+    """
+    with _draft(path, text) as draft, suppress(FileExistsError):
+        os.link(draft, path)
+
+
+@contextmanager
+def _draft(path: Path, text: str) -> Iterator[Path]:
+    """Writes a text durably into a new file next to `path`, and removes that file if it is still there."""
+    try:
+        descriptor, name = mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".draft")
+        draft = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            yield draft
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
 
@@ -91,11 +115,31 @@ def _read(path: Path) -> dict[str, str]:
     if fault := private_file_fault(path):
         raise StoreError(fault)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return parse_credentials(path, path.read_bytes())
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+def parse_credentials(path: Path, text: bytes) -> dict[str, str]:
+    """Parses the passwords of a file.
+
+    Args:
+        path: the file, for messages.
+        text: its content.
+
+    Raises:
+        StoreError: it is no JSON object, or a password breaks the rule; the message repeats no password.
+    """
+    try:
+        content = json.loads(text)
     except ValueError:  # the text of a JSON error would repeat a part of the file
         content = None
     if not isinstance(content, dict):
         raise StoreError(f"{path} is damaged: it must be a JSON object of user name to password")
-    return {str(name): str(password) for name, password in content.items()}
+    for name, password in content.items():
+        if not (isinstance(password, str) and _PASSWORD.fullmatch(password)):
+            raise StoreError(
+                f"{path} is damaged: the password of the user {name!a} must be a text of at least 32 "
+                "lower-case hexadecimal digits"
+            )
+    return content

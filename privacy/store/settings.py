@@ -74,19 +74,20 @@ GALLERY_URL: Final = Variable(
 )
 PSEUDONYM_KEY_FILE: Final = Variable(
     "LIKEWISE_PSEUDONYM_KEY_FILE",
-    "File with the keys of the pseudonyms.",
+    "File with the keys of the pseudonyms; an absolute path.",
     (Process.PLATFORM, Process.MAINTENANCE, *_FILE_READERS),
     in_data_folder="<data folder>/pseudonym.key",
 )
 LEDGER_KEY_FILE: Final = Variable(
     "LIKEWISE_LEDGER_KEY_FILE",
-    "File with the key that signs the ledger.",
+    "File with the key that signs the ledger; an absolute path.",
     (Process.RELEASE, *_FILE_READERS),
     in_data_folder="<data folder>/ledger.key",
 )
 ROLLBACK_GUARD_DIR: Final = Variable(
     "LIKEWISE_ROLLBACK_GUARD_DIR",
-    "Folder of the records that no restore may take back. All processes of a deployment must share it.",
+    "Folder of the records that no restore may take back; an absolute path. All processes of a deployment "
+    "must share it.",
     (Process.PLATFORM, Process.RELEASE, Process.MAINTENANCE, *_FILE_READERS),
     in_data_folder="<data folder>.rollback-guard",
 )
@@ -117,6 +118,7 @@ CANARY_KEY: Final = Variable(
 
 _ADDRESSES: Final = {Room.PRIVATE: VAULT_URL, Room.GALLERY: GALLERY_URL}
 _PASSWORDS: Final = {user.name: _password_variable(user) for user in USERS}
+_PATHS: Final = frozenset({PSEUDONYM_KEY_FILE, LEDGER_KEY_FILE, ROLLBACK_GUARD_DIR})
 _STORE_VARIABLES: Final = frozenset({REDIS_URL, *_ADDRESSES.values(), *_PASSWORDS.values()})
 VARIABLES: Final = (
     *(REDIS_URL, VAULT_URL, GALLERY_URL, PSEUDONYM_KEY_FILE, LEDGER_KEY_FILE, ROLLBACK_GUARD_DIR, POLICY),
@@ -160,6 +162,17 @@ class StoreSettings:
         """Returns the variables that give a child process these addresses and these users' passwords."""
         addresses = {_ADDRESSES[room].name: url for room, url in self.urls.items()}
         return addresses | {_PASSWORDS[user.name].name: self.password(user) for user in users}
+
+    def check_complete(self, users: Iterable[AclUser]) -> None:
+        """Checks that there are all addresses and passwords that a connection as these users needs.
+
+        Raises:
+            StoreError: one is missing.
+        """
+        for user in users:
+            self.password(user)
+            for room in user.rooms:
+                self.url(room, user)
 
     def url(self, room: Room, user: AclUser) -> str:
         """Returns the address of a room.
@@ -210,9 +223,12 @@ class Settings:
             data_folder: data folder of `likewise up`, for commands that have one.
 
         Raises:
-            StoreError: an address is not valid.
+            StoreError: an address or a path is not valid.
         """
         given = {variable: environ[variable.name] for variable in VARIABLES if environ.get(variable.name)}
+        for variable in _PATHS & given.keys():
+            if not Path(given[variable]).is_absolute():
+                raise StoreError(f"{variable.name} must be an absolute path, so that every process finds it")
         defaults = {variable: variable.default for variable in VARIABLES if variable.default}
         values = defaults | _places(data_folder) | given
         shared = values.get(REDIS_URL, "")
@@ -271,11 +287,21 @@ def _places(data_folder: Path | None) -> dict[Variable, str]:
     """Returns where a data folder keeps the key files and the rollback guard.
 
     The guard is next to the folder and not in it: a copy of the folder that is put back must not take the
-    guard back as well.
+    guard back as well. Every name of the folder, relative or by a symbolic link, leads to the same guard.
+
+    Raises:
+        StoreError: the folder is the root folder, or its name leads nowhere.
     """
     if data_folder is None:
         return {}
-    folder = data_folder.absolute()
+    try:
+        folder = data_folder.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: a circle of symbolic links
+        raise StoreError(f"the data folder {data_folder} cannot be resolved to a path") from None
+    if not folder.name:
+        raise StoreError(
+            f"the data folder {data_folder} is the root folder; the rollback guard must be next to it"
+        )
     return {
         PSEUDONYM_KEY_FILE: str(folder / "pseudonym.key"),
         LEDGER_KEY_FILE: str(folder / "ledger.key"),
@@ -292,10 +318,13 @@ def _check_url(room: Room, url: str) -> None:
     try:
         parts = urlsplit(url)
         _ = parts.port  # urlsplit checks a port only when it is asked for
+        (parts.hostname or "").encode("idna")  # as a connection does; a UnicodeError is a ValueError
     except ValueError:
         raise StoreError(f"the address of the {room} room cannot be read; {_URL_RULE}") from None
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise StoreError(f"the address of the {room} room holds more than an address; {_URL_RULE}")
+    if any(map(str.isspace, parts.netloc)):
+        raise StoreError(f"the address of the {room} room has white space in its host; {_URL_RULE}")
     network = parts.scheme in {"redis", "rediss"} and parts.hostname and parts.path in {"", "/", "/0"}
     if not network and not (parts.scheme == "unix" and not parts.netloc and parts.path.startswith("/")):
         raise StoreError(f"the address of the {room} room is of an unknown form; {_URL_RULE}")

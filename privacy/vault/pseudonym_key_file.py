@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from privacy.errors import ConflictError
-from privacy.store.credentials import read_private, write_private
+from privacy.store.credentials import create_private, read_private, write_private
 from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser
 
 
@@ -40,13 +40,14 @@ def _parse(content: bytes) -> Pseudonymiser:
 
 
 def create_key_file(path: Path, entropy: Callable[[int], bytes]) -> None:
-    """Creates a key file unless there is one already.
+    """Creates a key file unless there is one already, and checks the one that is there then.
 
     Raises:
-        StoreError: the folder does not allow it.
+        StoreError: the folder does not allow it, or the file is readable by others or holds no keys.
     """
     if not path.exists():
-        _write(path, Pseudonymiser(entropy(KEY_BYTES), entropy(KEY_BYTES)))
+        create_private(path, _format(Pseudonymiser(entropy(KEY_BYTES), entropy(KEY_BYTES))))
+    load_pseudonymiser(path)
 
 
 def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser:
@@ -61,7 +62,7 @@ def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser
     if known.previous_outer_key is not None:
         return known
     rotated = Pseudonymiser(known.inner_key, entropy(KEY_BYTES), known.outer_key, known.generation + 1)
-    _write(path, rotated)
+    write_private(path, _format(rotated))
     return rotated
 
 
@@ -75,10 +76,10 @@ def end_rotation(path: Path) -> None:
     known = load_pseudonymiser(path)
     if known.previous_outer_key is None:
         raise ConflictError("no rotation of the pseudonym key is under way")
-    _write(path, replace(known, previous_outer_key=None))
+    write_private(path, _format(replace(known, previous_outer_key=None)))
 
 
-def _write(path: Path, keys: Pseudonymiser) -> None:
+def _format(keys: Pseudonymiser) -> str:
     previous = None if keys.previous_outer_key is None else keys.previous_outer_key.hex()
     file = _KeyFile(keys.inner_key.hex(), keys.outer_key.hex(), previous, keys.generation)
-    write_private(path, msgspec.json.encode(file).decode() + os.linesep)
+    return msgspec.json.encode(file).decode() + os.linesep

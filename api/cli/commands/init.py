@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from api.cli.console import echo, show_json
 from api.cli.options import json_option, policy_option
@@ -16,7 +17,7 @@ from api.runtime.secret_files import write_secret_files
 from api.runtime.store_setup import StoreSetup
 from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.settings import Settings, names_read_by
-from privacy.store.users import Process
+from privacy.store.users import PROCESSES, Process
 
 
 @click.command(
@@ -30,22 +31,29 @@ from privacy.store.users import Process
 @click.option(
     "--secrets",
     "secrets_folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False),
     help="Write the Redis users and the passwords of each process into this folder, and do nothing else.",
 )
 @policy_option
 @json_option
-def command(secrets_folder: Path | None, policy_file: Path | None, *, as_json: bool) -> None:
+@click.pass_context
+def command(
+    context: click.Context, secrets_folder: str | None, policy_file: Path | None, *, as_json: bool
+) -> None:
     """Set a store up: headers, pseudonym key, ledger key, policy, guarantee, erasure log.
 
     What exists is kept: running it again changes nothing, or registers a new policy. The servers must know
     the Redis users; `--secrets` writes their ACL files and an environment file per process. `likewise up`
     needs neither.
     """
-    if secrets_folder:
-        _write_secrets(secrets_folder, as_json=as_json)
-    else:
+    if secrets_folder is None:
         _set_up(policy_file, as_json=as_json)
+        return
+    if not secrets_folder:
+        raise click.UsageError("--secrets needs the name of a folder.")
+    if context.get_parameter_source("policy_file") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--secrets writes no policy; leave --policy out.")
+    _write_secrets(Path(secrets_folder), as_json=as_json)
 
 
 def _write_secrets(folder: Path, *, as_json: bool) -> None:
@@ -60,6 +68,7 @@ def _set_up(policy_file: Path | None, *, as_json: bool) -> None:
     source = read_policy(policy_file)
     settings = Settings.from_environment(os.environ)
     key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
+    settings.store.check_complete(PROCESSES[Process.INIT])
     create_ledger_key(settings.ledger_key_file, entropy)
     store = StoreSetup(source, key_file, guard, clock_ms, entropy).prepare(settings.store)
     header, version = store.header, store.registry.current.version

@@ -236,8 +236,23 @@ def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.key"
     create_ledger_key(path, COUNTING_ENTROPY)
     path.chmod(0o640)
-    with pytest.raises(StoreError, match="read by others"):
-        load_signing_key(path)
+    for use in (load_signing_key, lambda file: create_ledger_key(file, COUNTING_ENTROPY)):
+        with pytest.raises(StoreError, match="read by others"):
+            use(path)
+
+
+def test_a_ledger_key_that_another_process_created_meanwhile_stays(tmp_path: Path) -> None:
+    """The file appears between the check and the creation: it is kept."""
+    path = tmp_path / "ledger.key"
+
+    def entropy_while_another_process_creates(count: int) -> bytes:
+        create_ledger_key(path, COUNTING_ENTROPY)
+        created.append(load_signing_key(path))
+        return bytes(count)
+
+    created: list[SigningKey] = []
+    create_ledger_key(path, entropy_while_another_process_creates)
+    assert [load_signing_key(path)] == created
 
 
 def test_a_secret_is_never_shown() -> None:

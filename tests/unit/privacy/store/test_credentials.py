@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from privacy.errors import StoreError
-from privacy.store.credentials import load_or_create_credentials, private_file_fault, write_private
+from privacy.store.credentials import (
+    create_private,
+    load_or_create_credentials,
+    private_file_fault,
+    write_private,
+)
 
 
 def test_passwords_survive_a_restart_and_new_users_get_theirs(tmp_path: Path) -> None:
@@ -49,6 +55,47 @@ def test_a_damaged_file_is_refused_without_repeating_it(tmp_path: Path, content:
     with pytest.raises(StoreError, match=r"credentials\.json is damaged") as caught:
         load_or_create_credentials(path, ["a"], os.urandom)
     assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["5", "null", '""', '"a\\nb"', '"\\ud800"', f'"{"G" * 64}"', f'"{"a" * 31}"']
+)
+def test_a_password_of_another_form_is_refused(tmp_path: Path, value: str) -> None:
+    """The message names the user and the rule."""
+    path = tmp_path / "credentials.json"
+    write_private(path, f'{{"a": {value}}}')
+    with pytest.raises(StoreError, match=r"password of the user 'a' must be .* 32 .* hexadecimal"):
+        load_or_create_credentials(path, ["a"], os.urandom)
+
+
+def test_concurrent_writers_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """Many threads replace one file: none fails, the file is whole, and no draft remains."""
+    texts = [f"{number}" * 10_000 for number in range(8)]
+    with ThreadPoolExecutor(len(texts)) as threads:
+        for _ in range(10):
+            list(threads.map(lambda text: write_private(tmp_path / "file", text), texts))
+    assert (tmp_path / "file").read_text() in texts
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_is_created_once(tmp_path: Path) -> None:
+    """Of several files that are created at once, the first one stays, and no draft remains."""
+    path = tmp_path / "file"
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: create_private(path, f"{number}"), range(8)))
+    first = path.read_text()
+    create_private(path, "later")
+    assert path.read_text() == first
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_fails_leaves_no_draft(tmp_path: Path) -> None:
+    """A folder in the file's place is an error, and the draft with the secret is removed."""
+    (tmp_path / "file").mkdir()
+    with pytest.raises(StoreError, match="cannot write"):
+        write_private(tmp_path / "file", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_missing_folder_is_a_readable_error(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from privacy.store.settings import (
     LEDGER_KEY_FILE,
     PLATFORM_KEY,
     PREFIX,
+    PSEUDONYM_KEY_FILE,
     ROLLBACK_GUARD_DIR,
     VARIABLES,
     Settings,
     StoreSettings,
+    Variable,
     names_read_by,
 )
 from privacy.store.users import ADMIN, LIMITER, PLATFORM, PROCESSES, PUBLIC, USERS, Process
@@ -70,6 +72,9 @@ def test_what_is_missing_is_named() -> None:
         "sesame",
         "redis://",
         "unix://host/path",
+        "redis://..:6379",
+        f"redis://{'a' * 64}:6379",
+        "redis://two hosts:6379",
     ],
 )
 def test_an_address_is_an_address_and_nothing_more(url: str) -> None:
@@ -100,6 +105,35 @@ def test_the_environment_goes_before_the_data_folder(tmp_path: Path) -> None:
     settings = Settings.from_environment(environ, tmp_path)
     assert settings.rollback_guard_dir.as_posix() == "/elsewhere"
     assert settings.ledger_key_file == tmp_path / "ledger.key"
+
+
+def test_each_name_of_a_data_folder_leads_to_the_same_rollback_guard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative name, one with `..` and a symbolic link resolve to the folder's own place."""
+    inner = tmp_path / "data" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "link").symlink_to("data")
+    monkeypatch.chdir(inner)
+    for name in (Path(".."), inner / "..", tmp_path / "link", tmp_path / "data"):
+        settings = Settings.from_environment({}, name)
+        assert settings.rollback_guard_dir == tmp_path / "data.rollback-guard"
+        assert settings.ledger_key_file == tmp_path / "data" / "ledger.key"
+
+
+def test_a_data_folder_that_can_have_nothing_next_to_it_is_refused(tmp_path: Path) -> None:
+    """The root folder and a circle of symbolic links are errors that name the folder."""
+    (tmp_path / "circle").symlink_to("circle")
+    for folder in (Path("/"), tmp_path / "circle"):
+        with pytest.raises(StoreError, match=f"data folder {folder}"):
+            Settings.from_environment({}, folder)
+
+
+@pytest.mark.parametrize("variable", [PSEUDONYM_KEY_FILE, LEDGER_KEY_FILE, ROLLBACK_GUARD_DIR])
+def test_a_relative_path_is_refused(variable: Variable) -> None:
+    """Processes with different working folders would otherwise use different files."""
+    with pytest.raises(StoreError, match=f"{variable.name} must be an absolute path"):
+        Settings.from_environment({variable.name: "keys/file"})
 
 
 @pytest.mark.parametrize("name", ["pseudonym_key_file", "ledger_key_file", "rollback_guard_dir"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from privacy.errors import ConflictError, StoreError
+from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 
 
@@ -26,6 +27,20 @@ def test_a_new_key_is_random_and_stays(path: Path, tmp_path: Path) -> None:
     create_key_file(tmp_path / "other", os.urandom)
     assert load_pseudonymiser(tmp_path / "other") != keys
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_another_process_created_meanwhile_stays(tmp_path: Path) -> None:
+    """The file appears between the check and the creation: it is kept."""
+    path = tmp_path / "key"
+
+    def entropy_while_another_process_creates(count: int) -> bytes:
+        create_key_file(path, os.urandom)
+        created.append(load_pseudonymiser(path))
+        return os.urandom(count)
+
+    created: list[Pseudonymiser] = []
+    create_key_file(path, entropy_while_another_process_creates)
+    assert load_pseudonymiser(path) == created[0]
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777])
