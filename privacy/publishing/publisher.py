@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 from redis import Redis
@@ -14,7 +15,10 @@ from privacy.model.engagement import TargetType
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key, gallery_series_keys, gallery_shard
 from privacy.store.script import Script, ScriptCall
-from privacy.tally.series import PendingRelease
+
+if TYPE_CHECKING:
+    # The platform plane publishes targets, and its image carries nothing of the tally.
+    from privacy.tally.series import PendingRelease
 
 _PUBLISH = Script.from_package("privacy.publishing", "write_once.lua", "publish.lua")
 _PUBLISH_ENTRIES = Script.from_package("privacy.publishing", "write_once.lua", "publish_entries.lua")
