@@ -35,7 +35,7 @@ class AppendLog:
 
     def __init__(self, folder: Path) -> None:
         self._files = folder / "appendonlydir"
-        self._closed_at = folder / "log-closed-at"
+        self._closed_at = self._files / "closed-at"
         self._last_cut = folder / "log-last-cut"
 
     def repair(self, find_program: Callable[[], Path]) -> int:

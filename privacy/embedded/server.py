@@ -4,12 +4,11 @@ Its data folder holds, readable by its owner only:
 
 | file                      | what                                                             |
 |---------------------------|------------------------------------------------------------------|
-| `appendonlydir/`          | the data                                                         |
+| `appendonlydir/`          | the data, and in `closed-at` where it ended at the last clean stop  |
 | `credentials.json`        | a random password per Redis user, kept over restarts; unless elsewhere |
 | `users.acl`, `redis.conf` | written at every start, so that they follow the program          |
 | `redis.sock`              | a Unix socket, faster than TCP                                   |
 | `redis.log`               | output of the server                                             |
-| `log-closed-at`           | where the log ended when the server ended on request             |
 | `log-last-cut`            | bytes of the last torn transaction that was cut off              |
 | `lock`                    | held by the server itself: one server a folder                   |
 """

@@ -176,7 +176,7 @@ def test_a_torn_single_command_is_cut_off(server: EmbeddedRedis) -> None:
         assert (store.root.get("kept"), store.root.get("torn")) == (b"1", None)
 
 
-@pytest.mark.parametrize("name", ["log-closed-at", "log-last-cut"])
+@pytest.mark.parametrize("name", ["appendonlydir/closed-at", "log-last-cut"])
 @pytest.mark.parametrize("content", [b"appendonly.aof.1.incr.aof abc", b"\xff", b""])
 def test_a_damaged_note_is_as_none(server: EmbeddedRedis, name: str, content: bytes) -> None:
     """The notes spare work and inform; a damaged one does not stop a start."""
