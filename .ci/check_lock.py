@@ -44,7 +44,7 @@ def pins(lock: str) -> dict[str, tuple[Version, str]]:
 
 
 def faults(wanted: dict[str, Requirement], pinned: dict[str, tuple[Version, str]]) -> list[str]:
-    """What is not current, a line each."""
+    """List every entry that is not current, one per line."""
     lines = [f"{name} is required and not pinned" for name in wanted.keys() - pinned.keys()]
     for name, (version, block) in pinned.items():
         if not HASHED.search(block):

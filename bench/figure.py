@@ -71,7 +71,7 @@ class Figure:
 
     @property
     def passed(self) -> bool | None:
-        """Whether it meets its bar; None without a bar."""
+        """True if the figure meets its bar; None without a bar."""
         if self.bar is None:
             return None
         judged = self.value if self.bar.of is Measure.VALUE else self.ratio

@@ -30,7 +30,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether no bar was missed."""
+        """True if no bar was missed."""
         return all(figure.passed is not False for figures in self.figures.values() for figure in figures)
 
     def json(self) -> str:

@@ -1,4 +1,4 @@
-"""What a worker of the platform plane runs: `granian --interface wsgi --factory api.platform.wsgi:create`."""
+"""The app of a platform plane worker: `granian --interface wsgi --factory api.platform.wsgi:create`."""
 
 from __future__ import annotations
 

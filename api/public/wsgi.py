@@ -1,4 +1,4 @@
-"""What a worker of the public plane runs: `granian --interface wsgi --factory api.public.wsgi:create`."""
+"""The app of a public plane worker: `granian --interface wsgi --factory api.public.wsgi:create`."""
 
 from __future__ import annotations
 

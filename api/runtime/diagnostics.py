@@ -93,9 +93,9 @@ class Diagnostics:
     def _erasures(self) -> list[CheckResult]:
         folder = self.settings.rollback_guard_dir
         with closing(connect(self.settings.store, ADMIN, Room.PRIVATE)) as client:
-            mark = ErasureWatermark(client, ErasureLog(folder, StoreHeader.read(client).store_id))
-            mark.require_caught_up()
-            detail = f"all {mark.read() or 0} that were ever listed are done; {folder}"
+            watermark = ErasureWatermark(client, ErasureLog(folder, StoreHeader.read(client).store_id))
+            watermark.require_caught_up()
+            detail = f"all {watermark.read() or 0} that were ever listed are done; {folder}"
             return [CheckResult("list", ok=True, detail=detail)]
 
     def _files(self) -> Iterator[Path]:

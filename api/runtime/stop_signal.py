@@ -11,7 +11,7 @@ from typing import Any
 
 
 class StopSignal:
-    """Whether the program was asked to end.
+    """Records whether the program was asked to end.
 
     It is a pipe and not a `threading.Event`: a signal may arrive while the main thread holds the lock of an
     event that it waits for, and the handler would then wait for that lock forever.

@@ -34,7 +34,7 @@ from privacy.vault.shards import PseudonymKeys
 
 DEFAULT_SHARD_COUNTS: Final = (DEFAULT_SHARDS, DEFAULT_SHARDS)
 ONE_SHARD: Final = (1, 1)
-"""For a store whose history comes from one process: what is due at one moment is released in one step."""
+"""For a store that one process fills: series that are due together are released in one step."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,11 @@ class StoreSetup:
             erasures = self._erasures(private, header)
             self._require_named_policy(private)
             registry = register_policy(private, self.source.text)
-        with closing(connect(settings, PUBLISHER)) as publisher:
-            policy, hand = self.source.policy, Publisher(publisher)
+        with closing(connect(settings, PUBLISHER)) as client:
+            policy, publisher = self.source.policy, Publisher(client)
             if policy.sandbox:
-                hand.publish_sandbox_guarantee(policy.sandbox.version, guarantee(policy.sandbox))
-            hand.publish_guarantee(policy.version, guarantee(policy), header.target_shards)
+                publisher.publish_sandbox_guarantee(policy.sandbox.version, guarantee(policy.sandbox))
+            publisher.publish_guarantee(policy.version, guarantee(policy), header.target_shards)
         return PreparedStore(settings, header, registry, keys, erasures, is_new=known is None)
 
     def _require_named_policy(self, client: Redis) -> None:
@@ -134,11 +134,11 @@ class StoreSetup:
     def _erasures(self, client: Redis, header: StoreHeader) -> ErasureLog:
         """Returns the erasure log; it is created for a store that has never had one, and never again."""
         erasures = ErasureLog(self.rollback_guard_dir, header.store_id)
-        mark = ErasureWatermark(client, erasures)
-        if mark.read() is None:
+        watermark = ErasureWatermark(client, erasures)
+        if watermark.read() is None:
             erasures.create()
             if erasures.last_number() == 0:
-                mark.advance(0)
+                watermark.advance(0)
         erasures.last_number()
         return erasures
 
@@ -167,7 +167,7 @@ def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:
     so that a store that is being set up concurrently is not taken for one that lost data.
 
     Raises:
-        StoreError: they do not, or one has.
+        StoreError: the rooms belong to two stores, or one of them lost its data.
     """
     has_policy = bool(read_registered_policies(private))
     shown = _known_header(gallery, GALLERY_HEADER)

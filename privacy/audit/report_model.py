@@ -112,7 +112,7 @@ class Section:
 
     @property
     def passed(self) -> bool:
-        """Whether all findings passed."""
+        """True if all findings passed."""
         return bool(self.findings) and all(finding.passed for finding in self.findings)
 
 
@@ -138,7 +138,7 @@ class AuditReport:
 
     @property
     def passed(self) -> bool:
-        """Whether all sections passed."""
+        """True if all sections passed."""
         return bool(self.sections) and all(section.passed for section in self.sections)
 
     def document(self) -> dict[str, Any]:

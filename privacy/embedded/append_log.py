@@ -18,7 +18,7 @@ from typing import Final
 from privacy.errors import StoreError
 
 MAX_TORN_BYTES: Final = 64 * 1024 * 1024
-"""More than one script writes. A log that ends in more than this is damaged, not torn."""
+"""Larger than the effects of any one script. A log that ends in more than this is damaged, not torn."""
 
 _MANIFEST: Final = "appendonly.aof.manifest"
 _CHECKED: Final = re.compile(r"^AOF analyzed: filename=(\S+), size=(\d+), ok_up_to=(\d+),", re.MULTILINE)
@@ -77,6 +77,15 @@ class AppendLog:
         except (OSError, ValueError):
             return 0
 
+    def note_close(self) -> None:
+        """Records where the log ends; call it after the server ended on request, and only then."""
+        if (newest := self._newest()) is not None:
+            self._closed_at.write_text(f"{newest.name} {newest.stat().st_size}\n")
+
+    def note_open(self) -> None:
+        """Forgets where the log ended; call it before the server starts."""
+        self._closed_at.unlink(missing_ok=True)
+
     def _has_manifest(self) -> bool:
         """Returns whether there is a log; without its manifest, Redis would start empty and replace it."""
         if (self._files / _MANIFEST).exists():
@@ -86,15 +95,6 @@ class AppendLog:
                 f"{self._files} has files of a log, but no {_MANIFEST}: restore the whole folder"
             )
         return False
-
-    def note_close(self) -> None:
-        """Records where the log ends; call it after the server ended on request, and only then."""
-        if (newest := self._newest()) is not None:
-            self._closed_at.write_text(f"{newest.name} {newest.stat().st_size}\n")
-
-    def note_open(self) -> None:
-        """Forgets where the log ended; call it before the server starts."""
-        self._closed_at.unlink(missing_ok=True)
 
     def _is_as_closed(self) -> bool:
         try:

@@ -55,7 +55,7 @@ class JobState(Enum):
 
     @property
     def is_over(self) -> bool:
-        """Whether the job has ended."""
+        """True if the job has ended."""
         return self in (JobState.DONE, JobState.FAILED)
 
 

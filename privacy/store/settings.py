@@ -238,7 +238,7 @@ class Settings:
 
     @property
     def names_a_store(self) -> bool:
-        """Whether an address is set; otherwise the embedded store is meant."""
+        """True if an address is set; otherwise the embedded store is meant."""
         return bool(self.store.urls)
 
     @property
