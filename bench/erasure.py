@@ -38,8 +38,9 @@ _PERSONS: Final = _ROUNDS * _ERASURES_PER_ROUND
 _LIKES: Final = 400_000
 _LIKES_PER_DAY: Final = 100
 _MS_BETWEEN_LIKES: Final = 36_000
-_PREPARED_BATCHES: Final = 1_800
-"""Batches per round: enough, but too few to reach the accounts' daily cap."""
+_CROWDS_PER_ROUND: Final = 2
+_BATCHES_PER_CROWD: Final = 1_800
+"""Too few to reach the daily cap of a crowd's accounts."""
 _PREPARED_READS: Final = 100_000
 _EVENT_CONNECTIONS: Final = 2
 _READ_CONNECTIONS: Final = 2
@@ -191,9 +192,12 @@ def _start_processes(deployment: BenchDeployment) -> Iterator[_Ports]:
 
 def _run_round(deployment: BenchDeployment, ports: _Ports, keys: _Keys, number: int) -> _Round:
     """Runs erasures one after the other and then one rewrite, under load."""
-    requests = Requests(keys.ingest, deployment.posted_at_ms, f"crowd-{number}")
+    crowds = [
+        Requests(keys.ingest, deployment.posted_at_ms, f"crowd-{number}-{crowd}")
+        for crowd in range(_CROWDS_PER_ROUND)
+    ]
     loads = {
-        _EVENTS: Load(ports.platform, _EVENT_CONNECTIONS, partial(requests.batches, 0, _PREPARED_BATCHES)),
+        _EVENTS: Load(ports.platform, _EVENT_CONNECTIONS, partial(_build_events, crowds)),
         _READS: Load(ports.public, _READ_CONNECTIONS, partial(build_reads, keys.read, _PREPARED_READS)),
     }
     erased: list[_Erased] = []
@@ -205,6 +209,11 @@ def _run_round(deployment: BenchDeployment, ports: _Ports, keys: _Keys, number: 
     *erasing, rewriting = measure_interference((*erasures, partial(_rewrite, deployment)), loads)
     wait_until_drained(deployment)
     return _Round(erased, erasing, rewriting)
+
+
+def _build_events(crowds: Sequence[Requests]) -> list[bytes]:
+    """Builds the requests of all crowds, one crowd after the other."""
+    return [request for crowd in crowds for request in crowd.batches(0, _BATCHES_PER_CROWD)]
 
 
 def _erase(deployment: BenchDeployment, port: int, key: str, number: int, erased: list[_Erased]) -> None:

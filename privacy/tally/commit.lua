@@ -10,15 +10,14 @@
 --       HEAD_BEFORE   head required now ('' for none)
 --       HEAD_AFTER    new head
 --       then, for each series: its number, the epoch required now, the log offset required now, the new log offset,
---       the next due time ('' after the last epoch), net changes, measurements, target id, kind, release document,
---       point document, ledger entry
+--       the next due time ('' after the last epoch), net changes, measurements, release document, ledger entry
 --
 -- Returns the length of the ledger when written; 0, having changed nothing, when another worker has released one of
 -- the series or moved the ledger.
 local call = redis.call
 local DUE, LEDGER, HEAD, PENDING = unpack(KEYS)
 local STATES, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER = unpack(ARGV, 1, 5)
-local FIRST_SERIES, FIELDS_PER_SERIES = 6, 12
+local FIRST_SERIES, FIELDS_PER_SERIES = 6, 9
 
 if (call('GET', HEAD) or '') ~= HEAD_BEFORE then
   return 0
@@ -33,7 +32,7 @@ end
 
 local length = 0
 for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
-  local series, epoch, _, log_offset, next_due, net_changes, measurements, target_id, kind, release, point, entry =
+  local series, epoch, _, log_offset, next_due, net_changes, measurements, release, entry =
     unpack(ARGV, first, first + FIELDS_PER_SERIES - 1)
   call('HSET', STATES .. series, 'epoch', string.format('%.0f', epoch + 1), 'log_offset', log_offset)
   if next_due == '' then
@@ -44,8 +43,7 @@ for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
   call('APPEND', NET_CHANGES .. series, net_changes)
   call('APPEND', MEASUREMENTS .. series, measurements)
   length = call('RPUSH', LEDGER, entry)
-  call('XADD', PENDING, length .. '-0', 'target_id', target_id, 'kind', kind, 'epoch', epoch, 'release', release,
-    'point', point, 'entry', entry)
+  call('XADD', PENDING, length .. '-0', 'release', release, 'entry', entry)
 end
 call('SET', HEAD, HEAD_AFTER)
 return length

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import msgspec
 from redis import Redis
 
+from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.model.engagement import KINDS_PER_TARGET, Kind
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
@@ -37,6 +39,8 @@ class LedgerLog:
 
 _READ = Script.from_package("privacy.tally", "read.lua")
 _COMMIT = Script.from_package("privacy.tally", "commit.lua")
+_ENCODE = msgspec.json.Encoder().encode
+_DECODE = msgspec.json.Decoder(ReleaseDocument).decode
 _STATE_FIELDS = 6
 """Values of a series state at the beginning of each row that `read.lua` returns."""
 
@@ -223,10 +227,7 @@ class TallyShard:
                 "" if commit.next_due_ms is None else commit.next_due_ms,
                 commit.net_changes,
                 commit.measurements,
-                state.target_id,
-                state.kind.label,
                 commit.release,
-                commit.point,
                 commit.ledger_entry,
             ]
         keys = [tally_key(self.shard, name) for name in ("due", "ledger", "head", "pending")]
@@ -266,13 +267,15 @@ def _parse_state(number: int, row: Sequence[bytes]) -> SeriesState:
 
 
 def _parse_pending(shard: int, stream_id: bytes, fields: Mapping[bytes, bytes]) -> PendingRelease:
+    """Parse a release that an interrupted run left, and build its point again, from the same document."""
+    release = _DECODE(fields[b"release"])
     return PendingRelease(
         shard,
         int(stream_id.partition(b"-")[0]) - 1,
-        fields[b"target_id"].decode(),
-        fields[b"kind"].decode(),
-        int(fields[b"epoch"]),
+        release.target_id,
+        release.kind,
+        release.epoch,
         fields[b"release"],
-        fields[b"point"],
+        _ENCODE(PointDocument.from_release(release)),
         fields[b"entry"],
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from privacy.errors import StoreBusyError
+from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.store.keys import tally_key
 from privacy.tally.series import Commit, DueSeries, TallyShard
 from tests.support.redis_server import Store
@@ -29,9 +31,31 @@ def shard(world: ReleaseWorld) -> TallyShard:
     return TallyShard(world.store.release, 1)
 
 
+def release_of(due: DueSeries) -> ReleaseDocument:
+    """A release document of a series, its numbers made up."""
+    return ReleaseDocument(
+        target_id=due.state.target_id,
+        kind=due.state.kind.label,
+        epoch=due.state.epoch,
+        as_of_ms=hours(1),
+        cutoff_ms=hours(1),
+        next_release_at_ms=hours(2),
+        policy_version="small",
+        total=(50, 40, 60),
+        change=None,
+        change_since_epoch=None,
+        change_span_seconds=None,
+        breakdowns={},
+        removals={"unliked": None},
+        removal_changes={},
+    )
+
+
 def commit_of(due: DueSeries, next_due_ms: int | None = 5) -> Commit:
     """A release of one series, its content made up."""
-    return Commit(due, next_due_ms, b"net", b"measured", b"release", b"point", b"entry")
+    release = release_of(due)
+    point = msgspec.json.encode(PointDocument.from_release(release))
+    return Commit(due, next_due_ms, b"net", b"measured", msgspec.json.encode(release), point, b"entry")
 
 
 def everything(world: ReleaseWorld) -> dict[bytes, bytes]:
@@ -78,7 +102,8 @@ def test_a_commit_writes_everything_at_once(world: ReleaseWorld, shard: TallySha
     """Records, ledger, head, queue, state and due time; the log is counted up to where it was read."""
     (due,) = shard.read_series(shard.list_due(hours(1), 1))
     world.add_changes(due.state.target_id, {}, 3)  # arrives after the log was read
-    assert shard.commit([commit_of(due, hours(7))], "", "head")
+    commit = commit_of(due, hours(7))
+    assert shard.commit([commit], "", "head")
     (after,) = shard.read_series([due.state.number])
     assert (after.state.epoch, after.state.log_offset) == (1, len(due.log))
     assert (len(after.log), after.net_changes, after.measurements) == (12, b"net", b"measured")
@@ -86,7 +111,7 @@ def test_a_commit_writes_everything_at_once(world: ReleaseWorld, shard: TallySha
     (pending,) = shard.list_pending(10)
     assert (pending.shard, pending.sequence) == (1, 0)
     assert (pending.target_id, pending.kind, pending.epoch) == (due.state.target_id, "like", 0)
-    assert (pending.release, pending.point, pending.ledger_entry) == (b"release", b"point", b"entry")
+    assert (pending.release, pending.point, pending.ledger_entry) == (commit.release, commit.point, b"entry")
     assert due.state.number not in shard.list_due(hours(7) - 1, 10)
     assert due.state.number in shard.list_due(hours(7), 10)
 
