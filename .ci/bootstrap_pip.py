@@ -9,8 +9,6 @@ and lets it install itself. Standard library only.
 
 # ruff: noqa: INP001 - a program of its own, in a folder that is no package
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

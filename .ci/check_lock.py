@@ -9,8 +9,6 @@ whether newer versions would be chosen.
 
 # ruff: noqa: INP001 - a program of its own, in a folder that is no package
 
-from __future__ import annotations
-
 import re
 import sys
 import tomllib

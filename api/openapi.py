@@ -1,7 +1,5 @@
 """Generates `openapi.yaml`, which describes both planes, from their operations; `--check` compares."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

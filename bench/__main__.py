@@ -3,8 +3,6 @@
 Exits with 1 if a bar is missed.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """`accuracy`: verifies the stated accuracy of releases over the whole histories of simulated targets."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor

@@ -1,7 +1,5 @@
 """Starts a deployment on a real Redis of its own, with registered videos."""
 
-from __future__ import annotations
-
 import os
 import random
 import socket

@@ -1,7 +1,5 @@
 """`detection`: measures recall and precision of the advisories about bots on a simulated platform."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

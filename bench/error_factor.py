@@ -1,7 +1,5 @@
 """Compares the error factor max_t ‖B_t‖₂·Δ_w of the continual release with alternatives and a lower bound."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from math import sqrt
 from typing import Final

@@ -1,7 +1,5 @@
 """The result of a benchmark: a figure, its ceiling or peer from the same run, and its bar."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum

@@ -1,7 +1,5 @@
 """The peer of `reads`: a minimal JSON answer from Flask, on the product's server program and settings."""
 
-from __future__ import annotations
-
 import sys
 
 from flask import Flask

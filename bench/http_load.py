@@ -1,7 +1,5 @@
 """A cheap load generator: raw keep-alive sockets, and requests that are prepared before timing starts."""
 
-from __future__ import annotations
-
 import re
 import selectors
 import socket

@@ -1,7 +1,5 @@
 """`ingest`: measures events per second over HTTP, on disk before the answer."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

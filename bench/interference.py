@@ -1,7 +1,5 @@
 """Measures how tasks reduce the rate of loads, in alternating windows with and without a task."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack

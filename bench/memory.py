@@ -1,7 +1,5 @@
 """`memory`: measures the Redis memory per engagement, vault and tally together."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Final
 

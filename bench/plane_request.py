@@ -1,7 +1,5 @@
 """Sends single requests to a plane, outside of any load."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 from urllib.request import Request, urlopen

@@ -1,7 +1,5 @@
 """`purge`: removes a million likes of ten thousand bots while intake continues."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """`reads`: measures requests per second for the total of a video, including key check and rate limit."""
 
-from __future__ import annotations
-
 import os
 import random
 import sys

@@ -1,7 +1,5 @@
 """Formats the results as a table or as JSON."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """`sampler`: compares the exact discrete Gaussian with diffprivlib's, which draws one number at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Final

@@ -1,7 +1,5 @@
 """A load that runs concurrently with other work and records the time of each answer."""
 
-from __future__ import annotations
-
 import selectors
 import time
 from bisect import bisect

@@ -1,7 +1,5 @@
 """Robust timing on a shared machine: alternating runs and medians."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from statistics import median

@@ -8,8 +8,6 @@ the servers answer.
 
 # ruff: noqa: INP001 - a program of its own, in a folder that is no package
 
-from __future__ import annotations
-
 import os
 import sys
 

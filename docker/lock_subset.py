@@ -9,8 +9,6 @@ project's own requirements. Standard library only: it runs before anything is in
 
 # ruff: noqa: INP001 - a program of its own, in a folder that is no package
 
-from __future__ import annotations
-
 import re
 import sys
 import tomllib

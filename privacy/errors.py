@@ -4,8 +4,6 @@ Code raises these; at the HTTP edge one table (`api.http.problems`) turns them i
 other exception that escapes is a defect and becomes a plain 500 without detail.
 """
 
-from __future__ import annotations
-
 
 class LikewiseError(Exception):
     """Base class of every error that Likewise raises on purpose."""

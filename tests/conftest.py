@@ -1,7 +1,5 @@
 """Fixtures shared by every kind of test."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterator
 from typing import Final

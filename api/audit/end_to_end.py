@@ -24,8 +24,7 @@ from api.replay.intake import NullRequestLog
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import PolicySource
 from api.runtime.store_setup import ONE_SHARD, PreparedStore, StoreSetup
-from privacy.audit.check import Check
-from privacy.audit.progress import ignore_progress
+from privacy.audit.check import Check, ignore_progress
 from privacy.audit.report_model import Finding, Section
 from privacy.catalogue.catalogue import Catalogue
 from privacy.embedded.rooms import EmbeddedRooms

@@ -1,7 +1,5 @@
 """The scenario of the end-to-end audit, with expected results that were counted by hand."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from functools import cached_property

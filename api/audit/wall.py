@@ -1,10 +1,8 @@
 """Tests the wall of a running store."""
 
-from __future__ import annotations
-
 from contextlib import closing
 
-from privacy.audit.progress import ProgressCallback
+from privacy.audit.check import ProgressCallback
 from privacy.audit.report_model import Section
 from privacy.audit.wall_code import PROJECT, code_section, image_section
 from privacy.audit.wall_list import WallList

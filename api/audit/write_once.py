@@ -1,7 +1,5 @@
 """Tries to write a release a second time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import closing
 

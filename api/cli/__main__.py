@@ -1,7 +1,5 @@
 """`python -m api.cli`: the command line where the script `likewise` is not on the path."""
 
-from __future__ import annotations
-
 from api.cli.main import main
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Output of the command line: results to stdout, everything about the work to stderr."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from typing import Any

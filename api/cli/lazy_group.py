@@ -1,7 +1,5 @@
 """A click group that imports a command only when it is called; `likewise --help` loads none of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module

@@ -1,7 +1,5 @@
 """`likewise`: the command line. It imports a command's module only when that command is called."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from typing import Final

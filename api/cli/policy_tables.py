@@ -1,7 +1,5 @@
 """Formats the guarantee as tables for a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby

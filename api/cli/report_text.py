@@ -1,7 +1,5 @@
 """Delivers an audit report as an HTML file, as JSON, or as text on the terminal."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from rich.table import Table

@@ -1,18 +1,19 @@
 """API keys: `lw_<plane>_<key_id>_<secret>`, shown once, stored as a hash, checked on every request."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re
 from collections.abc import Callable
 
+import msgspec
+import redis
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from api.http.api_key_reader import KeyRecord
 from api.http.expiring_cache import ExpiringCache
-from privacy.errors import InvalidInputError
+from privacy.errors import InvalidInputError, StoreError
+from privacy.model.documents import Document
+from privacy.store.connect import translated
 
 CANARY = "canary"
 """The scope of a reviewer's API key: the sandbox and nothing else."""
@@ -26,6 +27,48 @@ _MAX_CACHED_RECORDS = 4096
 _KEY_ID_BYTES = 8
 _SECRET_BYTES = 32
 _TOKEN = re.compile(r"(?i:bearer) lw_([a-z]+)_([0-9a-f]{16})_([0-9a-f]{64})")
+
+
+class KeyRecord(Document, frozen=True):
+    """The stored record of one API key; it never contains the key itself."""
+
+    key_id: str
+    owner: str
+    scopes: list[str]
+    secret_sha256: str
+    created_at_ms: int
+    expires_at_ms: int
+    revoked_at_ms: int | None
+    requests_per_minute: int
+
+
+class KeyReader:
+    """Reads the records of one plane's API keys.
+
+    Args:
+        client: can read the Redis keys with the prefix.
+        prefix: `g:keys:` for the public plane, `p:keys:` for the platform plane.
+    """
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._decoder = msgspec.json.Decoder(KeyRecord)
+
+    def find(self, key_id: str) -> KeyRecord | None:
+        """Return the record of an API key, even a revoked or expired one; None if there is none.
+
+        Raises:
+            StoreError: the store does not respond, or the record cannot be read.
+        """
+        with translated():
+            raw = self._client.get(self._prefix + key_id)
+        if raw is None:
+            return None
+        try:
+            return self._decoder.decode(raw)
+        except msgspec.MsgspecError as error:
+            raise StoreError("the record of an API key is damaged: create another key") from error
 
 
 def issue_key(
@@ -90,7 +133,7 @@ class Authenticator:
 
     Args:
         plane: name of the plane; a key of another plane is refused without a lookup.
-        find: finds the record of a key of this plane (`api.http.api_key_reader.KeyReader.find`).
+        find: finds the record of a key of this plane (`api.http.api_keys.KeyReader.find`).
         monotonic_seconds: ages the cache, so that a clock that steps back cannot keep a record alive.
     """
 

@@ -1,7 +1,5 @@
 """The command line of a program: a failure becomes one sentence on stderr and an exit code."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Final

@@ -1,7 +1,5 @@
 """A bounded in-memory cache whose entries each have their own lifetime."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock

@@ -15,8 +15,7 @@ from flask import Flask, request
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import RequestURITooLarge
 
-from api.http.api_key_reader import KeyRecord
-from api.http.api_keys import Authenticator
+from api.http.api_keys import Authenticator, KeyRecord
 from api.http.arguments import load_path, load_query
 from api.http.logs import RequestLog
 from api.http.middleware import AccessLogMiddleware, RequestContext, RequestMetrics, context_of

@@ -1,7 +1,5 @@
 """Operations for operators: liveness, readiness and metrics. They are open and say nothing about people."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from marshmallow import Schema, fields

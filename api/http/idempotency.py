@@ -8,8 +8,6 @@ A process that dies during a request leaves a claim behind, which lapses after `
 request is then sent again, it runs again; the operations that take this header are idempotent themselves.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import zlib
@@ -24,7 +22,7 @@ from marshmallow.validate import Regexp
 from redis import Redis
 from werkzeug.exceptions import UnprocessableEntity
 
-from api.http.api_key_reader import KeyRecord
+from api.http.api_keys import KeyRecord
 from api.http.openapi import problem_doc
 from api.http.operation import Request, Response, ResponseDoc
 from privacy.errors import ConflictError, InvalidInputError, StoreError

@@ -1,7 +1,5 @@
 """Builds the OpenAPI 3.1 document of a tuple of operations; apispec turns the schemas into JSON Schema."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from api.http.api_key_reader import KeyRecord
+from api.http.api_keys import KeyRecord
 
 if TYPE_CHECKING:
     from marshmallow import Schema

@@ -1,7 +1,5 @@
 """Lists in pages, and the opaque cursors that lead from one page to the next."""
 
-from __future__ import annotations
-
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence

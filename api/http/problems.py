@@ -3,8 +3,6 @@
 Every response that is not a success is one of these. An unexpected error becomes a plain 500 without detail.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from http import HTTPStatus
 

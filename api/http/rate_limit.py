@@ -15,7 +15,7 @@ from limits.errors import StorageError
 from limits.storage import RedisStorage, Storage
 from werkzeug.exceptions import TooManyRequests
 
-from api.http.api_key_reader import KeyRecord
+from api.http.api_keys import KeyRecord
 from privacy.errors import StoreBusyError
 
 WINDOW_SECONDS = 60

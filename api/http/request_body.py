@@ -1,7 +1,5 @@
 """Reads request bodies: bytes within an operation's bounds, gzip, and strict JSON."""
 
-from __future__ import annotations
-
 import json
 import zlib
 from collections.abc import Mapping

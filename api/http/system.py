@@ -1,7 +1,5 @@
 """The real clock and the real entropy of a program; everything below takes them as arguments."""
 
-from __future__ import annotations
-
 import os
 import time
 

@@ -1,7 +1,5 @@
 """`python -m api.platform`, also `likewise platform`: serves the platform plane."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -4,8 +4,6 @@ The schema is authoritative. The compiled decoder handles only bytes whose meani
 else, valid or not, goes to the schema. `tests/property/test_event_decoder.py` compares the two.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """`POST /v1/events`: takes in a batch of events."""
 
-from __future__ import annotations
-
 from api.http.idempotency import IdempotencyHeaderSchema, idempotency_problems
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.platform.batch import BATCHES, Batch, batch_body, batch_report, report_schema

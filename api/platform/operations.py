@@ -1,7 +1,5 @@
 """All operations of the platform plane."""
 
-from __future__ import annotations
-
 from api.http import health
 from api.http.operation import Operation
 from api.platform import events, targets

@@ -1,7 +1,5 @@
 """The sandbox: runs the same code on a reviewer's canaries, under names that no real object can have."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

@@ -3,8 +3,6 @@
 Every error message has the form `message; expected`, which `api.http.arguments.load` splits.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from typing import Any, get_args

@@ -1,7 +1,5 @@
 """The common parts of staff actions: a note, an actor, a named target, and one way to run an action once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple

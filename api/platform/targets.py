@@ -1,7 +1,5 @@
 """`PUT /v1/videos/{video_id}`, `POST /v1/videos`, and the same for creators: registers targets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """`python -m api.public`, also `likewise public`: serves the public plane."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from redis import Redis
 
-from api.http.api_key_reader import KeyReader
-from api.http.api_keys import KEY_PREFIXES, Authenticator
+from api.http.api_keys import KEY_PREFIXES, Authenticator, KeyReader
 from api.http.flask_app import Gateway, build_app
 from api.http.logs import RequestLog
 from api.http.openapi import openapi_document

@@ -1,7 +1,5 @@
 """`GET /v1/creators/{creator_id}/authenticity`: the share that was removed as inauthentic, over time."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Sequence
 from math import ceil, floor, sqrt

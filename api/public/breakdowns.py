@@ -1,7 +1,5 @@
 """`GET /v1/videos/{video_id}/likes/breakdowns/{dimension}`, and the same for every kind: counts by cell."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 gained − lost = the change of the total, exactly. A loss that is withheld is deducted from what was gained.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, hypot

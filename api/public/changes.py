@@ -1,7 +1,5 @@
 """`GET /v1/videos/{video_id}/likes/changes`, and the same for every kind: gained, and lost by reason."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Final

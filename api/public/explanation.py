@@ -1,7 +1,5 @@
 """Explains in plain sentences what happened to a count, from published numbers alone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final

@@ -1,7 +1,5 @@
 """`GET /v1/privacy`: the guarantee, which the release side computes from the policy."""
 
-from __future__ import annotations
-
 from marshmallow import INCLUDE, Schema, fields
 
 from api.http.arguments import Identifier

@@ -1,7 +1,5 @@
 """Names of each kind of engagement in paths and responses: one implementation serves every kind."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """`GET /v1/privacy/ledger`: the record of every release, with its parameters and its privacy cost."""
 
-from __future__ import annotations
-
 import hashlib
 
 import msgspec

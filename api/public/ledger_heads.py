@@ -1,7 +1,5 @@
 """`GET /v1/privacy/ledger/heads` and `/.well-known/jwks.json`: signed tree heads and the public keys."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import msgspec

@@ -1,7 +1,5 @@
 """`GET /v1/privacy/ledger/proof`: proves that an entry is in the ledger, and that the ledger only grew."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ All members are always present. A withheld number is the same bytes whether no o
 did, or the noise decided: there is nothing to compare.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Final, Literal
 

@@ -1,7 +1,5 @@
 """All operations of the public plane."""
 
-from __future__ import annotations
-
 from api.http import health
 from api.http.operation import Operation
 from api.public import authenticity, guarantee, ledger_entries, ledger_heads, ledger_proof, releases

@@ -1,7 +1,5 @@
 """Caches current releases in the process for some seconds: none changes before the next one is due."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 

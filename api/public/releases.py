@@ -1,7 +1,5 @@
 """`GET /v1/releases/{kind}/{target_id}/{epoch}`: a release as it was written, with its signature."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from marshmallow import Schema, fields

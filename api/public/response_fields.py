@@ -1,7 +1,5 @@
 """Fields of the public plane's response schemas."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from marshmallow import RAISE, Schema, fields

@@ -1,7 +1,5 @@
 """The dependencies of the public plane's handlers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from api.http.flask_app import Gateway

@@ -1,7 +1,5 @@
 """`GET /v1/videos/{video_id}`, `GET /v1/videos?ids=…`, and the same for creators: public metadata."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """`GET /v1/videos/{video_id}/likes/timeseries`, and the same for every kind: release by release."""
 
-from __future__ import annotations
-
 import msgspec
 from marshmallow import fields
 

@@ -1,7 +1,5 @@
 """`GET /v1/videos/{video_id}/likes`, and the same for every kind: the total."""
 
-from __future__ import annotations
-
 from marshmallow import fields
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response

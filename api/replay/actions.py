@@ -1,7 +1,7 @@
-"""Reads recorded staff actions: NDJSON, one action per line."""
+"""Reads recorded staff actions (NDJSON, one action per line), and carries them out without audit records."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -9,9 +9,40 @@ import msgspec
 from api.replay.recording import read_lines
 from api.replay.records import Action, ActionKind
 from privacy.errors import InvalidInputError
-from privacy.model.timestamp import parse_timestamp_ms
+from privacy.model.timestamp import Clock, parse_timestamp_ms
+from privacy.vault.pseudonym import AccountRef
+from privacy.vault.recount import Recount, StatusTransition
 
 _RULE = 'an action such as {"at": "1998-01-15T00:00:00Z", "action": "ban", "account_id": "a"}'
+
+
+@dataclass
+class InProcessStaff:
+    """Carries out staff actions in the vault.
+
+    Args:
+        recount: changes the status of accounts.
+        clock: the virtual clock.
+        listener: called with the actions, if given.
+    """
+
+    recount: Recount
+    clock: Clock
+    listener: Callable[[Sequence[Action]], None] | None = None
+
+    def carry_out(self, actions: Sequence[Action]) -> None:
+        """Carries out actions in their order.
+
+        Raises:
+            StoreBusyError: the store did not confirm.
+            ErasedAccountError: an account was erased.
+        """
+        for action in actions:
+            self.recount.change_status(
+                AccountRef(action.account_id), StatusTransition(action.kind.status), self.clock()
+            )
+        if self.listener:
+            self.listener(actions)
 
 
 class _RecordedAction(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,7 +1,5 @@
 """Compares the published numbers of a history with the exact counts; for the operator only."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The implementation is deliberately slow and obvious, with names instead of codes
 compares the published numbers with it.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field

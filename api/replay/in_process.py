@@ -1,7 +1,5 @@
 """Runs intake, relay and release workers in this process, under a virtual clock."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -12,10 +10,9 @@ from redis import Redis
 
 from api.http.system import clock_ms, entropy
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
+from api.replay.actions import InProcessStaff
 from api.replay.intake import InProcessIntake, NullRequestLog
-from api.replay.staff import InProcessStaff
-from api.replay.timeline import Timeline
-from api.replay.virtual_clock import VirtualClock
+from api.replay.timeline import Timeline, VirtualClock
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.relay import make_relay
 from api.runtime.release import make_release_workers

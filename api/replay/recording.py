@@ -1,7 +1,5 @@
 """Reads recorded videos, creators and events from NDJSON files, which may be gzipped."""
 
-from __future__ import annotations
-
 import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The records of a recording: targets and events as they were sent, and staff actions."""
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import NamedTuple
 

@@ -5,15 +5,12 @@ occurrences are processed in this order: releases, creators, videos, staff actio
 end of an epoch therefore belongs to the next epoch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
 from api.replay.records import Action, TimedRecord
-from api.replay.virtual_clock import VirtualClock
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.release.worker import ReleaseWorker
 from privacy.tally.outbox_relay import ENTRIES_PER_STEP, Relay
@@ -22,6 +19,25 @@ BATCH_EVENTS = 2_000
 """Maximum number of events in a batch."""
 _NEVER_MS = 1 << 62
 _LAST_MS = _NEVER_MS - 1
+
+
+class VirtualClock:
+    """A `privacy.model.timestamp.Clock` that moves only forwards, and only when it is advanced.
+
+    Args:
+        start_ms: initial time, in ms since 1970 UTC.
+    """
+
+    def __init__(self, start_ms: int) -> None:
+        self._now_ms = start_ms
+
+    def __call__(self) -> int:
+        """Returns the current time, in ms since 1970 UTC."""
+        return self._now_ms
+
+    def advance_to(self, moment_ms: int) -> None:
+        """Advances to a moment; does nothing if it has passed."""
+        self._now_ms = max(self._now_ms, moment_ms)
 
 
 class _PendingTargets(NamedTuple):
@@ -45,7 +61,7 @@ class EventSink(Protocol):
 
 
 class Staff(Protocol):
-    """Acts on accounts: `api.replay.staff.InProcessStaff`."""
+    """Acts on accounts: `api.replay.actions.InProcessStaff`."""
 
     def carry_out(self, actions: Sequence[Action]) -> None:
         """Carries out actions."""

@@ -1,13 +1,11 @@
 """Creates, lists and revokes API keys. Operators' tools hold this type, serving processes `KeyReader`."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import msgspec
 import redis
 
-from api.http.api_key_reader import KeyReader, KeyRecord
+from api.http.api_keys import KeyReader, KeyRecord
 from privacy.errors import ConflictError, NotFoundError
 from privacy.store.connect import translated
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from api.http.api_key_reader import KeyRecord
-from api.http.api_keys import KEY_PREFIXES, issue_key
+from api.http.api_keys import KEY_PREFIXES, KeyRecord, issue_key
 from api.http.system import clock_ms, entropy
 from api.runtime.api_key_writer import KeyWriter
 from privacy.errors import ConflictError

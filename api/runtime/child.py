@@ -1,7 +1,5 @@
 """Runs a program of the system as a child process: starts, polls, restarts with back-off, and ends it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

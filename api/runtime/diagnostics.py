@@ -1,7 +1,5 @@
 """The checks of `likewise doctor`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass

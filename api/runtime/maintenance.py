@@ -1,7 +1,5 @@
 """The maintenance process: runs staff jobs, expirations and retention sweeps."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Final
 

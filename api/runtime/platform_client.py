@@ -1,7 +1,5 @@
 """Speaks to a platform plane over HTTP, as a platform and its staff do."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """A policy together with the text that it was read from, which a store keeps."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The loop of a process that polls for work: it rests when there is none, and backs off from a busy store."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The processes of a system on one machine, each with its own settings and no others."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

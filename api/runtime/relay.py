@@ -1,7 +1,5 @@
 """The relay process: moves changes from the vault's outboxes to the tally."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from api.http.system import clock_ms

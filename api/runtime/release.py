@@ -1,7 +1,5 @@
 """The release process: measures what is due, publishes it and signs it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path

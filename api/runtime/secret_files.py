@@ -12,8 +12,6 @@ ACL files hold hashes of the passwords only. After an upgrade, write the files a
 they read their ACL files when they start.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Callable, Iterator

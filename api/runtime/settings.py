@@ -1,7 +1,5 @@
 """The settings of an operator's tool, whose store may be the embedded one of a data folder."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace

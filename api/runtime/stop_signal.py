@@ -1,7 +1,5 @@
 """Turns SIGTERM and SIGINT into a state that a program polls, so that it finishes its step before it ends."""
 
-from __future__ import annotations
-
 import os
 import select
 import signal

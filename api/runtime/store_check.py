@@ -1,7 +1,5 @@
 """Checks the private room's store before a process starts to work on it."""
 
-from __future__ import annotations
-
 from privacy.model.timestamp import Clock
 from privacy.store.acl import AclUser
 from privacy.store.checks import check_server, require

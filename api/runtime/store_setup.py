@@ -1,7 +1,5 @@
 """Sets a store up: headers, keys, policy, guarantee. Running it again changes nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Keeps the processes of a system running, and ends them together."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final

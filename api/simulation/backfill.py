@@ -1,7 +1,5 @@
 """Backfills the history of a simulated platform within seconds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from api.replay.in_process import open_in_process_system

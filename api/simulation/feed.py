@@ -1,7 +1,5 @@
 """Generates the events of a simulated platform: likes in a daily rhythm, and what accompanies them."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Runs a simulated platform in real time: posts its videos and sends the events since the last step."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

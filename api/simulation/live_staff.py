@@ -1,7 +1,5 @@
 """The staff of a simulated platform: detects bots and purges them through the moderation API."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field

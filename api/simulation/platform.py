@@ -1,7 +1,5 @@
 """A simulated platform: its population, videos, events and history."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

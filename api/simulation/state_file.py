@@ -1,7 +1,5 @@
 """Stores the state of a simulation in its data folder."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final

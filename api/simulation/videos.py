@@ -1,7 +1,5 @@
 """Generates the videos of a simulated platform, posted at regular intervals."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

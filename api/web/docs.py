@@ -1,7 +1,5 @@
 """The interactive API documentation and its OpenAPI document, all served by this server."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path

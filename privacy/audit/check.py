@@ -1,14 +1,23 @@
-"""Defines one part of an audit: independent jobs, and a function that concludes from their results."""
-
-from __future__ import annotations
+"""One part of an audit: independent jobs, a function that concludes from their results, progress reports."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from privacy.audit.report_model import Section
 
 Job = Callable[[], Any]
+
+
+class ProgressCallback(Protocol):
+    """Receives progress; the command line draws bars from it."""
+
+    def __call__(self, section: str, done: int, total: int) -> None:
+        """Reports that `done` of `total` steps of a section are complete."""
+
+
+def ignore_progress(section: str, done: int, total: int) -> None:
+    """Discards progress reports."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Finds output sets that distinguish two datasets on some releases; the best one is tested on others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Checks that the noise comes from the given entropy source alone, and uses enough of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction

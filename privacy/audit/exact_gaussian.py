@@ -5,8 +5,6 @@ A statistic that is ρ-zCDP by Gaussian noise has μ = √(2ρ), and m engagemen
 use are in the tens of thousands, so discreteness changes no digit here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import exp, log, sqrt
 from typing import Final

@@ -1,7 +1,5 @@
 """Renders an audit report as one self-contained HTML file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files

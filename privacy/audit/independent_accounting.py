@@ -4,8 +4,6 @@ The audit compares the results with those of `privacy.mechanism.accounting`. The
 proofs in `docs/proofs/`, implemented a second time.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property

@@ -7,8 +7,6 @@ flips w times, at the epochs that change the total and one cell of each breakdow
 unlikes w times within the first epoch, which changes the removals most and nothing else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Defines datasets that differ in one engagement, and releases them as a reader sees them."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

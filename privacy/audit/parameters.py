@@ -1,7 +1,5 @@
 """Compares the σ, τ, ε and cost that the program uses and states with the audit's own calculation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any

@@ -1,7 +1,5 @@
 """Recalculates every number in releases of synthetic targets from the measurements."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Checks that every number of a release follows from its measurements and from nothing else."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

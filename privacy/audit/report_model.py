@@ -3,8 +3,6 @@
 The white-box and black-box audits make the same kind of sections, so one report format serves both.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

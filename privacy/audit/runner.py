@@ -1,7 +1,5 @@
 """Runs the jobs of checks in several processes and collects the sections."""
 
-from __future__ import annotations
-
 import multiprocessing
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +7,7 @@ from dataclasses import dataclass
 from queue import Empty
 from typing import Any
 
-from privacy.audit.check import Check, Job
-from privacy.audit.progress import ProgressCallback
+from privacy.audit.check import Check, Job, ProgressCallback
 from privacy.audit.report_model import Finding, Section
 
 LIVENESS_POLL_SECONDS = 1.0

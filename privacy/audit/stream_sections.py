@@ -1,7 +1,5 @@
 """Concludes from samples of single streams: bounds on ε, distribution and independence of the noise."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce

@@ -1,7 +1,5 @@
 """Checks single streams: samples the engine's measurements on two neighbouring datasets."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Draws plots as inline SVG without scripts, fonts or external resources."""
 
-from __future__ import annotations
-
 from html import escape
 from math import floor, log10
 from typing import Final

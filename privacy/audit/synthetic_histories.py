@@ -1,7 +1,5 @@
 """Generates random histories of targets with their exact counts; most numbers are near a threshold."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The wall in the code: what a public plane's process loads, the import contracts, and its image."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

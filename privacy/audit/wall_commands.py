@@ -1,7 +1,5 @@
 """Lists every Redis command and one key of every family, for the test of the wall."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from importlib.resources import files

@@ -1,11 +1,9 @@
 """Tries the public plane's password on the private room's server, if that is a separate one."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from typing import Final
 
-from privacy.audit.progress import ProgressCallback
+from privacy.audit.check import ProgressCallback
 from privacy.audit.report_model import Finding, Section
 from privacy.errors import StoreBusyError, StoreError
 from privacy.store.acl import AclUser, Room

@@ -1,7 +1,5 @@
 """Tries every Redis command on every key family with the public plane's credentials."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from typing import Final
 import redis
 from redis import exceptions
 
-from privacy.audit.progress import ProgressCallback
+from privacy.audit.check import ProgressCallback
 from privacy.audit.report_model import Finding, Section
 from privacy.audit.wall_commands import SESSION_COMMANDS, Command, KeyFamily, key_families, redis_commands
 from privacy.store.checks import check_version

@@ -1,7 +1,5 @@
 """The white-box audit: the checks of the release code under a policy, and their sample sizes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Checks whole releases: distinguishes neighbouring datasets by everything that a reader sees."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 from math import isfinite

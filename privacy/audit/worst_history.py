@@ -1,7 +1,5 @@
 """Finds the history of one engagement that changes the encoded stream most, without the accountant's code."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Registers targets: stores their public metadata, assigns their numbers and starts their series."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum

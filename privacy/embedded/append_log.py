@@ -6,8 +6,6 @@ load after the next, the half is executed with whatever follows. `redis-check-ao
 under another name, finds the end of the last whole transaction. The rest was never acknowledged.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The configuration of an embedded Redis, and the names of its files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

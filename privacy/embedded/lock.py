@@ -1,7 +1,5 @@
 """Locks a data folder: one server per folder, for as long as any process works in it."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time

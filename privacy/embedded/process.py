@@ -1,7 +1,5 @@
 """Runs redis-server in a data folder once: starts it, waits for it, ends it."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

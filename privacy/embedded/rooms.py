@@ -5,8 +5,6 @@ The private room's server is in the data folder itself, the gallery's in its sub
 no script and no fsync of the private room, and the public plane's server holds only the gallery.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack

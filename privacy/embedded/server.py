@@ -13,8 +13,6 @@ Its data folder holds, readable by its owner only:
 | `lock`                    | held by the server itself: one server a folder                   |
 """
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Callable, Iterator

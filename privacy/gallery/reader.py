@@ -3,8 +3,6 @@
 A document that cannot be decoded is an error, never a number. Writing is the task of `privacy.publishing`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast

@@ -1,7 +1,5 @@
 """Admission control: decides which events may be stored, and passes those on to the vault."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

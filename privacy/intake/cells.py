@@ -1,7 +1,5 @@
 """Computes the joint cells of events from the attributes of their accounts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

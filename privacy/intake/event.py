@@ -1,7 +1,5 @@
 """An event as intake takes it: well-formed, and not yet checked against a policy."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple

@@ -1,7 +1,5 @@
 """Tree heads: the size and root of each shard's tree at one moment. The ledger signer signs them."""
 
-from __future__ import annotations
-
 from hashlib import sha256
 
 import msgspec

@@ -4,8 +4,6 @@ A *complete* node covers 2^level entries and never changes once all of them exis
 at every size that the tree ever had, is computed from complete nodes alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256

@@ -3,8 +3,6 @@
 They are made and verified as in RFC 9162, sections 2.1.3 and 2.1.4.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from privacy.ledger.merkle import Span, node_hash, split

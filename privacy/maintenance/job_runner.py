@@ -1,7 +1,5 @@
 """Carries out staff-requested jobs, in steps that stay exact if a worker crashes or several workers run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
@@ -28,14 +26,14 @@ class JobRunner:
 
     Args:
         jobs: the queue.
-        moves: changes the status of accounts.
+        status_change: changes the status of accounts.
         trail: records the result of each job.
         clock: now, in ms since 1970 UTC.
         throttle: of this process.
     """
 
     jobs: Jobs
-    moves: BulkStatusChange
+    status_change: BulkStatusChange
     trail: AuditTrail
     clock: Clock
     throttle: Throttle
@@ -70,7 +68,7 @@ class JobRunner:
         if sum(sizes) != job.accounts:
             self._finish(job, msgspec.structs.replace(job, state=JobState.FAILED, failure=_EXPIRED))
             return
-        progress = self.moves.read_progress(job.number)
+        progress = self.status_change.read_progress(job.number)
         self._run_rounds(job, progress, has_time)
         total = reduce(BulkProgress.plus, progress, BulkProgress())
         after = msgspec.structs.replace(job, progress=total)
@@ -93,7 +91,7 @@ class JobRunner:
             if not chunks:
                 return
             with self.throttle.slice():
-                moved = self.moves.step(job.number, job.kind.move, chunks, self.clock())
+                moved = self.status_change.step(job.number, job.kind.transition, chunks, self.clock())
             for shard, (now, cursor) in moved.items():
                 progress[shard], self._cursors[job.number, shard] = now, cursor
             if not has_time():
@@ -117,7 +115,7 @@ class JobRunner:
             self._clear(ended)
 
     def _clear(self, job: Job) -> None:
-        self.moves.forget(job.number)
+        self.status_change.forget(job.number)
         self.jobs.clear(job)
         self._cursors = {key: cursor for key, cursor in self._cursors.items() if key[0] != job.number}
 

@@ -1,7 +1,5 @@
 """Rotates the outer pseudonym key of a store: puts the new key in force, then moves every account to it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

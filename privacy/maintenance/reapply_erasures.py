@@ -1,7 +1,5 @@
 """Repeats erasures that a restore from a backup undid, before anything of those accounts can be counted."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Rebuilds a lost erasure log from the tombstones in the store."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import cast
 

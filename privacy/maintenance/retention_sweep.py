@@ -1,7 +1,5 @@
 """Deletes data past its retention period, and detects coordinated activity on the way: one sweep a day."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast

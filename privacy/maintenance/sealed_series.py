@@ -1,7 +1,5 @@
 """Finds sealed series, which are past their last release: their registers and logs are in no later count."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

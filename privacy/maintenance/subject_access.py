@@ -1,7 +1,5 @@
 """Everything that is stored about one account, for the person it is about (GDPR, articles 15 and 20)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The maintenance worker: runs staff-requested jobs, interrupted operations, expirations and sweeps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Computes everything that follows from a policy: noise scales, deviations, margins."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property

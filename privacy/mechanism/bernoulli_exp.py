@@ -5,8 +5,6 @@ Algorithm 1. Each function tosses one independent coin per numerator; its arrays
 the coins that are still undecided.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From rho-zCDP and the gate's delta to (epsilon, delta)."""
 
-from __future__ import annotations
-
 from math import ceil, exp, inf, log, log1p, sqrt
 
 from scipy.optimize import brentq, minimize_scalar

@@ -5,8 +5,6 @@ Algorithms 1 to 3. Integers only, from the entropy to the noise. The duration of
 so nothing may be drawn while a reader waits for a response.
 """
 
-from __future__ import annotations
-
 import math
 import operator
 from typing import Any, Final, overload

@@ -4,8 +4,6 @@ In production there is one source, the operating system's CSPRNG, and no seed. B
 never buffered: a fork would copy the buffer, and two processes would then draw the same noise.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, Final

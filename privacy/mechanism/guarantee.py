@@ -1,7 +1,5 @@
 """Computes the machine-readable guarantee: a policy's declarations and everything that follows from them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

@@ -1,7 +1,5 @@
 """Makes a breakdown consistent with its total, from published estimates only: this is post-processing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 `docs/proofs/flip-bounded-sensitivity.md` proves that the noise must cover these quantities.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from math import comb
 from typing import Final, TypeVar

@@ -1,7 +1,5 @@
 """The status of an account with the platform, as far as counting is concerned."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 

@@ -1,7 +1,5 @@
 """The 32-bit code of one change of a count: a joint cell and the change in it."""
 
-from __future__ import annotations
-
 from privacy.model.dimension import JOINT_CODE_BITS
 
 CHANGE_BITS = 32 - JOINT_CODE_BITS

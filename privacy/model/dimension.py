@@ -1,7 +1,5 @@
 """Dimensions, their public domains, and the code of a joint cell."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

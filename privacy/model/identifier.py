@@ -1,7 +1,5 @@
 """The rule for external identifiers: accounts, videos, creators, sounds."""
 
-from __future__ import annotations
-
 import re
 
 from privacy.errors import InvalidInputError

@@ -1,7 +1,5 @@
 """The names of the sandbox's policies, targets and accounts, which never collide with real ones."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from privacy.errors import InvalidInputError

@@ -1,7 +1,5 @@
 """Times: RFC 3339 text in the API, whole milliseconds since 1970 UTC internally."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

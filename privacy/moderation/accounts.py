@@ -1,7 +1,5 @@
 """Staff actions on one account: restrict, ban, reinstate, delete. Each is recorded before and after."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -11,7 +9,7 @@ from privacy.model.account_status import AccountStatus
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, run_audited
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.vault.pseudonym import AccountRef
-from privacy.vault.recount import Move, MoveRefusedError, Recount, Settled
+from privacy.vault.recount import Recount, RecountResult, StatusTransition, TransitionRefusedError
 from privacy.vault.shards import PseudonymKeys
 
 
@@ -49,7 +47,7 @@ class AccountOutcome(NamedTuple):
     """
 
     changed: bool
-    settled: Settled
+    settled: RecountResult
 
 
 # Staff cannot override an owner's decision: a deleted account is erased after its grace, and an account that
@@ -120,8 +118,8 @@ class AccountModeration:
         handle = self.keys.current.derive_handles([request.account_id])[0].name
         with self.pending.track(PendingOperation(handle, Work.SETTLE), now_ms):
             try:
-                settled = self.recount.move(account, Move(to, allowed, until_ms), now_ms)
-            except MoveRefusedError as error:
+                settled = self.recount.change_status(account, StatusTransition(to, allowed, until_ms), now_ms)
+            except TransitionRefusedError as error:
                 if error.before is not to or to is AccountStatus.GOOD:
                     status, action = error.before.label, request.action.value
                     raise ConflictError(

@@ -1,7 +1,5 @@
 """Advisories: findings about many accounts, for staff. They expire, and change no count."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum

@@ -1,7 +1,5 @@
 """Rewrites of the store's append-only log, which remove erased data from disk."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import cast
 

@@ -4,8 +4,6 @@ Entries name an account by its audit tag, which is neither its id nor its pseudo
 the pseudonym key one can find the entries about an account; no one can get from a tag back to the account.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum

@@ -4,8 +4,6 @@ The paths are a data-subject request, a deleted account whose grace is over, an 
 and the replay of erasures after a restore.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Stores staff-requested jobs: a document for each, the handles of its accounts by shard, and a queue."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +15,7 @@ from privacy.store.keys import platform_key
 from privacy.store.script import Argument, Script, ScriptCall
 from privacy.vault.bulk_status import BulkProgress
 from privacy.vault.pseudonym import HANDLE_BYTES, AccountHandle
-from privacy.vault.recount import Move
+from privacy.vault.recount import StatusTransition
 
 
 class JobKind(Enum):
@@ -29,19 +27,19 @@ class JobKind(Enum):
     """The accounts are not bots after all."""
 
     @property
-    def move(self) -> Move:
+    def transition(self) -> StatusTransition:
         """The change of status."""
-        return _MOVES[self]
+        return _TRANSITIONS[self]
 
 
 # Staff cannot override an owner's decision: a deleted account is erased after its grace, and an account that
 # objects is not counted.
-_MOVES = {
-    JobKind.PURGE: Move(
+_TRANSITIONS = {
+    JobKind.PURGE: StatusTransition(
         AccountStatus.INAUTHENTIC,
         (AccountStatus.GOOD, AccountStatus.RESTRICTED, AccountStatus.BANNED, AccountStatus.INAUTHENTIC),
     ),
-    JobKind.REINSTATEMENT: Move(AccountStatus.GOOD, (AccountStatus.INAUTHENTIC,)),
+    JobKind.REINSTATEMENT: StatusTransition(AccountStatus.GOOD, (AccountStatus.INAUTHENTIC,)),
 }
 
 

@@ -3,8 +3,6 @@
 A pending operation names the account by its handle. It leaves the store as soon as it is complete.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The person holds a random number. The store holds its SHA-256, the time and two 
 account and cannot be found without the number.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256

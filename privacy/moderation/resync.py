@@ -1,7 +1,5 @@
 """Repairs an account's engagements from a snapshot: the platform's own list of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from privacy.catalogue.catalogue import Catalogue, Target

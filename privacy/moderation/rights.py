@@ -1,7 +1,5 @@
 """Data-subject requests: erasure, objection, opt-out of breakdowns. Each is recorded before and after."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +12,7 @@ from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.moderation.receipts import Receipt, Receipts
 from privacy.vault.pseudonym import AccountRef
-from privacy.vault.recount import Move, MoveRefusedError, Recount, Settled
+from privacy.vault.recount import Recount, RecountResult, StatusTransition, TransitionRefusedError
 from privacy.vault.shards import PseudonymKeys
 
 
@@ -90,7 +88,9 @@ class DataSubjectRights:
 
         return run_audited(self.trail, self._make_entry(reason.value, request), act, _describe_erasure)
 
-    def object_to_analytics(self, request: DataSubjectRequest, now_ms: int, *, objects: bool) -> Settled:
+    def object_to_analytics(
+        self, request: DataSubjectRequest, now_ms: int, *, objects: bool
+    ) -> RecountResult:
         """Record an objection, which excludes an account from all counts, or withdraw it.
 
         While an account objects, nothing new is stored of it.
@@ -102,19 +102,21 @@ class DataSubjectRights:
         to = AccountStatus.OBJECTED if objects else AccountStatus.GOOD
         allowed = _MAY_OBJECT if objects else (AccountStatus.OBJECTED, AccountStatus.GOOD)
 
-        def act() -> Settled:
+        def act() -> RecountResult:
             handle = self.keys.current.derive_handles([request.account_id])[0].name
             with self.pending.track(PendingOperation(handle, Work.SETTLE), now_ms):
                 try:
-                    return self.recount.move(AccountRef(request.account_id), Move(to, allowed), now_ms)
-                except MoveRefusedError as error:
+                    return self.recount.change_status(
+                        AccountRef(request.account_id), StatusTransition(to, allowed), now_ms
+                    )
+                except TransitionRefusedError as error:
                     why = "it will be erased when its grace ends" if objects else "it does not object"
                     raise ConflictError(f"The account's status is {error.before.label}; {why}.") from error
 
         entry = self._make_entry("rights.objection", request, {"objects": objects})
         return run_audited(self.trail, entry, act, _describe_settled)
 
-    def opt_out(self, request: DataSubjectRequest, now_ms: int, *, hidden: bool) -> Settled:
+    def opt_out(self, request: DataSubjectRequest, now_ms: int, *, hidden: bool) -> RecountResult:
         """Keep later engagements of an account out of every breakdown, or stop doing so.
 
         Raises:
@@ -159,7 +161,7 @@ def _describe_erasure(outcome: ErasureOutcome) -> dict[str, int]:
     return {"engagements": outcome.receipt.engagements, "uncounted": outcome.receipt.counted}
 
 
-def _describe_settled(settled: Settled) -> dict[str, int | bool | str]:
+def _describe_settled(settled: RecountResult) -> dict[str, int | bool | str]:
     return {
         "known": settled.known,
         "status_before": settled.before.label,

@@ -1,7 +1,5 @@
 """The zCDP budget of one engagement of one kind, split over its statistics. Exact numbers only."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal

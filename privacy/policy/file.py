@@ -1,7 +1,5 @@
 """Parses a policy file into a `Policy`. This module checks the shape; the values validate themselves."""
 
-from __future__ import annotations
-
 import hashlib
 import tomllib
 from decimal import Decimal

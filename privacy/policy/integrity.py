@@ -1,7 +1,5 @@
 """Rules that make a like inauthentic, and thresholds of what staff are shown about groups of accounts."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import msgspec

@@ -1,7 +1,5 @@
 """Retention periods of data that is not kept for exactly its target's schedule."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import msgspec

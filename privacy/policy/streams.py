@@ -1,7 +1,5 @@
 """The positions of the statistic streams of a series in an array."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Writes trees, signatures and tree heads to the gallery; it changes nothing that is published."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

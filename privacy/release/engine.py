@@ -1,7 +1,5 @@
 """Makes the releases of many series at once, as pure functions: store, clock and randomness are arguments."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

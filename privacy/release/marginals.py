@@ -1,7 +1,5 @@
 """Computes the net change of every statistic stream from a log of changes, in integers only."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Draws the measurements of a release: an exact integer query plus exact integer noise, drawn only once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

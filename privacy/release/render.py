@@ -1,7 +1,5 @@
 """Renders publishable estimates as release documents."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The release worker: makes the due releases and copies them to the gallery."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ itself, no line leads to an account.
 Writers take the folder's lock, a `flock(2)`. Readers take none: they see whole lines, or the previous file.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

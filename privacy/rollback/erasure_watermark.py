@@ -6,8 +6,6 @@ died between the two writes. In both cases the erasures after the watermark are 
 nothing is taken in or released. A watermark ahead of the log means that the log is not the newest one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast

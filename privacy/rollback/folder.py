@@ -1,7 +1,5 @@
 """The rollback guard: a folder outside the store with the records that no restore may take back."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ store cannot detect this, as the gallery may come from the same backup. So the l
 outside the store before a release is published, and a shard whose ledger is shorter releases nothing.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Everything in it is published already, so anyone may have it. `privacy.signing.verification` reads it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any

@@ -1,7 +1,5 @@
 """Verifies one shard of an exported ledger, entry by entry, and names every fault."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """The ledger's signing key: signs releases and tree heads. The public plane must not import this."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256

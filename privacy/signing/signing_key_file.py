@@ -1,7 +1,5 @@
 """The file with the ledger's signing key: on the release side only, never in Redis, never logged."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

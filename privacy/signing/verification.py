@@ -1,7 +1,5 @@
 """Verifies an exported ledger offline: the file, its keys, its heads, every entry, release and signature."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256

@@ -6,8 +6,6 @@ thereby allowed on another (Redis >= 7.0,
 https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/).
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Mapping

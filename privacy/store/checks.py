@@ -1,7 +1,5 @@
 """Checks whether the Redis of a room is fit for it, before a process writes and for `likewise doctor`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

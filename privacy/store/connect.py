@@ -5,8 +5,6 @@ decides: Likewise's own scripts are idempotent, but a client library cannot know
 server closed while it lay idle is replaced before a command is sent on it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final

@@ -1,7 +1,5 @@
 """The passwords of the Redis users, kept in one file beside the data."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

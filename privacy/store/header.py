@@ -6,8 +6,6 @@ that a long-running process remembers, and must not be written to. Nor is a gall
 room's id: it shows what another store has released.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Self

@@ -19,8 +19,6 @@ Names made here never contain a foreign brace, colon, space or control character
 encoded (RFC 3986), which also keeps two different lists of parts from meeting in one key.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 from urllib.parse import quote

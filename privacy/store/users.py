@@ -6,8 +6,6 @@ EVAL, FCALL, MONITOR, CONFIG SET, ACL SETUSER, FLUSHALL or anything else that re
 A script started with EVALSHA runs under its caller's rights, command by command.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType

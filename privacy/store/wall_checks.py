@@ -1,7 +1,5 @@
 """Checks the wall on a server: for the public plane at its start, and for `likewise doctor`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Blocks single engagements, for a reason, and lifts their blocks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from privacy.store.connect import translated
 from privacy.store.keys import vault_key
 from privacy.vault.pseudonym import Pseudonymiser
-from privacy.vault.recount import Move
+from privacy.vault.recount import StatusTransition
 from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
@@ -80,7 +80,7 @@ class BulkStatusChange:
     caps: ContributionCaps
 
     def step(
-        self, job: int, move: Move, chunks: Mapping[int, Chunk], now_ms: int
+        self, job: int, transition: StatusTransition, chunks: Mapping[int, Chunk], now_ms: int
     ) -> dict[int, tuple[BulkProgress, int]]:
         """Changes some accounts of several shards; on disk when this returns.
 
@@ -88,7 +88,7 @@ class BulkStatusChange:
 
         Args:
             job: number of the job.
-            move: the change; without a time.
+            transition: the change; without a time.
             chunks: by shard.
             now_ms: the time.
 
@@ -103,7 +103,7 @@ class BulkStatusChange:
             accounts = keys.resolve_handles(chunk.account_handles)
             return {
                 **self.caps.settling_arguments(now_ms),
-                **move.as_arguments(),
+                **transition.as_arguments(),
                 "job": job,
                 "done": chunk.done,
                 "cursor": chunk.cursor,

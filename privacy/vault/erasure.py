@@ -1,7 +1,5 @@
 """Erases accounts: every register gone, a tombstone left that is not the pseudonym, and a line outside."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass

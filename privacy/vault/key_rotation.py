@@ -1,7 +1,5 @@
 """Moves accounts from pseudonyms under the previous outer key to those under the new one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

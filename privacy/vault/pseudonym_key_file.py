@@ -1,7 +1,5 @@
 """Reads and writes the pseudonym key file: never in Redis, never logged, readable by its owner only."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import replace

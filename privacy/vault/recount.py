@@ -1,7 +1,5 @@
 """Changes the status of accounts, and recounts all their engagements."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +17,7 @@ _ERASED, _REFUSED = -1, -2
 
 
 @dataclass(frozen=True)
-class Move:
+class StatusTransition:
     """A change of status.
 
     Args:
@@ -43,7 +41,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Settled:
+class RecountResult:
     """The result of recounting an account.
 
     Args:
@@ -69,7 +67,7 @@ class ErasedAccountError(ConflictError):
     """The account was erased: nothing of it is stored, and its events are not stored."""
 
 
-class MoveRefusedError(ConflictError):
+class TransitionRefusedError(ConflictError):
     """The account may not come to a status from the one that it has.
 
     Args:
@@ -93,7 +91,7 @@ class Recount:
     shards: AccountShards
     caps: ContributionCaps
 
-    def move(self, account: AccountRef, move: Move, now_ms: int) -> Settled:
+    def change_status(self, account: AccountRef, transition: StatusTransition, now_ms: int) -> RecountResult:
         """Changes the status of an account and recounts its engagements.
 
         Raises:
@@ -101,9 +99,9 @@ class Recount:
             MoveRefusedError: it may not come from the status that it has. Nothing was changed.
             StoreBusyError: the store did not confirm. Do it again: it resumes where it stopped.
         """
-        return self._run(account, move.as_arguments(), now_ms)
+        return self._run(account, transition.as_arguments(), now_ms)
 
-    def hide(self, account: AccountRef, now_ms: int, *, hidden: bool) -> Settled:
+    def hide(self, account: AccountRef, now_ms: int, *, hidden: bool) -> RecountResult:
         """Keeps an account's later first counts out of every breakdown, or no longer.
 
         Raises:
@@ -112,7 +110,7 @@ class Recount:
         """
         return self._run(account, {"hidden": hidden}, now_ms)
 
-    def run(self, account: AccountRef, now_ms: int) -> Settled:
+    def run(self, account: AccountRef, now_ms: int) -> RecountResult:
         """Recounts the engagements of an account under the status that it has.
 
         Raises:
@@ -121,7 +119,7 @@ class Recount:
         """
         return self._run(account, {}, now_ms)
 
-    def _run(self, account: AccountRef, change: ScriptArguments, now_ms: int) -> Settled:
+    def _run(self, account: AccountRef, change: ScriptArguments, now_ms: int) -> RecountResult:
         cursor, sums = 0, [0, 0, 0]
         begun: tuple[bool, AccountStatus, int, bool] | None = None
         while begun is None or cursor:
@@ -138,7 +136,7 @@ class Recount:
                     "the account was erased: nothing of it is stored, and its events are not stored"
                 )
             if cursor == _REFUSED:
-                raise MoveRefusedError(AccountStatus(before))
+                raise TransitionRefusedError(AccountStatus(before))
             begun = begun or (bool(known), AccountStatus(before), until_ms, bool(hidden_before))
             sums = [total + count for total, count in zip(sums, counts, strict=True)]
-        return Settled(*begun, *sums)
+        return RecountResult(*begun, *sums)

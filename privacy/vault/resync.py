@@ -1,7 +1,5 @@
 """Repairs an account's engagements of one kind from the platform's own list of all that it has."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

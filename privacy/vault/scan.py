@@ -1,7 +1,5 @@
 """Scans all accounts of the vault: for retention, for advisories, and to rotate the pseudonym key."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Runs scripts on account shards: packs their arguments, and retries after a pseudonym key rotation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """Changes that fall due by time alone: the end of a restriction, and of the grace after a deletion."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from privacy.model.account_status import AccountStatus

@@ -1,7 +1,5 @@
 """The compose file and the Dockerfiles: what can be said of them without an engine."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any, Final

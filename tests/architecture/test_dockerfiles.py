@@ -1,7 +1,5 @@
 """Dockerfiles use a few plain forms, so that the tests and the audit which read them overlook nothing."""
 
-from __future__ import annotations
-
 from pathlib import Path, PurePosixPath
 from typing import Final
 

@@ -1,7 +1,5 @@
 """What the platform plane's image holds: enough to ingest events, nothing to measure, sign or read with."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 from typing import Final

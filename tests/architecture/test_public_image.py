@@ -1,7 +1,5 @@
 """The third lock of the wall: what the public plane's image holds."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Environment variables are named, read and defaulted in one file."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 from typing import Final

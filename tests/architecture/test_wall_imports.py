@@ -1,7 +1,5 @@
 """The second lock of the wall, at run time: what the process and the workers of the public plane load."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from privacy.audit.wall_code import PROJECT, load

@@ -1,7 +1,5 @@
 """The workers stay small: the relay and the maintenance worker load no library that they do not use."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from typing import Final

@@ -1,7 +1,5 @@
 """The audit's report in a real browser: it is complete, sends no request, fits a phone, and prints."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final

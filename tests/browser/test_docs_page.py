@@ -1,7 +1,5 @@
 """The docs page in a real browser: it shows the operations, works with a key, and calls no other host."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final

@@ -1,7 +1,5 @@
 """The public plane with a gallery in every state, running."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

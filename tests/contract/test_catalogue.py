@@ -1,7 +1,5 @@
 """The catalogue on a real Redis."""
 
-from __future__ import annotations
-
 import os
 
 import msgspec

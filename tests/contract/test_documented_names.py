@@ -1,7 +1,5 @@
 """Operations, commands, targets and variables that the documents name exist."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterator

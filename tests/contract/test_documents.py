@@ -1,7 +1,5 @@
 """The documents speak of files and tests that exist."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Final

@@ -1,7 +1,5 @@
 """Restrict, ban, reinstate, delete: the effect of each, and the answer where it does not apply."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

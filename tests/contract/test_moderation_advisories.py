@@ -1,7 +1,5 @@
 """Advisories: the findings of the sweep for staff, and that they change no count."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import msgspec

@@ -1,7 +1,5 @@
 """Purges: a list of accounts becomes a job, which is carried out exactly once."""
 
-from __future__ import annotations
-
 import gzip
 from typing import Any
 
@@ -169,7 +167,7 @@ def test_a_step_is_applied_once(office: Office) -> None:
     )
     handle = PSEUDONYMISER.derive_handles(BOTS[:1])[0]
     shard = handle.shard_hash % HEADER.account_shards
-    move, now_ms = JobKind.PURGE.move, office.plane.clock.now_ms
+    move, now_ms = JobKind.PURGE.transition, office.plane.clock.now_ms
     for done in (0, 0, 5):
         progress, cursor = moves.step(1, move, {shard: Chunk(done, 0, [handle.name])}, now_ms)[shard]
         assert (progress.done, progress.moved, progress.uncounted, cursor) == (1, 1, 4, 0)

@@ -1,7 +1,5 @@
 """Staff actions on targets and single engagements, and resyncs."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The API's description: what is checked in, what is served, and what is there are the same."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Invalid input to the platform plane: a clear problem document or a verdict, and never a 500."""
 
-from __future__ import annotations
-
 import gzip
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Creators are registered like videos: the same routes, for another type of target."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """`POST /v1/events` on a real Redis: every event has its verdict, and no account id is stored."""
 
-from __future__ import annotations
-
 import gzip
 import zlib
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """Idempotency-Key on a real Redis: a repeated request gets its own response again."""
 
-from __future__ import annotations
-
 import gzip
 import os
 from threading import Barrier, Thread

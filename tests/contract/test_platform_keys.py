@@ -1,7 +1,5 @@
 """Every route of the platform plane refuses every invalid API key."""
 
-from __future__ import annotations
-
 import os
 import re
 from typing import Any

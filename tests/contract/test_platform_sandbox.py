@@ -1,7 +1,5 @@
 """The sandbox: the same operations for a reviewer's key, on objects that no real name can reach."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The routes that register videos, on a real Redis."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

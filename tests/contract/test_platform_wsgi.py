@@ -1,7 +1,5 @@
 """Starting the platform plane from the environment."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Responses of the public plane: documented shapes, right numbers, the same bytes to everyone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """`/v1/creators/{creator_id}/authenticity`: shares from published numbers, and what they cover."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

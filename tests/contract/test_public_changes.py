@@ -1,7 +1,5 @@
 """`…/changes`: what came and went, as the public plane answers it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

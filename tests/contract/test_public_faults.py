@@ -1,7 +1,5 @@
 """Faults behind the public plane: closed, said clearly, and over when they are over."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import pytest

@@ -1,7 +1,5 @@
 """Bad input to the public plane: a clear problem document each time, and nothing else."""
 
-from __future__ import annotations
-
 import http.client
 import json
 from typing import Any, Final

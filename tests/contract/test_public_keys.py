@@ -1,7 +1,5 @@
 """Every route of the public plane with every wrong key, and what a right one may do."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Final

@@ -1,7 +1,5 @@
 """Every kind is read alike; what a policy does not count, or what was taken down, is said to be so."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The ledger as a reviewer reads it: proofs, signed heads, signatures and keys, each checked from outside."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode

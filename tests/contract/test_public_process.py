@@ -1,7 +1,5 @@
 """The public plane as it is deployed: a granian worker that is configured by its environment alone."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

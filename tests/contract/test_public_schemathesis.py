@@ -1,7 +1,5 @@
 """Generated requests to the running public plane, right and wrong ones, against its own description."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Final
 

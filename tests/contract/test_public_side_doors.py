@@ -1,7 +1,5 @@
 """Logs and metrics of the public plane: about requests, never about videos, keys or people."""
 
-from __future__ import annotations
-
 import io
 
 import msgspec

@@ -1,7 +1,5 @@
 """Every key has a stated retention period: a store in full use has no key that docs/retention.md lacks."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

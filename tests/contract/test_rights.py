@@ -1,7 +1,5 @@
 """Data-subject requests and their effects."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """A running system that tests share where none of them ends it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

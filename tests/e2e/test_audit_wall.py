@@ -1,7 +1,5 @@
 """The wall shown: it stands on a real store, and each kind of hole is found."""
 
-from __future__ import annotations
-
 import json
 from contextlib import closing
 from dataclasses import replace
@@ -9,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from privacy.audit.progress import ignore_progress
+from privacy.audit.check import ignore_progress
 from privacy.audit.report_model import Section
 from privacy.audit.wall_code import PROJECT, code_section, copied_files, image_section
 from privacy.audit.wall_commands import key_families, redis_commands

@@ -1,7 +1,5 @@
 """`likewise audit` as a shell sees it."""
 
-from __future__ import annotations
-
 from html import escape
 from pathlib import Path
 

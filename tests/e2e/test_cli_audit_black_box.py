@@ -1,7 +1,5 @@
 """`likewise audit black-box` attacks a running system with what a reviewer has, and says what came of it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`likewise config`: every setting as it is in force, and no secret."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from api.cli.commands.config import users_table, variables_table

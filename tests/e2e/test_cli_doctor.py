@@ -1,7 +1,5 @@
 """`likewise doctor` on healthy and on sick deployments."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,7 +1,5 @@
 """`likewise init` without a store: what it refuses, and what it leaves untouched."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """API keys from the command line, against a running system's store."""
 
-from __future__ import annotations
-
 import os
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`likewise ledger` on a real store: exported, verified offline, tampered with, signed by a rotated key."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import os

@@ -1,7 +1,5 @@
 """`likewise public` and `likewise platform` as processes of their own: what they load, refuse and survive."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -1,7 +1,5 @@
 """`likewise policy` on right and wrong files."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`likewise replay`: a recorded history through the real intake, with every release on its way."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from contextlib import closing

@@ -1,7 +1,5 @@
 """An operator puts a copy of the whole data folder back: `likewise up` erases again what was erased since."""
 
-from __future__ import annotations
-
 import shutil
 from contextlib import closing
 from pathlib import Path

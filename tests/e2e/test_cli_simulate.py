@@ -1,7 +1,5 @@
 """The simulated platform: `likewise up --simulate`, as `make run` has it."""
 
-from __future__ import annotations
-
 import signal
 from pathlib import Path
 

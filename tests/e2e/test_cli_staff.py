@@ -1,7 +1,5 @@
 """`likewise moderation` and `likewise rights` against a running system."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`likewise up`: the whole system, from its start to its end."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """The two Redis of `docker/compose.yaml`: their configuration and users, on real servers."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import closing

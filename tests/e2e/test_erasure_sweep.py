@@ -1,7 +1,5 @@
 """After an erasure no id, pseudonym or handle of the account is in the store or in its files on disk."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.support.eventually import eventually

@@ -1,7 +1,5 @@
 """kill -9 of relays, release workers, writers and Redis, alone and together, at random moments."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

@@ -1,7 +1,5 @@
 """A restart of Redis brings back everything: registers, logs, offsets, measurements, ledger, gallery."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from privacy.tally.outbox_relay import Relay

@@ -1,7 +1,5 @@
 """The ledger's signing key is lost: what docs/compliance/ledger.md says to do, step by step."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A maintenance worker is killed in the middle of a purge: the next one goes on, and all is counted once."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

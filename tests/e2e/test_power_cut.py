@@ -1,7 +1,5 @@
 """A power cut loses nothing that was acknowledged; the same test sees what a laxer fsync would lose."""
 
-from __future__ import annotations
-
 import random
 import threading
 import time

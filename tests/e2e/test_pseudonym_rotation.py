@@ -1,7 +1,5 @@
 """Rotating the pseudonym key on a real store, while intake goes on and programs are killed."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 from functools import partial
@@ -20,7 +18,7 @@ from privacy.vault.entries import AdmittedEvent
 from privacy.vault.key_rotation import ShardKeyRotation
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
-from privacy.vault.recount import Move, Recount
+from privacy.vault.recount import Recount, StatusTransition
 from privacy.vault.registers import RegisterStore
 from privacy.vault.resync import Resync, ResyncReport
 from privacy.vault.shards import AccountShards, PseudonymKeys
@@ -64,7 +62,9 @@ def restrict_the_first(store: Store, key_file: Path) -> AccountShards:
     known = shards(store, key_file)
     RegisterStore(known, caps(4, 100)).record(likes(SERIES[0])[:1], 0)
     first = AccountRef(ACCOUNTS[0])
-    Recount(known, caps(4, 100)).move(first, Move(AccountStatus.RESTRICTED, until_ms=500), 0)
+    Recount(known, caps(4, 100)).change_status(
+        first, StatusTransition(AccountStatus.RESTRICTED, until_ms=500), 0
+    )
     return known
 
 

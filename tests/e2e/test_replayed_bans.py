@@ -1,7 +1,5 @@
 """Twenty bans: withheld under the example's policy, and accurate under the one that shows small removals."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

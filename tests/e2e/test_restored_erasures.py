@@ -1,7 +1,5 @@
 """A store restored from a backup repeats the erasures since then, before any of their accounts is counted."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,7 +1,5 @@
 """A store that is put back from a backup never draws again what readers have seen."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """`likewise keys rotate-pseudonym-key` is killed in the middle: called again it goes on; no count changes."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

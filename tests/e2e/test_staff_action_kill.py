@@ -1,7 +1,5 @@
 """The platform plane is killed during a staff action on an account: the action takes effect exactly once."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
@@ -29,7 +27,7 @@ from privacy.store.users import Process
 from privacy.tally.outbox_relay import Relay
 from privacy.vault.erasure import ERASE_SCRIPT
 from privacy.vault.pseudonym_key_file import create_key_file
-from privacy.vault.recount import RECOUNT_SCRIPT, Move
+from privacy.vault.recount import RECOUNT_SCRIPT, StatusTransition
 from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.eventually import eventually
@@ -71,7 +69,7 @@ class StaffAction:
             reference.erase(PERSON)
         else:
             to = {"ban": AccountStatus.BANNED, "delete": AccountStatus.DELETED}[self.action]
-            reference.move(PERSON, Move(to), clock_ms())
+            reference.change_status(PERSON, StatusTransition(to), clock_ms())
 
 
 ERASURE = StaffAction("/v1/rights/erasures", "", ERASE_SCRIPT)

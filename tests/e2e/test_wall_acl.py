@@ -1,7 +1,5 @@
 """The wall's ACL on a real Redis: every user against every command and every family of keys."""
 
-from __future__ import annotations
-
 from fnmatch import fnmatchcase
 from typing import Any, Final
 

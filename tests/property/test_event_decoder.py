@@ -1,7 +1,5 @@
 """The compiled decoder against the schema: the same verdicts and the same values, for any bytes."""
 
-from __future__ import annotations
-
 import json
 from typing import NoReturn
 

@@ -1,7 +1,5 @@
 """Verifying an exported ledger finds and names every change to it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Events, moderation and rights in any order, against the in-memory reference."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
@@ -21,7 +19,7 @@ from privacy.vault.blocks import NO_BLOCK, Block, EngagementBlocks
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.erasure import Erasure
 from privacy.vault.pseudonym import AccountRef
-from privacy.vault.recount import ErasedAccountError, Move, MoveRefusedError, Recount
+from privacy.vault.recount import ErasedAccountError, Recount, StatusTransition, TransitionRefusedError
 from privacy.vault.registers import RegisterStore
 from tests.support.histories import ACCOUNTS, CHANGES, SERIES, entries
 from tests.support.platform_plane import erasures_of
@@ -39,7 +37,7 @@ from tests.support.registers import (
 
 _STATUSES = st.sampled_from(tuple(AccountStatus))
 _MOVES = st.builds(
-    Move,
+    StatusTransition,
     to=_STATUSES,
     allowed_from=st.one_of(st.just(tuple(AccountStatus)), st.lists(_STATUSES, min_size=1).map(tuple)),
     until_ms=st.integers(0, 3 * MS_PER_DAY),
@@ -97,12 +95,12 @@ class Moderation(RuleBasedStateMachine):
             assert self.vault.record(batch, self.now_ms) == self.reference.record(batch, self.now_ms)
 
     @rule(account=_ACCOUNT, move=_MOVES)
-    def move(self, account: str, move: Move) -> None:
+    def move(self, account: str, move: StatusTransition) -> None:
         """The status of an account changes, if it may."""
-        expected = self.reference.move(account, move, self.now_ms)
+        expected = self.reference.change_status(account, move, self.now_ms)
         try:
-            settled = self.recount.move(AccountRef(account), move, self.now_ms)
-        except (ErasedAccountError, MoveRefusedError):
+            settled = self.recount.change_status(AccountRef(account), move, self.now_ms)
+        except (ErasedAccountError, TransitionRefusedError):
             assert expected is None
         else:
             assert sum((settled.newly_counted, settled.newly_uncounted, settled.over_cap)) == sum(

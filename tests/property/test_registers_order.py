@@ -1,7 +1,5 @@
 """Any order and any repetition of the same events leads to one state and one count."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import pytest

@@ -1,7 +1,5 @@
 """The vault's registers and the tally's logs against the in-memory reference, over generated histories."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

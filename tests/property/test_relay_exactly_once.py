@@ -1,7 +1,5 @@
 """The relay applies every change exactly once: across crashes, races and stale offsets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 

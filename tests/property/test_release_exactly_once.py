@@ -1,7 +1,5 @@
 """Every release is written exactly once, across crashes, races and delays of several epochs."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import suppress

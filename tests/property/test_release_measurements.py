@@ -1,7 +1,5 @@
 """Measurements and published numbers, compared with a slow reference without noise."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A release says nothing but what passed the gate: the step of `docs/proofs/gate.md` that is about code."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -7,8 +7,6 @@ tenths of its claim another 1.2e-4. χ² fits and correlations add 1e-6 each, 2e
 releases stay far below.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 
@@ -16,7 +14,7 @@ import pytest
 
 from api.audit.end_to_end import end_to_end_check
 from api.runtime.policy_source import PolicySource, read_policy
-from privacy.audit.progress import ignore_progress
+from privacy.audit.check import ignore_progress
 from privacy.audit.report_model import Section
 from privacy.audit.runner import run_checks
 from privacy.audit.white_box import DEFAULT_PLAN, QUICK_PLAN, Plan, WhiteBoxScale, white_box

@@ -3,14 +3,12 @@
 A sound deployment fails a comparison with a probability of 1e-6; an audit has about 35 comparisons.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
 from privacy.audit.black_box.black_box import BlackBox
 from privacy.audit.black_box.campaign_scale import QUICK
-from privacy.audit.progress import ignore_progress
+from privacy.audit.check import ignore_progress
 from tests.support.fake_deployment import FakeDeployment, Flaws
 
 FLAWS = {

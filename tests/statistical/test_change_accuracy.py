@@ -3,8 +3,6 @@
 Statistical bars are 5.3 standard errors or more: a false alarm has probability below 2e-7 a comparison.
 """
 
-from __future__ import annotations
-
 from math import sqrt
 
 import numpy as np

@@ -4,8 +4,6 @@ The entropy is a fixed SHAKE-256 stream, so a test that passes always passes. Th
 tolerance is that of a false alarm when its stream was chosen.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """At n = k exactly, the margin lets a number through no more often than it is designed to."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache

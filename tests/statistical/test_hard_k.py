@@ -4,8 +4,6 @@ Nothing here can raise a false alarm: the tested properties hold with certainty.
 numbers are shown: it is not a count of its own but their difference, which any reader could compute.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """A small audit report with one section of each kind."""
 
-from __future__ import annotations
-
 from privacy.audit.report_model import (
     AuditReport,
     Comparison,

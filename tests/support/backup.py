@@ -1,7 +1,5 @@
 """Copies the data of an embedded Redis, and puts a copy back, as an operator does."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A policy file for tests that start processes: few cells, few epochs, little noise."""
 
-from __future__ import annotations
-
 SMALL_POLICY = """
 version = "small"
 [anonymity]

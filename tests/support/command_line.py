@@ -1,7 +1,5 @@
 """Runs `likewise` as a shell does: in this process, or as one of its own."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

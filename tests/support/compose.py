@@ -1,7 +1,5 @@
 """What `docker/compose.yaml` says."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import yaml

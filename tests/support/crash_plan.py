@@ -1,7 +1,5 @@
 """The batches that the writers of the kill and power-cut tests send; each can be derived from its number."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from typing import Final

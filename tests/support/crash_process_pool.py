@@ -6,8 +6,6 @@ Reads one line per process from standard input: `relay`, `release` or `writer`, 
 Writes its process id. Every process works until it is killed; when the pool ends, they all end.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The processes of the kill tests: starts them, kills them, and starts them again."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

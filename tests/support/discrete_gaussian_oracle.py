@@ -1,7 +1,5 @@
 """The discrete Gaussian from its definition: slow, obvious, in floats good to 1 part in 10^12."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats

@@ -1,7 +1,5 @@
 """The two servers of `docker/compose.yaml`, running, with what `likewise init --secrets` writes."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

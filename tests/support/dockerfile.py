@@ -3,8 +3,6 @@
 No Docker engine is needed: these Dockerfiles copy plain files and folders, so a folder does.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The documents of the project."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 

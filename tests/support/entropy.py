@@ -1,7 +1,5 @@
 """Entropy sources for tests: the product itself has only the operating system's."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 

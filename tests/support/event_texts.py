@@ -1,7 +1,5 @@
 """Hypothesis strategies for batches of events as bytes: valid ones, and ones that are ambiguous."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

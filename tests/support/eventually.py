@@ -1,7 +1,5 @@
 """Waits for something to become true, with a deadline: tests look again and again."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import TypeVar

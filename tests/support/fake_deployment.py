@@ -1,7 +1,5 @@
 """An in-memory deployment for the black-box audit: sound, or with one flaw that the audit must find."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property

@@ -1,7 +1,5 @@
 """Breaks a chosen store call: the process crashes, or the connection is lost."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count

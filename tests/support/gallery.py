@@ -1,7 +1,5 @@
 """A gallery with videos in every state that a reader can meet, published by the real publisher."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Hypothesis strategies for engagements of accounts, as the vault records them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """A proxy between a process and its Redis that kills the process at one call of a script."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """The parts of `make nightly`, and what was collected of them."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

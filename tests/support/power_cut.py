@@ -6,8 +6,6 @@ is not: files are taken to exist, under their latest names, as soon as they are 
 its folder after each rename of the manifest), and a disk is taken to keep what it was asked to keep.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import shlex

@@ -1,7 +1,5 @@
 """Stores that are set up with the files of a data folder, and the environment of processes on them."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 from pathlib import Path

@@ -4,8 +4,6 @@
 `--hypothesis-profile=nightly`: new examples, ten times as many, and the operating system's entropy.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from hypothesis import HealthCheck, settings

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from werkzeug.serving import make_server
 
-from api.http.api_key_reader import KeyRecord
-from api.http.api_keys import KEY_PREFIXES, issue_key
+from api.http.api_keys import KEY_PREFIXES, KeyRecord, issue_key
 from api.public.app import build_public_app
 from api.runtime.api_key_writer import KeyWriter
 from privacy.errors import StoreError

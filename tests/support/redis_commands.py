@@ -1,7 +1,5 @@
 """Writes `redis_commands.json` from the Redis of the tests: run `python -m tests.support.redis_commands`."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory

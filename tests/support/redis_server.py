@@ -1,7 +1,5 @@
 """A real Redis for tests: the product's own embedded server, with one user more than the product knows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass

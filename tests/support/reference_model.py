@@ -1,7 +1,5 @@
 """A slow, obvious reference of vault and tally: plain dictionaries, one engagement at a time."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +11,7 @@ from privacy.model.engagement import Reason, Verdict
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.vault.blocks import Block, BlockResult
 from privacy.vault.entries import TOO_YOUNG, AdmittedEvent
-from privacy.vault.recount import Move
+from privacy.vault.recount import StatusTransition
 
 _LIKE = 0
 _NO_BLOCK = 0
@@ -89,7 +87,7 @@ class ReferenceModel:
         """Applies events in their order."""
         return [self._record(entry, now_ms) for entry in entries]
 
-    def move(self, account: str, move: Move, now_ms: int) -> tuple[int, int, int] | None:
+    def change_status(self, account: str, move: StatusTransition, now_ms: int) -> tuple[int, int, int] | None:
         """Changes the status of an account; None if refused.
 
         Returns:

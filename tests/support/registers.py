@@ -1,7 +1,5 @@
 """Reads the stores of vault and tally, as no part of the product may."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final

@@ -1,7 +1,5 @@
 """A tally with logs, a gallery and release workers, with checks of what must always hold."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache

@@ -1,7 +1,5 @@
 """Shared by the tests of the ledger: keys that protect nothing, and a signer over a world of releases."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """Makes policies for tests: the default one with a small domain, few epochs and a small k."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 

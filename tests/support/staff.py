@@ -1,7 +1,5 @@
 """The platform's staff, and the maintenance worker that carries out their jobs, on the tests' store."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any

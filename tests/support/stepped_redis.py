@@ -1,7 +1,5 @@
 """A client that passes every command through a hook, which injects faults or takes turns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

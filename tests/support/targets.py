@@ -1,7 +1,5 @@
 """Targets as tests register them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from privacy.catalogue.catalogue import TargetMetadata

@@ -1,7 +1,5 @@
 """Runs several actors in a chosen order of their store calls: one call a turn, never two at once."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar

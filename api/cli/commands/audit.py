@@ -1,7 +1,5 @@
 """`likewise audit`: the audits that a compliance reviewer runs."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

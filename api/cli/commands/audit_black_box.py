@@ -1,7 +1,5 @@
 """`likewise audit black-box`: attacks a running deployment from outside."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Sequence

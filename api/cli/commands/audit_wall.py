@@ -1,7 +1,5 @@
 """`likewise audit wall`: shows that the public plane reaches only the gallery."""
 
-from __future__ import annotations
-
 import os
 import time
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """`likewise audit white-box`: audits the release code under a policy."""
 
-from __future__ import annotations
-
 import os
 import platform
 import time
@@ -18,8 +16,7 @@ from api.cli.report_text import deliver_report
 from api.http.command import ExitCode, epilog
 from api.http.system import clock_ms, entropy
 from api.runtime.policy_source import PolicySource, read_policy
-from privacy.audit.check import Check
-from privacy.audit.progress import ProgressCallback
+from privacy.audit.check import Check, ProgressCallback
 from privacy.audit.report_model import AuditReport
 from privacy.audit.runner import run_checks
 from privacy.audit.white_box import DEFAULT_PLAN, QUICK_PLAN, Plan, white_box

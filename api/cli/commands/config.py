@@ -1,7 +1,5 @@
 """`likewise config`: prints the settings, resolved or as the tables of the documentation."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`likewise doctor`: checks a deployment."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

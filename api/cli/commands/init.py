@@ -1,7 +1,5 @@
 """`likewise init`: sets a store up whose Redis servers are the deployment's own."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`likewise keys`: creates, lists and revokes API keys; rotates the pseudonym key."""
 
-from __future__ import annotations
-
 import os
 from functools import partial
 from pathlib import Path
@@ -13,8 +11,7 @@ from rich.table import Table
 
 from api.cli.console import echo, progress, show, show_json
 from api.cli.options import data_folder_option, json_option
-from api.http.api_key_reader import KeyRecord
-from api.http.api_keys import PLANE_SCOPES
+from api.http.api_keys import PLANE_SCOPES, KeyRecord
 from api.http.command import epilog
 from api.http.system import clock_ms, entropy, monotonic_seconds, rest
 from api.runtime.api_keys import ApiKeys, ApiKeySpec

@@ -1,7 +1,5 @@
 """`likewise ledger`: exports the signed ledger, verifies an export offline, rotates the signing key."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import zlib

@@ -1,7 +1,5 @@
 """`likewise maintain`: runs staff jobs, expirations and retention sweeps."""
 
-from __future__ import annotations
-
 import os
 
 import click

@@ -1,7 +1,5 @@
 """`likewise moderation`: carries out actions of trust & safety staff from the command line."""
 
-from __future__ import annotations
-
 import gzip
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`likewise policy`: shows and checks a policy and its guarantee."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """`likewise relay`: moves changes from the vault's outboxes to the tally."""
 
-from __future__ import annotations
-
 import os
 
 import click

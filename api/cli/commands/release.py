@@ -1,7 +1,5 @@
 """`likewise release`: measures what is due, publishes it and signs it."""
 
-from __future__ import annotations
-
 import os
 
 import click

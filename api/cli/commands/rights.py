@@ -1,7 +1,5 @@
 """`likewise rights`: carries out data-subject requests from the command line."""
 
-from __future__ import annotations
-
 import json
 import os
 from functools import partial

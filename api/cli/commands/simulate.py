@@ -1,7 +1,5 @@
 """`likewise simulate`: sends the traffic of a simulated platform to a platform plane, in real time."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """`likewise up`: the whole system on this machine."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Mapping

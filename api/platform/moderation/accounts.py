@@ -1,7 +1,5 @@
 """`POST /v1/moderation/accounts`: restricts, bans, reinstates or deletes one account."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema

@@ -1,7 +1,5 @@
 """`GET /v1/moderation/advisories`: lists suspicious activity of many accounts, for staff to review."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from marshmallow import Schema, fields

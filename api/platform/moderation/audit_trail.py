@@ -1,7 +1,5 @@
 """`GET /v1/moderation/audit-trail`: lists staff actions, newest first."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from marshmallow import Schema, fields

@@ -1,7 +1,5 @@
 """`POST /v1/moderation/engagements`: removes single engagements from the counts, or restores them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema

@@ -1,7 +1,5 @@
 """`GET /v1/jobs/{job}` and `GET /v1/jobs`: shows the progress of long work."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from marshmallow import Schema, fields

@@ -1,7 +1,5 @@
 """`POST /v1/moderation/purges`: starts a job that uncounts a network of bots, or reinstates it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """`POST /v1/moderation/resyncs`: repairs an account's engagements from the platform's own list."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`POST /v1/moderation/targets`: takes a video or creator down, or restores it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from marshmallow import ValidationError, validates_schema

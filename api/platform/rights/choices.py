@@ -1,7 +1,5 @@
 """`POST /v1/rights/objections`, `…/opt-outs` and `…/rectifications`: records a person's choices."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from marshmallow import Schema, fields
@@ -19,7 +17,7 @@ from api.platform.staff import (
 )
 from privacy.model.account_status import AccountStatus
 from privacy.moderation.rights import DataSubjectRequest
-from privacy.vault.recount import Settled
+from privacy.vault.recount import RecountResult
 
 OBJECTIONS, OPT_OUTS, RECTIFICATIONS = (
     "/v1/rights/objections",
@@ -122,7 +120,7 @@ def _to_request(action: dict[str, Any], request: Request) -> DataSubjectRequest:
     return DataSubjectRequest(action["account_id"], actor_of(request), action["note"])
 
 
-def _respond(settled: Settled, *, changed: bool) -> Response:
+def _respond(settled: RecountResult, *, changed: bool) -> Response:
     return json_response(
         {
             "result": result_word(changed=changed),

@@ -1,7 +1,5 @@
 """`POST /v1/rights/erasures` and `…/children` erase an account; `GET …/erasures/{receipt_id}` verifies it."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -22,7 +22,7 @@ from privacy.audit.black_box.side_channels import SideChannelAttack
 from privacy.audit.black_box.store_access import StoreAccessAttack
 from privacy.audit.black_box.suppression import SuppressionAttack
 from privacy.audit.black_box.trackers import TrackerAttack
-from privacy.audit.progress import ProgressCallback
+from privacy.audit.check import ProgressCallback
 from privacy.audit.report_model import AuditReport
 from privacy.errors import InvalidInputError, StoreBusyError
 from privacy.model.timestamp import Clock, format_timestamp

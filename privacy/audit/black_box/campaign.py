@@ -1,7 +1,5 @@
 """Runs a campaign: plants canaries, sends likes in rounds of one epoch each, and evaluates the attacks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count

@@ -1,7 +1,5 @@
 """Sample sizes of a black-box audit."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

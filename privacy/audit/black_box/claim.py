@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, sqrt
-from typing import Any
+from typing import Any, Final
+
+from privacy.errors import PolicyError
 
 KIND = "like"
 TOTAL = "total"
@@ -85,3 +87,20 @@ class Claim:
         rests = [later - earlier for earlier, later in pairwise(ages)]
         long_enough = (epoch for epoch, rest in enumerate(rests) if rest >= quiet_seconds)
         return next(long_enough, max(range(len(rests)), key=rests.__getitem__))
+
+
+_PROFILE_DIMENSIONS: Final = ("device", "gender", "language", "region", "age_band")
+
+
+def list_profile_dimensions(claim: Claim) -> list[str]:
+    """Returns the declared profile dimensions with at least two values.
+
+    Raises:
+        PolicyError: there is none.
+    """
+    found = [name for name in _PROFILE_DIMENSIONS if len(claim.values.get(name, ())) > 1]
+    if not found:
+        raise PolicyError(
+            f"dimensions: none of {', '.join(_PROFILE_DIMENSIONS)} has two values; canaries need one"
+        )
+    return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from privacy.audit.black_box.campaign_scale import CampaignScale
 from privacy.audit.black_box.claim import Claim
 from privacy.audit.black_box.deployment import Canary, CanaryEvent, Deployment
-from privacy.audit.progress import ProgressCallback
+from privacy.audit.check import ProgressCallback
 from privacy.audit.report_model import Section
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 """The operations of a black-box audit on a deployment: reading, and planting canaries in its sandbox."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Turns guesses into findings that compare the share of correct ones with the claim."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Statistical tests of guesses and of response times, with their probabilities of a false alarm."""
 
-from __future__ import annotations
-
 from math import erfc, exp, sqrt
 from typing import Final
 

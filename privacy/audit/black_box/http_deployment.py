@@ -1,7 +1,5 @@
 """Accesses a running deployment over HTTP, with two addresses, read keys and a canary key."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ it. In the last round the accounts of the first one withdraw their likes, becaus
 more than an addition. The attacker knows everything else and reads every published total.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -4,8 +4,6 @@ Attacks by guessing detect missing noise only when nearly all of it is missing. 
 counts, a small deviation is already visible.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

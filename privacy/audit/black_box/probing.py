@@ -1,7 +1,5 @@
 """Threshold probing: the attacker adds k−1 accounts and checks whether a victim makes the number appear."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

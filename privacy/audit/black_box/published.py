@@ -1,7 +1,5 @@
 """Reads the published numbers of canaries."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

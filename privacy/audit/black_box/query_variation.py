@@ -1,14 +1,12 @@
 """Varies queries (averaging, collusion, aliases, filters) to obtain other noise or other subsets."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from privacy.audit.black_box.claim import list_profile_dimensions
 from privacy.audit.black_box.context import TargetAttack
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
-from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import OK, read_document
 from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.report_model import Finding, Section
@@ -56,7 +54,7 @@ class QueryVariationAttack(TargetAttack):
 
     @cached_property
     def _paths(self) -> list[str]:
-        dimension = profile_dimensions(self.context.claim)[0]
+        dimension = list_profile_dimensions(self.context.claim)[0]
         return [
             path
             for target in self.targets
@@ -166,7 +164,7 @@ class QueryVariationAttack(TargetAttack):
     def _paths_disagree(self, target: Canary, listed: object) -> bool:
         deployment = self.context.deployment
         base = f"/v1/videos/{target.public_id}/likes"
-        dimension = profile_dimensions(self.context.claim)[0]
+        dimension = list_profile_dimensions(self.context.claim)[0]
         series = read_document(deployment, f"{base}/timeseries")["points"]
         paged, cursor = [], ""
         while True:

@@ -1,7 +1,5 @@
 """Reconstructs all secrets at once, by a linear programme on all published numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
+from privacy.audit.black_box.claim import list_profile_dimensions
 from privacy.audit.black_box.context import TargetAttack
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.guess_findings import shares_of_targets
 from privacy.audit.black_box.guess_statistics import FALSE_ALARM
-from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import read_cells, read_document
 from privacy.audit.black_box.sybils import likes_until_shown
 from privacy.audit.report_model import Section
@@ -51,7 +49,7 @@ class ReconstructionAttack(TargetAttack):
 
     @cached_property
     def _dimensions(self) -> list[str]:
-        return profile_dimensions(self.context.claim)
+        return list_profile_dimensions(self.context.claim)
 
     @property
     def _secrets(self) -> int:

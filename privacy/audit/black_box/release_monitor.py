@@ -1,7 +1,5 @@
 """Monitors releases: checks that numbers and schedules do not change between releases or with activity."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field

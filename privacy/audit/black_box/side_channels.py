@@ -1,7 +1,5 @@
 """Searches side channels: the metrics of both planes and, if the reviewer has them, logs."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

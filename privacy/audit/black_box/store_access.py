@@ -1,7 +1,5 @@
 """Tests the store access of an attacker who has stolen the public plane's password."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field

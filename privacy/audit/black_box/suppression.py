@@ -1,7 +1,5 @@
 """Tests whether targets with no likes and with too few likes differ in form or timing of the answers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Creates likes of the attacker's own accounts, none active enough to be flagged as a bot."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from privacy.audit.black_box.context import CampaignContext

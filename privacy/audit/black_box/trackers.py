@@ -1,7 +1,5 @@
 """Tracker attack: subtracts the published cells from the total to obtain a cell that is withheld."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,11 +7,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from privacy.audit.black_box.claim import list_profile_dimensions
 from privacy.audit.black_box.context import TargetAttack
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
 from privacy.audit.black_box.guess_findings import guesses_of_coins
 from privacy.audit.black_box.guess_statistics import FALSE_ALARM
-from privacy.audit.black_box.profiles import profile_dimensions
 from privacy.audit.black_box.published import read_cells
 from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.report_model import Finding, Section
@@ -44,7 +42,7 @@ class TrackerAttack(TargetAttack):
     @cached_property
     def _cells(self) -> tuple[str, str, str]:
         """A profile dimension, its large cell and its small cell."""
-        dimension = profile_dimensions(self.context.claim)[0]
+        dimension = list_profile_dimensions(self.context.claim)[0]
         large, small = self.context.claim.values[dimension][:2]
         return dimension, large, small
 

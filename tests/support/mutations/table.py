@@ -1,7 +1,5 @@
 """Lists all seeded mistakes."""
 
-from __future__ import annotations
-
 from tests.support.mutations.accounting import ACCOUNTING
 from tests.support.mutations.noise import NOISE
 from tests.support.mutations.showing import SHOWING

@@ -1,7 +1,5 @@
 """The command line as a whole: help, exit codes, readable errors, lazy imports."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

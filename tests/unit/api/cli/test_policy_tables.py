@@ -1,7 +1,5 @@
 """The guarantee as tables."""
 
-from __future__ import annotations
-
 from io import StringIO
 from math import ceil
 

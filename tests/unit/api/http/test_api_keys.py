@@ -1,7 +1,5 @@
 """API keys: issued, checked, and remembered for a second."""
 
-from __future__ import annotations
-
 import os
 from hashlib import sha256
 from typing import Any
@@ -10,8 +8,7 @@ import msgspec
 import pytest
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from api.http.api_key_reader import KeyRecord
-from api.http.api_keys import Authenticator, issue_key
+from api.http.api_keys import Authenticator, KeyRecord, issue_key
 from privacy.errors import InvalidInputError
 
 NOW_MS = 1_000_000

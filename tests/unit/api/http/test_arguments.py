@@ -1,7 +1,5 @@
 """Arguments against schemas: one clear error at a time."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qsl
 

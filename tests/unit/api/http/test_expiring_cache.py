@@ -1,7 +1,5 @@
 """The small cache."""
 
-from __future__ import annotations
-
 from itertools import count
 
 from api.http.expiring_cache import ExpiringCache

@@ -1,7 +1,5 @@
 """The app that is built from operations: what happens on a request's way, whatever the plane."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,8 +9,7 @@ from limits.storage import MemoryStorage
 from marshmallow import Schema, fields
 
 from api.http import health
-from api.http.api_key_reader import KeyRecord
-from api.http.api_keys import Authenticator, issue_key
+from api.http.api_keys import Authenticator, KeyRecord, issue_key
 from api.http.flask_app import Gateway, build_app
 from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_response
 from api.http.rate_limit import RateLimiter

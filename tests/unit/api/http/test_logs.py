@@ -1,7 +1,5 @@
 """Log lines."""
 
-from __future__ import annotations
-
 import io
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event

@@ -1,7 +1,5 @@
 """Opaque cursors."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """From errors to problem documents."""
 
-from __future__ import annotations
-
 import msgspec
 import pytest
 from werkzeug.exceptions import (

@@ -1,7 +1,5 @@
 """Rate limits: never more than the limit, for any number of processes."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +7,7 @@ import pytest
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
 
-from api.http.api_key_reader import KeyRecord
+from api.http.api_keys import KeyRecord
 from api.http.rate_limit import RateLimiter
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import MS_PER_MINUTE

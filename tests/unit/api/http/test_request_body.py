@@ -1,7 +1,5 @@
 """Bodies within bounds."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import tracemalloc

@@ -1,7 +1,5 @@
 """Validators and freshness."""
 
-from __future__ import annotations
-
 import pytest
 
 from api.http.responses import MAX_AGE_CAP_SECONDS, etag_of, matches_etag, max_age_seconds

@@ -1,7 +1,5 @@
 """Splitting batches into items, and reporting on them."""
 
-from __future__ import annotations
-
 import gzip
 
 import msgspec

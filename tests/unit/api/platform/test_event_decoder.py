@@ -1,7 +1,5 @@
 """Identifiers and times of a batch: checked like one by one, and an invalid one is never missed."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """The rules of the schemas, and that each word is spelled the same everywhere."""
 
-from __future__ import annotations
-
 from typing import Any, get_args
 
 import pytest

@@ -1,7 +1,5 @@
 """Shares of noisy numbers, and how often their intervals hold the truth."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

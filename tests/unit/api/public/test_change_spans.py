@@ -1,7 +1,5 @@
 """Arithmetic on published changes: exact sums, spans without gaps or overlaps, and honest intervals."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

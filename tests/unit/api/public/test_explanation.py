@@ -1,7 +1,5 @@
 """Sentences about what came and went: only what is published and clear of the noise is told."""
 
-from __future__ import annotations
-
 from api.public.change_spans import START, ChangeSpan
 from api.public.explanation import explain
 from api.public.kinds import FOLLOWERS, LIKES

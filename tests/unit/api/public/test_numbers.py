@@ -1,7 +1,5 @@
 """The shape of numbers."""
 
-from __future__ import annotations
-
 import msgspec
 import pytest
 from hypothesis import given

@@ -1,20 +1,17 @@
 """Recorded staff actions are read from a file and carried out in the vault."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from api.replay.actions import read_actions
+from api.replay.actions import InProcessStaff, read_actions
 from api.replay.records import Action, ActionKind
-from api.replay.staff import InProcessStaff
-from api.replay.virtual_clock import VirtualClock
+from api.replay.timeline import VirtualClock
 from privacy.errors import InvalidInputError
 from privacy.model.account_status import AccountStatus
-from privacy.vault.recount import Move, Recount
+from privacy.vault.recount import Recount, StatusTransition
 
 LINE = '{"at":"2026-05-01T00:00:00Z","action":"%s","account_id":"a-1"}'
 
@@ -25,8 +22,8 @@ class Moves:
     def __init__(self) -> None:
         self.made: list[tuple[AccountStatus, int]] = []
 
-    def move(self, _account: Callable[[], object], move: Move, now_ms: int) -> None:
-        """Records a move."""
+    def change_status(self, _account: Callable[[], object], move: StatusTransition, now_ms: int) -> None:
+        """Records a transition."""
         self.made.append((move.to, now_ms))
 
 

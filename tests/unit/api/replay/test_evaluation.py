@@ -1,7 +1,5 @@
 """How published numbers are compared with exact ones."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import msgspec
@@ -11,7 +9,7 @@ from api.replay.evaluation import ErrorSummary, Evaluation
 from api.replay.exact_counts import ExactCounts, SeriesName
 from api.replay.intake import PASSED
 from api.replay.records import TimedRecord
-from api.replay.virtual_clock import VirtualClock
+from api.replay.timeline import VirtualClock
 from privacy.model.documents import BreakdownFigures, Figure, ReleaseDocument
 from privacy.model.engagement import Kind, Reason
 from privacy.policy.file import parse_policy

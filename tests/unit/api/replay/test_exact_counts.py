@@ -1,7 +1,5 @@
 """The exact counts that a replay keeps for the operator."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
@@ -10,7 +8,7 @@ import numpy as np
 from api.replay.exact_counts import ExactCounts, SeriesName
 from api.replay.intake import PASSED
 from api.replay.records import Action, ActionKind, TimedRecord
-from api.replay.virtual_clock import VirtualClock
+from api.replay.timeline import VirtualClock
 from privacy.model.engagement import Kind
 from privacy.policy.file import parse_policy
 from tests.support.cli_policy import SMALL_POLICY

@@ -1,7 +1,5 @@
 """Recorded videos and events, read from files."""
 
-from __future__ import annotations
-
 import gzip
 from pathlib import Path
 

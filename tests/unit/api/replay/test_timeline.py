@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.replay.records import Action, ActionKind, TimedRecord
-from api.replay.timeline import BATCH_EVENTS, Timeline
-from api.replay.virtual_clock import VirtualClock
+from api.replay.timeline import BATCH_EVENTS, Timeline, VirtualClock
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
 from privacy.release.worker import ReleaseWorker
 from privacy.tally.outbox_relay import Relay

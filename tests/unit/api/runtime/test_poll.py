@@ -1,7 +1,5 @@
 """The loop of a process that looks for work."""
 
-from __future__ import annotations
-
 import pytest
 
 from api.runtime.poll import PollInterval, poll

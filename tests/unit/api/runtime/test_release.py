@@ -1,7 +1,5 @@
 """Workers of the private plane do not start on a gallery that is not their store's."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

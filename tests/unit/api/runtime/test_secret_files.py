@@ -1,7 +1,5 @@
 """The secret files of a deployment with Redis servers of its own."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

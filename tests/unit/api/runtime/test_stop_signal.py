@@ -1,7 +1,5 @@
 """How programs learn that they are to end."""
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -1,7 +1,5 @@
 """Setting a store up: its rooms belong together, and a room that lost its data is not filled again."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Live traffic of a simulated platform."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """A simulated platform: equal seeds give equal platforms, and the events are plausible."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter, defaultdict
 from functools import cache

@@ -1,7 +1,5 @@
 """The state of a simulation in its data folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

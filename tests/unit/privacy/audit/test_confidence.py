@@ -1,7 +1,5 @@
 """Clopper–Pearson bounds and what they say of ε."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from math import comb, inf, log
 

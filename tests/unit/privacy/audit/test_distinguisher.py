@@ -1,7 +1,5 @@
 """Datasets are distinguished by an output set that was chosen on other releases."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from privacy.audit.confidence import epsilon_lower_bound

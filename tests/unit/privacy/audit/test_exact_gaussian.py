@@ -1,7 +1,5 @@
 """The exact trade-off of a shifted Gaussian."""
 
-from __future__ import annotations
-
 from math import sqrt
 
 import pytest

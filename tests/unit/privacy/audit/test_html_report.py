@@ -1,7 +1,5 @@
 """The HTML report is complete, escaped and self-contained."""
 
-from __future__ import annotations
-
 import re
 from xml.etree import ElementTree as ET
 

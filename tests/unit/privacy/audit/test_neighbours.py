@@ -1,7 +1,5 @@
 """Neighbouring worlds share their releases while they are alike, and are worlds of their own from then on."""
 
-from __future__ import annotations
-
 import os
 from functools import cache
 

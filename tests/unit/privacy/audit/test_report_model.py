@@ -1,7 +1,5 @@
 """A report has passed only if everything in it has."""
 
-from __future__ import annotations
-
 import pytest
 
 from privacy.audit.report_model import AuditReport, Finding, HistogramPlot, Section

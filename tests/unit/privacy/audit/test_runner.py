@@ -1,7 +1,5 @@
 """Checks run in this process or in several, and an incomplete check has not passed."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal
@@ -12,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from privacy.audit.check import Check
-from privacy.audit.progress import ignore_progress
+from privacy.audit.check import Check, ignore_progress
 from privacy.audit.report_model import Finding, Section
 from privacy.audit.runner import run_checks
 from tests.support.eventually import eventually

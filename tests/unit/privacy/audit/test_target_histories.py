@@ -1,7 +1,5 @@
 """Releases with equal bytes are read only once."""
 
-from __future__ import annotations
-
 import os
 
 from privacy.audit.target_histories import CountChange, TargetHistories, encode_log, map_documents

@@ -1,7 +1,5 @@
 """The audit's own search for the history that changes a stream most."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import pytest

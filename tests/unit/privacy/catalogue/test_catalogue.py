@@ -1,7 +1,5 @@
 """The catalogue on a real Redis: registration, metadata, numbers, policies."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import msgspec

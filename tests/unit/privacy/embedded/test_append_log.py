@@ -1,7 +1,5 @@
 """A torn transaction at the end of the log is cut off before the server loads it."""
 
-from __future__ import annotations
-
 import os
 import signal
 from contextlib import closing

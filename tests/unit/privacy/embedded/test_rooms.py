@@ -1,7 +1,5 @@
 """The embedded store: a real server for each room."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The embedded Redis: real servers in folders of their own."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

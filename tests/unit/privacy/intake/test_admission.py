@@ -1,7 +1,5 @@
 """Admission control: what is stored, what is not, and which outcome each event gets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast

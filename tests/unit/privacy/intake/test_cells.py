@@ -1,7 +1,5 @@
 """Joint cells: the fast way gives the same codes as the domain."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

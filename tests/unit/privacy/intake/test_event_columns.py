@@ -1,7 +1,5 @@
 """Admission by columns: a batch gets the outcomes of its events one by one, and those of the rules."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice

@@ -1,7 +1,5 @@
 """The Merkle tree, against the vectors of Certificate Transparency and a naive reference."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final

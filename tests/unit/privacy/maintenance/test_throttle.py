@@ -1,7 +1,5 @@
 """Long work gives event intake priority: when it rests, how long, and when it does not."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import pytest

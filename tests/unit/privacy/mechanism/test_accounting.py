@@ -1,7 +1,5 @@
 """Consequences of a policy: exact noise scales, the gate's z, and refusals."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 

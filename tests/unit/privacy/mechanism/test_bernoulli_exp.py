@@ -1,7 +1,5 @@
 """Coins with probability exp(-a/b) are exact, from their smallest part up."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From rho-zCDP to (epsilon, delta): known values, soundness, edges."""
 
-from __future__ import annotations
-
 from math import inf, log, sqrt
 from statistics import NormalDist
 

@@ -1,7 +1,5 @@
 """The mechanism takes what it should, refuses the rest, and never overflows."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from typing import Any

@@ -1,7 +1,5 @@
 """Uniform integers are uniform exactly, and a source that fails is noticed."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The encoder, the decoder, and where they come from."""
 
-from __future__ import annotations
-
 import json
 from fractions import Fraction
 from importlib import resources

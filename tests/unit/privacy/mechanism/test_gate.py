@@ -1,7 +1,5 @@
 """The gate: both conditions, each alone."""
 
-from __future__ import annotations
-
 from math import inf, nan
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The steps of `docs/proofs/gate.md` that are numbers, checked on the numbers."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The machine-readable guarantee: everything in it follows from the policy."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Reconciliation: least squares on what passed, rounded so that it adds up."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The offline program that finds the encoders."""
 
-from __future__ import annotations
-
 import json
 import sys
 from math import sqrt

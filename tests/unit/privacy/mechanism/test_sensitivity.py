@@ -1,7 +1,5 @@
 """The certified sensitivity against brute force, random search and local search."""
 
-from __future__ import annotations
-
 from itertools import combinations, combinations_with_replacement, product
 from math import sqrt
 

@@ -1,7 +1,5 @@
 """Domains and the code of a joint cell."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pytest

@@ -1,7 +1,5 @@
 """Kinds, reasons and the number of a series."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

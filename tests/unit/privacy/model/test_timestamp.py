@@ -1,7 +1,5 @@
 """Times: RFC 3339 with a zone outside, whole milliseconds inside."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest

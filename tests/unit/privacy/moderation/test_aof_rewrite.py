@@ -1,7 +1,5 @@
 """Log rewrites after erasures: when they start, how slowly they run, and when a request is completed."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Iterator

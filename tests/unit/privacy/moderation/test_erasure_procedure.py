@@ -1,7 +1,5 @@
 """Every path on which an account is erased leaves the same trace."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 

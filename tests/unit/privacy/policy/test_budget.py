@@ -1,7 +1,5 @@
 """A budget is split exactly, or not at all."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import pytest

@@ -1,7 +1,5 @@
 """A policy file that breaks a rule stops the program, with a message that names field, value and rule."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A store knows every policy that its targets are bound to."""
 
-from __future__ import annotations
-
 import pytest
 
 from privacy.errors import PolicyError

@@ -1,7 +1,5 @@
 """The schedule: known ages, the epoch that runs at any moment, the step a day before."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

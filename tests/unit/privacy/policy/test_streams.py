@@ -1,7 +1,5 @@
 """The positions of the streams of a series."""
 
-from __future__ import annotations
-
 from privacy.model.engagement import Reason
 from privacy.policy.file import load_policy
 

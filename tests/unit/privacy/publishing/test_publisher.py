@@ -1,7 +1,5 @@
 """The publisher on a real Redis: everything once, nothing replaced."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import msgspec

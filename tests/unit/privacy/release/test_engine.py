@@ -1,7 +1,5 @@
 """Release documents: times, spans, changes, and the shape of withheld numbers."""
 
-from __future__ import annotations
-
 import msgspec
 import numpy as np
 import pytest

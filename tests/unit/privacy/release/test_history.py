@@ -1,7 +1,5 @@
 """The two records of a series: packed, read back, laid out."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """The ledger's chain."""
 
-from __future__ import annotations
-
 from hashlib import sha256
 
 import msgspec

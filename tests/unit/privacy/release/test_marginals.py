@@ -1,7 +1,5 @@
 """From logs to net changes, against counting one change at a time."""
 
-from __future__ import annotations
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """The list of erasures: whole lines, numbers without gaps, and nothing that is read with doubt."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The ledger signer on a real Redis: it signs everything once, whatever fails, and nothing doubtful."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Signatures of releases and heads: plain JWS, each for one document at one position, by keys of known id."""
 
-from __future__ import annotations
-
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256

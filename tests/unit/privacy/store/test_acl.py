@@ -1,7 +1,5 @@
 """ACL users as values: what they accept, and the rules and file that they become."""
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Checks of a deployment against a real Redis: each finds what it is for."""
 
-from __future__ import annotations
-
 import os
 from contextlib import closing
 from pathlib import Path

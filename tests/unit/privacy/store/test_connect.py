@@ -1,7 +1,5 @@
 """Clients of the store against a real Redis: what they refuse, and what its failures become."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """Passwords in the data folder are created once, kept, and readable by their owner only."""
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

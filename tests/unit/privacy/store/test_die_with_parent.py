@@ -1,7 +1,5 @@
 """The small program that ties a child to its parent."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

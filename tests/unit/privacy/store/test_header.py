@@ -1,7 +1,5 @@
 """The store's header: created once, verified ever after."""
 
-from __future__ import annotations
-
 import os
 from contextlib import closing
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Names of keys: shards in hash tags, and no two lists of parts in one name."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

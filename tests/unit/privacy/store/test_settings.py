@@ -1,7 +1,5 @@
 """Addresses and passwords of the store, from the environment."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The table of Redis users: what must hold whatever commands are added to it."""
 
-from __future__ import annotations
-
 from fnmatch import fnmatchcase
 
 import pytest

@@ -1,7 +1,5 @@
 """The relay on a real Redis: what it moves in one step, and what it does when the store is full."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

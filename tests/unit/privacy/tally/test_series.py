@@ -1,7 +1,5 @@
 """A shard of the tally as the release side sees it: what is due, and the one step that writes a release."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import msgspec

@@ -1,7 +1,5 @@
 """Pseudonyms: keyed, one for each account, and rotated without any account id."""
 
-from __future__ import annotations
-
 from hashlib import blake2b
 
 import pytest

@@ -1,7 +1,5 @@
 """The file with the keys of the pseudonyms."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The vault on a real Redis: one verdict at a time, and what is stored of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b

@@ -1,7 +1,5 @@
 """Resync: the vault follows the platform's own list."""
 
-from __future__ import annotations
-
 import pytest
 
 from privacy.model.engagement import Kind, Reason

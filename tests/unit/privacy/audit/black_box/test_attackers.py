@@ -1,7 +1,5 @@
 """The attackers' mathematics: as strong as theory says, so that a failed attack says something."""
 
-from __future__ import annotations
-
 from statistics import NormalDist
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a claim allows an attacker at most."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import exp, sqrt
 from statistics import NormalDist

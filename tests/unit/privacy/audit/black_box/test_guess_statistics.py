@@ -1,7 +1,5 @@
 """What guesses and times prove: bounds that hold as often as they say, and find what is there."""
 
-from __future__ import annotations
-
 from math import exp, log
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A deployment over HTTP: what is sent, and what is made of answers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

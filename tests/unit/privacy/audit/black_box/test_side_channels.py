@@ -1,7 +1,5 @@
 """Logs are searched for whatever names an account, a video or a key."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,7 @@ from privacy.audit.black_box.campaign_scale import QUICK
 from privacy.audit.black_box.claim import Claim
 from privacy.audit.black_box.context import CampaignContext
 from privacy.audit.black_box.side_channels import SideChannelAttack
-from privacy.audit.progress import ignore_progress
+from privacy.audit.check import ignore_progress
 from privacy.mechanism.guarantee import guarantee
 from tests.support.fake_deployment import START_MS, FakeDeployment, sandbox_policy
 

@@ -1,7 +1,5 @@
 """What a stolen password of the public plane opens in the store."""
 
-from __future__ import annotations
-
 from privacy.audit.black_box.store_access import StoreAccessAttack
 from privacy.store.acl import Room
 from tests.support.redis_server import Store
