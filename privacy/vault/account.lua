@@ -119,11 +119,6 @@ local function read_count(stored)
   return flags % 32 >= 16, code
 end
 
--- Adds a change of a count to `changes` for the outbox: reason 0 is a gain.
-local function add_change(changes, series, code, reason)
-  changes[#changes + 1] = pack('<I8I4', series, code * 16 + reason)
-end
-
 -- Takes one of the account's admissions of the day; false when the day is full. A clock that stepped back does not open the
 -- day again.
 local function admit(account)
@@ -138,21 +133,23 @@ end
 -- Settles a register: the one rule of what is counted. Every script that changes what a register or its account is calls it.
 --
 -- An engagement should be counted when it is liked, not blocked, and its account is not kept out (`account.kept_out`); it is
--- counted when its flips are odd. When these differ it flips, and the change is added to `changes`. Its first flip takes one
--- of the account's admissions, unless the caller has taken it (`is_admitted`), and fixes its joint code. Once w flips are used
--- a register still follows what its account wants, but is counted no more; w is even, so what is counted can still be
--- uncounted, also where w was larger once. `end_reason` is the reason of the change if the engagement is not liked any more.
+-- counted when its flips are odd. When these differ it flips, and the change is added to `changes` for the outbox: series I8,
+-- joint code * 16 + reason I4, where reason 0 is a gain. Its first flip takes one of the account's admissions, unless the
+-- caller has taken it (`is_admitted`), and fixes its joint code. Once w flips are used a register still follows what its
+-- account wants, but is counted no more; w is even, so what is counted can still be uncounted, also where w was larger once.
+-- `end_reason` is the reason of the change if the engagement is not liked any more.
 --
 -- Returns flips and joint code as they are now, and the outcome. The caller writes register and account.
 local UNCHANGED, NEWLY_COUNTED, NEWLY_UNCOUNTED, DAY_FULL = 0, 1, 2, 3
 local function settle_register(account, series, liked, block, flips, code, changes, end_reason, is_admitted)
-  local is_counted = flips % 2 == 1
-  local should_count = liked and block == 0 and not account.kept_out
+  local is_counted, kept_out = flips % 2 == 1, account.kept_out
+  local should_count = liked and block == 0 and not kept_out
   if should_count == is_counted or (should_count and flips >= FLIP_CAP) then
     return flips, code, UNCHANGED
   end
   if is_counted then
-    add_change(changes, series, code, (not liked and end_reason) or (block > 0 and block) or account.kept_out)
+    local reason = (not liked and end_reason) or (block > 0 and block) or kept_out
+    changes[#changes + 1] = pack('<I8I4', series, code * 16 + reason)
     return flips + 1, code, NEWLY_UNCOUNTED
   end
   if flips == 0 and not is_admitted then
@@ -161,7 +158,7 @@ local function settle_register(account, series, liked, block, flips, code, chang
     end
     if account.hidden then code = UNDISCLOSED end
   end
-  add_change(changes, series, code, 0)
+  changes[#changes + 1] = pack('<I8I4', series, code * 16)
   return flips + 1, code, NEWLY_COUNTED
 end
 

@@ -42,15 +42,17 @@ local function recount_page(account, cursor, page_size, changes)
       if outcome ~= UNCHANGED then
         outcomes[outcome] = outcomes[outcome] + 1
         if outcome ~= DAY_FULL then
-          written[#written + 1] = fields[index]
-          written[#written + 1] = pack_register(at, liked, block, flips, code)
+          local size = #written
+          written[size + 1], written[size + 2] = fields[index], pack_register(at, liked, block, flips, code)
         end
       end
     end
   end
   if #written > 0 then
     call_in_parts('HSET', account.key, written)
-    write_account(account)
+  end
+  if outcomes[NEWLY_COUNTED] > 0 then
+    write_account(account) -- its admissions
   end
   return page[1], #fields / 2, outcomes[NEWLY_COUNTED], outcomes[NEWLY_UNCOUNTED], outcomes[DAY_FULL]
 end
