@@ -17,6 +17,7 @@ from typing import Final
 from redis import Redis
 
 from api.http.system import clock_ms
+from api.replay.timeline import VirtualClock
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import read_policy
 from api.runtime.store_setup import PreparedStore, StoreSetup
@@ -109,18 +110,21 @@ class BenchDeployment:
 
     def ingest_batches(self, batches: Iterable[tuple[Sequence[AdmittedEvent], int]]) -> None:
         """Ingests batches, each with its arrival time, and counts them."""
-        prepared = self.prepared
-        shards = AccountShards(self.redis.platform, prepared.keys, prepared.header.account_shards)
+        prepared, clock = self.prepared, VirtualClock(0)
+        shards = AccountShards(self.redis.platform, prepared.keys, prepared.header.account_shards, clock)
         vault, relay = (
             RegisterStore(shards, ContributionCaps.from_policies(prepared.registry)),
-            Relay(self.redis.relay, prepared.header),
+            Relay(self.redis.relay, prepared.header, clock),
         )
         with self.redis.without_fsync():
             for number, (batch, now_ms) in enumerate(batches):
+                clock.advance_to(now_ms)
                 vault.record(batch, now_ms)
                 if number % _BATCHES_PER_DRAIN == 0:
                     relay.drain()
             relay.drain()
+            # The first epoch of every video is over by the store's clock, the second one is not.
+            Relay(self.redis.relay, prepared.header).drain()
 
     def create_key(self, plane: str, scope: str) -> str:
         """Creates an API key of a plane with a rate limit that is never reached."""

@@ -41,7 +41,9 @@ def write_once_findings(
         again == 0 and series() == before,
     )
     yield _check_drawn_once(before[LIKED])
-    yield from _race_two_workers(store, in_process, before[LIKED], entropy)
+    in_process.clock.advance_to(before[LIKED].due_ms or 0)
+    in_process.timeline.relay.drain()
+    yield from _race_two_workers(store, in_process, series()[LIKED], entropy)
     after = series()[LIKED]
     kept = after.measurements.startswith(before[LIKED].measurements)
     yield Finding(

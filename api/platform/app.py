@@ -117,6 +117,7 @@ class PlatformDependencies:
         erasures: the erasure log, outside the store.
         entropy: returns the given number of bytes from the operating system's CSPRNG.
         log: one line per request.
+        virtual_clock: stamps changes in a replay; the store's own clock does if not given.
     """
 
     client: Redis
@@ -127,6 +128,7 @@ class PlatformDependencies:
     erasures: ErasureLog
     entropy: Callable[[int], bytes]
     log: RequestLog
+    virtual_clock: Clock | None = None
 
 
 def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flask:
@@ -146,7 +148,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     )
     publisher = Publisher(dependencies.gallery)
     catalogue = Catalogue(client, header.target_shards, registry.current, publisher.publish_targets)
-    shards = AccountShards(client, dependencies.keys, header.account_shards)
+    shards = AccountShards(client, dependencies.keys, header.account_shards, dependencies.virtual_clock)
     registers = RegisterStore(shards, ContributionCaps.from_policies(registry))
     staff = build_staff_services(registers, catalogue, registry, dependencies.erasures, dependencies.entropy)
     services = PlatformServices(

@@ -69,7 +69,7 @@ def open_in_process_system(
     with ExitStack() as held:
         workers = make_release_workers(store.settings, store.header, store.erasures, entropy, clock)
         held.callback(workers[0].shards[0].client.close)
-        relay = make_relay(store.settings, store.header)
+        relay = make_relay(store.settings, store.header, clock)
         held.callback(relay.client.close)
         client = held.enter_context(closing(connect(store.settings, PLATFORM, greet=store.header.greet)))
         gallery = held.enter_context(closing(connect(store.settings, PUBLISHER)))
@@ -87,9 +87,10 @@ def open_in_process_system(
             erasures=store.erasures,
             entropy=entropy,
             log=NullRequestLog(),
+            virtual_clock=clock,
         )
         intake = InProcessIntake(build_platform_app(dependencies, clock).test_client(), token)
-        shards = AccountShards(client, store.keys, store.header.account_shards)
+        shards = AccountShards(client, store.keys, store.header.account_shards, clock)
         staff = InProcessStaff(Recount(shards, ContributionCaps.from_policies(store.registry)), clock)
         timeline = Timeline(clock, intake, relay, staff, workers, on_events)
         yield InProcessSystem(clock, intake, staff, timeline)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from api.replay.records import Action, TimedRecord
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.release.worker import ReleaseWorker
-from privacy.tally.outbox_relay import ENTRIES_PER_STEP, Relay
+from privacy.tally.outbox_relay import Relay
 
 BATCH_EVENTS = 2_000
 """Maximum number of events in a batch."""
@@ -90,7 +90,6 @@ class Timeline:
     releases: int = field(default=0, init=False)
     _next_due_ms: list[int] = field(default_factory=list, init=False)
     _actions: list[Action] = field(default_factory=list, init=False)
-    _unrelayed: bool = field(default=True, init=False)
 
     def run(
         self,
@@ -148,10 +147,8 @@ class Timeline:
     def _release(self) -> None:
         now_ms = self.clock()
         due = [index for index, next_ms in enumerate(self._next_due_ms) if next_ms <= now_ms]
-        if due and self._unrelayed:
-            while self.relay.step() >= ENTRIES_PER_STEP:
-                pass
-            self._unrelayed = False
+        if due:
+            self.relay.drain()
         for index in due:
             self.releases += self.workers[index].run_due()
             self._next_due_ms[index] = _next_due_ms(self.workers[index])
@@ -174,14 +171,12 @@ class Timeline:
         if acted:
             del self._actions[-len(acted) :]
             self.staff.carry_out(acted)
-            self._unrelayed = True
 
     def _send(self, batch: list[TimedRecord]) -> None:
         if batch:
             self.clock.advance_to(max(event.at_ms for event in batch))
             self.intake.post_events(batch)
             self.on_events(len(batch))
-            self._unrelayed = True
 
 
 def _next_due_ms(worker: ReleaseWorker) -> int:

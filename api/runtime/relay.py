@@ -6,6 +6,7 @@ from api.http.system import clock_ms
 from api.runtime.poll import PollInterval, poll, report_busy
 from api.runtime.stop_signal import stop_on_signal
 from api.runtime.store_check import require_healthy_store
+from privacy.model.timestamp import Clock
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import Settings, StoreSettings
@@ -13,12 +14,12 @@ from privacy.store.users import RELAY
 from privacy.tally.outbox_relay import Relay
 
 _INTERVAL: Final = PollInterval(idle_seconds=0.05, gather_seconds=0.1)
-"""Short: a change should be in the tally when its epoch ends. A larger step costs less per change."""
+"""Short: a release waits until what came before it is in the tally. A larger step costs less per change."""
 
 
-def make_relay(settings: StoreSettings, header: StoreHeader) -> Relay:
-    """Returns a relay that writes to no other store than the header's."""
-    return Relay(connect(settings, RELAY, greet=header.greet), header)
+def make_relay(settings: StoreSettings, header: StoreHeader, virtual_clock: Clock | None = None) -> Relay:
+    """Returns a relay that writes to no other store than the header's; a virtual clock is a replay's."""
+    return Relay(connect(settings, RELAY, greet=header.greet), header, virtual_clock)
 
 
 def run_relay(settings: Settings) -> None:

@@ -71,7 +71,7 @@ class TargetHistories:
         batch = [
             DueSeries(
                 SeriesState(
-                    number * KINDS_PER_TARGET + kind, TARGET_ID, 0, version, self.first_epoch, self.epoch, 0
+                    number * KINDS_PER_TARGET + kind, TARGET_ID, 0, version, self.first_epoch, self.epoch
                 ),
                 log,
                 net_changes,

@@ -1,43 +1,79 @@
--- Registers targets of one type in one target shard: assigns each new target its number and starts its series.
+-- Registers targets of one type in one target shard: assigns each new target its number and starts its series. A script is not
+-- rolled back, so everything that could fail is tried before the first write.
 --
 -- KEYS  TARGETS           hash: target id -> record, which is "<number> <json>"
 --       COUNTER           number of targets registered so far
---       DUE               sorted set: series by next due time
+--       DUE               sorted set: series by the end of their running epoch, in ms
 -- ARGV  STATES            prefix of the series states; the series number follows it
 --       SHARD             number of this target shard
 --       SHARDS            number of target shards
 --       KINDS_PER_TARGET  series numbers reserved for each target
 --       KINDS             numbers of the kinds to start, separated by commas
---       then, for each target: target id, record without the number, first epoch ('' for none), its due time ('' for
---       none), starts_at_ms, policy version
+--       then, for each target: target id, record without the number, first epoch ('' for none), its end ('' for none),
+--       starts_at_ms, policy version
 --
 -- Returns for each target the record that was there before; false for a new one.
 local call = redis.call
 local TARGETS, COUNTER, DUE = unpack(KEYS)
 local STATES, SHARD, SHARDS, KINDS_PER_TARGET, KINDS = unpack(ARGV, 1, 5)
 local FIRST_TARGET, FIELDS_PER_TARGET = 6, 6
-local records = {}
+local records, created, requested = {}, {}, {}
 
-local function start_series(number, target_id, epoch, due_ms, starts_at_ms, policy_version)
+if (#ARGV + 1 - FIRST_TARGET) % FIELDS_PER_TARGET ~= 0 then
+  return redis.error_reply('BADCALL a target lacks fields')
+end
+if not (redis.acl_check_cmd('HSET', TARGETS, '0', '0') and redis.acl_check_cmd('INCRBY', COUNTER, '1')
+  and redis.acl_check_cmd('HSET', STATES .. '0', 'epoch', '0') and redis.acl_check_cmd('ZADD', DUE, '0', '0')) then
+  return redis.error_reply('NOPERM the catalogue may not be written')
+end
+call('ZCARD', DUE) -- raises an error where there is no sorted set
+local registered = tonumber(call('GET', COUNTER) or 0)
+
+local function parse(first)
+  local target = { series = {} }
+  target.id, target.json, target.epoch, target.due_ms, target.starts_at_ms, target.policy_version =
+    unpack(ARGV, first, first + FIELDS_PER_TARGET - 1)
+  return target
+end
+
+-- Gives a new target its numbers; returns whether these are free.
+local function assign_numbers(target)
+  local number = (registered + #created) * SHARDS + SHARD
+  target.record = string.format('%.0f', number) .. ' ' .. target.json
+  if target.epoch == '' then
+    return true
+  end
   for kind in string.gmatch(KINDS, '%d+') do
     local series = string.format('%.0f', number * KINDS_PER_TARGET + kind)
-    call('HSET', STATES .. series, 'target_id', target_id, 'starts_at_ms', starts_at_ms,
-      'policy_version', policy_version, 'first_epoch', epoch, 'epoch', epoch, 'log_offset', 0)
-    call('ZADD', DUE, due_ms, series)
+    if call('HGET', STATES .. series, 'epoch') then
+      return false
+    end
+    target.series[#target.series + 1] = series
   end
+  return true
 end
 
 for first = FIRST_TARGET, #ARGV, FIELDS_PER_TARGET do
-  local target_id, json, epoch, due_ms, starts_at_ms, policy_version =
-    unpack(ARGV, first, first + FIELDS_PER_TARGET - 1)
-  local known = call('HGET', TARGETS, target_id)
+  local target = parse(first)
+  local known = requested[target.id] or call('HGET', TARGETS, target.id)
   records[#records + 1] = known
   if not known then
-    local number = (call('INCR', COUNTER) - 1) * SHARDS + SHARD
-    call('HSET', TARGETS, target_id, string.format('%.0f', number) .. ' ' .. json)
-    if epoch ~= '' then
-      start_series(number, target_id, epoch, due_ms, starts_at_ms, policy_version)
+    if not assign_numbers(target) then
+      return redis.error_reply('TAKEN a series of a new target is there already: the number of targets was lost')
     end
+    created[#created + 1], requested[target.id] = target, target.record
   end
+end
+
+for _, target in ipairs(created) do
+  call('HSET', TARGETS, target.id, target.record)
+  for _, series in ipairs(target.series) do
+    call('HSET', STATES .. series, 'target_id', target.id, 'starts_at_ms', target.starts_at_ms,
+      'policy_version', target.policy_version, 'first_epoch', target.epoch, 'epoch', target.epoch)
+    call('ZADD', DUE, target.due_ms, series)
+  end
+end
+if #created > 0 then
+  call('INCRBY', COUNTER, #created)
 end
 return records

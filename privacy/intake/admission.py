@@ -97,7 +97,8 @@ class AdmissionControl:
         bounds = TimeBounds.at(now_ms, policy.intake)
         children = [profile.age_band in policy.dropped_age_bands for profile in events.profiles]
         unregistered = [version == UNREGISTERED.policy_version for version in targets.versions]
-        sealed_after_ms = targets.sealed_after_ms
+        sealed_after_ms, starts_at_ms = targets.sealed_after_ms, targets.starts_at_ms
+        age_ms = now_ms - starts_at_ms // 1000 * 1000  # epochs end at whole seconds
 
         def rules_of(row: int) -> TargetRules:
             version = targets.versions[targets.version_index[row]]
@@ -113,7 +114,7 @@ class AdmissionControl:
                 sealed_after_ms == NEVER_COUNTED,
                 lambda row: rules_of(row).kind_error(TYPES[events.types[row]]),
             ),
-            (now_ms - targets.starts_at_ms >= sealed_after_ms, lambda _: Verdict.LATE),
+            (age_ms >= sealed_after_ms, lambda _: Verdict.LATE),
             (targets.codes == INVALID_CELL, lambda row: rules_of(row).coder.error(events.profile(row))),
         )
 

@@ -1,4 +1,8 @@
-"""Finds sealed series, which are past their last release: their registers and logs are in no later count."""
+"""Finds sealed series, which are past their last release: their registers and logs are in no later count.
+
+What a series has counted is gone with its last release. What arrives later, such as the unlike of a register
+that is not yet dropped, lies in its log until it is purged.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -85,8 +85,11 @@ class Schedule:
         return len(self.due_ages_seconds)
 
     def due_ms(self, starts_at_ms: int, epoch: int) -> int:
-        """Return the end of a target's epoch, in ms since 1970 UTC."""
-        return starts_at_ms + 1000 * self.due_ages_seconds[epoch]
+        """Return the end of a target's epoch, in ms since 1970 UTC: always a whole second.
+
+        An event belongs to the epoch if the second in which it was taken in lies before it.
+        """
+        return 1000 * (starts_at_ms // 1000 + self.due_ages_seconds[epoch])
 
     def next_due_ms(self, starts_at_ms: int, epoch: int) -> int | None:
         """Return the end of the epoch after this one; None after the last."""
@@ -97,7 +100,7 @@ class Schedule:
 
         An epoch that ends exactly now is over. Before the start, epoch 0 is running.
         """
-        epoch = bisect_right(self.due_ages_seconds, (now_ms - starts_at_ms) / 1000)
+        epoch = bisect_right(self.due_ages_seconds, now_ms // 1000 - starts_at_ms // 1000)
         return epoch if epoch < self.epochs else None
 
     def day_before(self, epoch: int) -> int | None:

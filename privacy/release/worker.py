@@ -76,7 +76,7 @@ class ReleaseWorker:
         # a series of this shard since: the due series and the length of the ledger are still as read here.
         before = shard.read_head()
         now_ms = self.clock()
-        numbers = shard.list_due(now_ms, BATCH_SERIES)
+        numbers = shard.list_due(BATCH_SERIES)
         if not numbers:
             return None
         head = LedgerHead(shard.shard, shard.count_ledger_entries(), before)

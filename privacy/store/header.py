@@ -18,7 +18,7 @@ from privacy.errors import StoreError
 from privacy.store.connect import translated
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
 
-FORMAT_VERSION: Final = 5
+FORMAT_VERSION: Final = 6
 DEFAULT_SHARDS: Final = 8
 MAX_SHARDS: Final = 1024
 _ID_BYTES: Final = 16

@@ -56,7 +56,9 @@ PLATFORM: Final = AclUser(
                 *("xadd", "zadd", "zrem", "zscore"),
             ),
         ),
-        Grant((keys.TALLY_KEYS,), ("evalsha", "hget", "hmget", "hset", "incr", "zadd")),
+        # A replay stamps an entry with its virtual time, but never with an earlier one than the last.
+        Grant((keys.OUTBOX_KEYS,), ("xinfo|stream",)),
+        Grant((keys.TALLY_KEYS,), ("evalsha", "get", "hget", "hmget", "hset", "incrby", "zadd", "zcard")),
         Grant((keys.PLATFORM_KEYS,), ("evalsha", "get", "set", "del")),
         Grant((keys.JOB_KEYS,), ("incrby", "append", "expire", "zadd")),
         Grant((keys.AUDIT_TRAIL,), ("xadd", "xrevrange")),
@@ -106,7 +108,7 @@ RELAY: Final = AclUser(
     keyless=(*_EVERYONE, *_START_CHECKS, "script|load"),
     grants=(
         Grant((keys.OUTBOX_KEYS,), ("xrange", "xtrim")),
-        Grant((keys.TALLY_KEYS,), ("evalsha", "hget", "hgetall", "hset", "append")),
+        Grant((keys.TALLY_KEYS,), ("evalsha", "hgetall", "hmget", "hset", "llen", "rpush", "zrange")),
         _HEADER,
     ),
 )
@@ -120,8 +122,9 @@ RELEASE: Final = AclUser(
         Grant(
             (keys.TALLY_KEYS,),
             (
-                *("evalsha", "get", "set", "getrange", "append", "hmget", "hset"),
-                *("zadd", "zrange", "zrem", "rpush", "llen", "xadd", "xdel", "xrange"),
+                *("evalsha", "exists", "get", "set", "unlink", "hget", "hmget", "hset"),
+                *("lindex", "llen", "lrange", "lrem", "lset", "ltrim", "rpush"),
+                *("zadd", "zrange", "zrem", "zscore", "xadd", "xdel", "xinfo|stream", "xrange"),
             ),
         ),
         _READS_ERASURES,

@@ -1,34 +1,75 @@
--- Applies changes from several outboxes to the logs of one target shard, exactly once.
+-- Applies changes from the outboxes to the logs of one target shard, exactly once.
 --
--- KEYS  OFFSETS      hash: account shard -> id of the last outbox entry that this target shard has applied
+-- A log is a list. Its elements are made by `privacy.tally.log_elements`. A script is not rolled back, so everything that
+-- could fail is tried before the first write.
+--
+-- KEYS  OFFSETS      hash: account shard -> id of the last outbox entry that this target shard has applied; `watermark` -> time
+--                    in ms up to which every outbox is applied
 -- ARGV  LOG_PREFIX   prefix of the logs; the series number follows it
---       SERIES       numbers of the series, as text: a MessagePack array
---       SIZES        bytes of changes of each series: a MessagePack array
---       CHANGES      the changes, series after series, 4 bytes each
---       then, for each account shard: its number, the offset required now ('' for none), the new offset
+--       SERIES       the series of each element, as text: a MessagePack array
+--       SIZES        bytes of each element: a MessagePack array
+--       ELEMENTS     the elements, one after the other
+--       REQUIRED     the offset of each account shard required now, '' for none: a MessagePack array
+--       AFTER        the new offset of each account shard: a MessagePack array
+--       WATERMARK    the new watermark, '' to leave it; a smaller one than the stored one changes nothing
 --
 -- Returns 1 when applied; 0, having changed nothing, when another relay has moved an offset.
 local call, sub = redis.call, string.sub
 local OFFSETS = KEYS[1]
-local LOG_PREFIX, SERIES, SIZES, CHANGES = unpack(ARGV, 1, 4)
-local FIRST_SHARD, FIELDS_PER_SHARD = 5, 3
+local LOG_PREFIX, ELEMENTS, WATERMARK = ARGV[1], ARGV[4], ARGV[7]
+local series, sizes = cmsgpack.unpack(ARGV[2]), cmsgpack.unpack(ARGV[3])
+local required, after = cmsgpack.unpack(ARGV[5]), cmsgpack.unpack(ARGV[6])
+local MIN_ELEMENT_BYTES, MAX_ELEMENT_BYTES, WORD_BYTES = 8, 65536, 4
 
-for first = FIRST_SHARD, #ARGV, FIELDS_PER_SHARD do
-  local shard, required = unpack(ARGV, first, first + 1)
-  if (call('HGET', OFFSETS, shard) or '') ~= required then
+local fields = {}
+for shard = 1, #required do
+  fields[shard] = shard - 1
+end
+fields[#required + 1] = 'watermark'
+local stored = call('HMGET', OFFSETS, unpack(fields))
+for shard = 1, #required do
+  if (stored[shard] or '') ~= required[shard] then
     return 0
   end
 end
 
-local position, sizes = 1, cmsgpack.unpack(SIZES)
-for index, series in ipairs(cmsgpack.unpack(SERIES)) do
-  local following = position + sizes[index]
-  call('APPEND', LOG_PREFIX .. series, sub(CHANGES, position, following - 1))
-  position = following
+local total = 0
+for _, size in ipairs(sizes) do
+  if size < MIN_ELEMENT_BYTES or size > MAX_ELEMENT_BYTES or size % WORD_BYTES ~= 0 then
+    return redis.error_reply('BADELEMENT an element has ' .. size .. ' bytes; whole changes, at most ' .. MAX_ELEMENT_BYTES)
+  end
+  total = total + size
+end
+if #series ~= #sizes or total ~= #ELEMENTS or #after ~= #required then
+  return redis.error_reply('BADCALL the elements do not fit their sizes, or the offsets the account shards')
+end
+for index, number in ipairs(series) do
+  if number ~= series[index - 1] then
+    call('LLEN', LOG_PREFIX .. number) -- raises an error where there is no list
+  end
+end
+if not (redis.acl_check_cmd('RPUSH', LOG_PREFIX .. '0', '') and redis.acl_check_cmd('HSET', OFFSETS, '0', '')) then
+  return redis.error_reply('NOPERM the tally may not be written')
 end
 
-for first = FIRST_SHARD, #ARGV, FIELDS_PER_SHARD do
-  local shard, _, offset = unpack(ARGV, first, first + 2)
-  call('HSET', OFFSETS, shard, offset)
+local position = 1
+for index, number in ipairs(series) do
+  local following = position + sizes[index]
+  call('RPUSH', LOG_PREFIX .. number, sub(ELEMENTS, position, following - 1))
+  position = following
+end
+local changed = {}
+for shard, offset in ipairs(after) do
+  if offset ~= required[shard] then
+    changed[#changed + 1] = shard - 1
+    changed[#changed + 1] = offset
+  end
+end
+if WATERMARK ~= '' and tonumber(WATERMARK) > tonumber(stored[#required + 1] or -1) then
+  changed[#changed + 1] = 'watermark'
+  changed[#changed + 1] = WATERMARK
+end
+if #changed > 0 then
+  call('HSET', OFFSETS, unpack(changed))
 end
 return 1

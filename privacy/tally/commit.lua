@@ -1,49 +1,130 @@
--- Writes releases of one target shard, each once: measurements, release documents and ledger entries together.
+-- Writes releases of one target shard, each once: measurements, release documents and ledger entries together; and drops from
+-- the logs what these releases have counted. A script is not rolled back, so everything that could fail is tried before the
+-- first write.
 --
--- KEYS  DUE           sorted set: series by next due time
+-- KEYS  DUE           sorted set: series by the end of their running epoch, in ms
 --       LEDGER        list of ledger entries
 --       HEAD          hash of the last ledger entry
 --       PENDING       stream of releases to be copied to the gallery
--- ARGV  STATES        prefix of the series states; the series number follows this and the next two
+--       OFFSETS       hash that holds the watermark
+-- ARGV  STATES        prefix of the series states; the series number follows this and the next three
+--       LOGS          prefix of the logs
 --       NET_CHANGES   prefix of the net changes
 --       MEASUREMENTS  prefix of the measurements
 --       HEAD_BEFORE   head required now ('' for none)
 --       HEAD_AFTER    new head
---       then, for each series: its number, the epoch required now, the log offset required now, the new log offset,
---       the next due time ('' after the last epoch), net changes, measurements, release document, ledger entry
+--       then, for each series: its number, the epoch and its end required now, the cut of its log as `read.lua` returned it,
+--       the end of the next epoch ('' after the last one), net changes, measurements, release document, ledger entry
 --
 -- Returns the length of the ledger when written; 0, having changed nothing, when another worker has released one of
--- the series or moved the ledger.
+-- the series or moved the ledger, or when an outbox is not yet applied up to the end of an epoch.
 local call = redis.call
-local DUE, LEDGER, HEAD, PENDING = unpack(KEYS)
-local STATES, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER = unpack(ARGV, 1, 5)
-local FIRST_SERIES, FIELDS_PER_SERIES = 6, 9
+local DUE, LEDGER, HEAD, PENDING, OFFSETS = unpack(KEYS)
+local STATES, LOGS, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER = unpack(ARGV, 1, 6)
+local FIRST_SERIES, FIELDS_PER_SERIES, MS_PER_SECOND = 7, 9, 1000
+local releases = {}
+
+-- Returns whether the counted elements are still where they were read: a log only grows until a commit.
+local function holds(log, cut, due_ms)
+  if call('LLEN', log) < cut[1] then
+    return false
+  end
+  for place = 2, #cut do
+    local element = call('LINDEX', log, cut[place])
+    if not element or struct.unpack('<I4', element) >= math.floor(due_ms / MS_PER_SECOND) then
+      return false
+    end
+  end
+  return true
+end
+
+local function parse(first)
+  local release = {}
+  release.series, release.epoch, release.due_ms, release.cut, release.next_due_ms, release.net_changes,
+    release.measurements, release.document, release.entry = unpack(ARGV, first, first + FIELDS_PER_SERIES - 1)
+  release.cut = cmsgpack.unpack(release.cut)
+  return release
+end
+
+-- Returns the last sequence number that the stream of pending releases has given away.
+local function last_pending()
+  local info = call('EXISTS', PENDING) == 1 and call('XINFO', 'STREAM', PENDING) or {}
+  for place = 1, #info, 2 do
+    if info[place] == 'last-generated-id' then
+      return tonumber(string.match(info[place + 1], '^%d+'))
+    end
+  end
+  return 0
+end
+
+local function may_write()
+  for _, command in ipairs({ { 'HSET', STATES .. '0', 'epoch', '0' }, { 'ZADD', DUE, '0', '0' }, { 'ZREM', DUE, '0' },
+    { 'RPUSH', NET_CHANGES .. '0', '' }, { 'RPUSH', MEASUREMENTS .. '0', '' }, { 'RPUSH', LEDGER, '' },
+    { 'LSET', LOGS .. '0', '0', '' }, { 'LTRIM', LOGS .. '0', '0', '0' }, { 'LREM', LOGS .. '0', '0', '' },
+    { 'UNLINK', LOGS .. '0', NET_CHANGES .. '0' }, { 'XADD', PENDING, '*', 'release', '' }, { 'SET', HEAD, '' } }) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      return false
+    end
+  end
+  return true
+end
 
 if (call('GET', HEAD) or '') ~= HEAD_BEFORE then
   return 0
 end
+if (#ARGV + 1 - FIRST_SERIES) % FIELDS_PER_SERIES ~= 0 then
+  return redis.error_reply('BADCALL a release lacks fields')
+end
+local watermark, seen = tonumber(call('HGET', OFFSETS, 'watermark') or -1), {}
 for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
-  local series, epoch, log_offset = unpack(ARGV, first, first + 2)
-  local now = call('HMGET', STATES .. series, 'epoch', 'log_offset')
-  if now[1] ~= epoch or now[2] ~= log_offset then
+  local release = parse(first)
+  local series = release.series
+  local due_ms = tonumber(call('ZSCORE', DUE, series) or '')
+  if call('HGET', STATES .. series, 'epoch') ~= release.epoch or not due_ms or due_ms ~= tonumber(release.due_ms)
+    or due_ms > watermark + 1 or not holds(LOGS .. series, release.cut, due_ms) or seen[series] then
     return 0
   end
+  call('LLEN', NET_CHANGES .. series) -- raises an error where there is no list, as the next one does
+  call('LLEN', MEASUREMENTS .. series)
+  releases[#releases + 1], seen[series] = release, true
+end
+local length = call('LLEN', LEDGER)
+if last_pending() > length then
+  return redis.error_reply('SHORTLEDGER the ledger lacks entries of releases that wait to be published')
+end
+if not may_write() then
+  return redis.error_reply('NOPERM the tally may not be written')
 end
 
-local length = 0
-for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
-  local series, epoch, _, log_offset, next_due, net_changes, measurements, release, entry =
-    unpack(ARGV, first, first + FIELDS_PER_SERIES - 1)
-  call('HSET', STATES .. series, 'epoch', string.format('%.0f', epoch + 1), 'log_offset', log_offset)
-  if next_due == '' then
-    call('ZREM', DUE, series)
-  else
-    call('ZADD', DUE, next_due, series)
+local function drop_counted(log, cut)
+  local behind, place, first_left = 0, 2, 0
+  if cut[2] == 0 then
+    place, first_left = 4, cut[3] + 1
   end
-  call('APPEND', NET_CHANGES .. series, net_changes)
-  call('APPEND', MEASUREMENTS .. series, measurements)
-  length = call('RPUSH', LEDGER, entry)
-  call('XADD', PENDING, length .. '-0', 'release', release, 'entry', entry)
+  for first = place, #cut, 2 do
+    for index = cut[first], cut[first + 1] do
+      call('LSET', log, index, '')
+      behind = behind + 1
+    end
+  end
+  if first_left > 0 then call('LTRIM', log, first_left, -1) end
+  if behind > 0 then call('LREM', log, behind, '') end
+end
+
+for _, release in ipairs(releases) do
+  local series = release.series
+  call('HSET', STATES .. series, 'epoch', string.format('%.0f', release.epoch + 1))
+  if release.next_due_ms == '' then
+    call('ZREM', DUE, series)
+    call('UNLINK', LOGS .. series, NET_CHANGES .. series)
+  else
+    call('ZADD', DUE, release.next_due_ms, series)
+    drop_counted(LOGS .. series, release.cut)
+    if release.net_changes ~= '' then call('RPUSH', NET_CHANGES .. series, release.net_changes) end
+  end
+  if release.measurements ~= '' then call('RPUSH', MEASUREMENTS .. series, release.measurements) end
+  length = call('RPUSH', LEDGER, release.entry)
+  call('XADD', PENDING, length .. '-0', 'release', release.document, 'entry', release.entry)
 end
 call('SET', HEAD, HEAD_AFTER)
 return length

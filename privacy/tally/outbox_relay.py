@@ -1,21 +1,26 @@
-"""Moves changes from the vault's outboxes to the tally's logs, each exactly once, even across crashes."""
+"""Moves changes from the vault's outboxes to the tally's logs, each exactly once, even across crashes.
+
+A change keeps the second in which it was taken in: that of its outbox entry. When every outbox is applied up
+to the end of an epoch, the relay writes how far: the watermark of a target shard. So an epoch counts what was
+taken in before its end, wherever relay and release worker stand then.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 from redis import Redis
 
-from privacy.model.engagement import KINDS_PER_TARGET
+from privacy.model.timestamp import Clock
 from privacy.store.connect import translated
 from privacy.store.header import StoreHeader
 from privacy.store.keys import outbox_key, tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
+from privacy.tally.log_elements import OUTBOX_CHANGE, PackedElements, pack_elements
 
 
 class OutboxId(NamedTuple):
@@ -53,24 +58,62 @@ BEGINNING = OutboxId(0, 0)
 
 ENTRIES_PER_STEP = 256
 """Outbox entries taken from one account shard per step: about 32,000 changes under a busy intake."""
+MAX_CALL_BYTES = 524_288
+"""Bytes of changes in one script call, unless one outbox entry has more: Redis does nothing else then."""
+MAX_AHEAD_MS: Final = 10_000
+"""An entry further ahead of the store's clock was stamped before that was set back: it counts as of now."""
+NO_WATERMARK: Final = -1
 
-_CHANGES = np.dtype([("series", "<u8"), ("change", "<u4")])
 _APPLY = Script.from_package("privacy.tally", "apply.lua")
 
 
 @dataclass(frozen=True)
 class _Outbox:
-    """The entries that one step read from the outbox of one account shard."""
+    """Entries of the outbox of one account shard."""
 
     shard: int
     ids: Sequence[OutboxId]
     changes: Sequence[bytes]
 
-    def join_after(self, offset: OutboxId) -> bytes:
-        """Return the changes of the entries after an offset."""
-        return b"".join(
-            change for entry, change in zip(self.ids, self.changes, strict=True) if entry > offset
-        )
+    def part(self, entries: slice) -> _Outbox:
+        """Return some of the entries."""
+        return _Outbox(self.shard, self.ids[entries], self.changes[entries])
+
+
+@dataclass
+class _Progress:
+    """What one target shard has applied.
+
+    Args:
+        offsets: the last entry, by account shard.
+        watermark_ms: time up to which it has applied every outbox.
+    """
+
+    offsets: list[OutboxId]
+    watermark_ms: int
+
+    @classmethod
+    def parse(cls, row: dict[bytes, bytes], account_shards: int) -> _Progress:
+        """Parse the hash of the offsets."""
+        offsets = [OutboxId.parse(row.get(str(shard).encode())) for shard in range(account_shards)]
+        return cls(offsets, int(row.get(b"watermark", NO_WATERMARK)))
+
+
+@dataclass(frozen=True)
+class _Outboxes:
+    """What one step has read.
+
+    Args:
+        now_ms: the time at which it began to read.
+        found: those with entries.
+        watermark_ms: time up to which every outbox is applied once these entries are.
+        passed: whether an epoch of each target shard has ended since its watermark.
+    """
+
+    now_ms: int
+    found: Sequence[_Outbox]
+    watermark_ms: int
+    passed: Sequence[bool]
 
 
 @dataclass
@@ -80,15 +123,17 @@ class Relay:
     Args:
         client: must have the relay ACL user.
         header: gives the shard counts of this store.
+        clock: a virtual clock, if entries are stamped by one; the store's own if not given.
     """
 
     client: Redis
     header: StoreHeader
-    _offsets: list[list[OutboxId]] | None = field(default=None, init=False)
-    """[target shard][account shard]: the stored offsets as last seen; None when they must be read again."""
+    clock: Clock | None = None
+    _progress: list[_Progress] | None = field(default=None, init=False)
+    """By target shard, as last seen; None when it must be read again."""
 
     def step(self) -> int:
-        """Move waiting entries, at most `ENTRIES_PER_STEP` per account shard.
+        """Move waiting entries, at most `ENTRIES_PER_STEP` per account shard; write a watermark that is due.
 
         Returns:
             The number of outbox entries that every target shard has applied; 0 if there was nothing to do or
@@ -99,72 +144,102 @@ class Relay:
             there.
         """
         with translated():
-            if self._offsets is None:
-                self._offsets = self._read_offsets()
-            outboxes = self._read_outboxes(self._offsets)
-            if not outboxes:
+            progress = self._progress or self._read_progress()
+            self._progress = None
+            outboxes = self._read_outboxes(progress)
+            if not self._apply(outboxes, outboxes.found, progress, is_last=True):
                 return 0
-            offsets, self._offsets = self._offsets, None
-            if not self._apply(outboxes, offsets):
-                return 0
-            for outbox in outboxes:
-                for row in offsets:
-                    row[outbox.shard] = max(row[outbox.shard], outbox.ids[-1])
-            self._trim(outboxes)
-            self._offsets = offsets
-        return sum(len(outbox.ids) for outbox in outboxes)
+            self._trim(outboxes.found)
+            self._progress = progress
+        return sum(len(outbox.ids) for outbox in outboxes.found)
 
     def drain(self) -> int:
         """Step until nothing is left. Returns the number of entries moved."""
         moved = 0
-        # A step that another relay overtook moves nothing either, but leaves no offsets.
-        while (step := self.step()) or self._offsets is None:
+        # A step that another relay overtook moves nothing either, but leaves no progress.
+        while (step := self.step()) or self._progress is None:
             moved += step
         return moved
 
-    def _read_offsets(self) -> list[list[OutboxId]]:
+    def _read_progress(self) -> list[_Progress]:
         pipeline = self.client.pipeline(transaction=False)
         for shard in range(self.header.target_shards):
             pipeline.hgetall(tally_key(shard, "offsets"))
-        return [
-            [OutboxId.parse(row.get(str(shard).encode())) for shard in range(self.header.account_shards)]
-            for row in pipeline.execute()
-        ]
+        return [_Progress.parse(row, self.header.account_shards) for row in pipeline.execute()]
 
-    def _read_outboxes(self, offsets: list[list[OutboxId]]) -> list[_Outbox]:
+    def _read_outboxes(self, progress: list[_Progress]) -> _Outboxes:
+        """Read the clock first: entries that are not read here have this time or a later one."""
+        now_ms = self.clock() if self.clock else None
         pipeline = self.client.pipeline(transaction=False)
+        if now_ms is None:
+            pipeline.time()
         for shard in range(self.header.account_shards):
-            low = min(row[shard] for row in offsets)
+            low = min(each.offsets[shard] for each in progress)
             pipeline.xrange(outbox_key(shard), min=f"({low}", count=ENTRIES_PER_STEP)
-        return [
-            _Outbox(
-                shard,
-                [OutboxId.parse(entry) for entry, _ in entries],
-                [fields[b"c"] for _, fields in entries],
+        for shard, each in enumerate(progress):
+            after = f"({each.watermark_ms + 1}"
+            pipeline.zrange(
+                tally_key(shard, "due"), after, "+inf", byscore=True, offset=0, num=1, withscores=True
             )
-            for shard, entries in enumerate(pipeline.execute())
-            if entries
+        replies: list[Any] = pipeline.execute()
+        if now_ms is None:
+            seconds, microseconds = replies.pop(0)
+            now_ms = 1000 * seconds + microseconds // 1000
+        entries, dues = replies[: self.header.account_shards], replies[self.header.account_shards :]
+        found = [
+            _Outbox(shard, [OutboxId.parse(entry) for entry, _ in each], [fields[b"c"] for _, fields in each])
+            for shard, each in enumerate(entries)
+            if each
         ]
+        unread_ms = [outbox.ids[-1].moment_ms for outbox in found if len(outbox.ids) == ENTRIES_PER_STEP]
+        watermark_ms = min([now_ms, *unread_ms]) - 1
+        return _Outboxes(
+            now_ms, found, watermark_ms, [bool(due) and due[0][1] <= watermark_ms + 1 for due in dues]
+        )
 
-    def _apply(self, outboxes: Sequence[_Outbox], offsets: list[list[OutboxId]]) -> bool:
-        """Send every target shard the changes it lacks; False if another relay was faster on any shard."""
+    def _apply(
+        self, outboxes: _Outboxes, found: Sequence[_Outbox], progress: list[_Progress], *, is_last: bool
+    ) -> bool:
+        """Send every target shard what it lacks; False if another relay was faster on any shard.
+
+        Args:
+            outboxes: what was read.
+            found: the entries to send.
+            progress: moved forward.
+            is_last: whether these are the last ones that were read, so that the watermark holds after them.
+        """
+        passed = outboxes.passed if is_last else [False] * len(progress)
+        if not found and not any(passed):
+            return True
+        packed = self._pack(found, progress, outboxes.now_ms)
+        many = [each for each in found if len(each.ids) > 1]
+        if many and max(each.size_bytes for each in packed) > MAX_CALL_BYTES:
+            first = [each.part(slice(0, (len(each.ids) + 1) // 2)) for each in found]
+            rest = [each.part(slice((len(each.ids) + 1) // 2, None)) for each in many]
+            return self._apply(outboxes, first, progress, is_last=False) and self._apply(
+                outboxes, rest, progress, is_last=is_last
+            )
         calls = []
-        packed: dict[tuple[OutboxId, ...], list[_SeriesChanges]] = {}
-        for target_shard, row in enumerate(offsets):
-            # Target shards that have applied the same entries, nearly always all, are packed together.
-            begins = tuple(row[outbox.shard] for outbox in outboxes)
-            if begins not in packed:
-                raw = b"".join(outbox.join_after(row[outbox.shard]) for outbox in outboxes)
-                packed[begins] = _pack_by_shard(np.frombuffer(raw, _CHANGES), self.header.target_shards)
-            arguments: list[str | bytes | int] = [
-                tally_prefix(target_shard, "log"),
-                *packed[begins][target_shard],
-            ]
-            for outbox in outboxes:
-                offset = row[outbox.shard]
-                arguments += [outbox.shard, offset.stored, max(offset, outbox.ids[-1]).stored]
-            calls.append(ScriptCall([tally_key(target_shard, "offsets")], arguments))
+        for shard, (each, is_passed) in enumerate(zip(progress, passed, strict=True)):
+            before = [offset.stored for offset in each.offsets]
+            for outbox in found:
+                each.offsets[outbox.shard] = max(each.offsets[outbox.shard], outbox.ids[-1])
+            if is_passed:
+                each.watermark_ms = outboxes.watermark_ms
+            if found or is_passed:
+                calls.append(_call(shard, packed[shard], before, each, is_passed=is_passed))
         return all(_APPLY.run_all(self.client, calls))
+
+    def _pack(self, found: Sequence[_Outbox], progress: list[_Progress], now_ms: int) -> list[PackedElements]:
+        """Pack what each target shard lacks; those that have applied the same, nearly always all, at once."""
+        packed: dict[tuple[OutboxId, ...], list[PackedElements]] = {}
+        parts = []
+        for shard, each in enumerate(progress):
+            begins = tuple(each.offsets[outbox.shard] for outbox in found)
+            if begins not in packed:
+                packed[begins] = _pack_after(begins, found, now_ms, self.header.target_shards)
+            parts.append(packed[begins][shard])
+        return parts
 
     def _trim(self, outboxes: Sequence[_Outbox]) -> None:
         """Delete entries that every target shard has applied."""
@@ -174,37 +249,40 @@ class Relay:
         pipeline.execute()
 
 
-class _SeriesChanges(NamedTuple):
-    """The changes of one target shard, series by series, as `apply.lua` reads them.
-
-    Args:
-        numbers: series numbers as text, a MessagePack array.
-        sizes: bytes of changes of each series, a MessagePack array.
-        changes: the changes, 4 bytes each.
-    """
-
-    numbers: bytes
-    sizes: bytes
-    changes: bytes
-
-
-def _pack_by_shard(changes: np.ndarray, target_shards: int) -> list[_SeriesChanges]:
-    """Pack the changes of each target shard."""
-    shard_of = changes["series"] // KINDS_PER_TARGET % target_shards
-    order = np.lexsort((changes["series"], shard_of))  # stable
-    ends = np.cumsum(np.bincount(shard_of.astype(np.intp), minlength=target_shards)).tolist()
-    return [_pack(changes[order[start:end]]) for start, end in pairwise([0, *ends])]
-
-
-def _pack(changes: np.ndarray) -> _SeriesChanges:
-    numbers, counts = np.unique(changes["series"], return_counts=True)
-    codes = changes["change"].tobytes()
-    names = list(map(str, numbers.tolist()))
-    return _SeriesChanges(
-        msgspec.msgpack.encode(names),
-        msgspec.msgpack.encode((_CHANGES["change"].itemsize * counts).tolist()),
-        codes,
+def _call(
+    shard: int, packed: PackedElements, before: Sequence[str], after: _Progress, *, is_passed: bool
+) -> ScriptCall:
+    return ScriptCall(
+        [tally_key(shard, "offsets")],
+        [
+            tally_prefix(shard, "log"),
+            *packed,
+            msgspec.msgpack.encode(before),
+            msgspec.msgpack.encode([offset.stored for offset in after.offsets]),
+            after.watermark_ms if is_passed else "",
+        ],
     )
 
 
-__all__ = ["BEGINNING", "ENTRIES_PER_STEP", "Relay"]
+def _pack_after(
+    begins: Sequence[OutboxId], found: Sequence[_Outbox], now_ms: int, target_shards: int
+) -> list[PackedElements]:
+    """Pack the changes of the entries after an offset in each outbox."""
+    lacking = [
+        (_second(entry, now_ms), changes)
+        for offset, outbox in zip(begins, found, strict=True)
+        for entry, changes in zip(outbox.ids, outbox.changes, strict=True)
+        if entry > offset
+    ]
+    seconds = np.array([second for second, _ in lacking], np.uint32)
+    counts = [len(changes) // OUTBOX_CHANGE.itemsize for _, changes in lacking]
+    joined = np.frombuffer(b"".join(changes for _, changes in lacking), OUTBOX_CHANGE)
+    return pack_elements(joined, np.repeat(seconds, counts), target_shards)
+
+
+def _second(entry: OutboxId, now_ms: int) -> int:
+    """Return the second in which the changes of an entry were taken in."""
+    return (entry.moment_ms if entry.moment_ms <= now_ms + MAX_AHEAD_MS else now_ms) // 1000
+
+
+__all__ = ["BEGINNING", "ENTRIES_PER_STEP", "MAX_CALL_BYTES", "OutboxId", "Relay"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 from redis import Redis
@@ -14,6 +14,7 @@ from privacy.model.engagement import KINDS_PER_TARGET, Kind
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
+from privacy.tally.log_elements import join_changes
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ _READ = Script.from_package("privacy.tally", "read.lua")
 _COMMIT = Script.from_package("privacy.tally", "commit.lua")
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(ReleaseDocument).decode
-_STATE_FIELDS = 6
+_STATE_FIELDS = 5
 """Values of a series state at the beginning of each row that `read.lua` returns."""
 
 
@@ -56,7 +57,6 @@ class SeriesState:
         policy_version: the policy that the target is bound to.
         first_epoch: the epoch that was running when the target was registered.
         epoch: the epoch to be released next.
-        log_offset: bytes of the log that earlier releases have counted.
     """
 
     number: int
@@ -65,7 +65,6 @@ class SeriesState:
     policy_version: str
     first_epoch: int
     epoch: int
-    log_offset: int
 
     @property
     def kind(self) -> Kind:
@@ -79,15 +78,32 @@ class DueSeries:
 
     Args:
         state: its state.
-        log: changes from the log offset on, 4 bytes each.
+        log: changes of its epoch, 4 bytes each: what was taken in before its end and no release has counted.
         net_changes: exact net changes of earlier steps, packed by `privacy.release.history`.
         measurements: measurements of earlier steps, packed in the same way.
+        due_ms: end of its epoch; None after the last one, and without a store.
+        cut: where these changes lie in its log, as `read.lua` wrote it for `commit.lua`.
     """
 
     state: SeriesState
     log: bytes
     net_changes: bytes
     measurements: bytes
+    due_ms: int | None = None
+    cut: bytes = b""
+
+    @classmethod
+    def parse(cls, number: int, row: Sequence[Any]) -> DueSeries:
+        """Parse a row that `read.lua` returned."""
+        due, cut, elements, net_changes, measurements = row[_STATE_FIELDS:]
+        return cls(
+            _parse_state(number, row[:_STATE_FIELDS]),
+            join_changes(elements),
+            b"".join(net_changes),
+            b"".join(measurements),
+            int(float(due)) if due else None,
+            cut,
+        )
 
 
 @dataclass(frozen=True)
@@ -169,11 +185,19 @@ class TallyShard:
     client: Redis
     shard: int
 
-    def list_due(self, now_ms: int, limit: int) -> list[int]:
-        """Return the numbers of at most `limit` series whose epoch is over, longest overdue first."""
+    def list_due(self, limit: int) -> list[int]:
+        """Return the numbers of at most `limit` series that are due, longest overdue first.
+
+        A series is due when every outbox is applied up to the end of its epoch, by the watermark that the
+        relay wrote. No clock of a worker plays a part.
+        """
         with translated():
+            watermark_ms = self.client.hget(tally_key(self.shard, "offsets"), "watermark")
+            if watermark_ms is None:
+                return []
+            last_ms = int(cast("bytes", watermark_ms)) + 1
             numbers = self.client.zrange(
-                tally_key(self.shard, "due"), "-inf", now_ms, byscore=True, offset=0, num=limit
+                tally_key(self.shard, "due"), "-inf", last_ms, byscore=True, offset=0, num=limit
             )
         return [int(number) for number in cast("list[bytes]", numbers)]
 
@@ -188,10 +212,7 @@ class TallyShard:
         prefixes = [tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")]
         with translated():
             rows = _READ.run(self.client, ScriptCall([tally_key(self.shard, "due")], [*prefixes, *numbers]))
-        return [
-            DueSeries(_parse_state(number, row[:6]), *row[6:])
-            for number, row in zip(numbers, rows, strict=True)
-        ]
+        return [DueSeries.parse(number, row) for number, row in zip(numbers, rows, strict=True)]
 
     def read_head(self) -> str:
         """Return the hash of the last ledger entry; empty before the first."""
@@ -209,11 +230,11 @@ class TallyShard:
 
         Returns:
             The releases as they wait to be published. Empty, and nothing is written, when another worker has
-            released one of the series or moved the ledger: the noise drawn for this attempt has never been
-            seen and is discarded.
+            released one of the series or moved the ledger, or one of the series is not due: the noise drawn
+            for this attempt has never been seen and is discarded.
         """
         arguments: list[str | bytes | int] = [
-            *(tally_prefix(self.shard, name) for name in ("series", "net", "measured")),
+            *(tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")),
             head_before,
             head_after,
         ]
@@ -222,15 +243,15 @@ class TallyShard:
             arguments += [
                 state.number,
                 state.epoch,
-                state.log_offset,
-                state.log_offset + len(commit.due.log),
+                "" if commit.due.due_ms is None else commit.due.due_ms,
+                commit.due.cut,
                 "" if commit.next_due_ms is None else commit.next_due_ms,
                 commit.net_changes,
                 commit.measurements,
                 commit.release,
                 commit.ledger_entry,
             ]
-        keys = [tally_key(self.shard, name) for name in ("due", "ledger", "head", "pending")]
+        keys = [tally_key(self.shard, name) for name in ("due", "ledger", "head", "pending", "offsets")]
         with translated():
             length = int(_COMMIT.run(self.client, ScriptCall(keys, arguments)))
         if not length:
@@ -254,7 +275,7 @@ class TallyShard:
 
 
 def _parse_state(number: int, row: Sequence[bytes]) -> SeriesState:
-    target_id, starts_at_ms, policy_version, first_epoch, epoch, log_offset = row[:_STATE_FIELDS]
+    target_id, starts_at_ms, policy_version, first_epoch, epoch = row
     return SeriesState(
         number,
         target_id.decode(),
@@ -262,7 +283,6 @@ def _parse_state(number: int, row: Sequence[bytes]) -> SeriesState:
         policy_version.decode(),
         int(first_epoch),
         int(epoch),
-        int(log_offset),
     )
 
 

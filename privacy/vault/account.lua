@@ -162,10 +162,25 @@ local function settle_register(account, series, liked, block, flips, code, chang
   return flips + 1, code, NEWLY_COUNTED
 end
 
+-- Returns the id of the next outbox entry. Its time decides which epoch the changes belong to: the store's own, or under a
+-- virtual clock the caller's (`stamp_ms`), yet never earlier than the last entry's.
+local function next_outbox_id()
+  if not args.stamp_ms then
+    return '*'
+  end
+  local last_ms, info = 0, call('EXISTS', OUTBOX) == 1 and call('XINFO', 'STREAM', OUTBOX) or {}
+  for place = 1, #info, 2 do
+    if info[place] == 'last-generated-id' then
+      last_ms = tonumber(string.match(info[place + 1], '^%d+'))
+    end
+  end
+  return string.format('%.0f-*', math.max(args.stamp_ms, last_ms))
+end
+
 -- Writes changes to the outbox: one entry.
 local function write_changes(changes)
   if #changes > 0 then
-    call('XADD', OUTBOX, '*', 'c', table.concat(changes))
+    call('XADD', OUTBOX, next_outbox_id(), 'c', table.concat(changes))
   end
 end
 

@@ -10,6 +10,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from privacy.errors import StoreBusyError
+from privacy.model.timestamp import Clock
 from privacy.store.connect import translated
 from privacy.store.keys import outbox_key, register_prefix, vault_key
 from privacy.store.script import Script, ScriptCall
@@ -58,11 +59,13 @@ class AccountShards:
         client: connection of an ACL user that may run them.
         keys: the pseudonym keys.
         count: number of account shards of this store.
+        virtual_clock: stamps changes, for replays and tests; the store's own clock does if not given.
     """
 
     client: Redis
     keys: PseudonymKeys
     count: int
+    virtual_clock: Clock | None = None
 
     def account_table(self, shard: int) -> str:
         """Names the hash that holds, by pseudonym, the status and admissions of a shard's accounts."""
@@ -84,13 +87,16 @@ class AccountShards:
             arguments: by name, as the script lists them.
             keys: the pseudonym keys under which the arguments name accounts.
         """
+        packed = {name: _pack(value) for name, value in arguments.items()}
+        if self.virtual_clock:
+            packed["stamp_ms"] = self.virtual_clock()
         return ScriptCall(
             _script_keys(shard),
             (
                 register_prefix(shard, keys.generation),
                 register_prefix(shard, keys.generation - 1),
                 keys.key_id,
-                msgspec.msgpack.encode({name: _pack(value) for name, value in arguments.items()}),
+                msgspec.msgpack.encode(packed),
             ),
         )
 

@@ -15,6 +15,7 @@ from privacy.store.connect import connect
 from privacy.store.header import DEFAULT_SHARDS
 from privacy.store.keys import outbox_key, tally_key
 from privacy.store.users import RELAY, RELEASE
+from privacy.tally.log_elements import join_changes
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import System, likewise, up
 from tests.support.eventually import eventually
@@ -88,15 +89,14 @@ def total(system: System) -> Any:
 
 
 def tally(folder: Path) -> dict[str, Any]:
-    """Measurements, and how every change of the one series was counted, in the order of arrival."""
+    """Measurements, and the changes of the one series that no release has counted, in order of arrival."""
     found: dict[str, Any] = {"measured": {}, "changes": []}
     with closing(connect(operator_settings(folder, {}).store, RELEASE)) as client:
         for shard in range(DEFAULT_SHARDS):
             for series in range(64):
-                if measured := client.get(tally_key(shard, "measured", series)):
+                if measured := client.lrange(tally_key(shard, "measured", series), 0, -1):
                     found["measured"][series] = measured
-                log = client.get(tally_key(shard, "log", series)) or b""
-                assert isinstance(log, bytes)
+                log = join_changes(client.lrange(tally_key(shard, "log", series), 0, -1))
                 found["changes"] += [code & 15 for code in log[::4]]
     return found
 

@@ -2,11 +2,17 @@
 
 from pathlib import Path
 
-from privacy.tally.outbox_relay import Relay
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
 from tests.support.redis_server import clients, server_with_root
-from tests.support.registers import HEADER, read_changes, read_registers, vault_on
-from tests.support.release_world import VIDEOS, ReleaseWorld, hours
+from tests.support.registers import read_registers, vault_on
+from tests.support.release_world import (
+    VIDEOS,
+    ReleaseWorld,
+    calibration,
+    count_streams,
+    hours,
+    read_counts,
+)
 
 
 def test_everything_survives_a_restart(tmp_path: Path) -> None:
@@ -15,11 +21,10 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
         world = ReleaseWorld(store)
         world.reset()
         series = sorted(world.numbers.values())
-        vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
+        vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP, lambda: world.now_ms)
         for number in range(60):
             vault.record(batch_of("ada", number, series), 0)
             if number == 40:
-                Relay(store.relay, HEADER).drain()
                 world.now_ms = hours(1)
                 world.worker().run_due()
         written = world.records()
@@ -29,8 +34,11 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
         reference = reference_of({"ada": 60}, series)
         accounts = {account for account, _ in reference.registers}
         assert read_registers(store.root, accounts) == reference.registers
-        Relay(store.relay, HEADER).drain()
-        assert read_changes(store.root, series) == reference.changes
+        world.relay().drain()
+        policy = calibration().policy
+        expected = count_streams(reference.changes, series, policy)
+        assert read_counts(store.root, series, policy) == expected
         world.now_ms = hours(2)
         world.worker().run_due()
+        assert read_counts(store.root, series, policy) == expected
         world.check(dict.fromkeys(VIDEOS, 2))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from privacy.errors import StoreBusyError
+from privacy.model.timestamp import Clock
 from privacy.publishing.publisher import Publisher
 from privacy.release.worker import ReleaseWorker
 from privacy.store.acl import Room
@@ -30,9 +31,13 @@ from tests.support.release_world import calibration_of
 PAUSE_SECONDS = 0.002
 
 
-def relay() -> Callable[[], bool]:
-    """Return a step of a relay."""
-    work = Relay(connect(_settings(), RELAY), HEADER)
+def relay(clock: str) -> Callable[[], bool]:
+    """Return a step of a relay.
+
+    Args:
+        clock: path of a file that holds the time in ms.
+    """
+    work = Relay(connect(_settings(), RELAY), HEADER, _clock_of(clock))
     return lambda: work.step() > 0
 
 
@@ -49,20 +54,21 @@ def release(clock: str) -> Callable[[], bool]:
         Publisher(connect(settings, PUBLISHER, Room.GALLERY)),
         calibration_of,
         os.urandom,
-        lambda: int(Path(clock).read_text()),
+        _clock_of(clock),
     )
     return lambda: work.run_due() > 0
 
 
-def writer(name: str, acknowledged: str, series: list[int]) -> Callable[[], bool]:
+def writer(clock: str, name: str, acknowledged: str, series: list[int]) -> Callable[[], bool]:
     """Return a step of a client that sends batch after batch, and repeats each until it is acknowledged.
 
     Args:
+        clock: path of a file that holds the time in ms, which stamps what is taken in.
         name: names its accounts.
         acknowledged: path of a file that gets one byte for each acknowledged batch.
         series: numbers of the series that it likes.
     """
-    vault = vault_on(connect(_settings(), PLATFORM), FLIP_CAP, DAILY_CAP)
+    vault = vault_on(connect(_settings(), PLATFORM), FLIP_CAP, DAILY_CAP, _clock_of(clock))
     file = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def send_next() -> bool:
@@ -72,6 +78,10 @@ def writer(name: str, acknowledged: str, series: list[int]) -> Callable[[], bool
         return True
 
     return send_next
+
+
+def _clock_of(path: str) -> Clock:
+    return lambda: int(Path(path).read_text())
 
 
 def _settings() -> StoreSettings:

@@ -11,11 +11,10 @@ from typing import Self
 
 from privacy.model.timestamp import MS_PER_HOUR
 from privacy.store.users import USERS
-from privacy.tally.outbox_relay import Relay
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
 from tests.support.redis_server import Store
-from tests.support.registers import HEADER, read_changes, vault_on
-from tests.support.release_world import ReleaseWorld, calibration
+from tests.support.registers import vault_on
+from tests.support.release_world import ReleaseWorld, calibration, count_streams, read_counts
 
 WRITERS = ("ada", "bo")
 VIDEOS = tuple(f"video-{number}" for number in range(4))
@@ -38,15 +37,14 @@ class CrashSite:
         self._clock = folder / "clock"
         self._acknowledged = {writer: folder / f"acknowledged-{writer}" for writer in WRITERS}
         self.set_epoch(0)
+        clock: dict[str, object] = {"clock": str(self._clock)}
         roles: dict[str, tuple[str, dict[str, object]]] = {
-            "relay 1": ("relay", {}),
-            "relay 2": ("relay", {}),
-            "release 1": ("release", {"clock": str(self._clock)}),
-            "release 2": ("release", {"clock": str(self._clock)}),
+            f"{role} {number}": (role, clock) for role in ("relay", "release") for number in (1, 2)
         }
         for writer, path in self._acknowledged.items():
             path.touch()
-            roles[writer] = ("writer", {"name": writer, "acknowledged": str(path), "series": self.series})
+            written = {"name": writer, "acknowledged": str(path), "series": self.series}
+            roles[writer] = ("writer", clock | written)
         self._roles = roles
         self._pids: dict[str, int] = {}
 
@@ -90,10 +88,10 @@ class CrashSite:
 
     def set_epoch(self, epochs: int) -> None:
         """Set the clock to the end of the given number of epochs."""
-        self.world.now_ms = epochs * MS_PER_HOUR
         draft = self._clock.with_suffix(".draft")
-        draft.write_text(str(self.world.now_ms))
+        draft.write_text(str(epochs * MS_PER_HOUR))
         draft.replace(self._clock)
+        self.world.now_ms = epochs * MS_PER_HOUR
 
     def acknowledged(self) -> dict[str, int]:
         """Return the number of acknowledged batches per writer."""
@@ -105,13 +103,15 @@ class CrashSite:
         self._send_unacknowledged(acknowledged)
         self.world.worker().run_due()
         sent = {writer: batches + 1 for writer, batches in acknowledged.items()}
-        assert read_changes(self.store.root, self.series) == reference_of(sent, self.series).changes
+        policy, changes = calibration("long").policy, reference_of(sent, self.series).changes
+        counts = count_streams(changes, self.series, policy)
+        assert read_counts(self.store.root, self.series, policy) == counts
         self.world.check(dict.fromkeys(VIDEOS, epochs))
 
     def _send_unacknowledged(self, acknowledged: dict[str, int]) -> None:
         """Send the batch that each writer was sending when it was killed, as a client would."""
         store = self.store
-        vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
+        vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP, lambda: self.world.now_ms)
         for writer, batches in acknowledged.items():
             vault.record(batch_of(writer, batches, self.series), 0)
-        Relay(store.relay, HEADER).drain()
+        self.world.relay().drain()

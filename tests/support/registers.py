@@ -9,9 +9,11 @@ import numpy as np
 import redis
 
 from privacy.model.engagement import KINDS_PER_TARGET
+from privacy.model.timestamp import Clock
 from privacy.policy.file import load_policy
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER, outbox_key, register_prefix, tally_key
+from privacy.tally.log_elements import join_changes
 from privacy.vault.account_record import HeldRegister
 from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.registers import ContributionCaps, RegisterStore
@@ -30,14 +32,19 @@ def caps(flip_cap: int, daily_cap: int, burst_likes: int = 1_000, burst_seconds:
     return ContributionCaps(flip_cap, daily_cap, integrity)
 
 
-def shards_on(client: redis.Redis, header: StoreHeader = HEADER) -> AccountShards:
+def shards_on(
+    client: redis.Redis, header: StoreHeader = HEADER, virtual_clock: Clock | None = None
+) -> AccountShards:
     """The account shards of a store, under the tests' pseudonym keys."""
-    return AccountShards(client, PseudonymKeys(lambda: PSEUDONYMISER), header.account_shards)
+    keys = PseudonymKeys(lambda: PSEUDONYMISER)
+    return AccountShards(client, keys, header.account_shards, virtual_clock)
 
 
-def vault_on(client: redis.Redis, flip_cap: int, daily_cap: int) -> RegisterStore:
+def vault_on(
+    client: redis.Redis, flip_cap: int, daily_cap: int, virtual_clock: Clock | None = None
+) -> RegisterStore:
     """A vault under the tests' pseudonym keys."""
-    return RegisterStore(shards_on(client), caps(flip_cap, daily_cap))
+    return RegisterStore(shards_on(client, virtual_clock=virtual_clock), caps(flip_cap, daily_cap))
 
 
 def account_key(account_id: str, header: StoreHeader = HEADER) -> bytes:
@@ -55,12 +62,22 @@ def raw(reply: object) -> bytes:
 def read_changes(
     root: redis.Redis, series: Iterable[int], header: StoreHeader = HEADER
 ) -> Counter[tuple[int, int]]:
-    """Count each (series, change code) in the logs of the tally."""
+    """Count each (series, change code) in the logs of the tally: what no release has counted yet."""
     changes: Counter[tuple[int, int]] = Counter()
     for number in series:
-        log = raw(root.get(log_key(number, header)) or b"")
+        log = join_changes(read_log(root, number, header))
         changes.update((number, code) for code in np.frombuffer(log, "<u4").tolist())
     return changes
+
+
+def read_log(root: redis.Redis, series: int, header: StoreHeader = HEADER) -> list[bytes]:
+    """Return the elements of the log of a series."""
+    return [raw(element) for element in root.lrange(log_key(series, header), 0, -1)]
+
+
+def log_element(second: int, codes: Iterable[int]) -> bytes:
+    """Write an element of a log."""
+    return np.array([second, *codes], "<u4").tobytes()
 
 
 def log_key(series: int, header: StoreHeader = HEADER) -> str:

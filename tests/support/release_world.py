@@ -1,12 +1,14 @@
 """A tally with logs, a gallery and release workers, with checks of what must always hold."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 
 import msgspec
 import numpy as np
+import redis
 
 from privacy.catalogue.catalogue import Catalogue
 from privacy.mechanism.accounting import Calibration, calibrate
@@ -18,12 +20,15 @@ from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.policy import Policy
 from privacy.publishing.publisher import Publisher
 from privacy.release.history import MEASUREMENT, NET_CHANGE
+from privacy.release.marginals import compute_net_changes
 from privacy.release.worker import ReleaseWorker
 from privacy.store.keys import gallery_key, tally_key
+from privacy.tally.log_elements import join_changes
+from privacy.tally.outbox_relay import Relay
 from privacy.tally.series import TallyShard
 from tests.support.profiles import entropy_of
 from tests.support.redis_server import Store
-from tests.support.registers import HEADER, log_key, raw
+from tests.support.registers import HEADER, log_element, log_key, raw, read_changes, read_log
 from tests.support.small_policy import small_policy
 from tests.support.stepped_redis import Hook, SteppedRedis
 from tests.support.targets import a_video
@@ -44,23 +49,40 @@ def _send(send: Callable[[], object]) -> object:
 
 @dataclass
 class ReleaseWorld:
-    """One store and its clock.
+    """One store and its virtual clock.
 
     Args:
         store: its clients.
     """
 
     store: Store
-    now_ms: int = 0
     numbers: dict[str, int] = field(default_factory=dict)
     """Series of each registered video."""
     entropy: EntropySource = field(default_factory=lambda: entropy_of("release world"))
     """One stream for all workers: no two of them draw the same bytes."""
+    added: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list), init=False)
+    """Every change of a video that `add_changes` made."""
+    _now_ms: int = field(default=0, init=False)
+
+    @property
+    def now_ms(self) -> int:
+        """The time. Setting it lets a relay write how far the outboxes are applied then."""
+        return self._now_ms
+
+    @now_ms.setter
+    def now_ms(self, moment_ms: int) -> None:
+        self._now_ms = moment_ms
+        self.relay().drain()
+
+    def relay(self) -> Relay:
+        """Return a relay under this clock."""
+        return Relay(self.store.relay, HEADER, lambda: self._now_ms)
 
     def reset(self) -> None:
         """Empty the store and register the videos under the policy `small`, at age zero."""
         self.store.flush()
         self.now_ms, self.numbers = 0, {}
+        self.added.clear()
         self.register(VIDEOS, calibration().policy)
 
     def register(self, videos: Iterable[str], policy: Policy, starts_at_ms: int = 0) -> None:
@@ -73,10 +95,10 @@ class ReleaseWorld:
             self.numbers[name] = target.number * KINDS_PER_TARGET + Kind.LIKE
 
     def add_changes(self, video: str, cell: Mapping[str, str], times: int, change: int = LIKE) -> None:
-        """Append the given number of changes to the log of a video, as the relay would."""
-        code = change_code(calibration().policy.domain.code(cell), change)
-        log = np.full(times, code, "<u4").tobytes()
-        self.store.root.append(log_key(self.numbers[video]), log)
+        """Append the given number of changes to the log of a video, as the relay would, taken in now."""
+        codes = [change_code(calibration().policy.domain.code(cell), change)] * times
+        self.store.root.rpush(log_key(self.numbers[video]), log_element(self.now_ms // 1000, codes))
+        self.added[video] += codes
 
     def like_everything(self) -> None:
         """Give every video except the last enough likes to be shown, and the last fewer than k."""
@@ -102,18 +124,24 @@ class ReleaseWorld:
                 records[f"gallery ledger {shard} {sequence!r}"] = raw(entry)
         for video, number in self.numbers.items():
             for name in ("measured", "net"):
-                records[f"{name} {video}"] = raw(root.get(self._series_key(name, number)) or b"")
+                records[f"{name} {video}"] = self._read_record(name, number)
             for name in ("releases", "points"):
                 for epoch, document in root.hgetall(gallery_key(name, video, "like")).items():
                     records[f"{name} {video} {epoch!r}"] = raw(document)
         return records
 
     def check_kept(self, before: Mapping[str, bytes]) -> None:
-        """Check that no record has changed, except that append-only records have grown at their ends."""
+        """Check that no record has changed, except that append-only records have grown at their ends.
+
+        The exact net changes of a series are gone after its last epoch.
+        """
         now = self.records()
         for name, content in before.items():
             grows = name.startswith(("measured", "net", "ledger"))
-            assert now[name].startswith(content) if grows else now[name] == content, name
+            if name.startswith("net") and self._is_sealed(self.numbers[name.partition(" ")[2]]):
+                assert now[name] == b""
+            else:
+                assert now[name].startswith(content) if grows else now[name] == content, name
 
     def check(self, epochs: Mapping[str, int]) -> None:
         """Check that every video has the given number of releases, and that tally, ledger and gallery agree.
@@ -160,21 +188,62 @@ class ReleaseWorld:
         assert current == self.store.public.hget(gallery_key("releases", video, "like"), str(count - 1))
 
     def _check_records(self, video: str, count: int) -> None:
-        """A measured stream has one measurement a step; net changes add up to the log that was counted."""
-        root, number = self.store.root, self.numbers[video]
-        measured = np.frombuffer(raw(root.get(self._series_key("measured", number)) or b""), MEASUREMENT)
+        """A measured stream has one measurement a step; each change is in the net changes or the log, once.
+
+        After the last epoch neither is left.
+        """
+        number = self.numbers[video]
+        measured = np.frombuffer(self._read_record("measured", number), MEASUREMENT)
         drawn = sorted(zip(measured["stream"].tolist(), measured["step"].tolist(), strict=True))
         streams = sorted(set(measured["stream"].tolist()))
         assert drawn == [(stream, step) for stream in streams for step in range(count)]
-        net = np.frombuffer(raw(root.get(self._series_key("net", number)) or b""), NET_CHANGE)
-        log_offset = int(raw(root.hget(self._series_key("series", number), "log_offset")))
-        log = np.frombuffer(raw(root.get(log_key(number)) or b"")[:log_offset], "<u4")
-        assert net["value"][net["stream"] == 0].sum() == np.where(log % 16 == LIKE, 1, -1).sum()
+        net = np.frombuffer(self._read_record("net", number), NET_CHANGE)
         assert len({(step, stream) for step, stream, _ in net.tolist()}) == len(net)
+        if self._is_sealed(number):
+            assert (len(net), read_log(self.store.root, number)) == (0, [])
+        elif video in self.added:
+            left = np.frombuffer(join_changes(read_log(self.store.root, number)), "<u4").tolist()
+            counted = int(net["value"][net["stream"] == 0].sum())
+            assert counted + _net(left) == _net(self.added[video])
+
+    def _is_sealed(self, number: int) -> bool:
+        shard = number // KINDS_PER_TARGET % HEADER.target_shards
+        return self.store.root.zscore(tally_key(shard, "due"), str(number)) is None
+
+    def _read_record(self, name: str, number: int) -> bytes:
+        parts = self.store.root.lrange(self._series_key(name, number), 0, -1)
+        return b"".join(map(raw, parts))
 
     @staticmethod
     def _series_key(name: str, number: int) -> str:
         return tally_key(number // KINDS_PER_TARGET % HEADER.target_shards, name, number)
+
+
+def count_streams(
+    changes: Mapping[tuple[int, int], int], series: Sequence[int], policy: Policy
+) -> dict[int, list[int]]:
+    """Return the count of every stream of each series, from how often each (series, change code) occurred."""
+    rows = [(series.index(number), code, times) for (number, code), times in changes.items()]
+    index, codes, times = np.array(rows, np.int64).reshape(-1, 3).T
+    net = compute_net_changes(
+        np.repeat(index, times), np.repeat(codes, times).astype(np.uint32), len(series), policy
+    )
+    return dict(zip(series, net.tolist(), strict=True))
+
+
+def read_counts(root: redis.Redis, series: Sequence[int], policy: Policy) -> dict[int, list[int]]:
+    """Return the count of every stream of each series: what releases have counted, and what they have not."""
+    counts = count_streams(read_changes(root, series), series, policy)
+    for number in series:
+        shard = number // KINDS_PER_TARGET % HEADER.target_shards
+        net = b"".join(map(raw, root.lrange(tally_key(shard, "net", number), 0, -1)))
+        for _, stream, value in np.frombuffer(net, NET_CHANGE).tolist():
+            counts[number][stream] += value
+    return counts
+
+
+def _net(codes: Iterable[int]) -> int:
+    return sum(1 if code % 16 == LIKE else -1 for code in codes)
 
 
 def calibration(version: str = "small") -> Calibration:

@@ -60,7 +60,7 @@ class Simulation:
 
     def _state(self, number: int) -> SeriesState:
         version = self.calibration.policy.version
-        return SeriesState(number * KINDS_PER_TARGET, f"video-{number}", 0, version, 0, self.epoch, 0)
+        return SeriesState(number * KINDS_PER_TARGET, f"video-{number}", 0, version, 0, self.epoch)
 
 
 def log_of(policy: Policy, changes: Sequence[tuple[Mapping[str, str], int, int]]) -> bytes:

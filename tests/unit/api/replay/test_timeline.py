@@ -57,8 +57,8 @@ class FakeSystem:
         """Records actions."""
         self.log.append(("actions", self.clock(), [action.at_ms for action in actions]))
 
-    def step(self) -> int:
-        """Records a step of the relay."""
+    def drain(self) -> int:
+        """Records that the relay is drained."""
         self.log.append(("relay", self.clock(), None))
         return 1
 
@@ -120,13 +120,13 @@ def test_changes_are_relayed_before_a_release_counts_them() -> None:
     assert kinds.index("events") < kinds.index("relay") < kinds.index("release")
 
 
-def test_a_relay_with_much_to_do_is_asked_again() -> None:
-    """A step that moved as much as a step can is followed by another one before the release."""
+def test_a_release_without_new_events_waits_for_the_relay_too() -> None:
+    """What is due is known by how far the relay says that the outboxes are applied."""
     system = FakeSystem()
-    left = [256, 256, 3]
-    system.step = lambda: left.pop(0)  # type: ignore[method-assign]  # a relay with a backlog
-    system.replay(moments(0), moments(5), EPOCH_MS)
-    assert left == []
+    system.replay(moments(0), [], 2 * EPOCH_MS)
+    assert system.happened("relay", "release") == [
+        (kind, end) for end in (EPOCH_MS, 2 * EPOCH_MS) for kind in ("relay", "release")
+    ]
 
 
 def test_without_an_end_it_runs_until_no_release_is_due() -> None:

@@ -169,13 +169,13 @@ def test_an_unknown_video_is_reported() -> None:
     assert registers.entries == []
 
 
-@pytest.mark.parametrize("before_end_ms", [-1, 0, 1])
+@pytest.mark.parametrize("before_end_ms", [-1, 0, 1, 999, 1000])
 def test_a_video_past_its_last_epoch_takes_no_events(before_end_ms: int) -> None:
-    """A target is sealed as soon as its schedule has no open epoch."""
+    """A target is sealed as soon as its schedule has no open epoch: at the whole second."""
     registers = FakeRegisters()
     posted_at_ms = NOW_MS - 1000 * POLICY.schedule.due_ages_seconds[-1] + before_end_ms
     sealed = POLICY.schedule.first_open_epoch(posted_at_ms, NOW_MS) is None
-    assert sealed == (before_end_ms <= 0)
+    assert sealed == (before_end_ms < 1000)
     verdict = admission(registers, Target(7, posted_at_ms, POLICY.version)).admit(
         EventColumns.from_events([LIKE]), NOW_MS
     )

@@ -52,7 +52,7 @@ TARGETS = {
     (TargetType.VIDEO, "video"): Target(7, NOW_MS - 1, POLICY.version),
     (TargetType.VIDEO, "likes only"): Target(8, NOW_MS - 1, "smaller"),
     (TargetType.VIDEO, "sealed"): Target(9, NOW_MS - LIFE_MS, POLICY.version),
-    (TargetType.VIDEO, "open"): Target(10, NOW_MS - LIFE_MS + 1, POLICY.version),
+    (TargetType.VIDEO, "open"): Target(10, NOW_MS - LIFE_MS + 1000, POLICY.version),
     (TargetType.CREATOR, "creator"): Target(11, NOW_MS - 1, POLICY.version),
     (TargetType.CREATOR, "likes only"): Target(12, NOW_MS - 1, "smaller"),
 }

@@ -56,6 +56,15 @@ def test_the_open_epoch_is_the_first_that_is_not_over(
     assert epoch == (not_over[0] if not_over else None)
 
 
+@given(schedule=schedules(), posted_at_ms=st.integers(0, 10**13))
+def test_epochs_end_at_whole_seconds(schedule: Schedule, posted_at_ms: int) -> None:
+    """Within the second in which the target was posted, and never later than its age says."""
+    for epoch, age_seconds in enumerate(schedule.due_ages_seconds):
+        due_ms = schedule.due_ms(posted_at_ms, epoch)
+        assert due_ms % 1000 == 0
+        assert 0 <= posted_at_ms + 1000 * age_seconds - due_ms < 1000
+
+
 @given(schedule=schedules())
 def test_every_epoch_but_the_last_has_a_next_one(schedule: Schedule) -> None:
     """The next due time of an epoch is the end of the one after it."""

@@ -86,7 +86,7 @@ def test_no_change_where_the_total_is_withheld() -> None:
 
 def test_times_follow_the_schedule() -> None:
     """`as_of` is the end of the epoch; a late cutoff is stated; the last release has no next one."""
-    state = SeriesState(4, "v", 1000, "small", 1, 3, 0)
+    state = SeriesState(4, "v", 1000, "small", 1, 3)
     (late,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, entropy_of("late"), cutoff_ms=10**9)
     assert (late.document.as_of_ms, late.document.cutoff_ms) == (1000 + 4 * MS_PER_HOUR, 999_960_000)
     assert late.document.next_release_at_ms is None

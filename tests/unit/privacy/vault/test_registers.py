@@ -277,3 +277,36 @@ def test_a_run_of_likes_that_begins_too_soon_is_uncounted(store: Store) -> None:
     quick = replace(vault, caps=replace(vault.caps, integrity=strict))
     verdicts = [quick.record([("ada", 4 * place, 1_000 * place, LIKE, 0)], 0)[0] for place in range(1, 7)]
     assert verdicts == [*3 * [COUNTED], *3 * [UNCOUNTED]]
+
+
+def test_a_change_has_the_time_of_the_stores_clock(vault: RegisterStore, store: Store) -> None:
+    """Whatever the caller's clock says: which epoch a change belongs to is decided by the store."""
+    before = store.root.time()
+    one(vault, 1, LIKE, now_ms=5)
+    ((moment_ms, _),) = entry_ids(store)
+    after = store.root.time()
+    first_ms, last_ms = (1000 * int(seconds) + int(rest) // 1000 for seconds, rest in (before, after))
+    assert first_ms <= moment_ms <= last_ms
+
+
+def test_a_replay_stamps_changes_by_its_clock(store: Store) -> None:
+    """In the order of the outbox, whatever that clock does, also when the outbox has been emptied."""
+    moments = iter([0, 7_000, 6_000, 7_000, 9_000])
+    vault = vault_on(store.platform, 14, 9, virtual_clock=lambda: next(moments))
+    shard = PSEUDONYMISER.pseudonymise("ada").shard(HEADER.account_shards)
+    for at_ms in range(3):
+        one(vault, at_ms, at_ms % 2)
+    assert entry_ids(store) == [(0, 1), (7_000, 0), (7_000, 1)]
+    store.root.xtrim(outbox_key(shard), maxlen=0, approximate=False)
+    for at_ms in range(3, 5):
+        one(vault, at_ms, at_ms % 2)
+    assert entry_ids(store) == [(7_000, 2), (9_000, 0)]
+
+
+def entry_ids(store: Store) -> list[tuple[int, int]]:
+    """Return the id of every outbox entry."""
+    keys = [outbox_key(shard) for shard in range(HEADER.account_shards)]
+    entries = [
+        entry for key in keys for entry, _ in cast("list[tuple[bytes, object]]", store.root.xrange(key))
+    ]
+    return [(int(moment), int(number)) for moment, _, number in (entry.partition(b"-") for entry in entries)]

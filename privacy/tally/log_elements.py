@@ -1,0 +1,85 @@
+"""The log of a series: a list of elements, each a second of intake and the changes taken in within it.
+
+An element is the second since 1970 UTC, then the changes, all as integers of 4 bytes. A log never meets the
+limit of a string, and what a release has counted is dropped from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from privacy.model.engagement import KINDS_PER_TARGET
+
+OUTBOX_CHANGE: Final = np.dtype([("series", "<u8"), ("change", "<u4")])
+"""A change as the vault writes it to an outbox."""
+MAX_ELEMENT_BYTES: Final = 65_536
+_WORD: Final = np.dtype("<u4")
+_MAX_CHANGES_PER_ELEMENT: Final = MAX_ELEMENT_BYTES // _WORD.itemsize - 1
+
+
+class PackedElements(NamedTuple):
+    """The elements for one target shard, as `apply.lua` reads them.
+
+    Args:
+        series: the series of each element, as text, a MessagePack array.
+        sizes: bytes of each element, a MessagePack array.
+        elements: the elements, one after the other.
+    """
+
+    series: bytes
+    sizes: bytes
+    elements: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all parts."""
+        return sum(map(len, self))
+
+
+def pack_elements(changes: np.ndarray, seconds: np.ndarray, target_shards: int) -> list[PackedElements]:
+    """Pack the changes of each target shard.
+
+    Args:
+        changes: of the type `OUTBOX_CHANGE`.
+        seconds: the second in which each was taken in, shape (changes,).
+        target_shards: number of target shards of the store.
+    """
+    shard_of = (changes["series"] // KINDS_PER_TARGET % target_shards).astype(np.uint16)
+    order = np.lexsort((seconds, changes["series"], shard_of))  # stable
+    ends = np.cumsum(np.bincount(shard_of, minlength=target_shards)).tolist()
+    return [
+        _pack(changes[order[start:end]], seconds[order[start:end]]) for start, end in pairwise([0, *ends])
+    ]
+
+
+def join_changes(elements: Iterable[bytes]) -> bytes:
+    """Return the changes of some elements, 4 bytes each."""
+    return b"".join(element[_WORD.itemsize :] for element in elements)
+
+
+def _pack(changes: np.ndarray, seconds: np.ndarray) -> PackedElements:
+    starts = _element_starts(changes["series"], seconds)
+    counts = np.diff(starts, append=len(changes))
+    words = np.empty(len(changes) + len(starts), _WORD)
+    is_head = np.zeros(len(words), np.bool_)
+    is_head[starts + np.arange(len(starts))] = True
+    words[is_head], words[~is_head] = seconds[starts], changes["change"]
+    return PackedElements(
+        msgspec.msgpack.encode(list(map(str, changes["series"][starts].tolist()))),
+        msgspec.msgpack.encode((_WORD.itemsize * (counts + 1)).tolist()),
+        words.tobytes(),
+    )
+
+
+def _element_starts(series: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+    """Return the index of the first change of each element."""
+    is_start = np.ones(len(series), np.bool_)
+    is_start[1:] = (series[1:] != series[:-1]) | (seconds[1:] != seconds[:-1])
+    runs = np.flatnonzero(is_start)
+    position = np.arange(len(series)) - np.repeat(runs, np.diff(runs, append=len(series)))
+    return np.flatnonzero(position % _MAX_CHANGES_PER_ELEMENT == 0)

@@ -1,0 +1,232 @@
+"""A script of tally or catalogue that fails has written nothing, and repeats cleanly when that is mended.
+
+Redis rolls no script back: what a script wrote before a command failed would stay, and be written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pytest
+
+from privacy.catalogue.catalogue import Catalogue
+from privacy.errors import StoreError
+from privacy.publishing.publisher import Publisher
+from privacy.store.acl import AclUser
+from privacy.store.keys import outbox_key
+from privacy.store.users import PLATFORM, RELAY, RELEASE
+from privacy.tally.log_elements import OUTBOX_CHANGE
+from privacy.tally.outbox_relay import Relay
+from privacy.tally.series import Commit, TallyShard
+from tests.support.redis_server import Store
+from tests.support.registers import HEADER, raw
+from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
+from tests.support.targets import a_video
+
+Call = Callable[[], object]
+Content = Mapping[bytes, object]
+SHARD: Final = 1
+"""The target shard of four of the videos."""
+_ASIDE: Final = "set aside by a test"
+
+
+class Case(NamedTuple):
+    """A script, as the product calls it.
+
+    Args:
+        prepare: fills an empty store, and returns the call; it may be repeated after a failure.
+        user: the Redis user that calls it.
+        writes: parts of the names of keys that it writes.
+    """
+
+    prepare: Callable[[Store], Call]
+    user: AclUser
+    writes: tuple[str, ...]
+
+
+def prepare_apply(store: Store) -> Call:
+    """Changes of three videos, after some were applied; their epoch has ended."""
+    world = ReleaseWorld(store)
+    world.reset()
+    series = [world.numbers[video] for video in VIDEOS[:3]]
+    for moment_ms in (1, 2):
+        changes = np.array([(number, 0) for number in series * moment_ms], OUTBOX_CHANGE)
+        store.root.xadd(outbox_key(0), {"c": changes.tobytes()}, id=f"{moment_ms}-0")
+        if moment_ms == 1:
+            world.relay().drain()
+    return Relay(store.relay, HEADER, lambda: hours(1)).drain
+
+
+def prepare_commit(store: Store) -> Call:
+    """Videos of which one epoch is released and another one is over."""
+    world = ReleaseWorld(store)
+    world.reset()
+    world.like_everything()
+    world.now_ms = hours(1)
+    assert _commit(store, "", "1", hours(2))()
+    world.now_ms = hours(2)
+    for second in (hours(2), hours(1)):  # what is counted stands behind what is not
+        world.now_ms = second
+        world.like_everything()
+    return _commit(store, "1", "2", hours(3))
+
+
+def prepare_last_commit(store: Store) -> Call:
+    """The same, when that epoch is the last one."""
+    prepare_commit(store)
+    return _commit(store, "1", "2", None)
+
+
+def _commit(store: Store, before: str, after: str, next_due_ms: int | None) -> Call:
+    shard = TallyShard(store.release, SHARD)
+    commits = [
+        Commit(due, next_due_ms, b"net", b"measured", b"release", b"point", b"entry")
+        for due in shard.read_series(shard.list_due(10))
+    ]
+    return lambda: shard.commit(commits, before, after)
+
+
+def prepare_register(store: Store) -> Call:
+    """A catalogue with videos, and new ones."""
+    return _register(store, [f"new-{number}" for number in range(6)], "new")
+
+
+def prepare_replace(store: Store) -> Call:
+    """A catalogue with videos, and new titles of theirs."""
+    return _register(store, VIDEOS, "other")
+
+
+def _register(store: Store, names: tuple[str, ...] | list[str], title: str) -> Call:
+    ReleaseWorld(store).reset()
+    publish = Publisher(store.publisher).publish_targets
+    catalogue = Catalogue(store.platform, HEADER.target_shards, calibration().policy, publish)
+    return lambda: catalogue.register([a_video(name, 0, title=title) for name in names], 0)
+
+
+CASES = {
+    "apply": Case(prepare_apply, RELAY, (":log:", ":offsets")),
+    "commit": Case(
+        prepare_commit,
+        RELEASE,
+        (":due", ":head", ":ledger", ":log:", ":measured:", ":net:", ":pending", ":series:"),
+    ),
+    "last commit": Case(
+        prepare_last_commit,
+        RELEASE,
+        (":due", ":head", ":ledger", ":log:", ":measured:", ":net:", ":pending", ":series:"),
+    ),
+    "register": Case(prepare_register, PLATFORM, (":due", ":series:", ":targets", ":videos")),
+    "replace": Case(prepare_replace, PLATFORM, (":videos",)),
+}
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+@pytest.fixture
+def fast_store(store: Store) -> Iterator[Store]:
+    """The store without fsync."""
+    with store.without_fsync():
+        yield store
+
+
+@every_case
+def test_a_key_of_another_type(case: Case, fast_store: Store) -> None:
+    """Whichever of the keys that it writes is not what it should be."""
+    before, after = _run(case, fast_store)
+    written = [key for key in before | after if before.get(key) != after.get(key)]
+    for part in case.writes:
+        assert any(part.encode() in key for key in written), part
+    for key in written:
+        fast_store.flush()
+        call = case.prepare(fast_store)
+        with another_type(fast_store, key):
+            with pytest.raises(StoreError):
+                call()
+            assert _of_shard(key, read_tally(fast_store, key)) == _of_shard(key, before)
+        call()
+        assert read_tally(fast_store) == after
+
+
+@every_case
+def test_a_right_that_is_missing(case: Case, fast_store: Store) -> None:
+    """Whichever command the user may not use: an ACL is older than the program."""
+    before, after = _run(case, fast_store)
+    refused = 0
+    commands = {word for grant in case.user.grants for word in grant.commands} - {"evalsha"}
+    for command in sorted(commands):
+        fast_store.flush()
+        call = case.prepare(fast_store)
+        with without(fast_store, case.user, command):
+            try:
+                call()
+            except StoreError:
+                refused += 1
+                assert read_tally(fast_store) in (before, after), command
+        call()
+        assert read_tally(fast_store) == after, command
+    assert refused > 1
+
+
+def _run(case: Case, store: Store) -> tuple[dict[bytes, object], dict[bytes, object]]:
+    call = case.prepare(store)
+    before = read_tally(store)
+    call()
+    return before, read_tally(store)
+
+
+def _of_shard(key: bytes, content: Content) -> Content:
+    """Return the content of the other keys of a key's shard: other shards have scripts of their own."""
+    tag = key.partition(b"}")[0]
+    return {name: held for name, held in content.items() if name.startswith(tag) and name != key}
+
+
+def read_tally(store: Store, but: bytes = b"") -> dict[bytes, object]:
+    """Return the content of every key of the tally except one."""
+    root = store.root
+    readers: dict[bytes, Callable[[bytes], Any]] = {
+        b"string": root.get,
+        b"list": lambda key: root.lrange(key, 0, -1),
+        b"hash": root.hgetall,
+        b"zset": lambda key: root.zrange(key, 0, -1, withscores=True),
+        b"stream": root.xrange,
+    }
+    names = [raw(name) for name in root.keys("t:*") if name != but]
+    return {name: readers[raw(root.type(name))](name) for name in names}
+
+
+@contextmanager
+def another_type(store: Store, key: bytes) -> Iterator[None]:
+    """Let a key hold what no script expects there."""
+    root = store.root
+    kind = root.type(key)
+    if kind != b"none":
+        root.rename(key, _ASIDE)
+    if kind == b"list":
+        root.set(key, "no list")
+    else:
+        root.rpush(key, "a list")
+    yield
+    root.delete(key)
+    if kind != b"none":
+        root.rename(_ASIDE, key)
+
+
+@contextmanager
+def without(store: Store, user: AclUser, command: str) -> Iterator[None]:
+    """Take a command from a user."""
+    grants = [
+        replace(grant, commands=tuple(word for word in grant.commands if word != command) or ("touch",))
+        for grant in user.grants
+    ]
+    _set_rules(store, replace(user, grants=tuple(grants)))
+    try:
+        yield
+    finally:
+        _set_rules(store, user)
+
+
+def _set_rules(store: Store, user: AclUser) -> None:
+    store.root.execute_command("ACL", "SETUSER", user.name, "clearselectors", *user.rules)
