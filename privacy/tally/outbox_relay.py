@@ -107,7 +107,7 @@ class _Outboxes:
         now_ms: the time at which it began to read.
         found: those with entries.
         watermark_ms: time up to which every outbox is applied once these entries are.
-        passed: whether an epoch of each target shard has ended since its watermark.
+        passed: whether the watermark of each target shard is behind and a series waits for it.
     """
 
     now_ms: int
@@ -176,11 +176,8 @@ class Relay:
         for shard in range(self.header.account_shards):
             low = min(each.offsets[shard] for each in progress)
             pipeline.xrange(outbox_key(shard), min=f"({low}", count=ENTRIES_PER_STEP)
-        for shard, each in enumerate(progress):
-            after = f"({each.watermark_ms + 1}"
-            pipeline.zrange(
-                tally_key(shard, "due"), after, "+inf", byscore=True, offset=0, num=1, withscores=True
-            )
+        for shard in range(self.header.target_shards):
+            pipeline.zrange(tally_key(shard, "due"), 0, 0, withscores=True)
         replies: list[Any] = pipeline.execute()
         if now_ms is None:
             seconds, microseconds = replies.pop(0)
@@ -192,10 +189,12 @@ class Relay:
             if each
         ]
         unread_ms = [outbox.ids[-1].moment_ms for outbox in found if len(outbox.ids) == ENTRIES_PER_STEP]
-        watermark_ms = min([now_ms, *unread_ms]) - 1
-        return _Outboxes(
-            now_ms, found, watermark_ms, [bool(due) and due[0][1] <= watermark_ms + 1 for due in dues]
-        )
+        end_ms = min([now_ms, *unread_ms])
+        passed = [
+            bool(due) and due[0][1] <= end_ms and end_ms // 1000 > (each.watermark_ms + 1) // 1000
+            for each, due in zip(progress, dues, strict=True)
+        ]
+        return _Outboxes(now_ms, found, end_ms - 1, passed)
 
     def _apply(
         self, outboxes: _Outboxes, found: Sequence[_Outbox], progress: list[_Progress], *, is_last: bool

@@ -19,6 +19,7 @@ from privacy.tally.log_elements import join_changes
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import System, likewise, up
 from tests.support.eventually import eventually
+from tests.support.registers import raw
 
 ACCOUNTS, ERASED, CHILD = 40, "a-7", "a-8"
 VIDEO = "v-1"
@@ -96,7 +97,7 @@ def tally(folder: Path) -> dict[str, Any]:
             for series in range(64):
                 if measured := client.lrange(tally_key(shard, "measured", series), 0, -1):
                     found["measured"][series] = measured
-                log = join_changes(client.lrange(tally_key(shard, "log", series), 0, -1))
+                log = join_changes(map(raw, client.lrange(tally_key(shard, "log", series), 0, -1)))
                 found["changes"] += [code & 15 for code in log[::4]]
     return found
 

@@ -46,7 +46,7 @@ def all_due(store: Store) -> list[int]:
     """Return all series that will ever be due."""
     shards = range(HEADER.target_shards)
     return sorted(
-        int(number) for shard in shards for number in store.root.zrange(tally_key(shard, "due"), 0, -1)
+        int(raw(number)) for shard in shards for number in store.root.zrange(tally_key(shard, "due"), 0, -1)
     )
 
 
