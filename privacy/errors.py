@@ -21,6 +21,10 @@ class StoreBusyError(StoreError):
     """The store cannot answer now (down, slow, full). Nothing was acknowledged; the caller may try again."""
 
 
+class ClockError(StoreBusyError):
+    """Two clocks contradict each other, so there is no time to decide by. The message says what to do."""
+
+
 class InvalidInputError(LikewiseError):
     """Input from outside breaks a rule.
 

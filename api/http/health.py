@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 
 from api.http.flask_app import HasGateway
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
-from privacy.errors import StoreBusyError
+from privacy.errors import ClockError, StoreBusyError
 
 PROMETHEUS_TEXT = "text/plain; version=1.0.0; charset=utf-8"
 
@@ -26,11 +26,14 @@ def get_readiness(services: HasGateway, _request: Request) -> Response:
     """Return 200 when everything that requests need is available.
 
     Raises:
-        StoreBusyError: something is not.
+        ClockError: clocks contradict each other.
+        StoreBusyError: something else is not ready.
     """
     for name, check in services.gateway.readiness.items():
         try:
             check()
+        except ClockError:
+            raise  # its message is for operators
         except Exception as error:  # whatever it is, the service is not ready
             raise StoreBusyError(f"{name} is not ready") from error
     return json_response({"status": "ok"})

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.http.operation import Response
 from privacy.errors import (
+    ClockError,
     ConflictError,
     GoneError,
     InvalidInputError,
@@ -60,12 +61,14 @@ class ProblemKind:
 INVALID_INPUT = ProblemKind("invalid-input", "The request breaks a rule", 400)
 INTERNAL = ProblemKind("internal-server-error", "Internal Server Error", 500)
 UNAVAILABLE = ProblemKind("unavailable", "The service cannot answer now", 503)
+CLOCKS_DISAGREE = ProblemKind("clocks-disagree", "The clocks contradict each other", 503)
 
 PROBLEM_TABLE: dict[type[Exception], ProblemKind] = {
     InvalidInputError: INVALID_INPUT,
     NotFoundError: ProblemKind("not-found", "Not Found", 404),
     GoneError: ProblemKind("gone", "Gone", 410),
     ConflictError: ProblemKind("conflict", "The request contradicts what is stored", 409),
+    ClockError: CLOCKS_DISAGREE,
     StoreBusyError: UNAVAILABLE,
     StoreError: UNAVAILABLE,
 }
@@ -83,6 +86,9 @@ def problem_response(error: Exception) -> Response:
         # A store's own message names hosts and keys; the caller only needs to know when to try again.
         detail = "A store does not respond. Nothing was acknowledged; try again."
         return _respond(kind, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    if kind is CLOCKS_DISAGREE:
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return _respond(kind, f"Nothing was acknowledged. {_to_sentence(str(error))}", headers=headers)
     if isinstance(error, InvalidInputError):
         return _respond(kind, str(error), field=error.field, message=error.message, expected=error.expected)
     reason = error.reason if isinstance(error, GoneError) else None

@@ -2,6 +2,13 @@
 
 import os
 import time
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from privacy.store.clock import Uptime
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 def clock_ms() -> int:
@@ -12,6 +19,20 @@ def clock_ms() -> int:
 def monotonic_seconds() -> float:
     """Returns seconds since an arbitrary moment; setting the machine's clock does not change them."""
     return time.monotonic()
+
+
+def uptime() -> Uptime:
+    """Returns for how long this machine has been up, sleep included; setting its clock does not change it."""
+    return Uptime(_read_boot_id(), time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+
+
+@cache
+def _read_boot_id() -> str:
+    """Returns the kernel's name for this boot; in a system without one, a name of this process's own."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return os.urandom(16).hex()
 
 
 def rest(seconds: float) -> None:

@@ -144,7 +144,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
         limiter=redis_limiter(client, PLANE),
         clock=clock,
         log=dependencies.log,
-        readiness={"the store": client.ping, "the gallery": dependencies.gallery.ping},
+        readiness={"the store": client.ping, "the gallery": dependencies.gallery.ping, "the clock": clock},
     )
     publisher = Publisher(dependencies.gallery)
     catalogue = Catalogue(client, header.target_shards, registry.current, publisher.publish_targets)

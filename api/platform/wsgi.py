@@ -8,13 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from api.http.logs import BufferedLogFile, JsonLog
-from api.http.system import clock_ms, entropy
+from api.http.system import clock_ms, entropy, uptime
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
 from privacy.policy.registry import read_policy_registry
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark, caught_up
 from privacy.store.checks import check_server, require
+from privacy.store.clock import MAX_AGE_MS, StoreClock
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import Settings
@@ -33,7 +34,9 @@ def create() -> Flask:
         PolicyError: the policy breaks a rule, or is not the one that is registered in the store.
         StoreError: a variable or the key is missing, or the store is not fit.
     """
-    return build_platform_app(make_dependencies(Settings.from_environment(os.environ)), clock_ms)
+    dependencies = make_dependencies(Settings.from_environment(os.environ))
+    clock = StoreClock(dependencies.client, clock_ms, uptime, MAX_AGE_MS)
+    return build_platform_app(dependencies, clock)
 
 
 def make_dependencies(settings: Settings) -> PlatformDependencies:

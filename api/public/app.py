@@ -42,7 +42,11 @@ def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLo
         limiter=rate_limiter,
         clock=clock,
         log=log,
-        readiness={"the gallery": gallery.ping, "the rate limit store": rate_limiter.ready},
+        readiness={
+            "the gallery": gallery.ping,
+            "the rate limit store": rate_limiter.ready,
+            "the clock": clock,
+        },
     )
     described = operations()
     # A relative URL: the page calls the server that it was loaded from.

@@ -7,8 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from api.http.logs import BufferedLogFile, JsonLog
-from api.http.system import clock_ms
+from api.http.system import clock_ms, uptime
 from api.public.app import PLANE, build_public_app
+from privacy.store.clock import MAX_AGE_MS, StoreClock
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
@@ -27,9 +28,11 @@ def create() -> Flask:
     """
     store = Settings.from_environment(os.environ).store
     header = StoreHeader.read(connect(store, PUBLIC), GALLERY_HEADER)
+    limiter = connect(store, LIMITER)
     return build_public_app(
         public=connect(store, PUBLIC, greet=header.greet),
-        limiter=connect(store, LIMITER),
-        clock=clock_ms,
+        limiter=limiter,
+        # The anchor is in the private room; a reader's time decides about keys and caches alone.
+        clock=StoreClock(limiter, clock_ms, uptime, MAX_AGE_MS, has_anchor=False),
         log=JsonLog(BufferedLogFile(sys.stderr.buffer), PLANE),
     )

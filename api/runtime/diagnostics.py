@@ -9,13 +9,14 @@ from redis import Redis
 
 from privacy.embedded.append_log import AppendLog
 from privacy.embedded.config import CREDENTIALS_FILE, room_folders
-from privacy.errors import StoreBusyError, StoreError
-from privacy.model.timestamp import Clock
+from privacy.errors import ClockError, StoreBusyError, StoreError
+from privacy.model.timestamp import Clock, format_timestamp
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.signing.signing_key_file import load_signing_key
 from privacy.store.acl import AclUser, Room
 from privacy.store.checks import CheckResult, check_private_file, check_server
+from privacy.store.clock import StoreClock, Uptime
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
@@ -34,16 +35,19 @@ class Diagnostics:
         settings: of the deployment.
         data_folder: where the embedded store keeps its passwords, if there is one.
         clock: current time in ms since 1970 UTC.
+        uptime: of this machine.
     """
 
     settings: Settings
     data_folder: Path
     clock: Clock
+    uptime: Callable[[], Uptime]
 
     def run(self) -> list[tuple[str, CheckResult]]:
         """Returns what was found, with the subject of each check."""
         found = [(room.value, finding) for room in Room for finding in self._room(room)]
         found += [("rooms", finding) for finding in self._try(self._one_store)]
+        found += [("rooms", finding) for finding in self._try(self._store_clock)]
         found += [("wall", finding) for finding in self._try(self._wall)]
         found += [("erasures", finding) for finding in self._try(self._erasures)]
         found += [(room.value, finding) for room in Room for finding in self._log(room)]
@@ -83,6 +87,15 @@ class Diagnostics:
         ):
             StoreHeader.read(private).of_gallery.verify(gallery)
             return [CheckResult("one store", ok=True, detail="private room and gallery have the same id")]
+
+    def _store_clock(self) -> list[CheckResult]:
+        with closing(connect(self.settings.store, ADMIN, Room.PRIVATE)) as client:
+            try:
+                now_ms = StoreClock(client, self.clock, self.uptime)()
+            except ClockError as error:
+                return [CheckResult("store's clock", ok=False, detail=str(error))]
+            detail = f"is believed: it says {format_timestamp(now_ms)}"
+            return [CheckResult("store's clock", ok=True, detail=detail)]
 
     def _wall(self) -> list[CheckResult]:
         with closing(connect(self.settings.store, PUBLIC)) as client:

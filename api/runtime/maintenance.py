@@ -5,7 +5,7 @@ from typing import Final
 
 from redis import Redis
 
-from api.http.system import clock_ms, monotonic_seconds
+from api.http.system import clock_ms, monotonic_seconds, uptime
 from api.runtime.policy_source import read_policy
 from api.runtime.poll import PollInterval, poll, report_busy
 from api.runtime.stop_signal import stop_on_signal
@@ -27,6 +27,7 @@ from privacy.moderation.pending import PendingOperations
 from privacy.policy.registry import PolicyRegistry, read_policy_registry
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
+from privacy.store.clock import MAX_AGE_MS, StoreClock
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import Settings
@@ -114,5 +115,6 @@ def run_maintenance(settings: Settings) -> None:
     registry = read_policy_registry(client, read_policy(settings.policy_file).policy)
     with stop_on_signal() as stop:
         throttle = Throttle(ActivityCounter(client, header.account_shards), monotonic_seconds, stop.wait)
-        worker = make_maintenance_worker(client, header, registry, keys, erasures, clock_ms, throttle)
+        clock = StoreClock(client, clock_ms, uptime, MAX_AGE_MS)
+        worker = make_maintenance_worker(client, header, registry, keys, erasures, clock, throttle)
         poll(worker.step, stop.wait, _INTERVAL, report_busy("maintenance"))

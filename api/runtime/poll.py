@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from privacy.errors import StoreBusyError
+from privacy.model.timestamp import Clock
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,21 @@ def poll(
             failures = 0
             rest_seconds = interval.gather_seconds if done else interval.idle_seconds
         stopped = wait(rest_seconds)
+
+
+def decide_by(clock: Clock, step: Callable[[], int]) -> Callable[[], int]:
+    """Returns a step that begins only at a time that is believed, whatever of it looks at a clock.
+
+    Args:
+        clock: raises an error where it is not.
+        step: as in `poll`.
+    """
+
+    def step_in_time() -> int:
+        clock()
+        return step()
+
+    return step_in_time
 
 
 def report_busy(name: str) -> Callable[[StoreBusyError, float], None]:

@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from api.http.system import clock_ms
+from api.http.system import clock_ms, uptime
 from api.runtime.poll import PollInterval, poll, report_busy
 from api.runtime.stop_signal import stop_on_signal
 from api.runtime.store_check import require_healthy_store
 from privacy.model.timestamp import Clock
+from privacy.store.clock import StoreClock
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import Settings, StoreSettings
@@ -28,6 +29,9 @@ def run_relay(settings: Settings) -> None:
     Raises:
         StoreError: the settings or the store do not allow it.
     """
-    relay = make_relay(settings.store, require_healthy_store(settings.store, RELAY, clock_ms))
+    header = require_healthy_store(settings.store, RELAY, clock_ms)
+    client = connect(settings.store, RELAY, greet=header.greet)
+    # Each step asks the time first: the watermark is compared with ids that the same server makes.
+    relay = Relay(client, header, StoreClock(client, clock_ms, uptime))
     with stop_on_signal() as stop:
         poll(relay.step, stop.wait, _INTERVAL, report_busy("relay"))

@@ -7,8 +7,8 @@ from typing import Final
 
 from redis import Redis
 
-from api.http.system import clock_ms, entropy
-from api.runtime.poll import PollInterval, poll, report_busy
+from api.http.system import clock_ms, entropy, uptime
+from api.runtime.poll import PollInterval, decide_by, poll, report_busy
 from api.runtime.stop_signal import stop_on_signal
 from api.runtime.store_check import require_healthy_store
 from privacy.errors import StoreError
@@ -26,6 +26,7 @@ from privacy.rollback.release_watermark import ReleaseWatermark
 from privacy.signing.ledger_signer import LedgerSigner
 from privacy.signing.signing_key_file import load_signing_key
 from privacy.store.acl import Room
+from privacy.store.clock import StoreClock
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import Settings, StoreSettings
@@ -107,9 +108,11 @@ def run_release(settings: Settings) -> None:
     """
     store = settings.store
     header = require_healthy_store(store, RELEASE, clock_ms)
-    signer = make_ledger_signer(store, header, settings.ledger_key_file, clock_ms)
+    clock = StoreClock(connect(store, RELEASE, greet=header.greet), clock_ms, uptime)
+    signer = make_ledger_signer(store, header, settings.ledger_key_file, clock)
     signer.check()
     erasures = ErasureLog(settings.rollback_guard_dir, header.store_id)
-    workers = make_release_workers(store, header, erasures, entropy, clock_ms)
+    workers = make_release_workers(store, header, erasures, entropy, clock)
+    step = decide_by(clock, lambda: run_together(workers) + signer.run())
     with stop_on_signal() as stop:
-        poll(lambda: run_together(workers) + signer.run(), stop.wait, _INTERVAL, report_busy("release"))
+        poll(step, stop.wait, _INTERVAL, report_busy("release"))

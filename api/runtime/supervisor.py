@@ -21,6 +21,7 @@ class Supervisor:
         wait: rests for the given seconds, or less if asked to stop; returns whether to stop.
         echo: writes a line for the operator.
         monotonic_seconds: clock for timeouts.
+        alert: returns a line for the operator when something of the system has changed that is no process.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class Supervisor:
         wait: Callable[[float], bool],
         echo: Callable[[str], None],
         monotonic_seconds: Callable[[], float],
+        alert: Callable[[], str | None],
     ) -> None:
         self._children = children
         self._servers = servers
         self._wait = wait
         self._echo = echo
         self._clock = monotonic_seconds
+        self._alert = alert
 
     def start(self, ready: Callable[[], bool], patience_seconds: float) -> bool:
         """Starts all children and waits until the system is ready.
@@ -71,8 +74,8 @@ class Supervisor:
         """
         while not self._wait(_POLL_SECONDS):
             self._restart_servers()
-            for child in self._children:
-                if report := child.poll():
+            for report in (*(child.poll() for child in self._children), self._alert()):
+                if report:
                     self._echo(report)
 
     def end(self) -> None:

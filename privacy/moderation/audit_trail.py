@@ -39,6 +39,8 @@ class Actor(NamedTuple):
 
 MAINTENANCE = Actor("maintenance", "")
 """The maintenance worker."""
+OPERATOR = Actor("operator", "")
+"""The operator, at the command line."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -11,6 +11,7 @@
 | `store:{header}`, `g:{header}` | what a store is, see `privacy.store.header` | `{header}` |
 | `store:policies` | the policies of the store, see `privacy.policy.registry` | none |
 | `store:erasures` | how many erasures the store knows of, see `privacy.rollback.erasure_watermark` | none |
+| `store:clock-anchor` | a time that was believed, see `privacy.store.clock` | none |
 
 Redis Cluster places a key by what stands between its first `{` and the next `}`. So all keys of one shard lie
 in one slot, where one script may change them together; no script ever names keys of two shards.
@@ -63,6 +64,7 @@ GALLERY_HEADER: Final = "g:{header}"
 POLICIES: Final = "store:policies"
 """Hash of every policy file that targets of the store are bound to, by version."""
 ERASURES: Final = "store:erasures"
+CLOCK_ANCHOR: Final = "store:clock-anchor"
 
 
 GALLERY_SHARDS: Final = 16

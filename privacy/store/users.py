@@ -25,6 +25,8 @@ _HEADER: Final = Grant((keys.STORE_HEADER, keys.POLICIES), ("hget", "hgetall"), 
 # A process that ingests or releases first checks whether the store is older than its erasure log.
 _READS_ERASURES: Final = Grant((keys.ERASURES,), ("get",), read_only=True)
 _RECORDS_ERASURES: Final = Grant((keys.ERASURES,), ("get", "set"))
+# A process that decides by time compares the store's clock with the latest time that was believed.
+_BELIEVES_CLOCK: Final = Grant((keys.CLOCK_ANCHOR,), ("get", "set"))
 # What the counting script of the `limits` library calls.
 _LIMITS: Final = ("evalsha", "incrby", "expire")
 
@@ -66,6 +68,7 @@ PLATFORM: Final = AclUser(
         Grant((keys.AOF_REWRITES_REQUESTED,), ("incrby",)),
         Grant((keys.PLATFORM_LIMIT_KEYS,), _LIMITS),
         _RECORDS_ERASURES,
+        _BELIEVES_CLOCK,
         _HEADER,
     ),
 )
@@ -97,6 +100,7 @@ MAINTENANCE: Final = AclUser(
         Grant((keys.ADVISORIES, keys.SWEPT), ("get", "set")),
         Grant((keys.AOF_REWRITES_REQUESTED, keys.AOF_REWRITES_COMPLETED), ("get", "set", "incrby")),
         _RECORDS_ERASURES,
+        _BELIEVES_CLOCK,
         _HEADER,
     ),
 )
@@ -109,6 +113,7 @@ RELAY: Final = AclUser(
     grants=(
         Grant((keys.OUTBOX_KEYS,), ("xrange", "xtrim")),
         Grant((keys.TALLY_KEYS,), ("evalsha", "hgetall", "hmget", "hset", "llen", "rpush", "zrange")),
+        _BELIEVES_CLOCK,
         _HEADER,
     ),
 )
@@ -128,6 +133,7 @@ RELEASE: Final = AclUser(
             ),
         ),
         _READS_ERASURES,
+        _BELIEVES_CLOCK,
         _HEADER,
     ),
 )
@@ -179,7 +185,8 @@ LIMITER: Final = AclUser(
     name="limiter",
     purpose="the read plane's second credential: counts its requests per API key, and reaches no other key",
     rooms=(Room.GALLERY,),
-    keyless=(*_EVERYONE, "script|load"),
+    # The clock of the gallery's server, by which API keys expire.
+    keyless=(*_EVERYONE, "time", "script|load"),
     grants=(Grant((keys.PUBLIC_LIMIT_KEYS,), _LIMITS),),
 )
 
@@ -206,6 +213,7 @@ ADMIN: Final = AclUser(
     grants=(
         Grant((keys.STORE_HEADER, keys.GALLERY_HEADER, keys.POLICIES), ("hget", "hgetall", "hsetnx")),
         Grant((keys.PLATFORM_API_KEYS, keys.GALLERY_API_KEYS), ("get", "set", "sadd", "smembers")),
+        _BELIEVES_CLOCK,
         _RECORDS_ERASURES,
     ),
 )

@@ -10,7 +10,7 @@ from rich.text import Text
 from api.cli.console import show, show_json
 from api.cli.options import data_folder_option, json_option
 from api.http.command import ExitCode, epilog
-from api.http.system import clock_ms
+from api.http.system import clock_ms, uptime
 from api.runtime.diagnostics import Diagnostics
 from api.runtime.settings import operator_settings
 from privacy.store.settings import names_read_by
@@ -33,7 +33,7 @@ def command(context: click.Context, data_folder: Path, as_json: bool) -> None:
     Checks the store named in the environment, or the embedded store of a running `likewise up`. Needs the
     admin's password; with the public user's password, the wall is tested as well.
     """
-    findings = Diagnostics(operator_settings(data_folder, os.environ), data_folder, clock_ms).run()
+    findings = Diagnostics(operator_settings(data_folder, os.environ), data_folder, clock_ms, uptime).run()
     healthy = all(finding.ok for _, finding in findings)
     if as_json:
         show_json(

@@ -16,7 +16,7 @@ from api.runtime.platform_client import PlatformClient
 from api.runtime.settings import operator_settings
 from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.maintenance.subject_access import SubjectAccess
-from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, run_audited
+from privacy.moderation.audit_trail import OPERATOR, ActionStage, AuditEntry, AuditTrail, run_audited
 from privacy.policy.registry import read_registered_policies
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
@@ -28,7 +28,6 @@ from privacy.store.users import MAINTENANCE
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
-OPERATOR = Actor("operator", "")
 _key_file_option = click.option(
     "--key-file",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -18,9 +18,10 @@ from api.cli.console import echo, progress, show_json
 from api.cli.options import data_folder_option, policy_option
 from api.http.command import epilog
 from api.http.serve import LOOPBACK, check_port
-from api.http.system import clock_ms, entropy
+from api.http.system import clock_ms, entropy, uptime
 from api.runtime.api_keys import FirstKeys, bootstrap_keys, create_simulation_keys
 from api.runtime.child import Child, Program
+from api.runtime.clock_watch import ClockWatch
 from api.runtime.policy_source import PolicySource, read_policy
 from api.runtime.processes import Programs
 from api.runtime.stop_signal import StopSignal, stop_on_signal
@@ -40,8 +41,10 @@ from privacy.embedded.rooms import EmbeddedRooms
 from privacy.embedded.server import EmbeddedRedis
 from privacy.errors import StoreError
 from privacy.signing.signing_key_file import create_ledger_key
+from privacy.store.clock import MAX_AGE_MS, StoreClock
+from privacy.store.connect import connect
 from privacy.store.settings import POLICY, Settings
-from privacy.store.users import Process
+from privacy.store.users import MAINTENANCE, Process
 
 _PLACEHOLDER = "KEY"
 
@@ -157,7 +160,12 @@ def command(
         shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
         key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
         store = StoreSetup(source, key_file, guard, clock_ms, entropy, shards).prepare(settings.store)
-        if missing := reapply_erasures(store, clock_ms):
+        client = held.enter_context(closing(connect(store.settings, MAINTENANCE, greet=store.header.greet)))
+        clock = StoreClock(client, clock_ms, uptime, MAX_AGE_MS)
+        watch = ClockWatch(clock)
+        if not watch.wait(stop.wait, echo):
+            return
+        if missing := reapply_erasures(store, clock):
             echo(f"The store is older than {missing} erasures: they were done again.")
         create_ledger_key(settings.ledger_key_file, entropy)
         programs = Programs(settings, os.environ)
@@ -177,7 +185,7 @@ def command(
             keys = create_simulation_keys(settings.store)
             running.insert(0, programs.simulate(platform_url, keys, state.seed, state.opened_at))
         children = _children(data_folder, running)
-        supervisor = Supervisor(children, servers, stop.wait, echo, time.monotonic)
+        supervisor = Supervisor(children, servers, stop.wait, echo, time.monotonic, watch.poll)
         held.callback(supervisor.end)
 
         def ready() -> bool:
