@@ -11,7 +11,7 @@ import msgspec
 from api.http.api_keys import KEY_PREFIXES, issue_key
 from api.platform.app import PlatformDependencies, build_platform_app
 from api.runtime.api_key_writer import KeyWriter
-from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
+from privacy.model.timestamp import Clock, format_timestamp, parse_timestamp_ms
 from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
 from privacy.policy.registry import PolicyRegistry
@@ -110,8 +110,20 @@ class PlatformPlane:
         assert (answer.status_code, answer.json["verdicts"]["created"]) == (200, len(video_ids))
 
 
-def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",), policy: Policy = POLICY) -> PlatformPlane:
-    """Build the app on a store, and make a key with these scopes."""
+def plane_on(
+    store: Store,
+    scopes: tuple[str, ...] = ("ingest",),
+    policy: Policy = POLICY,
+    store_clock: Clock | None = None,
+) -> PlatformPlane:
+    """Build the app on a store, and make a key with these scopes.
+
+    Args:
+        store: an empty one.
+        scopes: of the key.
+        policy: in force.
+        store_clock: the app's clock; that of the plane, which tests set, if not given.
+    """
     log, clock = Log(), SetClock()
     dependencies = PlatformDependencies(
         client=store.platform,
@@ -123,7 +135,8 @@ def plane_on(store: Store, scopes: tuple[str, ...] = ("ingest",), policy: Policy
         entropy=os.urandom,
         log=log,
     )
-    return PlatformPlane(build_platform_app(dependencies, clock), log, new_key(store, *scopes), clock)
+    app = build_platform_app(dependencies, store_clock or clock)
+    return PlatformPlane(app, log, new_key(store, *scopes), clock)
 
 
 def erasures_of(store: Store) -> ErasureLog:

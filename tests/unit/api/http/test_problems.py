@@ -14,6 +14,7 @@ from werkzeug.exceptions import (
 from api.http.openapi import ProblemSchema
 from api.http.problems import problem_response
 from privacy.errors import (
+    ClockError,
     ConflictError,
     InvalidInputError,
     LikewiseError,
@@ -30,6 +31,7 @@ CASES = {
     ConflictError("posted_at differs"): (409, "conflict"),
     MethodNotAllowed(["GET"]): (405, "method-not-allowed"),
     TooManyRequests(retry_after=7): (429, "too-many-requests"),
+    ClockError("the clock is behind"): (503, "clocks-disagree"),
     StoreBusyError("the store does not answer"): (503, "unavailable"),
     StoreError("the store refuses"): (503, "unavailable"),
     PolicyError("k: is 1"): (500, "internal-server-error"),
@@ -84,3 +86,11 @@ def test_types_do_not_depend_on_the_python_version(error: Exception, slug: str) 
     """Python 3.13 renamed these statuses; the types of problems stay."""
     document = msgspec.json.decode(problem_response(error).body)
     assert document["type"] == f"urn:likewise:problem:{slug}"
+
+
+def test_clocks_that_disagree_are_named() -> None:
+    """An operator reads which clock is wrong, a sender that nothing was acknowledged: it tries again."""
+    answer = problem_response(ClockError("the clock of this process is 3,600 s behind the store's"))
+    detail = msgspec.json.decode(answer.body)["detail"]
+    assert detail == "Nothing was acknowledged. The clock of this process is 3,600 s behind the store's."
+    assert answer.headers == {"Retry-After": "1"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.runtime.poll import PollInterval, poll
-from privacy.errors import StoreBusyError, StoreError
+from api.runtime.poll import PollInterval, decide_by, poll
+from privacy.errors import ClockError, StoreBusyError, StoreError
 
 PACE = PollInterval(idle_seconds=0.5, first_back_off_seconds=0.1, max_back_off_seconds=0.5)
 BUSY = StoreBusyError("the store is busy")
@@ -75,3 +75,22 @@ def test_it_ends_when_told_to() -> None:
 
     poll(step, lambda _seconds: True, PACE, lambda _error, _seconds: None)
     assert steps == [1]
+
+
+def test_a_step_begins_only_at_a_time_that_is_believed() -> None:
+    """While clocks contradict each other the step does not run: the loop backs off as from a busy store."""
+    times = iter([1, ClockError("leapt"), 2])
+    steps: list[int] = []
+
+    def clock() -> int:
+        moment = next(times)
+        if isinstance(moment, Exception):
+            raise moment
+        return moment
+
+    step = decide_by(clock, lambda: steps.append(1) or 7)
+    assert step() == 7
+    with pytest.raises(StoreBusyError, match="leapt"):
+        step()
+    assert step() == 7
+    assert len(steps) == 2
