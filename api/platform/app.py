@@ -82,7 +82,7 @@ def build_staff_services(
     trail, pending, advisories = AuditTrail(client), PendingOperations(client), Advisories(client)
     moderation = Moderation(
         accounts=AccountModeration(recount, keys, trail, pending, retention.deleted_account_seconds),
-        jobs=Jobs(client, shards.count, retention.job_seconds),
+        jobs=Jobs(client, shards.count),
         catalogue=catalogue,
         blocks=EngagementBlocks(shards, caps),
         resync=ResyncService(registry, catalogue, Resync(registers)),
@@ -98,7 +98,7 @@ def build_staff_services(
         keys=keys,
         trail=trail,
         pending=pending,
-        receipts=Receipts(client, entropy, retention.audit_trail_seconds, retention.backup_seconds),
+        receipts=Receipts(client, entropy, retention.backup_seconds),
         tombstone_ttl_seconds=registry.tombstone_ttl_seconds,
     )
     return StaffServices(moderation, rights)

@@ -71,7 +71,7 @@ def make_maintenance_worker(
     )
     retention = registry.current.retention
     trail, advisories = AuditTrail(client), Advisories(client)
-    jobs = Jobs(client, header.account_shards, retention.job_seconds)
+    jobs = Jobs(client, header.account_shards)
     recount, scan, watermark = Recount(shards, caps), AccountScan(shards), ErasureWatermark(client, erasures)
     pending = PendingOperations(client)
     erasure = ErasureProcedure(client, Erasure(shards, watermark), pending, advisories)

@@ -10,6 +10,7 @@ from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.advisories import Advisories, Advisory, Signal
 from privacy.moderation.audit_trail import AuditTrail
 from privacy.moderation.jobs import Jobs
+from privacy.moderation.receipts import forget_receipts_before
 from privacy.policy.retention import Retention
 from privacy.store.connect import translated
 from privacy.store.keys import SWEPT, vault_key
@@ -29,7 +30,7 @@ class RetentionSweep:
         shards: the account shards. Its client must have the ACL user `maintenance`.
         retention: the retention periods.
         trail: the audit trail, whose old entries are deleted.
-        jobs: the queue; progress of jobs that are not in it is deleted.
+        jobs: the jobs, of which old ones are deleted, and progress of those that are not queued.
         scan: reads all accounts.
         sealed: finds sealed series, whose registers and logs are deleted.
         new_detector: creates a detector for a sweep that begins at the given time.
@@ -67,6 +68,8 @@ class RetentionSweep:
             StoreBusyError: the store did not confirm.
         """
         self.trail.forget_before(now_ms - 1000 * self.retention.audit_trail_seconds)
+        forget_receipts_before(self.shards.client, now_ms - 1000 * self.retention.audit_trail_seconds)
+        self.jobs.forget_before(now_ms - 1000 * self.retention.job_seconds)
         self._delete_progress(now_ms)
         yield
         yield from self._expire_tombstones(now_ms)

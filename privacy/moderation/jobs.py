@@ -1,4 +1,8 @@
-"""Stores staff-requested jobs: a document for each, the handles of its accounts by shard, and a queue."""
+"""Stores staff-requested jobs: a document for each, the handles of its accounts by shard, and a queue.
+
+Nothing of a job has a time to live in Redis, whose own clock may leap: the maintenance worker deletes jobs by
+an index of their times.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,6 +95,8 @@ _REPLACE = Script.from_package("privacy.moderation", "replace_job.lua")
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(Job).decode
 _COUNT, _QUEUE = platform_key("jobs", "count"), platform_key("jobs", "queue")
+_BY_TIME = platform_key("jobs", "by-time")
+"""When each job was requested, and later, when it ended."""
 _LOST_AFTER_MS = 600_000
 """A queued number without a document belongs to a process that died before its caller got an answer."""
 
@@ -130,12 +136,10 @@ class Jobs:
     Args:
         client: must have the ACL user `platform`, which opens and reads jobs, or `maintenance`, to run them.
         account_shards: number of account shards of the store.
-        keep_seconds: how long a job is kept after its last change.
     """
 
     client: Redis
     account_shards: int
-    keep_seconds: int
 
     def open(self, request: JobRequest, batches: Iterable[Sequence[AccountHandle]], now_ms: int) -> Job:
         """Queue a job; it is on disk when this returns.
@@ -146,17 +150,19 @@ class Jobs:
             now_ms: the time.
 
         Raises:
-            StoreBusyError: the store did not confirm. What was written of the job has no effect, and expires.
+            StoreBusyError: the store did not confirm. What was written of the job has no effect, and is
+                deleted later.
         """
         with translated():
             number = int(self.client.incr(_COUNT))
+            self.client.zadd(_BY_TIME, {str(number): now_ms})
             accounts = 0
             for batch in batches:
                 accounts += len(batch)
                 self._append(number, batch)
             job = Job(number, request.kind, request.owner, request.key_id, request.note, now_ms, accounts)
             self.client.zadd(_QUEUE, {str(number): now_ms})
-            self.client.set(_document_key(number), _ENCODE(job), ex=self.keep_seconds)
+            self.client.set(_document_key(number), _ENCODE(job))
         return job
 
     def find(self, number: int) -> Job:
@@ -255,7 +261,7 @@ class Jobs:
         Raises:
             StoreBusyError: the store did not confirm.
         """
-        arguments: list[Argument] = [_ENCODE(before), _ENCODE(after), self.keep_seconds]
+        arguments: list[Argument] = [_ENCODE(before), _ENCODE(after)]
         with translated():
             return bool(_REPLACE.run(self.client, ScriptCall([_document_key(after.number)], arguments)))
 
@@ -270,7 +276,27 @@ class Jobs:
             for shard in range(self.account_shards):
                 pipeline.unlink(_handles_key(job.number, shard))
             pipeline.execute()
+            if job.finished_at_ms is not None:
+                self.client.zadd(_BY_TIME, {str(job.number): job.finished_at_ms})
             self.client.zrem(_QUEUE, str(job.number))
+
+    def forget_before(self, moment_ms: int) -> None:
+        """Delete jobs that ended before a time, and the handles of jobs that were requested before it.
+
+        A job that has not ended fails then, for want of its accounts, and is deleted later.
+
+        Raises:
+            StoreBusyError: the store did not confirm. Repeat.
+        """
+        with translated():
+            rows = self.client.zrange(_BY_TIME, "-inf", f"({moment_ms}", byscore=True)
+            for number in map(int, cast("list[bytes]", rows)):
+                for shard in range(self.account_shards):
+                    self.client.unlink(_handles_key(number, shard))
+                stored = cast("bytes | None", self.client.get(_document_key(number)))
+                if stored is None or _DECODE(stored).state.is_over:
+                    self.client.unlink(_document_key(number))
+                    self.client.zrem(_BY_TIME, str(number))
 
     def _append(self, number: int, batch: Sequence[AccountHandle]) -> None:
         packed: dict[int, bytearray] = {}
@@ -279,7 +305,6 @@ class Jobs:
         pipeline = self.client.pipeline(transaction=False)
         for shard, names in packed.items():
             pipeline.append(_handles_key(number, shard), bytes(names))
-            pipeline.expire(_handles_key(number, shard), self.keep_seconds)
         pipeline.execute()
 
 

@@ -1,10 +1,10 @@
 -- Replaces the document of a job if it is still as the caller read it.
 --
--- KEYS[1]  document      ARGV[1]  required present document    ARGV[2]  new document    ARGV[3]  time to live, in seconds
+-- KEYS[1]  document      ARGV[1]  required present document    ARGV[2]  new document
 --
 -- Returns 1 if it was replaced, 0 if another process changed it before.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end
-redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+redis.call('SET', KEYS[1], ARGV[2])
 return 1

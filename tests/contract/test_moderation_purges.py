@@ -11,7 +11,7 @@ from privacy.moderation.jobs import JobKind
 from privacy.vault import bulk_status
 from privacy.vault.bulk_status import BulkStatusChange, Chunk
 from privacy.vault.shards import AccountShards, PseudonymKeys
-from tests.support.platform_plane import NDJSON, POLICY, PSEUDONYMISER, keys, lines
+from tests.support.platform_plane import NDJSON, NOW_MS, POLICY, PSEUDONYMISER, keys, lines
 from tests.support.redis_server import Store
 from tests.support.registers import caps
 from tests.support.staff import HEADER, Office, office_on
@@ -188,5 +188,27 @@ def test_nothing_is_left_of_a_job_but_its_document(office: Office) -> None:
     """Its accounts, their progress and its queue entry are deleted when it ends."""
     office.purge(*accounts(*BOTS))
     office.work()
-    assert set(keys(office.store, "*jobs*")) == {b"p:jobs:count", b"p:jobs:document:1"}
-    assert 0 < office.store.root.ttl("p:jobs:document:1") <= POLICY.retention.job_seconds
+    assert set(keys(office.store, "*jobs*")) == {b"p:jobs:by-time", b"p:jobs:count", b"p:jobs:document:1"}
+
+
+def test_a_job_is_kept_for_its_period(office: Office) -> None:
+    """A sweep deletes it when its period after its end is over, and not before."""
+    office.purge(*accounts(*BOTS))
+    office.work()
+    for passed_ms, is_kept in ((0, True), (1, False)):
+        office.plane.clock.now_ms = NOW_MS + 1000 * POLICY.retention.job_seconds + passed_ms
+        list(office.maintenance.sweep.run(office.plane.clock.now_ms))
+        assert (b"p:jobs:document:1" in keys(office.store)) == is_kept
+    assert set(keys(office.store, "*jobs*")) == {b"p:jobs:count"}
+
+
+def test_the_accounts_of_a_job_that_never_ran_are_deleted(office: Office) -> None:
+    """They are kept for the period of a job at most; the job fails for want of them, and is deleted later."""
+    office.purge(*accounts(*BOTS))
+    period_ms = 1000 * POLICY.retention.job_seconds + 1
+    for _ in range(2):
+        office.plane.clock.now_ms += period_ms
+        list(office.maintenance.sweep.run(office.plane.clock.now_ms))
+        assert keys(office.store, "p:jobs:accounts:*") == []
+        office.work()
+    assert set(keys(office.store, "*jobs*")) == {b"p:jobs:count"}

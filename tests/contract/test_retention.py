@@ -70,6 +70,7 @@ def test_idle_accounts_and_old_entries_are_deleted(office: Office) -> None:
     left = [name for name in keys(office.store, "v:*") if not name.endswith((b":outbox", b":outer-key"))]
     assert left == []
     assert keys(office.store, "t:*:log:*") == []
+    assert keys(office.store, "p:receipts*") == keys(office.store, "p:jobs:d*") == []
 
 
 def test_an_account_that_is_not_idle_stays(office: Office) -> None:
@@ -95,6 +96,15 @@ def test_an_account_without_registers_is_found_until_it_is_idle(office: Office) 
     office.work()
     list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     assert keys(office.store, "v:*:accounts") == keys(office.store, "v:*:r*") == []
+
+
+def test_redis_expires_only_what_may_be_lost(office: Office) -> None:
+    """Redis expires keys by its own clock, which may leap: no receipt, job or record has a time to live."""
+    office.work()
+    list(office.maintenance.sweep.run(office.plane.clock.now_ms))
+    expiring = [name for name in keys(office.store) if office.store.root.ttl(name) >= 0]
+    assert [name for name in expiring if not name.startswith((b"l:", b"p:idem:", b"p:advisories"))] == []
+    assert expiring != []
 
 
 def seal(office: Office) -> None:

@@ -50,7 +50,7 @@ def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: in
                 ],
                 posted_at_ms,
             )
-    jobs = Jobs(store.platform, header.account_shards, registry.current.retention.job_seconds)
+    jobs = Jobs(store.platform, header.account_shards)
     request = JobRequest(JobKind.PURGE, "tests", "", "a test")
     job = jobs.open(request, [prepared.keys.current.derive_handles(bots)], clock_ms())
     environment = process_environment(prepared.settings, tmp_path, Process.MAINTENANCE)
