@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Final
 
 from privacy.store.keys import (
+    CLOCK_ANCHOR,
     GALLERY_HEADER,
     POLICIES,
     STORE_HEADER,
@@ -86,6 +87,7 @@ def key_families() -> tuple[KeyFamily, ...]:
         KeyFamily("public plane: rate limits", f"l:public:{_PROBE}"),
         KeyFamily("store header", STORE_HEADER, in_use=True),
         KeyFamily("policies", POLICIES, in_use=True),
+        KeyFamily("clock anchor", CLOCK_ANCHOR, in_use=True),
         KeyFamily("gallery: releases", gallery_key("releases", _PROBE, "like")),
         KeyFamily("gallery: metadata", gallery_key("target", "video", _PROBE)),
         KeyFamily("gallery: ledger", gallery_key("ledger", _PROBE)),
