@@ -99,6 +99,14 @@ class Anchor(msgspec.Struct, frozen=True):
             store_ms = min(store_ms, self.store_ms + elapsed_ms + elapsed_ms // MAX_DRIFT)
         return msgspec.structs.replace(self, store_ms=store_ms, boot=uptime.boot, uptime_ms=uptime.ms)
 
+    def replaces(self, own: Self) -> bool:
+        """Returns whether this anchor of a store counts in place of a process's own one.
+
+        It does after an operator has accepted a time, and if another process of the machine moved it later.
+        """
+        is_later = self.boot == own.boot and self.uptime_ms > own.uptime_ms
+        return self.accepted_ms != own.accepted_ms or is_later
+
     def is_due(self, uptime: Uptime) -> bool:
         """Returns whether the anchor should move."""
         elapsed_ms = self._elapsed_ms(uptime)
@@ -201,12 +209,9 @@ class StoreClock:
             )
 
     def _compare_anchor(self, reading: _Reading, stored: Anchor | None) -> None:
-        """Compares a reading with the process's own anchor, or with the stored one.
-
-        The stored one counts for a process that has none yet, and after an operator has accepted a time.
-        """
+        """Compares a reading with the process's own anchor, or with the stored one if that is better."""
         anchor = self._anchor
-        if anchor is None or (stored and stored.accepted_ms != anchor.accepted_ms):
+        if anchor is None or (stored and stored.replaces(anchor)):
             anchor = stored or Anchor(reading.store_ms, *reading.uptime)
         if leap_ms := anchor.find_leap_ms(*reading):
             raise ClockError(

@@ -232,6 +232,18 @@ def test_the_anchor_is_stored_at_most_once_a_minute(store: Store, clocks: Clocks
     assert 600_000 // STORE_EVERY_MS <= len(stored) <= 11
 
 
+def test_an_idle_process_knows_what_the_others_of_its_machine_know(clocks: Clocks, relay: Redis) -> None:
+    """A plane that was asked nothing for a month has an old anchor of its own, and uses the stored one."""
+    idle, busy = clocks.store_clock(relay), clocks.store_clock(relay)
+    idle()
+    for _ in range(31 * 24):
+        clocks.advance(MS_PER_HOUR)
+        busy()
+    clocks.leap(5 * MS_PER_MINUTE)
+    with pytest.raises(ClockError):
+        idle()
+
+
 def test_machines_share_a_store(clocks: Clocks, relay: Redis, store: Store) -> None:
     """Machines with other uptimes believe the same clock, and none of them believes a leap."""
     other = Clocks(clocks.store_ms, clocks.wall_ms, Uptime("another machine", 5))
