@@ -36,7 +36,7 @@ class Request(msgspec.Struct, frozen=True):
         body: the raw body, within the operation's bounds; empty if the operation takes none.
         headers: request headers; lookups ignore case.
         key: the record of the caller's API key; None where the operation is open.
-        now_ms: when the request arrived, in ms since 1970 UTC.
+        now_ms: when the request arrived, in ms since 1970 UTC; 0 for an operation without an API key.
     """
 
     path: Mapping[str, str]
