@@ -85,15 +85,14 @@ def test_up_waits_for_the_operator(tmp_path: Path) -> None:
         with closing(connect(rooms.settings, ADMIN, Room.PRIVATE)) as admin:
             set_back(admin)
     process = start_up(data)
+    assert process.stdout is not None
     try:
         errors = data.with_name("data.errors")
-        eventually(lambda: "accept-clock" in errors.read_text(), "a line for the operator")
+        eventually(lambda: "accept-clock" in errors.read_text(), "a line for the operator", 120)
         assert not (data / "logs").exists()
         answer_of(likewise(*ACCEPT, "--data-folder", data))
-        assert process.stdout is not None
         assert process.stdout.readline() == "{\n"
     finally:
         process.terminate()
         process.wait()
-        if process.stdout:
-            process.stdout.close()
+        process.stdout.close()
