@@ -123,8 +123,8 @@ class Relay:
     Args:
         client: must have the relay ACL user.
         header: gives the shard counts of this store.
-        clock: the store's own as far as it is believed, or a virtual one that stamps entries; if not given, the
-            store's own whatever it says.
+        clock: the store's own as far as it is believed, or a virtual one that stamps entries; the store's own
+            whatever it says if not given.
     """
 
     client: Redis

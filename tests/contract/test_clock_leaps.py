@@ -9,8 +9,9 @@ from api.public.app import build_public_app
 from privacy.errors import ClockError
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
 from privacy.store.clock import MAX_AGE_MS
-from privacy.store.keys import CLOCK_ANCHOR
-from privacy.store.users import LIMITER, MAINTENANCE, PLATFORM
+from privacy.store.keys import CLOCK_ANCHOR, tally_key
+from privacy.store.users import LIMITER, MAINTENANCE, PLATFORM, RELAY
+from privacy.tally.outbox_relay import Relay
 from tests.support.clocks import Clocks, client_of
 from tests.support.gallery import publish_every_state
 from tests.support.platform_plane import (
@@ -27,7 +28,8 @@ from tests.support.platform_plane import (
 from tests.support.public_plane import MemoryLog
 from tests.support.public_plane import new_key as new_read_key
 from tests.support.redis_server import Store
-from tests.support.registers import raw
+from tests.support.registers import HEADER as TALLY
+from tests.support.registers import raw, vault_on
 from tests.support.staff import Office, office_on
 
 Fault = Callable[[Clocks], None]
@@ -206,6 +208,30 @@ def test_without_the_comparison_the_same_leap_destroys(store: Store, office: Off
     assert set(accounts) - set(keys(store, "v:*:r0:*"))
     assert store.root.xrange("p:audit", count=1) != first_entry
     assert erasure_log(store) != listed
+
+
+@pytest.mark.parametrize("leap_ms", [25 * MS_PER_HOUR, DECADE_MS])
+def test_the_relay_moves_no_watermark_by_a_leap(store: Store, clocks: Clocks, leap_ms: int) -> None:
+    """No epoch is cut before its time; a relay that believes whatever the server says would cut them all."""
+    vault_on(store.platform, 4, 100).record([("a", 16, 0, 0, 1)], 0)
+    for shard in range(TALLY.target_shards):
+        store.root.zadd(tally_key(shard, "due"), {"16": clocks.store_ms + MS_PER_HOUR})
+    with client_of(store, RELAY) as client:
+        clock = clocks.store_clock(client)
+        clock()
+        before = dump(store)
+        clocks.leap(leap_ms)
+        with pytest.raises(ClockError):
+            Relay(client, TALLY, clock).step()
+        assert dump(store) == before
+        Relay(client, TALLY, lambda: clocks.store_ms).step()
+        assert watermarks(store) == [clocks.store_ms - 1] * TALLY.target_shards
+
+
+def watermarks(store: Store) -> list[int]:
+    """Up to when each target shard has applied every outbox."""
+    shards = range(TALLY.target_shards)
+    return [int(raw(store.root.hget(tally_key(shard, "offsets"), "watermark"))) for shard in shards]
 
 
 def test_the_public_plane_answers_503_and_not_401(store: Store, clocks: Clocks) -> None:
