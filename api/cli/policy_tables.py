@@ -24,11 +24,14 @@ def policy_tables(guarantee: GuaranteeDocument) -> Iterator[RenderableType]:
 
 def _tabulate_policy(guarantee: GuaranteeDocument) -> Table:
     table = Table("declared", "", title=f"Policy {guarantee['version']}", title_justify="left")
-    contribution = guarantee["contribution"]
+    contribution, unit, anonymity = guarantee["contribution"], guarantee["unit"], guarantee["anonymity"]
     rows = {
         "SHA-256 of the file": guarantee["policy_sha256"],
-        "unit": f"{guarantee['unit']['neighbours']}: {guarantee['unit']['engagement']}",
-        "k": f"{guarantee['anonymity']['k']}, with certainty",
+        "unit": f"{unit['neighbours']}: {unit['engagement']}",
+        "attacker knows": unit["attacker_knows"],
+        **{_name_kinds(together): _format_cost(together) for together in unit["kinds_together"]},
+        "k": f"{anonymity['k']}. {anonymity['in_words']}",
+        "derived numbers": ", ".join(anonymity["derived"]),
         "flip cap w": str(contribution["flip_cap"]),
         "daily cap M": str(contribution["daily_cap"]),
         "schedule of videos": _format_phases(guarantee["schedule"]),
@@ -42,6 +45,18 @@ def _tabulate_policy(guarantee: GuaranteeDocument) -> Table:
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def _name_kinds(together: Mapping[str, Any]) -> str:
+    return f"{' and '.join(together['kinds'])} of one {together['target_type']} by one account"
+
+
+def _format_cost(together: Mapping[str, Any]) -> str:
+    epsilons = (
+        f"epsilon {_format_epsilon(pair['epsilon'])} at delta {pair['delta']:g}"
+        for pair in together["epsilon"]
+    )
+    return f"rho {together['rho']:g}; {'; '.join(epsilons)}"
 
 
 def _format_phases(schedule: Mapping[str, Any]) -> str:

@@ -152,7 +152,10 @@ def _find_point(points: Sequence[PointDocument], moment_ms: int) -> PointDocumen
 class ShareSchema(ResponseSchema):
     """The share at one moment, `as_of`."""
 
-    share_bps = number_field("In basis points: removed / (removed + counted), with Fieller's interval.")
+    share_bps = number_field(
+        "In basis points: removed / (removed + counted), with Fieller's interval. A difference of two shares "
+        "may be about fewer than k accounts."
+    )
     removed = number_field("Engagements removed as inauthentic until then.")
     counted = number_field("Engagements counted then.")
     covered = required_field(
@@ -187,10 +190,10 @@ _MEMBERS: dict[str, fields.Field[Any]] = {
     ),
 }
 _ROLLED_UP = PUBLISHED_EXAMPLE | {"epoch": None, "next_release_at": None}
-_SHARE_EXAMPLE = {
-    "share_bps": _ROLLED_UP | {"value": 1124, "ci95": [1059, 1188]},
-    "removed": _ROLLED_UP | {"value": 1200, "ci95": [1126, 1274]},
-    "counted": _ROLLED_UP | {"value": 9480, "ci95": [9445, 9515]},
+SHARE_EXAMPLE = {
+    "share_bps": _ROLLED_UP | {"value": 1124, "ci95": [1059, 1187]},
+    "removed": _ROLLED_UP | {"value": 1200, "ci95": [1124, 1276]},
+    "counted": _ROLLED_UP | {"value": 9480, "ci95": [9452, 9508]},
     "covered": 1,
     "released": 1,
 }
@@ -215,8 +218,8 @@ OPERATION: Operation[PublicServices] = Operation(
             CREATOR.make_response_schema("Authenticity", _MEMBERS),
             {
                 CREATOR.id_name: CREATOR.example_id,
-                "followers": {"now": _SHARE_EXAMPLE, "history": [_SHARE_EXAMPLE]},
-                "likes": {"now": _SHARE_EXAMPLE | {"covered": 3, "released": 17}, "history": []},
+                "followers": {"now": SHARE_EXAMPLE, "history": [SHARE_EXAMPLE]},
+                "likes": {"now": SHARE_EXAMPLE | {"covered": 3, "released": 17}, "history": []},
                 "videos": 17,
                 "videos_included": 17,
             },

@@ -48,7 +48,10 @@ def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
         description=f"The {noun} by age band, gender, region, language, device or hour of day; "
         "`GET /v1/privacy` lists the dimensions that the policy declares. The cells of `hour_of_day` are the "
         "hours 00 to 23 in UTC, whatever the person's time zone. The published cells and `other` add up to "
-        "the total.",
+        "the total; if every cell is published, nothing is left for `other`, and it is withheld. A published "
+        "cell is about at least k accounts, with certainty. What is left of the total when the published "
+        "cells are subtracted may be about fewer, whether `other` shows it or a reader computes it: the "
+        "noise protects it.",
         tag="public",
         scope="read",
         handler=get_breakdown,
@@ -110,8 +113,9 @@ def _make_schema(routes: KindRoutes) -> type[Schema]:
         "total": fields.Nested(NumberSchema, required=True),
         "cells": list_field(fields.Nested(cell), "All cells of the dimension, in their declared order."),
         "other": number_field(
-            "The total minus the published cells, computed from published numbers only. "
-            "It is not the cell that some dimensions call `other`."
+            "The total minus the published cells, computed from published numbers only. It is shown where it "
+            "is clear of k by the noise of all of them; no exact number is looked at, so it may be about "
+            "fewer than k accounts. It is not the cell that some dimensions call `other`."
         ),
     }
     return routes.target.make_response_schema(routes.name_schema("Breakdown"), members)
@@ -119,8 +123,8 @@ def _make_schema(routes: KindRoutes) -> type[Schema]:
 
 def _make_example(routes: KindRoutes) -> dict[str, Any]:
     cells = {
-        "android": PUBLISHED_EXAMPLE | {"value": 842, "ci95": [781, 903]},
-        "ios": PUBLISHED_EXAMPLE | {"value": 391, "ci95": [330, 452]},
+        "android": PUBLISHED_EXAMPLE | {"value": 842, "ci95": [788, 896]},
+        "ios": PUBLISHED_EXAMPLE | {"value": 391, "ci95": [337, 445]},
         **dict.fromkeys(("web", "other", "undisclosed"), WITHHELD_EXAMPLE),
     }
     return {

@@ -34,7 +34,7 @@ class LostSchema(ResponseSchema):
     """Losses by reason."""
 
     unliked = number_field("Taken back by the people who gave them.")
-    inauthentic = number_field("Given by bots, or too fast.")
+    inauthentic = number_field("The platform found the accounts to be bots.")
     account = number_field("The account was restricted, banned, deleted or erased, or its owner objected.")
     policy = number_field("Removed under a rule of the platform.")
     correction = number_field("The platform corrected its records.")
@@ -49,9 +49,21 @@ _SPAN_MEMBERS: dict[str, fields.Field[Any]] = {
         allow_none=True,
     ),
     "span_seconds": required_field(fields.Integer, "Length of the span.", strict=True, allow_none=True),
-    "change": number_field("Change of the total: gained minus all losses."),
-    "gained": number_field("Gains, minus the losses whose number is withheld."),
-    "lost": fields.Nested(LostSchema, required=True),
+    "change": number_field(
+        "Change of the total: gained minus all losses. Shown where the total is shown now; it may be about "
+        "fewer than k accounts."
+    ),
+    "gained": number_field(
+        "Gains, minus the losses whose number is withheld. It may be about fewer than k accounts."
+    ),
+    "lost": fields.Nested(
+        LostSchema,
+        required=True,
+        metadata={
+            "description": "Losses by reason. Since the start, a published loss is about at least k "
+            "accounts. That of a shorter span is a difference of two estimates, and may be about fewer."
+        },
+    ),
     "netted_in_gained": list_field(
         fields.String(), "Reasons whose loss is withheld and deducted from `gained`."
     ),
@@ -71,26 +83,33 @@ _SPAN_EXAMPLE = {
     "from": "2026-05-04T12:00:00Z",
     "to": "2026-05-05T12:00:00Z",
     "span_seconds": 86_400,
-    "change": PUBLISHED_EXAMPLE | {"value": -820, "ci95": [-866, -774]},
-    "gained": PUBLISHED_EXAMPLE | {"value": 380, "ci95": [304, 456]},
+    "change": PUBLISHED_EXAMPLE | {"value": -820, "ci95": [-852, -788]},
+    "gained": PUBLISHED_EXAMPLE | {"value": 380, "ci95": [289, 471]},
     "lost": dict.fromkeys(REASONS, WITHHELD_EXAMPLE)
-    | {"inauthentic": PUBLISHED_EXAMPLE | {"value": 1200, "ci95": [1140, 1260]}},
+    | {"inauthentic": PUBLISHED_EXAMPLE | {"value": 1200, "ci95": [1115, 1285]}},
     "netted_in_gained": ["unliked", "account", "policy", "correction"],
 }
-CHANGES_EXAMPLE: dict[str, Any] = {
+_CHANGES_EXAMPLE: dict[str, Any] = {
     "since_start": _SPAN_EXAMPLE
     | {
         "from": "2026-05-03T12:00:00Z",
         "span_seconds": 172_800,
         "change": PUBLISHED_EXAMPLE,
-        "gained": PUBLISHED_EXAMPLE | {"value": 2484, "ci95": [2414, 2554]},
+        "gained": PUBLISHED_EXAMPLE | {"value": 2484, "ci95": [2403, 2565]},
+        "lost": dict.fromkeys(REASONS, WITHHELD_EXAMPLE)
+        | {"inauthentic": PUBLISHED_EXAMPLE | {"value": 1200, "ci95": [1124, 1276]}},
     },
     "days": [_SPAN_EXAMPLE],
     "next_cursor": None,
-    "explanation": [
-        "Between 4 May and 5 May 2026, 12:00 UTC, about 1,200 likes (±60) were removed as inauthentic."
-    ],
 }
+_EXPLANATION_EXAMPLE: Final = """\
+From 3 May 2026, 12:00 UTC to 5 May 2026, 12:00 UTC this {word} gained about 2,484 {noun} (±81), of which \
+about 1,284 (±28) are left.
+In that time about 1,200 {noun} (±76) were removed as inauthentic.
+Losses for other reasons (unliked, account, policy, correction), if any, are too small to show; they are \
+deducted from the number gained.
+Between 4 May 2026, 12:00 UTC and 5 May 2026, 12:00 UTC about 1,200 {noun} (±85) were removed as \
+inauthentic."""
 
 
 _LISTING: Final = "changes"
@@ -99,8 +118,8 @@ _DESCRIPTION: Final = (
     "backwards from the current release, in adjacent spans of a day or more; the last span is the rest of "
     "the first day. In published numbers, gained minus all losses is exactly the change of the total. A loss "
     "that is withheld is deducted from `gained`, and `netted_in_gained` names its reason. Losses of a span "
-    "may be negative because of the noise. `explanation` says the same in sentences, from these numbers "
-    "alone."
+    "may be negative because of the noise. Changes are differences of measured numbers and may be about "
+    "fewer than k accounts. `explanation` says the same in sentences, from these numbers alone."
 )
 
 
@@ -130,11 +149,18 @@ def make_changes_operation(routes: KindRoutes) -> Operation[PublicServices]:
             200: ResponseDoc(
                 "One page, newest days first.",
                 target.make_response_schema(routes.name_schema("Changes"), CHANGES_MEMBERS),
-                {target.id_name: target.example_id, **CHANGES_EXAMPLE},
+                make_example(routes),
             ),
             410: GONE_DOC,
         },
     )
+
+
+def make_example(routes: KindRoutes) -> dict[str, Any]:
+    """Returns a response about two days at whose end 1,200 bots were purged."""
+    explanation = _EXPLANATION_EXAMPLE.format(word=routes.target.word, noun=routes.noun)
+    example = _CHANGES_EXAMPLE | {"explanation": explanation.splitlines()}
+    return {routes.target.id_name: routes.target.example_id, **example}
 
 
 def _build_changes(

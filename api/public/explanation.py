@@ -15,7 +15,8 @@ that noise alone makes a sentence once in some 20,000 numbers."""
 _PREDICATES: Final = {
     "unliked": "were taken back by the people who gave them",
     "inauthentic": "were removed as inauthentic",
-    "account": "were removed because their accounts were restricted, banned, deleted or erased",
+    "account": "were removed because their accounts were restricted, banned, deleted or erased, or their "
+    "owners objected",
     "policy": "were removed under a rule of the platform",
     "correction": "were removed when the platform corrected its own records",
 }

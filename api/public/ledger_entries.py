@@ -28,7 +28,10 @@ class EntrySchema(ResponseSchema):
     cutoff_ms = required_field(fields.Integer, "When counting for it stopped.", strict=True)
     policy_version = required_field(fields.String, "Version of the policy.")
     policy_digest = required_field(fields.String, "SHA-256 of the policy file.")
-    rho = required_field(fields.String, "zCDP of one engagement over the target's whole schedule, exact.")
+    rho = required_field(
+        fields.String,
+        "zCDP of one engagement of this kind over the target's whole schedule, without the reserve, exact.",
+    )
     release_sha256 = required_field(fields.String, "SHA-256 of the release document.")
 
 

@@ -5,7 +5,7 @@ did, or the noise decided: there is nothing to compare.
 """
 
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from marshmallow import fields
@@ -89,7 +89,8 @@ class NumberSchema(ResponseSchema):
     )
     reason = required_field(
         fields.String,
-        "Why the number is withheld; null when published. `below_threshold`: too few accounts to show one. "
+        "Why the number is withheld; null when published. `below_threshold`: too few accounts, or too few to "
+        "be sure of it through the noise; `threshold_by_epoch` of `GET /v1/privacy` has the thresholds. "
         "`not_yet_released`: the first release is due at `next_release_at`. "
         "`span_below_one_day`: a change is shown once it spans a day or more.",
         allow_none=True,
@@ -122,12 +123,12 @@ def number_field(description: str) -> fields.Nested:
     return fields.Nested(NumberSchema, required=True, metadata={"description": description})
 
 
-PUBLISHED_EXAMPLE = {
+PUBLISHED_EXAMPLE: Final[dict[str, Any]] = {
     "value": 1284,
-    "ci95": [1249, 1319],
+    "ci95": [1256, 1312],
     "status": "published",
     "reason": None,
-    "epoch": 31,
+    "epoch": 27,
     "as_of": "2026-05-05T12:00:00Z",
     "next_release_at": "2026-05-05T18:00:00Z",
 }

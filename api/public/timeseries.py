@@ -12,8 +12,8 @@ from api.public.numbers import (
     PUBLISHED_EXAMPLE,
     SPAN_BELOW_ONE_DAY,
     Number,
-    NumberSchema,
     make_number,
+    number_field,
 )
 from api.public.response_fields import ResponseSchema, list_field, next_cursor_field, required_field
 from api.public.services import PublicServices
@@ -26,8 +26,11 @@ _LISTING = "timeseries"
 class PointSchema(ResponseSchema):
     """One release of the time series."""
 
-    total = fields.Nested(NumberSchema, required=True)
-    change_per_day = fields.Nested(NumberSchema, required=True)
+    total = number_field("The total of this release.")
+    change_per_day = number_field(
+        "Its change since the latest release that is at least a day older, per day. It may be about fewer "
+        "than k accounts."
+    )
     change_span_seconds = required_field(
         fields.Integer,
         "Length of time over which the change was measured, at least one day; null during the first day.",
@@ -69,7 +72,8 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
         operation_id=f"get_{routes.noun}_timeseries",
         summary=f"{routes.title} over time",
         description="Every release of the total so far, and its rate of growth: the change per day since the "
-        "latest release that is at least one day older. Published releases never change.",
+        "latest release that is at least one day older. A published total is about at least k accounts; a "
+        "change may be about fewer. Published releases never change.",
         tag="public",
         scope="read",
         handler=get_timeseries,
@@ -79,7 +83,7 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
             200: ResponseDoc(
                 "One page, oldest releases first.",
                 target.make_response_schema(routes.name_schema("Timeseries"), _MEMBERS),
-                {target.id_name: target.example_id, "points": [_POINT_EXAMPLE], "next_cursor": None},
+                {target.id_name: target.example_id, "points": [POINT_EXAMPLE], "next_cursor": None},
             ),
             410: GONE_DOC,
         },
@@ -108,8 +112,8 @@ _MEMBERS = {
     "points": list_field(fields.Nested(PointSchema), "By epoch, oldest first."),
     "next_cursor": next_cursor_field(),
 }
-_POINT_EXAMPLE = {
+POINT_EXAMPLE = {
     "total": PUBLISHED_EXAMPLE,
-    "change_per_day": PUBLISHED_EXAMPLE | {"value": 310, "ci95": [262, 358]},
+    "change_per_day": PUBLISHED_EXAMPLE | {"value": 310, "ci95": [278, 342]},
     "change_span_seconds": SECONDS_PER_DAY,
 }

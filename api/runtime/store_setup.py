@@ -87,6 +87,8 @@ class StoreSetup:
             StoreError: the store is not fit, or it is in use and its pseudonym key is missing.
             StoreBusyError: the store cannot answer now.
         """
+        policy = self.source.policy
+        stated = guarantee(policy)  # a policy that the mechanism cannot do is not registered
         with (
             closing(connect(settings, ADMIN, Room.PRIVATE)) as private,
             closing(connect(settings, ADMIN, Room.GALLERY)) as gallery,
@@ -100,10 +102,11 @@ class StoreSetup:
             self._require_named_policy(private)
             registry = register_policy(private, self.source.text)
         with closing(connect(settings, PUBLISHER)) as client:
-            policy, publisher = self.source.policy, Publisher(client)
-            if policy.sandbox:
-                publisher.publish_sandbox_guarantee(policy.sandbox.version, guarantee(policy.sandbox))
-            publisher.publish_guarantee(policy.version, guarantee(policy), header.target_shards)
+            publisher = Publisher(client)
+            for version, other in registry.versions.items():
+                if version != policy.version:  # M in force bounds the targets of every version
+                    publisher.publish_other_guarantee(version, guarantee(other, policy))
+            publisher.publish_guarantee(policy.version, stated, header.target_shards)
         return PreparedStore(settings, header, registry, keys, erasures, is_new=known is None)
 
     def _require_named_policy(self, client: Redis) -> None:

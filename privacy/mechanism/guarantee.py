@@ -1,5 +1,6 @@
 """Computes the machine-readable guarantee: a policy's declarations and everything that follows from them."""
 
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -7,7 +8,7 @@ import numpy as np
 
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.conversion import epsilon_at, max_attack_accuracy
-from privacy.model.engagement import Kind
+from privacy.model.engagement import Kind, TargetType
 from privacy.model.timestamp import format_timestamp
 from privacy.policy.policy import Policy
 from privacy.policy.schedule import Schedule
@@ -29,25 +30,30 @@ DOCUMENTS = {
     "after_erasure": "/docs/compliance/after-erasure.md",
 }
 """Paths of the documents for reviewers on the public plane."""
+MEASURED = ("total", "cells", "removals")
+"""Numbers that pass the gate themselves: k holds for each of them with certainty."""
+DERIVED = ("other", "change", "change_per_day", "gained", "days[].lost", "share_bps")
+"""Members of responses that are computed from measured numbers: k does not hold for them."""
 
 
-def guarantee(policy: Policy) -> dict[str, Any]:
+def guarantee(policy: Policy, in_force: Policy | None = None) -> dict[str, Any]:
     """Compute the guarantee, as the JSON document that the public plane serves.
+
+    Args:
+        policy: the version to describe.
+        in_force: the version in force, whose M bounds every account; the described version if it is absent.
 
     Raises:
         PolicyError: the policy requires something that the mechanism cannot do.
     """
+    in_force = in_force or policy
     return {
         "version": policy.version,
         "policy_sha256": policy.digest,
-        "unit": {
-            "neighbours": "inputs that differ in everything about one engagement",
-            "engagement": "one account's whole relation of one kind to one target, for the target's whole "
-            "life, over all statistics and all epochs together, present or absent",
-        },
-        "anonymity": {"k": policy.k, "hard": True},
-        "contribution": {"flip_cap": policy.flip_cap, "daily_cap": policy.daily_cap},
-        "kinds": {kind.label: _describe_kind(policy, kind) for kind in policy.budgets},
+        "unit": _describe_unit(policy),
+        "anonymity": _describe_anonymity(policy.k),
+        "contribution": _describe_contribution(policy, in_force),
+        "kinds": {kind.label: _describe_kind(policy, kind, in_force.daily_cap) for kind in policy.budgets},
         "schedule": _describe_schedule(policy.schedule),
         "creator_schedule": _describe_schedule(policy.creator_schedule),
         "dimensions": {dimension.name: list(dimension.cells) for dimension in policy.domain.dimensions},
@@ -67,6 +73,59 @@ def guarantee(policy: Policy) -> dict[str, Any]:
     }
 
 
+def _describe_unit(policy: Policy) -> dict[str, Any]:
+    return {
+        "neighbours": "inputs that differ in everything about one engagement",
+        "engagement": "one account's whole relation of one kind to one target, for the target's whole "
+        "life, over all statistics and all epochs together, present or absent. Relations of two kinds to one "
+        "target are two engagements",
+        "attacker_knows": "everything else: about every other account, and about this account, too",
+        "kinds_together": [
+            _describe_kinds_together(policy, target_type)
+            for target_type in TargetType
+            if policy.kinds_of(target_type)
+        ],
+    }
+
+
+def _describe_kinds_together(policy: Policy, target_type: TargetType) -> dict[str, Any]:
+    """Describe what all relations of one account to one target cost together: their series share no draw."""
+    kinds = policy.kinds_of(target_type)
+    rho = sum((policy.budgets[kind].rho for kind in kinds), Fraction(0))
+    gate_delta = len(kinds) * policy.gate_delta
+    return {
+        "target_type": target_type.value,
+        "kinds": [kind.label for kind in kinds],
+        "rho": float(rho),
+        "epsilon": [_describe_epsilon(rho, delta, gate_delta) for delta in DELTAS],
+        "max_accuracy": max_attack_accuracy(float(rho), float(gate_delta)),
+    }
+
+
+def _describe_anonymity(k: int) -> dict[str, Any]:
+    return {
+        "k": k,
+        "hard": True,
+        "measured": list(MEASURED),
+        "derived": list(DERIVED),
+        "in_words": f"No total, no cell of a breakdown and no number of removals since the start is shown "
+        f"unless at least {k} accounts are behind it: that is certain. Derived numbers, and differences that "
+        "a reader computes, may be about fewer: nothing but the noise protects them.",
+    }
+
+
+def _describe_contribution(policy: Policy, in_force: Policy) -> dict[str, Any]:
+    return {
+        "flip_cap": policy.flip_cap,
+        "daily_cap": policy.daily_cap,
+        "in_force": {"version": in_force.version, "daily_cap": in_force.daily_cap},
+        "in_words": "flip_cap holds for every target of this version, whatever is in force later: the "
+        "smallest flip_cap of all versions applies. daily_cap bounds accounts, not targets: on one UTC day, "
+        "an account's engagements of all kinds, with targets of all versions, are first counted up to the "
+        "largest daily_cap in force on that day. n of them cost n times rho.",
+    }
+
+
 def _describe_schedule(schedule: Schedule) -> dict[str, Any]:
     return {
         "epochs": schedule.epochs,
@@ -78,22 +137,25 @@ def _describe_schedule(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _describe_kind(policy: Policy, kind: Kind) -> dict[str, Any]:
+def _describe_kind(policy: Policy, kind: Kind, daily_cap: int) -> dict[str, Any]:
     calibration = calibrate(policy, kind)
     budget = policy.budgets[kind]
     return {
         "target_type": kind.target_type.value,
         "rho": float(budget.rho),
         "reserve_rho": float(budget.reserve),
-        "epsilon": [_describe_epsilon(policy, kind, 1, delta) for delta in DELTAS],
+        "epsilon": [_describe_epsilon(budget.rho, delta, policy.gate_delta) for delta in DELTAS],
         "account_day": [
             {
                 "engagements": engagements,
                 "rho": float(engagements * budget.rho),
-                "epsilon": [_describe_epsilon(policy, kind, engagements, delta) for delta in DELTAS],
+                "epsilon": [
+                    _describe_epsilon(engagements * budget.rho, delta, engagements * policy.gate_delta)
+                    for delta in DELTAS
+                ],
             }
-            for engagements in sorted({*ENGAGEMENTS_PER_DAY, policy.daily_cap})
-            if engagements <= policy.daily_cap
+            for engagements in sorted({*ENGAGEMENTS_PER_DAY, daily_cap})
+            if engagements <= daily_cap
         ],
         "attacker": _describe_attacker(float(budget.rho), float(policy.gate_delta)),
         "mechanism": {
@@ -114,9 +176,9 @@ def _describe_attacker(rho: float, gate_delta: float) -> dict[str, Any]:
     return {
         "prior": 0.5,
         "max_accuracy": accuracy,
-        "in_words": "An attacker who knows everything about everyone else, considers it as likely as not "
-        "that an account did this, and reads everything ever published about the target guesses right at "
-        f"most {100 * accuracy:.2f} times in 100; a coin toss is right 50 times in 100.",
+        "in_words": "An attacker who knows everything else, about everyone else and about you, too, "
+        "considers it as likely as not that you did this, and reads every number that is ever published, "
+        f"guesses right at most {100 * accuracy:.2f} times in 100; a coin toss is right 50 times in 100.",
     }
 
 
@@ -137,9 +199,7 @@ def _describe_statistic(calibration: Calibration, index: int) -> dict[str, Any]:
     }
 
 
-def _describe_epsilon(policy: Policy, kind: Kind, engagements: int, delta: float) -> dict[str, float | None]:
-    """Return epsilon for an account's engagements with N targets; null if the gate uses up delta."""
-    epsilon = epsilon_at(
-        engagements * float(policy.budgets[kind].rho), delta, engagements * float(policy.gate_delta)
-    )
+def _describe_epsilon(rho: Fraction, delta: float, gate_delta: Fraction) -> dict[str, float | None]:
+    """Return epsilon, rounded up in its fourth digit; null if the gate uses up delta."""
+    epsilon = epsilon_at(float(rho), delta, float(gate_delta))
     return {"delta": delta, "epsilon": round(epsilon + 5e-5, 4) if np.isfinite(epsilon) else None}

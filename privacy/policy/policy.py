@@ -41,9 +41,9 @@ class Policy:
 
     Args:
         version: name of this policy; a target stays bound to the version it was registered under.
-        k: minimum number of accounts behind any published number.
+        k: minimum number of accounts behind a measured number: a total, a cell, a number of removals.
         flip_cap: w, maximum number of times that one engagement changes a count.
-        daily_cap: M, maximum of newly counted engagements of one account on one UTC day.
+        daily_cap: M, maximum of newly counted engagements of one account on one UTC day, over all kinds.
         factorisation: name of the matrix factorisation of the continual release.
         gate_delta: the gate's share of delta, per engagement, over all streams and epochs.
         budgets: zCDP budget of each kind.

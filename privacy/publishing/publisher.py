@@ -87,8 +87,8 @@ class Publisher:
                 f"gallery: {refused[0].decode()} holds other bytes; what is published is never replaced"
             )
 
-    def publish_sandbox_guarantee(self, version: str, guarantee: GuaranteeDocument) -> None:
-        """Write the machine-readable guarantee of a sandbox; it never becomes the current one.
+    def publish_other_guarantee(self, version: str, guarantee: GuaranteeDocument) -> None:
+        """Write the machine-readable guarantee of an earlier version or a sandbox: it is not the current one.
 
         Raises:
             StoreBusyError: the gallery did not confirm; call again.

@@ -30,9 +30,14 @@ CELLS: Final = {
 GUARANTEE: Final[dict[str, Any]] = {
     "version": VERSION,
     "policy_sha256": "0" * 64,
-    "unit": {"neighbours": "…", "engagement": "…"},
-    "anonymity": {"k": 20, "hard": True},
-    "contribution": {"flip_cap": 4, "daily_cap": 100},
+    "unit": {"neighbours": "…", "engagement": "…", "attacker_knows": "…", "kinds_together": []},
+    "anonymity": {"k": 20, "hard": True, "measured": ["total"], "derived": ["other"], "in_words": "…"},
+    "contribution": {
+        "flip_cap": 4,
+        "daily_cap": 100,
+        "in_force": {"version": VERSION, "daily_cap": 100},
+        "in_words": "…",
+    },
     "kinds": {
         kind: {
             "rho": 0.1,

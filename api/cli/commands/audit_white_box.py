@@ -122,7 +122,7 @@ def _claim(source: PolicySource) -> str:
         )
         kinds.append(f"{label}: ρ = {stated['rho']:g}, hence {epsilons}")
     return (
-        "The loss of one engagement over all statistics and all epochs together is bounded "
-        f"({'; '.join(kinds)}), and no measured number about fewer than {source.policy.k} accounts is ever "
-        "published."
+        "The loss of one engagement (one account's whole relation of one kind to one target) over all "
+        f"statistics and all epochs together is bounded ({'; '.join(kinds)}), and no measured number (a "
+        f"total, a cell, removals) about fewer than {source.policy.k} accounts is ever published."
     )

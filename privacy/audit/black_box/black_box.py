@@ -76,8 +76,9 @@ class BlackBox:
         epsilons = ", ".join(f"ε {epsilon:g} at δ {delta:g}" for delta, epsilon in claim.epsilons.items())
         return AuditReport(
             title="Black box",
-            claim=f"Everything ever published about one engagement satisfies ρ-zCDP with ρ = {claim.rho:g} "
-            f"({epsilons}), and no number about fewer than k = {claim.k} accounts is published.",
+            claim="Every number that is ever published satisfies ρ-zCDP for each engagement (one account's "
+            f"relation of one kind to one target), with ρ = {claim.rho:g} ({epsilons}), and no measured "
+            f"number (a total, a cell, removals) about fewer than k = {claim.k} accounts is published.",
             facts=(
                 ("policy", claim.version),
                 ("run", self.run),

@@ -20,7 +20,7 @@ class Claim:
 
     Args:
         version: of the sandbox's policy.
-        k: smallest number of accounts that a published number is about.
+        k: smallest number of accounts that a measured number (a total, a cell, removals) is about.
         rho: zCDP of everything ever published about one engagement.
         epsilons: the claimed epsilon, by delta.
         gate_delta: the gate's contribution to delta.

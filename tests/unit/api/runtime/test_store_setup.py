@@ -10,6 +10,8 @@ from api.http.system import clock_ms
 from api.runtime.policy_source import read_policy
 from api.runtime.store_setup import StoreSetup
 from privacy.errors import PolicyError, StoreError
+from privacy.gallery.reader import GalleryReader
+from privacy.model.documents import CURRENT_VERSION
 from privacy.policy.file import DEFAULT_POLICY_PATH
 from privacy.store.keys import GALLERY_HEADER, POLICIES, STORE_HEADER
 from tests.support.cli_policy import SMALL_POLICY
@@ -63,6 +65,34 @@ def test_the_packaged_policy_replaces_another_one_only_by_name(store: Store, set
         replace(setup, source=read_policy(None)).prepare(store.settings)
     named = replace(setup, source=read_policy(DEFAULT_POLICY_PATH)).prepare(store.settings)
     assert named.registry.current.version == read_policy(None).policy.version
+
+
+def test_an_older_guarantee_states_the_daily_cap_in_force(
+    store: Store, setup: StoreSetup, tmp_path: Path
+) -> None:
+    """Its targets stay bound to it, but M bounds accounts: the M of the new version holds for them, too."""
+    setup.prepare(store.settings)
+    file = tmp_path / "next.toml"
+    file.write_text(SMALL_POLICY.replace('"small"', '"next"').replace("daily_cap = 5\n", "daily_cap = 500\n"))
+    replace(setup, source=read_policy(file)).prepare(store.settings)
+    reader = GalleryReader(store.public)
+    old, new = (reader.read_guarantee(version) for version in ("small", "next"))
+    assert old
+    assert new == reader.read_guarantee(CURRENT_VERSION)
+    assert old["contribution"]["daily_cap"] == 5
+    assert old["contribution"]["in_force"] == {"version": "next", "daily_cap": 500}
+    assert old["kinds"]["like"]["account_day"][-1]["engagements"] == 500
+
+
+def test_a_policy_that_the_mechanism_cannot_do_is_not_registered(
+    store: Store, setup: StoreSetup, tmp_path: Path
+) -> None:
+    """Its guarantee is computed first: no target is ever bound to a policy without one."""
+    file = tmp_path / "impossible.toml"
+    file.write_text(SMALL_POLICY.replace('"power-0.6"', '"magic"').replace('"small"', '"impossible"'))
+    with pytest.raises(PolicyError, match="factorisation"):
+        replace(setup, source=read_policy(file)).prepare(store.settings)
+    assert store.root.dbsize() == 0
 
 
 def test_rooms_of_two_stores_are_refused(store: Store, setup: StoreSetup) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from privacy.mechanism.accounting import calibrate
+from privacy.mechanism.conversion import epsilon_at
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.engagement import Kind
 from privacy.policy.file import load_policy
@@ -33,8 +34,9 @@ def epsilons(rows: list[dict[str, float]]) -> list[float | None]:
 def test_the_declared_values_are_there(document: dict[str, Any]) -> None:
     """Version, k, w, M, schedule and domains are the policy's."""
     assert (document["version"], document["policy_sha256"]) == (POLICY.version, POLICY.digest)
-    assert document["anonymity"] == {"k": 20, "hard": True}
-    assert document["contribution"] == {"flip_cap": 4, "daily_cap": 100}
+    assert (document["anonymity"]["k"], document["anonymity"]["hard"]) == (20, True)
+    contribution = document["contribution"]
+    assert (contribution["flip_cap"], contribution["daily_cap"]) == (4, 100)
     assert document["schedule"]["epochs"] == len(document["schedule"]["due_ages_seconds"]) == 87
     assert document["dimensions"]["gender"] == ["female", "male", "other", "undisclosed"]
     assert document["children"] == {"dropped_age_bands": ["under-13"]}
@@ -46,6 +48,60 @@ def test_epsilon_per_engagement(document: dict[str, Any]) -> None:
     like = document["kinds"]["like"]
     assert (like["rho"], like["reserve_rho"]) == (0.1, 0.012)
     assert epsilons(like["epsilon"]) == pytest.approx([2.142, 2.7155], abs=2e-4)
+
+
+def test_the_unit_is_one_relation_of_one_kind(document: dict[str, Any]) -> None:
+    """A like and a favourite of one video by one account are two engagements: rho 0.2, epsilon 3.13."""
+    videos, creators = document["unit"]["kinds_together"]
+    assert (videos["target_type"], videos["kinds"], videos["rho"]) == ("video", ["like", "favorite"], 0.2)
+    expected = [epsilon_at(0.2, delta, 2e-12) for delta in (1e-6, 1e-9)]
+    assert epsilons(videos["epsilon"]) == pytest.approx(expected, abs=1e-4)
+    assert epsilons(videos["epsilon"])[0] == pytest.approx(3.13, abs=5e-3)
+    assert videos["max_accuracy"] == pytest.approx((1 + 0.1**0.5) / 2, abs=1e-4)
+    assert (creators["kinds"], creators["rho"]) == (["follow"], 0.1)
+    assert creators["epsilon"] == document["kinds"]["follow"]["epsilon"]
+
+
+def test_kinds_of_one_target_are_added_up() -> None:
+    """Unequal budgets add up; a type of target that no kind counts is left out."""
+    like, favorite = POLICY.budgets[Kind.LIKE], POLICY.budgets[Kind.FAVORITE]
+    more = replace(favorite, rho=favorite.rho + Fraction(3, 10), total=favorite.total + Fraction(3, 10))
+    policy = replace(POLICY, budgets={Kind.LIKE: like, Kind.FAVORITE: more})
+    (together,) = guarantee(policy)["unit"]["kinds_together"]
+    assert together["rho"] == 0.5
+    expected = epsilon_at(0.5, 1e-6, 2 * float(POLICY.gate_delta))
+    assert together["epsilon"][0]["epsilon"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_attacker_knows_everything_else_about_the_account_too(document: dict[str, Any]) -> None:
+    """Both statements of it say so: that of the unit, and that of each kind in words."""
+    assert "about this account" in document["unit"]["attacker_knows"]
+    for kind in document["kinds"].values():
+        assert (
+            "knows everything else, about everyone else and about you, too," in kind["attacker"]["in_words"]
+        )
+
+
+def test_k_is_claimed_for_measured_numbers_only(document: dict[str, Any]) -> None:
+    """Totals, cells and removals pass the gate; what is derived from them is named, and is not claimed."""
+    anonymity = document["anonymity"]
+    assert anonymity["measured"] == ["total", "cells", "removals"]
+    assert {"other", "change", "gained"} <= set(anonymity["derived"])
+    assert not {*anonymity["measured"]} & {*anonymity["derived"]}
+    assert "may be about fewer" in anonymity["in_words"]
+
+
+def test_m_in_force_bounds_an_account_under_an_older_version() -> None:
+    """An older version states its own M, the one in force, and the cost of a day with that one."""
+    later = replace(POLICY, version="later", daily_cap=500)
+    document = guarantee(POLICY, later)
+    contribution = document["contribution"]
+    assert (document["version"], contribution["daily_cap"]) == (POLICY.version, 100)
+    assert contribution["in_force"] == {"version": "later", "daily_cap": 500}
+    for kind in document["kinds"].values():
+        assert [row["engagements"] for row in kind["account_day"]] == [1, 10, 50, 500]
+        assert kind["account_day"][-1]["rho"] == 50
+    assert guarantee(POLICY)["contribution"]["in_force"] == {"version": POLICY.version, "daily_cap": 100}
 
 
 def test_the_account_day_table(document: dict[str, Any]) -> None:

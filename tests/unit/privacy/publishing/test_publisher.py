@@ -133,10 +133,10 @@ def test_the_guarantee_of_every_version_stays(store: Store) -> None:
     assert store.public.get(gallery_key("ledger", "shards")) == b"8"
 
 
-def test_a_sandboxs_guarantee_is_never_the_current_one(store: Store) -> None:
-    """It can be read by its version, and the current guarantee stays current."""
+def test_another_versions_guarantee_does_not_become_the_current_one(store: Store) -> None:
+    """That of a sandbox can be read by its version, and the current guarantee stays current."""
     publisher = Publisher(store.publisher)
     publisher.publish_guarantee("first", {"rho": 0.1}, 8)
-    publisher.publish_sandbox_guarantee("first.sandbox", {"rho": 0.2})
+    publisher.publish_other_guarantee("first.sandbox", {"rho": 0.2})
     assert store.public.get(gallery_key("guarantee", "current")) == b"first"
     assert store.public.get(gallery_key("guarantee", "first.sandbox")) == b'{"rho":0.2}'

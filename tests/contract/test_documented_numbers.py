@@ -1,0 +1,210 @@
+"""The numbers of the guarantee that documents state are those that the packaged policy gives."""
+
+import re
+from itertools import chain
+from math import ceil, floor, hypot
+from statistics import NormalDist
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import yaml
+
+from privacy.mechanism.accounting import calibrate
+from privacy.mechanism.conversion import max_attack_accuracy
+from privacy.mechanism.guarantee import guarantee
+from privacy.model.engagement import Kind
+from privacy.model.timestamp import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from privacy.policy.file import load_policy
+from tests.support.dockerfile import ROOT
+
+NORMAL: Final = NormalDist()
+AGES_SECONDS: Final = {"1 hour": SECONDS_PER_HOUR} | {
+    name: days * SECONDS_PER_DAY for name, days in {"1 day": 1, "30 days": 30, "1 year": 365}.items()
+}
+FOLLOWERS: Final = (
+    "Of followers, these are {}, {} and {} a day after `counted_from`, and {}, {} and {} after three years."
+)
+CREATORS: Final = (
+    "from {} on in its first hour, and from {} on when it is a year old. The likes from one age band or "
+    "region need {} to {}, and the likes lost for one reason {} to {}."
+)
+LIMITS: Final = (
+    "from {} on in the first hour and from {} on after a year, a cell from {} and {}, removals for one "
+    "reason from {} and {}."
+)
+NIST: Final = (
+    "from an estimate of {} on in the first hour, and of {} on after a year; a total from {} and {}."
+)
+CELLS: Final = re.compile(r"^\| (?:total|`\w+`) \| ([\d,]+) \| (\S+) \| (.*?) ?\| (\d+) \|$", re.MULTILINE)
+"""A row of the example of subtraction: exact number, value, interval, threshold."""
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The guarantee of the packaged policy."""
+    return guarantee(load_policy())
+
+
+def read(path: str) -> str:
+    """Return a document with single spaces, since a line may break anywhere."""
+    return " ".join((ROOT / path).read_text(encoding="utf-8").split())
+
+
+def numbers(text: str) -> list[float]:
+    """Return the numbers in a text."""
+    return [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", text)]
+
+
+def thresholds(kind: dict[str, Any], epoch: int) -> list[int]:
+    """Return the smallest total, cell and number of removals that are shown at an epoch."""
+    total, *cells, removals = (statistic["threshold_by_epoch"][epoch] for statistic in kind["statistics"])
+    (cell,) = set(cells)
+    return [total, cell, removals]
+
+
+def test_the_stated_guarantee_follows_from_the_policy(document: dict[str, Any]) -> None:
+    """The table of one account's day in `privacy/README.md` is the one that the policy gives."""
+    text = (ROOT / "privacy" / "README.md").read_text()
+    stated = re.findall(r"^\| (\d+)(?: \(M\))? \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
+    assert [tuple(map(float, row)) for row in stated] == [
+        (day["engagements"], day["rho"], *(pair["epsilon"] for pair in day["epsilon"]))
+        for day in document["kinds"]["like"]["account_day"]
+    ]
+
+
+def test_the_readme_states_the_policys_numbers(document: dict[str, Any]) -> None:
+    """The guarantee in `README.md` is the policy's, digit by digit."""
+    like, text = document["kinds"]["like"], read("README.md")
+    epsilons = [f"ε = {pair['epsilon']} at δ" for pair in like["epsilon"]]
+    for stated in (f"ρ = {like['rho']}", *epsilons, f"k = {document['anonymity']['k']}"):
+        assert stated in text
+
+
+def test_the_claim_states_the_policys_numbers(document: dict[str, Any]) -> None:
+    """The one sentence, its table and the tables of limits are the policy's, digit by digit."""
+    kinds = document["kinds"].values()
+    claim, limits, wp216 = (read(f"docs/compliance/{name}.md") for name in ("claim", "known-limits", "wp216"))
+    for kind in kinds:
+        first, second = (pair["epsilon"] for pair in kind["epsilon"])
+        assert f"ε = {first} at δ = 10⁻⁶ (ρ = {kind['rho']} zCDP)" in claim
+        assert f"| {first}; {second} |" in claim
+        assert f"at most {100 * kind['attacker']['max_accuracy']:.2f} times in 100" in claim
+        for day in kind["account_day"]:
+            assert f"| {day['engagements']} | {day['epsilon'][0]['epsilon']} |" in limits
+    gate_delta = next(iter(kinds))["mechanism"]["gate_delta"]
+    for engagements in (1, 2, 10):
+        right = 100 * max_attack_accuracy(0.1 * engagements, engagements * gate_delta)
+        assert f"| {engagements} | {right:.2f} in 100 |" in wp216
+    assert f"about fewer than {document['anonymity']['k']} accounts" in claim
+    assert f"| {document['contribution']['flip_cap']} counted flips" in claim
+    assert f"| {document['contribution']['daily_cap']} engagements" in claim
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "privacy/README.md",
+        "docs/compliance/claim.md",
+        "docs/compliance/known-limits.md",
+        "docs/compliance/nist-sp-800-226.md",
+        "docs/compliance/registry-entry.yaml",
+    ],
+)
+def test_a_like_and_a_favourite_are_two_engagements(document: dict[str, Any], page: str) -> None:
+    """Each page that states the unit says what one relation of each kind to one video cost together."""
+    videos = document["unit"]["kinds_together"][0]
+    text = read(page)
+    assert re.search(r"of one kind\b|account × kind × target", text)
+    assert "a like and a favourite of one video" in text.lower()
+    assert re.search(rf"(ρ =|rho) {videos['rho']}\b", text)
+    assert re.search(rf"(ε =|epsilon) {videos['epsilon'][0]['epsilon']}\b", text)
+
+
+def test_the_registry_entry_states_the_policys_numbers(document: dict[str, Any]) -> None:
+    """rho, epsilon, delta, k and the bounds of the registry entry are the policy's."""
+    entry = yaml.safe_load((ROOT / "docs" / "compliance" / "registry-entry.yaml").read_text())
+    loss, like = entry["privacy_loss"], document["kinds"]["like"]
+    assert loss["privacy_parameters"] == {
+        "rho": like["rho"],
+        "epsilon": like["epsilon"][0]["epsilon"],
+        "delta": like["epsilon"][0]["delta"],
+        "gate_delta": like["mechanism"]["gate_delta"],
+    }
+    assert loss["k_anonymity"] == document["anonymity"]["k"]
+    epochs = document["schedule"]["epochs"], document["creator_schedule"]["epochs"]
+    assert (
+        "all {} epochs of a video and {} of a creator".format(*epochs) in entry["accounting"]["composition"]
+    )
+    bounds = document["contribution"]["flip_cap"], document["contribution"]["daily_cap"]
+    stated = "at most {} counted flips an engagement, at most {} new engagements an account and UTC day"
+    assert entry["implementation"]["pre_processing"] == stated.format(*bounds)
+
+
+def test_thresholds_are_the_policys(document: dict[str, Any]) -> None:
+    """The table of `docs/reading.md`, and every other page that says from which number on it is shown."""
+    kinds = document["kinds"]
+    ages, text = document["schedule"]["due_ages_seconds"], (ROOT / "docs" / "reading.md").read_text()
+    rows = re.findall(r"^\| (1 hour|1 day|30 days|1 year) \| (.*) \|$", text, re.MULTILINE)
+    stated = {age: numbers(row) for age, row in rows}
+    for kind in (kinds["like"], kinds["favorite"]):
+        assert stated == {age: thresholds(kind, ages.index(end)) for age, end in AGES_SECONDS.items()}
+    first, last = thresholds(kinds["like"], 0), thresholds(kinds["like"], -1)
+    pairs = list(chain(*zip(first, last, strict=True)))
+    for page, sentence, values in (
+        ("docs/reading.md", FOLLOWERS, thresholds(kinds["follow"], 0) + thresholds(kinds["follow"], -1)),
+        ("docs/why-did-my-likes-drop.md", CREATORS, pairs),
+        ("docs/compliance/known-limits.md", LIMITS, pairs),
+        ("docs/compliance/nist-sp-800-226.md", NIST, [*pairs[2:4], *pairs[:2]]),
+    ):
+        assert sentence.format(*values) in read(page)
+
+
+def test_the_example_of_subtraction_is_one_of_the_mechanism(document: dict[str, Any]) -> None:
+    """Intervals, thresholds, the noise of the difference and the guess are those of a video of two days."""
+    calibration = calibrate(load_policy(), Kind.LIKE)
+    epoch = document["schedule"]["due_ages_seconds"].index(2 * SECONDS_PER_DAY)
+    total_deviation, cell_deviation = calibration.deviations(np.array([epoch]))[0, :2]
+    text = (ROOT / "docs" / "reading.md").read_text()
+    section = text[text.index("## Subtracting cells") : text.index("## Operations")]
+    rows = re.findall(
+        r"^\| (?:total|`\w+`) \| ([\d,]+) \| (\S+) \| (.*?) ?\| (\d+) \|$", section, re.MULTILINE
+    )
+    assert len(rows) == 1 + len(document["dimensions"]["gender"])
+    assert numbers(rows[0][0])[0] == sum(numbers(row[0])[0] for row in rows[1:])
+    total, cell, _ = thresholds(document["kinds"]["like"], epoch)
+    shown = []
+    for row, least in zip(rows, (total, *[cell] * 4), strict=True):
+        exact, value, interval, threshold = row
+        assert int(threshold) == least
+        if value == "withheld":
+            assert numbers(exact)[0] < document["anonymity"]["k"]
+            continue
+        shown += numbers(value)
+        assert shown[-1] >= least
+        half = NORMAL.inv_cdf(0.975) * (cell_deviation if len(shown) > 1 else total_deviation)
+        low, high = numbers(interval)
+        assert (low, high) == (floor(shown[-1] - half), ceil(shown[-1] + half))
+        assert low <= numbers(exact)[0] <= high
+    rest = shown[0] - sum(shown[1:])
+    deviation = hypot(total_deviation, *[cell_deviation] * len(shown[1:]))
+    z, k = calibration.z, document["anonymity"]["k"]
+    flat = " ".join(section.split())
+    half = ceil(NORMAL.inv_cdf(0.975) * deviation)
+    assert f"= {rest:g}**" in flat
+    assert f"a standard deviation of {deviation:.1f}, so {rest:g} ± {half}." in flat
+    assert f"hardly more than {rest + half:g}" in flat
+    assert f"from {k} + {z:.2f} × {deviation:.1f} = {ceil(k + z * deviation)} on" in flat
+    assert f"guess right {100 * NORMAL.cdf(1 / (2 * deviation)):.1f} times in 100" in flat
+    told = read("docs/why-did-my-likes-drop.md")
+    assert f"these {rest:g} are {rest:g} ± {half}" in told
+    assert "{:,.0f} people liked your video, {:.0f} of them women and {:.0f}".format(*shown) in told
+
+
+def test_other_cells_of_a_known_engagement_cost_less_than_the_engagement(document: dict[str, Any]) -> None:
+    """Two cells of each breakdown differ: twice the budgets, as `wp216.md` says."""
+    like = document["kinds"]["like"]
+    twice = 2 * sum(row["rho"] for row in like["statistics"][1:-1])
+    assert twice < like["rho"]
+    assert f"twice their budgets, which is ρ = {twice:.3f}." in read("docs/compliance/wp216.md")
