@@ -202,6 +202,22 @@ def test_the_example_of_subtraction_is_one_of_the_mechanism(document: dict[str, 
     assert "{:,.0f} people liked your video, {:.0f} of them women and {:.0f}".format(*shown) in told
 
 
+def test_the_example_of_a_ban_is_one_of_the_mechanism(document: dict[str, Any]) -> None:
+    """`known-limits.md` says how well a ban shows in the totals of 300 videos of two days that are known."""
+    calibration = calibrate(load_policy(), Kind.LIKE)
+    epoch = document["schedule"]["due_ages_seconds"].index(2 * SECONDS_PER_DAY)
+    decoder = calibration.factorisation.decoder
+    change = np.linalg.norm(decoder[epoch] - decoder[calibration.schedule.day_before(epoch)])
+    noise = float(change) * calibration.statistics[0].scale * 300**0.5
+    right = 100 * NORMAL.cdf(300 / (2 * noise))
+    text = read("docs/compliance/known-limits.md")
+    assert "300 videos of two days" in text
+    assert (
+        f"its noise is {noise:.0f}, and from the totals alone they guess right {right:.1f} times in 100"
+        in text
+    )
+
+
 def test_other_cells_of_a_known_engagement_cost_less_than_the_engagement(document: dict[str, Any]) -> None:
     """Two cells of each breakdown differ: twice the budgets, as `wp216.md` says."""
     like = document["kinds"]["like"]
