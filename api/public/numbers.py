@@ -105,7 +105,8 @@ class NumberSchema(ResponseSchema):
     )
     as_of = required_field(
         fields.DateTime,
-        "When the epoch ended, in UTC; for a number over several targets, the moment that it describes.",
+        "When the epoch ended, in UTC: what was taken in before that is counted, and nothing else. For a "
+        "number over several targets, the moment that it describes.",
         format="iso",
         allow_none=True,
     )
