@@ -41,7 +41,7 @@ def load_or_create_credentials(
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replaces a file in one step by one that only its owner may read or write.
+    """Replaces a file in one step by one that only its owner may read or write; on disk on return.
 
     Raises:
         StoreError: the folder does not allow it.
@@ -50,8 +50,24 @@ def write_private(path: Path, text: str) -> None:
         draft.replace(path)
 
 
+def keep_or_write_private(path: Path, text: str) -> None:
+    """Keeps a private file that has this content, and replaces any other.
+
+    So a full disk is no fault while there is nothing to write.
+
+    Raises:
+        StoreError: the folder does not allow it.
+    """
+    with suppress(OSError):
+        if private_file_fault(path) is None and path.read_bytes() == text.encode():
+            return
+    write_private(path, text)
+
+
 def create_private(path: Path, text: str) -> None:
     """Creates a file that only its owner may read or write; one that exists already stays as it is.
+
+    Either is on disk on return.
 
     Raises:
         StoreError: the folder does not allow it.
@@ -62,7 +78,10 @@ def create_private(path: Path, text: str) -> None:
 
 @contextmanager
 def _draft(path: Path, text: str) -> Iterator[Path]:
-    """Writes a text durably into a new file next to `path`, and removes that file if it is still there."""
+    """Writes a text durably into a new file next to `path`, for the block to put in place.
+
+    Afterwards the folder is synced: a file whose name is lost in a power cut is lost, and so is a key in it.
+    """
     try:
         descriptor, name = mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".draft")
         draft = Path(name)
@@ -74,8 +93,17 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
             yield draft
         finally:
             draft.unlink(missing_ok=True)
+        _sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def private_file_fault(path: Path) -> str | None:

@@ -1,6 +1,9 @@
 """Passwords in the data folder are created once, kept, and readable by their owner only."""
 
+import errno
 import os
+import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 from privacy.errors import StoreError
 from privacy.store.credentials import (
     create_private,
+    keep_or_write_private,
     load_or_create_credentials,
     private_file_fault,
     write_private,
@@ -86,6 +90,40 @@ def test_a_file_is_created_once(tmp_path: Path) -> None:
     assert path.read_text() == first
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("write", [create_private, write_private])
+def test_the_name_of_a_file_is_on_disk_when_it_is_there(
+    tmp_path: Path, write: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last thing that is synced is the folder, after the file has its name: a power cut takes neither."""
+    synced: list[tuple[bool, bool]] = []
+    path, real_fsync = tmp_path / "key", os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.exists()))
+        real_fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    write(path, "secret")
+    assert synced == [(False, False), (True, True)]
+
+
+def test_a_file_with_the_right_content_needs_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk, a file that says the right thing is kept, and any other one is an error."""
+    path = tmp_path / "users.acl"
+    keep_or_write_private(path, "right")
+
+    def disk_is_full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("privacy.store.credentials.mkstemp", disk_is_full)
+    keep_or_write_private(path, "right")
+    with pytest.raises(StoreError, match="No space left"):
+        keep_or_write_private(path, "another")
+    path.chmod(0o644)
+    with pytest.raises(StoreError, match="No space left"):
+        keep_or_write_private(path, "right")
 
 
 def test_a_write_that_fails_leaves_no_draft(tmp_path: Path) -> None:
