@@ -25,6 +25,10 @@ class ClockError(StoreBusyError):
     """Two clocks contradict each other, so there is no time to decide by. The message says what to do."""
 
 
+class StoreLoadingError(StoreBusyError):
+    """The store answers, and is still loading its data from the disk."""
+
+
 class InvalidInputError(LikewiseError):
     """Input from outside breaks a rule.
 

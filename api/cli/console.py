@@ -1,6 +1,7 @@
 """Output of the command line: results to stdout, everything about the work to stderr."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,8 +47,9 @@ def show_json(document: Any) -> None:
 
 
 def echo(text: str) -> None:
-    """Writes a line about the work to stderr."""
-    click.echo(text, err=True)
+    """Writes a line about the work to stderr; a full disk or a reader that left does not end the work."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def progress(*, quiet: bool) -> Progress:

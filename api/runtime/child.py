@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from api.runtime.poll import PollInterval
+from privacy.embedded.log_file import LogFile
 from privacy.store import die_with_parent
 
 _BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, max_back_off_seconds=30)
 _STEADY_SECONDS: Final = 30.0
 """A child that has run at least this long starts again with the first back-off."""
-_MAX_LOG_BYTES: Final = 16 * 1024 * 1024
-_LOG_TAIL_BYTES: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,10 @@ class Child:
 
     def __init__(self, program: Program, logs: Path, monotonic_seconds: Callable[[], float]) -> None:
         self.program = program
-        self._log = logs / f"{program.name}.log"
+        self._log = LogFile(logs / f"{program.name}.log")
         self._clock = monotonic_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
-        self._log_start = 0
         self._failures = 0
         self._start_again = 0.0
 
@@ -60,11 +58,7 @@ class Child:
 
     def start(self) -> None:
         """Starts the program; only in the main thread: the child ends with the thread that starts it."""
-        if self._log.exists() and self._log.stat().st_size > _MAX_LOG_BYTES:
-            self._log.replace(self._log.with_suffix(".log.1"))
-        self._log.touch(mode=0o600)
-        with self._log.open("ab") as log:
-            self._log_start = log.tell()
+        with self._log.opened() as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
                 [
                     *(sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid())),
@@ -85,20 +79,31 @@ class Child:
         Returns:
             A report if the process has just ended; None otherwise.
         """
+        self._log.bound()
         if self._process is None:
-            if self._clock() >= self._start_again:
-                self.start()
-            return None
+            return self._restart() if self._clock() >= self._start_again else None
         status = self._process.poll()
         if status is None:
             return None
         self._sweep()
         self._process = None
-        steady = self._clock() - self._started >= _STEADY_SECONDS
-        self._failures = 1 if steady else self._failures + 1
+        if self._clock() - self._started >= _STEADY_SECONDS:
+            self._failures = 0
+        return self._rest(self._describe_exit(status))
+
+    def _restart(self) -> str | None:
+        try:
+            self.start()
+        except OSError as error:  # no room for the log file, too many processes
+            return self._rest(f"{self.program.name} cannot be started: {error.strerror}")
+        return None
+
+    def _rest(self, report: str) -> str:
+        """Plans the next start; returns the report of it."""
+        self._failures += 1
         rest_seconds = _BACK_OFF.back_off_seconds(self._failures)
         self._start_again = self._clock() + rest_seconds
-        return f"{self._describe_exit(status)}; restarting in {rest_seconds:g} s"
+        return f"{report}; restarting in {rest_seconds:g} s"
 
     def _describe_exit(self, status: int) -> str:
         """Returns how the process ended, with the last line of its log."""
@@ -136,7 +141,5 @@ class Child:
                 return
 
     def _log_tail(self) -> str:
-        with self._log.open("rb") as log:
-            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
-            lines = log.read().decode(errors="replace").split("\n")
+        lines = self._log.read_tail()
         return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,11 +1,10 @@
 """Keeps the processes of a system running, and ends them together."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from api.runtime.child import Child
-from privacy.embedded.server import EmbeddedRedis
+from api.runtime.embedded_child import EmbeddedChild
 from privacy.errors import StoreError
 
 _POLL_SECONDS: Final = 0.2
@@ -17,7 +16,7 @@ class Supervisor:
 
     Args:
         children: in the order in which they end.
-        servers: embedded servers by name, which the caller starts and stops; empty if others are used.
+        servers: embedded servers, which the caller starts and stops; empty if others are used.
         wait: rests for the given seconds, or less if asked to stop; returns whether to stop.
         echo: writes a line for the operator.
         monotonic_seconds: clock for timeouts.
@@ -27,7 +26,7 @@ class Supervisor:
     def __init__(
         self,
         children: Sequence[Child],
-        servers: Mapping[str, EmbeddedRedis],
+        servers: Sequence[EmbeddedChild],
         wait: Callable[[float], bool],
         echo: Callable[[str], None],
         monotonic_seconds: Callable[[], float],
@@ -57,6 +56,9 @@ class Supervisor:
             child.start()
         deadline = self._clock() + patience_seconds
         while not ready():
+            for server in self._servers:
+                if report := server.poll():
+                    self._echo(report)
             for child in self._children:
                 if report := child.report_exit():
                     raise StoreError(report)
@@ -67,14 +69,10 @@ class Supervisor:
         return True
 
     def watch(self) -> None:
-        """Keeps everything running until asked to stop.
-
-        Raises:
-            StoreError: an embedded Redis ended and does not start again, as on a full disk.
-        """
+        """Keeps everything running until asked to stop; nothing that ends, ends the rest."""
+        watched: list[EmbeddedChild | Child] = [*self._servers, *self._children]
         while not self._wait(_POLL_SECONDS):
-            self._restart_servers()
-            for report in (*(child.poll() for child in self._children), self._alert()):
+            for report in (*(child.poll() for child in watched), self._alert()):
                 if report:
                     self._echo(report)
 
@@ -85,22 +83,3 @@ class Supervisor:
         deadline = self._clock() + _END_SECONDS
         for child in self._children:
             child.end(max(0.0, deadline - self._clock()))
-
-    def _restart_servers(self) -> None:
-        for name, server in self._servers.items():
-            if _has_ended(server.pid):
-                self._echo(f"{name} ended; restarting")
-                server.stop()
-                server.start()
-                if server.cut_bytes:
-                    self._echo(describe_cut(name, server.cut_bytes))
-
-
-def describe_cut(name: str, cut_bytes: int) -> str:
-    """Returns the line for an operator whose log ended in a torn transaction."""
-    return f"{name}: {cut_bytes} bytes of a transaction that was never acknowledged were cut off the log"
-
-
-def _has_ended(pid: int) -> bool:
-    """Returns whether a child process has ended; it is left for its owner to collect."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

@@ -1,4 +1,4 @@
-"""Runs redis-server in a data folder once: starts it, waits for it, ends it."""
+"""Runs redis-server in a data folder once: starts it, asks whether it is ready, ends it."""
 
 import os
 import subprocess
@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from privacy.embedded.config import CONF_FILE
-from privacy.errors import StoreBusyError, StoreError
+from privacy.embedded.log_file import LogFile
+from privacy.errors import StoreBusyError, StoreError, StoreLoadingError
 from privacy.store import die_with_parent
 
 _STOP_PATIENCE_SECONDS: Final = 15.0
-_PAUSE_SECONDS: Final = 0.005
-_LOG_TAIL_BYTES: Final = 4_000
 _LOG_TAIL_LINES: Final = 5
 
 
@@ -28,10 +27,9 @@ class ServerProcess:
     """
 
     def __init__(self, program: Path, folder: Path, lock: int) -> None:
-        self._log = folder / "redis.log"
-        self._log.touch(mode=0o600)
-        with self._log.open("ab") as log, (folder / CONF_FILE).open("rb") as configuration:
-            self._log_start = log.tell()
+        self._log = LogFile(folder / "redis.log")
+        self._heard = time.monotonic()
+        with self._log.opened() as log, (folder / CONF_FILE).open("rb") as configuration:
             self._process = subprocess.Popen(  # noqa: S603 - a fixed command without a shell
                 # -I -S: this interpreter alone, without site-packages or user settings, starts in 15 ms.
                 [
@@ -66,26 +64,36 @@ class ServerProcess:
         """True until the process ends."""
         return self._process.poll() is None
 
-    def wait_until(self, answers: Callable[[], object], patience_seconds: float) -> None:
-        """Waits until `answers` no longer raises StoreBusyError.
+    def is_ready(self, answers: Callable[[], object], patience_seconds: float) -> bool:
+        """Returns whether the server is ready; call it again until it is.
+
+        A server that loads its data says so between two pieces of it. As long as it does, it is waited for.
+
+        Args:
+            answers: asks the server; raises StoreBusyError while it is not ready.
+            patience_seconds: how long it may say nothing.
 
         Raises:
-            StoreError: the server ended, or still loads after `patience_seconds`; with the end of its log.
+            StoreError: the server ended, or has said nothing for `patience_seconds`; with the end of its log.
         """
-        deadline = time.monotonic() + patience_seconds
-        while True:
-            try:
-                answers()
-            except StoreBusyError:
-                if (status := self._process.poll()) is not None:
-                    raise StoreError(f"the embedded Redis ended with {status}. {self._log_tail()}") from None
-                if time.monotonic() > deadline:
-                    raise StoreError(
-                        f"the embedded Redis is not ready after {patience_seconds:g} s. {self._log_tail()}"
-                    ) from None
-                time.sleep(_PAUSE_SECONDS)  # nothing is sent when a server is ready: it is asked again
-            else:
-                return
+        try:
+            answers()
+        except StoreLoadingError:
+            self._heard = time.monotonic()
+        except StoreBusyError:
+            if (status := self._process.poll()) is not None:
+                raise StoreError(f"the embedded Redis ended with {status}. {self._log_tail()}") from None
+            if time.monotonic() > self._heard + patience_seconds:
+                raise StoreError(
+                    f"the embedded Redis has not answered for {patience_seconds:g} s. {self._log_tail()}"
+                ) from None
+        else:
+            return True
+        return False
+
+    def bound_log(self) -> None:
+        """Cuts the log back if it has grown too large."""
+        self._log.bound()
 
     def end(self) -> bool:
         """Asks the server to end (SIGTERM: it writes what it has and exits), and kills it if it does not.
@@ -102,8 +110,5 @@ class ServerProcess:
             return False
 
     def _log_tail(self) -> str:
-        with self._log.open("rb") as log:
-            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
-            lines = log.read().decode(errors="replace").splitlines()
-        tail = "\n  ".join(lines[-_LOG_TAIL_LINES:]) or "(nothing)"
-        return f"The end of {self._log}:\n  {tail}"
+        tail = "\n  ".join(self._log.read_tail()[-_LOG_TAIL_LINES:]) or "(nothing)"
+        return f"The end of {self._log.path}:\n  {tail}"

@@ -6,6 +6,7 @@ no script and no fsync of the private room, and the public plane's server holds 
 """
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,10 +14,20 @@ from types import TracebackType
 from typing import Self
 
 from privacy.embedded.config import CREDENTIALS_FILE, room_folders
-from privacy.embedded.server import EmbeddedRedis
+from privacy.embedded.server import PAUSE_SECONDS, EmbeddedRedis
+from privacy.errors import StoreError
 from privacy.store.acl import AclUser, Room
 from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
+
+
+class StartEndedError(StoreError):
+    """The program was asked to end before its store had loaded its data."""
+
+
+def _rest(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
 
 
 class EmbeddedRooms:
@@ -28,6 +39,7 @@ class EmbeddedRooms:
         folder: the data folder; made if absent.
         users: the Redis users; each server gets those of its room.
         entropy: returns the given number of random bytes, for passwords.
+        wait: rests for the given seconds, or less if asked to stop; returns whether to stop.
     """
 
     def __init__(
@@ -35,6 +47,7 @@ class EmbeddedRooms:
         folder: Path,
         users: tuple[AclUser, ...] = USERS,
         entropy: Callable[[int], bytes] = os.urandom,
+        wait: Callable[[float], bool] = _rest,
     ) -> None:
         self.folder = folder.absolute()
         self._servers = {
@@ -46,12 +59,18 @@ class EmbeddedRooms:
             )
             for room, place in room_folders(self.folder).items()
         }
+        self._wait = wait
         self._started = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as started:
             for server in self._servers.values():
-                started.enter_context(server)
+                server.launch()
+                started.callback(server.stop)
+            for server in self._servers.values():
+                while not server.is_ready():
+                    if self._wait(PAUSE_SECONDS):
+                        raise StartEndedError("asked to end while the store was loading its data")
             self._started = started.pop_all()
         return self
 

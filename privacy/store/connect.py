@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
 from redis.retry import Retry
 
-from privacy.errors import StoreBusyError, StoreError
+from privacy.errors import StoreBusyError, StoreError, StoreLoadingError
 from privacy.store.acl import AclUser, Room
 from privacy.store.settings import StoreSettings
 
@@ -24,10 +24,10 @@ ANSWER_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 2.0
 _IDLE_CHECK_SECONDS: Final = 30
 
+_LOADING: Final = "LOADING"
 _BUSY_CODES: Final = {
     "BUSY": "is busy with a script",
     "CLUSTERDOWN": "has lost a part of its cluster",
-    "LOADING": "is still loading its data",
     "MASTERDOWN": "has lost its primary",
     "MISCONF": "cannot write to its disk",
     "NOREPLICAS": "has too few replicas",
@@ -88,6 +88,8 @@ def translated() -> Iterator[None]:
 
 def _translation(error: exceptions.RedisError) -> StoreError:
     code = _code(error)
+    if code == _LOADING:
+        return StoreLoadingError("the store is still loading its data")
     if code in _BUSY_CODES:
         return StoreBusyError(f"the store {_BUSY_CODES[code]}")
     if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError):

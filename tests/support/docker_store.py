@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from privacy.embedded.lock import locked
 from privacy.embedded.process import ServerProcess
-from privacy.embedded.server import redis_server_program
+from privacy.embedded.server import PAUSE_SECONDS, redis_server_program
 from privacy.store.acl import Room
 from privacy.store.checks import check_durability
 from privacy.store.connect import connect
@@ -79,7 +80,8 @@ def _server(store: DockerStore, room: Room, port: int) -> Iterator[None]:
     with locked(folder, 1) as lock, closing(connect(store.settings, ADMIN, room)) as admin:
         server = ServerProcess(redis_server_program(), folder, lock)
         try:
-            server.wait_until(lambda: check_durability(admin), 30)
+            while not server.is_ready(lambda: check_durability(admin), 30):
+                time.sleep(PAUSE_SECONDS)
             yield
         finally:
             server.end()

@@ -1,10 +1,12 @@
 """The embedded Redis: real servers in folders of their own."""
 
+import errno
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from privacy.embedded import server as embedded
 from privacy.embedded.lock import locked
-from privacy.embedded.server import EmbeddedRedis, redis_server_program
+from privacy.embedded.server import PAUSE_SECONDS, EmbeddedRedis, redis_server_program
 from privacy.errors import StoreError
 from privacy.store.acl import Room
 from privacy.store.connect import connect
@@ -36,11 +38,14 @@ import socket
 listener = socket.socket(socket.AF_UNIX)
 listener.bind("redis.sock")
 listener.listen()
+loads = {loads}
 while True:
     session, _ = listener.accept()
     while message := session.recv(4096):
         hello = ["*4", "+server", "+redis", "+version", "+{version}"]
-        lines = hello if b"HELLO" in message else ["{ping}"] if b"PING" in message else ["+OK"]
+        ping = "-LOADING Redis is loading the dataset in memory" if loads else "+PONG"
+        loads -= loads > 0 and b"PING" in message
+        lines = hello if b"HELLO" in message else [ping] if b"PING" in message else ["+OK"]
         session.sendall("".join(line + "\\r\\n" for line in lines).encode())
 """
 
@@ -53,10 +58,19 @@ def program(folder: Path, text: str) -> Path:
     return path
 
 
-def fake_redis(folder: Path, version: str, ping: str) -> Path:
-    """Write a server of some version that answers PING in some way."""
+def fake_redis(folder: Path, version: str, loads: int = 0) -> Path:
+    """Write a server of some version that says that it loads its data when it is asked the first times."""
     text = FAKE_REDIS.replace("{python}", sys.executable)
-    return program(folder, text.replace("{version}", version).replace("{ping}", ping))
+    return program(folder, text.replace("{version}", version).replace("{loads}", str(loads)))
+
+
+def wait_until_ready(server: EmbeddedRedis) -> int:
+    """Wait for a server that was launched; how often it had to be asked again."""
+    asked = 0
+    while not server.is_ready():
+        asked += 1
+        time.sleep(PAUSE_SECONDS)
+    return asked
 
 
 def kept(server: EmbeddedRedis) -> object:
@@ -219,7 +233,7 @@ def test_a_server_that_never_answers_is_ended(tmp_path: Path) -> None:
     server = EmbeddedRedis(
         tmp_path / "data", program=program(tmp_path, "#!/bin/sh\nexec sleep 600\n"), patience_seconds=0.1
     )
-    with pytest.raises(StoreError, match=r"not ready after 0\.1 s"):
+    with pytest.raises(StoreError, match=r"not answered for 0\.1 s"):
         server.start()
     with pytest.raises(ProcessLookupError):
         os.kill(server.pid, 0)
@@ -227,16 +241,46 @@ def test_a_server_that_never_answers_is_ended(tmp_path: Path) -> None:
 
 def test_a_server_that_is_too_old_is_refused(tmp_path: Path) -> None:
     """The message names the version found and the version needed."""
-    fake = fake_redis(tmp_path, version="7.0.15", ping="+PONG")
+    fake = fake_redis(tmp_path, version="7.0.15")
     with pytest.raises(StoreError, match=r"Redis 7\.0\.15; needs 7\.2"):
         EmbeddedRedis(tmp_path / "data", program=fake).start()
 
 
-def test_a_server_that_still_loads_is_waited_for(tmp_path: Path) -> None:
-    """A server that answers some commands while it loads its data is not taken for ready."""
-    fake = fake_redis(tmp_path, version="8.2.3", ping="-LOADING Redis is loading the dataset in memory")
-    with pytest.raises(StoreError, match=r"not ready after 0\.5 s"):
-        EmbeddedRedis(tmp_path / "data", program=fake, patience_seconds=0.5).start()
+def test_a_server_that_loads_is_waited_for_as_long_as_it_says_so(tmp_path: Path) -> None:
+    """It loads for longer than a silent server would be waited for, and is not taken for ready before."""
+    fake = fake_redis(tmp_path, version="8.2.3", loads=400)
+    server = EmbeddedRedis(tmp_path / "data", program=fake, patience_seconds=1)
+    server.launch()
+    assert wait_until_ready(server) >= 400
+    server.stop()
+
+
+def test_a_server_that_is_killed_while_it_loads_is_an_error(tmp_path: Path) -> None:
+    """It is reported, the folder is free, and it can be started again."""
+    server = EmbeddedRedis(tmp_path / "data", program=fake_redis(tmp_path, version="8.2.3", loads=10**9))
+    server.launch()
+    assert not server.is_ready()
+    os.kill(server.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(StoreError, match="ended with -9"):
+        wait_until_ready(server)
+    with locked(tmp_path / "data", 0):
+        pass
+
+
+def test_a_server_restarts_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files of users and settings have the right content already: no room is needed for them."""
+    with EmbeddedRedis(tmp_path) as server:
+        connect(server.settings, PLATFORM).set("p:kept", "value")
+        os.kill(server.pid, signal.SIGKILL)
+
+    def disk_is_full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("privacy.store.credentials.mkstemp", disk_is_full)
+    monkeypatch.setattr(Path, "write_text", disk_is_full)
+    with server:
+        assert kept(server) == b"value"
 
 
 def test_a_missing_program_is_a_readable_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
