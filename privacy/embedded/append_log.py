@@ -10,18 +10,34 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from privacy.errors import StoreError
 
 MAX_TORN_BYTES: Final = 64 * 1024 * 1024
 """Larger than the effects of any one script. A log that ends in more than this is damaged, not torn."""
 
+FILES_FOLDER: Final = "appendonlydir"
 _MANIFEST: Final = "appendonly.aof.manifest"
 _CHECKED: Final = re.compile(r"^AOF analyzed: filename=(\S+), size=(\d+), ok_up_to=(\d+),", re.MULTILINE)
 _END: Final = b"\r\n"
 _OUTPUT_CHARACTERS: Final = 400
+
+
+class _TornEnd(NamedTuple):
+    """The end of a log that was never acknowledged.
+
+    Args:
+        log: the file.
+        whole: where it begins.
+        size: of the file.
+    """
+
+    log: Path
+    whole: int
+    size: int
 
 
 class AppendLog:
@@ -32,7 +48,7 @@ class AppendLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._files = folder / "appendonlydir"
+        self._files = folder / FILES_FOLDER
         self._closed_at = self._files / "closed-at"
         self._last_cut = folder / "log-last-cut"
 
@@ -52,21 +68,32 @@ class AppendLog:
         """
         if not self._has_manifest() or self._is_as_closed():
             return 0
-        ran = subprocess.run(  # noqa: S603 - a fixed command without a shell
-            ["redis-check-aof", _MANIFEST],  # noqa: S607 - a name; the program is `executable`
-            executable=find_program(),
-            cwd=self._files,
-            env={"LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        if ran.returncode == 0:
+        end = self._find_torn_end(find_program)
+        return self._cut(end) if end else 0
+
+    def count_torn_bytes(self, find_program: Callable[[], Path], *, fix: bool) -> int:
+        """Checks the whole log, whatever its notes say. No server may run on it.
+
+        A file system may end a file in zeros after a power cut. They are what was never written, as a torn
+        transaction is; because a bad disk does the same, they are cut off here only, where an operator asks.
+
+        Args:
+            find_program: returns `redis-check-aof`, or redis-server, which is the same program.
+            fix: whether to cut off what is torn.
+
+        Returns:
+            The number of torn bytes at its end; 0 for a whole log.
+
+        Raises:
+            StoreError: there is no log, it is damaged in another way, or shorter than when its server ended.
+        """
+        if not self._has_manifest():
+            raise StoreError(f"there is no {self._files / _MANIFEST}: name the folder `dir` of a server")
+        self._is_as_closed()
+        end = self._find_torn_end(find_program, allow_zeros=True)
+        if end is None:
             return 0
-        cut = self._cut(ran.stdout.decode(errors="replace"))
-        self._last_cut.write_text(f"{cut}\n")
-        return cut
+        return self._cut(end) if fix else end.size - end.whole
 
     def last_cut(self) -> int:
         """Returns the number of bytes that the last repair cut off; 0 if there was none."""
@@ -78,7 +105,7 @@ class AppendLog:
     def note_close(self) -> None:
         """Records where the log ends; call it after the server ended on request, and only then."""
         if (newest := self._newest()) is not None:
-            self._closed_at.write_text(f"{newest.name} {newest.stat().st_size}\n")
+            _note(self._closed_at, f"{newest.name} {newest.stat().st_size}\n")
 
     def note_open(self) -> None:
         """Forgets where the log ended; call it before the server starts."""
@@ -120,7 +147,23 @@ class AppendLog:
         names = re.findall(r"^file (\S+) seq \d+ type i\b", manifest, re.MULTILINE)
         return self._files / names[-1] if names else None
 
-    def _cut(self, output: str) -> int:
+    def _find_torn_end(
+        self, find_program: Callable[[], Path], *, allow_zeros: bool = False
+    ) -> _TornEnd | None:
+        """Returns the torn end of the log; None for a whole log."""
+        ran = subprocess.run(  # noqa: S603 - a fixed command without a shell
+            ["redis-check-aof", _MANIFEST],  # noqa: S607 - a name; the program is `executable`
+            executable=find_program(),
+            cwd=self._files,
+            env={"LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if ran.returncode == 0:
+            return None
+        output = ran.stdout.decode(errors="replace")
         checked = _CHECKED.findall(output)
         newest = self._newest()
         if not checked or newest is None or checked[-1][0] != newest.name:
@@ -132,15 +175,27 @@ class AppendLog:
         with newest.open("rb") as log:
             log.seek(whole)
             rest = log.read(MAX_TORN_BYTES + 1)
-        if len(rest) > MAX_TORN_BYTES or not _is_torn(rest):
+        if whole + len(rest) not in {size, whole + MAX_TORN_BYTES + 1}:
+            raise StoreError(f"{newest} is being written: stop its server first")
+        if len(rest) > MAX_TORN_BYTES or not _is_torn(rest.rstrip(b"\0") if allow_zeros else rest):
             raise StoreError(
                 f"{newest} is damaged at byte {whole}, {size - whole} bytes before its end, or was appended "
                 "to after a torn transaction: restore a backup"
             )
-        with newest.open("r+b") as log:
-            log.truncate(whole)
+        return _TornEnd(newest, whole, size)
+
+    def _cut(self, end: _TornEnd) -> int:
+        with end.log.open("r+b") as log:
+            log.truncate(end.whole)
             os.fsync(log.fileno())
-        return size - whole
+        _note(self._last_cut, f"{end.size - end.whole}\n")
+        return end.size - end.whole
+
+
+def _note(path: Path, text: str) -> None:
+    """Writes a note, unless the disk is full: it spares work or informs, and is missed by nothing."""
+    with suppress(OSError):
+        path.write_text(text)
 
 
 def _is_torn(rest: bytes) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from api.cli.commands import store_check
 from api.cli.console import echo, show_json
 from api.cli.options import data_folder_option, json_option, note_option
 from api.http.command import epilog
@@ -22,14 +23,15 @@ from privacy.store.users import MAINTENANCE
 
 @click.group(
     epilog=epilog(
-        "likewise store accept-clock --note 'switched off for a month'", variables=names_for(MAINTENANCE)
+        "likewise store accept-clock --note 'switched off for a month'",
+        "likewise store check --fix /var/lib/redis",
     )
 )
 def command() -> None:
-    """Decide what a store cannot decide by itself.
+    """Decide what a store cannot decide by itself, and check the logs of servers that do not run."""
 
-    Uses the store named in the environment, or the embedded store of a running `likewise up`.
-    """
+
+command.add_command(store_check.command)
 
 
 @command.command(
@@ -48,7 +50,8 @@ def accept_clock(*, note: str, data_folder: Path, as_json: bool) -> None:
 
     All processes rest when the store's clock has leapt, because what is sealed, swept or refused too early is
     lost. Compare the time that `likewise doctor` shows with a clock that you trust before you run this: then
-    everything that is due by the store's clock is done. The audit trail records it.
+    everything that is due by the store's clock is done. The audit trail records it. Uses the store named in
+    the environment, or the embedded store of a running `likewise up`.
     """
     settings = operator_settings(data_folder, os.environ).store
     header = StoreHeader.read(connect(settings, MAINTENANCE))

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -221,3 +223,67 @@ def test_an_orderly_stop_spares_the_check(server: EmbeddedRedis) -> None:
     with closing(newest_log(server).open("ab")) as log:
         log.write(b"*1\r\n$5\r\nMULTI\r\n")
     assert AppendLog(server.folder).repair(redis_server_program) == 15
+
+
+def test_a_check_of_files_changes_nothing_unless_it_is_to_cut(torn: tuple[EmbeddedRedis, int, bytes]) -> None:
+    """It counts what is torn; with `fix` that is cut off, and then the log is whole, also for a note."""
+    server, begin, raw = torn
+    log, path = AppendLog(server.folder), newest_log(server)
+    path.write_bytes(raw[:-9])
+    size = len(raw) - 9 - begin
+    assert log.count_torn_bytes(redis_server_program, fix=False) == size
+    assert path.read_bytes() == raw[:-9]
+    assert log.count_torn_bytes(redis_server_program, fix=True) == size
+    assert path.read_bytes() == raw[:begin]
+    assert log.count_torn_bytes(redis_server_program, fix=False) == 0
+    assert log.last_cut() == size
+
+
+@pytest.mark.parametrize("cut", [0, 40])
+def test_zeros_at_the_end_are_cut_off_where_an_operator_asks(
+    torn: tuple[EmbeddedRedis, int, bytes], cut: int
+) -> None:
+    """A power cut leaves them, and a bad disk does, too: so no start cuts them off by itself."""
+    server, begin, raw = torn
+    whole = raw[: len(raw) - cut]
+    newest_log(server).write_bytes(whole + bytes(512))
+    with pytest.raises(StoreError, match="damaged"):
+        server.start()
+    torn_bytes = 512 + (len(whole) - begin if cut else 0)
+    assert AppendLog(server.folder).count_torn_bytes(redis_server_program, fix=True) == torn_bytes
+    assert load(server) == ((None, None, None) if cut else ONCE)
+
+
+def test_damage_is_never_fixed(torn: tuple[EmbeddedRedis, int, bytes]) -> None:
+    """What follows a damaged byte was acknowledged: a check with `fix` refuses, and changes nothing."""
+    server, begin, raw = torn
+    damaged = raw[:begin] + b"#" + raw[begin + 1 :] + raw[begin:]
+    newest_log(server).write_bytes(damaged)
+    with pytest.raises(StoreError, match="restore a backup"):
+        AppendLog(server.folder).count_torn_bytes(redis_server_program, fix=True)
+    assert newest_log(server).read_bytes() == damaged
+
+
+def test_a_log_that_grows_is_not_cut(
+    torn: tuple[EmbeddedRedis, int, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that still runs has not written its last command to the end yet: that is no torn one."""
+    server, _, raw = torn
+    newest_log(server).write_bytes(raw[:-9])
+    real_run = subprocess.run
+
+    def run_while_it_grows(*arguments: Any, **options: Any) -> Any:
+        ran = real_run(*arguments, **options)
+        newest_log(server).write_bytes(raw)
+        return ran
+
+    monkeypatch.setattr("privacy.embedded.append_log.subprocess.run", run_while_it_grows)
+    with pytest.raises(StoreError, match="is being written: stop its server first"):
+        AppendLog(server.folder).count_torn_bytes(redis_server_program, fix=True)
+    assert newest_log(server).read_bytes() == raw
+
+
+def test_a_folder_without_a_log_is_named(tmp_path: Path) -> None:
+    """A wrong folder is not taken for a whole log."""
+    with pytest.raises(StoreError, match=r"there is no .*appendonly\.aof\.manifest"):
+        AppendLog(tmp_path).count_torn_bytes(redis_server_program, fix=True)

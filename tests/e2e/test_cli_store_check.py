@@ -1,0 +1,87 @@
+"""`likewise store check`: the logs of a data folder, and those of other servers."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from api.http.command import ExitCode
+from privacy.embedded.append_log import FILES_FOLDER
+from privacy.embedded.rooms import EmbeddedRooms
+from privacy.store.connect import connect
+from privacy.store.users import LIMITER, PLATFORM
+from tests.support.command_line import likewise
+
+TORN = b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder whose servers have ended."""
+    with EmbeddedRooms(tmp_path / "data") as rooms:
+        connect(rooms.settings, PLATFORM).set("p:kept", "private")
+        connect(rooms.settings, LIMITER).incrby("l:public:kept", 7)
+    return tmp_path / "data"
+
+
+def log_of(folder: Path) -> Path:
+    """The file to which a server appends."""
+    (path,) = (folder / FILES_FOLDER).glob("*.incr.aof")
+    return path
+
+
+def test_a_torn_end_of_either_room_is_found_and_cut_off(folder: Path) -> None:
+    """The check says how much is torn, and changes nothing; `--fix` cuts it off, and then all is well."""
+    whole = likewise("store", "check", "--data-folder", folder)
+    assert (whole.returncode, whole.stdout.count("the log is whole")) == (ExitCode.OK, 2)
+    for place in (folder, folder / "gallery"):
+        path = log_of(place)
+        before = path.read_bytes()
+        path.write_bytes(before + TORN)
+        found = likewise("store", "check", "--data-folder", folder)
+        assert found.returncode == ExitCode.CHECK_FAILED
+        assert f"{place}: {len(TORN)} bytes of a torn transaction" in found.stdout
+        assert path.read_bytes() == before + TORN
+        fixed = likewise("store", "check", "--fix", "--data-folder", folder)
+        assert fixed.returncode == ExitCode.OK
+        assert "were cut off" in fixed.stdout
+        assert path.read_bytes() == before
+    assert likewise("store", "check", "--data-folder", folder).returncode == ExitCode.OK
+
+
+def test_others_servers_are_checked_by_their_folders(folder: Path) -> None:
+    """A folder is named as `dir` has it, or as that of the files in it; machines read the findings."""
+    other = folder.rename(folder.with_name("var-lib-redis"))
+    path = log_of(other)
+    path.write_bytes(path.read_bytes() + TORN)
+    for named in (other, other / FILES_FOLDER):
+        ran = likewise("store", "check", "--json", named)
+        assert ran.returncode == ExitCode.CHECK_FAILED
+        found = {"folder": str(other), "torn_bytes": len(TORN), "cut": False, "fault": None}
+        assert json.loads(ran.stdout) == [found]
+    ran = likewise("store", "check", "--json", "--fix", other)
+    assert (ran.returncode, json.loads(ran.stdout)[0]["cut"]) == (ExitCode.OK, True)
+
+
+@pytest.mark.parametrize("fix", [(), ("--fix",)])
+def test_a_log_cut_to_a_half_is_refused_in_words(folder: Path, fix: tuple[str, ...]) -> None:
+    """A copy that was broken off is shorter than when its server ended: it stays as it is."""
+    path = log_of(folder)
+    os.truncate(path, path.stat().st_size // 2)
+    size = path.stat().st_size
+    ran = likewise("store", "check", *fix, "--data-folder", folder)
+    assert ran.returncode == ExitCode.CHECK_FAILED
+    assert "restore the whole file" in ran.stdout
+    assert path.stat().st_size == size
+
+
+def test_a_folder_in_use_or_without_a_log_is_refused(tmp_path: Path) -> None:
+    """Nothing is cut off under a running server, and an empty folder is not called whole."""
+    with EmbeddedRooms(tmp_path / "data"):
+        refused = likewise("store", "check", "--fix", "--data-folder", tmp_path / "data")
+    assert refused.returncode == ExitCode.STORE_ERROR
+    assert "in use by another Likewise" in refused.stderr
+    ran = likewise("store", "check", "--data-folder", tmp_path / "nothing")
+    assert ran.returncode == ExitCode.CHECK_FAILED
+    assert ran.stdout.count("appendonly.aof.manifest: name the folder") == 2
