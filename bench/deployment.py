@@ -20,6 +20,7 @@ from api.http.system import clock_ms
 from api.replay.timeline import VirtualClock
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import read_policy
+from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import PreparedStore, StoreSetup
 from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.embedded.rooms import EmbeddedRooms
@@ -163,7 +164,8 @@ def start_deployment(policy_file: Path | None = None, videos: int = VIDEOS) -> I
     ):
         source = read_policy(policy_file)
         folder = Path(name)
-        setup = StoreSetup(source, folder / "pseudonym.key", folder / "rollback-guard", clock_ms, os.urandom)
+        keys = KeyFiles(folder / "pseudonym.key", folder / "ledger.key")
+        setup = StoreSetup(source, keys, folder / "rollback-guard", clock_ms, os.urandom)
         prepared = setup.prepare(rooms.settings)
         publisher = Publisher(store.publisher)
         catalogue = Catalogue(

@@ -23,6 +23,7 @@ from api.replay.in_process import InProcessSystem, open_in_process_system
 from api.replay.intake import NullRequestLog
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import PolicySource
+from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import ONE_SHARD, PreparedStore, StoreSetup
 from privacy.audit.check import Check, ignore_progress
 from privacy.audit.report_model import Finding, Section
@@ -105,8 +106,8 @@ def _run_end_to_end(
         folder = Path(held.enter_context(TemporaryDirectory(prefix="likewise-audit-"))) / "data"
         rooms = held.enter_context(EmbeddedRooms(folder))
         settings = Settings.from_environment({}, folder)
-        key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
-        store = StoreSetup(source, key_file, guard, clock_ms, entropy, ONE_SHARD).prepare(rooms.settings)
+        keys, guard = KeyFiles.of(settings), settings.rollback_guard_dir
+        store = StoreSetup(source, keys, guard, clock_ms, entropy, ONE_SHARD).prepare(rooms.settings)
         in_process = held.enter_context(open_in_process_system(store, lambda _: None))
         in_process.timeline.run(scenario.videos, scenario.events, scenario.end_ms)
         test_system = TestSystem(scenario, store, folder, in_process)

@@ -25,7 +25,7 @@ _COMMANDS: Final = {
     "policy": LazyCommand("api.cli.commands.policy", "Show and check the guarantee."),
     "ledger": LazyCommand("api.cli.commands.ledger", "Export and verify the signed ledger; rotate its key."),
     "audit": LazyCommand("api.cli.commands.audit", "Audit the privacy guarantees."),
-    "store": LazyCommand("api.cli.commands.store", "Check the logs of servers; accept the clock after a leap."),
+    "store": LazyCommand("api.cli.commands.store", "Check logs of servers; accept the clock after a leap."),
     "config": LazyCommand("api.cli.commands.config", "Print the settings."),
     "doctor": LazyCommand("api.cli.commands.doctor", "Check a deployment."),
     "replay": LazyCommand("api.cli.commands.replay", "Replay a recorded history through the real intake."),

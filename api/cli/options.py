@@ -53,4 +53,12 @@ policy_option = click.option(
     show_envvar=True,
     help="Policy file; the packaged policy if not given.",
 )
+restored_option = click.option(
+    "--restored",
+    "was_restored",
+    type=click.BOOL,
+    metavar="[yes|no]",
+    help="If the rollback guard is lost, and only then: whether the store was restored from a backup since "
+    "it last ran. The guard is rebuilt from the store. After `yes`, nothing is released from it any more.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

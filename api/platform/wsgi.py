@@ -20,7 +20,7 @@ from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import Settings
 from privacy.store.users import PLATFORM, PUBLISHER
-from privacy.vault.pseudonym_key_file import load_pseudonymiser
+from privacy.vault.pseudonym_key_file import load_store_keys
 from privacy.vault.shards import PseudonymKeys
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def create() -> Flask:
 
     Raises:
         PolicyError: the policy breaks a rule, or is not the one that is registered in the store.
-        StoreError: a variable or the key is missing, or the store is not fit.
+        StoreError: a variable or the key is missing, the key is another store's, or the store is not fit.
     """
     dependencies = make_dependencies(Settings.from_environment(os.environ))
     clock = StoreClock(dependencies.client, clock_ms, uptime, MAX_AGE_MS)
@@ -46,12 +46,12 @@ def make_dependencies(settings: Settings) -> PlatformDependencies:
         PolicyError: see `create`.
         StoreError: see `create`.
     """
-    keys = PseudonymKeys(partial(load_pseudonymiser, settings.pseudonym_key_file))
     policy = load_policy(settings.policy_file or DEFAULT_POLICY_PATH)
     store = settings.store
     client = connect(store, PLATFORM)
     require(check_server(client, clock_ms))
     header = StoreHeader.read(client)
+    keys = PseudonymKeys(partial(load_store_keys, settings.pseudonym_key_file, header))
     header.of_gallery.verify(connect(store, PUBLISHER))
     erasures = ErasureLog(settings.rollback_guard_dir, header.store_id)
     ErasureWatermark(client, erasures).require_caught_up()

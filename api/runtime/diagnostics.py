@@ -11,18 +11,20 @@ from privacy.embedded.append_log import AppendLog
 from privacy.embedded.config import CREDENTIALS_FILE, room_folders
 from privacy.errors import ClockError, StoreBusyError, StoreError
 from privacy.model.timestamp import Clock, format_timestamp
-from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
-from privacy.signing.signing_key_file import load_signing_key
+from privacy.rollback.guard import RollbackGuard, describe_shared_device, shares_device
+from privacy.signing.signing_key_file import load_store_signing_key
 from privacy.store.acl import AclUser, Room
 from privacy.store.checks import CheckResult, check_private_file, check_server
 from privacy.store.clock import StoreClock, Uptime
-from privacy.store.connect import connect
+from privacy.store.connect import connect, translated
 from privacy.store.header import StoreHeader
-from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
+from privacy.store.keys import GALLERY_HEADER, STORE_HEADER, ledger_log_key
 from privacy.store.settings import Settings
 from privacy.store.users import ADMIN, PUBLIC, USERS
 from privacy.store.wall_checks import check_users, check_wall
+from privacy.vault.keys_in_force import KeysInForce
+from privacy.vault.pseudonym_key_file import load_store_keys
 
 _HEADERS = {Room.PRIVATE: STORE_HEADER, Room.GALLERY: GALLERY_HEADER}
 
@@ -49,10 +51,10 @@ class Diagnostics:
         found += [("rooms", finding) for finding in self._try(self._one_store)]
         found += [("rooms", finding) for finding in self._try(self._store_clock)]
         found += [("wall", finding) for finding in self._try(self._wall)]
-        found += [("erasures", finding) for finding in self._try(self._erasures)]
+        found += [("rollback guard", finding) for finding in self._try(self._guard)]
         found += [(room.value, finding) for room in Room for finding in self._log(room)]
         found += [(path.name, check_private_file(path)) for path in self._files()]
-        return [*found, self._signing_key()]
+        return [*found, *self._keys()]
 
     def _room(self, room: Room) -> list[CheckResult]:
         def check() -> list[CheckResult]:
@@ -101,28 +103,54 @@ class Diagnostics:
         with closing(connect(self.settings.store, PUBLIC)) as client:
             return check_wall(client)
 
-    def _erasures(self) -> list[CheckResult]:
-        folder = self.settings.rollback_guard_dir
+    def _guard(self) -> list[CheckResult]:
+        """Checks that no restore has taken anything back, and that no disk takes data and guard together."""
         with closing(connect(self.settings.store, ADMIN, Room.PRIVATE)) as client:
-            watermark = ErasureWatermark(client, ErasureLog(folder, StoreHeader.read(client).store_id))
+            header = StoreHeader.read(client)
+            folder = self.settings.rollback_guard_dir
+            guard = RollbackGuard(folder, header.store_id, header.target_shards)
+            guard.require_own()
+            watermark = ErasureWatermark(client, guard.erasures)
             watermark.require_caught_up()
+            with translated():
+                for shard in range(header.target_shards):
+                    guard.releases.check(shard, int(client.llen(ledger_log_key(shard))))
             detail = f"all {watermark.read() or 0} that were ever listed are done; {folder}"
-            return [CheckResult("list", ok=True, detail=detail)]
+        found = [
+            CheckResult("erasures", ok=True, detail=detail),
+            CheckResult("releases", ok=True, detail="the tally holds every published one"),
+        ]
+        if (self.data_folder / CREDENTIALS_FILE).exists() and shares_device(folder, self.data_folder):
+            found.append(CheckResult("disk", ok=True, detail=f"warning: {describe_shared_device(folder)}"))
+        return found
 
     def _files(self) -> Iterator[Path]:
         yield self.settings.pseudonym_key_file
         if (credentials := self.data_folder / CREDENTIALS_FILE).exists():
             yield credentials
+        yield self.settings.ledger_key_file
 
-    def _signing_key(self) -> tuple[str, CheckResult]:
-        path = self.settings.ledger_key_file
-        try:
-            key_id = load_signing_key(path).public_keys.key_ids[0]
-        except StoreError as error:
-            return path.name, CheckResult("secret file", ok=False, detail=str(error))
-        return path.name, CheckResult(
-            "secret file", ok=True, detail=f"{path} is its owner's alone; key {key_id}"
+    def _keys(self) -> list[tuple[str, CheckResult]]:
+        """Checks that the keys are those of the store, in its header and in every shard."""
+
+        def check_pseudonym_key() -> list[CheckResult]:
+            with closing(connect(self.settings.store, ADMIN, Room.PRIVATE)) as client:
+                header = StoreHeader.read(client)
+                keys = load_store_keys(self.settings.pseudonym_key_file, header)
+                KeysInForce(client, header.account_shards).require(keys)
+            detail = f"the store's, in all {header.account_shards} account shards"
+            return [CheckResult("key", ok=True, detail=detail)]
+
+        def check_ledger_key() -> list[CheckResult]:
+            with closing(connect(self.settings.store, ADMIN, Room.PRIVATE)) as client:
+                key = load_store_signing_key(self.settings.ledger_key_file, StoreHeader.read(client))
+            return [CheckResult("key", ok=True, detail=f"the store's; {key.public_keys.key_ids[0]}")]
+
+        checks = (
+            (self.settings.pseudonym_key_file.name, check_pseudonym_key),
+            (self.settings.ledger_key_file.name, check_ledger_key),
         )
+        return [(name, finding) for name, check in checks for finding in self._try(check)]
 
     @staticmethod
     def _try(question: Callable[[], list[CheckResult]]) -> list[CheckResult]:

@@ -34,7 +34,7 @@ from privacy.store.settings import Settings
 from privacy.store.users import MAINTENANCE
 from privacy.vault.bulk_status import BulkStatusChange
 from privacy.vault.erasure import Erasure
-from privacy.vault.pseudonym_key_file import load_pseudonymiser
+from privacy.vault.pseudonym_key_file import load_store_keys
 from privacy.vault.recount import Recount
 from privacy.vault.registers import ContributionCaps
 from privacy.vault.scan import AccountScan
@@ -109,7 +109,7 @@ def run_maintenance(settings: Settings) -> None:
         StoreError: the settings or the store do not allow it.
     """
     header = require_healthy_store(settings.store, MAINTENANCE, clock_ms)
-    keys = PseudonymKeys(partial(load_pseudonymiser, settings.pseudonym_key_file))
+    keys = PseudonymKeys(partial(load_store_keys, settings.pseudonym_key_file, header))
     erasures = ErasureLog(settings.rollback_guard_dir, header.store_id)
     client = connect(settings.store, MAINTENANCE, greet=header.greet)
     registry = read_policy_registry(client, read_policy(settings.policy_file).policy)

@@ -1,5 +1,6 @@
 """The release process: measures what is due, publishes it and signs it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import caught_up
 from privacy.rollback.release_watermark import ReleaseWatermark
 from privacy.signing.ledger_signer import LedgerSigner
-from privacy.signing.signing_key_file import load_signing_key
+from privacy.signing.signing_key_file import load_store_signing_key
 from privacy.store.acl import Room
 from privacy.store.clock import StoreClock
 from privacy.store.connect import connect
@@ -94,10 +95,23 @@ def make_ledger_signer(
     return LedgerSigner(
         LedgerLog(connect(settings, SIGNER, Room.PRIVATE, greet=header.greet)),
         SignatureWriter(connect(settings, SIGNER, greet=header.of_gallery.greet)),
-        partial(load_signing_key, key_file),
+        partial(load_store_signing_key, key_file, header),
         header.target_shards,
         clock,
     )
+
+
+def require_newest_tally(workers: Sequence[ReleaseWorker]) -> None:
+    """Makes sure that no tally lacks published releases, before anything is released or signed.
+
+    Raises:
+        StoreError: one does, or the guard that knows is lost.
+        StoreBusyError: the store did not answer.
+    """
+    for worker in workers:
+        for shard in worker.shards:
+            if worker.watermark:
+                worker.watermark.check(shard.shard, shard.count_ledger_entries())
 
 
 def run_release(settings: Settings) -> None:
@@ -109,10 +123,11 @@ def run_release(settings: Settings) -> None:
     store = settings.store
     header = require_healthy_store(store, RELEASE, clock_ms)
     clock = StoreClock(connect(store, RELEASE, greet=header.greet), clock_ms, uptime)
-    signer = make_ledger_signer(store, header, settings.ledger_key_file, clock)
-    signer.check()
     erasures = ErasureLog(settings.rollback_guard_dir, header.store_id)
     workers = make_release_workers(store, header, erasures, entropy, clock)
+    require_newest_tally(workers)
+    signer = make_ledger_signer(store, header, settings.ledger_key_file, clock)
+    signer.check()
     step = decide_by(clock, lambda: run_together(workers) + signer.run())
     with stop_on_signal() as stop:
         poll(step, stop.wait, _INTERVAL, report_busy("release"))

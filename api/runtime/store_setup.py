@@ -9,9 +9,11 @@ from typing import Final
 
 from redis import Redis
 
+from api.runtime.guard_setup import GuardSetup
 from api.runtime.maintenance import make_maintenance_worker
 from api.runtime.policy_source import PolicySource
-from privacy.errors import PolicyError, StoreBusyError, StoreError
+from api.runtime.store_keys import KeyFiles
+from privacy.errors import PolicyError, StoreError
 from privacy.maintenance.throttle import Throttle
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.sandbox import POLICY_SUFFIX
@@ -19,15 +21,16 @@ from privacy.model.timestamp import Clock
 from privacy.policy.registry import PolicyRegistry, read_registered_policies, register_policy
 from privacy.publishing.publisher import Publisher
 from privacy.rollback.erasure_log import ErasureLog
-from privacy.rollback.erasure_watermark import ErasureWatermark
+from privacy.rollback.guard import RollbackGuard
 from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
 from privacy.store.connect import connect
 from privacy.store.header import DEFAULT_SHARDS, StoreHeader
-from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
+from privacy.store.keys import GALLERY_HEADER
 from privacy.store.settings import GALLERY_URL, POLICY, VAULT_URL, StoreSettings
 from privacy.store.users import ADMIN, MAINTENANCE, PUBLISHER
-from privacy.vault.pseudonym_key_file import create_key_file, load_pseudonymiser
+from privacy.vault.keys_in_force import KeysInForce
+from privacy.vault.pseudonym_key_file import load_store_keys
 from privacy.vault.shards import PseudonymKeys
 
 DEFAULT_SHARD_COUNTS: Final = (DEFAULT_SHARDS, DEFAULT_SHARDS)
@@ -62,19 +65,22 @@ class StoreSetup:
 
     Args:
         source: the policy in force from now on.
-        key_file: pseudonym key file; created with a new store.
+        key_files: created with a new store.
         rollback_guard_dir: folder of the records that no restore may take back.
         clock: current time in ms since 1970 UTC.
         entropy: returns the given number of random bytes.
         new_shards: numbers of account and target shards of a new store; an existing one keeps its own.
+        was_restored: whether the store was restored from a backup since it last ran: the operator's answer if
+            the rollback guard is lost, and None otherwise.
     """
 
     source: PolicySource
-    key_file: Path
+    key_files: KeyFiles
     rollback_guard_dir: Path
     clock: Clock
     entropy: Callable[[int], bytes]
     new_shards: tuple[int, int] = DEFAULT_SHARD_COUNTS
+    was_restored: bool | None = None
 
     def prepare(self, settings: StoreSettings) -> PreparedStore:
         """Makes a store ready.
@@ -84,7 +90,8 @@ class StoreSetup:
 
         Raises:
             PolicyError: the store knows another policy under this version.
-            StoreError: the store is not fit, or it is in use and its pseudonym key is missing.
+            StoreError: the store is not fit; keys or guard are another store's; a part of the deployment is
+                missing.
             StoreBusyError: the store cannot answer now.
         """
         policy = self.source.policy
@@ -96,18 +103,25 @@ class StoreSetup:
             require([*check_server(private, self.clock), *check_server(gallery, self.clock)])
             known = _known_store(private, gallery)
             header = known or self._new_header(private)
+            keys = self.key_files.load(header)
             header.of_gallery.put(gallery)
-            keys = self._keys()
-            erasures = self._erasures(private, header)
+            in_force = KeysInForce(private, header.account_shards)
+            if not self.key_files.name_a_store:
+                in_force.begin(keys)
+            in_force.require(keys)
+            guard = RollbackGuard(self.rollback_guard_dir, header.store_id, header.target_shards)
+            GuardSetup(private, guard, header.account_shards).run(self.was_restored, self.clock())
             self._require_named_policy(private)
             registry = register_policy(private, self.source.text)
+        self.key_files.name_store(header)
         with closing(connect(settings, PUBLISHER)) as client:
             publisher = Publisher(client)
             for version, other in registry.versions.items():
                 if version != policy.version:  # M in force bounds the targets of every version
                     publisher.publish_other_guarantee(version, guarantee(other, policy))
             publisher.publish_guarantee(policy.version, stated, header.target_shards)
-        return PreparedStore(settings, header, registry, keys, erasures, is_new=known is None)
+        loaded = PseudonymKeys(partial(load_store_keys, self.key_files.pseudonym, header))
+        return PreparedStore(settings, header, registry, loaded, guard.erasures, is_new=known is None)
 
     def _require_named_policy(self, client: Redis) -> None:
         """Refuses to put the packaged policy in force over another one that the operator did not name."""
@@ -120,28 +134,9 @@ class StoreSetup:
             )
 
     def _new_header(self, client: Redis) -> StoreHeader:
-        """Creates the header, after the key: a store never exists without its key."""
-        create_key_file(self.key_file, self.entropy)
-        return StoreHeader.create_or_verify(client, self.entropy, *self.new_shards)
-
-    def _keys(self) -> PseudonymKeys:
-        if not self.key_file.exists():
-            raise StoreError(
-                f"the store is in use, but the key of its pseudonyms is not at {self.key_file}: put it back, "
-                "since under another key every account would be counted a second time"
-            )
-        return PseudonymKeys(partial(load_pseudonymiser, self.key_file))
-
-    def _erasures(self, client: Redis, header: StoreHeader) -> ErasureLog:
-        """Returns the erasure log; it is created for a store that has never had one, and never again."""
-        erasures = ErasureLog(self.rollback_guard_dir, header.store_id)
-        watermark = ErasureWatermark(client, erasures)
-        if watermark.read() is None:
-            erasures.create()
-            if erasures.last_number() == 0:
-                watermark.advance(0)
-        erasures.last_number()
-        return erasures
+        """Creates the header, after the keys: a store never exists without its keys."""
+        keys = self.key_files.create(self.entropy, self.rollback_guard_dir)
+        return StoreHeader.create_or_verify(client, self.entropy, *self.new_shards, keys)
 
 
 def reapply_erasures(store: PreparedStore, clock: Clock) -> int:
@@ -171,8 +166,8 @@ def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:
         StoreError: the rooms belong to two stores, or one of them lost its data.
     """
     has_policy = bool(read_registered_policies(private))
-    shown = _known_header(gallery, GALLERY_HEADER)
-    known = _known_header(private, STORE_HEADER)
+    shown = StoreHeader.find(gallery, GALLERY_HEADER)
+    known = StoreHeader.find(private)
     if shown and known is None:
         raise StoreError(
             "the gallery is in use, but the private room is empty: put the data of its Redis back, or check "
@@ -189,13 +184,3 @@ def _known_store(private: Redis, gallery: Redis) -> StoreHeader | None:
             "name the rooms of one"
         )
     return known
-
-
-def _known_header(client: Redis, key: str) -> StoreHeader | None:
-    """Returns the header; None if it cannot be read: `create_or_verify` then creates it or says why not."""
-    try:
-        return StoreHeader.read(client, key)
-    except StoreBusyError:
-        raise
-    except StoreError:
-        return None

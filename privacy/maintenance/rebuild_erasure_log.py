@@ -6,7 +6,7 @@ from typing import cast
 from privacy.rollback.erasure_log import ErasureRecord
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.connect import translated
-from privacy.store.keys import vault_key
+from privacy.store.keys import tombstones_key
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ErasureLogRebuild:
         found = []
         for shard in range(self.account_shards):
             with translated():
-                page = self.watermark.client.hgetall(vault_key(shard, "tombstones"))
+                page = self.watermark.client.hgetall(tombstones_key(shard))
             found += [
                 (int(until_ms), shard, tombstone)
                 for tombstone, until_ms in cast("dict[bytes, bytes]", page).items()

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from privacy.errors import StoreBusyError, StoreError
-from privacy.rollback.folder import create_folder, lock_folder, replace_durably
-from privacy.store.credentials import private_file_fault
-from privacy.store.settings import ROLLBACK_GUARD_DIR
+from privacy.rollback.folder import REBUILD_ADVICE, create_folder, lock_folder
+from privacy.store.credentials import private_file_fault, write_private
 
 MAX_LINE_BYTES: Final = 128
 _FIRST_WORD: Final = "likewise-erasures"
@@ -139,6 +138,20 @@ class ErasureLog:
         except ValueError:
             raise self._damaged_error() from None
 
+    def require_at_least(self, known: int) -> int:
+        """Returns the number of the last erasure; it is at least the one that the store knows.
+
+        Raises:
+            StoreError: it is: the log is not the newest one; or as `last_number`.
+        """
+        last = self.last_number()
+        if known > last:
+            raise StoreError(
+                f"the erasure log {self.path} ends with {last}, and the store knows of {known}; "
+                f"{REBUILD_ADVICE}"
+            )
+        return last
+
     def oldest_ms(self) -> int | None:
         """Return the time of the first erasure in the log; None if it is empty.
 
@@ -213,7 +226,7 @@ class ErasureLog:
         Raises:
             StoreError: the folder does not allow it.
         """
-        replace_durably(self.path, _format_log(LogHeader(self.store_id, before), records))
+        write_private(self.path, _format_log(LogHeader(self.store_id, before), records))
 
     def _read(self) -> tuple[LogHeader, list[ErasureRecord]]:
         self._require_private()
@@ -230,12 +243,7 @@ class ErasureLog:
 
     def _require_private(self) -> None:
         if fault := private_file_fault(self.path):
-            raise StoreError(
-                f"erasure log: {fault}; put it back, or set {ROLLBACK_GUARD_DIR.name} to its folder; if it "
-                "is lost, see `likewise rights rebuild-erasure-log --help`"
-            )
+            raise StoreError(f"erasure log: {fault}; {REBUILD_ADVICE}")
 
     def _damaged_error(self) -> StoreError:
-        return StoreError(
-            f"the erasure log {self.path} is damaged: see `likewise rights rebuild-erasure-log --help`"
-        )
+        return StoreError(f"the erasure log {self.path} is damaged; {REBUILD_ADVICE}")

@@ -115,16 +115,11 @@ def caught_up(
 
 
 def _require_equal(watermark: int, erasures: ErasureLog) -> None:
-    last = erasures.last_number()
+    last = erasures.require_at_least(watermark)
     if watermark < last:
         raise ErasuresMissingError(
             f"the store lacks {last - watermark} erasures of {erasures.path}: it is older than they are; "
             "nothing is taken in or released before `likewise maintain` has repeated them"
-        )
-    if watermark > last:
-        raise StoreError(
-            f"the erasure log {erasures.path} ends with {last}, and the store knows of {watermark}: put the "
-            "newest log back; if it is lost, see `likewise rights rebuild-erasure-log --help`"
         )
 
 

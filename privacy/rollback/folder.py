@@ -5,10 +5,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from privacy.errors import StoreError
-from privacy.store.credentials import write_private
 from privacy.store.settings import ROLLBACK_GUARD_DIR
+
+REBUILD_ADVICE: Final = (
+    f"put the newest rollback guard back, or set {ROLLBACK_GUARD_DIR.name} to its folder; if it is lost, "
+    "start with `likewise up --restored no` (`likewise init --restored no`) if the store was not restored "
+    "from a backup since it last ran, or with `--restored yes` if it was: then nothing is released from it "
+    "any more"
+)
+"""What to do about a damaged or missing record, for messages."""
 
 
 def create_folder(folder: Path) -> None:
@@ -39,20 +47,5 @@ def lock_folder(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def replace_durably(path: Path, text: str) -> None:
-    """Replace one of the folder's files, with the lock held. It is on disk when this returns.
-
-    Raises:
-        StoreError: the folder does not allow it.
-    """
-    write_private(path, text)
-    # Later appends go to the new file: its name must be as durable as its content.
-    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

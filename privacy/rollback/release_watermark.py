@@ -2,14 +2,20 @@
 
 A tally restored from a backup has forgotten releases that readers have seen, and would draw them again. The
 store cannot detect this, as the gallery may come from the same backup. So the length of the ledger is on disk
-outside the store before a release is published, and a shard whose ledger is shorter releases nothing.
+outside the store before a release is published, and a shard whose ledger is shorter releases nothing. The
+file of each shard exists from the founding of the store on: without it, nothing is released either.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from privacy.errors import StoreError
-from privacy.rollback.folder import create_folder, lock_folder, replace_durably
+from privacy.rollback.folder import REBUILD_ADVICE, create_folder, lock_folder
+from privacy.store.credentials import create_private, write_private
+
+_UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True)
@@ -24,19 +30,21 @@ class ReleaseWatermark:
     folder: Path
     store_id: str
 
-    def create(self) -> None:
-        """Create the folder unless it exists.
+    def create(self, shards: Iterable[int]) -> None:
+        """Creates the folder, and the file of each shard, unless they exist.
 
         Raises:
             StoreError: the file system does not allow it.
         """
         create_folder(self.folder)
+        for shard in shards:
+            create_private(self._path(shard), "0\n")
 
     def check(self, shard: int, length: int) -> None:
-        """Make sure that a shard's ledger, of the given length, holds every published release.
+        """Makes sure that a shard's ledger, of the given length, holds every published release.
 
         Raises:
-            StoreError: it does not, or the watermark cannot be read.
+            StoreError: it does not, or the watermark is missing, unknown or damaged.
         """
         published = self._read(shard)
         if length < published:
@@ -47,28 +55,58 @@ class ReleaseWatermark:
             )
 
     def advance(self, shard: int, length: int) -> None:
-        """Record that releases up to this ledger length are about to be published; on disk on return.
+        """Records that releases up to this ledger length are about to be published; on disk on return.
 
         Raises:
-            StoreError: the folder does not exist, or does not allow it.
+            StoreError: as `check`, or the folder does not allow it.
         """
         if length <= self._read(shard):
             return
         with lock_folder(self.folder):
             if length > self._read(shard):
-                replace_durably(self._path(shard), f"{length}\n")
+                write_private(self._path(shard), f"{length}\n")
+
+    def is_readable(self, shard: int) -> bool:
+        """Returns whether a shard's watermark is there and whole; an unknown one is."""
+        return self._text(shard) is not None
+
+    def rebuild(self, shard: int, length: int | None) -> None:
+        """Replaces a lost watermark.
+
+        Args:
+            shard: number of the target shard.
+            length: of its ledger; None if published releases may be missing from it. Nothing is released from
+                the shard then, as nobody knows what would be drawn a second time.
+
+        Raises:
+            StoreError: the folder does not allow it.
+        """
+        create_folder(self.folder)
+        with lock_folder(self.folder):
+            write_private(self._path(shard), f"{_UNKNOWN if length is None else length}\n")
 
     def _read(self, shard: int) -> int:
-        path = self._path(shard)
-        try:
-            text = path.read_text(encoding="ascii").removesuffix("\n")
-        except FileNotFoundError:
-            return 0
-        except (OSError, UnicodeDecodeError) as error:
-            raise StoreError(f"{path} cannot be read: {error}") from error
-        if not text.isdigit():
-            raise StoreError(f"{path} is damaged: its content must be one number")
+        text = self._text(shard)
+        if text is None:
+            raise StoreError(
+                f"{self._path(shard)} is missing or damaged, which has the number of published releases; "
+                f"nothing is released without it; {REBUILD_ADVICE}"
+            )
+        if text == _UNKNOWN:
+            raise StoreError(
+                f"ledger of shard {shard}: the store was restored after its rollback guard was lost, so "
+                "releases may be missing from it and would be drawn again; nothing is released, see "
+                "docs/operating.md, Backups"
+            )
         return int(text)
+
+    def _text(self, shard: int) -> str | None:
+        """Returns the content of a file; None if it is missing or damaged."""
+        try:
+            text = self._path(shard).read_text(encoding="ascii").removesuffix("\n")
+        except (OSError, UnicodeDecodeError):
+            return None
+        return text if text.isdigit() or text == _UNKNOWN else None
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"{self.store_id}.released-{shard}"

@@ -1,4 +1,7 @@
-"""The file with the ledger's signing key: on the release side only, never in Redis, never logged."""
+"""The file with the ledger's signing key: on the release side only, never in Redis, never logged.
+
+The file names the store whose ledger the key signs, once that is set up: one key never signs two ledgers.
+"""
 
 import os
 from collections.abc import Callable
@@ -9,31 +12,66 @@ import msgspec
 from privacy.signing.jwks import PublicKey
 from privacy.signing.signing_key import SECRET_BYTES, SigningKey
 from privacy.store.credentials import create_private, read_private, write_private
+from privacy.store.header import StoreHeader
 
 
-class _SigningKeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The private key in hexadecimal; the public keys of former ones as a JWK's `x`, newest first."""
+class _SigningKeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The private key in hexadecimal; former public ones as a JWK's `x`, newest first; their store."""
 
     private: str
     former: list[str]
+    store: str | None = None
+
+    def key(self) -> SigningKey:
+        """The key; ValueError or StoreError if it is none."""
+        return SigningKey(bytes.fromhex(self.private), tuple(map(PublicKey, self.former)))
 
 
 def load_signing_key(path: Path) -> SigningKey:
-    """Reads the key.
+    """Reads the key, of whatever store.
 
     Raises:
         StoreError: the file is missing, readable by others, or holds no key; the message repeats none.
     """
-    rule = (
-        f"holds no key; must be JSON with `private`, {SECRET_BYTES} bytes in hexadecimal, and `former`, a "
-        "list of public keys"
-    )
-    return read_private(path, "ledger key file", _parse, rule)
+    return _read(path).key()
 
 
-def _parse(content: bytes) -> SigningKey:
-    file = msgspec.json.decode(content, type=_SigningKeyFile)
-    return SigningKey(bytes.fromhex(file.private), tuple(map(PublicKey, file.former)))
+def load_store_signing_key(path: Path, header: StoreHeader, *, is_set_up: bool = True) -> SigningKey:
+    """Reads the key that signs the ledger of a store.
+
+    The key that was in force when the store was created is this one or one of the former ones.
+
+    Args:
+        path: of the file.
+        header: of the store.
+        is_set_up: whether the store must have been set up to its end; only its setup itself asks for less.
+
+    Raises:
+        StoreError: as `load_signing_key`, or it is the key of another store.
+    """
+    file = _read(path)
+    key = file.key()
+    known = header.keys is not None and header.keys.ledger_key in key.public_keys.key_ids
+    header.require_key(path, file.store, is_known=known, is_set_up=is_set_up)
+    return key
+
+
+def read_named_store(path: Path) -> str | None:
+    """Returns the id of the store that the key file names; None if it names none.
+
+    Raises:
+        StoreError: as `load_signing_key`.
+    """
+    return _read(path).store
+
+
+def name_store(path: Path, store_id: str) -> None:
+    """Writes the id of the store whose ledger the key signs into its file.
+
+    Raises:
+        StoreError: as `load_signing_key`, or the file cannot be written.
+    """
+    _write(path, msgspec.structs.replace(_read(path), store=store_id))
 
 
 def create_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> None:
@@ -43,7 +81,7 @@ def create_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> None:
         StoreError: the folder does not allow it, or the file is readable by others or holds no key.
     """
     if not path.exists():
-        create_private(path, _format(SigningKey(entropy(SECRET_BYTES))))
+        create_private(path, _format(_SigningKeyFile(entropy(SECRET_BYTES).hex(), [])))
     load_signing_key(path)
 
 
@@ -56,12 +94,30 @@ def rotate_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> SigningKey
     Raises:
         StoreError: the file cannot be read or written.
     """
-    previous = load_signing_key(path)
-    rotated = SigningKey(entropy(SECRET_BYTES), previous.public_keys.keys)
-    write_private(path, _format(rotated))
-    return rotated
+    previous = _read(path)
+    former = [public.x for public in previous.key().public_keys.keys]
+    rotated = msgspec.structs.replace(previous, private=entropy(SECRET_BYTES).hex(), former=former)
+    _write(path, rotated)
+    return rotated.key()
 
 
-def _format(key: SigningKey) -> str:
-    file = _SigningKeyFile(key.secret.hex(), [former.x for former in key.former])
+def _read(path: Path) -> _SigningKeyFile:
+    rule = (
+        f"holds no key; must be JSON with `private`, {SECRET_BYTES} bytes in hexadecimal, and `former`, a "
+        "list of public keys"
+    )
+    return read_private(path, "ledger key file", _parse, rule)
+
+
+def _parse(content: bytes) -> _SigningKeyFile:
+    file = msgspec.json.decode(content, type=_SigningKeyFile)
+    file.key()
+    return file
+
+
+def _write(path: Path, file: _SigningKeyFile) -> None:
+    write_private(path, _format(file))
+
+
+def _format(file: _SigningKeyFile) -> str:
     return msgspec.json.encode(file).decode() + os.linesep

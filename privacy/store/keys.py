@@ -32,6 +32,7 @@ ACCOUNT_TABLE_KEYS: Final = "v:{a*}:accounts"
 FLAGGED_KEYS: Final = "v:{a*}:flagged"
 TIMER_KEYS: Final = "v:{a*}:timers"
 OUTER_KEY_KEYS: Final = "v:{a*}:outer-key"
+TOMBSTONE_KEYS: Final = "v:{a*}:tombstones"
 TALLY_KEYS: Final = "t:*"
 LEDGER_LOG_KEYS: Final = "t:{t*}:ledger"
 PLATFORM_KEYS: Final = "p:*"
@@ -95,6 +96,21 @@ def register_prefix(shard: int, generation: int = 0) -> str:
 def outbox_key(shard: int) -> str:
     """Names the stream of deltas of one account shard."""
     return vault_key(shard, "outbox")
+
+
+def outer_key_key(shard: int) -> str:
+    """Names the id of the pseudonym key under which one account shard is kept."""
+    return vault_key(shard, "outer-key")
+
+
+def tombstones_key(shard: int) -> str:
+    """Names the hash of the tombstones of one account shard."""
+    return vault_key(shard, "tombstones")
+
+
+def ledger_log_key(shard: int) -> str:
+    """Names the list of the ledger entries of one target shard."""
+    return tally_key(shard, "ledger")
 
 
 def tally_key(shard: int, *parts: str | int) -> str:

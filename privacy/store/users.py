@@ -217,6 +217,10 @@ ADMIN: Final = AclUser(
         Grant((keys.STORE_HEADER, keys.GALLERY_HEADER, keys.POLICIES), ("hget", "hgetall", "hsetnx")),
         Grant((keys.PLATFORM_API_KEYS, keys.GALLERY_API_KEYS), ("get", "set", "sadd", "smembers")),
         _BELIEVES_CLOCK,
+        # The id of the pseudonym key in each shard, and what a lost rollback guard is rebuilt from.
+        Grant((keys.OUTER_KEY_KEYS,), ("get", "setnx")),
+        Grant((keys.TOMBSTONE_KEYS,), ("hgetall",), read_only=True),
+        Grant((keys.LEDGER_LOG_KEYS,), ("llen",), read_only=True),
         _RECORDS_ERASURES,
     ),
 )

@@ -1,9 +1,12 @@
 -- Moves accounts that are still kept under their previous pseudonym to their new one: one atomic step on one account shard.
 --
--- Takes put_in_force: whether to put the caller's outer key in force first; and accounts, 32 bytes each: previous pseudonym
--- c16, new pseudonym c16. Returns how many accounts moved.
+-- Takes put_in_force: the id of the previous key, to put the caller's outer key in force after it first, or nil; and accounts,
+-- 32 bytes each: previous pseudonym c16, new pseudonym c16. Returns how many accounts moved.
 if args.put_in_force then
-  call('SET', OUTER_KEY, KEY_ID)
+  local known = call('GET', OUTER_KEY)
+  if not known or known == args.put_in_force then
+    call('SET', OUTER_KEY, KEY_ID)
+  end
 end
 local stale = refuse_stale_key()
 if stale then return stale end

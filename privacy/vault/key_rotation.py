@@ -25,8 +25,10 @@ class ShardKeyRotation:
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
+            StoreError: the shard is kept under a third key.
         """
-        self._run(shard, {"put_in_force": True, "accounts": b""}, self.shards.keys.current)
+        keys = self.shards.keys.current
+        self._run(shard, {"put_in_force": keys.previous_key_id, "accounts": b""}, keys)
 
     def move_accounts(self, shard: int, pseudonyms: Sequence[bytes]) -> int:
         """Moves accounts, given by their previous pseudonyms; those that moved before are skipped.

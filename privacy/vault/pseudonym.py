@@ -131,8 +131,26 @@ class Pseudonymiser:
 
     @cached_property
     def key_id(self) -> bytes:
-        """Identifies the outer key in use, and reveals nothing else of it: 8 bytes."""
-        return blake2b(self.outer_key, digest_size=_KEY_ID_BYTES, person=b"likewise key id").digest()
+        """Identifies the inner key and the outer key in use, and reveals nothing else of them: 8 bytes."""
+        keys = self.inner_key + self.outer_key
+        return blake2b(keys, digest_size=_KEY_ID_BYTES, person=b"likewise key id").digest()
+
+    @cached_property
+    def previous_key_id(self) -> bytes:
+        """The id before the rotation that is under way; empty if none is."""
+        return self.before_rotation.key_id if self.before_rotation else b""
+
+    @cached_property
+    def before_rotation(self) -> Pseudonymiser | None:
+        """The keys before the rotation that is under way; None if none is."""
+        if self.previous_outer_key is None:
+            return None
+        return Pseudonymiser(self.inner_key, self.previous_outer_key, generation=self.generation - 1)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identifies the inner key, which is kept for the life of a store: 16 hexadecimal digits."""
+        return blake2b(self.inner_key, digest_size=_KEY_ID_BYTES, person=b"likewise inner").hexdigest()
 
     def hash_network(self, name: str) -> bytes:
         """Hashes the name of a network to 8 bytes, which tell networks apart and name none."""

@@ -1,6 +1,6 @@
 """Runs scripts on account shards: packs their arguments, and retries after a pseudonym key rotation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -121,8 +121,7 @@ class AccountShards:
                 does not know yet. Some shards may have applied their part.
         """
         pending, replies = dict(shards), {}
-        for _ in range(2):
-            keys = self.keys.current
+        for keys in self._list_keys_to_try():
             calls = [
                 self.pack_call(shard, arguments(shard, item, keys), keys) for shard, item in pending.items()
             ]
@@ -138,8 +137,15 @@ class AccountShards:
             if not stale:
                 return replies
             pending = stale
-            self.keys.reload()
         raise StoreBusyError("the pseudonym key was rotated, and this process cannot read the new one yet")
+
+    def _list_keys_to_try(self) -> Iterator[Pseudonymiser]:
+        """Yields the keys in memory, those in the file, and those before a rotation that is under way."""
+        yield self.keys.current
+        self.keys.reload()
+        yield self.keys.current
+        if before := self.keys.current.before_rotation:
+            yield before
 
     def run_one(self, script: Script, account: AccountRef, arguments: ScriptArguments) -> Any:
         """Runs a script on the shard of one account.

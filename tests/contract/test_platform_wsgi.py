@@ -11,11 +11,11 @@ from privacy.errors import PolicyError, StoreBusyError, StoreError
 from privacy.policy.file import DEFAULT_POLICY_PATH
 from privacy.policy.registry import register_policy
 from privacy.rollback.erasure_log import ErasureLog
-from privacy.store.header import StoreHeader
+from privacy.store.header import KeyFingerprints, StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.settings import POLICY, PSEUDONYM_KEY_FILE, ROLLBACK_GUARD_DIR, Settings
 from privacy.store.users import PLATFORM, PUBLISHER
-from privacy.vault.pseudonym_key_file import create_key_file
+from privacy.vault.pseudonym_key_file import create_key_file, load_pseudonymiser, name_store
 from tests.support.platform_plane import NOW_MS
 from tests.support.redis_server import Store
 
@@ -23,11 +23,13 @@ from tests.support.redis_server import Store
 @pytest.fixture
 def environment(store: Store, tmp_path: Path) -> dict[str, str]:
     """Return the environment of the platform plane, on a store that was just created."""
-    header = StoreHeader.create_or_verify(store.admin, os.urandom)
+    create_key_file(tmp_path / "key", os.urandom)
+    fingerprints = KeyFingerprints(load_pseudonymiser(tmp_path / "key").fingerprint, "a ledger key")
+    header = StoreHeader.create_or_verify(store.admin, os.urandom, keys=fingerprints)
+    name_store(tmp_path / "key", header.store_id)
     ErasureLog(tmp_path / "rollback-guard", header.store_id).create()
     header.of_gallery.put(store.admin)
     register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())
-    create_key_file(tmp_path / "key", os.urandom)
     return {
         **store.settings.environment((PLATFORM, PUBLISHER)),
         PSEUDONYM_KEY_FILE.name: str(tmp_path / "key"),
@@ -52,6 +54,13 @@ def test_without_the_pseudonym_key_nothing_starts(environment: dict[str, str]) -
         dependencies({name: text for name, text in environment.items() if name != PSEUDONYM_KEY_FILE.name})
     with pytest.raises(StoreError, match="pseudonym key file"):
         dependencies(environment | {PSEUDONYM_KEY_FILE.name: "/nowhere"})
+
+
+def test_with_the_key_of_another_store_nothing_starts(environment: dict[str, str], tmp_path: Path) -> None:
+    """Under it every account would be counted a second time, and erased ones come back."""
+    create_key_file(tmp_path / "other", os.urandom)
+    with pytest.raises(StoreError, match="the key of another store"):
+        dependencies(environment | {PSEUDONYM_KEY_FILE.name: str(tmp_path / "other")})
 
 
 def test_on_the_gallery_of_another_store_nothing_starts(environment: dict[str, str], store: Store) -> None:

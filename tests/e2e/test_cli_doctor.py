@@ -1,6 +1,7 @@
 """`likewise doctor` on healthy and on sick deployments."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,14 +10,15 @@ from typing import Any
 import pytest
 
 from api.http.command import ExitCode
-from api.http.system import entropy
 from api.runtime.settings import operator_settings
 from privacy.embedded.rooms import EmbeddedRooms
+from privacy.rollback.guard import shares_device
 from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.acl import Room
 from privacy.store.connect import connect
-from privacy.store.keys import GALLERY_HEADER
-from privacy.store.users import USERS
+from privacy.store.keys import GALLERY_HEADER, outer_key_key
+from privacy.store.users import REKEYER, USERS
+from privacy.vault.pseudonym_key_file import create_key_file
 from tests.support.command_line import clean_environment, likewise
 from tests.support.prepared_store import prepare_store
 from tests.support.redis_server import ROOT, clients
@@ -27,7 +29,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """A data folder with a running, founded store."""
     with EmbeddedRooms(tmp_path) as rooms:
         prepare_store(rooms.settings, tmp_path)
-        create_ledger_key(tmp_path / "ledger.key", entropy)
         yield tmp_path
 
 
@@ -63,8 +64,13 @@ def test_a_healthy_deployment_is_all_green(folder: Path) -> None:
             "gallery: user public",
             "rooms: one store",
             "wall: wall against EVAL return 1",
+            "rollback guard: erasures",
+            "rollback guard: releases",
+            "rollback guard: disk",
             "pseudonym.key: secret file",
+            "pseudonym.key: key",
             "ledger.key: secret file",
+            "ledger.key: key",
         ),
     ):
         assert name in findings
@@ -84,7 +90,7 @@ def test_a_key_file_that_others_can_read_is_bad(name: str, folder: Path) -> None
     """The rights of the pseudonym key and of the ledger key are checked."""
     (folder / name).chmod(0o640)
     code, findings = examine(folder)
-    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, [f"{name}: secret file"])
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, [f"{name}: secret file", f"{name}: answer"])
     assert name in findings[f"{name}: secret file"]["detail"]
 
 
@@ -92,7 +98,47 @@ def test_a_ledger_key_file_without_a_key_is_bad(folder: Path) -> None:
     """A file with the right rights is not enough: the key in it must be one."""
     (folder / "ledger.key").write_text("{}")
     code, findings = examine(folder)
-    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["ledger.key: secret file"])
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["ledger.key: answer"])
+
+
+@pytest.mark.parametrize("name", ["pseudonym.key", "ledger.key"])
+def test_the_key_of_another_store_is_bad(
+    name: str, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """It has the right form and the right rights, and is of another deployment."""
+    other = tmp_path_factory.mktemp("other") / name
+    {"pseudonym.key": create_key_file, "ledger.key": create_ledger_key}[name](other, os.urandom)
+    (folder / name).write_text(other.read_text())
+    code, findings = examine(folder)
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, [f"{name}: answer"])
+    assert "the key of another store" in findings[f"{name}: answer"]["detail"]
+
+
+def test_a_shard_under_another_key_is_bad(folder: Path) -> None:
+    """The header may be right, and a shard kept under a key that was rotated out."""
+    with closing(connect(operator_settings(folder, {}).store, REKEYER)) as client:
+        client.set(outer_key_key(2), "another!")
+    code, findings = examine(folder)
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["pseudonym.key: answer"])
+    assert "account shard 2" in findings["pseudonym.key: answer"]["detail"]
+
+
+@pytest.mark.parametrize("change", ["lost", "ahead"])
+def test_a_tally_without_published_releases_is_bad(folder: Path, change: str) -> None:
+    """Nothing is released from it for good, and the doctor says why."""
+    (path,) = folder.with_name(f"{folder.name}.rollback-guard").glob("*.released-3")
+    path.write_text("5\n") if change == "ahead" else path.unlink()
+    code, findings = examine(folder)
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["rollback guard: answer"])
+    assert "nothing is released" in findings["rollback guard: answer"]["detail"]
+
+
+def test_a_guard_on_the_disk_of_the_data_is_a_warning(folder: Path) -> None:
+    """It is no fault, as the default place is there, and it is said; on another device nothing is."""
+    _, findings = examine(folder)
+    assert findings["rollback guard: disk"]["detail"].startswith("warning: ")
+    assert "LIKEWISE_ROLLBACK_GUARD_DIR" in findings["rollback guard: disk"]["detail"]
+    assert not shares_device(Path("/proc"), folder)
 
 
 def test_a_store_that_is_not_durable_and_a_foreign_user_are_bad(tmp_path: Path) -> None:
@@ -138,8 +184,8 @@ def test_a_store_that_is_down_is_a_bad_finding(tmp_path: Path) -> None:
     code, findings = examine(tmp_path)
     assert code == ExitCode.CHECK_FAILED
     assert set(bad(findings)) == {
-        *("private: answer", "gallery: answer", "rooms: answer", "wall: answer", "erasures: answer"),
-        "ledger.key: secret file",
+        *("private: answer", "gallery: answer", "rooms: answer", "wall: answer", "rollback guard: answer"),
+        *("pseudonym.key: answer", "ledger.key: answer"),
     }
     assert findings["private: answer"]["detail"] == "the store does not answer"
     assert findings["pseudonym.key: secret file"]["ok"]

@@ -12,7 +12,7 @@ import pytest
 from api.http.command import ExitCode
 from privacy.model.timestamp import format_timestamp
 from tests.support.cli_policy import SMALL_POLICY
-from tests.support.command_line import System, alive, answer_of, likewise, up
+from tests.support.command_line import System, alive, answer_of, likewise, port_options, up
 from tests.support.eventually import eventually
 
 VIDEOS = 40
@@ -149,10 +149,19 @@ def test_a_release_worker_without_its_key_does_not_start(replayed: Path) -> None
         made = answer_of(likewise("keys", "create", *terms, "--data-folder", folder, "--json"))
         keys = system.welcome["keys"] = {"public": made["token"]}
         eventually(lambda: signed(system) == RELEASES, "all releases being signed")
+    key = (folder / "ledger.key").read_text()
     (folder / "ledger.key").unlink()
+    refused = likewise("up", "--data-folder", folder, "--policy", replayed / "policy.toml", *port_options())
+    assert refused.returncode == ExitCode.STORE_ERROR
+    assert f"the key of its ledger is not at {folder / 'ledger.key'}: put it back" in refused.stderr
+    assert not (folder / "ledger.key").exists()
+    (folder / "ledger.key").touch(mode=0o600)
+    (folder / "ledger.key").write_text(key)
     with up(folder, "--policy", replayed / "policy.toml") as system:
         system.welcome["keys"] = keys
+        (folder / "ledger.key").unlink()
+        os.kill(system.welcome["pids"]["release"], signal.SIGKILL)
         log = folder / "logs" / "release.log"
-        eventually(lambda: "restore the ledger key file" in log.read_text(), "the refusal in the log")
+        eventually(lambda: "ledger key file" in log.read_text(), "the refusal in the log")
         assert alive(system.process.pid)
         assert signed(system) == RELEASES

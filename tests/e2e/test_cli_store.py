@@ -10,12 +10,11 @@ import pytest
 from redis import Redis
 
 from api.http.command import ExitCode
-from api.http.system import clock_ms, entropy
+from api.http.system import clock_ms
 from api.runtime.settings import operator_settings
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.audit_trail import AuditTrail
-from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.acl import Room
 from privacy.store.clock import Anchor
 from privacy.store.connect import connect
@@ -39,7 +38,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     """A data folder with a running store that was off for a month."""
     with EmbeddedRooms(tmp_path) as rooms:
         prepare_store(rooms.settings, tmp_path)
-        create_ledger_key(tmp_path / "ledger.key", entropy)
         with closing(connect(rooms.settings, ADMIN, Room.PRIVATE)) as admin:
             set_back(admin)
         yield tmp_path

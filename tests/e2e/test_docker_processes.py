@@ -192,7 +192,6 @@ def test_setting_up_again_changes_nothing(deployment: Deployment) -> None:
         ("keys", "list", "--plane", "public"),
         ("keys", "rotate-pseudonym-key"),
         ("rights", "access", "a-0", "--output", "access.json", "--note", "a test"),
-        ("rights", "rebuild-erasure-log"),
     ],
     ids=" ".join,
 )

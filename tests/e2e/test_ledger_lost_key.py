@@ -31,7 +31,7 @@ def test_a_lost_key_is_replaced_as_the_document_says(store: Store, tmp_path: Pat
     before = list(export_lines(LedgerReader(store.public), 0))
     key_file.unlink()
 
-    create_ledger_key(key_file, os.urandom)  # "the first start of any other store makes one"
+    create_ledger_key(key_file, os.urandom)  # 32 random bytes, as by `openssl rand -hex 32`
     world.key = load_signing_key(key_file)
     world.release_epoch()
     with pytest.raises(StoreError, match="restore the ledger key file that signed it"):

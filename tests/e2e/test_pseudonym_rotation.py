@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from privacy.errors import StoreBusyError
+from privacy.errors import StoreBusyError, StoreError
 from privacy.maintenance.key_rotation import KeyRotation
 from privacy.maintenance.throttle import Throttle
 from privacy.model.account_status import AccountStatus
@@ -16,7 +16,8 @@ from privacy.tally.outbox_relay import Relay
 from privacy.vault.account_record import read_account
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.key_rotation import ShardKeyRotation
-from privacy.vault.pseudonym import AccountRef
+from privacy.vault.keys_in_force import KeysInForce
+from privacy.vault.pseudonym import AccountRef, Pseudonymiser
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 from privacy.vault.recount import Recount, StatusTransition
 from privacy.vault.registers import RegisterStore
@@ -33,9 +34,10 @@ ACCOUNTS = [f"account-{number}" for number in range(40)]
 
 
 @pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    """A key file of a new deployment."""
+def key_file(store: Store, tmp_path: Path) -> Path:
+    """The key file of a new deployment, whose shards are kept under its key."""
     create_key_file(tmp_path / "key", os.urandom)
+    KeysInForce(store.admin, HEADER.account_shards).begin(load_pseudonymiser(tmp_path / "key"))
     return tmp_path / "key"
 
 
@@ -98,6 +100,46 @@ def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> 
         (SERIES[1], 3 << 4 | LIKE): 40,
         (SERIES[1], 3 << 4 | UNLIKED): 40,
     }
+
+
+def test_intake_goes_on_amid_a_rotation_that_was_killed(store: Store, key_file: Path) -> None:
+    """Killed after one shard, the others are kept under the former key: every process writes to both."""
+    earlier = RegisterStore(shards(store, key_file), caps(4, 100))
+    earlier.record(likes(SERIES[0]), 0)
+    begin_rotation(key_file, os.urandom)
+    ShardKeyRotation(rotation(store, key_file).shards).put_in_force(0)
+    later = RegisterStore(shards(store, key_file), caps(4, 100))
+    for vault in (later, earlier):
+        assert vault.record(likes(SERIES[0]), 0) == [Verdict.DUPLICATE] * len(ACCOUNTS)
+    assert later.record(likes(SERIES[1]), 0) == [Verdict.COUNTED] * len(ACCOUNTS)
+    rotation(store, key_file).run(lambda _count: None)
+    for vault in (later, earlier):
+        assert vault.record(likes(SERIES[1]), 0) == [Verdict.DUPLICATE] * len(ACCOUNTS)
+
+
+def test_a_foreign_key_is_refused_by_every_shard(store: Store, key_file: Path, tmp_path: Path) -> None:
+    """Neither events nor a rotation get in with it, also if only the inner or the outer key differs."""
+    own = load_pseudonymiser(key_file)
+    create_key_file(tmp_path / "foreign", os.urandom)
+    other = load_pseudonymiser(tmp_path / "foreign")
+    for foreign in (other, replace(own, inner_key=other.inner_key), replace(own, outer_key=other.outer_key)):
+        known = AccountShards(
+            store.platform, PseudonymKeys(partial(returned, foreign)), HEADER.account_shards
+        )
+        with pytest.raises(StoreBusyError, match="cannot read the new one"):
+            RegisterStore(known, caps(4, 100)).record(likes(SERIES[0]), 0)
+        with pytest.raises(StoreError, match="kept under another pseudonym key"):
+            KeysInForce(store.admin, HEADER.account_shards).require(foreign)
+    begin_rotation(tmp_path / "foreign", os.urandom)
+    with pytest.raises(StoreError, match="refuses a command"):
+        rotation(store, tmp_path / "foreign").run(lambda _count: None)
+    KeysInForce(store.admin, HEADER.account_shards).require(own)
+    assert not store.root.keys("v:*:accounts")
+
+
+def returned(keys: Pseudonymiser) -> Pseudonymiser:
+    """Load keys that are there."""
+    return keys
 
 
 def test_an_account_that_is_met_before_the_job_keeps_everything(store: Store, key_file: Path) -> None:

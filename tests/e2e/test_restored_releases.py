@@ -37,7 +37,7 @@ def outside(world: ReleaseWorld) -> ReleaseWatermark:
 def worker(world: ReleaseWorld, hook: Hook | None = None) -> ReleaseWorker:
     """A worker as a deployment runs it."""
     kept = outside(world)
-    kept.create()
+    kept.create(range(HEADER.target_shards))
     return replace(world.worker(hook) if hook else world.worker(), watermark=kept)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from api.http.system import clock_ms
 from api.runtime.policy_source import read_policy
+from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import PreparedStore, StoreSetup
 from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import Process
@@ -16,7 +17,7 @@ def prepare_store(store: StoreSettings, folder: Path, policy_file: Path | None =
     settings = Settings.from_environment({}, folder)
     setup = StoreSetup(
         source=read_policy(policy_file),
-        key_file=settings.pseudonym_key_file,
+        key_files=KeyFiles.of(settings),
         rollback_guard_dir=settings.rollback_guard_dir,
         clock=clock_ms,
         entropy=os.urandom,

@@ -7,13 +7,13 @@ import click
 from click.core import ParameterSource
 
 from api.cli.console import echo, show_json
-from api.cli.options import json_option, policy_option
+from api.cli.options import json_option, policy_option, restored_option
 from api.http.command import epilog
 from api.http.system import clock_ms, entropy
 from api.runtime.policy_source import read_policy
 from api.runtime.secret_files import write_secret_files
+from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import StoreSetup
-from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.settings import Settings, names_read_by
 from privacy.store.users import PROCESSES, Process
 
@@ -33,10 +33,16 @@ from privacy.store.users import PROCESSES, Process
     help="Write the Redis users and the passwords of each process into this folder, and do nothing else.",
 )
 @policy_option
+@restored_option
 @json_option
 @click.pass_context
 def command(
-    context: click.Context, secrets_folder: str | None, policy_file: Path | None, *, as_json: bool
+    context: click.Context,
+    secrets_folder: str | None,
+    policy_file: Path | None,
+    *,
+    was_restored: bool | None,
+    as_json: bool,
 ) -> None:
     """Set a store up: headers, pseudonym key, ledger key, policy, guarantee, erasure log.
 
@@ -45,7 +51,7 @@ def command(
     needs neither.
     """
     if secrets_folder is None:
-        _set_up(policy_file, as_json=as_json)
+        _set_up(policy_file, was_restored=was_restored, as_json=as_json)
         return
     if not secrets_folder:
         raise click.UsageError("--secrets needs the name of a folder.")
@@ -62,13 +68,19 @@ def _write_secrets(folder: Path, *, as_json: bool) -> None:
     echo(f"{len(files)} files are in {folder}. Restart the servers, so that they read them.")
 
 
-def _set_up(policy_file: Path | None, *, as_json: bool) -> None:
+def _set_up(policy_file: Path | None, *, was_restored: bool | None, as_json: bool) -> None:
     source = read_policy(policy_file)
     settings = Settings.from_environment(os.environ)
-    key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
     settings.store.check_complete(PROCESSES[Process.INIT])
-    create_ledger_key(settings.ledger_key_file, entropy)
-    store = StoreSetup(source, key_file, guard, clock_ms, entropy).prepare(settings.store)
+    setup = StoreSetup(
+        source,
+        KeyFiles.of(settings),
+        settings.rollback_guard_dir,
+        clock_ms,
+        entropy,
+        was_restored=was_restored,
+    )
+    store = setup.prepare(settings.store)
     header, version = store.header, store.registry.current.version
     if as_json:
         show_json(

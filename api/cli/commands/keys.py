@@ -23,7 +23,8 @@ from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import PSEUDONYM_KEY_FILE, names_for
 from privacy.store.users import ADMIN, REKEYER
-from privacy.vault.pseudonym_key_file import begin_rotation, end_rotation, load_pseudonymiser
+from privacy.vault.keys_in_force import KeysInForce
+from privacy.vault.pseudonym_key_file import begin_rotation, end_rotation, load_store_keys
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
 _plane_option = click.option(
@@ -148,8 +149,10 @@ def rotate_pseudonym_key(data_folder: Path, as_json: bool) -> None:
     settings = operator_settings(data_folder, os.environ)
     key_file = settings.pseudonym_key_file
     header = StoreHeader.read(connect(settings.store, REKEYER))
+    in_force = KeysInForce(connect(settings.store, REKEYER), header.account_shards)
+    in_force.require(load_store_keys(key_file, header))
     begin_rotation(key_file, entropy)
-    keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
+    keys = PseudonymKeys(partial(load_store_keys, key_file, header))
     client = connect(settings.store, REKEYER, greet=header.greet)
     with progress(quiet=as_json) as bars:
         task = bars.add_task("accounts", total=None)

@@ -30,6 +30,7 @@ from api.replay.recording import (
 from api.replay.records import Action, TimedRecord
 from api.replay.report import ReplayReport
 from api.runtime.policy_source import read_policy
+from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import ONE_SHARD, PreparedStore, StoreSetup
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.errors import ConflictError
@@ -116,8 +117,8 @@ def command(
         )
         rooms = held.enter_context(EmbeddedRooms(folder))
         settings = Settings.from_environment(os.environ if data_folder else {}, folder)
-        key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
-        store = StoreSetup(source, key_file, guard, clock_ms, entropy, ONE_SHARD).prepare(rooms.settings)
+        keys, guard = KeyFiles.of(settings), settings.rollback_guard_dir
+        store = StoreSetup(source, keys, guard, clock_ms, entropy, ONE_SHARD).prepare(rooms.settings)
         bars = held.enter_context(progress(quiet=as_json))
         actions = read_actions(actions_file) if actions_file else []
         creators = read_creators(creators_file) if creators_file else []

@@ -14,18 +14,15 @@ from api.http.command import epilog
 from api.http.system import clock_ms
 from api.runtime.platform_client import PlatformClient
 from api.runtime.settings import operator_settings
-from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.maintenance.subject_access import SubjectAccess
 from privacy.moderation.audit_trail import OPERATOR, ActionStage, AuditEntry, AuditTrail, run_audited
 from privacy.policy.registry import read_registered_policies
-from privacy.rollback.erasure_log import ErasureLog
-from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.connect import connect
 from privacy.store.credentials import write_private
 from privacy.store.header import StoreHeader
-from privacy.store.settings import PSEUDONYM_KEY_FILE, ROLLBACK_GUARD_DIR, Settings, names_for
+from privacy.store.settings import PSEUDONYM_KEY_FILE, Settings, names_for
 from privacy.store.users import MAINTENANCE
-from privacy.vault.pseudonym_key_file import load_pseudonymiser
+from privacy.vault.pseudonym_key_file import load_pseudonymiser, load_store_keys
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
 _key_file_option = click.option(
@@ -127,8 +124,8 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     This is not possible over the network. It needs the operator's shell: the maintenance user's
     settings in the environment or the data folder of a running `likewise up`, and the pseudonym keys.
     """
-    keys = _keys(data_folder, key_file)
     client, header = _connect(data_folder)
+    keys = PseudonymKeys(partial(load_store_keys, _key_file(data_folder, key_file), header))
     shards = AccountShards(client, keys, header.account_shards)
     reader = SubjectAccess(shards, header.target_shards, read_registered_policies(client))
     entry = AuditEntry(
@@ -144,37 +141,13 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     echo(f"Written to {output}. Hand it over, then delete it.")
 
 
-@command.command(
-    "rebuild-erasure-log",
-    epilog=epilog(
-        "likewise rights rebuild-erasure-log", variables=[*names_for(MAINTENANCE), ROLLBACK_GUARD_DIR.name]
-    ),
-)
-@data_folder_option
-def rebuild_erasure_log(*, data_folder: Path) -> None:
-    """Rebuild a lost erasure log.
-
-    The log is rebuilt from the tombstones of the store. It is kept outside the store, so that a restored
-    store repeats its erasures. A rebuilt log is only as complete as the store: never run this on a restored
-    store, because the erasures made after its backup would be lost. It needs the operator's shell: the
-    maintenance user's settings and the rollback guard in the environment, or the data folder of a running
-    `likewise up`.
-    """
-    client, header = _connect(data_folder)
-    erasures = ErasureLog(operator_settings(data_folder, os.environ).rollback_guard_dir, header.store_id)
-    erasures_listed = ErasureLogRebuild(ErasureWatermark(client, erasures), header.account_shards).run(
-        clock_ms()
-    )
-    echo(f"{erasures.path} now holds {erasures_listed} erasures.")
-
-
 @command.command("account-tag", epilog=epilog("likewise rights account-tag a-2001"))
 @account_argument
 @data_folder_option
 @_key_file_option
 def account_tag(*, account_id: str, data_folder: Path, key_file: Path | None) -> None:
     """Print the audit-trail tag of ACCOUNT_ID."""
-    click.echo(_keys(data_folder, key_file).current.derive_audit_tag(account_id))
+    click.echo(load_pseudonymiser(_key_file(data_folder, key_file)).derive_audit_tag(account_id))
 
 
 def _connect(data_folder: Path) -> tuple[Redis, StoreHeader]:
@@ -184,6 +157,5 @@ def _connect(data_folder: Path) -> tuple[Redis, StoreHeader]:
     return connect(settings, MAINTENANCE, greet=header.greet), header
 
 
-def _keys(data_folder: Path, key_file: Path | None) -> PseudonymKeys:
-    path = key_file or Settings.from_environment(os.environ, data_folder).pseudonym_key_file
-    return PseudonymKeys(partial(load_pseudonymiser, path))
+def _key_file(data_folder: Path, named: Path | None) -> Path:
+    return named or Settings.from_environment(os.environ, data_folder).pseudonym_key_file

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
@@ -15,16 +14,18 @@ import click
 import msgspec
 
 from api.cli.console import echo, progress, show_json
-from api.cli.options import data_folder_option, policy_option
+from api.cli.options import data_folder_option, policy_option, restored_option
 from api.http.command import epilog
 from api.http.serve import LOOPBACK, check_port
 from api.http.system import clock_ms, entropy, uptime
 from api.runtime.api_keys import FirstKeys, bootstrap_keys, create_simulation_keys
 from api.runtime.child import Child, Program
 from api.runtime.clock_watch import ClockWatch
+from api.runtime.embedded_child import EmbeddedChild, describe_cut
 from api.runtime.policy_source import PolicySource, read_policy
 from api.runtime.processes import Programs
 from api.runtime.stop_signal import StopSignal, stop_on_signal
+from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import (
     DEFAULT_SHARD_COUNTS,
     ONE_SHARD,
@@ -32,15 +33,14 @@ from api.runtime.store_setup import (
     StoreSetup,
     reapply_erasures,
 )
-from api.runtime.supervisor import Supervisor, describe_cut
+from api.runtime.supervisor import Supervisor
 from api.simulation.backfill import StoppedError, backfill
 from api.simulation.platform import HISTORY_LIKES, SimulatedPlatform
 from api.simulation.state_file import SimulationState, StateFile
 from privacy.embedded.lock import locked
-from privacy.embedded.rooms import EmbeddedRooms
-from privacy.embedded.server import EmbeddedRedis
+from privacy.embedded.rooms import EmbeddedRooms, StartEndedError
 from privacy.errors import StoreError
-from privacy.signing.signing_key_file import create_ledger_key
+from privacy.rollback.guard import describe_shared_device, shares_device
 from privacy.store.clock import MAX_AGE_MS, StoreClock
 from privacy.store.connect import connect
 from privacy.store.settings import POLICY, Settings
@@ -126,6 +126,7 @@ _LOGS = "logs"
 @click.option("--platform-port", type=click.IntRange(1, 65_535), default=8081, show_default=True)
 @click.option("--public-port", type=click.IntRange(1, 65_535), default=8080, show_default=True)
 @policy_option
+@restored_option
 @click.option("--simulate", is_flag=True, help="Simulate a platform: its history first, then a live feed.")
 @click.option(
     "--seed",
@@ -142,6 +143,7 @@ def command(
     policy_file: Path | None,
     seed: int,
     *,
+    was_restored: bool | None,
     simulate: bool,
     as_json: bool,
 ) -> None:
@@ -156,10 +158,16 @@ def command(
     check_port("--public-port", LOOPBACK, public_port)
     with ExitStack() as held:
         stop = held.enter_context(stop_on_signal())
-        settings, servers = _open_store(held, data_folder, policy_file)
+        try:
+            settings, servers = _open_store(held, data_folder, policy_file, stop)
+        except StartEndedError:
+            return
+        keys, guard = KeyFiles.of(settings), settings.rollback_guard_dir
         shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
-        key_file, guard = settings.pseudonym_key_file, settings.rollback_guard_dir
-        store = StoreSetup(source, key_file, guard, clock_ms, entropy, shards).prepare(settings.store)
+        setup = StoreSetup(source, keys, guard, clock_ms, entropy, shards, was_restored)
+        store = setup.prepare(settings.store)
+        if servers and shares_device(guard, data_folder):
+            echo(f"Warning: {describe_shared_device(guard)}.")
         client = held.enter_context(closing(connect(store.settings, MAINTENANCE, greet=store.header.greet)))
         clock = StoreClock(client, clock_ms, uptime, MAX_AGE_MS)
         watch = ClockWatch(clock)
@@ -167,7 +175,6 @@ def command(
             return
         if missing := reapply_erasures(store, clock):
             echo(f"The store is older than {missing} erasures: they were done again.")
-        create_ledger_key(settings.ledger_key_file, entropy)
         programs = Programs(settings, os.environ)
         platform_url, public_url = (f"http://{LOOPBACK}:{port}" for port in (platform_port, public_port))
         running = [
@@ -182,8 +189,8 @@ def command(
             except StoppedError:
                 return
             video_id = max(platform.catalogue.videos(clock_ms()), key=lambda video: video.popularity).video_id
-            keys = create_simulation_keys(settings.store)
-            running.insert(0, programs.simulate(platform_url, keys, state.seed, state.opened_at))
+            tokens = create_simulation_keys(settings.store)
+            running.insert(0, programs.simulate(platform_url, tokens, state.seed, state.opened_at))
         children = _children(data_folder, running)
         supervisor = Supervisor(children, servers, stop.wait, echo, time.monotonic, watch.poll)
         held.callback(supervisor.end)
@@ -203,28 +210,32 @@ def command(
 
 
 def _open_store(
-    held: ExitStack, folder: Path, policy_file: Path | None
-) -> tuple[Settings, Mapping[str, EmbeddedRedis]]:
+    held: ExitStack, folder: Path, policy_file: Path | None, stop: StopSignal
+) -> tuple[Settings, list[EmbeddedChild]]:
     """Returns the settings of the system, and the servers that were started for it.
 
     The folder belongs to this process from now on, whether or not servers run in it.
+
+    Raises:
+        StartEndedError: asked to end while the servers were loading their data.
     """
     settings = Settings.from_environment(os.environ, folder)
     if policy_file:
         settings = replace(settings, values={**settings.values, POLICY: str(policy_file.absolute())})
     if not settings.names_a_store:
-        rooms = held.enter_context(EmbeddedRooms(folder))
+        rooms = held.enter_context(EmbeddedRooms(folder, wait=stop.wait))
         servers = {f"redis-{room}": server for room, server in rooms.servers.items()}
         for name, server in servers.items():
             if server.cut_bytes:
                 echo(describe_cut(name, server.cut_bytes))
-        return replace(settings, store=rooms.settings), servers
+        children = [EmbeddedChild(name, server, time.monotonic) for name, server in servers.items()]
+        return replace(settings, store=rooms.settings), children
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the data folder {folder}: {error.strerror}") from error
     held.enter_context(locked(folder, 0))
-    return settings, {}
+    return settings, []
 
 
 def _open_simulation(
@@ -251,9 +262,9 @@ def _children(folder: Path, programs: list[Program]) -> list[Child]:
     return [Child(program, logs, time.monotonic) for program in programs]
 
 
-def _pids(children: list[Child], servers: Mapping[str, EmbeddedRedis]) -> dict[str, int]:
+def _pids(children: list[Child], servers: list[EmbeddedChild]) -> dict[str, int]:
     pids = {child.program.name: child.pid for child in children if child.pid}
-    return pids | {name: server.pid for name, server in servers.items()}
+    return pids | {server.name: server.pid for server in servers}
 
 
 def _answers(url: str) -> bool:

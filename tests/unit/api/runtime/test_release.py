@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from api.http.system import clock_ms
-from api.runtime.release import make_release_workers
+from api.runtime.release import make_release_workers, require_newest_tally
 from privacy.errors import StoreError
 from privacy.mechanism.entropy import os_entropy
+from privacy.rollback.release_watermark import ReleaseWatermark
 from privacy.store.keys import GALLERY_HEADER
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.prepared_store import prepare_store
@@ -23,3 +24,18 @@ def test_nothing_is_released_into_the_gallery_of_another_store(store: Store, tmp
     store.root.hset(GALLERY_HEADER, "store_id", "0" * 32)
     with pytest.raises(StoreError, match="this gallery is another store's"):
         make_release_workers(*given)
+
+
+def test_nothing_starts_on_a_tally_that_lacks_published_releases(store: Store, tmp_path: Path) -> None:
+    """Neither a release nor a signature follows, whatever is due: all shards are checked first."""
+    (tmp_path / "policy.toml").write_text(SMALL_POLICY)
+    founded = prepare_store(store.settings, tmp_path, tmp_path / "policy.toml")
+    workers = make_release_workers(founded.settings, founded.header, founded.erasures, os_entropy, clock_ms)
+    require_newest_tally(workers)
+    releases = ReleaseWatermark(founded.erasures.folder, founded.header.store_id)
+    releases.advance(5, 1)
+    with pytest.raises(StoreError, match="shard 5: 1 releases were published, and the tally holds 0"):
+        require_newest_tally(workers)
+    releases.rebuild(5, None)
+    with pytest.raises(StoreError, match="restored after its rollback guard was lost"):
+        require_newest_tally(workers)

@@ -1,0 +1,131 @@
+"""`likewise up` when something of the deployment is full, slow or gone."""
+
+import os
+import resource
+import shutil
+import signal
+from pathlib import Path
+
+from api.http.command import ExitCode
+from api.http.system import clock_ms
+from privacy.embedded.append_log import FILES_FOLDER
+from privacy.model.timestamp import format_timestamp
+from tests.support.command_line import System, all_gone, likewise, port_options, up
+from tests.support.eventually import eventually
+
+VIDEO = {"video_id": "v-1", "posted_at": format_timestamp(clock_ms() - 60_000)}
+
+
+def like(system: System, account: str) -> dict[str, int] | None:
+    """Send one like; the verdicts, or None if it was not taken."""
+    event = {"type": "like", "account_id": account, "video_id": "v-1", "occurred_at": VIDEO["posted_at"]}
+    answer = system.send("/v1/events", [event])
+    return answer.json()["verdicts"] if answer.ok else None
+
+
+def counts(system: System, account: str) -> bool:
+    """Whether a like was taken and counted, now or before."""
+    verdicts = like(system, account)
+    return verdicts is not None and verdicts["counted"] + verdicts["duplicate"] == 1
+
+
+def limit_files(pid: int, size: int) -> None:
+    """Let a process make no file larger than that: what it meets is what a full disk is."""
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def test_a_full_disk_ends_neither_the_system_nor_readers(tmp_path: Path) -> None:
+    """The private room's server cannot write its log, and ends again and again; readers are answered.
+
+    When there is room again, events are taken without anyone doing anything, and none is lost.
+    """
+    folder = tmp_path / "data"
+    with up(folder) as system:
+        assert system.send("/v1/videos", [VIDEO]).ok
+        assert counts(system, "a-1")
+        server = system.welcome["pids"]["redis-private"]
+        (log,) = (folder / FILES_FOLDER).glob("*.incr.aof")
+        for pid in (server, system.process.pid):
+            limit_files(pid, log.stat().st_size)
+        assert like(system, "a-2") is None
+        all_gone({server})
+        errors = folder.with_name("data.errors")
+        assert system.read("/v1/videos/v-1/likes").ok
+        eventually(lambda: "redis-private is ready again" in errors.read_text(), "a start on the full disk")
+        assert like(system, "a-3") is None
+        assert system.read("/v1/videos/v-1/likes").ok
+        limit_files(system.process.pid, resource.RLIM_INFINITY)
+        eventually(lambda: counts(system, "a-2"), "events being taken again", 60)
+        assert like(system, "a-1") == like(system, "a-1")
+        assert counts(system, "a-1")
+        assert system.stop() == ExitCode.OK
+
+
+def test_a_lost_guard_needs_an_answer(tmp_path: Path) -> None:
+    """Without it nothing starts; with it the system is as before, and the answer is not given twice."""
+    folder, guard = tmp_path / "data", tmp_path / "data.rollback-guard"
+    with up(folder) as system:
+        keys = system.welcome["keys"]
+        assert system.send("/v1/videos", [VIDEO]).ok
+        assert counts(system, "a-1")
+        assert system.stop() == ExitCode.OK
+    kept = {path.name for path in guard.iterdir()}
+    shutil.rmtree(guard)
+    refused = likewise("up", "--data-folder", folder, *port_options())
+    assert refused.returncode == ExitCode.STORE_ERROR
+    assert "--restored no" in refused.stderr
+    assert not guard.exists()
+    with up(folder, "--restored", "no") as system:
+        system.welcome["keys"] = keys
+        assert {path.name for path in guard.iterdir()} == kept
+        assert like(system, "a-1") == like(system, "a-1")
+        assert counts(system, "a-2")
+        assert "is on the same disk as the data" in folder.with_name("data.errors").read_text()
+        assert system.stop() == ExitCode.OK
+    refused = likewise("up", "--data-folder", folder, "--restored", "no", *port_options())
+    assert refused.returncode == ExitCode.STORE_ERROR
+    assert "leave the option out" in refused.stderr
+
+
+def test_an_empty_disk_under_keys_is_not_founded(tmp_path: Path) -> None:
+    """The data of both rooms is gone, keys and guard are there: nothing is made, and the way on is said."""
+    folder = tmp_path / "data"
+    with up(folder) as system:
+        assert system.stop() == ExitCode.OK
+    for place in (folder, folder / "gallery"):
+        shutil.rmtree(place / FILES_FOLDER)
+    keys = [(folder / name).read_text() for name in ("pseudonym.key", "ledger.key")]
+    refused = likewise("up", "--data-folder", folder, *port_options())
+    assert refused.returncode == ExitCode.STORE_ERROR
+    assert "the store is empty, but there is what belongs to a store that was set up" in refused.stderr
+    assert keys == [(folder / name).read_text() for name in ("pseudonym.key", "ledger.key")]
+
+
+def test_a_server_that_is_killed_again_and_again_comes_back(tmp_path: Path) -> None:
+    """It is killed as soon as it is started, while it loads or before: the system goes on."""
+    folder = tmp_path / "data"
+    with up(folder) as system:
+        assert system.send("/v1/videos", [VIDEO]).ok
+        pids: set[int] = set()
+        for _ in range(3):
+            eventually(lambda: servers(folder) - pids, "a new server")
+            for pid in servers(folder) - pids:
+                os.kill(pid, signal.SIGKILL)
+                pids.add(pid)
+        eventually(lambda: counts(system, "a-1"), "events being taken again", 60)
+        assert system.stop() == ExitCode.OK
+
+
+def servers(folder: Path) -> set[int]:
+    """Process ids of the private room's server, or of the program that becomes it."""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            works_there = (place / "cwd").resolve() == folder and b"redis-server" in (
+                place / "cmdline"
+            ).read_bytes()
+        except OSError:
+            continue
+        if works_there:
+            found.add(int(place.name))
+    return found

@@ -1,0 +1,185 @@
+"""A lost rollback guard is rebuilt only with an answer to what happened, and as far as that allows."""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from api.http.system import clock_ms
+from api.runtime.policy_source import read_policy
+from api.runtime.store_keys import KeyFiles
+from api.runtime.store_setup import PreparedStore, StoreSetup
+from privacy.errors import StoreError
+from privacy.rollback.erasure_watermark import ErasureWatermark
+from privacy.rollback.release_watermark import ReleaseWatermark
+from privacy.store.keys import ledger_log_key
+from privacy.vault.erasure import Erasure
+from privacy.vault.pseudonym import AccountRef
+from privacy.vault.shards import AccountShards
+from tests.support.cli_policy import SMALL_POLICY
+from tests.support.redis_server import Store
+
+RELEASED = 3
+CLOSED_UNTIL_MS = 10**13
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> StoreSetup:
+    """Sets a store up with a small policy, which is computed quickly."""
+    (tmp_path / "policy.toml").write_text(SMALL_POLICY)
+    keys = KeyFiles(tmp_path / "pseudonym.key", tmp_path / "ledger.key")
+    policy = read_policy(tmp_path / "policy.toml")
+    return StoreSetup(policy, keys, tmp_path / "guard", clock_ms, os.urandom)
+
+
+@pytest.fixture
+def prepared(store: Store, setup: StoreSetup) -> PreparedStore:
+    """A store in which one account was erased, and some releases of each shard were published."""
+    made = setup.prepare(store.settings)
+    shards = AccountShards(store.platform, made.keys, made.header.account_shards)
+    Erasure(shards, ErasureWatermark(store.platform, made.erasures)).erase(
+        AccountRef("a-1"), CLOSED_UNTIL_MS, clock_ms()
+    )
+    for shard in range(made.header.target_shards):
+        store.root.rpush(ledger_log_key(shard), *range(RELEASED))
+        released(made).advance(shard, RELEASED)
+    return made
+
+
+def released(made: PreparedStore) -> ReleaseWatermark:
+    """The ledger lengths of a store."""
+    return ReleaseWatermark(made.erasures.folder, made.header.store_id)
+
+
+def lose(made: PreparedStore, part: str) -> None:
+    """Lose the whole guard, or the files of it that a pattern matches."""
+    if part == "all":
+        shutil.rmtree(made.erasures.folder)
+        return
+    found = list(made.erasures.folder.glob(part))
+    assert found
+    for path in found:
+        path.unlink()
+
+
+def test_a_new_store_has_all_records(store: Store, setup: StoreSetup) -> None:
+    """From the founding on, a missing one is a loss: every shard has its ledger length, and it is 0."""
+    made = setup.prepare(store.settings)
+    for shard in range(made.header.target_shards):
+        released(made).check(shard, 0)
+        assert (made.erasures.folder / f"{made.header.store_id}.released-{shard}").read_text() == "0\n"
+    assert made.erasures.last_number() == 0
+
+
+@pytest.mark.parametrize("part", ["all", "*.erasures", "*.released-*", "*.released-5"])
+def test_a_lost_record_stops_everything_and_says_what_to_do(
+    setup: StoreSetup, prepared: PreparedStore, part: str
+) -> None:
+    """Without an answer nothing is set up, rebuilt or released; the message names the two answers."""
+    lose(prepared, part)
+    before = sorted(setup.rollback_guard_dir.glob("*"))
+    with pytest.raises(StoreError, match=r"--restored no.*--restored yes"):
+        setup.prepare(prepared.settings)
+    assert sorted(setup.rollback_guard_dir.glob("*")) == before
+    if part != "*.erasures":
+        with pytest.raises(StoreError, match="nothing is released without it"):
+            released(prepared).check(5, RELEASED)
+
+
+@pytest.mark.parametrize("part", ["all", "*.erasures", "*.released-*", "*.released-5"])
+def test_the_guard_of_a_store_that_was_not_restored_is_rebuilt_whole(
+    setup: StoreSetup, prepared: PreparedStore, part: str
+) -> None:
+    """Erasures come from the tombstones and ledger lengths from the tally, and everything goes on."""
+    lose(prepared, part)
+    made = replace(setup, was_restored=False).prepare(prepared.settings)
+    last = made.erasures.last_number()
+    assert made.erasures.read_after(last - 1)[0].closed_until_ms == CLOSED_UNTIL_MS
+    for shard in range(made.header.target_shards):
+        released(made).check(shard, RELEASED)
+        with pytest.raises(StoreError, match="would draw them again"):
+            released(made).check(shard, RELEASED - 1)
+    setup.prepare(prepared.settings)
+
+
+def test_nothing_is_released_from_a_restored_store_without_its_guard(
+    setup: StoreSetup, prepared: PreparedStore
+) -> None:
+    """Published releases may be missing from it: no length is right any more, also at later starts.
+
+    What it knows to be erased is listed, so that it stays erased.
+    """
+    lose(prepared, "all")
+    replace(setup, was_restored=True).prepare(prepared.settings)
+    made = setup.prepare(prepared.settings)
+    assert made.erasures.read_after(made.erasures.last_number() - 1)[0].closed_until_ms == CLOSED_UNTIL_MS
+    for shard in range(made.header.target_shards):
+        for length in (0, RELEASED, 10**9):
+            with pytest.raises(StoreError, match="restored after its rollback guard was lost"):
+                released(made).check(shard, length)
+            with pytest.raises(StoreError, match="restored after its rollback guard was lost"):
+                released(made).advance(shard, length)
+
+
+def test_what_is_left_of_a_guard_stays_in_force(setup: StoreSetup, prepared: PreparedStore) -> None:
+    """A restored store keeps the ledger lengths that are still there, and releases where they are kept."""
+    lose(prepared, "*.released-5")
+    made = replace(setup, was_restored=True).prepare(prepared.settings)
+    with pytest.raises(StoreError, match="restored after"):
+        released(made).check(5, RELEASED)
+    with pytest.raises(StoreError, match="would draw them again"):
+        released(made).check(4, RELEASED - 1)
+    released(made).check(4, RELEASED)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_an_answer_that_nobody_asked_for_is_refused(
+    setup: StoreSetup, prepared: PreparedStore, *, answer: bool
+) -> None:
+    """An option that stays in a service file would answer the next loss, too."""
+    with pytest.raises(StoreError, match="is whole: leave the option out"):
+        replace(setup, was_restored=answer).prepare(prepared.settings)
+
+
+@pytest.mark.parametrize("answer", [None, False, True])
+def test_the_guard_of_another_store_is_not_used(
+    setup: StoreSetup, prepared: PreparedStore, answer: bool | None
+) -> None:
+    """A wrong folder is no lost guard: no answer makes it this store's."""
+    for path in setup.rollback_guard_dir.iterdir():
+        path.rename(path.with_name(path.name.replace(prepared.header.store_id, "1" * 32)))
+    before = sorted(setup.rollback_guard_dir.iterdir())
+    with pytest.raises(StoreError, match="holds the records of another store"):
+        replace(setup, was_restored=answer).prepare(prepared.settings)
+    assert sorted(setup.rollback_guard_dir.iterdir()) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"many\n", b"-1\n", b"\xff"])
+def test_a_damaged_length_is_as_a_lost_one(
+    setup: StoreSetup, prepared: PreparedStore, content: bytes
+) -> None:
+    """Nothing is guessed from half a number."""
+    path = setup.rollback_guard_dir / f"{prepared.header.store_id}.released-2"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="missing or damaged"):
+        setup.prepare(prepared.settings)
+    replace(setup, was_restored=False).prepare(prepared.settings)
+    released(prepared).check(2, RELEASED)
+
+
+def test_an_old_erasure_log_is_replaced_where_the_store_is_the_newest(
+    setup: StoreSetup, prepared: PreparedStore, store: Store
+) -> None:
+    """A guard that was put back from a backup ends before the store's watermark."""
+    old = prepared.erasures.path.read_bytes()
+    shards = AccountShards(store.platform, prepared.keys, prepared.header.account_shards)
+    Erasure(shards, ErasureWatermark(store.platform, prepared.erasures)).erase(
+        AccountRef("a-2"), CLOSED_UNTIL_MS, clock_ms()
+    )
+    prepared.erasures.path.write_bytes(old)
+    with pytest.raises(StoreError, match="ends with 1, and the store knows of 2"):
+        setup.prepare(prepared.settings)
+    made = replace(setup, was_restored=False).prepare(prepared.settings)
+    assert len(made.erasures.read_after(made.erasures.last_number() - 2)) == 2
