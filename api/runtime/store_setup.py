@@ -24,6 +24,7 @@ from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.guard import RollbackGuard
 from privacy.store.acl import Room
 from privacy.store.checks import check_server, require
+from privacy.store.clock import read_anchor_ms
 from privacy.store.connect import connect
 from privacy.store.header import DEFAULT_SHARDS, StoreHeader
 from privacy.store.keys import GALLERY_HEADER
@@ -110,7 +111,9 @@ class StoreSetup:
                 in_force.begin(keys)
             in_force.require(keys)
             guard = RollbackGuard(self.rollback_guard_dir, header.store_id, header.target_shards)
-            GuardSetup(private, guard, header.account_shards).run(self.was_restored, self.clock())
+            # A clock that is behind must not make the erasures that a rebuilt guard lists look old.
+            now_ms = max(self.clock(), read_anchor_ms(private))
+            GuardSetup(private, guard, header.account_shards).run(self.was_restored, now_ms)
             self._require_named_policy(private)
             registry = register_policy(private, self.source.text)
         self.key_files.name_store(header)

@@ -15,7 +15,7 @@ does. Until then there is no time, and a process that asks for it does nothing.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, cast
 
 import msgspec
 from redis import Redis
@@ -115,6 +115,19 @@ class Anchor(msgspec.Struct, frozen=True):
     def _elapsed_ms(self, uptime: Uptime) -> int | None:
         """Returns the time since this reading; None if it is of another boot."""
         return max(0, uptime.ms - self.uptime_ms) if uptime.boot == self.boot else None
+
+
+def read_anchor_ms(client: Redis) -> int:
+    """Returns the latest time that was believed in a store, in ms since 1970 UTC; 0 if there is none.
+
+    Raises:
+        StoreError: the anchor is damaged.
+        StoreBusyError: the store did not answer.
+    """
+    with translated():
+        stored = client.get(CLOCK_ANCHOR)
+    anchor = Anchor.decode(cast("bytes | None", stored))
+    return anchor.store_ms if anchor else 0
 
 
 class Acceptance(NamedTuple):

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from api.http.system import clock_ms
@@ -12,9 +13,11 @@ from api.runtime.policy_source import read_policy
 from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import PreparedStore, StoreSetup
 from privacy.errors import StoreError
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.rollback.release_watermark import ReleaseWatermark
-from privacy.store.keys import ledger_log_key
+from privacy.store.clock import Anchor
+from privacy.store.keys import CLOCK_ANCHOR, ledger_log_key
 from privacy.vault.erasure import Erasure
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.shards import AccountShards
@@ -102,6 +105,17 @@ def test_the_guard_of_a_store_that_was_not_restored_is_rebuilt_whole(
         with pytest.raises(StoreError, match="would draw them again"):
             released(made).check(shard, RELEASED - 1)
     setup.prepare(prepared.settings)
+
+
+def test_a_clock_that_is_behind_makes_no_listed_erasure_look_old(
+    store: Store, setup: StoreSetup, prepared: PreparedStore
+) -> None:
+    """A record is kept as long as backups are, by its time: that is not before the latest time believed."""
+    believed_ms = clock_ms() + MS_PER_DAY
+    store.root.set(CLOCK_ANCHOR, msgspec.json.encode(Anchor(believed_ms, "a boot", 0)))
+    lose(prepared, "*.erasures")
+    made = replace(setup, was_restored=False).prepare(prepared.settings)
+    assert made.erasures.oldest_ms() == believed_ms
 
 
 def test_nothing_is_released_from_a_restored_store_without_its_guard(
