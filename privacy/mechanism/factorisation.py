@@ -98,15 +98,14 @@ class Factorisation:
             )
         return Factorisation(self.name, self.coefficients[:epochs])
 
-    def encode(self, x: NDArray[np.int64], at: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Return (C·x)_t of each row at its own epoch, exactly.
+    def encode(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return C·x of each row, exactly: its query at every epoch.
 
         Args:
-            x: net changes, shape (rows, T') with T' <= T.
-            at: the epoch t of each row, below T', shape (rows,).
+            x: net changes, shape (…, T') with T' <= T.
 
         Returns:
-            shape (rows,).
+            the same shape.
 
         Raises:
             TypeError: x is not of 64-bit integers.
@@ -118,7 +117,7 @@ class Factorisation:
         largest = MAX_ENCODED // sum(self.coefficients[:epochs])
         if x.size and not -largest <= int(x.min()) <= int(x.max()) <= largest:
             raise OverflowError(f"x: has an entry beyond ±{largest}; the encoded value might not fit 64 bits")
-        encoded: NDArray[np.int64] = np.einsum("rt,rt->r", self.encoder[at, :epochs], x)
+        encoded: NDArray[np.int64] = x @ self.encoder[:epochs, :epochs].T
         return encoded
 
     def decode(self, y: NDArray[np.int64], at: NDArray[np.intp]) -> NDArray[np.float64]:

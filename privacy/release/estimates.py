@@ -90,11 +90,9 @@ def publishable_estimates(
     """
     layout, k = calibration.policy.layout, calibration.policy.k
     margins = calibration.margins(steps)
-    estimates = np.zeros(exact.shape)
-    decode = calibration.factorisation.decode
-    estimates[measured.series_index, measured.streams] = decode(measured.values, steps[measured.series_index])
+    estimates = _decode(measured.values, steps, calibration)
     deviations = calibration.deviations(steps)
-    passed = (measured.row_index >= 0) & passes_gate(exact, estimates, margins, calibration.min_counts)
+    passed = measured.known & passes_gate(exact, estimates, margins, calibration.min_counts)
     passed &= passed[:, layout.total : layout.total + 1]
     centres, spread, shown = estimates.copy(), deviations.copy(), passed.copy()
     values = np.rint(estimates).astype(np.int64)
@@ -143,18 +141,21 @@ def _estimate_changes(
     layout = calibration.policy.layout
     streams = np.array([layout.total, *range(layout.count)[layout.removals]])
     shown = shown_now[:, streams] & (since_step != NO_STEP)[:, None]
-    series_index, columns = np.nonzero(shown)
-    values = measured.values[measured.row_index[series_index, streams[columns]]]
-    now_at, then_at = steps[series_index], np.maximum(since_step[series_index], 0)
-    from_start = since_step[series_index] == -1
-    decode, decoder = calibration.factorisation.decode, calibration.factorisation.decoder
-    now, then = decode(values, now_at), np.where(from_start, 0.0, decode(values, then_at))
-    spread = decoder[now_at] - np.where(from_start[:, None], 0.0, decoder[then_at])
-    numbers = np.zeros(shown.shape, np.int64)
-    centres, deviations = np.zeros(shown.shape), np.zeros(shown.shape)
-    numbers[series_index, columns] = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
-    centres[series_index, columns] = now - then
-    deviations[series_index, columns] = (
-        np.linalg.norm(spread, axis=1) * calibration.stream_scales[streams[columns]]
-    )
-    return Estimates.from_centres(numbers, centres, deviations, shown)
+    values, then_at = measured.values[:, streams], np.maximum(since_step, 0)
+    from_start = since_step < 0
+    now = _decode(values, steps, calibration)
+    then = np.where(from_start[:, None], 0.0, _decode(values, then_at, calibration))
+    decoder = calibration.factorisation.decoder
+    spread = decoder[steps] - np.where(from_start[:, None], 0.0, decoder[then_at])
+    numbers = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
+    deviations = np.linalg.norm(spread, axis=1)[:, None] * calibration.stream_scales[streams]
+    return Estimates.from_centres(numbers, now - then, deviations, shown)
+
+
+def _decode(
+    values: NDArray[np.int64], steps: NDArray[np.intp], calibration: Calibration
+) -> NDArray[np.float64]:
+    """Return the estimates of each series at its own step, shape (series, streams)."""
+    series, streams, width = values.shape
+    decoded = calibration.factorisation.decode(values.reshape(-1, width), np.repeat(steps, streams))
+    return decoded.reshape(series, streams)

@@ -67,22 +67,11 @@ class StreamRecords:
         np.add.at(sums, (self.series_index, self.streams), self.values)
         return sums
 
-    def lay_out(self, row_index: NDArray[np.intp], count: int, steps: int) -> NDArray[np.int64]:
-        """Lay out selected streams by step, shape (count, steps), with zero where there is no record.
-
-        Args:
-            row_index: row of each stream of each series, −1 for none, shape (series, streams).
-            count: number of rows.
-            steps: number of steps.
-        """
-        rows = np.zeros((count, steps), np.int64)
-        row = row_index.take(self.series_index * row_index.shape[1] + self.streams)
-        if (row < 0).any():
-            kept = row >= 0
-            rows.put(row[kept] * steps + self.steps[kept], self.values[kept])
-        else:
-            rows.put(row * steps + self.steps, self.values)
-        return rows
+    def lay_out(self, shape: tuple[int, int, int]) -> NDArray[np.int64]:
+        """Lay out the values by series, stream and step, shape `shape`, zero where there is no record."""
+        values = np.zeros(shape, np.int64)
+        values[self.series_index, self.streams, self.steps] = self.values
+        return values
 
     def __add__(self, more: StreamRecords) -> StreamRecords:
         """Return the records of both."""

@@ -1,4 +1,8 @@
-"""Draws the measurements of a release: an exact integer query plus exact integer noise, drawn only once."""
+"""Draws the measurements of a release: an exact integer query plus exact integer noise, drawn only once.
+
+The work is the same whatever the counts are: noise is drawn for every stream and every step so far, and what
+is not due is discarded unseen. Otherwise the duration of a release would tell which counts have reached k.
+"""
 
 from dataclasses import dataclass
 
@@ -13,21 +17,16 @@ from privacy.release.history import StreamRecords
 
 @dataclass(frozen=True)
 class Measured:
-    """The measured streams of several series, one row per stream.
+    """The measurements of several series.
 
     Args:
-        row_index: row of each stream of each series, −1 if it is not measured, shape (series, streams).
-        series_index: index of the series of each row, shape (rows,).
-        streams: stream of each row, shape (rows,).
-        net: exact net changes, shape (rows, steps); read only by the query and the gate.
-        values: measurements, same shape, zero after the current step.
+        known: which streams are measured, shape (series, streams).
+        values: measurements, shape (series, streams, steps); zero for a stream that is not measured, and
+            after the current step.
         drawn: measurements drawn for this release, to be written once.
     """
 
-    row_index: NDArray[np.intp]
-    series_index: NDArray[np.intp]
-    streams: NDArray[np.intp]
-    net: NDArray[np.int64]
+    known: NDArray[np.bool_]
     values: NDArray[np.int64]
     drawn: StreamRecords
 
@@ -56,30 +55,33 @@ def measure(
     Raises:
         OverflowError: a count exceeds the range of exact 64-bit arithmetic.
     """
+    shape = (*exact.shape, int(steps.max()) + 1)
     known = np.zeros(exact.shape, np.bool_)
     known[before.series_index, before.streams] = True
-    series_index, streams = np.nonzero(known | (exact >= calibration.min_counts))
-    row_index = np.full(exact.shape, -1, np.intp)
-    row_index[series_index, streams] = np.arange(len(series_index))
-    width = int(steps.max()) + 1
-    changes = net.lay_out(row_index, len(series_index), width)
-    values = before.lay_out(row_index, len(series_index), width)
-    rows, at = _select_draws(known[series_index, streams], steps[series_index])
-    noise = _draw_noise(calibration.stream_scales[streams[rows]], entropy)
-    values[rows, at] = calibration.factorisation.encode(changes[rows], at) + noise
-    drawn = StreamRecords(series_index[rows], streams[rows], at, values[rows, at])
-    return Measured(row_index, series_index, streams, changes, values, drawn)
+    reached = exact >= calibration.min_counts
+    fresh = calibration.factorisation.encode(net.lay_out(shape))
+    so_far = np.broadcast_to(np.arange(shape[2]) <= steps[:, None, None], shape)
+    scales = np.broadcast_to(calibration.stream_scales[:, None], shape)[so_far]
+    fresh[so_far] += _draw_noise(scales, entropy)
+    due = _select_due(known, reached, steps, so_far)
+    series_index, drawn_streams, at = np.nonzero(due)
+    drawn = StreamRecords(series_index, drawn_streams, at, fresh[due])
+    return Measured(known | reached, np.where(due, fresh, before.lay_out(shape)), drawn)
 
 
-def _select_draws(
-    known: NDArray[np.bool_], steps: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Select rows and steps to draw: a known row at its current step, a new row at all steps so far."""
-    counts = np.where(known, 1, steps + 1)
-    rows = np.repeat(np.arange(len(known)), counts)
-    first = np.repeat(np.cumsum(counts) - counts, counts)
-    at = np.arange(counts.sum()) - first + np.where(known, steps, 0)[rows]
-    return rows, at
+def _select_due(
+    known: NDArray[np.bool_], reached: NDArray[np.bool_], steps: NDArray[np.intp], so_far: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Select what is kept: a known stream's current step, and all steps so far of a stream that is new.
+
+    Args:
+        known: which streams were measured before, shape (series, streams).
+        reached: which have their minimum count now, the same shape.
+        steps: the current step of each series, shape (series,).
+        so_far: which steps are not after the current one, shape (series, streams, steps).
+    """
+    now = np.arange(so_far.shape[2]) == steps[:, None, None]
+    return so_far & np.where(known[:, :, None], now, reached[:, :, None])
 
 
 def _draw_noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:

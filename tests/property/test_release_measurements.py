@@ -18,7 +18,7 @@ from privacy.release.history import MEASUREMENT, NET_CHANGE
 from tests.support.entropy import shake_entropy
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.release_world import calibration
-from tests.support.simulation import CountingEntropy, Simulation, log_of
+from tests.support.simulation import Simulation, log_of
 
 CALIBRATION = calibration()
 POLICY = CALIBRATION.policy
@@ -186,16 +186,41 @@ def test_breakdowns_add_up_to_the_total(epochs: list[list[CellChange]], seed: in
 
 @settings(max_examples=examples(60))
 @given(counts=st.lists(st.integers(0, POLICY.k - 1), min_size=1, max_size=8))
-def test_what_is_below_k_draws_nothing(counts: list[int]) -> None:
-    """Streams that never reached k draw no entropy, whatever changes they had below k."""
-    entropy = CountingEntropy(os.urandom)
+def test_what_is_below_k_is_not_measured(counts: list[int]) -> None:
+    """Streams that never reached k keep no measurement, whatever changes they had below k."""
     simulation = Simulation.start(CALIBRATION, len(counts))
     for change in (0, 1, 0):
         logs = [log_of(POLICY, [({"region": "DE"}, change, count)]) for count in counts]
-        releases = simulation.release(logs, entropy)
+        releases = simulation.release(logs, os.urandom)
         assert all(release.measurements == b"" for release in releases)
         simulation = simulation.after(releases)
-    assert entropy.given == 0
+
+
+@settings(max_examples=examples(60), suppress_health_check=FIXED_FIXTURES)
+@given(epochs=histories())
+def test_as_much_is_drawn_for_every_history(
+    epochs: list[list[CellChange]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The draws asked of the sampler are those for a target that nobody likes, at every epoch."""
+    calls: list[tuple[int, int]] = []
+    noise = DiscreteGaussian.noise
+
+    def noted(sampler: DiscreteGaussian, count: int) -> NDArray[np.int64]:
+        calls.append((sampler.scale, count))
+        return noise(sampler, count)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DiscreteGaussian, "noise", noted)
+        drawn = []
+        for history in (epochs, [[]] * len(epochs)):
+            calls.clear()
+            simulation = Simulation.start(CALIBRATION, 1)
+            for happenings in history:
+                simulation = simulation.after(simulation.release([log_of(POLICY, happenings)], os.urandom))
+            drawn.append(list(calls))
+    assert drawn[0] == drawn[1]
+    steps = range(1, len(epochs) + 1)
+    assert sum(count for _, count in drawn[0]) == len(STREAMS) * sum(steps)
 
 
 def test_fresh_noise_for_every_measurement() -> None:

@@ -73,14 +73,9 @@ def _release(
     since: NDArray[np.intp],
 ) -> PublishedEstimates:
     """Make the figures of series whose streams are all measured."""
-    rows = counts.shape[0] * counts.shape[1]
-    series_index, streams = np.divmod(np.arange(rows), counts.shape[1])
     measured = Measured(
-        row_index=np.arange(rows).reshape(counts.shape[:2]),
-        series_index=series_index,
-        streams=streams,
-        net=np.diff(counts, axis=2, prepend=0).reshape(rows, -1),
-        values=values.reshape(rows, -1),
+        known=np.ones(counts.shape[:2], np.bool_),
+        values=values,
         drawn=StreamRecords(*(np.zeros(0, np.int64) for _ in range(4))),
     )
     return publishable_estimates(counts[np.arange(SERIES), :, steps], steps, since, measured, CALIBRATION)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SOME_SCALE = 50_000
 _right_noise = measure._draw_noise
 _right_encode = Factorisation.encode
-_right_select_draws = measure._select_draws
+_right_select_due = measure._select_due
 _right_measure = measure.measure
 
 
@@ -64,27 +64,24 @@ def _halves_share(noise: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _across_epochs(patch: pytest.MonkeyPatch) -> None:
-    rows: list[NDArray[np.intp]] = []
+    steps_so_far: list[int] = []
 
-    def select_draws(
-        known: NDArray[np.bool_], steps: NDArray[np.intp]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        drawn = _right_select_draws(known, steps)
-        rows.append(drawn[0])
-        return drawn
+    def measured(net: StreamRecords, exact: Any, steps: NDArray[np.intp], *rest: Any) -> Any:
+        steps_so_far.append(int(steps.max()) + 1)
+        return _right_measure(net, exact, steps, *rest)
 
     def noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:
-        _, first = np.unique(rows[-1], return_index=True)
-        return _right_noise(scales[first], entropy)[np.searchsorted(rows[-1][first], rows[-1])]
+        # The audit releases its targets together, so that all are at one step.
+        return np.repeat(_right_noise(scales[:: steps_so_far[-1]], entropy), steps_so_far[-1])
 
-    patch.setattr(measure, "_select_draws", select_draws)
+    patch.setattr(engine, "measure", measured)
     patch.setattr(measure, "_draw_noise", noise)
 
 
 def _seeded_from_the_value(patch: pytest.MonkeyPatch) -> None:
-    def encode(self: Factorisation, x: NDArray[np.int64], at: NDArray[np.intp]) -> NDArray[np.int64]:
-        encoded = _right_encode(self, x, at)
-        drawn = np.random.default_rng(int(np.abs(encoded).sum())).standard_normal(len(encoded))
+    def encode(self: Factorisation, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        encoded = _right_encode(self, x)
+        drawn = np.random.default_rng(int(np.abs(encoded).sum())).standard_normal(encoded.shape)
         return encoded + np.rint(drawn * SOME_SCALE).astype(np.int64)
 
     patch.setattr(Factorisation, "encode", encode)
@@ -92,17 +89,17 @@ def _seeded_from_the_value(patch: pytest.MonkeyPatch) -> None:
 
 
 def _drawn_again(patch: pytest.MonkeyPatch) -> None:
-    def select_draws(
-        known: NDArray[np.bool_], steps: NDArray[np.intp]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        return _right_select_draws(np.zeros_like(known), steps)
+    def select_due(
+        known: NDArray[np.bool_], reached: NDArray[np.bool_], *rest: NDArray[Any]
+    ) -> NDArray[np.bool_]:
+        return _right_select_due(np.zeros_like(known), known | reached, *rest)
 
-    patch.setattr(measure, "_select_draws", select_draws)
+    patch.setattr(measure, "_select_due", select_due)
 
 
 def _clamped(patch: pytest.MonkeyPatch) -> None:
-    def encode(self: Factorisation, x: NDArray[np.int64], at: NDArray[np.intp]) -> NDArray[np.int64]:
-        return _right_encode(self, np.maximum(x, 0), at)
+    def encode(self: Factorisation, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        return _right_encode(self, np.maximum(x, 0))
 
     patch.setattr(Factorisation, "encode", encode)
 
@@ -187,7 +184,8 @@ def _normal(seed: int, count: int) -> NDArray[np.float64]:
 
 
 def _by_cell(scales: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.array([_normal(int(scale) + place % 97, 1)[0] for place, scale in enumerate(scales)])
+    seeds, places = np.unique(scales + np.arange(len(scales)) % 97, return_inverse=True)
+    return np.array([_normal(int(seed), 1)[0] for seed in seeds])[places]
 
 
 def _twister(seed: bytes, count: int) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from privacy.errors import PolicyError
 from privacy.mechanism.factorisation import (
@@ -70,12 +69,6 @@ def test_matrices_are_read_only() -> None:
             array[0] = 0
 
 
-def encoded(factorisation: Factorisation, changes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """C·x at every epoch of one stream, shape (epochs,)."""
-    epochs = len(changes)
-    return factorisation.encode(np.tile(changes, (epochs, 1)), np.arange(epochs))
-
-
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("epochs", [1, 40, 87])
 def test_decode_of_encode_gives_prefix_sums(name: str, epochs: int) -> None:
@@ -83,7 +76,7 @@ def test_decode_of_encode_gives_prefix_sums(name: str, epochs: int) -> None:
     changes = np.random.default_rng(1).integers(-1000, 1000, size=epochs)
     factorisation = load_factorisation(name, 87)
     every_epoch = np.arange(epochs)
-    measured = np.tile(encoded(factorisation, changes), (epochs, 1))
+    measured = np.tile(factorisation.encode(changes), (epochs, 1))
     decoded = factorisation.decode(measured, every_epoch)
     assert np.allclose(decoded, np.cumsum(changes), rtol=0, atol=1e-6)
 
@@ -95,21 +88,21 @@ def test_encode_is_exact(changes: list[int]) -> None:
     convolution = [
         sum(factorisation.coefficients[t - s] * changes[s] for s in range(t + 1)) for t in range(len(changes))
     ]
-    assert encoded(factorisation, np.array(changes, dtype=np.int64)).tolist() == convolution
+    assert factorisation.encode(np.array(changes, dtype=np.int64)).tolist() == convolution
 
 
 def test_encode_looks_only_backwards() -> None:
     """The measurement of epoch t does not depend on later changes, as adaptivity requires."""
     factorisation = load_factorisation("toeplitz-87-w4", 87)
     changes = np.random.default_rng(2).integers(-9, 9, size=87)
-    assert np.array_equal(encoded(factorisation, changes)[:30], encoded(factorisation, changes[:30]))
+    assert np.array_equal(factorisation.encode(changes)[:30], factorisation.encode(changes[:30]))
 
 
-def test_encode_takes_each_row_at_its_own_epoch() -> None:
-    """Rows of one call are independent of each other, and of what their row holds past their epoch."""
+def test_encode_takes_rows_of_any_shape() -> None:
+    """Rows of one call are independent of each other, however they are arranged."""
     factorisation = Factorisation("small", (3, 2, 1))
-    rows = np.array([[1, 10, 100], [1, 10, 100]], dtype=np.int64)
-    assert factorisation.encode(rows, np.array([0, 2])).tolist() == [3, 1 + 20 + 300]
+    rows = np.array([[[1, 10, 100], [0, 1, 0]]], dtype=np.int64)
+    assert factorisation.encode(rows).tolist() == [[[3, 32, 321], [0, 3, 2]]]
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -118,26 +111,23 @@ def test_encode_refuses_overflow(sign: int) -> None:
     factorisation = Factorisation("small", (3, 2, 2))
     largest = MAX_ENCODED // 7
     changes = np.full(3, sign * largest)
-    assert encoded(factorisation, changes)[-1] == sign * 7 * largest
+    assert factorisation.encode(changes)[-1] == sign * 7 * largest
     changes[1] += sign
     with pytest.raises(OverflowError):
-        encoded(factorisation, changes)
+        factorisation.encode(changes)
 
 
 def test_encode_refuses_the_smallest_int64() -> None:
     """The one integer whose absolute value is not an int64 is refused too."""
     with pytest.raises(OverflowError):
-        encoded(Factorisation("unit", (1,)), np.array([-(2**63)], dtype=np.int64))
+        Factorisation("unit", (1,)).encode(np.array([-(2**63)], dtype=np.int64))
 
 
 def test_encode_refuses_floats() -> None:
     """There are no floats before the noise."""
     floats = np.zeros((1, 3))
     with pytest.raises(TypeError, match="float64"):
-        power_factorisation("0.6", 3).encode(
-            floats,  # type: ignore[arg-type]  # the mistake under test
-            np.zeros(1, np.intp),
-        )
+        power_factorisation("0.6", 3).encode(floats)  # type: ignore[arg-type]  # the mistake under test
 
 
 def test_first_is_a_prefix() -> None:

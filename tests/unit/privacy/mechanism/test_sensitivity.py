@@ -30,9 +30,7 @@ encoders = (columns | columns.map(lambda values: sorted(values, reverse=True))).
 
 def encoded_norm_squared(factorisation: Factorisation, changes: NDArray[np.int64]) -> int:
     """‖C·x‖² of one stream."""
-    epochs = np.arange(factorisation.epochs)
-    encoded = factorisation.encode(np.tile(changes, (factorisation.epochs, 1)), epochs)
-    return sum(value * value for value in encoded.tolist())
+    return sum(value * value for value in factorisation.encode(changes).tolist())
 
 
 def norm_squared(factorisation: Factorisation, members: tuple[int, ...]) -> int:
