@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
 # Parts of `make nightly`, at most 20 minutes each on two cores. NIGHTLY_MARKED are marks of tests.
-NIGHTLY_MARKED := accuracy gate hard-k-totals hard-k-cells mistakes audit audit-default black-box interleavings histories crash power-cut
+NIGHTLY_MARKED := accuracy gate hard-k-totals hard-k-cells mistakes audit audit-default black-box appearance interleavings histories crash power-cut
 NIGHTLY_PARTS := statistics properties $(NIGHTLY_MARKED)
 NIGHTLY := $(BIN)/pytest -n 2 --dist load --hypothesis-profile nightly --timeout 7200
 

@@ -17,6 +17,7 @@ from bench.timing import run_interleaved
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.entropy import os_entropy
 from privacy.model.engagement import Kind
+from privacy.release.publication import ReleasePublication
 from privacy.release.worker import ReleaseWorker
 from privacy.store.users import LIMITER, PUBLIC
 from privacy.tally.series import TallyShard
@@ -71,16 +72,18 @@ def release_all(deployment: BenchDeployment) -> None:
     def calibration_of(version: str, kind: Kind) -> Calibration:
         return calibrate(registry.versions[version], kind)
 
+    shards = [
+        TallyShard(deployment.redis.release, shard)
+        for shard in range(deployment.prepared.header.target_shards)
+    ]
     ReleaseWorker(
-        shards=[
-            TallyShard(deployment.redis.release, shard)
-            for shard in range(deployment.prepared.header.target_shards)
-        ],
-        publisher=deployment.publisher,
+        shards=shards,
         calibrations=calibration_of,
         entropy=os_entropy,
         clock=lambda: deployment.now_ms,
     ).run_due()
+    publication = ReleasePublication(shards, deployment.publisher)
+    publication.publish(publication.read_last_visible_ms() or 0)
 
 
 def build_reads(key: str, count: int) -> Sequence[bytes]:

@@ -18,12 +18,15 @@ from privacy.mechanism.entropy import os_entropy
 from privacy.model.engagement import Kind
 from privacy.policy.file import load_policy
 from privacy.release.history import MEASUREMENT
+from privacy.release.publication import ReleasePublication
 from privacy.release.worker import ReleaseWorker, run_together
 from privacy.tally.series import TallyShard
 
 POLICY: Final = Path(__file__).with_name("release-policy.toml")
 CELLS: Final = 30
 _ROUNDS: Final = 7
+_AFTER_EVERY_TICK_MS: Final = 1 << 62
+"""The delay is not measured."""
 _TALLY: Final = "t:*"
 _GALLERY: Final = "g:*"
 
@@ -96,14 +99,21 @@ class _FirstEpoch:
         workers = [
             ReleaseWorker(
                 shards=[TallyShard(redis.release, shard)],
-                publisher=self.deployment.publisher,
                 calibrations=lambda _version, _kind: self.calibration,
                 entropy=os_entropy,
                 clock=lambda: self.deployment.now_ms,
             )
             for shard in shards
         ]
-        return seconds(lambda: _require_all(run_together(workers)))
+        publication = ReleasePublication(
+            [TallyShard(redis.release, shard) for shard in shards], self.deployment.publisher
+        )
+
+        def release_and_publish() -> None:
+            _require_all(run_together(workers))
+            _require_all(publication.publish(_AFTER_EVERY_TICK_MS))
+
+        return seconds(release_and_publish)
 
     def measured_cells(self) -> int:
         """Counts the measurements."""

@@ -44,8 +44,9 @@ class Scenario:
 
     @property
     def end_ms(self) -> int:
-        """Time just after the last release."""
-        return self.start_ms + 1000 * self._ages[min(EPOCHS, len(self._ages) - 1) - 1] + 1
+        """Time just after the last release became visible."""
+        last_age_ms = 1000 * self._ages[min(EPOCHS, len(self._ages) - 1) - 1]
+        return self.start_ms + last_age_ms + self.policy.public_delay_ms + 1
 
     @property
     def videos(self) -> list[TimedRecord]:

@@ -17,9 +17,10 @@ from privacy.publishing.publisher import Publisher
 from privacy.release.engine import make_releases
 from privacy.release.history import MEASUREMENT
 from privacy.release.ledger import LedgerHead
+from privacy.release.worker import make_commit
 from privacy.store.connect import connect
 from privacy.store.users import PUBLISHER, RELEASE
-from privacy.tally.series import Commit, DueSeries, PendingRelease, TallyShard
+from privacy.tally.series import DueSeries, PendingRelease, TallyShard
 
 
 def write_once_findings(
@@ -77,20 +78,9 @@ def _race_two_workers(
         written = []
         commits = []
         for _ in range(2):
-            (release,) = make_releases([due], calibration, entropy, in_process.clock())
+            (release,) = make_releases([due], calibration, entropy)
             entry, after = head.append(release, calibration)
-            next_due_ms = calibration.schedule.next_due_ms(due.state.starts_at_ms, due.state.epoch)
-            commits.append(
-                Commit(
-                    due,
-                    next_due_ms,
-                    release.net_changes,
-                    release.measurements,
-                    release.encoded,
-                    release.point,
-                    entry,
-                )
-            )
+            commits.append(make_commit(release, calibration, entry, in_process.clock()))
             written.append(bool(shard.commit([commits[-1]], head.digest, after.digest)))
         yield Finding(
             "two workers that made the same release at the same time",
@@ -98,8 +88,9 @@ def _race_two_workers(
             f"written: {written}",
             written == [True, False],
         )
-        worker.publish(shard)
-        lost = commits[1].to_pending(shard.shard, head.length)
+    publication = in_process.timeline.publication
+    publication.publish(publication.read_last_visible_ms() or 0)
+    lost = PendingRelease.parse(shard.shard, head.length, commits[1].release, commits[1].ledger_entry)
     yield _try_to_replace(store, lost)
 
 

@@ -36,6 +36,7 @@ def _tabulate_policy(guarantee: GuaranteeDocument) -> Table:
         "daily cap M": str(contribution["daily_cap"]),
         "schedule of videos": _format_phases(guarantee["schedule"]),
         "schedule of creators": _format_phases(guarantee["creator_schedule"]),
+        "releases are visible": f"{guarantee['release']['public_delay_seconds']} seconds after their epoch",
         "dropped age bands": ", ".join(guarantee["children"]["dropped_age_bands"]) or "nothing",
         "earliest event": guarantee["intake"]["earliest_occurred_at"],
         "integrity": _format_values(guarantee["integrity"]),

@@ -18,6 +18,7 @@ from api.public.numbers import (
     NOT_YET_RELEASED,
     PUBLISHED_EXAMPLE,
     Number,
+    is_overdue,
     make_combined_number,
     number_field,
 )
@@ -110,24 +111,35 @@ def get_authenticity(services: PublicServices, request: Request) -> Response:
     ]
     document = {
         CREATOR.id_name: creator_id,
-        "followers": _build_shares(followers, midnights_ms),
-        "likes": _build_shares(videos, midnights_ms),
+        "followers": _build_shares(followers, midnights_ms, request.now_ms),
+        "likes": _build_shares(videos, midnights_ms, request.now_ms),
         "videos": listed.count,
         "videos_included": len(videos),
     }
     return json_response(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)
 
 
-def _build_shares(histories: Sequence[History], midnights_ms: Sequence[int]) -> dict[str, Any]:
+def _build_shares(histories: Sequence[History], midnights_ms: Sequence[int], now_ms: int) -> dict[str, Any]:
     latest_ms = max((history.points[-1].as_of_ms for history in histories if history.points), default=0)
     return {
-        "now": _build_share(histories, latest_ms or midnights_ms[0]),
-        "history": [_build_share(histories, midnight_ms) for midnight_ms in midnights_ms],
+        "now": _build_share(histories, latest_ms or midnights_ms[0], now_ms),
+        "history": [_build_share(histories, midnight_ms, midnight_ms) for midnight_ms in midnights_ms],
     }
 
 
-def _build_share(histories: Sequence[History], moment_ms: int) -> Share:
-    """Builds the share at one moment over the targets for which both numbers were published."""
+def _build_share(histories: Sequence[History], moment_ms: int, visible_ms: int) -> Share:
+    """Builds the share at one moment over the targets for which both numbers were published.
+
+    Args:
+        histories: of the targets.
+        moment_ms: the moment.
+        visible_ms: a release that should have been visible by then and is missing is overdue.
+    """
+    overdue = any(
+        is_overdue(history.points[-1].next_release_at_ms, visible_ms)
+        for history in histories
+        if history.points
+    )
     released = [point for history in histories if (point := _find_point(history.points, moment_ms))]
     counted, removed = [], []
     for point in released:
@@ -139,7 +151,9 @@ def _build_share(histories: Sequence[History], moment_ms: int) -> Share:
     rest, part = (sum_figures(figures) if figures else None for figures in (counted, removed))
 
     share = compute_share(part, rest) if part and rest else None
-    numbers = [make_combined_number(figure, moment_ms, reason) for figure in (share, part, rest)]
+    numbers = [
+        make_combined_number(figure, moment_ms, reason, overdue=overdue) for figure in (share, part, rest)
+    ]
     return Share(numbers[0], numbers[1], numbers[2], len(counted), len(released))
 
 

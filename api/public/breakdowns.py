@@ -35,7 +35,7 @@ def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
         current = services.cache.get(target_id, routes.kind)
         document = {
             target.id_name: target_id,
-            **_build_breakdown(services, current, request.path["dimension"], noun),
+            **_build_breakdown(services, current, noun, request),
         }
         age_seconds = max_age_seconds(current.next_release_at_ms, request.now_ms)
         return json_response(document, max_age_seconds=age_seconds)
@@ -64,25 +64,26 @@ def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
 
 
 def _build_breakdown(
-    services: PublicServices, current: CurrentRelease, dimension: str, noun: str
+    services: PublicServices, current: CurrentRelease, noun: str, request: Request
 ) -> dict[str, Any]:
     """Builds the response about one dimension.
 
     Raises:
         NotFoundError: the target's policy declares no such dimension.
     """
+    dimension, now_ms = request.path["dimension"], request.now_ms
     declared = _read_breakdowns(current, services.gallery)
     if dimension not in declared:
         raise NotFoundError(f"there is no dimension {dimension}; the policy declares {', '.join(declared)}")
     figures = declared[dimension]
     return {
         "dimension": dimension,
-        "total": make_current_number(current, current.release.total if current.release else None),
+        "total": make_current_number(current, current.release.total if current.release else None, now_ms),
         "cells": [
-            {"cell": cell, noun: make_current_number(current, figure)}
+            {"cell": cell, noun: make_current_number(current, figure, now_ms)}
             for cell, figure in figures.cells.items()
         ],
-        "other": make_current_number(current, figures.other),
+        "other": make_current_number(current, figures.other, now_ms),
     }
 
 

@@ -15,6 +15,8 @@ from api.public.kinds import GONE_DOC, KindRoutes
 from api.public.numbers import (
     PUBLISHED_EXAMPLE,
     WITHHELD_EXAMPLE,
+    Number,
+    is_overdue,
     make_current_number,
     make_number,
     number_field,
@@ -23,7 +25,7 @@ from api.public.response_fields import ResponseSchema, list_field, next_cursor_f
 from api.public.services import PublicServices
 from privacy.errors import InvalidInputError
 from privacy.gallery.reader import CurrentRelease
-from privacy.model.documents import PointDocument
+from privacy.model.documents import Figure, PointDocument
 from privacy.model.engagement import Reason
 from privacy.model.timestamp import format_timestamp
 
@@ -171,14 +173,15 @@ def _build_changes(
     if not points:
         sentence = f"The first {routes.noun} of this {routes.target.word} have not been released yet."
         empty = {"days": [], "next_cursor": None, "explanation": [sentence]}
-        return {"since_start": _build_unreleased_span(current), **empty}
+        return {"since_start": _build_unreleased_span(current, request.now_ms), **empty}
+    overdue = is_overdue(points[-1].next_release_at_ms, request.now_ms)
     whole = span_since_start(points[-1], starts_at_ms)
     walk = iterate_spans(points, _parse_first_epoch(points, request.query.get("cursor")), starts_at_ms)
     days = list(islice(walk, request.query["limit"]))
     following = next(walk, None)
     return {
-        "since_start": _build_span(whole),
-        "days": [_build_span(day) for day in days],
+        "since_start": _build_span(whole, overdue=overdue),
+        "days": [_build_span(day, overdue=overdue and day.point is points[-1]) for day in days],
         "next_cursor": encode_cursor(_LISTING, (following.point.epoch,)) if following else None,
         "explanation": explain(routes, whole, days),
     }
@@ -198,20 +201,23 @@ def _parse_first_epoch(points: Sequence[PointDocument], cursor: str | None) -> i
     return epoch
 
 
-def _build_span(span: ChangeSpan) -> dict[str, Any]:
+def _build_span(span: ChangeSpan, *, overdue: bool) -> dict[str, Any]:
+    def number(figure: Figure | None) -> Number:
+        return make_number(figure, span.point, overdue=overdue)
+
     return {
         "from": format_timestamp(span.since_ms),
         "to": format_timestamp(span.point.as_of_ms),
         "span_seconds": span.seconds,
-        "change": make_number(span.change, span.point),
-        "gained": make_number(span.gained, span.point),
-        "lost": {reason: make_number(figure, span.point) for reason, figure in span.lost.items()},
+        "change": number(span.change),
+        "gained": number(span.gained),
+        "lost": {reason: number(figure) for reason, figure in span.lost.items()},
         "netted_in_gained": span.netted_in_gained,
     }
 
 
-def _build_unreleased_span(current: CurrentRelease) -> dict[str, Any]:
-    withheld = make_current_number(current, None)
+def _build_unreleased_span(current: CurrentRelease, now_ms: int) -> dict[str, Any]:
+    withheld = make_current_number(current, None, now_ms)
     return {
         "from": format_timestamp(current.target.starts_at_ms),
         "to": None,

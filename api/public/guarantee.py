@@ -170,6 +170,17 @@ class ScheduleSchema(OpenSchema):
     due_ages_seconds = list_field(fields.Integer(strict=True), "Age of the target at which each epoch ends.")
 
 
+class ReleaseSchema(OpenSchema):
+    """When a release is visible."""
+
+    public_delay_seconds = required_field(
+        fields.Integer,
+        "Time from the end of an epoch to the moment from which its release is visible, however early it was "
+        "made.",
+        strict=True,
+    )
+
+
 class GuaranteeSchema(OpenSchema):
     """The guarantee."""
 
@@ -184,6 +195,9 @@ class GuaranteeSchema(OpenSchema):
     )
     creator_schedule = fields.Nested(
         ScheduleSchema, required=True, metadata={"description": "Release schedule of creators."}
+    )
+    release = fields.Nested(
+        ReleaseSchema, required=True, metadata={"description": "When a release is visible."}
     )
     documents = fields.Dict(
         keys=fields.String(),
@@ -260,6 +274,7 @@ GUARANTEE_EXAMPLE: dict[str, Any] = {
     },
     "schedule": {"epochs": 3, "due_ages_seconds": [3600, 7200, 10800]},
     "creator_schedule": {"epochs": 2, "due_ages_seconds": [86400, 172800]},
+    "release": {"public_delay_seconds": 120},
     "documents": {"claim": "/docs/compliance/claim.md"},
     "dimensions": {"device": ["android", "ios", "web", "other", "undisclosed"]},
 }

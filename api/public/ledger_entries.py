@@ -25,7 +25,6 @@ class EntrySchema(ResponseSchema):
     kind = required_field(fields.String, "Kind of engagement that was counted.")
     epoch = required_field(fields.Integer, "Number of the release.", strict=True)
     as_of_ms = required_field(fields.Integer, "When the epoch ended.", strict=True)
-    cutoff_ms = required_field(fields.Integer, "When counting for it stopped.", strict=True)
     policy_version = required_field(fields.String, "Version of the policy.")
     policy_digest = required_field(fields.String, "SHA-256 of the policy file.")
     rho = required_field(
@@ -110,7 +109,6 @@ OPERATION: Operation[PublicServices] = Operation(
                             "kind": "like",
                             "epoch": 0,
                             "as_of_ms": 1777813200000,
-                            "cutoff_ms": 1777813200000,
                             "policy_version": "2026-11-default",
                             "policy_digest": _DIGEST_EXAMPLE,
                             "rho": "0.088",

@@ -43,7 +43,9 @@ class HeadSchema(ResponseSchema):
     """The whole ledger at one moment."""
 
     sequence = required_field(fields.Integer, "Number of the head, from 0.", strict=True)
-    at_ms = required_field(fields.Integer, "When it was signed, in ms since 1970 UTC.", strict=True)
+    at_ms = required_field(
+        fields.Integer, "When it was signed, in ms since 1970 UTC: a whole second.", strict=True
+    )
     previous = required_field(
         fields.String, "SHA-256 of the `jws` of the previous head; empty for the first one."
     )

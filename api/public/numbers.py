@@ -19,6 +19,9 @@ from privacy.model.timestamp import format_timestamp
 BELOW_THRESHOLD: Final = "below_threshold"
 NOT_YET_RELEASED: Final = "not_yet_released"
 SPAN_BELOW_ONE_DAY: Final = "span_below_one_day"
+OVERDUE_AFTER_MS: Final = 10_000
+"""Time after `next_release_at` from which a release that is not there is overdue: releases are copied within
+seconds, and readers' caches are a second old at most by then."""
 REASONS: Final = (BELOW_THRESHOLD, NOT_YET_RELEASED, SPAN_BELOW_ONE_DAY)
 
 
@@ -32,30 +35,58 @@ class Number(msgspec.Struct, frozen=True):
     epoch: int | None
     as_of: str | None
     next_release_at: str | None
+    overdue: bool
+
+
+def is_overdue(next_release_at_ms: int | None, now_ms: int) -> bool:
+    """Returns whether the release after the current one should be visible by now.
+
+    It follows from public times alone, so that it is the same for all targets of one schedule.
+    """
+    return next_release_at_ms is not None and now_ms >= next_release_at_ms + OVERDUE_AFTER_MS
 
 
 def make_number(
-    figure: Figure | None, release: ReleaseDocument | PointDocument, reason: str = BELOW_THRESHOLD
+    figure: Figure | None,
+    release: ReleaseDocument | PointDocument,
+    reason: str = BELOW_THRESHOLD,
+    *,
+    overdue: bool = False,
 ) -> Number:
-    """Returns a number of a release; without a figure it is withheld for the given reason."""
-    return _make(figure, reason, release.epoch, release.as_of_ms, release.next_release_at_ms)
+    """Returns a number of a release; without a figure it is withheld for the given reason.
+
+    Args:
+        figure: the number with its interval.
+        release: the release; if it is not the current one, it is not overdue.
+        reason: why there is no figure.
+        overdue: whether a newer release should be visible by now.
+    """
+    times = (release.as_of_ms, release.next_release_at_ms)
+    return _make(figure, reason, release.epoch, times, overdue=overdue)
 
 
-def make_current_number(current: CurrentRelease, figure: Figure | None) -> Number:
+def make_current_number(current: CurrentRelease, figure: Figure | None, now_ms: int) -> Number:
     """Returns a number of the current release; before the first release it is not released yet."""
+    overdue = is_overdue(current.next_release_at_ms, now_ms)
     if current.release:
-        return make_number(figure, current.release)
-    return _make(None, NOT_YET_RELEASED, None, None, current.next_release_at_ms)
+        return make_number(figure, current.release, overdue=overdue)
+    return _make(None, NOT_YET_RELEASED, None, (None, current.next_release_at_ms), overdue=overdue)
 
 
-def make_combined_number(figure: Figure | None, moment_ms: int, reason: str) -> Number:
+def make_combined_number(figure: Figure | None, moment_ms: int, reason: str, *, overdue: bool) -> Number:
     """Returns a number computed from releases of several targets that were current at a moment."""
-    return _make(figure, reason, None, moment_ms, None)
+    return _make(figure, reason, None, (moment_ms, None), overdue=overdue)
 
 
 def _make(
-    figure: Figure | None, reason: str, epoch: int | None, as_of_ms: int | None, next_ms: int | None
+    figure: Figure | None,
+    reason: str,
+    epoch: int | None,
+    times: tuple[int | None, int | None],
+    *,
+    overdue: bool,
 ) -> Number:
+    as_of_ms, next_ms = times
     value, low, high = figure or (None, 0, 0)
     return Number(
         value=value,
@@ -65,6 +96,7 @@ def _make(
         epoch=epoch,
         as_of=_format(as_of_ms),
         next_release_at=_format(next_ms),
+        overdue=overdue,
     )
 
 
@@ -91,7 +123,7 @@ class NumberSchema(ResponseSchema):
         fields.String,
         "Why the number is withheld; null when published. `below_threshold`: too few accounts, or too few to "
         "be sure of it through the noise; `threshold_by_epoch` of `GET /v1/privacy` has the thresholds. "
-        "`not_yet_released`: the first release is due at `next_release_at`. "
+        "`not_yet_released`: the first release is visible at `next_release_at`. "
         "`span_below_one_day`: a change is shown once it spans a day or more.",
         allow_none=True,
         validate=OneOf(REASONS),
@@ -112,10 +144,16 @@ class NumberSchema(ResponseSchema):
     )
     next_release_at = required_field(
         fields.DateTime,
-        "When the next release is due, in UTC; the number does not change before. Null after the last "
-        "release and for a number over several targets.",
+        "When the next release becomes visible, in UTC; the number does not change before. Null after the "
+        "last release and for a number over several targets.",
         format="iso",
         allow_none=True,
+    )
+    overdue = required_field(
+        fields.Boolean,
+        "True if a newer release should be visible by now. The number is right as of `as_of`.",
+        truthy={True},
+        falsy={False},
     )
 
 
@@ -131,7 +169,8 @@ PUBLISHED_EXAMPLE: Final[dict[str, Any]] = {
     "reason": None,
     "epoch": 27,
     "as_of": "2026-05-05T12:00:00Z",
-    "next_release_at": "2026-05-05T18:00:00Z",
+    "next_release_at": "2026-05-05T18:02:00Z",
+    "overdue": False,
 }
 WITHHELD_EXAMPLE = PUBLISHED_EXAMPLE | {
     "value": None,

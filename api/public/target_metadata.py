@@ -99,7 +99,8 @@ class TargetResource:
             elif current.target.taken_down is not None:
                 gone.append(target_id)
             else:
-                total = make_current_number(current, current.release.total if current.release else None)
+                figure = current.release.total if current.release else None
+                total = make_current_number(current, figure, request.now_ms)
                 found.append({**self.metadata(current.target), noun: total})
         document = {self.routes.target.plural: found, "gone": gone, "unknown": unknown}
         return json_response(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)

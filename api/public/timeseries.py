@@ -12,6 +12,7 @@ from api.public.numbers import (
     PUBLISHED_EXAMPLE,
     SPAN_BELOW_ONE_DAY,
     Number,
+    is_overdue,
     make_number,
     number_field,
 )
@@ -57,10 +58,13 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
         current = services.cache.get(target_id, routes.kind)
         points = services.gallery.read_points(target_id, routes.kind)
         page = [point for point in points if point.epoch >= start]
+        overdue = is_overdue(points[-1].next_release_at_ms, request.now_ms) if points else False
         following = page[limit : limit + 1]
         document = {
             target.id_name: target_id,
-            "points": [_build_point(point) for point in page[:limit]],
+            "points": [
+                _build_point(point, overdue=point is points[-1] and overdue) for point in page[:limit]
+            ],
             "next_cursor": encode_cursor(_LISTING, (following[0].epoch,)) if following else None,
         }
         age_seconds = max_age_seconds(current.next_release_at_ms, request.now_ms)
@@ -90,12 +94,12 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
     )
 
 
-def _build_point(point: PointDocument) -> Point:
+def _build_point(point: PointDocument, *, overdue: bool) -> Point:
     change = to_daily_rate(point.change, point.change_span_seconds)
     reason = BELOW_THRESHOLD if point.change_span_seconds else SPAN_BELOW_ONE_DAY
     return Point(
-        total=make_number(point.total, point),
-        change_per_day=make_number(change, point, reason),
+        total=make_number(point.total, point, overdue=overdue),
+        change_per_day=make_number(change, point, reason, overdue=overdue),
         change_span_seconds=point.change_span_seconds,
     )
 

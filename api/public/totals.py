@@ -16,7 +16,8 @@ def make_total_operation(routes: KindRoutes) -> Operation[PublicServices]:
     def get_total(services: PublicServices, request: Request) -> Response:
         target_id = request.path[target.id_name]
         current = services.cache.get(target_id, routes.kind)
-        total = make_current_number(current, current.release.total if current.release else None)
+        figure = current.release.total if current.release else None
+        total = make_current_number(current, figure, request.now_ms)
         age_seconds = max_age_seconds(current.next_release_at_ms, request.now_ms)
         return json_response({target.id_name: target_id, "total": total}, max_age_seconds=age_seconds)
 

@@ -94,7 +94,7 @@ class Evaluation:
         columns = self.exact.columns
         # Statistics of likes, the most common kind, have no prefix.
         prefix = "" if name.kind is Kind.LIKE else f"{name.kind.label}: "
-        counts = self.exact.counts_at(name, np.array([release.cutoff_ms for release in releases]))
+        counts = self.exact.counts_at(name, np.array([release.as_of_ms for release in releases]))
         shown = PublishedEpoch.from_figures([arrange_figures(release, columns) for release in releases])
         totals = counts[:, columns[TOTAL, TOTAL]]
         self._add_changes(prefix, releases, counts)

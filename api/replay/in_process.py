@@ -1,12 +1,11 @@
 """Runs intake, relay and release workers in this process, under a virtual clock."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from redis import Redis
 
 from api.http.system import clock_ms, entropy
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
@@ -15,13 +14,12 @@ from api.replay.intake import InProcessIntake, NullRequestLog
 from api.replay.timeline import Timeline, VirtualClock
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.relay import make_relay
-from api.runtime.release import make_release_workers
+from api.runtime.release import make_release_publication, make_release_workers
 from api.runtime.store_setup import PreparedStore
 from privacy.model.documents import LedgerEntry
-from privacy.release.worker import ReleaseWorker
-from privacy.store.connect import connect, translated
-from privacy.store.keys import gallery_key
+from privacy.store.connect import connect
 from privacy.store.users import PLATFORM, PUBLISHER
+from privacy.tally.series import LedgerLog, TallyShard
 from privacy.vault.recount import Recount
 from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards
@@ -54,7 +52,7 @@ def open_in_process_system(
 ) -> Iterator[InProcessSystem]:
     """Opens the system on a store that no other process uses.
 
-    The clock starts at the cutoff of the store's last release, because time in a store never runs backwards.
+    The clock starts at the end of the last epoch that was released, because time in a store never runs back.
 
     Args:
         store: the prepared store.
@@ -69,11 +67,13 @@ def open_in_process_system(
     with ExitStack() as held:
         workers = make_release_workers(store.settings, store.header, store.erasures, entropy, clock)
         held.callback(workers[0].shards[0].client.close)
+        publication = make_release_publication(store.settings, store.header, store.erasures)
+        held.callback(publication.shards[0].client.close)
         relay = make_relay(store.settings, store.header, clock)
         held.callback(relay.client.close)
         client = held.enter_context(closing(connect(store.settings, PLATFORM, greet=store.header.greet)))
         gallery = held.enter_context(closing(connect(store.settings, PUBLISHER)))
-        clock.advance_to(_last_cutoff_ms(gallery, workers))
+        clock.advance_to(_last_as_of_ms(publication.shards))
         token = api_keys.renew(
             ApiKeySpec(_OWNER, ["ingest"], days=1, requests_per_minute=_REQUESTS_PER_MINUTE)
         )
@@ -92,19 +92,15 @@ def open_in_process_system(
         intake = InProcessIntake(build_platform_app(dependencies, clock).test_client(), token)
         shards = AccountShards(client, store.keys, store.header.account_shards, clock)
         staff = InProcessStaff(Recount(shards, ContributionCaps.from_policies(store.registry)), clock)
-        timeline = Timeline(clock, intake, relay, staff, workers, on_events)
+        timeline = Timeline(clock, intake, relay, staff, workers, publication, on_events)
         yield InProcessSystem(clock, intake, staff, timeline)
 
 
-def _last_cutoff_ms(gallery: Redis, workers: list[ReleaseWorker]) -> int:
-    """Returns the cutoff of the store's last release; 0 in a new store."""
-    last_cutoff_ms = 0
-    for worker in workers:
-        for shard in worker.shards:
-            worker.publish(shard)
-            length = shard.count_ledger_entries()
-            if length:
-                with translated():
-                    entry = gallery.hget(gallery_key("ledger", shard.shard), str(length - 1))
-                last_cutoff_ms = max(last_cutoff_ms, _DECODE_ENTRY(entry or b"").cutoff_ms)
-    return last_cutoff_ms
+def _last_as_of_ms(shards: Sequence[TallyShard]) -> int:
+    """Returns the end of the last epoch that was released; 0 in a new store."""
+    last_as_of_ms = 0
+    for shard in shards:
+        length = shard.count_ledger_entries()
+        for entry in LedgerLog(shard.client).read_entries(shard.shard, length - 1, 1) if length else ():
+            last_as_of_ms = max(last_as_of_ms, _DECODE_ENTRY(entry).as_of_ms)
+    return last_as_of_ms

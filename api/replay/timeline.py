@@ -12,11 +12,14 @@ from typing import NamedTuple, Protocol
 
 from api.replay.records import Action, TimedRecord
 from privacy.model.timestamp import MS_PER_DAY
+from privacy.release.publication import ReleasePublication
 from privacy.release.worker import ReleaseWorker
 from privacy.tally.outbox_relay import Relay
 
 BATCH_EVENTS = 2_000
 """Maximum number of events in a batch."""
+WAITING_RELEASES = 4_096
+"""Number of releases that may wait in the store before they are copied."""
 _NEVER_MS = 1 << 62
 _LAST_MS = _NEVER_MS - 1
 
@@ -77,6 +80,7 @@ class Timeline:
         relay: of the tally.
         staff: of the platform.
         workers: one per target shard, so that shards without due releases cost nothing.
+        publication: copies releases, many together, as nobody reads meanwhile.
         on_events: called with the number of events just sent.
         releases: number of releases made so far.
     """
@@ -86,10 +90,12 @@ class Timeline:
     relay: Relay
     staff: Staff
     workers: Sequence[ReleaseWorker]
+    publication: ReleasePublication
     on_events: Callable[[int], None]
     releases: int = field(default=0, init=False)
     _next_due_ms: list[int] = field(default_factory=list, init=False)
     _actions: list[Action] = field(default_factory=list, init=False)
+    _waiting: int = field(default=0, init=False)
 
     def run(
         self,
@@ -124,8 +130,10 @@ class Timeline:
             batch.append(event)
         self._send(batch)
         self._advance(pending, _LAST_MS if until_ms is None else until_ms)
-        if until_ms is not None:
-            self.clock.advance_to(until_ms)
+        if until_ms is None:
+            until_ms = self.publication.read_last_visible_ms()
+        self.clock.advance_to(until_ms or 0)
+        self._publish()
 
     def _advance(self, pending: _PendingTargets, moment_ms: int) -> int:
         """Processes everything up to a moment, and returns the time at which a batch must end.
@@ -150,8 +158,17 @@ class Timeline:
         if due:
             self.relay.drain()
         for index in due:
-            self.releases += self.workers[index].run_due()
+            written = self.workers[index].run_due()
+            self.releases += written
+            self._waiting += written
             self._next_due_ms[index] = _next_due_ms(self.workers[index])
+        if self._waiting >= WAITING_RELEASES:
+            self._publish()
+
+    def _publish(self) -> None:
+        """Copies what is visible now."""
+        self.publication.publish(self.clock())
+        self._waiting = 0
 
     def _register_targets(self, pending: _PendingTargets) -> None:
         now_ms = self.clock()

@@ -1,11 +1,15 @@
-"""The loop of a process that polls for work: it rests when there is none, and backs off from a busy store."""
+"""Loops of processes: one rests when there is no work and backs off from a busy store, one runs at ticks."""
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import Clock
+
+MS_PER_TICK = 1_000
+"""Epochs end, and releases become visible, at whole seconds."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,38 @@ def decide_by(clock: Clock, step: Callable[[], int]) -> Callable[[], int]:
         return step()
 
     return step_in_time
+
+
+def poll_ticks(
+    step: Callable[[int], object],
+    clock: Clock,
+    wait: Callable[[float], bool],
+    on_busy: Callable[[StoreBusyError, float], None],
+) -> None:
+    """Calls a step at every whole second until the process is asked to stop.
+
+    Args:
+        step: does what is due at a tick, in ms since 1970 UTC; after a failure the next tick does it.
+        clock: now, in ms since 1970 UTC; without a time that is believed, nothing is done.
+        wait: rests for the given seconds, or less if asked to stop; returns whether to stop.
+        on_busy: called with the error and the time until the next tick when the store is busy.
+
+    Raises:
+        StoreError: the store refuses, and would refuse again.
+    """
+    stopped = False
+    while not stopped:
+        try:
+            step(clock() // MS_PER_TICK * MS_PER_TICK)
+        except StoreBusyError as error:
+            on_busy(error, _seconds_to_next_tick(clock))
+        stopped = wait(_seconds_to_next_tick(clock))
+
+
+def _seconds_to_next_tick(clock: Clock) -> float:
+    with suppress(StoreBusyError):
+        return (MS_PER_TICK - clock() % MS_PER_TICK) / 1000
+    return MS_PER_TICK / 1000
 
 
 def report_busy(name: str) -> Callable[[StoreBusyError, float], None]:

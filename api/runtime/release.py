@@ -1,6 +1,7 @@
-"""The release process: measures what is due, publishes it and signs it."""
+"""The release process: one loop measures what is due, another one publishes and signs at every tick."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Final
 from redis import Redis
 
 from api.http.system import clock_ms, entropy, uptime
-from api.runtime.poll import PollInterval, decide_by, poll, report_busy
+from api.runtime.poll import PollInterval, decide_by, poll, poll_ticks, report_busy
 from api.runtime.stop_signal import stop_on_signal
 from api.runtime.store_check import require_healthy_store
 from privacy.errors import StoreError
@@ -20,6 +21,7 @@ from privacy.model.timestamp import Clock
 from privacy.policy.registry import read_registered_policy
 from privacy.publishing.publisher import Publisher
 from privacy.publishing.signature_writer import SignatureWriter
+from privacy.release.publication import ReleasePublication
 from privacy.release.worker import ReleaseWorker, run_together
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import caught_up
@@ -34,8 +36,8 @@ from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import PUBLISHER, RELEASE, SIGNER
 from privacy.tally.series import LedgerLog, TallyShard
 
-_INTERVAL: Final = PollInterval(idle_seconds=1.0)
-"""The shortest epoch of the default policy is an hour."""
+_INTERVAL: Final = PollInterval(idle_seconds=0.5)
+"""The shortest public delay is two seconds."""
 
 
 @dataclass(frozen=True)
@@ -72,32 +74,43 @@ def make_release_workers(
     entropy: EntropySource,
     clock: Clock,
 ) -> list[ReleaseWorker]:
-    """Returns one release worker per target shard; they write to no other stores than these.
+    """Returns one release worker per target shard; they write to no other store than this.
 
     While the store lacks erasures that are listed, its connections are refused: nothing is released. A tally
     that has forgotten releases releases nothing either.
     """
     client = connect(settings, RELEASE, greet=caught_up(header.greet, erasures))
-    header.of_gallery.verify(connect(settings, PUBLISHER))
-    publisher = Publisher(connect(settings, PUBLISHER, greet=header.of_gallery.greet))
     calibrations = Calibrations(client)
     watermark = ReleaseWatermark(erasures.folder, header.store_id)
     return [
-        ReleaseWorker([TallyShard(client, shard)], publisher, calibrations, entropy, clock, watermark)
+        ReleaseWorker([TallyShard(client, shard)], calibrations, entropy, clock, watermark)
         for shard in range(header.target_shards)
     ]
 
 
-def make_ledger_signer(
-    settings: StoreSettings, header: StoreHeader, key_file: Path, clock: Clock
-) -> LedgerSigner:
+def make_release_publication(
+    settings: StoreSettings, header: StoreHeader, erasures: ErasureLog
+) -> ReleasePublication:
+    """Returns what copies releases, over connections of its own; it writes to no other stores than these.
+
+    Like the workers, it does nothing while the store lacks erasures that are listed.
+    """
+    client = connect(settings, RELEASE, greet=caught_up(header.greet, erasures))
+    header.of_gallery.verify(connect(settings, PUBLISHER))
+    return ReleasePublication(
+        [TallyShard(client, shard) for shard in range(header.target_shards)],
+        Publisher(connect(settings, PUBLISHER, greet=header.of_gallery.greet)),
+        ReleaseWatermark(erasures.folder, header.store_id),
+    )
+
+
+def make_ledger_signer(settings: StoreSettings, header: StoreHeader, key_file: Path) -> LedgerSigner:
     """Returns a ledger signer that reads and writes no other stores than these."""
     return LedgerSigner(
         LedgerLog(connect(settings, SIGNER, Room.PRIVATE, greet=header.greet)),
         SignatureWriter(connect(settings, SIGNER, greet=header.of_gallery.greet)),
         partial(load_store_signing_key, key_file, header),
         header.target_shards,
-        clock,
     )
 
 
@@ -122,12 +135,27 @@ def run_release(settings: Settings) -> None:
     """
     store = settings.store
     header = require_healthy_store(store, RELEASE, clock_ms)
-    clock = StoreClock(connect(store, RELEASE, greet=header.greet), clock_ms, uptime)
     erasures = ErasureLog(settings.rollback_guard_dir, header.store_id)
+    clock, publishers_clock = (
+        StoreClock(connect(store, RELEASE, greet=header.greet), clock_ms, uptime) for _ in range(2)
+    )
     workers = make_release_workers(store, header, erasures, entropy, clock)
     require_newest_tally(workers)
-    signer = make_ledger_signer(store, header, settings.ledger_key_file, clock)
+    signer = make_ledger_signer(store, header, settings.ledger_key_file)
     signer.check()
-    step = decide_by(clock, lambda: run_together(workers) + signer.run())
-    with stop_on_signal() as stop:
-        poll(step, stop.wait, _INTERVAL, report_busy("release"))
+    publication = make_release_publication(store, header, erasures)
+
+    def publish(tick_ms: int) -> None:
+        publication.publish(tick_ms)
+        signer.run(tick_ms)
+
+    report = report_busy("release")
+    with stop_on_signal() as stop, ThreadPoolExecutor(1, "publish") as thread:
+        # A thread of its own: what is visible at a tick must not wait for what is being computed.
+        publishing = thread.submit(poll_ticks, publish, publishers_clock, stop.wait, report)
+        publishing.add_done_callback(lambda _: stop.request())
+        try:
+            poll(decide_by(clock, lambda: run_together(workers)), stop.wait, _INTERVAL, report)
+        finally:
+            stop.request()
+        publishing.result()

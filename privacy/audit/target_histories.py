@@ -19,7 +19,6 @@ from privacy.tally.series import DueSeries, SeriesState
 
 Result = TypeVar("Result")
 
-CUTOFF_MS = 0
 TARGET_ID = "audited"
 
 
@@ -81,7 +80,7 @@ class TargetHistories:
                 zip(logs, self.histories, strict=True)
             )
         ]
-        return make_releases(batch, self.calibration, entropy, CUTOFF_MS)
+        return make_releases(batch, self.calibration, entropy)
 
     def advance(self, releases: Sequence[NewRelease]) -> TargetHistories:
         """Returns the same targets after these releases."""

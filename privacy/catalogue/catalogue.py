@@ -14,6 +14,7 @@ from privacy.errors import NotFoundError, StoreBusyError
 from privacy.model.documents import TargetDocument
 from privacy.model.engagement import KINDS_PER_TARGET, TargetType
 from privacy.policy.policy import Policy
+from privacy.policy.schedule import Schedule
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
@@ -195,10 +196,9 @@ class Catalogue:
         return all(replaced)
 
     def _build_document(self, target: TargetMetadata, now_ms: int) -> TargetDocument:
-        # All kinds of one type of target share a schedule.
-        creator = target.target_type is TargetType.CREATOR
-        schedule = self.policy.creator_schedule if creator else self.policy.schedule
+        schedule = self._schedule_of(target.target_type)
         epoch = schedule.first_open_epoch(target.starts_at_ms, now_ms)
+        due_ms = None if epoch is None else schedule.due_ms(target.starts_at_ms, epoch)
         return TargetDocument(
             target_type=target.target_type.value,
             target_id=target.target_id,
@@ -212,12 +212,18 @@ class Catalogue:
             revision=0,
             policy_version=self.policy.version,
             first_epoch=epoch,
-            first_due_ms=None if epoch is None else schedule.due_ms(target.starts_at_ms, epoch),
+            first_release_at_ms=None if due_ms is None else due_ms + self.policy.public_delay_ms,
         )
+
+    def _schedule_of(self, target_type: TargetType) -> Schedule:
+        """Return the schedule that all kinds of one type of target share."""
+        creator = target_type is TargetType.CREATOR
+        return self.policy.creator_schedule if creator else self.policy.schedule
 
     def _build_register_call(
         self, shard: int, target_type: TargetType, documents: Sequence[TargetDocument]
     ) -> ScriptCall:
+        schedule = self._schedule_of(target_type)
         kinds = ",".join(str(int(kind)) for kind in self.policy.kinds_of(target_type))
         arguments: list[str | bytes | int] = [
             tally_prefix(shard, "series"),
@@ -227,7 +233,8 @@ class Catalogue:
             kinds,
         ]
         for document in documents:
-            epoch, due_ms = document.first_epoch, document.first_due_ms
+            epoch = document.first_epoch
+            due_ms = None if epoch is None else schedule.due_ms(document.starts_at_ms, epoch)
             arguments += [
                 document.target_id,
                 _encode(document),
@@ -278,7 +285,7 @@ def _reconcile(
         requested,
         policy_version=stored.policy_version,
         first_epoch=stored.first_epoch,
-        first_due_ms=stored.first_due_ms,
+        first_release_at_ms=stored.first_release_at_ms,
         taken_down=stored.taken_down,
         revision=stored.revision,
     )

@@ -46,8 +46,8 @@ class CurrentRelease:
 
     @property
     def next_release_at_ms(self) -> int | None:
-        """When the next release is due, in ms since 1970 UTC; None after the last one."""
-        return self.release.next_release_at_ms if self.release else self.target.first_due_ms
+        """When the next release becomes visible, in ms since 1970 UTC; None after the last one."""
+        return self.release.next_release_at_ms if self.release else self.target.first_release_at_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class TreeHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         sequence: number of the head, from 0.
-        at_ms: when it was made, in ms since 1970 UTC.
+        at_ms: the tick at which it was made, in ms since 1970 UTC: a whole second.
         previous: SHA-256 of the JWS of the previous head; empty for the first one.
         keys: ids of all keys that have signed or may sign now.
         trees: one per shard, in the order of the shards' numbers.

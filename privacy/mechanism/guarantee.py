@@ -47,6 +47,7 @@ def guarantee(policy: Policy, in_force: Policy | None = None) -> dict[str, Any]:
         PolicyError: the policy requires something that the mechanism cannot do.
     """
     in_force = in_force or policy
+    terms = policy.sandbox_terms
     return {
         "version": policy.version,
         "policy_sha256": policy.digest,
@@ -56,6 +57,7 @@ def guarantee(policy: Policy, in_force: Policy | None = None) -> dict[str, Any]:
         "kinds": {kind.label: _describe_kind(policy, kind, in_force.daily_cap) for kind in policy.budgets},
         "schedule": _describe_schedule(policy.schedule),
         "creator_schedule": _describe_schedule(policy.creator_schedule),
+        "release": {"public_delay_seconds": policy.public_delay_seconds},
         "dimensions": {dimension.name: list(dimension.cells) for dimension in policy.domain.dimensions},
         "children": {"dropped_age_bands": sorted(policy.dropped_age_bands)},
         "documents": dict(DOCUMENTS),
@@ -66,9 +68,11 @@ def guarantee(policy: Policy, in_force: Policy | None = None) -> dict[str, Any]:
         "integrity": msgspec.structs.asdict(policy.integrity),
         "retention": msgspec.structs.asdict(policy.retention),
         "sandbox": policy.sandbox
+        and terms
         and {
             "version": policy.sandbox.version,
-            "compress_schedule_by": policy.compress_schedule_by,
+            "compress_schedule_by": terms.compress_schedule_by,
+            "public_delay_seconds": terms.public_delay_seconds,
         },
     }
 

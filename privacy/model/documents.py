@@ -38,8 +38,8 @@ class TargetDocument(Document, frozen=True):
     policy_version: str
     first_epoch: int | None
     """The epoch that was running at registration."""
-    first_due_ms: int | None
-    """End of the first epoch after registration; None for a target registered after its last epoch."""
+    first_release_at_ms: int | None
+    """When its first release becomes visible; None for a target registered after its last epoch."""
 
 
 class BreakdownFigures(Document, frozen=True):
@@ -56,10 +56,9 @@ class ReleaseDocument(Document, frozen=True):
     kind: str
     epoch: int
     as_of_ms: int
-    """Scheduled end of the epoch."""
-    cutoff_ms: int
-    """Time until which events are counted, to the minute; after `as_of_ms` if the worker was late."""
+    """Scheduled end of the epoch: the release counts what was taken in before it, and nothing else."""
     next_release_at_ms: int | None
+    """When the next release becomes visible; None after the last one."""
     policy_version: str
     total: Figure | None
     change: Figure | None
@@ -106,7 +105,6 @@ class LedgerEntry(Document, frozen=True):
     kind: str
     epoch: int
     as_of_ms: int
-    cutoff_ms: int
     policy_version: str
     policy_digest: str
     rho: str

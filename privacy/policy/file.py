@@ -15,7 +15,7 @@ from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.timestamp import parse_timestamp_ms
 from privacy.policy.budget import Budget
 from privacy.policy.integrity import Integrity
-from privacy.policy.policy import IntakePolicy, Policy
+from privacy.policy.policy import IntakePolicy, Policy, SandboxTerms
 from privacy.policy.retention import Retention
 from privacy.policy.schedule import Phase, Schedule
 
@@ -58,8 +58,13 @@ class _Intake(_Table, frozen=True):
     future_tolerance_seconds: int
 
 
+class _Release(_Table, frozen=True):
+    public_delay_seconds: int
+
+
 class _Sandbox(_Table, frozen=True):
     compress_schedule_by: int
+    public_delay_seconds: int
 
 
 class _PolicyFile(_Table, frozen=True):
@@ -74,6 +79,7 @@ class _PolicyFile(_Table, frozen=True):
     intake: _Intake
     integrity: Integrity
     retention: Retention
+    release: _Release
     creator_schedule: tuple[Phase, ...] | None = None
     sandbox: _Sandbox | None = None
 
@@ -128,6 +134,7 @@ def _build_policy(file: _PolicyFile, digest: str) -> Policy:
         budgets={_parse_kind(label): _build_budget(label, table) for label, table in file.budgets.items()},
         schedule=Schedule(file.schedule),
         creator_schedule=Schedule(file.creator_schedule or file.schedule),
+        public_delay_seconds=file.release.public_delay_seconds,
         domain=JointDomain(
             tuple(Dimension(name, tuple(values)) for name, values in file.dimensions.items()),
         ),
@@ -138,7 +145,7 @@ def _build_policy(file: _PolicyFile, digest: str) -> Policy:
         integrity=file.integrity,
         retention=file.retention,
         digest=digest,
-        compress_schedule_by=file.sandbox.compress_schedule_by if file.sandbox else None,
+        sandbox_terms=SandboxTerms(**msgspec.structs.asdict(file.sandbox)) if file.sandbox else None,
     )
 
 

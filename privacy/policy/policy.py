@@ -36,6 +36,19 @@ class IntakePolicy:
 
 
 @dataclass(frozen=True)
+class SandboxTerms:
+    """In what the sandbox's policy differs.
+
+    Args:
+        compress_schedule_by: factor by which its epochs are shorter.
+        public_delay_seconds: as in `Policy`.
+    """
+
+    compress_schedule_by: int
+    public_delay_seconds: int
+
+
+@dataclass(frozen=True)
 class Policy:
     """The declared guarantee.
 
@@ -49,13 +62,14 @@ class Policy:
         budgets: zCDP budget of each kind.
         schedule: epochs of a video.
         creator_schedule: epochs of a creator.
+        public_delay_seconds: from the end of an epoch to the moment from which its release is visible.
         domain: dimensions of the breakdowns.
         dropped_age_bands: age bands whose events are acknowledged and dropped on admission.
         intake: bounds on event times.
         integrity: rules that make a like inauthentic.
         retention: retention periods.
         digest: SHA-256 of the file; distinguishes two files with the same version.
-        compress_schedule_by: factor by which the sandbox's epochs are shorter; None for no sandbox.
+        sandbox_terms: in what the sandbox's policy differs; None for no sandbox.
 
     Raises:
         PolicyError: a value breaks a rule; the message names the field, the value and the rule.
@@ -70,19 +84,21 @@ class Policy:
     budgets: Mapping[Kind, Budget]
     schedule: Schedule
     creator_schedule: Schedule
+    public_delay_seconds: int
     domain: JointDomain
     dropped_age_bands: frozenset[str]
     intake: IntakePolicy
     integrity: Integrity
     retention: Retention
     digest: str
-    compress_schedule_by: int | None = None
+    sandbox_terms: SandboxTerms | None = None
 
     def __post_init__(self) -> None:
         self._check_names()
         _check_range("anonymity.k", self.k, 2, 1_000_000)
         _check_range("contribution.flip_cap", self.flip_cap, 2, MAX_FLIP_CAP)
         _check_range("contribution.daily_cap", self.daily_cap, 1, 65_535)
+        _check_delay("release.public_delay_seconds", self.public_delay_seconds)
         _check_range(
             "intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, SECONDS_PER_DAY
         )
@@ -101,9 +117,10 @@ class Policy:
                 f"retention.idle_account_seconds: is {self.retention.idle_account_seconds}; at least the "
                 f"longest schedule, {self.longest_schedule_seconds}, or an engagement could be counted again"
             )
-        if self.compress_schedule_by is not None:
-            self.schedule.compress(self.compress_schedule_by)
-            self.creator_schedule.compress(self.compress_schedule_by)
+        if terms := self.sandbox_terms:
+            _check_delay("sandbox.public_delay_seconds", terms.public_delay_seconds)
+            self.schedule.compress(terms.compress_schedule_by)
+            self.creator_schedule.compress(terms.compress_schedule_by)
 
     def _check_names(self) -> None:
         if not _VERSION.fullmatch(self.version):
@@ -130,23 +147,30 @@ class Policy:
 
     @cached_property
     def sandbox(self) -> Policy | None:
-        """The policy of the sandbox; it differs only in the length of its epochs and in its version.
+        """The policy of the sandbox; it differs only in its epochs' length, the public delay and the version.
 
         It needs a version of its own because targets are bound to versions.
         """
-        if self.compress_schedule_by is None:
+        terms = self.sandbox_terms
+        if terms is None:
             return None
         return replace(
             self,
             version=self.version + POLICY_SUFFIX,
-            schedule=self.schedule.compress(self.compress_schedule_by),
-            creator_schedule=self.creator_schedule.compress(self.compress_schedule_by),
-            compress_schedule_by=None,
+            schedule=self.schedule.compress(terms.compress_schedule_by),
+            creator_schedule=self.creator_schedule.compress(terms.compress_schedule_by),
+            public_delay_seconds=terms.public_delay_seconds,
+            sandbox_terms=None,
         )
 
     def schedule_of(self, kind: Kind) -> Schedule:
         """Return the schedule of the targets of a kind."""
         return self.creator_schedule if kind.target_type is TargetType.CREATOR else self.schedule
+
+    @property
+    def public_delay_ms(self) -> int:
+        """From the end of an epoch to the moment from which its release is visible, in ms."""
+        return 1000 * self.public_delay_seconds
 
     def epochs_of(self, kind: Kind) -> int:
         """Return T, the number of epochs of a target of a kind."""
@@ -164,6 +188,14 @@ class Policy:
 
 MAX_FLIP_CAP = 14
 """A register stores its flips in four bits."""
+
+
+MIN_PUBLIC_DELAY_SECONDS = 2
+"""A release must be computed, written and copied before it may be seen."""
+
+
+def _check_delay(field: str, seconds: int) -> None:
+    _check_range(field, seconds, MIN_PUBLIC_DELAY_SECONDS, SECONDS_PER_DAY)
 
 
 def _check_range(field: str, value: int, low: int, high: int) -> None:

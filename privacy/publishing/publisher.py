@@ -61,6 +61,8 @@ class Publisher:
     def publish_releases(self, releases: Sequence[PendingRelease]) -> None:
         """Write releases and their ledger entries; the latest release of each series becomes its current one.
 
+        Entries are written last, so that each entry in the gallery has its release there.
+
         Raises:
             StoreBusyError: the gallery did not confirm; call again.
             StoreError: the gallery holds other bytes for a release or an entry: nothing is replaced.
@@ -72,11 +74,11 @@ class Publisher:
             keys, arguments = shards.setdefault(gallery_shard(release.target_id), ([], []))
             keys += gallery_series_keys(release.target_id, release.kind)
             arguments += [release.epoch, release.release, release.point]
+        self._write_once(_PUBLISH, [ScriptCall(*shard) for shard in shards.values()])
         self._write_once(
             _PUBLISH_ENTRIES,
             [ScriptCall([gallery_key("ledger", shard)], entries) for shard, entries in chains.items()],
         )
-        self._write_once(_PUBLISH, [ScriptCall(*shard) for shard in shards.values()])
 
     def _write_once(self, script: Script, calls: Sequence[ScriptCall]) -> None:
         """Write what the gallery lacks, and check that what it holds already is the same."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
-from privacy.model.documents import PointDocument, ReleaseDocument
+from privacy.model.documents import ReleaseDocument
 from privacy.policy.schedule import Schedule
 from privacy.release.estimates import NO_STEP, publishable_estimates
 from privacy.release.history import MEASUREMENT, NET_CHANGE, StreamRecords
@@ -29,18 +29,14 @@ class NewRelease:
     Args:
         due: its inputs.
         as_of_ms: scheduled end of the epoch.
-        cutoff_ms: time until which events are counted, as the document states it.
         encoded: the release document, byte for byte as the gallery will hold it permanently.
-        point: its encoded point in the time series.
         net_changes: exact net changes of this step, packed.
         measurements: measurements drawn for this release, packed.
     """
 
     due: DueSeries
     as_of_ms: int
-    cutoff_ms: int
     encoded: bytes
-    point: bytes
     net_changes: bytes
     measurements: bytes
 
@@ -51,7 +47,7 @@ class NewRelease:
 
 
 def make_releases(
-    batch: Sequence[DueSeries], calibration: Calibration, entropy: EntropySource, cutoff_ms: int
+    batch: Sequence[DueSeries], calibration: Calibration, entropy: EntropySource
 ) -> list[NewRelease]:
     """Measure, gate and render the next release of each series.
 
@@ -59,7 +55,6 @@ def make_releases(
         batch: series of the calibration's kind, bound to its policy.
         calibration: the mechanism.
         entropy: source of the noise.
-        cutoff_ms: time at which their logs were read.
 
     Raises:
         OverflowError: a count exceeds the range of the exact arithmetic.
@@ -81,15 +76,13 @@ def make_releases(
         NewRelease(
             due,
             document.as_of_ms,
-            document.cutoff_ms,
             _ENCODE(document),
-            _ENCODE(PointDocument.from_release(document)),
             changes,
             measurements,
         )
         for due, document, changes, measurements in zip(
             batch,
-            render(states, estimates, calibration, cutoff_ms),
+            render(states, estimates, calibration),
             this_step.pack(len(batch), NET_CHANGE),
             measured.drawn.pack(len(batch), MEASUREMENT),
             strict=True,

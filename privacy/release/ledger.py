@@ -41,7 +41,6 @@ class LedgerHead:
             kind=kind.label,
             epoch=state.epoch,
             as_of_ms=release.as_of_ms,
-            cutoff_ms=release.cutoff_ms,
             policy_version=policy.version,
             policy_digest=policy.digest,
             rho=policy.budgets[kind].spent,

@@ -9,18 +9,15 @@ from privacy.mechanism.accounting import Calibration
 from privacy.model.dimension import Dimension
 from privacy.model.documents import BreakdownFigures, Figure, ReleaseDocument
 from privacy.model.engagement import Reason
-from privacy.model.timestamp import MS_PER_MINUTE
 from privacy.policy.schedule import Schedule
 from privacy.release.estimates import NO_STEP, Estimates, PublishedEstimates
 from privacy.tally.series import SeriesState
 
-CUTOFF_RESOLUTION_MS = MS_PER_MINUTE
-"""An exact cutoff would reveal how much work a worker had to do before this release."""
 REMOVAL_REASONS = tuple(reason.label for reason in Reason)
 
 
 def render(
-    states: Sequence[SeriesState], estimates: PublishedEstimates, calibration: Calibration, cutoff_ms: int
+    states: Sequence[SeriesState], estimates: PublishedEstimates, calibration: Calibration
 ) -> Iterator[ReleaseDocument]:
     """Render the document of each series; a withheld number is null, whatever the reason."""
     policy, schedule = calibration.policy, calibration.schedule
@@ -41,15 +38,14 @@ def render(
         strict=True,
     )
     for state, streams, others, (change, *removal_changes), any_shown, since_step in rows:
-        as_of_ms = schedule.due_ms(state.starts_at_ms, state.epoch)
+        next_due_ms = schedule.next_due_ms(state.starts_at_ms, state.epoch)
         since_epoch, span_seconds = _locate_change(state, since_step, schedule)
         yield ReleaseDocument(
             target_id=state.target_id,
             kind=calibration.kind.label,
             epoch=state.epoch,
-            as_of_ms=as_of_ms,
-            cutoff_ms=max(as_of_ms, cutoff_ms - cutoff_ms % CUTOFF_RESOLUTION_MS),
-            next_release_at_ms=schedule.next_due_ms(state.starts_at_ms, state.epoch),
+            as_of_ms=schedule.due_ms(state.starts_at_ms, state.epoch),
+            next_release_at_ms=None if next_due_ms is None else next_due_ms + policy.public_delay_ms,
             policy_version=policy.version,
             total=streams[layout.total],
             change=change,

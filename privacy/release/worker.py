@@ -1,4 +1,4 @@
-"""The release worker: makes the due releases and copies them to the gallery."""
+"""The release worker: makes the due releases, which then wait for their tick."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +9,11 @@ from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import Clock
-from privacy.publishing.publisher import Publisher
-from privacy.release.engine import make_releases
+from privacy.release.engine import NewRelease, make_releases
 from privacy.release.ledger import LedgerHead
+from privacy.release.publication import visible_at_ms
 from privacy.rollback.release_watermark import ReleaseWatermark
-from privacy.tally.series import Commit, DueSeries, PendingRelease, TallyShard
+from privacy.tally.series import Commit, DueSeries, TallyShard
 
 WORKERS_AT_ONCE = 2
 """Workers that one process runs at a time: one computes while the store works for the other."""
@@ -27,22 +27,20 @@ class ReleaseWorker:
 
     Args:
         shards: target shards to serve.
-        publisher: writes the gallery.
         calibrations: returns the mechanism for a policy version and kind.
         entropy: source of the noise.
-        clock: decides which epochs are over.
+        clock: decides which releases are too late for their tick.
         watermark: rollback protection; None for a store that is thrown away.
     """
 
     shards: Sequence[TallyShard]
-    publisher: Publisher
     calibrations: Callable[[str, Kind], Calibration]
     entropy: EntropySource
     clock: Clock
     watermark: ReleaseWatermark | None = None
 
     def run_due(self) -> int:
-        """Release every series whose epoch is over, epoch by epoch, and publish the releases.
+        """Release every series whose epoch is over, epoch by epoch. The releases wait to be published.
 
         Returns:
             The number of releases written by this worker.
@@ -55,55 +53,31 @@ class ReleaseWorker:
         for shard in self.shards:
             while (count := self._release(shard)) is not None:
                 written += count
-            self.publish(shard)
         return written
 
-    def publish(self, shard: TallyShard) -> None:
-        """Copy pending releases to the gallery; copying twice changes nothing."""
-        while releases := shard.list_pending(BATCH_SERIES):
-            self._copy(shard, releases)
-
-    def _copy(self, shard: TallyShard, releases: Sequence[PendingRelease]) -> None:
-        if self.watermark:
-            # The entries of these releases are in the ledger already, so its current length covers them.
-            self.watermark.advance(shard.shard, shard.count_ledger_entries())
-        self.publisher.publish_releases(releases)
-        shard.mark_published(releases)
-
     def _release(self, shard: TallyShard) -> int | None:
-        """Write and publish a batch; its size, 0 if another worker was faster, None if nothing is due."""
+        """Write a batch; returns its size, 0 if another worker was faster, None if nothing is due."""
         # The head is read first. A commit that finds it unchanged proves that no other worker has released
         # a series of this shard since: the due series and the length of the ledger are still as read here.
         before = shard.read_head()
-        now_ms = self.clock()
         numbers = shard.list_due(BATCH_SERIES)
         if not numbers:
             return None
         head = LedgerHead(shard.shard, shard.count_ledger_entries(), before)
         if self.watermark:
             self.watermark.check(shard.shard, head.length)
+        made = {
+            release.due.state.number: (release, calibration)
+            for calibration, batch in self._by_calibration(shard.read_series(numbers))
+            for release in make_releases(batch, calibration, self.entropy)
+        }
+        now_ms = self.clock()
         commits = []
-        for calibration, batch in self._by_calibration(shard.read_series(numbers)):
-            schedule = calibration.schedule
-            for release in make_releases(batch, calibration, self.entropy, now_ms):
-                entry, head = head.append(release, calibration)
-                state = release.due.state
-                next_due_ms = schedule.next_due_ms(state.starts_at_ms, state.epoch)
-                commits.append(
-                    Commit(
-                        release.due,
-                        next_due_ms,
-                        release.net_changes,
-                        release.measurements,
-                        release.encoded,
-                        release.point,
-                        entry,
-                    )
-                )
-        written = shard.commit(commits, before, head.digest)
-        if written:
-            self._copy(shard, written)
-        return len(written)
+        # In the order of due times and numbers: the ledger must not tell how the work was divided.
+        for release, calibration in (made[number] for number in numbers):
+            entry, head = head.append(release, calibration)
+            commits.append(make_commit(release, calibration, entry, now_ms))
+        return shard.commit(commits, before, head.digest)
 
     def _by_calibration(self, batch: Sequence[DueSeries]) -> Iterator[tuple[Calibration, list[DueSeries]]]:
         def binding(due: DueSeries) -> tuple[str, Kind]:
@@ -111,6 +85,27 @@ class ReleaseWorker:
 
         for (version, kind), group in groupby(sorted(batch, key=binding), key=binding):
             yield self.calibrations(version, kind), list(group)
+
+
+def make_commit(release: NewRelease, calibration: Calibration, entry: bytes, now_ms: int) -> Commit:
+    """Return what the tally keeps of a release that is written now.
+
+    Args:
+        release: the release.
+        calibration: its mechanism.
+        entry: its encoded ledger entry.
+        now_ms: the time now.
+    """
+    state = release.due.state
+    return Commit(
+        due=release.due,
+        next_due_ms=calibration.schedule.next_due_ms(state.starts_at_ms, state.epoch),
+        visible_ms=visible_at_ms(release.as_of_ms, calibration.policy.public_delay_ms, now_ms),
+        net_changes=release.net_changes,
+        measurements=release.measurements,
+        release=release.encoded,
+        ledger_entry=entry,
+    )
 
 
 def run_together(workers: Sequence[ReleaseWorker]) -> int:

@@ -16,15 +16,12 @@ from privacy.gallery.ledger_reader import ReleaseName, decode_entry
 from privacy.ledger.head import ShardTree, SignedHead, TreeHead
 from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, leaf_hash
 from privacy.model.documents import LedgerEntry
-from privacy.model.timestamp import Clock
 from privacy.publishing.signature_writer import NodeHash, SignatureWriter
 from privacy.signing.signing_key import SigningKey
 from privacy.tally.series import LedgerLog
 
 MAX_BATCH_ENTRIES = 512
 """Entries of a shard that one run takes: bounds memory, and how long releases wait for it."""
-ARRIVAL_MS = 600_000
-"""How long a release may arrive in the gallery after its entry, as they are copied one after the other."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +33,12 @@ class LedgerSigner:
         gallery: the ledger in the gallery.
         read_key: reads the signing key; called at each run, so that a rotated key is used at once.
         shards: number of target shards.
-        clock: when a head is made, in ms since 1970 UTC.
     """
 
     log: LedgerLog
     gallery: SignatureWriter
     read_key: Callable[[], SigningKey]
     shards: int
-    clock: Clock
 
     def check(self) -> None:
         """Checks that everything ever signed is still present, entry by entry.
@@ -63,8 +58,12 @@ class LedgerSigner:
             if growing.root.hex() != tree.root:
                 raise _refusal(tree.shard, None, "are not those that were signed")
 
-    def run(self) -> int:
-        """Signs the new entries.
+    def run(self, at_ms: int) -> int:
+        """Signs the new entries that are published.
+
+        Args:
+            at_ms: time of the head. It is signed, so it is the tick at which releases became visible: the
+                moment would tell how long that took.
 
         Returns:
             Number of entries that were signed.
@@ -84,7 +83,7 @@ class LedgerSigner:
         if not signed and head.keys == key.public_keys.key_ids:
             return 0
         previous = latest.digest if latest else ""
-        after = TreeHead(head.sequence + 1, self.clock(), previous, key.public_keys.key_ids, trees)
+        after = TreeHead(head.sequence + 1, at_ms, previous, key.public_keys.key_ids, trees)
         return signed if self.gallery.put_head(latest, SignedHead(key.sign_head(after), after)) else 0
 
     def _read_latest(self, key: SigningKey) -> SignedHead | None:
@@ -158,8 +157,6 @@ class LedgerSigner:
         new = []
         for index, release in enumerate(self.gallery.reader.read_releases(names)):
             sequence, entry = tree.size + index, published[index]
-            if release is None and self.clock() - decoded[index].cutoff_ms < ARRIVAL_MS:
-                break
             if fault := _find_fault(decoded[index], (tree.shard, sequence), previous, release):
                 raise _refusal(tree.shard, sequence, f"({names[index]}) {fault}")
             if entry != written[index]:

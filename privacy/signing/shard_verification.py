@@ -178,5 +178,5 @@ def _matches(release: bytes, entry: LedgerEntry) -> bool:
     document = _decode_release(release)
     return document is not None and all(
         getattr(document, name) == getattr(entry, name)
-        for name in ("target_id", "kind", "epoch", "as_of_ms", "cutoff_ms", "policy_version")
+        for name in ("target_id", "kind", "epoch", "as_of_ms", "policy_version")
     )

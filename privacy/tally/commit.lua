@@ -7,6 +7,7 @@
 --       HEAD          hash of the last ledger entry
 --       PENDING       stream of releases to be copied to the gallery
 --       OFFSETS       hash that holds the watermark
+--       VISIBLE       sorted set: sequence numbers of pending releases by the time in ms from which they are visible
 -- ARGV  STATES        prefix of the series states; the series number follows this and the next three
 --       LOGS          prefix of the logs
 --       NET_CHANGES   prefix of the net changes
@@ -14,14 +15,15 @@
 --       HEAD_BEFORE   head required now ('' for none)
 --       HEAD_AFTER    new head
 --       then, for each series: its number, the epoch and its end required now, the cut of its log as `read.lua` returned it,
---       the end of the next epoch ('' after the last one), net changes, measurements, release document, ledger entry
+--       the end of the next epoch ('' after the last one), from when the release is visible, net changes, measurements,
+--       release document, ledger entry
 --
 -- Returns the length of the ledger when written; 0, having changed nothing, when another worker has released one of
 -- the series or moved the ledger, or when an outbox is not yet applied up to the end of an epoch.
 local call = redis.call
-local DUE, LEDGER, HEAD, PENDING, OFFSETS = unpack(KEYS)
+local DUE, LEDGER, HEAD, PENDING, OFFSETS, VISIBLE = unpack(KEYS)
 local STATES, LOGS, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER = unpack(ARGV, 1, 6)
-local FIRST_SERIES, FIELDS_PER_SERIES, MS_PER_SECOND = 7, 9, 1000
+local FIRST_SERIES, FIELDS_PER_SERIES, MS_PER_SECOND = 7, 10, 1000
 local releases = {}
 
 -- Returns whether the counted elements are still where they were read: a log only grows until a commit.
@@ -40,9 +42,12 @@ end
 
 local function parse(first)
   local release = {}
-  release.series, release.epoch, release.due_ms, release.cut, release.next_due_ms, release.net_changes,
+  release.series, release.epoch, release.due_ms, release.cut, release.next_due_ms, release.visible_ms, release.net_changes,
     release.measurements, release.document, release.entry = unpack(ARGV, first, first + FIELDS_PER_SERIES - 1)
   release.cut = cmsgpack.unpack(release.cut)
+  -- The epochs of a series appear in their order, also if one was late and the next one is in time.
+  local before_ms = tonumber(call('HGET', STATES .. release.series, 'visible_ms') or 0)
+  release.visible_ms = string.format('%.0f', math.max(release.visible_ms, before_ms))
   return release
 end
 
@@ -61,7 +66,8 @@ local function may_write()
   for _, command in ipairs({ { 'HSET', STATES .. '0', 'epoch', '0' }, { 'ZADD', DUE, '0', '0' }, { 'ZREM', DUE, '0' },
     { 'RPUSH', NET_CHANGES .. '0', '' }, { 'RPUSH', MEASUREMENTS .. '0', '' }, { 'RPUSH', LEDGER, '' },
     { 'LSET', LOGS .. '0', '0', '' }, { 'LTRIM', LOGS .. '0', '0', '0' }, { 'LREM', LOGS .. '0', '0', '' },
-    { 'UNLINK', LOGS .. '0', NET_CHANGES .. '0' }, { 'XADD', PENDING, '*', 'release', '' }, { 'SET', HEAD, '' } }) do
+    { 'UNLINK', LOGS .. '0', NET_CHANGES .. '0' }, { 'XADD', PENDING, '*', 'release', '' }, { 'ZADD', VISIBLE, '0', '0' },
+    { 'SET', HEAD, '' } }) do
     if not redis.acl_check_cmd(unpack(command)) then
       return false
     end
@@ -88,6 +94,7 @@ for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
   call('LLEN', MEASUREMENTS .. series)
   releases[#releases + 1], seen[series] = release, true
 end
+call('ZSCORE', VISIBLE, '0') -- raises an error where there is no sorted set
 local length = call('LLEN', LEDGER)
 if last_pending() > length then
   return redis.error_reply('SHORTLEDGER the ledger lacks entries of releases that wait to be published')
@@ -113,7 +120,7 @@ end
 
 for _, release in ipairs(releases) do
   local series = release.series
-  call('HSET', STATES .. series, 'epoch', string.format('%.0f', release.epoch + 1))
+  call('HSET', STATES .. series, 'epoch', string.format('%.0f', release.epoch + 1), 'visible_ms', release.visible_ms)
   if release.next_due_ms == '' then
     call('ZREM', DUE, series)
     call('UNLINK', LOGS .. series, NET_CHANGES .. series)
@@ -125,6 +132,7 @@ for _, release in ipairs(releases) do
   if release.measurements ~= '' then call('RPUSH', MEASUREMENTS .. series, release.measurements) end
   length = call('RPUSH', LEDGER, release.entry)
   call('XADD', PENDING, length .. '-0', 'release', release.document, 'entry', release.entry)
+  call('ZADD', VISIBLE, release.visible_ms, length - 1)
 end
 call('SET', HEAD, HEAD_AFTER)
 return length

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ class LedgerLog:
     """Reads ledger entries, and nothing else of the tally.
 
     Args:
-        client: must have the signer ACL user.
+        client: must have the signer or the release ACL user.
     """
 
     client: Redis
@@ -113,34 +113,20 @@ class Commit:
     Args:
         due: its inputs.
         next_due_ms: None after the last epoch.
+        visible_ms: from when it is visible.
         net_changes: net changes of this step, to be appended.
         measurements: measurements drawn for this release, to be appended.
         release: the encoded release document.
-        point: its encoded point in the time series.
         ledger_entry: its encoded ledger entry.
     """
 
     due: DueSeries
     next_due_ms: int | None
+    visible_ms: int
     net_changes: bytes
     measurements: bytes
     release: bytes
-    point: bytes
     ledger_entry: bytes
-
-    def to_pending(self, shard: int, sequence: int) -> PendingRelease:
-        """Return the release as it waits to be published, under its sequence number in the ledger."""
-        state = self.due.state
-        return PendingRelease(
-            shard,
-            sequence,
-            state.target_id,
-            state.kind.label,
-            state.epoch,
-            self.release,
-            self.point,
-            self.ledger_entry,
-        )
 
 
 @dataclass(frozen=True)
@@ -167,10 +153,20 @@ class PendingRelease:
     point: bytes
     ledger_entry: bytes
 
-    @property
-    def stream_id(self) -> str:
-        """Its id in the stream of pending releases."""
-        return f"{self.sequence + 1}-0"
+    @classmethod
+    def parse(cls, shard: int, sequence: int, release: bytes, ledger_entry: bytes) -> PendingRelease:
+        """Parse a release and make its point, both from its document."""
+        document = _DECODE(release)
+        return cls(
+            shard,
+            sequence,
+            document.target_id,
+            document.kind,
+            document.epoch,
+            release,
+            _ENCODE(PointDocument.from_release(document)),
+            ledger_entry,
+        )
 
 
 @dataclass(frozen=True)
@@ -225,13 +221,13 @@ class TallyShard:
         with translated():
             return int(self.client.llen(tally_key(self.shard, "ledger")))
 
-    def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> list[PendingRelease]:
-        """Write releases in one atomic step.
+    def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> int:
+        """Write releases in one atomic step; they wait until they are visible.
 
         Returns:
-            The releases as they wait to be published. Empty, and nothing is written, when another worker has
-            released one of the series or moved the ledger, or one of the series is not due: the noise drawn
-            for this attempt has never been seen and is discarded.
+            The number of releases. 0, and nothing is written, when another worker has released one of the
+            series or moved the ledger, or one of the series is not due: the noise drawn for this attempt has
+            never been seen and is discarded.
         """
         arguments: list[str | bytes | int] = [
             *(tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")),
@@ -246,32 +242,62 @@ class TallyShard:
                 "" if commit.due.due_ms is None else commit.due.due_ms,
                 commit.due.cut,
                 "" if commit.next_due_ms is None else commit.next_due_ms,
+                commit.visible_ms,
                 commit.net_changes,
                 commit.measurements,
                 commit.release,
                 commit.ledger_entry,
             ]
-        keys = [tally_key(self.shard, name) for name in ("due", "ledger", "head", "pending", "offsets")]
+        names = ("due", "ledger", "head", "pending", "offsets", "visible")
+        keys = [tally_key(self.shard, name) for name in names]
         with translated():
-            length = int(_COMMIT.run(self.client, ScriptCall(keys, arguments)))
-        if not length:
-            return []
-        first = length - len(commits)
-        return [commit.to_pending(self.shard, sequence) for sequence, commit in enumerate(commits, first)]
+            return len(commits) if _COMMIT.run(self.client, ScriptCall(keys, arguments)) else 0
 
-    def list_pending(self, limit: int) -> list[PendingRelease]:
-        """Return releases not yet copied to the gallery, oldest first."""
+    def list_visible(self, tick_ms: int) -> list[tuple[int, int]]:
+        """Return the pending releases that are visible at a tick: sequence numbers, and from when each is."""
         with translated():
-            rows = self.client.xrange(tally_key(self.shard, "pending"), count=limit)
+            rows = self.client.zrange(
+                tally_key(self.shard, "visible"), "-inf", tick_ms, byscore=True, withscores=True
+            )
+        waiting = cast("list[tuple[bytes, float]]", rows)
+        return [(int(sequence), int(visible_ms)) for sequence, visible_ms in waiting]
+
+    def read_last_visible_ms(self) -> int | None:
+        """Return from when the last pending release is visible; None if there is none."""
+        with translated():
+            # By score: for places redis-py sends another command.
+            last = self.client.zrange(
+                tally_key(self.shard, "visible"),
+                "+inf",
+                "-inf",
+                desc=True,
+                byscore=True,
+                offset=0,
+                num=1,
+                withscores=True,
+            )
+        return int(last[0][1]) if last else None
+
+    def read_pending(self, sequences: Sequence[int]) -> list[PendingRelease]:
+        """Read pending releases, in the given order, without those that were published meanwhile."""
+        pipeline = self.client.pipeline(transaction=False)
+        for sequence in sequences:
+            pipeline.xrange(tally_key(self.shard, "pending"), _stream_id(sequence), _stream_id(sequence))
+        with translated():
+            found = pipeline.execute()
         return [
-            _parse_pending(self.shard, stream_id, fields)
-            for stream_id, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", rows)
+            PendingRelease.parse(self.shard, sequence, fields[b"release"], fields[b"entry"])
+            for sequence, rows in zip(sequences, found, strict=True)
+            for _, fields in rows
         ]
 
-    def mark_published(self, releases: Sequence[PendingRelease]) -> None:
+    def mark_published(self, sequences: Sequence[int]) -> None:
         """Drop pending releases that the gallery now holds."""
+        pipeline = self.client.pipeline(transaction=False)
+        pipeline.xdel(tally_key(self.shard, "pending"), *map(_stream_id, sequences))
+        pipeline.zrem(tally_key(self.shard, "visible"), *sequences)
         with translated():
-            self.client.xdel(tally_key(self.shard, "pending"), *(release.stream_id for release in releases))
+            pipeline.execute()
 
 
 def _parse_state(number: int, row: Sequence[bytes]) -> SeriesState:
@@ -286,16 +312,6 @@ def _parse_state(number: int, row: Sequence[bytes]) -> SeriesState:
     )
 
 
-def _parse_pending(shard: int, stream_id: bytes, fields: Mapping[bytes, bytes]) -> PendingRelease:
-    """Parse a release that an interrupted run left, and build its point again, from the same document."""
-    release = _DECODE(fields[b"release"])
-    return PendingRelease(
-        shard,
-        int(stream_id.partition(b"-")[0]) - 1,
-        release.target_id,
-        release.kind,
-        release.epoch,
-        fields[b"release"],
-        _ENCODE(PointDocument.from_release(release)),
-        fields[b"entry"],
-    )
+def _stream_id(sequence: int) -> str:
+    """Return the id of a release in the stream of pending releases."""
+    return f"{sequence + 1}-0"

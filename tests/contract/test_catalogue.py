@@ -83,5 +83,5 @@ def test_a_video_registered_late_starts_at_the_running_epoch(store: Store, catal
         msgspec.json.decode(store.root.get(gallery_key("target", "video", name)), type=TargetDocument)  # type: ignore[arg-type]  # bytes
         for name in ("new", "sealed")
     )
-    assert (new.first_epoch, new.first_due_ms) == (3, now_ms + MS_PER_HOUR)
-    assert (sealed.first_epoch, sealed.first_due_ms) == (None, None)
+    assert (new.first_epoch, new.first_release_at_ms) == (3, now_ms + MS_PER_HOUR + policy.public_delay_ms)
+    assert (sealed.first_epoch, sealed.first_release_at_ms) == (None, None)

@@ -96,6 +96,9 @@ def test_the_claim_states_the_policys_numbers(document: dict[str, Any]) -> None:
     for engagements in (1, 2, 10):
         right = 100 * max_attack_accuracy(0.1 * engagements, engagements * gate_delta)
         assert f"| {engagements} | {right:.2f} in 100 |" in wp216
+    delay_seconds = document["release"]["public_delay_seconds"]
+    assert f"| public delay | {delay_seconds} s " in claim
+    assert f"({delay_seconds} s under the default policy)" in limits
     assert f"about fewer than {document['anonymity']['k']} accounts" in claim
     assert f"| {document['contribution']['flip_cap']} counted flips" in claim
     assert f"| {document['contribution']['daily_cap']} engagements" in claim

@@ -88,12 +88,12 @@ def test_everything_that_names_a_canary_is_the_sandboxs(store: Store) -> None:
 
 
 def test_a_canary_has_the_same_epochs_but_shorter(store: Store) -> None:
-    """The first one ends after three seconds, not after an hour."""
+    """The first one ends after three seconds, not after an hour, and is visible three seconds later."""
     planted(store)
     target = shown(store, "sandbox:x")
     assert target is not None
-    assert target.first_due_ms is not None
-    assert target.first_due_ms - target.starts_at_ms == 3_000
+    assert target.first_release_at_ms is not None
+    assert target.first_release_at_ms - target.starts_at_ms == 3_000 + 3_000
 
 
 @pytest.mark.parametrize(
@@ -188,6 +188,6 @@ def test_an_id_that_leaves_no_room_for_the_prefix_is_refused(store: Store) -> No
 
 def test_a_policy_may_have_no_sandbox(store: Store) -> None:
     """Then its paths return 404, even with a key for it."""
-    plane = plane_on(store, ("canary",), replace(POLICY, compress_schedule_by=None))
+    plane = plane_on(store, ("canary",), replace(POLICY, sandbox_terms=None))
     reply = plane.send("PUT", "/v1/sandbox/videos/x", lines({"posted_at": ago(0)}))
     assert (reply.status_code, reply.json["detail"]) == (404, "The policy in force has no sandbox.")

@@ -9,15 +9,18 @@ import msgspec
 import pytest
 
 from api.public.guarantee import GuaranteeSchema
-from api.public.numbers import PUBLISHED_EXAMPLE
+from api.public.numbers import OVERDUE_AFTER_MS, PUBLISHED_EXAMPLE
 from api.public.operations import operations
 from privacy.mechanism.guarantee import guarantee
+from privacy.model.timestamp import MS_PER_HOUR
 from privacy.publishing.publisher import Publisher
-from tests.support.gallery import LEDGER_SHARDS, VERSION
-from tests.support.public_plane import PublicPlane, new_key
+from tests.support.gallery import LEDGER_SHARDS, NOW_MS, PUBLIC_DELAY_MS, VERSION, publish_every_state
+from tests.support.public_plane import PublicPlane, new_key, public_plane
 from tests.support.redis_server import Store
 from tests.support.small_policy import small_policy
 
+NEXT_MS = NOW_MS - 60_000 + MS_PER_HOUR + PUBLIC_DELAY_MS
+"""When the release after the current one of `shown` is visible."""
 NUMBER_MEMBERS = set(PUBLISHED_EXAMPLE)
 STATES = ("shown", "few", "new", "late", "sealed")
 PATHS = {
@@ -67,7 +70,7 @@ def test_every_documented_example_keeps_its_schema() -> None:
 
 @pytest.mark.parametrize("path", [path for path in PATHS if "{}" in path])
 def test_every_number_has_the_one_shape(plane: PublicPlane, path: str) -> None:
-    """A number has its seven members, integers only, and is either published or withheld with a reason."""
+    """A number has its eight members, integers only, and is either published or withheld with a reason."""
     for video_id in STATES:
         for number in numbers(plane.get(path.format(video_id)).json()):
             assert set(number) == NUMBER_MEMBERS
@@ -88,8 +91,35 @@ def test_a_published_total(plane: PublicPlane) -> None:
         "reason": None,
         "epoch": 25,
         "as_of": "2026-05-04T14:00:00Z",
-        "next_release_at": "2026-05-04T15:00:00Z",
+        "next_release_at": "2026-05-04T15:02:00Z",
+        "overdue": False,
     }
+
+
+def test_a_release_that_is_missing_is_overdue(store: Store) -> None:
+    """Ten seconds after its time, in every number of the current release; an earlier or last one never is."""
+    publish_every_state(store)
+    for late_ms in (OVERDUE_AFTER_MS - 1, OVERDUE_AFTER_MS):
+        overdue = late_ms >= OVERDUE_AFTER_MS
+        with public_plane(store, now_ms=NEXT_MS + late_ms) as plane:
+            for path in ("", "/breakdowns/device"):
+                document = plane.get(f"/v1/videos/shown/likes{path}").json()
+                assert {number["overdue"] for number in numbers(document)} == {overdue}
+            assert plane.get("/v1/videos?ids=shown").json()["videos"][0]["likes"]["overdue"] is overdue
+            *before, current = plane.get("/v1/videos/shown/likes/timeseries").json()["points"]
+            assert {number["overdue"] for number in numbers(current)} == {overdue}
+            assert not any(number["overdue"] for number in numbers(before))
+            changes = plane.get("/v1/videos/shown/likes/changes").json()
+            for span in (changes["since_start"], changes["days"][0]):
+                assert {number["overdue"] for number in numbers(span)} == {overdue}
+            assert not any(number["overdue"] for number in numbers(changes["days"][1:]))
+            assert {n["overdue"] for n in numbers(plane.get("/v1/videos/sealed/likes").json())} == {False}
+            assert plane.number("/v1/videos/late/likes")["overdue"] is False
+    with public_plane(store, now_ms=NEXT_MS + MS_PER_HOUR) as plane:
+        assert plane.number("/v1/videos/new/likes")["overdue"] is True
+        shares = plane.get("/v1/creators/maker/authenticity").json()["followers"]
+        assert {number["overdue"] for number in numbers(shares["now"])} == {True}
+        assert {number["overdue"] for number in numbers(shares["history"])} == {False}
 
 
 def test_reasons(plane: PublicPlane) -> None:
@@ -97,7 +127,7 @@ def test_reasons(plane: PublicPlane) -> None:
     assert plane.number("/v1/videos/few/likes")["reason"] == "below_threshold"
     new = plane.number("/v1/videos/new/likes")
     assert (new["reason"], new["epoch"], new["as_of"]) == ("not_yet_released", None, None)
-    assert new["next_release_at"] == "2026-05-04T15:01:00Z"
+    assert new["next_release_at"] == "2026-05-04T15:03:00Z"
     assert plane.number("/v1/videos/late/likes")["next_release_at"] is None
     points = plane.get("/v1/videos/few/likes/timeseries").json()["points"]
     assert points[23]["change_per_day"]["reason"] == "span_below_one_day"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from api.public.app import build_public_app
 from privacy.model.timestamp import MS_PER_HOUR
 from privacy.publishing.publisher import Publisher
-from tests.support.gallery import NOW_MS, publish, publish_every_state, release, target
+from tests.support.gallery import NOW_MS, PUBLIC_DELAY_MS, publish, publish_every_state, release, target
 from tests.support.public_plane import MemoryLog, PublicPlane, new_key, public_plane
 from tests.support.redis_server import Store
 
@@ -33,9 +33,9 @@ def test_freshness_ends_with_the_epoch(plane: PublicPlane, store: Store) -> None
     """An answer may be kept by its reader alone, five minutes at most, never past the next release."""
     headers = plane.get(LIKES).headers
     assert (headers["Cache-Control"], headers["Vary"]) == ("private, max-age=300", "Authorization")
-    with public_plane(store, now_ms=NOW_MS + MS_PER_HOUR - 70_000) as shortly_before:
+    with public_plane(store, now_ms=NOW_MS + MS_PER_HOUR + PUBLIC_DELAY_MS - 70_000) as shortly_before:
         assert shortly_before.get(LIKES).headers["Cache-Control"] == "private, max-age=10"
-    with public_plane(store, now_ms=NOW_MS + MS_PER_HOUR) as overdue:
+    with public_plane(store, now_ms=NOW_MS + MS_PER_HOUR + PUBLIC_DELAY_MS) as overdue:
         assert overdue.get(LIKES).headers["Cache-Control"] == "private, max-age=0"
 
 
@@ -59,7 +59,7 @@ def test_a_new_release_shows_within_a_second(store: Store, monkeypatch: pytest.M
         return answered
 
     assert epoch() == 25
-    now["ms"] += MS_PER_HOUR
+    now["ms"] += MS_PER_HOUR + PUBLIC_DELAY_MS
     now["monotonic"] += 10.0
     assert epoch() == 25
     publish(store, [target("shown")], [release("shown", 26, (1290, 1250, 1320))], shard=2)

@@ -23,6 +23,7 @@ ATTACKS = {
     "trackers",
     "probing",
     "reconstruction",
+    "appearance",
     "side-channels",
 }
 

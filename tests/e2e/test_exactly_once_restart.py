@@ -26,7 +26,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
             vault.record(batch_of("ada", number, series), 0)
             if number == 40:
                 world.now_ms = hours(1)
-                world.worker().run_due()
+                world.run_due()
         written = world.records()
         server.stop()
         server.start()
@@ -39,6 +39,6 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
         expected = count_streams(reference.changes, series, policy)
         assert read_counts(store.root, series, policy) == expected
         world.now_ms = hours(2)
-        world.worker().run_due()
+        world.run_due()
         assert read_counts(store.root, series, policy) == expected
         world.check(dict.fromkeys(VIDEOS, 2))

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from privacy.errors import StoreError
-from privacy.release.worker import ReleaseWorker
 from privacy.rollback.release_watermark import ReleaseWatermark
 from privacy.store.keys import gallery_key
 from tests.support.backup import back_up, put_back
 from tests.support.faults import Crash, every_fault
 from tests.support.redis_server import clients, server_with_root
 from tests.support.registers import HEADER
-from tests.support.release_world import VIDEOS, ReleaseWorld, hours
+from tests.support.release_world import AFTER_EVERY_TICK_MS, VIDEOS, ReleaseWorld, hours, send
 from tests.support.stepped_redis import Hook
 
 
@@ -34,18 +33,20 @@ def outside(world: ReleaseWorld) -> ReleaseWatermark:
     return ReleaseWatermark(world.store.server.folder.with_name("rollback-guard"), HEADER.store_id)
 
 
-def worker(world: ReleaseWorld, hook: Hook | None = None) -> ReleaseWorker:
-    """A worker as a deployment runs it."""
+def run_due(world: ReleaseWorld, hook: Hook = send) -> int:
+    """Release and publish as a deployment does; returns the number of releases that were written."""
     kept = outside(world)
     kept.create(range(HEADER.target_shards))
-    return replace(world.worker(hook) if hook else world.worker(), watermark=kept)
+    written = replace(world.worker(hook), watermark=kept).run_due()
+    replace(world.publication(hook), watermark=kept).publish(AFTER_EVERY_TICK_MS)
+    return written
 
 
 def release(world: ReleaseWorld, epoch: int) -> None:
     """Release one more epoch."""
     world.like_everything()
     world.now_ms = hours(epoch)
-    assert worker(world).run_due() == len(VIDEOS)
+    assert run_due(world) == len(VIDEOS)
 
 
 def test_what_is_out_is_never_drawn_again(world: ReleaseWorld, tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_what_is_out_is_never_drawn_again(world: ReleaseWorld, tmp_path: Path) -
     for now_ms in (hours(2), hours(3)):
         world.now_ms = now_ms
         with pytest.raises(StoreError, match="would draw them again"):
-            worker(world).run_due()
+            run_due(world)
     assert world.records() == held
     put_back(world.store.server, newer)
     assert world.records() == released
@@ -87,7 +88,7 @@ def test_it_is_written_down_before_anybody_can_read_it(world: ReleaseWorld) -> N
             world.like_everything()
             world.now_ms = hours(1)
             with suppress(Crash):
-                worker(world, fault).run_due()
+                run_due(world, fault)
             for shard in range(HEADER.target_shards):
                 assert world.store.root.hlen(gallery_key("ledger", shard)) <= known(world, shard)
 
@@ -105,4 +106,4 @@ def test_a_file_that_holds_no_number_stops_the_shard(world: ReleaseWorld) -> Non
     world.like_everything()
     world.now_ms = hours(2)
     with pytest.raises(StoreError, match="damaged"):
-        worker(world).run_due()
+        run_due(world)

@@ -49,7 +49,7 @@ def exported(store: Store) -> list[bytes]:
             if epoch == EPOCHS - 1:
                 world.key = SigningKey(bytes(32), SIGNING_KEY.public_keys.keys)
             world.release_epoch()
-            world.signer().run()
+            world.sign()
         return list(export_lines(LedgerReader(store.public), 1))
 
 

@@ -13,7 +13,7 @@ from privacy.release import worker as worker_module
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
-from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
+from tests.support.release_world import AFTER_EVERY_TICK_MS, VIDEOS, ReleaseWorld, calibration, hours
 from tests.support.simulation import CountingEntropy
 from tests.support.turns import take_turns
 
@@ -31,7 +31,7 @@ def after_one_epoch(world: ReleaseWorld) -> dict[str, bytes]:
     world.reset()
     world.like_everything()
     world.now_ms = hours(1)
-    world.worker().run_due()
+    world.run_due()
     world.like_everything()
     world.now_ms = hours(2)
     return world.records()
@@ -43,12 +43,12 @@ def test_crash_at_any_store_call(world: ReleaseWorld) -> None:
     for fault in every_fault():
         kept = after_one_epoch(world)
         try:
-            world.worker(fault).run_due()
+            world.run_due(fault)
         except Crash:
             broken += 1
         world.check_kept(kept)
         kept = world.records()
-        world.worker().run_due()
+        world.run_due()
         world.check_kept(kept)
         world.check(dict.fromkeys(VIDEOS, 2))
     assert broken > 50
@@ -58,11 +58,13 @@ def test_lost_connection_at_any_store_call(world: ReleaseWorld) -> None:
     """A worker that loses its connection at any store call goes on with the next run."""
     for fault in every_fault(LostConnectionError):
         kept = after_one_epoch(world)
-        worker = world.worker(fault)
+        worker, publication = world.worker(fault), world.publication(fault)
         with suppress(StoreBusyError):
             worker.run_due()
+            publication.publish(AFTER_EVERY_TICK_MS)
         fault.at = 0
         worker.run_due()
+        publication.publish(AFTER_EVERY_TICK_MS)
         world.check_kept(kept)
         world.check(dict.fromkeys(VIDEOS, 2))
 
@@ -71,7 +73,7 @@ def test_second_worker_at_any_store_call(world: ReleaseWorld) -> None:
     """A worker that another one overtakes at any store call writes nothing twice and nothing too early."""
     for calls_before in range(60):
         kept = after_one_epoch(world)
-        take_turns([lambda hook: world.worker(hook).run_due()] * 2, [0] * calls_before + [1] * 1000)
+        take_turns([world.run_due] * 2, [0] * calls_before + [1] * 1000)
         world.check_kept(kept)
         world.check(dict.fromkeys(VIDEOS, 2))
 
@@ -81,7 +83,7 @@ def test_second_worker_at_any_store_call(world: ReleaseWorld) -> None:
 def test_three_workers_in_any_order(turns: list[int], world: ReleaseWorld) -> None:
     """Three workers whose store calls alternate in any order write each release once, and none too early."""
     kept = after_one_epoch(world)
-    written = take_turns([lambda hook: world.worker(hook).run_due()] * 3, turns)
+    written = take_turns([world.run_due] * 3, turns)
     assert sum(written) == len(VIDEOS)
     world.check_kept(kept)
     world.check(dict.fromkeys(VIDEOS, 2))
@@ -93,8 +95,8 @@ def test_catching_up(world: ReleaseWorld) -> None:
     world.register(["brief"], calibration("smaller").policy)
     world.like_everything()
     world.now_ms = hours(100)
-    assert world.worker().run_due() == 4 * len(VIDEOS) + 3
-    assert world.worker().run_due() == 0
+    assert world.run_due() == 4 * len(VIDEOS) + 3
+    assert world.run_due() == 0
     world.check(dict.fromkeys(VIDEOS, 4) | {"brief": 3})
     assert all(shard.read_next_due_ms() is None for shard in world.worker().shards)
 
@@ -105,7 +107,7 @@ def test_clock_that_steps_back(world: ReleaseWorld) -> None:
     world.like_everything()
     for moment, written in ((hours(2), 2), (hours(1), 0), (0, 0), (hours(3) - 1, 0), (hours(3), 1)):
         world.now_ms = moment
-        assert world.worker().run_due() == written * len(VIDEOS)
+        assert world.run_due() == written * len(VIDEOS)
     world.check(dict.fromkeys(VIDEOS, 3))
 
 
@@ -115,12 +117,9 @@ def test_what_is_written_is_never_drawn_again(world: ReleaseWorld) -> None:
     world.like_everything()
     world.now_ms = hours(1)
     entropy = CountingEntropy(os.urandom)
-    worker = world.worker(entropy=entropy)
-    worker.run_due()
+    world.run_due(entropy=entropy)
     given = entropy.given
     assert given > 0
     world.like_everything()
-    worker.run_due()
-    for shard in worker.shards:
-        worker.publish(shard)
+    world.run_due(entropy=entropy)
     assert entropy.given == given

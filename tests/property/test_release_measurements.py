@@ -212,7 +212,8 @@ def test_as_much_is_drawn_for_every_history(
     with monkeypatch.context() as patch:
         patch.setattr(DiscreteGaussian, "noise", noted)
         drawn = []
-        for history in (epochs, [[]] * len(epochs)):
+        nothing: list[list[CellChange]] = [[] for _ in epochs]
+        for history in (epochs, nothing):
             calls.clear()
             simulation = Simulation.start(CALIBRATION, 1)
             for happenings in history:

@@ -31,6 +31,7 @@ FLAWS = {
     "gate on the estimate alone": (Flaws(gate="estimate"), {"suppression", "trackers", "probing"}),
     "live totals": (Flaws(live=True), {"release-monitor"}),
     "releases when something happened": (Flaws(early=True), {"release-monitor"}),
+    "releases of k accounts appear later": (Flaws(late_from_k_ms=2), {"appearance"}),
     "undeclared filters": (Flaws(filters=True), {"filters"}),
     "other words for no like": (Flaws(silent_bytes=True), {"suppression"}),
     "less time for no like": (Flaws(quick_silence_seconds=1e-4), {"timing"}),
@@ -42,9 +43,11 @@ def failed_sections(flaws: Flaws, seed: int) -> set[str]:
     """Audits a deployment with these flaws, and returns the sections that do not pass."""
     deployment = FakeDeployment(flaws, rng=np.random.default_rng(seed))
     coins = np.random.default_rng(seed + 1_000)
-    box = BlackBox(deployment, QUICK, deployment.clock, deployment.wait, coins, "a1b2c3d4")
+    box = BlackBox(
+        deployment, QUICK, deployment.clock, deployment.wait, deployment.stopwatch, coins, "a1b2c3d4"
+    )
     report = box.audit(ignore_progress)
-    assert len(report.sections) == 15
+    assert len(report.sections) == 16
     assert report.passed == all(section.passed for section in report.sections)
     return {section.key for section in report.sections if not section.passed}
 
@@ -62,7 +65,14 @@ def test_a_sound_deployment_passes_every_time(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["exact totals", "half the noise", "noise at each read", "gate on the exact count alone"]
+    "name",
+    [
+        "exact totals",
+        "half the noise",
+        "noise at each read",
+        "releases of k accounts appear later",
+        "gate on the exact count alone",
+    ],
 )
 def test_a_gross_mistake_is_found(name: str) -> None:
     """By every attack that it opens, and by no other."""

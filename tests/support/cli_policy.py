@@ -24,6 +24,8 @@ until_seconds = 10800
 [[schedule]]
 every_seconds = 86400
 until_seconds = 200000
+[release]
+public_delay_seconds = 2
 [dimensions]
 gender = ["female", "male"]
 hour_of_day = [

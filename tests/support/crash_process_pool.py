@@ -17,6 +17,7 @@ from pathlib import Path
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import Clock
 from privacy.publishing.publisher import Publisher
+from privacy.release.publication import ReleasePublication
 from privacy.release.worker import ReleaseWorker
 from privacy.store.acl import Room
 from privacy.store.connect import connect
@@ -26,7 +27,7 @@ from privacy.tally.outbox_relay import Relay
 from privacy.tally.series import TallyShard
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of
 from tests.support.registers import HEADER, vault_on
-from tests.support.release_world import calibration_of
+from tests.support.release_world import AFTER_EVERY_TICK_MS, calibration_of
 
 PAUSE_SECONDS = 0.002
 
@@ -42,21 +43,17 @@ def relay(clock: str) -> Callable[[], bool]:
 
 
 def release(clock: str) -> Callable[[], bool]:
-    """Return a step of a release worker.
+    """Return a step of a release process, which copies releases as soon as they are written.
 
     Args:
         clock: path of a file that holds the time in ms.
     """
     settings = _settings()
     client = connect(settings, RELEASE)
-    work = ReleaseWorker(
-        [TallyShard(client, shard) for shard in range(HEADER.target_shards)],
-        Publisher(connect(settings, PUBLISHER, Room.GALLERY)),
-        calibration_of,
-        os.urandom,
-        _clock_of(clock),
-    )
-    return lambda: work.run_due() > 0
+    shards = [TallyShard(client, shard) for shard in range(HEADER.target_shards)]
+    work = ReleaseWorker(shards, calibration_of, os.urandom, _clock_of(clock))
+    publication = ReleasePublication(shards, Publisher(connect(settings, PUBLISHER, Room.GALLERY)))
+    return lambda: work.run_due() + publication.publish(AFTER_EVERY_TICK_MS) > 0
 
 
 def writer(clock: str, name: str, acknowledged: str, series: list[int]) -> Callable[[], bool]:

@@ -101,7 +101,7 @@ class CrashSite:
         """After the last kill, check every acknowledged batch once, every release once, all chains intact."""
         acknowledged = self.acknowledged()
         self._send_unacknowledged(acknowledged)
-        self.world.worker().run_due()
+        self.world.run_due()
         sent = {writer: batches + 1 for writer, batches in acknowledged.items()}
         policy, changes = calibration("long").policy, reference_of(sent, self.series).changes
         counts = count_streams(changes, self.series, policy)

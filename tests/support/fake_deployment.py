@@ -55,6 +55,7 @@ class Flaws:
         noise_per_way: the list of videos has its own noise.
         gate: `sound`, `exact` (no margin), `off_by_one`, `estimate` (the exact count is ignored).
         live: totals change within an epoch.
+        late_from_k_ms: time by which releases about k accounts or more appear later.
         early: a target with likes in the running epoch is released immediately.
         filters: undeclared parameters are accepted.
         silent_bytes: answers for targets without likes have different bytes.
@@ -70,6 +71,7 @@ class Flaws:
     noise_per_way: bool = False
     gate: str = "sound"
     live: bool = False
+    late_from_k_ms: int = 0
     early: bool = False
     filters: bool = False
     silent_bytes: bool = False
@@ -117,6 +119,10 @@ class FakeDeployment:
     def clock(self) -> int:
         """Returns the time."""
         return self.now_ms
+
+    def stopwatch(self) -> float:
+        """Returns the time in seconds."""
+        return self.now_ms / 1000
 
     def wait(self, seconds: float) -> None:
         """Advances the clock."""
@@ -222,9 +228,12 @@ class FakeDeployment:
 
     def _epoch(self, target: _Target) -> int:
         """Returns the epoch of the current release; below the first epoch if there is none."""
-        age_seconds = (self.now_ms - target.posted_at_ms) / 1000
-        epoch = int(np.searchsorted(self.policy.schedule.due_ages_seconds, age_seconds, side="right")) - 1
         total = target.streams.get(TOTAL)
+        late_ms = self.policy.public_delay_ms
+        if self.flaws.late_from_k_ms and total is not None and total.sum() >= self.policy.k:
+            late_ms += self.flaws.late_from_k_ms
+        age_seconds = (self.now_ms - late_ms - target.posted_at_ms) / 1000
+        epoch = int(np.searchsorted(self.policy.schedule.due_ages_seconds, age_seconds, side="right")) - 1
         if self.flaws.early and epoch > 0 and total is not None and total[epoch + 1]:
             epoch += 1
         return epoch
@@ -239,16 +248,25 @@ class FakeDeployment:
     ) -> dict[str, Any]:
         schedule = self.policy.schedule
         if epoch < target.first_epoch:
-            return {"value": None, "ci95": None, "status": "withheld", "epoch": None, "next_release_at": None}
+            return {
+                "value": None,
+                "ci95": None,
+                "status": "withheld",
+                "epoch": None,
+                "next_release_at": None,
+                "overdue": False,
+            }
         value = self._estimate(target, stream, epoch, key, way)
         passes = self._passes(target, stream, epoch, value)
         due_ms = schedule.next_due_ms(target.posted_at_ms, epoch)
+        next_ms = due_ms and due_ms + self.policy.public_delay_ms
         return {
             "value": round(value) if passes else None,
             "ci95": [round(value) - 30, round(value) + 30] if passes else None,
             "status": "published" if passes else "withheld",
             "epoch": epoch,
-            "next_release_at": due_ms and way != "timeseries" and format_timestamp(due_ms),
+            "next_release_at": next_ms and way != "timeseries" and format_timestamp(next_ms),
+            "overdue": False,
         }
 
     def _estimate(
@@ -263,8 +281,9 @@ class FakeDeployment:
         row = (key or 0) if flaws.noise_per_key else 2 + _PLACES[way] if flaws.noise_per_way else 0
         noise = self.rng.normal(0, scale, len(changes)) if flaws.noise_per_read else target.noise[stream][row]
         counted = changes.copy()
-        if flaws.live and epoch + 1 < len(changes):
-            counted[epoch] += counted[epoch + 1]
+        if flaws.live:
+            running = self.policy.schedule.first_open_epoch(target.posted_at_ms, self.now_ms)
+            counted[epoch] += counted[epoch + 1 : (running or epoch) + 1].sum()
         encoder, decoder = _calibration().factorisation.encoder, _calibration().factorisation.decoder
         return float(decoder[epoch] @ (encoder @ counted + noise))
 

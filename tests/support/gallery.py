@@ -22,6 +22,7 @@ from tests.support.redis_server import Store
 
 POSTED_MS: Final = parse_timestamp_ms("2026-05-03T12:00:00Z")
 NOW_MS: Final = POSTED_MS + 26 * MS_PER_HOUR + 60_000
+PUBLIC_DELAY_MS: Final = 120_000
 VERSION: Final = "2026-11-default"
 CELLS: Final = {
     "device": ("android", "ios", "web", "other", "undisclosed"),
@@ -52,6 +53,7 @@ GUARANTEE: Final[dict[str, Any]] = {
     "documents": {"claim": "/docs/compliance/claim.md"},
     "creator_schedule": {"epochs": 1, "due_ages_seconds": [86400]},
     "schedule": {"epochs": 26, "due_ages_seconds": [3600 * hour for hour in range(1, 27)]},
+    "release": {"public_delay_seconds": 120},
     "dimensions": {name: list(cells) for name, cells in CELLS.items()},
 }
 LEDGER_SHARDS: Final = 3
@@ -73,7 +75,7 @@ def target(video_id: str, **changes: Any) -> TargetDocument:
         revision=0,
         policy_version=VERSION,
         first_epoch=0,
-        first_due_ms=POSTED_MS + MS_PER_HOUR,
+        first_release_at_ms=POSTED_MS + MS_PER_HOUR + PUBLIC_DELAY_MS,
     )
     return msgspec.structs.replace(document, **changes)
 
@@ -87,8 +89,7 @@ def release(video_id: str, epoch: int, total: Figure | None, **changes: Any) -> 
         kind="like",
         epoch=epoch,
         as_of_ms=as_of_ms,
-        cutoff_ms=as_of_ms + 250,
-        next_release_at_ms=as_of_ms + MS_PER_HOUR,
+        next_release_at_ms=as_of_ms + MS_PER_HOUR + PUBLIC_DELAY_MS,
         policy_version=VERSION,
         total=total,
         change=(total[0] // 2, total[1] // 2, total[2] // 2) if total and span else None,
@@ -122,7 +123,6 @@ def publish(
                 kind=document.kind,
                 epoch=document.epoch,
                 as_of_ms=document.as_of_ms,
-                cutoff_ms=document.cutoff_ms,
                 policy_version=VERSION,
                 policy_digest="0" * 64,
                 rho="0.088",
@@ -178,8 +178,8 @@ def publish_every_state(store: Store) -> None:
             target("shown"),
             target("few"),
             target("nil", title=None, hashtags=[]),
-            target("new", starts_at_ms=NOW_MS, first_due_ms=NOW_MS + MS_PER_HOUR),
-            target("late", starts_at_ms=0, first_epoch=None, first_due_ms=None),
+            target("new", starts_at_ms=NOW_MS, first_release_at_ms=NOW_MS + MS_PER_HOUR + PUBLIC_DELAY_MS),
+            target("late", starts_at_ms=0, first_epoch=None, first_release_at_ms=None),
             target("sealed"),
             target("maker", target_type="creator", creator_id=None),
         ],

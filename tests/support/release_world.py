@@ -21,6 +21,7 @@ from privacy.policy.policy import Policy
 from privacy.publishing.publisher import Publisher
 from privacy.release.history import MEASUREMENT, NET_CHANGE
 from privacy.release.marginals import compute_net_changes
+from privacy.release.publication import ReleasePublication
 from privacy.release.worker import ReleaseWorker
 from privacy.store.keys import gallery_key, tally_key
 from privacy.tally.log_elements import join_changes
@@ -34,6 +35,7 @@ from tests.support.stepped_redis import Hook, SteppedRedis
 from tests.support.targets import a_video
 
 LIKE, UNLIKED = 0, 1
+AFTER_EVERY_TICK_MS = 1 << 62
 VIDEOS = tuple(f"video-{number}" for number in range(5))
 
 
@@ -43,8 +45,9 @@ def _calibrations() -> dict[str, Calibration]:
     return {policy.version: calibrate(policy, Kind.LIKE) for policy in policies}
 
 
-def _send(send: Callable[[], object]) -> object:
-    return send()
+def send(step: Callable[[], object]) -> object:
+    """Do a store call: the hook of a client that nothing interrupts."""
+    return step()
 
 
 @dataclass
@@ -107,13 +110,28 @@ class ReleaseWorld:
             self.add_changes(video, {"gender": "male"}, 2)
         self.add_changes(VIDEOS[-1], {}, 2)
 
-    def worker(self, hook: Hook = _send, entropy: EntropySource | None = None) -> ReleaseWorker:
-        """A release worker whose store calls, on both sides, pass through a hook."""
-        release, publisher = SteppedRedis(self.store.release, hook), SteppedRedis(self.store.publisher, hook)
-        shards = [TallyShard(release, shard) for shard in range(HEADER.target_shards)]
-        return ReleaseWorker(
-            shards, Publisher(publisher), calibration_of, entropy or self.entropy, lambda: self.now_ms
-        )
+    def worker(self, hook: Hook = send, entropy: EntropySource | None = None) -> ReleaseWorker:
+        """A release worker whose store calls pass through a hook."""
+        return ReleaseWorker(self._shards(hook), calibration_of, entropy or self.entropy, lambda: self.now_ms)
+
+    def publication(self, hook: Hook = send) -> ReleasePublication:
+        """What copies releases, with store calls, on both sides, that pass through a hook."""
+        publisher = Publisher(SteppedRedis(self.store.publisher, hook))
+        return ReleasePublication(self._shards(hook), publisher)
+
+    def publish(self, hook: Hook = send) -> int:
+        """Copy every release that waits, as at the last of their ticks; returns their number."""
+        return self.publication(hook).publish(AFTER_EVERY_TICK_MS)
+
+    def run_due(self, hook: Hook = send, entropy: EntropySource | None = None) -> int:
+        """Release what is due and copy it; returns the number of releases that were written."""
+        written = self.worker(hook, entropy).run_due()
+        self.publish(hook)
+        return written
+
+    def _shards(self, hook: Hook) -> list[TallyShard]:
+        client = SteppedRedis(self.store.release, hook)
+        return [TallyShard(client, shard) for shard in range(HEADER.target_shards)]
 
     def records(self) -> dict[str, bytes]:
         """Return every write-once record: measurements, net changes, ledgers, content of the gallery."""
@@ -180,7 +198,7 @@ class ReleaseWorld:
                 entries.append(entry)
             assert (root.get(tally_key(shard, "head")) or b"") == previous.encode()
             assert root.hlen(gallery_key("ledger", shard)) == len(lines)
-            assert root.xlen(tally_key(shard, "pending")) == 0
+            assert root.xlen(tally_key(shard, "pending")) == root.zcard(tally_key(shard, "visible")) == 0
         return entries
 
     def _check_current(self, video: str, count: int) -> None:

@@ -39,7 +39,7 @@ def sign_gallery(store: Store) -> None:
         for number in range(len(entries)):
             store.root.rpush(tally_key(shard, "ledger"), entries[b"%d" % number])
     log, gallery = LedgerLog(store.signer), SignatureWriter(store.signer)
-    LedgerSigner(log, gallery, lambda: SIGNING_KEY, LEDGER_SHARDS, lambda: NOW_MS).run()
+    LedgerSigner(log, gallery, lambda: SIGNING_KEY, LEDGER_SHARDS).run(NOW_MS)
 
 
 def _send(send: Callable[[], Any]) -> Any:
@@ -65,10 +65,10 @@ class SigningWorld:
             self.release_epoch()
 
     def release_epoch(self) -> None:
-        """Releases the running epoch."""
+        """Releases the running epoch, and publishes it."""
         self.releases.like_everything()
         self.releases.now_ms += hours(1)
-        self.releases.worker().run_due()
+        self.releases.run_due()
 
     def signer(self, hook: Hook = _send) -> LedgerSigner:
         """Returns a signer whose store calls, to tally and gallery, pass through a hook."""
@@ -79,8 +79,11 @@ class SigningWorld:
             SignatureWriter(client),
             lambda: self.key,
             shards,
-            lambda: self.releases.now_ms,
         )
+
+    def sign(self, hook: Hook = _send) -> int:
+        """Signs what is published, at the time of the world; returns the number of entries."""
+        return self.signer(hook).run(self.releases.now_ms)
 
     @property
     def reader(self) -> LedgerReader:

@@ -44,7 +44,7 @@ class Simulation:
             DueSeries(self._state(number), log, net, measured)
             for number, (log, (net, measured)) in enumerate(zip(logs, self.histories, strict=True))
         ]
-        return make_releases(batch, self.calibration, entropy, cutoff_ms=0)
+        return make_releases(batch, self.calibration, entropy)
 
     def documents(self, logs: Sequence[bytes], entropy: EntropySource) -> list[ReleaseDocument]:
         """The documents of `release`."""

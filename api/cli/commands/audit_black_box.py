@@ -63,7 +63,7 @@ _RUN_BYTES = 4
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write the report to a self-contained HTML file.",
 )
-@click.option("--quick", is_flag=True, help="Smaller samples; takes under a minute.")
+@click.option("--quick", is_flag=True, help="Smaller samples; takes about a minute.")
 @json_option
 def command(  # noqa: PLR0913 - one argument per option
     public_url: str,
@@ -94,6 +94,7 @@ def command(  # noqa: PLR0913 - one argument per option
             scale=QUICK if quick else WHOLE,
             clock=clock_ms,
             wait=time.sleep,
+            stopwatch=time.perf_counter,
             coins=np.random.default_rng(),
             run=os.urandom(_RUN_BYTES).hex(),
             logs=logs,

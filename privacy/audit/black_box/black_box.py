@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from privacy.audit.black_box.appearance import AppearanceAttack
 from privacy.audit.black_box.campaign import Campaign
 from privacy.audit.black_box.campaign_scale import CampaignScale
 from privacy.audit.black_box.claim import Claim
@@ -45,6 +46,7 @@ class BlackBox:
         scale: numbers of canaries and requests.
         clock: now, in ms since 1970 UTC.
         wait: sleeps for the given number of seconds.
+        stopwatch: seconds from an arbitrary moment on.
         coins: coin flips, from the operating system's entropy.
         run: unique name of this campaign.
         logs: folder of the deployment's logs, if the reviewer has it.
@@ -56,6 +58,7 @@ class BlackBox:
     scale: CampaignScale
     clock: Clock
     wait: Callable[[float], object]
+    stopwatch: Callable[[], float]
     coins: np.random.Generator
     run: str
     logs: Path | None = None
@@ -128,6 +131,7 @@ class BlackBox:
             TrackerAttack(context),
             ProbingAttack(context),
             ReconstructionAttack(context),
+            AppearanceAttack(context, self.clock, self.wait, self.stopwatch, self.store_url),
             SideChannelAttack(context, self.logs, self.secrets),
         ]
         return [*attacks, *([StoreAccessAttack(self.store_url)] if self.store_url else [])]

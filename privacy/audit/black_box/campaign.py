@@ -67,7 +67,7 @@ class Campaign:
     def _send_rounds(self) -> int:
         """Sends each round in the middle of an epoch, and returns the last epoch to wait for.
 
-        A busy release worker may count a round in an earlier or later epoch; the monitor finds out which.
+        A round that takes long to send is counted in a later epoch; the monitor finds out which.
         """
         rounds = self.context.scale.rounds
         for number in range(1, rounds + 1):
@@ -83,7 +83,7 @@ class Campaign:
 
     def _wait_for(self, epoch: int) -> None:
         """Waits until an epoch is released."""
-        latest, changed_ms = -1, self._due_ms(epoch)
+        latest, changed_ms = -1, self._due_ms(epoch) + 1000 * self.context.claim.public_delay_seconds
         while min(observed := self.monitor.poll()) < epoch:
             self.context.progress("releases", max(0, min(observed)), epoch)
             if min(observed) > latest:

@@ -18,6 +18,11 @@ class CampaignScale:
         repetitions: reads of one number.
         timings: timed requests of each kind.
         quiet_seconds: time without releases that is needed to compare answers.
+        appearance_lead_seconds: time for planting the pairs whose releases are watched.
+        appearance_pairs: pairs that are watched together.
+        appearance_phases: seconds of an epoch at which other pairs are released.
+        appearance_waves: how often such pairs are planted.
+        appearance_epochs: releases of each pair.
     """
 
     lead_seconds: int
@@ -30,6 +35,11 @@ class CampaignScale:
     repetitions: int
     timings: int
     quiet_seconds: int
+    appearance_lead_seconds: int
+    appearance_pairs: int
+    appearance_phases: int
+    appearance_waves: int
+    appearance_epochs: int
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
@@ -48,6 +58,11 @@ WHOLE = CampaignScale(
     repetitions=10_000,
     timings=10_000,
     quiet_seconds=1_500,
+    appearance_lead_seconds=8,
+    appearance_pairs=16,
+    appearance_phases=3,
+    appearance_waves=3,
+    appearance_epochs=20,
 )
 QUICK = CampaignScale(
     lead_seconds=10,
@@ -60,4 +75,9 @@ QUICK = CampaignScale(
     repetitions=500,
     timings=500,
     quiet_seconds=250,
+    appearance_lead_seconds=5,
+    appearance_pairs=16,
+    appearance_phases=3,
+    appearance_waves=1,
+    appearance_epochs=4,
 )

@@ -28,6 +28,7 @@ class Claim:
         noise_scale: of the total's measurements, in the encoder's units.
         thresholds: smallest estimate with which a total is shown, by epoch.
         due_ages_seconds: age at which each epoch ends.
+        public_delay_seconds: from the end of an epoch to the moment from which its release is visible.
         values: values of each dimension, without the undisclosed cell.
         likes_per_account: likes that an account may send at once without being flagged as a bot.
     """
@@ -41,6 +42,7 @@ class Claim:
     noise_scale: int
     thresholds: tuple[int, ...]
     due_ages_seconds: tuple[int, ...]
+    public_delay_seconds: int
     values: Mapping[str, tuple[str, ...]]
     likes_per_account: int
 
@@ -61,6 +63,7 @@ class Claim:
             noise_scale=total["noise_scale"],
             thresholds=tuple(total["threshold_by_epoch"]),
             due_ages_seconds=tuple(document["schedule"]["due_ages_seconds"]),
+            public_delay_seconds=document["release"]["public_delay_seconds"],
             values={name: tuple(cells[:-1]) for name, cells in document["dimensions"].items()},
             likes_per_account=min(rules) - 1,
         )

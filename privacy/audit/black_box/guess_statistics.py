@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, t
+from scipy.stats import binom, mannwhitneyu, t
 
 FALSE_ALARM: Final = 1e-6
 """Probability that a correct system fails one comparison."""
@@ -56,6 +56,17 @@ def _one_run_p_value(canaries: int, guesses: int, right: int, epsilon: float, de
     fewer = binom.pmf(np.arange(right - 1, -1, -1), guesses, rate)
     slope = float(np.max(np.cumsum(fewer) / np.arange(1, right + 1), initial=0.0))
     return min(1.0, float(binom.sf(right - 1, guesses, rate)) + 2 * canaries * delta * slope)
+
+
+def equal_ranks_p_value(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Returns the p-value of Wilcoxon's rank-sum test that two independent samples have one distribution.
+
+    Coins decide which sample each value belongs to, so if the values do not depend on them, every assignment
+    of ranks is as likely as any other.
+    """
+    if not len(first) or not len(second) or np.ptp(np.concatenate([first, second])) == 0:
+        return 1.0
+    return float(mannwhitneyu(first, second, method="asymptotic").pvalue)
 
 
 def equal_times_p_value(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

@@ -137,7 +137,9 @@ class ReleaseMonitor(TargetAttack):
 
     def _remember(self, public_id: str, number: dict[str, Any], now_ms: int) -> None:
         epoch, announced = number["epoch"], self._announced_times
-        self._numbers[public_id, epoch].add(msgspec.json.encode(number))
+        # `overdue` follows from the reader's clock, and is the only member that may change.
+        unchanging = {name: value for name, value in number.items() if name != "overdue"}
+        self._numbers[public_id, epoch].add(msgspec.json.encode(unchanging))
         announced[epoch].add(number["next_release_at"])
         before = [time for time in announced.get(epoch - 1, ()) if time is not None]
         self._early_releases += any(now_ms < parse_timestamp_ms(time) for time in before)

@@ -34,9 +34,10 @@ def _record(before: str, after: str) -> Callable[[pytest.MonkeyPatch], None]:
 def _per_read(patch: pytest.MonkeyPatch) -> None:
     reads = count()
 
-    def make_current_number(current: Any, figure: Any) -> Any:
+    def make_current_number(current: Any, figure: Any, now_ms: int) -> Any:
         fresh = next(reads) % 7
-        return _right_number(current, figure and (figure[0] + fresh, figure[1] + fresh, figure[2] + fresh))
+        altered = figure and (figure[0] + fresh, figure[1] + fresh, figure[2] + fresh)
+        return _right_number(current, altered, now_ms)
 
     for module in (totals, breakdowns):
         patch.setattr(module, "make_current_number", make_current_number)

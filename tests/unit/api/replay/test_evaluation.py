@@ -43,7 +43,6 @@ def release(
         kind="like",
         epoch=epoch,
         as_of_ms=1000 * (epoch + 1),
-        cutoff_ms=1000 * (epoch + 1),
         next_release_at_ms=None,
         policy_version="small",
         total=total,

@@ -7,16 +7,20 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.replay import timeline as timeline_module
 from api.replay.records import Action, ActionKind, TimedRecord
 from api.replay.timeline import BATCH_EVENTS, Timeline, VirtualClock
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
+from privacy.release.publication import ReleasePublication
 from privacy.release.worker import ReleaseWorker
 from privacy.tally.outbox_relay import Relay
 
 EPOCH_MS = MS_PER_HOUR
+DELAY_MS = 120_000
 EPOCHS = 3
 
 
@@ -30,6 +34,9 @@ class FakeSystem:
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(0))
     log: list[tuple[str, int, Any]] = field(default_factory=list)
     due: list[int] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
+    """From when the releases are visible that were written and not yet published."""
+    published: int = 0
 
     @property
     def shards(self) -> list[FakeSystem]:
@@ -67,7 +74,20 @@ class FakeSystem:
         over = [moment for moment in self.due if moment <= self.clock()]
         self.due = [moment for moment in self.due if moment > self.clock()]
         self.log.append(("release", self.clock(), sorted(over)))
+        self.waiting += [moment + DELAY_MS for moment in over]
         return len(over)
+
+    def read_last_visible_ms(self) -> int | None:
+        """Returns from when the last waiting release is visible."""
+        return max(self.waiting, default=None)
+
+    def publish(self, tick_ms: int) -> int:
+        """Copies what is visible."""
+        visible = [moment for moment in self.waiting if moment <= tick_ms]
+        self.waiting = [moment for moment in self.waiting if moment > tick_ms]
+        self.published += len(visible)
+        self.log.append(("publish", self.clock(), len(visible)))
+        return len(visible)
 
     def replay(
         self,
@@ -84,6 +104,7 @@ class FakeSystem:
             cast("Relay", self),
             self,
             [cast("ReleaseWorker", self)],
+            cast("ReleasePublication", self),
             lambda _count: None,
         )
         timeline.run(videos, events, until_ms, actions, creators)
@@ -130,11 +151,28 @@ def test_a_release_without_new_events_waits_for_the_relay_too() -> None:
 
 
 def test_without_an_end_it_runs_until_no_release_is_due() -> None:
-    """The clock stops at the last epoch of the last video, and every release was written."""
+    """The clock stops when the last release of the last video is visible, and every release is published."""
     system = FakeSystem()
     timeline = system.replay(moments(0, MS_PER_DAY), moments(7), None)
-    assert timeline.releases == 2 * EPOCHS
-    assert system.clock() == MS_PER_DAY + EPOCHS * EPOCH_MS
+    assert timeline.releases == system.published == 2 * EPOCHS
+    assert system.clock() == MS_PER_DAY + EPOCHS * EPOCH_MS + DELAY_MS
+
+
+def test_what_is_visible_at_the_end_is_published_and_nothing_else() -> None:
+    """The last release waits for the process that goes on."""
+    system = FakeSystem()
+    system.replay(moments(0), [], 2 * EPOCH_MS + DELAY_MS - 1)
+    assert (system.published, system.waiting) == (1, [2 * EPOCH_MS + DELAY_MS])
+    system.replay([], [], 2 * EPOCH_MS + DELAY_MS)
+    assert (system.published, system.waiting) == (2, [])
+
+
+def test_only_so_many_releases_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long history does not fill the store with releases that could be published."""
+    monkeypatch.setattr(timeline_module, "WAITING_RELEASES", 2)
+    system = FakeSystem()
+    system.replay(moments(0), [], 3 * EPOCH_MS)
+    assert system.happened("publish") == [("publish", 2 * EPOCH_MS), ("publish", 3 * EPOCH_MS)]
 
 
 def test_an_end_stops_the_clock_there() -> None:

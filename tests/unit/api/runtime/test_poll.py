@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.runtime.poll import PollInterval, decide_by, poll
+from api.runtime.poll import MS_PER_TICK, PollInterval, decide_by, poll, poll_ticks
 from privacy.errors import ClockError, StoreBusyError, StoreError
 
 PACE = PollInterval(idle_seconds=0.5, first_back_off_seconds=0.1, max_back_off_seconds=0.5)
@@ -92,3 +92,64 @@ def test_a_step_begins_only_at_a_time_that_is_believed() -> None:
     with pytest.raises(StoreBusyError, match="leapt"):
         step()
     assert step() == 1
+
+
+def ticks_of(
+    steps_ms: list[int], start_ms: int, busy: int = -1
+) -> tuple[list[int], list[float], list[float]]:
+    """The ticks of a loop whose steps take so long, its rests, and what it said about a busy store."""
+    now = [start_ms]
+    ticks: list[int] = []
+    rests: list[float] = []
+    said: list[float] = []
+
+    def step(tick_ms: int) -> None:
+        ticks.append(tick_ms)
+        now[0] += steps_ms[len(ticks) - 1]
+        if len(ticks) - 1 == busy:
+            raise BUSY
+
+    def wait(seconds: float) -> bool:
+        rests.append(seconds)
+        now[0] += round(1000 * seconds)
+        return len(ticks) == len(steps_ms)
+
+    poll_ticks(step, lambda: now[0], wait, lambda _error, seconds: said.append(seconds))
+    return ticks, rests, said
+
+
+def test_a_step_runs_at_every_whole_second() -> None:
+    """However long it takes, as long as that is less than a second; the first one starts at once."""
+    ticks, rests, _ = ticks_of([10, 700, 999], 5_250)
+    assert ticks == [5_000, 6_000, 7_000]
+    assert rests == pytest.approx([0.74, 0.3, 0.001], abs=1e-9)
+
+
+def test_a_step_of_more_than_a_second_is_followed_by_the_next_whole_one() -> None:
+    """Never by a moment between two seconds, which would tell how long the step took."""
+    assert ticks_of([2_400, 0], 5_000)[0] == [5_000, 8_000]
+
+
+def test_a_busy_store_is_asked_again_at_the_next_tick() -> None:
+    """And it is said once."""
+    ticks, _, said = ticks_of([100, 0], 5_000, busy=0)
+    assert ticks == [5_000, 6_000]
+    assert said == pytest.approx([0.9], abs=1e-9)
+    assert MS_PER_TICK == 1_000
+
+
+def test_without_a_time_that_is_believed_nothing_is_done_at_a_tick() -> None:
+    """The loop looks again a second later."""
+    rests: list[float] = []
+
+    def clock() -> int:
+        raise ClockError("leapt")
+
+    def wait(seconds: float) -> bool:
+        rests.append(seconds)
+        return len(rests) == 2
+
+    said: list[str] = []
+    poll_ticks(pytest.fail, clock, wait, lambda error, _seconds: said.append(str(error)))
+    assert rests == [1.0, 1.0]
+    assert said == ["leapt", "leapt"]

@@ -1,11 +1,15 @@
-"""Workers of the private plane do not start on a gallery that is not their store's."""
+"""The release process does not start on a gallery that is not its store's."""
 
 from pathlib import Path
 
 import pytest
 
 from api.http.system import clock_ms
-from api.runtime.release import make_release_workers, require_newest_tally
+from api.runtime.release import (
+    make_release_publication,
+    make_release_workers,
+    require_newest_tally,
+)
 from privacy.errors import StoreError
 from privacy.mechanism.entropy import os_entropy
 from privacy.rollback.release_watermark import ReleaseWatermark
@@ -16,14 +20,15 @@ from tests.support.redis_server import Store
 
 
 def test_nothing_is_released_into_the_gallery_of_another_store(store: Store, tmp_path: Path) -> None:
-    """There is a worker for each target shard, and none where the address leads to another deployment."""
+    """All target shards are published, and none where the address leads to another deployment."""
     (tmp_path / "policy.toml").write_text(SMALL_POLICY)
     founded = prepare_store(store.settings, tmp_path, tmp_path / "policy.toml")
-    given = (founded.settings, founded.header, founded.erasures, os_entropy, clock_ms)
-    assert len(make_release_workers(*given)) == founded.header.target_shards
+    given = (founded.settings, founded.header, founded.erasures)
+    assert len(make_release_workers(*given, os_entropy, clock_ms)) == founded.header.target_shards
+    assert len(make_release_publication(*given).shards) == founded.header.target_shards
     store.root.hset(GALLERY_HEADER, "store_id", "0" * 32)
     with pytest.raises(StoreError, match="this gallery is another store's"):
-        make_release_workers(*given)
+        make_release_publication(*given)
 
 
 def test_nothing_starts_on_a_tally_that_lacks_published_releases(store: Store, tmp_path: Path) -> None:

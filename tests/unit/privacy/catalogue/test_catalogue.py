@@ -90,8 +90,8 @@ def test_the_epoch_that_runs_is_the_first(store: Store) -> None:
     """A video registered late starts with the running epoch; one past its last epoch has no series."""
     catalogue(store).register([a_video("late", 0), a_video("sealed", -9 * MS_PER_HOUR)], 2 * MS_PER_HOUR + 1)
     late, sealed = published(store, "late"), published(store, "sealed")
-    assert (late.first_epoch, late.first_due_ms) == (2, 3 * MS_PER_HOUR)
-    assert (sealed.first_epoch, sealed.first_due_ms) == (None, None)
+    assert (late.first_epoch, late.first_release_at_ms) == (2, 3 * MS_PER_HOUR + POLICY.public_delay_ms)
+    assert (sealed.first_epoch, sealed.first_release_at_ms) == (None, None)
     assert all_due(store) == [
         catalogue(store).lookup(TargetType.VIDEO, ["late"])["late"].number * KINDS_PER_TARGET
     ]

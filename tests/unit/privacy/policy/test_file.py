@@ -37,6 +37,13 @@ WRONG_INTEGERS: Final = [
     ("daily_cap = 100", "contribution.daily_cap", "from 1 to 65535", ["0", "-1", "65536"]),
     ("every_seconds = 3600 ", "schedule.every_seconds", "from 1 to", ["0", "-3600", "99999999999"]),
     ("until_seconds = 86400 ", "schedule.until_seconds", "from 1 to", ["0", "-86400", "99999999999"]),
+    (
+        "public_delay_seconds = 120",
+        "release.public_delay_seconds",
+        "from 2 to 86400",
+        ["0", "-120", "1", "86401"],
+    ),
+    ("public_delay_seconds = 3 ", "sandbox.public_delay_seconds", "from 2 to 86400", ["0", "1", "86401"]),
     ("future_tolerance_seconds = 300", "intake.future_tolerance_seconds", "from 0 to 86400", ["-1", "86401"]),
     ("burst_likes = 30", "integrity.burst_likes", "from 2 to 65535", ["1", "0", "65536"]),
     ("burst_seconds = 10", "integrity.burst_seconds", "from 0 to 31622400", ["-1", "31622401"]),
@@ -234,7 +241,7 @@ def test_the_default_policy_is_the_documented_one() -> None:
     assert policy.digest == hashlib.sha256(DEFAULT_POLICY_PATH.read_bytes()).hexdigest()
 
 
-def test_the_sandbox_differs_in_its_schedules_alone() -> None:
+def test_the_sandbox_differs_in_its_times_alone() -> None:
     """Same noise, gate, caps and budgets: what is proved of the sandbox is proved of the policy."""
     policy = load_policy()
     assert policy.sandbox is not None
@@ -247,7 +254,8 @@ def test_the_sandbox_differs_in_its_schedules_alone() -> None:
         version=policy.version,
         schedule=policy.schedule,
         creator_schedule=policy.creator_schedule,
-        compress_schedule_by=1200,
+        public_delay_seconds=policy.public_delay_seconds,
+        sandbox_terms=policy.sandbox_terms,
     )
 
 

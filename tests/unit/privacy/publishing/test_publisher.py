@@ -9,7 +9,7 @@ from privacy.errors import StoreBusyError, StoreError
 from privacy.model.documents import PointDocument, TargetDocument
 from privacy.publishing.publisher import Publisher
 from privacy.store.keys import gallery_key
-from privacy.tally.series import Commit, PendingRelease
+from privacy.tally.series import PendingRelease
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.profiles import entropy_of
 from tests.support.redis_server import Store
@@ -26,8 +26,7 @@ def releases(epochs: int = 3, noise: str = "published") -> list[PendingRelease]:
     for _ in range(epochs):
         made = simulation.release([log_of(calibration().policy, [({}, LIKE, 60)])] * 2, entropy)
         for release in made:
-            commit = Commit(release.due, None, b"", b"", release.encoded, release.point, b"entry")
-            written.append(commit.to_pending(0, len(written)))
+            written.append(PendingRelease.parse(0, len(written), release.encoded, b"entry"))
         simulation = simulation.after(made)
     return written
 

@@ -85,13 +85,12 @@ def test_no_change_where_the_total_is_withheld() -> None:
 
 
 def test_times_follow_the_schedule() -> None:
-    """`as_of` is the end of the epoch; a late cutoff is stated; the last release has no next one."""
-    state = SeriesState(4, "v", 1000, "small", 1, 3)
-    (late,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, entropy_of("late"), cutoff_ms=10**9)
-    assert (late.document.as_of_ms, late.document.cutoff_ms) == (1000 + 4 * MS_PER_HOUR, 999_960_000)
-    assert late.document.next_release_at_ms is None
-    (early,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, entropy_of("early"), cutoff_ms=5)
-    assert early.document.cutoff_ms == early.document.as_of_ms
+    """`as_of` is the end of the epoch; the next release is announced for when it becomes visible."""
+    for epoch, next_release_at_ms in ((2, 1000 + 4 * MS_PER_HOUR + SMALL.policy.public_delay_ms), (3, None)):
+        state = SeriesState(4, "v", 1000, "small", 1, epoch)
+        (release,) = make_releases([DueSeries(state, b"", b"", b"")], SMALL, entropy_of("times"))
+        assert release.document.as_of_ms == 1000 + (epoch + 1) * MS_PER_HOUR
+        assert release.document.next_release_at_ms == next_release_at_ms
 
 
 def test_withheld_and_never_liked_look_the_same() -> None:

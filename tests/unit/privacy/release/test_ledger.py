@@ -45,7 +45,7 @@ def test_an_entry_says_what_was_released_and_at_which_cost() -> None:
     (line,), _ = entries([release])
     entry = msgspec.json.decode(line, type=LedgerEntry)
     assert (entry.target_id, entry.kind, entry.epoch) == ("video-0", "like", 0)
-    assert (entry.as_of_ms, entry.cutoff_ms) == (release.document.as_of_ms, release.document.cutoff_ms)
+    assert entry.as_of_ms == release.as_of_ms == release.document.as_of_ms
     assert (entry.policy_version, entry.policy_digest, entry.rho) == ("small", POLICY.digest, "1.75")
     assert entry.release_sha256 == sha256(release.encoded).hexdigest()
 

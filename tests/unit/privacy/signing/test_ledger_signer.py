@@ -11,13 +11,12 @@ from privacy.gallery.ledger_reader import MAX_KEPT_HEADS, ReleaseName, decode_en
 from privacy.ledger.head import SignedHead, TreeHead
 from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, join_hashes, leaf_hash
 from privacy.signing import ledger_signer as signer_module
-from privacy.signing.ledger_signer import ARRIVAL_MS
 from privacy.signing.signing_key import SigningKey
 from privacy.store.keys import gallery_key, tally_key
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, raw
-from tests.support.release_world import VIDEOS, ReleaseWorld
+from tests.support.release_world import VIDEOS, ReleaseWorld, hours
 from tests.support.signing_world import SigningWorld
 from tests.support.turns import take_turns
 
@@ -57,13 +56,13 @@ def check_everything_is_signed(world: SigningWorld) -> None:
 def test_everything_is_signed_and_then_there_is_nothing_to_do(world: SigningWorld) -> None:
     """One run signs what exists; the next changes nothing; the run after a new epoch continues."""
     signer = world.signer()
-    assert signer.run() == len(VIDEOS) * EPOCHS
+    assert signer.run(world.releases.now_ms) == len(VIDEOS) * EPOCHS
     check_everything_is_signed(world)
     before, first = world.records(), world.reader.read_latest_head()
-    assert signer.run() == 0
+    assert signer.run(world.releases.now_ms) == 0
     assert world.records() == before
     world.release_epoch()
-    assert signer.run() == len(VIDEOS)
+    assert signer.run(world.releases.now_ms) == len(VIDEOS)
     check_everything_is_signed(world)
     assert first
     assert (world.head().sequence, world.head().previous) == (1, first.digest)
@@ -74,7 +73,7 @@ def test_an_empty_ledger_has_a_head(store: Store) -> None:
     """Keys and a first head are there before the first release."""
     world = SigningWorld(ReleaseWorld(store))
     world.releases.reset()
-    assert world.signer().run() == 0
+    assert world.sign() == 0
     assert world.head().sequence == 0
     assert [tree.size for tree in world.head().trees] == [0] * HEADER.target_shards
     assert world.reader.read_jwks() == world.key.public_keys.to_jwks()
@@ -85,7 +84,7 @@ def test_many_entries_are_signed_in_bounded_steps(
 ) -> None:
     """A run takes a batch of each shard; repeated runs end in the same trees."""
     monkeypatch.setattr(signer_module, "MAX_BATCH_ENTRIES", 2)
-    runs = iter(lambda: world.signer().run(), 0)
+    runs = iter(world.sign, 0)
     counts = list(runs)
     assert len(counts) > 1
     assert max(counts) <= 2 * HEADER.target_shards
@@ -96,45 +95,45 @@ def test_many_entries_are_signed_in_bounded_steps(
 @pytest.mark.parametrize("error", [Crash, LostConnectionError])
 def test_a_fault_at_any_store_call(error: type[BaseException], world: SigningWorld) -> None:
     """Run again after a fault, the store is byte for byte as it would be without one."""
-    world.signer().run()
+    world.sign()
     expected, broken = world.records(), 0
     for fault in every_fault(error):
         world.releases.store.root.delete(*expected)
         try:
-            world.signer(fault).run()
+            world.sign(fault)
         except (Crash, StoreBusyError):
             broken += 1
-            world.signer().run()
+            world.sign()
         assert world.records() == expected
     assert broken > 10
 
 
 def test_two_signers_at_once(world: SigningWorld) -> None:
     """However their store calls interleave, one head becomes the latest, and everything is signed once."""
-    world.signer().run()
+    world.sign()
     expected = world.records()
     for turns in ([0, 1] * 100, [1, 1, 0] * 60, [0] * 5 + [1] * 100, [0] * 12 + [1] * 100):
         world.releases.store.root.delete(*expected)
-        take_turns([lambda hook: world.signer(hook).run()] * 2, turns)
+        take_turns([world.sign] * 2, turns)
         assert world.records() == expected
 
 
 def test_a_rotated_key_continues(world: SigningWorld) -> None:
     """The next run signs with the new key, publishes both and says so in a head, without any new entry."""
-    world.signer().run()
+    world.sign()
     old = world.key
     world.key = SigningKey(bytes(32), old.public_keys.keys)
-    world.signer().run()
+    world.sign()
     assert world.head().keys == world.key.public_keys.key_ids
     assert len(world.head().keys) == 2
     assert world.reader.read_jwks() == world.key.public_keys.to_jwks()
     check_everything_is_signed(world)
     world.release_epoch()
-    world.signer().run()
+    world.sign()
     check_everything_is_signed(world)
     world.key = old
     with pytest.raises(StoreError, match="not known"):
-        world.signer().run()
+        world.sign()
 
 
 def test_what_a_key_signed_before_a_crash_stays_after_its_rotation(world: SigningWorld) -> None:
@@ -144,10 +143,10 @@ def test_what_a_key_signed_before_a_crash_stays_after_its_rotation(world: Signin
         world.key = old
         world.releases.store.root.delete(*world.records())
         try:
-            world.signer(fault).run()
+            world.sign(fault)
         except Crash:
             world.key = SigningKey(bytes(32), old.public_keys.keys)
-            world.signer().run()
+            world.sign()
         check_everything_is_signed(world)
 
 
@@ -174,7 +173,7 @@ def forged(entry: bytes, **changes: Any) -> bytes:
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
 def test_a_changed_entry_is_named_and_nothing_is_signed(place: str, world: SigningWorld) -> None:
     """A change to a signed entry, in both tally and gallery, ends the signing permanently."""
-    world.signer().run()
+    world.sign()
     shard = world.busiest_shard()
     entries = world.reader.read_entries(shard, 0, 1000)
     sequence = {"first": 0, "middle": len(entries) // 2, "last": len(entries) - 1}[place]
@@ -186,20 +185,20 @@ def test_a_changed_entry_is_named_and_nothing_is_signed(place: str, world: Signi
     if place == "last":
         for _ in range(2):
             with pytest.raises(StoreError, match=f"shard {shard}: entry {sequence} "):
-                world.signer().run()
+                world.sign()
     assert world.records() == signed
 
 
 def test_a_tally_that_is_older_than_what_was_signed(world: SigningWorld) -> None:
     """A restored tally lacks signed entries: the first missing one is named before anything is drawn."""
-    world.signer().run()
+    world.sign()
     shard = world.busiest_shard()
     length = world.head().tree(shard).size
     world.releases.store.root.ltrim(tally_key(shard, "ledger"), 0, length - 3)
     with pytest.raises(StoreError, match=f"shard {shard}: entry {length - 2} is signed, but the tally"):
         world.signer().check()
     with pytest.raises(StoreError, match=f"shard {shard}: entry {length - 1} is signed, but the tally"):
-        world.signer().run()
+        world.sign()
 
 
 @pytest.mark.parametrize(
@@ -213,35 +212,35 @@ def test_a_tally_that_is_older_than_what_was_signed(world: SigningWorld) -> None
 )
 def test_what_does_not_go_on_is_not_signed(changes: dict[str, Any], fault: str, world: SigningWorld) -> None:
     """A new entry must name the previous one and its own position, and match the published release."""
-    world.signer().run()
+    world.sign()
     shard = world.busiest_shard()
     sequence = world.head().tree(shard).size
     world.release_epoch()
     (entry,) = world.reader.read_entries(shard, sequence, 1)
     world.overwrite(shard, sequence, forged(entry, **changes))
-    world.releases.now_ms += ARRIVAL_MS
     with pytest.raises(StoreError, match=f"shard {shard}: entry {sequence} .*{fault}"):
-        world.signer().run()
+        world.sign()
     assert world.head().tree(shard).size == sequence
 
 
-def test_a_release_that_is_on_its_way_is_waited_for(world: SigningWorld) -> None:
-    """A worker copies entries first: those whose releases are not there yet are signed in a later run."""
-    world.signer().run()
-    shard = world.busiest_shard()
-    signed = world.head().tree(shard).size
-    world.release_epoch()
-    entries = world.reader.read_entries(shard, signed, 100)
-    name = ReleaseName.from_entry(decode_entry(entries[1]))
-    key, root = gallery_key("releases", name.target_id, name.kind), world.releases.store.root
-    release = raw(root.hget(key, str(name.epoch)))
-    root.hdel(key, str(name.epoch))
-    world.signer().run()
-    assert world.head().tree(shard).size == signed + 1
-    root.hset(key, str(name.epoch), release)
-    world.signer().run()
-    assert world.head().tree(shard).size == signed + len(entries)
+def test_only_what_is_published_is_signed(world: SigningWorld) -> None:
+    """Releases that wait for their tick are in no tree and have no signature; at the tick they get both."""
+    world.sign()
+    before = world.records()
+    world.releases.like_everything()
+    world.releases.now_ms += hours(1)
+    world.releases.worker().run_due()
+    assert world.sign() == 0
+    assert world.records() == before
+    world.releases.publish()
+    assert world.sign() == len(VIDEOS)
     check_everything_is_signed(world)
+
+
+def test_a_head_states_the_tick_that_it_is_given(world: SigningWorld) -> None:
+    """The moment at which it was made would tell how long that took."""
+    assert world.signer().run(5_000) > 0
+    assert world.head().at_ms == 5_000
 
 
 def test_tally_and_gallery_must_agree(world: SigningWorld) -> None:
@@ -250,7 +249,7 @@ def test_tally_and_gallery_must_agree(world: SigningWorld) -> None:
     entry = world.reader.read_entries(shard, 0, 1)[0]
     world.overwrite(shard, 0, forged(entry, rho="0.1"), gallery=False)
     with pytest.raises(StoreError, match=f"shard {shard}: entry 0 .*is not the same in tally and gallery"):
-        world.signer().run()
+        world.sign()
 
 
 def test_a_release_is_signed_only_as_it_was_written(world: SigningWorld) -> None:
@@ -260,13 +259,13 @@ def test_a_release_is_signed_only_as_it_was_written(world: SigningWorld) -> None
     key = gallery_key("releases", name.target_id, name.kind)
     world.releases.store.root.hset(key, str(name.epoch), b"{}")
     with pytest.raises(StoreError, match=f"entry 0 .*{name}.*has another release"):
-        world.signer().run()
+        world.sign()
 
 
 @pytest.mark.parametrize("node", ["0:0", "1:0"])
 def test_a_changed_tree_is_not_continued(node: str, world: SigningWorld) -> None:
     """Nodes in the gallery are trusted only if their root was signed."""
-    world.signer().run()
+    world.sign()
     shard = world.busiest_shard()
     key = gallery_key("tree", shard)
     assert len(raw(world.releases.store.root.hget(key, node))) == 32
@@ -274,29 +273,29 @@ def test_a_changed_tree_is_not_continued(node: str, world: SigningWorld) -> None
     for field in {node, *(f"{level}:{number}" for level, number in complete_nodes(Span(0, size)))}:
         world.releases.store.root.hset(key, field, bytes(32))
     with pytest.raises(StoreError, match=f"shard {shard}: the entries have another tree"):
-        world.signer().run()
+        world.sign()
 
 
 def test_a_foreign_head_is_not_continued(world: SigningWorld) -> None:
     """A head that none of our keys signed ends the signing."""
-    world.signer().run()
+    world.sign()
     head = world.head()
     forged_head = SignedHead(SigningKey(bytes(32)).sign_head(head), head)
     world.releases.store.root.hset(gallery_key("heads"), "latest", msgspec.json.encode(forged_head))
     with pytest.raises(StoreError, match="restore the ledger key file"):
-        world.signer().run()
+        world.sign()
     with pytest.raises(StoreError, match="restore the ledger key file"):
         world.signer().check()
 
 
 def test_a_plain_head_that_differs_from_the_signed_one_ends_the_signing(world: SigningWorld) -> None:
     """Readers of the public plane see the plain head; it must be the one in the signature next to it."""
-    world.signer().run()
+    world.sign()
     latest = world.reader.read_latest_head()
     assert latest
     changed = msgspec.structs.replace(latest, head=msgspec.structs.replace(latest.head, at_ms=0))
     world.releases.store.root.hset(gallery_key("heads"), "latest", msgspec.json.encode(changed))
-    for step in (world.signer().run, world.signer().check):
+    for step in (world.sign, world.signer().check):
         with pytest.raises(StoreError, match="differs from the one in its signature"):
             step()
     assert world.reader.read_latest_head() == changed

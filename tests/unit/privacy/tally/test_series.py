@@ -19,6 +19,8 @@ from tests.support.redis_server import Store
 from tests.support.registers import HEADER, log_element, log_key, raw, read_log
 from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
 
+VISIBLE_MS = hours(1) + 120_000
+
 
 @pytest.fixture
 def world(store: Store) -> ReleaseWorld:
@@ -43,7 +45,6 @@ def release_of(due: DueSeries) -> ReleaseDocument:
         kind=due.state.kind.label,
         epoch=due.state.epoch,
         as_of_ms=hours(1),
-        cutoff_ms=hours(1),
         next_release_at_ms=hours(2),
         policy_version="small",
         total=(50, 40, 60),
@@ -56,11 +57,10 @@ def release_of(due: DueSeries) -> ReleaseDocument:
     )
 
 
-def commit_of(due: DueSeries, next_due_ms: int | None = hours(7)) -> Commit:
+def commit_of(due: DueSeries, next_due_ms: int | None = hours(7), visible_ms: int = VISIBLE_MS) -> Commit:
     """A release of one series, its content made up."""
-    release = release_of(due)
-    point = msgspec.json.encode(PointDocument.from_release(release))
-    return Commit(due, next_due_ms, b"net", b"measured", msgspec.json.encode(release), point, b"entry")
+    release = msgspec.json.encode(release_of(due))
+    return Commit(due, next_due_ms, visible_ms, b"net", b"measured", release, b"entry")
 
 
 def everything(world: ReleaseWorld) -> dict[bytes, bytes]:
@@ -97,7 +97,7 @@ def test_nothing_is_due_before_every_outbox_is_applied(store: Store) -> None:
 def test_an_empty_shard_has_nothing_due(store: Store) -> None:
     """No series, no ledger, nothing on its way."""
     shard = TallyShard(store.release, 0)
-    assert (shard.read_next_due_ms(), shard.list_due(10), shard.list_pending(10)) == (None, [], [])
+    assert (shard.read_next_due_ms(), shard.list_due(10), shard.list_visible(hours(9))) == (None, [], [])
     assert (shard.read_head(), shard.count_ledger_entries()) == ("", 0)
 
 
@@ -126,10 +126,12 @@ def test_a_commit_writes_everything_at_once(world: ReleaseWorld, shard: TallySha
     assert (len(after.log), after.net_changes, after.measurements) == (12, b"net", b"measured")
     assert len(read_log(world.store.root, due.state.number)) == 1
     assert (shard.read_head(), shard.count_ledger_entries()) == ("head", 1)
-    (pending,) = shard.list_pending(10)
+    assert shard.list_visible(VISIBLE_MS) == [(0, VISIBLE_MS)]
+    (pending,) = shard.read_pending([0])
     assert (pending.shard, pending.sequence) == (1, 0)
     assert (pending.target_id, pending.kind, pending.epoch) == (due.state.target_id, "like", 0)
-    assert (pending.release, pending.point, pending.ledger_entry) == (commit.release, commit.point, b"entry")
+    assert (pending.release, pending.ledger_entry) == (commit.release, b"entry")
+    assert pending.point == msgspec.json.encode(PointDocument.from_release(release_of(due)))
     world.now_ms = hours(7) - 1
     assert due.state.number not in shard.list_due(10)
     world.now_ms = hours(7)
@@ -305,15 +307,33 @@ def test_a_full_store_writes_no_part_of_a_release(world: ReleaseWorld, shard: Ta
     assert shard.commit([commit_of(due)], "", "head")
 
 
-def test_releases_on_their_way_keep_their_order(world: ReleaseWorld, shard: TallyShard) -> None:
-    """They come out as the ledger has them, also after some were forgotten; places are never used again."""
+def test_releases_wait_until_they_are_visible(world: ReleaseWorld, shard: TallyShard) -> None:
+    """They come out by their times, whatever their order in the ledger; places are never used again."""
     series = shard.read_series(shard.list_due(4))
-    heads = ["", "1", "2", "3", "4"]
-    for due, before, after in zip(series[:3], heads, heads[1:], strict=False):
-        assert shard.commit([commit_of(due)], before, after)
-    assert [release.sequence for release in shard.list_pending(2)] == [0, 1]
-    shard.mark_published(shard.list_pending(10))
-    assert shard.list_pending(10) == []
+    heads, times_ms = ["", "1", "2", "3", "4"], [hours(3), hours(2), hours(3)]
+    for due, before, after, visible_ms in zip(series[:3], heads, heads[1:], times_ms, strict=False):
+        assert shard.commit([commit_of(due, visible_ms=visible_ms)], before, after)
+    assert shard.list_visible(hours(2) - 1) == []
+    assert shard.list_visible(hours(2)) == [(1, hours(2))]
+    assert shard.list_visible(hours(3)) == [(1, hours(2)), (0, hours(3)), (2, hours(3))]
+    assert shard.read_last_visible_ms() == hours(3)
+    assert [release.sequence for release in shard.read_pending([2, 0])] == [2, 0]
+    shard.mark_published([0, 1])
+    assert shard.list_visible(hours(3)) == [(2, hours(3))]
+    assert [release.sequence for release in shard.read_pending([0, 1, 2])] == [2]
+    shard.mark_published([2])
+    assert shard.read_last_visible_ms() is None
     assert shard.commit([commit_of(series[3])], "3", "4")
-    assert [release.sequence for release in shard.list_pending(10)] == [3]
+    assert shard.list_visible(VISIBLE_MS) == [(3, VISIBLE_MS)]
     assert world.store.root.llen(tally_key(1, "ledger")) == 4
+
+
+def test_epochs_of_a_series_become_visible_in_their_order(world: ReleaseWorld, shard: TallyShard) -> None:
+    """One that is in time waits for the one before it, if that was late."""
+    (due,) = shard.read_series(shard.list_due(1))
+    assert shard.commit([commit_of(due, hours(2), visible_ms=hours(5))], "", "1")
+    world.now_ms = hours(2)
+    (due,) = shard.read_series([due.state.number])
+    assert shard.commit([commit_of(due, hours(3), visible_ms=hours(4))], "1", "2")
+    assert shard.list_visible(hours(5) - 1) == []
+    assert shard.list_visible(hours(5)) == [(0, hours(5)), (1, hours(5))]
