@@ -64,8 +64,13 @@ class TargetHistories:
         """Creates targets without any changes."""
         return cls(calibration, ((b"", b""),) * count, first_epoch, first_epoch)
 
-    def release(self, logs: Sequence[bytes], entropy: EntropySource) -> list[NewRelease]:
-        """Releases each target, given its log of this epoch."""
+    def release(
+        self, logs: Sequence[bytes], entropy: EntropySource, *, equal_work: bool = False
+    ) -> list[NewRelease]:
+        """Releases each target, given its log of this epoch.
+
+        Without equal work, noise that would be discarded unseen is not drawn: some hundred million draws.
+        """
         version, kind = self.calibration.policy.version, self.calibration.kind
         batch = [
             DueSeries(
@@ -80,7 +85,7 @@ class TargetHistories:
                 zip(logs, self.histories, strict=True)
             )
         ]
-        return make_releases(batch, self.calibration, entropy)
+        return make_releases(batch, self.calibration, entropy, equal_work=equal_work)
 
     def advance(self, releases: Sequence[NewRelease]) -> TargetHistories:
         """Returns the same targets after these releases."""

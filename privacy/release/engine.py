@@ -47,7 +47,7 @@ class NewRelease:
 
 
 def make_releases(
-    batch: Sequence[DueSeries], calibration: Calibration, entropy: EntropySource
+    batch: Sequence[DueSeries], calibration: Calibration, entropy: EntropySource, *, equal_work: bool = True
 ) -> list[NewRelease]:
     """Measure, gate and render the next release of each series.
 
@@ -55,6 +55,7 @@ def make_releases(
         batch: series of the calibration's kind, bound to its policy.
         calibration: the mechanism.
         entropy: source of the noise.
+        equal_work: as in `measure`.
 
     Raises:
         OverflowError: a count exceeds the range of the exact arithmetic.
@@ -69,7 +70,7 @@ def make_releases(
     net = StreamRecords.unpack([due.net_changes for due in batch], NET_CHANGE) + this_step
     exact = net.sum_over_steps(now.shape)
     before = StreamRecords.unpack([due.measurements for due in batch], MEASUREMENT)
-    measured = measure(net, exact, steps, before, calibration, entropy)
+    measured = measure(net, exact, steps, before, calibration, entropy, equal_work=equal_work)
     previous_steps = _previous_day_steps(states, calibration.schedule)
     estimates = publishable_estimates(exact, steps, previous_steps, measured, calibration)
     return [

@@ -38,6 +38,8 @@ def measure(
     before: StreamRecords,
     calibration: Calibration,
     entropy: EntropySource,
+    *,
+    equal_work: bool = True,
 ) -> Measured:
     """Measure every stream that was measured before or now reaches its minimum count.
 
@@ -51,6 +53,8 @@ def measure(
         before: the measurements of earlier releases.
         calibration: encoder and noise scales.
         entropy: source of the noise.
+        equal_work: false to draw only what is kept. That changes no measurement's distribution, and is for
+            samples of the audit, which nobody times.
 
     Raises:
         OverflowError: a count exceeds the range of exact 64-bit arithmetic.
@@ -59,14 +63,19 @@ def measure(
     known = np.zeros(exact.shape, np.bool_)
     known[before.series_index, before.streams] = True
     reached = exact >= calibration.min_counts
-    fresh = calibration.factorisation.encode(net.lay_out(shape))
-    so_far = np.broadcast_to(np.arange(shape[2]) <= steps[:, None, None], shape)
-    scales = np.broadcast_to(calibration.stream_scales[:, None], shape)[so_far]
-    fresh[so_far] += _draw_noise(scales, entropy)
-    due = _select_due(known, reached, steps, so_far)
-    series_index, drawn_streams, at = np.nonzero(due)
-    drawn = StreamRecords(series_index, drawn_streams, at, fresh[due])
-    return Measured(known | reached, np.where(due, fresh, before.lay_out(shape)), drawn)
+    worked = np.ones_like(known) if equal_work else known | reached
+    series_index, streams = np.nonzero(worked)
+    so_far = np.arange(shape[2]) <= steps[series_index, None]
+    due = _select_due(known[worked], reached[worked], steps[series_index], so_far)
+    fresh = calibration.factorisation.encode(net.lay_out(shape)[worked])
+    drawn_at = so_far if equal_work else due
+    scales = np.broadcast_to(calibration.stream_scales[streams, None], fresh.shape)[drawn_at]
+    fresh[drawn_at] += _draw_noise(scales, entropy)
+    values = before.lay_out(shape)
+    values[worked] = np.where(due, fresh, values[worked])
+    rows, at = np.nonzero(due)
+    drawn = StreamRecords(series_index[rows], streams[rows], at, fresh[due])
+    return Measured(known | reached, values, drawn)
 
 
 def _select_due(
@@ -75,13 +84,13 @@ def _select_due(
     """Select what is kept: a known stream's current step, and all steps so far of a stream that is new.
 
     Args:
-        known: which streams were measured before, shape (series, streams).
+        known: which rows were measured before, shape (rows,).
         reached: which have their minimum count now, the same shape.
-        steps: the current step of each series, shape (series,).
-        so_far: which steps are not after the current one, shape (series, streams, steps).
+        steps: the current step of each row, the same shape.
+        so_far: which steps are not after the current one, shape (rows, steps).
     """
-    now = np.arange(so_far.shape[2]) == steps[:, None, None]
-    return so_far & np.where(known[:, :, None], now, reached[:, :, None])
+    now = np.arange(so_far.shape[1]) == steps[:, None]
+    return so_far & np.where(known[:, None], now, reached[:, None])
 
 
 def _draw_noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:

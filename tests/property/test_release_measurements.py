@@ -143,13 +143,14 @@ def _no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_no_noise")
 @settings(max_examples=examples(200), suppress_health_check=FIXED_FIXTURES)
-@given(epochs=histories())
-def test_without_noise_releases_equal_the_reference(epochs: list[list[CellChange]]) -> None:
+@given(epochs=histories(), equal_work=st.booleans())
+def test_without_noise_releases_equal_the_reference(epochs: list[list[CellChange]], equal_work: bool) -> None:
     """Net changes, measurements and numbers are the reference's; a newcomer is measured at all its steps."""
     reference, simulation = Reference([], set()), Simulation.start(CALIBRATION, 1)
     for happenings in epochs:
         reference.epochs.append(net_change(happenings))
-        (release,) = simulation.release([log_of(POLICY, happenings)], os.urandom)
+        log = log_of(POLICY, happenings)
+        (release,) = simulation.release([log], os.urandom, equal_work=equal_work)
         step = len(reference.epochs) - 1
         net = {(stream, step): value for stream, value in reference.epochs[-1].items() if value}
         assert records(release.net_changes, NET_CHANGE) == net
@@ -217,7 +218,8 @@ def test_as_much_is_drawn_for_every_history(
             calls.clear()
             simulation = Simulation.start(CALIBRATION, 1)
             for happenings in history:
-                simulation = simulation.after(simulation.release([log_of(POLICY, happenings)], os.urandom))
+                log = log_of(POLICY, happenings)
+                simulation = simulation.after(simulation.release([log], os.urandom, equal_work=True))
             drawn.append(list(calls))
     assert drawn[0] == drawn[1]
     steps = range(1, len(epochs) + 1)

@@ -38,13 +38,18 @@ class Simulation:
         """Return the given number of targets, registered at epoch 0, without changes before `epoch`."""
         return cls(calibration, [(b"", b"")] * targets, epoch)
 
-    def release(self, logs: Sequence[bytes], entropy: EntropySource) -> list[NewRelease]:
-        """The release of every target, given what happened to it in this epoch."""
+    def release(
+        self, logs: Sequence[bytes], entropy: EntropySource, *, equal_work: bool = False
+    ) -> list[NewRelease]:
+        """The release of every target, given what happened to it in this epoch.
+
+        Without equal work, noise that would be discarded unseen is not drawn.
+        """
         batch = [
             DueSeries(self._state(number), log, net, measured)
             for number, (log, (net, measured)) in enumerate(zip(logs, self.histories, strict=True))
         ]
-        return make_releases(batch, self.calibration, entropy)
+        return make_releases(batch, self.calibration, entropy, equal_work=equal_work)
 
     def documents(self, logs: Sequence[bytes], entropy: EntropySource) -> list[ReleaseDocument]:
         """The documents of `release`."""

@@ -64,17 +64,20 @@ def _halves_share(noise: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _across_epochs(patch: pytest.MonkeyPatch) -> None:
-    steps_so_far: list[int] = []
+    rows: list[NDArray[np.intp]] = []
 
-    def measured(net: StreamRecords, exact: Any, steps: NDArray[np.intp], *rest: Any) -> Any:
-        steps_so_far.append(int(steps.max()) + 1)
-        return _right_measure(net, exact, steps, *rest)
+    def select_due(*given: NDArray[Any]) -> NDArray[np.bool_]:
+        due = _right_select_due(*given)
+        rows.append(np.nonzero(due)[0])
+        return due
 
     def noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:
-        # The audit releases its targets together, so that all are at one step.
-        return np.repeat(_right_noise(scales[:: steps_so_far[-1]], entropy), steps_so_far[-1])
+        if len(scales) != len(rows[-1]):  # with noise that is discarded
+            return _right_noise(scales, entropy)
+        _, first = np.unique(rows[-1], return_index=True)
+        return _right_noise(scales[first], entropy)[np.searchsorted(rows[-1][first], rows[-1])]
 
-    patch.setattr(engine, "measure", measured)
+    patch.setattr(measure, "_select_due", select_due)
     patch.setattr(measure, "_draw_noise", noise)
 
 
@@ -105,20 +108,20 @@ def _clamped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _lumped(patch: pytest.MonkeyPatch) -> None:
-    def measured(net: StreamRecords, exact: Any, steps: NDArray[np.intp], *rest: Any) -> Any:
+    def measured(net: StreamRecords, exact: Any, steps: NDArray[np.intp], *rest: Any, **options: bool) -> Any:
         lumped = StreamRecords(net.series_index, net.streams, steps[net.series_index], net.values)
         sums = np.zeros(exact.shape, np.int64)
         np.add.at(sums, (lumped.series_index, lumped.streams), lumped.values)
         series_index, streams = np.nonzero(sums)
         once = StreamRecords(series_index, streams, steps[series_index], sums[series_index, streams])
-        return _right_measure(once, exact, steps, *rest)
+        return _right_measure(once, exact, steps, *rest, **options)
 
     patch.setattr(engine, "measure", measured)
 
 
 def _measured_below_k(patch: pytest.MonkeyPatch) -> None:
-    def measured(net: StreamRecords, exact: NDArray[np.int64], *rest: Any) -> Any:
-        return _right_measure(net, np.where(exact > 0, exact + 1_000, exact), *rest)
+    def measured(net: StreamRecords, exact: NDArray[np.int64], *rest: Any, **options: bool) -> Any:
+        return _right_measure(net, np.where(exact > 0, exact + 1_000, exact), *rest, **options)
 
     patch.setattr(engine, "measure", measured)
 
