@@ -84,7 +84,7 @@ def prepare_last_commit(store: Store) -> Call:
 def _commit(store: Store, before: str, after: str, next_due_ms: int | None) -> Call:
     shard = TallyShard(store.release, SHARD)
     commits = [
-        Commit(due, next_due_ms, b"net", b"measured", b"release", b"point", b"entry")
+        Commit(due, next_due_ms, hours(9), b"net", b"measured", b"release", b"entry")
         for due in shard.read_series(shard.list_due(10))
     ]
     return lambda: shard.commit(commits, before, after)
@@ -112,12 +112,12 @@ CASES = {
     "commit": Case(
         prepare_commit,
         RELEASE,
-        (":due", ":head", ":ledger", ":log:", ":measured:", ":net:", ":pending", ":series:"),
+        (":due", ":head", ":ledger", ":log:", ":measured:", ":net:", ":pending", ":series:", ":visible"),
     ),
     "last commit": Case(
         prepare_last_commit,
         RELEASE,
-        (":due", ":head", ":ledger", ":log:", ":measured:", ":net:", ":pending", ":series:"),
+        (":due", ":head", ":ledger", ":log:", ":measured:", ":net:", ":pending", ":series:", ":visible"),
     ),
     "register": Case(prepare_register, PLATFORM, (":due", ":series:", ":targets", ":videos")),
     "replace": Case(prepare_replace, PLATFORM, (":videos",)),

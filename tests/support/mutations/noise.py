@@ -108,7 +108,7 @@ def _clamped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _lumped(patch: pytest.MonkeyPatch) -> None:
-    def measured(net: StreamRecords, exact: Any, steps: NDArray[np.intp], *rest: Any, **options: bool) -> Any:
+    def measured(net: StreamRecords, exact: Any, steps: NDArray[np.intp], *rest: Any, **options: Any) -> Any:
         lumped = StreamRecords(net.series_index, net.streams, steps[net.series_index], net.values)
         sums = np.zeros(exact.shape, np.int64)
         np.add.at(sums, (lumped.series_index, lumped.streams), lumped.values)
@@ -120,7 +120,7 @@ def _lumped(patch: pytest.MonkeyPatch) -> None:
 
 
 def _measured_below_k(patch: pytest.MonkeyPatch) -> None:
-    def measured(net: StreamRecords, exact: NDArray[np.int64], *rest: Any, **options: bool) -> Any:
+    def measured(net: StreamRecords, exact: NDArray[np.int64], *rest: Any, **options: Any) -> Any:
         return _right_measure(net, np.where(exact > 0, exact + 1_000, exact), *rest, **options)
 
     patch.setattr(engine, "measure", measured)
