@@ -196,9 +196,9 @@ def test_one_ledger_key_never_signs_two_ledgers(store: Store, setup: StoreSetup,
     """The key of a store is refused by the signer of another one, at every run."""
     setup.prepare(store.settings)
     other = replace(HEADER, keys=StoreHeader.read(store.admin).keys)
-    signer = make_ledger_signer(store.settings, other, tmp_path / "ledger.key", clock_ms)
+    signer = make_ledger_signer(store.settings, other, tmp_path / "ledger.key")
     with pytest.raises(StoreError, match="holds the key of another store"):
-        signer.run()
+        signer.run(0)
     assert store.root.get("g:jwks") is None
 
 
