@@ -144,7 +144,8 @@ end
 call_in_parts('HSET', ACCOUNTS, written)
 for position = 1, #args.networks, 24 do
   local pseudonym, network = unpack('<c16c8', args.networks, position)
-  if call('EXISTS', PREFIX .. pseudonym) == 1 then
+  fill_account(account, pseudonym, accounts[pseudonym])
+  if account.status ~= OBJECTED and call('EXISTS', PREFIX .. pseudonym) == 1 then
     call('HSET', PREFIX .. pseudonym, NETWORK, network)
   end
 end

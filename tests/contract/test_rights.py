@@ -93,6 +93,15 @@ def test_an_objection_uncounts_an_account_until_it_is_withdrawn(office: Office) 
     assert office.request("objections", objects=False).json["result"] == "unchanged"
 
 
+def test_nothing_new_of_an_account_that_objects_is_stored(office: Office) -> None:
+    """An event of it changes nothing in the vault, not even the digest of the network that it names."""
+    office.request("objections", objects=True)
+    before = {name: office.store.root.dump(name) for name in keys(office.store, "v:*")}
+    answer = office.plane.events(lines(event(video_id="v-9"), event(video_id="v-1", network="net-9")))
+    assert answer.json["verdicts"]["account_closed"] == 1
+    assert {name: office.store.root.dump(name) for name in keys(office.store, "v:*")} == before
+
+
 @pytest.mark.parametrize(("action", "objects"), [("ban", False), ("delete", True), ("erase", True)])
 def test_an_objection_that_does_not_apply_is_refused(office: Office, action: str, objects: bool) -> None:
     """409 for a withdrawal without an objection, and for a deleted or erased account."""
