@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from privacy.embedded.config import CREDENTIALS_FILE, room_folders
 from privacy.embedded.server import PAUSE_SECONDS, EmbeddedRedis
@@ -19,6 +19,8 @@ from privacy.errors import StoreError
 from privacy.store.acl import AclUser, Room
 from privacy.store.settings import StoreSettings
 from privacy.store.users import USERS
+
+_MAX_PAUSE_SECONDS: Final = 0.2
 
 
 class StartEndedError(StoreError):
@@ -68,9 +70,12 @@ class EmbeddedRooms:
                 server.launch()
                 started.callback(server.stop)
             for server in self._servers.values():
+                pause_seconds = PAUSE_SECONDS
                 while not server.is_ready():
-                    if self._wait(PAUSE_SECONDS):
+                    if self._wait(pause_seconds):
                         raise StartEndedError("asked to end while the store was loading its data")
+                    # A server that takes long loads more while it is asked less.
+                    pause_seconds = min(1.2 * pause_seconds, _MAX_PAUSE_SECONDS)
             self._started = started.pop_all()
         return self
 

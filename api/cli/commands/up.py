@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
@@ -113,6 +114,7 @@ class StartupMessage:
 
 _READY_SECONDS = 60.0
 _ANSWER_SECONDS = 2.0
+_LOADING_REPORT_SECONDS = 30.0
 _LOGS = "logs"
 
 
@@ -209,6 +211,20 @@ def command(
             echo("Ending.")
 
 
+def _wait_and_report(stop: StopSignal) -> Callable[[float], bool]:
+    """Returns a function that rests until asked to stop, and says from time to time what is waited for."""
+    reported = time.monotonic()
+
+    def wait(seconds: float) -> bool:
+        nonlocal reported
+        if time.monotonic() - reported >= _LOADING_REPORT_SECONDS:
+            reported = time.monotonic()
+            echo("The store is still loading its data.")
+        return stop.wait(seconds)
+
+    return wait
+
+
 def _open_store(
     held: ExitStack, folder: Path, policy_file: Path | None, stop: StopSignal
 ) -> tuple[Settings, list[EmbeddedChild]]:
@@ -223,7 +239,7 @@ def _open_store(
     if policy_file:
         settings = replace(settings, values={**settings.values, POLICY: str(policy_file.absolute())})
     if not settings.names_a_store:
-        rooms = held.enter_context(EmbeddedRooms(folder, wait=stop.wait))
+        rooms = held.enter_context(EmbeddedRooms(folder, wait=_wait_and_report(stop)))
         servers = {f"redis-{room}": server for room, server in rooms.servers.items()}
         for name, server in servers.items():
             if server.cut_bytes:

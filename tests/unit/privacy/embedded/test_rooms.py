@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from privacy.embedded.lock import locked
-from privacy.embedded.rooms import EmbeddedRooms
+from privacy.embedded.rooms import EmbeddedRooms, StartEndedError
 from privacy.errors import StoreError
 from privacy.store.acl import Room
 from privacy.store.connect import connect, translated
@@ -72,4 +72,14 @@ def test_a_gallery_that_cannot_start_leaves_no_server_behind(tmp_path: Path) -> 
         pass
     assert not rooms.servers[Room.PRIVATE].is_running
     with locked(tmp_path, 0):
+        pass
+
+
+def test_a_start_that_is_asked_to_end_leaves_no_server_behind(tmp_path: Path) -> None:
+    """The program can be ended while its store loads: its servers end, and the folder is free."""
+    rooms = EmbeddedRooms(tmp_path, wait=lambda _seconds: True)
+    with pytest.raises(StartEndedError), rooms:
+        pass
+    assert not any(server.is_running for server in rooms.servers.values())
+    with locked(tmp_path, 0), locked(tmp_path / "gallery", 0):
         pass
