@@ -106,6 +106,9 @@ class Distinguisher:
 
 def _candidate_sets(one: NDArray[np.float64], other: NDArray[np.float64]) -> Iterator[OutputSet]:
     score = one.shape[1] - 1
+    for number in range(score + 1):
+        yield from _impossible_sets(number, one[:, number])
+        yield from _impossible_sets(number, other[:, number])
     for threshold in np.quantile(np.concatenate([one[:, score], other[:, score]]), QUANTILES).tolist():
         yield OutputSet(score, threshold, above=True)
         yield OutputSet(score, threshold, above=False)
@@ -115,6 +118,12 @@ def _candidate_sets(one: NDArray[np.float64], other: NDArray[np.float64]) -> Ite
         for threshold in (WITHHELD, middle, middle - 0.5):
             yield OutputSet(number, threshold, above=True)
             yield OutputSet(number, threshold, above=False)
+
+
+def _impossible_sets(number: int, column: NDArray[np.float64]) -> Iterator[OutputSet]:
+    """Yields what is above and below everything that these releases show: is it impossible there?"""
+    yield OutputSet(number, float(column.max()), above=True)
+    yield OutputSet(number, float(np.nextafter(column.min(), -np.inf)), above=False)
 
 
 def _features(seen: NDArray[np.float32], fill: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Checks that the noise comes from the given entropy source alone, and uses enough of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from hashlib import shake_256
@@ -12,8 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.audit.check import Check
+from privacy.audit.far_sampler import FarSampler, WrittenEntropy
 from privacy.audit.independent_accounting import IndependentAccounting
-from privacy.audit.noise_statistics import FALSE_ALARM, exact_bins, fit_p_value
+from privacy.audit.noise_replay import draw_again
+from privacy.audit.noise_shape import ShapeCounts
+from privacy.audit.noise_statistics import FALSE_ALARM
+from privacy.audit.recorded_entropy import RecordedEntropy, ReplayError
 from privacy.audit.report_model import Finding, Section
 from privacy.audit.target_histories import CountChange, TargetHistories, encode_log
 from privacy.errors import LikewiseError
@@ -25,18 +29,16 @@ TARGETS = 20
 SMALL_SCALES = (1, 8)
 """At small scales a rounded normal or other float noise differs visibly from the discrete Gaussian."""
 SMALL_DRAWS = 200_000
-
-
-@dataclass
-class _CountingSource:
-    """An entropy source that counts the bytes taken."""
-
-    source: EntropySource
-    bytes_taken: int = field(default=0, init=False)
-
-    def __call__(self, size: int) -> bytes:
-        self.bytes_taken += size
-        return self.source(size)
+FAR_SCALES = (1, 2, 3, 4, 5, 6, 8, 12)
+"""Distances at which noise is forced, in scales; by chance it is 12 scales out with probability 4e-33."""
+FAR_TARGETS = 2
+WORK_TARGETS = 10
+MAX_WORK_GAP = 0.03
+"""The bytes of 80,000 draws differ from those of 80,000 others by 0.3 %."""
+READS = 4_096
+READ_BYTES = 32
+MAX_DEVIATIONS = 5.5
+"""A fair share of ones is further off with probability 4e-8."""
 
 
 def entropy_check(
@@ -46,7 +48,10 @@ def entropy_check(
     work = (
         partial(_check_repeatability, calibration, entropy),
         partial(_check_amount, calibration, reference, entropy),
+        partial(_check_work, calibration, entropy),
         partial(_check_exhaustion, calibration),
+        partial(_check_source, entropy),
+        *(partial(_check_far_tail, calibration, reference, scales, entropy) for scales in FAR_SCALES),
         *(partial(_check_small_scale, calibration, reference, scale, entropy) for scale in SMALL_SCALES),
     )
 
@@ -56,10 +61,13 @@ def entropy_check(
                 f"entropy-{name}",
                 f"The noise comes from the operating system's entropy ({name})",
                 "The engine was run with repeated entropy, with counted entropy, and with entropy that runs "
-                "out; and with noise of scales 1 and 8, where rounded floats differ from exact integers.",
+                "out; with entropy from which all noise is far out in the tails; and with noise of scales 1 "
+                "and 8, where rounded floats differ from exact integers.",
                 "Noise from another source or from a seed, noise that depends on the data, fewer random bits "
-                "than the noise requires, a release without noise, noise made from floats.",
-                f"Certain, except for the two fits: a false alarm has probability {FALSE_ALARM:g} each.",
+                "than the noise requires, a release without noise, noise whose support ends, noise made from "
+                "floats; more work for larger counts; a source that repeats itself.",
+                "Certain, except for the two fits and the share of ones: a false alarm has probability "
+                f"{FALSE_ALARM:g} or less for each of their tests.",
                 tuple(findings),
             )
         ]
@@ -67,12 +75,16 @@ def entropy_check(
     return Check(f"entropy, {name}", work, conclude)
 
 
+def _create(calibration: Calibration, targets: int) -> TargetHistories:
+    """Returns targets that nothing happened to until their last epoch."""
+    return replace(TargetHistories.create(calibration, targets), epoch=calibration.schedule.epochs - 1)
+
+
 def _draw(calibration: Calibration, entropy: EntropySource, targets: int = TARGETS) -> NDArray[np.int64]:
     """Returns measurements of identical targets, all steps in one release, shape (measurements,)."""
     policy = calibration.policy
     cell = {dimension.name: dimension.values[0] for dimension in policy.domain.dimensions}
-    last = calibration.schedule.epochs - 1
-    before = replace(TargetHistories.create(calibration, targets), epoch=last)
+    before = _create(calibration, targets)
     releases = before.release([encode_log(policy, [CountChange(cell, 10 * policy.k)])] * targets, entropy)
     rows = np.frombuffer(b"".join(release.measurements for release in releases), MEASUREMENT)
     return rows["value"].astype(np.int64)
@@ -98,7 +110,7 @@ def _check_repeatability(calibration: Calibration, entropy: EntropySource) -> Fi
 def _check_amount(
     calibration: Calibration, reference: IndependentAccounting, entropy: EntropySource
 ) -> Finding:
-    source = _CountingSource(entropy)
+    source = RecordedEntropy(entropy)
     drawn = _draw(calibration, source)
     scales = [int(calibration.stream_scales[streams.start]) for streams in reference.streams[:-1]]
     bits = sum(log2(scale * sqrt(2 * pi * e)) for scale in scales) / len(scales)
@@ -106,8 +118,25 @@ def _check_amount(
     return Finding(
         f"entropy of {drawn.size:,} measurements",
         f"at least {needed:,.0f} bytes, the entropy of this noise",
-        f"{source.bytes_taken:,} bytes",
-        source.bytes_taken >= needed > 0,
+        f"{source.size:,} bytes",
+        source.size >= needed > 0,
+    )
+
+
+def _check_work(calibration: Calibration, entropy: EntropySource) -> Finding:
+    """Compares the entropy for targets that nobody likes with that for targets with many likes."""
+    policy, likes = calibration.policy, 10 * calibration.policy.k
+    before, sizes = _create(calibration, WORK_TARGETS), []
+    for count_of_likes in (0, likes):
+        source = RecordedEntropy(entropy)
+        log = encode_log(policy, [CountChange({}, count_of_likes)])
+        before.release([log] * WORK_TARGETS, source, equal_work=True)
+        sizes.append(source.size)
+    return Finding(
+        f"entropy for {WORK_TARGETS} targets without engagements, and for as many with {likes} each",
+        f"the same, within {100 * MAX_WORK_GAP:g} %: work does not depend on counts",
+        f"{sizes[0]:,} and {sizes[1]:,} bytes",
+        min(sizes) > 0 and max(sizes) - min(sizes) <= MAX_WORK_GAP * min(sizes),
     )
 
 
@@ -125,6 +154,47 @@ def _check_exhaustion(calibration: Calibration) -> Finding:
     )
 
 
+def _check_source(entropy: EntropySource) -> Finding:
+    reads = [entropy(READ_BYTES) for _ in range(READS)]
+    ones = int(np.unpackbits(np.frombuffer(b"".join(reads), np.uint8)).sum())
+    bits = 8 * READS * READ_BYTES
+    off = abs(ones - bits / 2) / (sqrt(bits) / 2)
+    equal = READS - len(set(reads))
+    return Finding(
+        f"{READS:,} reads of {READ_BYTES} bytes from the source itself",
+        f"no two are equal, and the share of ones is within {MAX_DEVIATIONS:g} deviations of a half",
+        f"{equal} equal, {off:.2f} deviations",
+        equal == 0 and off <= MAX_DEVIATIONS,
+    )
+
+
+def _check_far_tail(
+    calibration: Calibration, reference: IndependentAccounting, scales: int, entropy: EntropySource
+) -> Finding:
+    """Forces all noise out by this number of scales; all likes fall into the last epoch."""
+    written = WrittenEntropy(entropy)
+    measured = np.array([streams.start for streams in reference.streams[:-1]])
+    reached = np.zeros((FAR_TARGETS, reference.streams[-1].stop), np.bool_)
+    reached[:, measured] = True
+    before = _create(calibration, FAR_TARGETS)
+    sampler = FarSampler(written, scales)
+    forced = draw_again(before, reached, calibration.stream_scales, sampler, equal_work=False)[:, measured]
+    try:
+        drawn = _draw(calibration, written.replay(), FAR_TARGETS).reshape(forced.shape)
+    except (ReplayError, LikewiseError) as error:
+        outcome, equal = f"refused: {error}", False
+    else:
+        off = np.abs(drawn - 10 * reference.policy.k * reference.encoder[:, -1] - forced)
+        outcome = f"{int((off > 0).sum()):,} of {off.size:,} draws differ, by up to {int(off.max()):,}"
+        equal = not off.any()
+    return Finding(
+        f"noise that entropy forces to be {scales} to {scales + 1} scales from 0, on both sides",
+        "the same as the audit's sampler draws from it",
+        outcome,
+        equal and bool((forced > 0).any() and (forced < 0).any()),
+    )
+
+
 def _check_small_scale(
     calibration: Calibration, reference: IndependentAccounting, scale: int, entropy: EntropySource
 ) -> Finding:
@@ -138,11 +208,10 @@ def _check_small_scale(
     targets = -(-SMALL_DRAWS // (steps * streams))
     drawn = _draw(small, entropy, targets).reshape(targets * streams, steps)
     noise = drawn - 10 * reference.policy.k * reference.encoder[:, -1]
-    bins = exact_bins(scale)
-    p_value = fit_p_value(bins.counts(noise), bins.probabilities)
+    p_values = ShapeCounts.of_call(scale, noise).p_values()
     return Finding(
         f"noise of scale {scale}, {noise.size:,} draws",
-        f"χ² does not reject the exact probabilities (p ≥ {FALSE_ALARM:g})",
-        f"p = {p_value:.3g}",
-        p_value >= FALSE_ALARM,
+        f"no test rejects the exact probabilities (p ≥ {FALSE_ALARM:g})",
+        ", ".join(f"{test}: p = {p_value:.3g}" for test, p_value in p_values.items()),
+        min(p_values.values()) >= FALSE_ALARM,
     )

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 from typing import Final
 
-from scipy.special import log_ndtr, ndtr
+from scipy.special import log_ndtr, ndtr, ndtri
 
 GRID: Final = 200
 """Number of half-lines that `best_half_line` compares."""
+FAR_HITS: Final = 40
+"""Hits that are expected of a far half-line on the dataset where it is rare: none are no chance."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ def best_half_line(shift: float, samples: int) -> HalfLine:
     span = 4.0
     half_lines = (HalfLine(shift, shift / 2 + span * (index + 1) / GRID) for index in range(GRID))
     return min(half_lines, key=lambda half_line: half_line.relative_error(samples))
+
+
+def far_half_line(shift: float, samples: int) -> HalfLine:
+    """Returns the farthest half-line that still has `FAR_HITS` expected hits where it is rare."""
+    return HalfLine(shift, max(-float(ndtri(FAR_HITS / samples)), shift / 2 + 4.0 / GRID))
 
 
 def exact_epsilon(rho: float, delta: float) -> float:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.audit.exact_gaussian import HalfLine, best_half_line
+from privacy.audit.exact_gaussian import HalfLine, best_half_line, far_half_line
 from privacy.audit.independent_accounting import IndependentAccounting
 from privacy.audit.target_histories import CountChange, TargetHistories, build_history, encode_log
 from privacy.mechanism.accounting import Calibration
@@ -22,9 +22,37 @@ from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import Reason
 from privacy.release.history import MEASUREMENT
 
-BATCH = 250
+BATCH = 256
+"""Releases of one call of the engine; a release worker makes as many."""
 CROWD = 100
 """Engagements in addition to the two groups; they arrive in the last epoch, when everything is measured."""
+
+
+@dataclass(frozen=True)
+class FarTail:
+    """The far tail of the measurement that the groups shift most.
+
+    Args:
+        statistics: indexes of the statistics whose measurements are counted together.
+        step: the step of the measurement.
+        shift: its shift by the groups, in noise scales.
+        half_line: the tail, on the side of the shift.
+    """
+
+    statistics: tuple[int, ...]
+    step: int
+    shift: float
+    half_line: HalfLine
+
+    def hits(self, measured: NDArray[np.float64]) -> tuple[int, int]:
+        """Counts what is in the tail that is rare without the groups, and in the one that is rare with them.
+
+        Args:
+            measured: in noise scales, shape (releases, statistics, steps).
+        """
+        here = measured[:, self.statistics, self.step] * np.sign(self.shift)
+        start = self.half_line.threshold
+        return int((here >= start).sum()), int((here <= abs(self.shift) - start).sum())
 
 
 @dataclass(frozen=True)
@@ -78,7 +106,21 @@ class NeighbouringStreams:
         encoded = [self.reference.encoder @ flips] * (len(scales) - 1) + [self.reference.encoder @ removals]
         return np.stack(encoded) / scales[:, None]
 
-    def noise(self, neighbour: bool, releases: int, entropy: EntropySource) -> Iterator[NDArray[np.float64]]:
+    @cached_property
+    def far_tails(self) -> tuple[FarTail, ...]:
+        """The far tails, one for all statistics with the same scale and shift."""
+        scales, steps = self.calibration.stream_scales[self.streams], np.abs(self.shifts).argmax(axis=1)
+        groups: dict[tuple[int, int, float], list[int]] = {}
+        for statistic, (scale, step) in enumerate(zip(scales.tolist(), steps.tolist(), strict=True)):
+            groups.setdefault((scale, step, float(self.shifts[statistic, step])), []).append(statistic)
+        return tuple(
+            FarTail(tuple(group), step, shift, far_half_line(abs(shift), self.samples * len(group)))
+            for (_, step, shift), group in groups.items()
+        )
+
+    def measure(
+        self, neighbour: bool, releases: int, entropy: EntropySource
+    ) -> Iterator[NDArray[np.float64]]:
         """Yields measurements minus the exact values of the dataset without the groups, in noise scales.
 
         Args:

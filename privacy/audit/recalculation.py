@@ -8,13 +8,15 @@ from privacy.audit.check import Check
 from privacy.audit.independent_accounting import IndependentAccounting
 from privacy.audit.release_checker import RULES, ReleaseChecker
 from privacy.audit.report_model import Finding, Section
-from privacy.audit.synthetic_histories import generate_cases
+from privacy.audit.synthetic_histories import HistoryShape, generate_cases
 from privacy.audit.target_histories import CountChange, TargetHistories, encode_log
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 
 EPOCHS = 6
 TARGETS = 50
+LARGE = 256
+"""Targets that a release worker releases in one call."""
 
 Faults = tuple[int, int, Counter[str], dict[str, str]]
 """Number of releases and of numbers checked, faults by rule, an example of each."""
@@ -23,11 +25,10 @@ Faults = tuple[int, int, Counter[str], dict[str, str]]
 def recalculation_check(
     name: str, calibration: Calibration, reference: IndependentAccounting, entropy: EntropySource, jobs: int
 ) -> Check:
-    """Makes the check of published numbers; each job recalculates 300 releases."""
-    last = max(0, calibration.schedule.epochs - EPOCHS)
-    firsts = [0, min(22, last), min(45, last), last]
+    """Makes the check of measurements and published numbers; the jobs take turns with the shapes."""
+    shapes = _list_shapes(calibration.schedule.epochs)
     work = [
-        partial(_recalculate, calibration, reference, firsts[job % len(firsts)], entropy)
+        partial(_recalculate, calibration, reference, shapes[job % len(shapes)], entropy)
         for job in range(jobs)
     ]
     equal_bytes = partial(_check_equal_bytes, calibration, entropy)
@@ -38,16 +39,29 @@ def recalculation_check(
     return Check(f"recalculation, {name}", (*work, equal_bytes), conclude)
 
 
+def _list_shapes(epochs: int) -> list[HistoryShape]:
+    """Returns histories of some targets, early and late, of one target's whole life, and of a full batch."""
+    releases = min(EPOCHS, epochs)
+    last = epochs - releases
+    return [
+        HistoryShape(TARGETS, 0, 0, releases),
+        HistoryShape(1, 0, 0, epochs),
+        HistoryShape(TARGETS, min(45, last), 0, releases),
+        HistoryShape(LARGE, 0, epochs - 1, 1),
+        HistoryShape(TARGETS, min(22, last), 0, releases),
+        HistoryShape(TARGETS, last, 0, releases),
+    ]
+
+
 def _recalculate(
-    calibration: Calibration, reference: IndependentAccounting, first_epoch: int, entropy: EntropySource
+    calibration: Calibration, reference: IndependentAccounting, shape: HistoryShape, entropy: EntropySource
 ) -> Faults:
-    epochs = min(EPOCHS, calibration.schedule.epochs)
     noise = tuple(int(calibration.stream_scales[streams.start]) for streams in reference.streams)
     checker = ReleaseChecker(reference, noise)
     faults: Counter[str] = Counter()
     examples: dict[str, str] = {}
     releases = 0
-    for case in generate_cases(calibration, reference, (TARGETS, epochs, first_epoch), entropy):
+    for case in generate_cases(calibration, reference, shape, entropy):
         releases += 1
         for rule, detail in checker.find_faults(case):
             faults[rule] += 1
@@ -88,14 +102,16 @@ def _build_section(name: str, results: Sequence[Faults]) -> Section:
     )
     return Section(
         f"recalculation-{name}",
-        f"Published numbers follow from the measurements, and from nothing else ({name})",
+        f"Measurements follow from the entropy, and published numbers from them and nothing else ({name})",
         "Targets with synthetic histories, most of their numbers near a threshold, were released epoch by "
-        "epoch, early and late in the schedule. Every number of every release was recalculated from the "
+        "epoch: early and late in the schedule, one over its whole life, and as many at once as a worker "
+        "takes. The entropy that the engine read was recorded, and the noise of every measurement was drawn "
+        "again from it with the audit's own sampler. Every number of every release was recalculated from the "
         "measurements alone, with the audit's own decoder, deviations and thresholds. The exact counts were "
         "used only to check the measurements and to decide whether a count is below k.",
-        "A number that does not follow from the measurements, a number shown below its threshold or below k, "
-        "an `other` or a change that does not follow from published numbers, a measurement drawn twice or "
-        "omitted, a number that is not a JSON integer.",
+        "A measurement that is off by one, ever; a number that does not follow from the measurements, a "
+        "number shown below its threshold or below k, an `other` or a change that does not follow from "
+        "published numbers, a measurement drawn twice or omitted, a number that is not a JSON integer.",
         "Certain for the checked releases. A number within 1e-6 of its threshold may fall on either side.",
         findings,
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from privacy.audit.independent_accounting import IndependentAccounting
+from privacy.audit.recorded_entropy import ReplayError
 from privacy.audit.synthetic_histories import ReleaseCase
 from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.release.history import MEASUREMENT
@@ -19,9 +20,6 @@ from privacy.release.history import MEASUREMENT
 Z95: Final = float(norm.isf(0.025))
 SLACK: Final = 1e-6
 """Tolerance for doubles; a number this close to a threshold may fall on either side."""
-
-MAX_SCALES: Final = 9
-"""A draw of correct noise is further out with probability 2e-19."""
 
 NAMED: Final = ("since", "changes")
 """Keys of the figures that are not numbers."""
@@ -32,7 +30,7 @@ ONCE = "each measurement is drawn once, at its own step"
 GATE = "a number is shown exactly if count and estimate reach the audit's own thresholds"
 VALUES = "values and intervals follow from the measurements"
 SUMS = "cells and `other` add up to the total; `other` clears its own margin"
-NOISE: Final = f"measurements are the exact counts plus noise of at most {MAX_SCALES} scales"
+NOISE = "measurements are the exact counts plus the noise that the audit draws from the same entropy"
 RULES: Final = (FORM, K, ONCE, NOISE, GATE, VALUES, SUMS)
 
 
@@ -69,7 +67,7 @@ class ReleaseChecker:
         yield from self._check_form(figures)
         rows = np.frombuffer(case.measured_before + case.release.measurements, MEASUREMENT)
         yield from self._check_draws(case, rows)
-        yield from self._check_noise(case, rows)
+        yield from self._check_noise(case)
         measured = np.zeros((self.reference.streams[-1].stop, case.step + 1))
         here = rows[rows["step"] <= case.step]
         measured[here["stream"], here["step"]] = here["value"]
@@ -124,18 +122,18 @@ class ReleaseChecker:
         if any(stream in known and step != case.step for step, stream in fresh[["step", "stream"]].tolist()):
             yield ONCE, "an earlier step was measured again"
 
-    def _check_noise(self, case: ReleaseCase, rows: NDArray[np.void]) -> Iterator[tuple[str, str]]:
-        """Checks the difference between the measurements and C·x, with x from the true counts."""
+    def _check_noise(self, case: ReleaseCase) -> Iterator[tuple[str, str]]:
+        """Checks that every new measurement is C·x, with x from the true counts, plus its own noise."""
+        if isinstance(case.noise, ReplayError):
+            yield NOISE, str(case.noise)
+            return
         changes = np.diff(case.exact, axis=0, prepend=0)
-        query = self.reference.encoder[: case.step + 1, : case.step + 1] @ changes
-        scales = self.reference.scales(self.noise)
+        expected = (self.reference.encoder[: case.step + 1, : case.step + 1] @ changes).T + case.noise
+        rows = np.frombuffer(case.release.measurements, MEASUREMENT)
         here = rows[rows["step"] <= case.step]
-        noise = (here["value"] - query[here["step"], here["stream"]]) / scales[here["stream"]]
-        for index in np.nonzero(np.abs(noise) > MAX_SCALES)[0][:1]:
-            yield (
-                NOISE,
-                f"stream {here['stream'][index]}, step {here['step'][index]}: {noise[index]:.1f} scales off",
-            )
+        off = here["value"] - expected[here["stream"], here["step"]]
+        for index in np.nonzero(off)[0][:1]:
+            yield NOISE, f"stream {here['stream'][index]}, step {here['step'][index]}: is off by {off[index]}"
 
     def _apply_gate(
         self, case: ReleaseCase, estimates: NDArray[np.float64], step: int

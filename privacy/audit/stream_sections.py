@@ -1,59 +1,70 @@
-"""Concludes from samples of single streams: bounds on ε, distribution and independence of the noise."""
+"""Concludes from hits of output sets of single streams: lower bounds on ε, and the support of the noise."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
 from math import log
-from operator import add
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy.audit.confidence import JOINT_ALPHA, Hits, epsilon_lower_bound, estimate_epsilon
-from privacy.audit.exact_gaussian import HalfLine
+from privacy.audit.exact_gaussian import FAR_HITS, HalfLine
 from privacy.audit.neighbouring_streams import NeighbouringStreams
-from privacy.audit.noise_statistics import FALSE_ALARM, CorrelationSums, exact_bins, fit_p_value
-from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, HistogramPlot, Section
+from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
 
-REACH = 0.9
+REACH: Final = 0.9
 """A bound below this share of the claim has too little power to detect a claim that is 10 % too small."""
-WRONG_SCALE = 1.02
-ENOUGH_DRAWS = 300_000
-"""Enough to detect a scale that is wrong by 2 %."""
-ALL = "total and breakdowns"
+FAR_ALPHA: Final = 1e-6
+"""Each bound on ε of a far tail is wrong with at most this probability."""
+ALL: Final = "total and breakdowns"
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """Samples of one job.
+class StreamHits:
+    """Hits of the output sets on one dataset.
 
     Args:
-        hits: of each statistic's half-line, and of the joint one, shape (statistics + 1,).
+        best: of each statistic's half-line, and of the joint one, shape (statistics + 1,).
+        far: of each far tail, rare without the groups and rare with them, shape (tails, 2).
         releases: number of releases.
-        fit: counts of noise by bin, by scale; empty for the neighbouring dataset.
-        misfit: the same in the bins of a scale that is wrong by 2 %.
-        correlations: None for the neighbouring dataset.
     """
 
-    hits: NDArray[np.int64]
+    best: NDArray[np.int64]
+    far: NDArray[np.int64]
     releases: int
-    fit: dict[int, NDArray[np.int64]]
-    misfit: dict[int, NDArray[np.int64]]
-    correlations: CorrelationSums | None
+
+    @classmethod
+    def of_batch(cls, streams: NeighbouringStreams, measured: NDArray[np.float64]) -> Self:
+        """Counts the hits of measurements, shape (releases, statistics, steps)."""
+        directions = streams.shifts / np.linalg.norm(streams.shifts, axis=1)[:, None]
+        of_all = streams.shifts[:-1] / np.linalg.norm(streams.shifts[:-1])
+        thresholds = np.array([half_line.threshold for half_line in streams.half_lines])
+        single = (np.einsum("rst,st->rs", measured, directions) >= thresholds).sum(axis=0)
+        joint = np.einsum("rst,st->r", measured[:, :-1], of_all) >= streams.joint_half_line.threshold
+        far = np.array([tail.hits(measured) for tail in streams.far_tails], np.int64)
+        return cls(np.append(single, joint.sum()), far, len(measured))
+
+    def __add__(self, other: StreamHits) -> StreamHits:
+        """Returns the sum of both."""
+        return StreamHits(self.best + other.best, self.far + other.far, self.releases + other.releases)
 
 
 def bound_section(
     name: str,
     streams: NeighbouringStreams,
-    base: Sequence[Sampled],
-    neighbour: Sequence[Sampled],
+    without: StreamHits,
+    with_groups: StreamHits,
     *,
     require_power: bool,
 ) -> Section:
     """Concludes whether the claim of each statistic holds."""
-    rare, likely = _sum_hits(base), _sum_hits(neighbour)
     half_lines = [*streams.half_lines, streams.joint_half_line]
     labels = [*streams.reference.names, ALL]
+    rare = [Hits(int(hits), without.releases) for hits in without.best]
+    likely = [Hits(int(hits), with_groups.releases) for hits in with_groups.best]
     findings = tuple(
         _bound(
             f"{label}: {streams.group} engagements at once",
@@ -104,72 +115,45 @@ def _compare(label: str, half_line: HalfLine, rare: Hits, likely: Hits) -> Compa
     return Comparison(f"{label}, δ = {half_line.delta:.4f}", low, min(value, high), high, half_line.epsilon)
 
 
-def noise_section(name: str, base: Sequence[Sampled]) -> Section:
-    """Concludes whether the noise has the exact distribution, and whether no draw is used twice."""
-    findings, plots = [], []
-    for scale in base[0].fit:
-        fit = reduce(add, (sampled.fit[scale] for sampled in base))
-        misfit = reduce(add, (sampled.misfit[scale] for sampled in base))
-        right = fit_p_value(fit, exact_bins(scale).probabilities)
-        wrong = fit_p_value(misfit, exact_bins(scale * WRONG_SCALE).probabilities)
-        enough = int(fit.sum()) >= ENOUGH_DRAWS
-        findings.append(
-            Finding(
-                f"noise of scale {scale}, {int(fit.sum()):,} draws",
-                f"χ² does not reject the exact probabilities (p ≥ {FALSE_ALARM:g})"
-                + (", and rejects a scale 2 % larger" if enough else ""),
-                f"p = {right:.3g}; for the wrong scale p = {wrong:.3g}",
-                right >= FALSE_ALARM and (not enough or wrong < FALSE_ALARM),
-            )
-        )
-        plots.append(_histogram(scale, fit))
-    correlations = reduce(add, (sampled.correlations for sampled in base if sampled.correlations))
-    findings += [
-        Finding(
-            f"noise of {what}",
-            f"the largest correlation of all pairs is within {allowed:.2f} deviations",
-            f"{largest:.2f} deviations",
-            largest <= allowed,
-        )
-        for what, (largest, allowed) in correlations.find_largest().items()
-    ]
-    return Section(
-        f"noise-{name}",
-        f"The noise has exact probabilities, and no draw is used twice ({name})",
-        "The noise of the same releases is the difference between measured and exact values. It was compared "
-        "with the exact discrete Gaussian. Every draw was compared with every other draw of its release, "
-        "with that of the next target in the batch, and with that of a second release from the same state.",
-        "Noise that is too small or of another distribution, shared by two numbers, targets or epochs, or "
-        "repeated.",
-        f"Each test raises a false alarm with probability {FALSE_ALARM:g}.",
-        tuple(findings),
-        tuple(plots),
-    )
-
-
-def _sum_hits(sampled: Sequence[Sampled]) -> list[Hits]:
-    releases = sum(one.releases for one in sampled)
-    return [Hits(int(hits), releases) for hits in np.sum([one.hits for one in sampled], axis=0)]
-
-
 def _epsilon_at_most(likely: Hits, rare: Hits, half_line: HalfLine) -> float:
     above = likely.upper_bound(JOINT_ALPHA / 2) - half_line.delta
     least = rare.lower_bound(JOINT_ALPHA / 2)
     return log(above / least) if above > 0 and least > 0 else 2 * half_line.epsilon
 
 
-def _histogram(scale: int, counts: NDArray[np.int64]) -> HistogramPlot:
-    """Merges the bins into fifty bars of equal width over ±3 scales."""
-    bins = exact_bins(scale)
-    middles = np.concatenate([[-4.0 * scale], (bins.edges[1:] + bins.edges[:-1]) / 2, [4.0 * scale]])
-    bars = np.linspace(-3, 3, 51) * scale
-    bar_indexes = np.digitize(middles, bars)
-    observed = np.bincount(bar_indexes, weights=counts, minlength=len(bars) + 1)[1:-1] / counts.sum()
-    expected = np.bincount(bar_indexes, weights=bins.probabilities, minlength=len(bars) + 1)[1:-1]
-    return HistogramPlot(
-        f"Noise of scale {scale}",
-        "encoder units",
-        tuple(((bars[1:] + bars[:-1]) / 2).tolist()),
-        tuple(observed.tolist()),
-        tuple(expected.tolist()),
+def support_section(
+    name: str, streams: NeighbouringStreams, without: StreamHits, with_groups: StreamHits
+) -> Section:
+    """Concludes whether what occurs on one dataset occurs on the other one as often as it must."""
+    return Section(
+        f"support-{name}",
+        f"No event is impossible in one of two neighbouring datasets ({name})",
+        "In the same releases, the one measurement of each statistic that the groups shift most was compared "
+        "with a value in its far tail, fixed before anything was drawn: above it, where that is rare without "
+        "the groups, and below it, where that is rare with them.",
+        "A lower bound above the ε of the exact Gaussian for this tail: an event that one dataset has, and "
+        "the other one never or too seldom.",
+        f"Clopper–Pearson, a false alarm has a probability below {FAR_ALPHA:g} per bound. {FAR_HITS} hits "
+        "are expected where the event is rare.",
+        tuple(_find_missing(streams, without, with_groups)),
     )
+
+
+def _find_missing(
+    streams: NeighbouringStreams, without: StreamHits, with_groups: StreamHits
+) -> Iterator[Finding]:
+    sides = (("without", without, with_groups), ("with", with_groups, without))
+    for index, tail in enumerate(streams.far_tails):
+        names = ", ".join(streams.reference.names[statistic] for statistic in tail.statistics)
+        for side, (dataset, where, other) in enumerate(sides):
+            rare, likely = (
+                Hits(int(hits.far[index, side]), hits.releases * len(tail.statistics))
+                for hits in (where, other)
+            )
+            bound = epsilon_lower_bound(likely, rare, tail.half_line.delta, FAR_ALPHA)
+            yield Finding(
+                f"{names} at step {tail.step}: rare {dataset} the groups",
+                f"bound ≤ ε = {tail.half_line.epsilon:.4f} at δ = {tail.half_line.delta:.4f}",
+                f"bound {bound:.4f}; {rare.hits:,} hits where it is rare, {likely.hits:,} where it is not",
+                bound <= tail.half_line.epsilon,
+            )

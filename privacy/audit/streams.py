@@ -1,23 +1,46 @@
 """Checks single streams: samples the engine's measurements on two neighbouring datasets."""
 
-from collections.abc import Sequence
-from functools import partial
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy.audit.check import Check
 from privacy.audit.neighbouring_streams import NeighbouringStreams
-from privacy.audit.noise_statistics import CorrelationSums, exact_bins
+from privacy.audit.noise_dependence import CorrelationSums, RepetitionCounts
+from privacy.audit.noise_sections import NoiseSample, dependence_section, shape_section
+from privacy.audit.noise_shape import ShapeCounts
 from privacy.audit.report_model import Section
-from privacy.audit.stream_sections import WRONG_SCALE, Sampled, bound_section, noise_section
+from privacy.audit.stream_sections import StreamHits, bound_section, support_section
 from privacy.mechanism.entropy import EntropySource
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Samples of one dataset.
+
+    Args:
+        hits: of the output sets.
+        noise: the sorted noise.
+    """
+
+    hits: StreamHits
+    noise: NoiseSample
+
+    def __add__(self, other: Sampled) -> Sampled:
+        """Returns the sum of both."""
+        return Sampled(self.hits + other.hits, self.noise + other.noise)
 
 
 def stream_check(
     name: str, streams: NeighbouringStreams, entropy: EntropySource, jobs: int, *, require_power: bool
 ) -> Check:
-    """Makes the check of ε of single streams and of the fit and independence of their noise.
+    """Makes the check of ε of single streams, and of shape, support and independence of their noise.
 
     Args:
         name: of the kinds with this mechanism.
@@ -34,34 +57,35 @@ def stream_check(
     ]
 
     def conclude(results: Sequence[Sampled]) -> Sequence[Section]:
-        base, neighbour = results[:jobs], results[jobs:]
-        return bound_section(name, streams, base, neighbour, require_power=require_power), noise_section(
-            name, base
+        without, with_groups = reduce(add, results[:jobs]), reduce(add, results[jobs:])
+        return (
+            bound_section(name, streams, without.hits, with_groups.hits, require_power=require_power),
+            support_section(name, streams, without.hits, with_groups.hits),
+            shape_section(name, without.noise, with_groups.noise),
+            dependence_section(name, without.noise + with_groups.noise),
         )
 
     return Check(f"single streams, {name}", tuple(work), conclude)
 
 
 def _sample(streams: NeighbouringStreams, neighbour: bool, releases: int, entropy: EntropySource) -> Sampled:
-    directions = streams.shifts / np.linalg.norm(streams.shifts, axis=1)[:, None]
-    of_all = streams.shifts[:-1] / np.linalg.norm(streams.shifts[:-1])
+    return reduce(add, _sample_batches(streams, neighbour, releases, entropy))
+
+
+def _sample_batches(
+    streams: NeighbouringStreams, neighbour: bool, releases: int, entropy: EntropySource
+) -> Iterator[Sampled]:
+    """Yields the samples of each batch; a batch is one call of the engine."""
     scales = streams.calibration.stream_scales[streams.streams]
-    thresholds = np.array([half_line.threshold for half_line in streams.half_lines])
-    hits = np.zeros(len(thresholds) + 1, np.int64)
-    fit = {int(scale): np.zeros(len(exact_bins(int(scale)).probabilities), np.int64) for scale in set(scales)}
-    misfit = {scale: np.zeros(len(exact_bins(scale * WRONG_SCALE).probabilities), np.int64) for scale in fit}
-    correlations: CorrelationSums | None = None
     before: NDArray[np.float64] | None = None
-    for noise in streams.noise(neighbour, releases, entropy):
-        hits[:-1] += (np.einsum("rst,st->rs", noise, directions) >= thresholds).sum(axis=0)
-        hits[-1] += (np.einsum("rst,st->r", noise[:, :-1], of_all) >= streams.joint_half_line.threshold).sum()
-        if neighbour:
-            continue
-        for scale in fit:
-            drawn = np.rint(noise[:, scales == scale] * scale).astype(np.int64)
-            fit[scale] += exact_bins(scale).counts(drawn)
-            misfit[scale] += exact_bins(scale * WRONG_SCALE).counts(drawn)
+    for measured in streams.measure(neighbour, releases, entropy):
+        noise = measured - streams.shifts if neighbour else measured
         flat = noise.reshape(len(noise), -1)
-        batch = CorrelationSums.from_noise(flat, before)
-        correlations, before = (correlations + batch if correlations else batch), flat
-    return Sampled(hits, releases, fit, misfit, correlations)
+        shapes, repetitions = {}, {}
+        for scale in np.unique(scales).tolist():
+            drawn = np.rint(noise[:, scales == scale] * scale).astype(np.int64)
+            shapes[scale] = ShapeCounts.of_call(scale, drawn)
+            repetitions[scale] = RepetitionCounts.of_call(scale, drawn)
+        correlations = CorrelationSums.from_noise(flat, before)
+        before = flat
+        yield Sampled(StreamHits.of_batch(streams, measured), NoiseSample(shapes, repetitions, correlations))

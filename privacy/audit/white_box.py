@@ -30,7 +30,7 @@ class WhiteBoxScale:
         selection_releases: whole releases of each dataset on which output sets are chosen.
         test_releases: whole releases of each dataset on which they are tested.
         gate_releases: releases of each case of the gate.
-        recalculation_jobs: number of jobs, each of which recalculates 300 releases.
+        recalculation_jobs: number of jobs, each of which recalculates up to 300 releases.
     """
 
     stream_samples: int
@@ -50,14 +50,14 @@ class WhiteBoxScale:
         return (
             f"{self.stream_samples:,} releases per dataset for single streams, {self.selection_releases:,} + "
             f"{self.test_releases:,} per dataset for whole releases, {self.gate_releases:,} per case of the "
-            f"gate, {300 * self.recalculation_jobs:,} recalculated"
+            f"gate, up to {300 * self.recalculation_jobs:,} recalculated"
         )
 
 
 THOROUGH: Final = WhiteBoxScale(100_000, True, 50_000, 100_000, 100_000, 34)
 OTHER_KINDS: Final = WhiteBoxScale(10_000, False, 2_000, 4_000, 10_000, 8)
 """For kinds with another schedule: the same code, with other scales."""
-QUICK: Final = WhiteBoxScale(4_000, False, 500, 1_000, 300, 2)
+QUICK: Final = WhiteBoxScale(4_000, False, 500, 1_000, 300, 4)
 
 
 @dataclass(frozen=True)

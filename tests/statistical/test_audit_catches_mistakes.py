@@ -3,8 +3,10 @@
 False alarms of a clean run, calculated from the binomial distributions of the hits under the packaged
 policy: one of the nine bounds on ε of single streams exceeds its claim with a probability of 1.2e-4 in a
 quick run, of 2.3e-4 in a whole one. The other schedule adds 1.2e-4 to a whole run, and a bound below nine
-tenths of its claim another 1.2e-4. χ² fits and correlations add 1e-6 each, 2e-5 in all. Bounds of whole
-releases stay far below.
+tenths of its claim another 1.2e-4. All other tests of samples have 1e-6 or less each: of one schedule, four
+of each of three scales in each of two datasets, six bounds on far tails, nine of dependence, and ten with
+given entropy; 5e-5 in all, and 1e-4 for two schedules. What is recalculated exactly raises none. Bounds of
+whole releases stay far below.
 """
 
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from tests.support.profiles import entropy_of
 
 SMALL_PLAN = Plan(WhiteBoxScale(1_000, False, 300, 600, 300, 2), None)
 READS = 20
+CHECKS = ["parameters", "single streams", "recalculation", "entropy", "gate", "end to end"]
 QUICK_MUTATIONS = [mutation for mutation in MUTATIONS if mutation.in_quick_tests]
 
 
@@ -59,9 +62,9 @@ def name_of(mutation: Mutation) -> str:
     return mutation.name
 
 
-@pytest.mark.parametrize("check", ["parameters", "recalculation", "entropy", "gate", "end to end"])
+@pytest.mark.parametrize("check", CHECKS)
 def test_the_code_as_it_is_passes(check: str) -> None:
-    """No check fails. False alarm: 1e-6 for each fit of the entropy check, otherwise none."""
+    """No check fails (false alarm when the entropy was chosen: 2e-4, most of it by the bounds on ε)."""
     assert failures(audit(check, SMALL_PLAN)) == []
 
 
@@ -93,7 +96,7 @@ def test_every_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest
 def test_twenty_clean_runs_of_twenty_pass(run: int) -> None:
     """The quick audit passes the code as it is, twenty times.
 
-    False alarm: 1.4e-4 a run, 3e-3 for all twenty. Half a minute of work each.
+    False alarm: 1.7e-4 a run, 4e-3 for all twenty. Half a minute of work each.
     """
     assert failures(audit("", QUICK_PLAN)) == [], f"run {run}"
 
@@ -103,6 +106,6 @@ def test_twenty_clean_runs_of_twenty_pass(run: int) -> None:
 def test_the_default_audit_passes() -> None:
     """With many samples, bounds on ε reach nine tenths of their claims and exceed none.
 
-    False alarm: 5e-4. Some twenty minutes of work, shared by two processes.
+    False alarm: 6e-4. Some twenty-five minutes of work, shared by two processes.
     """
     assert failures(audit("", DEFAULT_PLAN, 2)) == []

@@ -48,3 +48,11 @@ def test_a_number_that_only_one_world_shows_gives_itself_away() -> None:
     first, second = worlds(4)
     first[:, 0] = np.nan
     assert bound(first, second) > 5
+
+
+def test_an_event_that_is_impossible_in_one_world_gives_it_away() -> None:
+    """Noise that is cut off at 1.5 deviations: one more puts 7 % of the releases where there were none."""
+    first, second = worlds(5)
+    first[:, 1] = np.minimum(first[:, 1], 115)
+    second[:, 1] = np.minimum(second[:, 1], 115) + 1
+    assert bound(first, second) > 2.5
