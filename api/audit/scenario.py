@@ -51,12 +51,7 @@ class Scenario:
     @property
     def videos(self) -> list[TimedRecord]:
         """Videos: one with likes, one with flips of an account, one with too few likes, one without likes."""
-        return [
-            self._make_record(
-                self.start_ms, {"video_id": video, "posted_at": format_timestamp(self.start_ms)}
-            )
-            for video in (LIKED, FLIPPED, FEW, NONE)
-        ]
+        return [self.video(video, self.start_ms) for video in (LIKED, FLIPPED, FEW, NONE)]
 
     @cached_property
     def events(self) -> list[TimedRecord]:
@@ -80,6 +75,16 @@ class Scenario:
             (batch for batch in batches for _ in range(DELIVERIES)), key=lambda batch: batch[0].at_ms
         )
         return [event for batch in deliveries for event in batch]
+
+    def video(self, video_id: str, posted_at_ms: int) -> TimedRecord:
+        """Makes a video that is posted at a moment."""
+        return self._make_record(
+            posted_at_ms, {"video_id": video_id, "posted_at": format_timestamp(posted_at_ms)}
+        )
+
+    def like(self, video_id: str, account: str, at_ms: int) -> TimedRecord:
+        """Makes a like at a moment."""
+        return self._make_record(at_ms, self._describe("like", video_id, account, at_ms))
 
     @cached_property
     def accounts(self) -> list[str]:
@@ -133,7 +138,10 @@ class Scenario:
         ages = (0, *self._ages)
         index = min(epoch, len(ages) - 2)
         at_ms = self.start_ms + 500 * (ages[index] + ages[index + 1]) + later_ms + 1000 * (epoch - index)
-        event = {
+        return self._make_record(at_ms, self._describe(what, video, account, at_ms) | members)
+
+    def _describe(self, what: str, video: str, account: str, at_ms: int) -> dict[str, Any]:
+        return {
             "type": what,
             "account_id": account,
             "video_id": video,
@@ -141,7 +149,6 @@ class Scenario:
             "profile": self._profile(0),
             "visibility": "public",
         }
-        return self._make_record(at_ms, event | members)
 
     def _profile(self, index: int) -> dict[str, str]:
         """Returns the values at one index of each profile dimension."""

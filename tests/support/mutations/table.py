@@ -3,7 +3,8 @@
 from tests.support.mutations.accounting import ACCOUNTING
 from tests.support.mutations.noise import NOISE
 from tests.support.mutations.noise_law import NOISE_LAW
+from tests.support.mutations.release_times import RELEASE_TIMES
 from tests.support.mutations.showing import SHOWING
 from tests.support.mutations.stores import STORES
 
-MUTATIONS = (*NOISE, *NOISE_LAW, *ACCOUNTING, *SHOWING, *STORES)
+MUTATIONS = (*NOISE, *NOISE_LAW, *ACCOUNTING, *SHOWING, *STORES, *RELEASE_TIMES)

@@ -1,0 +1,186 @@
+"""Lets relay and release worker be away: what does an epoch count then, and when does its release show?"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import Final
+
+from api.audit.audited_system import AuditedSystem
+from api.audit.scenario import Scenario
+from api.replay.in_process import InProcessSystem
+from api.runtime.release import make_release_workers
+from privacy.audit.recorded_entropy import RecordedEntropy
+from privacy.audit.report_model import Finding
+from privacy.gallery.reader import GalleryReader
+from privacy.mechanism.entropy import EntropySource
+from privacy.model.engagement import Kind
+from privacy.model.timestamp import MS_PER_DAY
+from privacy.release.worker import ReleaseWorker
+from privacy.store.connect import connect
+from privacy.store.users import PUBLIC
+
+WATCHED: Final = "audit-watched"
+CONTROL: Final = "audit-control"
+BEFORE: Final = 300
+AFTER: Final = 100
+LATE: Final = 50
+"""Likes of the watched video in its first epoch, in its second one, and after that."""
+OFFSET_MS: Final = 7_000
+"""The two videos are due this long after a full hour, at which other videos are due."""
+CONTROL_LATER_MS: Final = 1_000
+"""The control is due this much later, so that a worker can release one without the other."""
+COMMIT_MS: Final = 1_000
+"""A release that is written less than this before its tick is late."""
+MAX_WORK_GAP: Final = 0.3
+"""The bytes of several hundred draws differ by less, but for a chance of 1e-6."""
+
+
+def outage_findings(audited: AuditedSystem, entropy: EntropySource) -> Iterator[Finding]:
+    """Yields what an epoch counted, when its releases showed, and how much noise they took."""
+    recorded = RecordedEntropy(entropy)
+    store, clock = audited.store, audited.in_process.clock
+    with ExitStack() as held:
+        workers = make_release_workers(store.settings, store.header, store.erasures, recorded, clock)
+        held.callback(workers[0].shards[0].client.close)
+        gallery = GalleryReader(held.enter_context(closing(connect(store.settings, PUBLIC))))
+        outage = _Outage(audited, workers, gallery, recorded, _start_ms(clock()))
+        yield from outage.cut_while_the_relay_is_away()
+        yield from outage.release_late()
+        yield from outage.compare_work()
+
+
+def _start_ms(now_ms: int) -> int:
+    return (now_ms // MS_PER_DAY + 1) * MS_PER_DAY + OFFSET_MS
+
+
+@dataclass(frozen=True)
+class _Outage:
+    """Two videos: one with likes, and a control without any.
+
+    Args:
+        audited: the store after the scenario.
+        workers: release workers of this check alone.
+        gallery: reads with the credentials of the public plane.
+        entropy: what the workers read.
+        start_ms: when the watched video is posted.
+    """
+
+    audited: AuditedSystem
+    workers: Sequence[ReleaseWorker]
+    gallery: GalleryReader
+    entropy: RecordedEntropy
+    start_ms: int
+
+    @property
+    def _in_process(self) -> InProcessSystem:
+        return self.audited.in_process
+
+    @property
+    def _scenario(self) -> Scenario:
+        return self.audited.scenario
+
+    @property
+    def _delay_ms(self) -> int:
+        return self._scenario.policy.public_delay_ms
+
+    def _due_ms(self, epoch: int) -> int:
+        return self.start_ms + 1000 * self._scenario.policy.schedule_of(Kind.LIKE).due_ages_seconds[epoch]
+
+    def _like(self, accounts: Sequence[str]) -> None:
+        now_ms = self._in_process.clock()
+        self._in_process.intake.post_events(
+            [self._scenario.like(WATCHED, account, now_ms) for account in accounts]
+        )
+
+    def _run_workers(self) -> int:
+        return sum(worker.run_due() for worker in self.workers)
+
+    def _relay_and_run(self) -> None:
+        self._in_process.timeline.relay.drain()
+        self._run_workers()
+
+    def _shown_epochs(self, moment_ms: int) -> list[int]:
+        """Publishes at a moment, and returns the epochs that readers see then; −1 for none."""
+        self._in_process.clock.advance_to(moment_ms)
+        self._in_process.timeline.publication.publish(self._in_process.clock())
+        current = self.gallery.read_current_releases([WATCHED, CONTROL], Kind.LIKE)
+        return [one.release.epoch if one and one.release else -1 for one in current]
+
+    def cut_while_the_relay_is_away(self) -> Iterator[Finding]:
+        """The relay stands still while an epoch ends, and comes back when the next one has begun."""
+        clock, accounts = self._in_process.clock, self._scenario.accounts
+        clock.advance_to(self.start_ms)
+        self._relay_and_run()
+        self._in_process.intake.post_videos(
+            [
+                self._scenario.video(WATCHED, self.start_ms),
+                self._scenario.video(CONTROL, self.start_ms + CONTROL_LATER_MS),
+            ]
+        )
+        due_ms = self._due_ms(0)
+        clock.advance_to(due_ms - 1)
+        self._like(accounts[:BEFORE])
+        clock.advance_to(due_ms + CONTROL_LATER_MS)
+        early = self._run_workers()
+        yield Finding(
+            "a worker at the end of an epoch, while the relay is away",
+            "releases nothing: not everything is counted yet",
+            f"{early} releases",
+            early == 0,
+        )
+        clock.advance_to(due_ms + min(self._delay_ms, self._due_ms(1) - due_ms) // 4)
+        self._like(accounts[BEFORE : BEFORE + AFTER])
+        self._relay_and_run()
+        counted = self.audited.read_total_change(WATCHED, 0)
+        yield Finding(
+            "likes of that epoch, released after later likes have arrived",
+            f"{BEFORE}, those that were taken in before its end",
+            f"{counted}",
+            counted == BEFORE,
+        )
+        yield self._check_tick("releases that are ready long before their tick", due_ms + self._delay_ms, 0)
+
+    def release_late(self) -> Iterator[Finding]:
+        """Relay and worker are away for longer than the public delay."""
+        clock, due_ms = self._in_process.clock, self._due_ms(1)
+        clock.advance_to(due_ms + self._delay_ms)
+        self._like([f"{self._scenario.name}-late-{number}" for number in range(LATE)])
+        clock.advance_to(due_ms + 2 * self._delay_ms + self._delay_ms // 3)
+        self._relay_and_run()
+        counted = self.audited.read_total_change(WATCHED, 1)
+        yield Finding(
+            "likes of the next epoch, released late and after still later likes",
+            f"{AFTER}, those that were taken in between both ends",
+            f"{counted}",
+            counted == AFTER,
+        )
+        tick_ms = ((clock() + COMMIT_MS) // self._delay_ms + 1) * self._delay_ms
+        yield self._check_tick("releases that are late", tick_ms, 1)
+
+    def _check_tick(self, what: str, tick_ms: int, epoch: int) -> Finding:
+        """Checks that readers see an epoch of both videos from their tick on, and not before."""
+        moments_ms = (self._in_process.clock(), tick_ms - 1, tick_ms + CONTROL_LATER_MS)
+        at_once, before, then = map(self._shown_epochs, moments_ms)
+        return Finding(
+            f"{what}, with and without likes",
+            f"readers see epoch {epoch} from the tick on, and not before",
+            f"at once {at_once}, before the tick {before}, at the tick {then}",
+            max(*at_once, *before) < epoch <= min(then),
+        )
+
+    def compare_work(self) -> Iterator[Finding]:
+        """The workers release one video after the other, each at the same step."""
+        due_ms, sizes = self._due_ms(2), []
+        self._in_process.clock.advance_to(due_ms - 1)
+        self._relay_and_run()
+        for end_ms in (due_ms, due_ms + CONTROL_LATER_MS):
+            self._in_process.clock.advance_to(end_ms)
+            self.entropy.replay()
+            self._relay_and_run()
+            sizes.append(self.entropy.size)
+        yield Finding(
+            "entropy that a worker reads for a video with likes, and for one without",
+            f"the same, within {100 * MAX_WORK_GAP:g} %: work does not depend on counts",
+            f"{sizes[0]:,} and {sizes[1]:,} bytes",
+            min(sizes) > 0 and max(sizes) - min(sizes) <= MAX_WORK_GAP * min(sizes),
+        )
