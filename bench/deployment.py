@@ -33,7 +33,8 @@ from privacy.store.connect import connect
 from privacy.store.users import USERS
 from privacy.tally.outbox_relay import Relay
 from privacy.vault.entries import AdmittedEvent
-from privacy.vault.registers import ContributionCaps, RegisterStore
+from privacy.vault.limits import KnownLimits
+from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.redis_server import ROOT, Store, clients
 
@@ -112,11 +113,12 @@ class BenchDeployment:
     def ingest_batches(self, batches: Iterable[tuple[Sequence[AdmittedEvent], int]]) -> None:
         """Ingests batches, each with its arrival time, and counts them."""
         prepared, clock = self.prepared, VirtualClock(0)
-        shards = AccountShards(self.redis.platform, prepared.keys, prepared.header.account_shards, clock)
-        vault, relay = (
-            RegisterStore(shards, ContributionCaps.from_policies(prepared.registry)),
-            Relay(self.redis.relay, prepared.header, clock),
+        limits = KnownLimits(prepared.registry, self.redis.platform)
+        shards = AccountShards(
+            self.redis.platform, prepared.keys, prepared.header.account_shards, limits, clock
         )
+        vault = RegisterStore(shards, prepared.registry.current.integrity)
+        relay = Relay(self.redis.relay, prepared.header, clock)
         with self.redis.without_fsync():
             for number, (batch, now_ms) in enumerate(batches):
                 clock.advance_to(now_ms)

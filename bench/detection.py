@@ -14,7 +14,8 @@ from privacy.model.change import GAINED
 from privacy.model.timestamp import MS_PER_MINUTE
 from privacy.moderation.advisories import Advisories, Signal
 from privacy.vault.entries import AdmittedEvent
-from privacy.vault.registers import ContributionCaps, RegisterStore
+from privacy.vault.limits import KnownLimits
+from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 
 PEOPLE: Final = 10_000
@@ -82,8 +83,10 @@ def _generate_likes(
 ) -> dict[str, str]:
     """Generates all likes, and returns the behaviour of each bot."""
     prepared = deployment.prepared
-    shards = AccountShards(deployment.redis.platform, prepared.keys, prepared.header.account_shards)
-    vault = RegisterStore(shards, ContributionCaps.from_policies(prepared.registry))
+    client = deployment.redis.platform
+    limits = KnownLimits(prepared.registry, client)
+    shards = AccountShards(client, prepared.keys, prepared.header.account_shards, limits)
+    vault = RegisterStore(shards, prepared.registry.current.integrity)
     bots: dict[str, str] = {}
 
     def likes(name: str, videos: list[int], gap_ms: int, network: str) -> None:

@@ -36,8 +36,9 @@ from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.header import StoreHeader
 from privacy.vault.blocks import EngagementBlocks
 from privacy.vault.erasure import Erasure
+from privacy.vault.limits import KnownLimits
 from privacy.vault.recount import Recount
-from privacy.vault.registers import ContributionCaps, RegisterStore
+from privacy.vault.registers import RegisterStore
 from privacy.vault.resync import Resync
 from privacy.vault.shards import AccountShards, PseudonymKeys
 
@@ -76,15 +77,15 @@ def build_staff_services(
         erasures: the erasure log, outside the store.
         entropy: returns the given number of bytes from the operating system's CSPRNG.
     """
-    shards, caps, retention = registers.shards, registers.caps, registry.current.retention
+    shards, retention = registers.shards, registry.current.retention
     client, keys = shards.client, shards.keys
-    recount = Recount(shards, caps)
+    recount = Recount(shards)
     trail, pending, advisories = AuditTrail(client), PendingOperations(client), Advisories(client)
     moderation = Moderation(
         accounts=AccountModeration(recount, keys, trail, pending, retention.deleted_account_seconds),
         jobs=Jobs(client, shards.count),
         catalogue=catalogue,
-        blocks=EngagementBlocks(shards, caps),
+        blocks=EngagementBlocks(shards),
         resync=ResyncService(registry, catalogue, Resync(registers)),
         advisories=advisories,
         trail=trail,
@@ -99,7 +100,6 @@ def build_staff_services(
         trail=trail,
         pending=pending,
         receipts=Receipts(client, entropy, retention.backup_seconds),
-        tombstone_ttl_seconds=registry.tombstone_ttl_seconds,
     )
     return StaffServices(moderation, rights)
 
@@ -148,8 +148,11 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     )
     publisher = Publisher(dependencies.gallery)
     catalogue = Catalogue(client, header.target_shards, registry.current, publisher.publish_targets)
-    shards = AccountShards(client, dependencies.keys, header.account_shards, dependencies.virtual_clock)
-    registers = RegisterStore(shards, ContributionCaps.from_policies(registry))
+    limits = KnownLimits(registry, client)
+    shards = AccountShards(
+        client, dependencies.keys, header.account_shards, limits, dependencies.virtual_clock
+    )
+    registers = RegisterStore(shards, registry.current.integrity)
     staff = build_staff_services(registers, catalogue, registry, dependencies.erasures, dependencies.entropy)
     services = PlatformServices(
         gateway=gateway,

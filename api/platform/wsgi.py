@@ -18,8 +18,10 @@ from privacy.store.checks import check_server, require
 from privacy.store.clock import MAX_AGE_MS, StoreClock
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
+from privacy.store.rights import check_rights
 from privacy.store.settings import Settings
 from privacy.store.users import PLATFORM, PUBLISHER
+from privacy.vault.limits import KnownLimits, require_limits_in_force
 from privacy.vault.pseudonym_key_file import load_store_keys
 from privacy.vault.shards import PseudonymKeys
 
@@ -49,17 +51,26 @@ def make_dependencies(settings: Settings) -> PlatformDependencies:
     policy = load_policy(settings.policy_file or DEFAULT_POLICY_PATH)
     store = settings.store
     client = connect(store, PLATFORM)
-    require(check_server(client, clock_ms))
+    publisher = connect(store, PUBLISHER)
+    require(
+        [
+            *check_server(client, clock_ms),
+            check_rights(client, PLATFORM),
+            check_rights(publisher, PUBLISHER),
+        ]
+    )
     header = StoreHeader.read(client)
     keys = PseudonymKeys(partial(load_store_keys, settings.pseudonym_key_file, header))
-    header.of_gallery.verify(connect(store, PUBLISHER))
+    header.of_gallery.verify(publisher)
     erasures = ErasureLog(settings.rollback_guard_dir, header.store_id)
     ErasureWatermark(client, erasures).require_caught_up()
+    registry = read_policy_registry(client, policy)
+    require_limits_in_force(client, header.account_shards, KnownLimits(registry, client))
     return PlatformDependencies(
         client=connect(store, PLATFORM, greet=caught_up(header.greet, erasures)),
         gallery=connect(store, PUBLISHER, greet=header.of_gallery.greet),
         header=header,
-        registry=read_policy_registry(client, policy),
+        registry=registry,
         keys=keys,
         erasures=erasures,
         entropy=entropy,

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from api.http.logs import BufferedLogFile, JsonLog
 from api.http.system import clock_ms, uptime
 from api.public.app import PLANE, build_public_app
+from privacy.store.checks import require
 from privacy.store.clock import MAX_AGE_MS, StoreClock
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
+from privacy.store.rights import check_rights
 from privacy.store.settings import Settings
 from privacy.store.users import LIMITER, PUBLIC
 
@@ -24,11 +26,12 @@ def create() -> Flask:
     """Makes the app from the environment; see `privacy.store.settings`.
 
     Raises:
-        StoreError: an address or password is missing, or the gallery is empty.
+        StoreError: an address or password is missing, the gallery is empty, or its ACL is not this version's.
     """
     store = Settings.from_environment(os.environ).store
-    header = StoreHeader.read(connect(store, PUBLIC), GALLERY_HEADER)
-    limiter = connect(store, LIMITER)
+    public, limiter = connect(store, PUBLIC), connect(store, LIMITER)
+    require([check_rights(public, PUBLIC), check_rights(limiter, LIMITER)])
+    header = StoreHeader.read(public, GALLERY_HEADER)
     return build_public_app(
         public=connect(store, PUBLIC, greet=header.greet),
         limiter=limiter,

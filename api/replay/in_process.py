@@ -20,8 +20,8 @@ from privacy.model.documents import LedgerEntry
 from privacy.store.connect import connect
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.tally.series import LedgerLog, TallyShard
+from privacy.vault.limits import KnownLimits
 from privacy.vault.recount import Recount
-from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards
 
 _OWNER: Final = "history"
@@ -90,8 +90,9 @@ def open_in_process_system(
             virtual_clock=clock,
         )
         intake = InProcessIntake(build_platform_app(dependencies, clock).test_client(), token)
-        shards = AccountShards(client, store.keys, store.header.account_shards, clock)
-        staff = InProcessStaff(Recount(shards, ContributionCaps.from_policies(store.registry)), clock)
+        limits = KnownLimits(store.registry, client)
+        shards = AccountShards(client, store.keys, store.header.account_shards, limits, clock)
+        staff = InProcessStaff(Recount(shards), clock)
         timeline = Timeline(clock, intake, relay, staff, workers, publication, on_events)
         yield InProcessSystem(clock, intake, staff, timeline)
 

@@ -34,9 +34,9 @@ from privacy.store.settings import Settings
 from privacy.store.users import MAINTENANCE
 from privacy.vault.bulk_status import BulkStatusChange
 from privacy.vault.erasure import Erasure
+from privacy.vault.limits import KnownLimits, require_limits_in_force
 from privacy.vault.pseudonym_key_file import load_store_keys
 from privacy.vault.recount import Recount
-from privacy.vault.registers import ContributionCaps
 from privacy.vault.scan import AccountScan
 from privacy.vault.shards import AccountShards, PseudonymKeys
 from privacy.vault.timers import Timers
@@ -65,14 +65,11 @@ def make_maintenance_worker(
         clock: current time in ms since 1970 UTC.
         throttle: of this process.
     """
-    shards, caps = (
-        AccountShards(client, keys, header.account_shards),
-        ContributionCaps.from_policies(registry),
-    )
+    shards = AccountShards(client, keys, header.account_shards, KnownLimits(registry, client))
     retention = registry.current.retention
     trail, advisories = AuditTrail(client), Advisories(client)
     jobs = Jobs(client, header.account_shards)
-    recount, scan, watermark = Recount(shards, caps), AccountScan(shards), ErasureWatermark(client, erasures)
+    recount, scan, watermark = Recount(shards), AccountScan(shards), ErasureWatermark(client, erasures)
     pending = PendingOperations(client)
     erasure = ErasureProcedure(client, Erasure(shards, watermark), pending, advisories)
     sweep = RetentionSweep(
@@ -87,7 +84,7 @@ def make_maintenance_worker(
     )
     return MaintenanceWorker(
         clock=clock,
-        runner=JobRunner(jobs, BulkStatusChange(shards, caps), trail, clock, throttle),
+        runner=JobRunner(jobs, BulkStatusChange(shards), trail, clock, throttle),
         timers=Timers(shards, recount),
         recount=recount,
         erasure=erasure,
@@ -97,7 +94,6 @@ def make_maintenance_worker(
         sweep=sweep,
         replay=ErasureReplay(shards, erasure, scan, watermark, trail, retention.backup_seconds),
         throttle=throttle,
-        tombstone_ttl_seconds=registry.tombstone_ttl_seconds,
     )
 
 
@@ -113,6 +109,7 @@ def run_maintenance(settings: Settings) -> None:
     erasures = ErasureLog(settings.rollback_guard_dir, header.store_id)
     client = connect(settings.store, MAINTENANCE, greet=header.greet)
     registry = read_policy_registry(client, read_policy(settings.policy_file).policy)
+    require_limits_in_force(client, header.account_shards, KnownLimits(registry, client))
     with stop_on_signal() as stop:
         throttle = Throttle(ActivityCounter(client, header.account_shards), monotonic_seconds, stop.wait)
         clock = StoreClock(client, clock_ms, uptime, MAX_AGE_MS)

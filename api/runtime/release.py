@@ -134,7 +134,7 @@ def run_release(settings: Settings) -> None:
         StoreError: the settings or the store do not allow it, or something that was signed is missing.
     """
     store = settings.store
-    header = require_healthy_store(store, RELEASE, clock_ms)
+    header = require_healthy_store(store, RELEASE, clock_ms, PUBLISHER, SIGNER)
     erasures = ErasureLog(settings.rollback_guard_dir, header.store_id)
     clock, publishers_clock = (
         StoreClock(connect(store, RELEASE, greet=header.greet), clock_ms, uptime) for _ in range(2)

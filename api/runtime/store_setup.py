@@ -28,9 +28,11 @@ from privacy.store.clock import read_anchor_ms
 from privacy.store.connect import connect
 from privacy.store.header import DEFAULT_SHARDS, StoreHeader
 from privacy.store.keys import GALLERY_HEADER
+from privacy.store.rights import check_rights
 from privacy.store.settings import GALLERY_URL, POLICY, VAULT_URL, StoreSettings
 from privacy.store.users import ADMIN, MAINTENANCE, PUBLISHER
 from privacy.vault.keys_in_force import KeysInForce
+from privacy.vault.limits import put_limits_in_force
 from privacy.vault.pseudonym_key_file import load_store_keys
 from privacy.vault.shards import PseudonymKeys
 
@@ -101,7 +103,8 @@ class StoreSetup:
             closing(connect(settings, ADMIN, Room.PRIVATE)) as private,
             closing(connect(settings, ADMIN, Room.GALLERY)) as gallery,
         ):
-            require([*check_server(private, self.clock), *check_server(gallery, self.clock)])
+            rights = [check_rights(room, ADMIN) for room in (private, gallery)]
+            require([*check_server(private, self.clock), *check_server(gallery, self.clock), *rights])
             known = _known_store(private, gallery)
             header = known or self._new_header(private)
             keys = self.key_files.load(header)
@@ -116,6 +119,7 @@ class StoreSetup:
             GuardSetup(private, guard, header.account_shards).run(self.was_restored, now_ms)
             self._require_named_policy(private)
             registry = register_policy(private, self.source.text)
+            put_limits_in_force(private, header.account_shards, registry.limits)
         self.key_files.name_store(header)
         with closing(connect(settings, PUBLISHER)) as client:
             publisher = Publisher(client)

@@ -8,7 +8,7 @@ from itertools import compress, repeat
 import numpy as np
 
 from privacy.catalogue.catalogue import Catalogue, Target
-from privacy.errors import InvalidInputError, StoreError
+from privacy.errors import InvalidInputError
 from privacy.intake.cells import INVALID_CELL
 from privacy.intake.event import CREATOR_EVENTS, EVENT_TYPES
 from privacy.intake.event_columns import TYPES, EventColumns, interleave
@@ -20,7 +20,6 @@ from privacy.policy.registry import PolicyRegistry
 from privacy.vault.entries import TOO_YOUNG, AdmittedEvents
 from privacy.vault.registers import RegisterStore
 
-_NEW_POLICY = "a target is bound to the policy {}, which was registered after this process started"
 _KINDS = np.array([effect.kind for effect in EVENT_TYPES.values()])
 _CHANGES = np.array([effect.change for effect in EVENT_TYPES.values()])
 _IS_CREATOR_EVENT = np.array([event_type in CREATOR_EVENTS for event_type in TYPES])
@@ -101,10 +100,8 @@ class AdmissionControl:
         age_ms = now_ms - starts_at_ms // 1000 * 1000  # epochs end at whole seconds
 
         def rules_of(row: int) -> TargetRules:
-            version = targets.versions[targets.version_index[row]]
-            if version not in self._rules_by_version:
-                raise StoreError(_NEW_POLICY.format(version))
-            return self._rules_by_version[version]
+            policy = self.registry.policy_of(targets.versions[targets.version_index[row]])
+            return self._rules_by_version[policy.version]
 
         return (
             (_select(children, events.profile_index), lambda _: Verdict.DROPPED_CHILD),

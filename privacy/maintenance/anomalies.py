@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -46,8 +47,14 @@ class CoordinatedActivityDetector:
         )[-MAX_RECENT_ENGAGEMENTS:]
         targets = [number for _, number in likes]
         length = self.integrity.sequence_targets
+        # What has one time has no order: a resync gives its own time to everything that it adds.
+        ties = [at for at in range(1, len(likes)) if likes[at][0] == likes[at - 1][0]]
         # The hash of a tuple of integers is the same in every process. An account counts once per sequence.
-        sequences = {hash(tuple(targets[at : at + length])) for at in range(len(targets) - length + 1)}
+        sequences = {
+            hash(tuple(targets[at : at + length]))
+            for at in range(len(targets) - length + 1)
+            if bisect_right(ties, at) == bisect_left(ties, at + length)
+        }
         self._sequences.extend(sequences)
         self._owners.extend([account] * len(sequences))
 

@@ -8,7 +8,7 @@ from privacy.moderation.audit_trail import MAINTENANCE, ActionStage, AuditEntry,
 from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.rollback.erasure_log import ErasureRecord
 from privacy.rollback.erasure_watermark import ErasureWatermark
-from privacy.vault.erasure import Erased, close_accounts
+from privacy.vault.erasure import close_accounts
 from privacy.vault.scan import AccountScan
 from privacy.vault.shards import AccountShards
 
@@ -58,12 +58,12 @@ class ErasureReplay:
         missing = erasures.read_after(self.watermark.read() or 0)
         # Close first: an account that the backup does not know must not be counted either.
         close_accounts(self.shards, missing)
-        accounts, erased = self._erase(missing, now_ms)
+        accounts, registers, counted = self._erase(missing, now_ms)
         details = {
             "listed": len(missing),
             "accounts": accounts,
-            "engagements": erased.registers,
-            "uncounted": erased.counted,
+            "engagements": registers,
+            "uncounted": counted,
         }
         self.trail.write(
             AuditEntry(ActionStage.DONE, "erasures.replayed", *MAINTENANCE, "", details=dict(details))
@@ -71,8 +71,11 @@ class ErasureReplay:
         self.watermark.advance(missing[-1].number)
         return len(missing)
 
-    def _erase(self, missing: Sequence[ErasureRecord], now_ms: int) -> tuple[int, Erased]:
-        """Erase the accounts of some records. Returns how many there were, and the sum of what was erased.
+    def _erase(self, missing: Sequence[ErasureRecord], now_ms: int) -> tuple[int, int, int]:
+        """Erase the accounts of some records.
+
+        Returns:
+            How many there were, how many engagements they had, and how many of these were counted.
 
         The log names no account, so the tombstone of every account in the store is compared with it.
         """
@@ -85,4 +88,4 @@ class ErasureReplay:
                     erased = self.erasure.run_again(handle, until_ms[account.tombstone], now_ms)
                     accounts += 1
                     registers, counted = registers + erased.registers, counted + erased.counted
-        return accounts, Erased(registers, counted)
+        return accounts, registers, counted

@@ -14,8 +14,9 @@ from privacy.moderation.receipts import forget_receipts_before
 from privacy.policy.retention import Retention
 from privacy.store.connect import translated
 from privacy.store.keys import SWEPT, vault_key
+from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.scan import AccountScan, FoundAccount
-from privacy.vault.shards import AccountShards, vault_script
+from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
 SWEEP_EVERY_MS = MS_PER_DAY
 _PURGE_SEALED, _EXPIRE_TOMBSTONES = vault_script("purge_sealed.lua"), vault_script("expire_tombstones.lua")
@@ -135,15 +136,14 @@ class RetentionSweep:
                     over = [tomb for tomb, until_ms in page.items() if int(until_ms) < now_ms]
                     if over:
                         arguments = {"now_ms": now_ms, "tombstones": over}
-                        call = self.shards.pack_call(shard, arguments, self.shards.keys.current)
-                        _EXPIRE_TOMBSTONES.run(self.shards.client, call)
+                        self.shards.run(_EXPIRE_TOMBSTONES, {shard: arguments}, _as_given)
                 yield
                 if not cursor:
                     break
 
     def _purge(self, accounts: Sequence[FoundAccount], sealed: frozenset[int], now_ms: int) -> None:
         idle_since_ms = now_ms - 1000 * self.retention.idle_account_seconds
-        calls = []
+        calls: list[tuple[int, ScriptArguments]] = []
         for name, _, held in accounts:
             over = [register.series.number for register in held.registers if register.series.number in sealed]
             is_empty = len(over) == len(held.registers)
@@ -154,10 +154,9 @@ class RetentionSweep:
                     "idle_since_ms": idle_since_ms,
                     "series": over,
                 }
-                calls.append(self.shards.pack_call(name.shard, arguments, self.shards.keys.current))
+                calls.append((name.shard, arguments))
         if calls:
-            with translated():
-                _PURGE_SEALED.run_all(self.shards.client, calls)
+            self.shards.run_all(_PURGE_SEALED, calls, _as_given)
 
     def _read_bursts(self, now_ms: int) -> list[Advisory]:
         """Return an advisory per account whose likes came in bursts."""
@@ -171,3 +170,7 @@ class RetentionSweep:
                 for handle, times in zip(handles, page.values(), strict=True)
             ]
         return found
+
+
+def _as_given(_shard: int, arguments: ScriptArguments, _keys: Pseudonymiser) -> ScriptArguments:
+    return arguments

@@ -41,7 +41,6 @@ class MaintenanceWorker:
         sweep: deletes data past its retention period.
         replay: repeats erasures that a restore undid.
         throttle: of this process.
-        tombstone_ttl_seconds: how long an erased account stays closed.
     """
 
     clock: Clock
@@ -55,7 +54,6 @@ class MaintenanceWorker:
     sweep: RetentionSweep
     replay: ErasureReplay
     throttle: Throttle
-    tombstone_ttl_seconds: int
     _timers_at_ms: int = field(default=0, init=False)
 
     def step(self) -> int:
@@ -106,7 +104,7 @@ class MaintenanceWorker:
         handle, work = operation
         match work:
             case Work.ERASE:
-                erased = self.erasure.run(handle, self._closed_until_ms(now_ms), now_ms)
+                erased = self.erasure.run(handle, now_ms)
                 self._log_erasure("erasure.resumed", erased)
             case Work.ERASE_IF_DUE:
                 self._erase_if_due(handle, now_ms)
@@ -117,11 +115,8 @@ class MaintenanceWorker:
                 self.pending.complete(operation)
 
     def _erase_if_due(self, handle: bytes, now_ms: int) -> None:
-        if erased := self.erasure.run_if_due(handle, self._closed_until_ms(now_ms), now_ms):
+        if erased := self.erasure.run_if_due(handle, now_ms):
             self._log_erasure("deleted_account.erased", erased)
-
-    def _closed_until_ms(self, now_ms: int) -> int:
-        return now_ms + 1000 * self.tombstone_ttl_seconds
 
     def _log_erasure(self, action: str, erased: Erased) -> None:
         self._log_action(action, {"engagements": erased.registers, "uncounted": erased.counted})

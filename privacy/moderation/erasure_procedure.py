@@ -38,24 +38,20 @@ class ErasureProcedure:
     pending: PendingOperations
     advisories: Advisories
 
-    def run(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased:
+    def run(self, handle: bytes, now_ms: int) -> Erased:
         """Erase an account. Erasing it again finds nothing more, and closes it for longer.
-
-        Args:
-            handle: of the account.
-            closed_until_ms: until when the account's tombstone keeps its events out.
-            now_ms: the time.
 
         Raises:
             StoreBusyError: store or erasure log did not confirm. Repeat, or wait for the maintenance worker.
+            StoreError: the store is under other limits than this process's.
         """
         return self._run(
             PendingOperation(handle, Work.ERASE),
             now_ms,
-            lambda account: self.erasure.erase(account, closed_until_ms, now_ms),
+            lambda account: self.erasure.erase(account, now_ms),
         )
 
-    def run_if_due(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased | None:
+    def run_if_due(self, handle: bytes, now_ms: int) -> Erased | None:
         """Erase an account that its owner deleted, if its grace is over by now; returns None if it is not.
 
         An erasure that has begun is finished. Until then staff may reinstate the account, so an interrupted
@@ -67,7 +63,7 @@ class ErasureProcedure:
         return self._run(
             PendingOperation(handle, Work.ERASE_IF_DUE),
             now_ms,
-            lambda account: self.erasure.erase_deleted(account, closed_until_ms, now_ms),
+            lambda account: self.erasure.erase_deleted(account, now_ms),
         )
 
     def run_again(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased:

@@ -72,6 +72,7 @@ class ResyncService:
         Raises:
             InvalidInputError: a value of the profile is outside its domain. Nothing was changed.
             StoreBusyError: the store did not confirm. Repeat.
+            StoreError: the policies of this process are not the newest ones. Nothing was changed.
         """
         names = [target_id for target_id, _ in snapshot.engagements]
         known = self.targets.lookup(snapshot.kind.target_type, names)
@@ -94,13 +95,13 @@ class ResyncService:
         return replace(report, unknown_target=unknown, past_last_release=len(sealed))
 
     def _is_open(self, target: Target, kind: Kind, now_ms: int) -> bool:
-        policy = self.registry.versions[target.policy_version]
+        policy = self.registry.policy_of(target.policy_version)
         if kind not in policy.budgets:
             return False
         return policy.schedule_of(kind).first_open_epoch(target.starts_at_ms, now_ms) is not None
 
     def _encode_cell(self, target: Target, snapshot: AccountSnapshot, at_ms: int) -> int:
-        domain = self.registry.versions[target.policy_version].domain
+        domain = self.registry.policy_of(target.policy_version).domain
         if snapshot.private:
             return domain.undisclosed_code
         return CellCoder(domain).code(snapshot.profile, at_ms)

@@ -62,7 +62,6 @@ class DataSubjectRights:
         trail: records each request and its result.
         pending: tracks operations, so that none is left half done.
         receipts: issues receipts of erasures.
-        tombstone_ttl_seconds: how long an erased account stays closed.
     """
 
     recount: Recount
@@ -71,7 +70,6 @@ class DataSubjectRights:
     trail: AuditTrail
     pending: PendingOperations
     receipts: Receipts
-    tombstone_ttl_seconds: int
 
     def erase(self, request: DataSubjectRequest, reason: ErasureReason, now_ms: int) -> ErasureOutcome:
         """Erase an account; it is on disk when this returns. Repeating it finds nothing, and reports that.
@@ -79,12 +77,11 @@ class DataSubjectRights:
         Raises:
             StoreBusyError: the store did not confirm. Repeat, or wait for the maintenance worker.
         """
-        closed_until_ms = now_ms + 1000 * self.tombstone_ttl_seconds
         handle = self.keys.current.derive_handles([request.account_id])[0].name
 
         def act() -> ErasureOutcome:
-            erased = self.erasure.run(handle, closed_until_ms, now_ms)
-            return ErasureOutcome(*self.receipts.issue(erased, now_ms), closed_until_ms)
+            erased = self.erasure.run(handle, now_ms)
+            return ErasureOutcome(*self.receipts.issue(erased, now_ms), erased.closed_until_ms)
 
         return run_audited(self.trail, self._make_entry(reason.value, request), act, _describe_erasure)
 

@@ -9,13 +9,32 @@ from typing import cast
 
 from redis import Redis
 
-from privacy.errors import PolicyError
+from privacy.errors import PolicyError, StoreError
 from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.policy.file import parse_policies, parse_policy
 from privacy.policy.policy import Policy
 from privacy.store.connect import translated
 from privacy.store.keys import POLICIES
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits that hold for all targets of a store. Account shards refuse a process that knows others.
+
+    Args:
+        flip_cap: w, counted flips of one engagement over its whole life.
+        daily_cap: M, newly counted engagements of one account on one UTC day.
+        tombstone_ttl_seconds: how long an erased account stays closed.
+    """
+
+    flip_cap: int
+    daily_cap: int
+    tombstone_ttl_seconds: int
+
+    def __str__(self) -> str:
+        """Returns the limits as an account shard keeps them."""
+        return f"{self.flip_cap} {self.daily_cap} {self.tombstone_ttl_seconds}"
 
 
 @dataclass(frozen=True)
@@ -31,30 +50,41 @@ class PolicyRegistry:
     versions: Mapping[str, Policy]
 
     @property
-    def flip_cap(self) -> int:
-        """The smallest w of all versions: no engagement flips more often than its target's noise covers."""
-        return min(policy.flip_cap for policy in self.versions.values())
+    def limits(self) -> Limits:
+        """The limits that follow from all versions.
 
-    @property
-    def tombstone_ttl_seconds(self) -> int:
-        """How long an erased account stays closed: until after the end of every schedule that may be running.
-
-        An engagement that returned earlier could count more flips than the noise covers. The extra day covers
-        schedules that start slightly in the future.
+        w is the smallest of all: no engagement flips more often than its target's noise covers. M is that of
+        the current version: it bounds accounts, not targets. An erased account stays closed until after the
+        end of every schedule that may be running, since an engagement that returned earlier could count more
+        flips than the noise covers; the extra day covers schedules that start slightly in the future.
         """
-        longest = max(policy.longest_schedule_seconds for policy in self.versions.values())
-        return longest + SECONDS_PER_DAY
+        policies = self.versions.values()
+        return Limits(
+            flip_cap=min(policy.flip_cap for policy in policies),
+            daily_cap=self.current.daily_cap,
+            tombstone_ttl_seconds=max(policy.longest_schedule_seconds for policy in policies)
+            + SECONDS_PER_DAY,
+        )
+
+    def policy_of(self, version: str) -> Policy:
+        """Returns the policy that a target is bound to.
+
+        Raises:
+            StoreError: it was registered after this process started.
+        """
+        policy = self.versions.get(version)
+        if policy is None:
+            raise StoreError(
+                f"a target is bound to the policy {version}, which was registered after this process "
+                "started: restart it"
+            )
+        return policy
 
     @property
     def sandbox(self) -> PolicyRegistry | None:
         """The policies for the sandbox, whose own policy is current; None if there is no sandbox."""
         policy = self.current.sandbox
         return PolicyRegistry(policy, {**self.versions, policy.version: policy}) if policy else None
-
-    @property
-    def daily_cap(self) -> int:
-        """M of the current version: it bounds accounts, not targets."""
-        return self.current.daily_cap
 
 
 def read_registered_policy(client: Redis, version: str) -> Policy | None:

@@ -39,23 +39,8 @@ PLATFORM: Final = AclUser(
         Grant(
             (keys.VAULT_KEYS,),
             (
-                *(
-                    "evalsha",
-                    "get",
-                    "exists",
-                    "hget",
-                    "hmget",
-                    "hset",
-                    "hexists",
-                    "hincrby",
-                    "hdel",
-                    "rename",
-                    "hscan",
-                    "del",
-                    "hsetnx",
-                    "set",
-                ),
-                *("xadd", "zadd", "zrem", "zscore"),
+                *("evalsha", "type", "get", "exists", "rename", "del", "hget", "hmget", "hset", "hsetnx"),
+                *("hexists", "hdel", "hscan", "xadd", "zadd", "zrem", "zscore"),
             ),
         ),
         # A replay stamps an entry with its virtual time, but never with an earlier one than the last.
@@ -84,8 +69,8 @@ MAINTENANCE: Final = AclUser(
         Grant(
             (keys.VAULT_KEYS,),
             (
-                *("evalsha", "get", "exists", "rename", "del", "hget", "hmget", "hset", "hexists", "hdel"),
-                *("hlen", "hscan", "hgetall", "hkeys", "xadd", "zadd", "zrem", "zscore", "zrange"),
+                *("evalsha", "type", "get", "exists", "rename", "del", "hget", "hmget", "hset", "hexists"),
+                *("hdel", "hlen", "hscan", "hgetall", "hkeys", "xadd", "zadd", "zrem", "zscore", "zrange"),
             ),
         ),
         # Whether events arrive: long work makes room for them.
@@ -200,10 +185,10 @@ REKEYER: Final = AclUser(
     keyless=(*_EVERYONE, "script|load", "scan"),
     grants=(
         Grant((keys.VAULT_KEYS,), ("evalsha",)),
-        Grant((keys.ACCOUNT_KEYS,), ("exists", "rename")),
-        Grant((keys.OUTER_KEY_KEYS,), ("get", "set")),
-        Grant((keys.ACCOUNT_TABLE_KEYS, keys.FLAGGED_KEYS), ("hget", "hset", "hdel")),
-        Grant((keys.TIMER_KEYS,), ("zscore", "zadd", "zrem")),
+        Grant((keys.ACCOUNT_KEYS,), ("type", "rename")),
+        Grant((keys.OUTER_KEY_KEYS,), ("type", "get", "set")),
+        Grant((keys.ACCOUNT_TABLE_KEYS, keys.FLAGGED_KEYS), ("type", "hget", "hset", "hdel")),
+        Grant((keys.TIMER_KEYS,), ("type", "zscore", "zadd", "zrem")),
         _HEADER,
     ),
 )
@@ -212,7 +197,7 @@ ADMIN: Final = AclUser(
     name="admin",
     purpose="the operator: `likewise doctor`, `likewise keys`, creating a store; reads no register, no count",
     rooms=(Room.PRIVATE, Room.GALLERY),
-    keyless=(*_EVERYONE, *_START_CHECKS, "acl|list", "multi", "exec"),
+    keyless=(*_EVERYONE, *_START_CHECKS, "acl|list", "multi", "exec", "script|load"),
     grants=(
         Grant((keys.STORE_HEADER, keys.GALLERY_HEADER, keys.POLICIES), ("hget", "hgetall", "hsetnx")),
         Grant((keys.PLATFORM_API_KEYS, keys.GALLERY_API_KEYS), ("get", "set", "sadd", "smembers")),
@@ -221,6 +206,8 @@ ADMIN: Final = AclUser(
         Grant((keys.OUTER_KEY_KEYS,), ("get", "setnx")),
         Grant((keys.TOMBSTONE_KEYS,), ("hgetall",), read_only=True),
         Grant((keys.LEDGER_LOG_KEYS,), ("llen",), read_only=True),
+        # A policy's limits are put in force by a script, which never loosens them.
+        Grant((keys.LIMITS_KEYS,), ("evalsha", "get", "set")),
         _RECORDS_ERASURES,
     ),
 )

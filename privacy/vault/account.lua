@@ -9,30 +9,38 @@
 -- Field s: when staff or its owner last set its status, in ms.
 --
 -- ACCOUNTS holds all accounts of a shard by pseudonym, so that a batch reads and writes them together. Each is one integer,
--- ((day * 2 + burst) * 16 + hidden * 8 + status) * 65536 + count: the UTC day of its latest admission, whether its running
--- burst is uncounted, whether it is undisclosed in every breakdown, its status, and the admissions of that day. Every account
--- there has a hash too, which is how a scan over all accounts finds it: its first admission leaves b, and its status s, even
--- when its registers are gone.
+-- (((untimed * 2^20 + day) * 2 + burst) * 16 + hidden * 8 + status) * 65536 + count: how many of its admissions of the day had
+-- no time of their own, the UTC day of its latest admission, whether its running burst is uncounted, whether it is undisclosed
+-- in every breakdown, its status, and the admissions of that day. Every account there has a hash too, which is how a scan over
+-- all accounts finds it: its first admission leaves b, and its status s, even when its registers are gone.
 local spread = unpack
 local call, unpack, pack = redis.call, struct.unpack, struct.pack
--- JOBS: the progress of the jobs on this shard. All keys have one hash tag.
-local OUTBOX, TOMBSTONES, FLAGGED, TIMERS, OUTER_KEY, ACCOUNTS, JOBS = spread(KEYS)
+-- JOBS: the progress of the jobs on this shard. LIMITS: the limits in force, see put_limits.lua. All keys have one hash tag.
+local OUTBOX, TOMBSTONES, FLAGGED, TIMERS, OUTER_KEY, ACCOUNTS, JOBS, LIMITS = spread(KEYS)
 -- The name of an account's hash is a prefix and the 16 raw bytes of its pseudonym; PREVIOUS_PREFIX is that of accounts under
--- the previous outer key. KEY_ID names the caller's outer key.
-local PREFIX, PREVIOUS_PREFIX, KEY_ID = spread(ARGV)
--- All other arguments, by name: each script lists those that it takes. Scripts that settle registers take now_ms,
--- daily_cap (M) and flip_cap (w).
-local args = cmsgpack.unpack(ARGV[4])
+-- the previous outer key. KEY_ID names the caller's outer key. KNOWN_LIMITS are the limits that the caller knows, '' for none.
+local PREFIX, PREVIOUS_PREFIX, KEY_ID, KNOWN_LIMITS = spread(ARGV)
+-- All other arguments, by name: each script lists those that it takes.
+local args = cmsgpack.unpack(ARGV[5])
 local MS_PER_DAY = 86400000
-local NOW_MS, DAILY_CAP, FLIP_CAP = args.now_ms, args.daily_cap, args.flip_cap
+local NOW_MS = args.now_ms
 local TODAY = NOW_MS and math.floor(NOW_MS / MS_PER_DAY)
+-- w, M, and how long an erased account stays closed; nil for a caller that knows none.
+local FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS = string.match(KNOWN_LIMITS, '^(%d+) (%d+) (%d+)$')
+FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS = tonumber(FLIP_CAP), tonumber(DAILY_CAP), tonumber(TOMBSTONE_TTL_SECONDS)
 
 local UNTIL, BURST, NETWORK, SINCE = 'u', 'b', 'n', 's'
 local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
 local GOOD, RESTRICTED, BANNED, DELETED, FAKE, OBJECTED = 0, 1, 2, 3, 4, 5
 local UNDISCLOSED = 268435455 -- the joint code of a hidden account, 2^28 - 1
+local DAYS, MAX_UNTIMED = 1048576, 4095 -- so that an account's integer stays below 2^53, up to which Lua is exact
 local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] = BY_ACCOUNT, [FAKE] = INAUTHENTIC,
   [OBJECTED] = BY_ACCOUNT }
+
+-- Redis does not roll a script back. So whatever can be refused is refused before the first write: callers that are out of
+-- date, commands that the ACL does not allow, and keys of another type. What is left to fail is a single account that is
+-- damaged. A script reads it whole before it writes anything of it, and keeps what it has done for the accounts before it:
+-- their registers, and their changes in the outbox.
 
 -- Returns the error for a caller whose outer key is not the one that the shard is kept under; else nil.
 local function refuse_stale_key()
@@ -42,29 +50,77 @@ local function refuse_stale_key()
   end
 end
 
--- Moves an account that is still kept under its previous pseudonym ('' for none) to its current one.
-local function migrate_account_key(pseudonym, previous)
-  if previous == '' or call('EXISTS', PREVIOUS_PREFIX .. previous) == 0 then
-    return
+-- Returns the error for a caller that does not know the limits in force; else nil. Where none are in force, nothing is done.
+local function refuse_stale_limits()
+  local in_force = call('GET', LIMITS)
+  if in_force ~= KNOWN_LIMITS then
+    return redis.error_reply('STALELIMITS ' .. (in_force or 'none'))
   end
-  call('RENAME', PREVIOUS_PREFIX .. previous, PREFIX .. pseudonym)
+end
+
+-- Tables of needs: the commands that a script runs on a key, by key. PREFIX and PREVIOUS_PREFIX stand for the accounts.
+local MIGRATION = { [ACCOUNTS] = 'hget hset hdel', [FLAGGED] = 'hget hset hdel', [TIMERS] = 'zscore zadd zrem',
+  [PREFIX] = 'rename', [PREVIOUS_PREFIX] = 'type rename' }
+local TYPE_OF = { [OUTBOX] = 'stream', [TIMERS] = 'zset', [OUTER_KEY] = 'string' } -- all others are hashes
+
+-- Returns the error for tables of needs that the caller's ACL or the type of a key does not meet; else nil.
+local function refuse_unmet(...)
+  for _, needs in ipairs({ ... }) do
+    for key, commands in pairs(needs) do
+      for command in string.gmatch(commands, '%a+') do
+        -- Twice, since RENAME takes two keys; a command that takes one ignores the other.
+        if not redis.acl_check_cmd(command, key, key) then
+          return redis.error_reply('NOPERM the script needs ' .. command .. ' on keys like ' .. key)
+        end
+      end
+      if key ~= PREFIX and key ~= PREVIOUS_PREFIX then
+        local found = call('TYPE', key).ok
+        if found ~= 'none' and found ~= (TYPE_OF[key] or 'hash') then
+          return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found)
+        end
+      end
+    end
+  end
+end
+
+-- Returns the error for a call that must not begin; else nil.
+local function refuse_call(...)
+  return refuse_stale_key() or refuse_stale_limits() or refuse_unmet(...)
+end
+
+-- Returns the error reply for what a failed call or a failed step left.
+local function error_from(failure)
+  return type(failure) == 'table' and failure or redis.error_reply('DAMAGED ' .. failure)
+end
+
+-- Moves an account that is still kept under its previous pseudonym ('' for none) to its current one. Returns how many moved.
+local function migrate_account_key(pseudonym, previous)
+  local kept_as = previous == '' and 'none' or call('TYPE', PREVIOUS_PREFIX .. previous).ok
+  if kept_as == 'none' then
+    return 0
+  end
+  if kept_as ~= 'hash' then
+    error(redis.error_reply('WRONGTYPE an account is a ' .. kept_as))
+  end
   for _, hash in ipairs({ ACCOUNTS, FLAGGED }) do
     local held = call('HGET', hash, previous)
     if held then
-      call('HDEL', hash, previous)
       call('HSET', hash, pseudonym, held)
+      call('HDEL', hash, previous)
     end
   end
   local due = call('ZSCORE', TIMERS, previous)
   if due then
-    call('ZREM', TIMERS, previous)
     call('ZADD', TIMERS, due, pseudonym)
+    call('ZREM', TIMERS, previous)
   end
+  call('RENAME', PREVIOUS_PREFIX .. previous, PREFIX .. pseudonym)
+  return 1
 end
 
 local function pack_account(account)
-  return ((account.day * 2 + (account.burst and 1 or 0)) * 16 + (account.hidden and 8 or 0) + account.status) * 65536
-    + account.count
+  return (((account.untimed * DAYS + account.day) * 2 + (account.burst and 1 or 0)) * 16 + (account.hidden and 8 or 0)
+    + account.status) * 65536 + account.count
 end
 
 -- Fills the table `account` from its integer; nil or false is an account that nothing is known of.
@@ -75,9 +131,11 @@ local function fill_account(account, pseudonym, packed)
   local status = number % 16
   number = (number - status) / 16
   local burst = number % 2
+  number = (number - burst) / 2
+  local day = number % DAYS
   account.pseudonym, account.key = pseudonym, PREFIX .. pseudonym
   account.status, account.hidden, account.burst = status % 8, status >= 8, burst == 1
-  account.day, account.count = (number - burst) / 2, count
+  account.untimed, account.day, account.count = (number - day) / DAYS, day, count
 end
 
 local function read_account(pseudonym)
@@ -90,12 +148,14 @@ local function write_account(account)
   call('HSET', ACCOUNTS, account.pseudonym, pack_account(account))
 end
 
--- Returns the reason why an account is kept out of the counts now, or nil.
+-- Returns the reason why an account is kept out of the counts now, or nil. `account.until_ms` is the end of its restriction
+-- where that is not written yet.
 local function reason_kept_out(account)
   if account.status == GOOD then
     return nil
   end
-  if account.status == RESTRICTED and tonumber(call('HGET', account.key, UNTIL) or 0) <= NOW_MS then
+  if account.status == RESTRICTED
+    and (account.until_ms or tonumber(call('HGET', account.key, UNTIL) or 0)) <= NOW_MS then
     return nil
   end
   return REASON_OF[account.status]
@@ -120,13 +180,15 @@ local function read_count(stored)
 end
 
 -- Takes one of the account's admissions of the day; false when the day is full. A clock that stepped back does not open the
--- day again.
-local function admit(account)
-  local count = account.day < TODAY and 0 or account.count
+-- day again. The burst rule does not see an admission that has no time of its own.
+local function admit(account, has_time)
+  local opens_day = account.day < TODAY
+  local count = opens_day and 0 or account.count
   if count >= DAILY_CAP then
     return false
   end
   account.day, account.count = math.max(account.day, TODAY), count + 1
+  account.untimed = math.min((opens_day and 0 or account.untimed) + (has_time and 0 or 1), MAX_UNTIMED)
   return true
 end
 
@@ -153,7 +215,7 @@ local function settle_register(account, series, liked, block, flips, code, chang
     return flips + 1, code, NEWLY_UNCOUNTED
   end
   if flips == 0 and not is_admitted then
-    if not admit(account) then
+    if not admit(account, false) then
       return flips, code, DAY_FULL
     end
     if account.hidden then code = UNDISCLOSED end
@@ -192,9 +254,11 @@ local function call_in_parts(command, key, arguments)
 end
 
 -- Closes an account to every event until a time in ms, whether anything is held of it or not. A tombstone never gets shorter:
--- what came in between may have counted.
+-- what came in between may have counted. Returns until when it is closed.
 local function write_tombstone(tombstone, until_ms)
-  if tonumber(call('HGET', TOMBSTONES, tombstone) or 0) < until_ms then
+  local before = tonumber(call('HGET', TOMBSTONES, tombstone) or 0)
+  if before < until_ms then
     call('HSET', TOMBSTONES, tombstone, until_ms)
   end
+  return math.max(before, until_ms)
 end

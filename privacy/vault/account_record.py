@@ -14,6 +14,7 @@ from privacy.vault.shards import AccountShards
 
 _REGISTER = Struct("<6sBI")
 _HIDDEN = 8
+_DAYS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class HeldAccount:
             status=AccountStatus(status % _HIDDEN),
             until_ms=None if until is None else int(until),
             hidden=status >= _HIDDEN,
-            last_day=number // 2,
+            last_day=number // 2 % _DAYS,
             admissions=admissions,
             network=fields.get(b"n", b""),
             since_ms=int(fields.get(b"s", b"0")),

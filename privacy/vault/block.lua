@@ -1,18 +1,21 @@
 -- Blocks single engagements, or lifts their blocks, and settles them: one atomic step on one account shard.
 --
--- Takes now_ms, daily_cap, flip_cap and:
+-- Takes now_ms and:
 --   engagements   25 bytes each: pseudonym c16, series I8, block B, 0 to lift it
 --   previous      previous pseudonyms, 16 bytes for each engagement, or ''
 --
 -- Returns one byte per engagement: the position of its result in privacy.vault.blocks.RESULTS.
 local BLOCK_CHANGED, BLOCK_UNCHANGED, UNKNOWN, OVER_CAP = '\0', '\1', '\2', '\3'
 
-local stale = refuse_stale_key()
-if stale then return stale end
+local refusal = refuse_call(MIGRATION,
+  { [OUTBOX] = 'xadd', [ACCOUNTS] = 'hget hset', [PREFIX] = 'hget hset' })
+if refusal then return refusal end
 local engagements, previous = args.engagements, args.previous
 local results, changes = {}, {}
 
-local function set_block(pseudonym, series, block)
+local function set_block(index)
+  local pseudonym, series, block = unpack('<c16I8B', engagements, index * 25 - 24)
+  migrate_account_key(pseudonym, string.sub(previous, index * 16 - 15, index * 16))
   local account = read_account(pseudonym)
   local stored = call('HGET', account.key, series)
   if not stored then
@@ -33,10 +36,14 @@ local function set_block(pseudonym, series, block)
   return BLOCK_CHANGED
 end
 
+local failure
 for index = 1, #engagements / 25 do
-  local pseudonym, series, block = unpack('<c16I8B', engagements, index * 25 - 24)
-  migrate_account_key(pseudonym, string.sub(previous, index * 16 - 15, index * 16))
-  results[index] = set_block(pseudonym, series, block)
+  local is_done, result = pcall(set_block, index)
+  if not is_done then
+    failure = error_from(result)
+    break
+  end
+  results[index] = result
 end
 write_changes(changes)
-return table.concat(results)
+return failure or table.concat(results)

@@ -7,7 +7,6 @@ from struct import Struct
 from typing import NamedTuple
 
 from privacy.vault.pseudonym import Pseudonymiser
-from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
 
@@ -50,11 +49,9 @@ class EngagementBlocks:
 
     Args:
         shards: their client must have an ACL user that may write registers.
-        caps: bounds contributions.
     """
 
     shards: AccountShards
-    caps: ContributionCaps
 
     def apply(self, blocks: Sequence[Block], now_ms: int) -> list[BlockResult]:
         """Sets blocks in their order; on disk when this returns. Repeating a call changes nothing.
@@ -69,7 +66,7 @@ class EngagementBlocks:
 
         def arguments(_shard: int, of_shard: list[int], keys: Pseudonymiser) -> ScriptArguments:
             return {
-                **self.caps.settling_arguments(now_ms),
+                "now_ms": now_ms,
                 **_pack_blocks([blocks[index] for index in of_shard], keys),
             }
 

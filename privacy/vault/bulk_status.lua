@@ -1,7 +1,7 @@
 -- Changes the status of many accounts of one shard, one after the other, for a job: as many as the budget allows, in one
 -- atomic step together with the job's progress. A step that was done before is not done again, whoever asks for it.
 --
--- Takes now_ms, daily_cap, flip_cap and:
+-- Takes now_ms and:
 --   job            its number
 --   done           how many of its accounts are done
 --   cursor         into the next one
@@ -16,8 +16,8 @@
 -- and the cursor.
 local DONE, BEGUN, CHANGED, STAYED, ERASED, UNKNOWN, UNCOUNTED, COUNTED, OVER_CAP = 1, 2, 3, 4, 5, 6, 7, 8, 9
 
-local stale = refuse_stale_key()
-if stale then return stale end
+local refusal = refuse_call(MIGRATION, SETTLING, { [JOBS] = 'hget hset', [PREFIX] = 'hlen' })
+if refusal then return refusal end
 local job, cursor, budget = args.job, args.cursor, args.budget
 local progress, changes = {}, {}
 for number in string.gmatch(call('HGET', JOBS, job) or '0 0 0 0 0 0 0 0 0', '%d+') do
@@ -38,15 +38,18 @@ local function begin(account, tombstone)
     add(STAYED, 1)
     return account.status == args.to
   end
+  local is_known = call('HLEN', account.key) > 0
+  account.status = args.to
+  write_status(account)
   add(CHANGED, 1)
-  if call('EXISTS', account.key) == 0 then add(UNKNOWN, 1) end
-  change_status(account, args.to)
+  if not is_known then add(UNKNOWN, 1) end
   return true
 end
 
 -- Recounts a page of the account's engagements; returns the cursor of the next page.
 local function recount(account)
-  local next_cursor, size, counted, uncounted, full = recount_page(account, cursor, args.budget, changes)
+  local next_cursor, size, written, counted, uncounted, full = settle_page(account, cursor, args.budget, changes)
+  write_page(account, written, counted)
   add(COUNTED, counted)
   add(UNCOUNTED, uncounted)
   add(OVER_CAP, full)
@@ -54,18 +57,33 @@ local function recount(account)
   return next_cursor
 end
 
+-- Goes on with an account: its status first, then a page of its engagements. Returns the cursor of the next page.
+local function continue_account(index)
+  local pseudonym, tombstone = unpack('<c16c8', args.accounts, index * 24 - 23)
+  migrate_account_key(pseudonym, string.sub(args.previous, index * 16 - 15, index * 16))
+  local account, follows = read_account(pseudonym), true
+  if progress[BEGUN] == 0 then
+    follows = begin(account, tombstone)
+    progress[BEGUN] = 1
+  end
+  return follows and recount(account) or '0'
+end
+
+local failure
 if progress[DONE] == args.done then
   for index = 1, #args.accounts / 24 do
     if budget <= 0 then break end
     budget = budget - 1
-    local pseudonym, tombstone = unpack('<c16c8', args.accounts, index * 24 - 23)
-    migrate_account_key(pseudonym, string.sub(args.previous, index * 16 - 15, index * 16))
-    local account, follows = read_account(pseudonym), true
-    if progress[BEGUN] == 0 then
-      follows = begin(account, tombstone)
-      progress[BEGUN] = 1
+    local settled = #changes
+    local is_done, result = pcall(continue_account, index)
+    if not is_done then
+      failure = error_from(result)
+      for position = #changes, settled + 1, -1 do
+        changes[position] = nil -- of a page that was not written
+      end
+      break
     end
-    cursor = follows and recount(account) or '0'
+    cursor = result
     if cursor ~= '0' then break end
     progress[BEGUN] = 0
     add(DONE, 1)
@@ -76,4 +94,4 @@ else
   cursor = '0'
 end
 progress[#progress + 1] = tonumber(cursor)
-return progress
+return failure or progress

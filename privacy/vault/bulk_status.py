@@ -10,7 +10,6 @@ from privacy.store.connect import translated
 from privacy.store.keys import vault_key
 from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.recount import StatusTransition
-from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
 REGISTERS_PER_STEP = 500
@@ -73,11 +72,9 @@ class BulkStatusChange:
 
     Args:
         shards: their client must have an ACL user that may write registers.
-        caps: bounds contributions.
     """
 
     shards: AccountShards
-    caps: ContributionCaps
 
     def step(
         self, job: int, transition: StatusTransition, chunks: Mapping[int, Chunk], now_ms: int
@@ -102,7 +99,7 @@ class BulkStatusChange:
         def arguments(_shard: int, chunk: Chunk, keys: Pseudonymiser) -> ScriptArguments:
             accounts = keys.resolve_handles(chunk.account_handles)
             return {
-                **self.caps.settling_arguments(now_ms),
+                "now_ms": now_ms,
                 **transition.as_arguments(),
                 "job": job,
                 "done": chunk.done,

@@ -1,12 +1,13 @@
 -- Changes the status of an account, and lets its registers follow page by page. Loaded before the script that does it.
+local SETTLING = { [OUTBOX] = 'xadd', [ACCOUNTS] = 'hget hset', [TIMERS] = 'zadd zrem', [TOMBSTONES] = 'hexists',
+  [PREFIX] = 'hget hset hdel hscan' }
 
--- Writes the new status of an account. `until_ms` is when its timer is due: the end of a restriction, or of the grace after a
--- deletion; nil for none.
-local function change_status(account, status, until_ms)
-  account.status = status
+-- Writes the status that an account has now. `until_ms` is when its timer is due: the end of a restriction, or of the grace
+-- after a deletion; nil for none.
+local function write_status(account, until_ms)
   write_account(account)
   call('HSET', account.key, SINCE, NOW_MS)
-  if status == RESTRICTED then
+  if account.status == RESTRICTED then
     call('HSET', account.key, UNTIL, until_ms)
   else
     call('HDEL', account.key, UNTIL)
@@ -26,10 +27,10 @@ local function may_change_status(account)
   return false
 end
 
--- Settles a page of an account's registers, and adds what changed to `changes` for the outbox.
--- Returns the cursor of the next page, the fields read, and how many registers are newly counted, newly uncounted, and found
--- the day full.
-local function recount_page(account, cursor, page_size, changes)
+-- Settles a page of an account's registers, adds what changed to `changes` for the outbox, and writes nothing. Returns the
+-- cursor of the next page, the fields read, the fields to write, and how many registers are newly counted, newly uncounted,
+-- and found the day full.
+local function settle_page(account, cursor, page_size, changes)
   local page, written, outcomes = call('HSCAN', account.key, cursor, 'COUNT', page_size), {}, { 0, 0, 0 }
   local fields = page[2]
   account.kept_out = reason_kept_out(account)
@@ -48,11 +49,15 @@ local function recount_page(account, cursor, page_size, changes)
       end
     end
   end
+  return page[1], #fields / 2, written, outcomes[NEWLY_COUNTED], outcomes[NEWLY_UNCOUNTED], outcomes[DAY_FULL]
+end
+
+-- Writes the registers of a settled page, and the admissions that they took.
+local function write_page(account, written, counted)
   if #written > 0 then
     call_in_parts('HSET', account.key, written)
   end
-  if outcomes[NEWLY_COUNTED] > 0 then
-    write_account(account) -- its admissions
+  if counted > 0 then
+    write_account(account)
   end
-  return page[1], #fields / 2, outcomes[NEWLY_COUNTED], outcomes[NEWLY_UNCOUNTED], outcomes[DAY_FULL]
 end

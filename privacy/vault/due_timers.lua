@@ -2,8 +2,8 @@
 --
 -- Takes now_ms, and limit: how many accounts at most. Returns pseudonym and status of each, in turn. An account that is about
 -- to be moved to its new pseudonym waits; a timer without an account, or of one that needs none, is dropped.
-local stale = refuse_stale_key()
-if stale then return stale end
+local refusal = refuse_call({ [TIMERS] = 'zrange zrem', [ACCOUNTS] = 'hget', [PREFIX] = 'exists' })
+if refusal then return refusal end
 local due = {}
 for _, pseudonym in ipairs(call('ZRANGE', TIMERS, '-inf', NOW_MS, 'BYSCORE', 'LIMIT', 0, args.limit)) do
   local account = read_account(pseudonym)

@@ -1,8 +1,8 @@
 -- Brings an account whose restriction is over back to good status. Its registers were recounted before.
 --
 -- Takes now_ms, and pseudonym of the account. Returns 1 if the restriction was ended; 0 if there is none that is over.
-local stale = refuse_stale_key()
-if stale then return stale end
+local refusal = refuse_call({ [ACCOUNTS] = 'hget hset', [TIMERS] = 'zrem', [PREFIX] = 'hget hdel' })
+if refusal then return refusal end
 local account = read_account(args.pseudonym)
 if account.status ~= RESTRICTED or reason_kept_out(account) then
   return 0

@@ -17,8 +17,10 @@ from privacy.vault.shards import ScriptArguments
 AdmittedEvent = tuple[str, int, int, int, int]
 """An event past admission: account id, series, occurred_at in ms, change, joint code.
 
-A change is 0 for a like, `Reason.UNLIKED` or `Reason.CORRECTION` for its end, or `TOO_YOUNG`.
+A change is 0 for a like, `Reason.UNLIKED` or `Reason.CORRECTION` for its end, `UNTIMED` or `TOO_YOUNG`.
 """
+UNTIMED = 14
+"""A like that has no time of its own: the burst rule, which compares times, does not see it."""
 TOO_YOUNG = 15
 """A like of an account that is too young to be counted."""
 

@@ -1,29 +1,27 @@
 -- Erases an account: its tombstone first, then its registers, each leaving the counts that it is in. One atomic step over
 -- some of its registers; called again with the cursor until that is 0. Doing it again changes nothing.
 --
--- Takes:
+-- Takes now_ms and:
 --   pseudonym, previous (its previous pseudonym or ''), tombstone   the account
---   closed_until_ms   how long its tombstone is kept
+--   closed_until_ms   how long its tombstone is kept; nil for as long as the limits in force say, from now on
 --   cursor            0 at first
 --   page_size         registers to erase
 --   deleted_by_ms     nil to erase in any case; else the time: only if the account was deleted, and its grace is over by then,
 --                     or if its tombstone shows that an erasure has begun
 --
--- Returns the next cursor, how many registers went, and how many of them were counted. Cursor -1: it is not to be erased now.
-local stale = refuse_stale_key()
-if stale then return stale end
+-- Returns the next cursor, how many registers went, how many of them were counted, and until when the account is closed.
+-- Cursor -1: it is not to be erased now.
+local refusal = refuse_call(MIGRATION, { [OUTBOX] = 'xadd', [TOMBSTONES] = 'hexists hget hset', [FLAGGED] = 'hdel',
+  [ACCOUNTS] = 'hget hdel', [TIMERS] = 'zscore zrem', [PREFIX] = 'hscan hdel del' })
+if refusal then return refusal end
 migrate_account_key(args.pseudonym, args.previous)
 local account = read_account(args.pseudonym)
 if args.deleted_by_ms and call('HEXISTS', TOMBSTONES, args.tombstone) == 0 then
   local due = tonumber(call('ZSCORE', TIMERS, account.pseudonym) or 'inf')
   if account.status ~= DELETED or due > args.deleted_by_ms then
-    return { -1, 0, 0 }
+    return { -1, 0, 0, 0 }
   end
 end
-write_tombstone(args.tombstone, args.closed_until_ms)
-call('HDEL', FLAGGED, account.pseudonym)
-call('ZREM', TIMERS, account.pseudonym)
-
 local page = call('HSCAN', account.key, args.cursor, 'COUNT', args.page_size)
 local fields, erased, changes = page[2], {}, {}
 for index = 1, #fields, 2 do
@@ -35,10 +33,14 @@ for index = 1, #fields, 2 do
     erased[#erased + 1] = fields[index]
   end
 end
+
+local closed_until_ms = write_tombstone(args.tombstone, args.closed_until_ms or NOW_MS + 1000 * TOMBSTONE_TTL_SECONDS)
+call('HDEL', FLAGGED, account.pseudonym)
+call('ZREM', TIMERS, account.pseudonym)
 call_in_parts('HDEL', account.key, erased)
 write_changes(changes)
 if page[1] == '0' then
   call('DEL', account.key)
   call('HDEL', ACCOUNTS, account.pseudonym)
 end
-return { tonumber(page[1]), #erased, #changes }
+return { tonumber(page[1]), #erased, #changes, closed_until_ms }

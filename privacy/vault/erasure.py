@@ -9,7 +9,7 @@ from privacy.rollback.erasure_log import ErasureRecord
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import REGISTERS_PER_STEP
-from privacy.vault.shards import AccountShards, vault_script
+from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
 ERASE_SCRIPT = vault_script("erase.lua")
 _CLOSE = vault_script("close_accounts.lua")
@@ -23,15 +23,29 @@ class Erased(NamedTuple):
     Args:
         registers: how many were held.
         counted: how many of them were counted; they leave the counts with the next epochs, reason `account`.
+        closed_until_ms: until when the account's tombstone keeps every event of it out.
     """
 
     registers: int
     counted: int
+    closed_until_ms: int
+
+
+class _Step(NamedTuple):
+    """The result of one atomic step, as `erase.lua` returns it."""
+
+    cursor: int
+    registers: int
+    counted: int
+    closed_until_ms: int
 
 
 @dataclass(frozen=True)
 class Erasure:
-    """Erases accounts.
+    """Erases accounts, and closes them for as long as the limits in force say.
+
+    An engagement that came back would flip more often than the noise covers, so an account stays closed past
+    the end of every schedule.
 
     Args:
         shards: their client must have an ACL user that may write and delete registers.
@@ -41,71 +55,65 @@ class Erasure:
     shards: AccountShards
     watermark: ErasureWatermark
 
-    def erase(self, account: AccountRef, closed_until_ms: int, now_ms: int) -> Erased:
-        """Erases an account; on disk when this returns. Erasing again finds nothing more.
-
-        Args:
-            account: the account.
-            closed_until_ms: until when its tombstone keeps every event of it out. An engagement that came
-                back would flip more often than the noise covers, so this is past the end of every schedule.
-            now_ms: the time.
+    def erase(self, account: AccountRef, now_ms: int) -> Erased:
+        """Erases an account; on disk when this returns. Erased again, it only stays closed for longer.
 
         Raises:
             StoreBusyError: store or list did not confirm. Do it again: it resumes where it stopped.
+            StoreError: the store is under other limits than this process's.
         """
-        erased = self._erase(account, closed_until_ms, None, now_ms)
-        return erased or Erased(0, 0)
+        closing = {"now_ms": now_ms}
+        first = self._step(account, closing)
+        self._record(account, first, now_ms)
+        return self._finish(account, first, closing)
 
     def reapply_erasures(self, account: AccountRef, closed_until_ms: int) -> Erased:
         """Erases an account that is recorded as erased: a restore has brought it back.
 
+        Args:
+            account: the account.
+            closed_until_ms: as it was recorded.
+
         Raises:
             StoreBusyError: as `erase`.
+            StoreError: as `erase`.
         """
-        erased = self._erase(account, closed_until_ms, None, None)
-        return erased or Erased(0, 0)
+        closing = {"closed_until_ms": closed_until_ms}
+        return self._finish(account, self._step(account, closing), closing)
 
-    def erase_deleted(self, account: AccountRef, closed_until_ms: int, now_ms: int) -> Erased | None:
+    def erase_deleted(self, account: AccountRef, now_ms: int) -> Erased | None:
         """Erases an account that its owner deleted, if its grace is over by now; None if it is not.
 
         An erasure that has begun is finished: the tombstone decides that.
 
         Raises:
             StoreBusyError: as `erase`.
+            StoreError: as `erase`.
         """
-        return self._erase(account, closed_until_ms, now_ms, now_ms)
-
-    def _erase(
-        self,
-        account: AccountRef,
-        closed_until_ms: int,
-        deleted_by_ms: int | None,
-        recorded_at_ms: int | None,
-    ) -> Erased | None:
-        cursor, registers, counted = self._step(account, closed_until_ms, 0, deleted_by_ms)
-        if cursor == _NOT_NOW:
+        closing = {"now_ms": now_ms}
+        first = self._step(account, {**closing, "deleted_by_ms": now_ms})
+        if first.cursor == _NOT_NOW:
             return None
-        # Only now is it sure that it is to be erased. Who dies before this line is done leaves it unfinished.
-        if recorded_at_ms is not None:
-            found = self.shards.resolve(account)
-            shard = found.shard(self.shards.count)
-            self.watermark.record(recorded_at_ms, closed_until_ms, shard, found.tombstone)
-        while cursor:
-            cursor, more_registers, more_counted = self._step(account, closed_until_ms, cursor, None)
-            registers, counted = registers + more_registers, counted + more_counted
-        return Erased(registers, counted)
+        self._record(account, first, now_ms)
+        return self._finish(account, first, closing)
 
-    def _step(
-        self, account: AccountRef, closed_until_ms: int, cursor: int, deleted_by_ms: int | None
-    ) -> tuple[int, int, int]:
-        arguments = {
-            "closed_until_ms": closed_until_ms,
-            "cursor": cursor,
-            "page_size": REGISTERS_PER_STEP,
-            "deleted_by_ms": deleted_by_ms,
-        }
-        cursor, registers, counted = self.shards.run_one(ERASE_SCRIPT, account, arguments)
-        return cursor, registers, counted
+    def _record(self, account: AccountRef, first: _Step, now_ms: int) -> None:
+        """Records an erasure once it is sure. Who dies before this is done leaves it unfinished."""
+        found = self.shards.resolve(account)
+        shard = found.shard(self.shards.count)
+        self.watermark.record(now_ms, first.closed_until_ms, shard, found.tombstone)
+
+    def _finish(self, account: AccountRef, first: _Step, closing: ScriptArguments) -> Erased:
+        """Erases what the first step left."""
+        step, registers, counted = first, first.registers, first.counted
+        while step.cursor:
+            step = self._step(account, closing, step.cursor)
+            registers, counted = registers + step.registers, counted + step.counted
+        return Erased(registers, counted, step.closed_until_ms)
+
+    def _step(self, account: AccountRef, closing: ScriptArguments, cursor: int = 0) -> _Step:
+        arguments = {**closing, "cursor": cursor, "page_size": REGISTERS_PER_STEP}
+        return _Step(*self.shards.run_one(ERASE_SCRIPT, account, arguments))
 
 
 def close_accounts(shards: AccountShards, erasures: Sequence[ErasureRecord]) -> None:

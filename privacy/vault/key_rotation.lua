@@ -1,7 +1,10 @@
 -- Moves accounts that are still kept under their previous pseudonym to their new one: one atomic step on one account shard.
 --
 -- Takes put_in_force: the id of the previous key, to put the caller's outer key in force after it first, or nil; and accounts,
--- 32 bytes each: previous pseudonym c16, new pseudonym c16. Returns how many accounts moved.
+-- 32 bytes each: previous pseudonym c16, new pseudonym c16. Returns how many accounts moved. It settles nothing: its caller
+-- need not know the limits in force.
+local refusal = refuse_unmet(MIGRATION, { [OUTER_KEY] = 'get set' })
+if refusal then return refusal end
 if args.put_in_force then
   local known = call('GET', OUTER_KEY)
   if not known or known == args.put_in_force then
@@ -13,9 +16,6 @@ if stale then return stale end
 local moved = 0
 for position = 1, #args.accounts, 32 do
   local previous, pseudonym = unpack('<c16c16', args.accounts, position)
-  if call('EXISTS', PREVIOUS_PREFIX .. previous) == 1 then
-    migrate_account_key(pseudonym, previous)
-    moved = moved + 1
-  end
+  moved = moved + migrate_account_key(pseudonym, previous)
 end
 return moved

@@ -7,6 +7,9 @@
 --   series          those that are sealed, an array
 --
 -- Returns how many registers were dropped, and 1 if the account is gone.
+local refusal = refuse_call({ [FLAGGED] = 'hdel', [ACCOUNTS] = 'hget hdel', [TIMERS] = 'zscore',
+  [PREFIX] = 'hdel hmget hget hlen del' })
+if refusal then return refusal end
 local key, pseudonym, dropped = args.key, args.pseudonym, 0
 for _, series in ipairs(args.series) do
   dropped = dropped + call('HDEL', key, series)

@@ -1,6 +1,6 @@
 -- Applies events to the registers of one account shard and writes the resulting changes to its outbox: one atomic step.
 --
--- Takes now_ms, daily_cap, flip_cap and:
+-- Takes now_ms and:
 --   pseudonyms   of the events, an array
 --   events       an array: series, the register of a first like, change; then the next
 --   gains        the change of a first like, 12 bytes for each event: series I8, joint code * 16 I4
@@ -9,14 +9,17 @@
 --   networks     for each account that names one, pseudonym c16 and network c8
 --   burst_likes, burst_ms   likes in a burst, and its time
 --
--- So the caller packs everything that a first like writes: parsing and packing it here would cost more than storing it. A change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 15 for a like of an account that is
--- too young. Returns one byte per event: the position of its verdict in privacy.vault.registers.VERDICTS.
+-- So the caller packs everything that a first like writes: parsing and packing it here would cost more than storing it. A
+-- change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 14 for a like without a time of its own, which the
+-- burst rule does not see, 15 for a like of an account that is too young. Returns one byte per event: the position of its
+-- verdict in privacy.vault.registers.VERDICTS. After an error the events before the one that failed are applied, whole.
 local COUNTED, UNCOUNTED, DUPLICATE, LATE, OVER_CAP, ACCOUNT_CLOSED = '\0', '\1', '\2', '\3', '\4', '\5'
-local TOO_YOUNG = 15
-local sub = string.sub
+local UNTIMED, TOO_YOUNG = 14, 15
+local sub, try = string.sub, redis.pcall
 
-local stale = refuse_stale_key()
-if stale then return stale end
+local refusal = refuse_call(#args.previous > 0 and MIGRATION or {}, { [OUTBOX] = 'xadd', [ACCOUNTS] = 'hmget hset',
+  [TOMBSTONES] = 'exists hmget', [FLAGGED] = 'hget hset', [PREFIX] = 'exists hget hset hsetnx' })
+if refusal then return refusal end
 local BURST_LIKES, BURST_MS = args.burst_likes, args.burst_ms
 local pseudonyms, events, gains, previous = args.pseudonyms, args.events, args.gains, args.previous
 local size = #pseudonyms
@@ -52,30 +55,36 @@ if call('EXISTS', TOMBSTONES) == 1 then
   closed = read_numbers(TOMBSTONES, tombstones)
 end
 
--- Checks whether the like that was just admitted is in a burst: the likes of a day are taken in runs of a given length, and
--- a run that begins too soon after the one before it is uncounted.
+local flagged = {} -- how often an account was found in a burst, for those that were found in one now
+
+-- Checks whether the like that was just admitted is in a burst: the likes of a day that have a time are taken in runs of a
+-- given length, and a run that begins too soon after the one before it is uncounted.
 local function check_burst(account, at)
-  if (account.count - 1) % BURST_LIKES ~= 0 then
+  local timed = account.count - account.untimed
+  if (timed - 1) % BURST_LIKES ~= 0 then
     return
   end
-  local before = account.count > 1 and call('HGET', account.key, BURST)
-  call('HSET', account.key, BURST, string.format('%.0f', at))
+  local before = timed > 1 and call('HGET', account.key, BURST)
   account.burst = before and math.abs(at - tonumber(before)) < BURST_MS
+  account.burst_began = string.format('%.0f', at)
   if account.burst then
-    call('HINCRBY', FLAGGED, account.pseudonym, 1)
+    local name = account.pseudonym
+    account.flagged = (flagged[name] or tonumber(call('HGET', FLAGGED, name) or 0)) + 1
   end
 end
 
 local account = {} -- that of the event at hand
 
--- Applies an event, whatever there is of its account and its engagement; returns the verdict.
+-- Applies an event, whatever there is of its account and its engagement; returns the verdict. All that it reads comes before
+-- its one write.
 local function apply(pseudonym, is_closed, series, event, change)
   fill_account(account, pseudonym, accounts[pseudonym])
+  account.burst_began, account.flagged = nil, nil
   local stored = call('HGET', account.key, series)
   if account.status == OBJECTED or (is_closed and not stored) then
     return ACCOUNT_CLOSED
   end
-  local liked, was_liked, block, flips = change == 0 or change == TOO_YOUNG, false, 0, 0
+  local liked, was_liked, block, flips = change == 0 or change >= UNTIMED, false, 0, 0
   local at, _, _, _, code = parse_register(event)
   if stored then
     local stored_at, stored_code
@@ -86,20 +95,33 @@ local function apply(pseudonym, is_closed, series, event, change)
     if flips > 0 then code = stored_code end -- the cell is fixed when first counted
   end
   account.kept_out = reason_kept_out(account)
+  local is_admitted = false
   if liked and flips == 0 then
     if account.hidden then code = UNDISCLOSED end
     -- A new like takes an admission; so does one that was stored before and is counted for the first time now.
     if not was_liked or (block == 0 and not account.kept_out) then
-      if not admit(account) then
+      local is_first, has_time = not accounts[pseudonym], change ~= UNTIMED
+      is_admitted = admit(account, has_time)
+      if not is_admitted then
         return OVER_CAP
       end
-      check_burst(account, at)
-      if account.burst or change == TOO_YOUNG then block = INAUTHENTIC end
-      accounts[pseudonym] = pack_account(account)
+      if has_time then
+        check_burst(account, at)
+        if account.burst or change == TOO_YOUNG then block = INAUTHENTIC end
+      elseif is_first then
+        account.burst_began = '0' -- no burst: it is what the first admission leaves
+      end
     end
   end
   flips, code = settle_register(account, series, liked, block, flips, code, changes, change, true)
-  call('HSET', account.key, series, pack_register(at, liked, block, flips, code))
+  local register = pack_register(at, liked, block, flips, code)
+  if account.burst_began then
+    call('HSET', account.key, BURST, account.burst_began, series, register)
+  else
+    call('HSET', account.key, series, register)
+  end
+  if is_admitted then accounts[pseudonym] = pack_account(account) end
+  if account.flagged then flagged[pseudonym] = account.flagged end
   return flips % 2 == 1 and COUNTED or UNCOUNTED
 end
 
@@ -112,36 +134,53 @@ local function end_run(index)
   first = index + 1
 end
 
--- The integer of an account in good status and no burst that was admitted today, less its count.
-local good_today = pack_account({ day = TODAY, burst = false, hidden = false, status = GOOD, count = 0 })
+-- The integer of an account in good status and no burst that was admitted today, all at times of their own, less its count.
+local good_today = pack_account({ untimed = 0, day = TODAY, burst = false, hidden = false, status = GOOD, count = 0 })
 
+local stopped_at, failure
 for index = 1, size do
   local pseudonym, series, register, change = pseudonyms[index], events[index * 3 - 2], events[index * 3 - 1], events[index * 3]
   local packed = accounts[pseudonym]
   local count = packed and packed - good_today
+  local is_new = 0
   -- Nearly every event is a new like by an account that was admitted today already. For it, `apply` would do this and no
   -- more: `admit` adds one, `check_burst` begins no run, and `settle_register` flips a register that is liked, without a
   -- block, of an account that is not kept out. The register after that flip, and its change, have come with the event.
-  if change == 0 and count and count > 0 and count < DAILY_CAP and count % BURST_LIKES ~= 0 and not closed[index]
-    and call('HSETNX', PREFIX .. pseudonym, series, register) == 1 then
+  if change == 0 and count and count > 0 and count < DAILY_CAP and count % BURST_LIKES ~= 0 and not closed[index] then
+    is_new = try('HSETNX', PREFIX .. pseudonym, series, register)
+  end
+  if is_new == 1 then
     accounts[pseudonym] = packed + 1
     verdicts[index] = COUNTED
   else
     end_run(index)
-    verdicts[index] = apply(pseudonym, closed[index], series, register, change)
+    local is_done, verdict = pcall(apply, pseudonym, closed[index], series, register, change)
+    if not is_done then
+      stopped_at, failure = index, error_from(verdict)
+      break
+    end
+    verdicts[index] = verdict
   end
 end
-end_run(size + 1)
+if not failure then end_run(size + 1) end
 
-local written = {}
-for index = 1, size do
-  local pseudonym = pseudonyms[index]
-  if accounts[pseudonym] ~= found[index] then
-    written[#written + 1] = pseudonym
-    written[#written + 1] = accounts[pseudonym]
+local function write_changed(key, before, after)
+  local written = {}
+  for index = 1, stopped_at or size do
+    local pseudonym = pseudonyms[index]
+    if after[pseudonym] ~= before[index] then
+      written[#written + 1] = pseudonym
+      written[#written + 1] = after[pseudonym]
+    end
   end
+  call_in_parts('HSET', key, written)
 end
-call_in_parts('HSET', ACCOUNTS, written)
+write_changed(ACCOUNTS, found, accounts)
+write_changed(FLAGGED, {}, flagged)
+write_changes(changes)
+if failure then return failure end
+
+-- Nothing depends on the networks.
 for position = 1, #args.networks, 24 do
   local pseudonym, network = unpack('<c16c8', args.networks, position)
   fill_account(account, pseudonym, accounts[pseudonym])
@@ -149,5 +188,4 @@ for position = 1, #args.networks, 24 do
     call('HSET', PREFIX .. pseudonym, NETWORK, network)
   end
 end
-write_changes(changes)
 return table.concat(verdicts)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from privacy.errors import ConflictError
 from privacy.model.account_status import AccountStatus
 from privacy.vault.pseudonym import AccountRef
-from privacy.vault.registers import ContributionCaps
 from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
 REGISTERS_PER_STEP = 2_000
@@ -85,11 +84,9 @@ class Recount:
 
     Args:
         shards: their client must have an ACL user that may write registers.
-        caps: bounds contributions.
     """
 
     shards: AccountShards
-    caps: ContributionCaps
 
     def change_status(self, account: AccountRef, transition: StatusTransition, now_ms: int) -> RecountResult:
         """Changes the status of an account and recounts its engagements.
@@ -124,7 +121,7 @@ class Recount:
         begun: tuple[bool, AccountStatus, int, bool] | None = None
         while begun is None or cursor:
             arguments = {
-                **self.caps.settling_arguments(now_ms),
+                "now_ms": now_ms,
                 "cursor": cursor,
                 "page_size": REGISTERS_PER_STEP,
                 **({} if begun else change),

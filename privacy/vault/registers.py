@@ -10,7 +10,6 @@ import numpy as np
 
 from privacy.model.engagement import Verdict
 from privacy.policy.integrity import Integrity
-from privacy.policy.registry import PolicyRegistry
 from privacy.vault.entries import AdmittedEvent, AdmittedEvents, ShardEvents
 from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
@@ -30,40 +29,16 @@ _NO_NETWORKS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class ContributionCaps:
-    """Bounds the contribution of an account and of an engagement.
-
-    Args:
-        flip_cap: w, counted flips of one engagement over its whole life.
-        daily_cap: M, newly counted engagements of one account on one UTC day.
-        integrity: the rules that make a like inauthentic automatically.
-    """
-
-    flip_cap: int
-    daily_cap: int
-    integrity: Integrity
-
-    @classmethod
-    def from_policies(cls, registry: PolicyRegistry) -> ContributionCaps:
-        """Returns the caps of a store's policies."""
-        return cls(registry.flip_cap, registry.daily_cap, registry.current.integrity)
-
-    def settling_arguments(self, now_ms: int) -> ScriptArguments:
-        """Returns the arguments that every script needs that settles registers."""
-        return {"now_ms": now_ms, "daily_cap": self.daily_cap, "flip_cap": self.flip_cap}
-
-
-@dataclass(frozen=True)
 class RegisterStore:
     """Writes registers and outbox.
 
     Args:
         shards: their client must have an ACL user that may write registers.
-        caps: bounds contributions.
+        integrity: the rules that make a like inauthentic automatically.
     """
 
     shards: AccountShards
-    caps: ContributionCaps
+    integrity: Integrity
 
     def record(
         self, events: Sequence[AdmittedEvent], now_ms: int, networks: Mapping[str, str] = _NO_NETWORKS
@@ -88,6 +63,7 @@ class RegisterStore:
 
         Raises:
             StoreBusyError: the store did not confirm; some shards may have applied their part. Send again.
+            StoreError: the store is under other limits than this process's.
         """
         packed_under = self.shards.keys.current
         packed = events.pack(packed_under, self.shards.count)
@@ -98,11 +74,10 @@ class RegisterStore:
             nonlocal packed, packed_under
             if keys is not packed_under:  # rotated in between; an account keeps its shard
                 packed, packed_under = events.pack(keys, self.shards.count), keys
-            integrity = self.caps.integrity
             return {
-                **self.caps.settling_arguments(now_ms),
-                "burst_likes": integrity.burst_likes,
-                "burst_ms": 1000 * integrity.burst_seconds,
+                "now_ms": now_ms,
+                "burst_likes": self.integrity.burst_likes,
+                "burst_ms": 1000 * self.integrity.burst_seconds,
                 **packed[shard].arguments,
                 "networks": self._pack_networks(shard, networks, keys),
             }

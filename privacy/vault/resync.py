@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Reason, Verdict
 from privacy.store.connect import translated
 from privacy.vault.account_record import HeldRegister
-from privacy.vault.entries import AdmittedEvent
+from privacy.vault.entries import UNTIMED, AdmittedEvent
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.registers import RegisterStore
 
@@ -20,7 +19,9 @@ class ResyncReport:
     """The differences between the platform's list and the vault.
 
     Args:
-        added: engagements that only the platform had.
+        added: engagements that only the platform had, and that are counted now.
+        uncounted: engagements that only the platform had, and that are stored and not counted: the account is
+            kept out of the counts, or they are blocked, or have changed a count as often as they may.
         removed: those that only the vault had; they leave the counts with the reason `correction`.
         unchanged: engagements that both have.
         newer: those that differ, where the vault has a newer event than the list: not changed.
@@ -31,6 +32,7 @@ class ResyncReport:
     """
 
     added: int = 0
+    uncounted: int = 0
     removed: int = 0
     unchanged: int = 0
     newer: int = 0
@@ -42,9 +44,10 @@ class ResyncReport:
 
 @dataclass(frozen=True)
 class Resync:
-    """Compares the list with the vault, and repairs differences by ordinary events at the time of the list.
+    """Compares the list with the vault, and repairs differences by events at the time of the list.
 
-    Events are last-writer-wins, so a resync that runs during intake, or twice, has the right result.
+    Events are last-writer-wins, so a resync that runs during intake, or twice, has the right result. The time
+    is the list's and no engagement's own, so no rule that compares the times of engagements sees it.
 
     Args:
         registers: their client must have an ACL user that may scan accounts.
@@ -73,6 +76,7 @@ class Resync:
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
+            StoreError: the store is under other limits than this process's.
         """
         held = {
             register.series.number: register
@@ -89,9 +93,9 @@ class Resync:
             elif register.liked:
                 events.append((account_id, series, as_of_ms, int(Reason.CORRECTION), 0))
             else:
-                events.append((account_id, series, as_of_ms, GAINED, wanted[series]))
+                events.append((account_id, series, as_of_ms, UNTIMED, wanted[series]))
         events += [
-            (account_id, series, as_of_ms, GAINED, code)
+            (account_id, series, as_of_ms, UNTIMED, code)
             for series, code in wanted.items()
             if series not in held
         ]
@@ -114,4 +118,6 @@ def _name_result(event: AdmittedEvent, verdict: Verdict) -> str:
         return str(verdict.value)
     if verdict in (Verdict.LATE, Verdict.DUPLICATE):
         return "newer"  # an event arrived between the comparison and this
-    return "added" if event[3] == GAINED else "removed"
+    if event[3] != UNTIMED:
+        return "removed"
+    return "added" if verdict is Verdict.COUNTED else "uncounted"

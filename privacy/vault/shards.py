@@ -1,6 +1,6 @@
-"""Runs scripts on account shards: packs their arguments, and retries after a pseudonym key rotation."""
+"""Runs scripts on account shards: packs their arguments, and retries what was refused as out of date."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -14,12 +14,13 @@ from privacy.model.timestamp import Clock
 from privacy.store.connect import translated
 from privacy.store.keys import outbox_key, register_prefix, vault_key
 from privacy.store.script import Script, ScriptCall
+from privacy.vault.limits import KnownLimits, limits_key
 from privacy.vault.pseudonym import Account, AccountRef, Pseudonymiser
 
 ScriptArguments = Mapping[str, Any]
 """Arguments of a script by name: integers, text, bytes, booleans, None for absent, and sequences of these."""
 
-_STALE = "STALEKEY"
+_STALE = _STALE_KEY, _STALE_LIMITS = "STALEKEY", "STALELIMITS "
 _ACCOUNTS = "accounts"
 _KEYS = ("tombstones", "flagged", "timers", "outer-key", _ACCOUNTS, "jobs")
 _Item = TypeVar("_Item")
@@ -59,12 +60,15 @@ class AccountShards:
         client: connection of an ACL user that may run them.
         keys: the pseudonym keys.
         count: number of account shards of this store.
+        limits: those that this process knows; None for one that only reads accounts or moves them, which the
+            scripts refuse whatever else it asks for.
         virtual_clock: stamps changes, for replays and tests; the store's own clock does if not given.
     """
 
     client: Redis
     keys: PseudonymKeys
     count: int
+    limits: KnownLimits | None = None
     virtual_clock: Clock | None = None
 
     def account_table(self, shard: int) -> str:
@@ -96,6 +100,7 @@ class AccountShards:
                 register_prefix(shard, keys.generation),
                 register_prefix(shard, keys.generation - 1),
                 keys.key_id,
+                str(self.limits.current) if self.limits else "",
                 msgspec.msgpack.encode(packed),
             ),
         )
@@ -106,38 +111,68 @@ class AccountShards:
         shards: Mapping[int, _Item],
         arguments: Callable[[int, _Item, Pseudonymiser], ScriptArguments],
     ) -> dict[int, Any]:
-        """Runs a script on several shards in one round trip.
-
-        Args:
-            script: made by `vault_script`.
-            shards: an item for each shard; passed to `arguments`.
-            arguments: returns the arguments of a shard under the keys of this try.
+        """Runs a script on several shards in one round trip; otherwise as `run_all`.
 
         Returns:
             The reply of each shard.
+        """
+        return dict(zip(shards, self.run_all(script, list(shards.items()), arguments), strict=True))
+
+    def run_all(
+        self,
+        script: Script,
+        items: Sequence[tuple[int, _Item]],
+        arguments: Callable[[int, _Item, Pseudonymiser], ScriptArguments],
+    ) -> list[Any]:
+        """Runs a script several times in one round trip.
+
+        Args:
+            script: made by `vault_script`.
+            items: shard, and an item that is passed to `arguments`.
+            arguments: returns the arguments of a call under the keys of this try.
+
+        Returns:
+            The replies, in order.
 
         Raises:
             StoreBusyError: the store did not confirm, or keeps the accounts under a key that this process
-                does not know yet. Some shards may have applied their part.
+                does not know yet. Some calls may have been carried out.
+            StoreError: the store is under other limits than those of this process's policy.
         """
-        pending, replies = dict(shards), {}
-        for keys in self._list_keys_to_try():
+        replies: dict[int, Any] = {}
+        keys_to_try, may_read_limits = self._list_keys_to_try(), True
+        keys: Pseudonymiser | None = next(keys_to_try)
+        while keys:
+            pending = [index for index in range(len(items)) if index not in replies]
             calls = [
-                self.pack_call(shard, arguments(shard, item, keys), keys) for shard, item in pending.items()
+                self.pack_call(shard, arguments(shard, item, keys), keys)
+                for shard, item in (items[index] for index in pending)
             ]
             with translated():
-                stale = {}
-                for shard, reply in zip(pending, script.try_all(self.client, calls), strict=True):
-                    if isinstance(reply, ResponseError) and str(reply).startswith(_STALE):
-                        stale[shard] = pending[shard]
-                    elif isinstance(reply, Exception):
-                        raise reply
-                    else:
-                        replies[shard] = reply
-            if not stale:
-                return replies
-            pending = stale
+                answers = dict(zip(pending, script.try_all(self.client, calls), strict=True))
+                refusals = {
+                    index: str(reply)
+                    for index, reply in answers.items()
+                    if isinstance(reply, ResponseError) and str(reply).startswith(_STALE)
+                }
+                replies |= _raise_or_return(answers, refusals)
+            if not refusals:
+                return [replies[index] for index in range(len(items))]
+            of_limits = [text for text in refusals.values() if text.startswith(_STALE_LIMITS)]
+            if of_limits and self.limits and may_read_limits:
+                may_read_limits = False
+                self.limits.reload()
+            elif len(of_limits) < len(refusals):
+                keys = next(keys_to_try, None)
+            else:
+                raise self._too_old(of_limits[0])
         raise StoreBusyError("the pseudonym key was rotated, and this process cannot read the new one yet")
+
+    def _too_old(self, refusal: str) -> Exception:
+        """Returns the error of a process that knows other limits, also after it has read them again."""
+        if self.limits is None:
+            return AssertionError("a process that knows no limits may read and move accounts, and no more")
+        return self.limits.error(refusal.removeprefix(_STALE_LIMITS))
 
     def _list_keys_to_try(self) -> Iterator[Pseudonymiser]:
         """Yields the keys in memory, those in the file, and those before a rotation that is under way."""
@@ -179,7 +214,16 @@ class AccountShards:
 
 @cache
 def _script_keys(shard: int) -> tuple[str, ...]:
-    return (outbox_key(shard), *(vault_key(shard, name) for name in _KEYS))
+    return (outbox_key(shard), *(vault_key(shard, name) for name in _KEYS), limits_key(shard))
+
+
+def _raise_or_return(answers: Mapping[int, Any], refusals: Mapping[int, str]) -> dict[int, Any]:
+    """Returns the answers that are replies; raises the first error that is no refusal."""
+    replies = {index: reply for index, reply in answers.items() if index not in refusals}
+    for reply in replies.values():
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
 
 
 def _pack(value: object) -> object:

@@ -213,7 +213,7 @@ def test_without_the_comparison_the_same_leap_destroys(store: Store, office: Off
 @pytest.mark.parametrize("leap_ms", [25 * MS_PER_HOUR, DECADE_MS])
 def test_the_relay_moves_no_watermark_by_a_leap(store: Store, clocks: Clocks, leap_ms: int) -> None:
     """No epoch is cut before its time; a relay that believes whatever the server says would cut them all."""
-    vault_on(store.platform, 4, 100).record([("a", 16, 0, 0, 1)], 0)
+    vault_on(store, 4, 100).record([("a", 16, 0, 0, 1)], 0)
     for shard in range(TALLY.target_shards):
         store.root.zadd(tally_key(shard, "due"), {"16": clocks.store_ms + MS_PER_HOUR})
     with client_of(store, RELAY) as client:

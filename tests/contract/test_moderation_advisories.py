@@ -59,6 +59,20 @@ def test_accounts_that_do_the_same_in_the_same_order_are_shown(office: Office) -
     assert set(advisory["handles"]) == handles("a", "b", "c")  # type: ignore[call-overload] # a list
 
 
+def test_accounts_that_were_resynced_are_not_shown(office: Office) -> None:
+    """A list has one time for all its engagements, which is no order in which anyone did anything."""
+    for name in ("a", "b", "c"):
+        document = {
+            "account_id": name,
+            "kind": "like",
+            "as_of": ago(10),
+            "engagements": [{"video_id": video} for video in VIDEOS[:5]],
+            "note": "a test",
+        }
+        assert office.post("moderation/resyncs", document).json["added"] == 5
+    assert sweep(office) == []
+
+
 def test_bursts_are_shown_and_an_erased_account_is_not(office: Office) -> None:
     """Likes without a pause are not counted, and the account is shown until it is erased."""
     burst = [

@@ -10,10 +10,8 @@ from privacy.maintenance import job_runner
 from privacy.moderation.jobs import JobKind
 from privacy.vault import bulk_status
 from privacy.vault.bulk_status import BulkStatusChange, Chunk
-from privacy.vault.shards import AccountShards, PseudonymKeys
 from tests.support.platform_plane import NDJSON, NOW_MS, POLICY, PSEUDONYMISER, keys, lines
 from tests.support.redis_server import Store
-from tests.support.registers import caps
 from tests.support.staff import HEADER, Office, office_on
 
 VIDEOS = ("v-1", "v-2", "v-3", "v-4")
@@ -161,10 +159,7 @@ def test_steps_of_two_workers_are_exact_if_cursors_are_lost(
 
 def test_a_step_is_applied_once(office: Office) -> None:
     """A chunk that is behind the progress or ahead of it has no effect, and gets the progress as answer."""
-    current = PseudonymKeys(lambda: PSEUDONYMISER)
-    moves = BulkStatusChange(
-        AccountShards(office.store.maintenance, current, HEADER.account_shards), caps(4, 100)
-    )
+    moves = BulkStatusChange(office.maintenance.runner.status_change.shards)
     handle = PSEUDONYMISER.derive_handles(BOTS[:1])[0]
     shard = handle.shard_hash % HEADER.account_shards
     move, now_ms = JobKind.PURGE.transition, office.plane.clock.now_ms

@@ -1,12 +1,13 @@
 """Staff actions on targets and single engagements, and resyncs."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from privacy.model.engagement import Reason
-from tests.support.platform_plane import NDJSON, Reply, ago, event, lines
+from tests.support.platform_plane import NDJSON, POLICY, Reply, ago, event, lines, plane_on
 from tests.support.redis_server import Store
 from tests.support.staff import Office, office_on
 
@@ -113,16 +114,20 @@ def test_an_invalid_action_on_engagements_is_refused(
     assert reasons(office) == {0: 4}
 
 
-def resync(office: Office, *video_ids: str, **members: Any) -> Reply:
-    """Send the list of account-1."""
-    document = {
+def list_of(*video_ids: str) -> dict[str, Any]:
+    """Return the list of account-1."""
+    return {
         "account_id": "account-1",
         "kind": "like",
         "as_of": ago(10),
         "engagements": [{"video_id": video_id} for video_id in video_ids],
         "note": "a test",
     }
-    return office.post("moderation/resyncs", document | members)
+
+
+def resync(office: Office, *video_ids: str, **members: Any) -> Reply:
+    """Send the list of account-1."""
+    return office.post("moderation/resyncs", list_of(*video_ids) | members)
 
 
 def test_a_resync_repairs_the_difference_once(office: Office) -> None:
@@ -143,6 +148,28 @@ def test_a_resync_leaves_what_is_newer_and_what_is_closed(office: Office) -> Non
     office.request("erasures")
     answer = resync(office, "v-1").json
     assert {name: count for name, count in answer.items() if count} == {"account_closed": 1}
+
+
+def test_a_long_list_is_added_whole(office: Office) -> None:
+    """Under the shipped policy a resync is no burst, however many engagements were missing."""
+    missing = [f"missing-{number}" for number in range(80)]
+    office.plane.register(*missing)
+    answer = resync(office, *VIDEOS, *missing).json
+    assert {name: count for name, count in answer.items() if count} == {"added": 80, "unchanged": 3}
+
+
+def test_a_list_with_a_target_of_a_newer_policy_is_not_taken(office: Office) -> None:
+    """A plane that was started before the policy was registered answers 503, and changes nothing."""
+    newer = plane_on(office.store, policy=replace(POLICY, version="newer"))
+    newer.register("v-9")
+    answer = office.plane.client.post(
+        "/v1/moderation/resyncs",
+        json=list_of("v-9"),
+        headers={"Authorization": f"Bearer {office.plane.token}"},
+    )
+    assert answer.status_code == 503
+    assert "registered after this process started" in office.plane.log.failures.pop()
+    assert reasons(office) == {0: 4}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from privacy.store.header import KeyFingerprints, StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.settings import POLICY, PSEUDONYM_KEY_FILE, ROLLBACK_GUARD_DIR, Settings
 from privacy.store.users import PLATFORM, PUBLISHER
+from privacy.vault.limits import put_limits_in_force
 from privacy.vault.pseudonym_key_file import create_key_file, load_pseudonymiser, name_store
 from tests.support.platform_plane import NOW_MS
 from tests.support.redis_server import Store
@@ -29,7 +30,8 @@ def environment(store: Store, tmp_path: Path) -> dict[str, str]:
     name_store(tmp_path / "key", header.store_id)
     ErasureLog(tmp_path / "rollback-guard", header.store_id).create()
     header.of_gallery.put(store.admin)
-    register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())
+    registry = register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())
+    put_limits_in_force(store.admin, header.account_shards, registry.limits)
     return {
         **store.settings.environment((PLATFORM, PUBLISHER)),
         PSEUDONYM_KEY_FILE.name: str(tmp_path / "key"),

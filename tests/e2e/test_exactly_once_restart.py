@@ -21,7 +21,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
         world = ReleaseWorld(store)
         world.reset()
         series = sorted(world.numbers.values())
-        vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP, lambda: world.now_ms)
+        vault = vault_on(store, FLIP_CAP, DAILY_CAP, lambda: world.now_ms)
         for number in range(60):
             vault.record(batch_of("ada", number, series), 0)
             if number == 40:

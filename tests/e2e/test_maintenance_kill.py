@@ -16,7 +16,8 @@ from privacy.model.engagement import Kind, Series, TargetType
 from privacy.moderation.jobs import Job, JobKind, JobRequest, Jobs
 from privacy.store.users import Process
 from privacy.tally.outbox_relay import Relay
-from privacy.vault.registers import ContributionCaps, RegisterStore
+from privacy.vault.limits import KnownLimits
+from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.eventually import eventually
 from tests.support.prepared_store import prepare_store, process_environment
@@ -37,8 +38,9 @@ def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: in
     catalogue.register([TargetMetadata(TargetType.VIDEO, name, posted_at_ms) for name in names], posted_at_ms)
     known = catalogue.lookup(TargetType.VIDEO, names)
     series = [Series(known[name].number, Kind.LIKE).number for name in names]
-    shards = AccountShards(store.platform, prepared.keys, header.account_shards)
-    vault = RegisterStore(shards, ContributionCaps.from_policies(registry))
+    limits = KnownLimits(registry, store.platform)
+    shards = AccountShards(store.platform, prepared.keys, header.account_shards, limits)
+    vault = RegisterStore(shards, registry.current.integrity)
     bots = [f"bot-{number}" for number in range(BOTS)]
     with store.without_fsync():
         for first in range(0, BOTS, BOTS_PER_BATCH):

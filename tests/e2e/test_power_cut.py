@@ -30,7 +30,7 @@ class Client:
     """Far away from the cut: it sends batch after batch, and each one again until it is acknowledged."""
 
     def __init__(self, store: Store) -> None:
-        self.vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
+        self.vault = vault_on(store, FLIP_CAP, DAILY_CAP)
         self.relay = Relay(store.relay, HEADER)
         self.acknowledged = 0
 

@@ -17,6 +17,7 @@ from privacy.vault.account_record import read_account
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.key_rotation import ShardKeyRotation
 from privacy.vault.keys_in_force import KeysInForce
+from privacy.vault.limits import KnownLimits
 from privacy.vault.pseudonym import AccountRef, Pseudonymiser
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 from privacy.vault.recount import Recount, StatusTransition
@@ -27,7 +28,7 @@ from privacy.vault.timers import Timers
 from tests.support.faults import Crash, every_fault
 from tests.support.histories import LIKE, SERIES, UNLIKED
 from tests.support.redis_server import Store
-from tests.support.registers import HEADER, caps, read_changes
+from tests.support.registers import HEADER, POLICY, put_in_force, read_changes, registry_of
 from tests.support.stepped_redis import Hook, SteppedRedis
 
 ACCOUNTS = [f"account-{number}" for number in range(40)]
@@ -43,8 +44,10 @@ def key_file(store: Store, tmp_path: Path) -> Path:
 
 def shards(store: Store, key_file: Path) -> AccountShards:
     """The account shards, as a process of the platform plane sees them that starts now."""
+    put_in_force(store, registry_of())
     keys = PseudonymKeys(partial(load_pseudonymiser, key_file))
-    return AccountShards(store.platform, keys, HEADER.account_shards)
+    limits = KnownLimits(registry_of(), store.platform)
+    return AccountShards(store.platform, keys, HEADER.account_shards, limits)
 
 
 def rotation(store: Store, key_file: Path, hook: Hook | None = None) -> KeyRotation:
@@ -62,15 +65,13 @@ def likes(series: int, change: int = LIKE, at_ms: int = 1) -> list[AdmittedEvent
 def restrict_the_first(store: Store, key_file: Path) -> AccountShards:
     """The first account likes something, and is restricted until the time 500; the shards that know it."""
     known = shards(store, key_file)
-    RegisterStore(known, caps(4, 100)).record(likes(SERIES[0])[:1], 0)
+    RegisterStore(known, POLICY.integrity).record(likes(SERIES[0])[:1], 0)
     first = AccountRef(ACCOUNTS[0])
-    Recount(known, caps(4, 100)).change_status(
-        first, StatusTransition(AccountStatus.RESTRICTED, until_ms=500), 0
-    )
+    Recount(known).change_status(first, StatusTransition(AccountStatus.RESTRICTED, until_ms=500), 0)
     return known
 
 
-def put_in_force(running: KeyRotation) -> None:
+def put_key_in_force(running: KeyRotation) -> None:
     """Take the new key alone from now on; no account has moved yet."""
     for shard in range(HEADER.account_shards):
         ShardKeyRotation(running.shards).put_in_force(shard)
@@ -79,7 +80,7 @@ def put_in_force(running: KeyRotation) -> None:
 def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> None:
     """Processes that knew the former key go on: nothing counts twice, and every account is found again."""
     before = shards(store, key_file)
-    vault = RegisterStore(before, caps(4, 100))
+    vault = RegisterStore(before, POLICY.integrity)
     vault.record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     vault.record(likes(SERIES[1]), 0)  # not in force yet: still under the former key
@@ -90,7 +91,7 @@ def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> 
     assert vault.record(likes(SERIES[1], UNLIKED, 2), 0) == [Verdict.UNCOUNTED] * len(ACCOUNTS)
     assert running.run(lambda _count: None) == 0
     end_rotation(key_file)
-    assert RegisterStore(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0]), 0) == [
+    assert RegisterStore(shards(store, key_file), POLICY.integrity).record(likes(SERIES[0]), 0) == [
         Verdict.DUPLICATE
     ] * len(ACCOUNTS)
     Relay(store.relay, HEADER).drain()
@@ -104,11 +105,11 @@ def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> 
 
 def test_intake_goes_on_amid_a_rotation_that_was_killed(store: Store, key_file: Path) -> None:
     """Killed after one shard, the others are kept under the former key: every process writes to both."""
-    earlier = RegisterStore(shards(store, key_file), caps(4, 100))
+    earlier = RegisterStore(shards(store, key_file), POLICY.integrity)
     earlier.record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     ShardKeyRotation(rotation(store, key_file).shards).put_in_force(0)
-    later = RegisterStore(shards(store, key_file), caps(4, 100))
+    later = RegisterStore(shards(store, key_file), POLICY.integrity)
     for vault in (later, earlier):
         assert vault.record(likes(SERIES[0]), 0) == [Verdict.DUPLICATE] * len(ACCOUNTS)
     assert later.record(likes(SERIES[1]), 0) == [Verdict.COUNTED] * len(ACCOUNTS)
@@ -127,7 +128,7 @@ def test_a_foreign_key_is_refused_by_every_shard(store: Store, key_file: Path, t
             store.platform, PseudonymKeys(partial(returned, foreign)), HEADER.account_shards
         )
         with pytest.raises(StoreBusyError, match="cannot read the new one"):
-            RegisterStore(known, caps(4, 100)).record(likes(SERIES[0]), 0)
+            RegisterStore(known, POLICY.integrity).record(likes(SERIES[0]), 0)
         with pytest.raises(StoreError, match="kept under another pseudonym key"):
             KeysInForce(store.admin, HEADER.account_shards).require(foreign)
     begin_rotation(tmp_path / "foreign", os.urandom)
@@ -166,14 +167,14 @@ def test_killed_at_any_store_call_it_goes_on(store: Store, key_file: Path) -> No
     """Run again after a crash anywhere, the rotation ends with every account under the new key, once."""
     for fault in every_fault(Crash):
         store.flush()
-        RegisterStore(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0])[:6], 0)
+        RegisterStore(shards(store, key_file), POLICY.integrity).record(likes(SERIES[0])[:6], 0)
         begin_rotation(key_file, os.urandom)
         try:
             rotation(store, key_file, fault).run(lambda _count: None)
         except Crash:
             rotation(store, key_file).run(lambda _count: None)
         end_rotation(key_file)
-        verdicts = RegisterStore(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0])[:6], 0)
+        verdicts = RegisterStore(shards(store, key_file), POLICY.integrity).record(likes(SERIES[0])[:6], 0)
         assert verdicts == [Verdict.DUPLICATE] * 6
 
 
@@ -181,13 +182,13 @@ def test_a_process_without_the_new_key_writes_nothing(store: Store, key_file: Pa
     """Once a key is in force, whoever cannot read it is refused: no account is written under two names."""
     stubborn = shards(store, key_file)
     old = stubborn.keys.current
-    RegisterStore(stubborn, caps(4, 100)).record(likes(SERIES[0]), 0)
+    RegisterStore(stubborn, POLICY.integrity).record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     rotation(store, key_file).run(lambda _count: None)
     names = sorted(store.root.keys("v:*"))
-    unaware = AccountShards(store.platform, PseudonymKeys(lambda: old), HEADER.account_shards)
+    unaware = replace(stubborn, keys=PseudonymKeys(lambda: old))
     with pytest.raises(StoreBusyError, match="rotated"):
-        RegisterStore(unaware, caps(4, 100)).record(likes(SERIES[1]), 0)
+        RegisterStore(unaware, POLICY.integrity).record(likes(SERIES[1]), 0)
     assert sorted(store.root.keys("v:*")) == names
 
 
@@ -195,15 +196,15 @@ def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
     store: Store, key_file: Path
 ) -> None:
     """With the new key in force and nothing moved, what is held is shown, and a resync takes it back."""
-    RegisterStore(shards(store, key_file), caps(4, 100)).record(likes(SERIES[0]), 0)
+    RegisterStore(shards(store, key_file), POLICY.integrity).record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     running = rotation(store, key_file)
-    put_in_force(running)
+    put_key_in_force(running)
     now = shards(store, key_file)
     reader = replace(now, client=store.root)
     held = [read_account(reader, now.keys.current.pseudonymise(account)) for account in ACCOUNTS]
     assert [len(account.registers) for account in held if account] == [1] * len(ACCOUNTS)
-    resync = Resync(RegisterStore(now, caps(4, 100)))
+    resync = Resync(RegisterStore(now, POLICY.integrity))
     assert resync.run(ACCOUNTS[0], Kind.LIKE, {}, 5, 0) == ResyncReport(removed=1)
 
 
@@ -212,9 +213,9 @@ def test_a_timer_of_an_account_that_has_not_moved_yet_waits(store: Store, key_fi
     restrict_the_first(store, key_file)
     begin_rotation(key_file, os.urandom)
     running = rotation(store, key_file)
-    put_in_force(running)
+    put_key_in_force(running)
     now = shards(store, key_file)
-    timers = Timers(replace(now, client=store.maintenance), Recount(now, caps(4, 100)))
+    timers = Timers(replace(now, client=store.maintenance), Recount(now))
     assert timers.list_due(1_000) == []
     running.run(lambda _count: None)
     [handle] = now.keys.current.derive_handles(ACCOUNTS[:1])

@@ -20,7 +20,6 @@ from privacy.model.engagement import Reason, Verdict
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.advisories import Advisories, Advisory, Signal
 from privacy.moderation.audit_trail import AuditTrail
-from privacy.policy.registry import PolicyRegistry
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark, caught_up
 from privacy.store.connect import connect, translated
@@ -28,6 +27,7 @@ from privacy.store.keys import AOF_REWRITES_REQUESTED, PENDING_OPERATIONS
 from privacy.store.users import PLATFORM, RELEASE
 from privacy.tally.outbox_relay import Relay
 from privacy.vault.erasure import Erasure
+from privacy.vault.limits import KnownLimits
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
 from privacy.vault.registers import RegisterStore
@@ -35,14 +35,13 @@ from privacy.vault.shards import AccountShards, PseudonymKeys
 from tests.support.backup import back_up, put_back
 from tests.support.faults import Crash, every_fault
 from tests.support.histories import LIKE, SERIES
-from tests.support.platform_plane import POLICY
 from tests.support.redis_server import Store, clients, server_with_root
-from tests.support.registers import HEADER, caps, read_changes
+from tests.support.registers import HEADER, POLICY, put_in_force, read_changes, registry_of
 from tests.support.stepped_redis import Hook, SteppedRedis
 
 ACCOUNTS = [f"account-{number}" for number in range(12)]
 ERASED = ("account-3", "account-7")
-NOW_MS, CLOSED_UNTIL_MS = 1_000, 10**12
+NOW_MS = 1_000
 
 
 @dataclass
@@ -66,11 +65,12 @@ class Deployment:
     def shards(self) -> AccountShards:
         """The account shards, as a new process sees them."""
         keys = PseudonymKeys(partial(load_pseudonymiser, self.key_file))
-        return AccountShards(self.store.platform, keys, HEADER.account_shards)
+        limits = KnownLimits(registry_of(), self.store.platform)
+        return AccountShards(self.store.platform, keys, HEADER.account_shards, limits)
 
     def like(self, series: int = SERIES[0], at_ms: int = 1) -> list[Verdict]:
         """Let every account like one series."""
-        return RegisterStore(self.shards, caps(4, 100)).record(
+        return RegisterStore(self.shards, POLICY.integrity).record(
             [(account, series, at_ms, LIKE, 3) for account in ACCOUNTS], NOW_MS
         )
 
@@ -78,12 +78,12 @@ class Deployment:
         """Erase an account, as the platform plane does."""
         shards = self.shards
         erasure = Erasure(shards, ErasureWatermark(self.store.platform, self.erasures))
-        erasure.erase(AccountRef(account), CLOSED_UNTIL_MS, NOW_MS)
+        erasure.erase(AccountRef(account), NOW_MS)
 
     def worker(self, hook: Hook | None = None, now_ms: int = NOW_MS) -> MaintenanceWorker:
         """Return a maintenance worker."""
         client = SteppedRedis(self.store.maintenance, hook) if hook else self.store.maintenance
-        registry = PolicyRegistry(POLICY, {POLICY.version: POLICY})
+        registry = registry_of()
         keys, throttle = self.shards.keys, Throttle.disabled()
         return make_maintenance_worker(
             client, HEADER, registry, keys, self.erasures, lambda: now_ms, throttle
@@ -126,6 +126,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
         made.erasures.create()
         for name, text in HEADER._fields().items():
             store.root.hset(HEADER.key, name, text)
+        put_in_force(store, registry_of())
         assert made.like() == [Verdict.COUNTED] * len(ACCOUNTS)
         yield made
 
@@ -188,7 +189,7 @@ def test_an_account_that_the_backup_does_not_know_is_closed(deployment: Deployme
     backup = deployment.back_up()
     late = "account-late"
     shards = deployment.shards
-    vault = RegisterStore(shards, caps(4, 100))
+    vault = RegisterStore(shards, POLICY.integrity)
     like = [(late, SERIES[0], 1, LIKE, 3)]
     assert vault.record(like, NOW_MS) == [Verdict.COUNTED]
     deployment.erase(late)

@@ -18,6 +18,7 @@ from privacy.store.users import Process
 from privacy.tally.outbox_relay import Relay
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.key_rotation import KEY_ROTATION_SCRIPT
+from privacy.vault.limits import KnownLimits
 from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards
 from tests.support.histories import SERIES, UNLIKED
@@ -25,9 +26,8 @@ from tests.support.killing_proxy import KillPoint, killing_proxy
 from tests.support.prepared_store import prepare_store, process_environment
 from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
-from tests.support.registers import caps, read_changes
+from tests.support.registers import POLICY, read_changes
 
-FLIP_CAP, DAILY_CAP = 4, 100
 ACCOUNTS = [f"account-{number}" for number in range(2_000)]
 SHARDS = 8
 COMMAND = [sys.executable, "-m", "api.cli", "keys", "rotate-pseudonym-key", "--json"]
@@ -47,7 +47,7 @@ def test_a_rotation_that_was_killed_goes_on(
     founded = founded_on(store, tmp_path)
     assert founded.header.account_shards == SHARDS
     vault = vault_on(store, founded)
-    reference = ReferenceModel(FLIP_CAP, DAILY_CAP)
+    reference = ReferenceModel(POLICY.flip_cap, POLICY.daily_cap)
     now_ms = clock_ms()
 
     def record(entries: list[AdmittedEvent]) -> list[Verdict]:
@@ -80,8 +80,9 @@ def founded_on(store: Store, folder: Path) -> PreparedStore:
 
 def vault_on(store: Store, founded: PreparedStore) -> RegisterStore:
     """Intake, with the keys as they are read from the file."""
-    shards = AccountShards(store.platform, founded.keys, founded.header.account_shards)
-    return RegisterStore(shards, caps(FLIP_CAP, DAILY_CAP))
+    limits = KnownLimits(founded.registry, store.platform)
+    shards = AccountShards(store.platform, founded.keys, founded.header.account_shards, limits)
+    return RegisterStore(shards, founded.registry.current.integrity)
 
 
 def likes(series: int) -> list[AdmittedEvent]:

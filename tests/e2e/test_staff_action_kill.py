@@ -20,12 +20,14 @@ from api.runtime.store_setup import PreparedStore
 from privacy.model.account_status import AccountStatus
 from privacy.model.change import GAINED
 from privacy.model.engagement import Verdict
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.pending import PendingOperations
 from privacy.store.keys import PENDING_OPERATIONS
 from privacy.store.script import Script
 from privacy.store.users import Process
 from privacy.tally.outbox_relay import Relay
 from privacy.vault.erasure import ERASE_SCRIPT
+from privacy.vault.limits import KnownLimits
 from privacy.vault.pseudonym_key_file import create_key_file
 from privacy.vault.recount import RECOUNT_SCRIPT, StatusTransition
 from privacy.vault.registers import RegisterStore
@@ -36,12 +38,12 @@ from tests.support.ports import HOST, free_port
 from tests.support.prepared_store import prepare_store, process_environment
 from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
-from tests.support.registers import caps, raw, read_changes, read_registers
+from tests.support.registers import POLICY, raw, read_changes, read_registers
 
 PERSON, BYSTANDER = "person-1", "person-2"
-FLIP_CAP, ENGAGEMENTS = 4, 7_000
+ENGAGEMENTS = 7_000
+"""More than three steps settle."""
 SERIES = range(0, 4 * ENGAGEMENTS, 4)
-LIKES_PER_BATCH = 1_000
 
 
 @dataclass(frozen=True)
@@ -142,26 +144,28 @@ def set_up(store: Store, folder: Path) -> PreparedStore:
 
 
 def vault_on(store: Store, prepared: PreparedStore) -> RegisterStore:
-    """Return the vault, with room for many engagements on one day."""
-    shards = AccountShards(store.platform, prepared.keys, prepared.header.account_shards)
-    return RegisterStore(shards, caps(FLIP_CAP, 2 * ENGAGEMENTS, burst_likes=60_000))
+    """Return the vault, under the shipped policy."""
+    limits = KnownLimits(prepared.registry, store.platform)
+    shards = AccountShards(store.platform, prepared.keys, prepared.header.account_shards, limits)
+    return RegisterStore(shards, POLICY.integrity)
 
 
 def likes(account: str) -> list[tuple[str, int, int, int, int]]:
-    """Return a like of every series."""
-    return [(account, series, 1_000 + series, GAINED, series % 7) for series in SERIES]
+    """Return a like of every series, one a second."""
+    return [(account, series, 1_000 * (1 + series), GAINED, series % 7) for series in SERIES]
 
 
 def fill(store: Store, prepared: PreparedStore) -> ReferenceModel:
-    """Let both accounts like every series, in the vault and in the reference model."""
-    reference, vault = ReferenceModel(FLIP_CAP, 2 * ENGAGEMENTS, 60_000), vault_on(store, prepared)
-    now_ms = clock_ms()
+    """Let both accounts like every series, as many on each past day as the daily cap allows."""
+    reference, vault = ReferenceModel(POLICY.flip_cap, POLICY.daily_cap), vault_on(store, prepared)
+    first_ms = clock_ms() - ENGAGEMENTS // POLICY.daily_cap * MS_PER_DAY
     with store.without_fsync():
         for account in (PERSON, BYSTANDER):
             events = likes(account)
-            for first in range(0, ENGAGEMENTS, LIKES_PER_BATCH):
-                vault.record(events[first : first + LIKES_PER_BATCH], now_ms)
-            reference.record(events, now_ms)
+            for day, first in enumerate(range(0, ENGAGEMENTS, POLICY.daily_cap)):
+                batch, now_ms = events[first : first + POLICY.daily_cap], first_ms + day * MS_PER_DAY
+                verdicts = vault.record(batch, now_ms)
+                assert verdicts == reference.record(batch, now_ms) == [Verdict.COUNTED] * len(batch)
     return reference
 
 

@@ -55,7 +55,7 @@ class Timed:
 
     def take_in(self, accounts: Sequence[str], video: str = VIDEO, change: int = LIKE) -> None:
         """Let accounts like a video now, in one batch; counted unless they did before."""
-        vault = vault_on(self.releases.store.platform, 14, 1000, lambda: self.clock_ms)
+        vault = vault_on(self.releases.store, 14, 1000, lambda: self.clock_ms)
         self._events += 1
         series = self.releases.numbers[video]
         events = [(account, series, self._events, change, 0) for account in accounts]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -28,10 +29,12 @@ from tests.support.redis_server import Store
 from tests.support.reference_model import ReferenceModel
 from tests.support.registers import (
     HEADER,
+    POLICY,
     account_key,
-    caps,
+    put_in_force,
     read_changes,
     read_registers,
+    registry_of,
     shards_on,
 )
 
@@ -60,11 +63,14 @@ class Moderation(RuleBasedStateMachine):
     def begin(self, flip_cap: int, daily_cap: int, burst_likes: int) -> None:
         """Start with an empty store."""
         self.store.flush()
-        bounds = caps(flip_cap, daily_cap, burst_likes)
-        shards = shards_on(self.store.platform)
-        self.vault, self.recount = RegisterStore(shards, bounds), Recount(shards, bounds)
+        registry = registry_of(flip_cap, daily_cap)
+        put_in_force(self.store, registry)
+        shards = shards_on(self.store.platform, registry)
+        # Stricter than the shipped rule, so that a few likes meet it.
+        integrity = msgspec.structs.replace(POLICY.integrity, burst_likes=burst_likes, burst_seconds=1)
+        self.vault, self.recount = RegisterStore(shards, integrity), Recount(shards)
         self.blocks, self.erasure = (
-            EngagementBlocks(shards, bounds),
+            EngagementBlocks(shards),
             Erasure(shards, ErasureWatermark(self.store.platform, erasures_of(self.store))),
         )
         self.relay = Relay(self.store.relay, HEADER)
@@ -127,7 +133,7 @@ class Moderation(RuleBasedStateMachine):
     @rule(account=_ACCOUNT)
     def erase(self, account: str) -> None:
         """An account is erased."""
-        erased = self.erasure.erase(AccountRef(account), 10 * MS_PER_DAY, self.now_ms)
+        erased = self.erasure.erase(AccountRef(account), self.now_ms)
         assert (erased.registers, erased.counted) == self.reference.erase(account)
         assert not self.store.root.exists(account_key(account))
 

@@ -30,7 +30,7 @@ def outcome(
 ) -> tuple[dict[tuple[str, int], int], dict[int, int]]:
     """Return what is wanted of every engagement and the total of every series, after these events."""
     store.flush()
-    vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP)
+    vault = vault_on(store, FLIP_CAP, DAILY_CAP)
     vault.record(events, 0)
     Relay(store.relay, HEADER).drain()
     registers = read_registers(store.root, {account for account, *_ in events})

@@ -31,7 +31,7 @@ def check(history: History, store: Store) -> None:
     """Play a history to both and compare after every batch."""
     store.flush()
     reference = ReferenceModel(history.flip_cap, history.daily_cap)
-    vault = vault_on(store.platform, history.flip_cap, history.daily_cap)
+    vault = vault_on(store, history.flip_cap, history.daily_cap)
     relay = Relay(store.relay, HEADER)
     for batch in history.batches:
         verdicts = reference.record(batch.entries, batch.now_ms)

@@ -20,6 +20,8 @@ from tests.support.stepped_redis import Hook, SteppedRedis
 from tests.support.turns import take_turns
 
 _ACCOUNTS = [f"account-{number}" for number in range(5)]
+FLIP_CAP, DAILY_CAP = 14, 100
+"""w is as large as it can be: the same engagements are to change, batch after batch."""
 
 
 @dataclass
@@ -27,17 +29,17 @@ class World:
     """A store and the expected result of all that was written to it."""
 
     store: Store
-    reference: ReferenceModel = field(default_factory=lambda: ReferenceModel(flip_cap=14, daily_cap=1000))
+    reference: ReferenceModel = field(default_factory=lambda: ReferenceModel(FLIP_CAP, DAILY_CAP))
     batches: int = 0
 
     def reset(self) -> None:
         """Empty the store."""
         self.store.flush()
-        self.reference, self.batches = ReferenceModel(flip_cap=14, daily_cap=1000), 0
+        self.reference, self.batches = ReferenceModel(FLIP_CAP, DAILY_CAP), 0
 
     def write(self, batches: int) -> None:
         """Write to every outbox, and for every series."""
-        vault = vault_on(self.store.platform, 14, 1000)
+        vault = vault_on(self.store, FLIP_CAP, DAILY_CAP)
         for _ in range(batches):
             self.batches += 1
             events = [
@@ -140,7 +142,7 @@ def test_relay_beside_a_writer(turns: list[int], world: World) -> None:
     world.write(1)
 
     def write(hook: Hook) -> None:
-        vault = vault_on(SteppedRedis(world.store.platform, hook), 14, 1000)
+        vault = vault_on(world.store, FLIP_CAP, DAILY_CAP, client=SteppedRedis(world.store.platform, hook))
         for batch in range(10, 14):
             events = [(account, series, batch, batch % 2, 0) for account in _ACCOUNTS for series in SERIES]
             assert vault.record(events, 0) == world.reference.record(events, 0)
@@ -165,7 +167,7 @@ def test_backlogs_of_different_lengths(world: World) -> None:
     """An outbox with a long backlog is emptied, and holds up none of the others."""
     world.write(1)
     Relay(world.store.relay, HEADER).drain()
-    vault = vault_on(world.store.platform, 14, 1000)
+    vault = vault_on(world.store, FLIP_CAP, DAILY_CAP)
     for at in range(2, 9):
         events = [("account-0", number, at, at % 2, 0) for number in SERIES]
         assert vault.record(events, 0) == world.reference.record(events, 0)

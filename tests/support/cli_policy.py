@@ -38,8 +38,8 @@ dropped_age_bands = ["under-13"]
 earliest_occurred_at = "2020-01-01T00:00:00Z"
 future_tolerance_seconds = 300
 [integrity]
-burst_likes = 1000
-burst_seconds = 1
+burst_likes = 30
+burst_seconds = 10
 least_account_age_seconds = 600
 network_accounts = 20
 sequence_targets = 5

@@ -25,8 +25,9 @@ from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import PLATFORM, PUBLISHER, RELAY, RELEASE
 from privacy.tally.outbox_relay import Relay
 from privacy.tally.series import TallyShard
+from privacy.vault.registers import RegisterStore
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of
-from tests.support.registers import HEADER, vault_on
+from tests.support.registers import HEADER, POLICY, registry_of, shards_on
 from tests.support.release_world import AFTER_EVERY_TICK_MS, calibration_of
 
 PAUSE_SECONDS = 0.002
@@ -65,7 +66,10 @@ def writer(clock: str, name: str, acknowledged: str, series: list[int]) -> Calla
         acknowledged: path of a file that gets one byte for each acknowledged batch.
         series: numbers of the series that it likes.
     """
-    vault = vault_on(connect(_settings(), PLATFORM), FLIP_CAP, DAILY_CAP, _clock_of(clock))
+    shards = shards_on(
+        connect(_settings(), PLATFORM), registry_of(FLIP_CAP, DAILY_CAP), virtual_clock=_clock_of(clock)
+    )
+    vault = RegisterStore(shards, POLICY.integrity)
     file = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def send_next() -> bool:

@@ -111,7 +111,7 @@ class CrashSite:
     def _send_unacknowledged(self, acknowledged: dict[str, int]) -> None:
         """Send the batch that each writer was sending when it was killed, as a client would."""
         store = self.store
-        vault = vault_on(store.platform, FLIP_CAP, DAILY_CAP, lambda: self.world.now_ms)
+        vault = vault_on(store, FLIP_CAP, DAILY_CAP, lambda: self.world.now_ms)
         for writer, batches in acknowledged.items():
             vault.record(batch_of(writer, batches, self.series), 0)
         self.world.relay().drain()

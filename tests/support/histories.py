@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from privacy.model.timestamp import MS_PER_DAY
-from privacy.vault.entries import TOO_YOUNG, AdmittedEvent
+from privacy.vault.entries import TOO_YOUNG, UNTIMED, AdmittedEvent
 
 SERIES = (0, 4, 8, 20, 24)
 """Numbers of likes of targets 0, 1, 2, 5 and 6: several a target shard, and more than one target shard."""
@@ -48,7 +48,7 @@ def entries(changes: st.SearchStrategy[int]) -> st.SearchStrategy[AdmittedEvent]
     )
 
 
-CHANGES = st.sampled_from([LIKE, LIKE, LIKE, UNLIKED, UNLIKED, CORRECTION, TOO_YOUNG])
+CHANGES = st.sampled_from([LIKE, LIKE, LIKE, UNLIKED, UNLIKED, CORRECTION, UNTIMED, TOO_YOUNG])
 _KEPT_CHANGES = st.sampled_from([LIKE, LIKE, UNLIKED])
 
 

@@ -18,6 +18,7 @@ from privacy.policy.registry import PolicyRegistry
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
+from privacy.vault.limits import put_limits_in_force
 from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.shards import PseudonymKeys
 from tests.support.redis_server import Store
@@ -125,11 +126,14 @@ def plane_on(
         store_clock: the app's clock; that of the plane, which tests set, if not given.
     """
     log, clock = Log(), SetClock()
+    header = StoreHeader(STORE_HEADER, 4, 4, "0" * 32)
+    registry = PolicyRegistry(policy, {policy.version: policy})
+    put_limits_in_force(store.admin, header.account_shards, registry.limits)
     dependencies = PlatformDependencies(
         client=store.platform,
         gallery=store.publisher,
-        header=StoreHeader(STORE_HEADER, 4, 4, "0" * 32),
-        registry=PolicyRegistry(policy, {policy.version: policy}),
+        header=header,
+        registry=registry,
         keys=PseudonymKeys(lambda: PSEUDONYMISER),
         erasures=erasures_of(store),
         entropy=os.urandom,

@@ -9,10 +9,12 @@ from privacy.model.change import change_code
 from privacy.model.dimension import UNDISCLOSED_EVERYWHERE
 from privacy.model.engagement import Reason, Verdict
 from privacy.model.timestamp import MS_PER_DAY
+from privacy.policy.file import load_policy
 from privacy.vault.blocks import Block, BlockResult
-from privacy.vault.entries import TOO_YOUNG, AdmittedEvent
+from privacy.vault.entries import TOO_YOUNG, UNTIMED, AdmittedEvent
 from privacy.vault.recount import StatusTransition
 
+_INTEGRITY = load_policy().integrity
 _LIKE = 0
 _NO_BLOCK = 0
 _BLOCKS = {
@@ -57,6 +59,8 @@ class AccountState:
     hidden: bool = False
     day: int = -1
     admissions: int = 0
+    timed_day: int = -1
+    timed: int = 0
     burst: bool = False
     burst_began_ms: int | None = None
 
@@ -74,8 +78,8 @@ class ReferenceModel:
 
     flip_cap: int
     daily_cap: int
-    burst_likes: int = 1_000
-    burst_ms: int = 1_000
+    burst_likes: int = _INTEGRITY.burst_likes
+    burst_ms: int = 1_000 * _INTEGRITY.burst_seconds
     registers: dict[tuple[str, int], Register] = field(default_factory=dict)
     """By account and series."""
     changes: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -143,7 +147,7 @@ class ReferenceModel:
 
     def _record(self, entry: AdmittedEvent, now_ms: int) -> Verdict:  # noqa: C901 - every rule in one place
         account, series, at_ms, change, cell = entry
-        liked = change in (_LIKE, TOO_YOUNG)
+        liked = change in (_LIKE, UNTIMED, TOO_YOUNG)
         known = self.registers.get((account, series))
         if known is None and account in self.erased:
             return Verdict.ACCOUNT_CLOSED
@@ -169,7 +173,7 @@ class ReferenceModel:
             if not was_liked or (register.block == _NO_BLOCK and not kept_out):
                 if not self._admit(state, now_ms):
                     return Verdict.OVER_CAP
-                if self._in_burst(state, at_ms) or change == TOO_YOUNG:
+                if (change != UNTIMED and self._in_burst(state, at_ms)) or change == TOO_YOUNG:
                     register = replace(register, block=int(Reason.INAUTHENTIC))
         should_count = liked and register.block == _NO_BLOCK and not kept_out
         if should_count != register.is_counted and (register.is_counted or register.flips < self.flip_cap):
@@ -234,8 +238,12 @@ class ReferenceModel:
         return True
 
     def _in_burst(self, state: AccountState, at_ms: int) -> bool:
-        if (state.admissions - 1) % self.burst_likes == 0:
-            began = state.burst_began_ms if state.admissions > 1 else None
+        """Takes a like that has a time into its run; what is admitted without one is in no run."""
+        if state.day > state.timed_day:
+            state.timed_day, state.timed = state.day, 0
+        state.timed += 1
+        if (state.timed - 1) % self.burst_likes == 0:
+            began = state.burst_began_ms if state.timed > 1 else None
             state.burst = began is not None and abs(at_ms - began) < self.burst_ms
             state.burst_began_ms = at_ms
         return state.burst

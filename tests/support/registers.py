@@ -2,49 +2,66 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
-import msgspec
 import numpy as np
 import redis
 
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.model.timestamp import Clock
 from privacy.policy.file import load_policy
+from privacy.policy.registry import PolicyRegistry
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER, outbox_key, register_prefix, tally_key
 from privacy.tally.log_elements import join_changes
 from privacy.vault.account_record import HeldRegister
+from privacy.vault.limits import KnownLimits, put_limits_in_force
 from privacy.vault.pseudonym import Pseudonymiser
-from privacy.vault.registers import ContributionCaps, RegisterStore
+from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards, PseudonymKeys
+from tests.support.redis_server import Store
 from tests.support.reference_model import Register
 
 PSEUDONYMISER: Final = Pseudonymiser(bytes(range(32)), bytes(range(32, 64)))
+POLICY: Final = load_policy()
 HEADER: Final = StoreHeader(STORE_HEADER, account_shards=3, target_shards=2, store_id="0" * 32)
 
 
-def caps(flip_cap: int, daily_cap: int, burst_likes: int = 1_000, burst_seconds: int = 1) -> ContributionCaps:
-    """Caps, with a burst rule that no account meets unless it is asked for."""
-    integrity = msgspec.structs.replace(
-        load_policy().integrity, burst_likes=burst_likes, burst_seconds=burst_seconds
-    )
-    return ContributionCaps(flip_cap, daily_cap, integrity)
+def registry_of(flip_cap: int = POLICY.flip_cap, daily_cap: int = POLICY.daily_cap) -> PolicyRegistry:
+    """The shipped policy with other caps, and its rules of integrity as they are."""
+    policy = replace(POLICY, flip_cap=flip_cap, daily_cap=daily_cap)
+    return PolicyRegistry(policy, {policy.version: policy})
+
+
+def put_in_force(store: Store, registry: PolicyRegistry, header: StoreHeader = HEADER) -> None:
+    """Put the limits of policies in force on an empty store, as `likewise init` does."""
+    put_limits_in_force(store.admin, header.account_shards, registry.limits)
 
 
 def shards_on(
-    client: redis.Redis, header: StoreHeader = HEADER, virtual_clock: Clock | None = None
+    client: redis.Redis,
+    registry: PolicyRegistry | None = None,
+    header: StoreHeader = HEADER,
+    virtual_clock: Clock | None = None,
 ) -> AccountShards:
-    """The account shards of a store, under the tests' pseudonym keys."""
-    keys = PseudonymKeys(lambda: PSEUDONYMISER)
-    return AccountShards(client, keys, header.account_shards, virtual_clock)
+    """The account shards of a store, under the tests' pseudonym keys; the shipped policy is the default."""
+    keys, limits = PseudonymKeys(lambda: PSEUDONYMISER), KnownLimits(registry or registry_of(), client)
+    return AccountShards(client, keys, header.account_shards, limits, virtual_clock)
 
 
 def vault_on(
-    client: redis.Redis, flip_cap: int, daily_cap: int, virtual_clock: Clock | None = None
+    store: Store,
+    flip_cap: int,
+    daily_cap: int,
+    virtual_clock: Clock | None = None,
+    client: redis.Redis | None = None,
 ) -> RegisterStore:
-    """A vault under the tests' pseudonym keys."""
-    return RegisterStore(shards_on(client, virtual_clock=virtual_clock), caps(flip_cap, daily_cap))
+    """A vault under the tests' pseudonym keys, whose limits are in force."""
+    registry = registry_of(flip_cap, daily_cap)
+    put_in_force(store, registry)
+    shards = shards_on(client or store.platform, registry, virtual_clock=virtual_clock)
+    return RegisterStore(shards, POLICY.integrity)
 
 
 def account_key(account_id: str, header: StoreHeader = HEADER) -> bytes:

@@ -19,8 +19,10 @@ from api.runtime.settings import operator_settings
 from privacy.maintenance.key_rotation import KeyRotation
 from privacy.maintenance.throttle import Throttle
 from privacy.model.timestamp import format_timestamp
+from privacy.store.checks import require
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
+from privacy.store.rights import check_rights
 from privacy.store.settings import PSEUDONYM_KEY_FILE, names_for
 from privacy.store.users import ADMIN, REKEYER
 from privacy.vault.keys_in_force import KeysInForce
@@ -148,8 +150,10 @@ def rotate_pseudonym_key(data_folder: Path, as_json: bool) -> None:
     """
     settings = operator_settings(data_folder, os.environ)
     key_file = settings.pseudonym_key_file
-    header = StoreHeader.read(connect(settings.store, REKEYER))
-    in_force = KeysInForce(connect(settings.store, REKEYER), header.account_shards)
+    rekeyer = connect(settings.store, REKEYER)
+    require([check_rights(rekeyer, REKEYER)])
+    header = StoreHeader.read(rekeyer)
+    in_force = KeysInForce(rekeyer, header.account_shards)
     in_force.require(load_store_keys(key_file, header))
     begin_rotation(key_file, entropy)
     keys = PseudonymKeys(partial(load_store_keys, key_file, header))

@@ -30,7 +30,8 @@ MAX_ENGAGEMENTS = 100_000
 MAX_BYTES = 16 * 1024 * 1024
 _DESCRIPTION = """\
 Send the complete list of an account's engagements of one kind, as they were at `as_of`. Engagements that \
-only the list has are counted from now on; engagements that only Likewise has leave the counts with the \
+only the list has are counted from now on, whatever their number: the rule against bursts compares times of \
+events, and these have none. Engagements that only Likewise has leave the counts with the \
 reason `correction`. Events after `as_of` take precedence over the list. Targets that are not registered, \
 or are past their last release, are skipped and reported.
 
@@ -45,6 +46,7 @@ _EXAMPLE = {
 }
 _RESPONSE = {
     "added": 1,
+    "uncounted": 0,
     "removed": 0,
     "unchanged": 240,
     "newer": 0,
@@ -80,7 +82,14 @@ class ResyncSchema(AccountActionSchema):
 class ResyncResultSchema(Schema):
     """Numbers of engagements by how the list and the vault differed."""
 
-    added = fields.Integer(required=True, metadata={"description": "Added."})
+    added = fields.Integer(required=True, metadata={"description": "Added, and counted now."})
+    uncounted = fields.Integer(
+        required=True,
+        metadata={
+            "description": "Stored and not counted: the account is kept out of the counts, or they are "
+            "blocked, or changed a count as often as one engagement may."
+        },
+    )
     removed = fields.Integer(
         required=True, metadata={"description": "Removed from the counts with the reason `correction`."}
     )

@@ -122,7 +122,7 @@ def test_the_number_grows_with_events_that_count_and_with_nothing_else(store: St
     """A batch adds an entry a shard; neither its repetition nor the relay, which takes entries away, does."""
     arrivals = ActivityCounter(store.maintenance, HEADER.account_shards)
     assert arrivals() == 0
-    vault = vault_on(store.platform, 4, 100)
+    vault = vault_on(store, 4, 100)
     likes = [(account, SERIES[0], 1, LIKE, 3) for account in ACCOUNTS]
     for entries in (likes[:0], likes, likes):
         vault.record(entries, 0)

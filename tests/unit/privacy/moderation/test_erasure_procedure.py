@@ -88,7 +88,6 @@ def test_every_path_leaves_the_same_trace(office: Office, erase: Callable[[Offic
 
 
 GRACE_MS = 1000 * POLICY.retention.deleted_account_seconds
-CLOSED_UNTIL_MS = NOW_MS + 10**12
 
 
 def crashing_procedure(office: Office, fault: Fault) -> ErasureProcedure:
@@ -129,7 +128,7 @@ def test_a_crash_leaves_a_reinstated_account_untouched_or_a_deleted_one_erased(o
             office.moderate("delete", account_id)
             clock.now_ms += GRACE_MS
             with suppress(Crash):
-                crashing_procedure(office, fault).run_if_due(handle, clock() + 10**12, clock())
+                crashing_procedure(office, fault).run_if_due(handle, clock())
             status = office.moderate("reinstate", account_id).status_code
             resume(office)
             recorded = {record.tombstone for record in erasures.read_after(0)}
@@ -147,7 +146,7 @@ def test_an_account_that_is_not_due_keeps_its_advisory(office: Office) -> None:
     """Nothing is erased, forgotten or rewritten."""
     before = office.store.root.get(AOF_REWRITES_REQUESTED)
     procedure = crashing_procedure(office, Fault(0))
-    assert procedure.run_if_due(HANDLE, CLOSED_UNTIL_MS, NOW_MS) is None
+    assert procedure.run_if_due(HANDLE, NOW_MS) is None
     advisories = Advisories(office.store.maintenance).read_all()
     assert [advisory.handles for advisory in advisories] == [[HANDLE, OTHER_HANDLE]]
     assert office.store.root.get(AOF_REWRITES_REQUESTED) == before
@@ -164,7 +163,7 @@ def test_a_crash_loses_no_request_of_a_rewrite(office: Office) -> None:
             office.like(account_id, "v-1")
             before = int(store.root.get(AOF_REWRITES_REQUESTED) or 0)
             with suppress(Crash):
-                crashing_procedure(office, fault).run(handle, CLOSED_UNTIL_MS, NOW_MS)
+                crashing_procedure(office, fault).run(handle, NOW_MS)
             has_begun = fault.carried_out or fault.at > 1
             resume(office)
             assert not store.root.exists(PENDING_OPERATIONS)
@@ -186,6 +185,6 @@ def test_the_resumed_erasure_of_a_deleted_account_is_recorded_as_done(office: Of
     office.plane.clock.now_ms += GRACE_MS
     fault, now_ms = Fault(2, carried_out=True), office.plane.clock()
     with pytest.raises(Crash):
-        crashing_procedure(office, fault).run_if_due(HANDLE, CLOSED_UNTIL_MS, now_ms)
+        crashing_procedure(office, fault).run_if_due(HANDLE, now_ms)
     resume(office)
     assert office.read_trail()[-1] == ("done", "deleted_account.erased")

@@ -38,7 +38,7 @@ def test_the_smallest_flip_cap_and_the_current_daily_cap_hold(store: Store) -> N
     """No engagement flips more often than the noise of its target covers; M is the current policy's."""
     register_policy(store.admin, changed("strict", flip_cap=2, daily_cap=10))
     registry = register_policy(store.admin, changed("lax", flip_cap=6, daily_cap=200))
-    assert (registry.flip_cap, registry.daily_cap) == (2, 200)
+    assert (registry.limits.flip_cap, registry.limits.daily_cap) == (2, 200)
 
 
 def test_a_version_names_one_policy(store: Store) -> None:

@@ -55,7 +55,7 @@ def test_registers_are_opened_by_platform_and_maintenance_alone() -> None:
     register = register_prefix(0) + "0" * 16
     assert [user for user in USERS if reaches(user, register)] == [PLATFORM, MAINTENANCE, REKEYER]
     commands = {word for grant in REKEYER.grants if covers(grant, register) for word in grant.commands}
-    assert commands == {"evalsha", "exists", "rename"}
+    assert commands == {"evalsha", "type", "rename"}
 
 
 def test_two_users_alone_may_search() -> None:

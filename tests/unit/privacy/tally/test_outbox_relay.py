@@ -37,7 +37,7 @@ ACCOUNTS = [f"account-{number}" for number in range(30)]
 @pytest.fixture
 def vault(store: Store) -> RegisterStore:
     """A vault on an empty store."""
-    return vault_on(store.platform, 4, 100)
+    return vault_on(store, 4, 100)
 
 
 def test_one_step_moves_a_backlog(vault: RegisterStore, store: Store) -> None:

@@ -1,0 +1,91 @@
+"""The limits in force: each account shard keeps them, and its scripts refuse a process that knows others."""
+
+from redis import Redis
+
+from privacy.errors import StoreError
+from privacy.policy.registry import Limits, PolicyRegistry, read_policy_registry
+from privacy.store.connect import translated
+from privacy.store.keys import vault_key
+from privacy.store.script import Script, ScriptCall
+
+_PUT_LIMITS = Script.from_package("privacy.vault", "put_limits.lua")
+
+
+class KnownLimits:
+    """The limits that this process knows; read again when the store says that others are in force.
+
+    Args:
+        registry: the store's policies, as this process read them at its start.
+        client: must have an ACL user that may read the policies.
+    """
+
+    def __init__(self, registry: PolicyRegistry, client: Redis) -> None:
+        self._policy, self._client = registry.current, client
+        self.current = registry.limits
+
+    def reload(self) -> None:
+        """Reads them again.
+
+        Raises:
+            PolicyError: the store does not know the policy of this process.
+            StoreBusyError: the store did not answer.
+        """
+        self.current = read_policy_registry(self._client, self._policy).limits
+
+    def error(self, in_force: str) -> StoreError:
+        """Returns the error of a process whose policy is not the one in force.
+
+        Args:
+            in_force: the limits that the store keeps.
+        """
+        return StoreError(
+            f"the limits in force are {in_force} (w, M, seconds that an erased account stays closed), and "
+            f"under the policy {self._policy.version} of this process they are {self.current}: start it "
+            "again with the policy file that is in force, or put this one in force with `likewise init`"
+        )
+
+
+def limits_key(shard: int) -> str:
+    """Names the key that holds the limits in force on an account shard."""
+    return vault_key(shard, "limits")
+
+
+def put_limits_in_force(client: Redis, account_shards: int, limits: Limits) -> None:
+    """Puts the limits of a policy in force on every account shard, before a target is registered under it.
+
+    w never grows, and erased accounts never stay closed for less time, whoever calls this.
+
+    Args:
+        client: must have the admin ACL user.
+        account_shards: number of account shards of the store.
+        limits: those of the store's policies.
+
+    Raises:
+        StoreBusyError: the store did not confirm. Do it again.
+    """
+    arguments = (limits.flip_cap, limits.daily_cap, limits.tombstone_ttl_seconds)
+    calls = [ScriptCall([limits_key(shard)], arguments) for shard in range(account_shards)]
+    with translated():
+        _PUT_LIMITS.run_all(client, calls)
+
+
+def require_limits_in_force(client: Redis, account_shards: int, known: KnownLimits) -> None:
+    """Lets a process start only if every account shard would accept it.
+
+    Args:
+        client: must have an ACL user that may read account shards.
+        account_shards: number of account shards of the store.
+        known: the limits that the process knows.
+
+    Raises:
+        StoreError: other limits are in force, or none.
+        StoreBusyError: the store did not answer.
+    """
+    with translated():
+        pipeline = client.pipeline(transaction=False)
+        for shard in range(account_shards):
+            pipeline.get(limits_key(shard))
+        in_force: list[bytes | None] = pipeline.execute()
+    for text in in_force:
+        if text != str(known.current).encode():
+            raise known.error(text.decode() if text else "none")

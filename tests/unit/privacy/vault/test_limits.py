@@ -1,0 +1,182 @@
+"""The limits in force: a process that was started before a stricter policy loosens nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from privacy.errors import StoreError
+from privacy.model.account_status import AccountStatus
+from privacy.model.engagement import Verdict
+from privacy.model.timestamp import MS_PER_DAY
+from privacy.policy.file import DEFAULT_POLICY_PATH
+from privacy.policy.registry import Limits, PolicyRegistry, register_policy
+from privacy.rollback.erasure_watermark import ErasureWatermark
+from privacy.store.users import ADMIN, MAINTENANCE, PLATFORM
+from privacy.vault.erasure import Erasure
+from privacy.vault.limits import KnownLimits, limits_key, put_limits_in_force, require_limits_in_force
+from privacy.vault.pseudonym import AccountRef
+from privacy.vault.recount import Recount, StatusTransition
+from privacy.vault.registers import RegisterStore
+from privacy.vault.shards import AccountShards, PseudonymKeys
+from tests.support.histories import LIKE, SERIES
+from tests.support.platform_plane import erasures_of
+from tests.support.redis_server import Store
+from tests.support.registers import HEADER, POLICY, PSEUDONYMISER, raw, read_registers
+
+NOW_MS = 1_780_000_000_000
+VIDEO = SERIES[0]
+
+
+def changed(version: str, *replacements: tuple[str, str]) -> bytes:
+    """Return the packaged policy under another version, with other values."""
+    text = DEFAULT_POLICY_PATH.read_text().replace("2026-11-default", version)
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    return text.encode()
+
+
+STRICTER = changed("strict", ("flip_cap = 4 ", "flip_cap = 2 "))
+LONGER = changed(
+    "long",
+    ("until_seconds = 94608000", "until_seconds = 96768000"),
+    ("idle_account_seconds = 95040000", "idle_account_seconds = 97000000"),
+)
+OTHER_DAY = changed("day", ("daily_cap = 100", "daily_cap = 50"))
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A store under the packaged policy, and a process of that time."""
+
+    store: Store
+    registry: PolicyRegistry
+
+    @classmethod
+    def on(cls, store: Store) -> "Deployment":
+        """Set a store up."""
+        found = cls(store, register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes()))
+        found.put_in_force(found.registry)
+        return found
+
+    def put_in_force(self, registry: PolicyRegistry) -> None:
+        """Put the limits of policies in force, as `likewise init` does."""
+        put_limits_in_force(self.store.admin, HEADER.account_shards, registry.limits)
+
+    def init(self, policy: bytes) -> PolicyRegistry:
+        """Register another policy and put it in force; the processes go on."""
+        registry = register_policy(self.store.admin, policy)
+        self.put_in_force(registry)
+        return registry
+
+    def shards(self, registry: PolicyRegistry) -> AccountShards:
+        """Return the account shards, as a process sees them that read these policies at its start."""
+        client = self.store.platform
+        limits = KnownLimits(registry, client)
+        return AccountShards(client, PseudonymKeys(lambda: PSEUDONYMISER), HEADER.account_shards, limits)
+
+
+@pytest.fixture
+def deployment(store: Store) -> Deployment:
+    """A deployment under the packaged policy."""
+    return Deployment.on(store)
+
+
+def in_force(store: Store) -> set[bytes]:
+    """Return the limits in force on the shards."""
+    return {raw(store.root.get(limits_key(shard))) for shard in range(HEADER.account_shards)}
+
+
+def test_nobody_loosens_the_flip_cap_or_the_life_of_a_tombstone(deployment: Deployment) -> None:
+    """Whatever is put in force later, w only falls and an erased account stays closed; M is the policy's."""
+    ttl_seconds = deployment.registry.limits.tombstone_ttl_seconds
+    for limits, expected in (
+        (Limits(2, 50, ttl_seconds + 9), b"2 50 %d" % (ttl_seconds + 9)),
+        (Limits(14, 200, 1), b"2 200 %d" % (ttl_seconds + 9)),
+        (deployment.registry.limits, b"2 100 %d" % (ttl_seconds + 9)),
+    ):
+        put_limits_in_force(deployment.store.admin, HEADER.account_shards, limits)
+        assert in_force(deployment.store) == {expected}
+
+
+def test_only_the_operator_puts_limits_in_force() -> None:
+    """No process that serves or maintains may write them, whatever it knows."""
+    writers = [
+        user
+        for user in (PLATFORM, MAINTENANCE, ADMIN)
+        for grant in user.grants
+        if "set" in grant.commands and any(pattern in ("v:*", "v:{a*}:limits") for pattern in grant.keys)
+    ]
+    assert writers == [ADMIN]
+
+
+def test_an_older_process_flips_no_engagement_more_often(deployment: Deployment) -> None:
+    """Under w = 2 now, a ban, a reinstatement and a ban by a process of w = 4 flip a like twice in all."""
+    newer = deployment.shards(deployment.init(STRICTER))
+    assert RegisterStore(newer, POLICY.integrity).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS) == [
+        Verdict.COUNTED
+    ]
+    older = Recount(deployment.shards(deployment.registry))
+    for to in (AccountStatus.BANNED, AccountStatus.GOOD, AccountStatus.BANNED):
+        older.change_status(AccountRef("ada"), StatusTransition(to), NOW_MS)
+    assert read_registers(deployment.store.root, ["ada"])["ada", VIDEO].flips == 2
+
+
+def test_an_older_process_closes_an_erased_account_long_enough(deployment: Deployment) -> None:
+    """With a longer schedule in force, an erasure by a process of before outlasts it."""
+    newer = deployment.init(LONGER)
+    store, older = deployment.store, deployment.shards(deployment.registry)
+    erasure = Erasure(older, ErasureWatermark(store.platform, erasures_of(store)))
+    erased = erasure.erase(AccountRef("ada"), NOW_MS)
+    assert newer.limits.tombstone_ttl_seconds > deployment.registry.limits.tombstone_ttl_seconds
+    assert erased.closed_until_ms == NOW_MS + 1000 * newer.limits.tombstone_ttl_seconds
+    assert erased.closed_until_ms > NOW_MS + 1000 * newer.current.longest_schedule_seconds + MS_PER_DAY - 1
+    (listed,) = erasure.watermark.erasures.read_after(0)
+    assert listed.closed_until_ms == erased.closed_until_ms
+
+
+def test_the_events_of_an_older_process_are_under_the_limits_in_force(deployment: Deployment) -> None:
+    """It reads the policies again when it is refused, and its registers freeze at the smaller w."""
+    vault = RegisterStore(deployment.shards(deployment.registry), POLICY.integrity)
+    deployment.init(STRICTER)
+    verdicts = [vault.record([("ada", VIDEO, at, at % 2, 0)], NOW_MS)[0] for at in range(4)]
+    assert verdicts == [Verdict.COUNTED, Verdict.UNCOUNTED, Verdict.UNCOUNTED, Verdict.UNCOUNTED]
+    assert read_registers(deployment.store.root, ["ada"])["ada", VIDEO].flips == 2
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda shards: RegisterStore(shards, POLICY.integrity).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS),
+        lambda shards: Recount(shards).run(AccountRef("ada"), NOW_MS),
+        lambda shards: require_limits_in_force(shards.client, shards.count, shards.limits),
+    ],
+    ids=["events", "staff", "start"],
+)
+def test_a_process_whose_policy_is_no_longer_in_force_is_told_so(
+    deployment: Deployment, act: Callable[[AccountShards], object]
+) -> None:
+    """Another M cannot be read again: it is in the policy file that the process was started with."""
+    older = deployment.shards(deployment.registry)
+    deployment.init(OTHER_DAY)
+    with pytest.raises(StoreError, match=r"in force are 4 50 \d+ .*2026-11-default.* 4 100 \d+: start"):
+        act(older)
+    assert not read_registers(deployment.store.root, ["ada"])
+
+
+def test_a_store_without_limits_is_not_written_to(deployment: Deployment) -> None:
+    """A shard that an older version set up refuses everything until `likewise init` has been run again."""
+    store, shards = deployment.store, deployment.shards(deployment.registry)
+    limits = KnownLimits(deployment.registry, store.platform)
+    store.root.delete(*(limits_key(shard) for shard in range(HEADER.account_shards)))
+    for act in (
+        lambda: RegisterStore(shards, POLICY.integrity).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS),
+        lambda: require_limits_in_force(store.platform, HEADER.account_shards, limits),
+    ):
+        with pytest.raises(StoreError, match="limits in force are none"):
+            act()
+    deployment.put_in_force(deployment.registry)
+    assert RegisterStore(shards, POLICY.integrity).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS) == [
+        Verdict.COUNTED
+    ]
