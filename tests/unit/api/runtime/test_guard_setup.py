@@ -19,13 +19,13 @@ from privacy.rollback.release_watermark import ReleaseWatermark
 from privacy.store.clock import Anchor
 from privacy.store.keys import CLOCK_ANCHOR, ledger_log_key
 from privacy.vault.erasure import Erasure
+from privacy.vault.limits import KnownLimits
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.shards import AccountShards
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.redis_server import Store
 
 RELEASED = 3
-CLOSED_UNTIL_MS = 10**13
 
 
 @pytest.fixture
@@ -41,14 +41,19 @@ def setup(tmp_path: Path) -> StoreSetup:
 def prepared(store: Store, setup: StoreSetup) -> PreparedStore:
     """A store in which one account was erased, and some releases of each shard were published."""
     made = setup.prepare(store.settings)
-    shards = AccountShards(store.platform, made.keys, made.header.account_shards)
-    Erasure(shards, ErasureWatermark(store.platform, made.erasures)).erase(
-        AccountRef("a-1"), CLOSED_UNTIL_MS, clock_ms()
-    )
+    erase(store, made, "a-1")
     for shard in range(made.header.target_shards):
         store.root.rpush(ledger_log_key(shard), *range(RELEASED))
         released(made).advance(shard, RELEASED)
     return made
+
+
+def erase(store: Store, made: PreparedStore, account_id: str) -> None:
+    """Erase an account, as the platform plane does."""
+    limits = KnownLimits(made.registry, store.platform)
+    shards = AccountShards(store.platform, made.keys, made.header.account_shards, limits)
+    erasure = Erasure(shards, ErasureWatermark(store.platform, made.erasures))
+    erasure.erase(AccountRef(account_id), clock_ms())
 
 
 def released(made: PreparedStore) -> ReleaseWatermark:
@@ -96,10 +101,11 @@ def test_the_guard_of_a_store_that_was_not_restored_is_rebuilt_whole(
     setup: StoreSetup, prepared: PreparedStore, part: str
 ) -> None:
     """Erasures come from the tombstones and ledger lengths from the tally, and everything goes on."""
+    (listed,) = prepared.erasures.read_after(0)
     lose(prepared, part)
     made = replace(setup, was_restored=False).prepare(prepared.settings)
     last = made.erasures.last_number()
-    assert made.erasures.read_after(last - 1)[0].closed_until_ms == CLOSED_UNTIL_MS
+    assert made.erasures.read_after(last - 1)[0].closed_until_ms == listed.closed_until_ms
     for shard in range(made.header.target_shards):
         released(made).check(shard, RELEASED)
         with pytest.raises(StoreError, match="would draw them again"):
@@ -125,10 +131,12 @@ def test_nothing_is_released_from_a_restored_store_without_its_guard(
 
     What it knows to be erased is listed, so that it stays erased.
     """
+    (listed,) = prepared.erasures.read_after(0)
     lose(prepared, "all")
     replace(setup, was_restored=True).prepare(prepared.settings)
     made = setup.prepare(prepared.settings)
-    assert made.erasures.read_after(made.erasures.last_number() - 1)[0].closed_until_ms == CLOSED_UNTIL_MS
+    rebuilt = made.erasures.read_after(made.erasures.last_number() - 1)[0]
+    assert rebuilt.closed_until_ms == listed.closed_until_ms
     for shard in range(made.header.target_shards):
         for length in (0, RELEASED, 10**9):
             with pytest.raises(StoreError, match="restored after its rollback guard was lost"):
@@ -188,10 +196,7 @@ def test_an_old_erasure_log_is_replaced_where_the_store_is_the_newest(
 ) -> None:
     """A guard that was put back from a backup ends before the store's watermark."""
     old = prepared.erasures.path.read_bytes()
-    shards = AccountShards(store.platform, prepared.keys, prepared.header.account_shards)
-    Erasure(shards, ErasureWatermark(store.platform, prepared.erasures)).erase(
-        AccountRef("a-2"), CLOSED_UNTIL_MS, clock_ms()
-    )
+    erase(store, prepared, "a-2")
     prepared.erasures.path.write_bytes(old)
     with pytest.raises(StoreError, match="ends with 1, and the store knows of 2"):
         setup.prepare(prepared.settings)
