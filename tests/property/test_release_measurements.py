@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.model.documents import Figure, ReleaseDocument
 from privacy.model.engagement import Reason
+from privacy.release.engine import make_releases
 from privacy.release.history import MEASUREMENT, NET_CHANGE
 from tests.support.entropy import shake_entropy
 from tests.support.profiles import FIXED_FIXTURES, examples
@@ -202,7 +203,7 @@ def test_what_is_below_k_is_not_measured(counts: list[int]) -> None:
 def test_as_much_is_drawn_for_every_history(
     epochs: list[list[CellChange]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The draws asked of the sampler are those for a target that nobody likes, at every epoch."""
+    """What a worker asks of the sampler is the same as for a target that nobody likes, at every epoch."""
     calls: list[tuple[int, int]] = []
     noise = DiscreteGaussian.noise
 
@@ -218,8 +219,8 @@ def test_as_much_is_drawn_for_every_history(
             calls.clear()
             simulation = Simulation.start(CALIBRATION, 1)
             for happenings in history:
-                log = log_of(POLICY, happenings)
-                simulation = simulation.after(simulation.release([log], os.urandom, equal_work=True))
+                batch = simulation.batch([log_of(POLICY, happenings)])
+                simulation = simulation.after(make_releases(batch, CALIBRATION, os.urandom))
             drawn.append(list(calls))
     assert drawn[0] == drawn[1]
     steps = range(1, len(epochs) + 1)

@@ -38,6 +38,13 @@ class Simulation:
         """Return the given number of targets, registered at epoch 0, without changes before `epoch`."""
         return cls(calibration, [(b"", b"")] * targets, epoch)
 
+    def batch(self, logs: Sequence[bytes]) -> list[DueSeries]:
+        """The inputs of the next release of every target."""
+        return [
+            DueSeries(self._state(number), log, net, measured)
+            for number, (log, (net, measured)) in enumerate(zip(logs, self.histories, strict=True))
+        ]
+
     def release(
         self, logs: Sequence[bytes], entropy: EntropySource, *, equal_work: bool = False
     ) -> list[NewRelease]:
@@ -45,11 +52,7 @@ class Simulation:
 
         Without equal work, noise that would be discarded unseen is not drawn.
         """
-        batch = [
-            DueSeries(self._state(number), log, net, measured)
-            for number, (log, (net, measured)) in enumerate(zip(logs, self.histories, strict=True))
-        ]
-        return make_releases(batch, self.calibration, entropy, equal_work=equal_work)
+        return make_releases(self.batch(logs), self.calibration, entropy, equal_work=equal_work)
 
     def documents(self, logs: Sequence[bytes], entropy: EntropySource) -> list[ReleaseDocument]:
         """The documents of `release`."""
