@@ -1,6 +1,6 @@
 """The moment at which a release appears tells nothing, and the attack finds it where it does.
 
-A sound deployment fails a comparison with a probability of 1e-6, and there are eight in each attack.
+A sound deployment fails a comparison with a probability of 1e-6, and there are twelve in each attack.
 """
 
 import fcntl
@@ -70,7 +70,7 @@ def attack(store: Store, *, flawed: bool = False, loaded: bool = False) -> Secti
 @pytest.mark.usefixtures("_alone")
 @pytest.mark.parametrize("loaded", [False, True], ids=["idle", "under load"])
 def test_appearances_tell_nothing(store: Store, *, loaded: bool) -> None:
-    """Over HTTP and in the store, by the mean gap and by the share of gaps."""
+    """Over HTTP and in the store, by the mean and the median gap and by the share of gaps."""
     section = attack(store, loaded=loaded)
     assert section.passed, section.findings
 

@@ -200,12 +200,20 @@ def _mean_gap(gaps_ms: NDArray[np.float64]) -> NDArray[np.float64]:
     return means
 
 
+def _median_gap(gaps_ms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the medians, which a disturbance of some releases does not move; 0 where none was seen."""
+    medians, seen = np.zeros(len(gaps_ms)), ~np.isnan(gaps_ms).all(axis=1)
+    medians[seen] = np.nanmedian(gaps_ms[seen], axis=1)
+    return medians
+
+
 def _share_of_gaps(gaps_ms: NDArray[np.float64]) -> NDArray[np.float64]:
     return _mean_gap(np.where(np.isnan(gaps_ms), np.nan, gaps_ms > GAP_MS))
 
 
 STATISTICS: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
     "mean gap": _mean_gap,
+    "median gap": _median_gap,
     f"share of gaps above {GAP_MS} ms": _share_of_gaps,
 }
 """What the attacker computes for each pair from its gaps, shape (pairs, epochs)."""
