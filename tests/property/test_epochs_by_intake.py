@@ -193,9 +193,9 @@ def test_a_like_moves_nobody_elses(world: Timed, monkeypatch: pytest.MonkeyPatch
         for account in same[1:5]:
             world.take_in([account], OTHER)
         world.take_in(same[5:], VIDEO)
+        world.clock_ms = hours(1)
         relay = world.relay()
         relay.step()
-        world.clock_ms = hours(1)
         world.release()
         early = world.released()[VIDEO, 0]
         relay.drain()
