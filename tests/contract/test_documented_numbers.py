@@ -102,6 +102,9 @@ def test_the_claim_states_the_policys_numbers(document: dict[str, Any]) -> None:
     assert f"about fewer than {document['anonymity']['k']} accounts" in claim
     assert f"| {document['contribution']['flip_cap']} counted flips" in claim
     assert f"| {document['contribution']['daily_cap']} engagements" in claim
+    delay_seconds = document["release"]["public_delay_seconds"]
+    assert f"| {delay_seconds} s from the end of an epoch" in claim
+    assert f"a fixed time after their epochs ({delay_seconds} s under the default policy)" in limits
 
 
 @pytest.mark.parametrize(
