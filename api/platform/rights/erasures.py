@@ -24,8 +24,8 @@ _ERASED = {
 _RESPONSE = {"receipt_id": _RECEIPT_ID, "closed_until": "2029-05-04T12:00:00Z", **_ERASED}
 _EXAMPLE = {"account_id": "a-2001", "note": "request 2026/117"}
 _ERASURE = """\
-Every engagement of the account is gone when this responds; those that were counted leave the counts with \
-the next epochs, reason `account`. A keyed tombstone of 8 bytes remains: until `closed_until` it keeps \
+Every register of the account is gone when this responds; engagements that were counted leave the counts \
+with the next epochs, reason `account`. A keyed tombstone of 8 bytes remains: until `closed_until` it keeps \
 late and replayed events out, since an engagement that came back would change a count more often than the \
 noise covers. The store's log is then rewritten, and backups are gone by `backups_gone_by`. Earlier \
 releases remain: they are noisy numbers and name no one.
