@@ -13,7 +13,7 @@ from privacy.model.timestamp import MS_PER_HOUR
 from privacy.store.users import USERS
 from tests.support.crash_plan import DAILY_CAP, FLIP_CAP, batch_of, reference_of
 from tests.support.redis_server import Store
-from tests.support.registers import vault_on
+from tests.support.registers import put_in_force, registry_of, vault_on
 from tests.support.release_world import ReleaseWorld, calibration, count_streams, read_counts
 
 WRITERS = ("ada", "bo")
@@ -33,6 +33,7 @@ class CrashSite:
         self.store = store
         self.world = ReleaseWorld(store)
         self.world.register(VIDEOS, calibration("long").policy)
+        put_in_force(store, registry_of(FLIP_CAP, DAILY_CAP))
         self.series = sorted(self.world.numbers.values())
         self._clock = folder / "clock"
         self._acknowledged = {writer: folder / f"acknowledged-{writer}" for writer in WRITERS}
