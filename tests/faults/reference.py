@@ -1,0 +1,155 @@
+"""A reference of registers and counts, written from the platform's and the staff's pages, not from the code.
+
+It shares no line with the product, and none with `tests/support/reference_model.py`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.faults.history import Action, Batch, Erasure, Event, Name
+
+CHANGES_PER_ENGAGEMENT: Final = 4
+NEW_PER_DAY: Final = 100
+LIKES_PER_RUN: Final = 30
+LEAST_MS_BETWEEN_RUNS: Final = 10_000
+UNLIKED, INAUTHENTIC, ACCOUNT = "unliked", "inauthentic", "account"
+
+
+@dataclass
+class Engagement:
+    """What is known of one account and one target."""
+
+    at_ms: int
+    liked: bool
+    is_bot_like: bool = False
+    changes: int = 0
+
+    @property
+    def stands(self) -> bool:
+        """True if it is in the count."""
+        return self.changes % 2 == 1
+
+
+@dataclass
+class Account:
+    """What is known of an account."""
+
+    day: int = -1
+    new_today: int = 0
+    is_burst: bool = False
+    run_began_ms: int | None = None
+    is_purged: bool = False
+    is_erased: bool = False
+
+
+@dataclass
+class Reference:
+    """What must be stored after some actions. References of senders that share no account can be added up."""
+
+    engagements: dict[tuple[str, Name], Engagement] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    net: Counter[Name] = field(default_factory=Counter)
+    removed: Counter[tuple[Name, str]] = field(default_factory=Counter)
+
+    def apply(self, action: Action, today: int) -> Counter[str]:
+        """Applies an action, once.
+
+        Args:
+            action: the action.
+            today: UTC day since 1970. It matters only to accounts with many new engagements on one day.
+
+        Returns:
+            How often each verdict is given.
+        """
+        if isinstance(action, Batch):
+            return Counter(self._record(event, today) for event in action.events)
+        if isinstance(action, Erasure):
+            self._erase(action.account)
+        else:
+            for account in action.accounts:
+                self._purge(account)
+        return Counter()
+
+    def add(self, other: "Reference") -> None:
+        """Adds what another sender has done."""
+        self.engagements |= other.engagements
+        self.accounts |= other.accounts
+        self.net.update(other.net)
+        self.removed.update(other.removed)
+
+    @property
+    def erased(self) -> int:
+        """Number of erased accounts."""
+        return sum(account.is_erased for account in self.accounts.values())
+
+    def _record(self, event: Event, today: int) -> str:
+        account = self.accounts.setdefault(event.account, Account())
+        name = event.kind, event.target
+        known = self.engagements.get((event.account, name))
+        if account.is_erased:
+            return "account_closed"
+        if known and (event.at_ms, event.liked) == (known.at_ms, known.liked):
+            return "duplicate"
+        if known and (event.at_ms, not event.liked) < (known.at_ms, not known.liked):
+            return "late"
+        now = Engagement(event.at_ms, event.liked)
+        if known:
+            now.is_bot_like, now.changes = known.is_bot_like, known.changes
+        may_count = not now.is_bot_like and not account.is_purged
+        is_new = now.liked and not now.changes and (not (known and known.liked) or may_count)
+        if is_new:
+            if not _admit(account, today):
+                return "over_cap"
+            now.is_bot_like |= _is_in_burst(account, event.at_ms)
+        self._settle(name, now, account, UNLIKED if not now.liked else INAUTHENTIC)
+        self.engagements[event.account, name] = now
+        return "counted" if now.stands else "uncounted"
+
+    def _settle(self, name: Name, engagement: Engagement, account: Account, reason: str) -> None:
+        should_stand = engagement.liked and not engagement.is_bot_like and not account.is_purged
+        if should_stand == engagement.stands:
+            return
+        if engagement.stands:
+            self._remove(name, reason)
+        elif engagement.changes < CHANGES_PER_ENGAGEMENT:
+            self.net[name] += 1
+        else:
+            return
+        engagement.changes += 1
+
+    def _remove(self, name: Name, reason: str) -> None:
+        self.net[name] -= 1
+        self.removed[name, reason] += 1
+
+    def _purge(self, account_id: str) -> None:
+        account = self.accounts.setdefault(account_id, Account())
+        if account.is_erased or account.is_purged:
+            return
+        account.is_purged = True
+        for (owner, name), engagement in self.engagements.items():
+            if owner == account_id:
+                self._settle(name, engagement, account, INAUTHENTIC)
+
+    def _erase(self, account_id: str) -> None:
+        self.accounts.setdefault(account_id, Account()).is_erased = True
+        for key in [key for key in self.engagements if key[0] == account_id]:
+            if self.engagements.pop(key).stands:
+                self._remove(key[1], ACCOUNT)
+
+
+def _admit(account: Account, today: int) -> bool:
+    new_today = account.new_today if account.day >= today else 0
+    if new_today >= NEW_PER_DAY:
+        return False
+    account.day, account.new_today = max(account.day, today), new_today + 1
+    return True
+
+
+def _is_in_burst(account: Account, at_ms: int) -> bool:
+    """Returns whether the like that was just admitted is in a run that began too soon after the last one."""
+    if (account.new_today - 1) % LIKES_PER_RUN == 0:
+        before = account.run_began_ms if account.new_today > 1 else None
+        account.is_burst = before is not None and abs(at_ms - before) < LEAST_MS_BETWEEN_RUNS
+        account.run_began_ms = at_ms
+    return account.is_burst

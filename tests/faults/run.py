@@ -1,0 +1,144 @@
+"""A run: senders send, readers look, faults happen; and what must hold in the end."""
+
+import random
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from threading import Event as Flag
+from typing import Final
+
+from redis.exceptions import ConnectionError as LostConnectionError
+from redis.exceptions import TimeoutError as SlowStoreError
+
+from tests.faults.deployment import Deployment
+from tests.faults.history import Targets, generate
+from tests.faults.reference import Reference
+from tests.faults.sender import Client, Sender, register
+from tests.faults.stored_state import Counts, Records, check_ledgers, count_waiting, read_counts, read_records
+from tests.support.eventually import eventually
+
+_SENDERS: Final = ("ada", "bo")
+_PAUSE_SECONDS: Final = 0.06
+_LOOK_SECONDS: Final = 0.05
+_PATIENCE_SECONDS: Final = 90.0
+_NOTHING: Final = Records({}, {})
+
+
+class Run:
+    """A run on a deployment. Its targets and accounts are its own; the deployment may serve several runs.
+
+    Args:
+        site: the deployment.
+        name: names the run and seeds it.
+        port: where the platform plane is reached, if not at its own port.
+        only_events: leave erasures and purges out.
+    """
+
+    def __init__(
+        self, site: Deployment, name: str, port: int | None = None, *, only_events: bool = False
+    ) -> None:
+        self.site = site
+        self.name = name
+        self.rng = random.Random(name)
+        self.targets = Targets.of_run(name)
+        began_ms = time.time_ns() // 1_000_000
+        register(Client(site.pool.port, site.token), self.targets, began_ms - 500)
+        client = Client(port or site.pool.port, site.token)
+        self.senders = [
+            Sender(
+                f"{name}-{sender}",
+                client,
+                generate(name, sender, self.targets, began_ms, only_events=only_events),
+            )
+            for sender in _SENDERS
+        ]
+        self.faults: list[str] = []
+        self._seen = _NOTHING
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Sends for the duration of the block, and then until all that was sent is acknowledged."""
+        halt = Flag()
+        with ThreadPoolExecutor(len(self.senders)) as threads:
+            working = [threads.submit(sender.send_until, halt, _PAUSE_SECONDS) for sender in self.senders]
+            try:
+                yield
+            finally:
+                halt.set()
+                while not all(work.done() for work in working):
+                    self.rest(_LOOK_SECONDS)
+            for work in working:
+                work.result()
+
+    def rest(self, seconds: float) -> None:
+        """Lets the deployment work; faults meet it at any of its steps."""
+        time.sleep(seconds)
+        self.site.tend()
+
+    def look(self) -> None:
+        """Notes what readers see, and whether anything that they saw before has changed."""
+        with suppress(LostConnectionError, SlowStoreError), self.site.open_rooms() as rooms:
+            now = read_records(*rooms)
+            self.faults += self._seen.differences(now)
+            self._seen = now
+
+    def check(self) -> None:
+        """Checks that what was acknowledged is counted once, and that releases stand as first seen."""
+        faults = self.find_faults()
+        assert not faults, f"run {self.name}: {faults[:20]}\n{self.site.read_logs()}"
+
+    def find_faults(self) -> list[str]:
+        """Names what was lost, doubled, changed or answered wrongly, once all that was sent has settled."""
+        self.settle()
+        self.look()
+        with self.site.open_rooms() as (private, _):
+            counts = read_counts(private)
+        verdicts = [fault for sender in self.senders for fault in sender.wrong_verdicts]
+        return [*self.faults, *self.compare(counts), *self.check_ledgers(), *verdicts]
+
+    def check_ledgers(self) -> list[str]:
+        """Names what is wrong with the ledgers."""
+        with self.site.open_rooms() as rooms:
+            return check_ledgers(*rooms)
+
+    def settle(self) -> None:
+        """Waits until the relay has moved everything and a release of the run is published."""
+        eventually(self._is_settled, f"{self.name} settling", _PATIENCE_SECONDS)
+
+    def compare(self, counts: Counts) -> list[str]:
+        """Names every count of the run that is not what was acknowledged."""
+        expected = self.expected()
+        faults = ["tombstones are missing"] if counts.tombstones < expected.erased else []
+        for name in self.targets.names:
+            wanted = expected.net[name]
+            for place, found in (("vault", counts.standing[name]), ("tally", counts.net[name])):
+                if found != wanted:
+                    verb = "lost" if found < wanted else "doubled"
+                    faults.append(f"{place}: {abs(found - wanted)} of {wanted} {verb}, {name}")
+        for name, reason in expected.removed.keys() | counts.removed.keys():
+            wanted, found = expected.removed[name, reason], counts.removed[name, reason]
+            if name in self.targets.names and found != wanted:
+                faults.append(f"tally: {found} of {wanted} removed as {reason}, {name}")
+        return faults
+
+    def expected(self) -> Reference:
+        """Returns what all senders together have done."""
+        whole = Reference()
+        for sender in self.senders:
+            whole.add(sender.reference)
+        return whole
+
+    def restart_servers(self) -> None:
+        """Ends every server on request and loads what it has written once more."""
+        for server in self.site.servers.values():
+            server.stop()
+            server.start()
+
+    def _is_settled(self) -> bool:
+        self.site.tend()
+        with suppress(LostConnectionError, SlowStoreError), self.site.open_rooms() as (private, gallery):
+            video = f"*:{self.targets.videos[0]}:like"
+            is_released = any(gallery.scan_iter(match=f"g:releases:{video}", count=1000))
+            return is_released and not count_waiting(private)
+        return False

@@ -1,0 +1,126 @@
+"""Whatever fails, nothing acknowledged is lost, nothing is counted twice, and no release is drawn again."""
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from privacy.store.acl import Room
+from privacy.store.settings import GALLERY_URL, VAULT_URL
+from tests.faults import scenarios
+from tests.faults.cutting_proxy import Allowance, cutting_proxy, to_address
+from tests.faults.deployment import PROCESSES, Deployment, Pool, deployed
+from tests.faults.run import Run
+from tests.faults.scenarios import Scenario
+from tests.faults.seeded_faults import WRITES_BEFORE_IT_CHECKS
+
+REQUEST_BYTES, ANSWER_BYTES = 5_000, 400
+"""About the size of a batch, and of its answer."""
+LEAST_STORE_BYTES, MAX_STORE_BYTES = 3_000, 100_000
+
+
+@pytest.fixture(scope="module")
+def site(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment that serves all runs of this file, one after the other."""
+    with deployed(tmp_path_factory.mktemp("site"), pool) as deployment:
+        deployment.start(*PROCESSES)
+        yield deployment
+
+
+def nightly(part: str, scenario: Scenario, times: int, rounds: int) -> object:
+    """Returns the parameters of a scenario at night: rounds of a number of faults, each with its targets."""
+    return pytest.param(
+        scenario, times, rounds, marks=[pytest.mark.nightly(part=part), pytest.mark.timeout(3600)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("scenario", "times", "rounds"),
+    [
+        (scenarios.kill_anything, 8, 1),
+        (scenarios.pause_stores, 3, 1),
+        (scenarios.wake_zombies, 4, 1),
+        (scenarios.leap_clocks, 5, 1),
+        (scenarios.fill_memory, 1, 1),
+        (scenarios.fill_disk, 1, 1),
+        nightly("faults-kills", scenarios.kill_anything, 25, 8),
+        nightly("faults-kills", scenarios.kill_while_loading, 20, 2),
+        nightly("faults-clocks", scenarios.leap_clocks, 20, 1),
+        nightly("faults-stores", scenarios.pause_stores, 20, 5),
+        nightly("faults-stores", scenarios.wake_zombies, 40, 3),
+        nightly("faults-stores", scenarios.fill_memory, 10, 2),
+        nightly("faults-stores", scenarios.fill_disk, 10, 3),
+    ],
+)
+def test_nothing_is_lost_doubled_or_redrawn(
+    site: Deployment, scenario: Scenario, times: int, rounds: int, faults_seed: int
+) -> None:
+    """Senders work while it happens; what is stored in the end is what was acknowledged."""
+    for number in range(rounds):
+        run = Run(site, f"{scenario.__name__}-{times}-{faults_seed}-{number}")
+        with run.sending():
+            scenario(run, times)
+        run.check()
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [2, pytest.param(120, marks=[pytest.mark.nightly(part="faults-stores"), pytest.mark.timeout(3600)])],
+)
+def test_connections_may_end_at_any_byte(site: Deployment, seconds: int, faults_seed: int) -> None:
+    """Requests arrive in part and answers are lost, on the way to the plane and on the way to the stores."""
+    name = f"cut-connections-{seconds}-{faults_seed}"
+    rng = random.Random(name)
+
+    def of_a_request() -> Allowance:
+        match rng.randrange(4):
+            case 0:
+                return Allowance(request=rng.randrange(REQUEST_BYTES))
+            case 1:
+                return Allowance(answer=rng.randrange(ANSWER_BYTES))
+        return Allowance()
+
+    def of_a_store() -> Allowance:
+        return Allowance(rng.randrange(LEAST_STORE_BYTES, MAX_STORE_BYTES), MAX_STORE_BYTES)
+
+    with ExitStack() as proxies:
+        to_plane = to_address(f"http://127.0.0.1:{site.pool.port}")
+        run = Run(site, name, port=proxies.enter_context(cutting_proxy(to_plane, of_a_request)))
+        site.proxied = {
+            variable.name: f"redis://127.0.0.1:{proxies.enter_context(cutting_proxy(to_store, of_a_store))}"
+            for variable, to_store in (
+                (VAULT_URL, to_address(site.settings.urls[Room.PRIVATE])),
+                (GALLERY_URL, to_address(site.settings.urls[Room.GALLERY])),
+            )
+        }
+        _restart(site)
+        try:
+            with run.sending():
+                run.rest(seconds)
+            faults = run.find_faults()
+        finally:
+            site.proxied = {}
+            _restart(site)
+    assert not faults, f"run {name}: {faults[:20]}\n{site.read_logs()}"
+
+
+def test_a_script_that_writes_before_it_checks_is_found_out(site: Deployment, faults_seed: int) -> None:
+    """Of two relays that read the same, one checks too late; the scenario sees what is counted twice."""
+    site.faults = {"relay": WRITES_BEFORE_IT_CHECKS}
+    _restart(site)
+    try:
+        run = Run(site, f"late-{faults_seed}")
+        with run.sending():
+            scenarios.pause_stores(run, 4)
+        faults = run.find_faults()
+    finally:
+        site.faults = {}
+        _restart(site)
+    assert any("doubled" in fault for fault in faults), faults
+
+
+def _restart(site: Deployment) -> None:
+    """Starts every process again, with what is set now."""
+    site.end(*PROCESSES)
+    site.start(*PROCESSES)
