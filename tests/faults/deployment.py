@@ -117,6 +117,11 @@ class Deployment:
         return Settings.from_environment({}, self.data).rollback_guard_dir
 
     @property
+    def port(self) -> int:
+        """Port of the platform plane."""
+        return self.pool.port
+
+    @property
     def private_server(self) -> EmbeddedRedis:
         """The server of the private room."""
         return next(iter(self.servers.values()))

@@ -7,10 +7,12 @@ from typing import Final
 from privacy.policy.file import DEFAULT_POLICY_PATH
 
 EPOCH_SECONDS: Final = 2
+_QUICK_EPOCHS: Final = 12
+_PUBLIC_DELAY_SECONDS: Final = 2
 _SCHEDULES: Final = f"""\
 [[schedule]]
 every_seconds = {EPOCH_SECONDS}
-until_seconds = {30 * EPOCH_SECONDS}
+until_seconds = {_QUICK_EPOCHS * EPOCH_SECONDS}
 
 [[schedule]]
 every_seconds = 2592000
@@ -18,14 +20,14 @@ until_seconds = 31536000
 
 [[creator_schedule]]
 every_seconds = {EPOCH_SECONDS}
-until_seconds = {30 * EPOCH_SECONDS}
+until_seconds = {_QUICK_EPOCHS * EPOCH_SECONDS}
 
 [[creator_schedule]]
 every_seconds = 15552000
 until_seconds = 94608000
 
 """
-"""Thirty quick epochs; no target is sealed while a test runs."""
+"""Some quick epochs; no target is sealed while a test runs."""
 
 
 def write_policy(folder: Path) -> Path:
@@ -34,6 +36,8 @@ def write_policy(folder: Path) -> Path:
     # The sandbox divides the schedule, and this one cannot be divided.
     text = _drop_tables(text, "schedule", "creator_schedule", "sandbox")
     text = re.sub(r'^version = ".*"$', 'version = "faults"', text, count=1, flags=re.MULTILINE)
+    delay = f"public_delay_seconds = {_PUBLIC_DELAY_SECONDS}"
+    text = re.sub(r"^public_delay_seconds = \d+", delay, text, flags=re.MULTILINE)
     path = folder / "policy.toml"
     path.write_text(text + _SCHEDULES)
     return path

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn, Self
+from unittest.mock import patch
 
 import api.cli.commands.maintain
 import api.cli.commands.relay
@@ -69,7 +70,7 @@ def _become(order: Order, pool: int, listener: socket.socket) -> NoReturn:
         os.dup2(log, stream)
     os.environ.clear()
     os.environ.update(order.environment)
-    time.time_ns = shifted(Path(order.clock), time.time_ns)
+    patch("time.time_ns", shifted(Path(order.clock), time.time_ns)).start()
     if order.fault:
         SEEDED_FAULTS[order.fault]()
     status = 1

@@ -39,12 +39,13 @@ class Run:
         self, site: Deployment, name: str, port: int | None = None, *, only_events: bool = False
     ) -> None:
         self.site = site
+        self.tend = site.tend
         self.name = name
         self.rng = random.Random(name)
         self.targets = Targets.of_run(name)
         began_ms = time.time_ns() // 1_000_000
-        register(Client(site.pool.port, site.token), self.targets, began_ms - 500)
-        client = Client(port or site.pool.port, site.token)
+        register(Client(site.port, site.token), self.targets, began_ms - 500)
+        client = Client(port or site.port, site.token)
         self.senders = [
             Sender(
                 f"{name}-{sender}",
@@ -74,7 +75,7 @@ class Run:
     def rest(self, seconds: float) -> None:
         """Lets the deployment work; faults meet it at any of its steps."""
         time.sleep(seconds)
-        self.site.tend()
+        self.tend()
 
     def look(self) -> None:
         """Notes what readers see, and whether anything that they saw before has changed."""
@@ -136,7 +137,7 @@ class Run:
             server.start()
 
     def _is_settled(self) -> bool:
-        self.site.tend()
+        self.tend()
         with suppress(LostConnectionError, SlowStoreError), self.site.open_rooms() as (private, gallery):
             video = f"*:{self.targets.videos[0]}:like"
             is_released = any(gallery.scan_iter(match=f"g:releases:{video}", count=1000))

@@ -9,6 +9,7 @@ from typing import Final
 
 from privacy.embedded.server import EmbeddedRedis
 from tests.faults.deployment import PROCESSES
+from tests.faults.policy import EPOCH_SECONDS
 from tests.faults.run import Run
 from tests.faults.stored_state import read_counts
 from tests.support.eventually import eventually
@@ -29,6 +30,10 @@ _LEAPS: Final = (
     ("maintain 2", -_HOUR_MS),
     ("relay 2", 3_650 * _DAY_MS),
 )
+
+_LEAP_SECONDS: Final = 0.6
+_ACTIONS_BEFORE_LEAPS: Final = 10
+"""Some accounts have been erased by then."""
 
 Scenario = Callable[[Run, int], None]
 
@@ -90,7 +95,7 @@ def wake_zombies(run: Run, times: int) -> None:
     first = [name for name in _TWINS if name.endswith("1")]
     for name in first:
         site.signal(name, signal.SIGSTOP)
-    run.rest(2.5)  # longer than an epoch
+    run.rest(EPOCH_SECONDS + 0.5)
     run.look()
     for name in first:
         site.signal(name, signal.SIGCONT)
@@ -100,13 +105,14 @@ def wake_zombies(run: Run, times: int) -> None:
 def leap_clocks(run: Run, times: int) -> None:
     """The clock of a process leaps forward or back for a while. Nothing may be sealed, swept or dropped."""
     site = run.site
-    run.rest(1)
+    while min(sender.sent for sender in run.senders) < _ACTIONS_BEFORE_LEAPS:
+        run.rest(MAX_CALM_SECONDS)
     with site.open_rooms() as (private, _):
         before = read_counts(private)
     kept = {path.name: path.read_bytes() for path in site.guard.iterdir() if path.is_file()}
     for name, ahead_ms in (_LEAPS * times)[:times]:
         site.set_clock(name, ahead_ms)
-        run.rest(0.6)
+        run.rest(_LEAP_SECONDS)
         site.set_clock(name, 0)
         run.look()
     with site.open_rooms() as (private, _):

@@ -5,6 +5,7 @@ A change of a layout is a change of this file alone.
 
 import json
 import struct
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Final
 
 from redis import Redis
 
+from privacy.policy.file import DEFAULT_POLICY_PATH
 from tests.faults.history import Name
 
 KINDS: Final = ("like", "favorite", "follow")
@@ -20,8 +22,14 @@ REASONS: Final = ("", "unliked", "inauthentic", "account", "policy", "correction
 """By change code; 0 is a gain."""
 Release = tuple[str, str, int]
 """Target, kind and epoch."""
+Removal = tuple[Name, str]
+_DIMENSIONS: Final = tomllib.loads(DEFAULT_POLICY_PATH.read_text())["dimensions"]
 _REGISTER_BYTES: Final = 11
-_CHANGE: Final = struct.Struct("<I")
+_WORD: Final = struct.Struct("<I")
+_NET_CHANGE: Final = struct.Struct("<HHi")
+_LAST_CELL: Final = sum(len(cells) + 1 for cells in _DIMENSIONS.values())
+"""Streams are the total, each dimension's cells and its `undisclosed`, and the removals by reason."""
+_READ_MS: Final = 5_000
 _WRITTEN_ONCE: Final = ("g:releases:*", "g:points:*", "g:ledger:*")
 _GROWING: Final = ("t:*:measured:*", "t:*:ledger")
 
@@ -41,53 +49,84 @@ class Counts:
 
     standing: Counter[Name]
     net: Counter[Name]
-    removed: Counter[tuple[Name, str]]
+    removed: Counter[Removal]
     waiting: int
     running: int
     tombstones: int
 
 
 def read_counts(private: Redis) -> Counts:
-    """Reads vault and tally."""
-    names = _read_names(private)
-    net: Counter[Name] = Counter()
-    removed: Counter[tuple[Name, str]] = Counter()
-    for key in private.scan_iter(match="t:*:log:*", count=1000):
-        name = names[_last_number(key)]
-        for (code,) in _CHANGE.iter_unpack(_read(private, key)):
-            reason = REASONS[code % 16]
-            net[name] += -1 if reason else 1
-            if reason:
-                removed[name, reason] += 1
-    return Counts(
-        standing=_count_standing(private, names),
-        net=net,
-        removed=removed,
-        waiting=count_waiting(private),
-        running=sum(private.zcard(key) for key in private.scan_iter(match="t:*:due", count=1000)),
-        tombstones=sum(private.hlen(key) for key in private.scan_iter(match="v:*:tombstones", count=1000)),
-    )
+    """Reads vault and tally at one moment: nobody writes meanwhile."""
+    private.client_pause(_READ_MS, all=False)
+    try:
+        names = _read_names(private)
+        net, removed = _count_changes(private, names)
+        return Counts(
+            standing=_count_standing(private, names),
+            net=net,
+            removed=removed,
+            waiting=count_waiting(private),
+            running=sum(private.zcard(key) for key in _find(private, "t:*:due")),
+            tombstones=sum(private.hlen(key) for key in _find(private, "v:*:tombstones")),
+        )
+    finally:
+        private.client_unpause()
 
 
 def count_waiting(private: Redis) -> int:
-    """Counts the outbox entries that the relay has not moved."""
-    return sum(private.xlen(key) for key in private.scan_iter(match="v:*:outbox", count=1000))
+    """Counts the outbox entries that a target shard lacks. Those that all have applied may still be there."""
+    offsets = [private.hgetall(key) for key in _find(private, "t:*:offsets")]
+    waiting = 0
+    for key in _find(private, "v:*:outbox"):
+        shard = key.partition(b"{a")[2].partition(b"}")[0]
+        applied = min((_parse_id(row.get(shard, b"0-0")) for row in offsets), default=(0, 0))
+        waiting += len(private.xrange(key, min=f"({applied[0]}-{applied[1]}"))
+    return waiting
+
+
+def _parse_id(reply: object) -> tuple[int, int]:
+    moment, _, sequence = _raw(reply).partition(b"-")
+    return int(moment), int(sequence)
+
+
+def _count_changes(private: Redis, names: Mapping[int, Name]) -> tuple[Counter[Name], Counter[Removal]]:
+    """Counts what releases have folded into net changes, and what still is in the logs."""
+    net: Counter[Name] = Counter()
+    removed: Counter[Removal] = Counter()
+    for key in _find(private, "t:*:net:*"):
+        name = names[_last_number(key)]
+        for _step, stream, change in _NET_CHANGE.iter_unpack(b"".join(_read_elements(private, key))):
+            if stream == 0:
+                net[name] += change
+            elif stream > _LAST_CELL:
+                removed[name, REASONS[stream - _LAST_CELL]] += change
+    for key in _find(private, "t:*:log:*"):
+        name = names[_last_number(key)]
+        for element in _read_elements(private, key):
+            # The second of intake comes first.
+            for (code,) in _WORD.iter_unpack(element[_WORD.size :]):
+                reason = REASONS[code % 16]
+                net[name] += -1 if reason else 1
+                if reason:
+                    removed[name, reason] += 1
+    return net, removed
 
 
 def _read_names(private: Redis) -> dict[int, Name]:
     """Reads kind and target of each series by its number."""
     return {
-        _last_number(key): (KINDS[_last_number(key) % 4], private.hget(key, "target_id").decode())
-        for key in private.scan_iter(match="t:*:series:*", count=1000)
+        _last_number(key): (KINDS[_last_number(key) % 4], _raw(private.hget(key, "target_id")).decode())
+        for key in _find(private, "t:*:series:*")
     }
 
 
 def _count_standing(private: Redis, names: Mapping[int, Name]) -> Counter[Name]:
     standing: Counter[Name] = Counter()
-    for key in private.scan_iter(match="v:{a*}:r*:*", count=1000):
-        for field, stored in private.hgetall(key).items():
+    for key in _find(private, "v:{a*}:r*:*"):
+        for field, reply in private.hgetall(key).items():
+            register = _raw(reply)
             # An odd number of changes: the high four bits of the byte behind the six of the time.
-            if field.isdigit() and len(stored) == _REGISTER_BYTES and stored[6] >> 4 & 1:
+            if field.isdigit() and len(register) == _REGISTER_BYTES and register[6] >> 4 & 1:
                 standing[names[int(field)]] += 1
     return standing
 
@@ -116,15 +155,15 @@ class Records:
 def read_records(private: Redis, gallery: Redis) -> Records:
     """Reads what is written once; first what readers see, so that nothing is seen that the tally lacks."""
     fixed = {
-        f"{key!r} {field!r}": sha256(record).digest()
+        f"{key!r} {field!r}": sha256(_raw(record)).digest()
         for pattern in _WRITTEN_ONCE
         for key in gallery.scan_iter(match=pattern, count=1000, _type="HASH")
         for field, record in gallery.hgetall(key).items()
     }
     growing = {
-        repr(key): _read(private, key)
+        repr(key): b"\n".join(_read_elements(private, key))
         for pattern in _GROWING
-        for key in private.scan_iter(match=pattern, count=1000)
+        for key in _find(private, pattern)
     }
     return Records(fixed, growing)
 
@@ -134,9 +173,9 @@ def check_ledgers(private: Redis, gallery: Redis) -> list[str]:
     published = list(_read_releases(gallery))
     faults = []
     digests: dict[Release, str] = {}
-    for key in private.scan_iter(match="t:*:ledger", count=1000):
+    for key in _find(private, "t:*:ledger"):
         before = ""
-        for line in private.lrange(key, 0, -1):
+        for line in map(_raw, private.lrange(key, 0, -1)):
             entry = json.loads(line)
             release = entry["target_id"], entry["kind"], entry["epoch"]
             if entry["previous"] != before:
@@ -153,18 +192,24 @@ def check_ledgers(private: Redis, gallery: Redis) -> list[str]:
 
 
 def _read_releases(gallery: Redis) -> Iterator[tuple[Release, bytes]]:
-    for key in gallery.scan_iter(match="g:releases:*", count=1000):
-        for document in gallery.hgetall(key).values():
+    for key in _find(gallery, "g:releases:*"):
+        for document in map(_raw, gallery.hgetall(key).values()):
             content = json.loads(document)
             yield (content["target_id"], content["kind"], content["epoch"]), document
 
 
-def _read(client: Redis, key: bytes) -> bytes:
-    """Reads a string, or a list as its elements one after the other."""
-    if client.type(key) == b"list":
-        return b"\n".join(client.lrange(key, 0, -1))
-    content: bytes = client.get(key) or b""
-    return content
+def _read_elements(client: Redis, key: bytes) -> list[bytes]:
+    return [_raw(element) for element in client.lrange(key, 0, -1)]
+
+
+def _find(client: Redis, pattern: str) -> Iterator[bytes]:
+    return map(_raw, client.scan_iter(match=pattern, count=1000))
+
+
+def _raw(reply: object) -> bytes:
+    """Returns a reply that is bytes, as all replies of these clients are."""
+    assert isinstance(reply, bytes)
+    return reply
 
 
 def _last_number(key: bytes) -> int:

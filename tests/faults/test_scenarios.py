@@ -85,7 +85,7 @@ def test_connections_may_end_at_any_byte(site: Deployment, seconds: int, faults_
         return Allowance(rng.randrange(LEAST_STORE_BYTES, MAX_STORE_BYTES), MAX_STORE_BYTES)
 
     with ExitStack() as proxies:
-        to_plane = to_address(f"http://127.0.0.1:{site.pool.port}")
+        to_plane = to_address(f"http://127.0.0.1:{site.port}")
         run = Run(site, name, port=proxies.enter_context(cutting_proxy(to_plane, of_a_request)))
         site.proxied = {
             variable.name: f"redis://127.0.0.1:{proxies.enter_context(cutting_proxy(to_store, of_a_store))}"

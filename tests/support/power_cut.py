@@ -26,15 +26,24 @@ _SOURCE = Path(__file__).with_name("durable_sizes.c")
 _RECORD = struct.Struct("<QQ")
 
 
-def build_shim(folder: Path) -> Path:
-    """Compile `durable_sizes.c`; the compiler comes from a package, as the machine may have none."""
-    library = folder / "durable_sizes.so"
+def build_shim(folder: Path, source: Path = _SOURCE) -> Path:
+    """Compile a library to preload; the compiler comes from a package, as the machine may have none."""
+    library = folder / f"{source.stem}.so"
     # -nostdlib: redis-server brings the C library along, and the compiler need not build one of its own.
     options = ("-shared", "-fPIC", "-nostdlib", "-O1", "-Wall", "-Werror")
     caches = {"ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(folder / "zig")}
-    command = [sys.executable, "-m", "ziglang", "cc", *options, "-o", str(library), str(_SOURCE)]
+    command = [sys.executable, "-m", "ziglang", "cc", *options, "-o", str(library), str(source)]
     subprocess.run(command, check=True, env={**os.environ, **caches})
     return library
+
+
+def write_preloaded_program(path: Path, shim: Path, **variables: object) -> Path:
+    """Write a program that is redis-server with a library in it; returns its path."""
+    words = [f"LD_PRELOAD={shim}", *(f"{name}={value}" for name, value in variables.items())]
+    command = shlex.join(["env", *words, str(redis_server_program())])
+    path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    path.chmod(0o700)
+    return path
 
 
 @dataclass(frozen=True)
@@ -53,9 +62,7 @@ class PowerCut:
     def server(self) -> EmbeddedRedis:
         """The product's embedded server, with the shim preloaded."""
         program = self.folder / "redis-server-with-shim"
-        words = [f"LD_PRELOAD={self.shim}", f"DURABLE_SIZES={self._notes}", str(redis_server_program())]
-        program.write_text(f'#!/bin/sh\nexec env {shlex.join(words)} "$@"\n')
-        program.chmod(0o700)
+        write_preloaded_program(program, self.shim, DURABLE_SIZES=self._notes)
         return EmbeddedRedis(self.folder / "redis", users=(*USERS, ROOT), program=program)
 
     def cut(self, rng: random.Random | None = None) -> int:

@@ -1,0 +1,71 @@
+"""At night: power cuts, and servers that are killed in the middle of a write, by a library preloaded into them."""
+
+from pathlib import Path
+
+import pytest
+
+from privacy.embedded.server import EmbeddedRedis
+from privacy.store.users import USERS
+from tests.faults.deployment import PROCESSES, Pool, deployed_on
+from tests.faults.run import Run
+from tests.support.power_cut import PowerCut, build_shim, write_preloaded_program
+from tests.support.redis_server import ROOT
+
+MAX_CALM_SECONDS = 0.3
+ROUNDS, FAULTS_PER_ROUND = 10, 10
+ONE_WRITE_IN = 40
+DIE_IN_WRITE = Path(__file__).with_name("die_in_write.c")
+
+
+@pytest.mark.nightly(part="faults-power")
+@pytest.mark.timeout(3600)
+def test_power_cuts_lose_and_double_nothing(tmp_path: Path, pool: Pool, faults_seed: int) -> None:
+    """Everything ends at once, what was not fsynced is gone or torn, some cuts meet a rewrite of the log."""
+    power = PowerCut(tmp_path, build_shim(tmp_path))
+    with deployed_on(power.server, tmp_path, pool) as site:
+        site.start(*PROCESSES)
+        for number in range(ROUNDS):
+            run = Run(site, f"power-{faults_seed}-{number}")
+            with run.sending():
+                for _ in range(FAULTS_PER_ROUND):
+                    run.rest(run.rng.random() * MAX_CALM_SECONDS)
+                    if run.rng.random() < 0.2:
+                        with site.open_rooms() as (private, _):
+                            private.bgrewriteaof()
+                        run.rest(run.rng.random() * 0.1)
+                    for name in PROCESSES:
+                        site.kill(name)
+                    power.cut(run.rng)
+                    run.look()
+            run.settle()
+            run.restart_servers()
+            run.check()
+
+
+@pytest.mark.nightly(part="faults-kills")
+@pytest.mark.timeout(3600)
+def test_a_kill_inside_a_write_loses_and_doubles_nothing(
+    tmp_path: Path, pool: Pool, faults_seed: int
+) -> None:
+    """The server dies with half of a transaction in its log; then come two more loads."""
+    odds = tmp_path / "odds"
+    odds.write_text("0")
+    shim = build_shim(tmp_path, DIE_IN_WRITE)
+    program = write_preloaded_program(tmp_path / "dying-redis-server", shim, DIE_IN_WRITE=odds)
+    server = EmbeddedRedis(tmp_path / "server", users=(*USERS, ROOT), program=program)
+    with deployed_on(server, tmp_path, pool) as site:
+        site.start(*PROCESSES)
+        for number in range(ROUNDS):
+            run = Run(site, f"write-{faults_seed}-{number}")
+            with run.sending():
+                odds.write_text(str(ONE_WRITE_IN))
+                site.kill("redis")
+                pids: set[int] = set()
+                while len(pids) <= FAULTS_PER_ROUND:
+                    run.rest(0.05)
+                    pids.add(server.pid)
+                odds.write_text("0")
+                site.kill("redis")
+            run.settle()
+            run.restart_servers()
+            run.check()
