@@ -8,11 +8,11 @@ READY := $(VENV)/.ready
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
 # Parts of `make nightly`, at most 20 minutes each on two cores. NIGHTLY_MARKED are marks of tests.
-NIGHTLY_MARKED := accuracy gate hard-k-totals hard-k-cells mistakes audit audit-default black-box appearance interleavings histories crash power-cut
+NIGHTLY_MARKED := accuracy gate hard-k-totals hard-k-cells mistakes audit audit-default black-box appearance interleavings histories crash faults-kills faults-power faults-clocks faults-stores
 NIGHTLY_PARTS := statistics properties $(NIGHTLY_MARKED)
 NIGHTLY := $(BIN)/pytest -n 2 --dist load --hypothesis-profile nightly --timeout 7200
 
-.PHONY: run test check bench nightly browser setup lock openapi clean $(addprefix nightly-,$(NIGHTLY_PARTS))
+.PHONY: run test check bench nightly nightly-faults browser setup lock openapi clean $(addprefix nightly-,$(NIGHTLY_PARTS))
 
 run: $(READY)  ## the whole system on embedded Redis, with a simulated platform feeding it
 	$(BIN)/likewise up --simulate
@@ -46,6 +46,8 @@ nightly-properties: $(READY)  ## the property tests of `make test` with new exam
 
 $(addprefix nightly-,$(NIGHTLY_MARKED)): nightly-%: $(READY)  ## the tests that are marked with this part
 	$(NIGHTLY) -m "nightly(part='$*')" --ignore tests/browser
+
+nightly-faults: $(addprefix nightly-,$(filter faults-%,$(NIGHTLY_PARTS)))  ## all parts with faults
 
 browser: $(READY)  ## the pages in a real browser: needs Debian's chromium
 	$(BIN)/pytest tests/browser

@@ -106,15 +106,6 @@ def test_three_power_cuts(shim: Path, tmp_path: Path) -> None:
         assert lose_power(3, power, seed=1) == 0
 
 
-@pytest.mark.nightly(part="power-cut")
-@pytest.mark.timeout(3600)
-def test_fifty_power_cuts(shim: Path, tmp_path: Path) -> None:
-    """The same after 50 power cuts, some of them while Redis rewrites its AOF."""
-    power = PowerCut(tmp_path, shim)
-    with power.server:
-        assert lose_power(50, power, seed=2) == 0
-
-
 def test_a_laxer_fsync_is_found_out(shim: Path, tmp_path: Path) -> None:
     """With `appendfsync everysec` the same cuts lose acknowledged events, and the same test sees it."""
     power = PowerCut(tmp_path, shim)

@@ -1,4 +1,4 @@
-"""At night: power cuts, and servers that are killed in the middle of a write, by a library preloaded into them."""
+"""At night: power cuts, and servers that are killed in the middle of a write, by preloaded libraries."""
 
 from pathlib import Path
 
