@@ -16,17 +16,20 @@ from pathlib import Path
 from typing import Final
 
 from tests.faults.deployment import Deployment
-from tests.faults.history import Action
+from tests.faults.history import ALL, Action
 from tests.faults.reference import Reference
 from tests.faults.run import Run
 from tests.faults.sender import today
-from tests.faults.stored_state import Records, read_counts, read_records
+from tests.faults.stored_state import Records, count_ledger_entries, read_counts, read_records
+from tests.support.eventually import eventually
 
 PROCESSES: Final = ("platform", "relay 1", "relay 2", "release 1")
 _LEAST_ACTIONS: Final = 12
 _PAUSE_SECONDS: Final = 0.1
 _SENT_AGAIN: Final = 2
 _LOGS: Final = "appendonlydir"
+_LEDGER: Final = b":ledger\r\n"
+"""Ends the name of a tally's ledger in the log, once for each release."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Recording:
         self.site = site
         self.rng = random.Random(name)
         site.start(*PROCESSES)
-        self.run = Run(site, name, only_events=True)
+        self.run = Run(site, name, without=ALL)
         self.actions: list[Action] = []
         self.moments = [self._note()]
         while len(self.actions) < _LEAST_ACTIONS or not self.moments[-1].seen.fixed:
@@ -82,7 +85,7 @@ class Recording:
 
     def find_commit(self) -> int:
         """Returns a byte in the middle of the last release that was written."""
-        return self.whole.rindex(b":ledger\r\n") + 4
+        return self.whole.rindex(_LEDGER) + len(_LEDGER) // 2
 
     def cut(self, log_bytes: int) -> list[str]:
         """Loads the log up to a byte, goes on, loads what became of it, and names what is wrong then."""
@@ -101,11 +104,16 @@ class Recording:
         for action in self.actions[moment.acknowledged :][:_SENT_AGAIN]:
             sender.send(action)
         self.run.settle()
+        eventually(self._is_released_again, "the releases that the cut took away")
         self.site.end(*PROCESSES)
         later = self._read()
         faults += self._compare()
         self.run.restart_servers()
         return [*faults, *self._changed_since(later), *self._compare(), *self.run.check_ledgers()]
+
+    def _is_released_again(self) -> bool:
+        with self.site.open_rooms() as (private, _):
+            return count_ledger_entries(private) >= self.whole.count(_LEDGER)
 
     def _note(self) -> Moment:
         guard = {path.name: path.read_bytes() for path in self.site.guard.iterdir() if path.is_file()}

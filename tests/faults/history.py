@@ -72,6 +72,9 @@ class Purge:
 
 
 Action = Batch | Erasure | Purge
+StaffActions = frozenset[type[Erasure] | type[Purge]]
+NONE: Final[StaffActions] = frozenset()
+ALL: Final[StaffActions] = frozenset((Erasure, Purge))
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class Targets:
 
 
 def generate(
-    run: str, sender: str, targets: Targets, began_ms: int, *, only_events: bool = False
+    run: str, sender: str, targets: Targets, began_ms: int, without: StaffActions = NONE
 ) -> Iterator[Action]:
     """Yields what a sender does, without end.
 
@@ -105,16 +108,16 @@ def generate(
         sender: its name.
         targets: what its accounts like and follow.
         began_ms: before now; all events are older.
-        only_events: leave erasures and purges out.
+        without: what staff does not do; a batch of events is sent in its place.
     """
     rng = random.Random(f"{run}/{sender}")
     past: list[Event] = []
     for number in count():
         generation = number // ACTIONS_PER_GENERATION
         accounts = [f"{run}-{sender}-{generation}-{place}" for place in range(ACCOUNTS_AT_ONCE)]
-        if not only_events and number % _PURGE_EVERY == _PURGE_EVERY - 1:
+        if Purge not in without and number % _PURGE_EVERY == _PURGE_EVERY - 1:
             yield Purge(tuple(rng.sample(accounts, _ACCOUNTS_PER_PURGE)))
-        elif not only_events and number % _ERASE_EVERY == _ERASE_EVERY - 1:
+        elif Erasure not in without and number % _ERASE_EVERY == _ERASE_EVERY - 1:
             yield Erasure(rng.choice(accounts))
         else:
             batch = Batch(

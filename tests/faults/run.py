@@ -12,15 +12,15 @@ from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import TimeoutError as SlowStoreError
 
 from tests.faults.deployment import Deployment
-from tests.faults.history import Targets, generate
+from tests.faults.history import NONE, StaffActions, Targets, generate
 from tests.faults.reference import Reference
 from tests.faults.sender import Client, Sender, register
 from tests.faults.stored_state import Counts, Records, check_ledgers, count_waiting, read_counts, read_records
-from tests.support.eventually import eventually
 
 _SENDERS: Final = ("ada", "bo")
 _PAUSE_SECONDS: Final = 0.06
 _LOOK_SECONDS: Final = 0.05
+_SETTLE_SECONDS: Final = 0.2
 _PATIENCE_SECONDS: Final = 90.0
 _NOTHING: Final = Records({}, {})
 
@@ -32,11 +32,11 @@ class Run:
         site: the deployment.
         name: names the run and seeds it.
         port: where the platform plane is reached, if not at its own port.
-        only_events: leave erasures and purges out.
+        without: what staff does not do.
     """
 
     def __init__(
-        self, site: Deployment, name: str, port: int | None = None, *, only_events: bool = False
+        self, site: Deployment, name: str, port: int | None = None, without: StaffActions = NONE
     ) -> None:
         self.site = site
         self.tend = site.tend
@@ -50,7 +50,7 @@ class Run:
             Sender(
                 f"{name}-{sender}",
                 client,
-                generate(name, sender, self.targets, began_ms, only_events=only_events),
+                generate(name, sender, self.targets, began_ms, without),
             )
             for sender in _SENDERS
         ]
@@ -105,7 +105,10 @@ class Run:
 
     def settle(self) -> None:
         """Waits until the relay has moved everything and a release of the run is published."""
-        eventually(self._is_settled, f"{self.name} settling", _PATIENCE_SECONDS)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not self._is_settled():
+            assert time.monotonic() < deadline, f"{self.name} does not settle\n{self.site.read_logs()}"
+            self.rest(_SETTLE_SECONDS)
 
     def compare(self, counts: Counts) -> list[str]:
         """Names every count of the run that is not what was acknowledged."""
@@ -137,7 +140,6 @@ class Run:
             server.start()
 
     def _is_settled(self) -> bool:
-        self.tend()
         with suppress(LostConnectionError, SlowStoreError), self.site.open_rooms() as (private, gallery):
             video = f"*:{self.targets.videos[0]}:like"
             is_released = any(gallery.scan_iter(match=f"g:releases:{video}", count=1000))

@@ -2,8 +2,8 @@
 
 import resource
 import signal
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,23 +15,21 @@ from tests.faults.stored_state import read_counts
 from tests.support.eventually import eventually
 
 MAX_CALM_SECONDS: Final = 0.2
-_HOUR_MS: Final = 3_600_000
-_DAY_MS: Final = 24 * _HOUR_MS
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 _ROOM_BYTES: Final = 3_000
 """A full disk has this much room left at most: a write fails at any of its bytes."""
 _TWINS: Final = tuple(name for name in PROCESSES if name != "platform")
 _LEAPS: Final = (
-    ("release 1", 3_650 * _DAY_MS),
-    ("maintain 1", 3_650 * _DAY_MS),
-    ("platform", -_HOUR_MS),
-    ("relay 1", -2 * _DAY_MS),
-    ("release 2", -2 * _DAY_MS),
-    ("platform", 2 * _DAY_MS),
-    ("maintain 2", -_HOUR_MS),
-    ("relay 2", 3_650 * _DAY_MS),
+    ("release 1", 3_650 * DAY_MS),
+    ("maintain 1", 3_650 * DAY_MS),
+    ("platform", -HOUR_MS),
+    ("relay 1", -2 * DAY_MS),
+    ("release 2", -2 * DAY_MS),
+    ("platform", 2 * DAY_MS),
+    ("maintain 2", -HOUR_MS),
+    ("relay 2", 3_650 * DAY_MS),
 )
-
-_LEAP_SECONDS: Final = 0.6
 _ACTIONS_BEFORE_LEAPS: Final = 10
 """Some accounts have been erased by then."""
 
@@ -47,8 +45,6 @@ def kill_anything(run: Run, times: int) -> None:
         for victim in rng.sample(everything, rng.choice((1, 1, 1, 2, 3, len(everything)))):
             site.kill(victim)
         run.look()
-    run.settle()
-    run.restart_servers()
 
 
 def kill_while_loading(run: Run, times: int) -> None:
@@ -102,28 +98,35 @@ def wake_zombies(run: Run, times: int) -> None:
     run.rest(MAX_CALM_SECONDS)
 
 
-def leap_clocks(run: Run, times: int) -> None:
+def leap_clocks(run: Run, times: int, seconds: float = 0.6) -> None:
     """The clock of a process leaps forward or back for a while. Nothing may be sealed, swept or dropped."""
+    with nothing_dropped(run):
+        for name, ahead_ms in (_LEAPS * times)[:times]:
+            run.site.set_clock(name, ahead_ms)
+            run.rest(seconds)
+            run.site.set_clock(name, 0)
+            run.look()
+
+
+@contextmanager
+def nothing_dropped(run: Run) -> Iterator[None]:
+    """Notes as a fault of the run what is sealed, swept or dropped in the block."""
     site = run.site
     while min(sender.sent for sender in run.senders) < _ACTIONS_BEFORE_LEAPS:
         run.rest(MAX_CALM_SECONDS)
     with site.open_rooms() as (private, _):
         before = read_counts(private)
-    kept = {path.name: path.read_bytes() for path in site.guard.iterdir() if path.is_file()}
-    for name, ahead_ms in (_LEAPS * times)[:times]:
-        site.set_clock(name, ahead_ms)
-        run.rest(_LEAP_SECONDS)
-        site.set_clock(name, 0)
-        run.look()
+    logs = {path: path.stat().st_size for path in site.guard.glob("*.erasures")}
+    yield
     with site.open_rooms() as (private, _):
         after = read_counts(private)
-    if after.running != before.running:
-        run.faults.append(f"{before.running - after.running} series were sealed")
-    if after.tombstones < before.tombstones:
-        run.faults.append(f"{before.tombstones - after.tombstones} tombstones were swept")
-    for name, content in kept.items():
-        if name.endswith(".erasures") and len((site.guard / name).read_bytes()) < len(content):
-            run.faults.append(f"erasures were dropped from {name}")
+    for what, kept, found in (
+        ("series", before.running, after.running),
+        ("tombstones", before.tombstones, after.tombstones),
+        *((f"bytes of {path.name}", size, path.stat().st_size) for path, size in logs.items()),
+    ):
+        if found < kept:
+            run.faults.append(f"{kept - found} {what} were dropped")
 
 
 def fill_memory(run: Run, times: int) -> None:
@@ -141,23 +144,29 @@ def fill_memory(run: Run, times: int) -> None:
 
 def fill_disk(run: Run, times: int) -> None:
     """The private room's disk is full for a while: a write ends in the middle, and the server with it."""
-    site, rng = run.site, run.rng
-    server = site.private_server
     for _ in range(times):
-        run.rest(rng.random() * MAX_CALM_SECONDS)
-        for room_bytes in (rng.randrange(_ROOM_BYTES), 0):  # started again, it is full still
-            limit = _newest_log(server).stat().st_size + room_bytes
-            resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-            eventually(partial(_has_ended, server), "the end of a server whose disk is full")
-            site.tend()
+        run.rest(run.rng.random() * MAX_CALM_SECONDS)
+        for room_bytes in (run.rng.randrange(_ROOM_BYTES), 0):  # started again, it is full still
+            _end_by_full_disk(run.site.private_server, room_bytes)
+            run.site.tend()
         run.rest(MAX_CALM_SECONDS)
         run.look()
 
 
-def _has_ended(server: EmbeddedRedis) -> bool:
-    return not server.is_running
+def _end_by_full_disk(server: EmbeddedRedis, room_bytes: int) -> None:
+    """Leaves a server's log no more room than that, and waits until the server has ended by it."""
+    limited: set[Path] = set()
 
+    def has_ended() -> bool:
+        # A rewrite may have begun another log.
+        log = max(
+            (server.folder / "appendonlydir").glob("*.incr.aof"), key=lambda log: log.stat().st_mtime_ns
+        )
+        if log not in limited:
+            limited.add(log)
+            with suppress(ProcessLookupError):
+                limits = log.stat().st_size + room_bytes, resource.RLIM_INFINITY
+                resource.prlimit(server.pid, resource.RLIMIT_FSIZE, limits)
+        return not server.is_running
 
-def _newest_log(server: EmbeddedRedis) -> Path:
-    logs = (server.folder / "appendonlydir").glob("*.incr.aof")
-    return max(logs, key=lambda log: log.stat().st_mtime_ns)
+    eventually(has_ended, "the end of a server whose disk is full")

@@ -75,7 +75,7 @@ class Client:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ANSWER_SECONDS)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body, {"Authorization": f"Bearer {self.token}", **named})
+            connection.request(method, path, body or None, {"Authorization": f"Bearer {self.token}", **named})
             response = connection.getresponse()
             return response.status, response.read()
         finally:

@@ -191,6 +191,11 @@ def check_ledgers(private: Redis, gallery: Redis) -> list[str]:
     ]
 
 
+def count_ledger_entries(private: Redis) -> int:
+    """Counts the releases that the tally has committed."""
+    return sum(private.llen(key) for key in _find(private, "t:*:ledger"))
+
+
 def _read_releases(gallery: Redis) -> Iterator[tuple[Release, bytes]]:
     for key in _find(gallery, "g:releases:*"):
         for document in map(_raw, gallery.hgetall(key).values()):

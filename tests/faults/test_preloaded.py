@@ -1,5 +1,6 @@
 """At night: power cuts, and servers that are killed in the middle of a write, by preloaded libraries."""
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from privacy.embedded.server import EmbeddedRedis
 from privacy.store.users import USERS
 from tests.faults.deployment import PROCESSES, Pool, deployed_on
+from tests.faults.history import Purge
 from tests.faults.run import Run
+from tests.faults.scenarios import DAY_MS, HOUR_MS, nothing_dropped
 from tests.support.power_cut import PowerCut, build_shim, write_preloaded_program
 from tests.support.redis_server import ROOT
 
@@ -15,6 +18,10 @@ MAX_CALM_SECONDS = 0.3
 ROUNDS, FAULTS_PER_ROUND = 10, 10
 ONE_WRITE_IN = 40
 DIE_IN_WRITE = Path(__file__).with_name("die_in_write.c")
+LEAP_IN_TIME = Path(__file__).with_name("leap_in_time.c")
+LEAPS_MS = (3_650 * DAY_MS, -HOUR_MS, 2 * DAY_MS, HOUR_MS, -2 * DAY_MS, 40 * DAY_MS)
+LEAP_SECONDS = 1.5
+"""Longer than a process may believe an old reading."""
 
 
 @pytest.mark.nightly(part="faults-power")
@@ -69,3 +76,29 @@ def test_a_kill_inside_a_write_loses_and_doubles_nothing(
             run.settle()
             run.restart_servers()
             run.check()
+
+
+@pytest.mark.nightly(part="faults-clocks")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("ahead_ms", LEAPS_MS)
+def test_a_leap_of_the_whole_machine_drops_nothing(
+    tmp_path: Path, pool: Pool, faults_seed: int, ahead_ms: int
+) -> None:
+    """Store and processes leap together for a while; afterwards everything goes on as if nothing had been."""
+    ahead = tmp_path / "ahead"
+    ahead.write_bytes(bytes(8))
+    shim = build_shim(tmp_path, LEAP_IN_TIME)
+    program = write_preloaded_program(tmp_path / "leaping-redis-server", shim, LEAP_IN_TIME=ahead)
+    server = EmbeddedRedis(tmp_path / "server", users=(*USERS, ROOT), program=program)
+    with deployed_on(server, tmp_path, pool) as site:
+        site.start(*PROCESSES)
+        # A purge is a job, which the store forgets by its own clock.
+        run = Run(site, f"machine-{faults_seed}", without=frozenset({Purge}))
+        with run.sending(), nothing_dropped(run):
+            for leap_ms in (ahead_ms, 0):
+                with ahead.open("r+b") as shared:
+                    shared.write(struct.pack("<q", leap_ms))
+                for name in PROCESSES:
+                    site.set_clock(name, leap_ms)
+                run.rest(LEAP_SECONDS)
+        run.check()
