@@ -4,10 +4,13 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from privacy.embedded.server import EmbeddedRedis
+from privacy.store.acl import Grant
+from privacy.store.users import MAINTENANCE, PLATFORM, RELAY, RELEASE
 from tests.faults.deployment import PROCESSES
 from tests.faults.policy import EPOCH_SECONDS
 from tests.faults.run import Run
@@ -19,6 +22,7 @@ HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 _ROOM_BYTES: Final = 3_000
 """A full disk has this much room left at most: a write fails at any of its bytes."""
+_USERS: Final = (PLATFORM, RELAY, RELEASE, MAINTENANCE)
 _TWINS: Final = tuple(name for name in PROCESSES if name != "platform")
 _LEAPS: Final = (
     ("release 1", 3_650 * DAY_MS),
@@ -140,6 +144,27 @@ def fill_memory(run: Run, times: int) -> None:
             for room in rooms:
                 room.config_set("maxmemory", 0)
         run.look()
+
+
+def take_rights(run: Run, times: int) -> None:
+    """A user of the store may not call one of its commands for a while: its ACL is older than the program."""
+    rng = run.rng
+    for _ in range(times):
+        run.rest(rng.random() * MAX_CALM_SECONDS)
+        user = rng.choice(_USERS)
+        command = rng.choice(sorted({command for grant in user.grants for command in grant.commands}))
+        with run.site.open_rooms() as (private, _):
+            for missing in (command, ""):
+                selectors = [_selector_without(grant, missing) for grant in user.grants]
+                private.execute_command("ACL", "SETUSER", user.name, "clearselectors", *selectors)
+                run.rest(0.3)
+        run.look()
+
+
+def _selector_without(grant: Grant, command: str) -> str:
+    """Returns a grant without a command as an ACL selector; one that allows nothing if it has no other."""
+    kept = tuple(name for name in grant.commands if name != command)
+    return replace(grant, commands=kept).selector if kept else "()"
 
 
 def fill_disk(run: Run, times: int) -> None:
