@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from privacy.embedded.server import EmbeddedRedis
-from privacy.store.acl import Grant
+from privacy.store.acl import AclUser
 from privacy.store.users import MAINTENANCE, PLATFORM, RELAY, RELEASE
 from tests.faults.deployment import PROCESSES
 from tests.faults.policy import EPOCH_SECONDS
@@ -155,16 +155,16 @@ def take_rights(run: Run, times: int) -> None:
         command = rng.choice(sorted({command for grant in user.grants for command in grant.commands}))
         with run.site.open_rooms() as (private, _):
             for missing in (command, ""):
-                selectors = [_selector_without(grant, missing) for grant in user.grants]
+                selectors = _selectors_without(user, missing)
                 private.execute_command("ACL", "SETUSER", user.name, "clearselectors", *selectors)
                 run.rest(0.3)
         run.look()
 
 
-def _selector_without(grant: Grant, command: str) -> str:
-    """Returns a grant without a command as an ACL selector; one that allows nothing if it has no other."""
-    kept = tuple(name for name in grant.commands if name != command)
-    return replace(grant, commands=kept).selector if kept else "()"
+def _selectors_without(user: AclUser, command: str) -> list[str]:
+    """Returns the ACL selectors of a user without a command."""
+    kept = [(grant, tuple(name for name in grant.commands if name != command)) for grant in user.grants]
+    return [replace(grant, commands=commands).selector for grant, commands in kept if commands]
 
 
 def fill_disk(run: Run, times: int) -> None:
