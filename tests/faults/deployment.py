@@ -188,6 +188,18 @@ class Deployment:
         ):
             yield private, gallery
 
+    def verify_ledger(self) -> list[str]:
+        """Exports the signed ledger and verifies it as a continuation of the last export; names what is wrong."""
+        environment = process_environment(self.settings, self.data, Process.OPERATOR)
+        export, before = self.folder / "ledger.ndjson", self.folder / "ledger-before.ndjson"
+        since = ("--since", before) if before.exists() else ()
+        for arguments in (("export", export), ("verify", export, *since)):
+            ran = likewise("ledger", *arguments, environment=environment)
+            if ran.returncode:
+                return [f"ledger {arguments[0]}: {ran.stdout} {ran.stderr}"]
+        export.replace(before)
+        return []
+
     def read_logs(self) -> str:
         """Returns the last lines of every process, for the message of a test that fails."""
         return "\n".join(

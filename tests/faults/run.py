@@ -96,7 +96,8 @@ class Run:
         with self.site.open_rooms() as (private, _):
             counts = read_counts(private)
         verdicts = [fault for sender in self.senders for fault in sender.wrong_verdicts]
-        return [*self.faults, *self.compare(counts), *self.check_ledgers(), *verdicts]
+        ledgers = [*self.check_ledgers(), *self.site.verify_ledger()]
+        return [*self.faults, *self.compare(counts), *ledgers, *verdicts]
 
     def check_ledgers(self) -> list[str]:
         """Names what is wrong with the ledgers."""
@@ -104,7 +105,7 @@ class Run:
             return check_ledgers(*rooms)
 
     def settle(self) -> None:
-        """Waits until the relay has moved everything and a release of the run is published."""
+        """Waits until the relay has moved everything, and a release of the run is published and signed."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not self._is_settled():
             assert time.monotonic() < deadline, f"{self.name} does not settle\n{self.site.read_logs()}"
@@ -143,5 +144,5 @@ class Run:
         with suppress(LostConnectionError, SlowStoreError), self.site.open_rooms() as (private, gallery):
             video = f"*:{self.targets.videos[0]}:like"
             is_released = any(gallery.scan_iter(match=f"g:releases:{video}", count=1000))
-            return is_released and not count_waiting(private)
+            return is_released and bool(gallery.exists("g:heads")) and not count_waiting(private)
         return False

@@ -89,7 +89,7 @@ def test_connections_may_end_at_any_byte(site: Deployment, seconds: int, faults_
         return Allowance()
 
     def of_a_store() -> Allowance:
-        return Allowance(rng.randrange(LEAST_STORE_BYTES, MAX_STORE_BYTES), MAX_STORE_BYTES)
+        return Allowance(*(rng.randrange(LEAST_STORE_BYTES, MAX_STORE_BYTES) for _ in range(2)))
 
     with ExitStack() as proxies:
         to_plane = to_address(f"http://127.0.0.1:{site.port}")
