@@ -189,7 +189,7 @@ class Deployment:
             yield private, gallery
 
     def verify_ledger(self) -> list[str]:
-        """Exports the signed ledger and verifies it as a continuation of the last export; names what is wrong."""
+        """Exports the signed ledger and verifies that it continues the last export; names what is wrong."""
         environment = process_environment(self.settings, self.data, Process.OPERATOR)
         export, before = self.folder / "ledger.ndjson", self.folder / "ledger-before.ndjson"
         since = ("--since", before) if before.exists() else ()
