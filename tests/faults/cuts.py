@@ -30,6 +30,8 @@ _SENT_AGAIN: Final = 2
 _LOGS: Final = "appendonlydir"
 _LEDGER: Final = b":ledger\r\n"
 """Ends the name of a tally's ledger in the log, once for each release."""
+_LOG: Final = b":log:"
+_OFFSETS: Final = b":offsets\r\n"
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,10 @@ class Recording:
         """Returns a byte in the middle of the last release that was written."""
         return self.whole.rindex(_LEDGER) + len(_LEDGER) // 2
 
+    def find_delivery(self) -> int:
+        """Returns a byte in the middle of the last changes that were relayed, after they went into a log."""
+        return self.whole.index(_OFFSETS, self.whole.rindex(_LOG)) + len(_OFFSETS) // 2
+
     def cut(self, log_bytes: int) -> list[str]:
         """Loads the log up to a byte, goes on, loads what became of it, and names what is wrong then."""
         moment = max(
@@ -142,6 +148,7 @@ class Recording:
             if path.is_file():
                 path.unlink()
         for name, content in moment.guard.items():
+            (self.site.guard / name).touch(mode=0o600)
             (self.site.guard / name).write_bytes(content)
         self.site.private_server.start()
 

@@ -155,8 +155,8 @@ def take_rights(run: Run, times: int) -> None:
         command = rng.choice(sorted({command for grant in user.grants for command in grant.commands}))
         with run.site.open_rooms() as (private, _):
             for missing in (command, ""):
-                selectors = _selectors_without(user, missing)
-                private.execute_command("ACL", "SETUSER", user.name, "clearselectors", *selectors)
+                rules = ("clearselectors", *_selectors_without(user, missing))
+                private.execute_command("ACL", "SETUSER", user.name, *rules)  # type: ignore[no-untyped-call]  # redis-py
                 run.rest(0.3)
         run.look()
 

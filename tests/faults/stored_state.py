@@ -80,7 +80,7 @@ def count_waiting(private: Redis) -> int:
     for key in _find(private, "v:*:outbox"):
         shard = key.partition(b"{a")[2].partition(b"}")[0]
         applied = min((_parse_id(row.get(shard, b"0-0")) for row in offsets), default=(0, 0))
-        waiting += len(private.xrange(key, min=f"({applied[0]}-{applied[1]}"))
+        waiting += len(private.xrange(key, min=f"({applied[0]}-{applied[1]}") or ())
     return waiting
 
 
