@@ -39,7 +39,7 @@ _LEAST_SECONDS_BETWEEN_STARTS: Final = 0.3
 
 
 class Pool:
-    """The process that forks the others; see `tests.faults.pool`."""
+    """The process that forks the others, for one deployment at a time; see `tests.faults.pool`."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(

@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
+from unittest.mock import patch
 
+from privacy.store.clock import StoreClock
 from privacy.tally import outbox_relay
 
 WRITES_BEFORE_IT_CHECKS: Final = "writes before it checks"
+TRUSTS_ITS_CLOCK: Final = "trusts its clock"
 
 
 def _write_before_check() -> None:
@@ -23,6 +26,11 @@ def _move_refusal_to_the_end(source: str) -> str:
     return f"local refused\n{late}"
 
 
+def _trust_the_wall_clock() -> None:
+    """Has the process decide by its own wall clock, whatever store and uptime say."""
+    patch.object(StoreClock, "__call__", lambda clock: clock.wall_clock()).start()
+
+
 SEEDED_FAULTS: Final[Mapping[str, Callable[[], None]]] = MappingProxyType(
-    {WRITES_BEFORE_IT_CHECKS: _write_before_check}
+    {WRITES_BEFORE_IT_CHECKS: _write_before_check, TRUSTS_ITS_CLOCK: _trust_the_wall_clock}
 )

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.faults.cutting_proxy import Allowance, cutting_proxy, to_address
 from tests.faults.deployment import PROCESSES, Deployment, Pool, deployed
 from tests.faults.run import Run
 from tests.faults.scenarios import Scenario
-from tests.faults.seeded_faults import WRITES_BEFORE_IT_CHECKS
+from tests.faults.seeded_faults import TRUSTS_ITS_CLOCK, WRITES_BEFORE_IT_CHECKS
 
 TEARING = (scenarios.kill_anything, scenarios.kill_while_loading, scenarios.fill_disk)
 """May leave half a transaction, which would be executed at the load after the next."""
@@ -101,33 +101,48 @@ def test_connections_may_end_at_any_byte(site: Deployment, seconds: int, faults_
                 (GALLERY_URL, to_address(site.settings.urls[Room.GALLERY])),
             )
         }
-        _restart(site)
+        restart(site)
         try:
             with run.sending():
                 run.rest(seconds)
             faults = run.find_faults()
         finally:
             site.proxied = {}
-            _restart(site)
+            restart(site)
     assert not faults, f"run {name}: {faults[:20]}\n{site.read_logs()}"
 
 
 def test_a_script_that_writes_before_it_checks_is_found_out(site: Deployment, faults_seed: int) -> None:
     """Of two relays that read the same, one checks too late; the scenario sees what is counted twice."""
-    site.faults = {"relay": WRITES_BEFORE_IT_CHECKS}
-    _restart(site)
-    try:
-        run = Run(site, f"late-{faults_seed}")
+    run = Run(site, f"late-{faults_seed}")
+    with seeded(site, "relay", WRITES_BEFORE_IT_CHECKS):
         with run.sending():
             scenarios.pause_stores(run, 4)
         faults = run.find_faults()
-    finally:
-        site.faults = {}
-        _restart(site)
     assert any("doubled" in fault for fault in faults), faults
 
 
-def _restart(site: Deployment) -> None:
+def test_a_clock_that_is_trusted_is_found_out(site: Deployment, faults_seed: int) -> None:
+    """Maintenance workers that believe a leap of ten years sweep what must stay; the scenario sees it."""
+    run = Run(site, f"trusting-{faults_seed}")
+    with seeded(site, "maintain", TRUSTS_ITS_CLOCK), run.sending():
+        scenarios.leap_clocks(run, 2, seconds=2)
+    assert any("dropped" in fault for fault in run.faults), run.faults
+
+
+@contextmanager
+def seeded(site: Deployment, command: str, fault: str) -> Iterator[None]:
+    """Runs every process of a command with a fault for the duration of the block."""
+    site.faults = {command: fault}
+    restart(site)
+    try:
+        yield
+    finally:
+        site.faults = {}
+        restart(site)
+
+
+def restart(site: Deployment) -> None:
     """Starts every process again, with what is set now."""
     site.end(*PROCESSES)
     site.start(*PROCESSES)
