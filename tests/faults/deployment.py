@@ -15,7 +15,6 @@ from redis import Redis
 
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.embedded.server import EmbeddedRedis
-from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.settings import POLICY, Settings, StoreSettings
@@ -93,7 +92,6 @@ class Deployment:
         self.data.mkdir(mode=0o700, exist_ok=True)
         self.policy = write_policy(self.folder)
         prepare_store(self.settings, self.data, self.policy)
-        create_ledger_key(Settings.from_environment({}, self.data).ledger_key_file, os.urandom)
         for name in PROCESSES:
             self.set_clock(name, 0)
         self.token = str(

@@ -16,7 +16,8 @@ ACCOUNTS_AT_ONCE: Final = 40
 ACTIONS_PER_GENERATION: Final = 20
 """Then come new accounts: there is always something to count, and few accounts meet the burst rule."""
 _EVENTS_PER_BATCH: Final = 30
-_ERASE_EVERY, _PURGE_EVERY = 7, 16
+ERASE_EVERY: Final = 7
+_PURGE_EVERY: Final = 16
 _ACCOUNTS_PER_PURGE: Final = 6
 _REMEMBERED: Final = 400
 _DAY_MS: Final = 86_400_000
@@ -117,7 +118,7 @@ def generate(
         accounts = [f"{run}-{sender}-{generation}-{place}" for place in range(ACCOUNTS_AT_ONCE)]
         if Purge not in without and number % _PURGE_EVERY == _PURGE_EVERY - 1:
             yield Purge(tuple(rng.sample(accounts, _ACCOUNTS_PER_PURGE)))
-        elif Erasure not in without and number % _ERASE_EVERY == _ERASE_EVERY - 1:
+        elif Erasure not in without and number % ERASE_EVERY == ERASE_EVERY - 1:
             yield Erasure(rng.choice(accounts))
         else:
             batch = Batch(

@@ -12,6 +12,7 @@ from privacy.embedded.server import EmbeddedRedis
 from privacy.store.acl import AclUser
 from privacy.store.users import MAINTENANCE, PLATFORM, RELAY, RELEASE
 from tests.faults.deployment import PROCESSES
+from tests.faults.history import ERASE_EVERY
 from tests.faults.policy import EPOCH_SECONDS
 from tests.faults.run import Run
 from tests.faults.stored_state import read_counts
@@ -34,8 +35,6 @@ _LEAPS: Final = (
     ("maintain 2", -HOUR_MS),
     ("relay 2", 3_650 * DAY_MS),
 )
-_ACTIONS_BEFORE_LEAPS: Final = 10
-"""Some accounts have been erased by then."""
 
 Scenario = Callable[[Run, int], None]
 
@@ -112,12 +111,17 @@ def leap_clocks(run: Run, times: int, seconds: float = 0.6) -> None:
             run.look()
 
 
+def wait_for_erasures(run: Run) -> None:
+    """Waits until each sender has erased an account."""
+    while min(sender.sent for sender in run.senders) < ERASE_EVERY:
+        run.rest(MAX_CALM_SECONDS)
+
+
 @contextmanager
 def nothing_dropped(run: Run) -> Iterator[None]:
     """Notes as a fault of the run what is sealed, swept or dropped in the block."""
     site = run.site
-    while min(sender.sent for sender in run.senders) < _ACTIONS_BEFORE_LEAPS:
-        run.rest(MAX_CALM_SECONDS)
+    wait_for_erasures(run)
     with site.open_rooms() as (private, _):
         before = read_counts(private)
     logs = {path: path.stat().st_size for path in site.guard.glob("*.erasures")}
