@@ -7,6 +7,7 @@ log ends at that byte; what came later is sent again.
 
 import os
 import random
+import re
 import shutil
 import signal
 from collections.abc import Mapping
@@ -30,7 +31,8 @@ _SENT_AGAIN: Final = 2
 _LOGS: Final = "appendonlydir"
 _LEDGER: Final = b":ledger\r\n"
 """Ends the name of a tally's ledger in the log, once for each release."""
-_LOG: Final = b":log:"
+_DELIVERY: Final = re.compile(rb"RPUSH\r\n\$\d+\r\nt:\{t\d+\}:log:")
+"""A relay appends to a log, and moves its offsets in the same transaction."""
 _OFFSETS: Final = b":offsets\r\n"
 
 
@@ -91,7 +93,8 @@ class Recording:
 
     def find_delivery(self) -> int:
         """Returns a byte in the middle of the last changes that were relayed, after they went into a log."""
-        return self.whole.index(_OFFSETS, self.whole.rindex(_LOG)) + len(_OFFSETS) // 2
+        *_, last = _DELIVERY.finditer(self.whole)
+        return self.whole.index(_OFFSETS, last.end()) + len(_OFFSETS) // 2
 
     def cut(self, log_bytes: int) -> list[str]:
         """Loads the log up to a byte, goes on, loads what became of it, and names what is wrong then."""
