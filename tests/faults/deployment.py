@@ -68,7 +68,7 @@ class Pool:
 
 @dataclass
 class Deployment:
-    """Servers and processes on one data folder.
+    """Servers and processes on a data folder.
 
     Args:
         folder: for the data folder, logs and clocks.
