@@ -70,8 +70,10 @@ class ShardVerification:
         where = self._describe(line.sequence, entry)
         faults = list(self._check_entry(line, raw, entry)) if entry else ["its entry cannot be read"]
         yield from (Fault(where, what) for what in faults)
-        if entry and (not faults or self._is_next(entry)):
-            yield from self._check_series(entry, where)
+        if entry:
+            name = _name_by_hash(line, entry) if faults else ReleaseName.from_entry(entry)
+            if not faults or self._is_next(name):
+                yield from self._check_series(name, where)
         self._whole = self._whole and not faults
         self._previous = None if faults else sha256(raw).hexdigest()
         self._tree.append(leaf_hash(raw))
@@ -115,23 +117,23 @@ class ShardVerification:
         except SignatureError as error:
             yield f"its signature {error}"
 
-    def _is_next(self, entry: LedgerEntry) -> bool:
-        """Returns whether a wrong entry at least comes in the turn of the series that it names."""
-        return self._epochs.get((entry.target_id, entry.kind)) == entry.epoch - 1
+    def _is_next(self, name: ReleaseName) -> bool:
+        """Returns whether a release comes in the turn of its series."""
+        return self._epochs.get((name.target_id, name.kind)) == name.epoch - 1
 
-    def _check_series(self, entry: LedgerEntry, where: str) -> Iterator[Fault]:
+    def _check_series(self, name: ReleaseName, where: str) -> Iterator[Fault]:
         """Checks that releases of one target and kind come epoch by epoch, each once."""
-        series = entry.target_id, entry.kind
+        series = name.target_id, name.kind
         previous = self._epochs.get(series)
-        if previous is not None and entry.epoch <= previous:
+        if previous is not None and name.epoch <= previous:
             yield Fault(where, "is released a second time")
             return
-        first, last = entry.epoch if previous is None else previous + 1, entry.epoch - 1
+        first, last = name.epoch if previous is None else previous + 1, name.epoch - 1
         if first == last:
             yield Fault(str(ReleaseName(*series, first)), "is missing")
         elif first < last:
             yield Fault(f"{ReleaseName(*series, first)} to {last}", "are missing")
-        self._epochs[series] = entry.epoch
+        self._epochs[series] = name.epoch
 
     def _check_roots(self) -> Iterator[Fault]:
         if not self._whole:
@@ -156,12 +158,25 @@ def _decode(raw: bytes) -> LedgerEntry | None:
         return None
 
 
-def _matches(release: bytes, entry: LedgerEntry) -> bool:
+def _decode_release(release: bytes) -> ReleaseDocument | None:
     try:
-        document = msgspec.json.decode(release, type=ReleaseDocument)
+        return msgspec.json.decode(release, type=ReleaseDocument)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return False
-    return all(
+        return None
+
+
+def _name_by_hash(line: ReleaseLine, entry: LedgerEntry) -> ReleaseName:
+    """Returns what a wrong entry is about: its release tells, if it has the hash that the entry names."""
+    release = (line.release or "").encode()
+    document = _decode_release(release)
+    if document is None or sha256(release).hexdigest() != entry.release_sha256:
+        return ReleaseName.from_entry(entry)
+    return ReleaseName(document.target_id, document.kind, document.epoch)
+
+
+def _matches(release: bytes, entry: LedgerEntry) -> bool:
+    document = _decode_release(release)
+    return document is not None and all(
         getattr(document, name) == getattr(entry, name)
         for name in ("target_id", "kind", "epoch", "as_of_ms", "cutoff_ms", "policy_version")
     )

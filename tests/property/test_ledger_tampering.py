@@ -138,6 +138,22 @@ def test_a_changed_member_of_a_release_is_named(rng: Random, ledger: list[bytes]
     assert {place for place in places if "entry" in place} == {f"{line['shard']}, entry {line['sequence']}"}
 
 
+def test_an_entry_that_names_another_release_is_blamed_alone(ledger: list[bytes]) -> None:
+    """Also where it takes the turn of a right one, which comes later and is not called a second one."""
+    releases = of_kind(ledger, "release")
+    entries = {number: json.loads(json.loads(ledger[number])["entry"]) for number in releases}
+    series = {(entry["target_id"], entry["kind"]) for entry in entries.values()}
+    for number in releases:
+        line, entry = json.loads(ledger[number]), entries[number]
+        for target_id, kind in series - {(entry["target_id"], entry["kind"])}:
+            changed = json.dumps(entry | {"target_id": target_id, "kind": kind}, separators=(",", ":"))
+            tampered = json.dumps(line | {"entry": changed}).encode() + b"\n"
+            verdict = verify(closed([*ledger[:number], tampered, *ledger[number + 1 : -1]]))
+            place = f"shard {line['shard']}, entry {line['sequence']}"
+            wrong = f"{kind} of {target_id}, epoch {entry['epoch']} ({place})"
+            assert {fault.where for fault in verdict.faults} == {wrong}
+
+
 @settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
 @given(rng=CHOICES)
 def test_a_missing_release_is_named(rng: Random, ledger: list[bytes]) -> None:
