@@ -22,7 +22,7 @@ def find_odd(dockerfile: Path) -> list[str]:
 
 
 def is_plain_copy(words: list[str]) -> bool:
-    """Whether a COPY takes the installed packages, or files of the project to the same place."""
+    """Return whether a COPY takes the installed packages, or files of the project to the same path."""
     if words[0].startswith("-"):
         return words == ["--from=install", "/opt/likewise", "/opt/likewise"]
     *sources, target = words

@@ -112,7 +112,7 @@ def test_what_is_no_export_is_refused(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_damaged_compressed_file_is_refused(tmp_path: Path) -> None:
-    """One wrong byte makes a file unreadable: a sentence that names the file and the argument."""
+    """A file with a wrong byte is refused with a sentence that names the file and the argument."""
     file = tmp_path / "export.ndjson.gz"
     damaged = bytearray(gzip.compress(b"x" * 5000))
     damaged[10] = 0b111  # the first block has a type that does not exist

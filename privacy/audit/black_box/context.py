@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,9 +96,9 @@ class TargetAttack(Attack):
         """The canaries, always in the same order."""
         return self.create_targets()
 
+    @abstractmethod
     def create_targets(self) -> list[Canary]:
         """Creates the canaries."""
-        raise NotImplementedError
 
     def canaries(self) -> Sequence[Canary]:
         """Returns the targets."""

@@ -136,7 +136,7 @@ def test_damage_in_the_middle_is_refused(server: EmbeddedRedis, wrong: bytes) ->
 def test_a_damaged_transaction_before_others_is_refused(
     server: EmbeddedRedis, word: bytes, wrong: bytes
 ) -> None:
-    """One wrong byte in a transaction does not take the acknowledged ones behind it away."""
+    """A wrong byte in a transaction does not remove the acknowledged ones behind it."""
     server.start()
     with clients(server) as store:
         for number in range(20):
