@@ -144,13 +144,12 @@ class Authenticator:
         self._find = find
         self._records = ExpiringCache[str, KeyRecord | None](_MAX_CACHED_RECORDS, monotonic_seconds)
 
-    def check(self, authorization: str | None, scope: str, now_ms: int) -> KeyRecord:
-        """Return the record of an API key that is live and has the scope.
+    def check(self, authorization: str | None, now_ms: int) -> KeyRecord:
+        """Return the record of an API key that is live.
 
         Raises:
             Unauthorized: the key is missing, malformed, unknown, wrong, expired, revoked, or of the other
                 plane (401).
-            Forbidden: the key lacks the scope (403).
             StoreError: the store does not respond, or the record cannot be read.
         """
         match = _TOKEN.fullmatch(authorization or "")
@@ -162,12 +161,20 @@ class Authenticator:
         matches = hmac.compare_digest(expected, _digest(match[3]))
         if record is None or not matches or not _is_live(record, now_ms):
             raise _unauthorized()
-        if scope not in record.scopes:
-            raise Forbidden(f"This operation requires an API key with the scope `{scope}`.")
         return record
 
     def _find_cached(self, key_id: str) -> KeyRecord | None:
         return self._records.get(key_id, lambda: (self._find(key_id), RECORD_CACHE_SECONDS))
+
+
+def require_scope(record: KeyRecord, scope: str) -> None:
+    """Check that an API key has a scope.
+
+    Raises:
+        Forbidden: it lacks the scope (403).
+    """
+    if scope not in record.scopes:
+        raise Forbidden(f"This operation requires an API key with the scope `{scope}`.")
 
 
 def _is_live(record: KeyRecord, now_ms: int) -> bool:

@@ -1,6 +1,6 @@
 """Builds a plane's Flask app from its operations, and defines the steps that every request passes.
 
-They are: route, API key and scope, rate limit, arguments, body, handler, conditional GET. Every failure
+They are: route, API key, rate limit, scope, arguments, body, handler, conditional GET. Every failure
 becomes a problem document, and every response is counted and logged under the operation's name.
 """
 
@@ -15,7 +15,7 @@ from flask import Flask, request
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import RequestURITooLarge
 
-from api.http.api_keys import Authenticator, KeyRecord
+from api.http.api_keys import Authenticator, KeyRecord, require_scope
 from api.http.arguments import load_path, load_query
 from api.http.logs import RequestLog
 from api.http.middleware import AccessLogMiddleware, RequestContext, RequestMetrics, context_of
@@ -137,11 +137,12 @@ def _load_query(schema: Schema | None, environ: WSGIEnvironment) -> Mapping[str,
 def _authorize(
     gateway: Gateway, scope: str, environ: WSGIEnvironment, context: RequestContext, now_ms: int
 ) -> KeyRecord:
-    key = gateway.authenticator.check(environ.get("HTTP_AUTHORIZATION"), scope, now_ms)
+    key = gateway.authenticator.check(environ.get("HTTP_AUTHORIZATION"), now_ms)
     allowance = gateway.limiter.acquire(key, now_ms)
     context.headers += allowance.headers()
     if allowance.exceeded:
         raise allowance.refusal()
+    require_scope(key, scope)  # counted before: a request that is refused costs as much as another
     return key
 
 

@@ -1,14 +1,16 @@
 """Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a repeated request gets the same response.
 
-Records belong to one API key, so two callers never share one. A record holds a digest of the request and the
-response, neither of which contains an account id. Only successes are kept; a request that failed may be sent
-again under its key.
+Records belong to one API key, so two callers never share one. A record holds a keyed digest of the request
+and the response. Neither contains an account id, and without the key none can be found by trying. Only
+successes are kept; a request that failed may be sent again under its key. Of a response that is too large,
+nothing is kept but that digest: the request runs again then.
 
 A process that dies during a request leaves a claim behind, which lapses after `CLAIM_SECONDS`. If the
 request is then sent again, it runs again; the operations that take this header are idempotent themselves.
 """
 
 import hashlib
+import hmac
 import re
 import zlib
 from collections.abc import Callable
@@ -33,6 +35,8 @@ from privacy.store.script import Script, ScriptCall
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 CLAIM_SECONDS = 60
+MAX_KEPT_BYTES = 64 * 1024
+"""Of a compressed response; that of a largest batch, all of whose events are duplicates, has less."""
 KEY_RULE = "1 to 255 visible ASCII characters"
 IN_PROGRESS = f"A request with this {HEADER} is in progress."
 KEY_REUSED = f"This {HEADER} belongs to another request."
@@ -44,9 +48,12 @@ _SETTLE = Script.from_package("api.http", "settle_claim.lua")
 
 
 class _Record(msgspec.Struct, frozen=True, array_like=True):
-    """The record of one Idempotency-Key of one caller; a claim has no response yet."""
+    """The record of one Idempotency-Key of one caller; a claim has no response yet.
 
-    request_sha256: bytes
+    The status is 0 if the response was too large to be kept.
+    """
+
+    request_digest: bytes
     claim: bytes
     status: int = 0
     media_type: str = ""
@@ -65,11 +72,14 @@ class Idempotency:
         client: connection with the platform plane's credentials.
         keep_seconds: the time that a response is kept.
         entropy: returns the given number of bytes from the operating system's CSPRNG; distinguishes claims.
+        digest_key: returns the secret key of digests: a request may name an account, and account ids can be
+            tried.
     """
 
     client: Redis
     keep_seconds: int
     entropy: Callable[[int], bytes]
+    digest_key: Callable[[], bytes]
 
     def run_idempotent(
         self, request: Request, operation: str, body: bytes, act: Callable[[], Response]
@@ -94,12 +104,12 @@ class Idempotency:
         if text is None:
             return act()
         redis_key = _record_key(request.key, text)
-        digest = hashlib.sha256(b"\n".join((operation.encode(), body))).digest()
+        digest = hmac.digest(self.digest_key(), b"\n".join((operation.encode(), body)), "sha256")
         claim = _ENCODE(_Record(digest, self.entropy(_CLAIM_BYTES)))
         with translated():
             found = self.client.set(redis_key, claim, nx=True, get=True, ex=CLAIM_SECONDS)
         if found is not None:
-            return _replay(_DECODE(cast("bytes", found)), digest)
+            return _replay(_DECODE(cast("bytes", found)), digest) or act()
         try:
             response = act()
         except BaseException:
@@ -107,6 +117,8 @@ class Idempotency:
             raise
         body_kept = zlib.compress(response.body, level=1)
         kept = _Record(digest, b"", response.status, response.media_type, body_kept)
+        if len(body_kept) > MAX_KEPT_BYTES:
+            kept = _Record(digest, b"")
         self._settle(redis_key, claim, _ENCODE(kept))
         return response
 
@@ -123,11 +135,13 @@ def _record_key(caller: KeyRecord | None, text: str) -> str:
     return platform_key("idem", key_id, hashlib.sha256(text.encode()).hexdigest())
 
 
-def _replay(record: _Record, digest: bytes) -> Response:
-    if record.request_sha256 != digest:
+def _replay(record: _Record, digest: bytes) -> Response | None:
+    if record.request_digest != digest:
         raise UnprocessableEntity(KEY_REUSED)
     if record.claim:
         raise ConflictError(f"{IN_PROGRESS} Try again for its response.")
+    if not record.status:
+        return None
     body = zlib.decompress(record.deflated_body)
     return Response(body, record.status, record.media_type, headers={REPLAYED_HEADER: "true"})
 
@@ -139,7 +153,8 @@ class IdempotencyHeaderSchema(Schema):
         data_key=HEADER,
         validate=Regexp(KEY_PATTERN),
         metadata={
-            "description": f"{KEY_RULE}; a repeated request gets the same response.",
+            "description": f"{KEY_RULE}; a repeated request gets the same response, unless that was larger "
+            f"than {MAX_KEPT_BYTES // 1024} KiB compressed: then it runs again.",
             "example": "batch-2026-05-03-0001",
         },
     )

@@ -19,6 +19,8 @@ from api.http.api_keys import KeyRecord
 from privacy.errors import StoreBusyError
 
 WINDOW_SECONDS = 60
+_KEPT_WINDOWS = 2
+"""A counter lives longer than its window, so that it is never counted up as it expires."""
 SLOTS_PER_LIMIT = 20
 """A reservation takes at most one slot: the limit divided by this."""
 
@@ -112,10 +114,27 @@ class _Reservation:
     lock: Lock = field(default_factory=Lock)
 
 
+class _PlainRedisStorage(RedisStorage):
+    """A counter of two plain commands: the library's is a script, and whoever may run one may block Redis.
+
+    The key gets its time to live before it is counted up, so none is left without.
+    """
+
+    def __init__(self, client: redis.Redis, key_prefix: str) -> None:
+        super().__init__(
+            "redis://", connection_pool=client.connection_pool, key_prefix=key_prefix, wrap_exceptions=True
+        )
+        self._client = client
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count a key up, and return its value."""
+        name = self.prefixed_key(key)
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.set(name, 0, ex=_KEPT_WINDOWS * expiry, nx=True)
+        pipeline.incrby(name, amount)
+        return int(pipeline.execute()[1])
+
+
 def redis_limiter(client: redis.Redis, plane: str) -> RateLimiter:
     """Return a limiter on Redis; its keys are `l:<plane>:…`."""
-    return RateLimiter(
-        RedisStorage(
-            "redis://", connection_pool=client.connection_pool, key_prefix=f"l:{plane}", wrap_exceptions=True
-        )
-    )
+    return RateLimiter(_PlainRedisStorage(client, f"l:{plane}"))

@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from threading import BoundedSemaphore, Thread
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from werkzeug.exceptions import (
     LengthRequired,
@@ -23,7 +23,13 @@ JSON_RULE = (
     f"one JSON value in UTF-8 with distinct names, finite numbers and at most {MAX_DEPTH} levels (RFC 7493)"
 )
 MAX_INTEGER_DIGITS = 19
-GZIP_RULE = "one complete gzip member (RFC 1952) and nothing after it"
+GZIP_RULE = "complete gzip members (RFC 1952) and nothing after them"
+MAX_GZIP_MEMBERS = 10_000
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_GZIP_STEP = 64 * 1024
+"""A member ends somewhere in such a step, and the rest of the step is copied."""
+_CODING_NAMES: Final = {"x-gzip": "gzip"}
+"""Names that mean the same as another one (RFC 9110, 8.4.1.3)."""
 _GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 _MAX_LENGTH_DIGITS = 15
 _MAX_SHOWN_CHARACTERS = 40
@@ -41,7 +47,8 @@ def parse_json(raw: bytes, field: str = "body") -> Any:
             half a surrogate pair, or nested too deeply.
     """
     try:
-        value = _DECODER.decode(raw.decode())
+        # A parser may ignore a byte order mark (RFC 8259, 8.1).
+        value = _DECODER.decode(raw.removeprefix(BYTE_ORDER_MARK).decode())
         _check_depth_and_text(value)
     except UnicodeDecodeError as error:
         raise InvalidInputError(field, f"is not UTF-8 at byte {error.start}", JSON_RULE) from error
@@ -113,25 +120,39 @@ def _check_depth_and_text(value: Any) -> None:
     raise _RefusedError(f"is nested deeper than {MAX_DEPTH} levels")
 
 
+def content_coding(stated: str) -> str:
+    """Return the content coding that a header names."""
+    name = stated.lower()
+    return _CODING_NAMES.get(name, name)
+
+
 def inflate(raw: bytes, max_bytes: int) -> bytes:
-    """Decompress one gzip member.
+    """Decompress gzip members, one after the other.
 
     Raises:
-        InvalidInputError: it is not one complete gzip member.
-        RequestEntityTooLarge: it inflates to more than `max_bytes`; inflation stops there.
+        InvalidInputError: they are not complete gzip members, or too many.
+        RequestEntityTooLarge: they inflate to more than `max_bytes`; inflation stops there.
     """
-    inflater = zlib.decompressobj(_GZIP_WINDOW_BITS)
-    try:
-        inflated = inflater.decompress(raw, max_bytes + 1)
-    except zlib.error as error:
-        raise InvalidInputError("body", "is not gzip", GZIP_RULE) from error
-    if len(inflated) > max_bytes:
-        raise RequestEntityTooLarge(
-            f"The body inflates to more than {max_bytes} bytes, the limit of this operation."
-        )
-    if not inflater.eof or inflater.unused_data:
-        raise InvalidInputError("body", "is incomplete or continues after its end", GZIP_RULE)
-    return inflated
+    body, position, inflated, size = memoryview(raw), 0, [b""], 0
+    for _ in range(MAX_GZIP_MEMBERS):
+        inflater = zlib.decompressobj(_GZIP_WINDOW_BITS)
+        while not inflater.eof:
+            if position == len(body):
+                raise InvalidInputError("body", "is incomplete gzip", GZIP_RULE)
+            step = body[position : position + _GZIP_STEP]
+            try:
+                inflated.append(inflater.decompress(step, max_bytes - size + 1))
+            except zlib.error as error:
+                raise InvalidInputError("body", "is not gzip", GZIP_RULE) from error
+            size += len(inflated[-1])
+            if size > max_bytes:
+                raise RequestEntityTooLarge(
+                    f"The body inflates to more than {max_bytes} bytes, the limit of this operation."
+                )
+            position += len(step) - len(inflater.unused_data)
+        if position == len(body):
+            return b"".join(inflated)
+    raise InvalidInputError("body", "is gzip of too many members", f"at most {MAX_GZIP_MEMBERS} members")
 
 
 class BodyReader:
@@ -200,7 +221,7 @@ def _check_type(environ: Mapping[str, Any], body: Body) -> None:
     if media_type.lower() not in body.media_types:
         raise UnsupportedMediaType(f"Content-Type must be {' or '.join(body.media_types)}.")
     encodings = ("identity", *body.encodings)
-    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() not in encodings:
+    if content_coding(environ.get("HTTP_CONTENT_ENCODING", "identity")) not in encodings:
         raise UnsupportedMediaType(f"Content-Encoding must be {' or '.join(encodings)}.")
 
 

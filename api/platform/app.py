@@ -15,8 +15,9 @@ from api.http.idempotency import Idempotency
 from api.http.logs import RequestLog
 from api.http.rate_limit import redis_limiter
 from api.platform.operations import operations
-from api.platform.sandbox import SandboxAdmission, SandboxCatalogue
+from api.platform.sandbox import KEEP_SECONDS, SandboxAdmission, SandboxCatalogue
 from api.platform.services import Moderation, PlatformServices
+from privacy.catalogue.canary_places import CanaryPlaces
 from privacy.catalogue.catalogue import Catalogue
 from privacy.intake.admission import AdmissionControl
 from privacy.model.timestamp import Clock
@@ -154,18 +155,31 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     )
     registers = RegisterStore(shards, registry.current.integrity)
     staff = build_staff_services(registers, catalogue, registry, dependencies.erasures, dependencies.entropy)
+    idempotency = Idempotency(
+        client,
+        registry.current.retention.idempotency_seconds,
+        dependencies.entropy,
+        lambda: dependencies.keys.current.request_key,
+    )
     services = PlatformServices(
         gateway=gateway,
         admission=AdmissionControl(registry, catalogue, registers),
         catalogue=catalogue,
         intake=registry.current.intake,
-        idempotency=Idempotency(client, registry.current.retention.idempotency_seconds, dependencies.entropy),
+        idempotency=idempotency,
         moderation=staff.moderation,
         rights=staff.rights,
     )
     sandbox = registry.sandbox
     if sandbox:
-        canaries = SandboxCatalogue(client, header.target_shards, sandbox.current, publisher.publish_targets)
-        admission = SandboxAdmission(sandbox, canaries, registers)
-        services = replace(services, sandbox=replace(services, admission=admission, catalogue=canaries))
+        canaries = SandboxCatalogue(
+            client, header.target_shards, sandbox.current, publisher.publish_targets, CanaryPlaces(client)
+        )
+        in_sandbox = replace(
+            services,
+            admission=SandboxAdmission(sandbox, canaries, registers),
+            catalogue=canaries,
+            idempotency=replace(idempotency, keep_seconds=KEEP_SECONDS),
+        )
+        services = replace(services, sandbox=in_sandbox)
     return build_app(PLANE, operations(), services)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from io import BytesIO
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -15,16 +17,23 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.operation import JSON, Body, Request
-from api.http.request_body import JSON_RULE, inflate, parse_json
+from api.http.request_body import BYTE_ORDER_MARK, JSON_RULE, content_coding, inflate, parse_json
 from privacy.errors import InvalidInputError
+from privacy.intake.taken import Takings
 
 NDJSON = "application/x-ndjson"
+NDJSON_NAMES = (NDJSON, "application/ndjson", "application/jsonl")
+"""Names of one media type, none of which is registered."""
 GZIP = "gzip"
+MAX_ITEM_BYTES = 64 * 1024
 MAX_ITEMS = 10_000
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 """As sent, and again after inflation."""
 JSON_SPACE = b" \t\r\n"
 INVALID = "invalid"
+_HALF_PAIR = re.compile(rb"\\(?:(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
+"""An escape of half a surrogate pair, or another escape."""
+_NO_NUMBER = re.compile(rb":[ \t\r\n]*-?(?:NaN|Infinity)")
 _SPLIT = msgspec.json.Decoder(list[msgspec.Raw]).decode
 BATCHES = f"""\
 The body is a JSON array, or NDJSON with one item per line (blank lines are skipped): up to {MAX_ITEMS:,} \
@@ -35,14 +44,15 @@ same response, with `Idempotency-Replayed: true`."""
 
 
 def decoded_body(request: Request, max_bytes: int) -> bytes:
-    """Return the body of a request, inflated if it is gzip.
+    """Return the body of a request, inflated if it is gzip, without a byte order mark (RFC 8259, 8.1).
 
     Raises:
-        InvalidInputError: it claims to be gzip and is not one complete gzip member.
+        InvalidInputError: it claims to be gzip and is not.
         RequestEntityTooLarge: it inflates to more than `max_bytes`.
     """
-    gzipped = request.headers.get("Content-Encoding", "").lower() == GZIP
-    return inflate(request.body, max_bytes) if gzipped else request.body
+    gzipped = content_coding(request.headers.get("Content-Encoding", "")) == GZIP
+    raw = inflate(request.body, max_bytes) if gzipped else request.body
+    return raw.removeprefix(BYTE_ORDER_MARK)
 
 
 def split_lines(raw: bytes) -> Iterator[bytes]:
@@ -67,11 +77,11 @@ class Batch:
         """Return the batch in a request's body.
 
         Raises:
-            InvalidInputError: it claims to be gzip and is not one complete gzip member.
+            InvalidInputError: it claims to be gzip and is not.
             RequestEntityTooLarge: it inflates to more than `MAX_BATCH_BYTES`.
         """
         media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return cls(decoded_body(request, MAX_BATCH_BYTES), NDJSON if media_type == NDJSON else JSON)
+        return cls(decoded_body(request, MAX_BATCH_BYTES), NDJSON if media_type in NDJSON_NAMES else JSON)
 
     @property
     def is_ndjson(self) -> bool:
@@ -96,8 +106,43 @@ class Batch:
         try:
             return map(bytes, _SPLIT(self.raw))
         except (msgspec.DecodeError, RecursionError):
+            return self._odd_elements()
+
+    def _odd_elements(self) -> Iterator[bytes]:
+        """Split an array in which a text or a number is not JSON's: that is the fault of its element alone.
+
+        The array is split as if something of the same length that is JSON's were in that place.
+        """
+        mended = self.raw.decode(errors="surrogateescape").encode(errors="replace")
+        mended = _HALF_PAIR.sub(lambda found: b"\\u0020" if found[1] else found[0], mended)
+        mended = _NO_NUMBER.sub(lambda found: b":" + b"0".rjust(len(found[0]) - 1), mended)
+        try:
+            elements = _SPLIT(mended)
+        except (msgspec.DecodeError, RecursionError):
             parse_json(self.raw)  # says where it stops being JSON
             raise InvalidInputError("body", "is not an array", f"an array; {JSON_RULE}") from None
+        return _slices(self.raw, mended, map(bytes, elements))
+
+
+def _slices(raw: bytes, mended: bytes, elements: Iterable[bytes]) -> Iterator[bytes]:
+    """Iterate over what a batch has in the places of elements; between two are only spaces and a comma."""
+    end = mended.index(b"[") + 1
+    for element in elements:
+        start = mended.index(element, end)
+        end = start + len(element)
+        yield raw[start:end]
+
+
+def parse_item(item: bytes, word: str) -> Any:
+    """Parse one item of a batch.
+
+    Raises:
+        InvalidInputError: it is too large, or not JSON.
+    """
+    text = item.strip(JSON_SPACE)
+    if len(text) > MAX_ITEM_BYTES:
+        raise InvalidInputError(word, f"has {len(text)} bytes", f"at most {MAX_ITEM_BYTES} bytes")
+    return parse_json(text, word)
 
 
 def check_size(items: int) -> None:
@@ -116,7 +161,12 @@ def check_size(items: int) -> None:
 def batch_body(schema: type[Schema], example: Mapping[str, Any]) -> Body:
     """Return the body of an operation that takes a batch of what a schema describes."""
     return Body(
-        schema, [dict(example)], MAX_BATCH_BYTES, media_types=(JSON, NDJSON), encodings=(GZIP,), many=True
+        schema,
+        [dict(example)],
+        MAX_BATCH_BYTES,
+        media_types=(JSON, *NDJSON_NAMES),
+        encodings=(GZIP,),
+        many=True,
     )
 
 
@@ -141,6 +191,7 @@ def batch_report(
     verdicts: Iterable[Enum],
     passed: tuple[Enum, ...],
     listed_as: str,
+    takings: Takings | None = None,
 ) -> dict[str, Any]:
     """Summarise a batch.
 
@@ -149,6 +200,7 @@ def batch_report(
         verdicts: all possible verdicts; the report counts each, 0 included.
         passed: verdicts of items that are counted but not listed.
         listed_as: name of the list of the other items.
+        takings: what was taken otherwise than it was sent.
 
     Returns:
         The document of the response.
@@ -159,7 +211,21 @@ def batch_report(
     listed = [_list_item(index, outcome) for index, outcome in enumerate(outcomes) if outcome not in passed]
     for item in listed:
         counts[item.verdict] += 1
-    return {"received": len(outcomes), "verdicts": counts, listed_as: listed}
+    return {"received": len(outcomes), "verdicts": counts, listed_as: listed, **taken_as(takings)}
+
+
+class TakenAs(msgspec.Struct, frozen=True):
+    """How a value was taken, and for how many items."""
+
+    field: str
+    taken_as: str
+    items: int
+
+
+def taken_as(takings: Takings | None) -> dict[str, list[TakenAs]]:
+    """Return the member of a response that says what was taken otherwise than sent; none if nothing was."""
+    rows = [TakenAs(*taken, count) for taken, count in sorted(takings.items())] if takings else []
+    return {"taken_as": rows} if rows else {}
 
 
 def _words(verdicts: Iterable[Enum]) -> list[str]:
@@ -179,6 +245,26 @@ class ItemProblemSchema(Schema):
     field = fields.String(required=True, metadata={"description": "The offending field."})
     message = fields.String(required=True, metadata={"description": "What is wrong with the field."})
     expected = fields.String(required=True, metadata={"description": "Describes a valid value."})
+
+
+class TakenAsSchema(Schema):
+    """How a value was taken, and for how many items."""
+
+    field = fields.String(required=True, metadata={"description": "The field."})
+    taken_as = fields.String(
+        required=True, metadata={"description": "The value that it was taken as, or what was done with it."}
+    )
+    items = fields.Integer(required=True, metadata={"description": "Number of items."})
+
+
+TAKEN_AS: Mapping[str, fields.Field[Any]] = MappingProxyType(
+    {
+        "taken_as": fields.List(
+            fields.Nested(TakenAsSchema),
+            metadata={"description": "What was taken otherwise than it was sent; absent if nothing was."},
+        )
+    }
+)
 
 
 def report_schema(name: str, verdicts: type[Enum], listed_as: str, listed: str) -> type[Schema]:
@@ -216,6 +302,7 @@ def report_schema(name: str, verdicts: type[Enum], listed_as: str, listed: str) 
                 required=True,
                 metadata={"description": listed},
             ),
+            **TAKEN_AS,
         },
         name=name,
     )

@@ -16,20 +16,22 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from api.http.arguments import load
-from api.http.request_body import parse_json
-from api.platform.batch import JSON_SPACE, Batch, check_size
+from api.platform.batch import JSON_SPACE, Batch, check_size, parse_item
 from api.platform.schemas import EventSchema
 from privacy.errors import InvalidInputError
 from privacy.intake.event import CREATOR_EVENTS, Event, EventAttributes, EventType, Visibility
 from privacy.intake.event_columns import EventColumns, factorize, type_column
-from privacy.model.identifier import IDENTIFIER_PATTERN, MAX_IDENTIFIER_CHARACTERS
+from privacy.model.identifier import IDENTIFIER_CHARACTERS, MAX_IDENTIFIER_CHARACTERS
 from privacy.model.sandbox import TARGET_PREFIX
 from privacy.model.timestamp import EPOCH, MS_PER_DAY, RFC_3339, TIMESTAMP_RULE, parse_timestamp_ms
 
 MAX_CACHED_PROFILES = 100_000
 """Profiles that one process caches, about 40 MB."""
-_ALLOWED: Final = bytes(byte for byte in range(128) if re.fullmatch(IDENTIFIER_PATTERN, chr(byte)))
+_ALLOWED: Final = bytes(byte for byte in range(128) if re.fullmatch(IDENTIFIER_CHARACTERS, chr(byte)))
+_DOT_LINES: Final = (b"\n.\n", b"\n..\n")
 _LINE_IN_SANDBOX: Final = f"\n{TARGET_PREFIX}".encode()
+_MAX_DOTS: Final = 2
+"""An identifier of more characters is no dot segment of a path."""
 _BACKSLASH: Final = b"\\"
 _QUOTE: Final = b'"'
 _QUOTES_PER_NAME: Final = 2
@@ -103,7 +105,7 @@ class EventDecoder:
     def decode_with_schema(self, item: bytes) -> Event | InvalidInputError:
         """Decode one item the slow way: strict JSON, then the schema."""
         try:
-            event: Event = load(self._schema, parse_json(item, "event"))
+            event: Event = load(self._schema, parse_item(item, "event"))
         except InvalidInputError as error:
             return error
         return event
@@ -185,14 +187,15 @@ class EventDecoder:
     def _read_profile(self, text: bytes) -> EventAttributes:
         profile = self._decode_profile(text)
         values = [value for value in msgspec.structs.astuple(profile) if value is not UNSET]
-        if text.count(_QUOTE) != _QUOTES_PER_MEMBER * len(values):
+        nulls = values.count(None)
+        if text.count(_QUOTE) != _QUOTES_PER_MEMBER * len(values) - _QUOTES_PER_NAME * nulls:
             raise ValueError("a name is repeated")
         return profile
 
 
 def _empty_cache() -> dict[bytes, EventAttributes]:
-    """Return the profiles that need no decoding: the absent one."""
-    return {b"": EventAttributes()}
+    """Return the profiles that need no decoding: the absent one, and null."""
+    return {b"": EventAttributes(), b"null": EventAttributes()}
 
 
 def _count_quotes(profiles: Sequence[bytes]) -> np.ndarray:
@@ -217,7 +220,11 @@ def are_public_ids(*columns: Sequence[str]) -> bool:
     # There are as many line breaks as joints, so no text contains one, and each is between two texts.
     breaks = np.flatnonzero(np.frombuffer(joined, np.uint8) == ord("\n"))
     lengths = np.diff(breaks) - 1
-    return bool(((lengths > 0) & (lengths <= MAX_IDENTIFIER_CHARACTERS)).all())
+    if not ((lengths > 0) & (lengths <= MAX_IDENTIFIER_CHARACTERS)).all():
+        return False
+    return lengths.min(initial=MAX_IDENTIFIER_CHARACTERS) > _MAX_DOTS or not any(
+        line in joined for line in _DOT_LINES
+    )
 
 
 def parse_timestamps_ms(texts: Sequence[str]) -> np.ndarray:
@@ -232,10 +239,12 @@ def parse_timestamps_ms(texts: Sequence[str]) -> np.ndarray:
     same_day = _parse_same_day_ms(texts)
     if same_day is not None:
         return same_day
-    # A text that contains a line break would match as two times, but `fromisoformat` refuses it.
-    if texts and not _TIMESTAMPS.fullmatch("\n".join(texts)):
+    joined = "\n".join(texts)
+    rows = joined.upper().split("\n") if texts else []
+    # A text that contains a line break would match as two times.
+    if texts and not (_TIMESTAMPS.fullmatch(joined) and len(rows) == len(texts)):
         raise ValueError(f"are not all times; {TIMESTAMP_RULE}")
-    since = [moment - EPOCH for moment in map(datetime.fromisoformat, texts)]
+    since = [moment - EPOCH for moment in map(datetime.fromisoformat, rows)]
     return np.array(
         [span.days * MS_PER_DAY + span.seconds * 1000 + span.microseconds // 1000 for span in since],
         np.int64,

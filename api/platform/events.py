@@ -5,6 +5,7 @@ from api.http.operation import Operation, Request, Response, ResponseDoc, json_r
 from api.platform.batch import BATCHES, Batch, batch_body, batch_report, report_schema
 from api.platform.schemas import EventSchema
 from api.platform.services import PlatformServices
+from privacy.intake.taken import Takings
 from privacy.model.engagement import Verdict
 
 PATH = "/v1/events"
@@ -58,8 +59,9 @@ def post_events(services: PlatformServices, request: Request) -> Response:
     batch = Batch.from_request(request)
 
     def admit() -> Response:
-        outcomes = services.admission.admit(services.decoder.decode(batch), request.now_ms)
-        return json_response(batch_report(outcomes, Verdict, _PASSED, "not_counted"))
+        takings = Takings()
+        outcomes = services.admission.admit(services.decoder.decode(batch), request.now_ms, takings)
+        return json_response(batch_report(outcomes, Verdict, _PASSED, "not_counted", takings))
 
     operation = f"POST {PATH} {batch.media_type}"
     return services.idempotency.run_idempotent(request, operation, batch.raw, admit)

@@ -1,5 +1,7 @@
 """The sandbox: runs the same code on a reviewer's canaries, under names that no real object can have."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,37 +10,57 @@ import msgspec
 from api.http.api_keys import CANARY
 from api.http.operation import Operation, Request, Response
 from api.platform.services import PlatformServices
+from privacy.catalogue.canary_places import CanaryPlaces
 from privacy.catalogue.catalogue import Catalogue, Registration, TargetMetadata
 from privacy.errors import InvalidInputError, NotFoundError
 from privacy.intake.admission import AdmissionControl, Outcome
 from privacy.intake.event import Event
 from privacy.intake.event_columns import EventColumns
+from privacy.intake.taken import Takings
 from privacy.model.sandbox import sandbox_account, sandbox_id
 
 PATH = "/v1/sandbox"
+KEEP_SECONDS = 60
+"""How long a response is kept for a repeated request: for a retry, not for a day."""
 
 
 @dataclass(frozen=True)
 class SandboxAdmission(AdmissionControl):
     """Takes in a reviewer's events by the sandbox's policy; accounts and targets are the sandbox's own."""
 
-    def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
+    def admit(self, events: EventColumns, now_ms: int, takings: Takings | None = None) -> list[Outcome]:
         """Check a batch and store what passes, under the sandbox's names."""
         renamed = EventColumns.from_events([_rename_event(event) for event in events.to_events()])
-        return super().admit(renamed, now_ms)
+        return super().admit(renamed, now_ms, takings)
 
 
 @dataclass(frozen=True)
 class SandboxCatalogue(Catalogue):
-    """Registers a reviewer's canaries, which are bound to the sandbox's policy."""
+    """Registers a reviewer's canaries, which are bound to the sandbox's policy.
+
+    Args:
+        places: bounds their number; None for a store that is thrown away.
+        caller: id of the reviewer's API key.
+    """
+
+    places: CanaryPlaces | None = None
+    caller: str = ""
+
+    def for_caller(self, key_id: str) -> SandboxCatalogue:
+        """Return the same catalogue for another API key."""
+        return replace(self, caller=key_id)
 
     def register(self, targets: Sequence[TargetMetadata], now_ms: int) -> list[Registration]:
         """Register canaries or update their metadata, under the sandbox's names.
 
         Raises:
+            ConflictError: the API key, or the store, has too many canaries; nothing was registered.
             InvalidInputError: an id is too long for the sandbox's prefix; nothing was stored.
         """
-        return super().register([_rename_target(target) for target in targets], now_ms)
+        canaries = [_rename_target(target) for target in targets]
+        if self.places and canaries:
+            self.places.reserve(self.caller, [canary.target_id for canary in canaries], now_ms)
+        return super().register(canaries, now_ms)
 
 
 def in_sandbox(operation: Operation[PlatformServices]) -> Operation[PlatformServices]:
@@ -62,7 +84,10 @@ def _run_in_sandbox(
     def handle(services: PlatformServices, request: Request) -> Response:
         if services.sandbox is None:
             raise NotFoundError("The policy in force has no sandbox.")
-        return handler(services.sandbox, request)
+        sandbox, catalogue = services.sandbox, services.sandbox.catalogue
+        if request.key and isinstance(catalogue, SandboxCatalogue):
+            sandbox = replace(sandbox, catalogue=catalogue.for_caller(request.key.key_id))
+        return handler(sandbox, request)
 
     return handle
 

@@ -1,16 +1,20 @@
-"""Schemas of incoming data: the field types of the platform plane, and events. Nothing is coerced.
+"""Schemas of events. Every error message has the form `message; expected`."""
 
-Every error message has the form `message; expected`, which `api.http.arguments.load` splits.
-"""
-
-import re
-import unicodedata
+from collections.abc import Iterator
 from typing import Any, get_args
 
-from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
-from marshmallow.validate import Length, OneOf
+from marshmallow import ValidationError, fields, post_load, validates_schema
 
-from api.http.arguments import Identifier
+from api.platform.display_text import DisplayText
+from api.platform.field_types import (
+    AccountId,
+    PublicId,
+    StrictSchema,
+    Timestamp,
+    documented,
+    error_messages,
+    one_of,
+)
 from privacy.intake.event import (
     CREATOR_EVENTS,
     MAX_PROFILE_VALUE_CHARACTERS,
@@ -19,139 +23,59 @@ from privacy.intake.event import (
     EventType,
     Visibility,
 )
+from privacy.intake.taken import Taken
 from privacy.model.identifier import IDENTIFIER_RULE
-from privacy.model.sandbox import TARGET_PREFIX
-from privacy.model.timestamp import TIMESTAMP_RULE, parse_timestamp_ms
 
 MAX_NETWORK_CHARACTERS = 64
-VISIBILITIES = get_args(Visibility)
-_UNDISPLAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
-"""Control characters, line separators, and characters that reverse the text around them (Unicode TR 36)."""
+VISIBILITIES: tuple[Visibility, ...] = get_args(Visibility)
 
 
-def error_messages(expected: str, json_type: str = "a string") -> dict[str, str | list[Any] | dict[Any, Any]]:
-    """Return a field's error messages.
-
-    Args:
-        expected: describes a valid value.
-        json_type: the JSON type that it must have, with its article.
-    """
-    return {
-        "required": f"is missing; {expected}",
-        "null": f"is null; {expected}",
-        "invalid": f"is not {json_type}; {expected}",
-        "type": f"is not {json_type}; {expected}",
-    }
-
-
-class StrictSchema(Schema):
-    """An object that takes known fields only."""
-
-    error_messages = {  # noqa: RUF012 - marshmallow's own way to say it, annotated in its base class
-        "unknown": "is not a known field; a field that openapi.yaml names",
-        "type": "is not an object; a JSON object",
-    }
-
-
-class Timestamp(fields.String):
-    """A time with its zone, loaded as ms since 1970 UTC."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            error_messages=error_messages(TIMESTAMP_RULE), **_documented(options, format="date-time")
-        )
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        text = super()._deserialize(value, attr, data, **options)
-        try:
-            return parse_timestamp_ms(text)
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
-
-
-class PublicId(Identifier):
-    """An identifier of something public: a video, a creator, a sound. The sandbox has its own."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(error_messages=error_messages(IDENTIFIER_RULE), **options)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        text = super()._deserialize(value, attr, data, **options)
-        if text.startswith(TARGET_PREFIX):
-            raise ValidationError(
-                f"begins with {TARGET_PREFIX}; an id without that prefix, which belongs to the sandbox"
-            )
-        return text
-
-
-class AccountId(Identifier):
-    """An identifier of an account. Its errors never repeat it, since responses are kept for repetitions."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(error_messages=error_messages(IDENTIFIER_RULE), **options)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        try:
-            return super()._deserialize(value, attr, data, **options)
-        except ValidationError as error:
-            raise ValidationError(f"is not an identifier; {IDENTIFIER_RULE}") from error
-
-
-class DisplayText(fields.String):
-    """Text for people, loaded in Unicode's composed form (NFC), so that equal text has equal bytes.
-
-    Args:
-        max_characters: the maximum length after composition.
-    """
-
-    def __init__(self, max_characters: int, **options: Any) -> None:
-        self._max_characters = max_characters
-        self._expected = f"1 to {max_characters} characters without control characters"
-        documented = _documented(options, minLength=1, maxLength=max_characters)
-        super().__init__(error_messages=error_messages(self._expected), **documented)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        text = unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **options))
-        if not 1 <= len(text) <= self._max_characters:
-            raise ValidationError(f"has {len(text)} characters; {self._expected}")
-        if _UNDISPLAYABLE.search(text):
-            raise ValidationError(f"contains a control character; {self._expected}")
-        return text
-
-
-class Flag(fields.Boolean):
-    """A field that is true or false; nothing is coerced."""
+class ProfileValue(fields.String):
+    """A value of a profile as sent; null is undisclosed. What is cut is longer than any listed value."""
 
     def __init__(self, description: str) -> None:
         super().__init__(
-            required=True,
-            error_messages=error_messages("true or false", "a boolean"),
+            allow_none=True,
+            error_messages=error_messages("a string, or absent"),
             metadata={"description": description},
         )
 
-    def _deserialize(self, value: Any, *_where: Any, **_options: Any) -> bool:
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return value
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **options)
+        return text[: MAX_PROFILE_VALUE_CHARACTERS + 1]
 
 
-def one_of(values: tuple[str, ...], **options: Any) -> fields.String:
-    """Return a field that takes one of a few words."""
-    expected = f"one of {', '.join(values)}"
-    validate = OneOf(values, error=f"is not a known word; {expected}")
-    return fields.String(validate=validate, error_messages=error_messages(expected), **options)
+class VisibilityField(fields.String):
+    """Whether an account is public; any other word, and null, is taken as private, which says less."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            allow_none=True,
+            error_messages=error_messages(f"one of {', '.join(VISIBILITIES)}"),
+            **documented(options, examples=[*VISIBILITIES]),
+        )
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
+        """Load a visibility."""
+        if value is None:
+            return "private"
+        return super().deserialize(value, attr, data, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **options)
+        return "public" if text.strip().lower() == "public" else "private"
 
 
-def _documented(options: dict[str, Any], **schema: Any) -> dict[str, Any]:
-    return {**options, "metadata": {**schema, **options.get("metadata", {})}}
+class NetworkName(DisplayText):
+    """The network of an account; a text that cannot be one is left out."""
 
-
-def _profile_value(description: str) -> fields.String:
-    expected = f"1 to {MAX_PROFILE_VALUE_CHARACTERS} characters, or absent"
-    validate = Length(1, MAX_PROFILE_VALUE_CHARACTERS, error=f"is too short or too long; {expected}")
-    return fields.String(
-        validate=validate, error_messages=error_messages(expected), metadata={"description": description}
-    )
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        try:
+            return super()._deserialize(value, attr, data, **options)
+        except ValidationError:
+            return ""
 
 
 class EventProfileSchema(StrictSchema):
@@ -160,17 +84,21 @@ class EventProfileSchema(StrictSchema):
     An absent value is undisclosed; a dimension that the policy does not declare is ignored.
     """
 
-    age_band = _profile_value("Age band. Events of children are acknowledged and dropped.")
-    gender = _profile_value("Gender, as the account states it.")
-    region = _profile_value("Region.")
-    language = _profile_value("Language.")
-    device = _profile_value("Device.")
+    age_band = ProfileValue(
+        "Age band. Events of children are dropped; a band that could be a child's is refused."
+    )
+    gender = ProfileValue("Gender, as the account states it.")
+    region = ProfileValue("Region, by its code (ISO 3166-1).")
+    language = ProfileValue("Language, by its code (BCP 47); only the language of a locale is used.")
+    device = ProfileValue("Device.")
 
 
 def profile_field() -> fields.Nested:
     """Return the field of an account's attributes."""
     return fields.Nested(
-        EventProfileSchema, error_messages=error_messages("an object, or absent", "an object")
+        EventProfileSchema,
+        allow_none=True,
+        error_messages=error_messages("an object, or absent", "an object"),
     )
 
 
@@ -185,25 +113,33 @@ class EventSchema(StrictSchema):
         },
     )
     video_id = PublicId(
-        metadata={"description": "The registered video. Required for likes and favourites, and only then."}
+        allow_none=True,
+        metadata={"description": "The registered video. Required for likes and favourites, and only then."},
     )
     creator_id = PublicId(
-        metadata={"description": "The registered creator. Required for follows, and only then."}
+        allow_none=True,
+        metadata={"description": "The registered creator. Required for follows, and only then."},
     )
     occurred_at = Timestamp(
         required=True,
         metadata={"description": "Time of the action; the latest event of an account on a target decides."},
     )
     profile = profile_field()
-    visibility = one_of(
-        VISIBILITIES,
-        metadata={"description": "A private account counts in totals, and as undisclosed in breakdowns."},
+    visibility = VisibilityField(
+        metadata={
+            "description": "`public` (the default) or `private`: a private account counts in totals, and as "
+            "undisclosed in breakdowns. Another word is taken as `private`."
+        },
     )
     account_created_at = Timestamp(
-        metadata={"description": "Creation time of the account; likes of too young accounts are not counted."}
+        allow_none=True,
+        metadata={
+            "description": "Creation time of the account; likes of too young accounts are not counted."
+        },
     )
-    network = DisplayText(
+    network = NetworkName(
         MAX_NETWORK_CHARACTERS,
+        allow_none=True,
         metadata={
             "description": "Names the network of the account, such as a hash of its address. It is kept as a "
             "keyed digest and used only for advisories to staff."
@@ -213,23 +149,32 @@ class EventSchema(StrictSchema):
     @validates_schema
     def _check_target(self, loaded: dict[str, Any], **_options: Any) -> None:
         wanted, other = _target_fields(loaded["type"])
-        if other in loaded:
+        if loaded.get(other) is not None:
             raise ValidationError(f"does not belong to {loaded['type']}; no such field", other)
-        if wanted not in loaded:
+        if loaded.get(wanted) is None:
             raise ValidationError(f"is missing; {IDENTIFIER_RULE}", wanted)
 
-    @post_load
-    def _to_event(self, loaded: dict[str, Any], **_options: Any) -> Event:
+    @post_load(pass_original=True)
+    def _to_event(self, loaded: dict[str, Any], sent: dict[str, Any], **_options: Any) -> Event:
         return Event(
             type=loaded["type"],
             account_id=loaded["account_id"],
             target_id=loaded[_target_fields(loaded["type"])[0]],
             occurred_at_ms=loaded["occurred_at"],
-            profile=EventAttributes(**loaded.get("profile", {})),
+            profile=EventAttributes(**(loaded.get("profile") or {})),
             private=loaded.get("visibility") == "private",
             account_created_at_ms=loaded.get("account_created_at"),
-            network=loaded.get("network"),
+            network=loaded.get("network") or None,
+            taken=(*_takings(loaded, sent),),
         )
+
+
+def _takings(loaded: dict[str, Any], sent: dict[str, Any]) -> Iterator[Taken]:
+    """Iterate over what was taken otherwise than it was sent."""
+    if "visibility" in sent and sent["visibility"] not in VISIBILITIES:
+        yield Taken("visibility", loaded["visibility"])
+    if loaded.get("network") == "":
+        yield Taken("network", "absent")
 
 
 def _target_fields(event_type: str) -> tuple[str, str]:

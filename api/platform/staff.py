@@ -11,7 +11,8 @@ from api.http.idempotency import HEADER, IdempotencyHeaderSchema, idempotency_pr
 from api.http.openapi import problem_doc
 from api.http.operation import Body, Operation, Request, Response, ResponseDoc
 from api.http.request_body import parse_json
-from api.platform.schemas import AccountId, DisplayText, PublicId, StrictSchema
+from api.platform.display_text import DisplayText
+from api.platform.field_types import AccountId, PublicId, StrictSchema
 from api.platform.services import PlatformServices
 from privacy.model.engagement import Kind, TargetType
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry

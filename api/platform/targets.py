@@ -4,109 +4,41 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
-from marshmallow.validate import Length, Range
+from marshmallow import Schema, fields
 
 from api.http.arguments import load
 from api.http.idempotency import IdempotencyHeaderSchema, idempotency_problems
 from api.http.openapi import problem_doc
 from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_response
 from api.http.request_body import parse_json
-from api.platform.batch import BATCHES, Batch, batch_body, batch_report, report_schema
-from api.platform.schemas import DisplayText, PublicId, StrictSchema, Timestamp, error_messages
+from api.platform.batch import (
+    BATCHES,
+    TAKEN_AS,
+    Batch,
+    batch_body,
+    batch_report,
+    parse_item,
+    report_schema,
+    taken_as,
+)
+from api.platform.field_types import PublicId
+from api.platform.metadata_schemas import (
+    CreatorMetadataSchema,
+    CreatorToRegisterSchema,
+    VideoMetadataSchema,
+    VideoToRegisterSchema,
+    creator_metadata,
+    video_metadata,
+)
 from api.platform.services import PlatformServices
 from privacy.catalogue.catalogue import Registration, TargetMetadata
 from privacy.errors import ConflictError, InvalidInputError
+from privacy.intake.taken import Takings
 from privacy.intake.time_bounds import TimeBounds
-from privacy.model.engagement import TargetType
 from privacy.policy.policy import IntakePolicy
 
 MAX_TARGET_BYTES = 64 * 1024
-MAX_TITLE_CHARACTERS = 500
-MAX_HASHTAGS = 50
-MAX_HASHTAG_CHARACTERS = 100
-MAX_DURATION_SECONDS = 86_400
 _PASSED = (Registration.CREATED, Registration.UPDATED, Registration.UNCHANGED)
-
-
-class Hashtag(DisplayText):
-    """A hashtag without its `#`."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        text = super()._deserialize(value, attr, data, **options)
-        if "#" in text or any(map(str.isspace, text)):
-            raise ValidationError("contains # or a space; a hashtag without its #")
-        return text
-
-
-class VideoMetadataSchema(StrictSchema):
-    """Public metadata of a video. It replaces earlier metadata; an absent field is unknown."""
-
-    posted_at = Timestamp(
-        required=True, metadata={"description": "Start of the video's schedule of releases; never changes."}
-    )
-    creator_id = PublicId(metadata={"description": "The creator who posted it."})
-    title = DisplayText(MAX_TITLE_CHARACTERS, metadata={"description": "Its title."})
-    hashtags = fields.List(
-        Hashtag(MAX_HASHTAG_CHARACTERS),
-        validate=Length(max=MAX_HASHTAGS, error=f"are too many; at most {MAX_HASHTAGS}"),
-        error_messages=error_messages("a list of hashtags", "a list"),
-        metadata={"description": "Its hashtags without #; repetitions are dropped."},
-    )
-    sound_id = PublicId(metadata={"description": "The sound that it uses."})
-    duration_seconds = fields.Integer(
-        strict=True,
-        validate=Range(1, MAX_DURATION_SECONDS, error=f"is out of range; 1 to {MAX_DURATION_SECONDS}"),
-        error_messages=error_messages(f"a whole number from 1 to {MAX_DURATION_SECONDS}", "a whole number"),
-        metadata={"description": "Its length in seconds."},
-    )
-
-
-class CreatorMetadataSchema(StrictSchema):
-    """Public metadata of a creator. It replaces earlier metadata; an absent field is unknown."""
-
-    counted_from = Timestamp(
-        required=True,
-        metadata={
-            "description": "Time from which followers are counted: the start of the schedule of releases; "
-            "never changes."
-        },
-    )
-    name = DisplayText(MAX_TITLE_CHARACTERS, metadata={"description": "The name that is shown."})
-
-
-class VideoToRegisterSchema(VideoMetadataSchema):
-    """A video in a batch: its metadata and its id."""
-
-    video_id = PublicId(required=True, metadata={"description": "Id of the video."})
-
-
-class CreatorToRegisterSchema(CreatorMetadataSchema):
-    """A creator in a batch: its metadata and its id."""
-
-    creator_id = PublicId(required=True, metadata={"description": "Id of the creator."})
-
-
-def _video_metadata(video_id: str, loaded: dict[str, Any]) -> TargetMetadata:
-    return TargetMetadata(
-        target_type=TargetType.VIDEO,
-        target_id=video_id,
-        starts_at_ms=loaded["posted_at"],
-        creator_id=loaded.get("creator_id"),
-        title=loaded.get("title"),
-        hashtags=tuple(dict.fromkeys(loaded.get("hashtags", ()))),
-        sound_id=loaded.get("sound_id"),
-        duration_seconds=loaded.get("duration_seconds"),
-    )
-
-
-def _creator_metadata(creator_id: str, loaded: dict[str, Any]) -> TargetMetadata:
-    return TargetMetadata(
-        target_type=TargetType.CREATOR,
-        target_id=creator_id,
-        starts_at_ms=loaded["counted_from"],
-        title=loaded.get("name"),
-    )
 
 
 @dataclass(frozen=True)
@@ -153,7 +85,8 @@ class TargetRoutes:
                 f"The {self.word} is registered with another {self.start}, which never changes."
             )
         status = 201 if registration is Registration.CREATED else 200
-        return json_response({self.id_name: target.target_id, "verdict": registration.value}, status=status)
+        document = {self.id_name: target.target_id, "verdict": registration.value}
+        return json_response(document | taken_as(Takings(loaded["taken"])), status=status)
 
     def post(self, services: PlatformServices, request: Request) -> Response:
         """Register a batch of targets, or replace their metadata.
@@ -164,23 +97,31 @@ class TargetRoutes:
         batch = Batch.from_request(request)
 
         def register() -> Response:
-            targets = [self._parse(item, services.intake, request.now_ms) for item in batch.items()]
+            takings, schema = Takings(), self.listed_schema()
+            targets = [
+                self._parse(schema, item, services.intake, request.now_ms, takings) for item in batch.items()
+            ]
             valid = [target for target in targets if isinstance(target, TargetMetadata)]
             verdicts = iter(services.catalogue.register(valid, request.now_ms))
             outcomes = [
                 next(verdicts) if isinstance(target, TargetMetadata) else target for target in targets
             ]
-            return json_response(batch_report(outcomes, Registration, _PASSED, "not_registered"))
+            report = batch_report(outcomes, Registration, _PASSED, "not_registered", takings)
+            return json_response(report)
 
         operation = f"POST /v1/{self.plural} {batch.media_type}"
         return services.idempotency.run_idempotent(request, operation, batch.raw, register)
 
-    def _parse(self, item: bytes, intake: IntakePolicy, now_ms: int) -> TargetMetadata | InvalidInputError:
+    def _parse(
+        self, schema: Schema, item: bytes, intake: IntakePolicy, now_ms: int, takings: Takings
+    ) -> TargetMetadata | InvalidInputError:
         try:
-            loaded = load(self.listed_schema(), parse_json(item, self.word))
-            return self._check(loaded.pop(self.id_name), loaded, intake, now_ms)
+            loaded = load(schema, parse_item(item, self.word))
+            target = self._check(loaded.pop(self.id_name), loaded, intake, now_ms)
         except InvalidInputError as error:
             return error
+        takings.update(loaded["taken"])
+        return target
 
     def _check(
         self, target_id: str, loaded: dict[str, Any], intake: IntakePolicy, now_ms: int
@@ -196,7 +137,7 @@ VIDEOS = TargetRoutes(
     start="posted_at",
     schema=VideoMetadataSchema,
     listed_schema=VideoToRegisterSchema,
-    to_metadata=_video_metadata,
+    to_metadata=video_metadata,
     example={
         "posted_at": "2026-05-03T12:00:00Z",
         "creator_id": "c-12",
@@ -212,7 +153,7 @@ CREATORS = TargetRoutes(
     start="counted_from",
     schema=CreatorMetadataSchema,
     listed_schema=CreatorToRegisterSchema,
-    to_metadata=_creator_metadata,
+    to_metadata=creator_metadata,
     example={"counted_from": "2026-05-01T00:00:00Z", "name": "Anna bakes"},
     example_id="c-12",
 )
@@ -239,6 +180,7 @@ def _put(routes: TargetRoutes) -> Operation[PlatformServices]:
                     "description": "The outcome.",
                 },
             ),
+            **TAKEN_AS,
         },
         name=f"{routes.word.capitalize()}Registration",
     )

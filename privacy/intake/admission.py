@@ -1,7 +1,8 @@
 """Admission control: decides which events may be stored, and passes those on to the vault."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress, repeat
 
@@ -12,6 +13,8 @@ from privacy.errors import InvalidInputError
 from privacy.intake.cells import INVALID_CELL
 from privacy.intake.event import CREATOR_EVENTS, EVENT_TYPES
 from privacy.intake.event_columns import TYPES, EventColumns, interleave
+from privacy.intake.profile_values import AGE_BAND, DroppedBands
+from privacy.intake.taken import Taken, Takings
 from privacy.intake.target_columns import NEVER_COUNTED, UNREGISTERED, TargetColumns, TargetRules
 from privacy.intake.time_bounds import TimeBounds
 from privacy.model.change import GAINED
@@ -24,6 +27,8 @@ _KINDS = np.array([effect.kind for effect in EVENT_TYPES.values()])
 _CHANGES = np.array([effect.change for effect in EVENT_TYPES.values()])
 _IS_CREATOR_EVENT = np.array([event_type in CREATOR_EVENTS for event_type in TYPES])
 
+NOW = "the time of arrival"
+"""How a time ahead of ours is taken."""
 Outcome = Verdict | InvalidInputError
 """The outcome of an event; an error means the verdict `invalid`, and says why."""
 _Rule = tuple[np.ndarray, Callable[[int], Outcome]]
@@ -39,8 +44,11 @@ class AdmissionControl:
     1. an age band of `children.dropped_age_bands`: `dropped_child`. Nothing is stored, no pseudonym is
     derived; 2. a time outside the intake's bounds: invalid; 3. a target that is not registered:
     `unknown_target`; 4. a kind that the target's policy does not count: invalid; 5. a target past its last
-    epoch: `late`; 6. a profile value outside its domain: invalid. The profile of a private account is not
-    checked.
+    epoch: `late`; 6. an age band that could be a child's: invalid. Any other profile value that the policy
+    does not list is taken as the listed one that it can only mean, as `other` or as `undisclosed`.
+
+    The profile of a private account is not read. A time ahead of ours, within the intake's bounds, is taken
+    as now: otherwise the end of the engagement would be `late` until then.
 
     Args:
         registry: the current policy has the rules on children and times; each target's own policy has its
@@ -53,12 +61,13 @@ class AdmissionControl:
     catalogue: Catalogue
     registers: RegisterStore
 
-    def admit(self, events: EventColumns, now_ms: int) -> list[Outcome]:
+    def admit(self, events: EventColumns, now_ms: int, takings: Takings | None = None) -> list[Outcome]:
         """Check a batch and store what passes; it is on disk when this returns.
 
         Args:
             events: the batch, in the order in which events take effect.
             now_ms: time of arrival, in ms since 1970 UTC.
+            takings: counts what was taken otherwise than it was sent, of the events that pass.
 
         Returns:
             The outcome of each item of the batch, in its order.
@@ -69,14 +78,18 @@ class AdmissionControl:
             StoreError: a target is bound to a policy that was registered after this process started; nothing
                 was stored.
         """
+        bounds = TimeBounds.at(now_ms, self.registry.current.intake)
+        sent, events = events, replace(events, at_ms=bounds.clamp(events.at_ms))
         targets = TargetColumns.join(events, self._lookup_targets(events), self._rules_by_version)
-        rules = self._admission_rules(events, targets, now_ms)
+        rules = self._admission_rules(events, targets, bounds)
         passes = np.ones(len(events), np.bool_)
         decisive = np.argmax([*(broken for broken, _ in rules), passes], axis=0)
         refused = {
             row: rules[decisive[row]][1](row) for row in np.flatnonzero(decisive < len(rules)).tolist()
         }
         admitted = self._to_admitted(events, targets, decisive == len(rules))
+        if takings is not None:
+            self._count_takings(sent, events, targets, decisive == len(rules), takings)
         recorded = self.registers.record_columns(admitted, now_ms, self._network_hashes(events))
         return interleave(interleave(recorded, refused), events.errors)
 
@@ -90,14 +103,15 @@ class AdmissionControl:
             targets[row] = creators.get(ids[row], UNREGISTERED)
         return targets
 
-    def _admission_rules(self, events: EventColumns, targets: TargetColumns, now_ms: int) -> Sequence[_Rule]:
+    def _admission_rules(
+        self, events: EventColumns, targets: TargetColumns, bounds: TimeBounds
+    ) -> Sequence[_Rule]:
         """Return the rules in their order."""
-        policy, at_ms = self.registry.current, events.at_ms
-        bounds = TimeBounds.at(now_ms, policy.intake)
-        children = [profile.age_band in policy.dropped_age_bands for profile in events.profiles]
+        at_ms, dropped = events.at_ms, self._dropped_bands
+        children = [dropped[profile.age_band] for profile in events.profiles]
         unregistered = [version == UNREGISTERED.policy_version for version in targets.versions]
         sealed_after_ms, starts_at_ms = targets.sealed_after_ms, targets.starts_at_ms
-        age_ms = now_ms - starts_at_ms // 1000 * 1000  # epochs end at whole seconds
+        age_ms = bounds.now_ms - starts_at_ms // 1000 * 1000  # epochs end at whole seconds
 
         def rules_of(row: int) -> TargetRules:
             policy = self.registry.policy_of(targets.versions[targets.version_index[row]])
@@ -132,12 +146,37 @@ class AdmissionControl:
 
     def _network_hashes(self, events: EventColumns) -> dict[str, str]:
         """Return the network of each account that names one; those of children are left out."""
-        dropped = self.registry.current.dropped_age_bands
         return {
             events.account_ids[row]: network
             for row, network in events.networks.items()
-            if events.profile(row).age_band not in dropped
+            if not self._dropped_bands[events.profile(row).age_band]
         }
+
+    def _count_takings(
+        self,
+        sent: EventColumns,
+        events: EventColumns,
+        targets: TargetColumns,
+        passes: np.ndarray,
+        takings: Takings,
+    ) -> None:
+        """Count what was taken otherwise than it was sent; nearly always there is nothing."""
+        clamped = int(np.count_nonzero(passes & (sent.at_ms != events.at_ms)))
+        if clamped:
+            takings[Taken("occurred_at", NOW)] += clamped
+        rows = np.flatnonzero(targets.respelled & passes)
+        pairs = zip(targets.version_index[rows].tolist(), events.profile_index[rows].tolist(), strict=True)
+        for (version, profile), count in Counter(pairs).items():
+            coder = self._rules_by_version[targets.versions[version]].coder
+            for taken in coder.takings(events.profiles[profile]):
+                takings[taken] += count
+        takings.update(taken for row, taken_so in events.taken.items() if passes[row] for taken in taken_so)
+
+    @cached_property
+    def _dropped_bands(self) -> DroppedBands:
+        policy = self.registry.current
+        listed = {d.name: d.values for d in policy.domain.dimensions}.get(AGE_BAND, ())
+        return DroppedBands(policy.dropped_age_bands, listed)
 
     @cached_property
     def _rules_by_version(self) -> Mapping[str, TargetRules]:

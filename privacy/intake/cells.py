@@ -1,30 +1,51 @@
 """Computes the joint cells of events from the attributes of their accounts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from privacy.errors import InvalidInputError
 from privacy.intake.event import PROFILE_FIELDS, EventAttributes
-from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED, Dimension, JointDomain
+from privacy.intake.profile_values import AGE_BAND, ProfileReader, ProfileValue
+from privacy.intake.taken import Taken
+from privacy.model.dimension import HOUR_OF_DAY, JOINT_CODE_BITS, UNDISCLOSED, Dimension, JointDomain
 from privacy.model.timestamp import MS_PER_HOUR
 
 MAX_CACHED_PROFILES = 100_000
 """Profiles that one process caches per policy."""
 INVALID_CELL = -1
-"""In place of a code: a value is outside its dimension's domain."""
+"""In place of a code: an age band could be a child's."""
 HOURS_PER_DAY = 24
+CODE_MASK = (1 << JOINT_CODE_BITS) - 1
+"""The bits of a profile's part of a code; the higher ones say that a value was taken as another one."""
+_TAKEN = 1 << 32
+_REFUSED = 1 << 48
 _MAX_VALUES_LISTED = 40
 
 
-class _Undeclared(dict[str | UnsetType, int]):
+class _Undeclared(dict[ProfileValue, int]):
     """A dimension that the policy does not declare: any value adds 0 to the code."""
 
-    def __missing__(self, value: str | UnsetType) -> int:
+    def __missing__(self, value: ProfileValue) -> int:
         return 0
+
+
+class _Offsets(dict[ProfileValue, int]):
+    """The amount that each value of a dimension adds to a code; those of unlisted values are computed."""
+
+    def __init__(self, reader: ProfileReader, stride: int) -> None:
+        self.reader = reader
+        self._cells = {cell: stride * position for cell, position in reader.dimension.index.items()}
+        listed: dict[ProfileValue, int] = {value: self._cells[value] for value in reader.dimension.values}
+        super().__init__(listed | {UNSET: self._cells[UNDISCLOSED]})
+
+    def __missing__(self, value: ProfileValue) -> int:
+        """Read another value; the result is not kept, since senders choose the texts."""
+        cell = self.reader.read(value)
+        return _REFUSED if cell is None else _TAKEN + self._cells[cell]
 
 
 @dataclass(frozen=True)
@@ -33,9 +54,11 @@ class CellCoder:
 
     Args:
         domain: may declare fewer dimensions than an event has; values of the others are ignored.
+        dropped_age_bands: if there are any, an age band that could be a child's has no cell.
     """
 
     domain: JointDomain
+    dropped_age_bands: Collection[str] = ()
     _profiles: dict[EventAttributes, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def code(self, profile: EventAttributes, at_ms: int) -> int:
@@ -46,15 +69,19 @@ class CellCoder:
             at_ms: time of the event, in ms since 1970 UTC.
 
         Raises:
-            InvalidInputError: a value is outside its dimension's domain.
+            InvalidInputError: the age band could be a child's.
         """
         code = self.profile_code(profile)
         if code == INVALID_CELL:
             raise self.error(profile)
-        return code + int(self.hour_codes[at_ms // MS_PER_HOUR % HOURS_PER_DAY])
+        return (code & CODE_MASK) + int(self.hour_codes[at_ms // MS_PER_HOUR % HOURS_PER_DAY])
 
     def profile_code(self, profile: EventAttributes) -> int:
-        """Return a profile's part of a code; `INVALID_CELL` if a value is outside its domain."""
+        """Return a profile's part of a code, with bits above `CODE_MASK` if a value was taken as another one.
+
+        Returns:
+            `INVALID_CELL` if the age band could be a child's.
+        """
         try:
             return self._profiles[profile]
         except KeyError:
@@ -62,22 +89,25 @@ class CellCoder:
 
     def error(self, profile: EventAttributes) -> InvalidInputError:
         """Return the error of a profile whose code is `INVALID_CELL`."""
-        for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True):
-            value = getattr(profile, name)
-            if name in self._declared and value not in offsets:
-                values = self._declared[name][0].values
-                expected = f"one of {', '.join(values[:_MAX_VALUES_LISTED])}, or absent"
-                return InvalidInputError(f"profile.{name}", f"is {value!r}", expected)
-        raise AssertionError("a code fails only for a value outside its domain")
+        values = self._declared[AGE_BAND][0].values
+        expected = f"one of {', '.join(values[:_MAX_VALUES_LISTED])}, or absent"
+        return InvalidInputError(
+            f"profile.{AGE_BAND}", f"is {profile.age_band!r}, which could be a child's", expected
+        )
+
+    def takings(self, profile: EventAttributes) -> list[Taken]:
+        """Return how the values were taken that are not spelled as the policy lists them."""
+        values = ((name, offsets, getattr(profile, name)) for name, offsets in self._offsets_by_name)
+        return [
+            Taken(f"profile.{name}", offsets.reader.read(value) or UNDISCLOSED)
+            for name, offsets, value in values
+            if isinstance(offsets, _Offsets) and value not in offsets
+        ]
 
     def _cached_code(self, profile: EventAttributes) -> int:
         """Compute the amount that a profile adds to a code, and cache it: many accounts share a profile."""
-        try:
-            code = sum(
-                offsets[getattr(profile, name)]
-                for name, offsets in zip(PROFILE_FIELDS, self._offsets, strict=True)
-            )
-        except KeyError:
+        code = sum(offsets[getattr(profile, name)] for name, offsets in self._offsets_by_name)
+        if code >= _REFUSED:
             return INVALID_CELL
         if len(self._profiles) < MAX_CACHED_PROFILES:
             self._profiles[profile] = code
@@ -92,18 +122,14 @@ class CellCoder:
         }
 
     @cached_property
-    def _offsets(self) -> tuple[Mapping[str | UnsetType, int], ...]:
-        return tuple(self._offsets_of(name) for name in PROFILE_FIELDS)
+    def _offsets_by_name(self) -> tuple[tuple[str, dict[ProfileValue, int]], ...]:
+        return tuple((name, self._offsets_of(name)) for name in PROFILE_FIELDS)
 
-    def _offsets_of(self, name: str) -> Mapping[str | UnsetType, int]:
-        """Return the amount that each declared value adds to a code; an absent value is `undisclosed`."""
+    def _offsets_of(self, name: str) -> dict[ProfileValue, int]:
         if name not in self._declared:
             return _Undeclared()
         dimension, stride = self._declared[name]
-        offsets: dict[str | UnsetType, int] = {
-            value: stride * dimension.index[value] for value in dimension.values
-        }
-        return offsets | {UNSET: stride * dimension.index[UNDISCLOSED]}
+        return _Offsets(ProfileReader(dimension, bool(self.dropped_age_bands)), stride)
 
     @cached_property
     def hour_codes(self) -> np.ndarray:

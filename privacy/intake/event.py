@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from privacy.intake.taken import Taken
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Reason, TargetType
 
@@ -14,11 +15,12 @@ EventType = Literal["like", "unlike", "favorite", "unfavorite", "follow", "unfol
 Visibility = Literal["public", "private"]
 
 MAX_PROFILE_VALUE_CHARACTERS = 64
-_Value = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PROFILE_VALUE_CHARACTERS)] | UnsetType
+"""No policy lists a longer value. One character more is kept of it, so that it equals no listed one."""
+_Value = Annotated[str, msgspec.Meta(max_length=MAX_PROFILE_VALUE_CHARACTERS + 1)] | None | UnsetType
 
 
 class EventAttributes(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Attributes of the account behind an event; a field that is not set is undisclosed."""
+    """Attributes of the account behind an event; a field that is not set, or None, is undisclosed."""
 
     age_band: _Value = UNSET
     gender: _Value = UNSET
@@ -39,6 +41,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         private: whether the account is private: it counts in totals, and as undisclosed in breakdowns.
         account_created_at_ms: time at which the account was created; None if unknown.
         network: name of the network from which the account acted; only a keyed digest of it is stored.
+        taken: what was taken otherwise than it was sent.
     """
 
     type: EventType
@@ -49,6 +52,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     private: bool
     account_created_at_ms: int | None = None
     network: str | None = None
+    taken: tuple[Taken, ...] = ()
 
 
 class Effect(NamedTuple):

@@ -12,6 +12,7 @@ import numpy as np
 
 from privacy.errors import InvalidInputError
 from privacy.intake.event import EVENT_TYPES, Event, EventAttributes, EventType
+from privacy.intake.taken import Taken
 
 Key = TypeVar("Key", bound="Hashable")
 Value = TypeVar("Value")
@@ -45,6 +46,7 @@ class EventColumns:
         private: as `Event.private`: booleans.
         created_ms: `Event.account_created_at_ms` of the rows that have it.
         networks: `Event.network` of the rows that have it.
+        taken: `Event.taken` of the rows that have it.
         errors: errors of invalid items, by index in the batch.
     """
 
@@ -57,6 +59,7 @@ class EventColumns:
     private: np.ndarray
     created_ms: Mapping[int, int] = field(default_factory=dict)
     networks: Mapping[int, str] = field(default_factory=dict)
+    taken: Mapping[int, tuple[Taken, ...]] = field(default_factory=dict)
     errors: Mapping[int, InvalidInputError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,6 +90,7 @@ class EventColumns:
                 if event.account_created_at_ms is not None
             },
             {row: event.network for row, event in enumerate(events) if event.network is not None},
+            {row: event.taken for row, event in enumerate(events) if event.taken},
             {index: item for index, item in enumerate(items) if isinstance(item, InvalidInputError)},
         )
 
@@ -108,6 +112,7 @@ class EventColumns:
             bool(self.private[row]),
             self.created_ms.get(row),
             self.networks.get(row),
+            self.taken.get(row, ()),
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from privacy.catalogue.catalogue import Target
 from privacy.errors import InvalidInputError
-from privacy.intake.cells import HOURS_PER_DAY, INVALID_CELL, CellCoder
+from privacy.intake.cells import CODE_MASK, HOURS_PER_DAY, INVALID_CELL, CellCoder
 from privacy.intake.event import EVENT_TYPES, EventType
 from privacy.intake.event_columns import EventColumns, factorize
 from privacy.model.timestamp import MS_PER_HOUR
@@ -49,18 +49,22 @@ class TargetRules:
         ]
         return cls(
             np.array(ages_ms),
-            CellCoder(policy.domain),
+            CellCoder(policy.domain, policy.dropped_age_bands),
             policy.domain.undisclosed_code,
             [kind.label for kind in policy.budgets],
         )
 
-    def codes(self, events: EventColumns, rows: slice | np.ndarray) -> np.ndarray:
-        """Return the joint cells of some rows; `INVALID_CELL` where a public account's profile has none."""
+    def codes(self, events: EventColumns, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the joint cells of some rows, and for which of them a value was taken as another one.
+
+        A cell is `INVALID_CELL` where a public account's profile has none.
+        """
         codes = np.array([self.coder.profile_code(profile) for profile in events.profiles])
-        profiles = codes[events.profile_index[rows]]
+        index, private = events.profile_index[rows], events.private[rows]
+        profiles = np.where(codes == INVALID_CELL, INVALID_CELL, codes & CODE_MASK)[index]
         hours = self.coder.hour_codes[events.at_ms[rows] // MS_PER_HOUR % HOURS_PER_DAY]
         public = np.where(profiles == INVALID_CELL, INVALID_CELL, profiles + hours)
-        return np.where(events.private[rows], self.private_code, public)
+        return np.where(private, self.private_code, public), (codes > CODE_MASK)[index] & ~private
 
     def kind_error(self, event_type: EventType) -> InvalidInputError:
         """Return the error of an event whose kind is not counted."""
@@ -83,6 +87,7 @@ class TargetColumns:
         version_index: indices into `versions`.
         sealed_after_ms: the age from which the target takes no more events of this type, or `NEVER_COUNTED`.
         codes: joint cells; `INVALID_CELL` where a public account's profile has none.
+        respelled: rows in whose profile a value was taken as another one: booleans.
     """
 
     numbers: np.ndarray
@@ -91,6 +96,7 @@ class TargetColumns:
     version_index: np.ndarray
     sealed_after_ms: np.ndarray
     codes: np.ndarray
+    respelled: np.ndarray
 
     @classmethod
     def join(
@@ -105,11 +111,12 @@ class TargetColumns:
         """
         versions, version_index = _factorize_versions([target.policy_version for target in targets])
         sealed_after_ms, codes = np.full(len(events), NEVER_COUNTED), np.full(len(events), INVALID_CELL)
+        respelled = np.zeros(len(events), np.bool_)
         for index, version in enumerate(versions):
             if version in rules:
                 rows = version_index == index if len(versions) > 1 else slice(None)
                 sealed_after_ms[rows] = rules[version].sealed_after_ms[events.types[rows]]
-                codes[rows] = rules[version].codes(events, rows)
+                codes[rows], respelled[rows] = rules[version].codes(events, rows)
         return cls(
             np.array([target.number for target in targets], np.int64),
             np.array([target.starts_at_ms for target in targets], np.int64),
@@ -117,6 +124,7 @@ class TargetColumns:
             version_index,
             sealed_after_ms,
             codes,
+            respelled,
         )
 
 

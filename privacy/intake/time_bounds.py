@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import format_timestamp
 from privacy.policy.policy import IntakePolicy
 
-if TYPE_CHECKING:
-    import numpy as np
-
 
 @dataclass(frozen=True, slots=True)
 class TimeBounds:
-    """The first and the last time that is accepted, in ms since 1970 UTC."""
+    """The first and the last time that is accepted, and the time of arrival, in ms since 1970 UTC."""
 
     earliest_ms: int
     latest_ms: int
+    now_ms: int
 
     @classmethod
     def at(cls, now_ms: int, intake: IntakePolicy) -> TimeBounds:
         """Return the bounds for data that arrives now."""
-        return cls(intake.earliest_occurred_at_ms, now_ms + 1000 * intake.future_tolerance_seconds)
+        return cls(intake.earliest_occurred_at_ms, now_ms + 1000 * intake.future_tolerance_seconds, now_ms)
 
     def check(self, field: str, moment_ms: int) -> None:
         """Check one time.
@@ -37,6 +36,11 @@ class TimeBounds:
     def excludes(self, moments_ms: np.ndarray) -> np.ndarray:
         """Return which of many times are out of bounds."""
         return (moments_ms < self.earliest_ms) | (moments_ms > self.latest_ms)
+
+    def clamp(self, moments_ms: np.ndarray) -> np.ndarray:
+        """Return many times, those ahead of ours as now; times out of bounds stay as they are."""
+        ahead = (moments_ms > self.now_ms) & (moments_ms <= self.latest_ms)
+        return np.where(ahead, self.now_ms, moments_ms)
 
     def error(self, field: str, moment_ms: int) -> InvalidInputError:
         """Return the error of a time out of bounds, without the time, which may have no UTC date."""

@@ -12,6 +12,7 @@ from redis import Redis
 from redis.utils import str_if_bytes
 
 from privacy.model.engagement import KINDS_PER_TARGET, Series
+from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.policy.registry import PolicyRegistry
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
@@ -25,10 +26,12 @@ class SealedSeries(NamedTuple):
     Args:
         number: of the series.
         shard: its target shard.
+        is_canary: whether it is the sandbox's.
     """
 
     number: int
     shard: int
+    is_canary: bool
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class SealedSeriesCleanup:
                     pipeline.hmget(self._state_key(number), "policy_version", "epoch", "purged")
                 rows = pipeline.execute()
             yield [
-                SealedSeries(number, self._shard_of(number))
+                SealedSeries(number, self._shard_of(number), _is_canary(row))
                 for number, row in zip(numbers, rows, strict=True)
                 if self._is_sealed(number, row)
             ]
@@ -69,7 +72,7 @@ class SealedSeriesCleanup:
                 return
 
     def purge(self, sealed: Sequence[SealedSeries]) -> None:
-        """Delete the logs of series of which no register is left.
+        """Delete the logs of series of which no register is left, and the measurements of the sandbox's.
 
         Raises:
             StoreBusyError: the store did not confirm. Repeat.
@@ -78,6 +81,8 @@ class SealedSeriesCleanup:
             pipeline = self.client.pipeline(transaction=False)
             for series in sealed:
                 pipeline.unlink(tally_key(series.shard, "log", series.number))
+                if series.is_canary:
+                    pipeline.unlink(tally_key(series.shard, "measured", series.number))
                 pipeline.hset(self._state_key(series.number), "purged", 1)
             pipeline.execute()
 
@@ -93,3 +98,8 @@ class SealedSeriesCleanup:
 
     def _shard_of(self, number: int) -> int:
         return number // KINDS_PER_TARGET % self.target_shards
+
+
+def _is_canary(row: Sequence[bytes | None]) -> bool:
+    """Return whether a series is bound to a policy of the sandbox."""
+    return (row[0] or b"").decode().endswith(POLICY_SUFFIX)

@@ -5,9 +5,13 @@ import re
 from privacy.errors import InvalidInputError
 
 MAX_IDENTIFIER_CHARACTERS = 128
-IDENTIFIER_PATTERN = f"[A-Za-z0-9._~:-]{{1,{MAX_IDENTIFIER_CHARACTERS}}}"
+IDENTIFIER_CHARACTERS = "[A-Za-z0-9._~:-]"
 """ASCII only, so that no two spellings look alike; no braces, which would select a Redis Cluster slot."""
-IDENTIFIER_RULE = "1 to 128 characters of A-Z, a-z, 0-9, dot, underscore, tilde, colon and hyphen"
+IDENTIFIER_PATTERN = rf"(?!\.{{1,2}}$){IDENTIFIER_CHARACTERS}{{1,{MAX_IDENTIFIER_CHARACTERS}}}"
+"""Without `.` and `..`: clients and proxies remove such segments from a path (RFC 3986, 5.2.4)."""
+IDENTIFIER_RULE = (
+    "1 to 128 characters of A-Z, a-z, 0-9, dot, underscore, tilde, colon and hyphen; not . and not .."
+)
 
 _IDENTIFIER = re.compile(IDENTIFIER_PATTERN)
 _SHOWN_CHARACTERS = 40

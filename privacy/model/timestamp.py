@@ -14,16 +14,18 @@ MS_PER_MINUTE: Final = 60_000
 MS_PER_HOUR: Final = 60 * MS_PER_MINUTE
 MS_PER_DAY: Final = 24 * MS_PER_HOUR
 
+_CLOCK: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 RFC_3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt]{_CLOCK}:[0-5][0-9](?:\.[0-9]+)?(?:[Zz]|[+-]{_CLOCK})"
 )
+"""Any number of digits, lower case, hours up to 23: some of it is read otherwise by some Python versions."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 TIMESTAMP_RULE = "a time with its zone as in 2026-05-03T14:07:31Z (RFC 3339)"
 
 
 def parse_timestamp_ms(text: str) -> int:
-    """Parse a time with its zone.
+    """Parse a time with its zone. What is finer than a millisecond is cut off.
 
     Raises:
         ValueError: the text is not such a time.
@@ -31,9 +33,9 @@ def parse_timestamp_ms(text: str) -> int:
     if not RFC_3339.fullmatch(text):
         raise ValueError(f"is {text[:40]!r}; {TIMESTAMP_RULE}")
     try:
-        return (datetime.fromisoformat(text) - EPOCH) // _MILLISECOND
+        return (datetime.fromisoformat(text.upper()) - EPOCH) // _MILLISECOND
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"is {text!r}, which is not in the calendar; {TIMESTAMP_RULE}") from error
+        raise ValueError(f"is {text[:40]!r}, which is not in the calendar; {TIMESTAMP_RULE}") from error
 
 
 def format_timestamp(moment_ms: int) -> str:

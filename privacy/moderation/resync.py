@@ -6,6 +6,7 @@ from privacy.catalogue.catalogue import Catalogue, Target
 from privacy.errors import InvalidInputError
 from privacy.intake.cells import CellCoder
 from privacy.intake.event import EventAttributes
+from privacy.intake.profile_values import DroppedBands
 from privacy.intake.time_bounds import TimeBounds
 from privacy.model.engagement import Kind, Series
 from privacy.policy.registry import PolicyRegistry
@@ -59,7 +60,7 @@ class ResyncService:
             bounds.check("occurred_at", at_ms)
             if at_ms > snapshot.as_of_ms:
                 raise InvalidInputError("occurred_at", "is after as_of", "a time up to as_of")
-        if snapshot.profile.age_band in self.registry.current.dropped_age_bands:
+        if DroppedBands(self.registry.current.dropped_age_bands)[snapshot.profile.age_band]:
             raise InvalidInputError(
                 "profile.age_band",
                 "is a child's",
@@ -70,7 +71,7 @@ class ResyncService:
         """Repair an account; the result is on disk when this returns. Repeating it changes nothing.
 
         Raises:
-            InvalidInputError: a value of the profile is outside its domain. Nothing was changed.
+            InvalidInputError: the age band could be a child's. Nothing was changed.
             StoreBusyError: the store did not confirm. Repeat.
             StoreError: the policies of this process are not the newest ones. Nothing was changed.
         """
@@ -89,8 +90,10 @@ class ResyncService:
                 codes[number] = self._encode_cell(target, snapshot, at_ms)
             else:
                 sealed.add(number)
+        # A list from ahead of our clock would make everything until then `late`.
+        as_of_ms = min(snapshot.as_of_ms, now_ms)
         report = self.resync.run(
-            snapshot.account_id, snapshot.kind, codes, snapshot.as_of_ms, now_ms, skipped=frozenset(sealed)
+            snapshot.account_id, snapshot.kind, codes, as_of_ms, now_ms, skipped=frozenset(sealed)
         )
         return replace(report, unknown_target=unknown, past_last_release=len(sealed))
 
@@ -101,7 +104,7 @@ class ResyncService:
         return policy.schedule_of(kind).first_open_epoch(target.starts_at_ms, now_ms) is not None
 
     def _encode_cell(self, target: Target, snapshot: AccountSnapshot, at_ms: int) -> int:
-        domain = self.registry.policy_of(target.policy_version).domain
+        policy = self.registry.policy_of(target.policy_version)
         if snapshot.private:
-            return domain.undisclosed_code
-        return CellCoder(domain).code(snapshot.profile, at_ms)
+            return policy.domain.undisclosed_code
+        return CellCoder(policy.domain, policy.dropped_age_bands).code(snapshot.profile, at_ms)

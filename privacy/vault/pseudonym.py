@@ -216,6 +216,11 @@ class Pseudonymiser:
             :_AUDIT_TAG_BYTES
         ].hex()
 
+    @cached_property
+    def request_key(self) -> bytes:
+        """The key under which a request is hashed that may name an account."""
+        return self._derive_key(b"likewise request")
+
     def _hash_ids(self, account_ids: Sequence[str]) -> list[bytes]:
         copy, digests = self._keyed.copy, []
         for account_id in account_ids:  # once per event: a function call would cost a sixth more

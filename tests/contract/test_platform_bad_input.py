@@ -71,7 +71,7 @@ def assert_problem(response: Reply, status: int) -> Any:
             b"[]",
             b" ",
             b"\xff\xfe[\x00]\x00",
-            b"\xef\xbb\xbf[{}]",
+            b"\xef\xbb\xbf{}",
             b"[\x00]",
         ),
         *(b"[" * 100_000, b"[" * 50_000 + b"]" * 50_000, b'[{"a":' * 50_000, b'["' + b"a" * 100_000),
@@ -141,20 +141,25 @@ def test_an_unreadable_line_is_invalid_alone(plane: PlatformPlane, path: str, it
             "account_id",
             ["", "a b", "a" * 129, "{a}", "a\n", "\u00e9", "e\u0301", "\x00", 7, 7.0, None, ["a"], {}],
         ),
-        ("video_id", ["", "a/b", "a" * 129, "{a}", "\u00e9", 7, None, False]),
+        ("video_id", ["", ".", "..", "a/b", "a" * 129, "{a}", "\u00e9", 7, None, False]),
         ("occurred_at", ["2026-05-03T14:07:31", "2026-05-03", "", 1777817251, 1777817251.5, None, "now"]),
-        ("occurred_at", ["2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "99999-01-01T00:00:00Z"]),
+        (
+            "occurred_at",
+            ["2026-05-03T24:00:00Z", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "99999-01-01T00:00:00Z"],
+        ),
         ("occurred_at", [ago(-301), "2999-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"]),
         ("occurred_at", ["2016-08-31T23:59:59Z", "1970-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"]),
         (
             "profile",
-            [[], "text", None, 1, {"age_band": 25}, {"gender": None}, {"region": ""}, {"shoe_size": "43"}],
+            [[], "text", 1, {"age_band": 25}, {"shoe_size": "43"}],
         ),
         (
             "profile",
-            [{"region": "x" * 65}, {"language": ["de"]}, {"device": True}, {"gender": "undisclosed"}],
+            [{"language": ["de"]}, {"device": True}, {"age_band": "8-12"}, {"age_band": "x" * 70_000}],
         ),
-        ("visibility", ["hidden", "", "Public", None, True, 1]),
+        ("visibility", [True, 1, ["public"]]),
+        ("account_created_at", ["yesterday", 1777817251]),
+        ("network", [5, ["n"]]),
         ("email", ["person@example.org"]),
         ("", [1]),
     ],
@@ -216,13 +221,13 @@ def test_a_gzip_bomb_is_not_inflated(plane: PlatformPlane) -> None:
         A,
         gzip.compress(A)[:-1],
         gzip.compress(A) + b"x",
-        gzip.compress(A) * 2,
+        gzip.compress(A) * 2 + b"x",
         gzip.compress(A)[:10],
         b"\x1f\x8b",
     ],
-    ids=["plain", "truncated", "trailing", "two members", "header", "magic"],
+    ids=["plain", "truncated", "trailing", "trailing two", "header", "magic"],
 )
-def test_a_body_that_is_not_one_gzip_member_is_refused(plane: PlatformPlane, body: bytes) -> None:
+def test_a_body_that_is_not_gzip_is_refused(plane: PlatformPlane, body: bytes) -> None:
     """400, and nothing of it is stored."""
     assert_problem(plane.events(body, Content_Encoding="gzip"), 400)
 

@@ -66,18 +66,19 @@ def test_every_event_has_its_verdict(
         event(occurred_at=ago(50)),
         event(video_id="v-none"),
         event(account_id="child", profile={"age_band": "under-13"}),
-        event(profile=PROFILE | {"region": "Atlantis"}),
+        event(profile=PROFILE | {"age_band": "8-12"}),
         event(color="red"),
+        event(account_id="account-3", profile=PROFILE | {"region": "Atlantis", "gender": None}),
     )
     headers = {"Content_Encoding": "gzip"} if compressed else {}
     answer = plane.events(gzip.compress(batch) if compressed else batch, media_type, **headers)
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
-    regions = next(d for d in POLICY.domain.dimensions if d.name == "region").values
+    bands = next(d for d in POLICY.domain.dimensions if d.name == "age_band").values
     assert answer.json == {
-        "received": 9,
+        "received": 10,
         "verdicts": {
-            "counted": 2,
+            "counted": 3,
             "uncounted": 1,
             "duplicate": 1,
             "late": 1,
@@ -96,9 +97,9 @@ def test_every_event_has_its_verdict(
                 "index": 7,
                 "verdict": "invalid",
                 "problem": {
-                    "field": "profile.region",
-                    "message": "is 'Atlantis'",
-                    "expected": f"one of {', '.join(regions)}, or absent",
+                    "field": "profile.age_band",
+                    "message": "is '8-12', which could be a child's",
+                    "expected": f"one of {', '.join(bands)}, or absent",
                 },
             },
             {
@@ -111,7 +112,83 @@ def test_every_event_has_its_verdict(
                 },
             },
         ],
+        "taken_as": [
+            {"field": "profile.gender", "taken_as": "undisclosed", "items": 1},
+            {"field": "profile.region", "taken_as": "other", "items": 1},
+        ],
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [
+        ({"profile": {"region": "FI"}}, ("profile.region", "other")),
+        ({"profile": {"region": "UK"}}, ("profile.region", "GB")),
+        ({"profile": {"language": "pt-BR"}}, ("profile.language", "pt")),
+        ({"profile": {"device": "Android"}}, ("profile.device", "android")),
+        ({"profile": {"gender": "non-binary"}}, ("profile.gender", "other")),
+        ({"profile": {"age_band": None}}, ("profile.age_band", "undisclosed")),
+        ({"profile": {"region": "x" * 10_000}}, ("profile.region", "other")),
+        ({"visibility": "friends"}, ("visibility", "private")),
+        ({"visibility": "Public"}, ("visibility", "public")),
+        ({"network": "n" * 65}, ("network", "absent")),
+        ({"occurred_at": ago(-290)}, ("occurred_at", "the time of arrival")),
+        ({"occurred_at": "2026-05-03T14:07:30.123456789Z"}, None),
+        ({"occurred_at": "2026-05-03t14:07:30.1234567z"}, None),
+    ],
+)
+@pytest.mark.parametrize("company", [0, 3])
+def test_an_odd_value_costs_no_like(
+    plane: PlatformPlane, changes: Any, taken: tuple[str, str] | None, company: int
+) -> None:
+    """It is taken as what it can only mean, or as what says least; the answer says how."""
+    others = [event(account_id=f"other-{number}") for number in range(company)]
+    answer = plane.events(lines(event(**changes), *others)).json
+    assert counted(answer) == {"counted": 1 + company}
+    rows = [{"field": taken[0], "taken_as": taken[1], "items": 1}] if taken else None
+    assert answer.get("taken_as") == rows
+
+
+@pytest.mark.parametrize("name", ["profile", "network", "account_created_at", "creator_id"])
+def test_null_is_absent(plane: PlatformPlane, name: str) -> None:
+    """Many languages write null for an optional member that they do not have."""
+    assert counted(plane.events(lines({**event(), name: None})).json) == {"counted": 1}
+
+
+def test_an_unlike_ends_a_like_of_a_phone_that_is_ahead(plane: PlatformPlane) -> None:
+    """A like of the near future is taken as of now, so what comes after it takes effect."""
+    assert counted(plane.events(lines(event(occurred_at=ago(-290)))).json) == {"counted": 1}
+    unlike = event(type="unlike", occurred_at=ago(-10))
+    assert counted(plane.events(lines(unlike)).json) == {"uncounted": 1}
+
+
+@pytest.mark.parametrize(("media_type", "spell"), [(JSON, array), (NDJSON, lines)])
+def test_half_an_emoji_among_ten_thousand_events_costs_one(
+    plane: PlatformPlane, media_type: str, spell: Any
+) -> None:
+    """Text that was cut inside a surrogate pair is the fault of its event alone."""
+    batch = [event(account_id=f"account-{number}", profile=None) for number in range(10_000)]
+    batch[7_777]["network"] = "caf_"
+    answer = plane.events(spell(*batch).replace(b"caf_", b"caf\\ud83d"), media_type).json
+    assert counted(answer) == {"counted": 9_999, "invalid": 1}
+    (refused,) = answer["not_counted"]
+    assert (refused["index"], refused["problem"]["message"]) == (7_777, "holds half a surrogate pair")
+
+
+@pytest.mark.parametrize(("media_type", "spell"), [(JSON, array), (NDJSON, lines)])
+def test_a_byte_order_mark_costs_no_event(plane: PlatformPlane, media_type: str, spell: Any) -> None:
+    """Neither at the beginning of the batch nor, where files were joined, of a later line."""
+    batch = spell(*(event(account_id=f"a-{number}") for number in range(3)))
+    assert counted(plane.events(b"\xef\xbb\xbf" + batch, media_type).json) == {"counted": 3}
+    if media_type == NDJSON:
+        assert counted(plane.events(batch + b"\xef\xbb\xbf" + batch, media_type).json) == {"duplicate": 6}
+
+
+def test_two_gzip_members_are_one_batch(plane: PlatformPlane) -> None:
+    """As `cat a.gz b.gz` makes them, by either name of the coding and of lines."""
+    one, two = (gzip.compress(lines(event(account_id=name))) for name in ("a", "b"))
+    answer = plane.events(one + two, "application/jsonl", Content_Encoding="x-gzip")
+    assert counted(answer.json) == {"counted": 2}
 
 
 def test_the_same_batch_twice_is_all_duplicates(plane: PlatformPlane) -> None:

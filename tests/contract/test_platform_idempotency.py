@@ -1,6 +1,7 @@
 """Idempotency-Key on a real Redis: a repeated request gets its own response again."""
 
 import gzip
+import hashlib
 import os
 from threading import Barrier, Thread
 from typing import Any
@@ -25,9 +26,11 @@ from tests.support.platform_plane import (
     lines,
     new_key,
     plane_on,
+    value,
 )
 from tests.support.redis_server import Store
 
+KEY = bytes(32)
 REPLAYED = "Idempotency-Replayed"
 BATCH = lines(event(), event(account_id="bad id"), event(video_id="v-none"))
 
@@ -115,6 +118,38 @@ def test_responses_are_kept_for_the_policys_retention(plane: PlatformPlane, stor
     )
 
 
+def test_a_response_that_is_too_large_is_not_kept(plane: PlatformPlane, store: Store) -> None:
+    """A batch of bad events leaves a digest; the repetition runs again, and another body is still refused."""
+    odd = [event(account_id=f"a-{number}", occurred_at=os.urandom(20).hex()) for number in range(4_000)]
+    first = plane.events(lines(*odd), Idempotency_Key="k-1")
+    (name,) = kept(store)
+    assert len(value(store, name)) < 100
+    again = plane.events(lines(*odd), Idempotency_Key="k-1")
+    assert (again.data, REPLAYED in again.headers) == (first.data, False)
+    assert plane.events(lines(*odd[1:]), Idempotency_Key="k-1").status_code == 422
+
+
+def test_the_largest_batch_of_duplicates_is_kept(plane: PlatformPlane) -> None:
+    """Its response is within the bound."""
+    batch = lines(*(event(account_id=f"account-{number}", profile=None) for number in range(10_000)))
+    plane.events(batch)
+    first, again = (plane.events(batch, Idempotency_Key="k-1") for _ in range(2))
+    assert first.json["verdicts"]["duplicate"] == 10_000
+    assert (again.data, again.headers[REPLAYED]) == (first.data, "true")
+
+
+def test_what_is_kept_does_not_tell_whose_request_it_was(store: Store) -> None:
+    """Account ids can be tried: the digest of an erasure's request beside its receipt is a keyed one."""
+    plane = plane_on(store, ("privacy",))
+    body = lines({"account_id": "a-2001", "note": "request 117"})
+    assert plane.send("POST", "/v1/rights/erasures", body, Idempotency_Key="k-1").status_code == 200
+    (name,) = kept(store)
+    operation = b"POST /v1/rights/erasures\n"
+    guesses = [body, operation + body, body.strip(), operation + body.strip(), b"a-2001"]
+    digests = [hashlib.new(kind, guess).digest() for kind in ("sha256", "blake2b") for guess in guesses]
+    assert not any(digest in value(store, name) for digest in digests)
+
+
 def test_a_repetition_is_refused_while_the_request_runs(
     plane: PlatformPlane, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +182,7 @@ def call(text: str = "k-1") -> Request:
 
 def test_a_request_that_outlives_its_claim_does_not_replace_what_came_after(store: Store) -> None:
     """Its caller gets its response; the key is another request's by then, and repeats that response."""
-    slow, quick = (Idempotency(store.platform, 60, os.urandom) for _ in range(2))
+    slow, quick = (Idempotency(store.platform, 60, os.urandom, lambda: KEY) for _ in range(2))
 
     def outlive() -> Response:
         store.root.flushall()  # the claim lapses
@@ -160,7 +195,7 @@ def test_a_request_that_outlives_its_claim_does_not_replace_what_came_after(stor
 
 def test_a_failure_releases_the_key(store: Store) -> None:
     """A request that fails for any reason may be sent again at once."""
-    idempotency = Idempotency(store.platform, 60, os.urandom)
+    idempotency = Idempotency(store.platform, 60, os.urandom, lambda: KEY)
 
     def fail() -> Response:
         raise StoreBusyError("the store does not answer")
@@ -172,7 +207,7 @@ def test_a_failure_releases_the_key(store: Store) -> None:
 
 def test_a_response_that_cannot_be_kept_is_returned_all_the_same(store: Store) -> None:
     """A request that has run gets its response even if the store fails right after it."""
-    idempotency = Idempotency(store.platform, 60, os.urandom)
+    idempotency = Idempotency(store.platform, 60, os.urandom, lambda: KEY)
 
     def act() -> Response:
         store.root.config_set("maxmemory", "1")

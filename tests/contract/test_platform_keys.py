@@ -9,7 +9,7 @@ import pytest
 from api.http.api_keys import CANARY, KEY_PREFIXES, PLANE_SCOPES, issue_key
 from api.platform.operations import operations
 from api.runtime.api_key_writer import KeyWriter
-from tests.support.platform_plane import NDJSON, NOW_MS, keys, lines, new_key, plane_on
+from tests.support.platform_plane import NDJSON, NOW_MS, keys, lines, new_key, plane_on, value
 from tests.support.redis_server import Store
 
 SCOPED = [operation for operation in operations() if operation.scope]
@@ -69,7 +69,7 @@ def test_a_wrong_key_opens_no_route(store: Store, operation: Any, name: str) -> 
     )
     assert response.status_code == (403 if name in FORBIDDEN else 401)
     assert response.content_type == "application/problem+json"
-    assert keys(store, "[vt]:*") == []
+    assert [name for name in keys(store, "[vt]:*") if not name.endswith(b":limits")] == []
 
 
 def test_only_service_routes_are_open() -> None:
@@ -91,3 +91,12 @@ def test_a_plane_without_its_stores_says_that_it_is_not_ready(store: Store) -> N
     plane = plane_on(store)
     assert plane.client.get("/readyz").status_code == 200
     assert plane.client.get("/healthz").json == {"status": "ok"}
+
+
+def test_a_request_without_the_scope_counts_against_the_limit(store: Store) -> None:
+    """Otherwise a key could ask without an end for what it may not have."""
+    plane = plane_on(store)
+    plane.token = new_key(store, "moderate", requests_per_minute=2)
+    assert [plane.events(b"").status_code for _ in range(3)] == [403, 403, 429]
+    (counter,) = [name for name in keys(store, "l:platform:*") if value(store, name) == b"3"]
+    assert 0 < store.root.ttl(counter) <= 120

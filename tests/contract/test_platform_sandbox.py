@@ -1,12 +1,14 @@
 """The sandbox: the same operations for a reviewer's key, on objects that no real name can reach."""
 
 from dataclasses import replace
+from functools import partialmethod
 from typing import Any
 
 import pytest
 
 from api.http.api_keys import PLANE_SCOPES
 from api.platform.operations import operations
+from privacy.catalogue.canary_places import PLACE_MS, CanaryPlaces
 from privacy.gallery.reader import GalleryReader
 from privacy.model.documents import TargetDocument
 from privacy.model.engagement import Kind
@@ -25,6 +27,7 @@ from tests.support.platform_plane import (
 )
 from tests.support.redis_server import Store
 
+RESERVE = CanaryPlaces.reserve
 REGISTERS = "v:*:r[0-9]*:*"
 SCOPED = [operation for operation in operations() if operation.scope]
 NAMED: dict[str, Any] = {
@@ -184,6 +187,48 @@ def test_an_id_that_leaves_no_room_for_the_prefix_is_refused(store: Store) -> No
     )
     reply = plane.send("POST", "/v1/sandbox/events", lines(event(video_id=f"{longest}x")), NDJSON)
     assert reply.json["verdicts"]["invalid"] == 1
+
+
+def test_a_reviewers_canaries_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By API key and in all. Those that are there may be sent again; of a refused batch nothing is stored."""
+    plane = canary_plane(store)
+    other = new_key(store, "canary")
+    monkeypatch.setattr(CanaryPlaces, "reserve", partialmethod(reserve_of, 3, 5))
+
+    def plant(*names: str) -> tuple[int, int]:
+        body = lines(*({"video_id": name, "posted_at": ago(60)} for name in names))
+        reply = plane.send("POST", "/v1/sandbox/videos", body, NDJSON)
+        return reply.status_code, reply.json.get("verdicts", {}).get("created", 0)
+
+    assert plant("a", "b", "b") == (200, 2)
+    assert plant("c", "d") == (409, 0)
+    assert shown(store, "sandbox:c") is None
+    assert plant("c") == (200, 1)
+    assert plant("a", "b", "c") == (200, 0)
+    plane.token = other
+    assert plant("e", "f", "g") == (409, 0)
+    assert plant("e", "f") == (200, 2)
+    assert plant("h") == (409, 0)
+    put = plane.send("PUT", "/v1/sandbox/videos/h", lines({"posted_at": ago(60)}))
+    assert (put.status_code, "places for 3 canaries" in put.json["detail"]) == (409, True)
+    plane.clock.now_ms += PLACE_MS
+    assert plant("h", "i", "j") == (200, 3)
+    assert len(store.root.zrange("p:canaries", 0, -1)) == 3
+
+
+def reserve_of(
+    places: CanaryPlaces, max_per_key: int, max_canaries: int, key_id: str, canaries: Any, now_ms: int
+) -> None:
+    """Reserve with smaller bounds."""
+    RESERVE(replace(places, max_per_key=max_per_key, max_canaries=max_canaries), key_id, canaries, now_ms)
+
+
+def test_responses_for_reviewers_are_kept_for_a_retry_alone(store: Store) -> None:
+    """A reviewer's requests do not fill the store for a day."""
+    plane = planted(store)
+    plane.send("POST", "/v1/sandbox/events", lines(event(video_id="x")), NDJSON, Idempotency_Key="k-1")
+    (name,) = keys(store, "p:idem:*")
+    assert 0 < store.root.ttl(name) <= 60
 
 
 def test_a_policy_may_have_no_sandbox(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.platform_plane import (
@@ -97,14 +98,26 @@ def test_every_video_of_a_batch_has_its_verdict(plane: PlatformPlane, media_type
             "posted_at",
             ["2026-05-03", "2026-05-03T14:07:31", 1777817251, None, ago(-301), "1999-01-01T00:00:00Z"],
         ),
-        ("creator_id", ["", "a b", "{c}", "a" * 129, "\u00e9", 5, None]),
-        ("title", ["", "a" * 501, "a\nb", "a\u202eb", 5, None, ["a"]]),
+        ("creator_id", ["", ".", "..", "a b", "{c}", "a" * 129, "\u00e9", 5]),
+        ("title", ["", "\n", "\u200b", "a\u0000b", "a\u202eb", "a\u200fb", "a\u061cb", 5, ["a"]]),
         (
             "hashtags",
-            ["baking", ["#baking"], ["two words"], [""], ["a" * 101], [5], [None], ["a"] * 51, None, {}],
+            [
+                "baking",
+                ["#baking"],
+                ["\uff03baking"],
+                ["two words"],
+                ["two\nwords"],
+                [""],
+                ["a" * 101],
+                [5],
+                [None],
+                ["a"] * 1001,
+                {},
+            ],
         ),
         ("sound_id", ["a/b", True]),
-        ("duration_seconds", [0, -1, 86_401, 1.5, 40.0, "40", True, None, 10**18]),
+        ("duration_seconds", [-1, 367 * 86_400, 1.5, 40.0, "40", True, 10**18]),
         ("likes", [5]),
     ],
 )
@@ -120,13 +133,56 @@ def test_invalid_metadata_is_refused_by_name(plane: PlatformPlane, field: str, v
     assert put(plane) == (201, "created")
 
 
+@pytest.mark.parametrize(
+    ("changes", "members", "taken"),
+    [
+        ({"title": "line one\nline two #cooking"}, {"title": "line one line two #cooking"}, "one line"),
+        ({"title": "a\tb"}, {"title": "a b"}, "one line"),
+        ({"title": "a" * 2_200}, {"title": "a" * 2_200}, None),
+        ({"title": "a" * 2_201}, {"title": "a" * 2_199 + "\u2026"}, "its first 2199 characters"),
+        ({"title": "a" * 30_000}, {"title": "a" * 2_199 + "\u2026"}, "its first 2199 characters"),
+        ({"duration_seconds": 0}, {"duration_seconds": 0}, None),
+        ({"duration_seconds": 90_000}, {"duration_seconds": 90_000}, None),
+        ({"title": None, "creator_id": None, "duration_seconds": None}, {"title": None}, None),
+        ({"hashtags": ["Baking", "baking", "\uff42aking", "\u200bbaking"]}, {"hashtags": ["Baking"]}, None),
+        ({"hashtags": [f"t{number}" for number in range(60)]}, {}, "its first 50 hashtags"),
+        ({"hashtags": None, "sound_id": None}, {"hashtags": [], "sound_id": None}, None),
+    ],
+)
+def test_metadata_as_platforms_have_it_is_taken_and_said(
+    plane: PlatformPlane, store: Store, changes: Any, members: Any, taken: str | None
+) -> None:
+    """An optional field never keeps a video, and all its likes, out; the answer says how it was taken."""
+    answer = plane.send("PUT", "/v1/videos/v-1", lines(VIDEO | changes)).json
+    assert answer["verdict"] == "created"
+    published = msgspec.json.decode(value(store, "g:target:video:v-1"))
+    assert {name: published[name] for name in members} == members
+    (field,) = list(changes)[:1]
+    expected = [{"field": field, "taken_as": taken, "items": 1}] if taken else None
+    assert answer.get("taken_as") == expected
+    batch = [{"video_id": f"v-{number}", **VIDEO, **changes} for number in (2, 3)]
+    report = plane.send("POST", "/v1/videos", array(*batch)).json
+    assert report["verdicts"]["created"] == 2
+    assert report.get("taken_as") == ([{**expected[0], "items": 2}] if expected else None)
+
+
+def test_half_an_emoji_costs_one_video(plane: PlatformPlane) -> None:
+    """A title that was cut inside a surrogate pair is invalid alone, in either form of a batch."""
+    videos = [lines({"video_id": f"v-{number}", **VIDEO}).strip() for number in range(200)]
+    videos[100] = videos[100].replace(b'"title":"', b'"title":"\\ud83d')
+    for body, media_type in ((b"[" + b",".join(videos) + b"]", JSON), (b"\n".join(videos), NDJSON)):
+        report = plane.send("POST", "/v1/videos", body, media_type).json
+        assert report["verdicts"]["invalid"] == 1
+        assert [item["index"] for item in report["not_registered"]] == [100]
+
+
 def test_a_video_may_be_posted_up_to_the_tolerance_ahead(plane: PlatformPlane) -> None:
     """Clocks differ a little; the bound is that of the policy's intake."""
     assert put(plane, posted_at=ago(-300)) == (201, "created")
     assert plane.clock.now_ms == NOW_MS
 
 
-@pytest.mark.parametrize("name", ["a b", "%7Bv%7D", "%C3%A9", "a" * 129, "%00", "v%0A"])
+@pytest.mark.parametrize("name", ["a b", "%7Bv%7D", "%C3%A9", "a" * 129, "%00", "v%0A", "%2e", "%2E%2e"])
 def test_ids_in_the_path_keep_the_rule(plane: PlatformPlane, name: str) -> None:
     """A path without a valid id is refused before the body is read."""
     answer = plane.send("PUT", f"/v1/videos/{name}", lines(VIDEO))

@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from api.http import idempotency
+from privacy.catalogue import canary_places
 from privacy.errors import LikewiseError
 from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Reason
@@ -282,6 +283,12 @@ def settle_claim(answer: str, store: Store) -> None:
     send(idempotency._SETTLE, ["p:idempotency:x"], ["claim", answer, 100], store.platform)
 
 
+def reserve_canaries(store: Store) -> None:
+    """Reserve two places where two of three are taken, one of which has lapsed."""
+    arguments = [NOW_MS, NOW_MS + 1_000, 3, "sandbox:b", "sandbox:c"]
+    send(canary_places._RESERVE, ["p:canaries"], arguments, store.platform)
+
+
 RESTRICTED, BANNED = AccountStatus.RESTRICTED, AccountStatus.BANNED
 CASES: Final = [
     Case("record.lua", "platform", record, restrict),
@@ -331,6 +338,12 @@ CASES: Final = [
         "maintenance",
         replace_job,
         lambda store: store.root.set("p:jobs:document:1", "before"),
+    ),
+    Case(
+        "reserve_canaries.lua",
+        "platform",
+        reserve_canaries,
+        lambda store: store.root.zadd("p:canaries", {"sandbox:a": NOW_MS + 1, "sandbox:b": NOW_MS}),
     ),
     Case(
         "settle_claim.lua",

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 
 from api.http.operation import Request, Response, json_response
-from api.platform.schemas import Timestamp, one_of
+from api.platform.field_types import Timestamp, one_of
 from api.platform.services import PlatformServices
 from api.platform.staff import (
     AccountActionSchema,

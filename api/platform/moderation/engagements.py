@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length
 
 from api.http.operation import Request, Response, json_response
-from api.platform.schemas import AccountId, error_messages, one_of
+from api.platform.field_types import AccountId, BoundedList, one_of
 from api.platform.services import PlatformServices
 from api.platform.staff import (
     KINDS,
@@ -69,11 +69,12 @@ class EngagementsActionSchema(StrictActionSchema):
     reason = one_of(
         REASONS, metadata={"description": "The reason for removal. Required with remove, and only then."}
     )
-    engagements = fields.List(
+    engagements = BoundedList(
         fields.Nested(EngagementSchema),
+        MAX_ENGAGEMENTS,
+        f"a list of 1 to {MAX_ENGAGEMENTS} engagements",
         required=True,
         validate=Length(1, MAX_ENGAGEMENTS, error=f"are none or too many; 1 to {MAX_ENGAGEMENTS}"),
-        error_messages=error_messages(f"a list of 1 to {MAX_ENGAGEMENTS} engagements", "a list"),
         metadata={"description": "The engagements."},
     )
 

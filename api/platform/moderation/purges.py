@@ -14,8 +14,8 @@ from api.http.idempotency import IdempotencyHeaderSchema, idempotency_problems
 from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_response
 from api.http.request_body import parse_json
 from api.platform.batch import GZIP, NDJSON, decoded_body, split_lines
+from api.platform.field_types import AccountId, StrictSchema, one_of
 from api.platform.moderation.jobs import JOB_EXAMPLE, JobSchema, job_document
-from api.platform.schemas import AccountId, StrictSchema, one_of
 from api.platform.services import PlatformServices
 from api.platform.staff import AUDITED, StrictActionSchema, actor_of, audit_entry
 from privacy.errors import InvalidInputError

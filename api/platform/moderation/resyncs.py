@@ -4,10 +4,10 @@ from dataclasses import asdict
 from typing import Any
 
 from marshmallow import Schema, fields
-from marshmallow.validate import Length
 
 from api.http.operation import Request, Response, json_response
-from api.platform.schemas import VISIBILITIES, Timestamp, error_messages, one_of, profile_field
+from api.platform.field_types import BoundedList, Timestamp, one_of
+from api.platform.schemas import VisibilityField, profile_field
 from api.platform.services import PlatformServices
 from api.platform.staff import (
     KINDS,
@@ -69,12 +69,12 @@ class ResyncSchema(AccountActionSchema):
     kind = one_of(KINDS, required=True, metadata={"description": "The kind of all listed engagements."})
     as_of = Timestamp(required=True, metadata={"description": "Time at which the list was correct."})
     profile = profile_field()
-    visibility = one_of(VISIBILITIES, metadata={"description": "As in events; public if absent."})
-    engagements = fields.List(
+    visibility = VisibilityField(metadata={"description": "As in events; public if absent."})
+    engagements = BoundedList(
         fields.Nested(ListedEngagementSchema),
+        MAX_ENGAGEMENTS,
+        f"a list of at most {MAX_ENGAGEMENTS} engagements",
         required=True,
-        validate=Length(max=MAX_ENGAGEMENTS, error=f"are too many; at most {MAX_ENGAGEMENTS}"),
-        error_messages=error_messages(f"a list of at most {MAX_ENGAGEMENTS} engagements", "a list"),
         metadata={"description": "All engagements of the account."},
     )
 
@@ -139,7 +139,7 @@ def _to_snapshot(action: dict[str, Any]) -> AccountSnapshot:
         account_id=action["account_id"],
         kind=kind,
         as_of_ms=action["as_of"],
-        profile=EventAttributes(**action.get("profile", {})),
+        profile=EventAttributes(**(action.get("profile") or {})),
         private=action.get("visibility") == "private",
         engagements=tuple(
             (

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api.http.operation import Request, Response, json_response
-from api.platform.schemas import Flag
+from api.platform.field_types import Flag
 from api.platform.services import PlatformServices
 from api.platform.staff import (
     AccountActionSchema,

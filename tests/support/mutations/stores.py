@@ -14,6 +14,7 @@ from api.public import breakdowns, numbers, totals
 from privacy.intake import admission as door
 from privacy.intake.event import EventAttributes
 from privacy.intake.event_columns import EventColumns
+from privacy.intake.taken import Takings
 from privacy.model.dimension import JointDomain
 from privacy.publishing import publisher
 from privacy.tally import series
@@ -92,12 +93,14 @@ def _replaces(patch: pytest.MonkeyPatch) -> None:
 def _children_pass(patch: pytest.MonkeyPatch) -> None:
     right = door.AdmissionControl.admit
 
-    def admit(self: door.AdmissionControl, events: EventColumns, now_ms: int) -> Any:
+    def admit(
+        self: door.AdmissionControl, events: EventColumns, now_ms: int, takings: Takings | None = None
+    ) -> Any:
         dropped = self.registry.current.dropped_age_bands
         grown_up = [
             EventAttributes() if profile.age_band in dropped else profile for profile in events.profiles
         ]
-        return right(self, replace(events, profiles=grown_up), now_ms)
+        return right(self, replace(events, profiles=grown_up), now_ms, takings)
 
     patch.setattr(door.AdmissionControl, "admit", admit)
 

@@ -18,7 +18,7 @@ from werkzeug.exceptions import (
 )
 
 from api.http.operation import Body
-from api.http.request_body import BodyReader, inflate, parse_json
+from api.http.request_body import MAX_GZIP_MEMBERS, BodyReader, inflate, parse_json
 from privacy.errors import InvalidInputError
 
 BODY = Body(Schema, None, max_bytes=10, encodings=("gzip",))
@@ -131,6 +131,21 @@ def test_round_trip(body: bytes) -> None:
     assert inflate(gzip.compress(body), len(body)) == body
 
 
+def test_gzip_members_are_read_one_after_the_other() -> None:
+    """As `cat` and `bgzip` write them; up to the largest number, and with one limit over all."""
+    members = [gzip.compress(bytes([index]) * 70_000) for index in range(3)] + [gzip.compress(b"")]
+    whole = b"".join(bytes([index]) * 70_000 for index in range(3))
+    assert inflate(b"".join(members), len(whole)) == whole
+    with pytest.raises(RequestEntityTooLarge):
+        inflate(b"".join(members), len(whole) - 1)
+    assert inflate(gzip.compress(b"x") * MAX_GZIP_MEMBERS, MAX_GZIP_MEMBERS) == b"x" * MAX_GZIP_MEMBERS
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    """RFC 8259 lets a parser ignore one at the beginning."""
+    assert parse_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
 def test_an_exploding_body_is_cut_off() -> None:
     """A body that would inflate to 200 MB is refused without using more memory than the limit."""
     bomb = gzip.compress(bytes(200_000_000))
@@ -147,7 +162,9 @@ NO_MEMBER = {
     "cut short": gzip.compress(b"body")[:-1],
     "wrong checksum": gzip.compress(b"body")[:-8] + bytes(8),
     "more behind it": gzip.compress(b"body") + b"more",
-    "two members": gzip.compress(b"body") + gzip.compress(b"more"),
+    "more behind two": gzip.compress(b"body") * 2 + b"more",
+    "the second cut short": (gzip.compress(b"body") * 2)[:-1],
+    "too many members": gzip.compress(b"") * (MAX_GZIP_MEMBERS + 1),
 }
 
 
@@ -165,7 +182,8 @@ REFUSED = {
     b"{'a': 1}": "is not JSON",
     b"1 2": "is not JSON",
     b'"\x01"': "is not JSON",
-    b"\xef\xbb\xbf1": "is not JSON",
+    b"1\xef\xbb\xbf": "is not JSON",
+    b"\xef\xbb\xbf\xef\xbb\xbf1": "is not JSON",
     b'"\xff"': "is not UTF-8 at byte 1",
     '"a"'.encode("utf-16"): "is not UTF-8",
     b'{"a": 1, "a": 1}': "names 'a' twice",

@@ -8,10 +8,11 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.operation import JSON, Request
-from api.platform.batch import MAX_ITEMS, NDJSON, Batch, batch_report
+from api.platform.batch import MAX_ITEM_BYTES, MAX_ITEMS, NDJSON, Batch, batch_report, parse_item
 from privacy.catalogue.catalogue import Registration
 from privacy.errors import InvalidInputError
 from privacy.intake.admission import Outcome
+from privacy.intake.taken import Taken, Takings
 from privacy.model.engagement import Verdict
 
 
@@ -41,6 +42,17 @@ def test_counts_cover_every_verdict_and_the_list_what_did_not_pass() -> None:
     ]
 
 
+def test_what_was_taken_otherwise_is_counted_by_field() -> None:
+    """The report has the member only if there is any."""
+    takings = Takings({Taken("profile.region", "other"): 2, Taken("occurred_at", "now"): 1})
+    document = batch_report([Verdict.COUNTED], Verdict, (Verdict.COUNTED,), "not_counted", takings)
+    assert msgspec.json.decode(msgspec.json.encode(document["taken_as"])) == [
+        {"field": "occurred_at", "taken_as": "now", "items": 1},
+        {"field": "profile.region", "taken_as": "other", "items": 2},
+    ]
+    assert "taken_as" not in batch_report([], Verdict, (), "not_counted", Takings())
+
+
 def test_invalid_is_a_verdict_of_every_batch() -> None:
     """An item that cannot be read is `invalid` in any batch."""
     error = InvalidInputError("video_id", "is missing", "an id")
@@ -66,6 +78,45 @@ def test_anything_else_is_an_array() -> None:
     """The HTTP edge accepts only JSON and NDJSON."""
     batch = Batch.from_request(call(b' [1, {"a": [2]}] ', Content_Type=JSON))
     assert (batch.is_ndjson, batch.items()) == (False, [b"1", b'{"a": [2]}'])
+
+
+@pytest.mark.parametrize("text", ["application/ndjson", "application/jsonl"])
+def test_lines_have_other_names(text: str) -> None:
+    """They mean the same, and make the same request of an Idempotency-Key."""
+    assert Batch.from_request(call(b"1\n2", Content_Type=text)) == Batch(b"1\n2", NDJSON)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "X-GZIP"])
+def test_a_byte_order_mark_is_no_part_of_the_batch(coding: str) -> None:
+    """Neither plain nor compressed: it would cost the first item."""
+    raw = b"\xef\xbb\xbf[1]"
+    assert Batch.from_request(call(raw, Content_Type=JSON)).items() == [b"1"]
+    packed = call(gzip.compress(raw), Content_Type=JSON, Content_Encoding=coding)
+    assert Batch.from_request(packed).items() == [b"1"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(rb'{"a":"\ud83d"}', rb'{"\udc00":[1,"\\ud83d\udbff"]}', b'{"a":"\xff,]"}', b'{"a":"\xed\xa0\x80"}'),
+        *(b'{"a":NaN}', b'{"a": -Infinity ,"b":2}', b'[{"a":\n Infinity}]', rb'{"a":"\"\ud83d]"}'),
+    ],
+)
+def test_a_text_or_number_that_is_not_jsons_is_the_fault_of_its_item(odd: bytes) -> None:
+    """An array with one is split like any other; the item is refused when it is parsed."""
+    raw = b' [ {"a":1},' + odd + b"\n, " + odd + rb' ,"\ud83d\ude00", []]'
+    items = Batch(raw, JSON).items()
+    assert items == [b'{"a":1}', odd, odd, rb'"\ud83d\ude00"', b"[]"]
+    with pytest.raises(InvalidInputError):
+        parse_item(items[1], "event")
+
+
+def test_an_item_has_a_largest_size() -> None:
+    """It is looked at before the item is parsed; spaces around it are no part of it."""
+    item = b'"' + b"a" * (MAX_ITEM_BYTES - 2) + b'"'
+    assert parse_item(b"  " + item + b" \r\n", "event") == "a" * (MAX_ITEM_BYTES - 2)
+    with pytest.raises(InvalidInputError, match=f"has {MAX_ITEM_BYTES + 1} bytes"):
+        parse_item(item[:-1] + b'b"', "event")
 
 
 def test_a_compressed_body_is_inflated() -> None:

@@ -12,7 +12,14 @@ from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
 from tests.support.profiles import examples
 
 TIMES = [format_timestamp(moment_ms) for moment_ms in (-62_135_596_800_000, -1, 0, 1_777_817_251_123)]
-NO_TIMES = ["", "2026-05-03", "2026-02-30T00:00:00Z", "2026-05-03T24:00:00Z", "1970-01-01T00:00:00Z\n"]
+NO_TIMES = [
+    "",
+    "2026-05-03",
+    "2026-02-30T00:00:00Z",
+    "2026-05-03T24:00:00Z",
+    "1970-01-01T00:00:00Z\n",
+    "2026-05-03T23:00:00+24:00",
+]
 TWO_TIMES = "1970-01-01T00:00:00Z\n1970-01-01T00:00:00Z"
 
 
@@ -36,7 +43,7 @@ OF_ONE_DAY = st.builds(
     st.integers(0, 25),
     st.integers(0, 61),
     st.integers(0, 61),
-    st.sampled_from(["", ".000", ".5", ".250", ".999", ".123456"]),
+    st.sampled_from(["", ".000", ".5", ".250", ".999", ".123456", ".1234567", ".123456789"]),
 )
 
 
@@ -53,6 +60,8 @@ OF_ONE_DAY = st.builds(
     )
 )
 @example(texts=["2026-05-03T14:07:60Z"])
+@example(texts=["2026-05-03t14:07:31z", "2026-05-03T14:07:31.123456789z"])
+@example(texts=["2026-05-03t14:07:31z", "2026-05-03T24:00:00.000Z"])
 @example(texts=["2026-05-03T14:60:00.250Z"])
 @example(texts=["2026-05-03T24:00:00Z", "2026-05-03T00:00:00Z"])
 @example(texts=["2026-05-03T14:07:3:.250Z"])
@@ -70,8 +79,12 @@ def test_times_of_one_day_are_read_together_as_one_by_one(texts: list[str]) -> N
         assert parse_timestamps_ms(texts).tolist() == expected
 
 
-RIGHT = st.sampled_from(["a", "~", "x" * 128, "video-0001", "sandbox", "a.sandbox:b", "Z_:9"])
-ODD = st.sampled_from(["", "x" * 129, "a b", "a\n", "\n", "a\nb", "é", "\ud800", "{a}", "a\x00", "/"])
+RIGHT = st.sampled_from(
+    ["a", "~", "...", ".a", "a.", "x" * 128, "video-0001", "sandbox", "a.sandbox:b", "Z_:9"]
+)
+ODD = st.sampled_from(
+    ["", ".", "..", "x" * 129, "a b", "a\n", "\n", "a\nb", "é", "\ud800", "{a}", "a\x00", "/"]
+)
 
 
 def is_identifier(text: str) -> bool:
@@ -89,7 +102,7 @@ def test_many_identifiers_are_checked_as_one_by_one(columns: list[list[str]]) ->
     assert are_public_ids(*columns) == each
 
 
-@pytest.mark.parametrize("wrong", ["", "x" * 129, "a\nb", "a b", f"{TARGET_PREFIX}a"])
+@pytest.mark.parametrize("wrong", ["", ".", "..", "x" * 129, "a\nb", "a b", f"{TARGET_PREFIX}a"])
 @pytest.mark.parametrize("place", range(3))
 def test_one_wrong_identifier_among_many_is_noticed(wrong: str, place: int) -> None:
     """It is found at any index, as is one that belongs to the sandbox."""

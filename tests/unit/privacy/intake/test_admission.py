@@ -8,9 +8,10 @@ import pytest
 
 from privacy.catalogue.catalogue import Catalogue, Target
 from privacy.errors import InvalidInputError, StoreError
-from privacy.intake.admission import AdmissionControl
+from privacy.intake.admission import NOW, AdmissionControl
 from privacy.intake.event import Event, EventAttributes
 from privacy.intake.event_columns import EventColumns
+from privacy.intake.taken import Taken, Takings
 from privacy.model.change import GAINED
 from privacy.model.dimension import JointDomain
 from privacy.model.engagement import Kind, Reason, Series, TargetType, Verdict
@@ -202,26 +203,69 @@ def test_times_must_lie_within_the_bounds_of_the_intake() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "cell"),
     [
-        ("region", "Atlantis"),
-        ("gender", "Female"),
-        ("age_band", "undisclosed"),
-        ("device", ""),
-        ("language", "DE"),
+        ("region", "FI", "other"),
+        ("region", "UK", "GB"),
+        ("language", "pt-BR", "pt"),
+        ("device", "Android", "android"),
+        ("gender", "non-binary", "other"),
+        ("age_band", None, "undisclosed"),
+        ("age_band", "30-39", "undisclosed"),
     ],
 )
-def test_values_outside_the_domain_are_named(name: str, value: str) -> None:
-    """A value that is not declared is invalid; the answer names the field, the value and what is declared."""
+def test_values_that_are_not_listed_are_taken_and_said(name: str, value: str | None, cell: str) -> None:
+    """The event is counted, in the cell that the value can only mean, or else in `other` or `undisclosed`."""
+    registers, takings = FakeRegisters(), Takings()
+    events = [event(profile=EventAttributes(**{name: value})), event(account_id="b")]
+    outcomes = admission(registers).admit(EventColumns.from_events(events), NOW_MS, takings)
+    assert outcomes == [Verdict.COUNTED] * 2
+    assert registers.entries[0][4] == POLICY.domain.code({name: cell, "hour_of_day": "14"})
+    assert takings == {Taken(f"profile.{name}", cell): 1}
+
+
+def test_nothing_is_said_of_what_is_spelled_as_listed_or_not_stored() -> None:
+    """Counted are events that pass, of public accounts."""
+    takings = Takings()
+    odd = EventAttributes(region="FI")
+    events = [LIKE, event(profile=odd, private=True), event(profile=odd, target_id="unknown")]
+    admission(FakeRegisters()).admit(EventColumns.from_events(events), NOW_MS, takings)
+    assert not takings
+
+
+@pytest.mark.parametrize("value", ["8-12", "12", "under-18", "<25", "child", "adult", "10+"])
+def test_an_age_band_that_could_be_a_childs_is_refused(value: str) -> None:
+    """Nothing is stored of it; the answer names the field, the value and what is declared."""
     registers = FakeRegisters()
     (outcome,) = admission(registers).admit(
-        EventColumns.from_events([event(profile=EventAttributes(**{name: value}))]), NOW_MS
+        EventColumns.from_events([event(profile=EventAttributes(age_band=value))]), NOW_MS
     )
     assert isinstance(outcome, InvalidInputError)
-    declared = next(dimension for dimension in POLICY.domain.dimensions if dimension.name == name)
-    assert (outcome.field, outcome.message) == (f"profile.{name}", f"is {value!r}")
+    assert (outcome.field, outcome.message) == (
+        "profile.age_band",
+        f"is {value!r}, which could be a child's",
+    )
+    declared = next(dimension for dimension in POLICY.domain.dimensions if dimension.name == "age_band")
     assert outcome.expected == f"one of {', '.join(declared.values)}, or absent"
     assert registers.entries == []
+
+
+@pytest.mark.parametrize("band", ["Under-13", "under 13", "UNDER_13", "\uff55nder\u201313"])
+def test_a_childs_band_is_known_in_any_spelling(band: str) -> None:
+    """Case, width and separators make no difference where a child would be counted."""
+    registers = FakeRegisters()
+    child = event(profile=EventAttributes(age_band=band), private=True, network="n")
+    assert admission(registers).admit(EventColumns.from_events([child]), NOW_MS) == [Verdict.DROPPED_CHILD]
+    assert (registers.entries, registers.networks) == ([], {})
+
+
+def test_a_time_ahead_of_ours_is_taken_as_now() -> None:
+    """So the end of an engagement takes effect though the phone that began it was ahead."""
+    registers, takings = FakeRegisters(), Takings()
+    ahead = [event(occurred_at_ms=NOW_MS + 290_000), event(type="unlike", occurred_at_ms=NOW_MS + 10_000)]
+    admission(registers).admit(EventColumns.from_events(ahead), NOW_MS, takings)
+    assert [entry[2] for entry in registers.entries] == [NOW_MS] * 2
+    assert takings == {Taken("occurred_at", NOW): 2}
 
 
 def test_undeclared_dimensions_are_ignored() -> None:

@@ -16,7 +16,7 @@ from privacy.intake.admission import AdmissionControl
 from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventAttributes
 from privacy.intake.event_columns import EventColumns
 from privacy.model.change import GAINED
-from privacy.model.dimension import HOUR_OF_DAY, JointDomain
+from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED, JointDomain
 from privacy.model.engagement import Kind, Series, TargetType, Verdict
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
 from privacy.policy.file import load_policy
@@ -59,12 +59,25 @@ TARGETS = {
 FOREIGN = {(TargetType.VIDEO, "foreign"): Target(13, NOW_MS - LIFE_MS, "newer")}
 
 _VALUES = {
-    "age_band": ["25-34", "35-44", "under-13", "99"],
+    "age_band": ["25-34", "35-44", "under-13", "Under 13", "99", "8-12", None],
     "gender": ["female", "Female"],
-    "region": ["DE", "JP", "Atlantis"],
-    "language": ["de", "ja", "Klingon"],
+    "region": ["DE", "JP", "Atlantis", "uk"],
+    "language": ["de", "ja", "Klingon", "pt-BR"],
     "device": ["ios", "undisclosed"],
 }
+READ = {
+    "99": UNDISCLOSED,
+    "Female": "female",
+    "Atlantis": "other",
+    "uk": "GB",
+    "Klingon": "other",
+    "pt-BR": "pt",
+    "undisclosed": UNDISCLOSED,
+    None: UNDISCLOSED,
+    UNSET: UNDISCLOSED,
+}
+"""The cells of values that the policy does not list."""
+CHILDREN = ("under-13", "Under 13")
 _PROFILES = st.builds(
     EventAttributes,
     **{name: st.just(UNSET) | st.sampled_from(values[:2] * 3 + values) for name, values in _VALUES.items()},
@@ -146,12 +159,13 @@ def comparable(outcomes: Iterable[object]) -> list[object]:
 def by_the_rules(event: Event) -> Verdict | InvalidInputError | AdmittedEvent:  # noqa: PLR0911 - one a rule
     """Apply the documented rules to one event, one after the other."""
     effect, profile, at_ms = EVENT_TYPES[event.type], event.profile, event.occurred_at_ms
-    if profile.age_band in POLICY.dropped_age_bands:
+    if profile.age_band in CHILDREN:
         return Verdict.DROPPED_CHILD
     if at_ms < FIRST_MS or at_ms > LAST_MS:
         message = "is too early" if at_ms < FIRST_MS else "is in the future"
         rule = f"a time from {format_timestamp(FIRST_MS)} to {format_timestamp(LAST_MS)}"
         return InvalidInputError("occurred_at", message, rule)
+    at_ms = min(at_ms, NOW_MS)
     target = TARGETS.get((effect.kind.target_type, event.target_id))
     if target is None:
         return Verdict.UNKNOWN_TARGET
@@ -166,14 +180,11 @@ def by_the_rules(event: Event) -> Verdict | InvalidInputError | AdmittedEvent:  
     if not event.private:
         said = {name: getattr(profile, name) for name in PROFILE_FIELDS}
         declared = {dimension.name: dimension.values for dimension in policy.domain.dimensions}
-        for name, value in said.items():
-            if value is not UNSET and value not in declared.get(name, [value]):
-                rule = f"one of {', '.join(declared[name][:40])}, or absent"
-                return InvalidInputError(f"profile.{name}", f"is {value!r}", rule)
-        hour = format_timestamp(at_ms)[11:13]
-        code = policy.domain.code(
-            {name: value for name, value in said.items() if value is not UNSET} | {HOUR_OF_DAY: hour}
-        )
+        if said["age_band"] == "8-12" and "age_band" in declared:
+            rule = f"one of {', '.join(declared['age_band'])}, or absent"
+            return InvalidInputError("profile.age_band", "is '8-12', which could be a child's", rule)
+        cells = {name: READ.get(value, value) for name, value in said.items()}
+        code = policy.domain.code(cells | {HOUR_OF_DAY: format_timestamp(at_ms)[11:13]})
     change, created_ms = effect.change, event.account_created_at_ms
     if change == GAINED and created_ms is not None and at_ms - created_ms < AGE_MS:
         change = TOO_YOUNG
@@ -211,7 +222,7 @@ def test_an_unknown_policy_stops_a_batch_only_where_it_decides(batch: list[Event
     decides = any(
         event.target_id == "foreign"
         and EVENT_TYPES[event.type].kind.target_type is TargetType.VIDEO
-        and event.profile.age_band not in POLICY.dropped_age_bands
+        and event.profile.age_band not in CHILDREN
         and FIRST_MS <= event.occurred_at_ms <= LAST_MS
         for event in batch
     )

@@ -1,7 +1,7 @@
 """The one rule for identifiers."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from privacy.errors import InvalidInputError
@@ -10,7 +10,9 @@ from privacy.model.identifier import IDENTIFIER_RULE, check_identifier
 ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~:-"
 
 
-@given(text=st.text(ALLOWED, min_size=1, max_size=128))
+@given(text=st.text(ALLOWED, min_size=1, max_size=128).filter(lambda text: text not in {".", ".."}))
+@example(text="...")
+@example(text=".a")
 def test_what_keeps_the_rule_is_returned(text: str) -> None:
     """An identifier is taken as it is, never changed."""
     assert check_identifier("video_id", text) == text
@@ -30,6 +32,8 @@ def test_any_other_character_is_refused(text: str) -> None:
         ("a" * 129, "has 129 characters"),
         ("a\n", "is 'a\\n'"),
         ("{a}", "is '{a}'"),
+        (".", "is '.'"),
+        ("..", "is '..'"),
         ("e\u0301", "is 'e\u0301'"),
         (" " + "a" * 99, f"is ' {'a' * 39}'"),
     ],

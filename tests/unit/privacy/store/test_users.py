@@ -50,6 +50,13 @@ def test_no_user_has_a_command_that_reaches_past_its_keys(user: AclUser) -> None
     }
 
 
+@pytest.mark.parametrize("user", [PUBLIC, LIMITER], ids=lambda user: user.name)
+def test_the_public_planes_passwords_run_no_script(user: AclUser) -> None:
+    """A script may run without an end, and the gallery's server answers nobody meanwhile."""
+    words = {*user.keyless, *(word for grant in user.grants for word in grant.commands)}
+    assert not [word for word in words if word.startswith(("eval", "script", "fcall", "function"))]
+
+
 def test_registers_are_opened_by_platform_and_maintenance_alone() -> None:
     """Only who takes events in, and who lets time pass, opens an account's hash; a rekeyer renames it."""
     register = register_prefix(0) + "0" * 16

@@ -1,0 +1,141 @@
+"""Public metadata of videos and creators, as a platform sends it."""
+
+from itertools import islice
+from typing import Any
+
+from marshmallow import ValidationError, fields, post_load
+from marshmallow.validate import Range
+
+from api.platform.display_text import DisplayText, spelling_key, takings_of_text
+from api.platform.field_types import BoundedList, PublicId, StrictSchema, Timestamp, error_messages
+from privacy.catalogue.catalogue import TargetMetadata
+from privacy.intake.taken import Taken
+from privacy.model.engagement import TargetType
+from privacy.model.timestamp import SECONDS_PER_DAY
+
+MAX_TITLE_CHARACTERS = 2_200
+MAX_HASHTAGS = 50
+MAX_HASHTAGS_SENT = 1_000
+MAX_HASHTAG_CHARACTERS = 100
+MAX_DURATION_SECONDS = 366 * SECONDS_PER_DAY
+_TEXTS = ("title", "name")
+
+
+class Hashtag(DisplayText):
+    """A hashtag without its `#`, in whatever width that is."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = super()._deserialize(value, attr, data, **options)
+        key = spelling_key(text)
+        if "#" in key or any(map(str.isspace, key)):
+            raise ValidationError("contains # or a space; a hashtag without its #")
+        return text
+
+
+class MetadataSchema(StrictSchema):
+    """Public metadata of a target. It replaces earlier metadata; an absent field, or null, is unknown."""
+
+    @post_load(pass_original=True)
+    def _add_takings(self, loaded: dict[str, Any], sent: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        taken = [
+            Taken(name, how) for name in _TEXTS if (how := takings_of_text(sent.get(name), loaded.get(name)))
+        ]
+        spellings: dict[str, str] = {}
+        for hashtag in loaded.get("hashtags") or ():
+            spellings.setdefault(spelling_key(hashtag), hashtag)
+        if len(spellings) > MAX_HASHTAGS:
+            taken.append(Taken("hashtags", f"its first {MAX_HASHTAGS} hashtags"))
+        hashtags = [*islice(spellings.values(), MAX_HASHTAGS)]
+        return {**loaded, "hashtags": hashtags, "taken": taken}
+
+
+class VideoMetadataSchema(MetadataSchema):
+    """Public metadata of a video. It replaces earlier metadata; an absent field, or null, is unknown."""
+
+    posted_at = Timestamp(
+        required=True, metadata={"description": "Start of the video's schedule of releases; never changes."}
+    )
+    creator_id = PublicId(allow_none=True, metadata={"description": "The creator who posted it."})
+    title = DisplayText(
+        MAX_TITLE_CHARACTERS,
+        cut=True,
+        allow_none=True,
+        metadata={
+            "description": "Its title or caption, on one line. A longer one is cut to "
+            f"{MAX_TITLE_CHARACTERS} characters."
+        },
+    )
+    hashtags = BoundedList(
+        Hashtag(MAX_HASHTAG_CHARACTERS),
+        MAX_HASHTAGS_SENT,
+        "a list of hashtags",
+        allow_none=True,
+        metadata={
+            "description": f"Its hashtags without #; the first {MAX_HASHTAGS} are kept. Of spellings that "
+            "differ in case, width or invisible characters, the first is kept."
+        },
+    )
+    sound_id = PublicId(allow_none=True, metadata={"description": "The sound that it uses."})
+    duration_seconds = fields.Integer(
+        strict=True,
+        allow_none=True,
+        validate=Range(0, MAX_DURATION_SECONDS, error=f"is out of range; 0 to {MAX_DURATION_SECONDS}"),
+        error_messages=error_messages(f"a whole number from 0 to {MAX_DURATION_SECONDS}", "a whole number"),
+        metadata={"description": "Its length in seconds; 0 for a photo."},
+    )
+
+
+class CreatorMetadataSchema(MetadataSchema):
+    """Public metadata of a creator. It replaces earlier metadata; an absent field, or null, is unknown."""
+
+    counted_from = Timestamp(
+        required=True,
+        metadata={
+            "description": "Time from which followers are counted: the start of the schedule of releases; "
+            "never changes."
+        },
+    )
+    name = DisplayText(
+        MAX_TITLE_CHARACTERS, cut=True, allow_none=True, metadata={"description": "The name that is shown."}
+    )
+
+
+class VideoToRegisterSchema(VideoMetadataSchema):
+    """A video in a batch: its metadata and its id."""
+
+    video_id = PublicId(required=True, metadata={"description": "Id of the video."})
+
+
+class CreatorToRegisterSchema(CreatorMetadataSchema):
+    """A creator in a batch: its metadata and its id."""
+
+    creator_id = PublicId(required=True, metadata={"description": "Id of the creator."})
+
+
+def video_metadata(video_id: str, loaded: dict[str, Any]) -> TargetMetadata:
+    """Return the metadata of a video from what was loaded."""
+    return TargetMetadata(
+        target_type=TargetType.VIDEO,
+        target_id=video_id,
+        starts_at_ms=loaded["posted_at"],
+        creator_id=loaded.get("creator_id"),
+        title=_plain(loaded.get("title")),
+        hashtags=tuple(loaded["hashtags"]),
+        sound_id=loaded.get("sound_id"),
+        duration_seconds=loaded.get("duration_seconds"),
+    )
+
+
+def creator_metadata(creator_id: str, loaded: dict[str, Any]) -> TargetMetadata:
+    """Return the metadata of a creator from what was loaded."""
+    return TargetMetadata(
+        target_type=TargetType.CREATOR,
+        target_id=creator_id,
+        starts_at_ms=loaded["counted_from"],
+        title=_plain(loaded.get("name")),
+    )
+
+
+def _plain(text: str | None) -> str | None:
+    """Return a text without its mark that it was cut."""
+    return None if text is None else str(text)
