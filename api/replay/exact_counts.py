@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from api.replay.intake import PASSED
 from api.replay.records import Action, TimedRecord
+from privacy.intake.profile_values import ProfileReader
 from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED
 from privacy.model.engagement import Kind, Reason
 from privacy.model.timestamp import MS_PER_HOUR, Clock, parse_timestamp_ms
@@ -34,14 +35,18 @@ class SeriesName(NamedTuple):
     target_id: str
 
 
+PUBLIC = "public"
+"""Another visibility is taken as private."""
+
+
 class _Event(msgspec.Struct):
     type: str
     account_id: str
     occurred_at: str
     video_id: str = ""
     creator_id: str = ""
-    profile: dict[str, str] = {}
-    visibility: str = "public"
+    profile: dict[str, str | None] | None = None
+    visibility: str | None = PUBLIC
 
 
 class _Change(NamedTuple):
@@ -82,6 +87,8 @@ class ExactCounts:
     clock: Clock
     columns: dict[Column, int] = field(init=False)
     """Index of each counted number."""
+    _readers: dict[str, ProfileReader] = field(init=False)
+    """By dimension."""
     _engagements: dict[str, dict[SeriesName, _Engagement]] = field(init=False)
     """By account."""
     _excluded: dict[str, Reason] = field(default_factory=dict, init=False)
@@ -95,6 +102,9 @@ class ExactCounts:
         ]
         names += [(REMOVALS, reason.label) for reason in Reason]
         self.columns = {name: index for index, name in enumerate(names)}
+        self._readers = {
+            dimension.name: ProfileReader(dimension) for dimension in self.policy.domain.dimensions
+        }
         self._engagements = defaultdict(lambda: defaultdict(_Engagement))
         self._changes = defaultdict(list)
 
@@ -146,13 +156,16 @@ class ExactCounts:
 
     def _columns_of(self, event: _Event) -> tuple[int, ...]:
         """Returns the columns of the total and of one cell per dimension."""
-        values = event.profile | {HOUR_OF_DAY: _hour_utc(event.occurred_at)}
-        cells = {} if event.visibility == "private" else values
+        values = {**(event.profile or {}), HOUR_OF_DAY: _hour_utc(event.occurred_at)}
+        cells = values if (event.visibility or "").strip().lower() == PUBLIC else {}
+        readers = [ProfileReader(dimension) for dimension in self.policy.domain.dimensions]
         return (
             self.columns[TOTAL, TOTAL],
             *(
-                self.columns[dimension.name, cells.get(dimension.name, UNDISCLOSED)]
-                for dimension in self.policy.domain.dimensions
+                self.columns[
+                    reader.dimension.name, reader.read(cells.get(reader.dimension.name)) or UNDISCLOSED
+                ]
+                for reader in readers
             ),
         )
 

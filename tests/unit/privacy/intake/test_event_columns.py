@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -58,7 +58,7 @@ TARGETS = {
 }
 FOREIGN = {(TargetType.VIDEO, "foreign"): Target(13, NOW_MS - LIFE_MS, "newer")}
 
-_VALUES = {
+_VALUES: dict[str, list[Any]] = {
     "age_band": ["25-34", "35-44", "under-13", "Under 13", "99", "8-12", None],
     "gender": ["female", "Female"],
     "region": ["DE", "JP", "Atlantis", "uk"],
