@@ -242,10 +242,7 @@ def test_the_read_plane_runs_no_script(store: Store, user: str, line: str) -> No
     source = "while true do end"
     digest = sha1(source.encode()).hexdigest()  # noqa: S324 - the name of a script
     ask(store.publisher, "SCRIPT", "LOAD", source)
-    if line.endswith("LOAD"):
-        words = [source]
-    else:
-        words = [digest if "SHA" in line else source, "0"]
+    words = [source] if line.endswith("LOAD") else [digest if "SHA" in line else source, "0"]
     assert refused(ask(getattr(store, user), *line.split(), *words))
 
 
