@@ -178,7 +178,8 @@ def test_a_list_with_a_target_of_a_newer_policy_is_not_taken(office: Office) -> 
         ({"as_of": "2030-01-01T00:00:00Z"}, "as_of"),
         ({"kind": "follow"}, "engagements"),
         ({"profile": {"age_band": "under-13"}}, "profile.age_band"),
-        ({"profile": {"region": "Atlantis"}}, "profile.region"),
+        ({"profile": {"age_band": "Under 13"}}, "profile.age_band"),
+        ({"profile": {"age_band": "8-12"}}, "profile.age_band"),
         ({"engagements": [{"video_id": "v-1", "occurred_at": ago(5)}]}, "occurred_at"),
     ],
 )
