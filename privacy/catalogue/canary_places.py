@@ -15,7 +15,7 @@ MAX_CANARIES_PER_KEY = 4_000
 """Enough for one audit of the greatest size at a time."""
 MAX_CANARIES = 8_000
 """Of all API keys together."""
-PLACE_MS = 30 * MS_PER_DAY
+PLACE_MS = 7 * MS_PER_DAY
 """How long a canary takes a place. So the ledger grows by at most `MAX_CANARIES` canaries in this time."""
 _RESERVE = Script.from_package("privacy.catalogue", "reserve_canaries.lua")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -51,11 +50,9 @@ def attack(url: str, tokens: Mapping[str, str], sent: Attack) -> None:
         "Content-Type": "application/json",
         **sent.headers,
     }
-    began = time.monotonic()
     answer = requests.request(
         sent.method, url + sent.path, data=sent.body, headers=headers, timeout=ANSWER_SECONDS
     )
-    assert time.monotonic() - began < ANSWER_SECONDS
     assert answer.status_code == sent.status, answer.text[:500]
     document = answer.json()
     assert_holds(document, sent.answer)

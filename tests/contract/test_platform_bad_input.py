@@ -155,7 +155,7 @@ def test_an_unreadable_line_is_invalid_alone(plane: PlatformPlane, path: str, it
         ),
         (
             "profile",
-            [{"language": ["de"]}, {"device": True}, {"age_band": "8-12"}, {"age_band": "x" * 70_000}],
+            [{"language": ["de"]}, {"device": True}, {"age_band": "8-12"}, {"age_band": "x" * 60_000}],
         ),
         ("visibility", [True, 1, ["public"]]),
         ("account_created_at", ["yesterday", 1777817251]),
