@@ -1,6 +1,7 @@
 """Text for people: bounded, composed, on one line, and visible."""
 
 import unicodedata
+from typing import Literal
 
 import pytest
 from marshmallow import ValidationError
@@ -24,7 +25,7 @@ def test_marks_without_end_are_never_composed(monkeypatch: pytest.MonkeyPatch, *
     """Composing takes time with the square of a run of marks: what is composed is short, in short runs."""
     composed = []
 
-    def normalize(form: str, text: str) -> str:
+    def normalize(form: Literal["NFC", "NFKC"], text: str) -> str:
         composed.append(text)
         return NORMALIZE(form, text)
 
