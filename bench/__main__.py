@@ -26,6 +26,7 @@ BENCHES: Final = (
     "accuracy",
     "purge",
     "erasure",
+    "siege",
     "detection",
 )
 CORES: Final = 2
