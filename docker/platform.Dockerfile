@@ -30,8 +30,9 @@ COPY privacy/store/ privacy/store/
 COPY privacy/vault/ privacy/vault/
 USER 10001:10001
 ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-EXPOSE 8081
+# The second one answers health checks, for the container itself and the network that it is in.
+EXPOSE 8081 8091
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8081/readyz', timeout=2)"]
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8091/healthz', timeout=2)"]
 ENTRYPOINT ["python", "-m", "api.platform"]
-CMD ["--host", "0.0.0.0"]
+CMD ["--host", "0.0.0.0", "--health-port", "8091"]

@@ -26,8 +26,9 @@ COPY privacy/model/ privacy/model/
 COPY privacy/store/ privacy/store/
 USER 10001:10001
 ENV PATH=/opt/likewise/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-EXPOSE 8080
+# The second one answers health checks, for the container itself and the network that it is in.
+EXPOSE 8080 8090
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8090/healthz', timeout=2)"]
 ENTRYPOINT ["python", "-m", "api.public"]
-CMD ["--host", "0.0.0.0"]
+CMD ["--host", "0.0.0.0", "--health-port", "8090"]

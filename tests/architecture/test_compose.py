@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from api.http.front.bounds import FrontBounds
 from privacy.store.acl import Room
 from privacy.store.settings import names_read_by
 from privacy.store.users import PROCESSES, Process
@@ -14,6 +15,7 @@ from tests.support.dockerfile import ROOT, instructions
 
 BUILT: Final = sorted(name for name, service in SERVICES.items() if "build" in service)
 LASTING: Final = (*SERVERS.values(), "platform", "relay", "release", "maintenance", "public")
+PROXY: Final = "proxy"
 EXACT_TAG: Final = re.compile(r"[a-z]+:\d+\.\d+\.\d+(-[a-z-]+)?")
 DOCKERFILES: Final = sorted((ROOT / "docker").glob("*.Dockerfile"))
 
@@ -65,7 +67,7 @@ def test_the_public_service_shares_no_network_with_the_vault() -> None:
     assert not public & vault
 
 
-@pytest.mark.parametrize("name", sorted(SERVICES.keys() - set(SERVERS.values())))
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {*SERVERS.values(), PROXY}))
 def test_a_service_enters_the_rooms_of_its_users_alone(name: str) -> None:
     """A process has address and network of a room just if it has a password of a user that lives there."""
     processes = [Path(file).stem for file in SERVICES[name]["env_file"]]
@@ -73,7 +75,7 @@ def test_a_service_enters_the_rooms_of_its_users_alone(name: str) -> None:
     given: dict[str, str] = SERVICES[name]["environment"]
     addresses = {variable: url for variable, url in given.items() if variable.endswith("_URL")}
     assert addresses == {ADDRESSES[room]: f"redis://{SERVERS[room]}:6379" for room in rooms}
-    assert set(SERVICES[name]["networks"]) - {"outside"} == {SERVERS[room] for room in rooms}
+    assert set(SERVICES[name]["networks"]) - {"front"} == {SERVERS[room] for room in rooms}
 
 
 @pytest.mark.parametrize("name", ["relay", "maintenance"])
@@ -123,10 +125,26 @@ def test_ports_are_open_on_this_machine_only() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published == ["127.0.0.1:8081:8081", "127.0.0.1:8080:8080"]
     outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-    assert outside == {"platform", "public"}
+    assert outside == {PROXY}
+    front = {name for name, service in SERVICES.items() if "front" in service["networks"]}
+    assert front == {"platform", "public", PROXY}
+    assert COMPOSE["networks"]["front"]["internal"] is True
     for server in SERVERS.values():
         assert COMPOSE["networks"][server]["internal"] is True
         assert SERVICES[server]["networks"] == [server]
+
+
+def test_the_proxy_has_no_secret_and_gives_up_before_the_planes() -> None:
+    """The proxy is given its configuration alone, and ends idle connections to planes before they do."""
+    proxy = SERVICES[PROXY]
+    assert not {"env_file", "environment"} & proxy.keys()
+    assert EXACT_TAG.fullmatch(proxy["image"])
+    assert mounts(PROXY) == {"/etc/nginx/nginx.conf": "./nginx.conf"}
+    configuration = (ROOT / "docker" / "nginx.conf").read_text()
+    idle = re.findall(r"keepalive 32; keepalive_timeout (\d+)s;", configuration)
+    assert len(idle) == 2
+    assert all(int(seconds) < FrontBounds().idle_seconds for seconds in idle)
+    assert set(re.findall(r"server (\w+:\d+);", configuration)) == {"public:8080", "platform:8081"}
 
 
 def test_each_server_keeps_its_own_data() -> None:

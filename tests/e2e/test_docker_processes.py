@@ -104,11 +104,15 @@ class Deployment:
     @contextmanager
     def plane(self, plane: str, scope: str) -> Iterator[Client]:
         """Serve a plane, with a key for it."""
-        port = free_port()
+        port, health_port = free_port(), free_port()
         keys = ApiKeys.open(self.store.settings, plane, _now_ms, os.urandom)
         token, _ = keys.create(ApiKeySpec("tests", [scope], 1, 100_000))
-        with self.process(plane, plane, "--host", "127.0.0.1", "--port", str(port)):
+        with self.process(
+            plane, plane, "--host", "127.0.0.1", "--port", str(port), "--health-port", str(health_port)
+        ):
             client = Client(f"http://127.0.0.1:{port}", token)
+            health = Client(f"http://127.0.0.1:{health_port}", "")
+            wait_until(lambda: health.ask("/healthz") == {"status": "ok"})
             wait_until(lambda: client.ask("/readyz") == {"status": "ok"})
             yield client
 
