@@ -22,7 +22,7 @@ from api.http.middleware import AccessLogMiddleware, RequestContext, RequestMetr
 from api.http.operation import Operation, Request
 from api.http.problems import problem_response
 from api.http.rate_limit import RateLimiter
-from api.http.request_body import BodyReader
+from api.http.request_body import read_body
 from api.http.responses import RawResponse, finish_response
 from privacy.model.timestamp import Clock
 
@@ -45,7 +45,6 @@ class Gateway:
         log: one line per request.
         readiness: checks by name; each raises when its dependency is not ready.
         metrics: counts the responses of this process.
-        bodies: reads request bodies.
     """
 
     authenticator: Authenticator
@@ -54,7 +53,6 @@ class Gateway:
     log: RequestLog
     readiness: Mapping[str, Callable[[], object]]
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
-    bodies: BodyReader = field(default_factory=BodyReader)
 
 
 class HasGateway(Protocol):
@@ -111,16 +109,18 @@ def _build_view(operation: Operation[Services], services: Services) -> Callable[
         environ = request.environ
         context = context_of(environ)
         context.operation_id = operation.operation_id
-        # Without a key nothing is decided by time, and liveness must not depend on a store.
-        now_ms = gateway.clock() if operation.scope else 0
-        key = _authorize(gateway, operation.scope, environ, context, now_ms) if operation.scope else None
+        if operation.scope and context.key is None:  # the second call, with the body, is admitted already
+            context.now_ms = gateway.clock()
+            context.key = _authorize(gateway, operation.scope, environ, context, context.now_ms)
+        key = context.key
         checked = Request(
             path=load_path(path_fields, arguments),
             query=_load_query(query_schema, environ),
-            body=gateway.bodies.read(environ, operation.body),
+            body=read_body(environ, operation.body, key.key_id if key else ""),
             headers=EnvironHeaders(environ),
             key=key,
-            now_ms=now_ms,
+            # Without a key nothing is decided by time, and liveness must not depend on a store.
+            now_ms=context.now_ms,
         )
         return finish_response(operation.handler(services, checked), environ, context.headers)
 

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections import deque
 from datetime import UTC, datetime
+from io import RawIOBase
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -17,7 +18,9 @@ from privacy.errors import StoreError
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+STDERR = 2
 _MAX_LINES = 100_000
+_MAX_LINES_AT_ONCE = 1_000
 _MAX_FRAMES = 8
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -26,14 +29,16 @@ class BufferedLogFile:
     """Accepts lines without waiting for the file, and writes them a moment later.
 
     Args:
-        file: the destination. While it accepts nothing, the latest lines are kept, up to a bound.
+        file: the destination, without a buffer of its own: such a file says how much it has written. While it
+            accepts nothing, the latest lines are kept, up to a bound.
         interval_seconds: the longest time that a line waits.
     """
 
-    def __init__(self, file: BinaryIO, interval_seconds: float = 0.25) -> None:
+    def __init__(self, file: RawIOBase | BinaryIO, interval_seconds: float = 0.25) -> None:
         self._file = file
         self._interval_seconds = interval_seconds
         self._lines: deque[bytes] = deque(maxlen=_MAX_LINES)
+        self._unwritten = b""
         self._writing = Lock()
         Thread(target=self._write_repeatedly, daemon=True).start()
         atexit.register(self.drain)
@@ -44,14 +49,23 @@ class BufferedLogFile:
         return len(line)
 
     def drain(self) -> None:
-        """Write all buffered lines."""
+        """Write all buffered lines; what the file does not take stays for the next time."""
         with self._writing:
-            lines = []
-            while self._lines:
-                lines.append(self._lines.popleft())
-            if lines:
-                self._file.write(b"".join(lines))
-                self._file.flush()
+            while self._unwritten or self._lines:
+                if not self._unwritten:
+                    self._unwritten = self._take_lines()
+                try:
+                    written = self._file.write(self._unwritten)
+                    self._file.flush()
+                except OSError:  # its reader has left, or its disk is full
+                    return
+                if not written:  # a pipe that is full and does not block
+                    return
+                self._unwritten = self._unwritten[written:]
+
+    def _take_lines(self) -> bytes:
+        """Take some lines; few enough that those which stay behind are bounded by the buffer."""
+        return b"".join(self._lines.popleft() for _ in range(min(len(self._lines), _MAX_LINES_AT_ONCE)))
 
     def _write_repeatedly(self) -> None:
         while True:

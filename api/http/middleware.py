@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector
 
+from api.http.api_keys import KeyRecord
 from api.http.logs import RequestLog
 
 if TYPE_CHECKING:
@@ -22,7 +24,11 @@ _ENVIRON_KEY = "likewise.context"
 
 
 class RequestMetrics:
-    """Counts the requests that one serving process has answered since it started."""
+    """Counts the requests that a plane has answered since it started, in all of its workers.
+
+    A server with several workers names a folder for their counters (`api.http.serve`). Without one, the
+    counts are those of this process.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -50,7 +56,11 @@ class RequestMetrics:
 
     def exposition(self) -> bytes:
         """Return all counters in Prometheus' text format."""
-        return generate_latest(self._registry)
+        if values.ValueClass is values.MutexValue:
+            return generate_latest(self._registry)
+        of_all_workers = CollectorRegistry()
+        MultiProcessCollector(of_all_workers)  # type: ignore[no-untyped-call] # the library has no type here
+        return generate_latest(of_all_workers)
 
 
 @dataclass(slots=True)
@@ -60,10 +70,16 @@ class RequestContext:
     Args:
         operation_id: name of the operation; `UNMATCHED` where no route matches.
         headers: headers that the response carries in addition to its own, whether it succeeds or fails.
+        key: the record of the API key, once the request is admitted.
+        now_ms: when it was admitted, in ms since 1970 UTC.
+        started: when the request arrived, by `time.perf_counter`.
     """
 
     operation_id: str = UNMATCHED
     headers: list[tuple[str, str]] = field(default_factory=list)
+    key: KeyRecord | None = None
+    now_ms: int = 0
+    started: float = field(default_factory=time.perf_counter)
 
 
 def context_of(environ: dict[str, Any]) -> RequestContext:
@@ -87,14 +103,27 @@ class AccessLogMiddleware:
         self._log = log
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Handle a request."""
-        started = time.perf_counter()
-        context = environ[_ENVIRON_KEY] = RequestContext()
+        """Handle a request; a second call, with the body, continues the first."""
+        context: RequestContext | None = environ.get(_ENVIRON_KEY)
+        if context is None:
+            context = environ[_ENVIRON_KEY] = RequestContext()
+            _close_side_doors(environ)
+        known = context
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            code, seconds = int(status[:3]), time.perf_counter() - started
-            self._metrics.observe(context.operation_id, code, seconds)
-            self._log.answered(context.operation_id, code, seconds)
+            code, seconds = int(status[:3]), time.perf_counter() - known.started
+            self._metrics.observe(known.operation_id, code, seconds)
+            self._log.answered(known.operation_id, code, seconds)
             return start_response(status, headers, exc_info)
 
         return self._app(environ, start)
+
+
+def _close_side_doors(environ: dict[str, Any]) -> None:
+    """Makes sure that an operation has one spelling: werkzeug would fold slashes and the case of methods."""
+    path = environ["PATH_INFO"]
+    if path.startswith("//") or "%2F" in path:  # the server leaves an encoded slash as it is
+        environ["PATH_INFO"] = f"/.{path}"  # no route begins like this
+    method = environ["REQUEST_METHOD"]
+    if not method.isupper():
+        environ["REQUEST_METHOD"] = f"{method} (not upper case)"

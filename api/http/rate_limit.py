@@ -1,7 +1,8 @@
 """Rate limits per API key: fixed windows of a minute, counted in Redis by the `limits` library.
 
 Windows are aligned to the clock's minutes, so the one increment that counts a request also yields all values
-of the headers (draft-ietf-httpapi-ratelimit-headers). When the store fails, requests are refused.
+of the headers (draft-ietf-httpapi-ratelimit-headers). When the store fails, requests are refused. When it is
+full, each process counts the requests that it answers itself, so that a full gallery can still be read.
 """
 
 from __future__ import annotations
@@ -100,8 +101,16 @@ class RateLimiter:
         try:
             reservation.end = self._storage.incr(f"{key.key_id}:{window}", WINDOW_SECONDS, amount)
         except StorageError as error:
-            raise StoreBusyError("the rate limit store does not respond") from error
+            if not _refuses_writes(error.storage_error):
+                raise StoreBusyError("the rate limit store does not respond") from error
+            # Reads need no room in the store: this process goes on counting from what it knows.
+            reservation.end += amount
         reservation.left = amount
+
+
+def _refuses_writes(error: Exception) -> bool:
+    """Returns whether a store answers, and has no memory or disk left to count in."""
+    return isinstance(error, redis.exceptions.OutOfMemoryError) or str(error).startswith("MISCONF")
 
 
 @dataclass(slots=True)

@@ -3,21 +3,15 @@
 import json
 import zlib
 from collections.abc import Mapping
-from threading import BoundedSemaphore, Thread
 from typing import Any, Final, NoReturn
 
-from werkzeug.exceptions import (
-    LengthRequired,
-    RequestEntityTooLarge,
-    RequestTimeout,
-    ServiceUnavailable,
-    UnsupportedMediaType,
-)
+from werkzeug.exceptions import HTTPException, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.http import parse_options_header
 
 from api.http.operation import Body
 from privacy.errors import InvalidInputError
 
+RECEIVED_BODY = "likewise.body"
 MAX_DEPTH = 16
 JSON_RULE = (
     f"one JSON value in UTF-8 with distinct names, finite numbers and at most {MAX_DEPTH} levels (RFC 7493)"
@@ -155,65 +149,55 @@ def inflate(raw: bytes, max_bytes: int) -> bytes:
     raise InvalidInputError("body", "is gzip of too many members", f"at most {MAX_GZIP_MEMBERS} members")
 
 
-class BodyReader:
-    """Reads bodies. A body that never arrives occupies a thread of this class, not one of the server's.
+class BodyWantedError(BaseException):
+    """A request is admitted and its body is wanted, which has not arrived.
+
+    The server then collects the body, without a thread, and calls the app again. No handler of errors may
+    catch this on the way to the server, hence the base class.
 
     Args:
-        timeout_seconds: the maximum time for a body to arrive.
-        max_waiting: the maximum number of bodies to wait for at a time.
+        owner: whose body it is: the id of the API key.
     """
 
-    def __init__(self, timeout_seconds: float = 30.0, max_waiting: int = 64) -> None:
-        self._timeout_seconds = timeout_seconds
-        self._slots = BoundedSemaphore(max_waiting)
+    def __init__(self, owner: str) -> None:
+        super().__init__(owner)
+        self.owner = owner
 
-    def read(self, environ: Mapping[str, Any], body: Body | None) -> bytes:
-        """Return the body as sent; empty if the operation takes none.
 
-        Args:
-            environ: the WSGI environment.
-            body: the body that the operation takes; None if it takes none.
+def read_body(environ: Mapping[str, Any], body: Body | None, owner: str = "") -> bytes:
+    """Return the body as sent; empty if the operation takes none.
 
-        Raises:
-            InvalidInputError: there is a body but the operation takes none, or it is shorter than announced.
-            LengthRequired: Content-Length is missing (411); an unknown length cannot be bounded.
-            RequestEntityTooLarge: the body is larger than the operation allows (413).
-            RequestTimeout: the body did not arrive in time (408).
-            ServiceUnavailable: too many bodies are being waited for (503).
-            UnsupportedMediaType: the operation does not take this Content-Type or Content-Encoding (415).
-        """
-        if body is None:
-            if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
-                raise InvalidInputError("body", "is present", "no body: this operation takes none")
-            return b""
-        _check_type(environ, body)
-        length = _parse_length(environ, body)
-        raw = self._receive(environ["wsgi.input"], length)
-        if len(raw) < length:
-            message = f"ends {length - len(raw)} bytes early"
-            raise InvalidInputError("body", message, f"the {length} bytes announced by Content-Length")
-        return raw
+    Args:
+        environ: the WSGI environment. The server puts the body, or why it will not come, under
+            `RECEIVED_BODY`, and None before that; without that name the body is read from `wsgi.input`.
+        body: the body that the operation takes; None if it takes none.
+        owner: whose body it is: the id of the API key.
 
-    def _receive(self, stream: Any, length: int) -> bytes:
-        """Read a body in a thread of its own: the server's read has no timeout."""
-        if not self._slots.acquire(blocking=False):
-            raise ServiceUnavailable("Too many bodies are arriving slowly; try again.", retry_after=1)
-        received: list[bytes] = []
-
-        def wait() -> None:
-            try:
-                received.append(stream.read(length))
-            except OSError:  # the connection broke: a part of a body is not a body
-                received.append(b"")
-            finally:
-                self._slots.release()
-
-        thread = Thread(target=wait, daemon=True)
-        thread.start()
-        thread.join(self._timeout_seconds)
-        if not received:
-            raise RequestTimeout("The body took too long to arrive.")
-        return received[0]
+    Raises:
+        BodyWantedError: the body is wanted and has not arrived.
+        InvalidInputError: there is a body but the operation takes none, or it is shorter than announced.
+        LengthRequired: Content-Length is missing (411); an unknown length cannot be bounded.
+        RequestEntityTooLarge: the body is larger than the operation allows (413).
+        RequestTimeout: the body did not arrive in time (408).
+        ServiceUnavailable: too many bodies are arriving (503).
+        UnsupportedMediaType: the operation does not take this Content-Type or Content-Encoding (415).
+    """
+    if body is None:
+        if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
+            raise InvalidInputError("body", "is present", "no body: this operation takes none")
+        return b""
+    _check_type(environ, body)
+    length = _parse_length(environ, body)
+    received = environ[RECEIVED_BODY] if RECEIVED_BODY in environ else environ["wsgi.input"].read(length)
+    if received is None:
+        raise BodyWantedError(owner)
+    if isinstance(received, HTTPException):
+        raise received
+    raw: bytes = received
+    if len(raw) < length:
+        message = f"ends {length - len(raw)} bytes early"
+        raise InvalidInputError("body", message, f"the {length} bytes announced by Content-Length")
+    return raw
 
 
 def _check_type(environ: Mapping[str, Any], body: Body) -> None:

@@ -1,29 +1,31 @@
-"""Serves a plane's app with granian: WSGI, a few threads per worker; workers that die are replaced."""
+"""Serves a plane: a listening socket, worker processes that share it, and a listener for health checks."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 import socket
-from collections.abc import Callable
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import Any, Final
 
 import click
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
 
+from api.http.front.server import Front
+from api.http.worker_process import WorkerProcess
 from privacy.errors import InvalidInputError
-from privacy.store.die_with_parent import die_with_parent
-
-if TYPE_CHECKING:
-    from flask import Flask
 
 LOOPBACK: Final = "127.0.0.1"
-_KILL_AFTER_SECONDS: Final = 3
+METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Where prometheus_client's counters of several processes are; it reads this variable when it is imported."""
+_POLL_SECONDS: Final = 0.2
+_KILL_AFTER_SECONDS: Final = 7.0
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,18 @@ class Serving:
         port: port to listen on.
         workers: number of processes.
         threads: number of requests that one worker handles at once.
+        health_port: port of the listener for health checks; None for none.
     """
 
     host: str
     port: int
     workers: int
     threads: int
+    health_port: int | None = None
 
 
 def serving_options(port: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Returns a decorator that adds the options of a serving command: host, port, workers and threads.
+    """Returns a decorator that adds the options of a serving command: host, ports, workers and threads.
 
     Args:
         port: the default port.
@@ -57,6 +61,11 @@ def serving_options(port: int) -> Callable[[Callable[..., Any]], Callable[..., A
             default=port,
             show_default=True,
             help="Port to listen on.",
+        ),
+        click.option(
+            "--health-port",
+            type=click.IntRange(1, 65_535),
+            help="Port that answers /healthz whatever happens on the other one; none if not given.",
         ),
         click.option(
             "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes."
@@ -89,46 +98,101 @@ def check_port(option: str, host: str, port: int) -> None:
     Raises:
         InvalidInputError: the port cannot be used.
     """
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise InvalidInputError(
-            option, f"{host}:{port} cannot be used ({error.strerror})", "a free port"
-        ) from error
+    _bind(option, host, port).close()
+
+
+def find_free_port(host: str) -> int:
+    """Returns a port that is free now."""
+    with socket.create_server((host, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _bind(option: str, host: str, port: int) -> socket.socket:
+    """Returns a socket that is bound; the first worker that is ready listens."""
+    with contextlib.ExitStack() as opened:
+        try:
+            family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            bound = opened.enter_context(socket.socket(family, kind))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except OSError as error:
+            raise InvalidInputError(
+                option, f"{host}:{port} cannot be used ({error.strerror})", "a free port"
+            ) from error
+        opened.pop_all()
+        return bound
 
 
 def serve(module: str, serving: Serving) -> None:
-    """Serves until SIGTERM.
+    """Serves until SIGTERM or SIGINT.
 
     Args:
         module: name of the module whose `create` makes the app, once per worker.
-        serving: address and size.
+        serving: addresses and size.
 
     Raises:
-        InvalidInputError: the port cannot be used.
+        InvalidInputError: a port cannot be used.
     """
-    check_port("--port", serving.host, serving.port)
-    server = Granian(
-        f"{module}:create",
-        address=serving.host,
-        port=serving.port,
-        interface=Interfaces.WSGI,
-        workers=serving.workers,
-        blocking_threads=serving.threads,
-        websockets=False,
-        log_level=LogLevels.warning,
-        respawn_failed_workers=True,
-        workers_kill_timeout=_KILL_AFTER_SECONDS,
-    )
-    server.serve(target_loader=partial(_load, os.getpid()))
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    _allow_many_connections()
+    with contextlib.ExitStack() as held:
+        listener = held.enter_context(_bind("--port", serving.host, serving.port))
+        environment = dict(os.environ)
+        if serving.workers > 1:
+            environment[METRICS_FOLDER] = held.enter_context(TemporaryDirectory(prefix="likewise-metrics-"))
+        workers = [
+            WorkerProcess(module, listener, serving.threads, environment, time.monotonic)
+            for _ in range(serving.workers)
+        ]
+        if serving.health_port:
+            held.enter_context(_health_listener(serving.host, serving.health_port, workers))
+        held.callback(_end, workers)
+        while not stop.wait(_POLL_SECONDS):
+            for worker in workers:
+                if report := worker.poll():
+                    sys.stderr.write(f"likewise: {report}\n")
 
 
-def _load(server_pid: int, target: str) -> Flask:
-    """Makes the app in a worker that ends with its server, even if the server is killed."""
-    die_with_parent(server_pid, signal.SIGKILL)
-    module, _, name = target.partition(":")
-    app: Flask = getattr(import_module(module), name)()
-    return app
+def _allow_many_connections() -> None:
+    """Raises the number of open files to what the system allows: a connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _end(workers: list[WorkerProcess]) -> None:
+    for worker in workers:
+        worker.terminate()
+    deadline = time.monotonic() + _KILL_AFTER_SECONDS
+    for worker in workers:
+        worker.end(max(0.0, deadline - time.monotonic()))
+
+
+@contextlib.contextmanager
+def _health_listener(host: str, port: int, workers: list[WorkerProcess]) -> Iterator[None]:
+    """Answers health checks in this process, where no request of a client is handled."""
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        known = environ["PATH_INFO"] == "/healthz" and environ["REQUEST_METHOD"] in {"GET", "HEAD"}
+        alive = any(worker.is_serving for worker in workers)
+        status = "404 Not Found" if not known else "200 OK" if alive else "503 Service Unavailable"
+        text = b'{"status":"ok"}' if known and alive else b'{"status":"failing"}'
+        start_response(
+            status,
+            [
+                ("Content-Type", "application/json"),
+                ("Cache-Control", "no-store"),
+                ("Content-Length", str(len(text))),
+            ],
+        )
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [text]
+
+    with _bind("--health-port", host, port) as listener:
+        front = Front(app, listener, handlers=1)
+        front.start()
+        try:
+            yield
+        finally:
+            front.stop()

@@ -20,11 +20,11 @@ from privacy.store.users import Process
     )
 )
 @serving_options(8081)
-def command(host: str, port: int, workers: int, threads: int) -> None:
+def command(host: str, port: int, health_port: int | None, workers: int, threads: int) -> None:
     """Serve the platform plane until SIGTERM: ingest targets and events, act for staff and data subjects."""
     # A fault is reported here, in one line, and not by every worker.
     make_dependencies(Settings.from_environment(os.environ))
-    serve("api.platform.wsgi", Serving(host, port, workers, threads))
+    serve("api.platform.wsgi", Serving(host, port, workers, threads, health_port))
 
 
 if __name__ == "__main__":

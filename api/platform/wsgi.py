@@ -1,13 +1,13 @@
-"""The app of a platform plane worker: `granian --interface wsgi --factory api.platform.wsgi:create`."""
+"""The app of a worker of the platform plane: `create` is called in the worker."""
 
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
+from io import FileIO
 from typing import TYPE_CHECKING
 
-from api.http.logs import BufferedLogFile, JsonLog
+from api.http.logs import STDERR, BufferedLogFile, JsonLog
 from api.http.system import clock_ms, entropy, uptime
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
@@ -74,5 +74,5 @@ def make_dependencies(settings: Settings) -> PlatformDependencies:
         keys=keys,
         erasures=erasures,
         entropy=entropy,
-        log=JsonLog(BufferedLogFile(sys.stderr.buffer), PLANE),
+        log=JsonLog(BufferedLogFile(FileIO(STDERR, "w", closefd=False)), PLANE),
     )

@@ -22,7 +22,7 @@ from privacy.store.wall_checks import check_wall
     )
 )
 @serving_options(8080)
-def command(host: str, port: int, workers: int, threads: int) -> None:
+def command(host: str, port: int, health_port: int | None, workers: int, threads: int) -> None:
     """Serve the public plane until SIGTERM: releases are read, and nothing else can be.
 
     It does not start if its own credentials reach past the wall.
@@ -31,7 +31,7 @@ def command(host: str, port: int, workers: int, threads: int) -> None:
     require(check_wall(connect(store, PUBLIC)))
     with translated():
         connect(store, LIMITER).ping()
-    serve("api.public.wsgi", Serving(host, port, workers, threads))
+    serve("api.public.wsgi", Serving(host, port, workers, threads, health_port))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""The app of a public plane worker: `granian --interface wsgi --factory api.public.wsgi:create`."""
+"""The app of a worker of the public plane: `create` is called in the worker."""
 
 from __future__ import annotations
 
 import os
-import sys
+from io import FileIO
 from typing import TYPE_CHECKING
 
-from api.http.logs import BufferedLogFile, JsonLog
+from api.http.logs import STDERR, BufferedLogFile, JsonLog
 from api.http.system import clock_ms, uptime
 from api.public.app import PLANE, build_public_app
 from privacy.store.checks import require
@@ -37,5 +37,5 @@ def create() -> Flask:
         limiter=limiter,
         # The anchor is in the private room; a reader's time decides about keys and caches alone.
         clock=StoreClock(limiter, clock_ms, uptime, MAX_AGE_MS, has_anchor=False),
-        log=JsonLog(BufferedLogFile(sys.stderr.buffer), PLANE),
+        log=JsonLog(BufferedLogFile(FileIO(STDERR, "w", closefd=False)), PLANE),
     )

@@ -6,8 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import Final
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from api.runtime.poll import PollInterval
 from privacy.embedded.log_file import LogFile
@@ -16,6 +20,10 @@ from privacy.store import die_with_parent
 _BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, max_back_off_seconds=30)
 _STEADY_SECONDS: Final = 30.0
 """A child that has run at least this long starts again with the first back-off."""
+_CHECK_SECONDS: Final = 5.0
+_HANGING_SECONDS: Final = 40.0
+"""Longer than a plane takes to notice and replace a worker that hangs."""
+_ANSWER_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -26,11 +34,13 @@ class Program:
         name: for messages and the log file.
         arguments: of `likewise`.
         environment: the whole environment; it has the addresses and passwords of this program only.
+        health_url: answers while the program is healthy; None if it cannot be asked.
     """
 
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
+    health_url: str | None = None
 
 
 class Child:
@@ -48,6 +58,8 @@ class Child:
         self._clock = monotonic_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
+        self._healthy = 0.0
+        self._next_check = 0.0
         self._failures = 0
         self._start_again = 0.0
 
@@ -71,7 +83,7 @@ class Child:
                 # A group of its own: Ctrl-C in the terminal reaches the supervisor only.
                 start_new_session=True,
             )
-        self._started = self._clock()
+        self._started = self._healthy = self._clock()
 
     def poll(self) -> str | None:
         """Checks the process, and starts it again when its back-off is over.
@@ -84,12 +96,30 @@ class Child:
             return self._restart() if self._clock() >= self._start_again else None
         status = self._process.poll()
         if status is None:
-            return None
+            return self._end_if_hanging()
         self._sweep()
         self._process = None
         if self._clock() - self._started >= _STEADY_SECONDS:
             self._failures = 0
         return self._rest(self._describe_exit(status))
+
+    def _end_if_hanging(self) -> str | None:
+        """Ends a program that runs and has not answered its health check for a long time."""
+        now = self._clock()
+        if self.program.health_url is None or now < self._next_check:
+            return None
+        self._next_check = now + _CHECK_SECONDS
+        if answers(self.program.health_url):
+            self._healthy = self._clock()
+        elif self._process and now - self._healthy > _HANGING_SECONDS:
+            self._process.kill()
+            self._process.wait()
+            self._sweep()
+            self._process = None
+            return self._rest(
+                f"{self.program.name} has not answered for {_HANGING_SECONDS:g} s and was ended"
+            )
+        return None
 
     def _restart(self) -> str | None:
         try:
@@ -143,3 +173,12 @@ class Child:
     def _log_tail(self) -> str:
         lines = self._log.read_tail()
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def answers(url: str) -> bool:
+    """Returns whether an address of this machine answers with 200."""
+    try:
+        with urlopen(url, timeout=_ANSWER_SECONDS) as response:  # noqa: S310 - our own address
+            return bool(response.status == HTTPStatus.OK)
+    except (URLError, OSError, HTTPException):
+        return False

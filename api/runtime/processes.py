@@ -26,9 +26,11 @@ class Programs:
     settings: Settings
     environment: Mapping[str, str]
 
-    def plane(self, process: Process, port: int) -> Program:
+    def plane(self, process: Process, port: int, health_port: int) -> Program:
         """Returns the program of a plane; the public one does not even learn where the private room is."""
-        return Program(process, (process, "--port", str(port)), self._environment(process))
+        options = ("--port", str(port), "--health-port", str(health_port))
+        health_url = f"http://127.0.0.1:{health_port}/healthz"
+        return Program(process, (process, *options), self._environment(process), health_url)
 
     def worker(self, process: Process) -> Program:
         """Returns the program of a worker."""

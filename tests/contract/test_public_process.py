@@ -1,4 +1,4 @@
-"""The public plane as it is deployed: a granian worker that is configured by its environment alone."""
+"""The public plane as it is deployed: a process that is configured by its environment alone."""
 
 import os
 import subprocess
@@ -21,11 +21,10 @@ PATIENCE_SECONDS = 30.0
 
 
 @contextmanager
-def granian(environment: dict[str, str]) -> Iterator[str]:
-    """Run a worker on a free port, and answer its URL once it is ready."""
+def plane(environment: dict[str, str], *options: str) -> Iterator[str]:
+    """Run the plane on a free port, and answer its URL once it is ready."""
     port = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--no-ws"]
-    command += ["--blocking-threads", "2", "--port", str(port), "api.public.wsgi:create"]
+    command = [sys.executable, "-m", "api.public", "--threads", "2", "--port", str(port), *options]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"http://{HOST}:{port}"
@@ -41,7 +40,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "the worker ended"
         try:
             return requests.get(f"{url}/readyz", timeout=1).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     eventually(is_ready, "the worker being ready", PATIENCE_SECONDS)
@@ -55,7 +54,7 @@ def test_a_worker_serves_the_gallery(store: Store) -> None:
     environment = {name: os.environ[name] for name in names if name in os.environ}
     environment |= store.settings.environment((PUBLIC, LIMITER))
     token, _ = new_key(store, "read", now_ms=time.time_ns() // 1_000_000)
-    with granian(environment) as url, requests.Session() as session:
+    with plane(environment) as url, requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {token}"
         answer = session.get(f"{url}/v1/videos/shown/likes", timeout=10)
         assert (answer.status_code, answer.json()["total"]["value"]) == (200, 1284)
@@ -73,7 +72,7 @@ def test_a_gallery_that_came_back_empty_is_not_served(store: Store) -> None:
     publish_every_state(store)
     token, _ = new_key(store, "read")
     environment = os.environ | store.settings.environment((PUBLIC, LIMITER))
-    with granian(environment) as url:
+    with plane(environment) as url:
         store.flush()
         store.root.client_kill_filter(_type="normal", skipme=True)
         ready = requests.get(f"{url}/readyz", timeout=10)
@@ -81,3 +80,22 @@ def test_a_gallery_that_came_back_empty_is_not_served(store: Store) -> None:
             f"{url}/v1/videos/published/likes", headers={"Authorization": f"Bearer {token}"}, timeout=10
         )
     assert (ready.status_code, answer.status_code) == (503, 503)
+
+
+def test_metrics_are_those_of_all_workers(store: Store) -> None:
+    """Whichever of two workers is asked, it counts the requests of both, and the count never falls."""
+    StoreHeader.create_or_verify(store.admin, os.urandom).of_gallery.put(store.admin)
+    environment = os.environ | store.settings.environment((PUBLIC, LIMITER))
+    with plane(environment, "--workers", "2") as url:
+        before = _count_health_checks(url)
+        for _ in range(20):
+            requests.get(f"{url}/healthz", timeout=10)
+        counts = [_count_health_checks(url) for _ in range(8)]
+    assert counts == [before + 20.0] * 8
+
+
+def _count_health_checks(url: str) -> float:
+    """Reads the count on a connection of its own, which any worker may take."""
+    lines = requests.get(f"{url}/metrics", timeout=10).text.splitlines()
+    name = 'likewise_http_requests_total{operation="get_health",status="200"}'
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))

@@ -5,11 +5,8 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import click
 import msgspec
@@ -17,10 +14,10 @@ import msgspec
 from api.cli.console import echo, progress, show_json
 from api.cli.options import data_folder_option, policy_option, restored_option
 from api.http.command import epilog
-from api.http.serve import LOOPBACK, check_port
+from api.http.serve import LOOPBACK, check_port, find_free_port
 from api.http.system import clock_ms, entropy, uptime
 from api.runtime.api_keys import FirstKeys, bootstrap_keys, create_simulation_keys
-from api.runtime.child import Child, Program
+from api.runtime.child import Child, Program, answers
 from api.runtime.clock_watch import ClockWatch
 from api.runtime.embedded_child import EmbeddedChild, describe_cut
 from api.runtime.policy_source import PolicySource, read_policy
@@ -113,7 +110,6 @@ class StartupMessage:
 
 
 _READY_SECONDS = 60.0
-_ANSWER_SECONDS = 2.0
 _LOADING_REPORT_SECONDS = 30.0
 _LOGS = "logs"
 
@@ -153,7 +149,7 @@ def command(
 
     Sets the store up (an embedded Redis for each room, or the store named in the environment, with the
     passwords of all users), starts both planes, the relay, the release worker and the maintenance worker, and
-    restarts processes that exit. Logs are in the data folder.
+    restarts processes that exit or hang. Logs are in the data folder.
     """
     source = read_policy(policy_file)
     check_port("--platform-port", LOOPBACK, platform_port)
@@ -180,8 +176,8 @@ def command(
         programs = Programs(settings, os.environ)
         platform_url, public_url = (f"http://{LOOPBACK}:{port}" for port in (platform_port, public_port))
         running = [
-            programs.plane(Process.PLATFORM, platform_port),
-            programs.plane(Process.PUBLIC, public_port),
+            programs.plane(Process.PLATFORM, platform_port, find_free_port(LOOPBACK)),
+            programs.plane(Process.PUBLIC, public_port, find_free_port(LOOPBACK)),
             *map(programs.worker, (Process.RELAY, Process.RELEASE, Process.MAINTENANCE)),
         ]
         video_id = None
@@ -198,7 +194,7 @@ def command(
         held.callback(supervisor.end)
 
         def ready() -> bool:
-            return all(_answers(f"{url}/readyz") for url in (platform_url, public_url))
+            return all(answers(f"{url}/readyz") for url in (platform_url, public_url))
 
         if supervisor.start(ready, _READY_SECONDS):
             pids = _pids(children, servers)
@@ -281,11 +277,3 @@ def _children(folder: Path, programs: list[Program]) -> list[Child]:
 def _pids(children: list[Child], servers: list[EmbeddedChild]) -> dict[str, int]:
     pids = {child.program.name: child.pid for child in children if child.pid}
     return pids | {server.name: server.pid for server in servers}
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=_ANSWER_SECONDS) as response:  # noqa: S310 - our own address
-            return bool(response.status == HTTPStatus.OK)
-    except (URLError, OSError):
-        return False

@@ -3,11 +3,13 @@
 import io
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from typing import Any
 
 import msgspec
 
 from api.http.logs import BufferedLogFile, JsonLog
 from privacy.errors import StoreBusyError
+from tests.support.eventually import eventually
 
 
 def test_a_defect_is_logged_without_its_message() -> None:
@@ -86,3 +88,26 @@ def test_no_line_is_lost_or_torn() -> None:
     for thread in range(4):
         own = [line for line in lines if line.startswith(f"{thread} ")]
         assert own == [f"{thread} {turn}" for turn in range(2000)]
+
+
+class Breaking(io.BytesIO):
+    """Fails while it is broken, and takes three bytes at a time."""
+
+    broken = True
+
+    def write(self, data: Any) -> int:
+        """Fail, or write a part."""
+        if self.broken:
+            raise BrokenPipeError
+        return super().write(data[:3])
+
+
+def test_a_stream_that_breaks_is_written_to_again() -> None:
+    """Lines that a reader who left did not take arrive when one is back, each once and whole."""
+    file = Breaking()
+    patient = BufferedLogFile(file, interval_seconds=0.001)
+    patient.write(b"first\n")
+    patient.drain()
+    file.broken = False
+    patient.write(b"second\n")
+    eventually(lambda: file.getvalue() == b"first\nsecond\n", "both lines", 10)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from api.http.api_keys import KeyRecord
 from api.http.rate_limit import RateLimiter
@@ -19,10 +20,13 @@ class Storage(MemoryStorage):
     def __init__(self) -> None:
         super().__init__()
         self.asked, self.down = 0, False
+        self.refusal: Exception | None = None
 
     def incr(self, *args: Any, **options: Any) -> int:
         """Count."""
         self.asked += 1
+        if self.refusal:
+            raise StorageError(self.refusal)
         if self.down:
             raise StorageError(OSError("down"))
         return super().incr(*args, **options)
@@ -97,3 +101,15 @@ def test_headers_say_what_is_left() -> None:
         "RateLimit": '"minute";r=8;t=45',
     }
     assert dict(allowance.refusal().get_headers())["Retry-After"] == "45"
+
+
+@pytest.mark.parametrize("refusal", [OutOfMemoryError("command not allowed"), ResponseError("MISCONF disk")])
+def test_a_full_store_can_still_be_read(refusal: Exception) -> None:
+    """A store that answers and takes no writes ends no reads: each process counts up to the limit itself."""
+    storage = Storage()
+    limiter = RateLimiter(storage)
+    assert [limiter.acquire(key(10), 0).used for _ in range(4)] == [1, 2, 3, 4]
+    storage.refusal = refusal
+    allowances = [limiter.acquire(key(10), 0) for _ in range(10)]
+    assert [allowance.exceeded for allowance in allowances] == [False] * 6 + [True] * 4
+    assert not limiter.acquire(key(10), MS_PER_MINUTE).exceeded

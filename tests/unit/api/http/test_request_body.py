@@ -3,7 +3,6 @@
 import gzip
 import io
 import tracemalloc
-from threading import Event
 from typing import Any
 
 import pytest
@@ -13,35 +12,21 @@ from werkzeug.exceptions import (
     LengthRequired,
     RequestEntityTooLarge,
     RequestTimeout,
-    ServiceUnavailable,
     UnsupportedMediaType,
 )
 
 from api.http.operation import Body
-from api.http.request_body import MAX_GZIP_MEMBERS, BodyReader, inflate, parse_json
+from api.http.request_body import (
+    MAX_GZIP_MEMBERS,
+    RECEIVED_BODY,
+    BodyWantedError,
+    inflate,
+    parse_json,
+    read_body,
+)
 from privacy.errors import InvalidInputError
 
 BODY = Body(Schema, None, max_bytes=10, encodings=("gzip",))
-
-
-class Stalled:
-    """A body that does not arrive until it is released."""
-
-    def __init__(self) -> None:
-        self.let_go = Event()
-
-    def read(self, _size: int) -> bytes:
-        """Wait."""
-        self.let_go.wait(10)
-        return b""
-
-
-class Broken:
-    """A body whose connection breaks."""
-
-    def read(self, _size: int) -> bytes:
-        """Fail as a socket does."""
-        raise ConnectionResetError
 
 
 def environ(sent: bytes = b"0123456789", **changes: Any) -> dict[str, Any]:
@@ -57,7 +42,7 @@ def environ(sent: bytes = b"0123456789", **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("sent", [b"", b"a", b"0123456789"])
 def test_a_body_within_its_bounds(sent: bytes) -> None:
     """A body of up to the largest size is read as it was sent, and no byte after it."""
-    assert BodyReader().read(environ(sent, wsgi__input=io.BytesIO(sent + b"next")), BODY) == sent
+    assert read_body(environ(sent, wsgi__input=io.BytesIO(sent + b"next")), BODY) == sent
 
 
 @pytest.mark.parametrize(
@@ -79,7 +64,7 @@ def test_bodies_that_are_refused_unread(changes: dict[str, Any], error: type[HTT
     """Too large, without a length, or of another type: refused before a byte of it is read."""
     given = environ(**changes)
     with pytest.raises(error):
-        BodyReader().read(given, BODY)
+        read_body(given, BODY)
     assert given["wsgi.input"].tell() == 0
 
 
@@ -87,42 +72,37 @@ def test_bodies_that_are_refused_unread(changes: dict[str, Any], error: type[HTT
 def test_invalid_lengths(length: str) -> None:
     """A length in any spelling but plain digits is refused."""
     with pytest.raises(InvalidInputError):
-        BodyReader().read(environ(CONTENT_LENGTH=length), BODY)
+        read_body(environ(CONTENT_LENGTH=length), BODY)
 
 
-@pytest.mark.parametrize("stream", [io.BytesIO(b"01234"), Broken()])
-def test_a_body_that_ends_early(stream: Any) -> None:
-    """A body that is shorter than announced, or whose connection breaks, is refused."""
-    with pytest.raises(InvalidInputError, match=r"ends \d+ bytes early"):
-        BodyReader().read(environ(wsgi__input=stream), BODY)
+def test_a_body_that_ends_early() -> None:
+    """A body that is shorter than announced is refused."""
+    with pytest.raises(InvalidInputError, match=r"ends 5 bytes early"):
+        read_body(environ(wsgi__input=io.BytesIO(b"01234")), BODY)
 
 
-def test_a_body_that_never_arrives() -> None:
-    """A stalled body times out, and the number of bodies to wait for is bounded."""
-    reader, stalled = BodyReader(timeout_seconds=0.01, max_waiting=2), Stalled()
-    for _ in range(2):
-        with pytest.raises(RequestTimeout):
-            reader.read(environ(wsgi__input=stalled), BODY)
-    with pytest.raises(ServiceUnavailable):
-        reader.read(environ(), BODY)
-    stalled.let_go.set()
+def test_a_body_that_has_not_arrived_is_wanted() -> None:
+    """The server learns whose body is wanted, and that only once its type and length are right."""
+    with pytest.raises(BodyWantedError) as wanted:
+        read_body({**environ(), RECEIVED_BODY: None}, BODY, "key-1")
+    assert wanted.value.owner == "key-1"
+    with pytest.raises(RequestEntityTooLarge):
+        read_body({**environ(CONTENT_LENGTH="11"), RECEIVED_BODY: None}, BODY)
+    assert read_body({**environ(), RECEIVED_BODY: b"9876543210"}, BODY) == b"9876543210"
 
 
-def test_slots_are_given_back() -> None:
-    """Bodies that arrived, or broke off, do not count against that bound."""
-    reader = BodyReader(max_waiting=1)
-    for _ in range(20):
-        assert reader.read(environ(), BODY) == b"0123456789"
-        with pytest.raises(InvalidInputError):
-            reader.read(environ(wsgi__input=Broken()), BODY)
+def test_a_body_that_will_not_come() -> None:
+    """The reason that the server gives is the response."""
+    with pytest.raises(RequestTimeout):
+        read_body({**environ(), RECEIVED_BODY: RequestTimeout()}, BODY)
 
 
 @pytest.mark.parametrize("changes", [{}, {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked"}])
 def test_a_body_where_none_belongs(changes: dict[str, Any]) -> None:
     """An operation without a body refuses one, with or without a length."""
     with pytest.raises(InvalidInputError, match="`body` is present"):
-        BodyReader().read(environ(**changes), None)
-    assert BodyReader().read(environ(b"", CONTENT_LENGTH="0"), None) == b""
+        read_body(environ(**changes), None)
+    assert read_body(environ(b"", CONTENT_LENGTH="0"), None) == b""
 
 
 @pytest.mark.parametrize("body", [b"", b"a", b"x" * 100_000])

@@ -1,0 +1,133 @@
+"""A worker process of a plane: starts it, notices that it has ended or hangs, and starts another."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+_ROOT: Final = Path(__file__).parents[2]
+_BOOT_SECONDS: Final = 60.0
+_SILENT_SECONDS: Final = 20.0
+"""A worker says each second that it serves; after this time it is ended."""
+_FRESH_SECONDS: Final = 5.0
+_STEADY_SECONDS: Final = 30.0
+_FIRST_BACK_OFF_SECONDS: Final = 0.5
+_MAX_BACK_OFF_SECONDS: Final = 30.0
+_PULSES_READ: Final = 4_096
+
+
+class WorkerProcess:
+    """A worker, which may be down between two starts.
+
+    Args:
+        module: name of the module whose `create` makes the app.
+        listener: the listening socket.
+        threads: number of requests that the worker handles at once.
+        environment: of the process.
+        monotonic_seconds: clock.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        listener: socket.socket,
+        threads: int,
+        environment: Mapping[str, str],
+        monotonic_seconds: Callable[[], float],
+    ) -> None:
+        self._module = module
+        self._listener = listener
+        self._threads = threads
+        path = [str(_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
+        self._environment = {**environment, "PYTHONPATH": ":".join(path)}
+        self._clock = monotonic_seconds
+        self._failures = 0
+        self._start_again = 0.0
+        self._start()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id; None while the worker is down."""
+        return self._process.pid if self._process else None
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the worker has said lately that it serves."""
+        return self._pulse_at is not None and self._clock() - self._pulse_at < _FRESH_SECONDS
+
+    def _start(self) -> None:
+        """Starts the process; only in the main thread: the process ends with the thread that starts it."""
+        self._pulse, pulse = os.pipe()
+        os.set_blocking(self._pulse, False)
+        self._pulse_at: float | None = None
+        self._started = self._clock()
+        given = (self._module, self._listener.fileno(), pulse, self._threads, os.getpid())
+        try:
+            self._process: subprocess.Popen[bytes] | None = subprocess.Popen(  # noqa: S603 - our own program, without a shell
+                [sys.executable, "-m", "api.http.worker", *map(str, given)],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(self._listener.fileno(), pulse),
+            )
+        finally:
+            os.close(pulse)
+
+    def poll(self) -> str | None:
+        """Checks the worker, and starts another one when its back-off is over.
+
+        Returns:
+            A report if the worker has just ended or been ended; None otherwise.
+        """
+        if self._process is None:
+            if self._clock() >= self._start_again:
+                self._start()
+            return None
+        self._read_pulse()
+        status = self._process.poll()
+        if status is not None:
+            ending = signal.Signals(-status).name if status < 0 else f"exit code {status}"
+            return self._rest(f"a worker ended with {ending}")
+        heard = self._pulse_at if self._pulse_at is not None else self._started
+        patience = _BOOT_SECONDS if self._pulse_at is None else _SILENT_SECONDS
+        if self._clock() - heard > patience:
+            self._process.kill()
+            self._process.wait()
+            return self._rest(f"a worker did not serve for {patience:g} s and was ended")
+        return None
+
+    def _read_pulse(self) -> None:
+        try:
+            if os.read(self._pulse, _PULSES_READ):
+                self._pulse_at = self._clock()
+        except BlockingIOError:
+            return
+
+    def _rest(self, report: str) -> str:
+        steady = self._clock() - self._started >= _STEADY_SECONDS
+        self._failures = 0 if steady else self._failures + 1
+        rest_seconds = min(_MAX_BACK_OFF_SECONDS, _FIRST_BACK_OFF_SECONDS * 2.0 ** min(self._failures, 30))
+        rest_seconds = 0.0 if steady else rest_seconds
+        self._start_again = self._clock() + rest_seconds
+        self._process, self._pulse_at = None, None
+        os.close(self._pulse)
+        return f"{report}; another one starts in {rest_seconds:g} s"
+
+    def terminate(self) -> None:
+        """Asks the worker to end: it lets its requests end first."""
+        if self._process:
+            self._process.terminate()
+
+    def end(self, patience_seconds: float) -> None:
+        """Waits until the worker has ended; kills it if that takes too long."""
+        if self._process:
+            try:
+                self._process.wait(patience_seconds)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            os.close(self._pulse)
+            self._process = None
