@@ -167,8 +167,10 @@ def test_a_server_is_asked_as_a_user_who_may_do_nothing_else(room: Room) -> None
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - set(SERVERS.values())))
 def test_nothing_starts_before_what_it_needs(name: str) -> None:
-    """The store is set up once both servers answer, and processes start once it is."""
-    if name in {"init", "operator"}:
+    """The store is set up once both servers answer, processes start once it is, the proxy after them."""
+    if name == PROXY:
+        needed = {plane: {"condition": "service_healthy"} for plane in ("platform", "public")}
+    elif name in {"init", "operator"}:
         needed = {server: {"condition": "service_healthy"} for server in SERVERS.values()}
     else:
         needed = {"init": {"condition": "service_completed_successfully"}}

@@ -64,6 +64,11 @@ class ByteBudget:
         self._by_owner: Counter[str] = Counter()
         self._lock = Lock()
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of all owners."""
+        return self._held
+
     def take(self, owner: str, amount: int) -> bool:
         """Counts bytes; returns False if that exceeds a bound. They are counted all the same."""
         with self._lock:

@@ -107,6 +107,10 @@ class Front:
         """Returns how many requests are being handled."""
         return self._handlers - self._slots.free_count
 
+    def arriving_bytes(self) -> int:
+        """Returns how many bytes of bodies have arrived and wait for the rest."""
+        return self._bodies.held_bytes
+
     def stop(self) -> None:
         """Accepts nothing more, lets requests end within their time, and ends the threads. Once is enough."""
         if self._stopping:

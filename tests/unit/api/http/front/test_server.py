@@ -219,6 +219,7 @@ def test_bodies_that_arrive_are_bounded_by_owner_and_together() -> None:
     bounds = FrontBounds(body_bytes=400_000, body_bytes_per_key=200_000, stop_seconds=0.1)
     with served(app, bounds) as plane:
         first = slow_body(plane, "greedy", b"a" * 150_000, 200_000)
+        eventually(lambda: plane.front.arriving_bytes() == 150_000, "the first body", 10)
         second = slow_body(plane, "greedy", b"a" * 150_000, 200_000)
         assert read_answer(second).status == 503
         assert plane.ask(request("POST", "/take", b"b" * 180_000, X_Owner="other")).body == b"180000"
@@ -249,6 +250,7 @@ def test_requests_in_progress_end_before_the_server() -> None:
         waiting = pool.submit(plane.ask, request("GET", "/wait"))
         slow = slow_body(plane)
         eventually(lambda: plane.front.handled_count() == 1, "a request being handled", 10)
+        eventually(lambda: plane.front.arriving_bytes() == 1, "a body that has begun", 10)
         stopping = ThreadPoolExecutor(1).submit(plane.front.stop)
         RELEASE.set()
         assert waiting.result().status == 200
