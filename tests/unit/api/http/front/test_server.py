@@ -27,11 +27,13 @@ SHORT = FrontBounds(
     stop_seconds=1.0,
 )
 BIG = b"x" * 4_000_000
+HUGE = b"x" * 16_000_000
+"""More than the system's buffers of a connection take."""
 RELEASE = Event()
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Takes bodies at /take, answers much at /big, and waits at /wait."""
+    """Takes bodies at /take, answers much at /big and /huge, and waits at /wait."""
     path, status, text = environ["PATH_INFO"], "200 OK", b"ok"
     if path == "/take":
         received = environ[RECEIVED_BODY]
@@ -43,6 +45,8 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
             text = str(len(received)).encode()
     elif path == "/big":
         text = BIG
+    elif path == "/huge":
+        text = HUGE
     elif path == "/wait":
         RELEASE.wait(20)
     elif path == "/path":
@@ -203,10 +207,10 @@ def is_broken(reader: socket.socket) -> bool:
 
 def test_responses_that_wait_are_bounded() -> None:
     """When more waits to be read than may, the slowest reader loses its connection."""
-    with served(app, FrontBounds(response_bytes=3 * len(BIG), stop_seconds=0.1)) as plane:
+    with served(app, FrontBounds(response_bytes=3 * len(HUGE), stop_seconds=0.1)) as plane:
         readers = [plane.connect(receive_buffer=2_048) for _ in range(12)]
         for reader in readers:
-            reader.sendall(request("GET", "/big"))
+            reader.sendall(request("GET", "/huge"))
         eventually(lambda: sum(map(is_broken, readers)) >= 4, "readers that gave way", 10)
         assert sum(map(is_broken, readers)) < len(readers)
         assert alive_within_a_second(plane)
