@@ -1,6 +1,40 @@
-"""`python -m api.cli`: the command line where the script `likewise` is not on the path."""
+"""The program `likewise`, also `python -m api.cli`.
 
-from api.cli.main import main
+Imports next to nothing before it can be interrupted: Ctrl-C while Python loads the rest ends it in silence.
+"""
+
+import os
+import signal
+import sys
+from contextlib import suppress
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    _fill_standard_streams()
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from api.cli.main import run  # noqa: PLC0415 - what takes long comes after the signal
+
+    if interruptible:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    status = 130  # 128 + SIGINT, as shells have it
+    with suppress(KeyboardInterrupt):
+        status = run(sys.argv[1:])
+    if interruptible:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(status)
+
+
+def _fill_standard_streams() -> None:
+    """Opens the null device where a standard stream is closed; the next file would get its output."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
 
 if __name__ == "__main__":
     main()

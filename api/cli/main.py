@@ -1,11 +1,14 @@
 """`likewise`: the command line. It imports a command's module only when that command is called."""
 
-import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
+
+import click
 
 from api.cli.lazy_group import LazyCommand, LazyGroup
 from api.http.command import EXIT_CODES_HELP, run_command
+from api.http.terminal import write
 
 _COMMANDS: Final = {
     "up": LazyCommand("api.cli.commands.up", "Start the whole system on this machine."),
@@ -15,7 +18,9 @@ _COMMANDS: Final = {
     "relay": LazyCommand("api.cli.commands.relay", "Move changes from the vault to the tally."),
     "release": LazyCommand("api.cli.commands.release", "Measure, publish and sign releases that are due."),
     "maintain": LazyCommand("api.cli.commands.maintain", "Run staff jobs, expirations and retention sweeps."),
-    "moderation": LazyCommand("api.cli.commands.moderation", "Ban accounts, purge bots, list jobs."),
+    "moderation": LazyCommand(
+        "api.cli.commands.moderation", "Bans, purges, takedowns, resyncs, advisories, jobs, audit trail."
+    ),
     "rights": LazyCommand(
         "api.cli.commands.rights", "Handle data-subject requests: access, erasure, objection."
     ),
@@ -44,12 +49,8 @@ Examples:
   likewise up --simulate            a whole system with some weeks of history
   likewise policy show              what is guaranteed, in numbers
   likewise COMMAND --help           options and examples of a command
+  likewise --version
 """
-
-
-def main() -> None:
-    """Runs the command line and exit."""
-    sys.exit(run(sys.argv[1:]))
 
 
 def create_group() -> LazyGroup:
@@ -60,7 +61,28 @@ def create_group() -> LazyGroup:
         help=_HELP,
         epilog=EXIT_CODES_HELP,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        params=[
+            click.Option(
+                ["--version"],
+                is_flag=True,
+                expose_value=False,
+                is_eager=True,
+                callback=_show_version,
+                help="Print the version and exit.",
+            )
+        ],
     )
+
+
+def _show_version(context: click.Context, _option: click.Parameter, is_asked: bool) -> None:
+    if not is_asked:
+        return
+    try:
+        number = version("likewise")
+    except PackageNotFoundError:
+        number = "not installed"
+    write(f"likewise {number}")
+    context.exit()
 
 
 def run(arguments: Sequence[str]) -> int:

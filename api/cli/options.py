@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from api.cli.parameters import TEXT
 from privacy.store.settings import PLATFORM_KEY, PLATFORM_URL, POLICY
 
 
@@ -17,6 +18,7 @@ def staff_options(command: Callable[..., Any]) -> Callable[..., Any]:
             envvar=PLATFORM_KEY.name,
             show_envvar=True,
             required=True,
+            type=TEXT,
             help="API key of the platform plane; other users of this machine see it if it is given here.",
         ),
         click.option(
@@ -25,6 +27,7 @@ def staff_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_envvar=True,
             default=PLATFORM_URL.default,
             show_default=True,
+            type=TEXT,
             help="Address of the platform plane.",
         ),
     ):
@@ -32,8 +35,10 @@ def staff_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-note_option = click.option("--note", required=True, help="Why, for the audit trail. Name no person in it.")
-account_argument = click.argument("account_id")
+note_option = click.option(
+    "--note", required=True, type=TEXT, help="Why, for the audit trail. Name no person in it."
+)
+account_argument = click.argument("account_id", type=TEXT)
 
 
 DEFAULT_DATA_FOLDER: Final = Path(".likewise")

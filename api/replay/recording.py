@@ -1,13 +1,12 @@
 """Reads recorded videos, creators and events from NDJSON files, which may be gzipped."""
 
-import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
 from api.replay.records import TimedRecord
+from api.runtime import file_lines
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import Clock, parse_timestamp_ms
 
@@ -56,7 +55,7 @@ def _read_targets(option: str, path: Path, start_of: Callable[[bytes], str], rul
     for number, line in enumerate(read_lines(option, path), start=1):
         try:
             targets.append(TimedRecord(parse_timestamp_ms(start_of(line)), line))
-        except ValueError as error:  # msgspec's errors are ValueErrors
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
             raise InvalidInputError(f"{path}, line {number}", str(error), rule) from error
     return targets
 
@@ -88,7 +87,7 @@ def read_events(path: Path, clock: Clock) -> Iterator[TimedRecord]:
     for line in read_lines("--events", path):
         try:
             occurred_at_ms = parse_timestamp_ms(_EVENT(line).occurred_at)
-        except ValueError:
+        except (ValueError, RecursionError):
             occurred_at_ms = at_ms
         if occurred_at_ms <= clock():
             at_ms = occurred_at_ms
@@ -110,15 +109,6 @@ def read_lines(option: str, path: Path) -> Iterator[bytes]:
     Raises:
         InvalidInputError: the file cannot be read; the error names `option`.
     """
-    try:
-        with _open(path) as file:
-            for line in file:
-                if text := line.strip():
-                    yield text
-    except (OSError, EOFError) as error:  # a damaged gzip file raises either
-        fault = f"cannot read {path} ({getattr(error, 'strerror', None) or error})"
-        raise InvalidInputError(option, fault, "a readable .ndjson or .ndjson.gz file") from error
-
-
-def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    for line in file_lines.read_lines(option, path, "a readable .ndjson or .ndjson.gz file"):
+        if text := line.strip():
+            yield text

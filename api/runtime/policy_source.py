@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from privacy.errors import PolicyError
-from privacy.policy.file import DEFAULT_POLICY_PATH, parse_policy
+from privacy.policy.file import DEFAULT_POLICY_PATH, parse_policy, read_policy_text
 from privacy.policy.policy import Policy
 
 
@@ -30,8 +29,5 @@ def read_policy(path: Path | None) -> PolicySource:
         PolicyError: it cannot be read, or breaks a rule.
     """
     is_named, path = path is not None, path or DEFAULT_POLICY_PATH
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise PolicyError(f"{path}: cannot be read ({error.strerror}); a readable TOML file") from error
+    text = read_policy_text(path)
     return PolicySource(parse_policy(text), text, is_named)

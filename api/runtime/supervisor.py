@@ -55,17 +55,25 @@ class Supervisor:
         for child in self._children:
             child.start()
         deadline = self._clock() + patience_seconds
-        while not ready():
-            for server in self._servers:
-                if report := server.poll():
-                    self._echo(report)
-            for child in self._children:
-                if report := child.report_exit():
-                    raise StoreError(report)
+        while not self._all_run() or not ready() or not self._all_run():
             if self._clock() > deadline:
                 raise StoreError(f"the system is not ready after {patience_seconds:g} s; see its logs")
             if self._wait(_POLL_SECONDS):
                 return False
+        return True
+
+    def _all_run(self) -> bool:
+        """Reports servers that ended.
+
+        Raises:
+            StoreError: a child ended; whatever answers in its place is not ours.
+        """
+        for server in self._servers:
+            if report := server.poll():
+                self._echo(report)
+        for child in self._children:
+            if report := child.report_exit():
+                raise StoreError(report)
         return True
 
     def watch(self) -> None:

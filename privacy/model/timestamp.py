@@ -21,6 +21,8 @@ RFC_3339 = re.compile(
 """Any number of digits, lower case, hours up to 23: some of it is read otherwise by some Python versions."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_FIRST_MS = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
+_LAST_MS = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MILLISECOND
 TIMESTAMP_RULE = "a time with its zone as in 2026-05-03T14:07:31Z (RFC 3339)"
 
 
@@ -39,7 +41,7 @@ def parse_timestamp_ms(text: str) -> int:
 
 
 def format_timestamp(moment_ms: int) -> str:
-    """Format a time in UTC; with milliseconds only if it has any."""
-    moment = EPOCH + moment_ms * _MILLISECOND
+    """Format a time in UTC, with milliseconds only if it has any; within the years 1 to 9999."""
+    moment = EPOCH + min(max(moment_ms, _FIRST_MS), _LAST_MS) * _MILLISECOND
     text = moment.isoformat(timespec="milliseconds" if moment_ms % 1000 else "seconds")
     return text.replace("+00:00", "Z")

@@ -20,6 +20,7 @@ from privacy.policy.retention import Retention
 from privacy.policy.schedule import Phase, Schedule
 
 MAX_EXPONENT = 100
+MAX_POLICY_BYTES = 4 * 1024 * 1024
 DEFAULT_POLICY_PATH = Path(__file__).with_name("policy.toml")
 
 
@@ -90,11 +91,23 @@ def load_policy(path: Path = DEFAULT_POLICY_PATH) -> Policy:
     Raises:
         PolicyError: the file cannot be read, is not TOML, or a value breaks a rule.
     """
+    return parse_policy(read_policy_text(path))
+
+
+def read_policy_text(path: Path) -> bytes:
+    """Read the text of a policy file.
+
+    Raises:
+        PolicyError: the file cannot be read, or is far too long for a policy.
+    """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_POLICY_BYTES + 1)
     except OSError as error:
         raise PolicyError(f"{path}: cannot be read ({error.strerror}); a readable TOML file") from error
-    return parse_policy(raw)
+    if len(raw) > MAX_POLICY_BYTES:
+        raise PolicyError(f"{path}: has more than {MAX_POLICY_BYTES} bytes; a TOML file")
+    return raw
 
 
 def parse_policy(raw: bytes) -> Policy:
@@ -106,8 +119,10 @@ def parse_policy(raw: bytes) -> Policy:
     try:
         tables = tomllib.loads(raw.decode(), parse_float=Decimal)
         file = msgspec.convert(tables, _PolicyFile)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise PolicyError(f"policy file: {error}") from error
+    except (ValueError, ArithmeticError) as error:  # of TOML, of msgspec, of a number with too many digits
+        raise PolicyError(f"policy file: {error or 'has a number that cannot be read'}") from error
+    except RecursionError:
+        raise PolicyError("policy file: is nested too deeply; tables as in the packaged one") from None
     if file.version.endswith(POLICY_SUFFIX):
         raise PolicyError(f"version: is {file.version!r}; {POLICY_SUFFIX} is reserved for the sandbox")
     return _build_policy(file, hashlib.sha256(raw).hexdigest())

@@ -13,6 +13,8 @@ from privacy.errors import StoreError
 from privacy.gallery.ledger_reader import LedgerReader, ReleaseName, decode_entry
 
 FORMAT = "likewise-ledger-1"
+UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""Errors of decoding JSON: no JSON, other members, not UTF-8, nested too deeply."""
 _PAGE_ENTRIES = 256
 
 

@@ -114,7 +114,7 @@ class PublicKeys:
         """
         try:
             jwks = msgspec.json.decode(document, type=_Jwks)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise SignatureError(f"is not a set of Ed25519 keys: {error}") from error
         keys = tuple(PublicKey(jwk.x) for jwk in jwks.keys)
         for key, jwk in zip(keys, jwks.keys, strict=True):
@@ -141,7 +141,7 @@ class PublicKeys:
         self._verify(signed, _parse_header(signed, HeadHeader), HEAD_TYPE)
         try:
             return msgspec.json.decode(signed.payload, type=TreeHead)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise SignatureError("is over a payload that is not a tree head") from error
 
     def verify_release(self, text: str, release: bytes, entry: bytes, position: tuple[int, int]) -> None:
@@ -190,7 +190,12 @@ def _extract(text: str, detached: bytes | None = None) -> jws.CompactSignature:
     """Takes a compact JWS apart; proves nothing."""
     try:
         return jws.extract_compact(text.encode(), detached, REGISTRY)
-    except (JoseError, TypeError, ValueError) as error:  # joserfc raises TypeError for some malformed headers
+    except (
+        JoseError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:  # TypeError: some malformed headers
         raise SignatureError("is not a compact JWS") from error
 
 

@@ -12,7 +12,7 @@ from privacy.gallery.ledger_reader import ReleaseName
 from privacy.ledger.head import TreeHead
 from privacy.ledger.merkle import GrowingTree, leaf_hash
 from privacy.model.documents import LedgerEntry, ReleaseDocument
-from privacy.signing.export import ReleaseLine
+from privacy.signing.export import UNREADABLE, ReleaseLine
 from privacy.signing.jwks import PublicKeys
 
 
@@ -45,6 +45,8 @@ class ShardVerification:
     heads: Sequence[TreeHead]
     keys: PublicKeys
     _tree: GrowingTree = field(default_factory=GrowingTree)
+    _size: int = 0
+    """Number of entries up to here, missing ones with them; the tree stops growing at the first fault."""
     _previous: str | None = ""
     """SHA-256 of the previous entry; None if it is not known."""
     _epochs: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -54,14 +56,14 @@ class ShardVerification:
     @property
     def releases(self) -> int:
         """Number of releases that were read or are missing."""
-        return self._tree.size
+        return self._size
 
     def add(self, line: ReleaseLine) -> Iterator[Fault]:
         """Reads the next line of this shard and yields its faults."""
         if line.sequence >= max((head.tree(self.shard).size for head in self.heads), default=0):
             yield Fault(self._describe(line.sequence), "is in no signed head")
             return
-        if line.sequence < self._tree.size:
+        if line.sequence < self._size:
             yield Fault(self._describe(line.sequence), "is there twice, or out of order")
             return
         yield from self._skip_to(line.sequence)
@@ -76,8 +78,10 @@ class ShardVerification:
                 yield from self._check_series(name, where)
         self._whole = self._whole and not faults
         self._previous = None if faults else sha256(raw).hexdigest()
-        self._tree.append(leaf_hash(raw))
-        yield from self._check_roots()
+        self._size += 1
+        if self._whole:
+            self._tree.append(leaf_hash(raw))
+            yield from self._check_roots()
 
     def finish(self) -> Iterator[Fault]:
         """Yields the faults that only the end of the file shows."""
@@ -85,16 +89,14 @@ class ShardVerification:
 
     def _skip_to(self, until: int) -> Iterator[Fault]:
         """Names the entries that are missing below a sequence number, and continues from there."""
-        first, last = self._tree.size, until - 1
+        first, last = self._size, until - 1
         if first > last:
             return
         if first == last:
             yield Fault(self._describe(first), "is missing")
         else:
             yield Fault(f"shard {self.shard}, entries {first} to {last}", "are missing")
-        for _ in range(first, until):
-            self._tree.append(bytes(32))
-        self._whole, self._previous = False, None
+        self._size, self._whole, self._previous = until, False, None
 
     def _check_entry(self, line: ReleaseLine, raw: bytes, entry: LedgerEntry) -> Iterator[str]:
         if (entry.shard, entry.sequence) != (self.shard, line.sequence):
@@ -136,8 +138,6 @@ class ShardVerification:
         self._epochs[series] = name.epoch
 
     def _check_roots(self) -> Iterator[Fault]:
-        if not self._whole:
-            return
         for head in self.heads:
             tree = head.tree(self.shard)
             if tree.size == self._tree.size and tree.root != self._tree.root.hex():
@@ -154,14 +154,14 @@ class ShardVerification:
 def _decode(raw: bytes) -> LedgerEntry | None:
     try:
         return msgspec.json.decode(raw, type=LedgerEntry)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 
 def _decode_release(release: bytes) -> ReleaseDocument | None:
     try:
         return msgspec.json.decode(release, type=ReleaseDocument)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 

@@ -10,11 +10,23 @@ import msgspec
 from privacy.errors import SignatureError
 from privacy.gallery.ledger_reader import MAX_KEPT_HEADS
 from privacy.ledger.head import SignedHead, TreeHead
-from privacy.signing.export import FORMAT, AnyLine, Closing, HeadLine, KeysLine, Opening, ReleaseLine
+from privacy.ledger.merkle import EMPTY_ROOT
+from privacy.signing.export import (
+    FORMAT,
+    UNREADABLE,
+    AnyLine,
+    Closing,
+    HeadLine,
+    KeysLine,
+    Opening,
+    ReleaseLine,
+)
 from privacy.signing.jwks import PublicKeys
 from privacy.signing.shard_verification import Fault, ShardVerification
 
 _DECODE = msgspec.json.Decoder(AnyLine).decode
+MAX_FAULTS = 10_000
+"""A file that is no export at all is not read to its end: it may inflate to any size."""
 _FILE = "the file"
 _SECOND = 2
 
@@ -68,6 +80,9 @@ class Verification:
                 self._read(count, last)
                 digest.update(last)
             count, last = count + 1, line
+            if len(self._faults) >= MAX_FAULTS:
+                self._faults.append(Fault(_FILE, f"is not read after line {count}: it has too many faults"))
+                break
         self._close(last, count - 1, digest.hexdigest())
         self._finish_shards()
         if not self._signed:
@@ -83,7 +98,7 @@ class Verification:
         where = f"line {number}"
         try:
             line = _DECODE(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             self._faults.append(Fault(where, "cannot be read"))
             return
         if (number == 1) != isinstance(line, Opening) or (number == _SECOND) != isinstance(line, KeysLine):
@@ -109,6 +124,8 @@ class Verification:
             self._keys = PublicKeys.from_jwks(msgspec.json.encode({"keys": line.keys}))
         except SignatureError as error:
             self._faults.append(Fault("the keys", str(error)))
+        except RecursionError:
+            self._faults.append(Fault("the keys", "cannot be read"))
         if self.trusted:
             self._keys = self.trusted
 
@@ -150,6 +167,7 @@ class Verification:
         known = set(self._keys.key_ids)
         heads = [signed.head for signed in self._signed]
         for head in heads:
+            self._faults += _check_head(head)
             for key_id in sorted(set(head.keys) - known):
                 fault = f"names the key {key_id}, which is not known"
                 self._faults.append(Fault(f"tree head {head.sequence}", fault))
@@ -158,16 +176,20 @@ class Verification:
     def _check_first_head(self, earlier: Iterable[SignedHead]) -> Iterator[Fault]:
         """Checks that no head is missing before those of the file.
 
-        The gallery keeps the latest `MAX_KEPT_HEADS` heads. A file with fewer heads must begin with head 0
-        or with the successor of an earlier head.
+        The gallery keeps the latest `MAX_KEPT_HEADS` heads. A file with any other number of heads must begin
+        with head 0, which names no other, or with the successor of an earlier head.
         """
         first = self._signed[0].head if self._signed else None
-        if first is None or not first.sequence:
+        if first is None:
+            return
+        if not first.sequence:
+            if first.previous:
+                yield Fault("tree head 0", "names a previous one, which is missing")
             return
         before = [signed for signed in earlier if signed.head.sequence == first.sequence - 1]
         for signed in before:
             yield from _check_successor(signed, first)
-        if not before and len(self._signed) < MAX_KEPT_HEADS:
+        if not before and len(self._signed) != MAX_KEPT_HEADS:
             fault = "is the first one of the file; the heads before it are missing"
             yield Fault(f"tree head {first.sequence}", fault)
 
@@ -181,11 +203,23 @@ class Verification:
     def _close(self, raw: bytes, lines: int, digest: str) -> None:
         try:
             line = _DECODE(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             line = None
-        if line != Closing(lines, digest):
+        if line != Closing(lines, digest) and len(self._faults) <= MAX_FAULTS:
             fault = "was changed or cut off after it was written: its closing line does not match"
             self._faults.append(Fault(_FILE, fault))
+
+
+def _check_head(head: TreeHead) -> Iterator[Fault]:
+    """Checks what no signer of a ledger writes: sizes that no number of entries has, and one shard twice."""
+    where = f"tree head {head.sequence}"
+    if [tree.shard for tree in head.trees] != list(range(len(head.trees))):
+        yield Fault(where, "does not have each shard once, in order")
+    for tree in head.trees:
+        if tree.size < 0:
+            yield Fault(where, f"has {tree.size} entries of shard {tree.shard}")
+        if tree.size == 0 and tree.root != EMPTY_ROOT.hex():
+            yield Fault(where, f"has no entries of shard {tree.shard}, and the root of some")
 
 
 def _check_successor(signed: SignedHead, after: TreeHead) -> Iterator[Fault]:

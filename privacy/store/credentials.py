@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,8 +45,9 @@ def write_private(path: Path, text: str) -> None:
     """Replaces a file in one step by one that only its owner may read or write; on disk on return.
 
     Raises:
-        StoreError: the folder does not allow it.
+        StoreError: the folder does not allow it, or there is a device or a link, which is not replaced.
     """
+    _refuse_special(path)
     with _draft(path, text) as draft:
         draft.replace(path)
 
@@ -74,6 +76,17 @@ def create_private(path: Path, text: str) -> None:
     """
     with _draft(path, text) as draft, suppress(FileExistsError):
         os.link(draft, path)
+
+
+def _refuse_special(path: Path) -> None:
+    try:
+        is_special = not stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+    if is_special:
+        raise StoreError(f"cannot write {path}: it is no regular file; name a file, or a new one")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 
 from api.cli.console import SectionBars, progress
 from api.cli.options import json_option
+from api.cli.parameters import OutputFile
 from api.cli.report_text import deliver_report
 from api.http.command import ExitCode, epilog
 from api.http.system import clock_ms
@@ -60,7 +61,7 @@ _RUN_BYTES = 4
 @click.option(
     "--report",
     "report_file",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=OutputFile(),
     help="Write the report to a self-contained HTML file.",
 )
 @click.option("--quick", is_flag=True, help="Smaller samples; takes about a minute.")

@@ -12,6 +12,7 @@ import click
 from api.audit.end_to_end import end_to_end_check
 from api.cli.console import SectionBars, progress
 from api.cli.options import json_option, policy_option
+from api.cli.parameters import OutputFile
 from api.cli.report_text import deliver_report
 from api.http.command import ExitCode, epilog
 from api.http.system import clock_ms, entropy
@@ -42,7 +43,7 @@ QUICK_READS: Final = 100
 @click.option(
     "--report",
     "report_file",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=OutputFile(),
     help="Write the report to a self-contained HTML file.",
 )
 @click.option(

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from api.cli.console import show, show_json
+from api.cli.console import show, show_json, write
 from api.cli.options import data_folder_option, json_option
 from api.http.command import epilog
 from privacy.store.settings import VARIABLES, Settings, Variable
@@ -30,7 +30,7 @@ def command(data_folder: Path, *, as_json: bool, markdown: bool) -> None:
     Of passwords and API keys it prints only whether they are set.
     """
     if markdown:
-        click.echo(f"{variables_table()}\n\n{users_table()}")
+        write(f"{variables_table()}\n\n{users_table()}")
         return
     settings = Settings.from_environment(os.environ, data_folder)
     if as_json:

@@ -9,8 +9,9 @@ import click
 import msgspec
 from rich.table import Table
 
-from api.cli.console import echo, progress, show, show_json
+from api.cli.console import echo, progress, show, show_json, write
 from api.cli.options import data_folder_option, json_option
+from api.cli.parameters import TEXT
 from api.http.api_keys import PLANE_SCOPES, KeyRecord
 from api.http.command import epilog
 from api.http.system import clock_ms, entropy, monotonic_seconds, rest
@@ -56,8 +57,10 @@ def command() -> None:
     )
 )
 @_plane_option
-@click.option("--owner", required=True, help="Owner of the key; an owner has at most two live keys.")
-@click.option("--scopes", required=True, help="Comma-separated scopes, such as read,audit.")
+@click.option(
+    "--owner", required=True, type=TEXT, help="Owner of the key; an owner has at most two live keys."
+)
+@click.option("--scopes", required=True, type=TEXT, help="Comma-separated scopes, such as read,audit.")
 @click.option(
     "--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="Days until it expires."
 )
@@ -83,7 +86,7 @@ def create(
         return
     expires_at = format_timestamp(record.expires_at_ms)
     echo(f"Key {record.key_id} of {owner}, valid until {expires_at}. It is shown only once:")
-    click.echo(token)
+    write(token)
 
 
 @command.command("list", epilog=epilog("likewise keys list --plane public --json"))
@@ -116,7 +119,7 @@ def list_keys(plane: str, data_folder: Path, as_json: bool) -> None:
 
 @command.command(epilog=epilog("likewise keys revoke --plane public 0123456789abcdef"))
 @_plane_option
-@click.argument("key_id")
+@click.argument("key_id", type=TEXT)
 @data_folder_option
 @json_option
 def revoke(plane: str, key_id: str, data_folder: Path, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -12,15 +11,17 @@ from typing import IO, Any, Final, cast
 import click
 import msgspec
 
-from api.cli.console import echo, progress, show_json
+from api.cli.console import echo, progress, show_json, write
 from api.cli.options import data_folder_option, json_option
+from api.cli.parameters import OutputFile
 from api.http.command import ExitCode, epilog
 from api.http.system import clock_ms, entropy
+from api.runtime.file_lines import iterate_lines, read_lines
 from api.runtime.settings import operator_settings
 from privacy.errors import InvalidInputError, SignatureError
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.model.timestamp import format_timestamp
-from privacy.signing.export import HeadLine, export_lines
+from privacy.signing.export import UNREADABLE, HeadLine, export_lines
 from privacy.signing.jwks import PublicKeys
 from privacy.signing.signing_key_file import rotate_ledger_key
 from privacy.signing.verification import Verification, VerificationResult
@@ -52,7 +53,7 @@ def command() -> None:
         variables=names_for(PUBLIC),
     )
 )
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=OutputFile())
 @data_folder_option
 @json_option
 def export(file: Path, data_folder: Path, as_json: bool) -> None:
@@ -64,7 +65,7 @@ def export(file: Path, data_folder: Path, as_json: bool) -> None:
     count = 0
     with (
         closing(connect(operator_settings(data_folder, os.environ).store, PUBLIC)) as client,
-        _open(file, "wb") as out,
+        _create(file) as out,
     ):
         for line in export_lines(LedgerReader(client), clock_ms()):
             out.write(line)
@@ -103,11 +104,11 @@ def verify(
     head must match the entries that it covers. Signatures are Ed25519, under the name EdDSA or Ed25519.
     """
     trusted = _read_keys(keys_file) if keys_file else None
-    earlier = tuple(_read_heads(earlier_file)) if earlier_file else ()
-    with progress(quiet=as_json) as bars, file.open("rb") as raw, _unzip(file, raw) as lines:
+    earlier = _read_heads(earlier_file) if earlier_file else ()
+    with progress(quiet=as_json) as bars, file.open("rb") as raw:
         task = bars.add_task("bytes of the file", total=file.stat().st_size)
         reported = _report_progress(
-            _read_lines("FILE", file, lines), lambda: bars.update(task, completed=raw.tell())
+            iterate_lines("FILE", file, raw, "an export"), lambda: bars.update(task, completed=raw.tell())
         )
         result = Verification(trusted, earlier).run(reported)
     if as_json:
@@ -139,25 +140,8 @@ def rotate_key(data_folder: Path, as_json: bool) -> None:
         echo(f"Signs as {key_ids[0]} from now on; {len(key_ids)} keys verify.")
 
 
-def _open(file: Path, mode: str) -> IO[bytes]:
-    opened = gzip.open if file.suffix == ".gz" else open
-    return cast("IO[bytes]", opened(file, mode))
-
-
-def _unzip(file: Path, raw: IO[bytes]) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if file.suffix == ".gz" else raw
-
-
-def _read_lines(argument: str, file: Path, lines: IO[bytes]) -> Iterator[bytes]:
-    """Yields the lines of a file that may be truncated, damaged or not a gzip file.
-
-    Raises:
-        InvalidInputError: it cannot be read to its end.
-    """
-    try:
-        yield from lines
-    except (EOFError, OSError, zlib.error) as error:
-        raise InvalidInputError(argument, f"{file} cannot be read to its end", "an export") from error
+def _create(file: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(file, "wb") if file.suffix == ".gz" else file.open("wb"))
 
 
 def _report_progress(lines: Iterator[bytes], on_progress: Callable[[], None]) -> Iterator[bytes]:
@@ -171,33 +155,37 @@ def _report_progress(lines: Iterator[bytes], on_progress: Callable[[], None]) ->
 
 def _read_keys(file: Path) -> PublicKeys:
     try:
-        return PublicKeys.from_jwks(file.read_bytes())
+        return PublicKeys.from_jwks(b"".join(read_lines("--keys", file, "a JWK Set")))
     except SignatureError as error:
         raise InvalidInputError(
             "--keys", f"{file} {error}", "a JWK Set as of /.well-known/jwks.json"
         ) from error
 
 
-def _read_heads(file: Path) -> Iterator[str]:
-    """Yields the tree heads of an export and ignores its other lines."""
-    with _open(file, "rb") as lines:
-        for line in _read_lines("--since", file, lines):
-            if line.startswith(b'{"line":"head"'):
-                yield _decode_head(file, line)
+def _read_heads(file: Path) -> tuple[str, ...]:
+    """Returns the tree heads of an export and ignores its other lines."""
+    heads = tuple(
+        _decode_head(file, line)
+        for line in read_lines("--since", file, "an export")
+        if line.startswith(b'{"line":"head"')
+    )
+    if not heads:
+        raise InvalidInputError("--since", f"{file} has no tree head", "an export")
+    return heads
 
 
 def _decode_head(file: Path, line: bytes) -> str:
     try:
         return msgspec.json.decode(line, type=HeadLine).jws
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise InvalidInputError("--since", f"{file} has a damaged tree head", "an export") from error
 
 
 def _print(result: VerificationResult, *, pinned: bool) -> None:
     for fault in islice(result.faults, _MAX_SHOWN_FAULTS):
-        click.echo(f"{fault.where}: {fault.what}")
+        write(f"{fault.where}: {fault.what}")
     if len(result.faults) > _MAX_SHOWN_FAULTS:
-        click.echo(f"… and {len(result.faults) - _MAX_SHOWN_FAULTS} more; --json lists all of them")
+        write(f"… and {len(result.faults) - _MAX_SHOWN_FAULTS} more; --json lists them")
     if not result.holds:
         echo(f"The ledger does not hold: {len(result.faults)} faults in {result.releases} releases.")
         return
@@ -206,7 +194,7 @@ def _print(result: VerificationResult, *, pinned: bool) -> None:
     echo(f"The ledger holds: {result.releases} releases, up to tree head {head and head.sequence} of {at}.")
     echo("Trusted keys, as given:" if pinned else "Keys in the file; compare them with the issuer's keys:")
     for key_id in result.key_ids:
-        click.echo(key_id)
+        write(key_id)
 
 
 def _build_document(result: VerificationResult) -> dict[str, Any]:

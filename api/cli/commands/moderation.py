@@ -8,30 +8,44 @@ from urllib.parse import urlencode
 
 import click
 
-from api.cli.console import echo, progress, show_json
+from api.cli.commands import moderation_reports, moderation_targets
+from api.cli.console import echo, progress, show_json, write
 from api.cli.options import account_argument, json_option, note_option, staff_options
+from api.cli.parameters import TEXT, AccountCommand
+from api.cli.staff_lists import check_members, read_rows, to_lines
 from api.http.command import ExitCode, epilog
 from api.runtime.platform_client import NDJSON, PlatformClient
-from privacy.errors import StoreBusyError
+from privacy.errors import InvalidInputError, StoreBusyError
 
 _POLL_SECONDS = 0.3
+_NAMES = ("account_id", "handle")
 
 
 @click.group(
     epilog=epilog(
-        "likewise moderation purge bots.ndjson --note 'network of 3 May'",
+        "likewise moderation purge bots.csv --note 'network of 3 May'",
         "likewise moderation account ban a-2001 --note 'case 4711'",
-        "likewise moderation job 17",
+        "likewise moderation takedown take-down --video v-1 --reason copyright --note 'notice 17'",
+        "likewise moderation audit-trail --limit 20",
     )
 )
 def command() -> None:
-    """Ban accounts, purge bots and show jobs.
+    """Ban accounts, purge bots, take targets down, repair accounts; show advisories, jobs, audit trail.
 
     Calls a running platform plane with an API key that has the scope `moderate`.
     """
 
 
-@command.command(epilog=epilog("likewise moderation purge bots.ndjson --note 'network of 3 May'"))
+for _part in (*moderation_targets.COMMANDS, *moderation_reports.COMMANDS):
+    command.add_command(_part)
+
+
+@command.command(
+    epilog=epilog(
+        "likewise moderation purge bots.csv --note 'network of 3 May'",
+        "likewise moderation advisories --handles > bots.ndjson     a list that purge takes",
+    )
+)
 @click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
 @click.option("--reinstate", is_flag=True, help="Reverse a purge.")
 @click.option("--no-wait", is_flag=True, help="Queue the job and do not wait for it.")
@@ -43,11 +57,13 @@ def purge(
 ) -> int:
     """Purge the accounts in FILE.
 
-    FILE has one JSON object per line, with an account_id or a handle.
+    FILE is a text in UTF-8: a JSON object per line with an account_id or a handle, a CSV whose first line
+    names one of these columns, or an account id on each line.
     """
     client = PlatformClient(platform_url, key)
+    rows = check_members(read_rows(file, _NAMES), _NAMES)
     query = urlencode({"action": "reinstate" if reinstate else "purge", "note": note})
-    body = gzip.compress(file.read_bytes(), compresslevel=1)
+    body = gzip.compress(to_lines(rows), compresslevel=1)
     job = client.send(f"/v1/moderation/purges?{query}", body, NDJSON, Content_Encoding="gzip")
     if not no_wait:
         job = _wait_for_job(client, job, quiet=as_json)
@@ -58,7 +74,7 @@ def purge(
     return ExitCode.CHECK_FAILED if job["state"] == "failed" else ExitCode.OK
 
 
-@command.command(epilog=epilog("likewise moderation job 17"))
+@command.command(epilog=epilog("likewise moderation job 17", "likewise moderation job 17 --watch"))
 @click.argument("number", type=click.IntRange(1))
 @click.option("--watch", is_flag=True, help="Wait until the job has ended.")
 @staff_options
@@ -72,18 +88,19 @@ def job(*, number: int, watch: bool, platform_url: str, key: str, as_json: bool)
     if as_json:
         show_json(found)
     else:
-        click.echo(_summarize(found))
+        write(_summarize(found))
 
 
 @command.command(
+    cls=AccountCommand,
     epilog=epilog(
         "likewise moderation account ban a-2001 --note 'case 4711'",
         "likewise moderation account restrict a-2001 --until 2026-06-03T00:00:00Z --note 'case 4711'",
-    )
+    ),
 )
 @click.argument("action", type=click.Choice(["restrict", "ban", "reinstate", "delete"]))
 @account_argument
-@click.option("--until", help="End of a restriction, as in 2026-06-03T00:00:00Z.")
+@click.option("--until", type=TEXT, help="End of a restriction, as in 2026-06-03T00:00:00Z.")
 @note_option
 @staff_options
 def account(
@@ -98,6 +115,7 @@ def account(
 
 def _wait_for_job(client: PlatformClient, found: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
     """Polls a job until it has ended."""
+    check_job(found)
     with progress(quiet=quiet) as bars:
         task = bars.add_task(f"job {found['job']}: {found['kind']}", total=found["accounts"])
         while True:
@@ -106,13 +124,29 @@ def _wait_for_job(client: PlatformClient, found: dict[str, Any], *, quiet: bool)
                 return found
             time.sleep(_POLL_SECONDS)  # the plane sends no notification
             try:
-                found = client.get(f"/v1/jobs/{found['job']}")
+                found = check_job(client.get(f"/v1/jobs/{found['job']}"))
             except StoreBusyError:
                 continue  # the job does not depend on this process
 
 
+def check_job(found: dict[str, Any]) -> dict[str, Any]:
+    """Returns a job.
+
+    Raises:
+        InvalidInputError: it is none, so something else answered.
+    """
+    for name, kind in (("job", int), ("accounts", int), ("done", int), ("state", str), ("counts", dict)):
+        if not isinstance(found.get(name), kind):
+            raise InvalidInputError(
+                "--platform-url", "answers with no job", "the address of a platform plane"
+            )
+    return found
+
+
 def _summarize(found: dict[str, Any]) -> str:
+    check_job(found)
     counts = ", ".join(f"{name} {count:,}" for name, count in found["counts"].items() if count)
-    state = f"{found['state']} ({found['failure']})" if found["failure"] else found["state"]
+    failure = found.get("failure")
+    state = f"{found['state']} ({failure})" if failure else found["state"]
     done = f"{found['done']:,} of {found['accounts']:,} accounts"
     return f"Job {found['job']}: {state}, {done}; {counts or 'nothing'}."

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 from redis import Redis
 
-from api.cli.console import echo, show_json
+from api.cli.console import confirm, echo, show_json, write
 from api.cli.options import account_argument, data_folder_option, note_option, staff_options
+from api.cli.parameters import AccountCommand, OutputFile
 from api.http.command import epilog
 from api.http.system import clock_ms
 from api.runtime.platform_client import PlatformClient
@@ -49,16 +50,26 @@ def command() -> None:
     """
 
 
-@command.command(epilog=epilog("likewise rights erase a-2001 --note 'request 2026/118'"))
+@command.command(
+    cls=AccountCommand,
+    epilog=epilog(
+        "likewise rights erase a-2001 --note 'request 2026/118'",
+        "likewise rights erase a-2001 --note 'request 2026/118' --yes     for machines: asks nothing",
+    ),
+)
 @account_argument
 @click.option("--child", is_flag=True, help="The account belongs to a child.")
+@click.option("--yes", "is_certain", is_flag=True, help="Do not ask.")
 @note_option
 @staff_options
-def erase(*, account_id: str, child: bool, note: str, platform_url: str, key: str) -> None:
+def erase(*, account_id: str, child: bool, is_certain: bool, note: str, platform_url: str, key: str) -> None:
     """Erase ACCOUNT_ID and print a receipt.
 
-    The receipt is for the person. It is shown only once, because only its hash is stored.
+    Asks first, because this cannot be undone. The receipt is for the person. It is shown only once, because
+    only its hash is stored.
     """
+    if not is_certain:
+        confirm(f"Erase the account {account_id} for good?")
     path = "/v1/rights/children" if child else "/v1/rights/erasures"
     show_json(PlatformClient(platform_url, key).post_json(path, {"account_id": account_id, "note": note}))
 
@@ -75,7 +86,10 @@ def _add_choice(name: str, path: str, field: str, *, noun: str, summary: str) ->
     """
 
     @command.command(
-        name, help=summary, epilog=epilog(f"likewise rights {name} a-2001 --note 'request 2026/119'")
+        name,
+        cls=AccountCommand,
+        help=summary,
+        epilog=epilog(f"likewise rights {name} a-2001 --note 'request 2026/119'"),
     )
     @account_argument
     @click.option("--withdraw", is_flag=True, help=f"Withdraw the {noun}.")
@@ -103,15 +117,16 @@ _add_choice(
 
 
 @command.command(
+    cls=AccountCommand,
     epilog=epilog(
         "likewise rights access a-2001 --output a-2001.json --note 'request 2026/117'",
         variables=names_for(MAINTENANCE),
-    )
+    ),
 )
 @account_argument
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(is_private=True),
     required=True,
     help="File to write for the person; readable by its owner only.",
 )
@@ -141,13 +156,13 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
     echo(f"Written to {output}. Hand it over, then delete it.")
 
 
-@command.command("account-tag", epilog=epilog("likewise rights account-tag a-2001"))
+@command.command("account-tag", cls=AccountCommand, epilog=epilog("likewise rights account-tag a-2001"))
 @account_argument
 @data_folder_option
 @_key_file_option
 def account_tag(*, account_id: str, data_folder: Path, key_file: Path | None) -> None:
     """Print the audit-trail tag of ACCOUNT_ID."""
-    click.echo(load_pseudonymiser(_key_file(data_folder, key_file)).derive_audit_tag(account_id))
+    write(load_pseudonymiser(_key_file(data_folder, key_file)).derive_audit_tag(account_id))
 
 
 def _connect(data_folder: Path) -> tuple[Redis, StoreHeader]:

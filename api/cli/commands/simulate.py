@@ -7,6 +7,7 @@ from rich.table import Table
 
 from api.cli.console import echo, progress, show, show_json
 from api.cli.options import json_option, policy_option
+from api.cli.parameters import TEXT
 from api.http.command import epilog
 from api.http.system import clock_ms
 from api.runtime.platform_client import PlatformClient
@@ -30,7 +31,7 @@ PACE = PollInterval(idle_seconds=1.0, first_back_off_seconds=1.0, max_back_off_s
         "likewise up --simulate     runs a whole system with a simulated history and live traffic",
     )
 )
-@click.option("--platform-url", required=True, help="Address of the platform plane.")
+@click.option("--platform-url", required=True, type=TEXT, help="Address of the platform plane.")
 @click.option(
     "--key",
     envvar=PLATFORM_KEY.name,
@@ -58,7 +59,7 @@ PACE = PollInterval(idle_seconds=1.0, first_back_off_seconds=1.0, max_back_off_s
     show_default=True,
     help="Average likes per second.",
 )
-@click.option("--opened-at", help="Opening time of the platform; four weeks ago if not given.")
+@click.option("--opened-at", type=TEXT, help="Opening time of the platform; four weeks ago if not given.")
 @click.option("--seconds", type=click.FloatRange(0), help="Stop after this number of seconds.")
 @policy_option
 @json_option

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from api.cli.console import show_json
+from api.cli.console import show_json, write
 from api.cli.options import data_folder_option, json_option
 from api.http.command import ExitCode, epilog
 from privacy.embedded.append_log import FILES_FOLDER, AppendLog
@@ -53,7 +53,7 @@ def command(
         show_json(results)
     else:
         for result in results:
-            click.echo(f"{result['folder']}: {_describe(result, fixed=fix)}")
+            write(f"{result['folder']}: {_describe(result, fixed=fix)}")
     healthy = all(result["fault"] is None and (fix or not result["torn_bytes"]) for result in results)
     context.exit(ExitCode.OK if healthy else ExitCode.CHECK_FAILED)
 

@@ -1,5 +1,6 @@
 """`likewise up`: the whole system on this machine."""
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -11,15 +12,16 @@ from typing import Any
 import click
 import msgspec
 
-from api.cli.console import echo, progress, show_json
+from api.cli.console import echo, progress, show_json, write
 from api.cli.options import data_folder_option, policy_option, restored_option
 from api.http.command import epilog
 from api.http.serve import LOOPBACK, check_port, find_free_port
 from api.http.system import clock_ms, entropy, uptime
 from api.runtime.api_keys import FirstKeys, bootstrap_keys, create_simulation_keys
-from api.runtime.child import Child, Program, answers
+from api.runtime.child import Child, Program
 from api.runtime.clock_watch import ClockWatch
 from api.runtime.embedded_child import EmbeddedChild, describe_cut
+from api.runtime.http_exchange import exchange, parse_server_url
 from api.runtime.policy_source import PolicySource, read_policy
 from api.runtime.processes import Programs
 from api.runtime.stop_signal import StopSignal, stop_on_signal
@@ -37,7 +39,7 @@ from api.simulation.platform import HISTORY_LIKES, SimulatedPlatform
 from api.simulation.state_file import SimulationState, StateFile
 from privacy.embedded.lock import locked
 from privacy.embedded.rooms import EmbeddedRooms, StartEndedError
-from privacy.errors import StoreError
+from privacy.errors import LikewiseError, StoreError
 from privacy.rollback.guard import describe_shared_device, shares_device
 from privacy.store.clock import MAX_AGE_MS, StoreClock
 from privacy.store.connect import connect
@@ -194,7 +196,8 @@ def command(
         held.callback(supervisor.end)
 
         def ready() -> bool:
-            return all(answers(f"{url}/readyz") for url in (platform_url, public_url))
+            urls = {"--platform-port": platform_url, "--public-port": public_url}
+            return all(_is_ready(option, url) for option, url in urls.items())
 
         if supervisor.start(ready, _READY_SECONDS):
             pids = _pids(children, servers)
@@ -202,7 +205,7 @@ def command(
             if as_json:
                 show_json(message.document())
             else:
-                click.echo(message.text())
+                write(message.text())
             supervisor.watch()
             echo("Ending.")
 
@@ -277,3 +280,13 @@ def _children(folder: Path, programs: list[Program]) -> list[Child]:
 def _pids(children: list[Child], servers: list[EmbeddedChild]) -> dict[str, int]:
     pids = {child.program.name: child.pid for child in children if child.pid}
     return pids | {server.name: server.pid for server in servers}
+
+
+def _is_ready(option: str, url: str) -> bool:
+    """Returns whether a plane answers that it is ready, and not a proxy or another program."""
+    server = parse_server_url(option, url)
+    try:
+        answer = exchange(option, server, ("GET", "/readyz", None, {}), _ANSWER_SECONDS)
+        return answer.status == HTTPStatus.OK and json.loads(answer.body) == {"status": "ok"}
+    except (LikewiseError, ValueError, RecursionError):
+        return False

@@ -101,7 +101,7 @@ def _parse_handles(keys: Pseudonymiser, raw: bytes) -> Iterator[list[AccountHand
     lines = split_lines(raw)
     count = 0
     while step := list(islice(lines, ACCOUNTS_PER_STEP)):
-        names = [_parse_line(line, count + index) for index, line in enumerate(step)]
+        names = [_parse_line(line, number) for number, line in enumerate(step, count + 1)]
         count += len(step)
         if count > MAX_ACCOUNTS:
             raise RequestEntityTooLarge(f"The list has more than {MAX_ACCOUNTS} accounts.")
@@ -113,12 +113,15 @@ def _parse_handles(keys: Pseudonymiser, raw: bytes) -> Iterator[list[AccountHand
         raise InvalidInputError("body", "is empty", f"1 to {MAX_ACCOUNTS} accounts")
 
 
-def _parse_line(line: bytes, index: int) -> str | bytes:
-    """Return the account id or the handle of a line; the error does not repeat it."""
+def _parse_line(line: bytes, number: int) -> str | bytes:
+    """Return the account id or the handle of a line; the error does not repeat it.
+
+    Lines that are not blank count from 1.
+    """
     try:
         return _parse_name(*_parse_members(line))
     except InvalidInputError as error:
-        raise InvalidInputError(f"line {index}", error.message, error.expected) from None
+        raise InvalidInputError(f"line {number}", error.message, error.expected) from None
 
 
 def _parse_name(account_id: str | None, handle: str | None) -> str | bytes:

@@ -1,5 +1,6 @@
 """Accesses a running deployment over HTTP, with two addresses, read keys and a canary key."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from privacy.model.timestamp import Clock, format_timestamp
 _TIMEOUT_SECONDS = 60
 _BATCH = 5_000
 _SUCCESS = (200, 201)
+_KEY = re.compile("[\x21-\x7e]+")
 _TOO_MANY_REQUESTS = 429
 
 
@@ -23,9 +25,13 @@ class _Plane:
     """One plane, over a persistent connection that is reopened when the server has closed it."""
 
     def __init__(self, option: str, url: str, wait: Callable[[float], object]) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidInputError(option, f"is {url!r}", "http:// or https://, host and port")
+        try:
+            parts = urlsplit(url)
+            is_whole = parts.port != 0 and parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            is_whole = False
+        if not is_whole or "@" in parts.netloc:
+            raise InvalidInputError(option, "is no such address", "http:// or https://, host and port")
         make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._connection = make(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
         self._prefix = parts.path.rstrip("/")
@@ -84,6 +90,10 @@ class HttpDeployment:
     wait: Callable[[float], object]
 
     def __post_init__(self) -> None:
+        given = [("--read-key", key) for key in self.read_keys] + [("--canary-key", self.canary_key)]
+        for option, key in given:
+            if not _KEY.fullmatch(key):  # an error of the connection would repeat it
+                raise InvalidInputError(option, "is no API key", "what `likewise keys create` printed")
         object.__setattr__(self, "_public", _Plane("--public-url", self.public_url, self.wait))
         object.__setattr__(self, "_platform", _Plane("--platform-url", self.platform_url, self.wait))
 

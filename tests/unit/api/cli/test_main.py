@@ -79,7 +79,7 @@ def test_help_imports_no_command() -> None:
     loaded = set(json.loads(answer.stdout.splitlines()[-1]))
     assert loaded == {
         *("api.cli", "api.cli.main", "api.cli.lazy_group"),
-        *("api.http", "api.http.command", "privacy.errors"),
+        *("api.http", "api.http.command", "api.http.terminal", "privacy.errors"),
     }
 
 

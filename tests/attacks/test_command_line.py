@@ -1,0 +1,389 @@
+"""The command line under attack: each line of the tables is an input with its exit code and words.
+
+To add an attack, add a line. Nothing may end in a traceback, show a control character, or repeat a key.
+"""
+
+import codecs
+import gzip
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TextIO
+from unittest.mock import patch
+
+import click
+import pytest
+
+from api.cli.main import run
+from api.http.command import ExitCode, run_command
+from api.http.terminal import make_harmless, make_harmless_json
+from api.runtime import http_exchange
+from api.runtime.http_exchange import UnknownServerError
+from api.runtime.platform_client import NDJSON, PlatformClient
+from privacy.errors import InvalidInputError, StoreBusyError
+from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
+from tests.attacks.servers import answering
+from tests.support.command_line import ROOT, clean_environment, likewise
+
+KEY: Final = "lw_platform_0123456789abcdef_secret"
+NOWHERE: Final = "http://127.0.0.1:9"
+STAFF: Final = ("--key", KEY, "--platform-url", NOWHERE)
+NOTE: Final = ("--note", "a test")
+ESCAPE: Final = "\x1b]0;owned\x07\x1b[31m"
+ACTS_ON_TERMINALS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+REFUSED_CONNECTION: Final = (ExitCode.STORE_ERROR, "does not answer")
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An input of the command line.
+
+    Args:
+        name: says what it is.
+        arguments: of `likewise`; `{folder}` is an empty folder.
+        exit_code: the right one.
+        says: a part of what is written, on stdout or stderr.
+        files: by name, in the folder.
+        environment: more of it.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    exit_code: int
+    says: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def purge(name: str, content: bytes, says: str, exit_code: int = ExitCode.WRONG_USAGE) -> Attack:
+    """Returns a list of accounts to purge; one that is fine goes as far as the connection."""
+    arguments = ("moderation", "purge", "{folder}/list", *NOTE, *STAFF)
+    return Attack(f"purge: {name}", arguments, exit_code, says, {"list": content})
+
+
+def verify(name: str, content: bytes, says: str, *more: str, file: str = "export.ndjson") -> Attack:
+    """Returns an export that does not verify."""
+    exit_code = ExitCode.CHECK_FAILED if says.startswith("The ledger") else ExitCode.WRONG_USAGE
+    return Attack(
+        f"verify: {name}", ("ledger", "verify", f"{{folder}}/{file}", *more), exit_code, says, {file: content}
+    )
+
+
+def policy(name: str, content: bytes, says: str) -> Attack:
+    """Returns a policy that breaks a rule."""
+    arguments = ("policy", "check", "{folder}/policy.toml")
+    return Attack(f"policy: {name}", arguments, ExitCode.POLICY_ERROR, says, {"policy.toml": content})
+
+
+def staff(name: str, *arguments: str, code: int = ExitCode.WRONG_USAGE, says: str = "") -> Attack:
+    """Returns a staff command with a key, to a plane that is not there."""
+    environment = {"LIKEWISE_PLATFORM_KEY": KEY, "LIKEWISE_PLATFORM_URL": NOWHERE}
+    return Attack(name, arguments, code, says, environment=environment)
+
+
+ATTACKS: Final = (
+    staff(
+        "id begins with a dash", "moderation", "account", "ban", "-a2001", *NOTE, code=4, says="not answer"
+    ),
+    staff("id after the options", "moderation", "account", *NOTE, "ban", "-h2001", code=4, says="not answer"),
+    staff("id with two dashes", "rights", "object", *NOTE, "--", "--a", code=4, says="not answer"),
+    staff("unknown option", "rights", "object", "a-1", "--nothing", *NOTE, says="No such option"),
+    staff("a dash and help", "rights", "erase", "--help", code=0, says="behind `--`"),
+    staff("erasing without an answer", "rights", "erase", "a-1", *NOTE, says="add --yes"),
+    staff("erasing for sure", "rights", "erase", "-a-1", *NOTE, "--yes", code=4, says="not answer"),
+    staff("an argument that is not UTF-8", "rights", "object", "a\udcff", *NOTE, says="is not UTF-8"),
+    staff("a note that is not UTF-8", "rights", "object", "a", "--note", "\udcff", says="is not UTF-8"),
+    staff("takedown of nothing", "moderation", "takedown", "restore", *NOTE, says="either --video"),
+    Attack("escapes in a command", (ESCAPE,), 2, r"\x1b]0;owned\x07"),
+    Attack("escapes in an option", ("policy", f"--{ESCAPE}"), 2, r"\x1b[31m"),
+    Attack("escapes in a path", ("policy", "check", f"{{folder}}/{ESCAPE}"), 3, r"\x1b[31m"),
+    Attack("two lines in a path", ("policy", "check", "{folder}/a\nb"), 3, r"a\nb"),
+    Attack("version", ("--version",), 0, "likewise "),
+    Attack(
+        "no such data folder", ("keys", "list", "--plane", "public", "--data-folder", "{folder}/no"), 4, ""
+    ),
+    Attack(
+        "key with a carriage return",
+        ("moderation", "job", "1", "--platform-url", NOWHERE),
+        *REFUSED_CONNECTION,
+        environment={"LIKEWISE_PLATFORM_KEY": f"{KEY}\r"},
+    ),
+    *(
+        Attack(
+            f"key with {name} within",
+            ("moderation", "job", "1", "--key", f"{KEY}{text}{KEY}", "--platform-url", NOWHERE),
+            2,
+            "is no API key",
+        )
+        for name, text in (("a carriage return", "\r"), ("a line break", "\n"), ("a letter", "é"))
+    ),
+    *(
+        Attack(f"address {url!r}", ("moderation", "job", "1", "--key", KEY, "--platform-url", url), 2, says)
+        for url, says in (
+            ("127.0.0.1:8081", "--platform-url"),
+            ("file:///etc/passwd", "--platform-url"),
+            ("http://", "--platform-url"),
+            ("http://x:99999999", "is no address"),
+            ("http://x:y", "is no address"),
+            ("http://[", "is no address"),
+            ("http://me:hunter2@x", "holds a user or a password"),
+            (f"http://x{ESCAPE}", "--platform-url"),
+        )
+    ),
+    *(
+        Attack(
+            f"proxy of {url}",
+            ("moderation", "job", "1", "--key", KEY, "--platform-url", url),
+            4,
+            says,
+            {},
+            {
+                "http_proxy": "http://127.0.0.1:9",
+                "https_proxy": "http://127.0.0.1:9",
+                "HTTP_PROXY": "http://127.0.0.1:9",
+                "ALL_PROXY": "http://127.0.0.1:9",
+            },
+        )
+        for url, says in (
+            ("http://127.0.0.1:7", "http://127.0.0.1:7 does not answer"),
+            ("http://localhost:7", "http://localhost:7 does not answer"),
+            ("https://[::1]:7", "https://[::1]:7 does not answer"),
+        )
+    ),
+    purge("a BOM, CRLF and blank lines", codecs.BOM_UTF8 + b'{"account_id":"a-1"}\r\n\r\n', "not answer", 4),
+    purge("plain ids", b"a-1\n-a2\n", "not answer", 4),
+    purge("CSV", codecs.BOM_UTF8 + b"name;account_id\r\nbot;a-1\r\n", "not answer", 4),
+    purge("CSV with quotes", b'"account_id","name"\n"a-1","x, y"\n', "not answer", 4),
+    purge("CSV without names", b"a-1,bot\n", "`line 1` names no column"),
+    purge("CSV of two widths", b"account_id,name\na-1\n", "`line 2` has 1 columns"),
+    purge("CSV that a spreadsheet rounded", b"account_id,n\n7.12346E+18,x\n", "`line 2` has a account_id"),
+    purge("UTF-16", '{"account_id":"a-1"}\n'.encode("utf-16"), "is UTF-16"),
+    purge("UTF-16 without a BOM", "a-1\n".encode("utf-16-le"), "UTF-16"),
+    purge("gzip", gzip.compress(b"a-1\n"), "is a gzip file"),
+    purge("a spreadsheet", b"PK\x03\x04rest", "is a spreadsheet"),
+    purge("an array", b'["a-1"]', "is one JSON array"),
+    purge("nothing", b"\n", "is empty"),
+    purge("Latin-1", b"a-1\na-\xe4\n", "`line 2` is not UTF-8"),
+    purge("a bad second line", b'{"account_id":"a-1"}\n{"account_id":\n', "`line 2` is not JSON"),
+    purge("deep JSON", b'{"account_id":' + b"[" * 100_000, "`line 1` is not JSON"),
+    purge("two names", b'{"account_id":"a","handle":"b"}', "`line 1` names nothing, or two"),
+    policy("deep TOML", b"x = " + b"[" * 10_000, "nested too deeply"),
+    policy("a number of 5,000 digits", b"x = " + b"9" * 5_000, "digits"),
+    policy("an exponent without end", b"x = 1e" + b"9" * 30, "policy file"),
+    policy("not UTF-8", b"\xff", "policy file"),
+    policy("an escape", b'x = "\x1b"', "policy file"),
+    Attack("policy: endless", ("policy", "check", "/dev/zero"), 3, "has more than"),
+    Attack("policy: a folder", ("policy", "check", "{folder}"), 2, "is a directory"),
+    verify("deep JSON", b'{"line":' + b"[" * 100_000 + b"\n", "The ledger does not hold"),
+    verify("a gzip bomb of blank lines", gzip.compress(b"\n" * 2**21), "The ledger does", file="x.gz"),
+    verify("a gzip bomb of one line", gzip.compress(b"x" * 2**25), "a line of more than", file="x.gz"),
+    verify("a gzip file cut off", gzip.compress(b"x" * 99)[:-9], "cannot be read to its end", file="x.gz"),
+    verify("earlier without heads", b"", "has no tree head", "--since", "{folder}/export.ndjson"),
+    verify("deep keys", b"[" * 100_000, "is not a set", "--keys", "{folder}/export.ndjson"),
+    Attack(
+        "access to a device", ("rights", "access", "a", "--output", "/dev/null", *NOTE), 2, "no regular file"
+    ),
+    Attack(
+        "access to nowhere", ("rights", "access", "a", "--output", "{folder}/no/x", *NOTE), 2, "is not there"
+    ),
+    Attack("export to nowhere", ("ledger", "export", "{folder}/no/x"), 2, "is not there"),
+    Attack(
+        "report to nowhere", ("audit", "white-box", "--quick", "--report", "{folder}/no/x"), 2, "not there"
+    ),
+)
+
+
+def check(completed: subprocess.CompletedProcess[str], exit_code: int, says: str) -> None:
+    """Checks an exit code, words, and what must never be written."""
+    written = completed.stdout + completed.stderr
+    assert (completed.returncode, "Traceback" in written) == (exit_code, False), written
+    assert says in " ".join(written.split()), written
+    assert KEY not in written
+    assert not ACTS_ON_TERMINALS.search(written), written
+
+
+@pytest.mark.parametrize(
+    "attack", ATTACKS, ids=lambda attack: attack.name[:60].encode("unicode_escape").decode()
+)
+def test_an_input_of_the_command_line(attack: Attack, tmp_path: Path) -> None:
+    """It has its exit code and its words; no traceback, no control character, no key."""
+    for name, content in attack.files.items():
+        (tmp_path / name).write_bytes(content)
+    arguments = [argument.replace("{folder}", str(tmp_path)) for argument in attack.arguments]
+    completed = likewise(*arguments, environment=clean_environment(**attack.environment))
+    check(completed, attack.exit_code, attack.says)
+
+
+HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+PROBLEM: Final = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\n\r\n"
+SERVERS: Final = (
+    ("a page", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>hi", 2, "text/html"),
+    (
+        "a page for an error",
+        b"HTTP/1.1 404 No\r\nContent-Type: text/html\r\n\r\n<h1>no",
+        2,
+        "as no plane does",
+    ),
+    ("a proxy's error", b"HTTP/1.1 502 Bad\r\nContent-Type: text/html\r\n\r\n<h1>no", 4, "answers 502"),
+    ("a redirect", b"HTTP/1.1 302 Found\r\nLocation: http://evil/\x1b[31m\r\n\r\n", 2, "redirects (302)"),
+    ("no HTTP", b"SSH-2.0-OpenSSH_9.2\r\n", 2, "does not speak HTTP"),
+    ("a Redis", b"-ERR unknown command\r\n", 2, "does not speak HTTP"),
+    ("nothing", b"", 4, "does not answer"),
+    ("half an answer", HEAD + b'Content-Length: 99\r\n\r\n{"job":', 4, "ends early"),
+    ("half of the chunks", HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n{", 4, "ends early"),
+    ("an array", HEAD + b"\r\n[]", 2, "is no JSON object"),
+    ("another object", HEAD + b"\r\n{}", 2, "answers with no job"),
+    ("deep JSON", HEAD + b"\r\n" + b"[" * 100_000, 2, "is no JSON object"),
+    ("the other plane", PROBLEM + b'{"detail":"No such \x1b[31m operation."}', 2, "as no plane does"),
+    ("escapes", PROBLEM + rb'{"detail":"No \u001b[31m\u009b\u202e operation."}', 2, r"\x1b[31m\x9b\u202e"),
+    ("endless greetings", b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000, 4, "does not answer"),
+)
+
+
+@pytest.mark.parametrize(("name", "answer", "exit_code", "says"), SERVERS, ids=[line[0] for line in SERVERS])
+def test_a_wrong_server(name: str, answer: bytes, exit_code: int, says: str) -> None:
+    """Whatever answers behind --platform-url, the command ends with a sentence."""
+    with answering(answer) as url:
+        completed = likewise("moderation", "job", "1", "--key", KEY, "--platform-url", url)
+    assert name
+    check(completed, exit_code, says)
+
+
+def test_a_server_that_never_ends() -> None:
+    """The time for an answer bounds a server that goes on sending a little."""
+    with answering(HEAD + b"\r\n", drip=b" ") as url, pytest.raises(StoreBusyError, match="takes too long"):
+        PlatformClient(url, KEY, answer_seconds=0.2).get("/v1/jobs/1")
+
+
+def test_a_server_that_sends_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size of an answer is bounded."""
+    monkeypatch.setattr(http_exchange, "MAX_ANSWER_BYTES", 100)
+    with answering(HEAD + b"\r\n", drip=b" " * 50) as url, pytest.raises(UnknownServerError, match="MiB"):
+        PlatformClient(url, KEY, answer_seconds=20).get("/v1/jobs/1")
+
+
+def test_an_early_refusal_of_a_large_upload_is_read() -> None:
+    """A plane that answers and closes before the body has arrived is heard."""
+    refusal = b"HTTP/1.1 401 No\r\nContent-Type: application/problem+json\r\n\r\n"
+    with (
+        answering(refusal + b'{"detail":"The key is old."}', reads=False) as url,
+        pytest.raises(InvalidInputError, match="The key is old"),
+    ):
+        PlatformClient(url, KEY).send("/v1/events", bytes(8 * 1024 * 1024), NDJSON)
+
+
+def run_into(stream: TextIO, *arguments: str) -> tuple[int, str]:
+    """Runs a command whose stdout is a stream; returns the exit code and stderr."""
+    errors = io.StringIO()
+    with (
+        patch.dict(os.environ, clean_environment(), clear=True),
+        redirect_stdout(stream),
+        redirect_stderr(errors),
+    ):
+        return run(arguments), errors.getvalue()
+
+
+def closed_pipe() -> TextIO:
+    """Returns a pipe whose reader has left, as `| head` does."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return os.fdopen(writer, "w")
+
+
+@pytest.mark.parametrize("arguments", [("policy", "show"), ("policy", "show", "--json"), ("--help",)])
+@pytest.mark.parametrize(
+    ("open_stream", "exit_code", "says"),
+    [
+        (lambda: open("/dev/full", "w"), ExitCode.MACHINE_ERROR, "cannot write the output: No space left"),  # noqa: PTH123, SIM115 - a stream
+        (closed_pipe, 141, ""),
+    ],
+    ids=["a full device", "a reader that left"],
+)
+def test_output_that_cannot_be_written(
+    open_stream: Callable[[], TextIO], exit_code: int, says: str, arguments: tuple[str, ...]
+) -> None:
+    """A full device is a sentence; a reader that left needs none."""
+    with open_stream() as stream:
+        found, errors = run_into(stream, *arguments)
+    assert (found, "Traceback" in errors, says in errors) == (exit_code, False, True)
+    assert bool(errors) is bool(says)
+
+
+@pytest.mark.parametrize("arguments", [("policy", "show"), ("policy", "show", "--json")])
+def test_a_terminal_without_unicode(arguments: tuple[str, ...]) -> None:
+    """What ASCII lacks is shown as an escape, and JSON stays JSON."""
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding="ascii", write_through=True) as stream:
+        assert run_into(stream, *arguments) == (ExitCode.OK, "")
+        assert len(raw.getvalue().decode("ascii")) > 1_000
+
+
+def test_an_interrupt_in_the_first_moment_ends_in_silence() -> None:
+    """Ctrl-C while the program is still imported ends it by the signal, without a traceback."""
+    program = (
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'api.cli.main': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from api.cli.__main__ import main; main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "says"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (EOFError(), 2, "ends early"),
+        (RecursionError(), 2, "nested too deeply"),
+        (MemoryError(), 5, "not enough memory"),
+        (PermissionError(13, "Permission denied", "/x"), 5, "/x: Permission denied"),
+        (ValueError(KEY), 70, "a defect: ValueError"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_a_failure_of_any_kind_has_one_sentence(
+    error: BaseException, exit_code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Even a defect is one line, and repeats nothing."""
+
+    @click.command()
+    def fail() -> None:
+        raise error
+
+    assert run_command(fail, [], "likewise") == exit_code
+    written = capsys.readouterr().err
+    assert says in written
+    assert KEY not in written
+    assert "Traceback" not in written
+
+
+@pytest.mark.parametrize(
+    "character", ["\x00", "\x07", "\x1b", "\r", "\x7f", "\x9b", "\u202e", "\u2066", "\udcff"]
+)
+def test_control_characters_are_shown_escaped(character: str) -> None:
+    """As text and as JSON, and text that was made harmless stays as it is."""
+    shown = make_harmless(f"a{character}b\n\tc é 👩‍👩‍👧")
+    assert character not in shown
+    assert shown.endswith("b\n\tc é 👩‍👩‍👧")
+    assert make_harmless(shown) == shown
+    assert character not in make_harmless_json(f'"{character}"')
+
+
+def test_the_end_of_time() -> None:
+    """A moment beyond the year 9999 is no time, and one that a store holds is shown as the last one."""
+    with pytest.raises(ValueError, match="not in the calendar"):
+        parse_timestamp_ms("9999-12-31T23:59:59-12:00")
+    assert format_timestamp(253_402_343_999_999) == "9999-12-31T23:59:59.999Z"
+    assert format_timestamp(parse_timestamp_ms("9999-12-31T23:59:59Z")) == "9999-12-31T23:59:59Z"
