@@ -11,10 +11,8 @@ import click
 from privacy.errors import InvalidInputError
 
 
-class TextType(click.ParamType):
+class TextType(click.types.StringParamType):
     """Text in UTF-8, whatever the locale is."""
-
-    name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Returns the text; in the locale C, Python hands over its bytes."""

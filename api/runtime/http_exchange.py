@@ -10,7 +10,7 @@ from socket import SHUT_RDWR, socket
 from threading import Event, Timer
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 from privacy.errors import InvalidInputError, StoreBusyError
 
@@ -88,7 +88,7 @@ def exchange(
         StoreBusyError: there is no whole answer in time.
         UnknownServerError: it does not speak HTTP, or does not stop.
     """
-    connection = _open(server, seconds)
+    connection = connect_to(server, seconds)
     with closing(connection):
         try:
             connection.connect()
@@ -109,12 +109,13 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-def _open(server: SplitResult, seconds: float) -> HTTPConnection:
+def connect_to(server: SplitResult, seconds: float) -> HTTPConnection:
+    """Returns a connection to a server, not opened yet, through the proxy for https if there is one."""
     host = server.hostname or ""
     if server.scheme == "http":
         return HTTPConnection(host, server.port, timeout=seconds)
     proxy = getproxies_environment().get("https", "")
-    if not proxy or is_loopback(host) or proxy_bypass_environment(host):
+    if not proxy or is_loopback(host) or proxy_bypass(host):
         return HTTPSConnection(host, server.port, timeout=seconds)
     parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
     connection = HTTPSConnection(parts.hostname or "", parts.port, timeout=seconds)

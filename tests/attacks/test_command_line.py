@@ -21,14 +21,18 @@ from unittest.mock import patch
 import click
 import pytest
 
+from api.cli.commands.up import is_ready
 from api.cli.main import run
 from api.http.command import ExitCode, run_command
 from api.http.terminal import make_harmless, make_harmless_json
 from api.runtime import http_exchange
-from api.runtime.http_exchange import UnknownServerError
+from api.runtime.child import Child, Program
+from api.runtime.http_exchange import UnknownServerError, parse_server_url
 from api.runtime.platform_client import NDJSON, PlatformClient
-from privacy.errors import InvalidInputError, StoreBusyError
+from api.runtime.supervisor import Supervisor
+from privacy.errors import InvalidInputError, StoreBusyError, StoreError
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
+from privacy.store.credentials import write_private
 from tests.attacks.servers import answering
 from tests.support.command_line import ROOT, clean_environment, likewise
 
@@ -277,6 +281,85 @@ def test_an_early_refusal_of_a_large_upload_is_read() -> None:
         pytest.raises(InvalidInputError, match="The key is old"),
     ):
         PlatformClient(url, KEY).send("/v1/events", bytes(8 * 1024 * 1024), NDJSON)
+
+
+READY: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (READY + b'{"status":"ok"}', True),
+        (READY + b"<h1>It works!", False),
+        (READY + b"{}", False),
+        (READY + b"[" * 100_000, False),
+        (b"HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n", False),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", False),
+    ],
+)
+def test_only_a_plane_is_ready(answer: bytes, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program on the port, or a proxy before it, does not make `likewise up` say that it is ready."""
+    monkeypatch.setenv("http_proxy", NOWHERE)
+    with answering(answer) as url:
+        assert is_ready("--public-port", url) is expected
+
+
+class EndedChild(Child):
+    """A child that has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(Program("plane", (), {}), Path(), lambda: 0.0)
+
+    def start(self) -> None:
+        """Starts nothing."""
+
+    def report_exit(self) -> str:
+        """Returns how it ended."""
+        return "plane ended with exit code 2"
+
+
+def test_a_system_whose_plane_has_ended_is_not_ready() -> None:
+    """Whatever answers on the port then belongs to another system."""
+    supervisor = Supervisor([EndedChild()], [], lambda _seconds: False, print, lambda: 0.0, lambda: None)
+    with pytest.raises(StoreError, match="exit code 2"):
+        supervisor.start(lambda: True, 1.0)
+
+
+ANSWERS: Final = (("y\n", ExitCode.STORE_ERROR), ("n\n", ExitCode.WRONG_USAGE), ("", ExitCode.WRONG_USAGE))
+
+
+@pytest.mark.parametrize(("answer", "exit_code"), ANSWERS)
+def test_an_erasure_asks_first(answer: str, exit_code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, only yes goes on; the question names the account."""
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    completed = likewise("rights", "erase", "-a2001", *NOTE, *STAFF)
+    check(completed, exit_code, "Erase the account -a2001 for good? [y/N]")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("other"), os.mkfifo])
+def test_a_private_file_replaces_regular_files_only(make: Callable[[Path], None], tmp_path: Path) -> None:
+    """A link, a pipe or a folder stays what it is."""
+    make(tmp_path / "file")
+    before = (tmp_path / "file").lstat()
+    with pytest.raises(StoreError, match="no regular file"):
+        write_private(tmp_path / "file", "text")
+    assert (tmp_path / "file").lstat() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("host", "proxy"), [("plane.example", "proxy.example"), ("localhost", ""), ("kept.example", "")]
+)
+def test_https_alone_goes_through_a_proxy(host: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And never on loopback, nor to a host that the environment excludes."""
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "kept.example")
+    secure = http_exchange.connect_to(parse_server_url("--platform-url", f"https://{host}"), 1.0)
+    plain = http_exchange.connect_to(parse_server_url("--platform-url", f"http://{host}"), 1.0)
+    assert (secure.host, plain.host) == (proxy or host, host)
 
 
 def run_into(stream: TextIO, *arguments: str) -> tuple[int, str]:

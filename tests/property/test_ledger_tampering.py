@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import repeat
 from random import Random
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.gallery.ledger_reader import MAX_KEPT_HEADS, LedgerReader
-from privacy.ledger.head import SignedHead, TreeHead
+from privacy.ledger.head import ShardTree, SignedHead, TreeHead
 from privacy.signing.export import (
     FORMAT,
     AnyLine,
@@ -26,7 +27,7 @@ from privacy.signing.export import (
 )
 from privacy.signing.jwks import PublicKeys
 from privacy.signing.signing_key import SigningKey
-from privacy.signing.verification import Verification, VerificationResult
+from privacy.signing.verification import MAX_FAULTS, Verification, VerificationResult
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER
@@ -69,7 +70,7 @@ def closed(lines: Sequence[bytes]) -> list[bytes]:
     return [*body, msgspec.json.encode(closing) + b"\n"]
 
 
-def verify(lines: Sequence[bytes], **options: Any) -> VerificationResult:
+def verify(lines: Iterable[bytes], **options: Any) -> VerificationResult:
     """Verifies lines."""
     return Verification(**options).run(lines)
 
@@ -416,3 +417,62 @@ def test_heads_are_of_one_line_each(ledger: list[bytes]) -> None:
     for number in of_kind(ledger, "head"):
         assert ledger[number].startswith(b'{"line":"head"')
         assert msgspec.json.decode(ledger[number], type=HeadLine).jws
+
+
+def with_head(ledger: list[bytes], number: int, **changes: Any) -> list[bytes]:
+    """Returns a closed export whose head of that line the signer signed differently."""
+    head = SIGNING_KEY.public_keys.verify_head(json.loads(ledger[number])["jws"])
+    other = SIGNING_KEY.sign_head(msgspec.structs.replace(head, **changes))
+    changed = msgspec.json.encode(HeadLine(other)) + b"\n"
+    return closed([*ledger[:number], changed, *ledger[number + 1 : -1]])
+
+
+@pytest.mark.parametrize(
+    ("size", "root", "fault"),
+    [
+        (-1, "0" * 64, "has -1 entries of shard 0"),
+        (0, "0" * 64, "has no entries of shard 0, and the root of some"),
+        (10**18, "0" * 64, "are missing"),
+    ],
+)
+def test_a_forged_size_of_a_tree_is_found(size: int, root: str, fault: str, ledger: list[bytes]) -> None:
+    """A size that no number of entries has is a fault, and costs nothing."""
+    number = of_kind(ledger, "head")[0]
+    trees = SIGNING_KEY.public_keys.verify_head(json.loads(ledger[number])["jws"]).trees
+    verdict = verify(with_head(ledger, number, trees=[ShardTree(0, size, root), *trees[1:]]))
+    assert fault in {found.what for found in verdict.faults}
+
+
+def test_a_shard_that_a_head_names_twice_is_found(ledger: list[bytes]) -> None:
+    """A second tree of a shard is compared with nothing, so there may be none."""
+    number = of_kind(ledger, "head")[0]
+    trees = SIGNING_KEY.public_keys.verify_head(json.loads(ledger[number])["jws"]).trees
+    verdict = verify(with_head(ledger, number, trees=[*trees, ShardTree(0, 7, "0" * 64)]))
+    assert "does not have each shard once, in order" in {found.what for found in verdict.faults}
+
+
+def test_a_first_head_that_follows_another_one_is_found(ledger: list[bytes]) -> None:
+    """Head 0 names no previous one: heads that were cut off and numbered again are missing."""
+    verdict = verify(with_head(ledger, of_kind(ledger, "head")[0], previous="0" * 64))
+    assert "names a previous one, which is missing" in {found.what for found in verdict.faults}
+
+
+def test_heads_that_were_cut_off_are_missing_however_many_are_left(ledger: list[bytes]) -> None:
+    """A file with more heads than the gallery keeps, and not from the first one on, lacks some."""
+    heads, previous = [], "1" * 64
+    first = SIGNING_KEY.public_keys.verify_head(heads_of(ledger)[0])
+    for sequence in range(1, MAX_KEPT_HEADS + 2):
+        text = SIGNING_KEY.sign_head(msgspec.structs.replace(first, sequence=sequence, previous=previous))
+        heads.append(msgspec.json.encode(HeadLine(text)) + b"\n")
+        previous = SignedHead(text, first).digest
+    others = [line for number, line in enumerate(ledger[:-1]) if number not in of_kind(ledger, "head")]
+    fault = "is the first one of the file; the heads before it are missing"
+    for count, found in ((MAX_KEPT_HEADS, False), (MAX_KEPT_HEADS + 1, True)):
+        verdict = verify(closed([*others[:2], *heads[:count], *others[2:]]))
+        assert (fault in {one.what for one in verdict.faults}) is found
+
+
+def test_a_file_of_faults_alone_is_not_read_to_its_end() -> None:
+    """What inflates to any size costs a bounded number of faults."""
+    endless = repeat(b"\n")
+    assert len(verify(endless).faults) <= MAX_FAULTS + 3

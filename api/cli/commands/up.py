@@ -197,7 +197,7 @@ def command(
 
         def ready() -> bool:
             urls = {"--platform-port": platform_url, "--public-port": public_url}
-            return all(_is_ready(option, url) for option, url in urls.items())
+            return all(is_ready(option, url) for option, url in urls.items())
 
         if supervisor.start(ready, _READY_SECONDS):
             pids = _pids(children, servers)
@@ -282,7 +282,7 @@ def _pids(children: list[Child], servers: list[EmbeddedChild]) -> dict[str, int]
     return pids | {server.name: server.pid for server in servers}
 
 
-def _is_ready(option: str, url: str) -> bool:
+def is_ready(option: str, url: str) -> bool:
     """Returns whether a plane answers that it is ready, and not a proxy or another program."""
     server = parse_server_url(option, url)
     try:

@@ -33,7 +33,7 @@ class _Plane:
         if not is_whole or "@" in parts.netloc:
             raise InvalidInputError(option, "is no such address", "http:// or https://, host and port")
         make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._connection = make(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
+        self._connection = make(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
         self._prefix = parts.path.rstrip("/")
         self._wait = wait
 
