@@ -120,7 +120,7 @@ def parse_policy(raw: bytes) -> Policy:
         tables = tomllib.loads(raw.decode(), parse_float=Decimal)
         file = msgspec.convert(tables, _PolicyFile)
     except (ValueError, ArithmeticError) as error:  # of TOML, of msgspec, of a number with too many digits
-        raise PolicyError(f"policy file: {error or 'has a number that cannot be read'}") from error
+        raise PolicyError(f"policy file: {str(error) or 'has a number that cannot be read'}") from error
     except RecursionError:
         raise PolicyError("policy file: is nested too deeply; tables as in the packaged one") from None
     if file.version.endswith(POLICY_SUFFIX):

@@ -116,7 +116,7 @@ def test_an_invalid_line_refuses_the_list(office: Office, line: bytes) -> None:
     """400 names the line and repeats nothing of it; no job is queued."""
     path = "/v1/moderation/purges?note=x"
     answer = office.plane.send("POST", path, lines(*accounts(*BOTS)) + line, NDJSON)
-    assert (answer.status_code, answer.json["field"]) == (400, "line 7")
+    assert (answer.status_code, answer.json["field"]) == (400, "line 8")
     assert b"a b" not in answer.data
     office.work()
     assert office.read("jobs")["jobs"] == []

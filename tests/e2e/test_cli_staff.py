@@ -1,7 +1,9 @@
 """`likewise moderation` and `likewise rights` against a running system."""
 
 import json
+import subprocess
 from pathlib import Path
+from typing import Any
 
 from api.http.system import clock_ms
 from privacy.model.timestamp import format_timestamp
@@ -76,3 +78,45 @@ def test_staff_work_from_the_command_line(system: System, tmp_path: Path) -> Non
     assert (receipt["engagements"], receipt["counted"]) == (1, 0)
     tag = likewise("rights", "account-tag", "staff-1", "--data-folder", folder).stdout.strip()
     assert len(bytes.fromhex(tag)) == 8
+
+
+def test_every_operation_for_staff_is_a_command(system: System, tmp_path: Path) -> None:
+    """Lists of a spreadsheet, takedowns, single engagements, resyncs, advisories, jobs, audit trail."""
+    like(system, "-desk-1", "desk-2")
+    terms = ("--plane", "platform", "--owner", "desk", "--scopes", "moderate")
+    made = answer_of(likewise("keys", "create", *terms, "--data-folder", system.folder, "--json"))
+    url = system.welcome["platform_url"]
+    staff = clean_environment(LIKEWISE_PLATFORM_KEY=made["token"], LIKEWISE_PLATFORM_URL=url)
+
+    def desk(*arguments: str | Path) -> Any:
+        return answer_of(likewise("moderation", *arguments, environment=staff))
+
+    ring, likes = tmp_path / "ring.csv", tmp_path / "likes.txt"
+    ring.write_bytes(f"\ufeffaccount_id;video_id;name\r\n-desk-1;{VIDEO};x\r\n".encode())
+    likes.write_text(f"{VIDEO}\n")
+    kind = ("--kind", "like")
+    removed = desk("engagements", "remove", ring, *kind, "--reason", "policy", *NOTE)
+    assert removed == {"results": ["changed"]}
+    assert desk("engagements", "restore", ring, *kind, *NOTE) == {"results": ["changed"]}
+    as_of = format_timestamp(clock_ms())
+    assert desk("resync", "-desk-1", likes, *kind, "--as-of", as_of, *NOTE)["unchanged"] == 1
+    target = ("--video", VIDEO)
+    assert desk("takedown", "take-down", *target, "--reason", "owner", *NOTE) == {"result": "applied"}
+    assert desk("takedown", "restore", *target, *NOTE) == {"result": "applied"}
+    job = desk("purge", ring, *NOTE, "--json")
+    assert (job["accounts"], job["counts"]["uncounted"]) == (1, 1)
+    assert desk("jobs", "--limit", "1", "--json") == [job]
+    assert desk("advisories", "--json") == []
+    trail = desk("audit-trail", "--limit", "2", "--json")
+    assert [entry["action"] for entry in trail] == ["accounts.purge"] * 2
+    tag = answer_of_text(likewise("rights", "account-tag", "-desk-1", "--data-folder", system.folder))
+    tagged = desk("audit-trail", "--account-tag", tag, "--json")
+    assert {entry["action"] for entry in tagged} == {"account.resync"}
+    for report in ("jobs", "advisories", "audit-trail"):
+        assert likewise("moderation", report, environment=staff).returncode == 0
+
+
+def answer_of_text(completed: subprocess.CompletedProcess[str]) -> str:
+    """Returns the line that a command printed; it must have succeeded."""
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout.strip()

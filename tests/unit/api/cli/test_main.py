@@ -34,6 +34,7 @@ COMMANDS = (
     "policy",
     "ledger",
     "audit",
+    "store",
     "config",
     "doctor",
     "replay",
@@ -42,6 +43,10 @@ COMMANDS = (
 SUBCOMMANDS = (
     *(("keys", "create"), ("keys", "list"), ("keys", "revoke")),
     *(("policy", "show"), ("policy", "check")),
+    *(("store", "check"), ("store", "accept-clock")),
+    *(("moderation", "purge"), ("moderation", "takedown"), ("moderation", "engagements")),
+    *(("moderation", "resync"), ("moderation", "advisories"), ("moderation", "audit-trail")),
+    *(("moderation", "jobs"), ("rights", "erase"), ("rights", "access")),
 )
 
 
