@@ -103,7 +103,9 @@ def run_command(command: click.Command, arguments: Sequence[str], name: str) -> 
         echo(shown.getvalue().rstrip("\n"))
         status = ExitCode.WRONG_USAGE
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - the one place where all of them end
-        failure = describe_failure(error)
+        # Where the reader left, click exits with other streams in place, and rich while it handles the error.
+        has_reader = (sys.stdout, sys.stderr) == streams
+        failure = describe_failure(error if has_reader else BrokenPipeError(errno.EPIPE, ""))
         if failure.sentence:
             echo(f"likewise: {make_line(failure.sentence)}")
         status = failure.exit_code
@@ -135,8 +137,7 @@ def _describe_ending(error: SystemExit | click.Abort) -> Failure:
     if isinstance(error, click.Abort):
         cause = error.__cause__
         return describe_failure(cause) if isinstance(cause, EOFError) else Failure("", _INTERRUPTED)
-    # Both exit with 1 on a broken pipe, and nothing else here exits by itself with it.
-    if error.code == 1:
+    if isinstance(error.__context__, BrokenPipeError):
         return Failure("", _READER_LEFT)
     if isinstance(error.code, str):
         return Failure(error.code, ExitCode.MACHINE_ERROR)

@@ -18,8 +18,17 @@ from privacy.store.script import Script, ScriptCall
 
 _REFUSED_COMMANDS: Final = Script.from_package("privacy.store", "refused_commands.lua")
 _MAX_NAMED: Final = 5
-_ARGUMENTS_OF_READS: Final = {"get": 0, "hgetall": 0, "zcard": 0, "hget": 1, "hmget": 1, "zrevrange": 2}
-"""Number of words after the key; for users that may run no script, and may only read."""
+_HARMLESS_ARGUMENTS: Final = {
+    "get": (),
+    "hgetall": (),
+    "zcard": (),
+    "hget": ("0",),
+    "hmget": ("0",),
+    "zrevrange": ("0", "0"),
+    "set": ("0", "XX"),
+    "incrby": ("nothing",),
+}
+"""Words after the key with which a command changes nothing where there is no such key."""
 _SCRIPTS: Final = "evalsha"
 
 
@@ -37,7 +46,7 @@ def check_rights(client: redis.Redis, user: AclUser) -> CheckResult:
     if any(_SCRIPTS in grant.commands for grant in user.grants):
         refused = _ask_script(client, user)
     else:
-        refused = _try_reads(client, user)
+        refused = _try_commands(client, user)
     if not refused:
         return CheckResult(name, ok=True, detail="the server's ACL allows all that is declared")
     named = ", ".join(refused[:_MAX_NAMED]) + (" …" if len(refused) > _MAX_NAMED else "")
@@ -68,19 +77,21 @@ def _spelled(user: AclUser) -> Iterator[list[str]]:
                     yield [*_words(command), key, key]
 
 
-def _try_reads(client: redis.Redis, user: AclUser) -> list[str]:
-    """Lists the reads that the server refuses, each tried on a key that does not exist."""
+def _try_commands(client: redis.Redis, user: AclUser) -> list[str]:
+    """Lists the commands that the server refuses, each tried on a key that does not exist."""
     refused = []
     for grant in user.grants:
         for pattern in grant.keys:
             key = pattern.replace("*", "{rights}")
             for command in grant.commands:
-                words = [command, key, *["0"] * _ARGUMENTS_OF_READS[command]]
+                words = [command, key, *_HARMLESS_ARGUMENTS[command]]
                 with translated():
                     try:
                         client.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py leaves it so
                     except exceptions.NoPermissionError:
                         refused.append(f"{command} {key}")
+                    except exceptions.ResponseError:
+                        continue  # it is allowed, and its arguments are not
     return refused
 
 
