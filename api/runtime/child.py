@@ -7,14 +7,13 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException
 from pathlib import Path
 from typing import Final
-from urllib.error import URLError
-from urllib.request import urlopen
 
+from api.runtime.http_exchange import exchange, parse_server_url
 from api.runtime.poll import PollInterval
 from privacy.embedded.log_file import LogFile
+from privacy.errors import LikewiseError
 from privacy.store import die_with_parent
 
 _BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, max_back_off_seconds=30)
@@ -176,9 +175,11 @@ class Child:
 
 
 def answers(url: str) -> bool:
-    """Returns whether an address of this machine answers with 200."""
+    """Returns whether an address of this machine answers with 200, asked without a proxy."""
+    root, _, path = url.rpartition("/")
+    request: tuple[str, str, None, dict[str, str]] = ("GET", f"/{path}", None, {})
     try:
-        with urlopen(url, timeout=_ANSWER_SECONDS) as response:  # noqa: S310 - our own address
-            return bool(response.status == HTTPStatus.OK)
-    except (URLError, OSError, HTTPException):
+        answer = exchange("health", parse_server_url("health", root), request, _ANSWER_SECONDS)
+    except LikewiseError:
         return False
+    return answer.status == HTTPStatus.OK

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ class StartupMessage:
 
 
 _READY_SECONDS = 60.0
+_ANSWER_SECONDS = 2.0
 _LOADING_REPORT_SECONDS = 30.0
 _LOGS = "logs"
 
