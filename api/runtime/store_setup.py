@@ -99,6 +99,7 @@ class StoreSetup:
         """
         policy = self.source.policy
         stated = guarantee(policy)  # a policy that the mechanism cannot do is not registered
+        self.key_files.check()
         with (
             closing(connect(settings, ADMIN, Room.PRIVATE)) as private,
             closing(connect(settings, ADMIN, Room.GALLERY)) as gallery,

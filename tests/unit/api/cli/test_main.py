@@ -34,6 +34,7 @@ COMMANDS = (
     "policy",
     "ledger",
     "audit",
+    "store",
     "config",
     "doctor",
     "replay",
@@ -42,6 +43,7 @@ COMMANDS = (
 SUBCOMMANDS = (
     *(("keys", "create"), ("keys", "list"), ("keys", "revoke")),
     *(("policy", "show"), ("policy", "check")),
+    *(("store", "check"), ("store", "accept-clock")),
 )
 
 
