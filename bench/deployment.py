@@ -131,7 +131,7 @@ class BenchDeployment:
 
     def create_key(self, plane: str, scope: str) -> str:
         """Creates an API key of a plane with a rate limit that is never reached."""
-        ring = ApiKeys.open(self.redis.settings, plane, clock_ms, os.urandom)
+        ring = ApiKeys.open(self.redis.settings, plane, os.urandom)
         return ring.create(ApiKeySpec("bench", [scope], 1, _REQUESTS_PER_MINUTE))[0]
 
     @contextmanager

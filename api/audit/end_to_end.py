@@ -128,7 +128,7 @@ def _write_once_section(audited: AuditedSystem, entropy: EntropySource) -> Secti
 def _reads_section(
     audited: AuditedSystem, client: FlaskClient, entropy: EntropySource, reads: int
 ) -> Section:
-    api_keys = ApiKeys.open(audited.store.settings, PLANE, clock_ms, entropy)
+    api_keys = ApiKeys.open(audited.store.settings, PLANE, entropy)
     specs = [ApiKeySpec(f"{_OWNER}-{number}", ["read"], 1, _REQUESTS_PER_MINUTE) for number in range(KEYS)]
     tokens = [api_keys.renew(one) for one in specs]
     return Section(

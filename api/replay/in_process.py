@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from api.http.system import clock_ms, entropy
+from api.http.system import entropy
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
 from api.replay.actions import InProcessStaff
 from api.replay.intake import InProcessIntake, NullRequestLog
@@ -63,7 +63,7 @@ def open_in_process_system(
         StoreBusyError: it cannot answer now.
     """
     clock = VirtualClock(0)
-    api_keys = ApiKeys.open(store.settings, PLANE, clock_ms, entropy)
+    api_keys = ApiKeys.open(store.settings, PLANE, entropy)
     with ExitStack() as held:
         workers = make_release_workers(store.settings, store.header, store.erasures, entropy, clock)
         held.callback(workers[0].shards[0].client.close)

@@ -45,7 +45,7 @@ def path_of(name: str) -> str:
 def revoked(store: Store) -> str:
     """A key that was revoked."""
     token, record = new_key(store, "read", "audit")
-    KeyWriter(store.admin, "g:keys:").revoke(record.key_id, NOW_MS)
+    KeyWriter(store.admin, "g:keys:").revoke(record.key_id)
     return f"Bearer {token}"
 
 
@@ -147,7 +147,7 @@ def test_two_live_keys_of_one_owner(plane: PublicPlane, store: Store) -> None:
         200,
         200,
     ]
-    KeyWriter(store.admin, "g:keys:").revoke(record.key_id, NOW_MS)
+    KeyWriter(store.admin, "g:keys:").revoke(record.key_id)
     assert plane.get("/v1/videos/shown/likes", token=new).status_code == 200
 
 

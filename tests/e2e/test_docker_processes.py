@@ -105,7 +105,7 @@ class Deployment:
     def plane(self, plane: str, scope: str) -> Iterator[Client]:
         """Serve a plane, with a key for it."""
         port = free_port()
-        keys = ApiKeys.open(self.store.settings, plane, _now_ms, os.urandom)
+        keys = ApiKeys.open(self.store.settings, plane, os.urandom)
         token, _ = keys.create(ApiKeySpec("tests", [scope], 1, 100_000))
         with self.process(plane, plane, "--host", "127.0.0.1", "--port", str(port)):
             client = Client(f"http://127.0.0.1:{port}", token)

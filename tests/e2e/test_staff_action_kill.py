@@ -171,7 +171,7 @@ def fill(store: Store, prepared: PreparedStore) -> ReferenceModel:
 
 def key_for(prepared: PreparedStore) -> str:
     """Return an API key for every action."""
-    ring = ApiKeys.open(prepared.settings, "platform", clock_ms, os.urandom)
+    ring = ApiKeys.open(prepared.settings, "platform", os.urandom)
     return ring.create(ApiKeySpec("tests", ["moderate", "privacy"], 1, 1_000))[0]
 
 
