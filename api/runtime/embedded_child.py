@@ -67,16 +67,17 @@ class EmbeddedChild:
         self._server.launch()
         self._is_loading, self._began = True, self._clock()
         self._report_at = self._began + _LOADING_REPORT_SECONDS
-        return describe_cut(self.name, self._server.cut_bytes) if self._server.cut_bytes else None
+        return None
 
     def _check_loading(self) -> str | None:
         if self._server.is_ready():
             self._is_loading, self._began = False, self._clock()
-            return f"{self.name} is ready again"
+            cut = self._server.cut_bytes
+            return f"{f'{describe_cut(self.name, cut)}; ' if cut else ''}{self.name} is ready again"
         if self._clock() < self._report_at:
             return None
         self._report_at = self._clock() + _LOADING_REPORT_SECONDS
-        return f"{self.name} is still loading its data, after {self._clock() - self._began:.0f} s"
+        return f"{self.name} is still {self._server.activity}, after {self._clock() - self._began:.0f} s"
 
     def _rest(self, report: str) -> str:
         """Plans the next start; returns the report of it."""

@@ -8,6 +8,7 @@ under another name, finds the end of the last whole transaction. The rest was ne
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +27,7 @@ _END: Final = b"\r\n"
 _OUTPUT_CHARACTERS: Final = 400
 
 
-class _TornEnd(NamedTuple):
+class TornEnd(NamedTuple):
     """The end of a log that was never acknowledged.
 
     Args:
@@ -38,6 +39,41 @@ class _TornEnd(NamedTuple):
     log: Path
     whole: int
     size: int
+
+
+class LogRepair:
+    """A check of a log before its server starts; it takes as long as reading the log does.
+
+    Args:
+        log: the log.
+        process: `redis-check-aof` at work on it.
+    """
+
+    def __init__(self, log: "AppendLog", process: subprocess.Popen[bytes]) -> None:
+        self._log = log
+        self._process = process
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the check has not come to its end yet."""
+        return self._process.poll() is None
+
+    def finish(self) -> int:
+        """Waits for the end of the check, and cuts the log back to the end of its last whole transaction.
+
+        Returns:
+            The number of bytes that were cut off; 0 for a whole log.
+
+        Raises:
+            StoreError: the log is damaged in another way, or the check was killed.
+        """
+        end = self._log.find_torn_end(self._process)
+        return self._log.cut(end) if end else 0
+
+    def end(self) -> None:
+        """Ends the check, if it still runs, without a result."""
+        self._process.kill()
+        self._process.communicate()
 
 
 class AppendLog:
@@ -52,8 +88,8 @@ class AppendLog:
         self._closed_at = self._files / "closed-at"
         self._last_cut = folder / "log-last-cut"
 
-    def repair(self, find_program: Callable[[], Path]) -> int:
-        """Cuts the log back to the end of its last whole transaction; call it before the server starts.
+    def begin_repair(self, find_program: Callable[[], Path]) -> LogRepair | None:
+        """Begins to check the log; the server must not start before `LogRepair.finish`.
 
         The check reads the whole log, so it is left out after a server that ended on request.
 
@@ -61,15 +97,14 @@ class AppendLog:
             find_program: returns the redis-server; called only if there is something to check.
 
         Returns:
-            The number of bytes that were cut off; 0 for a whole log.
+            The check; None if there is nothing to check.
 
         Raises:
-            StoreError: the log is damaged in another way, or is shorter than when its server ended.
+            StoreError: the log lacks a part, or is shorter than when its server ended.
         """
         if not self._has_manifest() or self._is_as_closed():
-            return 0
-        end = self._find_torn_end(find_program)
-        return self._cut(end) if end else 0
+            return None
+        return LogRepair(self, self._begin_check(find_program))
 
     def count_torn_bytes(self, find_program: Callable[[], Path], *, fix: bool) -> int:
         """Checks the whole log, whatever its notes say. No server may run on it.
@@ -90,10 +125,10 @@ class AppendLog:
         if not self._has_manifest():
             raise StoreError(f"there is no {self._files / _MANIFEST}: name the folder `dir` of a server")
         self._is_as_closed()
-        end = self._find_torn_end(find_program, allow_zeros=True)
+        end = self.find_torn_end(self._begin_check(find_program), allow_zeros=True)
         if end is None:
             return 0
-        return self._cut(end) if fix else end.size - end.whole
+        return self.cut(end) if fix else end.size - end.whole
 
     def last_cut(self) -> int:
         """Returns the number of bytes that the last repair cut off; 0 if there was none."""
@@ -147,11 +182,8 @@ class AppendLog:
         names = re.findall(r"^file (\S+) seq \d+ type i\b", manifest, re.MULTILINE)
         return self._files / names[-1] if names else None
 
-    def _find_torn_end(
-        self, find_program: Callable[[], Path], *, allow_zeros: bool = False
-    ) -> _TornEnd | None:
-        """Returns the torn end of the log; None for a whole log."""
-        ran = subprocess.run(  # noqa: S603 - a fixed command without a shell
+    def _begin_check(self, find_program: Callable[[], Path]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - a fixed command without a shell
             ["redis-check-aof", _MANIFEST],  # noqa: S607 - a name; the program is `executable`
             executable=find_program(),
             cwd=self._files,
@@ -159,11 +191,22 @@ class AppendLog:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            check=False,
+            # A Ctrl-C in the terminal must not look like a damaged log.
+            start_new_session=True,
         )
-        if ran.returncode == 0:
+
+    def find_torn_end(self, check: subprocess.Popen[bytes], *, allow_zeros: bool = False) -> TornEnd | None:
+        """Returns the torn end of the log by a check of it, however long that takes; None for a whole log.
+
+        Raises:
+            StoreError: the log is damaged in another way, or the check was killed.
+        """
+        output = check.communicate()[0].decode(errors="replace")
+        if check.returncode == 0:
             return None
-        output = ran.stdout.decode(errors="replace")
+        if check.returncode < 0:
+            name = signal.Signals(-check.returncode).name
+            raise StoreError(f"the check of the log in {self._files} was ended by {name}: start again")
         checked = _CHECKED.findall(output)
         newest = self._newest()
         if not checked or newest is None or checked[-1][0] != newest.name:
@@ -182,9 +225,10 @@ class AppendLog:
                 f"{newest} is damaged at byte {whole}, {size - whole} bytes before its end, or was appended "
                 "to after a torn transaction: restore a backup"
             )
-        return _TornEnd(newest, whole, size)
+        return TornEnd(newest, whole, size)
 
-    def _cut(self, end: _TornEnd) -> int:
+    def cut(self, end: TornEnd) -> int:
+        """Cuts a torn end off; returns its number of bytes."""
         with end.log.open("r+b") as log:
             log.truncate(end.whole)
             os.fsync(log.fileno())

@@ -17,7 +17,8 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -25,7 +26,7 @@ from urllib.parse import quote
 
 import redis
 
-from privacy.embedded.append_log import AppendLog
+from privacy.embedded.append_log import AppendLog, LogRepair
 from privacy.embedded.config import ACL_FILE, CONF_FILE, CREDENTIALS_FILE, SOCKET, redis_conf
 from privacy.embedded.lock import locked
 from privacy.embedded.process import ServerProcess
@@ -93,6 +94,8 @@ class EmbeddedRedis:
         self._admin: redis.Redis | None = None
         self._held = ExitStack()
         self._log = AppendLog(self.folder)
+        self._repair: LogRepair | None = None
+        self._spawn: Callable[[], ServerProcess] | None = None
         self.cut_bytes = 0
 
     def __enter__(self) -> Self:
@@ -121,6 +124,11 @@ class EmbeddedRedis:
         return self._process is not None and self._process.is_running
 
     @property
+    def activity(self) -> str:
+        """What keeps the server from being ready, for a message."""
+        return "loading its data" if self._repair is None else "checking its log for a torn end"
+
+    @property
     def settings(self) -> StoreSettings:
         """Address of the server, for every room, and the passwords of its users."""
         path = self.folder / SOCKET
@@ -139,26 +147,37 @@ class EmbeddedRedis:
             time.sleep(PAUSE_SECONDS)  # nothing is sent when a server is ready: it is asked again
 
     def launch(self) -> None:
-        """Starts the server; `is_ready` says when it has loaded its data.
+        """Starts the server, or the check of its log; `is_ready` says when the server has loaded its data.
+
+        A log whose server did not end on request is checked first, without a limit of time.
 
         Raises:
             StoreError: the folder is in use or cannot be written, the log is damaged, the program is missing,
                 or the port is taken.
         """
         program = self._program or redis_server_program()
+        self._process, self.cut_bytes = None, 0
         with ExitStack() as held:
             lock = held.enter_context(_locked_folder(self.folder))
             names = [user.name for user in self._users]
             self._passwords = load_or_create_credentials(self._credentials, names, self._entropy)
             keep_or_write_private(self.folder / ACL_FILE, acl_file(self._users, self._passwords))
-            self.cut_bytes = self._log.repair(redis_server_program)
-            self._log.note_open()
-            with _reserved(self.port) as self.port:
-                keep_or_write_private(self.folder / CONF_FILE, redis_conf(self.port))
-                self._process = ServerProcess(program, self.folder, lock)
-                held.callback(self._end)
-            self._admin = held.enter_context(closing(connect(self.settings, ADMIN)))
+            self._spawn = partial(ServerProcess, program, self.folder, lock)
+            held.callback(self._end)
+            self._repair = self._log.begin_repair(redis_server_program)
+            if self._repair is None:
+                self._start_process()
             self._held = held.pop_all()
+
+    def _start_process(self) -> None:
+        """Starts the server on a log that is whole."""
+        if self._spawn is None:
+            raise StoreError("the embedded Redis has not been launched")
+        self._log.note_open()
+        with _reserved(self.port) as self.port:
+            keep_or_write_private(self.folder / CONF_FILE, redis_conf(self.port))
+            self._process = self._spawn()
+        self._admin = connect(self.settings, ADMIN)
 
     def is_ready(self) -> bool:
         """Returns whether the server has loaded its data.
@@ -166,16 +185,26 @@ class EmbeddedRedis:
         Raises:
             StoreError: it ended, says nothing, or is too old; with the end of its log. It is stopped then.
         """
-        if self._process is None or self._admin is None:
-            raise StoreError("the embedded Redis has not been started")
         try:
-            if not self._process.is_ready(self._ask, self._patience_seconds):
+            if self._repair is not None:
+                if self._repair.is_running:
+                    return False
+                repair, self._repair = self._repair, None
+                self.cut_bytes = repair.finish()
+                self._start_process()
+            if not self._is_loaded():
                 return False
-            require([check_version(self._admin)])
+            if self._admin is not None:
+                require([check_version(self._admin)])
         except StoreError:
             self.stop()
             raise
         return True
+
+    def _is_loaded(self) -> bool:
+        if self._process is None:
+            raise StoreError("the embedded Redis has not been started")
+        return self._process.is_ready(self._ask, self._patience_seconds)
 
     def bound_log(self) -> None:
         """Cuts the server's output back if it has grown too large."""
@@ -187,6 +216,12 @@ class EmbeddedRedis:
         self._held.close()
 
     def _end(self) -> None:
+        if self._repair is not None:
+            self._repair.end()
+            self._repair = None
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
         if self._process is not None and self._process.end():
             self._log.note_close()
 

@@ -114,7 +114,8 @@ class StartupMessage:
 
 _READY_SECONDS = 60.0
 _ANSWER_SECONDS = 2.0
-_LOADING_REPORT_SECONDS = 30.0
+_FIRST_REPORT_SECONDS = 3.0
+_REPORT_EVERY_SECONDS = 30.0
 _LOGS = "logs"
 
 
@@ -211,15 +212,15 @@ def command(
             echo("Ending.")
 
 
-def _wait_and_report(stop: StopSignal) -> Callable[[float], bool]:
+def _wait_and_report(stop: StopSignal) -> Callable[[float, str], bool]:
     """Returns a function that rests until asked to stop, and says from time to time what is waited for."""
-    reported = time.monotonic()
+    report_at = time.monotonic() + _FIRST_REPORT_SECONDS
 
-    def wait(seconds: float) -> bool:
-        nonlocal reported
-        if time.monotonic() - reported >= _LOADING_REPORT_SECONDS:
-            reported = time.monotonic()
-            echo("The store is still loading its data.")
+    def wait(seconds: float, activity: str) -> bool:
+        nonlocal report_at
+        if time.monotonic() >= report_at:
+            report_at = time.monotonic() + _REPORT_EVERY_SECONDS
+            echo(f"The store is still {activity}.")
         return stop.wait(seconds)
 
     return wait

@@ -26,6 +26,7 @@ class Server:
     starts: list[int | Exception] = field(default_factory=list)
     is_running: bool = True
     cut_bytes: int = 0
+    activity: str = "loading its data"
     launched: int = 0
     stopped: int = 0
     _loading: int = 0
