@@ -13,7 +13,7 @@ from redis.exceptions import TimeoutError as SlowStoreError
 
 from tests.faults.deployment import Deployment
 from tests.faults.history import NONE, StaffActions, Targets, generate
-from tests.faults.reference import Reference
+from tests.faults.reference import PROFILE_DIMENSIONS, Reference
 from tests.faults.sender import Client, Sender, register
 from tests.faults.stored_state import Counts, Records, check_ledgers, count_waiting, read_counts, read_records
 
@@ -55,7 +55,8 @@ class Run:
             for sender in _SENDERS
         ]
         self.faults: list[str] = []
-        self._seen = _NOTHING
+        self.found: list[str] = []
+        self.seen = _NOTHING
 
     @contextmanager
     def sending(self) -> Iterator[None]:
@@ -81,13 +82,18 @@ class Run:
         """Notes what readers see, and whether anything that they saw before has changed."""
         with suppress(LostConnectionError, SlowStoreError), self.site.open_rooms() as rooms:
             now = read_records(*rooms)
-            self.faults += self._seen.differences(now)
-            self._seen = now
+            self.faults += self.seen.differences(now)
+            self.seen = now
 
     def check(self) -> None:
         """Checks that what was acknowledged is counted once, and that releases stand as first seen."""
-        faults = self.find_faults()
-        assert not faults, f"run {self.name}: {faults[:20]}\n{self.site.read_logs()}"
+        self.found = self.find_faults()
+        assert not self.found, f"run {self.name}: {self.found[:20]}\n{self.site.read_logs()}"
+
+    @property
+    def seen_releases(self) -> int:
+        """Number of releases of its targets that readers have seen."""
+        return sum("g:releases:" in key and f":{self.name}-" in key for key in self.seen.fixed)
 
     def find_faults(self) -> list[str]:
         """Names what was lost, doubled, changed or answered wrongly, once all that was sent has settled."""
@@ -121,6 +127,13 @@ class Run:
                 if found != wanted:
                     verb = "lost" if found < wanted else "doubled"
                     faults.append(f"{place}: {abs(found - wanted)} of {wanted} {verb}, {name}")
+        faults += [
+            f"tally: {abs(found - wanted)} of {wanted} {'lost' if found < wanted else 'doubled'}, {cell}"
+            for cell in expected.cells.keys() | counts.cells.keys()
+            if cell[0] in self.targets.names
+            and cell[1] in PROFILE_DIMENSIONS
+            and (found := counts.cells[cell]) != (wanted := expected.cells[cell])
+        ]
         for name, reason in expected.removed.keys() | counts.removed.keys():
             wanted, found = expected.removed[name, reason], counts.removed[name, reason]
             if name in self.targets.names and found != wanted:

@@ -35,6 +35,9 @@ _LEAPS: Final = (
     ("maintain 2", -HOUR_MS),
     ("relay 2", 3_650 * DAY_MS),
 )
+_LEAPS_AT_ONCE: Final = 4
+_LEAP_SECONDS: Final = 1.2
+"""Longer than a process may believe an old reading."""
 
 Scenario = Callable[[Run, int], None]
 
@@ -44,7 +47,9 @@ def kill_anything(run: Run, times: int) -> None:
     site, rng = run.site, run.rng
     everything = [*PROCESSES, *site.servers]
     for _ in range(times):
-        run.rest(rng.random() * MAX_CALM_SECONDS)
+        # Now and then they have time for a whole epoch.
+        run.rest(rng.random() * rng.choice((MAX_CALM_SECONDS, MAX_CALM_SECONDS, 5 * MAX_CALM_SECONDS)))
+        site.tried["moments of kills"] += 1
         for victim in rng.sample(everything, rng.choice((1, 1, 1, 2, 3, len(everything)))):
             site.kill(victim)
         run.look()
@@ -68,6 +73,7 @@ def pause_stores(run: Run, times: int) -> None:
     for number in range(times):
         run.rest(rng.random() * MAX_CALM_SECONDS)
         with site.open_rooms() as rooms:
+            site.tried["pauses of a store"] += 1
             match number % 3:
                 case 0:
                     # Both relays have read the same entries when they may write again; so have both workers.
@@ -88,12 +94,12 @@ def wake_zombies(run: Run, times: int) -> None:
     site, rng = run.site, run.rng
     for _ in range(times):
         name = rng.choice(_TWINS)
-        site.signal(name, signal.SIGSTOP)
+        site.tried["stops of a process"] += site.signal(name, signal.SIGSTOP)
         run.rest(rng.random() * MAX_CALM_SECONDS)
         site.signal(name, signal.SIGCONT)
     first = [name for name in _TWINS if name.endswith("1")]
     for name in first:
-        site.signal(name, signal.SIGSTOP)
+        site.tried["stops of a process"] += site.signal(name, signal.SIGSTOP)
     run.rest(EPOCH_SECONDS + 0.5)
     run.look()
     for name in first:
@@ -101,13 +107,16 @@ def wake_zombies(run: Run, times: int) -> None:
     run.rest(MAX_CALM_SECONDS)
 
 
-def leap_clocks(run: Run, times: int, seconds: float = 0.6) -> None:
-    """The clock of a process leaps forward or back for a while. Nothing may be sealed, swept or dropped."""
+def leap_clocks(run: Run, times: int) -> None:
+    """Clocks of some processes leap forward or back for a while. Nothing may be sealed, swept or dropped."""
     with nothing_dropped(run):
-        for name, ahead_ms in (_LEAPS * times)[:times]:
-            run.site.set_clock(name, ahead_ms)
-            run.rest(seconds)
-            run.site.set_clock(name, 0)
+        for start in range(0, times, _LEAPS_AT_ONCE):
+            leaping = [_LEAPS[number % len(_LEAPS)] for number in range(start, start + _LEAPS_AT_ONCE)]
+            for name, ahead_ms in leaping:
+                run.site.set_clock(name, ahead_ms)
+            run.rest(_LEAP_SECONDS)
+            for name, _ in leaping:
+                run.site.set_clock(name, 0)
             run.look()
 
 
@@ -142,6 +151,7 @@ def fill_memory(run: Run, times: int) -> None:
     for _ in range(times):
         run.rest(run.rng.random() * MAX_CALM_SECONDS)
         with run.site.open_rooms() as rooms:
+            run.site.tried["full memories"] += len(rooms)
             for room in rooms:
                 room.config_set("maxmemory", room.info("memory")["used_memory"] + 20_000)
             run.rest(0.5)
@@ -157,6 +167,7 @@ def take_rights(run: Run, times: int) -> None:
         run.rest(rng.random() * MAX_CALM_SECONDS)
         user = rng.choice(_USERS)
         command = rng.choice(sorted({command for grant in user.grants for command in grant.commands}))
+        run.site.tried["rights taken away"] += 1
         with run.site.open_rooms() as (private, _):
             for missing in (command, ""):
                 rules = ("clearselectors", *_selectors_without(user, missing))
@@ -177,6 +188,7 @@ def fill_disk(run: Run, times: int) -> None:
         run.rest(run.rng.random() * MAX_CALM_SECONDS)
         for room_bytes in (run.rng.randrange(_ROOM_BYTES), 0):  # started again, it is full still
             _end_by_full_disk(run.site.private_server, room_bytes)
+            run.site.tried["ends by a full disk"] += 1
             run.site.tend()
         run.rest(MAX_CALM_SECONDS)
         run.look()

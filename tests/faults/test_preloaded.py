@@ -1,6 +1,7 @@
 """At night: power cuts, and servers that are killed in the middle of a write, by preloaded libraries."""
 
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from privacy.embedded.server import EmbeddedRedis
 from privacy.store.users import USERS
 from tests.faults.deployment import PROCESSES, Pool, deployed_on
+from tests.faults.figures import Figures
 from tests.faults.history import Purge
 from tests.faults.run import Run
 from tests.faults.scenarios import DAY_MS, HOUR_MS, nothing_dropped
@@ -26,7 +28,9 @@ LEAP_SECONDS = 1.5
 
 @pytest.mark.nightly(part="faults-power")
 @pytest.mark.timeout(3600)
-def test_power_cuts_lose_and_double_nothing(tmp_path: Path, pool: Pool, faults_seed: int) -> None:
+def test_power_cuts_lose_and_double_nothing(
+    tmp_path: Path, pool: Pool, faults_seed: int, figures: Figures
+) -> None:
     """Everything ends at once, what was not fsynced is gone or torn, some cuts meet a rewrite of the log."""
     power = PowerCut(tmp_path, build_shim(tmp_path))
     with deployed_on(power.server, tmp_path, pool) as site:
@@ -43,16 +47,18 @@ def test_power_cuts_lose_and_double_nothing(tmp_path: Path, pool: Pool, faults_s
                     for name in PROCESSES:
                         site.kill(name)
                     power.cut(run.rng)
+                    site.tried["power cuts"] += 1
                     run.look()
             run.settle()
             run.restart_servers()
             run.check()
+            figures.add(run)
 
 
 @pytest.mark.nightly(part="faults-kills")
 @pytest.mark.timeout(3600)
 def test_a_kill_inside_a_write_loses_and_doubles_nothing(
-    tmp_path: Path, pool: Pool, faults_seed: int
+    tmp_path: Path, pool: Pool, faults_seed: int, figures: Figures
 ) -> None:
     """The server dies with half of a transaction in its log; then come two more loads."""
     odds = tmp_path / "odds"
@@ -71,18 +77,20 @@ def test_a_kill_inside_a_write_loses_and_doubles_nothing(
                 while len(pids) <= FAULTS_PER_ROUND:
                     run.rest(0.05)
                     pids.add(server.pid)
+                site.tried["kills inside a write"] += len(pids) - 1
                 odds.write_text("0")
                 site.kill("redis")
             run.settle()
             run.restart_servers()
             run.check()
+            figures.add(run)
 
 
 @pytest.mark.nightly(part="faults-clocks")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("ahead_ms", LEAPS_MS)
 def test_a_leap_of_the_whole_machine_drops_nothing(
-    tmp_path: Path, pool: Pool, faults_seed: int, ahead_ms: int
+    tmp_path: Path, pool: Pool, faults_seed: int, ahead_ms: int, figures: Figures
 ) -> None:
     """Store and processes leap together for a while; afterwards everything goes on as if nothing had been."""
     ahead = tmp_path / "ahead"
@@ -100,5 +108,9 @@ def test_a_leap_of_the_whole_machine_drops_nothing(
                     shared.write(struct.pack("<q", leap_ms))
                 for name in PROCESSES:
                     site.set_clock(name, leap_ms)
+                with site.open_rooms() as (private, _):
+                    assert abs(private.time()[0] - time.time() - leap_ms / 1000) < 2
                 run.rest(LEAP_SECONDS)
         run.check()
+        figures.tried["leaps of a whole machine"] += 1
+        figures.add(run)

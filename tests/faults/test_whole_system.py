@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.deployment import PROCESSES, Pool, deployed
+from tests.faults.figures import Figures
 from tests.faults.run import Run
 from tests.support.command_line import all_gone, family, start_up
 from tests.support.ports import free_port
@@ -64,7 +65,7 @@ class WholeSystem:
 @pytest.mark.nightly(part="faults-kills")
 @pytest.mark.timeout(3600)
 def test_kills_of_a_whole_system_lose_and_double_nothing(
-    tmp_path: Path, pool: Pool, faults_seed: int
+    tmp_path: Path, pool: Pool, faults_seed: int, figures: Figures
 ) -> None:
     """Whatever is killed, supervisor and servers included, is started again and loses nothing."""
     system = None
@@ -83,3 +84,5 @@ def test_kills_of_a_whole_system_lose_and_double_nothing(
             site.start(*PROCESSES)
             run.site, run.tend = site, site.tend
             run.check()
+            figures.add(run)
+        figures.tried["kills of a whole system's processes"] += KILLS_PER_ROUND
