@@ -13,10 +13,12 @@ import msgspec
 import redis
 from limits.errors import StorageError
 from limits.storage import RedisStorage, Storage
+from redis.exceptions import NoScriptError
 from werkzeug.exceptions import TooManyRequests
 
 from api.http.api_keys import KeyRecord
 from privacy.errors import StoreBusyError
+from privacy.store.script import MAX_LOADS
 
 WINDOW_SECONDS = 60
 SLOTS_PER_LIMIT = 20
@@ -95,11 +97,18 @@ class RateLimiter:
     def _reserve(self, reservation: _Reservation, key: KeyRecord, window: int) -> None:
         max_amount = max(1, key.requests_per_minute // SLOTS_PER_LIMIT)
         amount = min(max_amount, max(1, reservation.taken))
-        try:
-            reservation.end = self._storage.incr(f"{key.key_id}:{window}", WINDOW_SECONDS, amount)
-        except StorageError as error:
-            raise StoreBusyError("the rate limit store does not respond") from error
+        reservation.end = self._add(f"{key.key_id}:{window}", amount)
         reservation.left = amount
+
+    def _add(self, name: str, amount: int) -> int:
+        """Adds to a counter, again if the server has forgotten the script that the library just gave it."""
+        for _ in range(MAX_LOADS):
+            try:
+                return self._storage.incr(name, WINDOW_SECONDS, amount)
+            except StorageError as error:
+                if not isinstance(error.storage_error, NoScriptError):
+                    raise StoreBusyError("the rate limit store does not respond") from error
+        raise StoreBusyError("the rate limit store forgets its scripts")
 
 
 @dataclass(slots=True)

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
+from redis.exceptions import NoScriptError
 
 from api.http.api_keys import KeyRecord
 from api.http.rate_limit import RateLimiter
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import MS_PER_MINUTE
+from privacy.store.script import MAX_LOADS
 
 
 class Storage(MemoryStorage):
@@ -18,13 +20,16 @@ class Storage(MemoryStorage):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked, self.down = 0, False
+        self.asked, self.down, self.forgets = 0, False, 0
 
     def incr(self, *args: Any, **options: Any) -> int:
         """Count."""
         self.asked += 1
         if self.down:
             raise StorageError(OSError("down"))
+        if self.forgets:
+            self.forgets -= 1
+            raise StorageError(NoScriptError("No matching script"))
         return super().incr(*args, **options)
 
 
@@ -85,6 +90,17 @@ def test_closed_when_the_store_fails() -> None:
             limiter.acquire(key(10), 0)
     storage.down = False
     assert limiter.acquire(key(10), 0).used == 1
+
+
+def test_a_forgotten_script_is_no_refusal() -> None:
+    """A server that has forgotten the counting script before it was called is asked again, not for ever."""
+    storage = Storage()
+    limiter = RateLimiter(storage)
+    storage.forgets = 2
+    assert limiter.acquire(key(10), 0).used == 1
+    storage.forgets = MAX_LOADS
+    with pytest.raises(StoreBusyError):
+        limiter.acquire(key(10, "another"), 0)
 
 
 def test_headers_say_what_is_left() -> None:
