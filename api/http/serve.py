@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,14 +18,17 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from privacy.errors import InvalidInputError
+from privacy.errors import InvalidInputError, StoreBusyError
 from privacy.store.die_with_parent import die_with_parent
 
 if TYPE_CHECKING:
     from flask import Flask
 
 LOOPBACK: Final = "127.0.0.1"
-_KILL_AFTER_SECONDS: Final = 3
+KILL_AFTER_SECONDS: Final = 10
+"""How long a request may still take at SIGTERM: more than a store may need to be connected and to answer."""
+_FIRST_BACK_OFF_SECONDS: Final = 0.2
+_MAX_BACK_OFF_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ def serve(module: str, serving: Serving) -> None:
         InvalidInputError: the port cannot be used.
     """
     check_port("--port", serving.host, serving.port)
-    server = Granian(
+    server = _PlaneServer(
         f"{module}:create",
         address=serving.host,
         port=serving.port,
@@ -121,14 +126,39 @@ def serve(module: str, serving: Serving) -> None:
         websockets=False,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
-        workers_kill_timeout=_KILL_AFTER_SECONDS,
+        workers_kill_timeout=KILL_AFTER_SECONDS,
     )
     server.serve(target_loader=partial(_load, os.getpid()))
 
 
+class _PlaneServer(Granian):  # type: ignore[misc, valid-type]  # a class by another name, for each build
+    """Replaces workers that were killed, however often; granian ends at the second death within seconds.
+
+    A worker that ends by itself twice, because it cannot make its app, still ends the server.
+    """
+
+    def _respawn_workers(
+        self, workers: list[int], spawn_target: object, target_loader: object, delay: float = 0
+    ) -> None:
+        killed = [index for index in workers if (self.wrks[index].inner.exitcode or 0) < 0]
+        super()._respawn_workers(workers, spawn_target, target_loader, delay)
+        for index in killed:
+            del self.respawned_wrks[index]
+
+
 def _load(server_pid: int, target: str) -> Flask:
-    """Makes the app in a worker that ends with its server, even if the server is killed."""
+    """Makes the app in a worker that ends with its server, even if the server is killed.
+
+    A store that does not answer is waited for, with a line at each try.
+    """
     die_with_parent(server_pid, signal.SIGKILL)
     module, _, name = target.partition(":")
-    app: Flask = getattr(import_module(module), name)()
-    return app
+    create: Callable[[], Flask] = getattr(import_module(module), name)
+    rest_seconds = _FIRST_BACK_OFF_SECONDS
+    while True:
+        try:
+            return create()
+        except StoreBusyError as error:
+            sys.stderr.write(f"{module}: {error}; retrying in {rest_seconds:.1f} s\n")
+        time.sleep(rest_seconds)
+        rest_seconds = min(2 * rest_seconds, _MAX_BACK_OFF_SECONDS)

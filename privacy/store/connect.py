@@ -21,7 +21,7 @@ from privacy.store.settings import StoreSettings
 
 ANSWER_SECONDS: Final = 5.0
 """Timeout of one answer; a blocking read (`XREAD BLOCK`) must ask for less."""
-_CONNECT_SECONDS: Final = 2.0
+CONNECT_SECONDS: Final = 2.0
 _IDLE_CHECK_SECONDS: Final = 30
 
 _LOADING: Final = "LOADING"
@@ -64,7 +64,7 @@ def connect(
         protocol=2,
         decode_responses=False,
         socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=_CONNECT_SECONDS,
+        socket_connect_timeout=CONNECT_SECONDS,
         health_check_interval=_IDLE_CHECK_SECONDS,
         retry=Retry(NoBackoff(), 0),
         redis_connect_func=greet,
