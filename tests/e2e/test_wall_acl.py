@@ -1,5 +1,6 @@
 """The wall's ACL on a real Redis: every user against every command and every family of keys."""
 
+import re
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ FAMILIES: Final = (
 # Redis answers these whoever asks: see `test_the_session_commands_lead_nowhere`.
 ALWAYS_ALLOWED: Final = frozenset({"auth", "hello", "quit", "reset"})
 SECRET: Final = b"4711-secret"
+COUNTING_SCRIPT: Final = RedisStorage.SCRIPT_INCR_EXPIRE.decode()
 
 
 def ask(client: redis.Redis, *words: str) -> Any:
@@ -250,6 +252,15 @@ def test_rate_limits_are_counted_with_the_rights_they_have(store: Store, user: A
     storage = limits_of(store, user, prefix)
     assert [storage.incr("key", 60, 3) for _ in range(2)] == [3, 6]
     assert 0 < ask(store.root, "TTL", f"{prefix}:key") <= 60
+
+
+@pytest.mark.parametrize(("user", "key"), [(LIMITER, "l:public:k"), (PLATFORM, "l:platform:k")])
+def test_all_that_the_library_calls_is_granted(user: AclUser, key: str) -> None:
+    """The table grants exactly what the counting script of `limits` calls: no upgrade meets NOPERM."""
+    called = {name.lower() for name in re.findall(r"redis\.p?call\(\s*['\"](\w+)", COUNTING_SCRIPT)}
+    (grant,) = (grant for grant in user.grants if any(fnmatchcase(key, pattern) for pattern in grant.keys))
+    assert called
+    assert called | {"evalsha"} == set(grant.commands)
 
 
 @pytest.mark.parametrize(
