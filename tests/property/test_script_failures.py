@@ -36,9 +36,7 @@ from privacy.vault.shards import AccountShards, PseudonymKeys, vault_script
 from tests.support.broken_calls import (
     ScriptCalls,
     Snapshot,
-    dump,
     planted,
-    put_back,
     revoked,
     snapshot,
     trace,
@@ -381,14 +379,14 @@ def test_any_call_may_fail(case: Case, fast_store: Store) -> None:
     """With a command revoked or a key of another type no count is lost; mended, it ends as a clean call."""
     store, client = fast_store, getattr(fast_store, case.user)
     begin(case, store)
-    before, drift_before = dump(store), drift(snapshot(store))
+    before, drift_before = store.dump(), drift(snapshot(store))
     case.act(store)  # loads the script: the trace is of the script alone
-    put_back(store, before)
+    store.put_back(before)
     calls = trace(store, lambda: case.act(store))
     expected = snapshot(store)
     assert calls.commands
     for broken in ways_to_break(calls, store, client):
-        put_back(store, before)
+        store.put_back(before)
         with broken(), pytest.raises(LikewiseError):
             case.act(store)
         assert drift(snapshot(store)) == drift_before

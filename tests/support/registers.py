@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import redis
@@ -81,9 +81,12 @@ def read_changes(
 ) -> Counter[tuple[int, int]]:
     """Count each (series, change code) in the logs of the tally: what no release has counted yet."""
     changes: Counter[tuple[int, int]] = Counter()
-    for number in series:
-        log = join_changes(read_log(root, number, header))
-        changes.update((number, code) for code in np.frombuffer(log, "<u4").tolist())
+    numbers = list(series)
+    reads = root.pipeline(transaction=False)
+    for number in numbers:
+        reads.lrange(log_key(number, header), 0, -1)
+    for number, elements in zip(numbers, reads.execute(), strict=True):
+        changes.update((number, code) for code in np.frombuffer(join_changes(elements), "<u4").tolist())
     return changes
 
 
@@ -107,11 +110,15 @@ def read_registers(
 ) -> dict[tuple[str, int], Register]:
     """All registers of some accounts, by account and series."""
     registers = {}
-    for account in accounts:
-        for field, stored in root.hgetall(account_key(account, header)).items():
-            if raw(field).isdigit():
-                held = HeldRegister.parse(raw(field), raw(stored))
-                registers[account, held.series.number] = Register(
+    names = list(accounts)
+    reads = root.pipeline(transaction=False)
+    for name in names:
+        reads.hgetall(account_key(name, header))
+    for name, fields in zip(names, reads.execute(), strict=True):
+        for field, stored in fields.items():
+            if field.isdigit():
+                held = HeldRegister.parse(field, stored)
+                registers[name, held.series.number] = Register(
                     held.at_ms, held.liked, held.block, held.flips, held.joint_code
                 )
     return registers
@@ -119,4 +126,7 @@ def read_registers(
 
 def outbox_lengths(root: redis.Redis, header: StoreHeader = HEADER) -> list[int]:
     """Number of entries in each outbox."""
-    return [root.xlen(outbox_key(shard)) for shard in range(header.account_shards)]
+    reads = root.pipeline(transaction=False)
+    for shard in range(header.account_shards):
+        reads.xlen(outbox_key(shard))
+    return cast("list[int]", reads.execute())
