@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import signal
+from http import HTTPStatus
 from pathlib import Path
 
 from api.http.command import ExitCode
@@ -58,6 +59,34 @@ def test_a_full_disk_ends_neither_the_system_nor_readers(tmp_path: Path) -> None
         eventually(lambda: counts(system, "a-2"), "events being taken again", 60)
         assert like(system, "a-1") == like(system, "a-1")
         assert counts(system, "a-1")
+        assert system.stop() == ExitCode.OK
+
+
+def test_a_full_disk_of_the_gallery_stops_no_intake(tmp_path: Path) -> None:
+    """The gallery's server cannot write and ends again and again: readers are told to come back later.
+
+    Events are taken meanwhile, and readers are answered again as soon as there is room.
+    """
+    folder = tmp_path / "data"
+    with up(folder) as system:
+        assert system.send("/v1/videos", [VIDEO]).ok
+        server = system.welcome["pids"]["redis-gallery"]
+        (log,) = (folder / "gallery" / FILES_FOLDER).glob("*.incr.aof")
+        for pid in (server, system.process.pid):
+            limit_files(pid, log.stat().st_size)
+        refused = system.read("/v1/videos/v-1/likes")
+        assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        assert refused.json()["type"].endswith(":unavailable")
+        all_gone({server})
+        assert counts(system, "a-1")
+        errors = folder.with_name("data.errors")
+        eventually(lambda: "redis-gallery is ready again" in errors.read_text(), "a start on the full disk")
+        assert system.read("/v1/videos/v-1/likes").status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        assert counts(system, "a-2")
+        limit_files(system.process.pid, resource.RLIM_INFINITY)
+        eventually(lambda: system.read("/v1/videos/v-1/likes").ok, "readers being answered again", 60)
+        assert system.send("/v1/videos", [{**VIDEO, "video_id": "v-2"}]).ok
+        assert system.read("/v1/videos/v-2/likes").ok
         assert system.stop() == ExitCode.OK
 
 

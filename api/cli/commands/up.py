@@ -35,7 +35,6 @@ from api.runtime.store_setup import (
     reapply_erasures,
 )
 from api.runtime.supervisor import Supervisor
-from api.simulation.backfill import StoppedError, backfill
 from api.simulation.platform import HISTORY_LIKES, SimulatedPlatform
 from api.simulation.state_file import SimulationState, StateFile
 from privacy.embedded.lock import locked
@@ -187,10 +186,10 @@ def command(
         ]
         video_id = None
         if simulate:
-            try:
-                platform, state = _open_simulation(source, store, data_folder, seed, stop, quiet=as_json)
-            except StoppedError:
+            simulation = _open_simulation(source, store, data_folder, seed, stop, quiet=as_json)
+            if simulation is None:
                 return
+            platform, state = simulation
             video_id = max(platform.catalogue.videos(clock_ms()), key=lambda video: video.popularity).video_id
             tokens = create_simulation_keys(settings.store)
             running.insert(0, programs.simulate(platform_url, tokens, state.seed, state.opened_at))
@@ -257,17 +256,23 @@ def _open_store(
 
 def _open_simulation(
     source: PolicySource, store: PreparedStore, folder: Path, seed: int, stop: StopSignal, *, quiet: bool
-) -> tuple[SimulatedPlatform, SimulationState]:
-    """Opens the simulated platform and backfill its history, once."""
+) -> tuple[SimulatedPlatform, SimulationState] | None:
+    """Opens the simulated platform and backfills its history, once; None if asked to stop meanwhile."""
+    # Imported here: it takes as long to load as everything else together, and only a simulation needs it.
+    from api.simulation.backfill import StoppedError, backfill  # noqa: PLC0415 - as above
+
     file = StateFile(folder)
     state = file.open(seed, clock_ms(), new_store=store.is_new)
     platform = SimulatedPlatform(source.policy, state.seed, state.opened_at_ms)
     if not state.backfilled:
         with progress(quiet=quiet) as bars:
             task = bars.add_task("four weeks of likes", total=HISTORY_LIKES)
-            backfill(
-                platform, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0)
-            )
+            try:
+                backfill(
+                    platform, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0)
+                )
+            except StoppedError:
+                return None
         state = msgspec.structs.replace(state, backfilled=True)
         file.write(state)
     return platform, state
