@@ -118,6 +118,7 @@ class PlatformDependencies:
         entropy: returns the given number of bytes from the operating system's CSPRNG.
         log: one line per request.
         virtual_clock: stamps changes in a replay; the store's own clock does if not given.
+        believed_clock: the store's clock as this process believes it: nothing is written after a leap of it.
     """
 
     client: Redis
@@ -129,6 +130,7 @@ class PlatformDependencies:
     entropy: Callable[[int], bytes]
     log: RequestLog
     virtual_clock: Clock | None = None
+    believed_clock: Clock | None = None
 
 
 def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flask:
@@ -149,9 +151,8 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     publisher = Publisher(dependencies.gallery)
     catalogue = Catalogue(client, header.target_shards, registry.current, publisher.publish_targets)
     limits = KnownLimits(registry, client)
-    shards = AccountShards(
-        client, dependencies.keys, header.account_shards, limits, dependencies.virtual_clock
-    )
+    clocks = dependencies.virtual_clock, dependencies.believed_clock
+    shards = AccountShards(client, dependencies.keys, header.account_shards, limits, *clocks)
     registers = RegisterStore(shards, registry.current.integrity)
     staff = build_staff_services(registers, catalogue, registry, dependencies.erasures, dependencies.entropy)
     services = PlatformServices(

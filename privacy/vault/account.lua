@@ -58,6 +58,14 @@ local function refuse_stale_limits()
   end
 end
 
+-- Returns the error for a call whose time the store's clock contradicts; else nil. The caller reads that clock now and then,
+-- but the server stamps changes with it, and the ids of an outbox never go back after a leap.
+local function refuse_leap()
+  if args.believed_ms and math.abs(call('TIME')[1] * 1000 - args.believed_ms) > args.max_leap_ms then
+    return redis.error_reply('LEAP the clock of the store has leapt since the caller read it')
+  end
+end
+
 -- Tables of needs: the commands that a script runs on a key, by key. PREFIX and PREVIOUS_PREFIX stand for the accounts.
 local MIGRATION = { [ACCOUNTS] = 'hget hset hdel', [FLAGGED] = 'hget hset hdel', [TIMERS] = 'zscore zadd zrem',
   [PREFIX] = 'rename', [PREVIOUS_PREFIX] = 'type rename' }
@@ -85,7 +93,7 @@ end
 
 -- Returns the error for a call that must not begin; else nil.
 local function refuse_call(...)
-  return refuse_stale_key() or refuse_stale_limits() or refuse_unmet(...)
+  return refuse_stale_key() or refuse_stale_limits() or refuse_leap() or refuse_unmet(...)
 end
 
 -- Returns the error reply for what a failed call or a failed step left.

@@ -1,17 +1,19 @@
 """The limits in force: a process that was started before a stricter policy loosens nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from privacy.errors import StoreError
+from api.http.system import clock_ms
+from privacy.errors import ClockError, StoreError
 from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Verdict
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.policy.file import DEFAULT_POLICY_PATH
 from privacy.policy.registry import Limits, PolicyRegistry, register_policy
 from privacy.rollback.erasure_watermark import ErasureWatermark
+from privacy.store.clock import MAX_DEVIATION_MS
 from privacy.store.users import ADMIN, MAINTENANCE, PLATFORM
 from privacy.vault.erasure import Erasure
 from privacy.vault.limits import KnownLimits, limits_key, put_limits_in_force, require_limits_in_force
@@ -22,7 +24,15 @@ from privacy.vault.shards import AccountShards, PseudonymKeys
 from tests.support.histories import LIKE, SERIES
 from tests.support.platform_plane import erasures_of
 from tests.support.redis_server import Store
-from tests.support.registers import HEADER, POLICY, PSEUDONYMISER, raw, read_registers
+from tests.support.registers import (
+    HEADER,
+    POLICY,
+    PSEUDONYMISER,
+    put_in_force,
+    raw,
+    read_registers,
+    shards_on,
+)
 
 NOW_MS = 1_780_000_000_000
 VIDEO = SERIES[0]
@@ -180,3 +190,27 @@ def test_a_store_without_limits_is_not_written_to(deployment: Deployment) -> Non
     assert RegisterStore(shards, POLICY.integrity).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS) == [
         Verdict.COUNTED
     ]
+
+
+def test_nothing_is_stamped_by_a_clock_that_has_leapt(store: Store) -> None:
+    """A plane reads the store's clock once a second; the server stamps changes with it at each write.
+
+    The ids of an outbox never go back: one entry of the second after a leap would take all later ones along.
+    """
+    register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())
+    registry = PolicyRegistry(POLICY, {POLICY.version: POLICY})
+    put_in_force(store, registry)
+    leap_ms = 0
+
+    def believed() -> int:
+        return clock_ms() - leap_ms
+
+    vault = RegisterStore(replace(shards_on(store.platform, registry), clock=believed), POLICY.integrity)
+    like = ("ada", VIDEO, 1, LIKE, 0)
+    for leap_ms in (MAX_DEVIATION_MS + 5_000, -MAX_DEVIATION_MS - 5_000):  # noqa: B007 - `believed` reads it
+        with pytest.raises(ClockError, match="has leapt"):
+            vault.record([like], believed())
+        assert not store.root.keys("*outbox")
+        assert not read_registers(store.root, ["ada"])
+    leap_ms = 5_000
+    assert vault.record([like], believed()) == [Verdict.COUNTED]
