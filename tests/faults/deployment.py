@@ -97,15 +97,10 @@ class Deployment:
         prepare_store(self.settings, self.data, self.policy)
         for name in PROCESSES:
             self.set_clock(name, 0)
-        self.token = str(
-            answer_of(
-                likewise(
-                    *("keys", "create", "--plane", "platform", "--owner", "faults"),
-                    *("--scopes", "ingest,moderate,privacy", "--rate-limit", "10000000", "--json"),
-                    environment=process_environment(self.settings, self.data, Process.OPERATOR),
-                )
-            )["token"]
-        )
+        token = self.folder / "token"
+        if not token.exists():  # a second deployment on a data folder goes on with the key of the first
+            token.write_text(self._create_key())
+        self.token = token.read_text()
 
     @property
     def data(self) -> Path:
@@ -211,6 +206,14 @@ class Deployment:
             f"{path.stem}: {path.read_text(errors='replace')[-300:]}"
             for path in sorted(self.folder.glob("*.log"))
         )
+
+    def _create_key(self) -> str:
+        created = likewise(
+            *("keys", "create", "--plane", "platform", "--owner", "faults"),
+            *("--scopes", "ingest,moderate,privacy", "--rate-limit", "10000000", "--json"),
+            environment=process_environment(self.settings, self.data, Process.OPERATOR),
+        )
+        return str(answer_of(created)["token"])
 
     def _clock(self, name: str) -> Path:
         return self.folder / f"{name}.clock"

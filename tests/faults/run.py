@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from threading import Event as Flag
 from typing import Final
@@ -57,26 +57,35 @@ class Run:
         self.faults: list[str] = []
         self.found: list[str] = []
         self.seen = _NOTHING
+        self._sending: list[Future[None]] = []
 
     @contextmanager
     def sending(self) -> Iterator[None]:
         """Sends for the duration of the block, and then until all that was sent is acknowledged."""
         halt = Flag()
         with ThreadPoolExecutor(len(self.senders)) as threads:
-            working = [threads.submit(sender.send_until, halt, _PAUSE_SECONDS) for sender in self.senders]
+            self._sending = [
+                threads.submit(sender.send_until, halt, _PAUSE_SECONDS) for sender in self.senders
+            ]
             try:
                 yield
             finally:
                 halt.set()
-                while not all(work.done() for work in working):
-                    self.rest(_LOOK_SECONDS)
-            for work in working:
-                work.result()
+            while not all(work.done() for work in self._sending):
+                self.rest(_LOOK_SECONDS)
+            self._check_senders()
 
     def rest(self, seconds: float) -> None:
         """Lets the deployment work; faults meet it at any of its steps."""
         time.sleep(seconds)
+        self._check_senders()
         self.tend()
+
+    def wait_for_actions(self, more: int = 1) -> None:
+        """Waits until each sender has sent that many more actions, however slow the machine is."""
+        wanted = [sender.sent + more for sender in self.senders]
+        while any(sender.sent < least for sender, least in zip(self.senders, wanted, strict=True)):
+            self.rest(_LOOK_SECONDS)
 
     def look(self) -> None:
         """Notes what readers see, and whether anything that they saw before has changed."""
@@ -152,6 +161,11 @@ class Run:
         for server in self.site.servers.values():
             server.stop()
             server.start()
+
+    def _check_senders(self) -> None:
+        for work in self._sending:
+            if work.done():
+                work.result()
 
     def _is_settled(self) -> bool:
         with suppress(LostConnectionError, SlowStoreError), self.site.open_rooms() as (private, gallery):

@@ -19,6 +19,8 @@ from tests.faults.stored_state import read_counts
 from tests.support.eventually import eventually
 
 MAX_CALM_SECONDS: Final = 0.2
+_MOMENTS_PER_ACTION: Final = 3
+"""So often something is acknowledged, at least, between kills."""
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 _ROOM_BYTES: Final = 3_000
@@ -46,7 +48,9 @@ def kill_anything(run: Run, times: int) -> None:
     """Processes and servers get SIGKILL, alone and together, at any moment."""
     site, rng = run.site, run.rng
     everything = [*PROCESSES, *site.servers]
-    for _ in range(times):
+    for number in range(times):
+        if number % _MOMENTS_PER_ACTION == 0:
+            run.wait_for_actions()
         # Now and then they have time for a whole epoch.
         run.rest(rng.random() * rng.choice((MAX_CALM_SECONDS, MAX_CALM_SECONDS, 5 * MAX_CALM_SECONDS)))
         site.tried["moments of kills"] += 1
@@ -122,8 +126,7 @@ def leap_clocks(run: Run, times: int) -> None:
 
 def wait_for_erasures(run: Run) -> None:
     """Waits until each sender has erased an account."""
-    while min(sender.sent for sender in run.senders) < ERASE_EVERY:
-        run.rest(MAX_CALM_SECONDS)
+    run.wait_for_actions(ERASE_EVERY - min(sender.sent for sender in run.senders))
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def unrepaired(monkeypatch: pytest.MonkeyPatch) -> None:
         return redis_conf(port).replace("aof-load-truncated no", "aof-load-truncated yes")
 
     assert careless(1) != redis_conf(1)
-    monkeypatch.setattr(AppendLog, "repair", lambda *_: 0)
+    monkeypatch.setattr(AppendLog, "begin_repair", lambda *_: None)
     monkeypatch.setattr(embedded_server, "redis_conf", careless)
     monkeypatch.setattr(EmbeddedRedis, "start", start_unrepaired)
 

@@ -16,7 +16,7 @@ from tests.faults.run import Run
 from tests.support.command_line import all_gone, family, start_up
 from tests.support.ports import free_port
 
-ROUNDS, KILLS_PER_ROUND = 3, 20
+ROUNDS, KILLS_PER_ROUND = 2, 15
 MAX_CALM_SECONDS = 2.0
 
 
@@ -76,7 +76,9 @@ def test_kills_of_a_whole_system_lose_and_double_nothing(
             run = Run(site, f"system-{faults_seed}-{number}", port=system.port)
         run.tend = system.tend
         with run.sending():
-            for _ in range(KILLS_PER_ROUND):
+            for kill in range(KILLS_PER_ROUND):
+                if kill % 2:
+                    run.wait_for_actions()
                 run.rest(run.rng.random() * MAX_CALM_SECONDS)
                 system.kill(run.rng)
         system.end()
