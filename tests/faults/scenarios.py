@@ -169,14 +169,18 @@ def take_rights(run: Run, times: int) -> None:
     for _ in range(times):
         run.rest(rng.random() * MAX_CALM_SECONDS)
         user = rng.choice(_USERS)
-        command = rng.choice(sorted({command for grant in user.grants for command in grant.commands}))
-        run.site.tried["rights taken away"] += 1
-        with run.site.open_rooms() as (private, _):
-            for missing in (command, ""):
-                rules = ("clearselectors", *_selectors_without(user, missing))
-                private.execute_command("ACL", "SETUSER", user.name, *rules)  # type: ignore[no-untyped-call]  # redis-py
-                run.rest(0.3)
+        take_right(run, user, rng.choice(sorted({name for grant in user.grants for name in grant.commands})))
         run.look()
+
+
+def take_right(run: Run, user: AclUser, command: str) -> None:
+    """A user may not call a command for a while."""
+    run.site.tried["rights taken away"] += 1
+    with run.site.open_rooms() as (private, _):
+        for missing in (command, ""):
+            rules = ("clearselectors", *_selectors_without(user, missing))
+            private.execute_command("ACL", "SETUSER", user.name, *rules)  # type: ignore[no-untyped-call]  # redis-py
+            run.rest(0.3)
 
 
 def _selectors_without(user: AclUser, command: str) -> list[str]:

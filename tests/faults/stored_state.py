@@ -71,7 +71,7 @@ def read_counts(private: Redis) -> Counts:
             cells=cells,
             removed=removed,
             waiting=count_waiting(private),
-            running=sum(private.zcard(key) for key in _find(private, "t:*:due")),
+            running=count_running(private),
             tombstones=count_tombstones(private),
         )
     finally:
@@ -81,6 +81,11 @@ def read_counts(private: Redis) -> Counts:
 def count_tombstones(private: Redis) -> int:
     """Counts the accounts that the vault knows to be erased."""
     return sum(private.hlen(key) for key in _find(private, "v:*:tombstones"))
+
+
+def count_running(private: Redis) -> int:
+    """Counts the series that are still to be released."""
+    return sum(private.zcard(key) for key in _find(private, "t:*:due"))
 
 
 def count_waiting(private: Redis) -> int:

@@ -9,13 +9,15 @@ import pytest
 
 from privacy.store.acl import Room
 from privacy.store.settings import GALLERY_URL, VAULT_URL
+from privacy.store.users import PLATFORM
 from tests.faults import scenarios
 from tests.faults.cutting_proxy import Allowance, cutting_proxy, to_address
 from tests.faults.deployment import PROCESSES, Deployment, Pool, deployed
 from tests.faults.figures import Figures
+from tests.faults.history import ALL
 from tests.faults.run import Run
 from tests.faults.scenarios import Scenario
-from tests.faults.seeded_faults import TRUSTS_ITS_CLOCK, WRITES_BEFORE_IT_CHECKS
+from tests.faults.seeded_faults import CHECKS_NO_RIGHTS, TRUSTS_ITS_CLOCK, WRITES_BEFORE_IT_CHECKS
 from tests.faults.stored_state import count_tombstones
 from tests.support.eventually import eventually
 
@@ -135,6 +137,18 @@ def test_a_script_that_writes_before_it_checks_is_found_out(site: Deployment, fa
             scenarios.pause_stores(run, 4)
         faults = run.find_faults()
     assert any("doubled" in fault for fault in faults), faults
+
+
+@pytest.mark.nightly(part="faults-stores")
+def test_a_script_that_does_not_check_its_rights_is_found_out(site: Deployment, faults_seed: int) -> None:
+    """Registers are written, the outbox is refused, and what is sent again is a duplicate: never counted."""
+    run = Run(site, f"unchecked-{faults_seed}", without=ALL)
+    with seeded(site, "platform", CHECKS_NO_RIGHTS):
+        with run.sending():
+            run.wait_for_actions()
+            scenarios.take_right(run, PLATFORM, "xadd")
+        faults = run.find_faults()
+    assert any("lost" in fault for fault in faults), faults
 
 
 def test_a_clock_that_is_trusted_is_found_out(site: Deployment, faults_seed: int) -> None:
