@@ -32,6 +32,8 @@ SMALL_DRAWS = 200_000
 FAR_SCALES = (1, 2, 3, 4, 5, 6, 8, 12)
 """Distances at which noise is forced, in scales; by chance it is 12 scales out with probability 4e-33."""
 FAR_TARGETS = 2
+FAR_RELEASES = 200
+"""Each calls the sampler once a scale: what it does in every 50th call to a tail is done in twelve of 600."""
 WORK_TARGETS = 10
 MAX_WORK_GAP = 0.03
 """The bytes of 80,000 draws differ from those of 80,000 others by 0.3 %."""
@@ -52,6 +54,7 @@ def entropy_check(
         partial(_check_exhaustion, calibration),
         partial(_check_source, entropy),
         *(partial(_check_far_tail, calibration, reference, scales, entropy) for scales in FAR_SCALES),
+        partial(_check_far_calls, calibration, reference, entropy),
         *(partial(_check_small_scale, calibration, reference, scale, entropy) for scale in SMALL_SCALES),
     )
 
@@ -82,10 +85,15 @@ def _create(calibration: Calibration, targets: int) -> TargetHistories:
 
 def _draw(calibration: Calibration, entropy: EntropySource, targets: int = TARGETS) -> NDArray[np.int64]:
     """Returns measurements of identical targets, all steps in one release, shape (measurements,)."""
-    policy = calibration.policy
+    return _measure(_create(calibration, targets), entropy)
+
+
+def _measure(before: TargetHistories, entropy: EntropySource) -> NDArray[np.int64]:
+    """Returns the measurements of a release of targets that get all their likes now."""
+    policy = before.calibration.policy
     cell = {dimension.name: dimension.values[0] for dimension in policy.domain.dimensions}
-    before = _create(calibration, targets)
-    releases = before.release([encode_log(policy, [CountChange(cell, 10 * policy.k)])] * targets, entropy)
+    log = encode_log(policy, [CountChange(cell, 10 * policy.k)])
+    releases = before.release([log] * len(before.histories), entropy)
     rows = np.frombuffer(b"".join(release.measurements for release in releases), MEASUREMENT)
     return rows["value"].astype(np.int64)
 
@@ -172,27 +180,59 @@ def _check_far_tail(
     calibration: Calibration, reference: IndependentAccounting, scales: int, entropy: EntropySource
 ) -> Finding:
     """Forces all noise out by this number of scales; all likes fall into the last epoch."""
-    written = WrittenEntropy(entropy)
-    measured = np.array([streams.start for streams in reference.streams[:-1]])
-    reached = np.zeros((FAR_TARGETS, reference.streams[-1].stop), np.bool_)
-    reached[:, measured] = True
-    before = _create(calibration, FAR_TARGETS)
-    sampler = FarSampler(written, scales)
-    forced = draw_again(before, reached, calibration.stream_scales, sampler, equal_work=False)[:, measured]
     try:
-        drawn = _draw(calibration, written.replay(), FAR_TARGETS).reshape(forced.shape)
+        off, forced = _force_far(_create(calibration, FAR_TARGETS), reference, scales, entropy)
     except (ReplayError, LikewiseError) as error:
         outcome, equal = f"refused: {error}", False
     else:
-        off = np.abs(drawn - 10 * reference.policy.k * reference.encoder[:, -1] - forced)
         outcome = f"{int((off > 0).sum()):,} of {off.size:,} draws differ, by up to {int(off.max()):,}"
-        equal = not off.any()
+        equal = not off.any() and bool((forced > 0).any() and (forced < 0).any())
     return Finding(
         f"noise that entropy forces to be {scales} to {scales + 1} scales from 0, on both sides",
         "the same as the audit's sampler draws from it",
         outcome,
-        equal and bool((forced > 0).any() and (forced < 0).any()),
+        equal,
     )
+
+
+def _check_far_calls(
+    calibration: Calibration, reference: IndependentAccounting, entropy: EntropySource
+) -> Finding:
+    """Forces noise out in many calls, for what a sampler does only now and then."""
+    before = TargetHistories.create(calibration, 1)
+    differing = drawn = 0
+    try:
+        for chosen in entropy(FAR_RELEASES):  # at random: in no step with what happens now and then
+            off, _ = _force_far(before, reference, FAR_SCALES[chosen % len(FAR_SCALES)], entropy)
+            differing, drawn = differing + int((off > 0).any()), drawn + off.size
+    except (ReplayError, LikewiseError) as error:
+        outcome, equal = f"refused: {error}", False
+    else:
+        outcome = f"{drawn:,} draws, which differ in {differing:,} releases"
+        equal = differing == 0
+    return Finding(
+        f"noise that entropy forces to be far from 0, in {FAR_RELEASES} releases of their own",
+        "the same as the audit's sampler draws from it",
+        outcome,
+        equal,
+    )
+
+
+def _force_far(
+    before: TargetHistories, reference: IndependentAccounting, scales: int, entropy: EntropySource
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns by how much the engine's noise differs from the noise that is forced, and that noise."""
+    written = WrittenEntropy(entropy)
+    measured = np.array([streams.start for streams in reference.streams[:-1]])
+    reached = np.zeros((len(before.histories), reference.streams[-1].stop), np.bool_)
+    reached[:, measured] = True
+    sampler = FarSampler(written, scales)
+    noise_scales = before.calibration.stream_scales
+    forced = draw_again(before, reached, noise_scales, sampler, equal_work=False)[:, measured]
+    drawn = _measure(before, written.replay()).reshape(forced.shape)
+    now = before.epoch - before.first_epoch
+    exact = 10 * reference.policy.k * reference.encoder[: now + 1, now]
+    return np.abs(drawn - exact - forced), forced
 
 
 def _check_small_scale(

@@ -56,6 +56,7 @@ class Flaws:
         gate: `sound`, `exact` (no margin), `off_by_one`, `estimate` (the exact count is ignored).
         live: totals change within an epoch.
         late_from_k_ms: time by which releases about k accounts or more appear later.
+        at_once: releases show at the end of their epochs, without the public delay.
         early: a target with likes in the running epoch is released immediately.
         filters: undeclared parameters are accepted.
         silent_bytes: answers for targets without likes have different bytes.
@@ -72,6 +73,7 @@ class Flaws:
     gate: str = "sound"
     live: bool = False
     late_from_k_ms: int = 0
+    at_once: bool = False
     early: bool = False
     filters: bool = False
     silent_bytes: bool = False
@@ -229,7 +231,7 @@ class FakeDeployment:
     def _epoch(self, target: _Target) -> int:
         """Returns the epoch of the current release; below the first epoch if there is none."""
         total = target.streams.get(TOTAL)
-        late_ms = self.policy.public_delay_ms
+        late_ms = 0 if self.flaws.at_once else self.policy.public_delay_ms
         if self.flaws.late_from_k_ms and total is not None and total.sum() >= self.policy.k:
             late_ms += self.flaws.late_from_k_ms
         age_seconds = (self.now_ms - late_ms - target.posted_at_ms) / 1000

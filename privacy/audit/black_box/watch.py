@@ -70,11 +70,15 @@ def look_over_http(deployment: Deployment) -> Look:
     """Returns a look at a list of videos of the public plane."""
 
     def look(names: Sequence[str]) -> Mapping[str, int]:
-        videos = read_document(deployment, f"/v1/videos?ids={','.join(names)}")["videos"]
-        epochs: dict[str, Any] = {video["video_id"]: video[f"{KIND}s"]["epoch"] for video in videos}
-        return {name: epoch for name, epoch in epochs.items() if epoch is not None}
+        return list_epochs(read_document(deployment, f"/v1/videos?ids={','.join(names)}"))
 
     return look
+
+
+def list_epochs(answer: Mapping[str, Any]) -> Mapping[str, int]:
+    """Returns the epoch of the current release of each video of a list that has one, by public id."""
+    epochs: dict[str, Any] = {video["video_id"]: video[f"{KIND}s"]["epoch"] for video in answer["videos"]}
+    return {name: epoch for name, epoch in epochs.items() if epoch is not None}
 
 
 def look_in_store(client: Redis) -> Look:

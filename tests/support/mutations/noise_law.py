@@ -233,7 +233,7 @@ NOISE_LAW = (
     Mutation(
         "every 50th call clipped at 3 scales",
         _sometimes(lambda number, _, __: number % 50 == 0, _clip(-3, 3)),
-        EXACT,
+        FORCED,
     ),
     Mutation(
         "every 10th call clipped at 3 scales",

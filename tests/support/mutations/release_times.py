@@ -61,7 +61,9 @@ def _copied_early(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ReleasePublication, "publish", lambda self, tick_ms: _right_publish(self, tick_ms + 90_000))
 
 
-def _work_that_follows_k(patch: pytest.MonkeyPatch) -> None:
+def draw_only_what_reached_k(patch: pytest.MonkeyPatch) -> None:
+    """Lets the work of a release depend on which counts have reached k."""
+
     def measured(*given: Any, equal_work: bool) -> Measured:  # noqa: ARG001 - the mistake is to ignore it
         return measure(*given, equal_work=False)
 
@@ -79,6 +81,8 @@ RELEASE_TIMES = (
     Mutation("a release that shows at once", _shown_at_once, "end to end", in_quick_tests=True),
     Mutation("a late release that shows when it is ready", _shown_when_ready_if_late, "end to end"),
     Mutation("a release that is copied before its tick", _copied_early, "end to end"),
-    Mutation("noise drawn only for what has reached k", _work_that_follows_k, "entropy", in_quick_tests=True),
-    Mutation("a worker that draws only for what has reached k", _work_that_follows_k, "end to end"),
+    Mutation(
+        "noise drawn only for what has reached k", draw_only_what_reached_k, "entropy", in_quick_tests=True
+    ),
+    Mutation("a worker that draws only for what has reached k", draw_only_what_reached_k, "end to end"),
 )
