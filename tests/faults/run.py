@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from threading import Event as Flag
@@ -114,6 +114,12 @@ class Run:
         ledgers = [*self.check_ledgers(), *self.site.verify_ledger()]
         return [*self.faults, *self.compare(counts), *ledgers, *verdicts]
 
+    def find_miscounts(self) -> list[str]:
+        """Names what was lost or doubled, once the relay has moved everything."""
+        self._wait_until(self._is_relayed)
+        with self.site.open_rooms() as (private, _):
+            return self.compare(read_counts(private))
+
     def check_ledgers(self) -> list[str]:
         """Names what is wrong with the ledgers."""
         with self.site.open_rooms() as rooms:
@@ -121,10 +127,7 @@ class Run:
 
     def settle(self) -> None:
         """Waits until the relay has moved everything, and a release of the run is published and signed."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not self._is_settled():
-            assert time.monotonic() < deadline, f"{self.name} does not settle\n{self.site.read_logs()}"
-            self.rest(_SETTLE_SECONDS)
+        self._wait_until(self._is_settled)
 
     def compare(self, counts: Counts) -> list[str]:
         """Names every count of the run that is not what was acknowledged."""
@@ -166,6 +169,17 @@ class Run:
         for work in self._sending:
             if work.done():
                 work.result()
+
+    def _wait_until(self, is_true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not is_true():
+            assert time.monotonic() < deadline, f"{self.name} does not settle\n{self.site.read_logs()}"
+            self.rest(_SETTLE_SECONDS)
+
+    def _is_relayed(self) -> bool:
+        with suppress(LostConnectionError, SlowStoreError), self.site.open_rooms() as (private, _):
+            return not count_waiting(private)
+        return False
 
     def _is_settled(self) -> bool:
         with suppress(LostConnectionError, SlowStoreError), self.site.open_rooms() as (private, gallery):

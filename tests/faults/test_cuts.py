@@ -17,8 +17,8 @@ from tests.faults.deployment import Pool, deployed_on
 from tests.faults.figures import Figures
 from tests.support.redis_server import ROOT, server_with_root
 
-CUTS = 2
-"""Those of `make test`, besides one in the middle of a release and one in the middle of a delivery."""
+CUTS = 1
+"""That of `make test`, besides one in the middle of a release and one in the middle of a delivery."""
 
 
 @pytest.fixture(scope="module")
