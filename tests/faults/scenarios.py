@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from privacy.embedded.server import EmbeddedRedis
-from privacy.store.acl import AclUser
+from privacy.store.acl import AclUser, Room
 from privacy.store.users import MAINTENANCE, PLATFORM, RELAY, RELEASE
 from tests.faults.deployment import PROCESSES
 from tests.faults.history import ERASE_EVERY
@@ -200,10 +200,19 @@ def _selectors_without(user: AclUser, command: str) -> list[str]:
 
 def fill_disk(run: Run, times: int) -> None:
     """The private room's disk is full for a while: a write ends in the middle, and the server with it."""
+    _fill_disk_of(run.site.private_server, run, times)
+
+
+def fill_gallery_disk(run: Run, times: int) -> None:
+    """The same of the gallery, to which something is written while the epochs of a run are short."""
+    _fill_disk_of(run.site.servers[f"redis-{Room.GALLERY}"], run, times)
+
+
+def _fill_disk_of(server: EmbeddedRedis, run: Run, times: int) -> None:
     for _ in range(times):
         run.rest(run.rng.random() * MAX_CALM_SECONDS)
         for room_bytes in (run.rng.randrange(_ROOM_BYTES), 0):  # started again, it is full still
-            _end_by_full_disk(run.site.private_server, room_bytes)
+            _end_by_full_disk(server, room_bytes)
             run.site.tried["ends by a full disk"] += 1
             run.site.tend()
         run.rest(MAX_CALM_SECONDS)

@@ -43,7 +43,9 @@ def test_power_cuts_lose_and_double_nothing(
         for number in range(ROUNDS):
             run = Run(site, f"power-{faults_seed}-{number}")
             with run.sending():
-                for _ in range(FAULTS_PER_ROUND):
+                for cut in range(FAULTS_PER_ROUND):
+                    if cut % 2:
+                        run.wait_for_actions()
                     run.rest(run.rng.random() * MAX_CALM_SECONDS)
                     if run.rng.random() < 0.2:
                         with site.open_rooms() as (private, _):

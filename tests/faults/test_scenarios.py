@@ -21,7 +21,12 @@ from tests.faults.seeded_faults import CHECKS_NO_RIGHTS, TRUSTS_ITS_CLOCK, WRITE
 from tests.faults.stored_state import count_tombstones
 from tests.support.eventually import eventually
 
-TEARING = {scenarios.kill_anything, scenarios.kill_while_loading, scenarios.fill_disk}
+TEARING = {
+    scenarios.kill_anything,
+    scenarios.kill_while_loading,
+    scenarios.fill_disk,
+    scenarios.fill_gallery_disk,
+}
 """May leave half a transaction, which would be executed at the load after the next."""
 REQUEST_BYTES, ANSWER_BYTES = 5_000, 400
 """About the size of a batch, and of its answer."""
@@ -65,6 +70,7 @@ def nightly(part: str, scenario: Scenario, times: int, rounds: int) -> object:
         nightly("faults-stores", scenarios.take_rights, 20, 5),
         nightly("faults-stores", scenarios.fill_memory, 10, 2),
         nightly("faults-stores", scenarios.fill_disk, 10, 3),
+        nightly("faults-stores", scenarios.fill_gallery_disk, 2, 5),
     ],
 )
 def test_nothing_is_lost_doubled_or_redrawn(
