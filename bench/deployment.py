@@ -117,7 +117,7 @@ class BenchDeployment:
         shards = AccountShards(
             self.redis.platform, prepared.keys, prepared.header.account_shards, limits, clock
         )
-        vault = RegisterStore(shards, prepared.registry.current.integrity)
+        vault = RegisterStore(shards)
         relay = Relay(self.redis.relay, prepared.header, clock)
         with self.redis.without_fsync():
             for number, (batch, now_ms) in enumerate(batches):

@@ -153,7 +153,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     limits = KnownLimits(registry, client)
     clocks = dependencies.virtual_clock, dependencies.believed_clock
     shards = AccountShards(client, dependencies.keys, header.account_shards, limits, *clocks)
-    registers = RegisterStore(shards, registry.current.integrity)
+    registers = RegisterStore(shards)
     staff = build_staff_services(registers, catalogue, registry, dependencies.erasures, dependencies.entropy)
     services = PlatformServices(
         gateway=gateway,

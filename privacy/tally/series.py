@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
 from redis import Redis
 
+from privacy.errors import StoreBusyError
 from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.model.engagement import KINDS_PER_TARGET, Kind
 from privacy.store.connect import translated
@@ -169,6 +170,23 @@ class PendingRelease:
         )
 
 
+class SeriesRefusedError(StoreBusyError):
+    """Some series of a commit are not as they were read, or not due. Others can be released without them.
+
+    Args:
+        shard: their target shard.
+        numbers: of these series.
+    """
+
+    def __init__(self, shard: int, numbers: Iterable[int]) -> None:
+        self.numbers = frozenset(numbers)
+        listed = ", ".join(map(str, sorted(self.numbers)))
+        super().__init__(
+            f"target shard {shard} does not release series {listed}: what it holds of them is damaged. All "
+            "others are released; restore the store from its newest backup"
+        )
+
+
 @dataclass(frozen=True)
 class TallyShard:
     """A target shard, as the release worker reads and writes it. All methods may raise `StoreBusyError`.
@@ -225,9 +243,11 @@ class TallyShard:
         """Write releases in one atomic step; they wait until they are visible.
 
         Returns:
-            The number of releases. 0, and nothing is written, when another worker has released one of the
-            series or moved the ledger, or one of the series is not due: the noise drawn for this attempt has
-            never been seen and is discarded.
+            The number of releases. 0, and nothing is written, when another worker has moved the ledger: the
+            noise drawn for this attempt has never been seen and is discarded.
+
+        Raises:
+            SeriesRefusedError: nothing is written, although no other worker has moved the ledger.
         """
         arguments: list[str | bytes | int] = [
             *(tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")),
@@ -251,7 +271,10 @@ class TallyShard:
         names = ("due", "ledger", "head", "pending", "offsets", "visible")
         keys = [tally_key(self.shard, name) for name in names]
         with translated():
-            return len(commits) if _COMMIT.run(self.client, ScriptCall(keys, arguments)) else 0
+            reply: int | list[bytes] = _COMMIT.run(self.client, ScriptCall(keys, arguments))
+        if isinstance(reply, list):
+            raise SeriesRefusedError(self.shard, [int(number) for number in reply])
+        return len(commits) if reply else 0
 
     def list_visible(self, tick_ms: int) -> list[tuple[int, int]]:
         """Return the pending releases that are visible at a tick: sequence numbers, and from when each is."""

@@ -25,13 +25,15 @@ local args = cmsgpack.unpack(ARGV[5])
 local MS_PER_DAY = 86400000
 local NOW_MS = args.now_ms
 local TODAY = NOW_MS and math.floor(NOW_MS / MS_PER_DAY)
--- w, M, and how long an erased account stays closed; nil for a caller that knows none.
-local FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS = string.match(KNOWN_LIMITS, '^(%d+) (%d+) (%d+)$')
-FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS = tonumber(FLIP_CAP), tonumber(DAILY_CAP), tonumber(TOMBSTONE_TTL_SECONDS)
+-- w, M, how long an erased account stays closed, likes in a burst, and its time; nil for a caller that knows none.
+local next_limit = string.gmatch(KNOWN_LIMITS, '%d+')
+local FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS = tonumber(next_limit()), tonumber(next_limit()), tonumber(next_limit())
+local BURST_LIKES, BURST_SECONDS = tonumber(next_limit()), tonumber(next_limit())
 
 local UNTIL, BURST, NETWORK, SINCE = 'u', 'b', 'n', 's'
 local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
 local GOOD, RESTRICTED, BANNED, DELETED, FAKE, OBJECTED = 0, 1, 2, 3, 4, 5
+local CHANGE = '<I8I4' -- a change in the outbox: series, and joint code * 16 + reason
 local UNDISCLOSED = 268435455 -- the joint code of a hidden account, 2^28 - 1
 local DAYS, MAX_UNTIMED = 1048576, 4095 -- so that an account's integer stays below 2^53, up to which Lua is exact
 local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] = BY_ACCOUNT, [FAKE] = INAUTHENTIC,
@@ -219,7 +221,7 @@ local function settle_register(account, series, liked, block, flips, code, chang
   end
   if is_counted then
     local reason = (not liked and end_reason) or (block > 0 and block) or kept_out
-    changes[#changes + 1] = pack('<I8I4', series, code * 16 + reason)
+    changes[#changes + 1] = pack(CHANGE, series, code * 16 + reason)
     return flips + 1, code, NEWLY_UNCOUNTED
   end
   if flips == 0 and not is_admitted then
@@ -228,7 +230,7 @@ local function settle_register(account, series, liked, block, flips, code, chang
     end
     if account.hidden then code = UNDISCLOSED end
   end
-  changes[#changes + 1] = pack('<I8I4', series, code * 16)
+  changes[#changes + 1] = pack(CHANGE, series, code * 16)
   return flips + 1, code, NEWLY_COUNTED
 end
 

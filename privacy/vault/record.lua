@@ -7,7 +7,6 @@
 --   tombstones   8 bytes for each event
 --   previous     previous pseudonyms, 16 bytes for each event, or '' while no rotation is under way
 --   networks     for each account that names one, pseudonym c16 and network c8
---   burst_likes, burst_ms   likes in a burst, and its time
 --
 -- So the caller packs everything that a first like writes: parsing and packing it here would cost more than storing it. A
 -- change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 14 for a like without a time of its own, which the
@@ -20,7 +19,6 @@ local sub, try = string.sub, redis.pcall
 local refusal = refuse_call(#args.previous > 0 and MIGRATION or {}, { [OUTBOX] = 'xadd', [ACCOUNTS] = 'hmget hset',
   [TOMBSTONES] = 'exists hmget', [FLAGGED] = 'hget hset', [PREFIX] = 'exists hget hset hsetnx' })
 if refusal then return refusal end
-local BURST_LIKES, BURST_MS = args.burst_likes, args.burst_ms
 local pseudonyms, events, gains, previous = args.pseudonyms, args.events, args.gains, args.previous
 local size = #pseudonyms
 local verdicts, changes = {}, {}
@@ -65,7 +63,7 @@ local function check_burst(account, at)
     return
   end
   local before = timed > 1 and call('HGET', account.key, BURST)
-  account.burst = before and math.abs(at - tonumber(before)) < BURST_MS
+  account.burst = before and math.abs(at - tonumber(before)) < 1000 * BURST_SECONDS
   account.burst_began = string.format('%.0f', at)
   if account.burst then
     local name = account.pseudonym

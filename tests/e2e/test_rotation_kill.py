@@ -82,7 +82,7 @@ def vault_on(store: Store, founded: PreparedStore) -> RegisterStore:
     """Intake, with the keys as they are read from the file."""
     limits = KnownLimits(founded.registry, store.platform)
     shards = AccountShards(store.platform, founded.keys, founded.header.account_shards, limits)
-    return RegisterStore(shards, founded.registry.current.integrity)
+    return RegisterStore(shards)
 
 
 def likes(series: int) -> list[AdmittedEvent]:

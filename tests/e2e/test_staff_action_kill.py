@@ -147,7 +147,7 @@ def vault_on(store: Store, prepared: PreparedStore) -> RegisterStore:
     """Return the vault, under the shipped policy."""
     limits = KnownLimits(prepared.registry, store.platform)
     shards = AccountShards(store.platform, prepared.keys, prepared.header.account_shards, limits)
-    return RegisterStore(shards, POLICY.integrity)
+    return RegisterStore(shards)
 
 
 def likes(account: str) -> list[tuple[str, int, int, int, int]]:

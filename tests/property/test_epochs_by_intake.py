@@ -21,7 +21,7 @@ from privacy.vault.registers import RegisterStore
 from tests.support.faults import Crash, every_fault
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
-from tests.support.registers import HEADER, PSEUDONYMISER, raw, read_log, vault_on
+from tests.support.registers import HEADER, POLICY, PSEUDONYMISER, raw, read_log, vault_on
 from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
 from tests.support.stepped_redis import SteppedRedis
 from tests.support.turns import take_turns
@@ -53,7 +53,7 @@ class Timed:
         self.releases.reset()
         self.clock_ms, self._events = clock_ms, 0
         self.expected.clear()
-        self._vault = vault_on(self.releases.store, 14, 1000, lambda: self.clock_ms)
+        self._vault = vault_on(self.releases.store, POLICY.flip_cap, POLICY.daily_cap, lambda: self.clock_ms)
 
     def mark(self) -> Callable[[], None]:
         """Return a function that brings store and clock back to this moment, as often as it is called."""

@@ -9,10 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.errors import StoreBusyError
+from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.release import worker as worker_module
-from tests.support.faults import Crash, LostConnectionError, every_fault
+from privacy.store.keys import tally_key
+from privacy.tally.series import SeriesRefusedError
+from tests.support.faults import Crash, Fault, LostConnectionError, every_fault
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
+from tests.support.registers import HEADER
 from tests.support.release_world import AFTER_EVERY_TICK_MS, VIDEOS, ReleaseWorld, calibration, hours
 from tests.support.simulation import CountingEntropy
 from tests.support.turns import take_turns
@@ -132,3 +136,27 @@ def test_what_is_written_is_never_drawn_again(world: ReleaseWorld) -> None:
     world.like_everything()
     world.run_due(entropy=entropy)
     assert entropy.given == given
+
+
+def test_a_series_that_is_refused_holds_up_no_other(world: ReleaseWorld) -> None:
+    """Damage to one series ends a turn with an error that names it; each turn tries it once more.
+
+    A due time that is no whole number is never the one that a worker has read.
+    """
+    world.reset()
+    world.like_everything()
+    damaged, other = world.numbers[VIDEOS[0]], [video for video in VIDEOS if video != VIDEOS[0]]
+    key = tally_key(damaged // KINDS_PER_TARGET % HEADER.target_shards, "due")
+    world.store.root.zadd(key, {str(damaged): hours(1) - 0.5})
+    world.now_ms = hours(2)
+    for _ in range(2):
+        fault = Fault(200)  # a worker without rest would come to this call
+        with pytest.raises(SeriesRefusedError, match=f"series {damaged}: "):
+            world.worker(fault).run_due()
+        world.publish()
+        world.numbers.pop(VIDEOS[0], None)
+        world.check(dict.fromkeys(other, 2))
+    world.numbers[VIDEOS[0]] = damaged
+    world.store.root.zadd(key, {str(damaged): hours(1)})
+    assert world.run_due() == 2
+    world.check(dict.fromkeys(VIDEOS, 2))

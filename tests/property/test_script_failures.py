@@ -90,7 +90,7 @@ def shards(client: redis.Redis, keys: Pseudonymiser = PSEUDONYMISER) -> AccountS
 def fill(store: Store) -> None:
     """Ada, bo and cyd like some videos; eve is closed."""
     put_in_force(store, registry_of(), HEADER)
-    vault = RegisterStore(shards(store.platform), POLICY.integrity)
+    vault = RegisterStore(shards(store.platform))
     likes = [
         (name, series, 1_000 + series, LIKE, 7) for name in ("ada", "bo", "cyd") for series in SERIES[:3]
     ]
@@ -136,7 +136,7 @@ def events() -> list[AdmittedEvent]:
 def record(store: Store, keys: Pseudonymiser = PSEUDONYMISER) -> None:
     """Record events, some with a network."""
     networks = {"ada": "one", "dee": "two"}
-    RegisterStore(shards(store.platform, keys), POLICY.integrity).record(events(), NOW_MS, networks)
+    RegisterStore(shards(store.platform, keys)).record(events(), NOW_MS, networks)
 
 
 def block(store: Store, keys: Pseudonymiser = PSEUDONYMISER) -> None:
@@ -325,7 +325,7 @@ CASES: Final = [
     ),
     Case("put_head.lua", "signer", put_head, put_first_head),
     Case(
-        "replace_job.lua",
+        "replace_document.lua",
         "maintenance",
         replace_job,
         lambda store: store.root.set("p:jobs:document:1", "before"),

@@ -11,6 +11,7 @@ import redis
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.model.timestamp import Clock
 from privacy.policy.file import load_policy
+from privacy.policy.integrity import Integrity
 from privacy.policy.registry import PolicyRegistry
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER, outbox_key, register_prefix, tally_key
@@ -28,9 +29,13 @@ POLICY: Final = load_policy()
 HEADER: Final = StoreHeader(STORE_HEADER, account_shards=3, target_shards=2, store_id="0" * 32)
 
 
-def registry_of(flip_cap: int = POLICY.flip_cap, daily_cap: int = POLICY.daily_cap) -> PolicyRegistry:
-    """The shipped policy with other caps, and its rules of integrity as they are."""
-    policy = replace(POLICY, flip_cap=flip_cap, daily_cap=daily_cap)
+def registry_of(
+    flip_cap: int = POLICY.flip_cap,
+    daily_cap: int = POLICY.daily_cap,
+    integrity: Integrity = POLICY.integrity,
+) -> PolicyRegistry:
+    """The shipped policy with other caps, and with its rules of integrity if no others are given."""
+    policy = replace(POLICY, flip_cap=flip_cap, daily_cap=daily_cap, integrity=integrity)
     return PolicyRegistry(policy, {policy.version: policy})
 
 
@@ -56,12 +61,13 @@ def vault_on(
     daily_cap: int,
     virtual_clock: Clock | None = None,
     client: redis.Redis | None = None,
+    integrity: Integrity = POLICY.integrity,
 ) -> RegisterStore:
     """A vault under the tests' pseudonym keys, whose limits are in force."""
-    registry = registry_of(flip_cap, daily_cap)
+    registry = registry_of(flip_cap, daily_cap, integrity)
     put_in_force(store, registry)
     shards = shards_on(client or store.platform, registry, virtual_clock=virtual_clock)
-    return RegisterStore(shards, POLICY.integrity)
+    return RegisterStore(shards)
 
 
 def account_key(account_id: str, header: StoreHeader = HEADER) -> bytes:
@@ -80,12 +86,12 @@ def read_changes(
     root: redis.Redis, series: Iterable[int], header: StoreHeader = HEADER
 ) -> Counter[tuple[int, int]]:
     """Count each (series, change code) in the logs of the tally: what no release has counted yet."""
-    changes: Counter[tuple[int, int]] = Counter()
     numbers = list(series)
-    reads = root.pipeline(transaction=False)
+    pipeline = root.pipeline(transaction=False)
     for number in numbers:
-        reads.lrange(log_key(number, header), 0, -1)
-    for number, elements in zip(numbers, reads.execute(), strict=True):
+        pipeline.lrange(log_key(number, header), 0, -1)
+    changes: Counter[tuple[int, int]] = Counter()
+    for number, elements in zip(numbers, pipeline.execute(), strict=True):
         changes.update((number, code) for code in np.frombuffer(join_changes(elements), "<u4").tolist())
     return changes
 

@@ -103,7 +103,7 @@ def verify(
     head must match the entries that it covers. Signatures are Ed25519, under the name EdDSA or Ed25519.
     """
     trusted = _read_keys(keys_file) if keys_file else None
-    earlier = tuple(_read_heads(earlier_file)) if earlier_file else ()
+    earlier = _read_heads(earlier_file) if earlier_file else ()
     with progress(quiet=as_json) as bars, file.open("rb") as raw, _unzip(file, raw) as lines:
         task = bars.add_task("bytes of the file", total=file.stat().st_size)
         reported = _report_progress(
@@ -178,12 +178,23 @@ def _read_keys(file: Path) -> PublicKeys:
         ) from error
 
 
-def _read_heads(file: Path) -> Iterator[str]:
-    """Yields the tree heads of an export and ignores its other lines."""
+def _read_heads(file: Path) -> tuple[str, ...]:
+    """Returns the tree heads of an export and ignores its other lines.
+
+    Raises:
+        InvalidInputError: it has none, so that every other export would continue it.
+    """
     with _open(file, "rb") as lines:
-        for line in _read_lines("--since", file, lines):
-            if line.startswith(b'{"line":"head"'):
-                yield _decode_head(file, line)
+        heads = tuple(
+            _decode_head(file, line)
+            for line in _read_lines("--since", file, lines)
+            if line.startswith(b'{"line":"head"')
+        )
+    if not heads:
+        raise InvalidInputError(
+            "--since", f"{file} has no signed tree head, so nothing can be compared", "an export that has one"
+        )
+    return heads
 
 
 def _decode_head(file: Path, line: bytes) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
 _right_publish = ReleasePublication.publish
-_right_release = ReleaseWorker._release
+_right_release = ReleaseWorker._release_batch
 _IN_TIME = "if not element or struct.unpack('<I4', element) >= math.floor(due_ms / MS_PER_SECOND) then"
 _COVERED = "or due_ms > watermark + 1 or not holds"
 
@@ -31,16 +31,16 @@ def _cut_where_the_relay_stands(patch: pytest.MonkeyPatch) -> None:
 def _due_by_the_workers_clock(patch: pytest.MonkeyPatch) -> None:
     moments_ms = [0]
 
-    def release(self: ReleaseWorker, shard: TallyShard) -> int | None:
+    def release(self: ReleaseWorker, shard: TallyShard, refused: frozenset[int]) -> int:
         moments_ms[0] = self.clock()
-        return _right_release(self, shard)
+        return _right_release(self, shard, refused)
 
     def list_due(self: TallyShard, limit: int) -> list[int]:
         due = tally_key(self.shard, "due")
         numbers = self.client.zrange(due, "-inf", moments_ms[0], byscore=True, offset=0, num=limit)
         return [int(number) for number in cast("list[bytes]", numbers)]
 
-    patch.setattr(ReleaseWorker, "_release", release)
+    patch.setattr(ReleaseWorker, "_release_batch", release)
     patch.setattr(TallyShard, "list_due", list_due)
     patch.setattr(series, "_COMMIT", edited(series._COMMIT, _COVERED, "or not holds"))
 

@@ -13,7 +13,7 @@ from privacy.errors import StoreBusyError
 from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.store.keys import tally_key
-from privacy.tally.series import Commit, DueSeries, TallyShard
+from privacy.tally.series import Commit, DueSeries, SeriesRefusedError, TallyShard
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, log_element, log_key, raw, read_log
@@ -186,7 +186,10 @@ def test_a_commit_on_an_old_state_touches_nothing(
     """If one series of a batch is not as it was read, none of the batch is written."""
     series = shard.read_series(shard.list_due(10))
     before = everything(world)
-    assert not shard.commit([commit_of(due) for due in (*series[:-1], change(series[-1]))], "", "head")
+    changed = change(series[-1])
+    with pytest.raises(SeriesRefusedError) as refused:
+        shard.commit([commit_of(due) for due in (*series[:-1], changed)], "", "head")
+    assert refused.value.numbers == {changed.state.number}
     assert everything(world) == before
     assert shard.commit([commit_of(due) for due in series], "", "head")
 
@@ -195,7 +198,8 @@ def test_a_series_twice_in_a_commit_touches_nothing(world: ReleaseWorld, shard: 
     """It would be released twice at one epoch."""
     (due,) = shard.read_series(shard.list_due(1))
     before = everything(world)
-    assert not shard.commit([commit_of(due), commit_of(due)], "", "head")
+    with pytest.raises(SeriesRefusedError):
+        shard.commit([commit_of(due), commit_of(due)], "", "head")
     assert everything(world) == before
 
 
@@ -205,7 +209,8 @@ def test_a_series_is_not_released_before_it_is_due(world: ReleaseWorld, shard: T
     assert shard.commit([commit_of(due, hours(2))], "", "head")
     (early,) = shard.read_series([due.state.number])
     assert (early.due_ms, early.state.epoch) == (hours(2), 1)
-    assert not shard.commit([commit_of(early, hours(3))], "head", "next")
+    with pytest.raises(SeriesRefusedError):
+        shard.commit([commit_of(early, hours(3))], "head", "next")
     world.now_ms = hours(2)
     assert shard.commit([commit_of(early, hours(3))], "head", "next")
 
@@ -289,7 +294,8 @@ def test_the_same_commit_again_touches_nothing(world: ReleaseWorld, shard: Tally
     assert shard.commit([commit_of(due)], "", "head")
     before = everything(world)
     assert not shard.commit([commit_of(due)], "", "head")
-    assert not shard.commit([commit_of(due)], "head", "head")
+    with pytest.raises(SeriesRefusedError):
+        shard.commit([commit_of(due)], "head", "head")
     assert everything(world) == before
 
 
