@@ -79,7 +79,7 @@ def _run_end_to_end(
         settings = Settings.from_environment({}, folder)
         keys, guard = KeyFiles.of(settings), settings.rollback_guard_dir
         store = StoreSetup(source, keys, guard, clock_ms, entropy, ONE_SHARD).prepare(rooms.settings)
-        in_process = held.enter_context(open_in_process_system(store, lambda _: None))
+        in_process = held.enter_context(open_in_process_system(store, lambda _: None, equal_work=True))
         in_process.timeline.run(scenario.videos, scenario.events, scenario.end_ms)
         audited = AuditedSystem(scenario, store, folder, in_process)
         public = held.enter_context(closing(connect(store.settings, PUBLIC)))

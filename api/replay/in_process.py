@@ -48,7 +48,7 @@ class InProcessSystem:
 
 @contextmanager
 def open_in_process_system(
-    store: PreparedStore, on_events: Callable[[int], None]
+    store: PreparedStore, on_events: Callable[[int], None], *, equal_work: bool
 ) -> Iterator[InProcessSystem]:
     """Opens the system on a store that no other process uses.
 
@@ -57,6 +57,7 @@ def open_in_process_system(
     Args:
         store: the prepared store.
         on_events: called with the number of events just sent.
+        equal_work: that of `ReleaseWorker`.
 
     Raises:
         StoreError: the store is not usable.
@@ -65,7 +66,9 @@ def open_in_process_system(
     clock = VirtualClock(0)
     api_keys = ApiKeys.open(store.settings, PLANE, entropy)
     with ExitStack() as held:
-        workers = make_release_workers(store.settings, store.header, store.erasures, entropy, clock)
+        workers = make_release_workers(
+            store.settings, store.header, store.erasures, entropy, clock, equal_work=equal_work
+        )
         held.callback(workers[0].shards[0].client.close)
         publication = make_release_publication(store.settings, store.header, store.erasures)
         held.callback(publication.shards[0].client.close)

@@ -73,17 +73,19 @@ def make_release_workers(
     erasures: ErasureLog,
     entropy: EntropySource,
     clock: Clock,
+    *,
+    equal_work: bool = True,
 ) -> list[ReleaseWorker]:
     """Returns one release worker per target shard; they write to no other store than this.
 
     While the store lacks erasures that are listed, its connections are refused: nothing is released. A tally
-    that has forgotten releases releases nothing either.
+    that has forgotten releases releases nothing either. `equal_work` is that of `ReleaseWorker`.
     """
     client = connect(settings, RELEASE, greet=caught_up(header.greet, erasures))
     calibrations = Calibrations(client)
     watermark = ReleaseWatermark(erasures.folder, header.store_id)
     return [
-        ReleaseWorker([TallyShard(client, shard)], calibrations, entropy, clock, watermark)
+        ReleaseWorker([TallyShard(client, shard)], calibrations, entropy, clock, watermark, equal_work)
         for shard in range(header.target_shards)
     ]
 

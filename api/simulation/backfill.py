@@ -38,7 +38,7 @@ def backfill(
         on_events(events)
 
     videos = [video.registration() for video in platform.catalogue.videos(until_ms)]
-    with open_in_process_system(store, count) as system:
+    with open_in_process_system(store, count, equal_work=False) as system:
         system.timeline.run(
             videos,
             platform.history(until_ms),

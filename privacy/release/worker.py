@@ -31,6 +31,8 @@ class ReleaseWorker:
         entropy: source of the noise.
         clock: decides which releases are too late for their tick.
         watermark: rollback protection; None for a store that is thrown away.
+        equal_work: as in `measure`; false only for a past that is told in one go, whose releases nobody
+            can time.
     """
 
     shards: Sequence[TallyShard]
@@ -38,6 +40,7 @@ class ReleaseWorker:
     entropy: EntropySource
     clock: Clock
     watermark: ReleaseWatermark | None = None
+    equal_work: bool = True
 
     def run_due(self) -> int:
         """Release every series whose epoch is over, epoch by epoch. The releases wait to be published.
@@ -90,7 +93,7 @@ class ReleaseWorker:
         made = {
             release.due.state.number: (release, calibration)
             for calibration, batch in self._by_calibration(shard.read_series(numbers))
-            for release in make_releases(batch, calibration, self.entropy)
+            for release in make_releases(batch, calibration, self.entropy, equal_work=self.equal_work)
         }
         now_ms = self.clock()
         commits = []

@@ -26,9 +26,11 @@ local MS_PER_DAY = 86400000
 local NOW_MS = args.now_ms
 local TODAY = NOW_MS and math.floor(NOW_MS / MS_PER_DAY)
 -- w, M, how long an erased account stays closed, likes in a burst, and its time; nil for a caller that knows none.
-local next_limit = string.gmatch(KNOWN_LIMITS, '%d+')
-local FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS = tonumber(next_limit()), tonumber(next_limit()), tonumber(next_limit())
-local BURST_LIKES, BURST_SECONDS = tonumber(next_limit()), tonumber(next_limit())
+local known_limits = {}
+for limit in string.gmatch(KNOWN_LIMITS, '%d+') do
+  known_limits[#known_limits + 1] = tonumber(limit)
+end
+local FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS, BURST_LIKES, BURST_SECONDS = spread(known_limits)
 
 local UNTIL, BURST, NETWORK, SINCE = 'u', 'b', 'n', 's'
 local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
