@@ -128,6 +128,7 @@ def test_connections_may_end_at_any_byte(
         try:
             with run.sending():
                 run.rest(seconds)
+                run.wait_for_actions(2)
         finally:
             site.proxied = {}
             restart(site)
