@@ -260,15 +260,15 @@ def test_a_check_takes_its_time_and_can_be_ended(tmp_path: Path, monkeypatch: py
 
 def kill_check(server: EmbeddedRedis) -> None:
     """Kill the check of a server's log; the server says so, and lets go of its folder."""
-    check = min(pid for pid in family(os.getpid()) if b"redis-check-aof" in command_of(pid))
-    os.kill(check, signal.SIGKILL)
+    os.kill(eventually(find_check, "the check"), signal.SIGKILL)
     with pytest.raises(StoreError, match=r"was ended by SIGKILL: start again"):
         eventually(server.is_ready, "the end of the check")
 
 
-def command_of(pid: int) -> bytes:
-    """The command line of a process."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+def find_check() -> int | None:
+    """The process that checks a log; None before it runs that program."""
+    running = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in family(os.getpid())}
+    return min((pid for pid, command in running.items() if b"redis-check-aof" in command), default=None)
 
 
 def test_a_check_of_files_changes_nothing_unless_it_is_to_cut(torn: tuple[EmbeddedRedis, int, bytes]) -> None:

@@ -143,8 +143,9 @@ def test_a_missing_folder_is_a_readable_error(tmp_path: Path) -> None:
 def test_what_makes_a_file_of_secrets_unsafe(tmp_path: Path) -> None:
     """Absence, another kind of file, and any right for group or others are faults."""
     path = tmp_path / "secret"
-    assert private_file_fault(path) == f"{path} is not there"
-    assert private_file_fault(tmp_path) == f"{tmp_path} is not there"
+    way_on = "put it back, or correct the setting that names it"
+    assert private_file_fault(path) == f"{path} is not there: {way_on}"
+    assert private_file_fault(tmp_path) == f"{tmp_path} is not there: {way_on}"
     write_private(path, "x")
     assert private_file_fault(path) is None
     path.chmod(0o601)
