@@ -10,6 +10,7 @@ from math import e, log2, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from privacy.audit.check import Check
 from privacy.audit.far_sampler import FarSampler, WrittenEntropy
@@ -34,9 +35,9 @@ FAR_SCALES = (1, 2, 3, 4, 5, 6, 8, 12)
 FAR_TARGETS = 2
 FAR_RELEASES = 200
 """Each calls the sampler once a scale: what it does in every 50th call to a tail is done in twelve of 600."""
-WORK_TARGETS = 10
+WORK_DRAWS = 80_000
 MAX_WORK_GAP = 0.03
-"""The bytes of 80,000 draws differ from those of 80,000 others by 0.3 %."""
+"""Ten standard deviations of the difference between the bytes of these draws and of as many others."""
 READS = 4_096
 READ_BYTES = 32
 MAX_DEVIATIONS = 5.5
@@ -69,8 +70,8 @@ def entropy_check(
                 "Noise from another source or from a seed, noise that depends on the data, fewer random bits "
                 "than the noise requires, a release without noise, noise whose support ends, noise made from "
                 "floats; more work for larger counts; a source that repeats itself.",
-                "Certain, except for the two fits and the share of ones: a false alarm has probability "
-                f"{FALSE_ALARM:g} or less for each of their tests.",
+                "Certain, except for repeated values, the two fits and the share of ones: a false alarm has "
+                f"probability {FALSE_ALARM:g} or less for each of their tests.",
                 tuple(findings),
             )
         ]
@@ -106,12 +107,15 @@ def _fixed_source(seed: bytes) -> EntropySource:
 def _check_repeatability(calibration: Calibration, entropy: EntropySource) -> Finding:
     one, other = entropy(16), entropy(16)
     first, again, different = (_draw(calibration, _fixed_source(seed)) for seed in (one, one, other))
-    same, shared = np.array_equal(first, again), float((first == different).mean())
+    same, shared = np.array_equal(first, again), int((first == different).sum())
+    # Two draws are equal with probability 1 / (2 √π scale), and draws around different means more rarely.
+    max_shared = int(binom.isf(FALSE_ALARM, first.size, 1 / (2 * sqrt(pi) * min(calibration.stream_scales))))
     return Finding(
-        "repeated entropy and different entropy",
-        "the same entropy gives the same measurements; with different entropy at most 1 in 100 are the same",
-        f"same entropy: {'same' if same else 'different'}; different entropy: {shared:.4f} the same",
-        bool(first.size) and same and shared <= 1 / 100,
+        f"repeated entropy and different entropy, {first.size:,} measurements each",
+        "the same entropy gives the same measurements; with different entropy at most "
+        f"{max_shared} are the same",
+        f"same entropy: {'same' if same else 'different'}; different entropy: {shared} the same",
+        bool(first.size) and same and shared <= max_shared,
     )
 
 
@@ -134,14 +138,15 @@ def _check_amount(
 def _check_work(calibration: Calibration, entropy: EntropySource) -> Finding:
     """Compares the entropy for targets that nobody likes with that for targets with many likes."""
     policy, likes = calibration.policy, 10 * calibration.policy.k
-    before, sizes = _create(calibration, WORK_TARGETS), []
+    targets = -(-WORK_DRAWS // (calibration.schedule.epochs * len(calibration.stream_scales)))
+    before, sizes = _create(calibration, targets), []
     for count_of_likes in (0, likes):
         source = RecordedEntropy(entropy)
         log = encode_log(policy, [CountChange({}, count_of_likes)])
-        before.release([log] * WORK_TARGETS, source, equal_work=True)
+        before.release([log] * targets, source, equal_work=True)
         sizes.append(source.size)
     return Finding(
-        f"entropy for {WORK_TARGETS} targets without engagements, and for as many with {likes} each",
+        f"entropy for {targets} targets without engagements, and for as many with {likes} each",
         f"the same, within {100 * MAX_WORK_GAP:g} %: work does not depend on counts",
         f"{sizes[0]:,} and {sizes[1]:,} bytes",
         min(sizes) > 0 and max(sizes) - min(sizes) <= MAX_WORK_GAP * min(sizes),
