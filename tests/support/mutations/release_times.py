@@ -78,7 +78,7 @@ RELEASE_TIMES = (
         in_quick_tests=True,
     ),
     Mutation("a release that is due by the worker's clock alone", _due_by_the_workers_clock, "end to end"),
-    Mutation("a release that shows at once", _shown_at_once, "end to end", in_quick_tests=True),
+    Mutation("a release that shows at once", _shown_at_once, "end to end"),
     Mutation("a late release that shows when it is ready", _shown_when_ready_if_late, "end to end"),
     Mutation("a release that is copied before its tick", _copied_early, "end to end"),
     Mutation(
