@@ -1,7 +1,8 @@
 """Rate limits per API key: fixed windows of a minute, counted in Redis by the `limits` library.
 
 Windows are aligned to the clock's minutes, so the one increment that counts a request also yields all values
-of the headers (draft-ietf-httpapi-ratelimit-headers). When the store fails, requests are refused.
+of the headers (draft-ietf-httpapi-ratelimit-headers). When the store fails, requests are refused. When it
+only has no room for writes, each process counts the requests that it answers itself: readers need no room.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from api.http.api_keys import KeyRecord
 from privacy.errors import StoreBusyError
+from privacy.store.connect import is_without_room
 from privacy.store.script import MAX_LOADS
 
 WINDOW_SECONDS = 60
@@ -97,15 +99,20 @@ class RateLimiter:
     def _reserve(self, reservation: _Reservation, key: KeyRecord, window: int) -> None:
         max_amount = max(1, key.requests_per_minute // SLOTS_PER_LIMIT)
         amount = min(max_amount, max(1, reservation.taken))
-        reservation.end = self._add(f"{key.key_id}:{window}", amount)
+        reservation.end = self._add(f"{key.key_id}:{window}", reservation.end, amount)
         reservation.left = amount
 
-    def _add(self, name: str, amount: int) -> int:
-        """Adds to a counter, again if the server has forgotten the script that the library just gave it."""
+    def _add(self, name: str, known: int, amount: int) -> int:
+        """Adds to a counter, again if the server has forgotten the script that the library just gave it.
+
+        Reading needs no room: on a store without any, this process counts on from what it knows.
+        """
         for _ in range(MAX_LOADS):
             try:
                 return self._storage.incr(name, WINDOW_SECONDS, amount)
             except StorageError as error:
+                if is_without_room(error.storage_error):
+                    return known + amount
                 if not isinstance(error.storage_error, NoScriptError):
                     raise StoreBusyError("the rate limit store does not respond") from error
         raise StoreBusyError("the rate limit store forgets its scripts")

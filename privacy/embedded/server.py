@@ -16,10 +16,11 @@ Its data folder holds, readable by its owner only:
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
@@ -42,6 +43,9 @@ PAUSE_SECONDS: Final = 0.005
 _LOCK_PATIENCE_SECONDS: Final = 6.0
 """A server that is killed while it rewrites its log leaves a child behind. It holds the lock until it misses
 its parent, for which it looks every 1,024 keys, at some 2.3 ms each, and longer on a busy machine."""
+_ROOM_BYTES: Final = 4_194_304
+_READ_ONLY: Final = ("--min-replicas-to-write", "1")
+"""An embedded server has no replicas, so it refuses every write with NOREPLICAS."""
 _SOCKET_PATH_BYTES: Final = 107  # what sockaddr_un holds, less its closing zero byte
 
 
@@ -97,8 +101,9 @@ class EmbeddedRedis:
         self._held = ExitStack()
         self._log = AppendLog(self.folder)
         self._repair: LogRepair | None = None
-        self._spawn: Callable[[], ServerProcess] | None = None
+        self._spawn: Callable[[Sequence[str]], ServerProcess] | None = None
         self.cut_bytes = 0
+        self.takes_writes = True
 
     def __enter__(self) -> Self:
         self.start()
@@ -124,6 +129,19 @@ class EmbeddedRedis:
     def is_running(self) -> bool:
         """True while the server runs; it ends on its own when its disk is full."""
         return self._process is not None and self._process.is_running
+
+    @property
+    def has_room(self) -> bool:
+        """True if the disk has room for writes. A server that was started without it can only be read.
+
+        Redis ends at a write that does not reach its log, and readers would go with it.
+        """
+        try:
+            with TemporaryFile(dir=self.folder) as file:
+                os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
+        except OSError:
+            return False
+        return True
 
     @property
     def activity(self) -> str:
@@ -178,7 +196,8 @@ class EmbeddedRedis:
         self._log.note_open()
         with _reserved(self.port) as self.port:
             keep_or_write_private(self.folder / CONF_FILE, redis_conf(self.port))
-            self._process = self._spawn()
+            self.takes_writes = self.has_room
+            self._process = self._spawn(() if self.takes_writes else _READ_ONLY)
         self._admin = connect(self.settings, ADMIN)
 
     def is_ready(self) -> bool:

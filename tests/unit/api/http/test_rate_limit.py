@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from api.http.api_keys import KeyRecord
 from api.http.rate_limit import RateLimiter
@@ -21,12 +21,15 @@ class Storage(MemoryStorage):
     def __init__(self) -> None:
         super().__init__()
         self.asked, self.down, self.forgets = 0, False, 0
+        self.refusal: Exception | None = None
 
     def incr(self, *args: Any, **options: Any) -> int:
         """Count."""
         self.asked += 1
         if self.down:
             raise StorageError(OSError("down"))
+        if self.refusal:
+            raise StorageError(self.refusal)
         if self.forgets:
             self.forgets -= 1
             raise StorageError(NoScriptError("No matching script"))
@@ -55,6 +58,21 @@ def test_processes_together_stay_within_the_limit(limit: int) -> None:
     processes = [RateLimiter(storage) for _ in range(4)]
     granted = sum(not processes[turn % 4].acquire(key(limit), 30_000).exceeded for turn in range(limit * 2))
     assert limit * 4 // 5 <= granted <= limit
+
+
+@pytest.mark.parametrize(
+    "refusal", ["NOREPLICAS Not enough good replicas", "MISCONF Errors writing to the AOF"]
+)
+def test_a_store_without_room_for_writes_can_be_read(refusal: str) -> None:
+    """The process counts on by itself, from what it knew; one that knows nothing grants the limit again."""
+    storage = Storage()
+    limiter = RateLimiter(storage)
+    granted = [limiter.acquire(key(5), 30_000).used for _ in range(2)]
+    storage.refusal = ResponseError(refusal)
+    granted += [limiter.acquire(key(5), 30_000).used for _ in range(4)]
+    assert granted == [1, 2, 3, 4, 5, 6]
+    assert limiter.acquire(key(5), 30_000).exceeded
+    assert RateLimiter(storage).acquire(key(5), 30_000).used == 1
 
 
 def test_threads_share_a_reservation() -> None:
