@@ -19,7 +19,8 @@ from api.runtime.store_setup import PreparedStore
 from privacy.model.documents import LedgerEntry
 from privacy.store.connect import connect
 from privacy.store.users import PLATFORM, PUBLISHER
-from privacy.tally.series import LedgerLog, TallyShard
+from privacy.tally.ledger_log import LedgerLog
+from privacy.tally.series import TallyShard
 from privacy.vault.limits import KnownLimits
 from privacy.vault.recount import Recount
 from privacy.vault.shards import AccountShards

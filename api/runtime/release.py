@@ -34,7 +34,8 @@ from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import PUBLISHER, RELEASE, SIGNER
-from privacy.tally.series import LedgerLog, TallyShard
+from privacy.tally.ledger_log import LedgerLog
+from privacy.tally.series import TallyShard
 
 _INTERVAL: Final = PollInterval(idle_seconds=0.5)
 """The shortest public delay is two seconds."""

@@ -193,6 +193,23 @@ def test_a_worker_that_was_away_for_hours(world: Timed) -> None:
     assert world.released() == {(VIDEO, 2): len(ACCOUNTS)}
 
 
+def test_a_relay_that_stands_still_once_it_has_asked_the_time(world: Timed) -> None:
+    """What is taken in meanwhile is ahead of the time that it asked for, and counts in its own epoch."""
+    world.reset(hours(1) - 60_000)
+    world.take_in(ACCOUNTS[:3])
+
+    def ask() -> int:
+        asked_ms = world.clock_ms
+        if asked_ms < hours(1):
+            world.clock_ms = hours(1) + 60_000
+            world.take_in(ACCOUNTS[3:8])
+        return asked_ms
+
+    Relay(world.releases.store.relay, HEADER, ask).drain()
+    world.check()
+    assert world.expected == {(VIDEO, 0): 3, (VIDEO, 1): 5}
+
+
 def test_a_like_moves_nobody_elses(world: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
     """A like just before the end of an epoch is in it, however many entries stand before it in its outbox."""
     monkeypatch.setattr(relay_module, "ENTRIES_PER_STEP", 4)

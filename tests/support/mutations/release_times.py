@@ -10,12 +10,14 @@ from privacy.release.publication import ReleasePublication, visible_at_ms
 from privacy.release.worker import ReleaseWorker
 from privacy.store.keys import tally_key
 from privacy.tally import series
+from privacy.tally.log_elements import LogCut
 from privacy.tally.series import TallyShard
 from tests.support.mutations.mutation import Mutation, edited
 
 if TYPE_CHECKING:
     import pytest
 
+_right_cut = LogCut.before
 _right_publish = ReleasePublication.publish
 _right_release = ReleaseWorker._release_batch
 _IN_TIME = "if not element or struct.unpack('<I4', element) >= math.floor(due_ms / MS_PER_SECOND) then"
@@ -23,8 +25,7 @@ _COVERED = "or due_ms > watermark + 1 or not holds"
 
 
 def _cut_where_the_relay_stands(patch: pytest.MonkeyPatch) -> None:
-    everything = edited(series._READ, "if struct.unpack('<I4', element) < due_second then", "if true then")
-    patch.setattr(series, "_READ", everything)
+    patch.setattr(LogCut, "before", lambda _end_second, elements: _right_cut(1 << 40, elements))
     patch.setattr(series, "_COMMIT", edited(series._COMMIT, _IN_TIME, "if not element then"))
 
 

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from redis.client import Pipeline
 
 from privacy.errors import StoreBusyError
 from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.store.keys import tally_key
+from privacy.tally import log_elements
 from privacy.tally.series import Commit, DueSeries, SeriesRefusedError, TallyShard
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
@@ -260,6 +262,32 @@ def test_any_log_is_cut_exactly(
         assert shard.commit([commit_of(due, end + hours(1))], head, f"{head}+")
     assert counted == expected
     assert read_log(world.store.root, number) == []
+
+
+def test_long_logs_are_read_in_bounded_steps(
+    world: ReleaseWorld, shard: TallyShard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer has more elements than a server may send in one go, and nothing is missing or twice."""
+    monkeypatch.setattr(log_elements, "MAX_ELEMENTS_PER_READ", 7)
+    asked: list[int] = []
+    execute = Pipeline.execute
+
+    def watched(pipeline: Pipeline) -> list[list[bytes]]:
+        answers: list[list[bytes]] = execute(pipeline)
+        asked.append(sum(map(len, answers)))
+        return answers
+
+    keys = [log_key(number) for number in world.numbers.values()]
+    lengths = dict(zip(keys, (20, 0, 1, 14, 7), strict=False))
+    for key, length in lengths.items():
+        world.store.root.delete(key)
+        for element in range(length):
+            world.store.root.rpush(key, log_element(element, [element]))
+    monkeypatch.setattr(Pipeline, "execute", watched)
+    found = log_elements.read_logs(shard.client, lengths)
+    assert found == {key: world.store.root.lrange(key, 0, -1) for key in lengths}
+    assert max(asked) == 7
+    assert sum(asked) == sum(lengths.values())
 
 
 def test_a_round_end_is_read_as_it_is(store: Store) -> None:
