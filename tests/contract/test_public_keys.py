@@ -17,7 +17,7 @@ OPERATIONS: Final = {operation.operation_id: operation for operation in operatio
 GUARDED: Final = sorted(name for name, operation in OPERATIONS.items() if operation.scope)
 OPEN_PATHS: Final = (
     *("/healthz", "/readyz", "/metrics", "/docs", "/docs/docs.js", "/v1/openapi.json"),
-    "/docs/compliance/claim.md",
+    *("/docs/compliance/claim.md", "/docs/proofs/gate.md", "/docs/reading.md"),
     "/.well-known/jwks.json",
 )
 ARGUMENTS: Final = {
@@ -132,6 +132,7 @@ def test_what_is_open_and_nothing_else(plane: PublicPlane) -> None:
         "/docs",
         "/docs/<asset>",
         "/docs/compliance/<document>",
+        "/docs/proofs/<document>",
         "/v1/openapi.json",
         "/.well-known/jwks.json",
     }

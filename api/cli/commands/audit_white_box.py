@@ -37,7 +37,7 @@ QUICK_READS: Final = 100
 )
 @policy_option
 @click.option(
-    "--quick", is_flag=True, help="Smaller samples; takes under a minute and finds only gross mistakes."
+    "--quick", is_flag=True, help="Smaller samples; about a minute of one core; finds only gross mistakes."
 )
 @click.option(
     "--report",

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from redis import Redis
 from scipy.stats import rankdata
 
+from privacy.audit.black_box.campaign_scale import ATTEMPTS, LEAD_FACTOR
 from privacy.audit.black_box.claim import list_profile_dimensions
 from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.deployment import Canary, CanaryEvent
@@ -28,6 +29,7 @@ from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.black_box.watch import Look, Watch, list_epochs, look_in_store, look_over_http
 from privacy.audit.report_model import ComparisonPlot, Finding, Section
 from privacy.catalogue.catalogue import target_shard
+from privacy.errors import StoreBusyError
 from privacy.model.timestamp import Clock
 from privacy.release.worker import WORKERS_AT_ONCE
 
@@ -35,6 +37,8 @@ GAP_MS: Final = 0.3
 """A gap above this counts: preparing to draw noise takes about as long."""
 SHARDS: Final = 16
 """Usual number of target shards. At most half as many pairs are watched together."""
+LEAST_PAIRS: Final = 1
+"""With fewer the attack has seen nothing, so its failure says nothing."""
 _NAMES_PER_SHARD: Final = 100
 """Names that are tried until one is in the right shard; all fail with a probability of 1e-44."""
 
@@ -81,6 +85,9 @@ class AppearanceAttack(Attack):
         store_url: the public plane's own address of the store, if the reviewer has it.
     """
 
+    key = "appearance"
+    title = "When a release appears"
+
     context: CampaignContext
     clock: Clock
     wait: Callable[[float], object]
@@ -101,6 +108,7 @@ class AppearanceAttack(Attack):
                 observed = self._watch_waves(number, look)
                 pairs += len(observed.coins)
                 early += observed.early
+                findings.append(_find_seen(way, observed))
                 for name, statistic in STATISTICS.items():
                     found, plot = guesses_from_scores(
                         f"{name}, {way}", statistic(observed.gaps_ms), observed.coins, self.context.claim
@@ -122,8 +130,8 @@ class AppearanceAttack(Attack):
         self, pairs: int, findings: Sequence[Finding], plots: Sequence[ComparisonPlot]
     ) -> Section:
         return Section(
-            key="appearance",
-            title="When a release appears",
+            key=self.key,
+            title=self.title,
             tried=f"{pairs:,} pairs of videos: one that k−1 accounts of the attacker like and, as a coin "
             f"decides, a victim; and a control that nobody likes. {self.context.scale.appearance_epochs} "
             "releases of each pair were polled as fast as answers came, and the gap between the two "
@@ -161,9 +169,9 @@ class AppearanceAttack(Attack):
         waves = self.context.scale.appearance_waves
         for wave in range(waves):
             self.context.progress("appearance", wave, waves)
-            phases = self._plant(way, wave)
+            phases = self._plant_in_time(way, wave)
             rows: dict[_Pair, list[float]] = {pair: [] for pairs in phases for pair in pairs}
-            delay_ms = self._find_delay_ms(phases[0][0].watched)
+            delay_ms = self._find_delay_ms(phases[0][0])
             early += delay_ms == 0
             for visible_ms, phase, epoch in self._schedule(phases[0][0].watched.posted_at_ms + delay_ms):
                 names = [c.public_id for pair in phases[phase] for c in (pair.watched, pair.control)]
@@ -176,10 +184,39 @@ class AppearanceAttack(Attack):
         self.context.progress("appearance", waves, waves)
         return _Observed(np.array(gaps_ms), np.array(coins, np.bool_), early)
 
-    def _plant(self, way: int, wave: int) -> list[list[_Pair]]:
+    def _plant_in_time(self, way: int, wave: int) -> list[list[_Pair]]:
+        """Plants the pairs of a wave before their first release; retries with more time if that fails.
+
+        Pairs that are planted later have no such release: those that the attack would wait for may be over.
+
+        Raises:
+            StoreBusyError: the deployment is too slow for that.
+        """
+        lead_seconds = self.context.scale.appearance_lead_seconds
+        for attempt in range(ATTEMPTS):
+            phases = self._plant(f"{way}-{wave}-{attempt}", wave, lead_seconds * LEAD_FACTOR**attempt)
+            if self.clock() < self._due_ms(phases[0][0], self._first_epoch):
+                return phases
+            # Until their releases are rare, these pairs would disturb those that replace them.
+            self._wait_until(
+                self._due_ms(phases[-1][0], self._first_epoch + self.context.scale.appearance_epochs)
+            )
+        raise StoreBusyError(
+            f"the deployment did not take in the likes of {2 * len(phases) * len(phases[0])} videos within "
+            f"{lead_seconds * LEAD_FACTOR ** (ATTEMPTS - 1)} s"
+        )
+
+    def _due_ms(self, pair: _Pair, epoch: int) -> int:
+        return pair.watched.posted_at_ms + 1000 * self.context.claim.due_ages_seconds[epoch]
+
+    def _wait_until(self, time_ms: int) -> None:
+        while (rest_ms := time_ms - self.clock()) > 0:
+            self.wait(rest_ms / 1000)
+
+    def _plant(self, name: str, wave: int, lead_seconds: int) -> list[list[_Pair]]:
         """Registers the pairs of a wave and sends their likes; returns them by phase, ordered by shard."""
-        name, claim, scale = f"{way}-{wave}", self.context.claim, self.context.scale
-        first_due_ms = (self.clock() + 1000 * scale.appearance_lead_seconds) // 1000 * 1000
+        claim, scale = self.context.claim, self.context.scale
+        first_due_ms = (self.clock() + 1000 * lead_seconds) // 1000 * 1000
         # Fewer pairs than fill the shards move on: what became of earlier ones is then in other shards.
         shard = 2 * scale.appearance_pairs * wave
         phases = []
@@ -216,15 +253,14 @@ class AppearanceAttack(Attack):
         canaries = (Canary(each, posted_at_ms) for each in names)
         return next(each for each in canaries if target_shard(each.public_id, SHARDS) == shard % SHARDS)
 
-    def _find_delay_ms(self, canary: Canary) -> int:
+    def _find_delay_ms(self, pair: _Pair) -> int:
         """Returns how long after its epoch a release appears: as stated, or 0 if that is too long."""
-        claim = self.context.claim
-        delay_ms = 1000 * claim.public_delay_seconds
-        visible_ms = canary.posted_at_ms + 1000 * claim.due_ages_seconds[self._first_epoch] + delay_ms
-        while (rest_ms := visible_ms - delay_ms // 2 - self.clock()) > 0:
-            self.wait(rest_ms / 1000)
-        reply = self.context.deployment.read(f"/v1/videos?ids={canary.public_id}")
-        shown = list_epochs(reply.document).get(canary.public_id, -1) >= self._first_epoch
+        public_id = pair.watched.public_id
+        delay_ms = 1000 * self.context.claim.public_delay_seconds
+        visible_ms = self._due_ms(pair, self._first_epoch) + delay_ms
+        self._wait_until(visible_ms - delay_ms // 2)
+        reply = self.context.deployment.read(f"/v1/videos?ids={public_id}")
+        shown = list_epochs(reply.document).get(public_id, -1) >= self._first_epoch
         return 0 if shown and latest_served_ms(reply, self.clock) < visible_ms else delay_ms
 
     def _schedule(self, start_ms: int) -> list[tuple[int, int, int]]:
@@ -254,6 +290,18 @@ def _take_own_times(seen_seconds: NDArray[np.float64]) -> NDArray[np.float64]:
         before = np.sort(seen_seconds[: max(shard, WORKERS_AT_ONCE)])
         own[shard] = showed - (before[0] if shard < WORKERS_AT_ONCE else before[-WORKERS_AT_ONCE])
     return own
+
+
+def _find_seen(way: str, observed: _Observed) -> Finding:
+    """Returns for how many pairs the attack has anything to go by: releases that were over are not timed."""
+    timed = ~np.isnan(observed.gaps_ms)
+    seen = int(timed.any(axis=1).sum())
+    return Finding(
+        what=f"pairs of which both appearances were seen, {way}",
+        required=f"at least {LEAST_PAIRS}",
+        found=f"{seen:,} of {len(observed.coins):,}, {timed.sum():,} of {timed.size:,} gaps",
+        passed=seen >= LEAST_PAIRS,
+    )
 
 
 def _mean_gap(gaps_ms: NDArray[np.float64]) -> NDArray[np.float64]:

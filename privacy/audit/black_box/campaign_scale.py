@@ -1,6 +1,14 @@
 """Sample sizes of a black-box audit."""
 
 from dataclasses import dataclass
+from typing import Final
+
+ATTEMPTS: Final = 3
+"""How often planting is tried, each time with more time for it."""
+LEAD_FACTOR: Final = 3
+"""Factor by which the time for planting grows with each attempt."""
+PATIENCE_MS: Final = 300_000
+"""A release that is later than this is considered missing. A busy machine is no fault."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ class ReleaseMonitor(TargetAttack):
         clock: now, in ms since 1970 UTC; the deployment's own time is used if its answers contain it.
     """
 
+    key = "release-monitor"
+    title = "Monitoring between releases"
+
     clock: Clock
     _polls: int = field(default=0, init=False, repr=False)
     _numbers: dict[tuple[str, int], set[bytes]] = field(
@@ -122,8 +125,8 @@ class ReleaseMonitor(TargetAttack):
             ),
         )
         section = Section(
-            key="release-monitor",
-            title="Monitoring between releases",
+            key=self.key,
+            title=self.title,
             tried=f"{len(self.targets)} targets were polled {self._polls:,} times over "
             f"{self.context.scale.rounds} rounds. {BUSY} got {BUSY_LIKES} likes in each round, {QUIET} got "
             "none, one is below k.",
