@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -159,6 +160,7 @@ def _load(server_pid: int, target: str) -> Flask:
         try:
             return create()
         except StoreBusyError as error:
-            sys.stderr.write(f"{module}: {error}; retrying in {rest_seconds:.1f} s\n")
+            with suppress(OSError):  # its disk may be full
+                sys.stderr.write(f"{module}: {error}; retrying in {rest_seconds:.1f} s\n")
         time.sleep(rest_seconds)
         rest_seconds = min(2 * rest_seconds, _MAX_BACK_OFF_SECONDS)

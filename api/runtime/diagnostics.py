@@ -13,7 +13,7 @@ from privacy.embedded.config import CREDENTIALS_FILE, room_folders
 from privacy.errors import ClockError, PolicyError, StoreBusyError, StoreError
 from privacy.model.timestamp import Clock, format_timestamp
 from privacy.policy.registry import PolicyRegistry, read_registered_policies
-from privacy.rollback.erasure_watermark import ErasureWatermark
+from privacy.rollback.erasure_watermark import ErasuresMissingError, ErasureWatermark
 from privacy.rollback.guard import RollbackGuard, describe_shared_device, shares_device
 from privacy.signing.signing_key_file import load_store_signing_key
 from privacy.store.acl import AclUser, Room
@@ -128,17 +128,14 @@ class Diagnostics:
             header = StoreHeader.read(client)
             folder = self.settings.rollback_guard_dir
             guard = RollbackGuard(folder, header.store_id, header.target_shards)
-            guard.require_own()
-            watermark = ErasureWatermark(client, guard.erasures)
-            watermark.require_caught_up()
-            with translated():
-                for shard in range(header.target_shards):
-                    guard.releases.check(shard, int(client.llen(ledger_log_key(shard))))
-            detail = f"all {watermark.read() or 0} that were ever listed are done; {folder}"
-        found = [
-            CheckResult("erasures", ok=True, detail=detail),
-            CheckResult("releases", ok=True, detail="the tally holds every published one"),
-        ]
+            try:
+                guard.require_own()
+            except StoreError as error:
+                return [CheckResult("owner", ok=False, detail=str(error))]
+            found = [
+                _outcome("erasures", lambda: _check_erasures(client, guard)),
+                _outcome("releases", lambda: _check_releases(client, guard, header.target_shards)),
+            ]
         if (self.data_folder / CREDENTIALS_FILE).exists() and shares_device(folder, self.data_folder):
             found.append(CheckResult("disk", ok=True, detail=f"warning: {describe_shared_device(folder)}"))
         return found
@@ -178,6 +175,31 @@ class Diagnostics:
             return question()
         except StoreError as error:
             return [CheckResult("answer", ok=False, detail=str(error))]
+
+
+def _outcome(name: str, check: Callable[[], str]) -> CheckResult:
+    """Returns the finding of one check, bad if it raises an error; a store that does not answer is none."""
+    try:
+        return CheckResult(name, ok=True, detail=check())
+    except ErasuresMissingError as error:
+        return CheckResult(name, ok=False, detail=str(error))
+    except StoreBusyError:
+        raise
+    except StoreError as error:
+        return CheckResult(name, ok=False, detail=str(error))
+
+
+def _check_erasures(client: Redis, guard: RollbackGuard) -> str:
+    watermark = ErasureWatermark(client, guard.erasures)
+    watermark.require_caught_up()
+    return f"all {watermark.read() or 0} that were ever listed are done; {guard.folder}"
+
+
+def _check_releases(client: Redis, guard: RollbackGuard, target_shards: int) -> str:
+    with translated():
+        for shard in range(target_shards):
+            guard.releases.check(shard, int(client.llen(ledger_log_key(shard))))
+    return "the tally holds every published one"
 
 
 def _header(client: Redis, key: str) -> CheckResult:

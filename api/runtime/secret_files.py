@@ -25,6 +25,7 @@ from privacy.store.credentials import load_or_create_credentials, write_private
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PROCESSES, USERS
 
+_PASSWORDS: Final = "passwords.json"
 _ACL_FILES: Final[dict[str, tuple[Room, ...]]] = {
     "vault.acl": (Room.PRIVATE,),
     "gallery.acl": (Room.GALLERY,),
@@ -41,7 +42,7 @@ def write_secret_files(folder: Path, entropy: Callable[[int], bytes]) -> list[Pa
         entropy: returns the given number of random bytes.
 
     Returns:
-        The files for servers and processes.
+        All of them; `passwords.json` is the last.
 
     Raises:
         StoreError: the folder cannot be written, or the passwords are damaged or readable by others.
@@ -67,7 +68,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _write(folder: Path, entropy: Callable[[int], bytes]) -> list[Path]:
     names = [user.name for user in USERS]
-    passwords = load_or_create_credentials(folder / "passwords.json", names, entropy)
+    passwords = load_or_create_credentials(folder / _PASSWORDS, names, entropy)
     written = []
     for process, users in PROCESSES.items():
         variables = StoreSettings({}, passwords).environment(users)
@@ -79,4 +80,4 @@ def _write(folder: Path, entropy: Callable[[int], bytes]) -> list[Path]:
             written[-1], acl_file((user for user in USERS if set(user.rooms) & set(rooms)), passwords)
         )
         written[-1].chmod(0o644)  # Redis runs as another user; a hash of 256 random bits reveals nothing
-    return written
+    return [*written, folder / _PASSWORDS]

@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,38 @@ def locked(folder: Path, patience_seconds: float) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def require_closed(files: Path) -> None:
+    """Makes sure that no process has a file of a folder open, as far as this user may see that.
+
+    A server of one's own takes no lock, but keeps the file open to which it appends. Files are compared by
+    device and inode, since a server in a container sees them under other names.
+
+    Args:
+        files: the folder; it need not exist.
+
+    Raises:
+        StoreError: a process has.
+    """
+    wanted = {_identity(path): path for path in _list(files)}
+    for process in _list(Path("/proc")):
+        for opened in _list(process / "fd"):
+            with suppress(OSError):  # it was closed meanwhile
+                if found := wanted.get(_identity(opened)):
+                    raise StoreError(f"the process {process.name} has {found} open: end that server first")
+
+
+def _list(folder: Path) -> list[Path]:
+    """Lists a folder; one that is not there, or is not shown to this user, has nothing."""
+    with suppress(OSError):
+        return list(folder.iterdir())
+    return []
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _acquire(descriptor: int, folder: Path, deadline: float) -> None:

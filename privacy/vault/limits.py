@@ -5,7 +5,7 @@ from dataclasses import astuple
 
 from redis import Redis
 
-from privacy.errors import StoreError
+from privacy.errors import LimitsError
 from privacy.policy.registry import Limits, PolicyRegistry, read_policy_registry
 from privacy.store.checks import CheckResult
 from privacy.store.connect import translated
@@ -41,13 +41,13 @@ class KnownLimits:
         """
         self.current = read_policy_registry(self._client, self._policy).limits
 
-    def error(self, in_force: str) -> StoreError:
+    def error(self, in_force: str) -> LimitsError:
         """Returns the error of a process whose policy is not the one in force.
 
         Args:
             in_force: the limits that the store keeps.
         """
-        return StoreError(
+        return LimitsError(
             f"the limits in force are {in_force} ({NAMES}), and under the policy {self._policy.version} of "
             f"this process they are {self.current}: start it again with the policy file that is in force, or "
             "put this one in force with `likewise init`"
@@ -79,7 +79,7 @@ def put_limits_in_force(client: Redis, account_shards: int, limits: Limits) -> N
 
 
 def require_limits_in_force(client: Redis, account_shards: int, known: KnownLimits) -> None:
-    """Lets a process start only if every account shard would accept it.
+    """Makes sure that every account shard accepts this process, which reads the limits again if need be.
 
     Args:
         client: must have an ACL user that may read account shards.
@@ -87,10 +87,14 @@ def require_limits_in_force(client: Redis, account_shards: int, known: KnownLimi
         known: the limits that the process knows.
 
     Raises:
-        StoreError: other limits are in force, or none.
+        LimitsError: other limits are in force, or none.
+        PolicyError: the store does not know the policy of this process.
         StoreBusyError: the store did not answer.
     """
-    for text in read_limits_in_force(client, account_shards):
+    in_force = read_limits_in_force(client, account_shards)
+    if set(in_force) != {str(known.current)}:
+        known.reload()
+    for text in in_force:
         if text != str(known.current):
             raise known.error(text)
 

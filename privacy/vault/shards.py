@@ -144,7 +144,7 @@ class AccountShards:
         Raises:
             StoreBusyError: the store did not confirm, or keeps the accounts under a key that this process
                 does not know yet. Some calls may have been carried out.
-            StoreError: the store is under other limits than those of this process's policy.
+            LimitsError: the store is under other limits than those of this process's policy.
         """
         replies: dict[int, Any] = {}
         keys_to_try, may_read_limits = self._list_keys_to_try(), True

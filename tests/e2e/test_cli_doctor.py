@@ -169,8 +169,8 @@ def test_a_tally_without_published_releases_is_bad(folder: Path, change: str) ->
     (path,) = folder.with_name(f"{folder.name}.rollback-guard").glob("*.released-3")
     path.write_text("5\n") if change == "ahead" else path.unlink()
     code, findings = examine(folder)
-    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["rollback guard: answer"])
-    assert "nothing is released" in findings["rollback guard: answer"]["detail"]
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["rollback guard: releases"])
+    assert "nothing is released" in findings["rollback guard: releases"]["detail"]
 
 
 def test_a_guard_on_the_disk_of_the_data_is_a_warning(folder: Path) -> None:

@@ -50,6 +50,15 @@ def test_a_torn_end_of_either_room_is_found_and_cut_off(folder: Path) -> None:
     assert likewise("store", "check", "--data-folder", folder).returncode == ExitCode.OK
 
 
+def test_a_changed_value_is_not_found_and_that_is_said(folder: Path) -> None:
+    """A log has no checksums of values: the check does not claim to have looked at them."""
+    path = log_of(folder)
+    path.write_bytes(path.read_bytes().replace(b"private", b"\0" * 7))
+    ran = likewise("store", "check", "--data-folder", folder)
+    assert ran.returncode == ExitCode.OK
+    assert ran.stdout.count("the log is whole: its framing was checked, not its values") == 2
+
+
 def test_others_servers_are_checked_by_their_folders(folder: Path) -> None:
     """A folder is named as `dir` has it, or as that of the files in it; machines read the findings."""
     other = folder.rename(folder.with_name("var-lib-redis"))
@@ -85,3 +94,35 @@ def test_a_folder_in_use_or_without_a_log_is_refused(tmp_path: Path) -> None:
     ran = likewise("store", "check", "--data-folder", tmp_path / "nothing")
     assert ran.returncode == ExitCode.CHECK_FAILED
     assert ran.stdout.count("appendonly.aof.manifest: name the folder") == 2
+
+
+@pytest.mark.parametrize("fix", [(), ("--fix",)])
+@pytest.mark.parametrize("in_it", ["", FILES_FOLDER])
+def test_the_named_folder_of_a_running_server_is_refused(
+    tmp_path: Path, fix: tuple[str, ...], in_it: str
+) -> None:
+    """An embedded server holds the lock of its folder, under whichever name that is given."""
+    with EmbeddedRooms(tmp_path / "data"):
+        path = log_of(tmp_path / "data")
+        before = path.stat().st_size
+        refused = likewise("store", "check", *fix, tmp_path / "data" / in_it)
+        assert path.stat().st_size == before
+    assert refused.returncode == ExitCode.STORE_ERROR
+    assert "in use by another Likewise" in refused.stderr
+
+
+def test_a_log_that_a_process_has_open_is_refused(folder: Path) -> None:
+    """A server of one's own takes no lock: what it has open says that it runs, also under another name."""
+    other = folder.rename(folder.with_name("var-lib-redis"))
+    (other / "lock").unlink()
+    path = log_of(other)
+    path.write_bytes(path.read_bytes() + TORN)
+    os.link(path, other.with_name("the-same-file"))
+    with other.with_name("the-same-file").open("ab"):
+        for fix in ((), ("--fix",)):
+            refused = likewise("store", "check", *fix, other)
+            assert refused.returncode == ExitCode.STORE_ERROR
+            assert f"the process {os.getpid()} has {path} open" in refused.stderr
+            assert path.read_bytes().endswith(TORN)
+    assert not (other / "lock").exists()
+    assert likewise("store", "check", "--fix", other).returncode == ExitCode.OK

@@ -118,6 +118,7 @@ def test_a_lost_guard_needs_an_answer(tmp_path: Path) -> None:
         assert {path.name for path in guard.iterdir()} == kept
         assert like(system, "a-1") == like(system, "a-1")
         assert counts(system, "a-2")
+        assert "Releases continue. Leave --restored out" in folder.with_name("data.errors").read_text()
         assert "is on the same disk as the data" in folder.with_name("data.errors").read_text()
         assert system.stop() == ExitCode.OK
     refused = likewise("up", "--data-folder", folder, "--restored", "no", *port_options())

@@ -35,7 +35,7 @@ from api.runtime.store_setup import (
     reapply_erasures,
 )
 from api.runtime.supervisor import Supervisor
-from api.simulation.platform import HISTORY_LIKES, SimulatedPlatform
+from api.simulation.platform import SimulatedPlatform
 from api.simulation.state_file import SimulationState, StateFile
 from privacy.embedded.lock import locked
 from privacy.embedded.rooms import EmbeddedRooms, StartEndedError
@@ -168,8 +168,7 @@ def command(
         shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
         setup = StoreSetup(source, keys, guard, clock_ms, entropy, shards, was_restored)
         store = setup.prepare(settings.store)
-        if servers and shares_device(guard, data_folder):
-            echo(f"Warning: {describe_shared_device(guard)}.")
+        _report_guard(store, guard, data_folder if servers else None)
         client = held.enter_context(closing(connect(store.settings, MAINTENANCE, greet=store.header.greet)))
         clock = StoreClock(client, clock_ms, uptime, MAX_AGE_MS)
         watch = ClockWatch(clock)
@@ -209,6 +208,14 @@ def command(
                 click.echo(message.text())
             supervisor.watch()
             echo("Ending.")
+
+
+def _report_guard(store: PreparedStore, guard: Path, data_folder: Path | None) -> None:
+    """Says how a lost guard was rebuilt, and whether it is on the disk of the servers' data."""
+    if store.rebuild:
+        echo(store.rebuild.describe())
+    if data_folder and shares_device(guard, data_folder):
+        echo(f"Warning: {describe_shared_device(guard)}.")
 
 
 def _wait_and_report(stop: StopSignal) -> Callable[[float, str], bool]:
@@ -265,11 +272,16 @@ def _open_simulation(
     state = file.open(seed, clock_ms(), new_store=store.is_new)
     platform = SimulatedPlatform(source.policy, state.seed, state.opened_at_ms)
     if not state.backfilled:
+        until_ms = clock_ms()
         with progress(quiet=quiet) as bars:
-            task = bars.add_task("four weeks of likes", total=HISTORY_LIKES)
+            task = bars.add_task("hours of likes", total=platform.count_hours(until_ms))
             try:
                 backfill(
-                    platform, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0)
+                    platform,
+                    store,
+                    until_ms,
+                    lambda hours: bars.update(task, completed=hours),
+                    lambda: stop.wait(0),
                 )
             except StoppedError:
                 return None

@@ -104,6 +104,8 @@ def test_the_guard_of_a_store_that_was_not_restored_is_rebuilt_whole(
     (listed,) = prepared.erasures.read_after(0)
     lose(prepared, part)
     made = replace(setup, was_restored=False).prepare(prepared.settings)
+    assert made.rebuild
+    assert made.rebuild.describe().endswith("Releases continue. Leave --restored out from now on.")
     last = made.erasures.last_number()
     assert made.erasures.read_after(last - 1)[0].closed_until_ms == listed.closed_until_ms
     for shard in range(made.header.target_shards):
@@ -133,8 +135,15 @@ def test_nothing_is_released_from_a_restored_store_without_its_guard(
     """
     (listed,) = prepared.erasures.read_after(0)
     lose(prepared, "all")
-    replace(setup, was_restored=True).prepare(prepared.settings)
+    rebuild = replace(setup, was_restored=True).prepare(prepared.settings).rebuild
+    assert rebuild
+    assert rebuild.describe() == (
+        "The rollback guard was rebuilt from the store. Erasures that the store knows, and that are listed "
+        "now: 1. Repeat the erasures, objections, opt-outs and bans since the backup. Nothing is released "
+        "from this store any more: releases continue in a new store only. Leave --restored out from now on."
+    )
     made = setup.prepare(prepared.settings)
+    assert made.rebuild is None
     rebuilt = made.erasures.read_after(made.erasures.last_number() - 1)[0]
     assert rebuilt.closed_until_ms == listed.closed_until_ms
     for shard in range(made.header.target_shards):
@@ -149,6 +158,9 @@ def test_what_is_left_of_a_guard_stays_in_force(setup: StoreSetup, prepared: Pre
     """A restored store keeps the ledger lengths that are still there, and releases where they are kept."""
     lose(prepared, "*.released-5")
     made = replace(setup, was_restored=True).prepare(prepared.settings)
+    assert made.rebuild
+    assert "The list of erasures was whole." in made.rebuild.describe()
+    assert "any more from 1 of its 8 target shards" in made.rebuild.describe()
     with pytest.raises(StoreError, match="restored after"):
         released(made).check(5, RELEASED)
     with pytest.raises(StoreError, match="would draw them again"):
