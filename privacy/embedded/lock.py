@@ -51,7 +51,7 @@ def require_closed(files: Path) -> None:
         StoreError: a process has.
     """
     wanted = {_identity(path): path for path in _list(files)}
-    for process in _list(Path("/proc")):
+    for process in (path for path in _list(Path("/proc")) if path.name.isdecimal()):
         for opened in _list(process / "fd"):
             with suppress(OSError):  # it was closed meanwhile
                 if found := wanted.get(_identity(opened)):
