@@ -4,7 +4,7 @@ Its data folder holds, readable by its owner only:
 
 | file                      | what                                                             |
 |---------------------------|------------------------------------------------------------------|
-| `appendonlydir/`          | the data, and in `closed-at` where it ended at the last clean stop  |
+| `appendonlydir/`          | the data, and in `closed-at` its files and sizes at the last clean stop |
 | `credentials.json`        | a random password per Redis user, kept over restarts; unless elsewhere |
 | `users.acl`, `redis.conf` | written at every start, so that they follow the program          |
 | `redis.sock`              | a Unix socket, faster than TCP                                   |

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from api.http.command import ExitCode
 from api.http.system import clock_ms
-from privacy.embedded.append_log import FILES_FOLDER
+from privacy.embedded.log_files import FILES_FOLDER
 from privacy.model.timestamp import format_timestamp
 from tests.support.command_line import System, all_gone, likewise, port_options, up
 from tests.support.eventually import eventually

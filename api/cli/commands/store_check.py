@@ -11,9 +11,10 @@ import click
 from api.cli.console import show_json
 from api.cli.options import data_folder_option, json_option
 from api.http.command import ExitCode, epilog
-from privacy.embedded.append_log import FILES_FOLDER, AppendLog
+from privacy.embedded.append_log import AppendLog
 from privacy.embedded.config import room_folders
 from privacy.embedded.lock import locked, require_closed
+from privacy.embedded.log_files import FILES_FOLDER
 from privacy.embedded.server import redis_server_program
 from privacy.errors import StoreError
 

@@ -77,7 +77,8 @@ def test_a_new_store_has_all_records(store: Store, setup: StoreSetup) -> None:
     made = setup.prepare(store.settings)
     for shard in range(made.header.target_shards):
         released(made).check(shard, 0)
-        assert (made.erasures.folder / f"{made.header.store_id}.released-{shard}").read_text() == "0\n"
+        path = made.erasures.folder / f"{made.header.store_id}.released-{shard}"
+        assert path.read_text().startswith("0 ")
     assert made.erasures.last_number() == 0
 
 
@@ -190,7 +191,7 @@ def test_the_guard_of_another_store_is_not_used(
     assert sorted(setup.rollback_guard_dir.iterdir()) == before
 
 
-@pytest.mark.parametrize("content", [b"", b"many\n", b"-1\n", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"many\n", b"-1\n", b"\xff", b"1", b"unknown", b"2 00000000\n"])
 def test_a_damaged_length_is_as_a_lost_one(
     setup: StoreSetup, prepared: PreparedStore, content: bytes
 ) -> None:
@@ -201,6 +202,36 @@ def test_a_damaged_length_is_as_a_lost_one(
         setup.prepare(prepared.settings)
     replace(setup, was_restored=False).prepare(prepared.settings)
     released(prepared).check(2, RELEASED)
+
+
+def test_a_length_cut_anywhere_or_with_another_digit_is_damaged(prepared: PreparedStore) -> None:
+    """A smaller number would allow draws that readers have seen to be drawn again."""
+    path = prepared.erasures.folder / f"{prepared.header.store_id}.released-2"
+    released(prepared).advance(2, 18)
+    whole = path.read_bytes()
+    other = path.with_name(path.name.replace("-2", "-3")).read_bytes()
+    wrong = [whole[:size] for size in range(len(whole))]
+    for content in (*wrong, whole.replace(b"18 ", b"10 "), whole.replace(b"18 ", b"8 "), other):
+        path.write_bytes(content)
+        with pytest.raises(StoreError, match=r"missing or damaged.*--restored no"):
+            released(prepared).check(2, 18)
+        with pytest.raises(StoreError, match="missing or damaged"):
+            released(prepared).advance(2, 19)
+    path.write_bytes(whole)
+    released(prepared).check(2, 18)
+
+
+@pytest.mark.parametrize(("content", "match"), [(b"18\n", "would draw them"), (b"unknown\n", "was restored")])
+def test_a_length_without_a_check_value_is_read(prepared: PreparedStore, content: bytes, match: str) -> None:
+    """Older versions wrote none; the next length has one."""
+    path = prepared.erasures.folder / f"{prepared.header.store_id}.released-2"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=match):
+        released(prepared).check(2, 17)
+    if content == b"18\n":
+        released(prepared).check(2, 18)
+        released(prepared).advance(2, 19)
+        assert len(path.read_bytes().split()) == 2
 
 
 def test_an_old_erasure_log_is_replaced_where_the_store_is_the_newest(

@@ -256,7 +256,7 @@ def test_a_setup_that_is_killed_at_any_step_is_continued(
     store: Store, setup: StoreSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before or after any store call and any file, it is the same store in the end, set up once."""
-    real_sync = credentials._sync_folder
+    real_sync = credentials.sync_folder
     # The order of steps is what counts here, and fsync would take most of the time.
     monkeypatch.setattr("api.runtime.store_setup.check_server", lambda *_: [])
     monkeypatch.setattr("os.fsync", lambda _descriptor: None)
@@ -269,7 +269,7 @@ def test_a_setup_that_is_killed_at_any_step_is_continued(
             killed = replace(setup, key_files=keys, rollback_guard_dir=folder / "guard", new_shards=ONE_SHARD)
             with monkeypatch.context() as patch, suppress(Crash):
                 patch.setattr("api.runtime.store_setup.connect", partial(connect_stepped, fault))
-                patch.setattr(credentials, "_sync_folder", partial(sync_stepped, fault, real_sync))
+                patch.setattr(credentials, "sync_folder", partial(sync_stepped, fault, real_sync))
                 killed.prepare(store.settings)
             begun = StoreHeader.find(store.admin)
             header = killed.prepare(store.settings).header

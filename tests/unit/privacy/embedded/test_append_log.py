@@ -11,6 +11,7 @@ import pytest
 
 from privacy.embedded.append_log import MAX_TORN_BYTES, AppendLog
 from privacy.embedded.lock import locked
+from privacy.embedded.log_files import CLOSED_AT, FILES_FOLDER
 from privacy.embedded.server import EmbeddedRedis, redis_server_program
 from privacy.errors import StoreError
 from privacy.store.users import USERS
@@ -116,7 +117,7 @@ def test_a_log_that_lost_its_end_after_an_orderly_stop_is_refused(server: Embedd
         store.root.set("kept", 1)
     log = newest_log(server)
     os.truncate(log, log.stat().st_size // 2)
-    with pytest.raises(StoreError, match="restore the whole file"):
+    with pytest.raises(StoreError, match="restore the whole folder"):
         server.start()
 
 
@@ -223,6 +224,7 @@ def test_an_orderly_stop_spares_the_check(server: EmbeddedRedis) -> None:
         raise AssertionError("the check was run")
 
     assert AppendLog(server.folder).begin_repair(find_no_program) is None
+    (server.folder / FILES_FOLDER / CLOSED_AT).unlink()
     with closing(newest_log(server).open("ab")) as log:
         log.write(b"*1\r\n$5\r\nMULTI\r\n")
     repair = AppendLog(server.folder).begin_repair(redis_server_program)

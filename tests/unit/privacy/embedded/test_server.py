@@ -14,6 +14,7 @@ import pytest
 
 from privacy.embedded import server as embedded
 from privacy.embedded.lock import locked
+from privacy.embedded.log_files import CLOSED_AT
 from privacy.embedded.server import PAUSE_SECONDS, EmbeddedRedis, redis_server_program
 from privacy.errors import StoreError
 from privacy.store.acl import Room
@@ -192,6 +193,7 @@ def test_a_torn_last_write_is_dropped_and_a_damaged_log_refused(tmp_path: Path) 
     with server:
         assert kept(server) == b"value"
         assert connect(server.settings, PLATFORM).get("p:torn") is None
+    (log.parent / CLOSED_AT).unlink()
     log.write_bytes(b"garbage" + log.read_bytes())
     with pytest.raises(StoreError, match="is damaged at byte 0"):
         server.start()
