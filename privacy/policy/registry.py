@@ -27,7 +27,8 @@ class Limits:
         daily_cap: M, newly counted engagements of one account on one UTC day.
         tombstone_ttl_seconds: how long an erased account stays closed.
         burst_likes: length of the runs into which an account's likes of a day are divided.
-        burst_seconds: a run that begins at most this long after the previous one is not counted.
+        burst_seconds: a run is not counted if its first like and all of the run before are
+            within this time.
         least_account_age_seconds: likes of younger accounts are not counted.
     """
 

@@ -5,14 +5,15 @@
 -- flips * 16 + block * 2 + (0 liked, 1 not liked). Block 0 is none; any other number is the reason why staff or a rule
 -- keeps this one engagement out of the counts.
 --
--- Field u: end of a restriction, in ms.    Field b: when its running burst began, in ms.    Field n: its network, 8 bytes.
+-- Field u: end of a restriction, in ms.    Field b: when its current run began, in ms.      Field n: its network, 8 bytes.
 -- Field s: when staff or its owner last set its status, in ms.
 --
 -- ACCOUNTS holds all accounts of a shard by pseudonym, so that a batch reads and writes them together. Each is one integer,
--- (((untimed * 2^20 + day) * 2 + burst) * 16 + hidden * 8 + status) * 65536 + count: how many of its admissions of the day had
--- no time of their own, the UTC day of its latest admission, whether its running burst is uncounted, whether it is undisclosed
--- in every breakdown, its status, and the admissions of that day. Every account there has a hash too, which is how a scan over
--- all accounts finds it: its first admission leaves b, and its status s, even when its registers are gone.
+-- ((((untimed * 2 + close) * 2^19 + day) * 2 + burst) * 16 + hidden * 8 + status) * 65536 + count: how many of its admissions of
+-- the day had no time of their own, whether all likes of its current run are close to the first, the UTC day of its latest
+-- admission, whether that run is uncounted, whether it is undisclosed in every breakdown, its status, and the admissions of
+-- that day. Every account there has a hash too, which is how a scan over all accounts finds it: its first admission leaves b,
+-- and its status s, even when its registers are gone.
 local spread = unpack
 local call, unpack, pack = redis.call, struct.unpack, struct.pack
 -- JOBS: the progress of the jobs on this shard. LIMITS: the limits in force, see put_limits.lua. All keys have one hash tag.
@@ -37,7 +38,7 @@ local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
 local GOOD, RESTRICTED, BANNED, DELETED, FAKE, OBJECTED = 0, 1, 2, 3, 4, 5
 local CHANGE = '<I8I4' -- a change in the outbox: series, and joint code * 16 + reason
 local UNDISCLOSED = 268435455 -- the joint code of a hidden account, 2^28 - 1
-local DAYS, MAX_UNTIMED = 1048576, 4095 -- so that an account's integer stays below 2^53, up to which Lua is exact
+local DAYS, MAX_UNTIMED = 524288, 4095 -- so that an account's integer stays below 2^53, up to which Lua is exact
 local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] = BY_ACCOUNT, [FAKE] = INAUTHENTIC,
   [OBJECTED] = BY_ACCOUNT }
 
@@ -131,8 +132,9 @@ local function migrate_account_key(pseudonym, previous)
 end
 
 local function pack_account(account)
-  return (((account.untimed * DAYS + account.day) * 2 + (account.burst and 1 or 0)) * 16 + (account.hidden and 8 or 0)
-    + account.status) * 65536 + account.count
+  local number = (account.untimed * 2 + (account.close and 1 or 0)) * DAYS + account.day
+  return ((number * 2 + (account.burst and 1 or 0)) * 16 + (account.hidden and 8 or 0) + account.status) * 65536
+    + account.count
 end
 
 -- Fills the table `account` from its integer; nil or false is an account that nothing is known of.
@@ -145,9 +147,11 @@ local function fill_account(account, pseudonym, packed)
   local burst = number % 2
   number = (number - burst) / 2
   local day = number % DAYS
+  number = (number - day) / DAYS
+  local close = number % 2
   account.pseudonym, account.key = pseudonym, PREFIX .. pseudonym
   account.status, account.hidden, account.burst = status % 8, status >= 8, burst == 1
-  account.untimed, account.day, account.count = (number - day) / DAYS, day, count
+  account.untimed, account.close, account.day, account.count = (number - close) / 2, close == 1, day, count
 end
 
 local function read_account(pseudonym)

@@ -13,7 +13,7 @@ from tests.faults.history import UNDISCLOSED, Action, Batch, Cell, Erasure, Even
 CHANGES_PER_ENGAGEMENT: Final = 4
 NEW_PER_DAY: Final = 100
 LIKES_PER_RUN: Final = 30
-LEAST_MS_BETWEEN_RUNS: Final = 10_000
+BURST_MS: Final = 10_000
 UNLIKED, INAUTHENTIC, ACCOUNT = "unliked", "inauthentic", "account"
 PROFILE_DIMENSIONS: Final = ("age_band", "gender", "region", "language", "device")
 
@@ -41,7 +41,7 @@ class Account:
     day: int = -1
     new_today: int = 0
     is_burst: bool = False
-    run_began_ms: int | None = None
+    run_ms: list[int] = field(default_factory=list)
     is_purged: bool = False
     is_erased: bool = False
 
@@ -161,9 +161,12 @@ def _admit(account: Account, today: int) -> bool:
 
 
 def _is_in_burst(account: Account, at_ms: int) -> bool:
-    """Returns whether the like that was just admitted is in a run that began too soon after the last one."""
-    if (account.new_today - 1) % LIKES_PER_RUN == 0:
-        before = account.run_began_ms if account.new_today > 1 else None
-        account.is_burst = before is not None and abs(at_ms - before) < LEAST_MS_BETWEEN_RUNS
-        account.run_began_ms = at_ms
+    """Returns whether the like that was just admitted is in a run that follows a burst."""
+    if account.new_today == 1:
+        account.is_burst, account.run_ms = False, []
+    if len(account.run_ms) == LIKES_PER_RUN:
+        first_ms = account.run_ms[0]
+        account.is_burst = all(0 <= ms - first_ms < BURST_MS for ms in [*account.run_ms, at_ms])
+        account.run_ms = []
+    account.run_ms.append(at_ms)
     return account.is_burst

@@ -260,9 +260,10 @@ def admissions(store: Store, account_id: str) -> bytes:
     return raw(store.root.hget(table, account.pseudonym))
 
 
-def test_the_short_way_and_the_long_way_meet(store: Store) -> None:
+@pytest.mark.parametrize("apart_ms", [0, 20_000])
+def test_the_short_way_and_the_long_way_meet(apart_ms: int, store: Store) -> None:
     """The registers are the same if likes come one by one, or in one batch with other events between."""
-    likes = [("ada", 4 * series, 5, LIKE, series) for series in range(1, 6)]
+    likes = [("ada", 4 * series, 5 + series * apart_ms, LIKE, series) for series in range(1, 6)]
     vault = vault_on(store, 4, 5)
     assert vault.record(likes, 0) == 5 * [COUNTED]
     at_once = (read_registers(store.root, ["ada"]), admissions(store, "ada"))
