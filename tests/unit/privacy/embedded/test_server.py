@@ -16,7 +16,7 @@ from privacy.embedded import server as embedded
 from privacy.embedded.lock import locked
 from privacy.embedded.log_files import CLOSED_AT
 from privacy.embedded.server import PAUSE_SECONDS, EmbeddedRedis, redis_server_program
-from privacy.errors import StoreError
+from privacy.errors import StoreError, StoreLoadingError
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.users import ADMIN, PLATFORM, USERS
@@ -248,12 +248,24 @@ def test_a_server_that_is_too_old_is_refused(tmp_path: Path) -> None:
         EmbeddedRedis(tmp_path / "data", program=fake).start()
 
 
-def test_a_server_that_loads_is_waited_for_as_long_as_it_says_so(tmp_path: Path) -> None:
-    """It loads for longer than a silent server would be waited for, and is not taken for ready before."""
-    fake = fake_redis(tmp_path, version="8.2.3", loads=400)
-    server = EmbeddedRedis(tmp_path / "data", program=fake, patience_seconds=1)
+def test_a_server_that_loads_is_waited_for_as_long_as_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patience is for silence: once it says that it loads, none is left; it is not taken for ready yet."""
+    fake = fake_redis(tmp_path, version="8.2.3", loads=100)
+    server = EmbeddedRedis(tmp_path / "data", program=fake)
+    ask = server._ask
+
+    def watched() -> None:
+        try:
+            ask()
+        except StoreLoadingError:
+            monkeypatch.setattr(server, "_patience_seconds", 0)
+            raise
+
+    monkeypatch.setattr(server, "_ask", watched)
     server.launch()
-    assert wait_until_ready(server) >= 400
+    assert wait_until_ready(server) >= 100
     server.stop()
 
 
