@@ -63,7 +63,7 @@ def entropy_check(
         return [
             Section(
                 f"entropy-{name}",
-                f"The noise comes from the operating system's entropy ({name})",
+                f"The noise comes from the given entropy, and from nothing else ({name})",
                 "The engine was run with repeated entropy, with counted entropy, and with entropy that runs "
                 "out; with entropy from which all noise is far out in the tails; and with noise of scales 1 "
                 "and 8, where rounded floats differ from exact integers.",

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from api.audit.end_to_end import end_to_end_check
+from api.audit.entropy_source import source_check
 from api.cli.console import SectionBars, progress
 from api.cli.options import json_option, policy_option
 from api.cli.report_text import deliver_report
@@ -93,7 +94,7 @@ def audit(
         PolicyError: the mechanism cannot satisfy the policy.
     """
     started = time.monotonic()
-    checks = white_box(source.policy, plan, entropy)
+    checks = [source_check(), *white_box(source.policy, plan, entropy)]
     # An embedded server ends with the thread that started it, so this check runs in this process.
     sections = run_checks([end_to_end], 1, on_progress)
     sections += run_checks(checks, processes, on_progress)
