@@ -12,16 +12,14 @@ ACL files hold hashes of the passwords only. After an upgrade, write the files a
 they read their ACL files when they start.
 """
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from privacy.errors import StoreError
 from privacy.store.acl import Room, acl_file
 from privacy.store.credentials import load_or_create_credentials, write_private
+from privacy.store.file_change import hold_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PROCESSES, USERS
 
@@ -45,25 +43,15 @@ def write_secret_files(folder: Path, entropy: Callable[[int], bytes]) -> list[Pa
         All of them; `passwords.json` is the last.
 
     Raises:
+        StoreBusyError: another run does not end.
         StoreError: the folder cannot be written, or the passwords are damaged or readable by others.
     """
-    with _locked(folder):
-        return _write(folder, entropy)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Creates the folder if it does not exist, and holds its `flock(2)`."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    with hold_folder(folder):
+        return _write(folder, entropy)
 
 
 def _write(folder: Path, entropy: Callable[[int], bytes]) -> list[Path]:

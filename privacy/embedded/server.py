@@ -36,6 +36,7 @@ from privacy.store.acl import AclUser, Room, acl_file
 from privacy.store.checks import check_version, require
 from privacy.store.connect import connect, translated
 from privacy.store.credentials import keep_or_write_private, load_or_create_credentials
+from privacy.store.file_change import hold_folder
 from privacy.store.settings import REDIS_URL, StoreSettings
 from privacy.store.users import ADMIN, USERS
 
@@ -180,7 +181,8 @@ class EmbeddedRedis:
         with ExitStack() as held:
             lock = held.enter_context(_locked_folder(self.folder))
             names = [user.name for user in self._users]
-            self._passwords = load_or_create_credentials(self._credentials, names, self._entropy)
+            with hold_folder(self._credentials.parent):  # servers may share the file
+                self._passwords = load_or_create_credentials(self._credentials, names, self._entropy)
             keep_or_write_private(self.folder / ACL_FILE, acl_file(self._users, self._passwords))
             self._spawn = partial(ServerProcess, program, self.folder, lock)
             held.callback(self._end)

@@ -75,7 +75,7 @@ class ReleaseWatermark:
         return self._text(shard) is not None
 
     def rebuild(self, shard: int, length: int | None) -> None:
-        """Replaces a lost watermark.
+        """Replaces a lost watermark; one that another process has replaced meanwhile is never lowered.
 
         Args:
             shard: number of the target shard.
@@ -87,7 +87,9 @@ class ReleaseWatermark:
         """
         create_folder(self.folder)
         with lock_folder(self.folder):
-            write_private(self._path(shard), self._line(shard, _UNKNOWN if length is None else f"{length}"))
+            if length is None or not self.is_readable(shard):
+                text = _UNKNOWN if length is None else f"{length}"
+                write_private(self._path(shard), self._line(shard, text))
 
     def _read(self, shard: int) -> int:
         text = self._text(shard)

@@ -43,11 +43,14 @@ def load_or_create_credentials(
 def write_private(path: Path, text: str) -> None:
     """Replaces a file in one step by one that only its owner may read or write; on disk on return.
 
+    A symbolic link stays, and the file that it leads to is replaced: else the old secret would stay there.
+
     Raises:
         StoreError: the folder does not allow it.
     """
-    with _draft(path, text) as draft:
-        draft.replace(path)
+    target = resolve_links(path)
+    with _draft(target, text) as draft:
+        draft.replace(target)
 
 
 def keep_or_write_private(path: Path, text: str) -> None:
@@ -67,13 +70,26 @@ def keep_or_write_private(path: Path, text: str) -> None:
 def create_private(path: Path, text: str) -> None:
     """Creates a file that only its owner may read or write; one that exists already stays as it is.
 
-    Either is on disk on return.
+    Either is on disk on return. Symbolic links are followed.
 
     Raises:
         StoreError: the folder does not allow it.
     """
-    with _draft(path, text) as draft, suppress(FileExistsError):
-        os.link(draft, path)
+    target = resolve_links(path)
+    with _draft(target, text) as draft, suppress(FileExistsError):
+        os.link(draft, target)
+
+
+def resolve_links(path: Path) -> Path:
+    """Returns where the symbolic links of a path lead to, which need not exist.
+
+    Raises:
+        StoreError: they lead in a circle.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError is what pathlib makes of a circle
+        raise StoreError(f"cannot write {path}: its symbolic links lead to no file") from error
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> 
     before = shards(store, key_file)
     vault = RegisterStore(before)
     vault.record(likes(SERIES[0]), 0)
-    begin_rotation(key_file, os.urandom)
+    rotated = begin_rotation(key_file, os.urandom)
     vault.record(likes(SERIES[1]), 0)  # not in force yet: still under the former key
     running = rotation(store, key_file)
     moved = running.run(lambda _count: None)
@@ -90,7 +90,7 @@ def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> 
     assert vault.record(likes(SERIES[0]), 0) == [Verdict.DUPLICATE] * len(ACCOUNTS)
     assert vault.record(likes(SERIES[1], UNLIKED, 2), 0) == [Verdict.UNCOUNTED] * len(ACCOUNTS)
     assert running.run(lambda _count: None) == 0
-    end_rotation(key_file)
+    end_rotation(key_file, rotated)
     assert RegisterStore(shards(store, key_file)).record(likes(SERIES[0]), 0) == [Verdict.DUPLICATE] * len(
         ACCOUNTS
     )
@@ -168,12 +168,12 @@ def test_killed_at_any_store_call_it_goes_on(store: Store, key_file: Path) -> No
     for fault in every_fault(Crash):
         store.flush()
         RegisterStore(shards(store, key_file)).record(likes(SERIES[0])[:6], 0)
-        begin_rotation(key_file, os.urandom)
+        rotated = begin_rotation(key_file, os.urandom)
         try:
             rotation(store, key_file, fault).run(lambda _count: None)
         except Crash:
             rotation(store, key_file).run(lambda _count: None)
-        end_rotation(key_file)
+        end_rotation(key_file, rotated)
         verdicts = RegisterStore(shards(store, key_file)).record(likes(SERIES[0])[:6], 0)
         assert verdicts == [Verdict.DUPLICATE] * 6
 

@@ -298,7 +298,7 @@ def rotate(deployment: Deployment) -> None:
     KeyRotation(replace(deployment.shards, client=deployment.store.rekeyer), Throttle.disabled()).run(
         lambda _count: None
     )
-    end_rotation(deployment.key_file)
+    end_rotation(deployment.key_file, load_pseudonymiser(deployment.key_file))
 
 
 def stop_moving(_count: int) -> None:

@@ -1,7 +1,6 @@
 """`likewise keys`: creates, lists and revokes API keys; rotates the pseudonym key."""
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,17 +154,17 @@ def rotate_pseudonym_key(data_folder: Path, as_json: bool) -> None:
     header = StoreHeader.read(rekeyer)
     in_force = KeysInForce(rekeyer, header.account_shards)
     in_force.require(load_store_keys(key_file, header))
-    begin_rotation(key_file, entropy)
-    keys = PseudonymKeys(partial(load_store_keys, key_file, header))
+    begun = begin_rotation(key_file, entropy)
+    keys = PseudonymKeys(lambda: begun)  # whatever rotation follows, this one ends none but itself
     client = connect(settings.store, REKEYER, greet=header.greet)
     with progress(quiet=as_json) as bars:
         task = bars.add_task("accounts", total=None)
         shards = AccountShards(client, keys, header.account_shards)
         throttle = Throttle.always(monotonic_seconds, rest)
         moved = KeyRotation(shards, throttle).run(lambda count: bars.advance(task, count))
-    end_rotation(key_file)
+    end_rotation(key_file, begun)
     if as_json:
-        show_json({"moved": moved, "generation": keys.current.generation})
+        show_json({"moved": moved, "generation": begun.generation})
     else:
         echo(
             f"{moved:,} accounts moved. The old key is no longer in its file; restart the processes to "

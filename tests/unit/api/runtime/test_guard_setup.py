@@ -13,6 +13,7 @@ from api.runtime.policy_source import read_policy
 from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import PreparedStore, StoreSetup
 from privacy.errors import StoreError
+from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.rollback.release_watermark import ReleaseWatermark
@@ -232,6 +233,34 @@ def test_a_length_without_a_check_value_is_read(prepared: PreparedStore, content
         released(prepared).check(2, 18)
         released(prepared).advance(2, 19)
         assert len(path.read_bytes().split()) == 2
+
+
+def test_a_length_that_was_rebuilt_meanwhile_is_never_lowered(prepared: PreparedStore) -> None:
+    """Two answers at once: the later one lowers no length, and makes no unknown one known."""
+    lose(prepared, "*.released-5")
+    released(prepared).rebuild(5, RELEASED)
+    released(prepared).advance(5, RELEASED + 1)
+    released(prepared).rebuild(5, RELEASED)
+    released(prepared).check(5, RELEASED + 1)
+    with pytest.raises(StoreError, match="would draw them again"):
+        released(prepared).check(5, RELEASED)
+    released(prepared).rebuild(5, None)
+    released(prepared).rebuild(5, RELEASED)
+    with pytest.raises(StoreError, match="restored after"):
+        released(prepared).check(5, RELEASED + 1)
+
+
+def test_an_erasure_log_that_was_rebuilt_meanwhile_stays(store: Store, prepared: PreparedStore) -> None:
+    """Two answers at once: the later one drops nothing that was recorded since, which a backup may need."""
+    lose(prepared, "*.erasures")
+    rebuild = ErasureLogRebuild(
+        ErasureWatermark(store.admin, prepared.erasures), prepared.header.account_shards
+    )
+    assert rebuild.run(clock_ms()) == 1
+    rebuilt = prepared.erasures.last_number()
+    erase(store, prepared, "a-2")
+    assert rebuild.run(clock_ms()) == 0
+    assert [record.number for record in prepared.erasures.read_after(rebuilt)] == [rebuilt + 1]
 
 
 def test_an_old_erasure_log_is_replaced_where_the_store_is_the_newest(

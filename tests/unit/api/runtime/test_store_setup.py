@@ -239,13 +239,13 @@ def test_a_key_file_from_before_a_rotation_is_refused(store: Store, setup: Store
     """The store is kept under the newer key; amid a rotation, both are right."""
     prepared, path = setup.prepare(store.settings), setup.key_files.pseudonym
     older = path.read_text()
-    begin_rotation(path, os.urandom)
+    rotated = begin_rotation(path, os.urandom)
     setup.prepare(store.settings)
     keys = PseudonymKeys(partial(load_store_keys, path, prepared.header))
     shards = AccountShards(store.rekeyer, keys, prepared.header.account_shards)
     KeyRotation(shards, Throttle.disabled()).run(lambda _count: None)
     setup.prepare(store.settings)
-    end_rotation(path)
+    end_rotation(path, rotated)
     setup.prepare(store.settings)
     path.write_text(older)
     with pytest.raises(StoreError, match="kept under another pseudonym key"):

@@ -16,7 +16,8 @@ from privacy.embedded import server as embedded
 from privacy.embedded.lock import locked
 from privacy.embedded.log_files import CLOSED_AT
 from privacy.embedded.server import PAUSE_SECONDS, EmbeddedRedis, redis_server_program
-from privacy.errors import StoreError, StoreLoadingError
+from privacy.errors import StoreBusyError, StoreError, StoreLoadingError
+from privacy.store import file_change
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.users import ADMIN, PLATFORM, USERS
@@ -329,3 +330,17 @@ def test_the_admin_can_do_what_the_start_needs(tmp_path: Path) -> None:
     with EmbeddedRedis(tmp_path) as server:
         assert set(server.settings.passwords) == {user.name for user in USERS}
         assert connect(server.settings, ADMIN).ping()
+
+
+def test_servers_that_share_their_passwords_make_them_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds the lock of its own folder, which the other one does not take; that of the file is taken."""
+    monkeypatch.setattr(file_change, "LOCK_PATIENCE_SECONDS", 0.0)
+    server = EmbeddedRedis(tmp_path / "gallery", credentials=tmp_path / "credentials.json")
+    with (
+        file_change.hold_folder(tmp_path),
+        pytest.raises(StoreBusyError, match="another process is changing a file"),
+    ):
+        server.launch()
+    assert not (tmp_path / "credentials.json").exists()
