@@ -162,5 +162,5 @@ def _load(server_pid: int, target: str) -> Flask:
         except StoreBusyError as error:
             with suppress(OSError):  # its disk may be full
                 sys.stderr.write(f"{module}: {error}; retrying in {rest_seconds:.1f} s\n")
-        time.sleep(rest_seconds)
+        time.sleep(rest_seconds)  # a store sends no notification
         rest_seconds = min(2 * rest_seconds, _MAX_BACK_OFF_SECONDS)

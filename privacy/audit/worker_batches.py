@@ -41,7 +41,7 @@ MAX_DECODED: Final = 10 * LARGE
 
 @dataclass(frozen=True)
 class _Past:
-    """What happened to a series before.
+    """The earlier history of a series.
 
     Args:
         first_epoch: the epoch in which its target was registered.

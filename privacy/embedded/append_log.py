@@ -56,7 +56,7 @@ class LogRepair:
 
     @property
     def is_running(self) -> bool:
-        """Whether the check has not come to its end yet."""
+        """True until the check ends."""
         return self._process.poll() is None
 
     def finish(self) -> int:

@@ -1,16 +1,12 @@
 """Locks a data folder: one server per folder, for as long as any process works in it."""
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 from privacy.errors import StoreError
-
-_PAUSE_SECONDS: Final = 0.02
+from privacy.store.file_change import acquire_flock
 
 
 @contextmanager
@@ -32,7 +28,8 @@ def locked(folder: Path, patience_seconds: float) -> Iterator[int]:
     except OSError as error:
         raise StoreError(f"cannot write to the data folder {folder}: {error.strerror}") from error
     try:
-        _acquire(descriptor, folder, time.monotonic() + patience_seconds)
+        if not acquire_flock(descriptor, patience_seconds):
+            raise StoreError(f"the data folder {folder} is in use by another Likewise")
         yield descriptor
     finally:
         os.close(descriptor)
@@ -68,15 +65,3 @@ def _list(folder: Path) -> list[Path]:
 def _identity(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino
-
-
-def _acquire(descriptor: int, folder: Path, deadline: float) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise StoreError(f"the data folder {folder} is in use by another Likewise") from None
-            time.sleep(_PAUSE_SECONDS)  # flock(2) itself waits forever or not at all
-        else:
-            return

@@ -35,7 +35,7 @@ class _Listed(NamedTuple):
 
 
 class LogFiles(NamedTuple):
-    """What the manifest lists, in the order in which Redis loads it.
+    """The files that the manifest lists, in the order in which Redis loads them.
 
     Args:
         base: the data at the last rewrite.
