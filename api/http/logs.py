@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import signal
 import time
 import traceback
 from collections import deque
@@ -54,6 +55,7 @@ class BufferedLogFile:
                 self._file.flush()
 
     def _write_repeatedly(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # it is for the threads that handle it
         while True:
             time.sleep(self._interval_seconds)  # so that many lines are one write
             self.drain()

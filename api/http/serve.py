@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -117,6 +118,7 @@ def serve(module: str, serving: Serving) -> None:
         InvalidInputError: the port cannot be used.
     """
     check_port("--port", serving.host, serving.port)
+    _take_sigterm_in_a_thread()
     server = _PlaneServer(
         f"{module}:create",
         address=serving.host,
@@ -153,6 +155,7 @@ def _load(server_pid: int, target: str) -> Flask:
     A store that does not answer is waited for, with a line at each try.
     """
     die_with_parent(server_pid, signal.SIGKILL)
+    _take_sigterm_in_a_thread()
     module, _, name = target.partition(":")
     create: Callable[[], Flask] = getattr(import_module(module), name)
     rest_seconds = _FIRST_BACK_OFF_SECONDS
@@ -164,3 +167,24 @@ def _load(server_pid: int, target: str) -> Flask:
                 sys.stderr.write(f"{module}: {error}; retrying in {rest_seconds:.1f} s\n")
         time.sleep(rest_seconds)  # a store sends no notification
         rest_seconds = min(2 * rest_seconds, _MAX_BACK_OFF_SECONDS)
+
+
+def _take_sigterm_in_a_thread() -> None:
+    """Lets a thread wait for SIGTERM and call its handler.
+
+    Python runs handlers in the main thread only. A signal that arrives just before that thread waits, as
+    granian's do without a limit, stays unseen until something else wakes it: a server that is stopped in its
+    first moments on a busy machine would take requests until it is killed, and cut them off.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # inherited by all threads from here on
+    Thread(target=_handle_sigterm, daemon=True).start()
+
+
+def _handle_sigterm() -> None:
+    signal.sigwait({signal.SIGTERM})
+    handler = signal.getsignal(signal.SIGTERM)
+    if callable(handler):
+        handler(signal.SIGTERM, None)
+    else:  # nothing is served yet
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -187,6 +187,26 @@ def test_sigterm_cuts_no_request_off(store: EmbeddedRooms, tmp_path: Path) -> No
         assert process.wait(30) == ExitCode.OK
 
 
+def test_sigterm_is_never_missed(store: EmbeddedRooms, tmp_path: Path) -> None:
+    """One thread of each process takes SIGTERM, and waits for it alone; a main thread may miss one."""
+    with serving("platform", platform_environment(store), tmp_path / "errors") as (process, _):
+        pids = family(process.pid)
+        assert len(pids) > 1
+        for pid in pids:
+            (taker,) = threads_that_take(pid, signal.SIGTERM)
+            assert taker != pid
+
+
+def threads_that_take(pid: int, number: signal.Signals) -> list[int]:
+    """Return the ids of a process's threads that do not block a signal; that of the main thread is `pid`."""
+    takers = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        (blocked,) = re.findall(r"^SigBlk:\s*(\w+)", (task / "status").read_text(), re.MULTILINE)
+        if not int(blocked, 16) >> (number - 1) & 1:
+            takers.append(int(task.name))
+    return takers
+
+
 def flags_of(root: redis.Redis, user: AclUser) -> str:
     """Return the flags of all connections of a user; `b` is that of one whose command waits."""
     return "".join(client["flags"] for client in root.client_list() if client["user"] == user.name)
