@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One more than two cores: tests that start processes wait for them. A file stays on one worker, which sets its fixtures up
+# Two more than two cores: tests that start processes wait for them. A file stays on one worker, which sets its fixtures up
 # once, and files run in their order, so that the short unit tests come last.
-WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
+WORKERS := -n 4 --dist loadfile --no-loadscope-reorder
 
 # Parts of `make nightly`, at most 20 minutes each on two cores. NIGHTLY_MARKED are marks of tests.
 NIGHTLY_MARKED := accuracy gate hard-k-totals hard-k-cells mistakes audit audit-default black-box appearance interleavings histories crash faults-kills faults-power faults-clocks faults-stores

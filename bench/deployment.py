@@ -117,7 +117,7 @@ class BenchDeployment:
         shards = AccountShards(
             self.redis.platform, prepared.keys, prepared.header.account_shards, limits, clock
         )
-        vault = RegisterStore(shards, prepared.registry.current.integrity)
+        vault = RegisterStore(shards)
         relay = Relay(self.redis.relay, prepared.header, clock)
         with self.redis.without_fsync():
             for number, (batch, now_ms) in enumerate(batches):
@@ -131,7 +131,7 @@ class BenchDeployment:
 
     def create_key(self, plane: str, scope: str) -> str:
         """Creates an API key of a plane with a rate limit that is never reached."""
-        ring = ApiKeys.open(self.redis.settings, plane, clock_ms, os.urandom)
+        ring = ApiKeys.open(self.redis.settings, plane, os.urandom)
         return ring.create(ApiKeySpec("bench", [scope], 1, _REQUESTS_PER_MINUTE))[0]
 
     @contextmanager

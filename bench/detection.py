@@ -86,7 +86,7 @@ def _generate_likes(
     client = deployment.redis.platform
     limits = KnownLimits(prepared.registry, client)
     shards = AccountShards(client, prepared.keys, prepared.header.account_shards, limits)
-    vault = RegisterStore(shards, prepared.registry.current.integrity)
+    vault = RegisterStore(shards)
     bots: dict[str, str] = {}
 
     def likes(name: str, videos: list[int], gap_ms: int, network: str) -> None:

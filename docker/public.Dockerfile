@@ -19,6 +19,8 @@ COPY api/http/ api/http/
 COPY api/public/ api/public/
 COPY api/web/ api/web/
 COPY docs/compliance/ docs/compliance/
+COPY docs/proofs/ docs/proofs/
+COPY docs/reading.md docs/why-did-my-likes-drop.md docs/
 COPY privacy/__init__.py privacy/errors.py privacy/
 COPY privacy/gallery/ privacy/gallery/
 COPY privacy/ledger/ privacy/ledger/

@@ -17,6 +17,10 @@ class StoreError(LikewiseError):
     """A Redis server is missing, too old, unsafe or refuses; the message says what to do."""
 
 
+class LimitsError(StoreError):
+    """This process was started under a policy whose limits are not in force; an operator starts it again."""
+
+
 class StoreBusyError(StoreError):
     """The store cannot answer now (down, slow, full). Nothing was acknowledged; the caller may try again."""
 

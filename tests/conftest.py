@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from privacy.embedded.server import EmbeddedRedis
-from tests.support.nightly import COLLECTED
+from tests.support.nightly import COLLECTED, FIGURES
 from tests.support.profiles import NIGHTLY, is_nightly, register_profiles
 from tests.support.redis_server import Store, clients, server_with_root
 
@@ -29,7 +29,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how to repeat a nightly run."""
+    """Show the figures that tests left, and say how to repeat a nightly run."""
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if isinstance(report, pytest.TestReport) and report.when == "teardown":
+            for figures in (value for name, value in report.user_properties if name == FIGURES):
+                terminalreporter.write_line(f"{report.nodeid}: {figures}")
     if is_nightly():
         seed = config.getoption(_SEED)
         terminalreporter.write_line(

@@ -79,7 +79,7 @@ def _run_end_to_end(
         settings = Settings.from_environment({}, folder)
         keys, guard = KeyFiles.of(settings), settings.rollback_guard_dir
         store = StoreSetup(source, keys, guard, clock_ms, entropy, ONE_SHARD).prepare(rooms.settings)
-        in_process = held.enter_context(open_in_process_system(store, lambda _: None))
+        in_process = held.enter_context(open_in_process_system(store, lambda _: None, equal_work=True))
         in_process.timeline.run(scenario.videos, scenario.events, scenario.end_ms)
         audited = AuditedSystem(scenario, store, folder, in_process)
         public = held.enter_context(closing(connect(store.settings, PUBLIC)))
@@ -128,7 +128,7 @@ def _write_once_section(audited: AuditedSystem, entropy: EntropySource) -> Secti
 def _reads_section(
     audited: AuditedSystem, client: FlaskClient, entropy: EntropySource, reads: int
 ) -> Section:
-    api_keys = ApiKeys.open(audited.store.settings, PLANE, clock_ms, entropy)
+    api_keys = ApiKeys.open(audited.store.settings, PLANE, entropy)
     specs = [ApiKeySpec(f"{_OWNER}-{number}", ["read"], 1, _REQUESTS_PER_MINUTE) for number in range(KEYS)]
     tokens = [api_keys.renew(one) for one in specs]
     return Section(

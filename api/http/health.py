@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 
 from api.http.flask_app import HasGateway
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
-from privacy.errors import ClockError, StoreBusyError
+from privacy.errors import ClockError, LimitsError, StoreBusyError
 
 PROMETHEUS_TEXT = "text/plain; version=1.0.0; charset=utf-8"
 
@@ -27,13 +27,14 @@ def get_readiness(services: HasGateway, _request: Request) -> Response:
 
     Raises:
         ClockError: clocks contradict each other.
+        LimitsError: the limits of this process are not in force.
         StoreBusyError: something else is not ready.
     """
     for name, check in services.gateway.readiness.items():
         try:
             check()
-        except ClockError:
-            raise  # its message is for operators
+        except (ClockError, LimitsError):
+            raise  # they have problems of their own, which say what to do
         except Exception as error:  # whatever it is, the service is not ready
             raise StoreBusyError(f"{name} is not ready") from error
     return json_response({"status": "ok"})
@@ -52,7 +53,7 @@ def operations() -> tuple[Operation[HasGateway], ...]:
             "/healthz", "Liveness", "Returns 200 while the process is alive.", get_health, _ok("alive")
         ),
         _operation(
-            "/readyz", "Readiness", "Returns 200 while all stores respond.", get_readiness, _ok("ready")
+            "/readyz", "Readiness", "Returns 200 while requests can be served.", get_readiness, _ok("ready")
         ),
         _operation(
             "/metrics",

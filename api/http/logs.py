@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import signal
 import time
 import traceback
 from collections import deque
@@ -68,6 +69,7 @@ class BufferedLogFile:
         return b"".join(self._lines.popleft() for _ in range(min(len(self._lines), _MAX_LINES_AT_ONCE)))
 
     def _write_repeatedly(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # it is for the threads that handle it
         while True:
             time.sleep(self._interval_seconds)  # so that many lines are one write
             self.drain()

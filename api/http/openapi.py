@@ -27,7 +27,7 @@ _PROBLEMS = {
     415: "The Content-Type or Content-Encoding of the body is not accepted.",
     429: "Too many requests with this API key in this minute; see `Retry-After`.",
     500: "The server failed; the error has been logged.",
-    503: "A store does not respond, or clocks contradict each other; try again.",
+    503: "A store does not respond, clocks contradict each other, or other limits are in force; try again.",
 }
 _MEMBERS = ("openapi", "info", "servers", "tags", "paths", "components")
 """The members of the document, in their order."""

@@ -15,6 +15,7 @@ from privacy.errors import (
     ConflictError,
     GoneError,
     InvalidInputError,
+    LimitsError,
     NotFoundError,
     StoreBusyError,
     StoreError,
@@ -62,6 +63,7 @@ INVALID_INPUT = ProblemKind("invalid-input", "The request breaks a rule", 400)
 INTERNAL = ProblemKind("internal-server-error", "Internal Server Error", 500)
 UNAVAILABLE = ProblemKind("unavailable", "The service cannot answer now", 503)
 CLOCKS_DISAGREE = ProblemKind("clocks-disagree", "The clocks contradict each other", 503)
+LIMITS_NOT_IN_FORCE = ProblemKind("limits-not-in-force", "The process knows other limits than the store", 503)
 
 PROBLEM_TABLE: dict[type[Exception], ProblemKind] = {
     InvalidInputError: INVALID_INPUT,
@@ -69,6 +71,7 @@ PROBLEM_TABLE: dict[type[Exception], ProblemKind] = {
     GoneError: ProblemKind("gone", "Gone", 410),
     ConflictError: ProblemKind("conflict", "The request contradicts what is stored", 409),
     ClockError: CLOCKS_DISAGREE,
+    LimitsError: LIMITS_NOT_IN_FORCE,
     StoreBusyError: UNAVAILABLE,
     StoreError: UNAVAILABLE,
 }
@@ -82,17 +85,26 @@ def problem_response(error: Exception) -> Response:
     kind = next((PROBLEM_TABLE[cls] for cls in type(error).__mro__ if cls in PROBLEM_TABLE), INTERNAL)
     if kind is INTERNAL:
         return _respond(kind, "The server failed; the error has been logged.")
-    if kind is UNAVAILABLE:
-        # A store's own message names hosts and keys; the caller only needs to know when to try again.
-        detail = "A store does not respond. Nothing was acknowledged; try again."
-        return _respond(kind, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-    if kind is CLOCKS_DISAGREE:
+    if kind.status == UNAVAILABLE.status:
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return _respond(kind, f"Nothing was acknowledged. {_to_sentence(str(error))}", headers=headers)
+        return _respond(kind, _describe_unavailability(kind, error), headers=headers)
     if isinstance(error, InvalidInputError):
         return _respond(kind, str(error), field=error.field, message=error.message, expected=error.expected)
     reason = error.reason if isinstance(error, GoneError) else None
     return _respond(kind, _to_sentence(str(error)), reason=reason)
+
+
+def _describe_unavailability(kind: ProblemKind, error: Exception) -> str:
+    if kind is CLOCKS_DISAGREE:
+        return f"Nothing was acknowledged. {_to_sentence(str(error))}"
+    if kind is LIMITS_NOT_IN_FORCE:
+        # Its own message has the limits, which are for the operator's log.
+        return (
+            "Nothing was acknowledged. This process was started under a policy whose limits are not in "
+            "force: its operator must start it again."
+        )
+    # A store's own message names hosts and keys; the caller only needs to know when to try again.
+    return "A store does not respond. Nothing was acknowledged; try again."
 
 
 def _to_sentence(text: str) -> str:

@@ -1,8 +1,8 @@
 """Rate limits per API key: fixed windows of a minute, counted in Redis by the `limits` library.
 
 Windows are aligned to the clock's minutes, so the one increment that counts a request also yields all values
-of the headers (draft-ietf-httpapi-ratelimit-headers). When the store fails, requests are refused. When it is
-full, each process counts the requests that it answers itself, so that a full gallery can still be read.
+of the headers (draft-ietf-httpapi-ratelimit-headers). When the store fails, requests are refused. When it
+only has no room for writes, each process counts the requests that it answers itself: readers need no room.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from api.http.api_keys import KeyRecord
 from privacy.errors import StoreBusyError
+from privacy.store.connect import is_without_room
 
 WINDOW_SECONDS = 60
 _KEPT_WINDOWS = 2
@@ -98,19 +99,17 @@ class RateLimiter:
     def _reserve(self, reservation: _Reservation, key: KeyRecord, window: int) -> None:
         max_amount = max(1, key.requests_per_minute // SLOTS_PER_LIMIT)
         amount = min(max_amount, max(1, reservation.taken))
-        try:
-            reservation.end = self._storage.incr(f"{key.key_id}:{window}", WINDOW_SECONDS, amount)
-        except StorageError as error:
-            if not _refuses_writes(error.storage_error):
-                raise StoreBusyError("the rate limit store does not respond") from error
-            # Reads need no room in the store: this process goes on counting from what it knows.
-            reservation.end += amount
+        reservation.end = self._add(f"{key.key_id}:{window}", reservation.end, amount)
         reservation.left = amount
 
-
-def _refuses_writes(error: Exception) -> bool:
-    """Returns whether a store answers, and has no memory or disk left to count in."""
-    return isinstance(error, redis.exceptions.OutOfMemoryError) or str(error).startswith("MISCONF")
+    def _add(self, name: str, known: int, amount: int) -> int:
+        """Adds to a counter; on a store without room for it, this process counts on from what it knows."""
+        try:
+            return self._storage.incr(name, WINDOW_SECONDS, amount)
+        except StorageError as error:
+            if is_without_room(error.storage_error):
+                return known + amount
+            raise StoreBusyError("the rate limit store does not respond") from error
 
 
 @dataclass(slots=True)
@@ -141,7 +140,13 @@ class _PlainRedisStorage(RedisStorage):
         pipeline = self._client.pipeline(transaction=False)
         pipeline.set(name, 0, ex=_KEPT_WINDOWS * expiry, nx=True)
         pipeline.incrby(name, amount)
-        return int(pipeline.execute()[1])
+        replies = pipeline.execute(
+            raise_on_error=False
+        )  # a pipeline puts its own words before an error's code
+        for reply in replies:
+            if isinstance(reply, redis.RedisError):
+                raise reply
+        return int(replies[1])
 
 
 def redis_limiter(client: redis.Redis, plane: str) -> RateLimiter:

@@ -18,14 +18,16 @@ from typing import Any, Final
 import click
 
 from api.http.front.server import Front
+from api.http.sigterm import call_at_sigterm
 from api.http.worker_process import WorkerProcess
 from privacy.errors import InvalidInputError
 
 LOOPBACK: Final = "127.0.0.1"
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Where prometheus_client's counters of several processes are; it reads this variable when it is imported."""
+KILL_AFTER_SECONDS: Final = 10.0
+"""How long a request may still take at SIGTERM: more than a store may need to be connected and to answer."""
 _POLL_SECONDS: Final = 0.2
-_KILL_AFTER_SECONDS: Final = 7.0
 
 
 @dataclass(frozen=True)
@@ -124,19 +126,22 @@ def _bind(option: str, host: str, port: int) -> socket.socket:
         return bound
 
 
-def serve(module: str, serving: Serving) -> None:
+def serve(module: str, serving: Serving, check: Callable[[], None] = lambda: None) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Args:
         module: name of the module whose `create` makes the app, once per worker.
         serving: addresses and size.
+        check: called first; raises if no worker could be made.
 
     Raises:
         InvalidInputError: a port cannot be used.
+        LikewiseError: the check failed.
     """
     stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    call_at_sigterm(stop.set)
+    check()
     _allow_many_connections()
     with contextlib.ExitStack() as held:
         listener = held.enter_context(_bind("--port", serving.host, serving.port))
@@ -165,7 +170,7 @@ def _allow_many_connections() -> None:
 def _end(workers: list[WorkerProcess]) -> None:
     for worker in workers:
         worker.terminate()
-    deadline = time.monotonic() + _KILL_AFTER_SECONDS
+    deadline = time.monotonic() + KILL_AFTER_SECONDS
     for worker in workers:
         worker.end(max(0.0, deadline - time.monotonic()))
 

@@ -1,19 +1,30 @@
 """`python -m api.http.worker MODULE SOCKET PULSE THREADS PARENT`: a worker of a plane."""
 
+from __future__ import annotations
+
 import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from threading import Event
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from api.http.command import exit_code_of
+from api.http.command import ExitCode, exit_code_of
 from api.http.front.server import Front
-from privacy.errors import LikewiseError
+from api.http.sigterm import call_at_sigterm
+from api.http.worker_process import SERVING, WAITING
+from privacy.errors import LikewiseError, StoreBusyError
 from privacy.store.die_with_parent import die_with_parent
 
+if TYPE_CHECKING:
+    from flask import Flask
+
 _PULSE_SECONDS: Final = 1.0
+_FIRST_BACK_OFF_SECONDS: Final = 0.2
+_MAX_BACK_OFF_SECONDS: Final = 5.0
 
 
 def main(module: str, listener: int, pulse: int, threads: int, parent: int) -> int:
@@ -27,25 +38,53 @@ def main(module: str, listener: int, pulse: int, threads: int, parent: int) -> i
         parent: process id of the server; the worker ends with it.
     """
     die_with_parent(parent, signal.SIGKILL)
-    stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server, which ends its workers
+    os.set_blocking(pulse, False)
+    stop = Event()
+    call_at_sigterm(stop.set)
     try:
-        app = import_module(module).create()
+        app = _create(module, pulse, stop)
     except LikewiseError as error:
         sys.stderr.write(f"likewise: {error}\n")
         return exit_code_of(error)
-    os.set_blocking(pulse, False)
+    if app is None:
+        return ExitCode.OK
     front = Front(app, socket.socket(fileno=listener), threads)
     front.start()
     while not stop.wait(_PULSE_SECONDS):
         if front.is_serving():
-            try:
-                os.write(pulse, b".")
-            except BlockingIOError:
-                continue  # the server does not read: it hangs, and others notice that
+            _say(pulse, SERVING)
     front.stop()
-    return 0
+    return ExitCode.OK
+
+
+def _create(module: str, pulse: int, stop: Event) -> Flask | None:
+    """Makes the app; a store that does not answer is waited for, with a line at each try.
+
+    Returns:
+        The app; None if asked to stop meanwhile.
+
+    Raises:
+        LikewiseError: the app cannot be made.
+    """
+    create: Callable[[], Flask] = import_module(module).create
+    rest_seconds = _FIRST_BACK_OFF_SECONDS
+    while True:
+        try:
+            return create()
+        except StoreBusyError as error:
+            with suppress(OSError):  # its disk may be full
+                sys.stderr.write(f"{module}: {error}; retrying in {rest_seconds:.1f} s\n")
+        _say(pulse, WAITING)
+        if stop.wait(rest_seconds):  # a store sends no notification
+            return None
+        rest_seconds = min(2 * rest_seconds, _MAX_BACK_OFF_SECONDS)
+
+
+def _say(pulse: int, state: bytes) -> None:
+    """Tells the server a state; one that does not read hangs, and others notice that."""
+    with suppress(BlockingIOError):
+        os.write(pulse, state)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+SERVING: Final = b"s"
+WAITING: Final = b"w"
+"""What a worker says each second: that it serves, or that it waits for its store."""
 _ROOT: Final = Path(__file__).parents[2]
 _BOOT_SECONDS: Final = 60.0
 _SILENT_SECONDS: Final = 20.0
-"""A worker says each second that it serves; after this time it is ended."""
+"""A worker that has said nothing for this time is ended."""
 _FRESH_SECONDS: Final = 5.0
 _STEADY_SECONDS: Final = 30.0
 _FIRST_BACK_OFF_SECONDS: Final = 0.5
@@ -57,13 +60,14 @@ class WorkerProcess:
     @property
     def is_serving(self) -> bool:
         """Whether the worker has said lately that it serves."""
-        return self._pulse_at is not None and self._clock() - self._pulse_at < _FRESH_SECONDS
+        return self._served_at is not None and self._clock() - self._served_at < _FRESH_SECONDS
 
     def _start(self) -> None:
         """Starts the process; only in the main thread: the process ends with the thread that starts it."""
         self._pulse, pulse = os.pipe()
         os.set_blocking(self._pulse, False)
         self._pulse_at: float | None = None
+        self._served_at: float | None = None
         self._started = self._clock()
         given = (self._module, self._listener.fileno(), pulse, self._threads, os.getpid())
         try:
@@ -101,10 +105,13 @@ class WorkerProcess:
 
     def _read_pulse(self) -> None:
         try:
-            if os.read(self._pulse, _PULSES_READ):
-                self._pulse_at = self._clock()
+            said = os.read(self._pulse, _PULSES_READ)
         except BlockingIOError:
             return
+        if said:
+            self._pulse_at = self._clock()
+        if SERVING in said:
+            self._served_at = self._clock()
 
     def _rest(self, report: str) -> str:
         steady = self._clock() - self._started >= _STEADY_SECONDS
@@ -112,7 +119,7 @@ class WorkerProcess:
         rest_seconds = min(_MAX_BACK_OFF_SECONDS, _FIRST_BACK_OFF_SECONDS * 2.0 ** min(self._failures, 30))
         rest_seconds = 0.0 if steady else rest_seconds
         self._start_again = self._clock() + rest_seconds
-        self._process, self._pulse_at = None, None
+        self._process, self._pulse_at, self._served_at = None, None, None
         os.close(self._pulse)
         return f"{report}; another one starts in {rest_seconds:g} s"
 

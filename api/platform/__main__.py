@@ -7,7 +7,6 @@ import click
 
 from api.http.command import epilog, run_command
 from api.http.serve import Serving, serve, serving_options
-from api.platform.wsgi import make_dependencies
 from privacy.store.settings import Settings, names_read_by
 from privacy.store.users import Process
 
@@ -22,9 +21,15 @@ from privacy.store.users import Process
 @serving_options(8081)
 def command(host: str, port: int, health_port: int | None, workers: int, threads: int) -> None:
     """Serve the platform plane until SIGTERM: ingest targets and events, act for staff and data subjects."""
-    # A fault is reported here, in one line, and not by every worker.
+    serve("api.platform.wsgi", Serving(host, port, workers, threads, health_port), _check)
+
+
+def _check() -> None:
+    """Reports a fault here, in one line, and not in every worker."""
+    # Imported here: numpy starts a thread, which would take SIGTERM if it were there earlier.
+    from api.platform.wsgi import make_dependencies  # noqa: PLC0415 - as above
+
     make_dependencies(Settings.from_environment(os.environ))
-    serve("api.platform.wsgi", Serving(host, port, workers, threads, health_port))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from redis import Redis
@@ -37,7 +38,7 @@ from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.header import StoreHeader
 from privacy.vault.blocks import EngagementBlocks
 from privacy.vault.erasure import Erasure
-from privacy.vault.limits import KnownLimits
+from privacy.vault.limits import KnownLimits, require_limits_in_force
 from privacy.vault.recount import Recount
 from privacy.vault.registers import RegisterStore
 from privacy.vault.resync import Resync
@@ -119,6 +120,7 @@ class PlatformDependencies:
         entropy: returns the given number of bytes from the operating system's CSPRNG.
         log: one line per request.
         virtual_clock: stamps changes in a replay; the store's own clock does if not given.
+        believed_clock: the store's clock as this process believes it: nothing is written after a leap of it.
     """
 
     client: Redis
@@ -130,6 +132,7 @@ class PlatformDependencies:
     entropy: Callable[[int], bytes]
     log: RequestLog
     virtual_clock: Clock | None = None
+    believed_clock: Clock | None = None
 
 
 def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flask:
@@ -140,20 +143,26 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
         clock: the time in ms since 1970 UTC.
     """
     client, header, registry = dependencies.client, dependencies.header, dependencies.registry
+    limits = KnownLimits(registry, client)
+    require_limits = partial(require_limits_in_force, client, header.account_shards, limits)
     gateway = Gateway(
         authenticator=Authenticator(PLANE, KeyReader(client, KEY_PREFIXES[PLANE]).find, time.monotonic),
         limiter=redis_limiter(client, PLANE),
         clock=clock,
         log=dependencies.log,
-        readiness={"the store": client.ping, "the gallery": dependencies.gallery.ping, "the clock": clock},
+        readiness={
+            "the store": client.ping,
+            "the gallery": dependencies.gallery.ping,
+            "the clock": clock,
+            "the store's policy": require_limits,
+        },
     )
     publisher = Publisher(dependencies.gallery)
-    catalogue = Catalogue(client, header.target_shards, registry.current, publisher.publish_targets)
-    limits = KnownLimits(registry, client)
-    shards = AccountShards(
-        client, dependencies.keys, header.account_shards, limits, dependencies.virtual_clock
-    )
-    registers = RegisterStore(shards, registry.current.integrity)
+    publish = publisher.publish_targets
+    catalogue = Catalogue(client, header.target_shards, registry.current, publish, require_limits)
+    clocks = dependencies.virtual_clock, dependencies.believed_clock
+    shards = AccountShards(client, dependencies.keys, header.account_shards, limits, *clocks)
+    registers = RegisterStore(shards)
     staff = build_staff_services(registers, catalogue, registry, dependencies.erasures, dependencies.entropy)
     idempotency = Idempotency(
         client,
@@ -173,7 +182,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     sandbox = registry.sandbox
     if sandbox:
         canaries = SandboxCatalogue(
-            client, header.target_shards, sandbox.current, publisher.publish_targets, CanaryPlaces(client)
+            client, header.target_shards, sandbox.current, publish, require_limits, CanaryPlaces(client)
         )
         in_sandbox = replace(
             services,

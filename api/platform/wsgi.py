@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from io import FileIO
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ def create() -> Flask:
     """
     dependencies = make_dependencies(Settings.from_environment(os.environ))
     clock = StoreClock(dependencies.client, clock_ms, uptime, MAX_AGE_MS)
-    return build_platform_app(dependencies, clock)
+    return build_platform_app(replace(dependencies, believed_clock=clock), clock)
 
 
 def make_dependencies(settings: Settings) -> PlatformDependencies:

@@ -27,11 +27,14 @@ def command(host: str, port: int, health_port: int | None, workers: int, threads
 
     It does not start if its own credentials reach past the wall.
     """
+    serve("api.public.wsgi", Serving(host, port, workers, threads, health_port), _check)
+
+
+def _check() -> None:
     store = Settings.from_environment(os.environ).store
     require(check_wall(connect(store, PUBLIC)))
     with translated():
         connect(store, LIMITER).ping()
-    serve("api.public.wsgi", Serving(host, port, workers, threads, health_port))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from api.http.system import clock_ms, entropy
+from api.http.system import entropy
 from api.platform.app import PLANE, PlatformDependencies, build_platform_app
 from api.replay.actions import InProcessStaff
 from api.replay.intake import InProcessIntake, NullRequestLog
@@ -19,7 +19,8 @@ from api.runtime.store_setup import PreparedStore
 from privacy.model.documents import LedgerEntry
 from privacy.store.connect import connect
 from privacy.store.users import PLATFORM, PUBLISHER
-from privacy.tally.series import LedgerLog, TallyShard
+from privacy.tally.ledger_log import LedgerLog
+from privacy.tally.series import TallyShard
 from privacy.vault.limits import KnownLimits
 from privacy.vault.recount import Recount
 from privacy.vault.shards import AccountShards
@@ -48,7 +49,7 @@ class InProcessSystem:
 
 @contextmanager
 def open_in_process_system(
-    store: PreparedStore, on_events: Callable[[int], None]
+    store: PreparedStore, on_events: Callable[[int], None], *, equal_work: bool
 ) -> Iterator[InProcessSystem]:
     """Opens the system on a store that no other process uses.
 
@@ -57,15 +58,18 @@ def open_in_process_system(
     Args:
         store: the prepared store.
         on_events: called with the number of events just sent.
+        equal_work: that of `ReleaseWorker`.
 
     Raises:
         StoreError: the store is not usable.
         StoreBusyError: it cannot answer now.
     """
     clock = VirtualClock(0)
-    api_keys = ApiKeys.open(store.settings, PLANE, clock_ms, entropy)
+    api_keys = ApiKeys.open(store.settings, PLANE, entropy)
     with ExitStack() as held:
-        workers = make_release_workers(store.settings, store.header, store.erasures, entropy, clock)
+        workers = make_release_workers(
+            store.settings, store.header, store.erasures, entropy, clock, equal_work=equal_work
+        )
         held.callback(workers[0].shards[0].client.close)
         publication = make_release_publication(store.settings, store.header, store.erasures)
         held.callback(publication.shards[0].client.close)

@@ -24,6 +24,16 @@ class KeyWriter:
         self._index = f"{prefix}index"
         self._reader = KeyReader(client, prefix)
 
+    def server_ms(self) -> int:
+        """Returns the time of the server, in ms since 1970 UTC, whether or not another clock agrees.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        with translated():
+            seconds, microseconds = self._client.time()
+        return seconds * 1000 + microseconds // 1000
+
     def add(self, record: KeyRecord) -> None:
         """Stores a new key's record.
 
@@ -51,8 +61,10 @@ class KeyWriter:
             (record for record in found if record), key=lambda record: (record.created_at_ms, record.key_id)
         )
 
-    def revoke(self, key_id: str, now_ms: int) -> KeyRecord:
+    def revoke(self, key_id: str) -> KeyRecord:
         """Revokes a key; serving processes notice within a second. Revoking it again changes nothing.
+
+        A leap of a clock hinders nobody: a revoked key is dead whatever its record says of the time.
 
         Raises:
             NotFoundError: there is no such key.
@@ -62,7 +74,7 @@ class KeyWriter:
         if record is None:
             raise NotFoundError(f"there is no key {key_id}")
         if record.revoked_at_ms is None:
-            record = msgspec.structs.replace(record, revoked_at_ms=now_ms)
+            record = msgspec.structs.replace(record, revoked_at_ms=self.server_ms())
             with translated():
                 self._client.set(self._prefix + key_id, msgspec.json.encode(record))
         return record

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.http.api_keys import KEY_PREFIXES, KeyRecord, issue_key
-from api.http.system import clock_ms, entropy
+from api.http.system import clock_ms, entropy, uptime
 from api.runtime.api_key_writer import KeyWriter
 from privacy.errors import ConflictError
 from privacy.model.identifier import check_identifier
 from privacy.model.timestamp import SECONDS_PER_DAY, Clock
 from privacy.store.acl import Room
+from privacy.store.clock import StoreClock
 from privacy.store.connect import connect
 from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN
@@ -38,6 +39,11 @@ class ApiKeySpec:
     requests_per_minute: int
 
 
+def is_live(record: KeyRecord, now_ms: int) -> bool:
+    """Returns whether a key is accepted at a time."""
+    return record.revoked_at_ms is None and now_ms < record.expires_at_ms
+
+
 @dataclass(frozen=True)
 class ApiKeys:
     """The API keys of one plane.
@@ -45,7 +51,7 @@ class ApiKeys:
     Args:
         plane: `public` or `platform`.
         writer: its records.
-        clock: current time in ms since 1970 UTC.
+        clock: gives a new key its times, in ms since 1970 UTC; it is the store's, and refuses after a leap.
         entropy: returns the given number of random bytes.
     """
 
@@ -55,11 +61,14 @@ class ApiKeys:
     entropy: Callable[[int], bytes]
 
     @classmethod
-    def open(
-        cls, settings: StoreSettings, plane: str, clock: Clock, entropy: Callable[[int], bytes]
-    ) -> ApiKeys:
-        """Returns the API keys of a plane, with the admin's credentials."""
+    def open(cls, settings: StoreSettings, plane: str, entropy: Callable[[int], bytes]) -> ApiKeys:
+        """Returns the API keys of a plane, with the admin's credentials.
+
+        Their clock is the server's that holds them, as it is the plane's. The public plane's server has no
+        anchor, so the wall clock of this process alone is compared.
+        """
         client = connect(settings, ADMIN, _ROOMS[plane])
+        clock = StoreClock(client, clock_ms, uptime, has_anchor=False)
         return cls(plane, KeyWriter(client, KEY_PREFIXES[plane]), clock, entropy)
 
     def live(self, owner: str) -> list[KeyRecord]:
@@ -68,11 +77,9 @@ class ApiKeys:
         Raises:
             StoreError: the store does not answer.
         """
-        return [record for record in self.writer.records() if record.owner == owner and self.is_live(record)]
-
-    def is_live(self, record: KeyRecord) -> bool:
-        """Returns whether a key is accepted now."""
-        return record.revoked_at_ms is None and self.clock() < record.expires_at_ms
+        now_ms = self.writer.server_ms()
+        records = self.writer.records()
+        return [record for record in records if record.owner == owner and is_live(record, now_ms)]
 
     def create(self, spec: ApiKeySpec) -> tuple[str, KeyRecord]:
         """Creates a key: the token, which cannot be recovered later, and its record.
@@ -81,6 +88,7 @@ class ApiKeys:
             ConflictError: the owner has two live keys already.
             InvalidInputError: the owner is no identifier, the plane has no such scope, or a number is not
                 positive.
+            ClockError: the clock of this process and the server's contradict each other.
             StoreError: the store does not answer.
         """
         owner = check_identifier("owner", spec.owner)
@@ -119,7 +127,7 @@ class ApiKeys:
             StoreError: the store does not answer.
         """
         for record in self.live(owner):
-            self.writer.revoke(record.key_id, self.clock())
+            self.writer.revoke(record.key_id)
 
 
 FIRST_OWNER: Final = "first"
@@ -170,11 +178,11 @@ def create_simulation_keys(settings: StoreSettings) -> SimulationKeys:
     Raises:
         StoreError: the store does not answer.
     """
-    keys = ApiKeys.open(settings, "platform", clock_ms, entropy)
+    keys = ApiKeys.open(settings, "platform", entropy)
     return SimulationKeys(keys.renew(_SIMULATION), keys.renew(_SIMULATED_STAFF))
 
 
 def _create_first(settings: StoreSettings, plane: str, spec: ApiKeySpec) -> str | None:
-    keys = ApiKeys.open(settings, plane, clock_ms, entropy)
+    keys = ApiKeys.open(settings, plane, entropy)
     known = any(record.owner == FIRST_OWNER for record in keys.writer.records())
     return None if known else keys.create(spec)[0]

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from redis import Redis
 
+from api.runtime.policy_source import read_policy
 from privacy.embedded.append_log import AppendLog
 from privacy.embedded.config import CREDENTIALS_FILE, room_folders
-from privacy.errors import ClockError, StoreBusyError, StoreError
+from privacy.errors import ClockError, PolicyError, StoreBusyError, StoreError
 from privacy.model.timestamp import Clock, format_timestamp
-from privacy.rollback.erasure_watermark import ErasureWatermark
+from privacy.policy.registry import PolicyRegistry, read_registered_policies
+from privacy.rollback.erasure_watermark import ErasuresMissingError, ErasureWatermark
 from privacy.rollback.guard import RollbackGuard, describe_shared_device, shares_device
 from privacy.signing.signing_key_file import load_store_signing_key
 from privacy.store.acl import AclUser, Room
@@ -24,6 +26,7 @@ from privacy.store.settings import Settings
 from privacy.store.users import ADMIN, PUBLIC, USERS
 from privacy.store.wall_checks import check_users, check_wall
 from privacy.vault.keys_in_force import KeysInForce
+from privacy.vault.limits import check_limits, read_limits_in_force
 from privacy.vault.pseudonym_key_file import load_store_keys
 
 _HEADERS = {Room.PRIVATE: STORE_HEADER, Room.GALLERY: GALLERY_HEADER}
@@ -50,6 +53,7 @@ class Diagnostics:
         found = [(room.value, finding) for room in Room for finding in self._room(room)]
         found += [("rooms", finding) for finding in self._try(self._one_store)]
         found += [("rooms", finding) for finding in self._try(self._store_clock)]
+        found += [("rooms", finding) for finding in self._try(self._limits)]
         found += [("wall", finding) for finding in self._try(self._wall)]
         found += [("rollback guard", finding) for finding in self._try(self._guard)]
         found += [(room.value, finding) for room in Room for finding in self._log(room)]
@@ -99,6 +103,21 @@ class Diagnostics:
             detail = f"is believed: it says {format_timestamp(now_ms)}"
             return [CheckResult("store's clock", ok=True, detail=detail)]
 
+    def _limits(self) -> list[CheckResult]:
+        """Compares the limits in force on every account shard with those that the store's policies demand."""
+        with closing(connect(self.settings.store, ADMIN, Room.PRIVATE)) as client:
+            header = StoreHeader.read(client)
+            in_force = read_limits_in_force(client, header.account_shards)
+            versions = read_registered_policies(client)
+        try:
+            named = read_policy(self.settings.policy_file) if self.settings.policy_file else None
+        except PolicyError as error:
+            return [CheckResult("limits", ok=False, detail=str(error))]
+        current = [versions.get(named.policy.version)] if named else versions.values()
+        return [
+            check_limits(in_force, [PolicyRegistry(policy, versions).limits for policy in current if policy])
+        ]
+
     def _wall(self) -> list[CheckResult]:
         with closing(connect(self.settings.store, PUBLIC)) as client:
             return check_wall(client)
@@ -109,17 +128,14 @@ class Diagnostics:
             header = StoreHeader.read(client)
             folder = self.settings.rollback_guard_dir
             guard = RollbackGuard(folder, header.store_id, header.target_shards)
-            guard.require_own()
-            watermark = ErasureWatermark(client, guard.erasures)
-            watermark.require_caught_up()
-            with translated():
-                for shard in range(header.target_shards):
-                    guard.releases.check(shard, int(client.llen(ledger_log_key(shard))))
-            detail = f"all {watermark.read() or 0} that were ever listed are done; {folder}"
-        found = [
-            CheckResult("erasures", ok=True, detail=detail),
-            CheckResult("releases", ok=True, detail="the tally holds every published one"),
-        ]
+            try:
+                guard.require_own()
+            except StoreError as error:
+                return [CheckResult("owner", ok=False, detail=str(error))]
+            found = [
+                _outcome("erasures", lambda: _check_erasures(client, guard)),
+                _outcome("releases", lambda: _check_releases(client, guard, header.target_shards)),
+            ]
         if (self.data_folder / CREDENTIALS_FILE).exists() and shares_device(folder, self.data_folder):
             found.append(CheckResult("disk", ok=True, detail=f"warning: {describe_shared_device(folder)}"))
         return found
@@ -159,6 +175,31 @@ class Diagnostics:
             return question()
         except StoreError as error:
             return [CheckResult("answer", ok=False, detail=str(error))]
+
+
+def _outcome(name: str, check: Callable[[], str]) -> CheckResult:
+    """Returns the finding of one check, bad if it raises an error; a store that does not answer is none."""
+    try:
+        return CheckResult(name, ok=True, detail=check())
+    except ErasuresMissingError as error:
+        return CheckResult(name, ok=False, detail=str(error))
+    except StoreBusyError:
+        raise
+    except StoreError as error:
+        return CheckResult(name, ok=False, detail=str(error))
+
+
+def _check_erasures(client: Redis, guard: RollbackGuard) -> str:
+    watermark = ErasureWatermark(client, guard.erasures)
+    watermark.require_caught_up()
+    return f"all {watermark.read() or 0} that were ever listed are done; {guard.folder}"
+
+
+def _check_releases(client: Redis, guard: RollbackGuard, target_shards: int) -> str:
+    with translated():
+        for shard in range(target_shards):
+            guard.releases.check(shard, int(client.llen(ledger_log_key(shard))))
+    return "the tally holds every published one"
 
 
 def _header(client: Redis, key: str) -> CheckResult:

@@ -11,13 +11,15 @@ _BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, max_
 _STEADY_SECONDS: Final = 30.0
 """A server that has run at least this long is started again at once."""
 _LOADING_REPORT_SECONDS: Final = 30.0
+_ROOM_INTERVAL_SECONDS: Final = 1.0
 
 
 class EmbeddedChild:
     """An embedded server, which may be down, or still be loading, between two polls.
 
     A server ends by itself when its disk is full, and may be killed at any moment, also while it loads.
-    Neither ends the system: readers go on, and the server is started again until it runs.
+    Neither ends the system: the server is started again until it runs. While its disk is full it can only be
+    read; when there is room again, it is started once more.
 
     Args:
         name: for messages.
@@ -56,27 +58,40 @@ class EmbeddedChild:
 
     def _check_running(self) -> str | None:
         if self._server.is_running:
-            return None
+            return None if self._server.takes_writes else self._look_for_room()
         self._server.stop()
         if self._clock() - self._began >= _STEADY_SECONDS:
             self._failures = 0
         return self._rest(f"{self.name} ended")
+
+    def _look_for_room(self) -> str | None:
+        if self._clock() < self._report_at:
+            return None
+        self._report_at = self._clock() + _ROOM_INTERVAL_SECONDS
+        if not self._server.has_room:
+            return None
+        self._server.stop()
+        self._failures = 0
+        return self._rest(f"there is room again on the disk of {self.name}")
 
     def _launch(self) -> str | None:
         self._start_again = None
         self._server.launch()
         self._is_loading, self._began = True, self._clock()
         self._report_at = self._began + _LOADING_REPORT_SECONDS
-        return describe_cut(self.name, self._server.cut_bytes) if self._server.cut_bytes else None
+        return None
 
     def _check_loading(self) -> str | None:
         if self._server.is_ready():
             self._is_loading, self._began = False, self._clock()
-            return f"{self.name} is ready again"
+            self._report_at = self._began
+            cut = self._server.cut_bytes
+            ready = "is ready again" if self._server.takes_writes else "can only be read: its disk is full"
+            return f"{f'{describe_cut(self.name, cut)}; ' if cut else ''}{self.name} {ready}"
         if self._clock() < self._report_at:
             return None
         self._report_at = self._clock() + _LOADING_REPORT_SECONDS
-        return f"{self.name} is still loading its data, after {self._clock() - self._began:.0f} s"
+        return f"{self.name} is still {self._server.activity}, after {self._clock() - self._began:.0f} s"
 
     def _rest(self, report: str) -> str:
         """Plans the next start; returns the report of it."""

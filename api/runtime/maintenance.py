@@ -53,6 +53,8 @@ def make_maintenance_worker(
     erasures: ErasureLog,
     clock: Clock,
     throttle: Throttle,
+    *,
+    believed_clock: Clock | None = None,
 ) -> MaintenanceWorker:
     """Returns a maintenance worker.
 
@@ -64,8 +66,10 @@ def make_maintenance_worker(
         erasures: the store's erasure log.
         clock: current time in ms since 1970 UTC.
         throttle: of this process.
+        believed_clock: `AccountShards.clock`: that of the store as far as it is believed.
     """
-    shards = AccountShards(client, keys, header.account_shards, KnownLimits(registry, client))
+    limits = KnownLimits(registry, client)
+    shards = AccountShards(client, keys, header.account_shards, limits, clock=believed_clock)
     retention = registry.current.retention
     trail, advisories = AuditTrail(client), Advisories(client)
     jobs = Jobs(client, header.account_shards)
@@ -113,5 +117,6 @@ def run_maintenance(settings: Settings) -> None:
     with stop_on_signal() as stop:
         throttle = Throttle(ActivityCounter(client, header.account_shards), monotonic_seconds, stop.wait)
         clock = StoreClock(client, clock_ms, uptime, MAX_AGE_MS)
-        worker = make_maintenance_worker(client, header, registry, keys, erasures, clock, throttle)
+        parts = client, header, registry, keys, erasures, clock, throttle
+        worker = make_maintenance_worker(*parts, believed_clock=clock)
         poll(worker.step, stop.wait, _INTERVAL, report_busy("maintenance"))

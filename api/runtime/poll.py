@@ -114,13 +114,14 @@ def _seconds_to_next_tick(clock: Clock) -> float:
 
 
 def report_busy(name: str) -> Callable[[StoreBusyError, float], None]:
-    """Returns an `on_busy` that writes one line to stderr.
+    """Returns an `on_busy` that writes one line to stderr; that its disk is full does not end the process.
 
     Args:
         name: of the process.
     """
 
     def report(error: StoreBusyError, rest_seconds: float) -> None:
-        sys.stderr.write(f"{name}: {error}; retrying in {rest_seconds:.1f} s\n")
+        with suppress(OSError):
+            sys.stderr.write(f"{name}: {error}; retrying in {rest_seconds:.1f} s\n")
 
     return report

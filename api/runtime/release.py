@@ -34,7 +34,8 @@ from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import PUBLISHER, RELEASE, SIGNER
-from privacy.tally.series import LedgerLog, TallyShard
+from privacy.tally.ledger_log import LedgerLog
+from privacy.tally.series import TallyShard
 
 _INTERVAL: Final = PollInterval(idle_seconds=0.5)
 """The shortest public delay is two seconds."""
@@ -73,17 +74,19 @@ def make_release_workers(
     erasures: ErasureLog,
     entropy: EntropySource,
     clock: Clock,
+    *,
+    equal_work: bool = True,
 ) -> list[ReleaseWorker]:
     """Returns one release worker per target shard; they write to no other store than this.
 
     While the store lacks erasures that are listed, its connections are refused: nothing is released. A tally
-    that has forgotten releases releases nothing either.
+    that has forgotten releases releases nothing either. `equal_work` is that of `ReleaseWorker`.
     """
     client = connect(settings, RELEASE, greet=caught_up(header.greet, erasures))
     calibrations = Calibrations(client)
     watermark = ReleaseWatermark(erasures.folder, header.store_id)
     return [
-        ReleaseWorker([TallyShard(client, shard)], calibrations, entropy, clock, watermark)
+        ReleaseWorker([TallyShard(client, shard)], calibrations, entropy, clock, watermark, equal_work)
         for shard in range(header.target_shards)
     ]
 

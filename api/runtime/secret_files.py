@@ -12,19 +12,18 @@ ACL files hold hashes of the passwords only. After an upgrade, write the files a
 they read their ACL files when they start.
 """
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from privacy.errors import StoreError
 from privacy.store.acl import Room, acl_file
 from privacy.store.credentials import load_or_create_credentials, write_private
+from privacy.store.file_change import hold_folder
 from privacy.store.settings import StoreSettings
 from privacy.store.users import PROCESSES, USERS
 
+_PASSWORDS: Final = "passwords.json"
 _ACL_FILES: Final[dict[str, tuple[Room, ...]]] = {
     "vault.acl": (Room.PRIVATE,),
     "gallery.acl": (Room.GALLERY,),
@@ -41,33 +40,23 @@ def write_secret_files(folder: Path, entropy: Callable[[int], bytes]) -> list[Pa
         entropy: returns the given number of random bytes.
 
     Returns:
-        The files for servers and processes.
+        All of them; `passwords.json` is the last.
 
     Raises:
+        StoreBusyError: another run does not end.
         StoreError: the folder cannot be written, or the passwords are damaged or readable by others.
     """
-    with _locked(folder):
-        return _write(folder, entropy)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Creates the folder if it does not exist, and holds its `flock(2)`."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    with hold_folder(folder):
+        return _write(folder, entropy)
 
 
 def _write(folder: Path, entropy: Callable[[int], bytes]) -> list[Path]:
     names = [user.name for user in USERS]
-    passwords = load_or_create_credentials(folder / "passwords.json", names, entropy)
+    passwords = load_or_create_credentials(folder / _PASSWORDS, names, entropy)
     written = []
     for process, users in PROCESSES.items():
         variables = StoreSettings({}, passwords).environment(users)
@@ -79,4 +68,4 @@ def _write(folder: Path, entropy: Callable[[int], bytes]) -> list[Path]:
             written[-1], acl_file((user for user in USERS if set(user.rooms) & set(rooms)), passwords)
         )
         written[-1].chmod(0o644)  # Redis runs as another user; a hash of 256 random bits reveals nothing
-    return written
+    return [*written, folder / _PASSWORDS]

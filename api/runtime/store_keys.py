@@ -38,6 +38,17 @@ class KeyFiles:
         """
         return cls(settings.pseudonym_key_file, settings.ledger_key_file)
 
+    def check(self) -> None:
+        """Reads the files that exist: a file without a key is refused before anything else is looked at.
+
+        Raises:
+            StoreError: a file is readable by others, or holds no key.
+        """
+        if self.pseudonym.exists():
+            pseudonym_key_file.load_pseudonymiser(self.pseudonym)
+        if self.ledger.exists():
+            signing_key_file.load_signing_key(self.ledger)
+
     def create(self, entropy: Callable[[int], bytes], guard: Path) -> KeyFingerprints:
         """Creates the keys of a new store; those of a setup that was interrupted are used.
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from redis import Redis
 
-from api.runtime.guard_setup import GuardSetup
+from api.runtime.guard_setup import GuardRebuild, GuardSetup
 from api.runtime.maintenance import make_maintenance_worker
 from api.runtime.policy_source import PolicySource
 from api.runtime.store_keys import KeyFiles
@@ -52,6 +52,7 @@ class PreparedStore:
         keys: pseudonym keys of the deployment.
         erasures: its erasure log, which is outside the store.
         is_new: whether it was created just now.
+        rebuild: how its lost rollback guard was rebuilt just now; None for one that was not lost.
     """
 
     settings: StoreSettings
@@ -60,6 +61,7 @@ class PreparedStore:
     keys: PseudonymKeys
     erasures: ErasureLog
     is_new: bool
+    rebuild: GuardRebuild | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class StoreSetup:
         """
         policy = self.source.policy
         stated = guarantee(policy)  # a policy that the mechanism cannot do is not registered
+        self.key_files.check()
         with (
             closing(connect(settings, ADMIN, Room.PRIVATE)) as private,
             closing(connect(settings, ADMIN, Room.GALLERY)) as gallery,
@@ -116,7 +119,7 @@ class StoreSetup:
             guard = RollbackGuard(self.rollback_guard_dir, header.store_id, header.target_shards)
             # A clock that is behind must not make the erasures that a rebuilt guard lists look old.
             now_ms = max(self.clock(), read_anchor_ms(private))
-            GuardSetup(private, guard, header.account_shards).run(self.was_restored, now_ms)
+            rebuild = GuardSetup(private, guard, header.account_shards).run(self.was_restored, now_ms)
             self._require_named_policy(private)
             registry = register_policy(private, self.source.text)
             put_limits_in_force(private, header.account_shards, registry.limits)
@@ -128,7 +131,8 @@ class StoreSetup:
                     publisher.publish_other_guarantee(version, guarantee(other, policy))
             publisher.publish_guarantee(policy.version, stated, header.target_shards)
         loaded = PseudonymKeys(partial(load_store_keys, self.key_files.pseudonym, header))
-        return PreparedStore(settings, header, registry, loaded, guard.erasures, is_new=known is None)
+        is_new = known is None
+        return PreparedStore(settings, header, registry, loaded, guard.erasures, is_new, rebuild)
 
     def _require_named_policy(self, client: Redis) -> None:
         """Refuses to put the packaged policy in force over another one that the operator did not name."""

@@ -8,7 +8,7 @@ from api.runtime.embedded_child import EmbeddedChild
 from privacy.errors import StoreError
 
 _POLL_SECONDS: Final = 0.2
-_END_SECONDS: Final = 8.0
+END_SECONDS: Final = 13.0
 
 
 class Supervisor:
@@ -88,6 +88,6 @@ class Supervisor:
         """Ends all children; none of their processes is left when this returns."""
         for child in self._children:
             child.terminate()
-        deadline = self._clock() + _END_SECONDS
+        deadline = self._clock() + END_SECONDS
         for child in self._children:
             child.end(max(0.0, deadline - self._clock()))

@@ -43,6 +43,10 @@ class SimulatedPlatform:
         """The platform's videos."""
         return VideoCatalogue(self.seed, self.started_at_ms)
 
+    def count_hours(self, until_ms: int) -> int:
+        """Returns the number of whole hours since the opening."""
+        return (until_ms - self.started_at_ms) // MS_PER_HOUR
+
     def feed(self, stream: int, bursts_per_day: float = BURSTS_PER_DAY) -> Feed:
         """Creates a feed of events.
 

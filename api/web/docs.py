@@ -1,7 +1,9 @@
 """The interactive API documentation and its OpenAPI document, all served by this server."""
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,13 @@ from privacy.errors import NotFoundError
 
 PAGE_MAX_AGE_SECONDS = 300
 HTML = "text/html; charset=utf-8"
-COMPLIANCE = Path(__file__).parents[2] / "docs" / "compliance"
-"""Documents for reviewers: in a checkout and in the image, next to the code."""
+ROOT = Path(__file__).resolve().parents[2]
+"""In a checkout and in the image, documents lie next to the code."""
+COMPLIANCE = ROOT / "docs" / "compliance"
+"""Documents for reviewers."""
+_PROOFS = ROOT / "docs" / "proofs"
+_READERS_PAGES = (ROOT / "docs" / "reading.md", ROOT / "docs" / "why-did-my-likes-drop.md")
+_LINK = re.compile(r"\[([^]]*)\]\(([^()\s#]+)(#[^()\s]*)?\)")
 _TEXTS = {".md": "text/markdown; charset=utf-8", ".yaml": "application/yaml"}
 _JAVASCRIPT = "text/javascript; charset=utf-8"
 _ASSETS = {
@@ -38,7 +45,7 @@ class AssetPathSchema(Schema):
 
 
 class DocumentPathSchema(Schema):
-    """Path arguments of a document for reviewers."""
+    """Path arguments of a page of a folder."""
 
     document = fields.String(required=True)
 
@@ -52,7 +59,8 @@ def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...
     openapi = Response(msgspec.json.encode(document), max_age_seconds=PAGE_MAX_AGE_SECONDS)
     page = _read_asset("api.web", "docs.html", HTML, _POLICY)
     assets = {name: _read_asset(*location) for name, location in _ASSETS.items()}
-    compliance = {path.name: _read_text(path) for path in COMPLIANCE.iterdir() if path.suffix in _TEXTS}
+    pages = {path: _read_text(path) for path in _list_pages()}
+    assets |= {path.name: page for path, page in pages.items() if path in _READERS_PAGES}
 
     def get_openapi(_services: object, _request: Request) -> Response:
         return openapi
@@ -61,9 +69,10 @@ def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...
         return page
 
     def get_compliance(_services: object, request: Request) -> Response:
-        if request.path["document"] not in compliance:
-            raise NotFoundError("there is no such document")
-        return compliance[request.path["document"]]
+        return _find_page(pages, COMPLIANCE, request)
+
+    def get_proof(_services: object, request: Request) -> Response:
+        return _find_page(pages, _PROOFS, request)
 
     def get_asset(_services: object, request: Request) -> Response:
         if request.path["asset"] not in assets:
@@ -74,6 +83,7 @@ def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...
         _make_operation("/v1/openapi.json", "get_openapi", get_openapi),
         _make_operation("/docs", "get_docs", get_docs),
         _make_operation("/docs/compliance/{document}", "get_compliance", get_compliance, DocumentPathSchema),
+        _make_operation("/docs/proofs/{document}", "get_proof", get_proof, DocumentPathSchema),
         _make_operation("/docs/{asset}", "get_docs_asset", get_asset, AssetPathSchema),
     )
 
@@ -95,8 +105,33 @@ def _make_operation(
     )
 
 
+def _list_pages() -> list[Path]:
+    folders = (path for folder in (COMPLIANCE, _PROOFS) for path in folder.iterdir())
+    return [path for path in (*folders, *_READERS_PAGES) if path.suffix in _TEXTS]
+
+
+def _find_page(pages: Mapping[Path, Response], folder: Path, request: Request) -> Response:
+    # A name with a separator cannot come this far, and would be no key.
+    page = pages.get(folder / request.path["document"])
+    if page is None:
+        raise NotFoundError("there is no such document")
+    return page
+
+
 def _read_text(path: Path) -> Response:
-    return Response(path.read_bytes(), media_type=_TEXTS[path.suffix], max_age_seconds=PAGE_MAX_AGE_SECONDS)
+    """Reads a page; of a link to what is not served, its text and its path in the project remain."""
+
+    def replace_link(link: re.Match[str]) -> str:
+        text, target, _ = link.groups()
+        linked = Path(normpath(path.parent / target))
+        if "://" in target or linked in served:
+            return link[0]
+        name = linked.relative_to(ROOT).as_posix()
+        return name if text == name else f"{text} (`{name}`)"
+
+    served = set(_list_pages())
+    body = _LINK.sub(replace_link, path.read_text(encoding="utf-8")).encode()
+    return Response(body, media_type=_TEXTS[path.suffix], max_age_seconds=PAGE_MAX_AGE_SECONDS)
 
 
 def _read_asset(

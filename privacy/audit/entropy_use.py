@@ -10,6 +10,7 @@ from math import e, log2, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from privacy.audit.check import Check
 from privacy.audit.far_sampler import FarSampler, WrittenEntropy
@@ -32,9 +33,11 @@ SMALL_DRAWS = 200_000
 FAR_SCALES = (1, 2, 3, 4, 5, 6, 8, 12)
 """Distances at which noise is forced, in scales; by chance it is 12 scales out with probability 4e-33."""
 FAR_TARGETS = 2
-WORK_TARGETS = 10
+FAR_RELEASES = 200
+"""Each calls the sampler once a scale: what it does in every 50th call to a tail is done in twelve of 600."""
+WORK_DRAWS = 80_000
 MAX_WORK_GAP = 0.03
-"""The bytes of 80,000 draws differ from those of 80,000 others by 0.3 %."""
+"""Ten standard deviations of the difference between the bytes of these draws and of as many others."""
 READS = 4_096
 READ_BYTES = 32
 MAX_DEVIATIONS = 5.5
@@ -52,6 +55,7 @@ def entropy_check(
         partial(_check_exhaustion, calibration),
         partial(_check_source, entropy),
         *(partial(_check_far_tail, calibration, reference, scales, entropy) for scales in FAR_SCALES),
+        partial(_check_far_calls, calibration, reference, entropy),
         *(partial(_check_small_scale, calibration, reference, scale, entropy) for scale in SMALL_SCALES),
     )
 
@@ -59,15 +63,15 @@ def entropy_check(
         return [
             Section(
                 f"entropy-{name}",
-                f"The noise comes from the operating system's entropy ({name})",
+                f"The noise comes from the given entropy, and from nothing else ({name})",
                 "The engine was run with repeated entropy, with counted entropy, and with entropy that runs "
                 "out; with entropy from which all noise is far out in the tails; and with noise of scales 1 "
                 "and 8, where rounded floats differ from exact integers.",
                 "Noise from another source or from a seed, noise that depends on the data, fewer random bits "
                 "than the noise requires, a release without noise, noise whose support ends, noise made from "
                 "floats; more work for larger counts; a source that repeats itself.",
-                "Certain, except for the two fits and the share of ones: a false alarm has probability "
-                f"{FALSE_ALARM:g} or less for each of their tests.",
+                "Certain, except for repeated values, the two fits and the share of ones: a false alarm has "
+                f"probability {FALSE_ALARM:g} or less for each of their tests.",
                 tuple(findings),
             )
         ]
@@ -82,10 +86,15 @@ def _create(calibration: Calibration, targets: int) -> TargetHistories:
 
 def _draw(calibration: Calibration, entropy: EntropySource, targets: int = TARGETS) -> NDArray[np.int64]:
     """Returns measurements of identical targets, all steps in one release, shape (measurements,)."""
-    policy = calibration.policy
+    return _measure(_create(calibration, targets), entropy)
+
+
+def _measure(before: TargetHistories, entropy: EntropySource) -> NDArray[np.int64]:
+    """Returns the measurements of a release of targets that get all their likes now."""
+    policy = before.calibration.policy
     cell = {dimension.name: dimension.values[0] for dimension in policy.domain.dimensions}
-    before = _create(calibration, targets)
-    releases = before.release([encode_log(policy, [CountChange(cell, 10 * policy.k)])] * targets, entropy)
+    log = encode_log(policy, [CountChange(cell, 10 * policy.k)])
+    releases = before.release([log] * len(before.histories), entropy)
     rows = np.frombuffer(b"".join(release.measurements for release in releases), MEASUREMENT)
     return rows["value"].astype(np.int64)
 
@@ -98,12 +107,15 @@ def _fixed_source(seed: bytes) -> EntropySource:
 def _check_repeatability(calibration: Calibration, entropy: EntropySource) -> Finding:
     one, other = entropy(16), entropy(16)
     first, again, different = (_draw(calibration, _fixed_source(seed)) for seed in (one, one, other))
-    same, shared = np.array_equal(first, again), float((first == different).mean())
+    same, shared = np.array_equal(first, again), int((first == different).sum())
+    # Two draws are equal with probability 1 / (2 √π scale), and draws around different means more rarely.
+    max_shared = int(binom.isf(FALSE_ALARM, first.size, 1 / (2 * sqrt(pi) * min(calibration.stream_scales))))
     return Finding(
-        "repeated entropy and different entropy",
-        "the same entropy gives the same measurements; with different entropy at most 1 in 100 are the same",
-        f"same entropy: {'same' if same else 'different'}; different entropy: {shared:.4f} the same",
-        bool(first.size) and same and shared <= 1 / 100,
+        f"repeated entropy and different entropy, {first.size:,} measurements each",
+        "the same entropy gives the same measurements; with different entropy at most "
+        f"{max_shared} are the same",
+        f"same entropy: {'same' if same else 'different'}; different entropy: {shared} the same",
+        bool(first.size) and same and shared <= max_shared,
     )
 
 
@@ -126,14 +138,15 @@ def _check_amount(
 def _check_work(calibration: Calibration, entropy: EntropySource) -> Finding:
     """Compares the entropy for targets that nobody likes with that for targets with many likes."""
     policy, likes = calibration.policy, 10 * calibration.policy.k
-    before, sizes = _create(calibration, WORK_TARGETS), []
+    targets = -(-WORK_DRAWS // (calibration.schedule.epochs * len(calibration.stream_scales)))
+    before, sizes = _create(calibration, targets), []
     for count_of_likes in (0, likes):
         source = RecordedEntropy(entropy)
         log = encode_log(policy, [CountChange({}, count_of_likes)])
-        before.release([log] * WORK_TARGETS, source, equal_work=True)
+        before.release([log] * targets, source, equal_work=True)
         sizes.append(source.size)
     return Finding(
-        f"entropy for {WORK_TARGETS} targets without engagements, and for as many with {likes} each",
+        f"entropy for {targets} targets without engagements, and for as many with {likes} each",
         f"the same, within {100 * MAX_WORK_GAP:g} %: work does not depend on counts",
         f"{sizes[0]:,} and {sizes[1]:,} bytes",
         min(sizes) > 0 and max(sizes) - min(sizes) <= MAX_WORK_GAP * min(sizes),
@@ -172,27 +185,59 @@ def _check_far_tail(
     calibration: Calibration, reference: IndependentAccounting, scales: int, entropy: EntropySource
 ) -> Finding:
     """Forces all noise out by this number of scales; all likes fall into the last epoch."""
-    written = WrittenEntropy(entropy)
-    measured = np.array([streams.start for streams in reference.streams[:-1]])
-    reached = np.zeros((FAR_TARGETS, reference.streams[-1].stop), np.bool_)
-    reached[:, measured] = True
-    before = _create(calibration, FAR_TARGETS)
-    sampler = FarSampler(written, scales)
-    forced = draw_again(before, reached, calibration.stream_scales, sampler, equal_work=False)[:, measured]
     try:
-        drawn = _draw(calibration, written.replay(), FAR_TARGETS).reshape(forced.shape)
+        off, forced = _force_far(_create(calibration, FAR_TARGETS), reference, scales, entropy)
     except (ReplayError, LikewiseError) as error:
         outcome, equal = f"refused: {error}", False
     else:
-        off = np.abs(drawn - 10 * reference.policy.k * reference.encoder[:, -1] - forced)
         outcome = f"{int((off > 0).sum()):,} of {off.size:,} draws differ, by up to {int(off.max()):,}"
-        equal = not off.any()
+        equal = not off.any() and bool((forced > 0).any() and (forced < 0).any())
     return Finding(
         f"noise that entropy forces to be {scales} to {scales + 1} scales from 0, on both sides",
         "the same as the audit's sampler draws from it",
         outcome,
-        equal and bool((forced > 0).any() and (forced < 0).any()),
+        equal,
     )
+
+
+def _check_far_calls(
+    calibration: Calibration, reference: IndependentAccounting, entropy: EntropySource
+) -> Finding:
+    """Forces noise out in many calls, for what a sampler does only now and then."""
+    before = TargetHistories.create(calibration, 1)
+    differing = drawn = 0
+    try:
+        for chosen in entropy(FAR_RELEASES):  # at random: in no step with what happens now and then
+            off, _ = _force_far(before, reference, FAR_SCALES[chosen % len(FAR_SCALES)], entropy)
+            differing, drawn = differing + int((off > 0).any()), drawn + off.size
+    except (ReplayError, LikewiseError) as error:
+        outcome, equal = f"refused: {error}", False
+    else:
+        outcome = f"{drawn:,} draws, which differ in {differing:,} releases"
+        equal = differing == 0
+    return Finding(
+        f"noise that entropy forces to be far from 0, in {FAR_RELEASES} releases of their own",
+        "the same as the audit's sampler draws from it",
+        outcome,
+        equal,
+    )
+
+
+def _force_far(
+    before: TargetHistories, reference: IndependentAccounting, scales: int, entropy: EntropySource
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns by how much the engine's noise differs from the noise that is forced, and that noise."""
+    written = WrittenEntropy(entropy)
+    measured = np.array([streams.start for streams in reference.streams[:-1]])
+    reached = np.zeros((len(before.histories), reference.streams[-1].stop), np.bool_)
+    reached[:, measured] = True
+    sampler = FarSampler(written, scales)
+    noise_scales = before.calibration.stream_scales
+    forced = draw_again(before, reached, noise_scales, sampler, equal_work=False)[:, measured]
+    drawn = _measure(before, written.replay()).reshape(forced.shape)
+    now = before.epoch - before.first_epoch
+    exact = 10 * reference.policy.k * reference.encoder[: now + 1, now]
+    return np.abs(drawn - exact - forced), forced
 
 
 def _check_small_scale(

@@ -18,9 +18,6 @@ def draw_again(
 ) -> NDArray[np.int64]:
     """Returns the noise that a release of these targets draws, shape (targets, streams, steps).
 
-    The engine draws scale by scale, from the smallest on; for one scale target by target, stream by stream,
-    step by step.
-
     Args:
         targets: the targets before the release.
         reached: the streams of each target that have reached their minimum count now.
@@ -38,6 +35,25 @@ def draw_again(
             known = np.unique(np.frombuffer(measurements, MEASUREMENT)["stream"])
             drawn[target, known, :-1] = False
             drawn[target, known, -1] = True
+    return draw_where(drawn, scales, sampler)
+
+
+def draw_where(
+    drawn: NDArray[np.bool_], scales: NDArray[np.int64], sampler: ReferenceSampler
+) -> NDArray[np.int64]:
+    """Returns the noise of a release that draws at these steps, zero elsewhere, in the engine's order.
+
+    The engine draws scale by scale, from the smallest on; for one scale target by target, stream by stream,
+    step by step.
+
+    Args:
+        drawn: whether the engine draws, shape (targets, streams, steps).
+        scales: noise scale of each stream.
+        sampler: as in `draw_again`.
+
+    Raises:
+        ReplayError: the engine read its entropy in another way.
+    """
     noise = np.zeros(drawn.shape, np.int64)
     for scale in np.unique(scales[drawn.any(axis=(0, 2))]).tolist():
         selected = drawn & (scales == scale)[:, None]

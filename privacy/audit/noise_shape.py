@@ -64,7 +64,7 @@ def exact_shape(scale: int) -> ExactShape:
 
 @dataclass(frozen=True)
 class ShapeCounts:
-    """What draws of one scale were sorted into.
+    """The cells into which draws of one scale were sorted.
 
     Args:
         scale: the scale of the noise.

@@ -85,21 +85,6 @@ def _check_equal_bytes(calibration: Calibration, entropy: EntropySource) -> Faul
 
 
 def _build_section(name: str, results: Sequence[Faults]) -> Section:
-    releases, numbers = sum(result[0] for result in results), sum(result[1] for result in results)
-    faults: Counter[str] = Counter()
-    examples: dict[str, str] = {}
-    for _, _, found, detail in results:
-        faults.update(found)
-        examples |= detail
-    findings = tuple(
-        Finding(
-            rule,
-            f"in all {numbers:,} numbers of {releases:,} releases",
-            f"{faults[rule]:,} faults" + (f", such as: {examples[rule]}" if rule in examples else ""),
-            faults[rule] == 0,
-        )
-        for rule in (*RULES, EQUAL_BYTES)
-    )
     return Section(
         f"recalculation-{name}",
         f"Measurements follow from the entropy, and published numbers from them and nothing else ({name})",
@@ -113,5 +98,24 @@ def _build_section(name: str, results: Sequence[Faults]) -> Section:
         "number shown below its threshold or below k, an `other` or a change that does not follow from "
         "published numbers, a measurement drawn twice or omitted, a number that is not a JSON integer.",
         "Certain for the checked releases. A number within 1e-6 of its threshold may fall on either side.",
-        findings,
+        add_up(results, (*RULES, EQUAL_BYTES)),
+    )
+
+
+def add_up(results: Sequence[Faults], rules: Sequence[str]) -> tuple[Finding, ...]:
+    """Returns a finding for each rule."""
+    releases, numbers = sum(result[0] for result in results), sum(result[1] for result in results)
+    faults: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for _, _, found, detail in results:
+        faults.update(found)
+        examples |= detail
+    return tuple(
+        Finding(
+            rule,
+            f"in all {numbers:,} numbers of {releases:,} releases",
+            f"{faults[rule]:,} faults" + (f", such as: {examples[rule]}" if rule in examples else ""),
+            faults[rule] == 0 < releases,
+        )
+        for rule in rules
     )

@@ -15,6 +15,7 @@ from privacy.audit.target_histories import CountChange, TargetHistories, encode_
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.release.engine import NewRelease
+from privacy.release.history import NET_CHANGE
 
 CROWDS = 8
 MAX_AT_ONCE = 300
@@ -71,6 +72,20 @@ class SyntheticTarget:
     def rest(self, steps: int) -> None:
         """Passes over steps without changes."""
         self.exact += [self.exact[-1] if self.exact else self._no_counts()] * steps
+
+    def gain_at_once(self, rng: np.random.Generator, times: int) -> bytes:
+        """Passes over a step in which one cell gains more than a log needs to hold.
+
+        Returns:
+            The packed net changes of the step. What was gained in this way is never lost.
+        """
+        streams = self._streams_of(self._draw_cell(rng))
+        count = self.exact[-1].copy() if self.exact else self._no_counts()
+        count[streams] += times
+        rows = np.empty(len(streams), NET_CHANGE)
+        rows["step"], rows["stream"], rows["value"] = len(self.exact), streams, times
+        self.exact.append(count)
+        return rows.tobytes()
 
     def _no_counts(self) -> NDArray[np.int64]:
         return np.zeros(self.reference.streams[-1].stop, np.int64)

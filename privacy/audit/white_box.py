@@ -15,6 +15,7 @@ from privacy.audit.recalculation import recalculation_check
 from privacy.audit.report_model import Section
 from privacy.audit.streams import stream_check
 from privacy.audit.whole_releases import whole_release_check
+from privacy.audit.worker_batches import batch_check
 from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.entropy import EntropySource
 from privacy.policy.policy import Policy
@@ -78,13 +79,16 @@ QUICK_PLAN: Final = Plan(QUICK, None)
 
 
 def white_box(policy: Policy, plan: Plan, entropy: EntropySource) -> list[Check]:
-    """Returns all checks; kinds with equal mechanisms are sampled together.
+    """Returns all checks; kinds with equal mechanisms are sampled together, and all are recalculated.
 
     Raises:
         PolicyError: the mechanism cannot satisfy the policy.
     """
     calibrations = [calibrate(policy, kind) for kind in policy.budgets]
-    checks = [_parameter_check(calibrations, entropy)]
+    checks = [
+        _parameter_check(calibrations, entropy),
+        batch_check(calibrations, entropy, max(1, plan.first.recalculation_jobs // 4)),
+    ]
     for index, group in enumerate(_group_by_mechanism(calibrations)):
         scale = plan.others if index else plan.first
         if scale:

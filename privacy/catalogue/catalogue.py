@@ -79,12 +79,15 @@ class Catalogue:
         target_shards: number of target shards of this store.
         policy: the policy that new targets are bound to.
         publish: copies documents to the gallery; idempotent.
+        require_limits: raises an error where this process knows other limits than those in force, which
+            accept no events about its targets; None for a caller that made sure of it.
     """
 
     client: Redis
     target_shards: int
     policy: Policy
     publish: Callable[[Sequence[TargetDocument]], None]
+    require_limits: Callable[[], None] | None = None
     _cache: dict[TargetType, dict[str, Target]] = field(default_factory=dict, init=False, repr=False)
 
     def register(self, targets: Sequence[TargetMetadata], now_ms: int) -> list[Registration]:
@@ -98,8 +101,11 @@ class Catalogue:
             The outcome of each target, in order.
 
         Raises:
+            LimitsError: the limits of this process are not in force.
             StoreBusyError: the store did not confirm; call again.
         """
+        if self.require_limits:
+            self.require_limits()
         outcomes = [Registration.UNCHANGED] * len(targets)
         documents: list[TargetDocument] = []
         for shard, indices in self._group_by_shard([target.target_id for target in targets]):

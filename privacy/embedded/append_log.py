@@ -8,25 +8,27 @@ under another name, finds the end of the last whole transaction. The rest was ne
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from privacy.embedded.log_files import CLOSED_AT, FILES_FOLDER, MANIFEST, LogFiles, read_log_files
 from privacy.errors import StoreError
+from privacy.store.credentials import sync_folder
 
 MAX_TORN_BYTES: Final = 64 * 1024 * 1024
 """Larger than the effects of any one script. A log that ends in more than this is damaged, not torn."""
 
-FILES_FOLDER: Final = "appendonlydir"
-_MANIFEST: Final = "appendonly.aof.manifest"
 _CHECKED: Final = re.compile(r"^AOF analyzed: filename=(\S+), size=(\d+), ok_up_to=(\d+),", re.MULTILINE)
 _END: Final = b"\r\n"
+_NOTED: Final = re.compile(r"(?:\S+ \d{1,18}\n)+")
 _OUTPUT_CHARACTERS: Final = 400
 
 
-class _TornEnd(NamedTuple):
+class TornEnd(NamedTuple):
     """The end of a log that was never acknowledged.
 
     Args:
@@ -40,6 +42,41 @@ class _TornEnd(NamedTuple):
     size: int
 
 
+class LogRepair:
+    """A check of a log before its server starts; it takes as long as reading the log does.
+
+    Args:
+        log: the log.
+        process: `redis-check-aof` at work on it.
+    """
+
+    def __init__(self, log: "AppendLog", process: subprocess.Popen[bytes]) -> None:
+        self._log = log
+        self._process = process
+
+    @property
+    def is_running(self) -> bool:
+        """True until the check ends."""
+        return self._process.poll() is None
+
+    def finish(self) -> int:
+        """Waits for the end of the check, and cuts the log back to the end of its last whole transaction.
+
+        Returns:
+            The number of bytes that were cut off; 0 for a whole log.
+
+        Raises:
+            StoreError: the log is damaged in another way, or the check was killed.
+        """
+        end = self._log.find_torn_end(self._process)
+        return self._log.cut(end) if end else 0
+
+    def end(self) -> None:
+        """Ends the check, if it still runs, without a result."""
+        self._process.kill()
+        self._process.communicate()
+
+
 class AppendLog:
     """The append-only log in a server's data folder.
 
@@ -49,11 +86,11 @@ class AppendLog:
 
     def __init__(self, folder: Path) -> None:
         self._files = folder / FILES_FOLDER
-        self._closed_at = self._files / "closed-at"
+        self._closed_at = self._files / CLOSED_AT
         self._last_cut = folder / "log-last-cut"
 
-    def repair(self, find_program: Callable[[], Path]) -> int:
-        """Cuts the log back to the end of its last whole transaction; call it before the server starts.
+    def begin_repair(self, find_program: Callable[[], Path]) -> LogRepair | None:
+        """Begins to check the log; the server must not start before `LogRepair.finish`.
 
         The check reads the whole log, so it is left out after a server that ended on request.
 
@@ -61,15 +98,15 @@ class AppendLog:
             find_program: returns the redis-server; called only if there is something to check.
 
         Returns:
-            The number of bytes that were cut off; 0 for a whole log.
+            The check; None if there is nothing to check.
 
         Raises:
-            StoreError: the log is damaged in another way, or is shorter than when its server ended.
+            StoreError: the log lacks a part, has one too many, or is not as its server left it on request.
         """
-        if not self._has_manifest() or self._is_as_closed():
-            return 0
-        end = self._find_torn_end(find_program)
-        return self._cut(end) if end else 0
+        files = read_log_files(self._files)
+        if files is None or self._is_as_closed(files):
+            return None
+        return LogRepair(self, self._begin_check(find_program))
 
     def count_torn_bytes(self, find_program: Callable[[], Path], *, fix: bool) -> int:
         """Checks the whole log, whatever its notes say. No server may run on it.
@@ -85,15 +122,21 @@ class AppendLog:
             The number of torn bytes at its end; 0 for a whole log.
 
         Raises:
-            StoreError: there is no log, it is damaged in another way, or shorter than when its server ended.
+            StoreError: there is no log, it is damaged in another way, or not as its server left it.
         """
-        if not self._has_manifest():
-            raise StoreError(f"there is no {self._files / _MANIFEST}: name the folder `dir` of a server")
-        self._is_as_closed()
-        end = self._find_torn_end(find_program, allow_zeros=True)
+        files = read_log_files(self._files)
+        if files is None:
+            raise StoreError(f"there is no {self._files / MANIFEST}: name the folder `dir` of a server")
+        is_as_closed = self._is_as_closed(files)
+        end = self.find_torn_end(self._begin_check(find_program), allow_zeros=True)
         if end is None:
             return 0
-        return self._cut(end) if fix else end.size - end.whole
+        if is_as_closed:
+            raise StoreError(
+                f"{end.log} is damaged at byte {end.whole}, and was whole when its server ended: "
+                "restore a backup"
+            )
+        return self.cut(end) if fix else end.size - end.whole
 
     def last_cut(self) -> int:
         """Returns the number of bytes that the last repair cut off; 0 if there was none."""
@@ -103,74 +146,70 @@ class AppendLog:
             return 0
 
     def note_close(self) -> None:
-        """Records where the log ends; call it after the server ended on request, and only then."""
-        if (newest := self._newest()) is not None:
-            _note(self._closed_at, f"{newest.name} {newest.stat().st_size}\n")
+        """Records the files of the log and their sizes; call it only after the server ended on request."""
+        with suppress(OSError, StoreError):
+            if (files := read_log_files(self._files)) is not None:
+                _note(self._closed_at, "".join(f"{name} {size}\n" for name, size in files.sizes().items()))
 
     def note_open(self) -> None:
-        """Forgets where the log ended; call it before the server starts."""
-        self._closed_at.unlink(missing_ok=True)
+        """Forgets how the log ended, durably; call it before the server starts."""
+        if self._closed_at.exists():
+            self._closed_at.unlink()
+            sync_folder(self._files)
 
-    def _has_manifest(self) -> bool:
-        """Returns whether there is a log; without its manifest, Redis would start empty and replace it."""
-        if (self._files / _MANIFEST).exists():
-            return True
-        if self._files.exists() and any(self._files.iterdir()):
-            raise StoreError(
-                f"{self._files} has files of a log, but no {_MANIFEST}: restore the whole folder"
-            )
-        return False
-
-    def _is_as_closed(self) -> bool:
+    def _is_as_closed(self, files: LogFiles) -> bool:
+        """Returns whether the log is as its server left it on request; False if it did not end on request."""
         try:
-            name, text = self._closed_at.read_text().split()
-            size = int(text)
+            text = self._closed_at.read_text(encoding="ascii")
         except (OSError, ValueError):
             return False
-        newest = self._newest()
-        if newest is None or newest.name != name:
+        if not _NOTED.fullmatch(text):
             return False
-        if (found := newest.stat().st_size) < size:
-            raise StoreError(
-                f"{newest} has {found} bytes, but had {size} when its server ended: restore the whole file"
-            )
-        return found == size
+        noted = {name: int(size) for name, size in (line.split() for line in text.splitlines())}
+        found = files.sizes()
+        newest = files.newest.name
+        if noted in (found, {newest: found[newest]}):  # older versions noted the newest file only
+            return True
+        name = next((name for name in (*noted, *found) if noted.get(name) != found.get(name)), newest)
+        raise StoreError(
+            f"{self._files / name} is not as its server left it: {_describe(noted.get(name))} then, "
+            f"{_describe(found.get(name))} now; restore the whole folder. If another server has "
+            f"written to it since, on purpose, remove {self._closed_at}: then the whole log is checked"
+        )
 
-    def _newest(self) -> Path | None:
-        """Returns the file to which the server appends."""
-        try:
-            manifest = (self._files / _MANIFEST).read_text()
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{self._files / _MANIFEST} cannot be read: restore the whole folder") from error
-        names = re.findall(r"^file (\S+) seq \d+ type i\b", manifest, re.MULTILINE)
-        return self._files / names[-1] if names else None
-
-    def _find_torn_end(
-        self, find_program: Callable[[], Path], *, allow_zeros: bool = False
-    ) -> _TornEnd | None:
-        """Returns the torn end of the log; None for a whole log."""
-        ran = subprocess.run(  # noqa: S603 - a fixed command without a shell
-            ["redis-check-aof", _MANIFEST],  # noqa: S607 - a name; the program is `executable`
+    def _begin_check(self, find_program: Callable[[], Path]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - a fixed command without a shell
+            ["redis-check-aof", MANIFEST],  # noqa: S607 - a name; the program is `executable`
             executable=find_program(),
             cwd=self._files,
             env={"LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            check=False,
+            # A Ctrl-C in the terminal must not look like a damaged log.
+            start_new_session=True,
         )
-        if ran.returncode == 0:
+
+    def find_torn_end(self, check: subprocess.Popen[bytes], *, allow_zeros: bool = False) -> TornEnd | None:
+        """Returns the torn end of the log by a check of it, however long that takes; None for a whole log.
+
+        Raises:
+            StoreError: the log is damaged in another way, or the check was killed.
+        """
+        output = check.communicate()[0].decode(errors="replace")
+        if check.returncode == 0:
             return None
-        output = ran.stdout.decode(errors="replace")
+        if check.returncode < 0:
+            name = signal.Signals(-check.returncode).name
+            raise StoreError(f"the check of the log in {self._files} was ended by {name}: start again")
         checked = _CHECKED.findall(output)
-        newest = self._newest()
-        if not checked or newest is None or checked[-1][0] != newest.name:
+        files = read_log_files(self._files)
+        if not checked or files is None or checked[-1][0] != files.newest.name:
             raise StoreError(
                 f"the log in {self._files} is damaged: restore a backup. redis-check-aof says: "
                 + output[-_OUTPUT_CHARACTERS:].strip()
             )
+        newest = files.newest
         size, whole = map(int, checked[-1][1:])
         with newest.open("rb") as log:
             log.seek(whole)
@@ -182,9 +221,10 @@ class AppendLog:
                 f"{newest} is damaged at byte {whole}, {size - whole} bytes before its end, or was appended "
                 "to after a torn transaction: restore a backup"
             )
-        return _TornEnd(newest, whole, size)
+        return TornEnd(newest, whole, size)
 
-    def _cut(self, end: _TornEnd) -> int:
+    def cut(self, end: TornEnd) -> int:
+        """Cuts a torn end off; returns its number of bytes."""
         with end.log.open("r+b") as log:
             log.truncate(end.whole)
             os.fsync(log.fileno())
@@ -196,6 +236,10 @@ def _note(path: Path, text: str) -> None:
     """Writes a note, unless the disk is full: it spares work or informs, and is missed by nothing."""
     with suppress(OSError):
         path.write_text(text)
+
+
+def _describe(size: int | None) -> str:
+    return f"not in {MANIFEST}" if size is None else f"{size} bytes"
 
 
 def _is_torn(rest: bytes) -> bool:

@@ -1,16 +1,12 @@
 """Locks a data folder: one server per folder, for as long as any process works in it."""
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 from privacy.errors import StoreError
-
-_PAUSE_SECONDS: Final = 0.02
+from privacy.store.file_change import acquire_flock
 
 
 @contextmanager
@@ -32,19 +28,40 @@ def locked(folder: Path, patience_seconds: float) -> Iterator[int]:
     except OSError as error:
         raise StoreError(f"cannot write to the data folder {folder}: {error.strerror}") from error
     try:
-        _acquire(descriptor, folder, time.monotonic() + patience_seconds)
+        if not acquire_flock(descriptor, patience_seconds):
+            raise StoreError(f"the data folder {folder} is in use by another Likewise")
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, folder: Path, deadline: float) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise StoreError(f"the data folder {folder} is in use by another Likewise") from None
-            time.sleep(_PAUSE_SECONDS)  # flock(2) itself waits forever or not at all
-        else:
-            return
+def require_closed(files: Path) -> None:
+    """Makes sure that no process has a file of a folder open, as far as this user may see that.
+
+    A server of one's own takes no lock, but keeps the file open to which it appends. Files are compared by
+    device and inode, since a server in a container sees them under other names.
+
+    Args:
+        files: the folder; it need not exist.
+
+    Raises:
+        StoreError: a process has.
+    """
+    wanted = {_identity(path): path for path in _list(files)}
+    for process in (path for path in _list(Path("/proc")) if path.name.isdecimal()):
+        for opened in _list(process / "fd"):
+            with suppress(OSError):  # it was closed meanwhile
+                if found := wanted.get(_identity(opened)):
+                    raise StoreError(f"the process {process.name} has {found} open: end that server first")
+
+
+def _list(folder: Path) -> list[Path]:
+    """Lists a folder; one that is not there, or is not shown to this user, has nothing."""
+    with suppress(OSError):
+        return list(folder.iterdir())
+    return []
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

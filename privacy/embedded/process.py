@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +24,10 @@ class ServerProcess:
         program: the redis-server.
         folder: its working folder, which holds `redis.conf`.
         lock: descriptor of the folder's lock, which the server inherits and so holds until it ends.
+        options: beside those of `redis.conf`, as on the server's command line.
     """
 
-    def __init__(self, program: Path, folder: Path, lock: int) -> None:
+    def __init__(self, program: Path, folder: Path, lock: int, options: Sequence[str] = ()) -> None:
         self._log = LogFile(folder / "redis.log")
         self._heard = time.monotonic()
         with self._log.opened() as log, (folder / CONF_FILE).open("rb") as configuration:
@@ -41,6 +42,7 @@ class ServerProcess:
                     program,
                     # Redis takes a file's name for a pattern, and starts with its defaults if none matches.
                     "-",
+                    *options,
                 ],
                 cwd=folder,
                 # Nothing of ours is inherited; a locale that is not installed would stop Redis.

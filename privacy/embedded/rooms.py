@@ -27,7 +27,7 @@ class StartEndedError(StoreError):
     """The program was asked to end before its store had loaded its data."""
 
 
-def _rest(seconds: float) -> bool:
+def _rest(seconds: float, _activity: str) -> bool:
     time.sleep(seconds)
     return False
 
@@ -41,7 +41,8 @@ class EmbeddedRooms:
         folder: the data folder; made if absent.
         users: the Redis users; each server gets those of its room.
         entropy: returns the given number of random bytes, for passwords.
-        wait: rests for the given seconds, or less if asked to stop; returns whether to stop.
+        wait: rests for the given seconds, or less if asked to stop; returns whether to stop. It is also given
+            what is waited for, which takes as long as the log is large.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class EmbeddedRooms:
         folder: Path,
         users: tuple[AclUser, ...] = USERS,
         entropy: Callable[[int], bytes] = os.urandom,
-        wait: Callable[[float], bool] = _rest,
+        wait: Callable[[float, str], bool] = _rest,
     ) -> None:
         self.folder = folder.absolute()
         self._servers = {
@@ -72,8 +73,8 @@ class EmbeddedRooms:
             for server in self._servers.values():
                 pause_seconds = PAUSE_SECONDS
                 while not server.is_ready():
-                    if self._wait(pause_seconds):
-                        raise StartEndedError("asked to end while the store was loading its data")
+                    if self._wait(pause_seconds, server.activity):
+                        raise StartEndedError(f"asked to end while the store was {server.activity}")
                     # A server that takes long loads more while it is asked less.
                     pause_seconds = min(1.2 * pause_seconds, _MAX_PAUSE_SECONDS)
             self._started = started.pop_all()

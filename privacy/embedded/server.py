@@ -4,7 +4,7 @@ Its data folder holds, readable by its owner only:
 
 | file                      | what                                                             |
 |---------------------------|------------------------------------------------------------------|
-| `appendonlydir/`          | the data, and in `closed-at` where it ended at the last clean stop  |
+| `appendonlydir/`          | the data, and in `closed-at` its files and sizes at the last clean stop |
 | `credentials.json`        | a random password per Redis user, kept over restarts; unless elsewhere |
 | `users.acl`, `redis.conf` | written at every start, so that they follow the program          |
 | `redis.sock`              | a Unix socket, faster than TCP                                   |
@@ -16,16 +16,18 @@ Its data folder holds, readable by its owner only:
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
 
 import redis
 
-from privacy.embedded.append_log import AppendLog
+from privacy.embedded.append_log import AppendLog, LogRepair
 from privacy.embedded.config import ACL_FILE, CONF_FILE, CREDENTIALS_FILE, SOCKET, redis_conf
 from privacy.embedded.lock import locked
 from privacy.embedded.process import ServerProcess
@@ -34,11 +36,17 @@ from privacy.store.acl import AclUser, Room, acl_file
 from privacy.store.checks import check_version, require
 from privacy.store.connect import connect, translated
 from privacy.store.credentials import keep_or_write_private, load_or_create_credentials
+from privacy.store.file_change import hold_folder
 from privacy.store.settings import REDIS_URL, StoreSettings
 from privacy.store.users import ADMIN, USERS
 
 PAUSE_SECONDS: Final = 0.005
-_LOCK_PATIENCE_SECONDS: Final = 3.0
+_LOCK_PATIENCE_SECONDS: Final = 6.0
+"""A server that is killed while it rewrites its log leaves a child behind. It holds the lock until it misses
+its parent, for which it looks every 1,024 keys, at some 2.3 ms each, and longer on a busy machine."""
+_ROOM_BYTES: Final = 4_194_304
+_READ_ONLY: Final = ("--min-replicas-to-write", "1")
+"""An embedded server has no replicas, so it refuses every write with NOREPLICAS."""
 _SOCKET_PATH_BYTES: Final = 107  # what sockaddr_un holds, less its closing zero byte
 
 
@@ -93,7 +101,10 @@ class EmbeddedRedis:
         self._admin: redis.Redis | None = None
         self._held = ExitStack()
         self._log = AppendLog(self.folder)
+        self._repair: LogRepair | None = None
+        self._spawn: Callable[[Sequence[str]], ServerProcess] | None = None
         self.cut_bytes = 0
+        self.takes_writes = True
 
     def __enter__(self) -> Self:
         self.start()
@@ -121,6 +132,24 @@ class EmbeddedRedis:
         return self._process is not None and self._process.is_running
 
     @property
+    def has_room(self) -> bool:
+        """True if the disk has room for writes. A server that was started without it can only be read.
+
+        Redis ends at a write that does not reach its log, and readers would go with it.
+        """
+        try:
+            with TemporaryFile(dir=self.folder) as file:
+                os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
+        except OSError:
+            return False
+        return True
+
+    @property
+    def activity(self) -> str:
+        """What keeps the server from being ready, for a message."""
+        return "loading its data" if self._repair is None else "checking its log for a torn end"
+
+    @property
     def settings(self) -> StoreSettings:
         """Address of the server, for every room, and the passwords of its users."""
         path = self.folder / SOCKET
@@ -139,26 +168,39 @@ class EmbeddedRedis:
             time.sleep(PAUSE_SECONDS)  # nothing is sent when a server is ready: it is asked again
 
     def launch(self) -> None:
-        """Starts the server; `is_ready` says when it has loaded its data.
+        """Starts the server, or the check of its log; `is_ready` says when the server has loaded its data.
+
+        A log whose server did not end on request is checked first, without a limit of time.
 
         Raises:
             StoreError: the folder is in use or cannot be written, the log is damaged, the program is missing,
                 or the port is taken.
         """
         program = self._program or redis_server_program()
+        self._process, self.cut_bytes = None, 0
         with ExitStack() as held:
             lock = held.enter_context(_locked_folder(self.folder))
             names = [user.name for user in self._users]
-            self._passwords = load_or_create_credentials(self._credentials, names, self._entropy)
+            with hold_folder(self._credentials.parent):  # servers may share the file
+                self._passwords = load_or_create_credentials(self._credentials, names, self._entropy)
             keep_or_write_private(self.folder / ACL_FILE, acl_file(self._users, self._passwords))
-            self.cut_bytes = self._log.repair(redis_server_program)
-            self._log.note_open()
-            with _reserved(self.port) as self.port:
-                keep_or_write_private(self.folder / CONF_FILE, redis_conf(self.port))
-                self._process = ServerProcess(program, self.folder, lock)
-                held.callback(self._end)
-            self._admin = held.enter_context(closing(connect(self.settings, ADMIN)))
+            self._spawn = partial(ServerProcess, program, self.folder, lock)
+            held.callback(self._end)
+            self._repair = self._log.begin_repair(redis_server_program)
+            if self._repair is None:
+                self._start_process()
             self._held = held.pop_all()
+
+    def _start_process(self) -> None:
+        """Starts the server on a log that is whole."""
+        if self._spawn is None:
+            raise StoreError("the embedded Redis has not been launched")
+        self._log.note_open()
+        with _reserved(self.port) as self.port:
+            keep_or_write_private(self.folder / CONF_FILE, redis_conf(self.port))
+            self.takes_writes = self.has_room
+            self._process = self._spawn(() if self.takes_writes else _READ_ONLY)
+        self._admin = connect(self.settings, ADMIN)
 
     def is_ready(self) -> bool:
         """Returns whether the server has loaded its data.
@@ -166,16 +208,26 @@ class EmbeddedRedis:
         Raises:
             StoreError: it ended, says nothing, or is too old; with the end of its log. It is stopped then.
         """
-        if self._process is None or self._admin is None:
-            raise StoreError("the embedded Redis has not been started")
         try:
-            if not self._process.is_ready(self._ask, self._patience_seconds):
+            if self._repair is not None:
+                if self._repair.is_running:
+                    return False
+                repair, self._repair = self._repair, None
+                self.cut_bytes = repair.finish()
+                self._start_process()
+            if not self._is_loaded():
                 return False
-            require([check_version(self._admin)])
+            if self._admin is not None:
+                require([check_version(self._admin)])
         except StoreError:
             self.stop()
             raise
         return True
+
+    def _is_loaded(self) -> bool:
+        if self._process is None:
+            raise StoreError("the embedded Redis has not been started")
+        return self._process.is_ready(self._ask, self._patience_seconds)
 
     def bound_log(self) -> None:
         """Cuts the server's output back if it has grown too large."""
@@ -187,6 +239,12 @@ class EmbeddedRedis:
         self._held.close()
 
     def _end(self) -> None:
+        if self._repair is not None:
+            self._repair.end()
+            self._repair = None
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
         if self._process is not None and self._process.end():
             self._log.note_close()
 

@@ -1,8 +1,10 @@
 """Rebuilds a lost erasure log from the tombstones in the store."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
+from privacy.errors import StoreError
 from privacy.rollback.erasure_log import ErasureRecord
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.store.connect import translated
@@ -24,6 +26,8 @@ class ErasureLogRebuild:
     def run(self, now_ms: int) -> int:
         """Record every account that the store knows to be erased, as if it had been erased now.
 
+        A log that another process has rebuilt meanwhile stays.
+
         Args:
             now_ms: the time.
 
@@ -38,6 +42,9 @@ class ErasureLogRebuild:
         erasures.create()
         with erasures.locked():
             before = self.watermark.read() or 0
+            with suppress(StoreError):
+                erasures.require_at_least(before)
+                return 0
             listed = [
                 ErasureRecord(before + 1 + index, now_ms, *tombstone)
                 for index, tombstone in enumerate(self._read_tombstones())

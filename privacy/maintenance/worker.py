@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from privacy.maintenance.job_runner import JobRunner
 from privacy.maintenance.reapply_erasures import ErasureReplay
@@ -95,7 +96,7 @@ class MaintenanceWorker:
         """End a restriction, or erase a deleted account whose grace is over."""
         if status is AccountStatus.RESTRICTED:
             details = {"counted": self.timers.end_restriction(AccountRef(handle), now_ms)}
-            self._log_action("restriction.ended", details)
+            self.trail.write(_done("restriction.ended", details))
             return
         self._erase_if_due(handle, now_ms)
 
@@ -104,8 +105,7 @@ class MaintenanceWorker:
         handle, work = operation
         match work:
             case Work.ERASE:
-                erased = self.erasure.run(handle, now_ms)
-                self._log_erasure("erasure.resumed", erased)
+                self.erasure.run(handle, now_ms, partial(_record_erasure, "erasure.resumed"))
             case Work.ERASE_IF_DUE:
                 self._erase_if_due(handle, now_ms)
             case Work.SETTLE:
@@ -115,11 +115,12 @@ class MaintenanceWorker:
                 self.pending.complete(operation)
 
     def _erase_if_due(self, handle: bytes, now_ms: int) -> None:
-        if erased := self.erasure.run_if_due(handle, now_ms):
-            self._log_erasure("deleted_account.erased", erased)
+        self.erasure.run_if_due(handle, now_ms, partial(_record_erasure, "deleted_account.erased"))
 
-    def _log_erasure(self, action: str, erased: Erased) -> None:
-        self._log_action(action, {"engagements": erased.registers, "uncounted": erased.counted})
 
-    def _log_action(self, action: str, details: Mapping[str, int]) -> None:
-        self.trail.write(AuditEntry(ActionStage.DONE, action, *MAINTENANCE, "", details=dict(details)))
+def _record_erasure(action: str, erased: Erased) -> AuditEntry:
+    return _done(action, {"engagements": erased.registers, "uncounted": erased.counted})
+
+
+def _done(action: str, details: Mapping[str, int]) -> AuditEntry:
+    return AuditEntry(ActionStage.DONE, action, *MAINTENANCE, "", details=dict(details))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.errors import PolicyError
-from privacy.mechanism.discrete_gaussian import MAX_SCALE
+from privacy.mechanism.bernoulli_exp import MAX_SCALE
 from privacy.mechanism.factorisation import Factorisation, load_factorisation
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
 from privacy.model.engagement import Kind

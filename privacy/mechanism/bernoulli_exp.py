@@ -14,6 +14,12 @@ from privacy.mechanism.entropy import DIGIT_BITS, UniformIntegers, rounds
 
 # The largest intermediate value is denominator * 2^DIGIT_BITS, which must fit an int64.
 MAX_DENOMINATOR: Final = 2 ** (62 - DIGIT_BITS)
+MAX_SCALE: Final = 2**22
+"""Of a discrete Gaussian. It is here because the accounting needs it, and must not load what draws.
+
+Keeps every number inside an int64: with s = scale and V < ROUND_LIMIT = 2^9 (see `DiscreteGaussian`),
+|noise| is below 2^31, (U + s*(V - 1))² below 2^62, and 2*s² <= 2^45 within MAX_DENOMINATOR.
+"""
 
 
 def bernoulli_exp(

@@ -13,12 +13,9 @@ import numpy as np
 from diffprivlib.mechanisms import GaussianDiscrete
 from numpy.typing import NDArray
 
-from privacy.mechanism.bernoulli_exp import bernoulli_exp
+from privacy.mechanism.bernoulli_exp import MAX_SCALE, bernoulli_exp
 from privacy.mechanism.entropy import EntropySource, UniformIntegers, rejection_sample, rounds
 
-# Keeps every number inside an int64: with s = scale and V < ROUND_LIMIT = 2^9 (see `_sample_accepted`),
-# |noise| is below 2^31, (U + s*(V - 1))² below 2^62, and 2*s² <= 2^45 within bernoulli_exp.MAX_DENOMINATOR.
-MAX_SCALE: Final = 2**22
 # Maximum absolute value of an array element: with the noise it still fits an int64.
 MAX_ARRAY_VALUE: Final = 2**62
 

@@ -24,6 +24,7 @@ DOCUMENTS = {
     "impact_assessment": "/docs/compliance/impact-assessment.md",
     "record_of_processing": "/docs/compliance/record-of-processing.md",
     "audit": "/docs/compliance/audit.md",
+    "black_box": "/docs/compliance/black-box.md",
     "wp216": "/docs/compliance/wp216.md",
     "ledger": "/docs/compliance/ledger.md",
     "wall": "/docs/compliance/wall.md",

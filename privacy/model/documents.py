@@ -87,8 +87,8 @@ class PointDocument(Document, frozen=True):
     removal_changes: dict[str, Figure]
 
     @classmethod
-    def from_release(cls, release: ReleaseDocument) -> PointDocument:
-        """Return the point of a release."""
+    def from_release(cls, release: ReleaseDocument | PointDocument) -> PointDocument:
+        """Return the point of a release, or of what was decoded of one."""
         return cls(*(getattr(release, name) for name in cls.__struct_fields__))
 
 

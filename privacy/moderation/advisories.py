@@ -10,6 +10,9 @@ from redis import Redis
 
 from privacy.store.connect import translated
 from privacy.store.keys import ADVISORIES
+from privacy.store.script import Script, ScriptCall
+
+_REPLACE = Script.from_package("privacy.moderation", "replace_document.lua")
 
 MAX_ADVISORIES = 1_000
 """The maximum number of advisories of one sweep; those about most accounts are kept."""
@@ -40,6 +43,9 @@ class Advisory(msgspec.Struct, frozen=True):
     seen_at_ms: int
     weight: int
     handles: list[bytes]
+
+
+_DECODE = msgspec.msgpack.Decoder(list[Advisory]).decode
 
 
 @dataclass(frozen=True)
@@ -73,23 +79,31 @@ class Advisories:
             StoreBusyError: the store did not answer.
         """
         with translated():
-            stored = cast("bytes | None", self.client.get(ADVISORIES))
-        return msgspec.msgpack.decode(stored, type=list[Advisory]) if stored else []
+            stored = self._read()
+        return _DECODE(stored) if stored else []
 
     def forget(self, handle: bytes) -> None:
         """Remove an account from all advisories, and advisories that name no other account.
 
+        What another process writes meanwhile stays, and loses the account as well.
+
         Raises:
             StoreBusyError: the store did not confirm.
         """
-        kept = self.read_all()
-        if not any(handle in advisory.handles for advisory in kept):
-            return
-        without = [
-            msgspec.structs.replace(advisory, handles=[name for name in advisory.handles if name != handle])
-            for advisory in kept
-        ]
         with translated():
-            self.client.set(
-                ADVISORIES, msgspec.msgpack.encode([one for one in without if one.handles]), keepttl=True
-            )
+            while stored := self._read():
+                advisories = _DECODE(stored)
+                if not any(handle in advisory.handles for advisory in advisories):
+                    return
+                without = [
+                    msgspec.structs.replace(
+                        advisory, handles=[name for name in advisory.handles if name != handle]
+                    )
+                    for advisory in advisories
+                ]
+                left = msgspec.msgpack.encode([advisory for advisory in without if advisory.handles])
+                if _REPLACE.run(self.client, ScriptCall([ADVISORIES], [stored, left])):
+                    return
+
+    def _read(self) -> bytes | None:
+        return cast("bytes | None", self.client.get(ADVISORIES))

@@ -12,11 +12,14 @@ from redis import Redis
 
 from privacy.moderation.advisories import Advisories
 from privacy.moderation.aof_rewrite import request_aof_rewrite
+from privacy.moderation.audit_trail import AuditEntry
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.vault.erasure import Erased, Erasure
 from privacy.vault.pseudonym import AccountRef
 
 _Result = TypeVar("_Result", bound=Erased | None)
+MakeEntry = Callable[[Erased], AuditEntry]
+"""Returns the entry of the audit trail, which is written when the erasure stops being pending."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class ErasureProcedure:
     pending: PendingOperations
     advisories: Advisories
 
-    def run(self, handle: bytes, now_ms: int) -> Erased:
-        """Erase an account. Erasing it again finds nothing more, and closes it for longer.
+    def run(self, handle: bytes, now_ms: int, make_entry: MakeEntry) -> Erased:
+        """Erase an account, and record it. Erasing it again finds nothing more, and closes it for longer.
 
         Raises:
             StoreBusyError: store or erasure log did not confirm. Repeat, or wait for the maintenance worker.
@@ -49,9 +52,10 @@ class ErasureProcedure:
             PendingOperation(handle, Work.ERASE),
             now_ms,
             lambda account: self.erasure.erase(account, now_ms),
+            make_entry,
         )
 
-    def run_if_due(self, handle: bytes, now_ms: int) -> Erased | None:
+    def run_if_due(self, handle: bytes, now_ms: int, make_entry: MakeEntry) -> Erased | None:
         """Erase an account that its owner deleted, if its grace is over by now; returns None if it is not.
 
         An erasure that has begun is finished. Until then staff may reinstate the account, so an interrupted
@@ -64,10 +68,13 @@ class ErasureProcedure:
             PendingOperation(handle, Work.ERASE_IF_DUE),
             now_ms,
             lambda account: self.erasure.erase_deleted(account, now_ms),
+            make_entry,
         )
 
     def run_again(self, handle: bytes, closed_until_ms: int, now_ms: int) -> Erased:
         """Erase an account that a restore brought back; the erasure log has its erasure already.
+
+        The caller records it, together with all others.
 
         Raises:
             StoreBusyError: as `run`.
@@ -79,7 +86,11 @@ class ErasureProcedure:
         )
 
     def _run(
-        self, operation: PendingOperation, now_ms: int, erase: Callable[[AccountRef], _Result]
+        self,
+        operation: PendingOperation,
+        now_ms: int,
+        erase: Callable[[AccountRef], _Result],
+        make_entry: MakeEntry | None = None,
     ) -> _Result:
         self.pending.begin(operation, now_ms)
         erased = erase(AccountRef(operation.handle))
@@ -88,5 +99,5 @@ class ErasureProcedure:
         else:
             self.advisories.forget(operation.handle)
             request_aof_rewrite(self.client)
-            self.pending.complete_erasure(operation)
+            self.pending.complete_erasure(operation, make_entry(erased) if make_entry else None)
         return erased

@@ -91,7 +91,7 @@ class Job(msgspec.Struct, frozen=True):
     failure: str | None = None
 
 
-_REPLACE = Script.from_package("privacy.moderation", "replace_job.lua")
+_REPLACE = Script.from_package("privacy.moderation", "replace_document.lua")
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(Job).decode
 _COUNT, _QUEUE = platform_key("jobs", "count"), platform_key("jobs", "queue")

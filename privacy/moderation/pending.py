@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 from redis import Redis
 
 from privacy.moderation.aof_rewrite import request_aof_rewrite
+from privacy.moderation.audit_trail import AuditEntry, AuditTrail
 from privacy.store.connect import translated
 from privacy.store.keys import PENDING_OPERATIONS
 from privacy.vault.pseudonym import HANDLE_BYTES
@@ -94,17 +95,23 @@ class PendingOperations:
         with translated():
             self.client.zrem(PENDING_OPERATIONS, _pack(operation))
 
-    def complete_erasure(self, operation: PendingOperation) -> None:
-        """Stop tracking an erasure, and request a rewrite of the store's log, which still names the account.
+    def complete_erasure(self, operation: PendingOperation, entry: AuditEntry | None) -> None:
+        """Stop tracking an erasure, record it, and request a rewrite of the log, which names the account.
 
-        Both are one transaction: nothing resumes an operation that is no longer tracked, and a rewrite that
+        All are one transaction: nothing resumes an operation that is no longer tracked, and a rewrite that
         started while it was does not serve the request.
+
+        Args:
+            operation: the erasure.
+            entry: for the audit trail; None if the caller records it together with others.
 
         Raises:
             StoreBusyError: the store did not confirm.
         """
         with translated(), self.client.pipeline(transaction=True) as pipeline:
             pipeline.zrem(PENDING_OPERATIONS, _pack(operation))
+            if entry:
+                AuditTrail(pipeline).write(entry)
             request_aof_rewrite(pipeline)
             pipeline.execute()
 

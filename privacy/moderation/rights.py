@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+import msgspec
+
 from privacy.errors import ConflictError
 from privacy.model.account_status import AccountStatus
 from privacy.moderation.audit_trail import ActionStage, Actor, AuditEntry, AuditTrail, run_audited
 from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.moderation.receipts import Receipt, Receipts
+from privacy.vault.erasure import Erased
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import Recount, RecountResult, StatusTransition, TransitionRefusedError
 from privacy.vault.shards import PseudonymKeys
@@ -78,12 +81,15 @@ class DataSubjectRights:
             StoreBusyError: the store did not confirm. Repeat, or wait for the maintenance worker.
         """
         handle = self.keys.current.derive_handles([request.account_id])[0].name
+        entry = self._make_entry(reason.value, request)
 
-        def act() -> ErasureOutcome:
-            erased = self.erasure.run(handle, now_ms)
-            return ErasureOutcome(*self.receipts.issue(erased, now_ms), erased.closed_until_ms)
+        def record(erased: Erased) -> AuditEntry:
+            details = {"engagements": erased.registers, "uncounted": erased.counted}
+            return msgspec.structs.replace(entry, stage=ActionStage.DONE, details=details)
 
-        return run_audited(self.trail, self._make_entry(reason.value, request), act, _describe_erasure)
+        self.trail.write(entry)
+        erased = self.erasure.run(handle, now_ms, record)
+        return ErasureOutcome(*self.receipts.issue(erased, now_ms), erased.closed_until_ms)
 
     def object_to_analytics(
         self, request: DataSubjectRequest, now_ms: int, *, objects: bool
@@ -152,10 +158,6 @@ _MAY_OBJECT = (
     AccountStatus.INAUTHENTIC,
     AccountStatus.OBJECTED,
 )
-
-
-def _describe_erasure(outcome: ErasureOutcome) -> dict[str, int]:
-    return {"engagements": outcome.receipt.engagements, "uncounted": outcome.receipt.counted}
 
 
 def _describe_settled(settled: RecountResult) -> dict[str, int | bool | str]:

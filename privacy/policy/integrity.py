@@ -18,7 +18,8 @@ class Integrity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         burst_likes: length of the runs into which an account's likes of one day are divided.
-        burst_seconds: a run that begins at most this long after the previous one is not counted.
+        burst_seconds: a run is not counted if its first like and all of the run before are
+            within this time.
         least_account_age_seconds: likes of an account younger than this are not counted.
         network_accounts: number of accounts on one network from which staff are shown them.
         sequence_targets: number of targets in the same order …

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from types import MappingProxyType
 from typing import cast
 
@@ -26,15 +26,22 @@ class Limits:
         flip_cap: w, counted flips of one engagement over its whole life.
         daily_cap: M, newly counted engagements of one account on one UTC day.
         tombstone_ttl_seconds: how long an erased account stays closed.
+        burst_likes: length of the runs into which an account's likes of a day are divided.
+        burst_seconds: a run is not counted if its first like and all of the run before are
+            within this time.
+        least_account_age_seconds: likes of younger accounts are not counted.
     """
 
     flip_cap: int
     daily_cap: int
     tombstone_ttl_seconds: int
+    burst_likes: int
+    burst_seconds: int
+    least_account_age_seconds: int
 
     def __str__(self) -> str:
-        """Returns the limits as an account shard keeps them."""
-        return f"{self.flip_cap} {self.daily_cap} {self.tombstone_ttl_seconds}"
+        """Returns the limits as an account shard keeps them, in the order of the fields."""
+        return " ".join(map(str, astuple(self)))
 
 
 @dataclass(frozen=True)
@@ -53,10 +60,11 @@ class PolicyRegistry:
     def limits(self) -> Limits:
         """The limits that follow from all versions.
 
-        w is the smallest of all: no engagement flips more often than its target's noise covers. M is that of
-        the current version: it bounds accounts, not targets. An erased account stays closed until after the
-        end of every schedule that may be running, since an engagement that returned earlier could count more
-        flips than the noise covers; the extra day covers schedules that start slightly in the future.
+        w is the smallest of all: no engagement flips more often than its target's noise covers. M and the
+        rules of integrity are those of the current version: they bound accounts, not targets. An erased
+        account stays closed until after the end of every schedule that may be running, since an engagement
+        that returned earlier could count more flips than the noise covers; the extra day covers schedules
+        that start slightly in the future.
         """
         policies = self.versions.values()
         return Limits(
@@ -64,6 +72,9 @@ class PolicyRegistry:
             daily_cap=self.current.daily_cap,
             tombstone_ttl_seconds=max(policy.longest_schedule_seconds for policy in policies)
             + SECONDS_PER_DAY,
+            burst_likes=self.current.integrity.burst_likes,
+            burst_seconds=self.current.integrity.burst_seconds,
+            least_account_age_seconds=self.current.integrity.least_account_age_seconds,
         )
 
     def policy_of(self, version: str) -> Policy:

@@ -54,7 +54,7 @@ def measure(
         calibration: encoder and noise scales.
         entropy: source of the noise.
         equal_work: false to draw only what is kept. That changes no measurement's distribution, and is for
-            samples of the audit, which nobody times.
+            samples of the audit and for a past that is told in one go, which nobody times.
 
     Raises:
         OverflowError: a count exceeds the range of exact 64-bit arithmetic.

@@ -75,11 +75,12 @@ class ReleasePublication:
             for sequence, at_ms in shard.list_visible(tick_ms)
         )
         if self.watermark and waiting:
-            waits = {each.shard for each in waiting}
-            for shard in self.shards:
-                if shard.shard in waits:
-                    # The entries of these releases are in the ledger, so its current length covers them.
-                    self.watermark.advance(shard.shard, shard.count_ledger_entries())
+            # A sequence number is the place of an entry in the ledger. What still waits was seen by nobody.
+            lengths: dict[int, int] = {}
+            for each in waiting:
+                lengths[each.shard] = max(lengths.get(each.shard, 0), each.sequence + 1)
+            for number, length in lengths.items():
+                self.watermark.advance(number, length)
         for start in range(0, len(waiting), BATCH_RELEASES):
             self._copy(waiting[start : start + BATCH_RELEASES])
         return len(waiting)

@@ -13,7 +13,7 @@ from privacy.release.engine import NewRelease, make_releases
 from privacy.release.ledger import LedgerHead
 from privacy.release.publication import visible_at_ms
 from privacy.rollback.release_watermark import ReleaseWatermark
-from privacy.tally.series import Commit, DueSeries, TallyShard
+from privacy.tally.series import Commit, DueSeries, SeriesRefusedError, TallyShard
 
 WORKERS_AT_ONCE = 2
 """Workers that one process runs at a time: one computes while the store works for the other."""
@@ -31,6 +31,8 @@ class ReleaseWorker:
         entropy: source of the noise.
         clock: decides which releases are too late for their tick.
         watermark: rollback protection; None for a store that is thrown away.
+        equal_work: as in `measure`; false only for a past that is told in one go, whose releases nobody
+            can time.
     """
 
     shards: Sequence[TallyShard]
@@ -38,38 +40,60 @@ class ReleaseWorker:
     entropy: EntropySource
     clock: Clock
     watermark: ReleaseWatermark | None = None
+    equal_work: bool = True
 
     def run_due(self) -> int:
         """Release every series whose epoch is over, epoch by epoch. The releases wait to be published.
+
+        Ends with what it has: the next call tries a series again that was refused, and a shard in which
+        another worker was faster.
 
         Returns:
             The number of releases written by this worker.
 
         Raises:
+            SeriesRefusedError: what the tally holds of some series is damaged; all others are released.
             StoreBusyError: a store did not confirm. Releases written so far stay; calling again continues.
             StoreError: the tally lacks published releases: it was restored from a backup.
         """
-        written = 0
-        for shard in self.shards:
-            while (count := self._release(shard)) is not None:
-                written += count
-        return written
+        released = [self._release_shard(shard) for shard in self.shards]
+        for shard, (_, refused) in zip(self.shards, released, strict=True):
+            if refused:
+                raise SeriesRefusedError(shard.shard, refused)
+        return sum(written for written, _ in released)
 
-    def _release(self, shard: TallyShard) -> int | None:
-        """Write a batch; returns its size, 0 if another worker was faster, None if nothing is due."""
+    def _release_shard(self, shard: TallyShard) -> tuple[int, frozenset[int]]:
+        """Release what is due in a shard; returns how many that was, and the series that were refused."""
+        written, refused = 0, frozenset[int]()
+        while True:
+            try:
+                count = self._release_batch(shard, refused)
+            except SeriesRefusedError as error:
+                refused |= error.numbers
+                continue
+            if not count:
+                return written, refused
+            written += count
+
+    def _release_batch(self, shard: TallyShard, refused: frozenset[int]) -> int:
+        """Write a batch without the series that were refused; returns its size.
+
+        It is 0 if nothing is due, or another worker was faster: that one continues, so this one need not.
+        """
         # The head is read first. A commit that finds it unchanged proves that no other worker has released
         # a series of this shard since: the due series and the length of the ledger are still as read here.
         before = shard.read_head()
-        numbers = shard.list_due(BATCH_SERIES)
+        due = shard.list_due(BATCH_SERIES + len(refused))
+        numbers = [number for number in due if number not in refused][:BATCH_SERIES]
         if not numbers:
-            return None
+            return 0
         head = LedgerHead(shard.shard, shard.count_ledger_entries(), before)
         if self.watermark:
             self.watermark.check(shard.shard, head.length)
         made = {
             release.due.state.number: (release, calibration)
             for calibration, batch in self._by_calibration(shard.read_series(numbers))
-            for release in make_releases(batch, calibration, self.entropy)
+            for release in make_releases(batch, calibration, self.entropy, equal_work=self.equal_work)
         }
         now_ms = self.clock()
         commits = []

@@ -6,6 +6,8 @@ outside the store before a release is published, and a shard whose ledger is sho
 file of each shard exists from the founding of the store on: without it, nothing is released either.
 """
 
+import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from privacy.rollback.folder import REBUILD_ADVICE, create_folder, lock_folder
 from privacy.store.credentials import create_private, write_private
 
 _UNKNOWN: Final = "unknown"
+_CONTENT: Final = re.compile(rf"(\d{{1,18}}|{_UNKNOWN})(?: ([0-9a-f]{{8}}))?\n", re.ASCII)
+"""A length and its check value, which older versions did not write. A file without its end is damaged."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class ReleaseWatermark:
         """
         create_folder(self.folder)
         for shard in shards:
-            create_private(self._path(shard), "0\n")
+            create_private(self._path(shard), self._line(shard, "0"))
 
     def check(self, shard: int, length: int) -> None:
         """Makes sure that a shard's ledger, of the given length, holds every published release.
@@ -64,14 +68,14 @@ class ReleaseWatermark:
             return
         with lock_folder(self.folder):
             if length > self._read(shard):
-                write_private(self._path(shard), f"{length}\n")
+                write_private(self._path(shard), self._line(shard, f"{length}"))
 
     def is_readable(self, shard: int) -> bool:
         """Returns whether a shard's watermark is there and whole; an unknown one is."""
         return self._text(shard) is not None
 
     def rebuild(self, shard: int, length: int | None) -> None:
-        """Replaces a lost watermark.
+        """Replaces a lost watermark; one that another process has replaced meanwhile is never lowered.
 
         Args:
             shard: number of the target shard.
@@ -83,7 +87,9 @@ class ReleaseWatermark:
         """
         create_folder(self.folder)
         with lock_folder(self.folder):
-            write_private(self._path(shard), f"{_UNKNOWN if length is None else length}\n")
+            if length is None or not self.is_readable(shard):
+                text = _UNKNOWN if length is None else f"{length}"
+                write_private(self._path(shard), self._line(shard, text))
 
     def _read(self, shard: int) -> int:
         text = self._text(shard)
@@ -103,10 +109,19 @@ class ReleaseWatermark:
     def _text(self, shard: int) -> str | None:
         """Returns the content of a file; None if it is missing or damaged."""
         try:
-            text = self._path(shard).read_text(encoding="ascii").removesuffix("\n")
+            content = _CONTENT.fullmatch(self._path(shard).read_bytes().decode("ascii"))
         except (OSError, UnicodeDecodeError):
             return None
-        return text if text.isdigit() or text == _UNKNOWN else None
+        if content is None or content[2] not in {None, self._check_value(shard, content[1])}:
+            return None
+        return content[1]
+
+    def _line(self, shard: int, text: str) -> str:
+        return f"{text} {self._check_value(shard, text)}\n"
+
+    def _check_value(self, shard: int, text: str) -> str:
+        """Returns the CRC-32 of name and content: no changed digit fits, and no file of another shard."""
+        return f"{zlib.crc32(f'{self._path(shard).name} {text}'.encode()):08x}"
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"{self.store_id}.released-{shard}"

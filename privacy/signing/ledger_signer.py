@@ -18,7 +18,7 @@ from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, leaf_
 from privacy.model.documents import LedgerEntry
 from privacy.publishing.signature_writer import NodeHash, SignatureWriter
 from privacy.signing.signing_key import SigningKey
-from privacy.tally.series import LedgerLog
+from privacy.tally.ledger_log import LedgerLog
 
 MAX_BATCH_ENTRIES = 512
 """Entries of a shard that one run takes: bounds memory, and how long releases wait for it."""

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from privacy.errors import StoreError
 from privacy.signing.jwks import PublicKey
 from privacy.signing.signing_key import SECRET_BYTES, SigningKey
-from privacy.store.credentials import create_private, read_private, write_private
+from privacy.store.credentials import create_private, read_private
+from privacy.store.file_change import change_private
 from privacy.store.header import StoreHeader
 
 
@@ -69,9 +71,16 @@ def name_store(path: Path, store_id: str) -> None:
     """Writes the id of the store whose ledger the key signs into its file.
 
     Raises:
-        StoreError: as `load_signing_key`, or the file cannot be written.
+        StoreBusyError: another process changes the file. Do it again.
+        StoreError: as `load_signing_key`, or the file names another store, or cannot be written.
     """
-    _write(path, msgspec.structs.replace(_read(path), store=store_id))
+
+    def name(known: _SigningKeyFile) -> _SigningKeyFile:
+        if known.store not in {None, store_id}:
+            raise StoreError(f"{path} holds the key of another store, which was named just now")
+        return msgspec.structs.replace(known, store=store_id)
+
+    _change(path, name)
 
 
 def create_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> None:
@@ -92,13 +101,15 @@ def rotate_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> SigningKey
         The key that is in force now.
 
     Raises:
+        StoreBusyError: another process changes the file. Do it again.
         StoreError: the file cannot be read or written.
     """
-    previous = _read(path)
-    former = [public.x for public in previous.key().public_keys.keys]
-    rotated = msgspec.structs.replace(previous, private=entropy(SECRET_BYTES).hex(), former=former)
-    _write(path, rotated)
-    return rotated.key()
+
+    def rotate(previous: _SigningKeyFile) -> _SigningKeyFile:
+        former = [public.x for public in previous.key().public_keys.keys]
+        return msgspec.structs.replace(previous, private=entropy(SECRET_BYTES).hex(), former=former)
+
+    return _change(path, rotate).key()
 
 
 def _read(path: Path) -> _SigningKeyFile:
@@ -115,8 +126,8 @@ def _parse(content: bytes) -> _SigningKeyFile:
     return file
 
 
-def _write(path: Path, file: _SigningKeyFile) -> None:
-    write_private(path, _format(file))
+def _change(path: Path, change: Callable[[_SigningKeyFile], _SigningKeyFile]) -> _SigningKeyFile:
+    return change_private(path, _read, change, _format)
 
 
 def _format(file: _SigningKeyFile) -> str:

@@ -21,8 +21,10 @@ from privacy.store.settings import StoreSettings
 
 ANSWER_SECONDS: Final = 5.0
 """Timeout of one answer; a blocking read (`XREAD BLOCK`) must ask for less."""
-_CONNECT_SECONDS: Final = 2.0
+CONNECT_SECONDS: Final = 2.0
 _IDLE_CHECK_SECONDS: Final = 30
+_NO_ROOM: Final = {"MISCONF", "NOREPLICAS", "OOM"}
+"""An embedded server without room on its disk refuses writes as if it lacked replicas."""
 
 _LOADING: Final = "LOADING"
 _BUSY_CODES: Final = {
@@ -64,7 +66,7 @@ def connect(
         protocol=2,
         decode_responses=False,
         socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=_CONNECT_SECONDS,
+        socket_connect_timeout=CONNECT_SECONDS,
         health_check_interval=_IDLE_CHECK_SECONDS,
         retry=Retry(NoBackoff(), 0),
         redis_connect_func=greet,
@@ -84,6 +86,11 @@ def translated() -> Iterator[None]:
     except exceptions.RedisError as error:
         # `from None`: the original text names hosts, keys and scripts, and a log prints all causes.
         raise _translation(error) from None
+
+
+def is_without_room(error: Exception | None) -> bool:
+    """Returns whether an error is that of a server which can be read, but has no room for a write."""
+    return isinstance(error, exceptions.RedisError) and _code(error) in _NO_ROOM
 
 
 def _translation(error: exceptions.RedisError) -> StoreError:

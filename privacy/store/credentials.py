@@ -44,12 +44,15 @@ def load_or_create_credentials(
 def write_private(path: Path, text: str) -> None:
     """Replaces a file in one step by one that only its owner may read or write; on disk on return.
 
+    A symbolic link stays, and the file that it leads to is replaced: else the old secret would stay there.
+
     Raises:
-        StoreError: the folder does not allow it, or there is a device or a link, which is not replaced.
+        StoreError: the folder does not allow it, or there is a device, which is not replaced.
     """
-    _refuse_special(path)
-    with _draft(path, text) as draft:
-        draft.replace(path)
+    target = resolve_links(path)
+    _refuse_special(target)
+    with _draft(target, text) as draft:
+        draft.replace(target)
 
 
 def keep_or_write_private(path: Path, text: str) -> None:
@@ -69,13 +72,26 @@ def keep_or_write_private(path: Path, text: str) -> None:
 def create_private(path: Path, text: str) -> None:
     """Creates a file that only its owner may read or write; one that exists already stays as it is.
 
-    Either is on disk on return.
+    Either is on disk on return. Symbolic links are followed.
 
     Raises:
         StoreError: the folder does not allow it.
     """
-    with _draft(path, text) as draft, suppress(FileExistsError):
-        os.link(draft, path)
+    target = resolve_links(path)
+    with _draft(target, text) as draft, suppress(FileExistsError):
+        os.link(draft, target)
+
+
+def resolve_links(path: Path) -> Path:
+    """Returns where the symbolic links of a path lead to, which need not exist.
+
+    Raises:
+        StoreError: they lead in a circle.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError is what pathlib makes of a circle
+        raise StoreError(f"cannot write {path}: its symbolic links lead to no file") from error
 
 
 def _refuse_special(path: Path) -> None:
@@ -106,12 +122,13 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
             yield draft
         finally:
             draft.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Writes the names in a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -122,7 +139,7 @@ def _sync_folder(folder: Path) -> None:
 def private_file_fault(path: Path) -> str | None:
     """Says why a file of secrets is not safe (absent, no regular file, open to others); None if it is."""
     if not path.is_file():
-        return f"{path} is not there"
+        return f"{path} is not there: put it back, or correct the setting that names it"
     if path.stat().st_mode & 0o077:
         return f"{path} can be read by others; run `chmod 600` on it"
     return None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from redis import Redis
-from redis.client import Pipeline
 from redis.exceptions import NoScriptError
 
 Argument = bytes | str | int
+
+MAX_LOADS: Final = 10
+"""Times in a row that a server is given a script which it forgets again before the call."""
 
 
 @dataclass(frozen=True)
@@ -52,28 +54,47 @@ class Script:
     def run_all(self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool = False) -> list[Any]:
         """Runs several calls in one round trip; each is atomic; in a transaction, all together.
 
-        A server that does not know the script yet has run none of them: this loads it and sends all again.
+        Raises:
+            RedisError: a call failed; the others may have been carried out.
         """
-        try:
-            return self._send(client, calls, transaction=transaction)
-        except NoScriptError:
-            client.script_load(self.source)
-            return self._send(client, calls, transaction=transaction)
-
-    def try_all(self, client: Redis, calls: Sequence[ScriptCall]) -> list[Any]:
-        """Runs several calls in one round trip; a call that failed has its error in place of a reply."""
-        replies = self._pipeline(client, calls, transaction=False).execute(raise_on_error=False)
-        if any(isinstance(reply, NoScriptError) for reply in replies):
-            client.script_load(self.source)
-            replies = self._pipeline(client, calls, transaction=False).execute(raise_on_error=False)
+        replies = self.try_all(client, calls, transaction=transaction)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
         return replies
 
-    def _send(self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool) -> list[Any]:
-        return self._pipeline(client, calls, transaction=transaction).execute()
+    def try_all(self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool = False) -> list[Any]:
+        """Runs several calls in one round trip; a call that failed has its error in place of a reply.
 
-    def _pipeline(self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool) -> Pipeline:
+        A server may forget its scripts at any moment. Calls that it did not know are sent again,
+        together with the script; the others were carried out.
+        """
+        replies = self._send(client, calls, transaction=transaction)
+        unknown, loads = _unknown(replies, range(len(calls))), 0
+        while unknown and loads < MAX_LOADS:
+            again = [calls[index] for index in unknown]
+            answers = self._send(client, again, transaction=transaction, load=True)
+            for index, answer in zip(unknown, answers, strict=True):
+                replies[index] = answer
+            left = _unknown(replies, unknown)
+            unknown, loads = left, loads + 1 if len(left) == len(unknown) else 0
+        return replies
+
+    def _send(
+        self, client: Redis, calls: Sequence[ScriptCall], *, transaction: bool, load: bool = False
+    ) -> list[Any]:
         digest = self.digest
-        pipeline = client.pipeline(transaction=transaction)
-        for call in calls:
-            pipeline.evalsha(digest, len(call.keys), *call.keys, *call.arguments)
-        return pipeline
+        with client.pipeline(transaction=transaction) as pipeline:
+            if load:
+                pipeline.script_load(self.source)
+            for call in calls:
+                pipeline.evalsha(digest, len(call.keys), *call.keys, *call.arguments)
+            replies = pipeline.execute(raise_on_error=False)
+        if load and isinstance(loaded := replies.pop(0), Exception):
+            raise loaded
+        return replies
+
+
+def _unknown(replies: Sequence[Any], indexes: Iterable[int]) -> list[int]:
+    """Returns those of the calls that the server did not carry out, because it did not know the script."""
+    return [index for index in indexes if isinstance(replies[index], NoScriptError)]

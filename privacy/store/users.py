@@ -87,7 +87,8 @@ MAINTENANCE: Final = AclUser(
         Grant((keys.RECEIPTS_BY_TIME,), ("zrange", "zrem")),
         Grant((keys.AUDIT_TRAIL,), ("xadd", "xtrim")),
         Grant((keys.PENDING_OPERATIONS,), ("zadd", "zrange", "zrem")),
-        Grant((keys.ADVISORIES, keys.SWEPT), ("get", "set")),
+        Grant((keys.ADVISORIES,), ("evalsha", "get", "set")),
+        Grant((keys.SWEPT,), ("get", "set")),
         Grant((keys.AOF_REWRITES_REQUESTED, keys.AOF_REWRITES_COMPLETED), ("get", "set", "incrby")),
         _RECORDS_ERASURES,
         _BELIEVES_CLOCK,
@@ -184,7 +185,8 @@ REKEYER: Final = AclUser(
     name="rekeyer",
     purpose="rotates the pseudonym key: finds accounts by name and renames them; reads no register, no count",
     rooms=(Room.PRIVATE,),
-    keyless=(*_EVERYONE, "script|load", "scan"),
+    # INFO says whether the server that a scan asks is still the same run of it.
+    keyless=(*_EVERYONE, "script|load", "scan", "info"),
     grants=(
         Grant((keys.VAULT_KEYS,), ("evalsha",)),
         Grant((keys.ACCOUNT_KEYS,), ("type", "rename")),

@@ -18,8 +18,8 @@
 --       the end of the next epoch ('' after the last one), from when the release is visible, net changes, measurements,
 --       release document, ledger entry
 --
--- Returns the length of the ledger when written; 0, having changed nothing, when another worker has released one of
--- the series or moved the ledger, or when an outbox is not yet applied up to the end of an epoch.
+-- Returns the length of the ledger when written; 0, having changed nothing, when another worker has moved the ledger; an array
+-- of the series that are not as they were read, or not due, having changed nothing either.
 local call = redis.call
 local DUE, LEDGER, HEAD, PENDING, OFFSETS, VISIBLE = unpack(KEYS)
 local STATES, LOGS, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER = unpack(ARGV, 1, 6)
@@ -81,18 +81,21 @@ end
 if (#ARGV + 1 - FIRST_SERIES) % FIELDS_PER_SERIES ~= 0 then
   return redis.error_reply('BADCALL a release lacks fields')
 end
-local watermark, seen = tonumber(call('HGET', OFFSETS, 'watermark') or -1), {}
+local watermark, seen, refused = tonumber(call('HGET', OFFSETS, 'watermark') or -1), {}, {}
 for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
   local release = parse(first)
   local series = release.series
   local due_ms = tonumber(call('ZSCORE', DUE, series) or '')
   if call('HGET', STATES .. series, 'epoch') ~= release.epoch or not due_ms or due_ms ~= tonumber(release.due_ms)
     or due_ms > watermark + 1 or not holds(LOGS .. series, release.cut, due_ms) or seen[series] then
-    return 0
+    refused[#refused + 1] = series
   end
   call('LLEN', NET_CHANGES .. series) -- raises an error where there is no list, as the next one does
   call('LLEN', MEASUREMENTS .. series)
   releases[#releases + 1], seen[series] = release, true
+end
+if #refused > 0 then
+  return refused
 end
 call('ZSCORE', VISIBLE, '0') -- raises an error where there is no sorted set
 local length = call('LLEN', LEDGER)

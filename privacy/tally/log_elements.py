@@ -6,18 +6,21 @@ limit of a string, and what a release has counted is dropped from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress, pairwise
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
+from redis import Redis
 
 from privacy.model.engagement import KINDS_PER_TARGET
 
 OUTBOX_CHANGE: Final = np.dtype([("series", "<u8"), ("change", "<u4")])
 """A change as the vault writes it to an outbox."""
 MAX_ELEMENT_BYTES: Final = 65_536
+MAX_ELEMENTS_PER_READ: Final = 65_536
+"""Elements in one round trip: the server does nothing else meanwhile."""
 _WORD: Final = np.dtype("<u4")
 _MAX_CHANGES_PER_ELEMENT: Final = MAX_ELEMENT_BYTES // _WORD.itemsize - 1
 
@@ -60,6 +63,72 @@ def pack_elements(changes: np.ndarray, seconds: np.ndarray, target_shards: int) 
 def join_changes(elements: Iterable[bytes]) -> bytes:
     """Return the changes of some elements, 4 bytes each."""
     return b"".join(element[_WORD.itemsize :] for element in elements)
+
+
+class LogCut(NamedTuple):
+    """The part of a log that a release counts.
+
+    Args:
+        changes: 4 bytes each.
+        places: where these changes lie, as `commit.lua` reads it, a MessagePack array: the length of the log,
+            then the first and last index of each run of elements.
+    """
+
+    changes: bytes
+    places: bytes
+
+    @classmethod
+    def before(cls, end_second: int, elements: Sequence[bytes]) -> LogCut:
+        """Cut a log at the end of an epoch.
+
+        Elements are in the order of their arrival: where one outbox was behind the others, earlier seconds
+        stand behind later ones.
+        """
+        end = end_second.to_bytes(_WORD.itemsize)
+        is_counted = [element[_WORD.itemsize - 1 :: -1] < end for element in elements]
+        if all(is_counted):
+            runs = [0, len(elements) - 1] if elements else []
+            return cls(join_changes(elements), msgspec.msgpack.encode([len(elements), *runs]))
+        # Runs begin where an element is counted and the one before is not, and end the other way round.
+        edges = np.flatnonzero(np.diff([False, *is_counted, False])).reshape(-1, 2) - [0, 1]
+        return cls(
+            join_changes(compress(elements, is_counted)),
+            msgspec.msgpack.encode([len(elements), *edges.ravel().tolist()]),
+        )
+
+
+def read_logs(client: Redis, lengths: Mapping[str, int]) -> dict[str, list[bytes]]:
+    """Return the elements of logs, a bounded number in each round trip. Wrap it in `translated()`.
+
+    Args:
+        client: must have an ACL user that may read them.
+        lengths: by key, how many elements of a log are read.
+    """
+    logs: dict[str, list[bytes]] = {key: [] for key in lengths}
+    for pages in _divide(lengths):
+        pipeline = client.pipeline(transaction=False)
+        for key, start, stop in pages:
+            pipeline.lrange(key, start, stop - 1)
+        for (key, _, _), elements in zip(pages, pipeline.execute(), strict=True):
+            logs[key] += elements
+    return logs
+
+
+def _divide(lengths: Mapping[str, int]) -> Iterator[list[tuple[str, int, int]]]:
+    """Divide logs into pages (key, first place, place after the last), and these into round trips."""
+    pages: list[tuple[str, int, int]] = []
+    room = MAX_ELEMENTS_PER_READ
+    for key, length in lengths.items():
+        start = 0
+        while start < length:
+            stop = min(length, start + room)
+            pages.append((key, start, stop))
+            start, room = stop, room - (stop - start)
+            if not room:
+                yield pages
+                pages, room = [], MAX_ELEMENTS_PER_READ
+    if pages:
+        yield pages
 
 
 def _pack(changes: np.ndarray, seconds: np.ndarray) -> PackedElements:

@@ -104,7 +104,7 @@ class _Outboxes:
     """What one step has read.
 
     Args:
-        now_ms: the time at which it began to read.
+        now_ms: a time by which these entries were stamped, unless the clock was set back since.
         found: those with entries.
         watermark_ms: time up to which every outbox is applied once these entries are.
         passed: whether the watermark of each target shard is behind and a series waits for it.
@@ -170,19 +170,14 @@ class Relay:
 
     def _read_outboxes(self, progress: list[_Progress]) -> _Outboxes:
         """Read the clock first: entries that are not read here have this time or a later one."""
-        now_ms = self.clock() if self.clock else None
+        now_ms = self._ask_time()
         pipeline = self.client.pipeline(transaction=False)
-        if now_ms is None:
-            pipeline.time()
         for shard in range(self.header.account_shards):
             low = min(each.offsets[shard] for each in progress)
             pipeline.xrange(outbox_key(shard), min=f"({low}", count=ENTRIES_PER_STEP)
         for shard in range(self.header.target_shards):
             pipeline.zrange(tally_key(shard, "due"), 0, 0, withscores=True)
         replies: list[Any] = pipeline.execute()
-        if now_ms is None:
-            seconds, microseconds = replies.pop(0)
-            now_ms = 1000 * seconds + microseconds // 1000
         entries, dues = replies[: self.header.account_shards], replies[self.header.account_shards :]
         found = [
             _Outbox(shard, [OutboxId.parse(entry) for entry, _ in each], [fields[b"c"] for _, fields in each])
@@ -195,7 +190,16 @@ class Relay:
             bool(due) and due[0][1] <= end_ms and end_ms // 1000 > (each.watermark_ms + 1) // 1000
             for each, due in zip(progress, dues, strict=True)
         ]
+        if any(outbox.ids[-1].moment_ms > now_ms + MAX_AHEAD_MS for outbox in found):
+            # Either the store's clock was set back, or this process stood still since it asked.
+            now_ms = self._ask_time()
         return _Outboxes(now_ms, found, end_ms - 1, passed)
+
+    def _ask_time(self) -> int:
+        if self.clock:
+            return self.clock()
+        seconds, microseconds = self.client.time()
+        return 1000 * int(seconds) + int(microseconds) // 1000
 
     def _apply(
         self, outboxes: _Outboxes, found: Sequence[_Outbox], progress: list[_Progress], *, is_last: bool

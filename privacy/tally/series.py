@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
 from redis import Redis
 
-from privacy.model.documents import PointDocument, ReleaseDocument
+from privacy.errors import StoreBusyError
+from privacy.model.documents import PointDocument
 from privacy.model.engagement import KINDS_PER_TARGET, Kind
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
-from privacy.tally.log_elements import join_changes
-
-
-@dataclass(frozen=True)
-class LedgerLog:
-    """Reads ledger entries, and nothing else of the tally.
-
-    Args:
-        client: must have the signer or the release ACL user.
-    """
-
-    client: Redis
-
-    def read_entries(self, shard: int, start: int, limit: int) -> list[bytes]:
-        """Return at most `limit` entries of a shard from a sequence number on.
-
-        Raises:
-            StoreBusyError: the store did not answer.
-        """
-        with translated():
-            found = self.client.lrange(tally_key(shard, "ledger"), start, start + limit - 1)
-        return cast("list[bytes]", found)
-
+from privacy.tally.log_elements import LogCut, read_logs
 
 _READ = Script.from_package("privacy.tally", "read.lua")
 _COMMIT = Script.from_package("privacy.tally", "commit.lua")
 _ENCODE = msgspec.json.Encoder().encode
-_DECODE = msgspec.json.Decoder(ReleaseDocument).decode
+
+
+class _PointWithName(PointDocument, frozen=True, forbid_unknown_fields=False):
+    """The part of a release document that its publication needs; the rest, most of it, is passed over."""
+
+    target_id: str
+    kind: str
+
+
+_DECODE = msgspec.json.Decoder(_PointWithName).decode
 _STATE_FIELDS = 5
 """Values of a series state at the beginning of each row that `read.lua` returns."""
 
@@ -82,7 +70,7 @@ class DueSeries:
         net_changes: exact net changes of earlier steps, packed by `privacy.release.history`.
         measurements: measurements of earlier steps, packed in the same way.
         due_ms: end of its epoch; None after the last one, and without a store.
-        cut: where these changes lie in its log, as `read.lua` wrote it for `commit.lua`.
+        cut: where these changes lie in its log, for `commit.lua`.
     """
 
     state: SeriesState
@@ -93,16 +81,18 @@ class DueSeries:
     cut: bytes = b""
 
     @classmethod
-    def parse(cls, number: int, row: Sequence[Any]) -> DueSeries:
-        """Parse a row that `read.lua` returned."""
-        due, cut, elements, net_changes, measurements = row[_STATE_FIELDS:]
+    def parse(cls, number: int, row: Sequence[Any], log: Sequence[bytes] | None) -> DueSeries:
+        """Parse a row that `read.lua` returned, with the elements of a log that is not in it."""
+        due, _, elements, net_changes, measurements = row[_STATE_FIELDS:]
+        due_ms = int(float(due)) if due else None
+        cut = LogCut.before((due_ms or 0) // 1000, log or elements)
         return cls(
             _parse_state(number, row[:_STATE_FIELDS]),
-            join_changes(elements),
+            cut.changes,
             b"".join(net_changes),
             b"".join(measurements),
-            int(float(due)) if due else None,
-            cut,
+            due_ms,
+            cut.places,
         )
 
 
@@ -169,6 +159,23 @@ class PendingRelease:
         )
 
 
+class SeriesRefusedError(StoreBusyError):
+    """Some series of a commit are not as they were read, or not due. Others can be released without them.
+
+    Args:
+        shard: their target shard.
+        numbers: of these series.
+    """
+
+    def __init__(self, shard: int, numbers: Iterable[int]) -> None:
+        self.numbers = frozenset(numbers)
+        listed = ", ".join(map(str, sorted(self.numbers)))
+        super().__init__(
+            f"target shard {shard} does not release series {listed}: what it holds of them is damaged. All "
+            "others are released; restore the store from its newest backup"
+        )
+
+
 @dataclass(frozen=True)
 class TallyShard:
     """A target shard, as the release worker reads and writes it. All methods may raise `StoreBusyError`.
@@ -208,7 +215,20 @@ class TallyShard:
         prefixes = [tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")]
         with translated():
             rows = _READ.run(self.client, ScriptCall([tally_key(self.shard, "due")], [*prefixes, *numbers]))
-        return [DueSeries.parse(number, row) for number, row in zip(numbers, rows, strict=True)]
+            long = {
+                number: length
+                for number, (_, length, elements, *_) in zip(
+                    numbers, (row[_STATE_FIELDS:] for row in rows), strict=True
+                )
+                if len(elements) < length
+            }
+            logs = read_logs(
+                self.client, {tally_key(self.shard, "log", number): long[number] for number in long}
+            )
+        found = dict(zip(long, logs.values(), strict=True))
+        return [
+            DueSeries.parse(number, row, found.get(number)) for number, row in zip(numbers, rows, strict=True)
+        ]
 
     def read_head(self) -> str:
         """Return the hash of the last ledger entry; empty before the first."""
@@ -225,9 +245,11 @@ class TallyShard:
         """Write releases in one atomic step; they wait until they are visible.
 
         Returns:
-            The number of releases. 0, and nothing is written, when another worker has released one of the
-            series or moved the ledger, or one of the series is not due: the noise drawn for this attempt has
-            never been seen and is discarded.
+            The number of releases. 0, and nothing is written, when another worker has moved the ledger: the
+            noise drawn for this attempt has never been seen and is discarded.
+
+        Raises:
+            SeriesRefusedError: nothing is written, although no other worker has moved the ledger.
         """
         arguments: list[str | bytes | int] = [
             *(tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")),
@@ -251,7 +273,10 @@ class TallyShard:
         names = ("due", "ledger", "head", "pending", "offsets", "visible")
         keys = [tally_key(self.shard, name) for name in names]
         with translated():
-            return len(commits) if _COMMIT.run(self.client, ScriptCall(keys, arguments)) else 0
+            reply: int | list[bytes] = _COMMIT.run(self.client, ScriptCall(keys, arguments))
+        if isinstance(reply, list):
+            raise SeriesRefusedError(self.shard, [int(number) for number in reply])
+        return len(commits) if reply else 0
 
     def list_visible(self, tick_ms: int) -> list[tuple[int, int]]:
         """Return the pending releases that are visible at a tick: sequence numbers, and from when each is."""
@@ -281,14 +306,17 @@ class TallyShard:
     def read_pending(self, sequences: Sequence[int]) -> list[PendingRelease]:
         """Read pending releases, in the given order, without those that were published meanwhile."""
         pipeline = self.client.pipeline(transaction=False)
-        for sequence in sequences:
-            pipeline.xrange(tally_key(self.shard, "pending"), _stream_id(sequence), _stream_id(sequence))
+        ordered = sorted(sequences)
+        starts = [each for each, before in zip(ordered, [None, *ordered], strict=False) if each - 1 != before]
+        ends = [each for each, after in zip(ordered, [*ordered[1:], None], strict=True) if each + 1 != after]
+        for start, end in zip(starts, ends, strict=True):
+            pipeline.xrange(tally_key(self.shard, "pending"), _stream_id(start), _stream_id(end))
         with translated():
-            found = pipeline.execute()
+            found = {entry: fields for rows in pipeline.execute() for entry, fields in rows}
         return [
             PendingRelease.parse(self.shard, sequence, fields[b"release"], fields[b"entry"])
-            for sequence, rows in zip(sequences, found, strict=True)
-            for _, fields in rows
+            for sequence in sequences
+            if (fields := found.get(_stream_id(sequence).encode()))
         ]
 
     def mark_published(self, sequences: Sequence[int]) -> None:

@@ -5,14 +5,15 @@
 -- flips * 16 + block * 2 + (0 liked, 1 not liked). Block 0 is none; any other number is the reason why staff or a rule
 -- keeps this one engagement out of the counts.
 --
--- Field u: end of a restriction, in ms.    Field b: when its running burst began, in ms.    Field n: its network, 8 bytes.
+-- Field u: end of a restriction, in ms.    Field b: when its current run began, in ms.      Field n: its network, 8 bytes.
 -- Field s: when staff or its owner last set its status, in ms.
 --
 -- ACCOUNTS holds all accounts of a shard by pseudonym, so that a batch reads and writes them together. Each is one integer,
--- (((untimed * 2^20 + day) * 2 + burst) * 16 + hidden * 8 + status) * 65536 + count: how many of its admissions of the day had
--- no time of their own, the UTC day of its latest admission, whether its running burst is uncounted, whether it is undisclosed
--- in every breakdown, its status, and the admissions of that day. Every account there has a hash too, which is how a scan over
--- all accounts finds it: its first admission leaves b, and its status s, even when its registers are gone.
+-- ((((untimed * 2 + close) * 2^19 + day) * 2 + burst) * 16 + hidden * 8 + status) * 65536 + count: how many of its admissions of
+-- the day had no time of their own, whether all likes of its current run are close to the first, the UTC day of its latest
+-- admission, whether that run is uncounted, whether it is undisclosed in every breakdown, its status, and the admissions of
+-- that day. Every account there has a hash too, which is how a scan over all accounts finds it: its first admission leaves b,
+-- and its status s, even when its registers are gone.
 local spread = unpack
 local call, unpack, pack = redis.call, struct.unpack, struct.pack
 -- JOBS: the progress of the jobs on this shard. LIMITS: the limits in force, see put_limits.lua. All keys have one hash tag.
@@ -25,15 +26,19 @@ local args = cmsgpack.unpack(ARGV[5])
 local MS_PER_DAY = 86400000
 local NOW_MS = args.now_ms
 local TODAY = NOW_MS and math.floor(NOW_MS / MS_PER_DAY)
--- w, M, and how long an erased account stays closed; nil for a caller that knows none.
-local FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS = string.match(KNOWN_LIMITS, '^(%d+) (%d+) (%d+)$')
-FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS = tonumber(FLIP_CAP), tonumber(DAILY_CAP), tonumber(TOMBSTONE_TTL_SECONDS)
+-- w, M, how long an erased account stays closed, likes in a burst, and its time; nil for a caller that knows none.
+local known_limits = {}
+for limit in string.gmatch(KNOWN_LIMITS, '%d+') do
+  known_limits[#known_limits + 1] = tonumber(limit)
+end
+local FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS, BURST_LIKES, BURST_SECONDS = spread(known_limits)
 
 local UNTIL, BURST, NETWORK, SINCE = 'u', 'b', 'n', 's'
 local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
 local GOOD, RESTRICTED, BANNED, DELETED, FAKE, OBJECTED = 0, 1, 2, 3, 4, 5
+local CHANGE = '<I8I4' -- a change in the outbox: series, and joint code * 16 + reason
 local UNDISCLOSED = 268435455 -- the joint code of a hidden account, 2^28 - 1
-local DAYS, MAX_UNTIMED = 1048576, 4095 -- so that an account's integer stays below 2^53, up to which Lua is exact
+local DAYS, MAX_UNTIMED = 524288, 4095 -- so that an account's integer stays below 2^53, up to which Lua is exact
 local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] = BY_ACCOUNT, [FAKE] = INAUTHENTIC,
   [OBJECTED] = BY_ACCOUNT }
 
@@ -55,6 +60,14 @@ local function refuse_stale_limits()
   local in_force = call('GET', LIMITS)
   if in_force ~= KNOWN_LIMITS then
     return redis.error_reply('STALELIMITS ' .. (in_force or 'none'))
+  end
+end
+
+-- Returns the error for a call whose time the store's clock contradicts; else nil. The caller reads that clock now and then,
+-- but the server stamps changes with it, and the ids of an outbox never go back after a leap.
+local function refuse_leap()
+  if args.believed_ms and math.abs(call('TIME')[1] * 1000 - args.believed_ms) > args.max_leap_ms then
+    return redis.error_reply('LEAP the clock of the store has leapt since the caller read it')
   end
 end
 
@@ -85,7 +98,7 @@ end
 
 -- Returns the error for a call that must not begin; else nil.
 local function refuse_call(...)
-  return refuse_stale_key() or refuse_stale_limits() or refuse_unmet(...)
+  return refuse_stale_key() or refuse_stale_limits() or refuse_leap() or refuse_unmet(...)
 end
 
 -- Returns the error reply for what a failed call or a failed step left.
@@ -119,8 +132,9 @@ local function migrate_account_key(pseudonym, previous)
 end
 
 local function pack_account(account)
-  return (((account.untimed * DAYS + account.day) * 2 + (account.burst and 1 or 0)) * 16 + (account.hidden and 8 or 0)
-    + account.status) * 65536 + account.count
+  local number = (account.untimed * 2 + (account.close and 1 or 0)) * DAYS + account.day
+  return ((number * 2 + (account.burst and 1 or 0)) * 16 + (account.hidden and 8 or 0) + account.status) * 65536
+    + account.count
 end
 
 -- Fills the table `account` from its integer; nil or false is an account that nothing is known of.
@@ -133,9 +147,11 @@ local function fill_account(account, pseudonym, packed)
   local burst = number % 2
   number = (number - burst) / 2
   local day = number % DAYS
+  number = (number - day) / DAYS
+  local close = number % 2
   account.pseudonym, account.key = pseudonym, PREFIX .. pseudonym
   account.status, account.hidden, account.burst = status % 8, status >= 8, burst == 1
-  account.untimed, account.day, account.count = (number - day) / DAYS, day, count
+  account.untimed, account.close, account.day, account.count = (number - close) / 2, close == 1, day, count
 end
 
 local function read_account(pseudonym)
@@ -211,7 +227,7 @@ local function settle_register(account, series, liked, block, flips, code, chang
   end
   if is_counted then
     local reason = (not liked and end_reason) or (block > 0 and block) or kept_out
-    changes[#changes + 1] = pack('<I8I4', series, code * 16 + reason)
+    changes[#changes + 1] = pack(CHANGE, series, code * 16 + reason)
     return flips + 1, code, NEWLY_UNCOUNTED
   end
   if flips == 0 and not is_admitted then
@@ -220,7 +236,7 @@ local function settle_register(account, series, liked, block, flips, code, chang
     end
     if account.hidden then code = UNDISCLOSED end
   end
-  changes[#changes + 1] = pack('<I8I4', series, code * 16)
+  changes[#changes + 1] = pack(CHANGE, series, code * 16)
   return flips + 1, code, NEWLY_COUNTED
 end
 

@@ -14,7 +14,7 @@ from privacy.vault.shards import AccountShards
 
 _REGISTER = Struct("<6sBI")
 _HIDDEN = 8
-_DAYS = 1 << 20
+_DAYS = 1 << 19
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ for index = 1, #fields, 2 do
   if series then
     -- Nothing of an erased account should be counted, so there is nothing to settle: what is counted leaves the counts.
     local is_counted, code = read_count(fields[index + 1])
-    if is_counted then changes[#changes + 1] = pack('<I8I4', series, code * 16 + BY_ACCOUNT) end
+    if is_counted then changes[#changes + 1] = pack(CHANGE, series, code * 16 + BY_ACCOUNT) end
     erased[#erased + 1] = fields[index]
   end
 end

@@ -1,13 +1,22 @@
 """The limits in force: each account shard keeps them, and its scripts refuse a process that knows others."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
+
 from redis import Redis
 
-from privacy.errors import StoreError
+from privacy.errors import LimitsError
 from privacy.policy.registry import Limits, PolicyRegistry, read_policy_registry
+from privacy.store.checks import CheckResult
 from privacy.store.connect import translated
 from privacy.store.keys import vault_key
 from privacy.store.script import Script, ScriptCall
 
+NAMES = (
+    "w, M, seconds that an erased account stays closed, likes and seconds of a burst, seconds below which an "
+    "account is too young"
+)
+"""Of the limits, in their order."""
 _PUT_LIMITS = Script.from_package("privacy.vault", "put_limits.lua")
 
 
@@ -32,16 +41,16 @@ class KnownLimits:
         """
         self.current = read_policy_registry(self._client, self._policy).limits
 
-    def error(self, in_force: str) -> StoreError:
+    def error(self, in_force: str) -> LimitsError:
         """Returns the error of a process whose policy is not the one in force.
 
         Args:
             in_force: the limits that the store keeps.
         """
-        return StoreError(
-            f"the limits in force are {in_force} (w, M, seconds that an erased account stays closed), and "
-            f"under the policy {self._policy.version} of this process they are {self.current}: start it "
-            "again with the policy file that is in force, or put this one in force with `likewise init`"
+        return LimitsError(
+            f"the limits in force are {in_force} ({NAMES}), and under the policy {self._policy.version} of "
+            f"this process they are {self.current}: start it again with the policy file that is in force, or "
+            "put this one in force with `likewise init`"
         )
 
 
@@ -63,14 +72,14 @@ def put_limits_in_force(client: Redis, account_shards: int, limits: Limits) -> N
     Raises:
         StoreBusyError: the store did not confirm. Do it again.
     """
-    arguments = (limits.flip_cap, limits.daily_cap, limits.tombstone_ttl_seconds)
+    arguments = astuple(limits)
     calls = [ScriptCall([limits_key(shard)], arguments) for shard in range(account_shards)]
     with translated():
         _PUT_LIMITS.run_all(client, calls)
 
 
 def require_limits_in_force(client: Redis, account_shards: int, known: KnownLimits) -> None:
-    """Lets a process start only if every account shard would accept it.
+    """Makes sure that every account shard accepts this process, which reads the limits again if need be.
 
     Args:
         client: must have an ACL user that may read account shards.
@@ -78,7 +87,26 @@ def require_limits_in_force(client: Redis, account_shards: int, known: KnownLimi
         known: the limits that the process knows.
 
     Raises:
-        StoreError: other limits are in force, or none.
+        LimitsError: other limits are in force, or none.
+        PolicyError: the store does not know the policy of this process.
+        StoreBusyError: the store did not answer.
+    """
+    in_force = read_limits_in_force(client, account_shards)
+    if set(in_force) != {str(known.current)}:
+        known.reload()
+    for text in in_force:
+        if text != str(known.current):
+            raise known.error(text)
+
+
+def read_limits_in_force(client: Redis, account_shards: int) -> list[str]:
+    """Reads the limits in force on each account shard; `none` where none are.
+
+    Args:
+        client: must have an ACL user that may read account shards, or the admin's.
+        account_shards: number of account shards of the store.
+
+    Raises:
         StoreBusyError: the store did not answer.
     """
     with translated():
@@ -86,6 +114,27 @@ def require_limits_in_force(client: Redis, account_shards: int, known: KnownLimi
         for shard in range(account_shards):
             pipeline.get(limits_key(shard))
         in_force: list[bytes | None] = pipeline.execute()
-    for text in in_force:
-        if text != str(known.current).encode():
-            raise known.error(text.decode() if text else "none")
+    return [text.decode() if text else "none" for text in in_force]
+
+
+def check_limits(in_force: Sequence[str], demanded: Iterable[Limits]) -> CheckResult:
+    """Checks that all account shards keep the limits that the policies of the store demand.
+
+    Args:
+        in_force: by account shard, as `read_limits_in_force` returns them.
+        demanded: the limits under each policy that may be the one in force; none if the store knows no such
+            policy.
+    """
+    allowed, found = {str(limits) for limits in demanded}, set(in_force)
+    if len(found) == 1 and found <= allowed:
+        shards = f"in all {len(in_force)} account shards"
+        return CheckResult("limits", ok=True, detail=f"{in_force[0]} {shards} ({NAMES})")
+    shown = "; ".join(
+        f"{text} in account shards {[shard for shard, each in enumerate(in_force) if each == text]}"
+        for text in sorted(found)
+    )
+    wanted = " or ".join(sorted(allowed)) or "a policy that is not registered"
+    way_on = "put them in force with `likewise init` and the policy file that is in force"
+    return CheckResult(
+        "limits", ok=False, detail=f"{shown} ({NAMES}); the policies demand {wanted}: {way_on}"
+    )

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from privacy.errors import ConflictError
-from privacy.store.credentials import create_private, read_private, write_private
+from privacy.errors import ConflictError, StoreError
+from privacy.store.credentials import create_private, read_private
+from privacy.store.file_change import change_private
 from privacy.store.header import StoreHeader
 from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser
 
@@ -71,9 +72,16 @@ def name_store(path: Path, store_id: str) -> None:
     """Writes the id of the keys' store into their file, as the last step of setting that store up.
 
     Raises:
-        StoreError: as `load_pseudonymiser`, or the file cannot be written.
+        StoreBusyError: another process changes the file. Do it again.
+        StoreError: as `load_pseudonymiser`, or the file names another store, or cannot be written.
     """
-    _write(path, msgspec.structs.replace(_read(path), store=store_id))
+
+    def name(known: _KeyFile) -> _KeyFile:
+        if known.store not in {None, store_id}:
+            raise StoreError(f"{path} holds the key of another store, which was named just now")
+        return msgspec.structs.replace(known, store=store_id)
+
+    _change(path, name)
 
 
 def create_key_file(path: Path, entropy: Callable[[int], bytes]) -> None:
@@ -93,32 +101,52 @@ def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser
     While a rotation is under way, this continues it.
 
     Raises:
+        StoreBusyError: another process changes the file. Do it again.
         StoreError: the file cannot be read or written.
     """
-    known = _read(path)
-    if known.previous_outer is not None:
-        return known.keys()
-    rotated = msgspec.structs.replace(
-        known,
-        outer=entropy(KEY_BYTES).hex(),
-        previous_outer=known.outer,
-        generation=known.generation + 1,
-    )
-    _write(path, rotated)
-    return rotated.keys()
+
+    def begin(known: _KeyFile) -> _KeyFile:
+        if known.previous_outer is not None:
+            return known
+        return msgspec.structs.replace(
+            known,
+            outer=entropy(KEY_BYTES).hex(),
+            previous_outer=known.outer,
+            generation=known.generation + 1,
+        )
+
+    return _change(path, begin).keys()
 
 
-def end_rotation(path: Path) -> None:
+def end_rotation(path: Path, keys: Pseudonymiser) -> None:
     """Destroys the previous outer key. Call it once nothing is stored under it any more.
 
+    Args:
+        path: of the file.
+        keys: those that `begin_rotation` returned, and under which every account is stored now. The previous
+            key of any other rotation may still be needed.
+
     Raises:
-        ConflictError: no rotation is under way.
+        ConflictError: that rotation is not under way any more.
+        StoreBusyError: another process changes the file. Do it again.
         StoreError: the file cannot be read or written.
     """
-    known = _read(path)
-    if known.previous_outer is None:
-        raise ConflictError("no rotation of the pseudonym key is under way")
-    _write(path, msgspec.structs.replace(known, previous_outer=None))
+
+    def end(known: _KeyFile) -> _KeyFile:
+        if known.previous_outer is None:
+            raise ConflictError(
+                f"no rotation of the pseudonym key is under way: another process has ended the one to "
+                f"generation {keys.generation}, and nothing is left to do"
+            )
+        if known.keys() != keys:
+            raise ConflictError(
+                f"the rotation of the pseudonym key to generation {keys.generation} was ended by another "
+                f"process, and the one to generation {known.generation} is under way: it keeps its previous "
+                "key"
+            )
+        return msgspec.structs.replace(known, previous_outer=None)
+
+    _change(path, end)
 
 
 def _read(path: Path) -> _KeyFile:
@@ -132,8 +160,8 @@ def _parse(content: bytes) -> _KeyFile:
     return file
 
 
-def _write(path: Path, file: _KeyFile) -> None:
-    write_private(path, _format(file))
+def _change(path: Path, change: Callable[[_KeyFile], _KeyFile]) -> _KeyFile:
+    return change_private(path, _read, change, _format)
 
 
 def _format(file: _KeyFile) -> str:

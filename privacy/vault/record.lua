@@ -7,7 +7,6 @@
 --   tombstones   8 bytes for each event
 --   previous     previous pseudonyms, 16 bytes for each event, or '' while no rotation is under way
 --   networks     for each account that names one, pseudonym c16 and network c8
---   burst_likes, burst_ms   likes in a burst, and its time
 --
 -- So the caller packs everything that a first like writes: parsing and packing it here would cost more than storing it. A
 -- change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 14 for a like without a time of its own, which the
@@ -20,7 +19,6 @@ local sub, try = string.sub, redis.pcall
 local refusal = refuse_call(#args.previous > 0 and MIGRATION or {}, { [OUTBOX] = 'xadd', [ACCOUNTS] = 'hmget hset',
   [TOMBSTONES] = 'exists hmget', [FLAGGED] = 'hget hset', [PREFIX] = 'exists hget hset hsetnx' })
 if refusal then return refusal end
-local BURST_LIKES, BURST_MS = args.burst_likes, args.burst_ms
 local pseudonyms, events, gains, previous = args.pseudonyms, args.events, args.gains, args.previous
 local size = #pseudonyms
 local verdicts, changes = {}, {}
@@ -57,15 +55,21 @@ end
 
 local flagged = {} -- how often an account was found in a burst, for those that were found in one now
 
--- Checks whether the like that was just admitted is in a burst: the likes of a day that have a time are taken in runs of a
--- given length, and a run that begins too soon after the one before it is uncounted.
+-- Returns whether a like is close to the first one of its run: not before it, and soon after it.
+local function is_close(at, began)
+  began = tonumber(began)
+  return began ~= nil and at >= began and at - began < 1000 * BURST_SECONDS
+end
+
+-- Checks whether the like that was just admitted is in a burst. The likes of a day that have a time are taken in runs of a
+-- given length, as they come. A run is uncounted if its first like and all of the run before are close to the first of that.
 local function check_burst(account, at)
   local timed = account.count - account.untimed
+  account.close = account.close and timed > 1 and is_close(at, call('HGET', account.key, BURST))
   if (timed - 1) % BURST_LIKES ~= 0 then
     return
   end
-  local before = timed > 1 and call('HGET', account.key, BURST)
-  account.burst = before and math.abs(at - tonumber(before)) < BURST_MS
+  account.burst, account.close = account.close, true
   account.burst_began = string.format('%.0f', at)
   if account.burst then
     local name = account.pseudonym
@@ -134,8 +138,10 @@ local function end_run(index)
   first = index + 1
 end
 
--- The integer of an account in good status and no burst that was admitted today, all at times of their own, less its count.
-local good_today = pack_account({ untimed = 0, day = TODAY, burst = false, hidden = false, status = GOOD, count = 0 })
+-- The integer of an account in good status and no burst that was admitted today, all at times of their own, less its count;
+-- and what is added while the likes of its current run are close to the first.
+local good_today = pack_account({ untimed = 0, day = TODAY, status = GOOD, count = 0 })
+local CLOSE = pack_account({ untimed = 0, close = true, day = 0, status = GOOD, count = 0 })
 
 local stopped_at, failure
 for index = 1, size do
@@ -143,6 +149,13 @@ for index = 1, size do
   local packed = accounts[pseudonym]
   local count = packed and packed - good_today
   local is_new = 0
+  -- A like that is not close to the first of its run ends that: no later one of the run has to be compared.
+  if change == 0 and count and count > CLOSE and count < CLOSE + DAILY_CAP then
+    local began = try('HGET', PREFIX .. pseudonym, BURST)
+    if type(began) ~= 'table' and not is_close(unpack('<I6', register), began) then
+      packed, count = packed - CLOSE, count - CLOSE
+    end
+  end
   -- Nearly every event is a new like by an account that was admitted today already. For it, `apply` would do this and no
   -- more: `admit` adds one, `check_burst` begins no run, and `settle_register` flips a register that is liked, without a
   -- block, of an account that is not kept out. The register after that flip, and its change, have come with the event.

@@ -9,7 +9,6 @@ from types import MappingProxyType
 import numpy as np
 
 from privacy.model.engagement import Verdict
-from privacy.policy.integrity import Integrity
 from privacy.vault.entries import AdmittedEvent, AdmittedEvents, ShardEvents
 from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
@@ -34,11 +33,9 @@ class RegisterStore:
 
     Args:
         shards: their client must have an ACL user that may write registers.
-        integrity: the rules that make a like inauthentic automatically.
     """
 
     shards: AccountShards
-    integrity: Integrity
 
     def record(
         self, events: Sequence[AdmittedEvent], now_ms: int, networks: Mapping[str, str] = _NO_NETWORKS
@@ -76,8 +73,6 @@ class RegisterStore:
                 packed, packed_under = events.pack(keys, self.shards.count), keys
             return {
                 "now_ms": now_ms,
-                "burst_likes": self.integrity.burst_likes,
-                "burst_ms": 1000 * self.integrity.burst_seconds,
                 **packed[shard].arguments,
                 "networks": self._pack_networks(shard, networks, keys),
             }

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from privacy.errors import StoreError
+from privacy.errors import StoreBusyError, StoreError
 from privacy.store.connect import translated
 from privacy.vault.account_record import HeldAccount
 from privacy.vault.pseudonym import PSEUDONYM_BYTES, Account
 from privacy.vault.shards import AccountShards
 
 ACCOUNTS_PER_STEP = 100
+MAX_ATTEMPTS = 5
+"""Connections in a row that may be lost before a scan gives up. To ask twice for names does no harm."""
 _FIELDS_PER_STEP = 1_000
 _PATTERN = "v:{a*}:r*:*"
 _NAME = re.compile(rb"v:\{a(\d+)\}:r(\d+):(.{%d})" % PSEUDONYM_BYTES, re.DOTALL)
@@ -58,19 +60,39 @@ class AccountScan:
     shards: AccountShards
 
     def scan_names(self, names_per_step: int = ACCOUNTS_PER_STEP) -> Iterator[list[AccountName]]:
-        """Yields the names of some accounts at a time.
+        """Yields the names of some accounts at a time. A lost connection does not begin a scan again.
+
+        A cursor means nothing to a server that was started since: going on there would miss accounts.
 
         Raises:
-            StoreBusyError: the store did not answer.
+            StoreBusyError: the store did not answer, or its server was started again.
         """
-        cursor = 0
+        server, cursor = None, 0
         while True:
-            with translated():
-                cursor, names = self.shards.client.scan(cursor, match=_PATTERN, count=names_per_step)
-            matches = filter(None, map(_NAME.fullmatch, cast("list[bytes]", names)))
+            found, cursor, names = self._step(cursor, names_per_step)
+            if server not in {None, found}:
+                raise StoreBusyError("the store was started again during a scan of its accounts")
+            matches = filter(None, map(_NAME.fullmatch, names))
             yield [AccountName(match[0], int(match[1]), int(match[2]), match[3]) for match in matches]
             if not cursor:
                 return
+            server = found
+
+    def _step(self, cursor: int, names_per_step: int) -> tuple[str, int, list[bytes]]:
+        """Asks until there is an answer; returns the run of the server, the next cursor and some names."""
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            pipeline = self.shards.client.pipeline(transaction=False)
+            pipeline.info("server")
+            pipeline.scan(cursor, match=_PATTERN, count=names_per_step)
+            try:
+                with translated():
+                    server, (following, names) = pipeline.execute()
+            except StoreBusyError:
+                if attempt == MAX_ATTEMPTS:
+                    raise
+            else:
+                return server["run_id"], following, names
+        raise AssertionError("not reached")
 
     def scan_records(self) -> Iterator[list[FoundAccount]]:
         """Yields some accounts at a time, with all that is held of them.

@@ -9,8 +9,9 @@ import msgspec
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from privacy.errors import StoreBusyError
+from privacy.errors import ClockError, StoreBusyError
 from privacy.model.timestamp import Clock
+from privacy.store.clock import MAX_DEVIATION_MS
 from privacy.store.connect import translated
 from privacy.store.keys import outbox_key, register_prefix, vault_key
 from privacy.store.script import Script, ScriptCall
@@ -21,6 +22,7 @@ ScriptArguments = Mapping[str, Any]
 """Arguments of a script by name: integers, text, bytes, booleans, None for absent, and sequences of these."""
 
 _STALE = _STALE_KEY, _STALE_LIMITS = "STALEKEY", "STALELIMITS "
+_LEAP = "LEAP "
 _ACCOUNTS = "accounts"
 _KEYS = ("tombstones", "flagged", "timers", "outer-key", _ACCOUNTS, "jobs")
 _Item = TypeVar("_Item")
@@ -63,6 +65,8 @@ class AccountShards:
         limits: those that this process knows; None for one that only reads accounts or moves them, which the
             scripts refuse whatever else it asks for.
         virtual_clock: stamps changes, for replays and tests; the store's own clock does if not given.
+        clock: the time that this process believes, where the store's own clock stamps changes: if that has
+            leapt since, nothing is done.
     """
 
     client: Redis
@@ -70,6 +74,7 @@ class AccountShards:
     count: int
     limits: KnownLimits | None = None
     virtual_clock: Clock | None = None
+    clock: Clock | None = None
 
     def account_table(self, shard: int) -> str:
         """Names the hash that holds, by pseudonym, the status and admissions of a shard's accounts."""
@@ -94,6 +99,8 @@ class AccountShards:
         packed = {name: _pack(value) for name, value in arguments.items()}
         if self.virtual_clock:
             packed["stamp_ms"] = self.virtual_clock()
+        elif self.clock:
+            packed |= {"believed_ms": self.clock(), "max_leap_ms": MAX_DEVIATION_MS}
         return ScriptCall(
             _script_keys(shard),
             (
@@ -137,7 +144,7 @@ class AccountShards:
         Raises:
             StoreBusyError: the store did not confirm, or keeps the accounts under a key that this process
                 does not know yet. Some calls may have been carried out.
-            StoreError: the store is under other limits than those of this process's policy.
+            LimitsError: the store is under other limits than those of this process's policy.
         """
         replies: dict[int, Any] = {}
         keys_to_try, may_read_limits = self._list_keys_to_try(), True
@@ -221,6 +228,8 @@ def _raise_or_return(answers: Mapping[int, Any], refusals: Mapping[int, str]) ->
     """Returns the answers that are replies; raises the first error that is no refusal."""
     replies = {index: reply for index, reply in answers.items() if index not in refusals}
     for reply in replies.values():
+        if isinstance(reply, ResponseError) and str(reply).startswith(_LEAP):
+            raise ClockError("the clock of the store has leapt: nothing was written")
         if isinstance(reply, Exception):
             raise reply
     return replies

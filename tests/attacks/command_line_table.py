@@ -159,7 +159,7 @@ ATTACKS: Final = (
     verify("a gzip bomb of blank lines", gzip.compress(b"\n" * 2**21), "The ledger does", file="x.gz"),
     verify("a gzip bomb of one line", gzip.compress(b"x" * 2**25), "a line of more than", file="x.gz"),
     verify("a gzip file cut off", gzip.compress(b"x" * 99)[:-9], "cannot be read to its end", file="x.gz"),
-    verify("earlier without heads", b"", "has no tree head", "--since", "{folder}/export.ndjson"),
+    verify("earlier without heads", b"", "has no signed tree head", "--since", "{folder}/export.ndjson"),
     verify("deep keys", b"[" * 100_000, "is not a set", "--keys", "{folder}/export.ndjson"),
     Attack(
         "access to a device", ("rights", "access", "a", "--output", "/dev/null", *NOTE), 2, "no regular file"

@@ -48,5 +48,11 @@ def test_the_guarantee_names_documents_that_are_served() -> None:
         assert (COMPLIANCE / path.removeprefix("/docs/compliance/")).is_file()
 
 
+def test_the_guarantee_names_every_page_for_reviewers() -> None:
+    """`GET /v1/privacy` lists the pages of the table in docs/compliance/README.md, and no others."""
+    rows = re.findall(r"^\| \[[^]]+\]\(([^)]+)\) \|", (COMPLIANCE / "README.md").read_text(), re.MULTILINE)
+    assert sorted(DOCUMENTS_OF_THE_GUARANTEE.values()) == sorted(f"/docs/compliance/{name}" for name in rows)
+
+
 def _all_tests() -> str:
     return "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))

@@ -33,7 +33,8 @@ def test_the_served_description_has_every_operation(plane: PublicPlane) -> None:
     }
     assert described == {(it.method, it.path): it.operation_id for it in operations()}
     rules = {rule.endpoint for rule in plane.app.url_map.iter_rules()}
-    assert rules - set(described.values()) == {"get_openapi", "get_compliance", "get_docs", "get_docs_asset"}
+    pages = {"get_docs", "get_docs_asset", "get_compliance", "get_proof"}
+    assert rules - set(described.values()) == {"get_openapi", *pages}
     assert document["openapi"] == "3.1.0"
 
 

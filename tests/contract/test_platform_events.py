@@ -21,6 +21,7 @@ from tests.support.platform_plane import (
     lines,
     plane_on,
     value,
+    written_keys,
 )
 from tests.support.redis_server import Store
 
@@ -45,11 +46,6 @@ def contents(store: Store) -> bytes:
 def counted(answer: Any) -> dict[str, int]:
     """Return the verdicts that occurred."""
     return {verdict: count for verdict, count in answer["verdicts"].items() if count}
-
-
-def vault_keys(store: Store) -> list[bytes]:
-    """Name the keys of the vault, without those of the limits in force."""
-    return [name for name in keys(store, "v:*") if not name.endswith(b":limits")]
 
 
 @pytest.mark.parametrize(("media_type", "spell"), [(JSON, array), (NDJSON, lines)])
@@ -222,9 +218,9 @@ def test_a_truncated_line_is_invalid_alone(plane: PlatformPlane) -> None:
 
 def test_a_truncated_array_is_refused_as_a_whole(plane: PlatformPlane, store: Store) -> None:
     """Nothing of an array that is not JSON is stored."""
-    before = vault_keys(store)
+    before = written_keys(store)
     assert plane.events(array(event(), event(account_id="account-2"))[:-20], JSON).status_code == 400
-    assert vault_keys(store) == before == []
+    assert written_keys(store) == before == []
 
 
 def test_blank_lines_have_no_index(plane: PlatformPlane) -> None:
@@ -273,7 +269,7 @@ def test_a_child_leaves_nothing_in_the_store(plane: PlatformPlane, store: Store)
     """Not the id, not the pseudonym, not a register, not an outbox entry."""
     child = event(account_id="child", profile={"age_band": "under-13"})
     assert counted(plane.events(lines(child)).json) == {"dropped_child": 1}
-    assert vault_keys(store) == []
+    assert written_keys(store) == []
     pseudonym = PSEUDONYMISER.pseudonymise("child").pseudonym
     assert pseudonym not in contents(store)
     assert pseudonym.hex().encode() not in contents(store)
@@ -283,4 +279,4 @@ def test_a_sealed_video_takes_no_events(plane: PlatformPlane, store: Store) -> N
     """After a video's last epoch its events are late, and nothing of them is stored."""
     plane.clock.now_ms += 1000 * POLICY.schedule.due_ages_seconds[-1]
     assert counted(plane.events(lines(event())).json) == {"late": 1}
-    assert vault_keys(store) == []
+    assert written_keys(store) == []

@@ -17,7 +17,7 @@ OPERATIONS: Final = {operation.operation_id: operation for operation in operatio
 GUARDED: Final = sorted(name for name, operation in OPERATIONS.items() if operation.scope)
 OPEN_PATHS: Final = (
     *("/healthz", "/readyz", "/metrics", "/docs", "/docs/docs.js", "/v1/openapi.json"),
-    "/docs/compliance/claim.md",
+    *("/docs/compliance/claim.md", "/docs/proofs/gate.md", "/docs/reading.md"),
     "/.well-known/jwks.json",
 )
 ARGUMENTS: Final = {
@@ -45,7 +45,7 @@ def path_of(name: str) -> str:
 def revoked(store: Store) -> str:
     """A key that was revoked."""
     token, record = new_key(store, "read", "audit")
-    KeyWriter(store.admin, "g:keys:").revoke(record.key_id, NOW_MS)
+    KeyWriter(store.admin, "g:keys:").revoke(record.key_id)
     return f"Bearer {token}"
 
 
@@ -132,6 +132,7 @@ def test_what_is_open_and_nothing_else(plane: PublicPlane) -> None:
         "/docs",
         "/docs/<asset>",
         "/docs/compliance/<document>",
+        "/docs/proofs/<document>",
         "/v1/openapi.json",
         "/.well-known/jwks.json",
     }
@@ -147,7 +148,7 @@ def test_two_live_keys_of_one_owner(plane: PublicPlane, store: Store) -> None:
         200,
         200,
     ]
-    KeyWriter(store.admin, "g:keys:").revoke(record.key_id, NOW_MS)
+    KeyWriter(store.admin, "g:keys:").revoke(record.key_id)
     assert plane.get("/v1/videos/shown/likes", token=new).status_code == 200
 
 

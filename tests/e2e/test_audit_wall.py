@@ -160,7 +160,7 @@ def test_the_image_holds_nothing_private(tmp_path: Path) -> None:
     assert broken(section) == []
     dockerfile = ROOT / "docker" / "public.Dockerfile"
     copied = {path for path in copy_files(dockerfile, tmp_path) if path.suffix == ".py"}
-    assert set(copied_files(dockerfile, ROOT)) == copied
+    assert {path for path in copied_files(dockerfile, ROOT) if path.suffix == ".py"} == copied
     assert image_section(WALL, tmp_path) is None
 
 

@@ -1,11 +1,12 @@
 """`likewise audit black-box` attacks a running system with what a reviewer has, and says what came of it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import System, answer_of, likewise
+from tests.support.command_line import System, answer_of, likewise, up
 from tests.support.ports import free_port
 
 ATTACKS = {
@@ -33,6 +34,13 @@ def key(folder: Path, plane: str, scope: str, owner: str) -> str:
     terms = ("--plane", plane, "--scopes", scope, "--owner", owner, "--rate-limit", "10000000")
     token: str = answer_of(likewise("keys", "create", *terms, "--data-folder", folder, "--json"))["token"]
     return token
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system of this file's own: it goes on releasing thousands of canaries, every few seconds."""
+    with up(tmp_path_factory.mktemp("audited") / "data") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

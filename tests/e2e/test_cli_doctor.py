@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,15 @@ import pytest
 from api.http.command import ExitCode
 from api.runtime.settings import operator_settings
 from privacy.embedded.rooms import EmbeddedRooms
+from privacy.policy.file import DEFAULT_POLICY_PATH
+from privacy.policy.registry import Limits
 from privacy.rollback.guard import shares_device
 from privacy.signing.signing_key_file import create_ledger_key
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.keys import GALLERY_HEADER, outer_key_key
-from privacy.store.users import REKEYER, USERS
+from privacy.store.users import ADMIN, REKEYER, USERS
+from privacy.vault.limits import limits_key
 from privacy.vault.pseudonym_key_file import create_key_file
 from tests.support.command_line import clean_environment, likewise
 from tests.support.prepared_store import prepare_store
@@ -63,6 +66,7 @@ def test_a_healthy_deployment_is_all_green(folder: Path) -> None:
             "gallery: header",
             "gallery: user public",
             "rooms: one store",
+            "rooms: limits",
             "wall: wall against EVAL return 1",
             "rollback guard: erasures",
             "rollback guard: releases",
@@ -123,14 +127,50 @@ def test_a_shard_under_another_key_is_bad(folder: Path) -> None:
     assert "account shard 2" in findings["pseudonym.key: answer"]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("shards", "limits", "told"),
+    [
+        ([2], None, "none in account shards [2]"),
+        ([1], Limits(2, 100, 10**9, 30, 10, 600), "2 100 1000000000 30 10 600 in account shards [1]"),
+        (
+            range(8),
+            Limits(4, 50, 94694400, 30, 10, 600),
+            "4 50 94694400 30 10 600 in account shards [0, 1, 2, 3, 4, 5, 6, 7]",
+        ),
+    ],
+    ids=["lost", "unlike", "another policy's"],
+)
+def test_other_limits_than_the_policies_demand_are_bad(
+    folder: Path, shards: Sequence[int], limits: Limits | None, told: str
+) -> None:
+    """Those of each shard are shown; all must have the ones that follow from the registered policies."""
+    with closing(connect(operator_settings(folder, {}).store, ADMIN)) as client:
+        for shard in shards:
+            client.set(limits_key(shard), str(limits or ""))
+    code, findings = examine(folder)
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["rooms: limits"])
+    detail = findings["rooms: limits"]["detail"]
+    assert told in detail
+    assert "the policies demand 4 100 94694400 30 10 600:" in detail
+
+
+def test_the_policy_that_is_named_must_be_registered(folder: Path, tmp_path: Path) -> None:
+    """The limits of a policy that the store does not know are in force nowhere."""
+    other = tmp_path / "other.toml"
+    other.write_text(DEFAULT_POLICY_PATH.read_text().replace("2026-11-default", "other"))
+    code, findings = examine(folder, LIKEWISE_POLICY=str(other))
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["rooms: limits"])
+    assert "not registered" in findings["rooms: limits"]["detail"]
+
+
 @pytest.mark.parametrize("change", ["lost", "ahead"])
 def test_a_tally_without_published_releases_is_bad(folder: Path, change: str) -> None:
     """Nothing is released from it for good, and the doctor says why."""
     (path,) = folder.with_name(f"{folder.name}.rollback-guard").glob("*.released-3")
     path.write_text("5\n") if change == "ahead" else path.unlink()
     code, findings = examine(folder)
-    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["rollback guard: answer"])
-    assert "nothing is released" in findings["rollback guard: answer"]["detail"]
+    assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["rollback guard: releases"])
+    assert "nothing is released" in findings["rollback guard: releases"]["detail"]
 
 
 def test_a_guard_on_the_disk_of_the_data_is_a_warning(folder: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from api.http.command import ExitCode
 from privacy.store.settings import ROLLBACK_GUARD_DIR
-from tests.support.command_line import clean_environment, likewise
+from tests.support.command_line import answer_of, clean_environment, likewise
 
 
 def _environment(folder: Path, **extra: str) -> dict[str, str]:
@@ -39,6 +39,16 @@ def test_a_policy_of_the_environment_does_not_concern_the_secrets(tmp_path: Path
     environment = clean_environment(LIKEWISE_POLICY="/nowhere/policy.toml")
     answer = likewise("init", "--secrets", tmp_path / "secrets", environment=environment)
     assert answer.returncode == ExitCode.OK, answer.stderr
+
+
+def test_the_secrets_are_counted_and_servers_restarted_only_if_there_were_any(tmp_path: Path) -> None:
+    """A first run speaks of a start; each says how many files there are, with the passwords themselves."""
+    for start in ("Start the servers with the ACL files.", "Restart the servers, so that they read them."):
+        answer = likewise("init", "--secrets", tmp_path / "secrets")
+        files = list((tmp_path / "secrets").iterdir())
+        assert answer.stderr == f"{len(files)} files are in {tmp_path / 'secrets'}. {start}\n"
+    listed = answer_of(likewise("init", "--secrets", tmp_path / "secrets", "--json"))["files"]
+    assert sorted(listed) == sorted(map(str, files))
 
 
 @pytest.mark.parametrize("missing", ["LIKEWISE_REDIS_URL", "LIKEWISE_PUBLISHER_PASSWORD"])

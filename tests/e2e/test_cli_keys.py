@@ -1,6 +1,7 @@
 """API keys from the command line, against a running system's store."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ import pytest
 import requests
 
 from api.http.command import ExitCode
-from api.runtime.api_keys import MAX_LIVE_KEYS, ApiKeys, ApiKeySpec
-from privacy.errors import ConflictError, InvalidInputError
+from api.http.system import clock_ms
+from api.runtime.api_keys import MAX_LIVE_KEYS, ApiKeys, ApiKeySpec, is_live
+from privacy.errors import ClockError, ConflictError, InvalidInputError
 from privacy.model.timestamp import MS_PER_DAY
+from privacy.store.clock import MAX_DEVIATION_MS
 from privacy.vault.pseudonym_key_file import load_pseudonymiser
 from tests.support.command_line import System, answer_of, likewise
 from tests.support.eventually import eventually
@@ -91,24 +94,44 @@ def test_without_a_store_the_exit_code_is_four(tmp_path: Path) -> None:
 
 def test_expired_and_revoked_keys_do_not_count_as_live(store: Store) -> None:
     """An owner whose two keys are over can have two new ones."""
-    now_ms = 1_000
-    ring = ApiKeys.open(store.settings, "public", lambda: now_ms, os.urandom)
+    ring = ApiKeys.open(store.settings, "public", os.urandom)
     _, first = ring.create(TERMS)
     ring.create(TERMS)
     with pytest.raises(ConflictError, match=first.key_id):
         ring.create(TERMS)
-    ring.writer.revoke(first.key_id, now_ms)
+    ring.writer.revoke(first.key_id)
     ring.create(TERMS)
     assert len(ring.live("acme")) == MAX_LIVE_KEYS
-    now_ms += MS_PER_DAY
+    past = replace(ring, clock=lambda: clock_ms() - MS_PER_DAY)
+    _, expired = past.create(replace(TERMS, owner="past"))
+    assert not is_live(expired, ring.writer.server_ms())
+    assert ring.live("past") == []
+
+
+def test_a_key_has_the_times_of_its_plane(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key made on a machine whose clock is wrong would live too long or not at all: it is not made.
+
+    A clock that is wrong by less changes nothing, since the store's counts. Revoking works with any clock.
+    """
+    skew_ms = 0
+    monkeypatch.setattr("api.runtime.api_keys.clock_ms", lambda: clock_ms() + skew_ms)
+    ring = ApiKeys.open(store.settings, "public", os.urandom)
+    skew_ms = -MAX_DEVIATION_MS // 2
+    _, record = ring.create(TERMS)
+    assert abs(record.created_at_ms - clock_ms()) < -skew_ms // 2
+    skew_ms = 10 * MS_PER_DAY
+    with pytest.raises(ClockError, match="ahead of the store's"):
+        ring.create(TERMS)
+    revoked_at_ms = ring.writer.revoke(record.key_id).revoked_at_ms
+    assert revoked_at_ms is not None
+    assert abs(revoked_at_ms - clock_ms()) < MAX_DEVIATION_MS
     assert ring.live("acme") == []
-    ring.create(TERMS)
 
 
 def test_owners_and_planes_do_not_meet(store: Store) -> None:
     """Two keys of one owner are no hindrance to another owner, nor to the same one on the other plane."""
-    public = ApiKeys.open(store.settings, "public", lambda: 0, os.urandom)
-    platform = ApiKeys.open(store.settings, "platform", lambda: 0, os.urandom)
+    public = ApiKeys.open(store.settings, "public", os.urandom)
+    platform = ApiKeys.open(store.settings, "platform", os.urandom)
     public.create(TERMS)
     public.create(TERMS)
     public.create(ApiKeySpec("other", ("audit",), 1, 1))
@@ -119,7 +142,7 @@ def test_owners_and_planes_do_not_meet(store: Store) -> None:
 
 def test_renewing_leaves_one_live_key(store: Store) -> None:
     """A program that gets a new key at each start never runs out of keys."""
-    ring = ApiKeys.open(store.settings, "public", lambda: 0, os.urandom)
+    ring = ApiKeys.open(store.settings, "public", os.urandom)
     tokens = {ring.renew(TERMS) for _ in range(4)}
     assert len(tokens) == 4
     assert len(ring.live("acme")) == 1

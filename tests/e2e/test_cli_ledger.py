@@ -141,6 +141,16 @@ def test_an_earlier_export_with_a_damaged_head_is_refused(end: bytes, tmp_path: 
     assert "Traceback" not in refused.stderr
 
 
+def test_an_earlier_export_without_a_head_is_refused(tmp_path: Path) -> None:
+    """Nothing can be compared with it, so it is not taken for an export that FILE continues."""
+    file, earlier = tmp_path / "export.ndjson", tmp_path / "earlier.ndjson"
+    file.write_bytes(b"")
+    earlier.write_bytes(b'{"line":"release"}\n')
+    refused = likewise("ledger", "verify", file, "--since", earlier)
+    assert refused.returncode == ExitCode.WRONG_USAGE
+    assert f"`--since` {earlier} has no signed tree head" in " ".join(refused.stderr.split())
+
+
 def test_a_release_worker_without_its_key_does_not_start(replayed: Path) -> None:
     """A ledger that another key signed is not continued, and nothing is released; the log says why."""
     folder = replayed / "data"

@@ -43,7 +43,7 @@ def test_a_restored_system_has_erased_what_was_erased(tmp_path: Path) -> None:
         assert system.stop() == ExitCode.OK
     shutil.copytree(folder, copy)
     with up(folder, "--policy", policy) as system:
-        ring = ApiKeys.open(operator_settings(folder, {}).store, "platform", clock_ms, entropy)
+        ring = ApiKeys.open(operator_settings(folder, {}).store, "platform", entropy)
         officer, _ = ring.create(ApiKeySpec("officer", ["privacy"], 1, 100))
         system.welcome["keys"] = {"platform": officer}
         for right, account in (("erasures", ERASED), ("children", CHILD)):

@@ -4,11 +4,13 @@ import os
 import resource
 import shutil
 import signal
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from api.http.command import ExitCode
 from api.http.system import clock_ms
-from privacy.embedded.append_log import FILES_FOLDER
+from privacy.embedded.log_files import FILES_FOLDER
 from privacy.model.timestamp import format_timestamp
 from tests.support.command_line import System, all_gone, likewise, port_options, up
 from tests.support.eventually import eventually
@@ -34,8 +36,22 @@ def limit_files(pid: int, size: int) -> None:
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
+def fill_disk(system: System, folder: Path, *rooms: str) -> None:
+    """Leaves the servers of these rooms no room, and those that `up` starts again."""
+    logs = {"private": folder / FILES_FOLDER, "gallery": folder / "gallery" / FILES_FOLDER}
+    sizes = {room: next(logs[room].glob("*.incr.aof")).stat().st_size for room in rooms}
+    for room, size in sizes.items():
+        limit_files(system.welcome["pids"][f"redis-{room}"], size)
+    limit_files(system.process.pid, min(sizes.values()))
+
+
+def is_read_only(folder: Path, room: str) -> bool:
+    """Whether `up` has said that the server of a room can only be read."""
+    return f"redis-{room} can only be read: its disk is full" in folder.with_name("data.errors").read_text()
+
+
 def test_a_full_disk_ends_neither_the_system_nor_readers(tmp_path: Path) -> None:
-    """The private room's server cannot write its log, and ends again and again; readers are answered.
+    """Both rooms' servers cannot write, and end; they are started to be read, and readers are answered.
 
     When there is room again, events are taken without anyone doing anything, and none is lost.
     """
@@ -43,21 +59,43 @@ def test_a_full_disk_ends_neither_the_system_nor_readers(tmp_path: Path) -> None
     with up(folder) as system:
         assert system.send("/v1/videos", [VIDEO]).ok
         assert counts(system, "a-1")
-        server = system.welcome["pids"]["redis-private"]
-        (log,) = (folder / FILES_FOLDER).glob("*.incr.aof")
-        for pid in (server, system.process.pid):
-            limit_files(pid, log.stat().st_size)
+        fill_disk(system, folder, "private", "gallery")
         assert like(system, "a-2") is None
-        all_gone({server})
-        errors = folder.with_name("data.errors")
-        assert system.read("/v1/videos/v-1/likes").ok
-        eventually(lambda: "redis-private is ready again" in errors.read_text(), "a start on the full disk")
+        assert system.read("/v1/videos/v-1/likes").status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        for room in ("private", "gallery"):
+            all_gone({system.welcome["pids"][f"redis-{room}"]})
+            eventually(partial(is_read_only, folder, room), "a start on the full disk")
+        eventually(lambda: system.read("/v1/videos/v-1/likes").ok, "readers being answered")
         assert like(system, "a-3") is None
         assert system.read("/v1/videos/v-1/likes").ok
         limit_files(system.process.pid, resource.RLIM_INFINITY)
         eventually(lambda: counts(system, "a-2"), "events being taken again", 60)
+        assert system.read("/v1/videos/v-1/likes").ok
         assert like(system, "a-1") == like(system, "a-1")
         assert counts(system, "a-1")
+        assert system.stop() == ExitCode.OK
+
+
+def test_a_full_disk_of_the_gallery_stops_no_intake(tmp_path: Path) -> None:
+    """The gallery's server cannot write and ends: one reader is told to come back, the others are answered.
+
+    Events are taken meanwhile.
+    """
+    folder = tmp_path / "data"
+    with up(folder) as system:
+        assert system.send("/v1/videos", [VIDEO]).ok
+        fill_disk(system, folder, "gallery")
+        refused = system.read("/v1/videos/v-1/likes")
+        assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        assert refused.json()["type"].endswith(":unavailable")
+        all_gone({system.welcome["pids"]["redis-gallery"]})
+        assert counts(system, "a-1")
+        eventually(partial(is_read_only, folder, "gallery"), "a start on the full disk")
+        eventually(lambda: system.read("/v1/videos/v-1/likes").ok, "readers being answered")
+        assert counts(system, "a-2")
+        limit_files(system.process.pid, resource.RLIM_INFINITY)
+        eventually(lambda: system.send("/v1/videos", [{**VIDEO, "video_id": "v-2"}]).ok, "a registration", 60)
+        assert system.read("/v1/videos/v-2/likes").ok
         assert system.stop() == ExitCode.OK
 
 
@@ -80,6 +118,7 @@ def test_a_lost_guard_needs_an_answer(tmp_path: Path) -> None:
         assert {path.name for path in guard.iterdir()} == kept
         assert like(system, "a-1") == like(system, "a-1")
         assert counts(system, "a-2")
+        assert "Releases continue. Leave --restored out" in folder.with_name("data.errors").read_text()
         assert "is on the same disk as the data" in folder.with_name("data.errors").read_text()
         assert system.stop() == ExitCode.OK
     refused = likewise("up", "--data-folder", folder, "--restored", "no", *port_options())

@@ -4,21 +4,24 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from privacy.embedded.append_log import FILES_FOLDER
+from privacy.embedded.log_files import FILES_FOLDER
 from privacy.embedded.server import EmbeddedRedis, redis_server_program
 from privacy.store.users import USERS
 from tests.support.compose import SERVERS, SERVICES, mounts
 from tests.support.dockerfile import ROOT
+from tests.support.log_states import DAMAGED, LEFT_BY_A_FIRST_START, LEFT_BY_REDIS
 from tests.support.redis_server import ROOT as ROOT_USER
 from tests.support.redis_server import clients
 
 SCRIPT: Final = "redis.call('SET','a','\\r\\n*1\\r\\n') redis.call('APPEND','b','1')"
+LEFT_BY_KILLS: Final = {**LEFT_BY_REDIS, **LEFT_BY_A_FIRST_START}
 STARTED: Final = "a server was started\n"
 
 
@@ -118,6 +121,25 @@ def test_a_damaged_log_starts_no_server_and_stays(log: Log, damage: object) -> N
     assert (ran.returncode, ran.stdout) == (1, "")
     assert "restore a backup" in ran.stderr
     assert log.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("change", LEFT_BY_KILLS.values(), ids=LEFT_BY_KILLS)
+def test_a_log_that_a_killed_server_left_is_loaded(log: Log, change: Callable[[Path], object]) -> None:
+    """Wherever a rewrite, or the first start, was ended."""
+    change(log.folder / FILES_FOLDER)
+    ran = start(log)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, STARTED, "")
+
+
+@pytest.mark.parametrize("change", DAMAGED.values(), ids=DAMAGED)
+def test_a_log_without_a_part_starts_no_server_and_stays(log: Log, change: Callable[[Path], object]) -> None:
+    """Redis would ignore what is not listed, and write a new manifest."""
+    change(log.folder / FILES_FOLDER)
+    before = {path.name: path.read_bytes() for path in (log.folder / FILES_FOLDER).iterdir()}
+    ran = start(log)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "restore the whole folder" in ran.stderr
+    assert {path.name: path.read_bytes() for path in (log.folder / FILES_FOLDER).iterdir()} == before
 
 
 @pytest.mark.parametrize("server", SERVERS.values())

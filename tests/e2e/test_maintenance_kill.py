@@ -40,7 +40,7 @@ def test_a_purge_survives_killed_workers(store: Store, tmp_path: Path, kills: in
     series = [Series(known[name].number, Kind.LIKE).number for name in names]
     limits = KnownLimits(registry, store.platform)
     shards = AccountShards(store.platform, prepared.keys, header.account_shards, limits)
-    vault = RegisterStore(shards, registry.current.integrity)
+    vault = RegisterStore(shards)
     bots = [f"bot-{number}" for number in range(BOTS)]
     with store.without_fsync():
         for first in range(0, BOTS, BOTS_PER_BATCH):

@@ -28,7 +28,7 @@ from privacy.vault.timers import Timers
 from tests.support.faults import Crash, every_fault
 from tests.support.histories import LIKE, SERIES, UNLIKED
 from tests.support.redis_server import Store
-from tests.support.registers import HEADER, POLICY, put_in_force, read_changes, registry_of
+from tests.support.registers import HEADER, put_in_force, read_changes, registry_of
 from tests.support.stepped_redis import Hook, SteppedRedis
 
 ACCOUNTS = [f"account-{number}" for number in range(40)]
@@ -65,7 +65,7 @@ def likes(series: int, change: int = LIKE, at_ms: int = 1) -> list[AdmittedEvent
 def restrict_the_first(store: Store, key_file: Path) -> AccountShards:
     """The first account likes something, and is restricted until the time 500; the shards that know it."""
     known = shards(store, key_file)
-    RegisterStore(known, POLICY.integrity).record(likes(SERIES[0])[:1], 0)
+    RegisterStore(known).record(likes(SERIES[0])[:1], 0)
     first = AccountRef(ACCOUNTS[0])
     Recount(known).change_status(first, StatusTransition(AccountStatus.RESTRICTED, until_ms=500), 0)
     return known
@@ -80,9 +80,9 @@ def put_key_in_force(running: KeyRotation) -> None:
 def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> None:
     """Processes that knew the former key go on: nothing counts twice, and every account is found again."""
     before = shards(store, key_file)
-    vault = RegisterStore(before, POLICY.integrity)
+    vault = RegisterStore(before)
     vault.record(likes(SERIES[0]), 0)
-    begin_rotation(key_file, os.urandom)
+    rotated = begin_rotation(key_file, os.urandom)
     vault.record(likes(SERIES[1]), 0)  # not in force yet: still under the former key
     running = rotation(store, key_file)
     moved = running.run(lambda _count: None)
@@ -90,10 +90,10 @@ def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> 
     assert vault.record(likes(SERIES[0]), 0) == [Verdict.DUPLICATE] * len(ACCOUNTS)
     assert vault.record(likes(SERIES[1], UNLIKED, 2), 0) == [Verdict.UNCOUNTED] * len(ACCOUNTS)
     assert running.run(lambda _count: None) == 0
-    end_rotation(key_file)
-    assert RegisterStore(shards(store, key_file), POLICY.integrity).record(likes(SERIES[0]), 0) == [
-        Verdict.DUPLICATE
-    ] * len(ACCOUNTS)
+    end_rotation(key_file, rotated)
+    assert RegisterStore(shards(store, key_file)).record(likes(SERIES[0]), 0) == [Verdict.DUPLICATE] * len(
+        ACCOUNTS
+    )
     Relay(store.relay, HEADER).drain()
     changes = read_changes(store.root, SERIES)
     assert {key: times for key, times in changes.items() if times} == {
@@ -105,11 +105,11 @@ def test_no_count_changes_while_intake_goes_on(store: Store, key_file: Path) -> 
 
 def test_intake_goes_on_amid_a_rotation_that_was_killed(store: Store, key_file: Path) -> None:
     """Killed after one shard, the others are kept under the former key: every process writes to both."""
-    earlier = RegisterStore(shards(store, key_file), POLICY.integrity)
+    earlier = RegisterStore(shards(store, key_file))
     earlier.record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     ShardKeyRotation(rotation(store, key_file).shards).put_in_force(0)
-    later = RegisterStore(shards(store, key_file), POLICY.integrity)
+    later = RegisterStore(shards(store, key_file))
     for vault in (later, earlier):
         assert vault.record(likes(SERIES[0]), 0) == [Verdict.DUPLICATE] * len(ACCOUNTS)
     assert later.record(likes(SERIES[1]), 0) == [Verdict.COUNTED] * len(ACCOUNTS)
@@ -128,7 +128,7 @@ def test_a_foreign_key_is_refused_by_every_shard(store: Store, key_file: Path, t
             store.platform, PseudonymKeys(partial(returned, foreign)), HEADER.account_shards
         )
         with pytest.raises(StoreBusyError, match="cannot read the new one"):
-            RegisterStore(known, POLICY.integrity).record(likes(SERIES[0]), 0)
+            RegisterStore(known).record(likes(SERIES[0]), 0)
         with pytest.raises(StoreError, match="kept under another pseudonym key"):
             KeysInForce(store.admin, HEADER.account_shards).require(foreign)
     begin_rotation(tmp_path / "foreign", os.urandom)
@@ -167,14 +167,14 @@ def test_killed_at_any_store_call_it_goes_on(store: Store, key_file: Path) -> No
     """Run again after a crash anywhere, the rotation ends with every account under the new key, once."""
     for fault in every_fault(Crash):
         store.flush()
-        RegisterStore(shards(store, key_file), POLICY.integrity).record(likes(SERIES[0])[:6], 0)
-        begin_rotation(key_file, os.urandom)
+        RegisterStore(shards(store, key_file)).record(likes(SERIES[0])[:6], 0)
+        rotated = begin_rotation(key_file, os.urandom)
         try:
             rotation(store, key_file, fault).run(lambda _count: None)
         except Crash:
             rotation(store, key_file).run(lambda _count: None)
-        end_rotation(key_file)
-        verdicts = RegisterStore(shards(store, key_file), POLICY.integrity).record(likes(SERIES[0])[:6], 0)
+        end_rotation(key_file, rotated)
+        verdicts = RegisterStore(shards(store, key_file)).record(likes(SERIES[0])[:6], 0)
         assert verdicts == [Verdict.DUPLICATE] * 6
 
 
@@ -182,13 +182,13 @@ def test_a_process_without_the_new_key_writes_nothing(store: Store, key_file: Pa
     """Once a key is in force, whoever cannot read it is refused: no account is written under two names."""
     stubborn = shards(store, key_file)
     old = stubborn.keys.current
-    RegisterStore(stubborn, POLICY.integrity).record(likes(SERIES[0]), 0)
+    RegisterStore(stubborn).record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     rotation(store, key_file).run(lambda _count: None)
     names = sorted(store.root.keys("v:*"))
     unaware = replace(stubborn, keys=PseudonymKeys(lambda: old))
     with pytest.raises(StoreBusyError, match="rotated"):
-        RegisterStore(unaware, POLICY.integrity).record(likes(SERIES[1]), 0)
+        RegisterStore(unaware).record(likes(SERIES[1]), 0)
     assert sorted(store.root.keys("v:*")) == names
 
 
@@ -196,7 +196,7 @@ def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
     store: Store, key_file: Path
 ) -> None:
     """With the new key in force and nothing moved, what is held is shown, and a resync takes it back."""
-    RegisterStore(shards(store, key_file), POLICY.integrity).record(likes(SERIES[0]), 0)
+    RegisterStore(shards(store, key_file)).record(likes(SERIES[0]), 0)
     begin_rotation(key_file, os.urandom)
     running = rotation(store, key_file)
     put_key_in_force(running)
@@ -204,7 +204,7 @@ def test_an_account_that_has_not_moved_yet_is_read_under_its_former_name(
     reader = replace(now, client=store.root)
     held = [read_account(reader, now.keys.current.pseudonymise(account)) for account in ACCOUNTS]
     assert [len(account.registers) for account in held if account] == [1] * len(ACCOUNTS)
-    resync = Resync(RegisterStore(now, POLICY.integrity))
+    resync = Resync(RegisterStore(now))
     assert resync.run(ACCOUNTS[0], Kind.LIKE, {}, 5, 0) == ResyncReport(removed=1)
 
 

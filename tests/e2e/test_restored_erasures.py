@@ -70,7 +70,7 @@ class Deployment:
 
     def like(self, series: int = SERIES[0], at_ms: int = 1) -> list[Verdict]:
         """Let every account like one series."""
-        return RegisterStore(self.shards, POLICY.integrity).record(
+        return RegisterStore(self.shards).record(
             [(account, series, at_ms, LIKE, 3) for account in ACCOUNTS], NOW_MS
         )
 
@@ -189,7 +189,7 @@ def test_an_account_that_the_backup_does_not_know_is_closed(deployment: Deployme
     backup = deployment.back_up()
     late = "account-late"
     shards = deployment.shards
-    vault = RegisterStore(shards, POLICY.integrity)
+    vault = RegisterStore(shards)
     like = [(late, SERIES[0], 1, LIKE, 3)]
     assert vault.record(like, NOW_MS) == [Verdict.COUNTED]
     deployment.erase(late)
@@ -298,7 +298,7 @@ def rotate(deployment: Deployment) -> None:
     KeyRotation(replace(deployment.shards, client=deployment.store.rekeyer), Throttle.disabled()).run(
         lambda _count: None
     )
-    end_rotation(deployment.key_file)
+    end_rotation(deployment.key_file, load_pseudonymiser(deployment.key_file))
 
 
 def stop_moving(_count: int) -> None:

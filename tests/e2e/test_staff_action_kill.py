@@ -147,7 +147,7 @@ def vault_on(store: Store, prepared: PreparedStore) -> RegisterStore:
     """Return the vault, under the shipped policy."""
     limits = KnownLimits(prepared.registry, store.platform)
     shards = AccountShards(store.platform, prepared.keys, prepared.header.account_shards, limits)
-    return RegisterStore(shards, POLICY.integrity)
+    return RegisterStore(shards)
 
 
 def likes(account: str) -> list[tuple[str, int, int, int, int]]:
@@ -171,7 +171,7 @@ def fill(store: Store, prepared: PreparedStore) -> ReferenceModel:
 
 def key_for(prepared: PreparedStore) -> str:
     """Return an API key for every action."""
-    ring = ApiKeys.open(prepared.settings, "platform", clock_ms, os.urandom)
+    ring = ApiKeys.open(prepared.settings, "platform", os.urandom)
     return ring.create(ApiKeySpec("tests", ["moderate", "privacy"], 1, 1_000))[0]
 
 

@@ -254,6 +254,24 @@ def test_rate_limits_are_counted_with_the_rights_they_have(store: Store, user: A
     assert 60 < ask(store.root, "TTL", f"{prefix}:k:1") <= 120
 
 
+@pytest.mark.parametrize(("user", "prefix"), [(LIMITER, "l:public"), (PLATFORM, "l:platform")])
+def test_counting_is_granted_and_nothing_else(store: Store, user: AclUser, prefix: str) -> None:
+    """The table grants exactly what counting a request calls."""
+    limiter = limiter_of(store, user, prefix)
+    limiter.ready()
+    before = calls_of(store)
+    limiter.acquire(KEY, 60_000)
+    called = {name for name, count in calls_of(store).items() if count > before.get(name, 0)} - {"info"}
+    (grant,) = (grant for grant in user.grants if any(fnmatchcase(f"{prefix}:k", it) for it in grant.keys))
+    assert called == set(grant.commands)
+
+
+def calls_of(store: Store) -> dict[str, int]:
+    """Return how often each command was called."""
+    found = store.root.info("commandstats")
+    return {name.removeprefix("cmdstat_"): entry["calls"] for name, entry in found.items()}
+
+
 @pytest.mark.parametrize(
     ("user", "prefix"), [(PLATFORM, "l:public"), (LIMITER, "l:platform"), (PUBLIC, "l:public")]
 )

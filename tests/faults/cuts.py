@@ -73,6 +73,7 @@ class Recording:
             self.actions.append(next(self.run.senders[0].actions))
             self.run.senders[0].send(self.actions[-1])
             self.moments.append(self._note())
+        self.run.seen = self.moments[-1].seen
         site.end(*PROCESSES)
         self._kill_server()
         self._saved = site.folder / "whole"

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -85,6 +86,8 @@ class Deployment:
     """Addresses that the processes get instead of the servers' own, by variable."""
     faults: Mapping[str, str] = field(default_factory=dict)
     """The fault that is seeded in each command."""
+    tried: Counter[str] = field(default_factory=Counter, init=False)
+    """What was done to it."""
     _pids: dict[str, int] = field(default_factory=dict, init=False)
     _started: dict[str, float] = field(default_factory=dict, init=False)
 
@@ -94,15 +97,10 @@ class Deployment:
         prepare_store(self.settings, self.data, self.policy)
         for name in PROCESSES:
             self.set_clock(name, 0)
-        self.token = str(
-            answer_of(
-                likewise(
-                    *("keys", "create", "--plane", "platform", "--owner", "faults"),
-                    *("--scopes", "ingest,moderate,privacy", "--rate-limit", "10000000", "--json"),
-                    environment=process_environment(self.settings, self.data, Process.OPERATOR),
-                )
-            )["token"]
-        )
+        token = self.folder / "token"
+        if not token.exists():  # a second deployment on a data folder goes on with the key of the first
+            token.write_text(self._create_key())
+        self.token = token.read_text()
 
     @property
     def data(self) -> Path:
@@ -146,19 +144,21 @@ class Deployment:
 
     def kill(self, name: str) -> None:
         """Ends a process or a server with SIGKILL; `tend` starts it again."""
-        self.signal(name, signal.SIGKILL)
+        if self.signal(name, signal.SIGKILL):
+            self.tried[f"kills of {name.partition(' ')[0]}"] += 1
 
     def end(self, *names: str) -> None:
         """Ends processes with SIGKILL, for good."""
         for name in names:
-            self.kill(name)
+            self.signal(name, signal.SIGKILL)
             del self._pids[name]
 
-    def signal(self, name: str, number: signal.Signals) -> None:
-        """Sends a signal to a process or a server, unless it has ended by itself."""
+    def signal(self, name: str, number: signal.Signals) -> bool:
+        """Sends a signal to a process or a server; returns whether it had not ended by itself."""
         pid = self.servers[name].pid if name in self.servers else self._pids[name]
-        if _is_alive(pid):
+        if is_alive := _is_alive(pid):
             os.kill(pid, number)
+        return is_alive
 
     def tend(self) -> None:
         """Starts again what has ended, as a supervisor does."""
@@ -173,6 +173,8 @@ class Deployment:
 
     def set_clock(self, name: str, ahead_ms: int) -> None:
         """Sets how far the wall clock of a process is ahead."""
+        if ahead_ms:
+            self.tried["leaps of a clock"] += 1
         draft = self._clock(name).with_suffix(".draft")
         draft.write_text(str(ahead_ms))
         draft.replace(self._clock(name))
@@ -204,6 +206,14 @@ class Deployment:
             f"{path.stem}: {path.read_text(errors='replace')[-300:]}"
             for path in sorted(self.folder.glob("*.log"))
         )
+
+    def _create_key(self) -> str:
+        created = likewise(
+            *("keys", "create", "--plane", "platform", "--owner", "faults"),
+            *("--scopes", "ingest,moderate,privacy", "--rate-limit", "10000000", "--json"),
+            environment=process_environment(self.settings, self.data, Process.OPERATOR),
+        )
+        return str(answer_of(created)["token"])
 
     def _clock(self, name: str) -> Path:
         return self.folder / f"{name}.clock"

@@ -6,7 +6,7 @@ So the order in which the actions of an account take effect first is known, what
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -24,6 +24,10 @@ _DAY_MS: Final = 86_400_000
 
 Name = tuple[str, str]
 """Kind and target."""
+Cell = tuple[Name, str, str]
+"""Kind and target, dimension and value."""
+UNDISCLOSED: Final = "undisclosed"
+"""The cell of an account that gave no value."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Event:
     at_ms: int
 
     def to_document(self) -> dict[str, object]:
-        """Returns the event as the platform sends it. A third of the accounts have a profile."""
+        """Returns the event as the platform sends it."""
         target = "creator_id" if self.kind == "follow" else "video_id"
         document: dict[str, object] = {
             "type": self.kind if self.liked else f"un{self.kind}",
@@ -45,9 +49,8 @@ class Event:
             target: self.target,
             "occurred_at": format_time(self.at_ms),
         }
-        trait = hashlib.sha256(self.account.encode()).digest()[0]
-        if trait % 3 == 0:
-            document["profile"] = {"region": ("DE", "US", "JP")[trait // 3 % 3], "age_band": "25-34"}
+        if profile := profile_of(self.account):
+            document["profile"] = dict(profile)
         return document
 
 
@@ -144,6 +147,12 @@ def _draw_event(rng: random.Random, accounts: list[str], targets: Targets, began
     is_tie = rng.random() < 0.1
     age_ms = 60_000 if is_tie else rng.randrange(2_000, 3 * _DAY_MS)
     return Event(rng.choice(accounts), kind, target, liked=rng.random() < 0.75, at_ms=began_ms - age_ms)
+
+
+def profile_of(account: str) -> Mapping[str, str]:
+    """Returns the profile of an account. A third of them have one."""
+    trait = hashlib.sha256(account.encode()).digest()[0]
+    return {} if trait % 3 else {"region": ("DE", "US", "JP")[trait // 3 % 3], "age_band": "25-34"}
 
 
 def format_time(at_ms: int) -> str:

@@ -6,8 +6,8 @@ from typing import Final
 
 from privacy.policy.file import DEFAULT_POLICY_PATH
 
-EPOCH_SECONDS: Final = 2
-_QUICK_EPOCHS: Final = 12
+EPOCH_SECONDS: Final = 1
+_QUICK_EPOCHS: Final = 16
 _PUBLIC_DELAY_SECONDS: Final = 2
 _SCHEDULES: Final = f"""\
 [[schedule]]

@@ -4,16 +4,18 @@ It shares no line with the product, and none with `tests/support/reference_model
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.faults.history import Action, Batch, Erasure, Event, Name
+from tests.faults.history import UNDISCLOSED, Action, Batch, Cell, Erasure, Event, Name, profile_of
 
 CHANGES_PER_ENGAGEMENT: Final = 4
 NEW_PER_DAY: Final = 100
 LIKES_PER_RUN: Final = 30
-LEAST_MS_BETWEEN_RUNS: Final = 10_000
+BURST_MS: Final = 10_000
 UNLIKED, INAUTHENTIC, ACCOUNT = "unliked", "inauthentic", "account"
+PROFILE_DIMENSIONS: Final = ("age_band", "gender", "region", "language", "device")
 
 
 @dataclass
@@ -35,10 +37,11 @@ class Engagement:
 class Account:
     """What is known of an account."""
 
+    profile: Mapping[str, str]
     day: int = -1
     new_today: int = 0
     is_burst: bool = False
-    run_began_ms: int | None = None
+    run_ms: list[int] = field(default_factory=list)
     is_purged: bool = False
     is_erased: bool = False
 
@@ -50,6 +53,7 @@ class Reference:
     engagements: dict[tuple[str, Name], Engagement] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     net: Counter[Name] = field(default_factory=Counter)
+    cells: Counter[Cell] = field(default_factory=Counter)
     removed: Counter[tuple[Name, str]] = field(default_factory=Counter)
 
     def apply(self, action: Action, today: int) -> Counter[str]:
@@ -76,6 +80,7 @@ class Reference:
         self.engagements |= other.engagements
         self.accounts |= other.accounts
         self.net.update(other.net)
+        self.cells.update(other.cells)
         self.removed.update(other.removed)
 
     @property
@@ -84,7 +89,7 @@ class Reference:
         return sum(account.is_erased for account in self.accounts.values())
 
     def _record(self, event: Event, today: int) -> str:
-        account = self.accounts.setdefault(event.account, Account())
+        account = self._find_account(event.account)
         name = event.kind, event.target
         known = self.engagements.get((event.account, name))
         if account.is_erased:
@@ -111,19 +116,24 @@ class Reference:
         if should_stand == engagement.stands:
             return
         if engagement.stands:
-            self._remove(name, reason)
+            self._remove(name, account, reason)
         elif engagement.changes < CHANGES_PER_ENGAGEMENT:
-            self.net[name] += 1
+            self._move(name, account, 1)
         else:
             return
         engagement.changes += 1
 
-    def _remove(self, name: Name, reason: str) -> None:
-        self.net[name] -= 1
+    def _remove(self, name: Name, account: Account, reason: str) -> None:
+        self._move(name, account, -1)
         self.removed[name, reason] += 1
 
+    def _move(self, name: Name, account: Account, change: int) -> None:
+        self.net[name] += change
+        for dimension in PROFILE_DIMENSIONS:
+            self.cells[name, dimension, account.profile.get(dimension, UNDISCLOSED)] += change
+
     def _purge(self, account_id: str) -> None:
-        account = self.accounts.setdefault(account_id, Account())
+        account = self._find_account(account_id)
         if account.is_erased or account.is_purged:
             return
         account.is_purged = True
@@ -132,10 +142,14 @@ class Reference:
                 self._settle(name, engagement, account, INAUTHENTIC)
 
     def _erase(self, account_id: str) -> None:
-        self.accounts.setdefault(account_id, Account()).is_erased = True
+        account = self._find_account(account_id)
+        account.is_erased = True
         for key in [key for key in self.engagements if key[0] == account_id]:
             if self.engagements.pop(key).stands:
-                self._remove(key[1], ACCOUNT)
+                self._remove(key[1], account, ACCOUNT)
+
+    def _find_account(self, account_id: str) -> Account:
+        return self.accounts.setdefault(account_id, Account(profile_of(account_id)))
 
 
 def _admit(account: Account, today: int) -> bool:
@@ -147,9 +161,12 @@ def _admit(account: Account, today: int) -> bool:
 
 
 def _is_in_burst(account: Account, at_ms: int) -> bool:
-    """Returns whether the like that was just admitted is in a run that began too soon after the last one."""
-    if (account.new_today - 1) % LIKES_PER_RUN == 0:
-        before = account.run_began_ms if account.new_today > 1 else None
-        account.is_burst = before is not None and abs(at_ms - before) < LEAST_MS_BETWEEN_RUNS
-        account.run_began_ms = at_ms
+    """Returns whether the like that was just admitted is in a run that follows a burst."""
+    if account.new_today == 1:
+        account.is_burst, account.run_ms = False, []
+    if len(account.run_ms) == LIKES_PER_RUN:
+        first_ms = account.run_ms[0]
+        account.is_burst = all(0 <= ms - first_ms < BURST_MS for ms in [*account.run_ms, at_ms])
+        account.run_ms = []
+    account.run_ms.append(at_ms)
     return account.is_burst

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from privacy.embedded.server import EmbeddedRedis
-from privacy.store.acl import AclUser
+from privacy.store.acl import AclUser, Room
 from privacy.store.users import MAINTENANCE, PLATFORM, RELAY, RELEASE
 from tests.faults.deployment import PROCESSES
 from tests.faults.history import ERASE_EVERY
@@ -19,6 +19,9 @@ from tests.faults.stored_state import read_counts
 from tests.support.eventually import eventually
 
 MAX_CALM_SECONDS: Final = 0.2
+_CALM_SECONDS: Final = (MAX_CALM_SECONDS, MAX_CALM_SECONDS, MAX_CALM_SECONDS, 5 * MAX_CALM_SECONDS)
+_MOMENTS_PER_ACTION: Final = 3
+"""So often something is acknowledged, at least, between kills."""
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 _ROOM_BYTES: Final = 3_000
@@ -35,6 +38,9 @@ _LEAPS: Final = (
     ("maintain 2", -HOUR_MS),
     ("relay 2", 3_650 * DAY_MS),
 )
+_LEAPS_AT_ONCE: Final = 4
+_LEAP_SECONDS: Final = 1.2
+"""Longer than a process may believe an old reading."""
 
 Scenario = Callable[[Run, int], None]
 
@@ -43,8 +49,12 @@ def kill_anything(run: Run, times: int) -> None:
     """Processes and servers get SIGKILL, alone and together, at any moment."""
     site, rng = run.site, run.rng
     everything = [*PROCESSES, *site.servers]
-    for _ in range(times):
-        run.rest(rng.random() * MAX_CALM_SECONDS)
+    for number in range(times):
+        if number % _MOMENTS_PER_ACTION == 0:
+            run.wait_for_actions()
+        # Now and then they have time for a whole epoch.
+        run.rest(rng.random() * rng.choice(_CALM_SECONDS))
+        site.tried["moments of kills"] += 1
         for victim in rng.sample(everything, rng.choice((1, 1, 1, 2, 3, len(everything)))):
             site.kill(victim)
         run.look()
@@ -68,10 +78,11 @@ def pause_stores(run: Run, times: int) -> None:
     for number in range(times):
         run.rest(rng.random() * MAX_CALM_SECONDS)
         with site.open_rooms() as rooms:
+            if number % 3:
+                site.tried["pauses of a store"] += 1
             match number % 3:
                 case 0:
-                    # Both relays have read the same entries when they may write again; so have both workers.
-                    rooms[0].client_pause(300, all=False)
+                    pause_writes(run)
                 case 1:
                     rng.choice(rooms).client_pause(300)
                 case _:
@@ -83,17 +94,25 @@ def pause_stores(run: Run, times: int) -> None:
         run.look()
 
 
+def pause_writes(run: Run) -> None:
+    """Both relays have read the same entries when they may write again; so have both release workers."""
+    run.wait_for_actions()
+    run.site.tried["pauses of a store"] += 1
+    with run.site.open_rooms() as (private, _):
+        private.client_pause(300, all=False)
+
+
 def wake_zombies(run: Run, times: int) -> None:
     """Processes are stopped while their twins go on, and wake up with what they had read before."""
     site, rng = run.site, run.rng
     for _ in range(times):
         name = rng.choice(_TWINS)
-        site.signal(name, signal.SIGSTOP)
+        site.tried["stops of a process"] += site.signal(name, signal.SIGSTOP)
         run.rest(rng.random() * MAX_CALM_SECONDS)
         site.signal(name, signal.SIGCONT)
     first = [name for name in _TWINS if name.endswith("1")]
     for name in first:
-        site.signal(name, signal.SIGSTOP)
+        site.tried["stops of a process"] += site.signal(name, signal.SIGSTOP)
     run.rest(EPOCH_SECONDS + 0.5)
     run.look()
     for name in first:
@@ -101,20 +120,22 @@ def wake_zombies(run: Run, times: int) -> None:
     run.rest(MAX_CALM_SECONDS)
 
 
-def leap_clocks(run: Run, times: int, seconds: float = 0.6) -> None:
-    """The clock of a process leaps forward or back for a while. Nothing may be sealed, swept or dropped."""
+def leap_clocks(run: Run, times: int) -> None:
+    """Clocks of some processes leap forward or back for a while. Nothing may be sealed, swept or dropped."""
     with nothing_dropped(run):
-        for name, ahead_ms in (_LEAPS * times)[:times]:
-            run.site.set_clock(name, ahead_ms)
-            run.rest(seconds)
-            run.site.set_clock(name, 0)
+        for start in range(0, times, _LEAPS_AT_ONCE):
+            leaping = [_LEAPS[number % len(_LEAPS)] for number in range(start, start + _LEAPS_AT_ONCE)]
+            for name, ahead_ms in leaping:
+                run.site.set_clock(name, ahead_ms)
+            run.rest(_LEAP_SECONDS)
+            for name, _ in leaping:
+                run.site.set_clock(name, 0)
             run.look()
 
 
 def wait_for_erasures(run: Run) -> None:
     """Waits until each sender has erased an account."""
-    while min(sender.sent for sender in run.senders) < ERASE_EVERY:
-        run.rest(MAX_CALM_SECONDS)
+    run.wait_for_actions(ERASE_EVERY - min(sender.sent for sender in run.senders))
 
 
 @contextmanager
@@ -142,6 +163,7 @@ def fill_memory(run: Run, times: int) -> None:
     for _ in range(times):
         run.rest(run.rng.random() * MAX_CALM_SECONDS)
         with run.site.open_rooms() as rooms:
+            run.site.tried["full memories"] += len(rooms)
             for room in rooms:
                 room.config_set("maxmemory", room.info("memory")["used_memory"] + 20_000)
             run.rest(0.5)
@@ -156,13 +178,18 @@ def take_rights(run: Run, times: int) -> None:
     for _ in range(times):
         run.rest(rng.random() * MAX_CALM_SECONDS)
         user = rng.choice(_USERS)
-        command = rng.choice(sorted({command for grant in user.grants for command in grant.commands}))
-        with run.site.open_rooms() as (private, _):
-            for missing in (command, ""):
-                rules = ("clearselectors", *_selectors_without(user, missing))
-                private.execute_command("ACL", "SETUSER", user.name, *rules)  # type: ignore[no-untyped-call]  # redis-py
-                run.rest(0.3)
+        take_right(run, user, rng.choice(sorted({name for grant in user.grants for name in grant.commands})))
         run.look()
+
+
+def take_right(run: Run, user: AclUser, command: str) -> None:
+    """A user may not call a command for a while."""
+    run.site.tried["rights taken away"] += 1
+    with run.site.open_rooms() as (private, _):
+        for missing in (command, ""):
+            rules = ("clearselectors", *_selectors_without(user, missing))
+            private.execute_command("ACL", "SETUSER", user.name, *rules)  # type: ignore[no-untyped-call]  # redis-py
+            run.rest(0.3)
 
 
 def _selectors_without(user: AclUser, command: str) -> list[str]:
@@ -173,10 +200,20 @@ def _selectors_without(user: AclUser, command: str) -> list[str]:
 
 def fill_disk(run: Run, times: int) -> None:
     """The private room's disk is full for a while: a write ends in the middle, and the server with it."""
+    _fill_disk_of(run.site.private_server, run, times)
+
+
+def fill_gallery_disk(run: Run, times: int) -> None:
+    """The same of the gallery, to which something is written while the epochs of a run are short."""
+    _fill_disk_of(run.site.servers[f"redis-{Room.GALLERY}"], run, times)
+
+
+def _fill_disk_of(server: EmbeddedRedis, run: Run, times: int) -> None:
     for _ in range(times):
         run.rest(run.rng.random() * MAX_CALM_SECONDS)
         for room_bytes in (run.rng.randrange(_ROOM_BYTES), 0):  # started again, it is full still
-            _end_by_full_disk(run.site.private_server, room_bytes)
+            _end_by_full_disk(server, room_bytes)
+            run.site.tried["ends by a full disk"] += 1
             run.site.tend()
         run.rest(MAX_CALM_SECONDS)
         run.look()

@@ -97,6 +97,7 @@ class Sender:
     actions: Iterator[Action]
     reference: Reference = field(default_factory=Reference)
     sent: int = 0
+    events: int = 0
     wrong_verdicts: list[str] = field(default_factory=list)
 
     def send_until(self, halt: Flag, pause_seconds: float) -> None:
@@ -114,6 +115,7 @@ class Sender:
         expected = self.reference.apply(action, today())
         answer = perform(self.client, action, f"{self.name}-{self.sent}")
         self.sent += 1
+        self.events += len(action.events) if isinstance(action, Batch) else 0
         if isinstance(action, Batch) and answer.attempts == 1:
             given = {verdict: times for verdict, times in answer.document["verdicts"].items() if times}
             if Counter(given) != expected:

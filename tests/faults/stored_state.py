@@ -15,7 +15,7 @@ from typing import Final
 from redis import Redis
 
 from privacy.policy.file import DEFAULT_POLICY_PATH
-from tests.faults.history import Name
+from tests.faults.history import UNDISCLOSED, Cell, Name
 
 KINDS: Final = ("like", "favorite", "follow")
 REASONS: Final = ("", "unliked", "inauthentic", "account", "policy", "correction")
@@ -27,7 +27,9 @@ _DIMENSIONS: Final = tomllib.loads(DEFAULT_POLICY_PATH.read_text())["dimensions"
 _REGISTER_BYTES: Final = 11
 _WORD: Final = struct.Struct("<I")
 _NET_CHANGE: Final = struct.Struct("<HHi")
-_LAST_CELL: Final = sum(len(cells) + 1 for cells in _DIMENSIONS.values())
+_CELLS: Final = {dimension: (*values, UNDISCLOSED) for dimension, values in _DIMENSIONS.items()}
+_CELL_STREAMS: Final = tuple((dimension, cell) for dimension, cells in _CELLS.items() for cell in cells)
+_LAST_CELL: Final = len(_CELL_STREAMS)
 """Streams are the total, each dimension's cells and its `undisclosed`, and the removals by reason."""
 _READ_MS: Final = 5_000
 _WRITTEN_ONCE: Final = ("g:releases:*", "g:points:*", "g:ledger:*")
@@ -41,6 +43,7 @@ class Counts:
     Args:
         standing: registers of the vault that are in the count, by kind and target.
         net: gains less losses in the tally.
+        cells: the same, by dimension and cell.
         removed: losses in the tally by reason.
         waiting: changes that the relay has not moved.
         running: series that are still to be released.
@@ -49,6 +52,7 @@ class Counts:
 
     standing: Counter[Name]
     net: Counter[Name]
+    cells: Counter[Cell]
     removed: Counter[Removal]
     waiting: int
     running: int
@@ -60,17 +64,28 @@ def read_counts(private: Redis) -> Counts:
     private.client_pause(_READ_MS, all=False)
     try:
         names = _read_names(private)
-        net, removed = _count_changes(private, names)
+        net, cells, removed = _count_changes(private, names)
         return Counts(
             standing=_count_standing(private, names),
             net=net,
+            cells=cells,
             removed=removed,
             waiting=count_waiting(private),
-            running=sum(private.zcard(key) for key in _find(private, "t:*:due")),
-            tombstones=sum(private.hlen(key) for key in _find(private, "v:*:tombstones")),
+            running=count_running(private),
+            tombstones=count_tombstones(private),
         )
     finally:
         private.client_unpause()
+
+
+def count_tombstones(private: Redis) -> int:
+    """Counts the accounts that the vault knows to be erased."""
+    return sum(private.hlen(key) for key in _find(private, "v:*:tombstones"))
+
+
+def count_running(private: Redis) -> int:
+    """Counts the series that are still to be released."""
+    return sum(private.zcard(key) for key in _find(private, "t:*:due"))
 
 
 def count_waiting(private: Redis) -> int:
@@ -89,9 +104,12 @@ def _parse_id(reply: object) -> tuple[int, int]:
     return int(moment), int(sequence)
 
 
-def _count_changes(private: Redis, names: Mapping[int, Name]) -> tuple[Counter[Name], Counter[Removal]]:
+def _count_changes(
+    private: Redis, names: Mapping[int, Name]
+) -> tuple[Counter[Name], Counter[Cell], Counter[Removal]]:
     """Counts what releases have folded into net changes, and what still is in the logs."""
     net: Counter[Name] = Counter()
+    cells: Counter[Cell] = Counter()
     removed: Counter[Removal] = Counter()
     for key in _find(private, "t:*:net:*"):
         name = names[_last_number(key)]
@@ -100,16 +118,27 @@ def _count_changes(private: Redis, names: Mapping[int, Name]) -> tuple[Counter[N
                 net[name] += change
             elif stream > _LAST_CELL:
                 removed[name, REASONS[stream - _LAST_CELL]] += change
+            else:
+                cells[name, *_CELL_STREAMS[stream - 1]] += change
     for key in _find(private, "t:*:log:*"):
         name = names[_last_number(key)]
         for element in _read_elements(private, key):
             # The second of intake comes first.
             for (code,) in _WORD.iter_unpack(element[_WORD.size :]):
-                reason = REASONS[code % 16]
-                net[name] += -1 if reason else 1
-                if reason:
-                    removed[name, reason] += 1
-    return net, removed
+                joint, change_code = divmod(code, 16)
+                change = -1 if change_code else 1
+                net[name] += change
+                cells.update({(name, *cell): change for cell in _cells_of(joint)})
+                if change_code:
+                    removed[name, REASONS[change_code]] += 1
+    return net, cells, removed
+
+
+def _cells_of(joint: int) -> Iterator[tuple[str, str]]:
+    """Yields dimension and cell of a joint cell: the last dimension's cells are next to each other."""
+    for dimension, cells in reversed(_CELLS.items()):
+        joint, place = divmod(joint, len(cells))
+        yield dimension, cells[place]
 
 
 def _read_names(private: Redis) -> dict[int, Name]:
@@ -169,10 +198,11 @@ def read_records(private: Redis, gallery: Redis) -> Records:
 
 
 def check_ledgers(private: Redis, gallery: Redis) -> list[str]:
-    """Names each broken link, each release that is in a ledger twice, and each that has other bytes there."""
+    """Names broken links, releases that are in a ledger twice or have other bytes there, and missing ones."""
     published = list(_read_releases(gallery))
     faults = []
     digests: dict[Release, str] = {}
+    latest: dict[Name, int] = {}
     for key in _find(private, "t:*:ledger"):
         before = ""
         for line in map(_raw, private.lrange(key, 0, -1)):
@@ -182,6 +212,9 @@ def check_ledgers(private: Redis, gallery: Redis) -> list[str]:
                 faults.append(f"{key!r}: broken before entry {entry['sequence']}")
             if release in digests:
                 faults.append(f"released twice: {release}")
+            if latest.get(release[:2], release[2] - 1) != release[2] - 1:
+                faults.append(f"not released: an epoch before {release}")
+            latest[release[:2]] = release[2]
             digests[release] = entry["release_sha256"]
             before = sha256(line).hexdigest()
     return faults + [

@@ -1,16 +1,23 @@
 """At night: power cuts, and servers that are killed in the middle of a write, by preloaded libraries."""
 
 import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from privacy.embedded.server import EmbeddedRedis
 from privacy.store.users import USERS
-from tests.faults.deployment import PROCESSES, Pool, deployed_on
+from tests.faults.deployment import PROCESSES, Deployment, Pool, deployed_on
+from tests.faults.figures import Figures
 from tests.faults.history import Purge
 from tests.faults.run import Run
-from tests.faults.scenarios import DAY_MS, HOUR_MS, nothing_dropped
+from tests.faults.scenarios import DAY_MS, HOUR_MS, nothing_dropped, wait_for_erasures
+from tests.faults.seeded_faults import TRUSTS_ITS_CLOCK
+from tests.faults.stored_state import count_running, count_tombstones
+from tests.support.eventually import eventually
 from tests.support.power_cut import PowerCut, build_shim, write_preloaded_program
 from tests.support.redis_server import ROOT
 
@@ -26,7 +33,9 @@ LEAP_SECONDS = 1.5
 
 @pytest.mark.nightly(part="faults-power")
 @pytest.mark.timeout(3600)
-def test_power_cuts_lose_and_double_nothing(tmp_path: Path, pool: Pool, faults_seed: int) -> None:
+def test_power_cuts_lose_and_double_nothing(
+    tmp_path: Path, pool: Pool, faults_seed: int, figures: Figures
+) -> None:
     """Everything ends at once, what was not fsynced is gone or torn, some cuts meet a rewrite of the log."""
     power = PowerCut(tmp_path, build_shim(tmp_path))
     with deployed_on(power.server, tmp_path, pool) as site:
@@ -34,7 +43,9 @@ def test_power_cuts_lose_and_double_nothing(tmp_path: Path, pool: Pool, faults_s
         for number in range(ROUNDS):
             run = Run(site, f"power-{faults_seed}-{number}")
             with run.sending():
-                for _ in range(FAULTS_PER_ROUND):
+                for cut in range(FAULTS_PER_ROUND):
+                    if cut % 2:
+                        run.wait_for_actions()
                     run.rest(run.rng.random() * MAX_CALM_SECONDS)
                     if run.rng.random() < 0.2:
                         with site.open_rooms() as (private, _):
@@ -43,16 +54,18 @@ def test_power_cuts_lose_and_double_nothing(tmp_path: Path, pool: Pool, faults_s
                     for name in PROCESSES:
                         site.kill(name)
                     power.cut(run.rng)
+                    site.tried["power cuts"] += 1
                     run.look()
             run.settle()
             run.restart_servers()
             run.check()
+            figures.add(run)
 
 
 @pytest.mark.nightly(part="faults-kills")
 @pytest.mark.timeout(3600)
 def test_a_kill_inside_a_write_loses_and_doubles_nothing(
-    tmp_path: Path, pool: Pool, faults_seed: int
+    tmp_path: Path, pool: Pool, faults_seed: int, figures: Figures
 ) -> None:
     """The server dies with half of a transaction in its log; then come two more loads."""
     odds = tmp_path / "odds"
@@ -71,34 +84,74 @@ def test_a_kill_inside_a_write_loses_and_doubles_nothing(
                 while len(pids) <= FAULTS_PER_ROUND:
                     run.rest(0.05)
                     pids.add(server.pid)
+                site.tried["kills inside a write"] += len(pids) - 1
                 odds.write_text("0")
                 site.kill("redis")
             run.settle()
             run.restart_servers()
             run.check()
+            figures.add(run)
+
+
+@contextmanager
+def leaping_site(folder: Path, pool: Pool) -> Iterator[tuple[Deployment, Callable[[int], None]]]:
+    """Yields a deployment that is not started, and what has its store and processes leap together."""
+    ahead = folder / "ahead"
+    ahead.write_bytes(bytes(8))
+    shim = build_shim(folder, LEAP_IN_TIME)
+    program = write_preloaded_program(folder / "leaping-redis-server", shim, LEAP_IN_TIME=ahead)
+    server = EmbeddedRedis(folder / "server", users=(*USERS, ROOT), program=program)
+    with deployed_on(server, folder, pool) as site:
+
+        def leap(ahead_ms: int) -> None:
+            with ahead.open("r+b") as shared:
+                shared.write(struct.pack("<q", ahead_ms))
+            for name in PROCESSES:
+                site.set_clock(name, ahead_ms)
+            with site.open_rooms() as (private, _):
+                assert abs(private.time()[0] - time.time() - ahead_ms / 1000) < 2
+
+        yield site, leap
 
 
 @pytest.mark.nightly(part="faults-clocks")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("ahead_ms", LEAPS_MS)
 def test_a_leap_of_the_whole_machine_drops_nothing(
-    tmp_path: Path, pool: Pool, faults_seed: int, ahead_ms: int
+    tmp_path: Path, pool: Pool, faults_seed: int, ahead_ms: int, figures: Figures
 ) -> None:
     """Store and processes leap together for a while; afterwards everything goes on as if nothing had been."""
-    ahead = tmp_path / "ahead"
-    ahead.write_bytes(bytes(8))
-    shim = build_shim(tmp_path, LEAP_IN_TIME)
-    program = write_preloaded_program(tmp_path / "leaping-redis-server", shim, LEAP_IN_TIME=ahead)
-    server = EmbeddedRedis(tmp_path / "server", users=(*USERS, ROOT), program=program)
-    with deployed_on(server, tmp_path, pool) as site:
+    with leaping_site(tmp_path, pool) as (site, leap):
         site.start(*PROCESSES)
         # A purge is a job, which the store forgets by its own clock.
         run = Run(site, f"machine-{faults_seed}", without=frozenset({Purge}))
         with run.sending(), nothing_dropped(run):
             for leap_ms in (ahead_ms, 0):
-                with ahead.open("r+b") as shared:
-                    shared.write(struct.pack("<q", leap_ms))
-                for name in PROCESSES:
-                    site.set_clock(name, leap_ms)
+                leap(leap_ms)
                 run.rest(LEAP_SECONDS)
         run.check()
+        figures.add(run)
+        figures.tried["leaps of a whole machine"] += 1
+
+
+@pytest.mark.nightly(part="faults-clocks")
+def test_a_leap_of_the_whole_machine_that_is_trusted_is_found_out(
+    tmp_path: Path, pool: Pool, faults_seed: int
+) -> None:
+    """Processes that believe a leap of ten years seal series and forget erasures; the scenario sees both."""
+    with leaping_site(tmp_path, pool) as (site, leap):
+        site.faults = dict.fromkeys(("relay", "release", "maintain"), TRUSTS_ITS_CLOCK)
+        site.start(*PROCESSES)
+        run = Run(site, f"trusting-machine-{faults_seed}", without=frozenset({Purge}))
+        with run.sending():
+            wait_for_erasures(run)
+
+        def is_emptied() -> bool:
+            with site.open_rooms() as (private, _):
+                return not count_running(private) and not count_tombstones(private)
+
+        with nothing_dropped(run):
+            leap(LEAPS_MS[0])
+            eventually(is_emptied, "the end of every series and every tombstone", 120)
+    for what in ("series", "tombstones"):
+        assert any(f"{what} were dropped" in fault for fault in run.faults), run.faults

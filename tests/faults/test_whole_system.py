@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.faults.deployment import PROCESSES, Pool, deployed
+from tests.faults.figures import Figures
 from tests.faults.run import Run
 from tests.support.command_line import all_gone, family, start_up
 from tests.support.ports import free_port
 
-ROUNDS, KILLS_PER_ROUND = 3, 20
+ROUNDS, KILLS_PER_ROUND = 2, 15
 MAX_CALM_SECONDS = 2.0
 
 
@@ -64,7 +65,7 @@ class WholeSystem:
 @pytest.mark.nightly(part="faults-kills")
 @pytest.mark.timeout(3600)
 def test_kills_of_a_whole_system_lose_and_double_nothing(
-    tmp_path: Path, pool: Pool, faults_seed: int
+    tmp_path: Path, pool: Pool, faults_seed: int, figures: Figures
 ) -> None:
     """Whatever is killed, supervisor and servers included, is started again and loses nothing."""
     system = None
@@ -75,7 +76,9 @@ def test_kills_of_a_whole_system_lose_and_double_nothing(
             run = Run(site, f"system-{faults_seed}-{number}", port=system.port)
         run.tend = system.tend
         with run.sending():
-            for _ in range(KILLS_PER_ROUND):
+            for kill in range(KILLS_PER_ROUND):
+                if kill % 2:
+                    run.wait_for_actions()
                 run.rest(run.rng.random() * MAX_CALM_SECONDS)
                 system.kill(run.rng)
         system.end()
@@ -83,3 +86,5 @@ def test_kills_of_a_whole_system_lose_and_double_nothing(
             site.start(*PROCESSES)
             run.site, run.tend = site, site.tend
             run.check()
+            figures.add(run)
+        figures.tried["kills of a whole system's processes"] += KILLS_PER_ROUND

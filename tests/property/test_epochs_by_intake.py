@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import pytest
@@ -18,10 +17,11 @@ from privacy.store.keys import outbox_key, tally_key
 from privacy.tally import outbox_relay as relay_module
 from privacy.tally.log_elements import OUTBOX_CHANGE
 from privacy.tally.outbox_relay import MAX_AHEAD_MS, Relay
+from privacy.vault.registers import RegisterStore
 from tests.support.faults import Crash, every_fault
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
-from tests.support.registers import HEADER, PSEUDONYMISER, raw, read_log, vault_on
+from tests.support.registers import HEADER, POLICY, PSEUDONYMISER, raw, read_log, vault_on
 from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
 from tests.support.stepped_redis import SteppedRedis
 from tests.support.turns import take_turns
@@ -46,21 +46,32 @@ class Timed:
     expected: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Net change by video and epoch, by the time of intake."""
     _events: int = 0
+    _vault: RegisterStore = field(init=False)
 
     def reset(self, clock_ms: int = 0) -> None:
         """Empty the store and register the videos at time zero."""
         self.releases.reset()
         self.clock_ms, self._events = clock_ms, 0
         self.expected.clear()
+        self._vault = vault_on(self.releases.store, POLICY.flip_cap, POLICY.daily_cap, lambda: self.clock_ms)
+
+    def mark(self) -> Callable[[], None]:
+        """Return a function that brings store and clock back to this moment, as often as it is called."""
+        go_back_with_store, clock_ms, expected = self.releases.mark(), self.clock_ms, self.expected.copy()
+
+        def go_back() -> None:
+            go_back_with_store()
+            self.clock_ms, self.expected = clock_ms, expected.copy()
+
+        return go_back
 
     def take_in(self, accounts: Sequence[str], video: str = VIDEO, change: int = LIKE) -> None:
         """Let accounts like a video now, in one batch; counted unless they did before."""
-        vault = vault_on(self.releases.store, 14, 1000, lambda: self.clock_ms)
         self._events += 1
         series = self.releases.numbers[video]
         events = [(account, series, self._events, change, 0) for account in accounts]
         before = sum(read_outboxes(self.releases.store).values())
-        vault.record(events, 0)
+        self._vault.record(events, 0)
         took_effect = sum(read_outboxes(self.releases.store).values()) - before
         epoch = self.clock_ms // 1000 // (hours(1) // 1000)
         self.expected[video, epoch] += took_effect if change == LIKE else -took_effect
@@ -103,8 +114,10 @@ def read_totals(releases: ReleaseWorld, video: str) -> dict[int, int]:
 def read_outboxes(store: Store) -> Counter[int]:
     """Count the changes in the outboxes, by account shard."""
     found: Counter[int] = Counter()
+    reads = store.root.pipeline(transaction=False)
     for shard in range(HEADER.account_shards):
-        entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", store.root.xrange(outbox_key(shard)))
+        reads.xrange(outbox_key(shard))
+    for shard, entries in enumerate(reads.execute()):
         for _, fields in entries:
             found[shard] += len(fields[b"c"]) // OUTBOX_CHANGE.itemsize
     return found
@@ -180,6 +193,23 @@ def test_a_worker_that_was_away_for_hours(world: Timed) -> None:
     assert world.released() == {(VIDEO, 2): len(ACCOUNTS)}
 
 
+def test_a_relay_that_stands_still_once_it_has_asked_the_time(world: Timed) -> None:
+    """What is taken in meanwhile is ahead of the time that it asked for, and counts in its own epoch."""
+    world.reset(hours(1) - 60_000)
+    world.take_in(ACCOUNTS[:3])
+
+    def ask() -> int:
+        asked_ms = world.clock_ms
+        if asked_ms < hours(1):
+            world.clock_ms = hours(1) + 60_000
+            world.take_in(ACCOUNTS[3:8])
+        return asked_ms
+
+    Relay(world.releases.store.relay, HEADER, ask).drain()
+    world.check()
+    assert world.expected == {(VIDEO, 0): 3, (VIDEO, 1): 5}
+
+
 def test_a_like_moves_nobody_elses(world: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
     """A like just before the end of an epoch is in it, however many entries stand before it in its outbox."""
     monkeypatch.setattr(relay_module, "ENTRIES_PER_STEP", 4)
@@ -207,13 +237,14 @@ def test_a_like_moves_nobody_elses(world: Timed, monkeypatch: pytest.MonkeyPatch
 def test_a_crash_between_any_two_calls(world: Timed) -> None:
     """A relay that ends at any store call at the end of an epoch moves nothing into another epoch."""
     broken = 0
+    world.take_in(ACCOUNTS[:6])
+    world.clock_ms = hours(1) - 1
+    world.take_in(ACCOUNTS[6:9])
+    world.clock_ms = hours(1)
+    world.take_in(ACCOUNTS[9:], OTHER)
+    go_back = world.mark()
     for fault in every_fault():
-        world.reset()
-        world.take_in(ACCOUNTS[:6])
-        world.clock_ms = hours(1) - 1
-        world.take_in(ACCOUNTS[6:9])
-        world.clock_ms = hours(1)
-        world.take_in(ACCOUNTS[9:], OTHER)
+        go_back()
         try:
             Relay(SteppedRedis(world.releases.store.relay, fault), HEADER, lambda: world.clock_ms).drain()
         except Crash:

@@ -63,12 +63,12 @@ class Moderation(RuleBasedStateMachine):
     def begin(self, flip_cap: int, daily_cap: int, burst_likes: int) -> None:
         """Start with an empty store."""
         self.store.flush()
-        registry = registry_of(flip_cap, daily_cap)
-        put_in_force(self.store, registry)
-        shards = shards_on(self.store.platform, registry)
         # Stricter than the shipped rule, so that a few likes meet it.
         integrity = msgspec.structs.replace(POLICY.integrity, burst_likes=burst_likes, burst_seconds=1)
-        self.vault, self.recount = RegisterStore(shards, integrity), Recount(shards)
+        registry = registry_of(flip_cap, daily_cap, integrity)
+        put_in_force(self.store, registry)
+        shards = shards_on(self.store.platform, registry)
+        self.vault, self.recount = RegisterStore(shards), Recount(shards)
         self.blocks, self.erasure = (
             EngagementBlocks(shards),
             Erasure(shards, ErasureWatermark(self.store.platform, erasures_of(self.store))),

@@ -1,6 +1,7 @@
 """The relay applies every change exactly once: across crashes, races and stale offsets."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from privacy.errors import StoreBusyError
 from privacy.tally import outbox_relay as relay_module
 from privacy.tally.outbox_relay import Relay
+from privacy.vault.registers import RegisterStore
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.histories import SERIES
 from tests.support.profiles import FIXED_FIXTURES, examples
@@ -29,17 +31,31 @@ class World:
     """A store and the expected result of all that was written to it."""
 
     store: Store
-    reference: ReferenceModel = field(default_factory=lambda: ReferenceModel(FLIP_CAP, DAILY_CAP))
-    batches: int = 0
+    reference: ReferenceModel = field(init=False)
+    batches: int = field(init=False)
+    vault: RegisterStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reset()
 
     def reset(self) -> None:
         """Empty the store."""
         self.store.flush()
         self.reference, self.batches = ReferenceModel(FLIP_CAP, DAILY_CAP), 0
+        self.vault = vault_on(self.store, FLIP_CAP, DAILY_CAP)
+
+    def mark(self) -> Callable[[], None]:
+        """Return a function that brings store and reference back to this moment, as often as it is called."""
+        dumped, reference, batches = self.store.dump(), deepcopy(self.reference), self.batches
+
+        def go_back() -> None:
+            self.store.put_back(dumped)
+            self.reference, self.batches = deepcopy(reference), batches
+
+        return go_back
 
     def write(self, batches: int) -> None:
         """Write to every outbox, and for every series."""
-        vault = vault_on(self.store, FLIP_CAP, DAILY_CAP)
         for _ in range(batches):
             self.batches += 1
             events = [
@@ -47,7 +63,7 @@ class World:
                 for place, account in enumerate(_ACCOUNTS)
                 for series in SERIES
             ]
-            assert vault.record(events, 0) == self.reference.record(events, 0)
+            assert self.vault.record(events, 0) == self.reference.record(events, 0)
 
     def relay(self, hook: Hook) -> Relay:
         """A relay whose store calls pass through a hook."""
@@ -83,9 +99,10 @@ def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def test_crash_at_any_store_call(world: World) -> None:
     """A relay that ends before or after any of its store calls loses nothing and doubles nothing."""
     broken = 0
+    world.write(5)
+    go_back = world.mark()
     for fault in every_fault():
-        world.reset()
-        world.write(5)
+        go_back()
         try:
             world.relay(fault).drain()
         except Crash:
@@ -97,9 +114,10 @@ def test_crash_at_any_store_call(world: World) -> None:
 def test_lost_connection_at_any_store_call(world: World) -> None:
     """A relay that loses its connection at any store call goes on exactly where it stood."""
     broken = 0
+    world.write(3)
+    go_back = world.mark()
     for fault in every_fault(LostConnectionError):
-        world.reset()
-        world.write(3)
+        go_back()
         relay = world.relay(fault)
         try:
             relay.drain()
@@ -115,10 +133,11 @@ def test_lost_connection_at_any_store_call(world: World) -> None:
 
 def test_second_relay_at_any_store_call(world: World) -> None:
     """A relay that another one overtakes at any store call, however far, changes nothing twice."""
+    world.write(3)
+    go_back = world.mark()
     for calls_before in range(45):
         for calls_of_the_other in (4, 9, 14, 1000):
-            world.reset()
-            world.write(3)
+            go_back()
             turns = [0] * calls_before + [1] * calls_of_the_other
             take_turns([lambda hook: world.relay(hook).drain()] * 2, turns)
             world.settle()
@@ -167,9 +186,8 @@ def test_backlogs_of_different_lengths(world: World) -> None:
     """An outbox with a long backlog is emptied, and holds up none of the others."""
     world.write(1)
     Relay(world.store.relay, HEADER).drain()
-    vault = vault_on(world.store, FLIP_CAP, DAILY_CAP)
     for at in range(2, 9):
         events = [("account-0", number, at, at % 2, 0) for number in SERIES]
-        assert vault.record(events, 0) == world.reference.record(events, 0)
+        assert world.vault.record(events, 0) == world.reference.record(events, 0)
     assert sorted(outbox_lengths(world.store.root))[:2] == [0, 0]
     world.settle()

@@ -37,9 +37,7 @@ from privacy.vault.shards import AccountShards, PseudonymKeys, vault_script
 from tests.support.broken_calls import (
     ScriptCalls,
     Snapshot,
-    dump,
     planted,
-    put_back,
     revoked,
     snapshot,
     trace,
@@ -93,7 +91,7 @@ def shards(client: redis.Redis, keys: Pseudonymiser = PSEUDONYMISER) -> AccountS
 def fill(store: Store) -> None:
     """Ada, bo and cyd like some videos; eve is closed."""
     put_in_force(store, registry_of(), HEADER)
-    vault = RegisterStore(shards(store.platform), POLICY.integrity)
+    vault = RegisterStore(shards(store.platform))
     likes = [
         (name, series, 1_000 + series, LIKE, 7) for name in ("ada", "bo", "cyd") for series in SERIES[:3]
     ]
@@ -139,7 +137,7 @@ def events() -> list[AdmittedEvent]:
 def record(store: Store, keys: Pseudonymiser = PSEUDONYMISER) -> None:
     """Record events, some with a network."""
     networks = {"ada": "one", "dee": "two"}
-    RegisterStore(shards(store.platform, keys), POLICY.integrity).record(events(), NOW_MS, networks)
+    RegisterStore(shards(store.platform, keys)).record(events(), NOW_MS, networks)
 
 
 def block(store: Store, keys: Pseudonymiser = PSEUDONYMISER) -> None:
@@ -334,7 +332,7 @@ CASES: Final = [
     ),
     Case("put_head.lua", "signer", put_head, put_first_head),
     Case(
-        "replace_job.lua",
+        "replace_document.lua",
         "maintenance",
         replace_job,
         lambda store: store.root.set("p:jobs:document:1", "before"),
@@ -394,14 +392,14 @@ def test_any_call_may_fail(case: Case, fast_store: Store) -> None:
     """With a command revoked or a key of another type no count is lost; mended, it ends as a clean call."""
     store, client = fast_store, getattr(fast_store, case.user)
     begin(case, store)
-    before, drift_before = dump(store), drift(snapshot(store))
+    before, drift_before = store.dump(), drift(snapshot(store))
     case.act(store)  # loads the script: the trace is of the script alone
-    put_back(store, before)
+    store.put_back(before)
     calls = trace(store, lambda: case.act(store))
     expected = snapshot(store)
     assert calls.commands
     for broken in ways_to_break(calls, store, client):
-        put_back(store, before)
+        store.put_back(before)
         with broken(), pytest.raises(LikewiseError):
             case.act(store)
         assert drift(snapshot(store)) == drift_before

@@ -5,10 +5,10 @@ Redis rolls no script back: what a script wrote before a command failed would st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pytest
@@ -38,17 +38,19 @@ class Case(NamedTuple):
     """A script, as the product calls it.
 
     Args:
-        prepare: fills an empty store, and returns the call; it may be repeated after a failure.
+        prepare: fills an empty store.
+        find_call: returns the call on such a store; it may be repeated after a failure.
         user: the Redis user that calls it.
         writes: parts of the names of keys that it writes.
     """
 
-    prepare: Callable[[Store], Call]
+    prepare: Callable[[Store], None]
+    find_call: Callable[[Store], Call]
     user: AclUser
     writes: tuple[str, ...]
 
 
-def prepare_apply(store: Store) -> Call:
+def prepare_apply(store: Store) -> None:
     """Changes of three videos, after some were applied; their epoch has ended."""
     world = ReleaseWorld(store)
     world.reset()
@@ -58,10 +60,14 @@ def prepare_apply(store: Store) -> Call:
         store.root.xadd(outbox_key(0), {"c": changes.tobytes()}, id=f"{moment_ms}-0")
         if moment_ms == 1:
             world.relay().drain()
+
+
+def find_apply(store: Store) -> Call:
+    """Apply the rest."""
     return Relay(store.relay, HEADER, lambda: hours(1)).drain
 
 
-def prepare_commit(store: Store) -> Call:
+def prepare_commit(store: Store) -> None:
     """Videos of which one epoch is released and another one is over."""
     world = ReleaseWorld(store)
     world.reset()
@@ -72,13 +78,6 @@ def prepare_commit(store: Store) -> Call:
     for second in (hours(2), hours(1)):  # what is counted stands behind what is not
         world.now_ms = second
         world.like_everything()
-    return _commit(store, "1", "2", hours(3))
-
-
-def prepare_last_commit(store: Store) -> Call:
-    """The same, when that epoch is the last one."""
-    prepare_commit(store)
-    return _commit(store, "1", "2", None)
 
 
 def _commit(store: Store, before: str, after: str, next_due_ms: int | None) -> Call:
@@ -90,37 +89,40 @@ def _commit(store: Store, before: str, after: str, next_due_ms: int | None) -> C
     return lambda: shard.commit(commits, before, after)
 
 
-def prepare_register(store: Store) -> Call:
-    """A catalogue with videos, and new ones."""
-    return _register(store, [f"new-{number}" for number in range(6)], "new")
-
-
-def prepare_replace(store: Store) -> Call:
-    """A catalogue with videos, and new titles of theirs."""
-    return _register(store, VIDEOS, "other")
-
-
-def _register(store: Store, names: tuple[str, ...] | list[str], title: str) -> Call:
+def prepare_catalogue(store: Store) -> None:
+    """A catalogue with videos."""
     ReleaseWorld(store).reset()
+
+
+def _register(store: Store, names: Sequence[str], title: str) -> Call:
     publish = Publisher(store.publisher).publish_targets
     catalogue = Catalogue(store.platform, HEADER.target_shards, calibration().policy, publish)
     return lambda: catalogue.register([a_video(name, 0, title=title) for name in names], 0)
 
 
 CASES = {
-    "apply": Case(prepare_apply, RELAY, (":log:", ":offsets")),
+    "apply": Case(prepare_apply, find_apply, RELAY, (":log:", ":offsets")),
     "commit": Case(
         prepare_commit,
+        lambda store: _commit(store, "1", "2", hours(3)),
         RELEASE,
         (":due", ":head", ":ledger", ":log:", ":measured:", ":net:", ":pending", ":series:", ":visible"),
     ),
     "last commit": Case(
-        prepare_last_commit,
+        prepare_commit,
+        lambda store: _commit(store, "1", "2", None),
         RELEASE,
         (":due", ":head", ":ledger", ":log:", ":measured:", ":net:", ":pending", ":series:", ":visible"),
     ),
-    "register": Case(prepare_register, PLATFORM, (":due", ":series:", ":targets", ":videos")),
-    "replace": Case(prepare_replace, PLATFORM, (":videos",)),
+    "register": Case(
+        prepare_catalogue,
+        lambda store: _register(store, [f"new-{number}" for number in range(6)], "new"),
+        PLATFORM,
+        (":due", ":series:", ":targets", ":videos"),
+    ),
+    "replace": Case(
+        prepare_catalogue, lambda store: _register(store, VIDEOS, "other"), PLATFORM, (":videos",)
+    ),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -135,13 +137,15 @@ def fast_store(store: Store) -> Iterator[Store]:
 @every_case
 def test_a_key_of_another_type(case: Case, fast_store: Store) -> None:
     """Whichever of the keys that it writes is not what it should be."""
+    case.prepare(fast_store)
+    begin = fast_store.dump()
     before, after = _run(case, fast_store)
     written = [key for key in before | after if before.get(key) != after.get(key)]
     for part in case.writes:
         assert any(part.encode() in key for key in written), part
     for key in written:
-        fast_store.flush()
-        call = case.prepare(fast_store)
+        fast_store.put_back(begin)
+        call = case.find_call(fast_store)
         with another_type(fast_store, key):
             with pytest.raises(StoreError):
                 call()
@@ -153,12 +157,14 @@ def test_a_key_of_another_type(case: Case, fast_store: Store) -> None:
 @every_case
 def test_a_right_that_is_missing(case: Case, fast_store: Store) -> None:
     """Whichever command the user may not use: an ACL is older than the program."""
+    case.prepare(fast_store)
+    begin = fast_store.dump()
     before, after = _run(case, fast_store)
     refused = 0
     commands = {word for grant in case.user.grants for word in grant.commands} - {"evalsha"}
     for command in sorted(commands):
-        fast_store.flush()
-        call = case.prepare(fast_store)
+        fast_store.put_back(begin)
+        call = case.find_call(fast_store)
         with without(fast_store, case.user, command):
             try:
                 call()
@@ -173,7 +179,7 @@ def test_a_right_that_is_missing(case: Case, fast_store: Store) -> None:
 
 
 def _run(case: Case, store: Store) -> tuple[dict[bytes, object], dict[bytes, object]]:
-    call = case.prepare(store)
+    call = case.find_call(store)
     before = read_tally(store)
     call()
     return before, read_tally(store)
@@ -187,16 +193,21 @@ def _of_shard(key: bytes, content: Content) -> Content:
 
 def read_tally(store: Store, but: bytes = b"") -> dict[bytes, object]:
     """Return the content of every key of the tally except one."""
-    root = store.root
-    readers: dict[bytes, Callable[[bytes], Any]] = {
-        b"string": root.get,
-        b"list": lambda key: root.lrange(key, 0, -1),
-        b"hash": root.hgetall,
-        b"zset": lambda key: root.zrange(key, 0, -1, withscores=True),
-        b"stream": root.xrange,
+    names = [name for name in map(raw, store.root.keys("t:*")) if name != but]
+    kinds = store.root.pipeline(transaction=False)
+    for name in names:
+        kinds.type(name)
+    reads = store.root.pipeline(transaction=False)
+    readers: dict[bytes, Callable[[bytes], object]] = {
+        b"string": reads.get,
+        b"list": lambda key: reads.lrange(key, 0, -1),
+        b"hash": reads.hgetall,
+        b"zset": lambda key: reads.zrange(key, 0, -1, withscores=True),
+        b"stream": reads.xrange,
     }
-    names = [raw(name) for name in root.keys("t:*") if name != but]
-    return {name: readers[raw(root.type(name))](name) for name in names}
+    for name, kind in zip(names, kinds.execute(), strict=True):
+        readers[kind](name)
+    return dict(zip(names, reads.execute(), strict=True))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from functools import cache
 import pytest
 
 from api.audit.end_to_end import end_to_end_check
+from api.audit.entropy_source import source_check
 from api.runtime.policy_source import PolicySource, read_policy
 from privacy.audit.check import ignore_progress
 from privacy.audit.report_model import Section
@@ -39,7 +40,11 @@ def source() -> PolicySource:
 def audit(check: str, plan: Plan, processes: int = 1) -> list[Section]:
     """Runs the checks whose titles start with this text, and returns their sections."""
     entropy = entropy_of(f"audit {check}")
-    checks = [end_to_end_check(source(), entropy, READS), *white_box(source().policy, plan, entropy)]
+    checks = [
+        end_to_end_check(source(), entropy, READS),
+        source_check(),
+        *white_box(source().policy, plan, entropy),
+    ]
     selected = [one for one in checks if one.title.startswith(check)]
     # The end-to-end check's server ends with the thread that started it, so that check runs in this process.
     first, others = selected[:1], selected[1:]

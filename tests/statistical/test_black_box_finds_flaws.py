@@ -19,7 +19,7 @@ FLAWS = {
     "half the noise": (Flaws(noise=0.5), {"noise"}),
     "twice the noise": (Flaws(noise=2), {"noise"}),
     "one draw for all targets": (Flaws(noise_of_all=True), {"noise"}),
-    "one draw for all epochs": (Flaws(noise_again=True), {"noise"}),
+    "one draw for all epochs": (Flaws(noise_again=True), {"noise", "trackers", "probing"}),
     "noise at each read": (
         Flaws(noise_per_read=True),
         {"averaging", "collusion", "aliases", "release-monitor", "noise"},
@@ -31,6 +31,7 @@ FLAWS = {
     "gate on the estimate alone": (Flaws(gate="estimate"), {"suppression", "trackers", "probing"}),
     "live totals": (Flaws(live=True), {"release-monitor"}),
     "releases when something happened": (Flaws(early=True), {"release-monitor"}),
+    "releases at the end of their epochs": (Flaws(at_once=True), {"release-monitor", "appearance"}),
     "releases of k accounts appear later": (Flaws(late_from_k_ms=2), {"appearance"}),
     "undeclared filters": (Flaws(filters=True), {"filters"}),
     "other words for no like": (Flaws(silent_bytes=True), {"suppression"}),

@@ -12,7 +12,8 @@ from diffprivlib.mechanisms import GaussianDiscrete
 from numpy.typing import NDArray
 from scipy import stats
 
-from privacy.mechanism.discrete_gaussian import MAX_SCALE, DiscreteGaussian
+from privacy.mechanism.bernoulli_exp import MAX_SCALE
+from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from tests.support.discrete_gaussian_oracle import fit_p_value, same_distribution_p_value
 from tests.support.entropy import shake_entropy
 

@@ -12,13 +12,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api.public.app import build_public_app
 from api.runtime.poll import poll_ticks, report_busy
+from privacy.audit.black_box.appearance import SHARDS
 from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
 from privacy.audit.black_box.http_deployment import HttpDeployment
 from privacy.catalogue.catalogue import Catalogue
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from tests.support.redis_server import Store
 
 START_MS: Final = 1_780_000_000_000
+SIXTEEN_SHARDS: Final = replace(HEADER, target_shards=SHARDS)
+"""As many as a store usually has, and as the attack expects."""
 _SPAWN: Final = mp.get_context("spawn")
 
 
@@ -59,6 +63,51 @@ def sandbox_policy() -> Policy:
     return policy
 
 
+@cache
+def _calibrations() -> dict[Kind, Calibration]:
+    policy = sandbox_policy()
+    return {kind: calibrate(policy, kind) for kind in policy.budgets}
+
+
+def sandbox_calibration(_version: str, kind: Kind) -> Calibration:
+    """Returns the sandbox's mechanism, as a worker asks for it."""
+    return _calibrations()[kind]
+
+
+@dataclass(frozen=True)
+class SandboxTally:
+    """Registers canaries and puts likes into their logs.
+
+    Args:
+        store: of the deployment.
+    """
+
+    store: Store
+
+    def plant(self, canaries: Sequence[Canary], now_ms: int) -> None:
+        """Registers videos."""
+        targets = [a_video(canary.public_id, canary.posted_at_ms) for canary in canaries]
+        self._catalogue.register(targets, now_ms)
+
+    def send(self, events: Sequence[CanaryEvent], now_ms: int) -> None:
+        """Appends likes to the logs of their videos, in the cells that the profiles name."""
+        domain = sandbox_policy().domain
+        codes: dict[str, list[int]] = {}
+        for event in events:
+            cells = {each.name: each.cells[0] for each in domain.dimensions} | dict(event.profile)
+            code = change_code(domain.code(cells), 0)
+            codes.setdefault(Canary(event.video, 0).public_id, []).append(code)
+        for video, target in self._catalogue.lookup(TargetType.VIDEO, codes).items():
+            if video in codes:
+                key = log_key(target.number * KINDS_PER_TARGET + Kind.LIKE, SIXTEEN_SHARDS)
+                self.store.root.rpush(key, log_element(now_ms // 1000, codes[video]))
+
+    @property
+    def _catalogue(self) -> Catalogue:
+        publish = Publisher(self.store.publisher).publish_targets
+        return Catalogue(self.store.platform, SIXTEEN_SHARDS.target_shards, sandbox_policy(), publish)
+
+
 @dataclass(frozen=True)
 class AppearingDeployment:
     """A running deployment.
@@ -67,13 +116,13 @@ class AppearingDeployment:
         store: its store.
         clock: of its processes.
         http: reads its public plane.
-        catalogue: registers canaries.
+        tally: takes canaries and likes.
     """
 
     store: Store
     clock: JumpingClock
     http: HttpDeployment
-    catalogue: Catalogue
+    tally: SandboxTally
 
     @property
     def keys(self) -> int:
@@ -81,31 +130,25 @@ class AppearingDeployment:
         return self.http.keys
 
     def read(self, path: str, key: int | None = 0, headers: Mapping[str, str] | None = None) -> Reply:
-        """Reads a path of the public plane."""
-        return self.http.read(path, key, headers)
+        """Reads a path of the public plane. The server's dates do not jump, so they are left out."""
+        reply = self.http.read(path, key, headers)
+        return replace(reply, headers={name: text for name, text in reply.headers.items() if name != "date"})
 
     def plant(self, canaries: Sequence[Canary]) -> None:
         """Registers videos."""
-        targets = [a_video(canary.public_id, canary.posted_at_ms) for canary in canaries]
-        self.catalogue.register(targets, self.clock())
+        self.tally.plant(canaries, self.clock())
 
     def send(self, events: Sequence[CanaryEvent]) -> None:
-        """Appends likes to the logs of their videos, in cells that differ."""
-        domain = self.catalogue.policy.domain
-        codes: dict[str, list[int]] = {}
-        for event in events:
-            of_video = codes.setdefault(Canary(event.video, 0).public_id, [])
-            cells = {name.name: name.cells[len(of_video) * 7 % len(name.cells)] for name in domain.dimensions}
-            of_video.append(change_code(domain.code(cells), 0))
-        second = self.clock() // 1000
-        for video, target in self.catalogue.lookup(TargetType.VIDEO, codes).items():
-            if video in codes:
-                key = log_key(target.number * KINDS_PER_TARGET + Kind.LIKE)
-                self.store.root.rpush(key, log_element(second, codes[video]))
+        """Appends likes to the logs of their videos."""
+        self.tally.send(events, self.clock())
 
     def metrics(self) -> Mapping[str, bytes]:
         """Returns nothing."""
         return {}
+
+    def stopwatch(self) -> float:
+        """Returns the seconds since an arbitrary moment."""
+        return self.clock.stopwatch()
 
     @property
     def store_url(self) -> str:
@@ -126,7 +169,7 @@ def appearing_deployment(
         flawed: whether the release process skips noise below k and publishes at once.
         loaded: whether other processes keep every core busy.
     """
-    clock, policy = JumpingClock(START_MS), sandbox_policy()
+    clock = JumpingClock(START_MS)
     token, _ = new_key(store, "read", now_ms=START_MS)
     ours, theirs = _SPAWN.Pipe()
     processes = [
@@ -140,9 +183,7 @@ def appearing_deployment(
         port = ours.recv()
         nowhere = f"http://{HOST}:9"
         http = HttpDeployment(f"http://{HOST}:{port}", [token], nowhere, "", clock, clock.jump)
-        publish = Publisher(store.publisher).publish_targets
-        catalogue = Catalogue(store.platform, HEADER.target_shards, policy, publish)
-        yield AppearingDeployment(store, clock, http, catalogue)
+        yield AppearingDeployment(store, clock, http, SandboxTally(store))
         http.close()
     finally:
         for process in processes:
@@ -166,17 +207,11 @@ def _serve(settings: StoreSettings, clock: JumpingClock, told: Connection) -> No
 
 def _release(settings: StoreSettings, clock: JumpingClock, flawed: bool) -> None:
     """Works as relay and release process do; with the flaw, it skips noise below k and publishes at once."""
-    policy = sandbox_policy()
-    known = {kind: calibrate(policy, kind) for kind in policy.budgets}
-
-    def calibration(_version: str, kind: Kind) -> Calibration:
-        return known[kind]
-
-    relay = Relay(connect(settings, RELAY), HEADER, clock)
+    relay = Relay(connect(settings, RELAY), SIXTEEN_SHARDS, clock)
     client, publishers_client = connect(settings, RELEASE), connect(settings, RELEASE)
     publisher = Publisher(connect(settings, PUBLISHER))
-    shards = [TallyShard(client, shard) for shard in range(HEADER.target_shards)]
-    workers = [ReleaseWorker([shard], calibration, os.urandom, clock) for shard in shards]
+    shards = [TallyShard(client, shard) for shard in range(SIXTEEN_SHARDS.target_shards)]
+    workers = [ReleaseWorker([shard], sandbox_calibration, os.urandom, clock) for shard in shards]
     if flawed:
         setattr(engine, "measure", _measure_what_is_due)  # noqa: B010 - it is imported there, not exported
     publication = ReleasePublication(
@@ -193,7 +228,7 @@ def _release(settings: StoreSettings, clock: JumpingClock, flawed: bool) -> None
             ReleasePublication(worker.shards, publisher).publish(AFTER_EVERY_TICK_MS)
         return written
 
-    with ThreadPoolExecutor(WORKERS_AT_ONCE + 1) as threads:
+    with ThreadPoolExecutor(WORKERS_AT_ONCE if flawed else 1) as threads:
         if not flawed:
             threads.submit(poll_ticks, publication.publish, clock, wait, report_busy("release"))
         while True:

@@ -99,24 +99,6 @@ def snapshot(store: Store) -> Snapshot:
     return dict(zip(keys, map(_join_entries, reads.execute()), strict=True))
 
 
-def dump(store: Store) -> dict[bytes, bytes]:
-    """Return every key as `put_back` takes it."""
-    keys = list(map(raw, store.root.keys()))
-    reads = store.root.pipeline(transaction=False)
-    for key in keys:
-        reads.dump(key)
-    return dict(zip(keys, reads.execute(), strict=True))
-
-
-def put_back(store: Store, dumped: dict[bytes, bytes]) -> None:
-    """Bring a store to a state that it was in before."""
-    writes = store.root.pipeline(transaction=False)
-    writes.flushall()
-    for key, value in dumped.items():
-        writes.restore(key, 0, value)
-    writes.execute()
-
-
 def _kinds_of(store: Store, keys: list[bytes]) -> list[bytes]:
     reads = store.root.pipeline(transaction=False)
     for key in keys:

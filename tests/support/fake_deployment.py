@@ -56,6 +56,8 @@ class Flaws:
         gate: `sound`, `exact` (no margin), `off_by_one`, `estimate` (the exact count is ignored).
         live: totals change within an epoch.
         late_from_k_ms: time by which releases about k accounts or more appear later.
+        stalled: what is planted after the first release is never released.
+        at_once: releases show at the end of their epochs, without the public delay.
         early: a target with likes in the running epoch is released immediately.
         filters: undeclared parameters are accepted.
         silent_bytes: answers for targets without likes have different bytes.
@@ -72,6 +74,8 @@ class Flaws:
     gate: str = "sound"
     live: bool = False
     late_from_k_ms: int = 0
+    stalled: bool = False
+    at_once: bool = False
     early: bool = False
     filters: bool = False
     silent_bytes: bool = False
@@ -83,6 +87,7 @@ class Flaws:
 class _Target:
     posted_at_ms: int
     first_epoch: int
+    stalled: bool = False
     streams: dict[tuple[str, str], NDArray[np.int64]] = field(default_factory=dict)
     noise: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
 
@@ -130,10 +135,13 @@ class FakeDeployment:
 
     def plant(self, canaries: Sequence[Canary]) -> None:
         """Registers canaries."""
+        stalled = self.flaws.stalled and any(
+            self._epoch(it) >= it.first_epoch for it in self._targets.values()
+        )
         for canary in canaries:
             first = self.policy.schedule.first_open_epoch(canary.posted_at_ms, self.now_ms)
             assert first is not None
-            self._targets[canary.public_id] = _Target(canary.posted_at_ms, first)
+            self._targets[canary.public_id] = _Target(canary.posted_at_ms, first, stalled)
 
     def send(self, events: Sequence[CanaryEvent]) -> None:
         """Counts events in the current epoch."""
@@ -228,8 +236,10 @@ class FakeDeployment:
 
     def _epoch(self, target: _Target) -> int:
         """Returns the epoch of the current release; below the first epoch if there is none."""
+        if target.stalled:
+            return -1
         total = target.streams.get(TOTAL)
-        late_ms = self.policy.public_delay_ms
+        late_ms = 0 if self.flaws.at_once else self.policy.public_delay_ms
         if self.flaws.late_from_k_ms and total is not None and total.sum() >= self.policy.k:
             late_ms += self.flaws.late_from_k_ms
         age_seconds = (self.now_ms - late_ms - target.posted_at_ms) / 1000

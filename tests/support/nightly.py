@@ -10,6 +10,9 @@ from tests.support.dockerfile import ROOT
 COLLECTED: Final = pytest.StashKey[list[pytest.Item]]()
 """Every test that was collected, those that are deselected included."""
 
+FIGURES: Final = "figures"
+"""Names the property of a test that is shown at the end of a run, also of one in another process."""
+
 
 def marked_parts() -> set[str]:
     """Return the parts that the Makefile runs by their mark."""

@@ -18,7 +18,7 @@ from privacy.policy.registry import PolicyRegistry
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
-from privacy.vault.limits import put_limits_in_force
+from privacy.vault.limits import limits_key, put_limits_in_force
 from privacy.vault.pseudonym import Pseudonymiser
 from privacy.vault.shards import PseudonymKeys
 from tests.support.redis_server import Store
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 POLICY = load_policy()
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
 PSEUDONYMISER = Pseudonymiser(bytes(range(32)), bytes(range(1, 33)))
+ACCOUNT_SHARDS = 4
 JSON, NDJSON = "application/json", "application/x-ndjson"
 PROFILE = {"age_band": "25-34", "gender": "female", "region": "DE", "language": "de", "device": "ios"}
 
@@ -126,7 +127,7 @@ def plane_on(
         store_clock: the app's clock; that of the plane, which tests set, if not given.
     """
     log, clock = Log(), SetClock()
-    header = StoreHeader(STORE_HEADER, 4, 4, "0" * 32)
+    header = StoreHeader(STORE_HEADER, ACCOUNT_SHARDS, 4, "0" * 32)
     registry = PolicyRegistry(policy, {policy.version: policy})
     put_limits_in_force(store.admin, header.account_shards, registry.limits)
     dependencies = PlatformDependencies(
@@ -173,6 +174,12 @@ def new_key(
 def keys(store: Store, pattern: str = "*") -> list[bytes]:
     """Names of keys in the store."""
     return cast("list[bytes]", store.root.keys(pattern))
+
+
+def written_keys(store: Store, pattern: str = "v:*") -> list[bytes]:
+    """Names of keys in the store, without the limits in force that `plane_on` puts there."""
+    in_force = {limits_key(shard).encode() for shard in range(ACCOUNT_SHARDS)}
+    return [name for name in keys(store, pattern) if name not in in_force]
 
 
 def value(store: Store, key: bytes | str) -> bytes:

@@ -1,10 +1,10 @@
 """A real Redis for tests: the product's own embedded server, with one user more than the product knows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import redis
 
@@ -68,6 +68,22 @@ class Store:
     def flush(self) -> None:
         """Empty the store."""
         self.root.flushall()
+
+    def dump(self) -> dict[bytes, bytes]:
+        """Return every key as `put_back` takes it."""
+        keys = cast("list[bytes]", self.root.keys())
+        reads = self.root.pipeline(transaction=False)
+        for key in keys:
+            reads.dump(key)
+        return dict(zip(keys, reads.execute(), strict=True))
+
+    def put_back(self, dumped: Mapping[bytes, bytes]) -> None:
+        """Bring the store back to a state that it was in before: faster than the way there."""
+        writes = self.root.pipeline(transaction=False)
+        writes.flushall()
+        for key, value in dumped.items():
+            writes.restore(key, 0, value)
+        writes.execute()
 
     @contextmanager
     def without_fsync(self) -> Iterator[None]:

@@ -60,9 +60,8 @@ class AccountState:
     day: int = -1
     admissions: int = 0
     timed_day: int = -1
-    timed: int = 0
+    run_ms: list[int] = field(default_factory=list)
     burst: bool = False
-    burst_began_ms: int | None = None
 
 
 @dataclass
@@ -73,7 +72,8 @@ class ReferenceModel:
         flip_cap: w.
         daily_cap: M.
         burst_likes: length of a run.
-        burst_ms: a run that begins sooner after the one before it is uncounted.
+        burst_ms: a run is uncounted if its first like and all of the run before are within this time, and
+            none is before the first of them.
     """
 
     flip_cap: int
@@ -240,10 +240,10 @@ class ReferenceModel:
     def _in_burst(self, state: AccountState, at_ms: int) -> bool:
         """Takes a like that has a time into its run; what is admitted without one is in no run."""
         if state.day > state.timed_day:
-            state.timed_day, state.timed = state.day, 0
-        state.timed += 1
-        if (state.timed - 1) % self.burst_likes == 0:
-            began = state.burst_began_ms if state.timed > 1 else None
-            state.burst = began is not None and abs(at_ms - began) < self.burst_ms
-            state.burst_began_ms = at_ms
+            state.timed_day, state.run_ms, state.burst = state.day, [], False
+        if len(state.run_ms) == self.burst_likes:
+            after_ms = [moment - state.run_ms[0] for moment in [*state.run_ms, at_ms]]
+            state.burst = min(after_ms) >= 0 and max(after_ms) < self.burst_ms
+            state.run_ms = []
+        state.run_ms.append(at_ms)
         return state.burst

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import redis
@@ -11,6 +11,7 @@ import redis
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.model.timestamp import Clock
 from privacy.policy.file import load_policy
+from privacy.policy.integrity import Integrity
 from privacy.policy.registry import PolicyRegistry
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER, outbox_key, register_prefix, tally_key
@@ -28,9 +29,13 @@ POLICY: Final = load_policy()
 HEADER: Final = StoreHeader(STORE_HEADER, account_shards=3, target_shards=2, store_id="0" * 32)
 
 
-def registry_of(flip_cap: int = POLICY.flip_cap, daily_cap: int = POLICY.daily_cap) -> PolicyRegistry:
-    """The shipped policy with other caps, and its rules of integrity as they are."""
-    policy = replace(POLICY, flip_cap=flip_cap, daily_cap=daily_cap)
+def registry_of(
+    flip_cap: int = POLICY.flip_cap,
+    daily_cap: int = POLICY.daily_cap,
+    integrity: Integrity = POLICY.integrity,
+) -> PolicyRegistry:
+    """The shipped policy with other caps, and with its rules of integrity if no others are given."""
+    policy = replace(POLICY, flip_cap=flip_cap, daily_cap=daily_cap, integrity=integrity)
     return PolicyRegistry(policy, {policy.version: policy})
 
 
@@ -56,12 +61,13 @@ def vault_on(
     daily_cap: int,
     virtual_clock: Clock | None = None,
     client: redis.Redis | None = None,
+    integrity: Integrity = POLICY.integrity,
 ) -> RegisterStore:
     """A vault under the tests' pseudonym keys, whose limits are in force."""
-    registry = registry_of(flip_cap, daily_cap)
+    registry = registry_of(flip_cap, daily_cap, integrity)
     put_in_force(store, registry)
     shards = shards_on(client or store.platform, registry, virtual_clock=virtual_clock)
-    return RegisterStore(shards, POLICY.integrity)
+    return RegisterStore(shards)
 
 
 def account_key(account_id: str, header: StoreHeader = HEADER) -> bytes:
@@ -80,10 +86,13 @@ def read_changes(
     root: redis.Redis, series: Iterable[int], header: StoreHeader = HEADER
 ) -> Counter[tuple[int, int]]:
     """Count each (series, change code) in the logs of the tally: what no release has counted yet."""
+    numbers = list(series)
+    pipeline = root.pipeline(transaction=False)
+    for number in numbers:
+        pipeline.lrange(log_key(number, header), 0, -1)
     changes: Counter[tuple[int, int]] = Counter()
-    for number in series:
-        log = join_changes(read_log(root, number, header))
-        changes.update((number, code) for code in np.frombuffer(log, "<u4").tolist())
+    for number, elements in zip(numbers, pipeline.execute(), strict=True):
+        changes.update((number, code) for code in np.frombuffer(join_changes(elements), "<u4").tolist())
     return changes
 
 
@@ -107,11 +116,15 @@ def read_registers(
 ) -> dict[tuple[str, int], Register]:
     """All registers of some accounts, by account and series."""
     registers = {}
-    for account in accounts:
-        for field, stored in root.hgetall(account_key(account, header)).items():
-            if raw(field).isdigit():
-                held = HeldRegister.parse(raw(field), raw(stored))
-                registers[account, held.series.number] = Register(
+    names = list(accounts)
+    reads = root.pipeline(transaction=False)
+    for name in names:
+        reads.hgetall(account_key(name, header))
+    for name, fields in zip(names, reads.execute(), strict=True):
+        for field, stored in fields.items():
+            if field.isdigit():
+                held = HeldRegister.parse(field, stored)
+                registers[name, held.series.number] = Register(
                     held.at_ms, held.liked, held.block, held.flips, held.joint_code
                 )
     return registers
@@ -119,4 +132,7 @@ def read_registers(
 
 def outbox_lengths(root: redis.Redis, header: StoreHeader = HEADER) -> list[int]:
     """Number of entries in each outbox."""
-    return [root.xlen(outbox_key(shard)) for shard in range(header.account_shards)]
+    reads = root.pipeline(transaction=False)
+    for shard in range(header.account_shards):
+        reads.xlen(outbox_key(shard))
+    return cast("list[int]", reads.execute())

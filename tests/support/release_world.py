@@ -29,7 +29,7 @@ from privacy.tally.outbox_relay import Relay
 from privacy.tally.series import TallyShard
 from tests.support.profiles import entropy_of
 from tests.support.redis_server import Store
-from tests.support.registers import HEADER, log_element, log_key, raw, read_changes, read_log
+from tests.support.registers import HEADER, log_element, log_key, raw, read_changes
 from tests.support.small_policy import small_policy
 from tests.support.stepped_redis import Hook, SteppedRedis
 from tests.support.targets import a_video
@@ -88,6 +88,18 @@ class ReleaseWorld:
         self.added.clear()
         self.register(VIDEOS, calibration().policy)
 
+    def mark(self) -> Callable[[], None]:
+        """Return a function that brings store and clock back to this moment, as often as it is called."""
+        dumped, now_ms, numbers = self.store.dump(), self._now_ms, dict(self.numbers)
+        added = {video: tuple(codes) for video, codes in self.added.items()}
+
+        def go_back() -> None:
+            self.store.put_back(dumped)
+            self._now_ms, self.numbers = now_ms, dict(numbers)
+            self.added = defaultdict(list, {video: list(codes) for video, codes in added.items()})
+
+        return go_back
+
     def register(self, videos: Iterable[str], policy: Policy, starts_at_ms: int = 0) -> None:
         """Register videos."""
         names = list(videos)
@@ -135,17 +147,21 @@ class ReleaseWorld:
 
     def records(self) -> dict[str, bytes]:
         """Return every write-once record: measurements, net changes, ledgers, content of the gallery."""
-        root, records = self.store.root, {}
-        for shard in range(HEADER.target_shards):
-            records[f"ledger {shard}"] = b"\n".join(map(raw, root.lrange(tally_key(shard, "ledger"), 0, -1)))
-            for sequence, entry in root.hgetall(gallery_key("ledger", shard)).items():
-                records[f"gallery ledger {shard} {sequence!r}"] = raw(entry)
+        shards = range(HEADER.target_shards)
+        lists = {f"ledger {shard}": tally_key(shard, "ledger") for shard in shards}
+        hashes = {f"gallery ledger {shard}": gallery_key("ledger", shard) for shard in shards}
         for video, number in self.numbers.items():
-            for name in ("measured", "net"):
-                records[f"{name} {video}"] = self._read_record(name, number)
-            for name in ("releases", "points"):
-                for epoch, document in root.hgetall(gallery_key(name, video, "like")).items():
-                    records[f"{name} {video} {epoch!r}"] = raw(document)
+            lists |= {f"{name} {video}": self._series_key(name, number) for name in ("measured", "net")}
+            hashes |= {f"{name} {video}": gallery_key(name, video, "like") for name in ("releases", "points")}
+        reads = self.store.root.pipeline(transaction=False)
+        for key in lists.values():
+            reads.lrange(key, 0, -1)
+        for key in hashes.values():
+            reads.hgetall(key)
+        replies = iter(reads.execute())
+        records = {name: b"\n".join(next(replies)) for name in lists}
+        for name in hashes:
+            records |= {f"{name} {field!r}": content for field, content in next(replies).items()}
         return records
 
     def check_kept(self, before: Mapping[str, bytes]) -> None:
@@ -153,10 +169,10 @@ class ReleaseWorld:
 
         The exact net changes of a series are gone after its last epoch.
         """
-        now = self.records()
+        now, running = self.records(), self._list_running()
         for name, content in before.items():
             grows = name.startswith(("measured", "net", "ledger"))
-            if name.startswith("net") and self._is_sealed(self.numbers[name.partition(" ")[2]]):
+            if name.startswith("net") and self.numbers[name.partition(" ")[2]] not in running:
                 assert now[name] == b""
             else:
                 assert now[name].startswith(content) if grows else now[name] == content, name
@@ -170,67 +186,82 @@ class ReleaseWorld:
         entries = self._ledger_entries()
         released = sorted((entry.target_id, entry.epoch) for entry in entries)
         assert released == sorted((video, epoch) for video, count in epochs.items() for epoch in range(count))
+        reads = self.store.public.pipeline(transaction=False)
         for entry in entries:
-            document = raw(
-                self.store.public.hget(gallery_key("releases", entry.target_id, "like"), str(entry.epoch))
-            )
+            reads.hget(gallery_key("releases", entry.target_id, "like"), str(entry.epoch))
+        for entry, document in zip(entries, reads.execute(), strict=True):
             assert sha256(document).hexdigest() == entry.release_sha256
             decoded = msgspec.json.decode(document, type=ReleaseDocument)
             assert (decoded.target_id, decoded.epoch) == (entry.target_id, entry.epoch)
             assert decoded.as_of_ms <= self.now_ms
+        running = self._list_running()
         for video, count in epochs.items():
-            assert self.store.root.hlen(gallery_key("releases", video, "like")) == count
-            assert self.store.root.hlen(gallery_key("points", video, "like")) == count
-            self._check_current(video, count)
-            self._check_records(video, count)
+            self._check_gallery(video, count)
+            self._check_records(video, count, is_running=self.numbers[video] in running)
 
     def _ledger_entries(self) -> list[LedgerEntry]:
         """Return the entries of all chains, after checking every link."""
-        root, entries = self.store.root, []
+        entries = []
         for shard in range(HEADER.target_shards):
-            lines = [raw(line) for line in root.lrange(tally_key(shard, "ledger"), 0, -1)]
+            reads = self.store.root.pipeline(transaction=False)
+            reads.lrange(tally_key(shard, "ledger"), 0, -1)
+            reads.hgetall(gallery_key("ledger", shard))
+            reads.get(tally_key(shard, "head"))
+            reads.xlen(tally_key(shard, "pending"))
+            reads.zcard(tally_key(shard, "visible"))
+            lines, published, head, *waiting = reads.execute()
             previous = ""
             for sequence, line in enumerate(lines):
                 entry = msgspec.json.decode(line, type=LedgerEntry)
                 assert (entry.shard, entry.sequence, entry.previous) == (shard, sequence, previous)
-                assert root.hget(gallery_key("ledger", shard), str(sequence)) == line
                 previous = sha256(line).hexdigest()
                 entries.append(entry)
-            assert (root.get(tally_key(shard, "head")) or b"") == previous.encode()
-            assert root.hlen(gallery_key("ledger", shard)) == len(lines)
-            assert root.xlen(tally_key(shard, "pending")) == root.zcard(tally_key(shard, "visible")) == 0
+            assert published == {str(sequence).encode(): line for sequence, line in enumerate(lines)}
+            assert (head or b"") == previous.encode()
+            assert waiting == [0, 0]
         return entries
 
-    def _check_current(self, video: str, count: int) -> None:
+    def _check_gallery(self, video: str, count: int) -> None:
+        """As many releases as epochs have a document and a point, and the last one is the current one."""
+        reads = self.store.root.pipeline(transaction=False)
+        reads.hgetall(gallery_key("releases", video, "like"))
+        reads.hlen(gallery_key("points", video, "like"))
+        releases, points = reads.execute()
+        assert len(releases) == points == count
         current = self.store.public.get(gallery_key("current", video, "like"))
-        assert current == self.store.public.hget(gallery_key("releases", video, "like"), str(count - 1))
+        assert current == releases.get(str(count - 1).encode())
 
-    def _check_records(self, video: str, count: int) -> None:
+    def _check_records(self, video: str, count: int, *, is_running: bool) -> None:
         """A measured stream has one measurement a step; each change is in the net changes or the log, once.
 
         After the last epoch neither is left.
         """
         number = self.numbers[video]
-        measured = np.frombuffer(self._read_record("measured", number), MEASUREMENT)
+        reads = self.store.root.pipeline(transaction=False)
+        for name in ("measured", "net", "log"):
+            reads.lrange(self._series_key(name, number), 0, -1)
+        *records, log = reads.execute()
+        measured, net = (
+            np.frombuffer(b"".join(parts), dtype)
+            for parts, dtype in zip(records, (MEASUREMENT, NET_CHANGE), strict=True)
+        )
         drawn = sorted(zip(measured["stream"].tolist(), measured["step"].tolist(), strict=True))
         streams = sorted(set(measured["stream"].tolist()))
         assert drawn == [(stream, step) for stream in streams for step in range(count)]
-        net = np.frombuffer(self._read_record("net", number), NET_CHANGE)
         assert len({(step, stream) for step, stream, _ in net.tolist()}) == len(net)
-        if self._is_sealed(number):
-            assert (len(net), read_log(self.store.root, number)) == (0, [])
+        if not is_running:
+            assert (len(net), log) == (0, [])
         elif video in self.added:
-            left = np.frombuffer(join_changes(read_log(self.store.root, number)), "<u4").tolist()
+            left = np.frombuffer(join_changes(log), "<u4").tolist()
             counted = int(net["value"][net["stream"] == 0].sum())
             assert counted + _net(left) == _net(self.added[video])
 
-    def _is_sealed(self, number: int) -> bool:
-        shard = number // KINDS_PER_TARGET % HEADER.target_shards
-        return self.store.root.zscore(tally_key(shard, "due"), str(number)) is None
-
-    def _read_record(self, name: str, number: int) -> bytes:
-        parts = self.store.root.lrange(self._series_key(name, number), 0, -1)
-        return b"".join(map(raw, parts))
+    def _list_running(self) -> set[int]:
+        """Return the series that have an epoch to come."""
+        reads = self.store.root.pipeline(transaction=False)
+        for shard in range(HEADER.target_shards):
+            reads.zrange(tally_key(shard, "due"), 0, -1)
+        return {int(number) for numbers in reads.execute() for number in numbers}
 
     @staticmethod
     def _series_key(name: str, number: int) -> str:

@@ -12,7 +12,7 @@ from privacy.publishing.signature_writer import SignatureWriter
 from privacy.signing.ledger_signer import LedgerSigner
 from privacy.signing.signing_key import SigningKey
 from privacy.store.keys import gallery_key, tally_key
-from privacy.tally.series import LedgerLog
+from privacy.tally.ledger_log import LedgerLog
 from tests.support.gallery import LEDGER_SHARDS, NOW_MS
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, raw

@@ -82,7 +82,7 @@ def command(  # noqa: PLR0913 - one argument per option
 
     Plants canary accounts and videos in the sandbox (the same code and policy with a compressed schedule) and
     reports the success of every attack next to the maximum that the claimed guarantee allows. Exits with 1 if
-    an attack succeeds.
+    an attack succeeds or cannot be finished.
     """
     with (
         closing(

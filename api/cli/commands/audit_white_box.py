@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from api.audit.end_to_end import end_to_end_check
+from api.audit.entropy_source import source_check
 from api.cli.console import SectionBars, progress
 from api.cli.options import json_option, policy_option
 from api.cli.parameters import OutputFile
@@ -38,7 +39,7 @@ QUICK_READS: Final = 100
 )
 @policy_option
 @click.option(
-    "--quick", is_flag=True, help="Smaller samples; takes under a minute and finds only gross mistakes."
+    "--quick", is_flag=True, help="Smaller samples; about a minute of one core; finds only gross mistakes."
 )
 @click.option(
     "--report",
@@ -94,7 +95,7 @@ def audit(
         PolicyError: the mechanism cannot satisfy the policy.
     """
     started = time.monotonic()
-    checks = white_box(source.policy, plan, entropy)
+    checks = [source_check(), *white_box(source.policy, plan, entropy)]
     # An embedded server ends with the thread that started it, so this check runs in this process.
     sections = run_checks([end_to_end], 1, on_progress)
     sections += run_checks(checks, processes, on_progress)

@@ -61,11 +61,15 @@ def command(
 
 
 def _write_secrets(folder: Path, *, as_json: bool) -> None:
+    is_first = not folder.exists() or not any(folder.glob("*.acl"))
     files = write_secret_files(folder, entropy)
     if as_json:
         show_json({"files": [str(file) for file in files]})
         return
-    echo(f"{len(files)} files are in {folder}. Restart the servers, so that they read them.")
+    start = (
+        "Start the servers with the ACL files" if is_first else "Restart the servers, so that they read them"
+    )
+    echo(f"{len(files)} files are in {folder}. {start}.")
 
 
 def _set_up(policy_file: Path | None, *, was_restored: bool | None, as_json: bool) -> None:
@@ -81,6 +85,8 @@ def _set_up(policy_file: Path | None, *, was_restored: bool | None, as_json: boo
         was_restored=was_restored,
     )
     store = setup.prepare(settings.store)
+    if store.rebuild:
+        echo(store.rebuild.describe())
     header, version = store.header, store.registry.current.version
     if as_json:
         show_json(

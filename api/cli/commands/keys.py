@@ -1,7 +1,6 @@
 """`likewise keys`: creates, lists and revokes API keys; rotates the pseudonym key."""
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from api.cli.options import data_folder_option, json_option
 from api.cli.parameters import TEXT
 from api.http.api_keys import PLANE_SCOPES, KeyRecord
 from api.http.command import epilog
-from api.http.system import clock_ms, entropy, monotonic_seconds, rest
-from api.runtime.api_keys import ApiKeys, ApiKeySpec
+from api.http.system import entropy, monotonic_seconds, rest
+from api.runtime.api_keys import ApiKeys, ApiKeySpec, is_live
 from api.runtime.settings import operator_settings
 from privacy.maintenance.key_rotation import KeyRotation
 from privacy.maintenance.throttle import Throttle
@@ -99,9 +98,9 @@ def list_keys(plane: str, data_folder: Path, as_json: bool) -> None:
     Includes revoked and expired keys.
     """
     api_keys = _open_api_keys(data_folder, plane)
-    records = api_keys.writer.records()
+    records, now_ms = api_keys.writer.records(), api_keys.writer.server_ms()
     if as_json:
-        show_json([_document(plane, record) | {"live": api_keys.is_live(record)} for record in records])
+        show_json([_document(plane, record) | {"live": is_live(record, now_ms)} for record in records])
         return
     table = Table("key", "owner", "scopes", "requests per minute", "created", "expires", "state")
     for record in records:
@@ -112,7 +111,7 @@ def list_keys(plane: str, data_folder: Path, as_json: bool) -> None:
             str(record.requests_per_minute),
             format_timestamp(record.created_at_ms),
             format_timestamp(record.expires_at_ms),
-            _describe_state(api_keys, record),
+            _describe_state(record, now_ms),
         )
     show(table)
 
@@ -127,7 +126,7 @@ def revoke(plane: str, key_id: str, data_folder: Path, as_json: bool) -> None:
 
     Serving processes notice within a second.
     """
-    record = _open_api_keys(data_folder, plane).writer.revoke(key_id, clock_ms())
+    record = _open_api_keys(data_folder, plane).writer.revoke(key_id)
     if as_json:
         show_json(_document(plane, record))
     else:
@@ -158,17 +157,17 @@ def rotate_pseudonym_key(data_folder: Path, as_json: bool) -> None:
     header = StoreHeader.read(rekeyer)
     in_force = KeysInForce(rekeyer, header.account_shards)
     in_force.require(load_store_keys(key_file, header))
-    begin_rotation(key_file, entropy)
-    keys = PseudonymKeys(partial(load_store_keys, key_file, header))
+    begun = begin_rotation(key_file, entropy)
+    keys = PseudonymKeys(lambda: begun)  # whatever rotation follows, this one ends none but itself
     client = connect(settings.store, REKEYER, greet=header.greet)
     with progress(quiet=as_json) as bars:
         task = bars.add_task("accounts", total=None)
         shards = AccountShards(client, keys, header.account_shards)
         throttle = Throttle.always(monotonic_seconds, rest)
         moved = KeyRotation(shards, throttle).run(lambda count: bars.advance(task, count))
-    end_rotation(key_file)
+    end_rotation(key_file, begun)
     if as_json:
-        show_json({"moved": moved, "generation": keys.current.generation})
+        show_json({"moved": moved, "generation": begun.generation})
     else:
         echo(
             f"{moved:,} accounts moved. The old key is no longer in its file; restart the processes to "
@@ -177,7 +176,7 @@ def rotate_pseudonym_key(data_folder: Path, as_json: bool) -> None:
 
 
 def _open_api_keys(data_folder: Path, plane: str) -> ApiKeys:
-    return ApiKeys.open(operator_settings(data_folder, os.environ).store, plane, clock_ms, entropy)
+    return ApiKeys.open(operator_settings(data_folder, os.environ).store, plane, entropy)
 
 
 def _document(plane: str, record: KeyRecord) -> dict[str, Any]:
@@ -190,7 +189,7 @@ def _document(plane: str, record: KeyRecord) -> dict[str, Any]:
     return {"plane": plane, **document}
 
 
-def _describe_state(api_keys: ApiKeys, record: KeyRecord) -> str:
+def _describe_state(record: KeyRecord, now_ms: int) -> str:
     if record.revoked_at_ms is not None:
         return f"revoked {format_timestamp(record.revoked_at_ms)}"
-    return "live" if api_keys.is_live(record) else "expired"
+    return "live" if is_live(record, now_ms) else "expired"

@@ -163,14 +163,20 @@ def _read_keys(file: Path) -> PublicKeys:
 
 
 def _read_heads(file: Path) -> tuple[str, ...]:
-    """Returns the tree heads of an export and ignores its other lines."""
+    """Returns the tree heads of an export and ignores its other lines.
+
+    Raises:
+        InvalidInputError: it has none, so that every other export would continue it.
+    """
     heads = tuple(
         _decode_head(file, line)
         for line in read_lines("--since", file, "an export")
         if line.startswith(b'{"line":"head"')
     )
     if not heads:
-        raise InvalidInputError("--since", f"{file} has no tree head", "an export")
+        raise InvalidInputError(
+            "--since", f"{file} has no signed tree head, so nothing can be compared", "an export that has one"
+        )
     return heads
 
 

@@ -156,7 +156,7 @@ def _replay(store: PreparedStore, recording: Recording, bars: Progress, *, evalu
             "omit --data-folder or name a new folder"
         )
     task = bars.add_task("events", total=count_lines(recording.events_file))
-    with open_in_process_system(store, lambda count: bars.advance(task, count)) as system:
+    with open_in_process_system(store, lambda count: bars.advance(task, count), equal_work=False) as system:
         exact = ExactCounts(store.registry.current, system.clock)
         if evaluate:
             system.intake.listener, system.staff.listener = exact.record_events, exact.record_actions

@@ -35,8 +35,7 @@ from api.runtime.store_setup import (
     reapply_erasures,
 )
 from api.runtime.supervisor import Supervisor
-from api.simulation.backfill import StoppedError, backfill
-from api.simulation.platform import HISTORY_LIKES, SimulatedPlatform
+from api.simulation.platform import SimulatedPlatform
 from api.simulation.state_file import SimulationState, StateFile
 from privacy.embedded.lock import locked
 from privacy.embedded.rooms import EmbeddedRooms, StartEndedError
@@ -114,7 +113,8 @@ class StartupMessage:
 
 _READY_SECONDS = 60.0
 _ANSWER_SECONDS = 2.0
-_LOADING_REPORT_SECONDS = 30.0
+_FIRST_REPORT_SECONDS = 3.0
+_REPORT_EVERY_SECONDS = 30.0
 _LOGS = "logs"
 
 
@@ -168,8 +168,7 @@ def command(
         shards = ONE_SHARD if simulate else DEFAULT_SHARD_COUNTS
         setup = StoreSetup(source, keys, guard, clock_ms, entropy, shards, was_restored)
         store = setup.prepare(settings.store)
-        if servers and shares_device(guard, data_folder):
-            echo(f"Warning: {describe_shared_device(guard)}.")
+        _report_guard(store, guard, data_folder if servers else None)
         client = held.enter_context(closing(connect(store.settings, MAINTENANCE, greet=store.header.greet)))
         clock = StoreClock(client, clock_ms, uptime, MAX_AGE_MS)
         watch = ClockWatch(clock)
@@ -186,10 +185,10 @@ def command(
         ]
         video_id = None
         if simulate:
-            try:
-                platform, state = _open_simulation(source, store, data_folder, seed, stop, quiet=as_json)
-            except StoppedError:
+            simulation = _open_simulation(source, store, data_folder, seed, stop, quiet=as_json)
+            if simulation is None:
                 return
+            platform, state = simulation
             video_id = max(platform.catalogue.videos(clock_ms()), key=lambda video: video.popularity).video_id
             tokens = create_simulation_keys(settings.store)
             running.insert(0, programs.simulate(platform_url, tokens, state.seed, state.opened_at))
@@ -212,15 +211,23 @@ def command(
             echo("Ending.")
 
 
-def _wait_and_report(stop: StopSignal) -> Callable[[float], bool]:
-    """Returns a function that rests until asked to stop, and says from time to time what is waited for."""
-    reported = time.monotonic()
+def _report_guard(store: PreparedStore, guard: Path, data_folder: Path | None) -> None:
+    """Says how a lost guard was rebuilt, and whether it is on the disk of the servers' data."""
+    if store.rebuild:
+        echo(store.rebuild.describe())
+    if data_folder and shares_device(guard, data_folder):
+        echo(f"Warning: {describe_shared_device(guard)}.")
 
-    def wait(seconds: float) -> bool:
-        nonlocal reported
-        if time.monotonic() - reported >= _LOADING_REPORT_SECONDS:
-            reported = time.monotonic()
-            echo("The store is still loading its data.")
+
+def _wait_and_report(stop: StopSignal) -> Callable[[float, str], bool]:
+    """Returns a function that rests until asked to stop, and says from time to time what is waited for."""
+    report_at = time.monotonic() + _FIRST_REPORT_SECONDS
+
+    def wait(seconds: float, activity: str) -> bool:
+        nonlocal report_at
+        if time.monotonic() >= report_at:
+            report_at = time.monotonic() + _REPORT_EVERY_SECONDS
+            echo(f"The store is still {activity}.")
         return stop.wait(seconds)
 
     return wait
@@ -257,17 +264,28 @@ def _open_store(
 
 def _open_simulation(
     source: PolicySource, store: PreparedStore, folder: Path, seed: int, stop: StopSignal, *, quiet: bool
-) -> tuple[SimulatedPlatform, SimulationState]:
-    """Opens the simulated platform and backfill its history, once."""
+) -> tuple[SimulatedPlatform, SimulationState] | None:
+    """Opens the simulated platform and backfills its history, once; None if asked to stop meanwhile."""
+    # Imported here: it takes as long to load as everything else together, and only a simulation needs it.
+    from api.simulation.backfill import StoppedError, backfill  # noqa: PLC0415 - as above
+
     file = StateFile(folder)
     state = file.open(seed, clock_ms(), new_store=store.is_new)
     platform = SimulatedPlatform(source.policy, state.seed, state.opened_at_ms)
     if not state.backfilled:
+        until_ms = clock_ms()
         with progress(quiet=quiet) as bars:
-            task = bars.add_task("four weeks of likes", total=HISTORY_LIKES)
-            backfill(
-                platform, store, clock_ms(), lambda count: bars.advance(task, count), lambda: stop.wait(0)
-            )
+            task = bars.add_task("hours of likes", total=platform.count_hours(until_ms))
+            try:
+                backfill(
+                    platform,
+                    store,
+                    until_ms,
+                    lambda hours: bars.update(task, completed=hours),
+                    lambda: stop.wait(0),
+                )
+            except StoppedError:
+                return None
         state = msgspec.structs.replace(state, backfilled=True)
         file.write(state)
     return platform, state

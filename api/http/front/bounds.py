@@ -41,7 +41,7 @@ class FrontBounds:
     response_bytes: int = 128 * _MIB
     linger_seconds: float = 15.0
     linger_bytes: int = 256 * _MIB
-    stop_seconds: float = 5.0
+    stop_seconds: float = 9.5
 
     def body_ends_at(self, started_at: float, received_bytes: int) -> float:
         """Returns when a body of which these bytes have arrived is too slow."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from privacy.audit.black_box.appearance import AppearanceAttack
 from privacy.audit.black_box.campaign import Campaign
-from privacy.audit.black_box.campaign_scale import CampaignScale
+from privacy.audit.black_box.campaign_scale import ATTEMPTS, LEAD_FACTOR, CampaignScale
 from privacy.audit.black_box.claim import Claim
 from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.deployment import Deployment
@@ -30,11 +30,6 @@ from privacy.model.timestamp import Clock, format_timestamp
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-ATTEMPTS = 3
-LEAD_FACTOR = 3
-"""Factor by which the lead time grows with each attempt."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +61,12 @@ class BlackBox:
     secrets: Sequence[str] = field(default=(), repr=False)
 
     def audit(self, progress: ProgressCallback) -> AuditReport:
-        """Carries out all attacks.
+        """Carries out all attacks; one that cannot be finished becomes a section that does not pass.
 
         Raises:
-            InvalidInputError: the deployment refuses a request that the keys should allow, or has no sandbox.
-            StoreBusyError: it does not answer, or makes no releases.
+            InvalidInputError: before the attacks, the deployment refuses a request that the keys should
+                allow, or it has no sandbox.
+            StoreBusyError: before the attacks, it does not answer, or makes no releases.
         """
         started_ms = self.clock()
         claim = self._read_claim()
@@ -112,7 +108,9 @@ class BlackBox:
             )
             if campaign.plant():
                 return campaign
-        raise StoreBusyError("the deployment is too slow for this number of canaries; try --quick")
+        raise StoreBusyError(
+            "the deployment is too slow for this number of canaries; try --quick, or a less busy machine"
+        )
 
     def _read_claim(self) -> Claim:
         sandbox = read_document(self.deployment, "/v1/privacy")["sandbox"]

@@ -4,15 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from redis.exceptions import RedisError
+
+from privacy.audit.black_box.campaign_scale import PATIENCE_MS
 from privacy.audit.black_box.context import Attack, CampaignContext
 from privacy.audit.black_box.release_monitor import ReleaseMonitor
-from privacy.audit.report_model import Section
-from privacy.errors import StoreBusyError
+from privacy.audit.report_model import Finding, Section
+from privacy.errors import LikewiseError, StoreBusyError
 from privacy.model.timestamp import Clock
 
 _POLL_SECONDS = 0.1
-_MAX_DELAY_MS = 120_000
-"""A release that is later than this is considered missing."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,21 @@ class Campaign:
     def run(self) -> list[Section]:
         """Sends the rounds, waits for the releases and evaluates the attacks.
 
+        An attack that cannot be finished becomes a section that says so; the others are carried out.
+
         Raises:
-            StoreBusyError: the deployment stopped making releases, or does not answer.
-            InvalidInputError: the deployment refuses a request that the keys should allow.
+            StoreBusyError: before the attacks, the deployment stopped making releases, or does not answer.
+            InvalidInputError: before the attacks, it refuses a request that the keys should allow.
         """
         self._wait_for(self._send_rounds())
         counted_epochs = self.monitor.counted_epochs()
         sections: list[Section] = []
         for number, attack in enumerate(self.attacks):
             self.context.progress("attacks", number, len(self.attacks))
-            sections += attack.evaluate(counted_epochs)
+            try:
+                sections += attack.evaluate(counted_epochs)
+            except (LikewiseError, RedisError) as error:
+                sections.append(_build_unfinished_section(attack, error))
         self.context.progress("attacks", len(self.attacks), len(self.attacks))
         return sections
 
@@ -88,10 +94,9 @@ class Campaign:
             self.context.progress("releases", max(0, min(observed)), epoch)
             if min(observed) > latest:
                 latest, changed_ms = min(observed), max(self.clock(), changed_ms)
-            if self.clock() > changed_ms + _MAX_DELAY_MS:
+            if self.clock() > changed_ms + PATIENCE_MS:
                 raise StoreBusyError(
-                    f"the sandbox made no release for {_MAX_DELAY_MS // 1000} s; "
-                    "is `likewise release` running?"
+                    f"the sandbox made no release for {PATIENCE_MS // 1000} s; is `likewise release` running?"
                 )
             self.wait(_POLL_SECONDS)
         self.context.progress("releases", epoch, epoch)
@@ -99,3 +104,15 @@ class Campaign:
     def _due_ms(self, epoch: int) -> int:
         ages = self.context.claim.due_ages_seconds
         return self.context.first_release_ms + 1000 * (ages[epoch] - ages[0])
+
+
+def _build_unfinished_section(attack: Attack, error: Exception) -> Section:
+    return Section(
+        key=attack.key,
+        title=attack.title,
+        tried="The attack was begun and could not be finished.",
+        breaks="The attack does not end. This is no break of the guarantee, and no evidence for it.",
+        confidence="None: this audit says nothing about the attack. Repeat it, on a less busy machine if "
+        "answers or releases were late.",
+        findings=(Finding("the attack", "finished", f"not finished: {error}", passed=False),),
+    )

@@ -1,6 +1,14 @@
 """Sample sizes of a black-box audit."""
 
 from dataclasses import dataclass
+from typing import Final
+
+ATTEMPTS: Final = 3
+"""How often planting is tried, each time with more time for it."""
+LEAD_FACTOR: Final = 3
+"""Factor by which the time for planting grows with each attempt."""
+PATIENCE_MS: Final = 300_000
+"""A release that is later than this is considered missing. A busy machine is no fault."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ WHOLE = CampaignScale(
     timings=10_000,
     quiet_seconds=1_500,
     appearance_lead_seconds=8,
-    appearance_pairs=16,
+    appearance_pairs=8,
     appearance_phases=3,
     appearance_waves=3,
     appearance_epochs=20,
@@ -75,9 +83,9 @@ QUICK = CampaignScale(
     repetitions=500,
     timings=500,
     quiet_seconds=250,
-    appearance_lead_seconds=5,
-    appearance_pairs=16,
+    appearance_lead_seconds=4,
+    appearance_pairs=8,
     appearance_phases=3,
-    appearance_waves=1,
-    appearance_epochs=4,
+    appearance_waves=2,
+    appearance_epochs=2,
 )

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from privacy.audit.black_box.campaign_scale import CampaignScale
 from privacy.audit.black_box.claim import Claim
@@ -59,7 +59,15 @@ class CampaignContext:
 
 
 class Attack(Protocol):
-    """One attack, or several on the same canaries; by default it plants and sends nothing."""
+    """One attack, or several on the same canaries; by default it plants and sends nothing.
+
+    Args:
+        key: of its section, or of all of them together if it cannot be finished.
+        title: of the same.
+    """
+
+    key: ClassVar[str]
+    title: ClassVar[str]
 
     def canaries(self) -> Sequence[Canary]:
         """Returns the canaries that the attack needs."""

@@ -30,6 +30,9 @@ class MembershipAttack(TargetAttack):
         context: of the campaign.
     """
 
+    key = "membership-and-noise"
+    title = "Differencing, membership, noise and canaries"
+
     def create_targets(self) -> list[Canary]:
         """Creates the targets."""
         return [self.context.canary(f"member-{number}") for number in range(self.context.scale.members)]

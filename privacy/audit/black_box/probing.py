@@ -24,6 +24,9 @@ class ProbingAttack(Attack):
         context: of the campaign.
     """
 
+    key = "probing"
+    title = "Threshold probing with k−1 sybils and a victim"
+
     context: CampaignContext
 
     @cached_property
@@ -78,8 +81,8 @@ class ProbingAttack(Attack):
             self.context.claim,
         )
         section = Section(
-            key="probing",
-            title="Threshold probing with k−1 sybils and a victim",
+            key=self.key,
+            title=self.title,
             tried=f"On {len(first):,} targets, k−1 accounts of the attacker like, and a coin decides whether "
             "the victim does. On the same number of other targets, the victim lifts the count to the "
             f"threshold of {self._threshold}.",

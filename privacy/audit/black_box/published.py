@@ -1,13 +1,15 @@
 """Reads the published numbers of canaries."""
 
 from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.audit.black_box.deployment import Canary, Deployment
+from privacy.audit.black_box.deployment import Canary, Deployment, Reply
 from privacy.errors import InvalidInputError
+from privacy.model.timestamp import Clock
 
 OK = 200
 _PAGE = 200
@@ -49,3 +51,9 @@ def read_cells(
     """Reads the total of a breakdown, and its cells by name."""
     answer = read_document(deployment, f"/v1/videos/{canary.public_id}/likes/breakdowns/{dimension}")
     return answer["total"], {cell["cell"]: cell["likes"] for cell in answer["cells"]}
+
+
+def latest_served_ms(reply: Reply, clock: Clock) -> int:
+    """Returns the latest time at which the answer was made; HTTP dates have whole seconds."""
+    date = reply.headers.get("date")
+    return clock() if date is None else 1000 * int(parsedate_to_datetime(date).timestamp()) + 999

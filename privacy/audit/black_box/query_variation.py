@@ -48,6 +48,9 @@ class QueryVariationAttack(TargetAttack):
         context: of the campaign.
     """
 
+    key = "query-variation"
+    title = "Averaging, collusion, aliases and filters"
+
     def create_targets(self) -> list[Canary]:
         """Creates the targets."""
         return [self.context.single_release_canary(f"still-{number}") for number in range(TARGETS)]

@@ -41,6 +41,9 @@ class ReconstructionAttack(TargetAttack):
         context: of the campaign.
     """
 
+    key = "reconstruction"
+    title = "Reconstruction by linear programming"
+
     def create_targets(self) -> list[Canary]:
         """Creates the targets."""
         return [
@@ -102,8 +105,8 @@ class ReconstructionAttack(TargetAttack):
         )
         finding, plot = shares_of_targets("secrets reconstructed", guessed == self._coins, self.context.claim)
         section = Section(
-            key="reconstruction",
-            title="Reconstruction by linear programming",
+            key=self.key,
+            title=self.title,
             tried=f"On {len(self.targets):,} targets, coins decide whether {self._secrets} accounts like, "
             f"{SECRETS_PER_ROUND} in each of {self.context.scale.rounds} rounds. The attacker knows their "
             "profiles, their rounds and all other likes, and solves a linear programme with every total of "

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
@@ -11,8 +10,8 @@ import msgspec
 import numpy as np
 
 from privacy.audit.black_box.context import TargetAttack
-from privacy.audit.black_box.deployment import Canary, CanaryEvent, Reply
-from privacy.audit.black_box.published import OK, read_totals
+from privacy.audit.black_box.deployment import Canary, CanaryEvent
+from privacy.audit.black_box.published import OK, latest_served_ms, read_totals
 from privacy.audit.black_box.sybils import likes_of_sybils, likes_until_shown
 from privacy.audit.report_model import Finding, Section
 from privacy.errors import InvalidInputError
@@ -34,6 +33,9 @@ class ReleaseMonitor(TargetAttack):
         context: of the campaign.
         clock: now, in ms since 1970 UTC; the deployment's own time is used if its answers contain it.
     """
+
+    key = "release-monitor"
+    title = "Monitoring between releases"
 
     clock: Clock
     _polls: int = field(default=0, init=False, repr=False)
@@ -89,7 +91,7 @@ class ReleaseMonitor(TargetAttack):
         if reply.status != OK:
             raise InvalidInputError(path[:40], f"is answered with {reply.status}", "200")
         self._polls += 1
-        now_ms = _latest_served_ms(reply, self.clock)
+        now_ms = latest_served_ms(reply, self.clock)
         epochs = [-1 for _ in self.targets]
         for index, video in enumerate(reply.document["videos"]):
             number = video["likes"]
@@ -123,8 +125,8 @@ class ReleaseMonitor(TargetAttack):
             ),
         )
         section = Section(
-            key="release-monitor",
-            title="Monitoring between releases",
+            key=self.key,
+            title=self.title,
             tried=f"{len(self.targets)} targets were polled {self._polls:,} times over "
             f"{self.context.scale.rounds} rounds. {BUSY} got {BUSY_LIKES} likes in each round, {QUIET} got "
             "none, one is below k.",
@@ -143,9 +145,3 @@ class ReleaseMonitor(TargetAttack):
         announced[epoch].add(number["next_release_at"])
         before = [time for time in announced.get(epoch - 1, ()) if time is not None]
         self._early_releases += any(now_ms < parse_timestamp_ms(time) for time in before)
-
-
-def _latest_served_ms(reply: Reply, clock: Clock) -> int:
-    """Returns the latest time at which the answer was made; HTTP dates have whole seconds."""
-    date = reply.headers.get("date")
-    return clock() if date is None else 1000 * int(parsedate_to_datetime(date).timestamp()) + 999

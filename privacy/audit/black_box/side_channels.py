@@ -27,6 +27,9 @@ class SideChannelAttack(Attack):
         secrets: the keys in use, which no log may contain.
     """
 
+    key = "side-channels"
+    title = "Leakage in metrics and logs"
+
     context: CampaignContext
     logs: Path | None
     secrets: Sequence[str] = field(repr=False)
@@ -43,8 +46,8 @@ class SideChannelAttack(Attack):
                 Finding("metrics and logs", "none to check", "neither plane exposes metrics", passed=True)
             )
         section = Section(
-            key="side-channels",
-            title="Leakage in metrics and logs",
+            key=self.key,
+            title=self.title,
             tried="The metrics of both planes, line by line"
             + (", and every byte of the log files." if self.logs else ". No log folder was given."),
             breaks="A sample that is not about requests, or the id of an account or video or a key in a log.",

@@ -40,6 +40,9 @@ class StoreAccessAttack(Attack):
         url: `redis://user:password@host:port`, as configured for the public plane.
     """
 
+    key = "store-access"
+    title = "Store access with the public plane's password"
+
     url: str = field(repr=False)
 
     def evaluate(self, counted_epochs: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
@@ -47,8 +50,8 @@ class StoreAccessAttack(Attack):
         with closing(Redis.from_url(self.url)) as client:
             findings = tuple(_try(client, command) for command in COMMANDS)
         section = Section(
-            key="store-access",
-            title="Store access with the public plane's password",
+            key=self.key,
+            title=self.title,
             tried=f"{len(COMMANDS)} commands on keys of all rooms; `likewise audit wall` tries all commands.",
             breaks="A command is not refused with NOPERM.",
             confidence="Certain. False alarms are impossible.",

@@ -30,6 +30,9 @@ class SuppressionAttack(TargetAttack):
         context: of the campaign.
     """
 
+    key = "suppression-and-timing"
+    title = "Suppressed numbers and the time of answers"
+
     def create_targets(self) -> list[Canary]:
         """Creates the targets."""
         return [self.context.single_release_canary(f"mute-{number}") for number in (NONE, FEW, SHOWN)]

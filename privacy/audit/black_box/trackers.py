@@ -28,6 +28,9 @@ class TrackerAttack(TargetAttack):
         context: of the campaign.
     """
 
+    key = "trackers"
+    title = "Trackers: the total minus the published cells"
+
     def create_targets(self) -> list[Canary]:
         """Creates the targets."""
         return [
@@ -78,8 +81,8 @@ class TrackerAttack(TargetAttack):
             passed=small_shown == 0,
         )
         section = Section(
-            key="trackers",
-            title="Trackers: the total minus the published cells",
+            key=self.key,
+            title=self.title,
             tried=f"On {len(self.targets):,} targets, one cell holds {_SHOWN_LIKES} accounts, and another "
             "one k−1 accounts of the attacker and, by a coin, the victim. The published cells are subtracted "
             "from the total.",

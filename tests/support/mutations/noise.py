@@ -175,7 +175,7 @@ NOISE = (
         "entropy",
     ),
     Mutation("zero drawn too often", _two_zeros, "entropy"),
-    Mutation("redrawn at every release", _drawn_again, "recalculation", in_quick_tests=True),
+    Mutation("redrawn at every release", _drawn_again, "recalculation"),
     Mutation("clamping before noise", _clamped, "recalculation", in_quick_tests=True),
     Mutation("epochs lumped into one when a cell reaches k", _lumped, "recalculation"),
     Mutation("measured before k is reached", _measured_below_k, "recalculation"),

@@ -18,6 +18,7 @@ from privacy.errors import (
     ConflictError,
     InvalidInputError,
     LikewiseError,
+    LimitsError,
     NotFoundError,
     PolicyError,
     StoreBusyError,
@@ -32,6 +33,7 @@ CASES = {
     MethodNotAllowed(["GET"]): (405, "method-not-allowed"),
     TooManyRequests(retry_after=7): (429, "too-many-requests"),
     ClockError("the clock is behind"): (503, "clocks-disagree"),
+    LimitsError("in force are 4 50"): (503, "limits-not-in-force"),
     StoreBusyError("the store does not answer"): (503, "unavailable"),
     StoreError("the store refuses"): (503, "unavailable"),
     PolicyError("k: is 1"): (500, "internal-server-error"),
@@ -53,7 +55,8 @@ def test_every_error_is_a_problem(error: Exception, expected: tuple[int, str]) -
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError("account-17"), PolicyError("x"), StoreError("redis://host:6379 p:x")]
+    "error",
+    [KeyError("account-17"), PolicyError("x"), StoreError("redis://host:6379 p:x"), LimitsError("4 50")],
 )
 def test_messages_of_defects_and_stores_stay_inside(error: Exception) -> None:
     """Messages of defects and stores are not quoted: they may name accounts, hosts and keys."""

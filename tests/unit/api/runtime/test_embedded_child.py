@@ -25,7 +25,10 @@ class Server:
 
     starts: list[int | Exception] = field(default_factory=list)
     is_running: bool = True
+    takes_writes: bool = True
+    has_room: bool = True
     cut_bytes: int = 0
+    activity: str = "loading its data"
     launched: int = 0
     stopped: int = 0
     _loading: int = 0
@@ -44,7 +47,7 @@ class Server:
         outcome = self.starts.pop(0) if self.starts else 0
         if isinstance(outcome, Exception):
             raise outcome
-        self._loading, self.is_running = outcome, True
+        self._loading, self.is_running, self.takes_writes = outcome, True, self.has_room
 
     def is_ready(self) -> bool:
         """Whether it has loaded its data."""
@@ -104,6 +107,23 @@ def test_a_disk_that_stays_full_is_asked_twice_a_minute() -> None:
     """The rest grows up to half a minute, however long the disk is full."""
     reports = polls(Server([FULL] * 1000), 500, step_seconds=10)
     assert reports[-1].endswith("restarting in 30 s")
+
+
+def test_a_server_without_room_is_read_and_started_again_when_there_is_some() -> None:
+    """It takes no writes meanwhile, and its disk is looked at once a second."""
+    server = Server(has_room=False)
+    child = EmbeddedChild("redis-gallery", cast("EmbeddedRedis", server), Clock())
+    server.is_running = False
+    said = [report for _ in range(100) if (report := child.poll())]
+    assert said == ["redis-gallery ended; restarting now", "redis-gallery can only be read: its disk is full"]
+    assert (server.is_running, server.launched) == (True, 1)
+    server.has_room = True
+    said = [report for _ in range(10) if (report := child.poll())]
+    assert said == [
+        "there is room again on the disk of redis-gallery; restarting now",
+        "redis-gallery is ready again",
+    ]
+    assert (server.takes_writes, server.launched) == (True, 2)
 
 
 def test_a_long_load_is_waited_for_and_reported() -> None:

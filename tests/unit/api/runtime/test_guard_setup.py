@@ -13,6 +13,7 @@ from api.runtime.policy_source import read_policy
 from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import PreparedStore, StoreSetup
 from privacy.errors import StoreError
+from privacy.maintenance.rebuild_erasure_log import ErasureLogRebuild
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.rollback.release_watermark import ReleaseWatermark
@@ -77,7 +78,8 @@ def test_a_new_store_has_all_records(store: Store, setup: StoreSetup) -> None:
     made = setup.prepare(store.settings)
     for shard in range(made.header.target_shards):
         released(made).check(shard, 0)
-        assert (made.erasures.folder / f"{made.header.store_id}.released-{shard}").read_text() == "0\n"
+        path = made.erasures.folder / f"{made.header.store_id}.released-{shard}"
+        assert path.read_text().startswith("0 ")
     assert made.erasures.last_number() == 0
 
 
@@ -104,6 +106,8 @@ def test_the_guard_of_a_store_that_was_not_restored_is_rebuilt_whole(
     (listed,) = prepared.erasures.read_after(0)
     lose(prepared, part)
     made = replace(setup, was_restored=False).prepare(prepared.settings)
+    assert made.rebuild
+    assert made.rebuild.describe().endswith("Releases continue. Leave --restored out from now on.")
     last = made.erasures.last_number()
     assert made.erasures.read_after(last - 1)[0].closed_until_ms == listed.closed_until_ms
     for shard in range(made.header.target_shards):
@@ -133,8 +137,15 @@ def test_nothing_is_released_from_a_restored_store_without_its_guard(
     """
     (listed,) = prepared.erasures.read_after(0)
     lose(prepared, "all")
-    replace(setup, was_restored=True).prepare(prepared.settings)
+    rebuild = replace(setup, was_restored=True).prepare(prepared.settings).rebuild
+    assert rebuild
+    assert rebuild.describe() == (
+        "The rollback guard was rebuilt from the store. Erasures that the store knows, and that are listed "
+        "now: 1. Repeat the erasures, objections, opt-outs and bans since the backup. Nothing is released "
+        "from this store any more: releases continue in a new store only. Leave --restored out from now on."
+    )
     made = setup.prepare(prepared.settings)
+    assert made.rebuild is None
     rebuilt = made.erasures.read_after(made.erasures.last_number() - 1)[0]
     assert rebuilt.closed_until_ms == listed.closed_until_ms
     for shard in range(made.header.target_shards):
@@ -149,6 +160,9 @@ def test_what_is_left_of_a_guard_stays_in_force(setup: StoreSetup, prepared: Pre
     """A restored store keeps the ledger lengths that are still there, and releases where they are kept."""
     lose(prepared, "*.released-5")
     made = replace(setup, was_restored=True).prepare(prepared.settings)
+    assert made.rebuild
+    assert "The list of erasures was whole." in made.rebuild.describe()
+    assert "any more from 1 of its 8 target shards" in made.rebuild.describe()
     with pytest.raises(StoreError, match="restored after"):
         released(made).check(5, RELEASED)
     with pytest.raises(StoreError, match="would draw them again"):
@@ -178,7 +192,7 @@ def test_the_guard_of_another_store_is_not_used(
     assert sorted(setup.rollback_guard_dir.iterdir()) == before
 
 
-@pytest.mark.parametrize("content", [b"", b"many\n", b"-1\n", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"many\n", b"-1\n", b"\xff", b"1", b"unknown", b"2 00000000\n"])
 def test_a_damaged_length_is_as_a_lost_one(
     setup: StoreSetup, prepared: PreparedStore, content: bytes
 ) -> None:
@@ -189,6 +203,64 @@ def test_a_damaged_length_is_as_a_lost_one(
         setup.prepare(prepared.settings)
     replace(setup, was_restored=False).prepare(prepared.settings)
     released(prepared).check(2, RELEASED)
+
+
+def test_a_length_cut_anywhere_or_with_another_digit_is_damaged(prepared: PreparedStore) -> None:
+    """A smaller number would allow draws that readers have seen to be drawn again."""
+    path = prepared.erasures.folder / f"{prepared.header.store_id}.released-2"
+    released(prepared).advance(2, 18)
+    whole = path.read_bytes()
+    other = path.with_name(path.name.replace("-2", "-3")).read_bytes()
+    wrong = [whole[:size] for size in range(len(whole))]
+    for content in (*wrong, whole.replace(b"18 ", b"10 "), whole.replace(b"18 ", b"8 "), other):
+        path.write_bytes(content)
+        with pytest.raises(StoreError, match=r"missing or damaged.*--restored no"):
+            released(prepared).check(2, 18)
+        with pytest.raises(StoreError, match="missing or damaged"):
+            released(prepared).advance(2, 19)
+    path.write_bytes(whole)
+    released(prepared).check(2, 18)
+
+
+@pytest.mark.parametrize(("content", "match"), [(b"18\n", "would draw them"), (b"unknown\n", "was restored")])
+def test_a_length_without_a_check_value_is_read(prepared: PreparedStore, content: bytes, match: str) -> None:
+    """Older versions wrote none; the next length has one."""
+    path = prepared.erasures.folder / f"{prepared.header.store_id}.released-2"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=match):
+        released(prepared).check(2, 17)
+    if content == b"18\n":
+        released(prepared).check(2, 18)
+        released(prepared).advance(2, 19)
+        assert len(path.read_bytes().split()) == 2
+
+
+def test_a_length_that_was_rebuilt_meanwhile_is_never_lowered(prepared: PreparedStore) -> None:
+    """Two answers at once: the later one lowers no length, and makes no unknown one known."""
+    lose(prepared, "*.released-5")
+    released(prepared).rebuild(5, RELEASED)
+    released(prepared).advance(5, RELEASED + 1)
+    released(prepared).rebuild(5, RELEASED)
+    released(prepared).check(5, RELEASED + 1)
+    with pytest.raises(StoreError, match="would draw them again"):
+        released(prepared).check(5, RELEASED)
+    released(prepared).rebuild(5, None)
+    released(prepared).rebuild(5, RELEASED)
+    with pytest.raises(StoreError, match="restored after"):
+        released(prepared).check(5, RELEASED + 1)
+
+
+def test_an_erasure_log_that_was_rebuilt_meanwhile_stays(store: Store, prepared: PreparedStore) -> None:
+    """Two answers at once: the later one drops nothing that was recorded since, which a backup may need."""
+    lose(prepared, "*.erasures")
+    rebuild = ErasureLogRebuild(
+        ErasureWatermark(store.admin, prepared.erasures), prepared.header.account_shards
+    )
+    assert rebuild.run(clock_ms()) == 1
+    rebuilt = prepared.erasures.last_number()
+    erase(store, prepared, "a-2")
+    assert rebuild.run(clock_ms()) == 0
+    assert [record.number for record in prepared.erasures.read_after(rebuilt)] == [rebuilt + 1]
 
 
 def test_an_old_erasure_log_is_replaced_where_the_store_is_the_newest(

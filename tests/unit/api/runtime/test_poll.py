@@ -1,8 +1,13 @@
 """The loop of a process that looks for work."""
 
+import errno
+import os
+import sys
+from io import StringIO
+
 import pytest
 
-from api.runtime.poll import MS_PER_TICK, PollInterval, decide_by, poll, poll_ticks
+from api.runtime.poll import MS_PER_TICK, PollInterval, decide_by, poll, poll_ticks, report_busy
 from privacy.errors import ClockError, StoreBusyError, StoreError
 
 PACE = PollInterval(idle_seconds=0.5, first_back_off_seconds=0.1, max_back_off_seconds=0.5)
@@ -155,3 +160,27 @@ def test_without_a_time_that_is_believed_nothing_is_done_at_a_tick() -> None:
     assert rests == [1.0, 1.0]
     assert said == ["leapt", "leapt"]
     assert steps == []
+
+
+class FullDisk(StringIO):
+    """The log of a process on a full disk."""
+
+    def write(self, _text: str, /) -> int:
+        """Fail as the disk does."""
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_log_on_a_full_disk_does_not_end_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk that keeps the store from answering is often the one of the logs."""
+    monkeypatch.setattr(sys, "stderr", FullDisk())
+    rests: list[float] = []
+
+    def step() -> int:
+        raise BUSY
+
+    def wait(seconds: float) -> bool:
+        rests.append(seconds)
+        return len(rests) == 2
+
+    poll(step, wait, PACE, report_busy("relay"))
+    assert rests == [0.1, 0.2]

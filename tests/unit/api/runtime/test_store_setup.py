@@ -239,13 +239,13 @@ def test_a_key_file_from_before_a_rotation_is_refused(store: Store, setup: Store
     """The store is kept under the newer key; amid a rotation, both are right."""
     prepared, path = setup.prepare(store.settings), setup.key_files.pseudonym
     older = path.read_text()
-    begin_rotation(path, os.urandom)
+    rotated = begin_rotation(path, os.urandom)
     setup.prepare(store.settings)
     keys = PseudonymKeys(partial(load_store_keys, path, prepared.header))
     shards = AccountShards(store.rekeyer, keys, prepared.header.account_shards)
     KeyRotation(shards, Throttle.disabled()).run(lambda _count: None)
     setup.prepare(store.settings)
-    end_rotation(path)
+    end_rotation(path, rotated)
     setup.prepare(store.settings)
     path.write_text(older)
     with pytest.raises(StoreError, match="kept under another pseudonym key"):
@@ -256,7 +256,7 @@ def test_a_setup_that_is_killed_at_any_step_is_continued(
     store: Store, setup: StoreSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before or after any store call and any file, it is the same store in the end, set up once."""
-    real_sync = credentials._sync_folder
+    real_sync = credentials.sync_folder
     # The order of steps is what counts here, and fsync would take most of the time.
     monkeypatch.setattr("api.runtime.store_setup.check_server", lambda *_: [])
     monkeypatch.setattr("os.fsync", lambda _descriptor: None)
@@ -269,7 +269,7 @@ def test_a_setup_that_is_killed_at_any_step_is_continued(
             killed = replace(setup, key_files=keys, rollback_guard_dir=folder / "guard", new_shards=ONE_SHARD)
             with monkeypatch.context() as patch, suppress(Crash):
                 patch.setattr("api.runtime.store_setup.connect", partial(connect_stepped, fault))
-                patch.setattr(credentials, "_sync_folder", partial(sync_stepped, fault, real_sync))
+                patch.setattr(credentials, "sync_folder", partial(sync_stepped, fault, real_sync))
                 killed.prepare(store.settings)
             begun = StoreHeader.find(store.admin)
             header = killed.prepare(store.settings).header

@@ -5,7 +5,8 @@ import pytest
 
 from privacy.audit.recorded_entropy import RecordedEntropy, ReplayError
 from privacy.audit.reference_sampler import ReferenceSampler
-from privacy.mechanism.discrete_gaussian import MAX_SCALE, DiscreteGaussian
+from privacy.mechanism.bernoulli_exp import MAX_SCALE
+from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from tests.support.discrete_gaussian_oracle import fit_p_value
 from tests.support.entropy import shake_entropy
 

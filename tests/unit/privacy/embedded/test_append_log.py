@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 
 from privacy.embedded.append_log import MAX_TORN_BYTES, AppendLog
+from privacy.embedded.lock import locked
+from privacy.embedded.log_files import CLOSED_AT, FILES_FOLDER
 from privacy.embedded.server import EmbeddedRedis, redis_server_program
 from privacy.errors import StoreError
 from privacy.store.users import USERS
+from tests.support.command_line import family
+from tests.support.eventually import eventually
 from tests.support.redis_server import ROOT, clients
 
 SCRIPT = "redis.call('APPEND','count','1') redis.call('APPEND','other','1') redis.call('SET','mark',ARGV[1])"
@@ -113,7 +117,7 @@ def test_a_log_that_lost_its_end_after_an_orderly_stop_is_refused(server: Embedd
         store.root.set("kept", 1)
     log = newest_log(server)
     os.truncate(log, log.stat().st_size // 2)
-    with pytest.raises(StoreError, match="restore the whole file"):
+    with pytest.raises(StoreError, match="restore the whole folder"):
         server.start()
 
 
@@ -219,10 +223,54 @@ def test_an_orderly_stop_spares_the_check(server: EmbeddedRedis) -> None:
     def find_no_program() -> Path:
         raise AssertionError("the check was run")
 
-    assert AppendLog(server.folder).repair(find_no_program) == 0
+    assert AppendLog(server.folder).begin_repair(find_no_program) is None
+    (server.folder / FILES_FOLDER / CLOSED_AT).unlink()
     with closing(newest_log(server).open("ab")) as log:
         log.write(b"*1\r\n$5\r\nMULTI\r\n")
-    assert AppendLog(server.folder).repair(redis_server_program) == 15
+    repair = AppendLog(server.folder).begin_repair(redis_server_program)
+    assert repair
+    assert repair.finish() == 15
+
+
+def test_a_check_takes_its_time_and_can_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large log is read for minutes: nobody is blocked, it is said, a stop ends it, and no limit does.
+
+    A check that was killed is not taken for a damaged log.
+    """
+    server = EmbeddedRedis(tmp_path / "data", program=redis_server_program())
+    server.start()
+    kill(server)
+    monkeypatch.setattr(server, "_patience_seconds", 0)
+    gate, slow = tmp_path / "gate", tmp_path / "redis-check-aof"
+    slow.write_text(f"#!/bin/sh\nwhile [ ! -e {gate} ]; do sleep 0.02; done\n")
+    slow.chmod(0o700)
+    monkeypatch.setattr("privacy.embedded.server.redis_server_program", lambda: slow)
+    for ends in (server.stop, lambda: kill_check(server)):
+        server.launch()
+        assert not server.is_ready()
+        assert server.activity == "checking its log for a torn end"
+        ends()
+        with locked(tmp_path / "data", 0):
+            pass
+    server.launch()
+    assert not server.is_ready()
+    gate.touch()
+    monkeypatch.setattr(server, "_patience_seconds", 60)
+    eventually(server.is_ready, "the start after the check")
+    server.stop()
+
+
+def kill_check(server: EmbeddedRedis) -> None:
+    """Kill the check of a server's log; the server says so, and lets go of its folder."""
+    os.kill(eventually(find_check, "the check"), signal.SIGKILL)
+    with pytest.raises(StoreError, match=r"was ended by SIGKILL: start again"):
+        eventually(server.is_ready, "the end of the check")
+
+
+def find_check() -> int | None:
+    """The process that checks a log; None before it runs that program."""
+    running = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in family(os.getpid())}
+    return min((pid for pid, command in running.items() if b"redis-check-aof" in command), default=None)
 
 
 def test_a_check_of_files_changes_nothing_unless_it_is_to_cut(torn: tuple[EmbeddedRedis, int, bytes]) -> None:
@@ -270,14 +318,15 @@ def test_a_log_that_grows_is_not_cut(
     """A server that still runs has not written its last command to the end yet: that is no torn one."""
     server, _, raw = torn
     newest_log(server).write_bytes(raw[:-9])
-    real_run = subprocess.run
+    real_begin = subprocess.Popen
 
-    def run_while_it_grows(*arguments: Any, **options: Any) -> Any:
-        ran = real_run(*arguments, **options)
+    def check_while_it_grows(*arguments: Any, **options: Any) -> Any:
+        check = real_begin(*arguments, **options)
+        os.waitid(os.P_PID, check.pid, os.WEXITED | os.WNOWAIT)
         newest_log(server).write_bytes(raw)
-        return ran
+        return check
 
-    monkeypatch.setattr("privacy.embedded.append_log.subprocess.run", run_while_it_grows)
+    monkeypatch.setattr("privacy.embedded.append_log.subprocess.Popen", check_while_it_grows)
     with pytest.raises(StoreError, match="is being written: stop its server first"):
         AppendLog(server.folder).count_torn_bytes(redis_server_program, fix=True)
     assert newest_log(server).read_bytes() == raw

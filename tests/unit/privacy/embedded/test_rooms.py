@@ -77,7 +77,7 @@ def test_a_gallery_that_cannot_start_leaves_no_server_behind(tmp_path: Path) -> 
 
 def test_a_start_that_is_asked_to_end_leaves_no_server_behind(tmp_path: Path) -> None:
     """The program can be ended while its store loads: its servers end, and the folder is free."""
-    rooms = EmbeddedRooms(tmp_path, wait=lambda _seconds: True)
+    rooms = EmbeddedRooms(tmp_path, wait=lambda _seconds, _activity: True)
     with pytest.raises(StartEndedError), rooms:
         pass
     assert not any(server.is_running for server in rooms.servers.values())

@@ -14,8 +14,10 @@ import pytest
 
 from privacy.embedded import server as embedded
 from privacy.embedded.lock import locked
+from privacy.embedded.log_files import CLOSED_AT
 from privacy.embedded.server import PAUSE_SECONDS, EmbeddedRedis, redis_server_program
-from privacy.errors import StoreError
+from privacy.errors import StoreBusyError, StoreError, StoreLoadingError
+from privacy.store import file_change
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.users import ADMIN, PLATFORM, USERS
@@ -192,6 +194,7 @@ def test_a_torn_last_write_is_dropped_and_a_damaged_log_refused(tmp_path: Path) 
     with server:
         assert kept(server) == b"value"
         assert connect(server.settings, PLATFORM).get("p:torn") is None
+    (log.parent / CLOSED_AT).unlink()
     log.write_bytes(b"garbage" + log.read_bytes())
     with pytest.raises(StoreError, match="is damaged at byte 0"):
         server.start()
@@ -246,12 +249,24 @@ def test_a_server_that_is_too_old_is_refused(tmp_path: Path) -> None:
         EmbeddedRedis(tmp_path / "data", program=fake).start()
 
 
-def test_a_server_that_loads_is_waited_for_as_long_as_it_says_so(tmp_path: Path) -> None:
-    """It loads for longer than a silent server would be waited for, and is not taken for ready before."""
-    fake = fake_redis(tmp_path, version="8.2.3", loads=400)
-    server = EmbeddedRedis(tmp_path / "data", program=fake, patience_seconds=1)
+def test_a_server_that_loads_is_waited_for_as_long_as_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patience is for silence: once it says that it loads, none is left; it is not taken for ready yet."""
+    fake = fake_redis(tmp_path, version="8.2.3", loads=100)
+    server = EmbeddedRedis(tmp_path / "data", program=fake)
+    ask = server._ask
+
+    def watched() -> None:
+        try:
+            ask()
+        except StoreLoadingError:
+            monkeypatch.setattr(server, "_patience_seconds", 0)
+            raise
+
+    monkeypatch.setattr(server, "_ask", watched)
     server.launch()
-    assert wait_until_ready(server) >= 400
+    assert wait_until_ready(server) >= 100
     server.stop()
 
 
@@ -315,3 +330,17 @@ def test_the_admin_can_do_what_the_start_needs(tmp_path: Path) -> None:
     with EmbeddedRedis(tmp_path) as server:
         assert set(server.settings.passwords) == {user.name for user in USERS}
         assert connect(server.settings, ADMIN).ping()
+
+
+def test_servers_that_share_their_passwords_make_them_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds the lock of its own folder, which the other one does not take; that of the file is taken."""
+    monkeypatch.setattr(file_change, "LOCK_PATIENCE_SECONDS", 0.0)
+    server = EmbeddedRedis(tmp_path / "gallery", credentials=tmp_path / "credentials.json")
+    with (
+        file_change.hold_folder(tmp_path),
+        pytest.raises(StoreBusyError, match="another process is changing a file"),
+    ):
+        server.launch()
+    assert not (tmp_path / "credentials.json").exists()

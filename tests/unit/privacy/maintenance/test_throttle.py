@@ -133,4 +133,4 @@ def test_the_number_grows_with_events_that_count_and_with_nothing_else(store: St
 def test_who_may_not_ask_is_told_so(store: Store) -> None:
     """A missing permission is an error, and is not taken for a store in which nothing arrives."""
     with pytest.raises(StoreError, match="ACL"):
-        ActivityCounter(store.platform, HEADER.account_shards)()
+        ActivityCounter(store.rekeyer, HEADER.account_shards)()

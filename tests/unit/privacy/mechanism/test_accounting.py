@@ -11,7 +11,7 @@ from mpmath import mp, mpf
 
 from privacy.errors import PolicyError
 from privacy.mechanism.accounting import REMOVALS, TOTAL, Calibration, Statistic, calibrate
-from privacy.mechanism.discrete_gaussian import MAX_SCALE
+from privacy.mechanism.bernoulli_exp import MAX_SCALE
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
 from privacy.model.engagement import Kind
 from privacy.policy.budget import Budget

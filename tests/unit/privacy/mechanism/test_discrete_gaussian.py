@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from diffprivlib.mechanisms import GaussianDiscrete
 
-from privacy.mechanism.discrete_gaussian import MAX_ARRAY_VALUE, MAX_SCALE, DiscreteGaussian
+from privacy.mechanism.bernoulli_exp import MAX_SCALE
+from privacy.mechanism.discrete_gaussian import MAX_ARRAY_VALUE, DiscreteGaussian
 from privacy.mechanism.entropy import BrokenEntropyError, os_entropy
 from tests.support.discrete_gaussian_oracle import probabilities
 from tests.support.entropy import shake_entropy

@@ -9,11 +9,13 @@ from api.runtime.maintenance import make_maintenance_worker
 from privacy.maintenance.throttle import Throttle
 from privacy.maintenance.worker import ABANDONED_AFTER_MS
 from privacy.moderation.advisories import Advisories, Advisory, Signal
+from privacy.moderation.audit_trail import MAINTENANCE, ActionStage, AuditEntry
 from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.moderation.pending import PendingOperation, PendingOperations, Work
 from privacy.policy.registry import PolicyRegistry
 from privacy.rollback.erasure_watermark import ErasureWatermark
-from privacy.store.keys import AOF_REWRITES_REQUESTED, PENDING_OPERATIONS
+from privacy.store.keys import ADVISORIES, AOF_REWRITES_REQUESTED, AUDIT_TRAIL, PENDING_OPERATIONS
+from privacy.vault.erasure import Erased
 from privacy.vault.shards import PseudonymKeys
 from tests.support.faults import Crash, Fault, every_fault
 from tests.support.platform_plane import NOW_MS, POLICY, PSEUDONYMISER, keys
@@ -87,6 +89,11 @@ def test_every_path_leaves_the_same_trace(office: Office, erase: Callable[[Offic
     assert not [name for name in keys(store) if ACCOUNT.pseudonym in name]
 
 
+def an_entry(erased: Erased) -> AuditEntry:
+    """Return what a procedure of these tests records."""
+    return AuditEntry(ActionStage.DONE, "erased", *MAINTENANCE, "", details={"engagements": erased.registers})
+
+
 GRACE_MS = 1000 * POLICY.retention.deleted_account_seconds
 
 
@@ -128,7 +135,7 @@ def test_a_crash_leaves_a_reinstated_account_untouched_or_a_deleted_one_erased(o
             office.moderate("delete", account_id)
             clock.now_ms += GRACE_MS
             with suppress(Crash):
-                crashing_procedure(office, fault).run_if_due(handle, clock())
+                crashing_procedure(office, fault).run_if_due(handle, clock(), an_entry)
             status = office.moderate("reinstate", account_id).status_code
             resume(office)
             recorded = {record.tombstone for record in erasures.read_after(0)}
@@ -146,7 +153,7 @@ def test_an_account_that_is_not_due_keeps_its_advisory(office: Office) -> None:
     """Nothing is erased, forgotten or rewritten."""
     before = office.store.root.get(AOF_REWRITES_REQUESTED)
     procedure = crashing_procedure(office, Fault(0))
-    assert procedure.run_if_due(HANDLE, NOW_MS) is None
+    assert procedure.run_if_due(HANDLE, NOW_MS, an_entry) is None
     advisories = Advisories(office.store.maintenance).read_all()
     assert [advisory.handles for advisory in advisories] == [[HANDLE, OTHER_HANDLE]]
     assert office.store.root.get(AOF_REWRITES_REQUESTED) == before
@@ -163,12 +170,48 @@ def test_a_crash_loses_no_request_of_a_rewrite(office: Office) -> None:
             office.like(account_id, "v-1")
             before = int(store.root.get(AOF_REWRITES_REQUESTED) or 0)
             with suppress(Crash):
-                crashing_procedure(office, fault).run(handle, NOW_MS)
+                crashing_procedure(office, fault).run(handle, NOW_MS, an_entry)
             has_begun = fault.carried_out or fault.at > 1
             resume(office)
             assert not store.root.exists(PENDING_OPERATIONS)
             assert is_held(office, account_id) != has_begun
             assert not has_begun or int(store.root.get(AOF_REWRITES_REQUESTED) or 0) >= before + 2
+
+
+def test_a_crash_loses_no_entry_of_the_audit_trail(office: Office) -> None:
+    """An erasure that began is recorded as done once it is no longer pending, wherever its process died."""
+    with office.store.without_fsync():
+        for number, fault in enumerate(every_fault(Crash)):
+            account_id, office.plane.clock.now_ms = f"recorded-{number}", NOW_MS
+            office.like(account_id, "v-1")
+            handle = PSEUDONYMISER.derive_handles([account_id])[0].name
+            before = office.store.root.xlen(AUDIT_TRAIL)
+            with suppress(Crash):
+                crashing_procedure(office, fault).run(handle, NOW_MS, an_entry)
+            resume(office)
+            written = office.store.root.xlen(AUDIT_TRAIL) - before
+            is_erased = not is_held(office, account_id)
+            actions = [action for _, action in office.read_trail()[-written:]] if written else []
+            assert len([action for action in actions if action in ("erased", "erasure.resumed")]) == is_erased
+
+
+def test_another_sweeps_advisories_stay_while_an_account_is_forgotten(office: Office) -> None:
+    """They are replaced between the reading and the writing of whoever forgets an account."""
+    maintenance = Advisories(office.store.maintenance)
+    newer = [
+        Advisory(Signal.SEQUENCE, NOW_MS + 1, 9, [b"another", HANDLE]),
+        Advisory(Signal.NETWORK, NOW_MS + 1, 2, [HANDLE]),
+    ]
+
+    def sweep_first(send: Callable[[], object]) -> object:
+        answer = send()
+        if newer:
+            maintenance.replace([newer.pop(0), newer.pop(0)], POLICY.retention.advisory_seconds)
+        return answer
+
+    Advisories(SteppedRedis(office.store.maintenance, sweep_first)).forget(HANDLE)
+    assert maintenance.read_all() == [Advisory(Signal.SEQUENCE, NOW_MS + 1, 9, [b"another"])]
+    assert 0 < office.store.root.ttl(ADVISORIES) <= POLICY.retention.advisory_seconds
 
 
 def test_a_resumed_erasure_is_recorded_as_done(office: Office) -> None:
@@ -185,6 +228,6 @@ def test_the_resumed_erasure_of_a_deleted_account_is_recorded_as_done(office: Of
     office.plane.clock.now_ms += GRACE_MS
     fault, now_ms = Fault(2, carried_out=True), office.plane.clock()
     with pytest.raises(Crash):
-        crashing_procedure(office, fault).run_if_due(HANDLE, now_ms)
+        crashing_procedure(office, fault).run_if_due(HANDLE, now_ms, an_entry)
     resume(office)
     assert office.read_trail()[-1] == ("done", "deleted_account.erased")

@@ -1,6 +1,7 @@
 """Signatures of releases and heads: plain JWS, each for one document at one position, by keys of known id."""
 
 import json
+import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jws import JWSRegistry
 
-from privacy.errors import SignatureError, StoreError
+from privacy.errors import SignatureError, StoreBusyError, StoreError
 from privacy.ledger.head import ShardTree, TreeHead
 from privacy.signing.jwks import PublicKey, PublicKeys
 from privacy.signing.signing_key import SigningKey
 from privacy.signing.signing_key_file import create_ledger_key, load_signing_key, rotate_ledger_key
+from privacy.store import file_change
 from privacy.store.header import MAX_SHARDS
 from tests.support.signing_world import COUNTING_ENTROPY
 
@@ -251,6 +253,26 @@ def test_a_ledger_key_that_another_process_created_meanwhile_stays(tmp_path: Pat
     created: list[SigningKey] = []
     create_ledger_key(path, entropy_while_another_process_creates)
     assert [load_signing_key(path)] == created
+
+
+def test_a_ledger_key_that_signed_is_never_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two rotations at once, one is refused: each key that was in force signs or is among the former."""
+    monkeypatch.setattr(file_change, "LOCK_PATIENCE_SECONDS", 0.0)
+    path = tmp_path / "ledger.key"
+    create_ledger_key(path, os.urandom)
+    in_force = [load_signing_key(path)]
+
+    def entropy_while_another_rotates(count: int) -> bytes:
+        with pytest.raises(StoreBusyError, match="another process is changing a file"):
+            rotate_ledger_key(path, os.urandom)
+        in_force.append(load_signing_key(path))
+        return os.urandom(count)
+
+    in_force.append(rotate_ledger_key(path, entropy_while_another_rotates))
+    in_force.append(rotate_ledger_key(path, os.urandom))
+    verifying = load_signing_key(path).public_keys
+    for key in in_force:
+        assert verifying.verify_head(key.sign_head(HEAD)) == HEAD
 
 
 def test_a_secret_is_never_shown() -> None:

@@ -27,8 +27,8 @@ def clocks() -> Clocks:
 
 @pytest.fixture
 def relay(store: Store) -> Iterator[Redis]:
-    """The relay's connection."""
-    with client_of(store, RELAY) as client:
+    """The relay's connection to a store without fsync."""
+    with store.without_fsync(), client_of(store, RELAY) as client:
         yield client
 
 
@@ -131,10 +131,10 @@ def test_small_leaps_do_not_add_up(clocks: Clocks, relay: Redis, every_ms: int) 
 def test_a_clock_that_is_slewed_is_believed(clocks: Clocks, relay: Redis, parts_per_million: int) -> None:
     """A month at the greatest rate at which a kernel slews a clock ends 22 minutes off, and is no leap."""
     clock = clocks.store_clock(relay)
-    for _ in range(31 * 24 * 4):
+    for _ in range(31 * 24):
         clock()
-        clocks.advance(15 * MS_PER_MINUTE)
-        clocks.leap(15 * MS_PER_MINUTE * parts_per_million // 1_000_000)
+        clocks.advance(MS_PER_HOUR)
+        clocks.leap(MS_PER_HOUR * parts_per_million // 1_000_000)
     assert clock() == clocks.store_ms
 
 

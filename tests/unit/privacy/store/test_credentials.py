@@ -109,6 +109,38 @@ def test_the_name_of_a_file_is_on_disk_when_it_is_there(
     assert synced == [(False, False), (True, True)]
 
 
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("write", [create_private, keep_or_write_private, write_private])
+def test_links_stay_and_lead_to_the_new_content(
+    tmp_path: Path, write: Callable[[Path, str], None], *, exists: bool
+) -> None:
+    """A secret is written where its links lead to, with no draft elsewhere, so that no old one stays."""
+    target, link, first = tmp_path / "disk" / "key", tmp_path / "conf" / "key", tmp_path / "key"
+    target.parent.mkdir()
+    link.parent.mkdir()
+    first.symlink_to(link)
+    link.symlink_to(target)
+    if exists:
+        write_private(target, "former")
+    write(first, "secret")
+    assert first.readlink() == link
+    assert link.readlink() == target
+    assert target.read_text() == ("former" if exists and write is create_private else "secret")
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert list(target.parent.iterdir()) == [target]
+    assert list(link.parent.iterdir()) == [link]
+
+
+@pytest.mark.parametrize("write", [create_private, write_private])
+def test_links_that_lead_in_a_circle_are_an_error(tmp_path: Path, write: Callable[[Path, str], None]) -> None:
+    """The message names the path, and the links stay."""
+    (tmp_path / "key").symlink_to(tmp_path / "back")
+    (tmp_path / "back").symlink_to(tmp_path / "key")
+    with pytest.raises(StoreError, match=r"cannot write .*key: its symbolic links lead to no file"):
+        write(tmp_path / "key", "secret")
+    assert (tmp_path / "key").is_symlink()
+
+
 def test_a_file_with_the_right_content_needs_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a full disk, a file that says the right thing is kept, and any other one is an error."""
     path = tmp_path / "users.acl"
@@ -143,8 +175,9 @@ def test_a_missing_folder_is_a_readable_error(tmp_path: Path) -> None:
 def test_what_makes_a_file_of_secrets_unsafe(tmp_path: Path) -> None:
     """Absence, another kind of file, and any right for group or others are faults."""
     path = tmp_path / "secret"
-    assert private_file_fault(path) == f"{path} is not there"
-    assert private_file_fault(tmp_path) == f"{tmp_path} is not there"
+    way_on = "put it back, or correct the setting that names it"
+    assert private_file_fault(path) == f"{path} is not there: {way_on}"
+    assert private_file_fault(tmp_path) == f"{tmp_path} is not there: {way_on}"
     write_private(path, "x")
     assert private_file_fault(path) is None
     path.chmod(0o601)

@@ -71,9 +71,10 @@ def test_two_users_alone_may_search() -> None:
 
 
 def test_maintenance_alone_looks_after_the_log() -> None:
-    """Only the maintenance worker has the store's log rewritten, and asks whether that is over."""
-    for command in ("bgrewriteaof", "info"):
-        assert [user for user in USERS if command in user.keyless] == [MAINTENANCE]
+    """Only the maintenance worker has the store's log rewritten; who scans asks which server answers."""
+    assert [user for user in USERS if "bgrewriteaof" in user.keyless] == [MAINTENANCE]
+    for command in ("scan", "info"):
+        assert [user for user in USERS if command in user.keyless] == [MAINTENANCE, REKEYER]
 
 
 def test_maintenance_reaches_no_exact_count() -> None:

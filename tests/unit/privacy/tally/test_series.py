@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from redis.client import Pipeline
 
 from privacy.errors import StoreBusyError
 from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.store.keys import tally_key
-from privacy.tally.series import Commit, DueSeries, TallyShard
+from privacy.tally import log_elements
+from privacy.tally.series import Commit, DueSeries, SeriesRefusedError, TallyShard
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, log_element, log_key, raw, read_log
@@ -186,7 +188,10 @@ def test_a_commit_on_an_old_state_touches_nothing(
     """If one series of a batch is not as it was read, none of the batch is written."""
     series = shard.read_series(shard.list_due(10))
     before = everything(world)
-    assert not shard.commit([commit_of(due) for due in (*series[:-1], change(series[-1]))], "", "head")
+    changed = change(series[-1])
+    with pytest.raises(SeriesRefusedError) as refused:
+        shard.commit([commit_of(due) for due in (*series[:-1], changed)], "", "head")
+    assert refused.value.numbers == {changed.state.number}
     assert everything(world) == before
     assert shard.commit([commit_of(due) for due in series], "", "head")
 
@@ -195,7 +200,8 @@ def test_a_series_twice_in_a_commit_touches_nothing(world: ReleaseWorld, shard: 
     """It would be released twice at one epoch."""
     (due,) = shard.read_series(shard.list_due(1))
     before = everything(world)
-    assert not shard.commit([commit_of(due), commit_of(due)], "", "head")
+    with pytest.raises(SeriesRefusedError):
+        shard.commit([commit_of(due), commit_of(due)], "", "head")
     assert everything(world) == before
 
 
@@ -205,7 +211,8 @@ def test_a_series_is_not_released_before_it_is_due(world: ReleaseWorld, shard: T
     assert shard.commit([commit_of(due, hours(2))], "", "head")
     (early,) = shard.read_series([due.state.number])
     assert (early.due_ms, early.state.epoch) == (hours(2), 1)
-    assert not shard.commit([commit_of(early, hours(3))], "head", "next")
+    with pytest.raises(SeriesRefusedError):
+        shard.commit([commit_of(early, hours(3))], "head", "next")
     world.now_ms = hours(2)
     assert shard.commit([commit_of(early, hours(3))], "head", "next")
 
@@ -257,6 +264,32 @@ def test_any_log_is_cut_exactly(
     assert read_log(world.store.root, number) == []
 
 
+def test_long_logs_are_read_in_bounded_steps(
+    world: ReleaseWorld, shard: TallyShard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer has more elements than a server may send in one go, and nothing is missing or twice."""
+    monkeypatch.setattr(log_elements, "MAX_ELEMENTS_PER_READ", 7)
+    asked: list[int] = []
+    execute = Pipeline.execute
+
+    def watched(pipeline: Pipeline) -> list[list[bytes]]:
+        answers: list[list[bytes]] = execute(pipeline)
+        asked.append(sum(map(len, answers)))
+        return answers
+
+    keys = [log_key(number) for number in world.numbers.values()]
+    lengths = dict(zip(keys, (20, 0, 1, 14, 7), strict=False))
+    for key, length in lengths.items():
+        world.store.root.delete(key)
+        for element in range(length):
+            world.store.root.rpush(key, log_element(element, [element]))
+    monkeypatch.setattr(Pipeline, "execute", watched)
+    found = log_elements.read_logs(shard.client, lengths)
+    assert found == {key: world.store.root.lrange(key, 0, -1) for key in lengths}
+    assert max(asked) == 7
+    assert sum(asked) == sum(lengths.values())
+
+
 def test_a_round_end_is_read_as_it_is(store: Store) -> None:
     """Redis writes 1,800,000,000,000 ms as 1.8e+12."""
     world = ReleaseWorld(store)
@@ -289,7 +322,8 @@ def test_the_same_commit_again_touches_nothing(world: ReleaseWorld, shard: Tally
     assert shard.commit([commit_of(due)], "", "head")
     before = everything(world)
     assert not shard.commit([commit_of(due)], "", "head")
-    assert not shard.commit([commit_of(due)], "head", "head")
+    with pytest.raises(SeriesRefusedError):
+        shard.commit([commit_of(due)], "head", "head")
     assert everything(world) == before
 
 

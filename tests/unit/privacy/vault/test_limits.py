@@ -1,17 +1,19 @@
 """The limits in force: a process that was started before a stricter policy loosens nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from privacy.errors import StoreError
+from api.http.system import clock_ms
+from privacy.errors import ClockError, StoreError
 from privacy.model.account_status import AccountStatus
 from privacy.model.engagement import Verdict
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.policy.file import DEFAULT_POLICY_PATH
 from privacy.policy.registry import Limits, PolicyRegistry, register_policy
 from privacy.rollback.erasure_watermark import ErasureWatermark
+from privacy.store.clock import MAX_DEVIATION_MS
 from privacy.store.users import ADMIN, MAINTENANCE, PLATFORM
 from privacy.vault.erasure import Erasure
 from privacy.vault.limits import KnownLimits, limits_key, put_limits_in_force, require_limits_in_force
@@ -22,7 +24,15 @@ from privacy.vault.shards import AccountShards, PseudonymKeys
 from tests.support.histories import LIKE, SERIES
 from tests.support.platform_plane import erasures_of
 from tests.support.redis_server import Store
-from tests.support.registers import HEADER, POLICY, PSEUDONYMISER, raw, read_registers
+from tests.support.registers import (
+    HEADER,
+    POLICY,
+    PSEUDONYMISER,
+    put_in_force,
+    raw,
+    read_registers,
+    shards_on,
+)
 
 NOW_MS = 1_780_000_000_000
 VIDEO = SERIES[0]
@@ -43,7 +53,13 @@ LONGER = changed(
     ("until_seconds = 94608000", "until_seconds = 96768000"),
     ("idle_account_seconds = 95040000", "idle_account_seconds = 97000000"),
 )
-OTHER_DAY = changed("day", ("daily_cap = 100", "daily_cap = 50"))
+OTHERS = {
+    "4 50 94694400 30 10 600": changed("other", ("daily_cap = 100", "daily_cap = 50")),
+    "4 100 94694400 20 10 600": changed("other", ("burst_likes = 30", "burst_likes = 20")),
+    "4 100 94694400 30 60 600": changed("other", ("burst_seconds = 10", "burst_seconds = 60")),
+    "4 100 94694400 30 10 900": changed("other", ("account_age_seconds = 600", "account_age_seconds = 900")),
+}
+"""Policies that change M or a rule of integrity, by their limits."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +105,12 @@ def in_force(store: Store) -> set[bytes]:
 
 
 def test_nobody_loosens_the_flip_cap_or_the_life_of_a_tombstone(deployment: Deployment) -> None:
-    """Whatever is put in force later, w only falls and an erased account stays closed; M is the policy's."""
+    """Whatever is put in force later, w only falls and tombstones stay; all others are the policy's."""
     ttl_seconds = deployment.registry.limits.tombstone_ttl_seconds
     for limits, expected in (
-        (Limits(2, 50, ttl_seconds + 9), b"2 50 %d" % (ttl_seconds + 9)),
-        (Limits(14, 200, 1), b"2 200 %d" % (ttl_seconds + 9)),
-        (deployment.registry.limits, b"2 100 %d" % (ttl_seconds + 9)),
+        (Limits(2, 50, ttl_seconds + 9, 40, 5, 60), b"2 50 %d 40 5 60" % (ttl_seconds + 9)),
+        (Limits(14, 200, 1, 20, 9, 0), b"2 200 %d 20 9 0" % (ttl_seconds + 9)),
+        (deployment.registry.limits, b"2 100 %d 30 10 600" % (ttl_seconds + 9)),
     ):
         put_limits_in_force(deployment.store.admin, HEADER.account_shards, limits)
         assert in_force(deployment.store) == {expected}
@@ -114,9 +130,7 @@ def test_only_the_operator_puts_limits_in_force() -> None:
 def test_an_older_process_flips_no_engagement_more_often(deployment: Deployment) -> None:
     """Under w = 2 now, a ban, a reinstatement and a ban by a process of w = 4 flip a like twice in all."""
     newer = deployment.shards(deployment.init(STRICTER))
-    assert RegisterStore(newer, POLICY.integrity).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS) == [
-        Verdict.COUNTED
-    ]
+    assert RegisterStore(newer).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS) == [Verdict.COUNTED]
     older = Recount(deployment.shards(deployment.registry))
     for to in (AccountStatus.BANNED, AccountStatus.GOOD, AccountStatus.BANNED):
         older.change_status(AccountRef("ada"), StatusTransition(to), NOW_MS)
@@ -138,29 +152,32 @@ def test_an_older_process_closes_an_erased_account_long_enough(deployment: Deplo
 
 def test_the_events_of_an_older_process_are_under_the_limits_in_force(deployment: Deployment) -> None:
     """It reads the policies again when it is refused, and its registers freeze at the smaller w."""
-    vault = RegisterStore(deployment.shards(deployment.registry), POLICY.integrity)
+    vault = RegisterStore(deployment.shards(deployment.registry))
     deployment.init(STRICTER)
     verdicts = [vault.record([("ada", VIDEO, at, at % 2, 0)], NOW_MS)[0] for at in range(4)]
     assert verdicts == [Verdict.COUNTED, Verdict.UNCOUNTED, Verdict.UNCOUNTED, Verdict.UNCOUNTED]
     assert read_registers(deployment.store.root, ["ada"])["ada", VIDEO].flips == 2
 
 
+@pytest.mark.parametrize("limits", OTHERS)
 @pytest.mark.parametrize(
     "act",
     [
-        lambda shards: RegisterStore(shards, POLICY.integrity).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS),
+        lambda shards: RegisterStore(shards).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS),
         lambda shards: Recount(shards).run(AccountRef("ada"), NOW_MS),
         lambda shards: require_limits_in_force(shards.client, shards.count, shards.limits),
     ],
     ids=["events", "staff", "start"],
 )
 def test_a_process_whose_policy_is_no_longer_in_force_is_told_so(
-    deployment: Deployment, act: Callable[[AccountShards], object]
+    deployment: Deployment, act: Callable[[AccountShards], object], limits: str
 ) -> None:
-    """Another M cannot be read again: it is in the policy file that the process was started with."""
+    """Another M or rule cannot be read again: it is in the policy file that the process was started with."""
     older = deployment.shards(deployment.registry)
-    deployment.init(OTHER_DAY)
-    with pytest.raises(StoreError, match=r"in force are 4 50 \d+ .*2026-11-default.* 4 100 \d+: start"):
+    deployment.init(OTHERS[limits])
+    assert in_force(deployment.store) == {limits.encode()}
+    own = "4 100 94694400 30 10 600"
+    with pytest.raises(StoreError, match=rf"in force are {limits} .*2026-11-default.* {own}: start"):
         act(older)
     assert not read_registers(deployment.store.root, ["ada"])
 
@@ -171,12 +188,34 @@ def test_a_store_without_limits_is_not_written_to(deployment: Deployment) -> Non
     limits = KnownLimits(deployment.registry, store.platform)
     store.root.delete(*(limits_key(shard) for shard in range(HEADER.account_shards)))
     for act in (
-        lambda: RegisterStore(shards, POLICY.integrity).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS),
+        lambda: RegisterStore(shards).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS),
         lambda: require_limits_in_force(store.platform, HEADER.account_shards, limits),
     ):
         with pytest.raises(StoreError, match="limits in force are none"):
             act()
     deployment.put_in_force(deployment.registry)
-    assert RegisterStore(shards, POLICY.integrity).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS) == [
-        Verdict.COUNTED
-    ]
+    assert RegisterStore(shards).record([("ada", VIDEO, 1, LIKE, 0)], NOW_MS) == [Verdict.COUNTED]
+
+
+def test_nothing_is_stamped_by_a_clock_that_has_leapt(store: Store) -> None:
+    """A plane reads the store's clock once a second; the server stamps changes with it at each write.
+
+    The ids of an outbox never go back: one entry of the second after a leap would take all later ones along.
+    """
+    register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())
+    registry = PolicyRegistry(POLICY, {POLICY.version: POLICY})
+    put_in_force(store, registry)
+    leap_ms = 0
+
+    def believed() -> int:
+        return clock_ms() - leap_ms
+
+    vault = RegisterStore(replace(shards_on(store.platform, registry), clock=believed))
+    like = ("ada", VIDEO, 1, LIKE, 0)
+    for leap_ms in (MAX_DEVIATION_MS + 5_000, -MAX_DEVIATION_MS - 5_000):  # noqa: B007 - `believed` reads it
+        with pytest.raises(ClockError, match="has leapt"):
+            vault.record([like], believed())
+        assert not store.root.keys("*outbox")
+        assert not read_registers(store.root, ["ada"])
+    leap_ms = 5_000
+    assert vault.record([like], believed()) == [Verdict.COUNTED]

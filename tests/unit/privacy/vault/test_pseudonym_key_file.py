@@ -1,13 +1,22 @@
 """The file with the keys of the pseudonyms."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from privacy.errors import ConflictError, StoreError
-from privacy.vault.pseudonym import Pseudonymiser
-from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_pseudonymiser
+from privacy.errors import ConflictError, StoreBusyError, StoreError
+from privacy.store import file_change
+from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser
+from privacy.vault.pseudonym_key_file import (
+    begin_rotation,
+    create_key_file,
+    end_rotation,
+    load_pseudonymiser,
+    name_store,
+    read_named_store,
+)
 
 
 @pytest.fixture
@@ -81,9 +90,79 @@ def test_a_rotation_begins_once_and_ends(path: Path) -> None:
     assert (rotated.inner_key, rotated.previous_outer_key) == (before.inner_key, before.outer_key)
     assert rotated.outer_key != before.outer_key
     assert begin_rotation(path, os.urandom) == load_pseudonymiser(path) == rotated
-    end_rotation(path)
+    end_rotation(path, rotated)
     ended = load_pseudonymiser(path)
     assert (ended.outer_key, ended.previous_outer_key) == (rotated.outer_key, None)
     assert before.outer_key.hex() not in path.read_text()
     with pytest.raises(ConflictError, match="no rotation"):
-        end_rotation(path)
+        end_rotation(path, rotated)
+
+
+def test_a_rotation_that_meets_another_one_loses_no_key(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is stopped between reading the file and writing it: the other is refused until it has written."""
+    monkeypatch.setattr(file_change, "LOCK_PATIENCE_SECONDS", 0.0)
+    before = load_pseudonymiser(path)
+
+    def entropy_while_another_rotates(count: int) -> bytes:
+        with pytest.raises(StoreBusyError, match="another process is changing a file"):
+            end_rotation(path, begin_rotation(path, os.urandom))
+        return os.urandom(count)
+
+    rotated = begin_rotation(path, entropy_while_another_rotates)
+    assert load_pseudonymiser(path) == rotated
+    assert (rotated.previous_outer_key, rotated.generation) == (before.outer_key, before.generation + 1)
+    end_rotation(path, rotated)
+    assert begin_rotation(path, os.urandom).previous_outer_key == rotated.outer_key
+
+
+def test_a_file_that_changed_since_it_was_read_is_not_replaced(path: Path) -> None:
+    """Whoever changed it took no lock, such as an operator who put a copy back: that one stays."""
+    create_key_file(path.with_name("other"), os.urandom)
+    other = path.with_name("other").read_bytes()
+
+    def entropy_while_a_copy_is_put_back(count: int) -> bytes:
+        path.write_bytes(other)
+        return os.urandom(count)
+
+    with pytest.raises(StoreBusyError, match="was changed by another process just now: nothing was written"):
+        begin_rotation(path, entropy_while_a_copy_is_put_back)
+    assert path.read_bytes() == other
+
+
+def test_a_rotation_ends_none_but_itself(path: Path) -> None:
+    """One that comes late, after another process ended it and began the next, leaves that one its key."""
+    late = begin_rotation(path, os.urandom)
+    end_rotation(path, begin_rotation(path, os.urandom))
+    following = begin_rotation(path, os.urandom)
+    with pytest.raises(ConflictError, match=r"to generation 1 was ended .* to generation 2 is under way"):
+        end_rotation(path, late)
+    assert load_pseudonymiser(path) == following
+    assert following.previous_outer_key == late.outer_key
+    same_number = replace(following, outer_key=os.urandom(KEY_BYTES))
+    with pytest.raises(ConflictError, match="under way"):
+        end_rotation(path, same_number)
+    assert load_pseudonymiser(path) == following
+
+
+def test_a_rotation_through_a_link_leaves_no_key_behind(path: Path, tmp_path: Path) -> None:
+    """The file that the link leads to is changed, in its own folder, and the link stays."""
+    (tmp_path / "conf").mkdir()
+    link = tmp_path / "conf" / "pseudonym.key"
+    link.symlink_to(Path("..") / path.name)
+    before = load_pseudonymiser(path)
+    rotated = begin_rotation(link, os.urandom)
+    end_rotation(link, rotated)
+    assert link.is_symlink()
+    assert load_pseudonymiser(path).outer_key == load_pseudonymiser(link).outer_key == rotated.outer_key
+    assert before.outer_key.hex() not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(link.parent.iterdir()) == [link]
+
+
+def test_a_key_is_named_for_one_store(path: Path) -> None:
+    """A name that another process wrote meanwhile stays."""
+    name_store(path, "1" * 32)
+    name_store(path, "1" * 32)
+    with pytest.raises(StoreError, match="another store"):
+        name_store(path, "2" * 32)
+    assert read_named_store(path) == "1" * 32

@@ -1,4 +1,4 @@
--- Replaces the document of a job if it is still as the caller read it.
+-- Replaces a document if it is still as the caller read it, and lets it end when it would have ended.
 --
 -- KEYS[1]  document      ARGV[1]  required present document    ARGV[2]  new document
 --
@@ -6,5 +6,5 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end
-redis.call('SET', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1

@@ -1,0 +1,275 @@
+"""Recalculates what release workers make of whole batches: every kind, at different steps, in threads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from redis import Redis
+
+from privacy.audit.check import Check
+from privacy.audit.independent_accounting import IndependentAccounting
+from privacy.audit.noise_replay import draw_where
+from privacy.audit.recalculation import Faults, add_up
+from privacy.audit.recorded_entropy import RecordedEntropy, ReplayError
+from privacy.audit.reference_sampler import ReferenceSampler
+from privacy.audit.release_checker import RULES, ReleaseChecker
+from privacy.audit.report_model import Section
+from privacy.audit.synthetic_histories import ReleaseCase, SyntheticTarget
+from privacy.audit.target_histories import TARGET_ID
+from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.entropy import EntropySource
+from privacy.mechanism.factorisation import MAX_ENCODED
+from privacy.model.engagement import Kind, Series
+from privacy.release.engine import NewRelease
+from privacy.release.history import NET_CHANGE
+from privacy.release.worker import ReleaseWorker, run_together
+from privacy.tally.series import Commit, DueSeries, SeriesState, TallyShard
+
+RELEASES: Final = 2
+"""Releases of each series: most streams are new in the first one, and known in the second one."""
+SHARDS: Final = 2
+LARGE: Final = 1_000_000
+MAX_DECODED: Final = 10 * LARGE
+"""Doubles give estimates of totals up to this to a millionth, which the check of published numbers needs."""
+
+
+@dataclass(frozen=True)
+class _Past:
+    """The earlier history of a series.
+
+    Args:
+        first_epoch: the epoch in which its target was registered.
+        epoch: the epoch that is released first.
+        gained: what it gained in each epoch between.
+    """
+
+    first_epoch: int
+    epoch: int
+    gained: int = 0
+
+
+@dataclass(frozen=True)
+class _Mechanism:
+    """The mechanism of one kind, and the audit's own accounting and checker."""
+
+    calibration: Calibration
+    reference: IndependentAccounting
+    checker: ReleaseChecker
+
+    @classmethod
+    def create(cls, calibration: Calibration) -> _Mechanism:
+        coefficients = calibration.factorisation.coefficients
+        reference = IndependentAccounting(calibration.policy, calibration.kind, coefficients)
+        noise = tuple(int(calibration.stream_scales[streams.start]) for streams in reference.streams)
+        return cls(calibration, reference, ReleaseChecker(reference, noise))
+
+    def list_pasts(self) -> list[_Past]:
+        """Returns pasts of different lengths, two of them with large counts; the shards take them in turn."""
+        epochs = self.calibration.schedule.epochs
+        last = epochs - min(RELEASES, epochs)
+        half = min(epochs // 2, last)
+        coefficients = self.calibration.factorisation.coefficients
+        greatest = min(int(np.iinfo(NET_CHANGE["value"]).max), MAX_ENCODED // sum(coefficients))
+        return [
+            _Past(0, last),
+            _Past(0, half, -(-LARGE // max(half, 1))),
+            _Past(0, 0),
+            _Past(half, last),
+            _Past(0, half, greatest),
+            _Past(last, last),
+        ]
+
+
+@dataclass
+class _AuditedSeries:
+    """A series that is released several times.
+
+    Args:
+        mechanism: of its kind.
+        target: counts it without the release code.
+        due: the inputs of its next release.
+        is_decodable: whether doubles give its estimates exactly enough.
+    """
+
+    mechanism: _Mechanism
+    target: SyntheticTarget
+    due: DueSeries
+    is_decodable: bool
+
+    @classmethod
+    def create(
+        cls, mechanism: _Mechanism, number: int, past: _Past, rng: np.random.Generator
+    ) -> _AuditedSeries:
+        target, net_changes = SyntheticTarget(mechanism.reference), b""
+        for _ in range(past.first_epoch, past.epoch):
+            if past.gained:
+                net_changes += target.gain_at_once(rng, past.gained)
+            else:
+                target.rest(1)
+        calibration = mechanism.calibration
+        series = Series(number, calibration.kind).number
+        version = calibration.policy.version
+        is_decodable = past.gained * (past.epoch - past.first_epoch) <= MAX_DECODED
+        state = SeriesState(series, TARGET_ID, 0, version, past.first_epoch, past.epoch)
+        return cls(mechanism, target, DueSeries(state, b"", net_changes, b""), is_decodable)
+
+    @property
+    def step(self) -> int:
+        """The step that is released next."""
+        return self.due.state.epoch - self.due.state.first_epoch
+
+    def check(self, commit: Commit, noise: NDArray[np.int64] | ReplayError) -> list[tuple[str, str]]:
+        """Returns the rule and a description for each fault of a release, and goes on to the next epoch."""
+        release = NewRelease(commit.due, 0, commit.release, commit.net_changes, commit.measurements)
+        step, state = self.step, self.due.state
+        own = noise if isinstance(noise, ReplayError) else noise[:, : step + 1]
+        case = ReleaseCase(
+            release, np.stack(self.target.exact), self.due.measurements, own, step, state.epoch
+        )
+        checker = self.mechanism.checker
+        faults = checker.find_faults(case) if self.is_decodable else checker.find_measurement_faults(case)
+        self.due = DueSeries(
+            replace(state, epoch=state.epoch + 1),
+            b"",
+            self.due.net_changes + commit.net_changes,
+            self.due.measurements + commit.measurements,
+        )
+        return list(faults)
+
+
+@dataclass(frozen=True)
+class _HeldShard(TallyShard):
+    """A target shard without a store; the client never connects.
+
+    Args:
+        due: the due series, by number.
+        commits: what was written.
+    """
+
+    due: dict[int, DueSeries] = field(default_factory=dict)
+    commits: dict[int, Commit] = field(default_factory=dict)
+
+    def list_due(self, limit: int) -> list[int]:
+        """Returns the due series, in the order of their numbers."""
+        return sorted(self.due)[:limit]
+
+    def read_series(self, numbers: Sequence[int]) -> list[DueSeries]:
+        """Returns the inputs of their releases."""
+        return [self.due[number] for number in numbers]
+
+    def read_head(self) -> str:
+        """Returns that of an empty ledger: this one starts again with each batch."""
+        return ""
+
+    def count_ledger_entries(self) -> int:
+        """Returns the number of entries of that ledger."""
+        return 0
+
+    def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> int:  # noqa: ARG002 - of a shard
+        """Keeps the releases."""
+        for commit in commits:
+            self.commits[commit.due.state.number] = commit
+            del self.due[commit.due.state.number]
+        return len(commits)
+
+
+def batch_check(calibrations: Sequence[Calibration], entropy: EntropySource, jobs: int) -> Check:
+    """Makes the check of batches of every kind, as two release workers of a process make them."""
+
+    def conclude(results: Sequence[Faults]) -> Sequence[Section]:
+        return [
+            Section(
+                "recalculation-batches",
+                "Whole batches are measured as release workers measure them (all kinds)",
+                "Two release workers, in threads of one process as in production, released batches of series "
+                "of every kind, at the first, a middle and the last step of their schedules, with totals up "
+                "to the largest that a series can hold. Each worker drew the noise of all kinds from one "
+                "recorded entropy, and the audit's own sampler drew it again. All else is as in the other "
+                "recalculations.",
+                "A measurement that is off by one, ever: of a kind, at a step, in a thread, or from a total "
+                "on; noise that two kinds share; what fails in the other recalculations.",
+                "Certain for the checked releases. Numbers of the largest totals are checked as measurements "
+                "alone: doubles do not give them to a millionth.",
+                add_up(results, RULES),
+            )
+        ]
+
+    work = tuple(partial(_recalculate, tuple(calibrations), entropy) for _ in range(jobs))
+    return Check("recalculation, whole batches", work, conclude)
+
+
+def _recalculate(calibrations: Sequence[Calibration], entropy: EntropySource) -> Faults:
+    rng = np.random.default_rng(int.from_bytes(entropy(16)))
+    mechanisms = {calibration.kind: _Mechanism.create(calibration) for calibration in calibrations}
+    batches = [
+        [
+            _AuditedSeries.create(mechanism, number, past, rng)
+            for _, mechanism in sorted(mechanisms.items())
+            for number, past in enumerate(mechanism.list_pasts())
+            if number % SHARDS == shard
+        ]
+        for shard in range(SHARDS)
+    ]
+    releases = numbers = 0
+    faults: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for _ in range(min(RELEASES, *(one.schedule.epochs for one in calibrations))):
+        for series, found in _release(batches, mechanisms, entropy, rng):
+            reference = series.mechanism.reference
+            releases += 1
+            numbers += reference.streams[-1].stop + len(reference.names) - 2 + 1
+            for rule, detail in found:
+                faults[rule] += 1
+                examples.setdefault(rule, f"{reference.kind.label}: {detail}")
+    return releases, numbers, faults, examples
+
+
+def _release(
+    batches: Sequence[Sequence[_AuditedSeries]],
+    mechanisms: Mapping[Kind, _Mechanism],
+    entropy: EntropySource,
+    rng: np.random.Generator,
+) -> Iterator[tuple[_AuditedSeries, list[tuple[str, str]]]]:
+    """Releases every series of all batches, each batch by a worker of its own; yields their faults."""
+    shards, recorded = [], [RecordedEntropy(entropy) for _ in batches]
+    for number, batch in enumerate(batches):
+        due = {
+            series.due.state.number: replace(series.due, log=series.target.advance(rng)) for series in batch
+        }
+        shards.append(_HeldShard(Redis(), number, due))
+    run_together(
+        [
+            ReleaseWorker([shard], lambda _, kind: mechanisms[kind].calibration, source, lambda: 0)
+            for shard, source in zip(shards, recorded, strict=True)
+        ]
+    )
+    for batch, shard, source in zip(batches, shards, recorded, strict=True):
+        for series, noise in zip(batch, _draw_again(batch, source), strict=True):
+            yield series, series.check(shard.commits[series.due.state.number], noise)
+
+
+def _draw_again(
+    batch: Sequence[_AuditedSeries], recorded: RecordedEntropy
+) -> Sequence[NDArray[np.int64] | ReplayError]:
+    """Returns the noise of each series of a batch, which has the order of kinds and numbers."""
+    replay = recorded.replay()
+    sampler = ReferenceSampler(replay)
+    noise: list[NDArray[np.int64]] = []
+    try:
+        for kind in sorted({series.mechanism.reference.kind for series in batch}):
+            of_kind = [series for series in batch if series.mechanism.reference.kind == kind]
+            scales = of_kind[0].mechanism.calibration.stream_scales
+            steps = np.array([series.step for series in of_kind])
+            so_far = np.arange(steps.max() + 1) <= steps[:, None]
+            drawn = np.repeat(so_far[:, None, :], len(scales), axis=1)
+            noise += list(draw_where(drawn, scales, sampler))
+        replay.finish()
+    except ReplayError as error:
+        return [error] * len(batch)
+    return noise

@@ -1,0 +1,95 @@
+"""A platform plane whose policy is not the one in force takes nothing in, and says why."""
+
+from collections.abc import Callable
+
+import pytest
+
+from privacy.policy.file import DEFAULT_POLICY_PATH
+from privacy.policy.registry import register_policy
+from privacy.vault.limits import put_limits_in_force
+from tests.support.platform_plane import (
+    ACCOUNT_SHARDS,
+    JSON,
+    NDJSON,
+    PlatformPlane,
+    Reply,
+    ago,
+    event,
+    keys,
+    lines,
+    plane_on,
+)
+from tests.support.redis_server import Store
+
+PROBLEM = "urn:likewise:problem:limits-not-in-force"
+VIDEO = {"posted_at": ago(3600)}
+Act = Callable[[PlatformPlane], Reply]
+
+
+def request(method: str, path: str, body: bytes, media_type: str = NDJSON) -> Act:
+    """Send a request, also where the plane cannot answer and logs it."""
+
+    def act(plane: PlatformPlane) -> Reply:
+        allowed = {"Authorization": f"Bearer {plane.token}"}
+        sent = plane.client.open(path, method=method, data=body, content_type=media_type, headers=allowed)
+        return Reply.of(sent)
+
+    return act
+
+
+ACTS = {
+    "readiness": request("GET", "/readyz", b""),
+    "events": request("POST", "/v1/events", lines(event())),
+    "a video": request("PUT", "/v1/videos/v-2", lines(VIDEO), JSON),
+    "the same video again": request("PUT", "/v1/videos/v-1", lines(VIDEO), JSON),
+    "videos": request("POST", "/v1/videos", lines({"video_id": "v-2", **VIDEO})),
+    "a creator": request("PUT", "/v1/creators/c-2", lines({"counted_from": ago(3600)}), JSON),
+}
+
+
+@pytest.fixture
+def plane(store: Store) -> PlatformPlane:
+    """A plane under the packaged policy, with a video."""
+    register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())
+    plane = plane_on(store)
+    plane.register("v-1")
+    return plane
+
+
+def put_in_force(store: Store, old: str, new: str) -> None:
+    """Put another policy in force, as `likewise init` does; the processes go on."""
+    text = DEFAULT_POLICY_PATH.read_text().replace("2026-11-default", "another")
+    assert old in text
+    registry = register_policy(store.admin, text.replace(old, new).encode())
+    put_limits_in_force(store.admin, ACCOUNT_SHARDS, registry.limits)
+
+
+def dump(store: Store) -> dict[bytes, bytes | None]:
+    """Everything in the store but rate limits."""
+    return {name: store.root.dump(name) for name in keys(store) if not name.startswith(b"l:")}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_a_plane_under_other_limits_says_that_it_must_be_started_again(
+    store: Store, plane: PlatformPlane, act: Act
+) -> None:
+    """Neither events nor targets are taken, and a balancer learns it; no limit and no policy is named."""
+    put_in_force(store, "daily_cap = 100", "daily_cap = 50")
+    before = dump(store)
+    reply = act(plane)
+    assert (reply.status_code, reply.json["type"]) == (503, PROBLEM)
+    assert reply.json["detail"] == (
+        "Nothing was acknowledged. This process was started under a policy whose limits are not in "
+        "force: its operator must start it again."
+    )
+    assert reply.headers["Retry-After"]
+    assert dump(store) == before
+    assert plane.client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_a_plane_takes_a_smaller_w_over(store: Store, plane: PlatformPlane, act: Act) -> None:
+    """It holds for the targets of all policies, so a process that was started before goes on under it."""
+    put_in_force(store, "flip_cap = 4 ", "flip_cap = 2 ")
+    assert act(plane).status_code in {200, 201}
+    assert plane.log.failures == []
