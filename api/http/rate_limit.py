@@ -19,6 +19,7 @@ from werkzeug.exceptions import TooManyRequests
 from api.http.api_keys import KeyRecord
 from privacy.errors import StoreBusyError
 from privacy.store.connect import is_without_room
+from privacy.store.patience import WouldWaitError, may_wait
 
 WINDOW_SECONDS = 60
 _KEPT_WINDOWS = 2
@@ -79,12 +80,16 @@ class RateLimiter:
         if window != self._window:
             self._window, self._reservations = window, {}
         reservation = self._reservations.setdefault(key.key_id, _Reservation())
-        with reservation.lock:
+        if not reservation.lock.acquire(blocking=may_wait()):
+            raise WouldWaitError
+        try:
             if not reservation.left:
                 self._reserve(reservation, key, window)
             reservation.left -= 1
             reservation.taken += 1
             used = reservation.end - reservation.left
+        finally:
+            reservation.lock.release()
         return Allowance(key.requests_per_minute, used, WINDOW_SECONDS - elapsed_seconds)
 
     def ready(self) -> None:

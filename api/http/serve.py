@@ -137,6 +137,7 @@ def serve(module: str, serving: Serving, check: Callable[[], None] = lambda: Non
     Raises:
         InvalidInputError: a port cannot be used.
         LikewiseError: the check failed.
+        SystemExit: no worker can be made; what it said is on standard error.
     """
     stop = Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
@@ -154,11 +155,13 @@ def serve(module: str, serving: Serving, check: Callable[[], None] = lambda: Non
         ]
         if serving.health_port:
             held.enter_context(_health_listener(serving.host, serving.health_port, workers))
-        held.callback(_end, workers)
+        held.callback(_end, workers, listener)
         while not stop.wait(_POLL_SECONDS):
             for worker in workers:
                 if report := worker.poll():
                     sys.stderr.write(f"likewise: {report}\n")
+                if worker.failed_with is not None:
+                    sys.exit(worker.failed_with)
 
 
 def _allow_many_connections() -> None:
@@ -167,9 +170,10 @@ def _allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _end(workers: list[WorkerProcess]) -> None:
+def _end(workers: list[WorkerProcess], listener: socket.socket) -> None:
     for worker in workers:
         worker.terminate()
+    listener.close()  # as the workers do: no new connection waits for them
     deadline = time.monotonic() + KILL_AFTER_SECONDS
     for worker in workers:
         worker.end(max(0.0, deadline - time.monotonic()))

@@ -16,6 +16,7 @@ _ROOT: Final = Path(__file__).parents[2]
 _BOOT_SECONDS: Final = 60.0
 _SILENT_SECONDS: Final = 20.0
 """A worker that has said nothing for this time is ended."""
+_MAX_FAILED_STARTS: Final = 2
 _FRESH_SECONDS: Final = 5.0
 _STEADY_SECONDS: Final = 30.0
 _FIRST_BACK_OFF_SECONDS: Final = 0.5
@@ -25,6 +26,8 @@ _PULSES_READ: Final = 4_096
 
 class WorkerProcess:
     """A worker, which may be down between two starts.
+
+    `failed_with` is the exit code of one that cannot be made: it ended by itself, again and again.
 
     Args:
         module: name of the module whose `create` makes the app.
@@ -48,7 +51,8 @@ class WorkerProcess:
         path = [str(_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
         self._environment = {**environment, "PYTHONPATH": ":".join(path)}
         self._clock = monotonic_seconds
-        self._failures = 0
+        self._failures = self._failed_starts = 0
+        self.failed_with: int | None = None
         self._start_again = 0.0
         self._start()
 
@@ -93,6 +97,7 @@ class WorkerProcess:
         self._read_pulse()
         status = self._process.poll()
         if status is not None:
+            self._note_end(status)
             ending = signal.Signals(-status).name if status < 0 else f"exit code {status}"
             return self._rest(f"a worker ended with {ending}")
         heard = self._pulse_at if self._pulse_at is not None else self._started
@@ -102,6 +107,13 @@ class WorkerProcess:
             self._process.wait()
             return self._rest(f"a worker did not serve for {patience:g} s and was ended")
         return None
+
+    def _note_end(self, status: int) -> None:
+        """Notes whether the worker ended by itself before it served: again, and it never will."""
+        by_itself = status >= 0 and self._served_at is None
+        self._failed_starts = self._failed_starts + 1 if by_itself else 0
+        if self._failed_starts == _MAX_FAILED_STARTS:
+            self.failed_with = status
 
     def _read_pulse(self) -> None:
         try:

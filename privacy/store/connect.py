@@ -7,16 +7,17 @@ server closed while it lay idle is replaced before a command is sent on it.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import redis
 from redis import exceptions
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection
+from redis.connection import AbstractConnection, Connection
 from redis.retry import Retry
 
 from privacy.errors import StoreBusyError, StoreError, StoreLoadingError
 from privacy.store.acl import AclUser, Room
+from privacy.store.patience import WouldWaitError, may_wait
 from privacy.store.settings import StoreSettings
 
 ANSWER_SECONDS: Final = 5.0
@@ -59,7 +60,7 @@ def connect(
     Raises:
         StoreError: the settings lack this user's password, or the user does not exist in that room.
     """
-    return redis.Redis.from_url(
+    pool = _PatientPool.from_url(
         settings.url(room or user.rooms[0], user),
         username=user.name,
         password=settings.password(user),
@@ -71,6 +72,21 @@ def connect(
         retry=Retry(NoBackoff(), 0),
         redis_connect_func=greet,
     )
+    return redis.Redis.from_pool(pool)
+
+
+class _PatientPool(redis.ConnectionPool):
+    """Gives no connection to who may not wait for an answer."""
+
+    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Connection:  # noqa: ARG002 - redis-py's, which it uses no more
+        """Returns a connection.
+
+        Raises:
+            WouldWaitError: the caller may not wait.
+        """
+        if not may_wait():
+            raise WouldWaitError
+        return super().get_connection()
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def test_no_private_package_is_installed() -> None:
     public, private = _installed(), _installed("private", "platform", "embedded")
     assert not WALL.private_distributions & public
     assert private >= WALL.private_distributions
-    assert public >= {"flask", "httptools", "redis", "msgspec"}
+    assert public >= {"flask", "httptools", "redis", "msgspec", "uvicorn", "uvloop"}
 
 
 def _installed(*extras: str) -> set[str]:

@@ -43,10 +43,9 @@ class FrontBounds:
     linger_bytes: int = 256 * _MIB
     stop_seconds: float = 9.5
 
-    def body_ends_at(self, started_at: float, received_bytes: int) -> float:
-        """Returns when a body of which these bytes have arrived is too slow."""
-        allowed = self.grace_seconds + received_bytes / self.pace_bytes_per_second
-        return started_at + min(self.transfer_seconds, allowed)
+    def body_seconds(self, received_bytes: int) -> float:
+        """Returns after which time a body of which these bytes have arrived is too slow."""
+        return min(self.transfer_seconds, self.grace_seconds + received_bytes / self.pace_bytes_per_second)
 
 
 class ByteBudget:
@@ -83,3 +82,27 @@ class ByteBudget:
             self._by_owner[owner] -= amount
             if not self._by_owner[owner]:
                 del self._by_owner[owner]
+
+
+class Holding:
+    """The bytes of one body, as they are counted.
+
+    Args:
+        budget: where they are counted.
+        owner: whose body it is.
+    """
+
+    def __init__(self, budget: ByteBudget, owner: str) -> None:
+        self._budget = budget
+        self._owner = owner
+        self._held = 0
+
+    def take(self, amount: int) -> bool:
+        """Counts bytes; returns False if that exceeds a bound."""
+        self._held += amount
+        return self._budget.take(self._owner, amount)
+
+    def give_back(self) -> None:
+        """Forgets all of them."""
+        self._budget.give_back(self._owner, self._held)
+        self._held = 0

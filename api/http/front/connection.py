@@ -1,165 +1,325 @@
-"""One connection of a client: its socket, its requests, and the bytes that wait to be read by it."""
+"""One connection of a client: uvicorn's, with bounds on what a client may leave open, send, and not read."""
 
 from __future__ import annotations
 
 import socket
-from collections import deque
-from threading import Lock
+import struct
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from api.http.front.bounds import ByteBudget, FrontBounds
-from api.http.front.parser import ReceivedRequest, RequestParser
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestHeaderFieldsTooLarge,
+    RequestTimeout,
+    ServiceUnavailable,
+)
 
-NEVER = float("inf")
+from api.http.front.problem import write_problem
+from api.http.front.transport import JoiningTransport
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from uvicorn._types import ASGI3Application
+
+    from api.http.front.crowd import Crowd
+
+EXTENSION: Final = "likewise.connection"
+"""Names the connection among the extensions of an ASGI scope."""
+_NEVER: Final = float("inf")
+_RESET: Final = struct.pack("ii", 1, 0)
+"""As SO_LINGER: what was not sent is discarded when the socket is closed."""
+_MAX_HEADERS: Final = 100
+_MAX_PARSED_AHEAD: Final = 16
+_HEAD_SLICE_BYTES: Final = 2_048
+_BODY_SLICE_BYTES: Final = 16_384
+"""A slice can hold many small requests, and all of them are parsed."""
+_UNREAD_BYTES: Final = 16_384
+"""More than this of a response that waits to be read is counted."""
 
 
-class Connection:
-    """A connection. Who works on it holds its lock.
+class Connection(HttpToolsProtocol):
+    """A connection. All of it happens in the event loop.
 
     Args:
-        opened: the socket, which does not block.
-        bounds: of the process.
-        responses: counts the bytes that wait to be read.
-        bodies: counts the bytes of bodies that are arriving.
-        now: the time.
+        crowd: all connections of the process.
+        given: what uvicorn gives its protocols.
     """
 
-    __slots__ = (
-        "_bodies",
-        "_bounds",
-        "_counted",
-        "_pending",
-        "_responses",
-        "deadline",
-        "ends_after_response",
-        "fd",
-        "has_slot",
-        "is_closed",
-        "is_lingering",
-        "lingered_bytes",
-        "lock",
-        "parser",
-        "silent_since",
-        "socket",
-        "writing_since",
-    )
+    def __init__(self, crowd: Crowd, **given: Any) -> None:
+        super().__init__(**given)
+        self.silent_since: float | None = None
+        self.unread_since: float | None = None
+        self.unread_bytes = 0
+        self._crowd = crowd
+        self._bounds = crowd.bounds
+        self._deadline = _NEVER
+        self._unread_left = 0
+        self._running: RequestResponseCycle | None = None
+        self._fault: HTTPException | None = None
+        self._unparsed = b""
+        self._head_bytes = self._unclaimed_bytes = self._lingered_bytes = 0
+        self._in_head = self._began = self._ended = self._is_lingering = False
 
-    def __init__(
-        self,
-        opened: socket.socket,
-        bounds: FrontBounds,
-        responses: ByteBudget,
-        bodies: ByteBudget,
-        now: float,
-    ) -> None:
-        self.socket = opened
-        self.fd = opened.fileno()
-        self.lock = Lock()
-        self.parser = RequestParser(bounds.head_bytes)
-        self.deadline = now + bounds.head_seconds
-        self.silent_since: float | None = now
-        self.writing_since: float | None = None
-        self.ends_after_response = False
-        self.is_lingering = False
-        self.is_closed = False
-        self.has_slot = False
-        self.lingered_bytes = 0
-        self._bounds = bounds
-        self._responses = responses
-        self._bodies = bodies
-        self._pending: deque[memoryview] = deque()
-        self._counted = 0
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Begins; a connection that is one too many is told so."""
+        self._real = transport
+        transport.set_write_buffer_limits(high=_UNREAD_BYTES)
+        self._polite = JoiningTransport(transport, self)
+        super().connection_made(cast("asyncio.Transport", self._polite))
+        self.silent_since = self.loop.time()
+        self._deadline = self.silent_since + self._bounds.head_seconds
+        if not self._crowd.admit(self):
+            self._refuse(ServiceUnavailable("Too many connections are open; try again.", retry_after=1))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forgets everything."""
+        self._crowd.remove(self)
+        self.claim_body()
+        self._note_read()
+        self._leave()
+        super().connection_lost(exc)
+
+    def _leave(self) -> None:
+        """Lets nothing more be answered: uvicorn tells that to the latest request alone."""
+        self._ended, self._unparsed = True, b""
+        self.pipeline.clear()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     @property
-    def request(self) -> ReceivedRequest | None:
-        """The request that is next to be answered."""
-        requests = self.parser.requests
-        return requests[0] if requests else None
+    def has_arrived(self) -> bool:
+        """Whether the request that is being answered has arrived whole."""
+        return self._running is not None and not self._running.more_body
 
-    def send(self, parts: list[bytes], now: float) -> bool:
-        """Sends bytes, as far as the client reads them; the rest waits.
+    @property
+    def has_body(self) -> bool:
+        """Whether any of its body has arrived, and was not taken yet."""
+        return self._running is not None and bool(self._running.body)
 
-        Returns:
-            False if more bytes wait than the bound of the process allows.
+    @property
+    def has_begun_response(self) -> bool:
+        """Whether a part of the response was sent."""
+        running = self._running
+        return running is not None and running.response_started and not running.response_complete
 
-        Raises:
-            OSError: the connection is broken.
+    def claim_body(self) -> None:
+        """Says that what has arrived of a body is now held by somebody else, or by nobody."""
+        self._crowd.bodies.give_back("", self._unclaimed_bytes)
+        self._unclaimed_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Takes bytes, and parses them as far as there is room for requests."""
+        if self._is_lingering:
+            self._lingered_bytes += len(data)
+            if self._lingered_bytes > self._bounds.linger_bytes:
+                self.drop()
+            return
+        if self.silent_since is not None:
+            self._deadline = min(self._deadline, self.loop.time() + self._bounds.head_seconds)
+        self._unparsed = self._unparsed + data if self._unparsed else data
+        self._parse()
+
+    def _parse(self) -> None:
+        unparsed, at = self._unparsed, 0
+        self._unparsed = b""
+        while at < len(unparsed) and not self._ended and len(self.pipeline) < _MAX_PARSED_AHEAD:
+            in_body = self._has_unfinished_body and not self._in_head
+            piece = unparsed[at : at + (_BODY_SLICE_BYTES if in_body else _HEAD_SLICE_BYTES)]
+            at += len(piece)
+            super().data_received(piece)
+            self._count_head(len(piece))
+        if at < len(unparsed) and not self._ended:
+            self._unparsed = unparsed[at:]
+            self.flow.pause_reading()
+
+    @property
+    def _has_unfinished_body(self) -> bool:
+        latest = cast("RequestResponseCycle | None", self.cycle)
+        return latest is not None and latest.more_body
+
+    def _count_head(self, size: int) -> None:
+        if self._began:
+            self._began = False  # how much of these bytes belongs to the head is not known; it is not much
+        elif self._in_head and not self._ended:
+            self._head_bytes += size
+            if self._head_bytes > self._bounds.head_bytes:
+                self._refuse(self._too_large())
+
+    def _too_large(self) -> RequestHeaderFieldsTooLarge:
+        return RequestHeaderFieldsTooLarge(
+            f"A request has at most {_MAX_HEADERS} headers, and {self._bounds.head_bytes} bytes before its "
+            "body."
+        )
+
+    def _fail(self, fault: HTTPException) -> NoReturn:
+        """Ends the parser, which then calls `send_400_response`."""
+        self._fault = fault
+        raise fault
+
+    def on_message_begin(self) -> None:
+        """Notes that a request begins."""
+        super().on_message_begin()
+        self._in_head = self._began = True
+        self._head_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Notes a header, but no trailer, and none that could pose as another: WSGI knows no underscore."""
+        if self._in_head and b"_" not in name:
+            if len(self.headers) == _MAX_HEADERS:
+                self._fail(self._too_large())
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begins to answer a request, whose body may follow."""
+        self._in_head = self._began = False
+        self.silent_since, self._deadline = None, _NEVER
+        if not self.url.startswith(b"/"):
+            self.url = _origin_form(self.url)
+        if b"#" in self.url or not self.url:
+            self._fail(BadRequest("The target of a request is a path."))
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Notes a part of a body; what nobody has asked for yet is bounded, too."""
+        self._unclaimed_bytes += len(body)
+        if not self._crowd.bodies.take("", len(body)):
+            self._fail(ServiceUnavailable("Too many bodies are arriving; try again.", retry_after=1))
+        super().on_body(body)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        cycle.scope["extensions"] = {EXTENSION: cast("dict[object, object]", self)}
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """Goes on with the next request."""
+        self.claim_body()
+        self._polite.flush()
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if self._running is not None and self._running.response_complete:
+            self.silent_since = self.loop.time()
+            self._deadline = self.silent_since + self._bounds.head_seconds if self._in_head else _NEVER
+        if self._unparsed:
+            self._parse()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answers in this protocol, once, although the client would like another one (h2c, websocket)."""
+        self._ended = True
+        self.cycle.keep_alive = False
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words
+        """Answers bytes that cannot be parsed, or that were refused while they were."""
+        self._refuse(self._fault or BadRequest("The request is not HTTP/1.1."))
+
+    def _refuse(self, fault: HTTPException) -> None:
+        """Answers bytes that are no request, and ends the connection; earlier requests are answered first."""
+        self._ended = True
+        running = self._running
+        if running is None or running.response_complete:
+            self._answer(fault)
+        elif running is self.cycle and running.more_body and not running.response_started:
+            self._leave()
+            self._answer(fault)
+        else:
+            if self.pipeline and self.cycle.more_body:
+                self.pipeline.popleft()
+            latest = self.pipeline[0][0] if self.pipeline else running
+            latest.keep_alive = False
+
+    def _answer(self, fault: HTTPException) -> None:
+        self._real.write(write_problem(fault, time.time()))
+        self.end()
+
+    def end(self) -> None:
+        """Ends the connection after its last response; what the client still sends is received first.
+
+        A client that sends everything before it reads would else find no response.
         """
-        was_empty = not self._pending
-        self._pending.extend(memoryview(part) for part in parts)
-        if was_empty:
-            self.writing_since, self.deadline = now, NEVER
-            if self.flush(now):
-                return True
-        left = sum(len(part) for part in self._pending)
-        more, self._counted = left - self._counted, left
-        return self._responses.take("", more)
+        if self._is_lingering or self._real.is_closing():
+            return
+        if not (self._ended or self._in_head or self._unparsed or self._has_unfinished_body):
+            self._real.close()
+            return
+        self._is_lingering, self._unparsed, self.silent_since = True, b"", None
+        self._deadline = self.loop.time() + self._bounds.linger_seconds
+        self._real.write_eof()
+        self.flow.resume_reading()
 
-    def flush(self, now: float) -> bool:
-        """Sends what waits; returns whether nothing waits any more.
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing more is answered."""
+        return self._is_lingering or self._real.is_closing()
 
-        Raises:
-            OSError: the connection is broken.
-        """
-        while self._pending:
-            part = self._pending.popleft()
-            try:
-                sent = self.socket.send(part)
-            except BlockingIOError:
-                sent = 0
-            if sent < len(part):
-                self._pending.appendleft(part[sent:])
-                # The system's buffers take much before the client reads: what counts is that it goes on.
-                latest = (self.writing_since or now) + self._bounds.transfer_seconds
-                if sent or self.deadline == NEVER:
-                    self.deadline = min(now + self._bounds.grace_seconds, latest)
-                return False
-        if self._counted:
-            self._responses.give_back("", self._counted)
-            self._counted = 0
-        self.writing_since = None
+    def drop(self) -> None:
+        """Ends the connection at once, with all that the system still holds for the client."""
+        self._note_read()
+        self._leave()
+        opened = self._real.get_extra_info("socket")
+        with suppress(OSError):  # it has ended by itself
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._real.abort()
+
+    def shutdown(self) -> None:
+        """Ends, after the request that is being answered: the server is stopping."""
+        if self._is_lingering or self._running is None or self._running.response_complete:
+            self._real.close()
+        else:
+            super().shutdown()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override] # uvicorn's ends the connection
+        """Answers the request that has arrived, if the client has said that nothing follows."""
+        if self._running is None or self._running.response_complete or self._running.more_body:
+            return None
+        self.cycle.keep_alive = False
         return True
 
-    @property
-    def has_pending(self) -> bool:
-        """Whether bytes wait to be read by the client."""
-        return bool(self._pending)
+    def pause_writing(self) -> None:
+        """Counts a response that is not read."""
+        super().pause_writing()
+        self.unread_since = self.loop.time()
+        self.unread_bytes = self._unread_left = self._real.get_write_buffer_size()
+        self._unread_deadline = self.unread_since + self._bounds.grace_seconds
+        self._crowd.count_unread(self)
 
-    def count_body(self, request: ReceivedRequest) -> bool:
-        """Counts the bytes of a body that have arrived; returns False if they exceed a bound."""
-        more = len(request.body) - request.counted_bytes
-        request.counted_bytes = len(request.body)
-        return self._bodies.take(request.owner, more)
+    def resume_writing(self) -> None:
+        """Notes that the response was read."""
+        self._note_read()
+        super().resume_writing()
 
-    def finish_request(self) -> None:
-        """Forgets the request that was answered; one that has not arrived whole stays, without its body."""
-        request = self.parser.requests[0]
-        self._forget_body(request)
-        if request.is_complete:
-            self.parser.requests.popleft()
+    def _note_read(self) -> None:
+        self._crowd.responses.give_back("", self.unread_bytes)
+        self.unread_since, self.unread_bytes = None, 0
 
-    def linger(self, now: float) -> None:
-        """Says that nothing follows, and receives what the client still sends; it is discarded.
+    def expire(self, now: float) -> None:
+        """Ends what takes too long: a head with a response, the rest without."""
+        if self.unread_since is not None:
+            left = self._real.get_write_buffer_size()
+            if left < self._unread_left:
+                latest = self.unread_since + self._bounds.transfer_seconds
+                self._unread_left, self._unread_deadline = left, min(latest, now + self._bounds.grace_seconds)
+            elif now > self._unread_deadline:
+                self.drop()
+        elif now <= self._deadline:
+            return
+        elif self._is_lingering:
+            self.drop()
+        elif self._in_head:
+            self._refuse(RequestTimeout("The request took too long to arrive."))
+        else:
+            self._real.close()
 
-        Raises:
-            OSError: the connection is broken.
-        """
-        self.is_lingering = True
-        self.deadline = now + self._bounds.linger_seconds
-        self.socket.shutdown(socket.SHUT_WR)
 
-    def close(self) -> None:
-        """Closes the socket and gives back what was counted."""
-        if not self.is_closed:
-            self.is_closed = True
-            self.socket.close()
-            if self._counted:
-                self._responses.give_back("", self._counted)
-            for request in self.parser.requests:
-                self._forget_body(request)
-
-    def _forget_body(self, request: ReceivedRequest) -> None:
-        if request.counted_bytes:
-            self._bodies.give_back(request.owner, request.counted_bytes)
-            request.counted_bytes = 0
-        request.body = bytearray()
-        request.variables = None
+def _origin_form(target: bytes) -> bytes:
+    """Returns path and query of a target that is a whole URL (RFC 9112, 3.2.2); nothing if it is none."""
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() not in {b"http", b"https"}:
+        return b""
+    slash = rest.find(b"/")
+    return rest[slash:] if slash >= 0 else b"/"

@@ -1,6 +1,7 @@
 """Rate limits: never more than the limit, for any number of processes."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from api.http.api_keys import KeyRecord
 from api.http.rate_limit import RateLimiter
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import MS_PER_MINUTE
+from privacy.store.patience import WouldWaitError, call_without_waiting
 
 
 class Storage(MemoryStorage):
@@ -29,6 +31,20 @@ class Storage(MemoryStorage):
             raise StorageError(self.refusal)
         if self.down:
             raise StorageError(OSError("down"))
+        return super().incr(*args, **options)
+
+
+class SlowStorage(Storage):
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.was_asked, self.answers = Event(), Event()
+
+    def incr(self, *args: Any, **options: Any) -> int:
+        """Count, later."""
+        self.was_asked.set()
+        assert self.answers.wait(10)
         return super().incr(*args, **options)
 
 
@@ -82,6 +98,22 @@ def test_threads_share_a_reservation() -> None:
     with ThreadPoolExecutor(8) as threads:
         used = list(threads.map(lambda _: limiter.acquire(key(10_000), 0).used, range(4000)))
     assert sorted(used) == list(range(1, 4001))
+
+
+def test_what_may_not_wait_waits_for_no_other_thread() -> None:
+    """While a thread waits for the store, a call that may not wait is told so, and counts nothing."""
+    storage = SlowStorage()
+    limiter = RateLimiter(storage)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(limiter.acquire, key(10_000), 0)
+        assert storage.was_asked.wait(10)
+        try:
+            with pytest.raises(WouldWaitError):
+                call_without_waiting(lambda: limiter.acquire(key(10_000), 0))
+        finally:
+            storage.answers.set()
+        assert waiting.result().used == 1
+    assert limiter.acquire(key(10_000), 0).used == 2
 
 
 def test_a_busy_key_calls_the_store_rarely() -> None:

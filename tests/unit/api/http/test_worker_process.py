@@ -63,6 +63,20 @@ def test_a_worker_that_hangs_or_dies_is_replaced(clock: Clock, listener: socket.
         worker.end(0)
 
 
+def test_a_worker_that_cannot_be_made_is_given_up(clock: Clock, listener: socket.socket) -> None:
+    """One that ends by itself before it has served is started once more; its exit code is known then."""
+    worker = WorkerProcess("tests.support.nothing_like_it", listener, 1, os.environ, clock)
+    try:
+        assert "ended with exit code 1" in eventually(worker.poll, "the end of the first", 60)
+        assert worker.failed_with is None
+        clock.now += 31
+        assert worker.poll() is None
+        eventually(worker.poll, "the end of the second", 60)
+        assert worker.failed_with == 1
+    finally:
+        worker.end(0)
+
+
 def _poll_later(worker: WorkerProcess, clock: Clock, seconds: int) -> str | None:
     """Polls after some seconds; what the worker said before is read by then."""
     clock.now += seconds

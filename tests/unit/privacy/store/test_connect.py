@@ -16,6 +16,7 @@ from redis.retry import Retry
 from privacy.errors import StoreBusyError, StoreError
 from privacy.store.acl import Room
 from privacy.store.connect import connect, translated
+from privacy.store.patience import WouldWaitError, call_without_waiting
 from privacy.store.settings import StoreSettings
 from privacy.store.users import LIMITER, PLATFORM, PUBLIC, USERS
 from tests.support.redis_server import Store
@@ -48,6 +49,19 @@ def _serve(listener: socket.socket, answer: Callable[[bytes], bytes]) -> None:
 def settings_for(url: str) -> StoreSettings:
     """Return settings that send every user to one address."""
     return StoreSettings(urls=dict.fromkeys(Room, url), passwords={user.name: "sesame" for user in USERS})
+
+
+def test_a_client_is_not_used_where_nothing_may_wait(store: Store) -> None:
+    """No command reaches the server, in a pipeline or alone; afterwards the client is as before."""
+    with closing(connect(store.settings, PUBLIC)) as public:
+        before = store.root.info("stats")["total_commands_processed"]
+        pipeline = public.pipeline(transaction=False)
+        pipeline.get("g:release:x")
+        for call in (public.ping, pipeline.execute):
+            with pytest.raises(WouldWaitError):
+                call_without_waiting(call)
+        assert store.root.info("stats")["total_commands_processed"] == before + 1
+        assert public.ping()
 
 
 def test_a_client_is_who_it_was_made_for(store: Store) -> None:

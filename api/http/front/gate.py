@@ -1,0 +1,221 @@
+"""The ASGI app of a process: collects bodies before a thread is taken, and calls the plane's WSGI app.
+
+The app is called in the event loop first, where it may not wait for a store: what is known, refused, or
+needs nothing is answered there, without a thread. The app says when it would have to wait, and when it wants
+a body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from werkzeug.exceptions import HTTPException, InternalServerError, RequestTimeout, ServiceUnavailable
+
+from api.http.front.bounds import Holding
+from api.http.front.connection import EXTENSION, Connection
+from api.http.front.environ import build_environ
+from api.http.front.problem import Headers, problem_headers
+from api.http.request_body import RECEIVED_BODY, BodyWantedError
+from privacy.store.patience import WouldWaitError, call_without_waiting
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+
+    from api.http.front.crowd import Crowd
+    from api.http.front.handlers import Handlers
+
+WsgiApp = Callable[..., Iterable[bytes]]
+_SWEEP_SECONDS: Final = 0.5
+_WITHOUT_LENGTH: Final = frozenset({204, 304})
+_MAX_CACHED_NAMES: Final = 256
+_SHOWN_FRAMES: Final = -8
+
+
+class Reply(NamedTuple):
+    """A response.
+
+    Args:
+        status: its code.
+        headers: names and values.
+        body: its bytes; empty for HEAD.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Gate:
+    """Answers requests with a WSGI app.
+
+    Args:
+        app: raises `BodyWantedError` when it needs a body that has not arrived.
+        base: variables that all requests share, from `base_environ`.
+        crowd: the connections.
+        handlers: the threads.
+        clock: clock in seconds.
+    """
+
+    def __init__(
+        self,
+        app: WsgiApp,
+        base: dict[str, Any],
+        crowd: Crowd,
+        handlers: Handlers,
+        clock: Callable[[], float],
+    ) -> None:
+        self._app = app
+        self._base = base
+        self._crowd = crowd
+        self._bounds = crowd.bounds
+        self._handlers = handlers
+        self._clock = clock
+        self._collecting: set[asyncio.Timeout] = set()
+        self._is_stopping = False
+        self.swept_at = clock()
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answers one request, or lives as long as the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            connection = cast("Connection", scope["extensions"][EXTENSION])
+            if connection.flow.write_paused:
+                await connection.flow.drain()  # one response at most waits to be read
+            try:
+                reply = await self._answer(build_environ(scope, self._base), connection, receive)
+            except HTTPException as error:
+                reply = Reply(*problem_headers(error))
+            if reply:
+                await _send(reply, connection, send)
+
+    async def _answer(
+        self, environ: dict[str, Any], connection: Connection, receive: ASGIReceiveCallable
+    ) -> Reply | None:
+        """Returns the response; None if the client has left."""
+        call = partial(_call, self._app, environ)
+        environ[RECEIVED_BODY] = None
+        if connection.has_arrived:
+            environ[RECEIVED_BODY] = await _receive_rest(receive) if connection.has_body else b""
+        outcome = None if environ[RECEIVED_BODY] else _attempt(call)
+        if outcome is None:
+            outcome = await self._handlers.run(call)
+        if isinstance(outcome, Reply):
+            return outcome
+        held = Holding(self._crowd.bodies, outcome.owner)
+        try:
+            environ[RECEIVED_BODY] = await self._collect(connection, receive, held)
+            if environ[RECEIVED_BODY] is None:
+                return None
+            answer = await self._handlers.run(call)
+        finally:
+            held.give_back()
+        return answer if isinstance(answer, Reply) else None
+
+    async def _collect(
+        self, connection: Connection, receive: ASGIReceiveCallable, held: Holding
+    ) -> bytes | HTTPException | None:
+        """Returns a body, or why it will not come; None if the client has left."""
+        body, began = bytearray(), self._clock()
+        try:
+            async with asyncio.timeout(self._bounds.body_seconds(0)) as patience:
+                self._collecting.add(patience)
+                self._hurry(patience)
+                while True:
+                    message = await receive()
+                    connection.claim_body()
+                    if message["type"] != "http.request":
+                        return None
+                    body += message["body"]
+                    if not held.take(len(message["body"])):
+                        return ServiceUnavailable("Too many bodies are arriving; try again.", retry_after=1)
+                    if not message["more_body"]:
+                        return bytes(body)
+                    left = self._bounds.body_seconds(len(body)) - (self._clock() - began)
+                    patience.reschedule(asyncio.get_running_loop().time() + left)
+                    self._hurry(patience)
+        except TimeoutError:
+            if self._is_stopping:
+                return ServiceUnavailable("The service is stopping; try again.", retry_after=1)
+            return RequestTimeout("The body took too long to arrive.")
+        finally:
+            self._collecting.discard(patience)
+
+    def _hurry(self, patience: asyncio.Timeout) -> None:
+        if self._is_stopping:
+            patience.reschedule(0)
+
+    def stop(self) -> None:
+        """Lets all bodies that are arriving be told that they come too late; from any thread."""
+        self._is_stopping = True
+
+    async def _live(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await receive()
+        sweeping = asyncio.create_task(self._sweep_repeatedly())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        sweeping.cancel()
+        self._crowd.drop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _sweep_repeatedly(self) -> None:
+        while True:
+            self.swept_at = self._clock()
+            self._crowd.expire(asyncio.get_running_loop().time())
+            for patience in self._collecting:
+                self._hurry(patience)
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+
+async def _receive_rest(receive: ASGIReceiveCallable) -> bytes:
+    """Returns a body that has arrived whole."""
+    message = await receive()
+    return message["body"] if message["type"] == "http.request" else b""
+
+
+def _attempt(call: Callable[[], Reply | BodyWantedError]) -> Reply | BodyWantedError | None:
+    """Calls the app in the event loop; returns None if it would have to wait for a store."""
+    try:
+        return call_without_waiting(call)
+    except WouldWaitError:
+        return None
+
+
+async def _send(reply: Reply, connection: Connection, send: ASGISendCallable) -> None:
+    headers = reply.headers
+    if not connection.has_arrived:
+        headers = [*headers, (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
+def _call(app: WsgiApp, environ: dict[str, Any]) -> Reply | BodyWantedError:
+    """Calls the app; a defect is written down and becomes a 500."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
+        started.append((status, headers))
+
+    try:
+        body = b"".join(app(environ, start_response))
+    except BodyWantedError as wanted:
+        return wanted
+    except Exception:  # noqa: BLE001 - whatever it is, the connection and the others go on
+        traceback.print_exc(file=sys.stderr, limit=_SHOWN_FRAMES)
+        return Reply(*problem_headers(InternalServerError()))
+    status, headers = started[-1]
+    encoded = [(_encode_name(name), value.encode("latin-1")) for name, value in headers]
+    code = int(status[:3])
+    if code not in _WITHOUT_LENGTH and not any(name == b"content-length" for name, _ in encoded):
+        encoded.append((b"content-length", b"%d" % len(body)))
+    return Reply(code, encoded, body)
+
+
+@lru_cache(_MAX_CACHED_NAMES)
+def _encode_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")
