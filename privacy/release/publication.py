@@ -82,7 +82,8 @@ class ReleasePublication:
                 lengths[each.shard] = max(lengths.get(each.shard, 0), each.sequence + 1)
             for number, length in lengths.items():
                 self.watermark.advance(number, length)
-        self._copy([waiting[start : start + BATCH_RELEASES] for start in range(0, len(waiting), BATCH_RELEASES)])
+        starts = range(0, len(waiting), BATCH_RELEASES)
+        self._copy([waiting[start : start + BATCH_RELEASES] for start in starts])
         return len(waiting)
 
     def read_last_visible_ms(self) -> int | None:
