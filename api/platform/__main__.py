@@ -7,7 +7,7 @@ import click
 
 from api.http.command import epilog, run_command
 from api.http.serve import Serving, serve, serving_options
-from api.platform.wsgi import make_dependencies
+from api.platform.dependencies import make_dependencies
 from privacy.store.settings import Settings, names_read_by
 from privacy.store.users import Process
 
@@ -22,7 +22,7 @@ from privacy.store.users import Process
 @serving_options(8081)
 def command(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the platform plane until SIGTERM: ingest targets and events, act for staff and data subjects."""
-    # A fault is reported here, in one line, and not by every worker.
+    # A fault is reported here, in one line, and not by every worker. Workers alone load the app.
     make_dependencies(Settings.from_environment(os.environ))
     serve("api.platform.wsgi", Serving(host, port, workers, threads))
 
