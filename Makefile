@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 # once, and files run in their order, so that the short unit tests come last.
 WORKERS := -n 4 --dist loadfile --no-loadscope-reorder
 
+# Tests start hundreds of processes: a setting that forbids to keep compiled modules would have each compile them again.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Parts of `make nightly`, at most 20 minutes each on two cores. NIGHTLY_MARKED are marks of tests.
 NIGHTLY_MARKED := accuracy gate hard-k-totals hard-k-cells mistakes audit audit-default black-box appearance interleavings histories crash faults-kills faults-power faults-clocks faults-stores
 NIGHTLY_PARTS := statistics properties $(NIGHTLY_MARKED)

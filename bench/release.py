@@ -55,7 +55,7 @@ def release(progress: ProgressCallback) -> Iterator[Figure]:
             f"OpenDP's vector discrete Gaussian: noise alone, {VIDEOS * (1 + CELLS):,} numbers",
             times["noise"],
         ),
-        Bar(Measure.RATIO, high=0.5),
+        Bar(Measure.RATIO, high=0.7),
         note=f"{ENGAGEMENTS:,} likes; {cells:,} numbers measured; same noise scales",
     )
 

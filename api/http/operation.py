@@ -57,6 +57,7 @@ class Response(msgspec.Struct, frozen=True):
         max_age_seconds: how long the caller may cache it; None forbids storing it. Responses that may be
             cached carry an ETag and honour `If-None-Match`.
         headers: additional headers.
+        etag: the ETag, if it is known beforehand; otherwise that of the body.
     """
 
     body: bytes
@@ -64,6 +65,7 @@ class Response(msgspec.Struct, frozen=True):
     media_type: str = JSON
     max_age_seconds: int | None = None
     headers: Mapping[str, str] = {}
+    etag: str | None = None
 
 
 def json_response(document: Any, *, status: int = 200, max_age_seconds: int | None = None) -> Response:

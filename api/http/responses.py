@@ -89,7 +89,7 @@ def finish_response(response: Response, environ: WSGIEnvironment, more_headers: 
     if response.max_age_seconds is None:
         headers.append(("Cache-Control", "no-store"))
     else:
-        etag = etag_of(response.body)
+        etag = response.etag or etag_of(response.body)
         headers += (
             ("ETag", etag),
             ("Cache-Control", f"private, max-age={response.max_age_seconds}"),

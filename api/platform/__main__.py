@@ -25,9 +25,9 @@ def command(host: str, port: int, health_port: int | None, workers: int, threads
 
 
 def _check() -> None:
-    """Reports a fault here, in one line, and not in every worker."""
+    """Reports a fault here, in one line, and not in every worker. Workers alone load the app."""
     # Imported here: numpy starts a thread, which would take SIGTERM if it were there earlier.
-    from api.platform.wsgi import make_dependencies  # noqa: PLC0415 - as above
+    from api.platform.dependencies import make_dependencies  # noqa: PLC0415 - as above
 
     make_dependencies(Settings.from_environment(os.environ))
 

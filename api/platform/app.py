@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
-
-from redis import Redis
 
 from api.http.api_keys import KEY_PREFIXES, Authenticator, KeyReader
 from api.http.flask_app import Gateway, build_app
 from api.http.idempotency import Idempotency
-from api.http.logs import RequestLog
 from api.http.rate_limit import redis_limiter
+from api.platform.dependencies import PLANE, PlatformDependencies
 from api.platform.operations import operations
 from api.platform.sandbox import KEEP_SECONDS, SandboxAdmission, SandboxCatalogue
 from api.platform.services import Moderation, PlatformServices
@@ -35,20 +33,16 @@ from privacy.policy.registry import PolicyRegistry
 from privacy.publishing.publisher import Publisher
 from privacy.rollback.erasure_log import ErasureLog
 from privacy.rollback.erasure_watermark import ErasureWatermark
-from privacy.store.header import StoreHeader
 from privacy.vault.blocks import EngagementBlocks
 from privacy.vault.erasure import Erasure
 from privacy.vault.limits import KnownLimits, require_limits_in_force
 from privacy.vault.recount import Recount
 from privacy.vault.registers import RegisterStore
 from privacy.vault.resync import Resync
-from privacy.vault.shards import AccountShards, PseudonymKeys
+from privacy.vault.shards import AccountShards
 
 if TYPE_CHECKING:
     from flask import Flask
-
-
-PLANE = "platform"
 
 
 class StaffServices(NamedTuple):
@@ -104,35 +98,6 @@ def build_staff_services(
         receipts=Receipts(client, entropy, retention.backup_seconds),
     )
     return StaffServices(moderation, rights)
-
-
-@dataclass(frozen=True)
-class PlatformDependencies:
-    """The connections and keys of the platform plane.
-
-    Args:
-        client: connection to the private store with the platform plane's credentials.
-        gallery: connection to the gallery with the publisher's credentials, to publish metadata at once.
-        header: of the private store.
-        registry: the store's policies.
-        keys: the pseudonym keys.
-        erasures: the erasure log, outside the store.
-        entropy: returns the given number of bytes from the operating system's CSPRNG.
-        log: one line per request.
-        virtual_clock: stamps changes in a replay; the store's own clock does if not given.
-        believed_clock: the store's clock as this process believes it: nothing is written after a leap of it.
-    """
-
-    client: Redis
-    gallery: Redis
-    header: StoreHeader
-    registry: PolicyRegistry
-    keys: PseudonymKeys
-    erasures: ErasureLog
-    entropy: Callable[[int], bytes]
-    log: RequestLog
-    virtual_clock: Clock | None = None
-    believed_clock: Clock | None = None
 
 
 def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flask:

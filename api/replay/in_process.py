@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 
 from api.http.system import entropy
-from api.platform.app import PLANE, PlatformDependencies, build_platform_app
+from api.platform.app import build_platform_app
+from api.platform.dependencies import PLANE, PlatformDependencies
 from api.replay.actions import InProcessStaff
 from api.replay.intake import InProcessIntake, NullRequestLog
 from api.replay.timeline import Timeline, VirtualClock

@@ -11,7 +11,7 @@ import msgspec
 from marshmallow import Schema, fields
 
 from api.http.operation import PAGE, Operation, Request, Response, ResponseDoc
-from api.http.responses import CONTENT_SECURITY_POLICY
+from api.http.responses import CONTENT_SECURITY_POLICY, etag_of
 from privacy.errors import NotFoundError
 
 PAGE_MAX_AGE_SECONDS = 300
@@ -138,4 +138,10 @@ def _read_asset(
     package: str, name: str, media_type: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     body = files(package).joinpath(name).read_bytes()
-    return Response(body, media_type=media_type, max_age_seconds=PAGE_MAX_AGE_SECONDS, headers=headers or {})
+    return Response(
+        body,
+        media_type=media_type,
+        max_age_seconds=PAGE_MAX_AGE_SECONDS,
+        headers=headers or {},
+        etag=etag_of(body),  # once: for a large file, it takes longer than all the rest
+    )

@@ -8,13 +8,14 @@ they were made.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, NamedTuple
 
 from privacy.publishing.publisher import Publisher
 from privacy.rollback.release_watermark import ReleaseWatermark
-from privacy.tally.series import TallyShard
+from privacy.tally.series import PendingRelease, TallyShard
 
 WRITING_MS: Final = 1_000
 """Time for which a commit may take: a release that is made closer to its tick might miss it."""
@@ -81,8 +82,8 @@ class ReleasePublication:
                 lengths[each.shard] = max(lengths.get(each.shard, 0), each.sequence + 1)
             for number, length in lengths.items():
                 self.watermark.advance(number, length)
-        for start in range(0, len(waiting), BATCH_RELEASES):
-            self._copy(waiting[start : start + BATCH_RELEASES])
+        starts = range(0, len(waiting), BATCH_RELEASES)
+        self._copy([waiting[start : start + BATCH_RELEASES] for start in starts])
         return len(waiting)
 
     def read_last_visible_ms(self) -> int | None:
@@ -90,13 +91,28 @@ class ReleasePublication:
         moments = [shard.read_last_visible_ms() for shard in self.shards]
         return max((moment for moment in moments if moment is not None), default=None)
 
-    def _copy(self, batch: Sequence[_Waiting]) -> None:
+    def _copy(self, batches: Sequence[Sequence[_Waiting]]) -> None:
+        """Copy batch after batch; while the gallery takes one, the tally gives the next one."""
+        with ThreadPoolExecutor(1, "tally") as tally:
+            reads = [tally.submit(self._read, batch) for batch in batches[:1]]
+            marks = []
+            for place, batch in enumerate(batches):
+                releases = reads.pop().result()
+                reads += [tally.submit(self._read, following) for following in batches[place + 1 : place + 2]]
+                self.publisher.publish_releases(releases)
+                marks.append(tally.submit(self._mark, batch))
+            for mark in marks:
+                mark.result()
+
+    def _read(self, batch: Sequence[_Waiting]) -> list[PendingRelease]:
         shards = {shard.shard: shard for shard in self.shards}
-        releases = [
+        return [
             release
             for number, group in groupby(batch, key=lambda waiting: waiting.shard)
             for release in shards[number].read_pending([waiting.sequence for waiting in group])
         ]
-        self.publisher.publish_releases(releases)
+
+    def _mark(self, batch: Sequence[_Waiting]) -> None:
+        shards = {shard.shard: shard for shard in self.shards}
         for number in dict.fromkeys(waiting.shard for waiting in batch):
             shards[number].mark_published([each.sequence for each in batch if each.shard == number])

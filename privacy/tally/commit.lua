@@ -27,13 +27,13 @@ local FIRST_SERIES, FIELDS_PER_SERIES, MS_PER_SECOND = 7, 10, 1000
 local releases = {}
 
 -- Returns whether the counted elements are still where they were read: a log only grows until a commit.
-local function holds(log, cut, due_ms)
-  if call('LLEN', log) < cut[1] then
-    return false
+local function holds(log, cut, due_seconds)
+  if not cut[2] then
+    return call('LLEN', log) >= cut[1]
   end
   for place = 2, #cut do
     local element = call('LINDEX', log, cut[place])
-    if not element or struct.unpack('<I4', element) >= math.floor(due_ms / MS_PER_SECOND) then
+    if not element or struct.unpack('<I4', element) >= due_seconds then
       return false
     end
   end
@@ -41,14 +41,21 @@ local function holds(log, cut, due_ms)
 end
 
 local function parse(first)
-  local release = {}
-  release.series, release.epoch, release.due_ms, release.cut, release.next_due_ms, release.visible_ms, release.net_changes,
-    release.measurements, release.document, release.entry = unpack(ARGV, first, first + FIELDS_PER_SERIES - 1)
-  release.cut = cmsgpack.unpack(release.cut)
-  -- The epochs of a series appear in their order, also if one was late and the next one is in time.
-  local before_ms = tonumber(call('HGET', STATES .. release.series, 'visible_ms') or 0)
-  release.visible_ms = string.format('%.0f', math.max(release.visible_ms, before_ms))
-  return release
+  local state = call('HMGET', STATES .. ARGV[first], 'epoch', 'visible_ms')
+  return {
+    series = ARGV[first],
+    epoch = ARGV[first + 1],
+    is_next = ARGV[first + 1] == state[1],
+    due_ms = tonumber(ARGV[first + 2]),
+    cut = cmsgpack.unpack(ARGV[first + 3]),
+    next_due_ms = ARGV[first + 4],
+    -- The epochs of a series appear in their order, also if one was late and the next one is in time.
+    visible_ms = string.format('%.0f', math.max(ARGV[first + 5], state[2] or 0)),
+    net_changes = ARGV[first + 6],
+    measurements = ARGV[first + 7],
+    document = ARGV[first + 8],
+    entry = ARGV[first + 9],
+  }
 end
 
 -- Returns the last sequence number that the stream of pending releases has given away.
@@ -86,8 +93,8 @@ for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
   local release = parse(first)
   local series = release.series
   local due_ms = tonumber(call('ZSCORE', DUE, series) or '')
-  if call('HGET', STATES .. series, 'epoch') ~= release.epoch or not due_ms or due_ms ~= tonumber(release.due_ms)
-    or due_ms > watermark + 1 or not holds(LOGS .. series, release.cut, due_ms) or seen[series] then
+  if not release.is_next or not due_ms or due_ms ~= release.due_ms or due_ms > watermark + 1
+    or not holds(LOGS .. series, release.cut, math.floor(due_ms / MS_PER_SECOND)) or seen[series] then
     refused[#refused + 1] = series
   end
   call('LLEN', NET_CHANGES .. series) -- raises an error where there is no list, as the next one does
@@ -121,21 +128,26 @@ local function drop_counted(log, cut)
   if behind > 0 then call('LREM', log, behind, '') end
 end
 
-for _, release in ipairs(releases) do
+-- One call for all releases where one command can write them.
+local entries, visible, due = {}, {}, {}
+for place, release in ipairs(releases) do
   local series = release.series
   call('HSET', STATES .. series, 'epoch', string.format('%.0f', release.epoch + 1), 'visible_ms', release.visible_ms)
   if release.next_due_ms == '' then
     call('ZREM', DUE, series)
     call('UNLINK', LOGS .. series, NET_CHANGES .. series)
   else
-    call('ZADD', DUE, release.next_due_ms, series)
+    due[#due + 1], due[#due + 2] = release.next_due_ms, series
     drop_counted(LOGS .. series, release.cut)
     if release.net_changes ~= '' then call('RPUSH', NET_CHANGES .. series, release.net_changes) end
   end
   if release.measurements ~= '' then call('RPUSH', MEASUREMENTS .. series, release.measurements) end
-  length = call('RPUSH', LEDGER, release.entry)
-  call('XADD', PENDING, length .. '-0', 'release', release.document, 'entry', release.entry)
-  call('ZADD', VISIBLE, release.visible_ms, length - 1)
+  local sequence = length + place - 1
+  call('XADD', PENDING, sequence + 1 .. '-0', 'release', release.document, 'entry', release.entry)
+  entries[place] = release.entry
+  visible[#visible + 1], visible[#visible + 2] = release.visible_ms, sequence
 end
+if #due > 0 then call('ZADD', DUE, unpack(due)) end
+call('ZADD', VISIBLE, unpack(visible))
 call('SET', HEAD, HEAD_AFTER)
-return length
+return call('RPUSH', LEDGER, unpack(entries))

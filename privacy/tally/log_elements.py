@@ -62,7 +62,7 @@ def pack_elements(changes: np.ndarray, seconds: np.ndarray, target_shards: int) 
 
 def join_changes(elements: Iterable[bytes]) -> bytes:
     """Return the changes of some elements, 4 bytes each."""
-    return b"".join(element[_WORD.itemsize :] for element in elements)
+    return b"".join([element[_WORD.itemsize :] for element in elements])
 
 
 class LogCut(NamedTuple):

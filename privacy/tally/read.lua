@@ -21,8 +21,11 @@ for number = FIRST_SERIES, #ARGV do
   local series = ARGV[number]
   local row = call('HMGET', STATES .. series, 'target_id', 'starts_at_ms', 'policy_version', 'first_epoch', 'epoch')
   row[6] = call('ZSCORE', DUE, series) or ''
-  row[7] = call('LLEN', LOGS .. series)
-  row[8] = row[7] <= MAX_ELEMENTS and call('LRANGE', LOGS .. series, 0, -1) or {}
+  row[8] = call('LRANGE', LOGS .. series, 0, MAX_ELEMENTS)
+  row[7] = #row[8]
+  if row[7] > MAX_ELEMENTS then
+    row[7], row[8] = call('LLEN', LOGS .. series), {}
+  end
   row[9] = call('LRANGE', NET_CHANGES .. series, 0, -1)
   row[10] = call('LRANGE', MEASUREMENTS .. series, 0, -1)
   rows[#rows + 1] = row

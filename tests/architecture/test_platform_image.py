@@ -22,6 +22,7 @@ PROGRAM: Final = """
 from api.platform.__main__ import command
 from api.http.command import run_command
 assert run_command(command, ["--help"], "platform") == 0
+import api.platform.wsgi
 from privacy.policy.file import load_policy
 assert load_policy().version
 """

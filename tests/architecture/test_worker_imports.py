@@ -1,4 +1,4 @@
-"""The workers stay small: the relay and the maintenance worker load no library that they do not use."""
+"""Processes stay small: they load no library that they do not use."""
 
 import subprocess
 import sys
@@ -17,11 +17,26 @@ print(re.search(r"VmRSS:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """
 
 
+def _foreign(module: str) -> set[str]:
+    """Returns which of those libraries a module loads."""
+    return FOREIGN & {name.partition(".")[0] for name in load([module])}
+
+
 @pytest.mark.parametrize("command", ["relay", "maintain"])
 def test_a_worker_loads_no_foreign_library(command: str) -> None:
-    """No library of the mechanism, of HTTP or of tables is loaded; the release worker shows the check."""
-    assert not FOREIGN & {name.partition(".")[0] for name in load([f"api.cli.commands.{command}"])}
-    assert FOREIGN & {name.partition(".")[0] for name in load(["api.cli.commands.release"])}
+    """No library of the mechanism, of HTTP or of tables is loaded."""
+    assert _foreign(f"api.cli.commands.{command}") == set()
+
+
+def test_a_plane_leaves_its_app_to_its_workers() -> None:
+    """The process that starts and replaces the platform plane's workers serves nothing itself."""
+    assert _foreign("api.platform.__main__") == {"uvicorn"}
+    assert {"flask", "marshmallow"} <= _foreign("api.platform.wsgi")
+
+
+def test_the_mechanism_is_seen_where_it_is_loaded() -> None:
+    """The release worker shows that the tests above can fail."""
+    assert {"diffprivlib", "joserfc", "scipy", "sklearn"} <= _foreign("api.cli.commands.release")
 
 
 def test_the_relay_is_small() -> None:

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,13 @@ FENCED: Final = re.compile(r"^ *```.*?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 VARIABLE: Final = re.compile(r"\bLIKEWISE_[A-Z_]*[A-Z]\b")
 ELSEWHERE: Final = {"/v1/openapi.json"}
 """Served in addition to the operations that openapi.yaml describes."""
+
+
+@cache
+def _described_paths() -> list[re.Pattern[str]]:
+    """Return a pattern for each path of openapi.yaml."""
+    described = yaml.safe_load((ROOT / "openapi.yaml").read_text())["paths"]
+    return [re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))) for path in described]
 
 
 def _code(document: Path) -> Iterator[str]:
@@ -55,10 +63,9 @@ def _fault(command: str) -> str | None:
 @pytest.mark.parametrize("document", CURRENT_DOCUMENTS, ids=document_id)
 def test_operations_are_described(document: Path) -> None:
     """Each path under `/v1/` that a document names is one of openapi.yaml."""
-    described = yaml.safe_load((ROOT / "openapi.yaml").read_text())["paths"]
-    patterns = [re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))) for path in described]
     named = {path.rstrip("./") for path in OPERATION.findall(document.read_text())} - ELSEWHERE
-    assert [path for path in named if not any(pattern.fullmatch(path) for pattern in patterns)] == []
+    described = _described_paths()
+    assert [path for path in named if not any(pattern.fullmatch(path) for pattern in described)] == []
 
 
 @pytest.mark.parametrize("document", CURRENT_DOCUMENTS, ids=document_id)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from api.platform.app import PlatformDependencies, build_platform_app
-from api.platform.wsgi import make_dependencies
+from api.platform.app import build_platform_app
+from api.platform.dependencies import PlatformDependencies, make_dependencies
 from privacy.errors import PolicyError, StoreBusyError, StoreError
 from privacy.policy.file import DEFAULT_POLICY_PATH
 from privacy.policy.registry import register_policy

@@ -1,4 +1,4 @@
-"""A running system that tests share where none of them ends it."""
+"""A running system that the tests of a file share where none of them ends it."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,9 @@ import pytest
 from tests.support.command_line import System, up
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """`likewise up`, started once per worker of pytest-xdist that runs such tests.
+    """`likewise up`, started once for a file and ended with it: its processes work as long as they run.
 
     Tests use accounts, videos and key owners of their own names.
     """

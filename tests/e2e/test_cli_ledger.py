@@ -154,11 +154,6 @@ def test_an_earlier_export_without_a_head_is_refused(tmp_path: Path) -> None:
 def test_a_release_worker_without_its_key_does_not_start(replayed: Path) -> None:
     """A ledger that another key signed is not continued, and nothing is released; the log says why."""
     folder = replayed / "data"
-    with up(folder, "--policy", replayed / "policy.toml") as system:
-        terms = ("--plane", "public", "--owner", "reader", "--scopes", "read,audit")
-        made = answer_of(likewise("keys", "create", *terms, "--data-folder", folder, "--json"))
-        keys = system.welcome["keys"] = {"public": made["token"]}
-        eventually(lambda: signed(system) == RELEASES, "all releases being signed")
     key = (folder / "ledger.key").read_text()
     (folder / "ledger.key").unlink()
     refused = likewise("up", "--data-folder", folder, "--policy", replayed / "policy.toml", *port_options())
@@ -168,7 +163,10 @@ def test_a_release_worker_without_its_key_does_not_start(replayed: Path) -> None
     (folder / "ledger.key").touch(mode=0o600)
     (folder / "ledger.key").write_text(key)
     with up(folder, "--policy", replayed / "policy.toml") as system:
-        system.welcome["keys"] = keys
+        terms = ("--plane", "public", "--owner", "reader", "--scopes", "read,audit")
+        made = answer_of(likewise("keys", "create", *terms, "--data-folder", folder, "--json"))
+        system.welcome["keys"] = {"public": made["token"]}
+        eventually(lambda: signed(system) == RELEASES, "all releases being signed")
         (folder / "ledger.key").unlink()
         os.kill(system.welcome["pids"]["release"], signal.SIGKILL)
         log = folder / "logs" / "release.log"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from api.http.command import ExitCode
-from api.platform.wsgi import make_dependencies
+from api.platform.dependencies import make_dependencies
 from privacy.errors import StoreError
 from privacy.signing import signing_key_file
 from privacy.store.settings import POLICY, Settings

@@ -23,6 +23,9 @@ from tests.support.simulation import LIKE, UNLIKED, Simulation, log_of
 CellChange = tuple[dict[str, str], int, int]
 """A joint cell, a change, and how often it happens."""
 BATCH = 500
+"""Targets that are released together."""
+ALIKE = 2
+"""Releases of targets that all get the same noise: one would do, and `check_totals` divides them by two."""
 POLICY = load_policy()
 K = POLICY.k
 REGIONS = next(d for d in POLICY.domain.dimensions if d.name == "region").values
@@ -52,8 +55,9 @@ def mechanism(request: pytest.FixtureRequest) -> Calibration:
 def documents(simulation: Simulation, log: bytes, releases: int) -> Iterator[ReleaseDocument]:
     """Make the given number of releases from one state of the targets, each with fresh noise."""
     entropy = entropy_of(f"hard k {simulation.epoch} {log.hex()}")
-    for _ in range(0, releases, BATCH):
-        yield from simulation.documents([log] * BATCH, entropy)
+    targets = len(simulation.histories)
+    for _ in range(0, releases, targets):
+        yield from simulation.documents([log] * targets, entropy)
 
 
 def shown_regions(document: ReleaseDocument) -> set[str]:
@@ -80,22 +84,26 @@ def beside_a_large_cell() -> bytes:
     return log_of(POLICY, [*small, ({"region": "US"}, LIKE, 2000)])
 
 
-def after_a_fall(mechanism: Calibration, counts: range) -> tuple[Simulation, bytes]:
+def some(mechanism: Calibration, releases: int, epoch: int = 0) -> Simulation:
+    """As many targets as are released together."""
+    return Simulation.start(mechanism, min(BATCH, releases), epoch)
+
+
+def after_a_fall(mechanism: Calibration, counts: range, releases: int) -> tuple[Simulation, bytes]:
     """Targets whose regions were measured above k, and the log that takes region i down to i likes."""
-    before = Simulation.start(mechanism, BATCH)
+    before = some(mechanism, releases)
     rise = [({"region": REGIONS[n]}, LIKE, 300) for n in counts]
-    releases = before.release(
-        [log_of(POLICY, [*rise, ({"region": "US"}, LIKE, 2000)])] * BATCH, entropy_of("rise")
-    )
+    log = log_of(POLICY, [*rise, ({"region": "US"}, LIKE, 2000)])
+    first = before.release([log] * len(before.histories), entropy_of("rise"))
     fall = [({"region": REGIONS[n]}, UNLIKED, 300 - n) for n in counts]
-    return before.after(releases), log_of(POLICY, fall)
+    return before.after(first), log_of(POLICY, fall)
 
 
 def check_totals(mechanism: Calibration, releases: int) -> None:
     """Targets with n < k likes, at their first release and at a late one."""
     for n in range(K):
         for epoch in (0, 40):
-            simulation = Simulation.start(mechanism, BATCH, epoch)
+            simulation = some(mechanism, releases // 2, epoch)
             log = log_of(POLICY, [({"region": "DE"}, LIKE, n)])
             assert all(nothing_shown(document) for document in documents(simulation, log, releases // 2))
 
@@ -104,7 +112,7 @@ def check_cells(mechanism: Calibration, releases: int) -> None:
     """Cells with n < k likes in targets with many."""
     small = {REGIONS[n] for n in range(K)} - {"US"}
     totals = 0
-    simulation = Simulation.start(mechanism, BATCH)
+    simulation = some(mechanism, releases)
     for document in documents(simulation, beside_a_large_cell(), releases):
         totals += document.total is not None
         assert not shown_regions(document) & small
@@ -114,7 +122,7 @@ def check_cells(mechanism: Calibration, releases: int) -> None:
 def check_fallen_cells(mechanism: Calibration, releases: int) -> None:
     """Cells that were shown once and have lost all but n < k of their likes."""
     counts = range(1, K)
-    simulation, log = after_a_fall(mechanism, counts)
+    simulation, log = after_a_fall(mechanism, counts, releases)
     small = {REGIONS[n] for n in counts}
     for document in documents(simulation, log, releases):
         assert not shown_regions(document) & small
@@ -122,8 +130,9 @@ def check_fallen_cells(mechanism: Calibration, releases: int) -> None:
 
 def check_fallen_totals(mechanism: Calibration, releases: int) -> None:
     """Targets that were shown once and have lost all but n < k of their likes."""
-    before = Simulation.start(mechanism, BATCH)
-    first = before.release([log_of(POLICY, [({}, LIKE, 400)])] * BATCH, entropy_of("first"))
+    before = some(mechanism, releases)
+    log = log_of(POLICY, [({}, LIKE, 400)])
+    first = before.release([log] * len(before.histories), entropy_of("first"))
     for n in range(K):
         # The removals are numerous enough to be shown, but their total is not.
         log = log_of(POLICY, [({}, UNLIKED, 400 - n)])
@@ -138,7 +147,7 @@ def check_removals(mechanism: Calibration, releases: int) -> None:
     for n in range(1, most + 1, len(Reason)):
         removed: list[CellChange] = [({}, int(reason), min(n + reason - 1, most)) for reason in Reason]
         log = log_of(POLICY, [({}, LIKE, 1000), *removed])
-        for document in documents(Simulation.start(mechanism, BATCH), log, releases):
+        for document in documents(some(mechanism, releases), log, releases):
             assert document.total is not None
             assert not any(document.removals.values())
 
@@ -174,4 +183,4 @@ def test_no_noise_helps(check: Check, mechanism: Calibration, monkeypatch: pytes
         return np.full(count, 100 * self.scale, np.int64)
 
     monkeypatch.setattr(DiscreteGaussian, "noise", huge)
-    check(mechanism, 500)
+    check(mechanism, ALIKE)

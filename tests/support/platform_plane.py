@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from api.http.api_keys import KEY_PREFIXES, issue_key
-from api.platform.app import PlatformDependencies, build_platform_app
+from api.platform.app import build_platform_app
+from api.platform.dependencies import PlatformDependencies
 from api.runtime.api_key_writer import KeyWriter
 from privacy.model.timestamp import Clock, format_timestamp, parse_timestamp_ms
 from privacy.policy.file import load_policy

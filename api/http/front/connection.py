@@ -92,6 +92,11 @@ class Connection(HttpToolsProtocol):
             self._running.message_event.set()
 
     @property
+    def has_left(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self._running is None or self._running.disconnected
+
+    @property
     def has_arrived(self) -> bool:
         """Whether the request that is being answered has arrived whole."""
         return self._running is not None and not self._running.more_body

@@ -1,15 +1,30 @@
 """All connections of a process, and what they hold together."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from api.http.front.bounds import ByteBudget, FrontBounds
 
-if TYPE_CHECKING:
-    from api.http.front.connection import Connection
-
 _EVICTED_AT_ONCE: Final = 32
+
+
+class Member(Protocol):
+    """A connection, as the crowd sees it.
+
+    Args:
+        silent_since: when the last request was answered; None while there is one.
+        unread_since: since when a response waits to be read; None if none does.
+        unread_bytes: how much of it waited then.
+    """
+
+    silent_since: float | None
+    unread_since: float | None
+    unread_bytes: int
+
+    def drop(self) -> None:
+        """Ends the connection at once."""
+
+    def expire(self, now: float) -> None:
+        """Ends what takes too long."""
 
 
 class Crowd:
@@ -23,16 +38,16 @@ class Crowd:
         self.bounds = bounds
         self.bodies = ByteBudget(bounds.body_bytes, bounds.body_bytes_per_key)
         self.responses = ByteBudget(bounds.response_bytes, bounds.response_bytes)
-        self._open: set[Connection] = set()
+        self._open: set[Member] = set()
 
-    def admit(self, connection: Connection) -> bool:
+    def admit(self, connection: Member) -> bool:
         """Adds a connection, for which silent ones may give way; returns False if there are none."""
         self._open.add(connection)
         if len(self._open) > self.bounds.connections:
             self._make_room(connection)
         return len(self._open) <= self.bounds.connections
 
-    def _make_room(self, newcomer: Connection) -> None:
+    def _make_room(self, newcomer: Member) -> None:
         """Ends the connections that have been silent longest."""
         silent = [(it.silent_since, it) for it in self._open if it.silent_since is not None]
         silent.sort(key=lambda entry: entry[0])
@@ -41,11 +56,11 @@ class Crowd:
                 self._open.discard(connection)
                 connection.drop()
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: Member) -> None:
         """Forgets a connection that has ended."""
         self._open.discard(connection)
 
-    def count_unread(self, connection: Connection) -> None:
+    def count_unread(self, connection: Member) -> None:
         """Counts a response that waits to be read; beyond the bound, the slowest reader is dropped."""
         if not self.responses.take("", connection.unread_bytes):
             unread = [(it.unread_since, it) for it in self._open if it.unread_since is not None]
@@ -56,6 +71,12 @@ class Crowd:
         """Ends what takes too long."""
         for connection in list(self._open):
             connection.expire(now)
+
+    def drop_unread(self) -> None:
+        """Ends the connections whose clients do not read."""
+        for connection in list(self._open):
+            if connection.unread_since is not None:
+                connection.drop()
 
     def drop(self) -> None:
         """Ends all connections at once."""

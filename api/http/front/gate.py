@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 WsgiApp = Callable[..., Iterable[bytes]]
 _SWEEP_SECONDS: Final = 0.5
+_PATIENT_PART: Final = 0.8
+_NEVER: Final = float("inf")
 _WITHOUT_LENGTH: Final = frozenset({204, 304})
 _MAX_CACHED_NAMES: Final = 256
 _SHOWN_FRAMES: Final = -8
@@ -77,6 +79,7 @@ class Gate:
         self._clock = clock
         self._collecting: set[asyncio.Timeout] = set()
         self._is_stopping = False
+        self._drops_at = _NEVER
         self.swept_at = clock()
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -87,6 +90,8 @@ class Gate:
             connection = cast("Connection", scope["extensions"][EXTENSION])
             if connection.flow.write_paused:
                 await connection.flow.drain()  # one response at most waits to be read
+            if connection.has_left:
+                return
             try:
                 reply = await self._answer(build_environ(scope, self._base), connection, receive)
             except HTTPException as error:
@@ -151,7 +156,11 @@ class Gate:
             patience.reschedule(0)
 
     def stop(self) -> None:
-        """Lets all bodies that are arriving be told that they come too late; from any thread."""
+        """Lets all bodies that are arriving be told that they come too late; from any thread.
+
+        Connections whose clients do not read end a little before the server gives up.
+        """
+        self._drops_at = self._clock() + _PATIENT_PART * self._bounds.stop_seconds
         self._is_stopping = True
 
     async def _live(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -169,6 +178,8 @@ class Gate:
             self._crowd.expire(asyncio.get_running_loop().time())
             for patience in self._collecting:
                 self._hurry(patience)
+            if self.swept_at > self._drops_at:
+                self._crowd.drop_unread()
             await asyncio.sleep(_SWEEP_SECONDS)
 
 

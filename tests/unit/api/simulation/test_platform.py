@@ -10,6 +10,7 @@ import pytest
 
 from api.platform.batch import NDJSON, Batch
 from api.platform.event_decoder import EventDecoder
+from api.replay.records import TimedRecord
 from api.simulation.platform import HISTORY_DAYS, HISTORY_LIKES, SimulatedPlatform, opening_ms
 from privacy.intake.cells import CellCoder
 from privacy.intake.event import Event
@@ -28,9 +29,16 @@ def simulated_platform(seed: int = 1) -> SimulatedPlatform:
 
 
 @cache
+def history() -> tuple[TimedRecord, ...]:
+    """Returns the whole history; one that ends earlier is its beginning."""
+    return tuple(simulated_platform().history(OPENED_MS + HISTORY_DAYS * MS_PER_DAY))
+
+
+@cache
 def everything() -> tuple[dict[str, Any], ...]:
     """Returns all events of the platform's first week."""
-    return tuple(json.loads(event.line) for event in simulated_platform().history(OPENED_MS + 7 * MS_PER_DAY))
+    end_ms = OPENED_MS + 7 * MS_PER_DAY
+    return tuple(json.loads(event.line) for event in history() if event.at_ms < end_ms)
 
 
 @cache
@@ -64,8 +72,7 @@ def test_a_stretch_of_the_live_feed_is_the_same_each_time() -> None:
 
 def test_the_whole_history_has_about_the_likes_it_is_made_for() -> None:
     """Within 4 standard deviations of a Poisson count; the seed is fixed, so this cannot be a false alarm."""
-    whole = simulated_platform().history(OPENED_MS + HISTORY_DAYS * MS_PER_DAY)
-    likes = sum(b'"type":"like"' in event.line and b'"b-' not in event.line for event in whole)
+    likes = sum(b'"type":"like"' in event.line and b'"b-' not in event.line for event in history())
     assert abs(likes - HISTORY_LIKES) < 0.01 * HISTORY_LIKES
 
 
@@ -91,9 +98,13 @@ def test_events_are_in_order_and_after_their_videos() -> None:
 
 
 def test_a_history_ends_where_it_is_told_to() -> None:
-    """No event is at or after the end, also if the end is within an hour."""
-    end_ms = OPENED_MS + 100 * MS_PER_HOUR + 1_234_567
-    assert max(event.at_ms for event in simulated_platform().history(end_ms)) < end_ms
+    """No event is at or after the end, also if the end is within an hour; until that hour nothing differs."""
+    hour_ms = OPENED_MS + 100 * MS_PER_HOUR
+    end_ms = hour_ms + 1_234_567
+    ended = list(simulated_platform().history(end_ms))
+    assert hour_ms < max(event.at_ms for event in ended) < end_ms
+    before = [event for event in ended if event.at_ms < hour_ms]
+    assert before == [event for event in history() if event.at_ms < hour_ms]
 
 
 def test_likes_are_withdrawn_by_the_same_accounts() -> None:
@@ -167,18 +178,17 @@ def test_who_likes_may_keep_or_follow() -> None:
 
 def test_a_policy_without_favourites_meets_none() -> None:
     """What is not counted is not sent."""
-    history = SimulatedPlatform(parse_policy(SMALL_POLICY.encode()), 1, OPENED_MS).history(
-        OPENED_MS + MS_PER_DAY
-    )
-    assert {json.loads(event.line)["type"] for event in history} == {"like", "unlike"}
+    platform = SimulatedPlatform(parse_policy(SMALL_POLICY.encode()), 1, OPENED_MS)
+    events = platform.history(OPENED_MS + MS_PER_DAY)
+    assert {json.loads(event.line)["type"] for event in events} == {"like", "unlike"}
 
 
 def test_bots_are_purged_a_day_after_their_week() -> None:
     """Every bot of a past week is purged, and none before it was active."""
     now_ms = OPENED_MS + 15 * MS_PER_DAY
     found_out = {action.account_id: action.at_ms for action in simulated_platform().purges(now_ms)}
-    history = [event for event in simulated_platform().history(now_ms) if b'"b-' in event.line]
-    at_work = {json.loads(event.line)["account_id"]: event.at_ms for event in history}
+    events = [event for event in history() if event.at_ms < now_ms and b'"b-' in event.line]
+    at_work = {json.loads(event.line)["account_id"]: event.at_ms for event in events}
     assert sum(bot in found_out for bot in at_work) > len(at_work) / 2
     assert all(found_out[bot] > at_ms for bot, at_ms in at_work.items() if bot in found_out)
 
