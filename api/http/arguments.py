@@ -84,18 +84,25 @@ def load_path(
 
 
 def load_query(schema: Schema | None, arguments: MultiDict[str, str]) -> Mapping[str, Any]:
-    """Load a query in which every parameter is known and none is repeated.
+    """Load a query in which every parameter is known, and none but a list is repeated.
+
+    A list may be one parameter, separated by commas, or a parameter for each item, whose name may end with
+    `[]`: some libraries write no other.
 
     Raises:
         InvalidInputError: a parameter is unknown, repeated or breaks its rule.
     """
     known = schema.fields if schema else {}
-    for name, values in arguments.lists():
-        if name not in known:
-            raise _unknown_parameter(name[:_MAX_SHOWN_CHARACTERS], [*known])
-        if len(values) > 1:
+    found: dict[str, list[str]] = {}
+    for sent_name, values in arguments.lists():
+        name = sent_name.removesuffix("[]")
+        is_list = isinstance(known.get(name), IdentifierList)
+        if name not in known or not (is_list or name == sent_name):
+            raise _unknown_parameter(sent_name[:_MAX_SHOWN_CHARACTERS], [*known])
+        if len(values) > 1 and not is_list:
             raise InvalidInputError(name, f"is given {len(values)} times", "each parameter at most once")
-    return load(schema, arguments.to_dict()) if schema else {}
+        found.setdefault(name, []).extend(values)
+    return load(schema, {name: ",".join(values) for name, values in found.items()}) if schema else {}
 
 
 def load(schema: Schema, document: Any) -> Any:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from flask import Flask, request
 from werkzeug.datastructures import EnvironHeaders
-from werkzeug.exceptions import RequestURITooLarge
+from werkzeug.exceptions import NotFound, RequestURITooLarge
 
 from api.http.api_keys import Authenticator, KeyRecord, require_scope
 from api.http.arguments import load_path, load_query
+from api.http.cross_origin import CrossOriginMiddleware
 from api.http.logs import RequestLog
 from api.http.middleware import AccessLogMiddleware, RequestContext, RequestMetrics, context_of
 from api.http.operation import Operation, Request
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from marshmallow import Schema
 
-MAX_QUERY_BYTES = 16_384
-"""Enough for a hundred ids of the greatest length."""
+MAX_QUERY_BYTES = 40_960
+"""Enough for a hundred ids of the greatest length, all of whose characters are percent-encoded."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,19 @@ class _App(Flask):
         return func
 
 
-def build_app(name: str, operations: Iterable[Operation[Services]], services: Services) -> Flask:
+def build_app(
+    name: str,
+    operations: Iterable[Operation[Services]],
+    services: Services,
+    origins: frozenset[str] = frozenset(),
+) -> Flask:
     """Build the app of a plane.
 
     Args:
         name: name of the plane.
         operations: its routes, including `api.http.health.operations()`.
         services: what the handlers work with; carries the gateway.
+        origins: whose pages may read it in a browser.
     """
     app = _App(name, root_path="", static_folder=None)
     app.url_map.merge_slashes = False  # one resource, one path: no redirects
@@ -96,6 +103,9 @@ def build_app(name: str, operations: Iterable[Operation[Services]], services: Se
         )
     gateway = services.gateway
     app.register_error_handler(Exception, lambda error: _handle_error(gateway, error))
+    app.register_error_handler(NotFound, lambda error: _handle_error(gateway, _name_path(app, error)))
+    if origins:
+        app.wsgi_app = CrossOriginMiddleware(app.wsgi_app, origins)  # type: ignore[method-assign] # Flask's own way
     app.wsgi_app = AccessLogMiddleware(app.wsgi_app, gateway.metrics, gateway.log)  # type: ignore[method-assign] # Flask's own way
     return app
 
@@ -144,6 +154,17 @@ def _authorize(
         raise allowance.refusal()
     require_scope(key, scope)  # counted before: a request that is refused costs as much as another
     return key
+
+
+def _name_path(app: Flask, error: NotFound) -> NotFound:
+    """Says in the error which path was probably meant."""
+    path: str = request.environ["PATH_INFO"]
+    without = path.rstrip("/")
+    meant = without != path and app.url_map.bind("").allowed_methods(without)
+    error.description = "This API has no such path" + (
+        ": its paths do not end with a slash." if meant else "."
+    )
+    return error
 
 
 def _handle_error(gateway: Gateway, error: Exception) -> RawResponse:

@@ -26,8 +26,9 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from api.http.api_keys import KeyRecord
 from api.http.openapi import problem_doc
-from api.http.operation import Request, Response, ResponseDoc
-from privacy.errors import ConflictError, InvalidInputError, StoreError
+from api.http.operation import LOCATION, Request, Response, ResponseDoc
+from api.http.problems import RequestInProgressError
+from privacy.errors import InvalidInputError, StoreError
 from privacy.store.connect import translated
 from privacy.store.keys import platform_key
 from privacy.store.script import Script, ScriptCall
@@ -58,6 +59,7 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
     status: int = 0
     media_type: str = ""
     deflated_body: bytes = b""
+    location: str = ""
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -96,7 +98,7 @@ class Idempotency:
 
         Raises:
             InvalidInputError: the header is malformed.
-            ConflictError: a request with this key is in progress (409).
+            RequestInProgressError: a request with this key is in progress (409).
             UnprocessableEntity: another request was sent under this key (422).
             StoreError: the store does not respond.
         """
@@ -116,7 +118,8 @@ class Idempotency:
             self._settle(redis_key, claim, b"")
             raise
         body_kept = zlib.compress(response.body, level=1)
-        kept = _Record(digest, b"", response.status, response.media_type, body_kept)
+        location = response.headers.get(LOCATION, "")
+        kept = _Record(digest, b"", response.status, response.media_type, body_kept, location)
         if len(body_kept) > MAX_KEPT_BYTES:
             kept = _Record(digest, b"")
         self._settle(redis_key, claim, _ENCODE(kept))
@@ -139,11 +142,12 @@ def _replay(record: _Record, digest: bytes) -> Response | None:
     if record.request_digest != digest:
         raise UnprocessableEntity(KEY_REUSED)
     if record.claim:
-        raise ConflictError(f"{IN_PROGRESS} Try again for its response.")
+        raise RequestInProgressError(f"{IN_PROGRESS} Try again for its response.")
     if not record.status:
         return None
     body = zlib.decompress(record.deflated_body)
-    return Response(body, record.status, record.media_type, headers={REPLAYED_HEADER: "true"})
+    headers = {REPLAYED_HEADER: "true"} | ({LOCATION: record.location} if record.location else {})
+    return Response(body, record.status, record.media_type, headers=headers)
 
 
 class IdempotencyHeaderSchema(Schema):

@@ -1,6 +1,7 @@
 """Builds the OpenAPI 3.1 document of a tuple of operations; apispec turns the schemas into JSON Schema."""
 
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from apispec import APISpec
@@ -8,7 +9,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList
-from api.http.operation import PAGE, Body, Operation, ResponseDoc
+from api.http.operation import LOCATION, PAGE, Body, Operation, ResponseDoc
 from api.http.problems import PROBLEM_JSON, REASON_PHRASES
 
 TAGS = {
@@ -29,6 +30,22 @@ _PROBLEMS = {
     500: "The server failed; the error has been logged.",
     503: "A store does not respond, clocks contradict each other, or other limits are in force; try again.",
 }
+_LIMIT = ("RateLimit", "RateLimit-Policy")
+HEADERS = {
+    "ETag": ("Of the response's bytes, for `If-None-Match`; absent if it must not be stored.", '"5e0e2ae7"'),
+    "Idempotency-Replayed": ("`true` if this is the stored response of an earlier request.", "true"),
+    LOCATION: ("Path of what the request has started.", "/v1/jobs/1"),
+    "Likewise-Signature": (
+        "Detached JWS (RFC 7515, appendix F) over the body.",
+        "eyJ9..c2ln",
+    ),
+    "RateLimit": ("Requests left in this minute, and its rest in seconds.", '"minute";r=599;t=42'),
+    "RateLimit-Policy": ("Requests that the API key allows per minute.", '"minute";q=600;w=60'),
+    "Retry-After": ("Seconds after which a request may succeed.", "1"),
+    "WWW-Authenticate": ("Names the scheme of API keys (RFC 6750).", 'Bearer realm="Likewise API"'),
+}
+"""Response headers by name, with a description and an example. All are optional: proxies may drop them."""
+_OF_PROBLEM = {401: ("WWW-Authenticate",)} | dict.fromkeys((409, 429, 503), (*_LIMIT, "Retry-After"))
 _MEMBERS = ("openapi", "info", "servers", "tags", "paths", "components")
 """The members of the document, in their order."""
 _FROM_EVERY_OPERATION = (400, 500, 503)
@@ -88,9 +105,16 @@ def openapi_document(
     spec.components.security_scheme(
         "key", {"type": "http", "scheme": "bearer", "description": "lw_<plane>_<key id>_<secret>"}
     )
+    for name, (description, example) in HEADERS.items():
+        spec.components.header(
+            name, {"description": description, "schema": {"type": "string"}, "example": example}
+        )
     for status, description in _PROBLEMS.items():
         content = {PROBLEM_JSON: {"schema": ProblemSchema}}
-        spec.components.response(_component_name(status), {"description": description, "content": content})
+        headers = _refer_to(_OF_PROBLEM.get(status, _LIMIT))
+        spec.components.response(
+            _component_name(status), {"description": description, "content": content, "headers": headers}
+        )
     for operation in described:
         document = _describe(operation, [{"url": url} for url in servers[operation.tag]])
         spec.path(path=operation.path, operations={operation.method.lower(): document})
@@ -145,18 +169,43 @@ def _responses(operation: Operation[Any]) -> dict[str, Any]:
     )
     responses: dict[str, Any] = {str(status): _component_name(status) for status in problems}
     if operation.method == "GET" and operation.scope:
-        responses["304"] = {"description": "Not modified: the version in `If-None-Match` is current."}
-    responses |= {str(status): _response(response) for status, response in operation.responses.items()}
+        responses["304"] = {
+            "description": "Not modified: the version in `If-None-Match` is current.",
+            "headers": _refer_to(("ETag", *_LIMIT)),
+        }
+    responses |= {
+        str(status): _response(response, _headers(operation, status))
+        for status, response in operation.responses.items()
+    }
     return dict(sorted(responses.items()))
 
 
-def _response(response: ResponseDoc) -> dict[str, Any]:
+def _headers(operation: Operation[Any], status: int) -> tuple[str, ...]:
+    """Returns the headers that the HTTP edge adds to the responses of an operation."""
+    if status in _OF_PROBLEM:
+        return _OF_PROBLEM[status]
+    is_success = status < HTTPStatus.BAD_REQUEST
+    return (
+        *(("ETag",) if is_success and operation.method == "GET" and operation.scope else ()),
+        *(("Idempotency-Replayed",) if is_success and operation.header_schema else ()),
+        *(_LIMIT if operation.scope else ()),
+    )
+
+
+def _refer_to(names: Iterable[str]) -> dict[str, str]:
+    """Returns references to described headers; apispec turns the names of components into them."""
+    return {name: name for name in names}
+
+
+def _response(response: ResponseDoc, headers: Iterable[str]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if response.schema:
         content["schema"] = response.schema
     if response.example is not None:
         content["example"] = response.example
-    return {"description": response.description, "content": {response.media_type: content}}
+    document = {"description": response.description, "content": {response.media_type: content}}
+    named = _refer_to((*response.headers, *headers))
+    return document | ({"headers": named} if named else {})
 
 
 def _component_name(status: int) -> str:

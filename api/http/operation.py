@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
 JSON = "application/json"
+LOCATION = "Location"
 PAGE = "page"
 """The tag of pages for people: they are not part of the API, so its description omits them."""
 
@@ -96,12 +97,21 @@ class Body:
 
 @dataclass(frozen=True)
 class ResponseDoc:
-    """A documented response. `api.http.openapi` adds the problems that the HTTP edge can return."""
+    """A documented response. `api.http.openapi` adds the problems that the HTTP edge can return.
+
+    Args:
+        description: a sentence.
+        schema: of the body.
+        example: of the body.
+        media_type: of the body.
+        headers: names of the headers that the handler sets, of `api.http.openapi.HEADERS`.
+    """
 
     description: str
     schema: type[Schema] | None = None
     example: Any = None
     media_type: str = JSON
+    headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

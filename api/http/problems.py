@@ -32,6 +32,10 @@ REASON_PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
 """By status. Python 3.13 renamed the last four; problem types and component names must not depend on it."""
 
 
+class RequestInProgressError(ConflictError):
+    """The same request is under way: its response can be had in a moment."""
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """A problem document; `field`, `message` and `expected` describe invalid input, `reason` a takedown."""
 
@@ -91,7 +95,9 @@ def problem_response(error: Exception) -> Response:
     if isinstance(error, InvalidInputError):
         return _respond(kind, str(error), field=error.field, message=error.message, expected=error.expected)
     reason = error.reason if isinstance(error, GoneError) else None
-    return _respond(kind, _to_sentence(str(error)), reason=reason)
+    in_a_moment = isinstance(error, RequestInProgressError)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if in_a_moment else None
+    return _respond(kind, _to_sentence(str(error)), reason=reason, headers=headers)
 
 
 def _describe_unavailability(kind: ProblemKind, error: Exception) -> str:

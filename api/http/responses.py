@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from werkzeug.http import parse_etags
 
 from api.http.operation import Response
+from api.http.problems import REASON_PHRASES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -18,7 +19,9 @@ CONTENT_SECURITY_POLICY = "Content-Security-Policy"
 MAX_AGE_CAP_SECONDS = 300
 Headers = list[tuple[str, str]]
 
-_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_STATUS_LINES = {status: f"{status} {phrase}" for status, phrase in REASON_PHRASES.items()}
+_CODING_SUFFIXES = ("", "-gzip", "--gzip", "-br", "-zstd", "-deflate")
+"""What servers in front append to the tag of a response that they compress: Apache, Caddy, Jetty."""
 _SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -38,11 +41,15 @@ def etag_of(body: bytes) -> str:
 
 
 def matches_etag(if_none_match: str | None, etag: str) -> bool:
-    """Return whether If-None-Match contains the ETag, by weak comparison (RFC 9110, 13.1.2)."""
+    """Return whether If-None-Match contains the ETag, by weak comparison (RFC 9110, 13.1.2).
+
+    A tag that a compressing proxy has marked is the same: it was made of the same bytes.
+    """
     if not if_none_match:
         return False
     known = parse_etags(if_none_match)
-    return known.star_tag or known.contains_weak(etag.strip('"'))
+    tag = etag.strip('"')
+    return known.star_tag or any(known.contains_weak(tag + suffix) for suffix in _CODING_SUFFIXES)
 
 
 def max_age_seconds(next_release_at_ms: int | None, now_ms: int) -> int:

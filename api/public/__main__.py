@@ -6,10 +6,11 @@ import sys
 import click
 
 from api.http.command import epilog, run_command
+from api.http.cross_origin import parse_origins
 from api.http.serve import Serving, serve, serving_options
 from privacy.store.checks import require
 from privacy.store.connect import connect, translated
-from privacy.store.settings import Settings, names_read_by
+from privacy.store.settings import ALLOWED_ORIGINS, Settings, names_read_by
 from privacy.store.users import LIMITER, PUBLIC, Process
 from privacy.store.wall_checks import check_wall
 
@@ -31,7 +32,9 @@ def command(host: str, port: int, health_port: int | None, workers: int, threads
 
 
 def _check() -> None:
-    store = Settings.from_environment(os.environ).store
+    settings = Settings.from_environment(os.environ)
+    parse_origins(ALLOWED_ORIGINS.name, settings.values.get(ALLOWED_ORIGINS, ""))
+    store = settings.store
     require(check_wall(connect(store, PUBLIC)))
     with translated():
         connect(store, LIMITER).ping()

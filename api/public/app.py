@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 PLANE = "public"
 
 
-def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLog) -> Flask:
+def build_public_app(
+    public: Redis, limiter: Redis, clock: Clock, log: RequestLog, origins: frozenset[str] = frozenset()
+) -> Flask:
     """Builds the app of the public plane.
 
     Args:
@@ -34,6 +36,7 @@ def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLo
         limiter: must have the limiter ACL user.
         clock: returns the time in ms since 1970 UTC.
         log: takes one line per request.
+        origins: whose pages may read it in a browser.
     """
     gallery = GalleryReader(public)
     rate_limiter = redis_limiter(limiter, PLANE)
@@ -49,10 +52,11 @@ def build_public_app(public: Redis, limiter: Redis, clock: Clock, log: RequestLo
         },
     )
     described = operations()
-    # A relative URL: the page calls the server that it was loaded from.
-    document = openapi_document(described, {PLANE: ["/"], "service": ["/"]})
+    # Relative to the document, /v1/openapi.json: the page calls the server that it was loaded from.
+    document = openapi_document(described, {PLANE: [".."], "service": [".."]})
     return build_app(
         PLANE,
         (*described, *docs_operations(document)),
         PublicServices(gateway, gallery, LedgerReader(public), ReleaseCache(gallery, clock, time.monotonic)),
+        origins,
     )

@@ -44,8 +44,16 @@ class LedgerLineSchema(ResponseSchema):
 class LedgerSchema(ResponseSchema):
     """A page of the ledger."""
 
-    entries = list_field(fields.Nested(LedgerLineSchema), "Entries chain by chain, oldest first.")
+    entries = list_field(
+        fields.Nested(LedgerLineSchema), "Entries; those of one chain are in order, oldest first."
+    )
     next_cursor = next_cursor_field()
+    resume_cursor = required_field(
+        fields.String,
+        "Cursor of what comes after this page, on the last page too: with it, you get what has been added "
+        "since. Null before the store was set up.",
+        allow_none=True,
+    )
 
 
 class LedgerLine(msgspec.Struct, frozen=True):
@@ -60,6 +68,7 @@ class Ledger(msgspec.Struct, frozen=True):
 
     entries: list[LedgerLine]
     next_cursor: str | None
+    resume_cursor: str | None
 
 
 def get_ledger(services: PublicServices, request: Request) -> Response:
@@ -68,17 +77,22 @@ def get_ledger(services: PublicServices, request: Request) -> Response:
     Raises:
         InvalidInputError: the cursor does not belong to this list.
     """
-    limit = request.query["limit"]
-    shard, start = (
-        decode_cursor(_LISTING, 2, request.query["cursor"]) if "cursor" in request.query else (0, 0)
-    )
-    shards = services.ledger.read_shards()
+    limit, shards = request.query["limit"], services.ledger.read_shards()
+    positions = [0] * shards
+    if "cursor" in request.query:
+        positions = [*decode_cursor(_LISTING, shards, request.query["cursor"])]
     lines: list[LedgerLine] = []
-    while shard < shards and len(lines) < limit:
-        entries = services.ledger.read_entries(shard, start, limit - len(lines))
-        lines += [LedgerLine(hashlib.sha256(entry).hexdigest(), msgspec.Raw(entry)) for entry in entries]
-        shard, start = (shard, start + len(entries)) if len(lines) == limit else (shard + 1, 0)
-    document = Ledger(lines, encode_cursor(_LISTING, (shard, start)) if shard < shards else None)
+    is_last = True
+    for shard, start in enumerate(positions):
+        room = limit - len(lines)
+        entries = services.ledger.read_entries(shard, start, room + 1)  # one more says whether there is more
+        lines += [LedgerLine(hashlib.sha256(it).hexdigest(), msgspec.Raw(it)) for it in entries[:room]]
+        positions[shard] = start + min(len(entries), room)
+        is_last = len(entries) <= room
+        if not is_last:
+            break
+    cursor = encode_cursor(_LISTING, tuple(positions)) if shards else None
+    document = Ledger(lines, None if is_last else cursor, cursor)
     return json_response(document, max_age_seconds=_MAX_AGE_SECONDS)
 
 
@@ -88,7 +102,8 @@ OPERATION: Operation[PublicServices] = Operation(
     operation_id="get_ledger",
     summary="The privacy ledger",
     description="Every release ever made, in hash-chained entries: each entry names the SHA-256 of the "
-    "previous one, so that removals and changes are detected. For reviewers.",
+    "previous one, so that removals and changes are detected. To follow it, keep the `resume_cursor` of the "
+    "last page. For reviewers.",
     tag="public",
     scope="audit",
     handler=get_ledger,
@@ -117,6 +132,7 @@ OPERATION: Operation[PublicServices] = Operation(
                     }
                 ],
                 "next_cursor": None,
+                "resume_cursor": "bGVkZ2VyOjEuMC4w",
             },
         )
     },

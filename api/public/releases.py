@@ -59,5 +59,5 @@ OPERATION: Operation[PublicServices] = Operation(
     scope="audit",
     handler=get_release,
     path_schema=ReleasePathSchema,
-    responses={200: ResponseDoc("The release, signed.")},
+    responses={200: ResponseDoc("The release, signed.", headers=(SIGNATURE_HEADER,))},
 )

@@ -4,7 +4,7 @@ import msgspec
 from marshmallow import fields
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
-from api.http.pagination import PageSchema, decode_cursor, encode_cursor
+from api.http.pagination import CURSOR_RULE, PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
 from api.public.kinds import GONE_DOC, KindRoutes
 from api.public.numbers import (
@@ -18,6 +18,7 @@ from api.public.numbers import (
 )
 from api.public.response_fields import ResponseSchema, list_field, next_cursor_field, required_field
 from api.public.services import PublicServices
+from privacy.errors import InvalidInputError
 from privacy.model.documents import Figure, PointDocument
 from privacy.model.timestamp import SECONDS_PER_DAY
 
@@ -57,6 +58,8 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
         (start,) = decode_cursor(_LISTING, 1, request.query["cursor"]) if "cursor" in request.query else (0,)
         current = services.cache.get(target_id, routes.kind)
         points = services.gallery.read_points(target_id, routes.kind)
+        if points and start > points[-1].epoch:
+            raise InvalidInputError("cursor", "is not a cursor of this list", CURSOR_RULE)
         page = [point for point in points if point.epoch >= start]
         overdue = is_overdue(points[-1].next_release_at_ms, request.now_ms) if points else False
         following = page[limit : limit + 1]

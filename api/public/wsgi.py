@@ -6,6 +6,7 @@ import os
 from io import FileIO
 from typing import TYPE_CHECKING
 
+from api.http.cross_origin import parse_origins
 from api.http.logs import STDERR, BufferedLogFile, JsonLog
 from api.http.system import clock_ms, uptime
 from api.public.app import PLANE, build_public_app
@@ -15,7 +16,7 @@ from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.rights import check_rights
-from privacy.store.settings import Settings
+from privacy.store.settings import ALLOWED_ORIGINS, Settings
 from privacy.store.users import LIMITER, PUBLIC
 
 if TYPE_CHECKING:
@@ -26,9 +27,11 @@ def create() -> Flask:
     """Makes the app from the environment; see `privacy.store.settings`.
 
     Raises:
-        StoreError: an address or password is missing, the gallery is empty, or its ACL is not this version's.
+        StoreError: an address or password is missing, an origin is none, the gallery is empty, or its ACL is
+            not this version's.
     """
-    store = Settings.from_environment(os.environ).store
+    settings = Settings.from_environment(os.environ)
+    store = settings.store
     public, limiter = connect(store, PUBLIC), connect(store, LIMITER)
     require([check_rights(public, PUBLIC), check_rights(limiter, LIMITER)])
     header = StoreHeader.read(public, GALLERY_HEADER)
@@ -38,4 +41,5 @@ def create() -> Flask:
         # The anchor is in the private room; a reader's time decides about keys and caches alone.
         clock=StoreClock(limiter, clock_ms, uptime, MAX_AGE_MS, has_anchor=False),
         log=JsonLog(BufferedLogFile(FileIO(STDERR, "w", closefd=False)), PLANE),
+        origins=parse_origins(ALLOWED_ORIGINS.name, settings.values.get(ALLOWED_ORIGINS, "")),
     )

@@ -145,9 +145,10 @@ class GalleryReader:
         """
         with translated():
             if version == CURRENT_VERSION:
-                version = (self._get(gallery_key("guarantee", CURRENT_VERSION)) or b"none").decode(
-                    "ascii", "replace"
-                )
+                named = self._get(gallery_key("guarantee", CURRENT_VERSION))
+                if named is None:
+                    return None
+                version = named.decode("ascii", "replace")
             raw = self._get(gallery_key("guarantee", version))
         if raw is None:
             return None

@@ -96,6 +96,11 @@ POLICY: Final = Variable(
     "Policy file; the packaged policy if it is not set.",
     (Process.PLATFORM, Process.MAINTENANCE, *_FILE_READERS),
 )
+ALLOWED_ORIGINS: Final = Variable(
+    "LIKEWISE_ALLOWED_ORIGINS",
+    "Origins of web pages that may read the public plane, as in `https://a.example`, separated by commas.",
+    (Process.PUBLIC,),
+)
 PLATFORM_URL: Final = Variable(
     "LIKEWISE_PLATFORM_URL",
     "Address of the platform plane, for `moderation` and `rights`.",
@@ -122,6 +127,7 @@ _PATHS: Final = frozenset({PSEUDONYM_KEY_FILE, LEDGER_KEY_FILE, ROLLBACK_GUARD_D
 _STORE_VARIABLES: Final = frozenset({REDIS_URL, *_ADDRESSES.values(), *_PASSWORDS.values()})
 VARIABLES: Final = (
     *(REDIS_URL, VAULT_URL, GALLERY_URL, PSEUDONYM_KEY_FILE, LEDGER_KEY_FILE, ROLLBACK_GUARD_DIR, POLICY),
+    ALLOWED_ORIGINS,
     *_PASSWORDS.values(),
     *(PLATFORM_URL, PLATFORM_KEY, STAFF_KEY, READ_KEYS, CANARY_KEY),
 )

@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from api.public.operations import operations
 from tests.support.gallery import publish_every_state
-from tests.support.public_plane import PublicPlane, public_plane
+from tests.support.public_plane import PublicPlane, public_plane, serving
 from tests.support.redis_server import Store
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
@@ -34,18 +36,28 @@ def page() -> Iterator[Page]:
         browser.close()
 
 
-def test_the_docs_page(plane: PublicPlane, page: Page) -> None:
-    """The page lists every operation, lets a reader send one with a key, and calls no other host."""
+@pytest.mark.parametrize("prefix", ["", "/likes-api"])
+def test_the_docs_page(plane: PublicPlane, page: Page, prefix: str) -> None:
+    """The page lists every operation, lets a reader send one with a key, and calls no other host.
+
+    It does so behind a proxy that serves the plane under a path of its own, too.
+    """
+    with serving(DispatcherMiddleware(NotFound(), {prefix: plane.app})) as url:
+        read_the_docs(f"{url}{prefix}", plane.token, page)
+
+
+def read_the_docs(url: str, token: str, page: Page) -> None:
+    """Opens the page, and sends a request from it."""
     hosts: set[str] = set()
     complaints: list[str] = []
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(f"{plane.url}/docs")
+    page.goto(f"{url}/docs")
     expect(page.locator(".opblock")).to_have_count(len(operations()))
 
     page.locator("button.authorize").click()
-    page.locator(".auth-container input").fill(plane.token)
+    page.locator(".auth-container input").fill(token)
     page.locator(".auth-btn-wrapper button.authorize").click()
     page.locator(".auth-btn-wrapper button.btn-done").click()
     block = page.locator("#operations-public-get_likes")
@@ -55,5 +67,5 @@ def test_the_docs_page(plane: PublicPlane, page: Page) -> None:
     block.locator("button.execute").click()
     expect(block.locator(".live-responses-table")).to_contain_text('"value": 1284')
 
-    assert hosts - {""} == {urlsplit(plane.url).netloc}  # data URLs have no host
+    assert hosts - {""} == {urlsplit(url).netloc}  # data URLs have no host
     assert complaints == []

@@ -61,6 +61,14 @@ def test_a_purge_is_a_job_that_uncounts_the_listed_accounts_alone(office: Office
     assert office.read_trail() == [(stage, "accounts.purge") for stage in ("requested", "done", "done")]
 
 
+def test_a_repeated_request_names_its_job_again(office: Office) -> None:
+    """The response to a repetition has all of the first one's headers that tell the client how to go on."""
+    first, again = (office.purge(*accounts(*BOTS), Idempotency_Key="p-1") for _ in range(2))
+    assert (again.status_code, again.data) == (first.status_code, first.data)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers["Location"] == first.headers["Location"] == "/v1/jobs/1"
+
+
 def test_a_purge_again_changes_nothing_and_a_reinstatement_takes_it_back(office: Office) -> None:
     """The second job moves no account; the third counts everything again."""
     for action in ("purge", "purge", "reinstate"):

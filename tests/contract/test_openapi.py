@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from api.openapi import PATH, render
 from api.public.operations import operations
@@ -36,6 +37,32 @@ def test_the_served_description_has_every_operation(plane: PublicPlane) -> None:
     pages = {"get_docs", "get_docs_asset", "get_compliance", "get_proof"}
     assert rules - set(described.values()) == {"get_openapi", *pages}
     assert document["openapi"] == "3.1.0"
+
+
+def test_headers_are_described_once_and_where_they_are_sent(plane: PublicPlane) -> None:
+    """Generated clients can read each header of a response; each reference leads to a description."""
+    document = yaml.safe_load(PATH.read_text(encoding="utf-8"))
+    described = document["components"]["headers"]
+    responses = [
+        *document["components"]["responses"].values(),
+        *(
+            it
+            for methods in document["paths"].values()
+            for op in methods.values()
+            for it in op["responses"].values()
+        ),
+    ]
+    named = [reference for it in responses for reference in it.get("headers", {}).items()]
+    assert {name: reference["$ref"] for name, reference in named} == {
+        name: f"#/components/headers/{name}" for name in described
+    }
+    release = document["paths"]["/v1/releases/{kind}/{target_id}/{epoch}"]["get"]["responses"]
+    assert {"Likewise-Signature", "ETag", "RateLimit"} <= release["200"]["headers"].keys()
+    purge = document["paths"]["/v1/moderation/purges"]["post"]["responses"]
+    assert {"Location", "Idempotency-Replayed"} <= purge["202"]["headers"].keys()
+    assert "Retry-After" in purge["409"]["headers"]
+    likes = document["paths"]["/v1/videos/{video_id}/likes"]["get"]["responses"]["200"]["headers"]
+    assert likes.keys() <= plane.get("/v1/videos/shown/likes").headers.keys()
 
 
 @pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.operation_id)

@@ -173,6 +173,7 @@ def test_a_repetition_is_refused_while_the_request_runs(
     go_on.wait()
     first.join()
     assert (second.status_code, second.content_type) == (409, "application/problem+json")
+    assert second.headers["Retry-After"] == "1"
     assert plane.events(BATCH, Idempotency_Key="k-1").data == answers[0].data
 
 

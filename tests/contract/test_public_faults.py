@@ -87,4 +87,5 @@ def test_an_empty_gallery(store: Store) -> None:
     assert client.get("/v1/privacy/ledger", headers=headers).get_json() == {
         "entries": [],
         "next_cursor": None,
+        "resume_cursor": None,
     }

@@ -20,6 +20,7 @@ from tests.support.gallery import NOW_MS
 from tests.support.redis_server import Store
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
     from flask import Flask
 
 HOST = "127.0.0.1"
@@ -96,7 +97,7 @@ def new_key(
 
 
 @contextmanager
-def serving(app: Flask) -> Iterator[str]:
+def serving(app: WSGIApplication) -> Iterator[str]:
     """Serves an app on a free port of this machine, and yields its URL."""
     server = make_server(HOST, 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

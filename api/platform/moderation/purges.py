@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.arguments import load
 from api.http.idempotency import IdempotencyHeaderSchema, idempotency_problems
-from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_response
+from api.http.operation import LOCATION, Body, Operation, Request, Response, ResponseDoc, json_response
 from api.http.request_body import parse_json
 from api.platform.batch import GZIP, NDJSON, decoded_body, split_lines
 from api.platform.field_types import AccountId, StrictSchema, one_of
@@ -91,7 +91,7 @@ def post_purge(services: PlatformServices, request: Request) -> Response:
             lambda job: {"job": job.number, "accounts": job.accounts},
         )
         response = json_response(job_document(job), status=202)
-        return msgspec.structs.replace(response, headers={"Location": f"/v1/jobs/{job.number}"})
+        return msgspec.structs.replace(response, headers={LOCATION: f"/v1/jobs/{job.number}"})
 
     return services.idempotency.run_idempotent(request, f"POST {PATH} {kind.value} {note}", raw, act)
 
@@ -158,7 +158,10 @@ OPERATION = Operation(
     handler=post_purge,
     responses={
         202: ResponseDoc(
-            "The job is queued; `Location` is the path of its progress.", JobSchema, JOB_EXAMPLE
+            "The job is queued; `Location` is the path of its progress.",
+            JobSchema,
+            JOB_EXAMPLE,
+            headers=(LOCATION,),
         ),
         **idempotency_problems(),
     },

@@ -40,7 +40,13 @@ def field_and_message(error: pytest.ExceptionInfo[InvalidInputError]) -> tuple[s
 
 @pytest.mark.parametrize(
     ("query", "loaded"),
-    [("", {"limit": 5}), ("limit=9", {"limit": 9}), ("ids=b,a,b", {"ids": ["b", "a", "b"], "limit": 5})],
+    [
+        ("", {"limit": 5}),
+        ("limit=9", {"limit": 9}),
+        ("ids=b,a,b", {"ids": ["b", "a", "b"], "limit": 5}),
+        ("ids=b&ids=a,b", {"ids": ["b", "a", "b"], "limit": 5}),
+        ("ids[]=b&ids[]=a&ids=b", {"ids": ["b", "a", "b"], "limit": 5}),
+    ],
 )
 def test_valid_queries(query: str, loaded: dict[str, Any]) -> None:
     """A query is loaded with its defaults, in its own order."""
@@ -58,6 +64,9 @@ def test_valid_queries(query: str, loaded: dict[str, Any]) -> None:
         ([("limit", "10")], "limit", "must be greater than or equal to 1 and less than or equal to 9"),
         ([("ids", "a,b,c,d")], "ids", "lists 4 ids"),
         ([("ids", "a,,b")], "ids", "is empty"),
+        ([("ids", "a,b"), ("ids[]", "c"), ("ids", "d")], "ids", "lists 4 ids"),
+        ([("limit[]", "1")], "limit[]", "is not a query parameter of this operation"),
+        ([("ids[][]", "a")], "ids[][]", "is not a query parameter of this operation"),
         ([("x" * 999, "1")], "x" * 40, "is not a query parameter of this operation"),
     ],
 )
