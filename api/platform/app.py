@@ -16,7 +16,7 @@ from api.platform.dependencies import PLANE, PlatformDependencies
 from api.platform.operations import operations
 from api.platform.sandbox import KEEP_SECONDS, SandboxAdmission, SandboxCatalogue
 from api.platform.services import Moderation, PlatformServices
-from privacy.catalogue.canary_places import CanaryPlaces
+from privacy.catalogue.canary_places import account_places, canary_places
 from privacy.catalogue.catalogue import Catalogue
 from privacy.intake.admission import AdmissionControl
 from privacy.model.timestamp import Clock
@@ -147,11 +147,17 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     sandbox = registry.sandbox
     if sandbox:
         canaries = SandboxCatalogue(
-            client, header.target_shards, sandbox.current, publish, require_limits, CanaryPlaces(client)
+            client, header.target_shards, sandbox.current, publish, require_limits, canary_places(client)
         )
         in_sandbox = replace(
             services,
-            admission=SandboxAdmission(sandbox, canaries, registers),
+            admission=SandboxAdmission(
+                sandbox,
+                canaries,
+                registers,
+                places=account_places(client),
+                digest_key=lambda: dependencies.keys.current.request_key,
+            ),
             catalogue=canaries,
             idempotency=replace(idempotency, keep_seconds=KEEP_SECONDS),
         )

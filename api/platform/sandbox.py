@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ import msgspec
 from api.http.api_keys import CANARY
 from api.http.operation import Operation, Request, Response
 from api.platform.services import PlatformServices
-from privacy.catalogue.canary_places import CanaryPlaces
+from privacy.catalogue.canary_places import SandboxPlaces
 from privacy.catalogue.catalogue import Catalogue, Registration, TargetMetadata
 from privacy.errors import InvalidInputError, NotFoundError
 from privacy.intake.admission import AdmissionControl, Outcome
@@ -20,18 +21,43 @@ from privacy.intake.taken import Takings
 from privacy.model.sandbox import sandbox_account, sandbox_id
 
 PATH = "/v1/sandbox"
+_DIGEST_BYTES = 12
 KEEP_SECONDS = 60
 """How long a response is kept for a repeated request: for a retry, not for a day."""
 
 
 @dataclass(frozen=True)
 class SandboxAdmission(AdmissionControl):
-    """Takes in a reviewer's events by the sandbox's policy; accounts and targets are the sandbox's own."""
+    """Takes in a reviewer's events by the sandbox's policy; accounts and targets are the sandbox's own.
+
+    Args:
+        places: bounds the number of accounts; None for a store that is thrown away.
+        digest_key: returns the secret key of the digests by which accounts take their places.
+        caller: id of the reviewer's API key.
+    """
+
+    places: SandboxPlaces | None = None
+    digest_key: Callable[[], bytes] = bytes
+    caller: str = ""
+
+    def for_caller(self, key_id: str) -> SandboxAdmission:
+        """Return the same admission for another API key."""
+        return replace(self, caller=key_id)
 
     def admit(self, events: EventColumns, now_ms: int, takings: Takings | None = None) -> list[Outcome]:
-        """Check a batch and store what passes, under the sandbox's names."""
-        renamed = EventColumns.from_events([_rename_event(event) for event in events.to_events()])
-        return super().admit(renamed, now_ms, takings)
+        """Check a batch and store what passes, under the sandbox's names.
+
+        Raises:
+            ConflictError: the API key, or the store, has too many accounts; nothing was stored.
+        """
+        renamed = [_rename_event(event) for event in events.to_events()]
+        if self.places:
+            key = self.digest_key()
+            names = {event.account_id for event in renamed if isinstance(event, Event)}
+            digests = [hmac.digest(key, name.encode(), "sha256")[:_DIGEST_BYTES] for name in sorted(names)]
+            if digests:
+                self.places.reserve(self.caller, digests, now_ms)
+        return super().admit(EventColumns.from_events(renamed), now_ms, takings)
 
 
 @dataclass(frozen=True)
@@ -43,7 +69,7 @@ class SandboxCatalogue(Catalogue):
         caller: id of the reviewer's API key.
     """
 
-    places: CanaryPlaces | None = None
+    places: SandboxPlaces | None = None
     caller: str = ""
 
     def for_caller(self, key_id: str) -> SandboxCatalogue:
@@ -87,6 +113,8 @@ def _run_in_sandbox(
         sandbox, catalogue = services.sandbox, services.sandbox.catalogue
         if request.key and isinstance(catalogue, SandboxCatalogue):
             sandbox = replace(sandbox, catalogue=catalogue.for_caller(request.key.key_id))
+        if request.key and isinstance(sandbox.admission, SandboxAdmission):
+            sandbox = replace(sandbox, admission=sandbox.admission.for_caller(request.key.key_id))
         return handler(sandbox, request)
 
     return handle

@@ -79,11 +79,12 @@ class RetentionSweep:
             sealed += page
             yield
         numbers = frozenset(series.number for series in sealed)
+        canaries = frozenset(series.number for series in sealed if series.is_canary)
         detector = self.new_detector(now_ms)
         for accounts in self.scan.scan_records():
             for account in accounts:
                 detector.observe(account.account_handle, account.held)
-            self._purge(accounts, numbers, now_ms)
+            self._purge(accounts, numbers, canaries, now_ms)
             yield
         advisories = [*detector.findings(), *self._read_bursts(now_ms)]
         self.advisories.replace(advisories, self.retention.advisory_seconds)
@@ -141,17 +142,25 @@ class RetentionSweep:
                 if not cursor:
                     break
 
-    def _purge(self, accounts: Sequence[FoundAccount], sealed: frozenset[int], now_ms: int) -> None:
+    def _purge(
+        self,
+        accounts: Sequence[FoundAccount],
+        sealed: frozenset[int],
+        canaries: frozenset[int],
+        now_ms: int,
+    ) -> None:
         idle_since_ms = now_ms - 1000 * self.retention.idle_account_seconds
         calls: list[tuple[int, ScriptArguments]] = []
         for name, _, held in accounts:
             over = [register.series.number for register in held.registers if register.series.number in sealed]
             is_empty = len(over) == len(held.registers)
             if over or (is_empty and held.last_heard_ms < idle_since_ms):
+                # An account of the sandbox has no end of its own: it goes with the last of its canaries.
+                is_over = bool(over) and is_empty and canaries.issuperset(over)
                 arguments = {
                     "key": name.name,
                     "pseudonym": name.pseudonym,
-                    "idle_since_ms": idle_since_ms,
+                    "idle_since_ms": now_ms + 2 * MS_PER_DAY if is_over else idle_since_ms,
                     "series": over,
                 }
                 calls.append((name.shard, arguments))

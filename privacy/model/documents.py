@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from privacy.model.sandbox import PUBLISHED_LIFE_MS
+
 Figure = tuple[int, int, int]
 """A published number: value, and the lower and upper end of its 95 % interval."""
 
@@ -71,6 +73,24 @@ class ReleaseDocument(Document, frozen=True):
     """By reason, since the start."""
     removal_changes: dict[str, Figure]
     """By reason, since `change_since_epoch`; signed. Contains only the shown ones."""
+
+
+def published_life_ms(release: bytes) -> int:
+    """Return how long a canary's release is kept once it is published: past its next one, for a week.
+
+    Args:
+        release: the encoded release document.
+    """
+    times = msgspec.json.decode(release, type=_Times)
+    until_next_ms = max(0, (times.next_release_at_ms or times.as_of_ms) - times.as_of_ms)
+    return until_next_ms + PUBLISHED_LIFE_MS
+
+
+class _Times(msgspec.Struct, frozen=True):
+    """The times of a release document."""
+
+    as_of_ms: int
+    next_release_at_ms: int | None
 
 
 class PointDocument(Document, frozen=True):

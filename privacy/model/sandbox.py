@@ -4,15 +4,24 @@ from typing import Final
 
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import MAX_IDENTIFIER_CHARACTERS
+from privacy.model.timestamp import MS_PER_DAY
 
 POLICY_SUFFIX: Final = ".sandbox"
 """Suffix of the version of a sandbox policy; no other version may end with it."""
 TARGET_PREFIX: Final = "sandbox:"
 """Prefix of all public names in the sandbox; no real name may begin with it."""
+PUBLISHED_LIFE_MS: Final = 7 * MS_PER_DAY
+"""How long the gallery keeps what is published about a canary, after its latest release. Its entries in the
+ledger stay."""
 MAX_CHARACTERS: Final = MAX_IDENTIFIER_CHARACTERS - len(TARGET_PREFIX)
 
 _ACCOUNT_PREFIX: Final = "sandbox/"
 """Contains a character that no external identifier may contain."""
+
+
+def is_canary(target_id: str) -> bool:
+    """Return whether this is the public name of a target in the sandbox."""
+    return target_id.startswith(TARGET_PREFIX)
 
 
 def sandbox_id(field: str, text: str) -> str:

@@ -8,5 +8,5 @@ local REVISION, DOCUMENT = unpack(ARGV)
 
 local known = redis.call('GET', TARGET)
 if not known or cjson.decode(known).revision < tonumber(REVISION) then
-  redis.call('SET', TARGET, DOCUMENT)
+  redis.call('SET', TARGET, DOCUMENT, 'KEEPTTL') -- a canary's metadata has its life from its releases
 end

@@ -10,8 +10,9 @@ import msgspec
 from redis import Redis
 
 from privacy.errors import StoreError
-from privacy.model.documents import GuaranteeDocument, TargetDocument
-from privacy.model.engagement import TargetType
+from privacy.model.documents import GuaranteeDocument, TargetDocument, published_life_ms
+from privacy.model.engagement import Kind, TargetType
+from privacy.model.sandbox import is_canary
 from privacy.store.connect import translated
 from privacy.store.keys import gallery_key, gallery_series_keys, gallery_shard
 from privacy.store.script import Script, ScriptCall
@@ -61,7 +62,8 @@ class Publisher:
     def publish_releases(self, releases: Sequence[PendingRelease]) -> None:
         """Write releases and their ledger entries; the latest release of each series becomes its current one.
 
-        Entries are written last, so that each entry in the gallery has its release there.
+        Entries are written after them, so that each entry in the gallery has its release there. Of canaries,
+        everything but the entries expires.
 
         Raises:
             StoreBusyError: the gallery did not confirm; call again.
@@ -79,6 +81,26 @@ class Publisher:
             _PUBLISH_ENTRIES,
             [ScriptCall([gallery_key("ledger", shard)], entries) for shard, entries in chains.items()],
         )
+
+        self._limit_life(releases)
+
+    def _limit_life(self, releases: Sequence[PendingRelease]) -> None:
+        """Let what is published about canaries expire, a week after their latest release."""
+        latest = {
+            (release.target_id, release.kind): release for release in releases if is_canary(release.target_id)
+        }
+        if not latest:
+            return
+        pipeline = self.client.pipeline(transaction=False)
+        for (target_id, kind), release in latest.items():
+            target_type = Kind[kind.upper()].target_type
+            for key in (
+                *gallery_series_keys(target_id, kind),
+                gallery_key("target", target_type.value, target_id),
+            ):
+                pipeline.pexpire(key, published_life_ms(release.release))
+        with translated():
+            pipeline.execute()
 
     def _write_once(self, script: Script, calls: Sequence[ScriptCall]) -> None:
         """Write what the gallery lacks, and check that what it holds already is the same."""

@@ -1,6 +1,6 @@
 """Writes trees, signatures and tree heads to the gallery; it changes nothing that is published."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -16,6 +16,20 @@ from privacy.store.keys import gallery_key
 from privacy.store.script import Script, ScriptCall
 
 _PUT_HEAD = Script.from_package("privacy.publishing", "put_head.lua")
+
+
+class Signature(NamedTuple):
+    """The detached signature of a release.
+
+    Args:
+        name: of the release.
+        text: a JWS.
+        life_ms: how long those of the series are kept; None for good.
+    """
+
+    name: ReleaseName
+    text: str
+    life_ms: int | None = None
 
 
 class NodeHash(NamedTuple):
@@ -55,21 +69,25 @@ class SignatureWriter:
                     "built from other entries; nothing is signed"
                 )
 
-    def add_signatures(self, signatures: Sequence[tuple[ReleaseName, str]]) -> list[tuple[int, str]]:
+    def add_signatures(self, signatures: Sequence[Signature]) -> list[tuple[int, str]]:
         """Adds detached signatures of releases.
 
         Returns:
             Index and text of those that were present before and differ.
         """
+        keys = [gallery_key("signatures", name.target_id, name.kind) for name, _, _ in signatures]
         writes = [
-            (gallery_key("signatures", name.target_id, name.kind), str(name.epoch), text.encode())
-            for name, text in signatures
+            (key, str(name.epoch), text.encode())
+            for key, (name, text, _) in zip(keys, signatures, strict=True)
         ]
-        return [
+        differing = [
             (index, present.decode("ascii", "replace"))
             for index, present in self._add(writes)
             if present != writes[index][2]
         ]
+        lives = {key: life_ms for key, (_, _, life_ms) in zip(keys, signatures, strict=True) if life_ms}
+        self._limit_life(lives)
+        return differing
 
     def publish_keys(self, jwks: bytes) -> None:
         """Publishes the public keys."""
@@ -92,6 +110,15 @@ class SignatureWriter:
         call = ScriptCall([gallery_key("heads")], [previous.jws if previous else "", document, field])
         with translated():
             return bool(_PUT_HEAD.run(self.client, call))
+
+    def _limit_life(self, lives_ms: Mapping[str, int]) -> None:
+        if not lives_ms:
+            return
+        pipeline = self.client.pipeline(transaction=False)
+        for key, life_ms in lives_ms.items():
+            pipeline.pexpire(key, life_ms)
+        with translated():
+            pipeline.execute()
 
     def _add(self, writes: Sequence[tuple[str, str, bytes]]) -> list[tuple[int, bytes]]:
         """Writes the fields that are absent; returns index and content of those that are present."""

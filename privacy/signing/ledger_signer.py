@@ -15,8 +15,9 @@ from privacy.errors import SignatureError, StoreError
 from privacy.gallery.ledger_reader import ReleaseName, decode_entry
 from privacy.ledger.head import ShardTree, SignedHead, TreeHead
 from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, leaf_hash
-from privacy.model.documents import LedgerEntry
-from privacy.publishing.signature_writer import NodeHash, SignatureWriter
+from privacy.model.documents import LedgerEntry, published_life_ms
+from privacy.model.sandbox import is_canary
+from privacy.publishing.signature_writer import NodeHash, Signature, SignatureWriter
 from privacy.signing.signing_key import SigningKey
 from privacy.tally.ledger_log import LedgerLog
 
@@ -113,14 +114,15 @@ class LedgerSigner:
     def _sign_batch(self, batch: _Batch, key: SigningKey) -> ShardTree:
         """Signs the new entries of a shard and writes the nodes of its tree."""
         tree, growing, new = batch
+        # What was published about a canary may have expired while nothing was signed.
+        sequences = [tree.size + index for index, (_, release, _) in enumerate(new) if release]
         signatures = [
-            (name, key.sign_release(release, entry, (tree.shard, tree.size + index)))
-            for index, (name, release, entry) in enumerate(new)
+            _make_signature(key, new[sequence - tree.size], (tree.shard, sequence)) for sequence in sequences
         ]
         for index, present in self.gallery.add_signatures(signatures):
             # A key that has been rotated since signed it: its signature stays if it is valid.
-            _, release, entry = new[index]
-            sequence = tree.size + index
+            sequence = sequences[index]
+            _, release, entry = new[sequence - tree.size]
             try:
                 key.public_keys.verify_release(present, release, entry, (tree.shard, sequence))
             except SignatureError as error:
@@ -189,6 +191,12 @@ class _NewRelease(NamedTuple):
     entry: bytes
 
 
+def _make_signature(key: SigningKey, new: _NewRelease, position: tuple[int, int]) -> Signature:
+    """Signs a release at its position in the ledger; the signature of a canary's has its life."""
+    life_ms = published_life_ms(new.release) if is_canary(new.name.target_id) else None
+    return Signature(new.name, key.sign_release(new.release, new.entry, position), life_ms)
+
+
 class _Batch(NamedTuple):
     """The releases of one shard to sign in one run.
 
@@ -212,7 +220,7 @@ def _find_fault(
     if entry.previous != previous:
         return "does not name the previous one"
     if release is None:
-        return "has no release"
+        return None if is_canary(entry.target_id) else "has no release"
     if sha256(release).hexdigest() != entry.release_sha256:
         return "has another release"
     return None

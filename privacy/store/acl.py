@@ -20,7 +20,7 @@ DEFAULT_USER_RULES: Final = ("off", "~*", "&*", "+@all")
 
 _NAME = re.compile("[a-z][a-z0-9_]*")
 _COMMAND = re.compile("[a-z_]+(?:[|][a-z-]+)?")
-_PATTERN = re.compile("[^\\s()%~]+")
+_PATTERN = re.compile("[^\\s()%~][^\\s()~]*")
 
 
 class Room(StrEnum):

@@ -50,12 +50,19 @@ AOF_REWRITES_COMPLETED: Final = "p:rewrites:completed"
 SWEPT: Final = "p:swept"
 SERIES_STATE_KEYS: Final = "t:{t*}:series:*"
 LOG_KEYS: Final = "t:{t*}:log:*"
+RETIRED_POLICY_KEYS: Final = "t:{t*}:retired-policies"
+TARGET_RECORD_KEYS: Final = ("t:{t*}:videos", "t:{t*}:creators")
 MEASURED_KEYS: Final = "t:{t*}:measured:*"
 GALLERY_KEYS: Final = "g:*"
 RELEASED_KEYS: Final = ("g:releases:*", "g:points:*", "g:ledger:*")
 SIGNED_KEYS: Final = ("g:releases:*", "g:ledger:*")
 SIGNER_RECORD_KEYS: Final = ("g:tree:*", "g:signatures:*")
 SIGNER_KEYS: Final = ("g:heads", "g:jwks")
+CANARY_GALLERY_KEYS: Final = (
+    *(f"g:{name}:{{g*}}:sandbox%3A*" for name in ("releases", "points", "current")),
+    "g:target:*:sandbox%3A*",
+)
+CANARY_SIGNATURE_KEYS: Final = "g:signatures:sandbox%3A*"
 CURRENT_KEYS: Final = "g:current:*"
 TARGET_KEYS: Final = "g:target:*"
 CREATOR_VIDEO_KEYS: Final = "g:creator-videos:*"
@@ -114,6 +121,11 @@ def tombstones_key(shard: int) -> str:
 def ledger_log_key(shard: int) -> str:
     """Names the list of the ledger entries of one target shard."""
     return tally_key(shard, "ledger")
+
+
+def retired_policies_key(shard: int) -> str:
+    """Names the hash of policy versions under which one target shard takes no target."""
+    return tally_key(shard, "retired-policies")
 
 
 def tally_key(shard: int, *parts: str | int) -> str:

@@ -139,6 +139,8 @@ PUBLISHER: Final = AclUser(
         Grant((*keys.RELEASED_KEYS, keys.CURRENT_KEYS, keys.TARGET_KEYS), ("evalsha",)),
         Grant(keys.RELEASED_KEYS, ("hget", "hsetnx")),
         Grant((keys.CURRENT_KEYS, keys.TARGET_KEYS), ("get", "set")),
+        # What is published about a canary expires; nothing real ever does.
+        Grant(keys.CANARY_GALLERY_KEYS, ("pexpire",)),
         # Which videos name a creator is public metadata, as the targets are.
         Grant((keys.CREATOR_VIDEO_KEYS,), ("zadd",)),
         Grant(keys.DESCRIPTION_KEYS, ("set",)),
@@ -154,6 +156,7 @@ SIGNER: Final = AclUser(
     grants=(
         Grant((keys.LEDGER_LOG_KEYS,), ("lrange",), read_only=True),
         Grant(keys.SIGNED_KEYS, ("hget", "hmget"), read_only=True),
+        Grant((keys.CANARY_SIGNATURE_KEYS,), ("pexpire",)),
         Grant(keys.SIGNER_RECORD_KEYS, ("hget", "hmget", "hsetnx")),
         Grant(keys.SIGNER_KEYS, ("evalsha", "hget", "hset", "get", "set")),
         Grant((keys.STORE_HEADER, keys.GALLERY_HEADER), ("hget", "hgetall"), read_only=True),
@@ -204,13 +207,17 @@ ADMIN: Final = AclUser(
     keyless=(*_EVERYONE, *_START_CHECKS, "acl|list", "multi", "exec", "script|load"),
     grants=(
         Grant((keys.STORE_HEADER, keys.GALLERY_HEADER, keys.POLICIES), ("hget", "hgetall", "hsetnx")),
+        # A policy is retired if no target's record names it.
+        Grant((keys.POLICIES,), ("hdel",)),
+        Grant((keys.RETIRED_POLICY_KEYS,), ("hset", "hdel", "hexists")),
+        Grant(keys.TARGET_RECORD_KEYS, ("hscan",), read_only=True),
         Grant((keys.PLATFORM_API_KEYS, keys.GALLERY_API_KEYS), ("get", "set", "sadd", "smembers")),
         _BELIEVES_CLOCK,
         # The id of the pseudonym key in each shard, and what a lost rollback guard is rebuilt from.
         Grant((keys.OUTER_KEY_KEYS,), ("get", "setnx")),
         Grant((keys.TOMBSTONE_KEYS,), ("hgetall",), read_only=True),
         Grant((keys.LEDGER_LOG_KEYS,), ("llen",), read_only=True),
-        # A policy's limits are put in force by a script, which never loosens them.
+        # A policy's limits are put in force by a script, and loosened only when a policy is retired.
         Grant((keys.LIMITS_KEYS,), ("evalsha", "get", "set")),
         _RECORDS_ERASURES,
     ),

@@ -8,7 +8,7 @@ import pytest
 
 from api.http.api_keys import PLANE_SCOPES
 from api.platform.operations import operations
-from privacy.catalogue.canary_places import PLACE_MS, CanaryPlaces
+from privacy.catalogue.canary_places import MAX_ACCOUNTS, PLACE_MS, SandboxPlaces
 from privacy.gallery.reader import GalleryReader
 from privacy.model.documents import TargetDocument
 from privacy.model.engagement import Kind
@@ -27,7 +27,7 @@ from tests.support.platform_plane import (
 )
 from tests.support.redis_server import Store
 
-RESERVE = CanaryPlaces.reserve
+RESERVE = SandboxPlaces.reserve
 REGISTERS = "v:*:r[0-9]*:*"
 SCOPED = [operation for operation in operations() if operation.scope]
 NAMED: dict[str, Any] = {
@@ -193,7 +193,7 @@ def test_a_reviewers_canaries_are_bounded(store: Store, monkeypatch: pytest.Monk
     """By API key and in all. Those that are there may be sent again; of a refused batch nothing is stored."""
     plane = canary_plane(store)
     other = new_key(store, "canary")
-    monkeypatch.setattr(CanaryPlaces, "reserve", partialmethod(reserve_of, 3, 5))
+    monkeypatch.setattr(SandboxPlaces, "reserve", partialmethod(reserve_of, 3, 5))
 
     def plant(*names: str) -> tuple[int, int]:
         body = lines(*({"video_id": name, "posted_at": ago(60)} for name in names))
@@ -217,10 +217,36 @@ def test_a_reviewers_canaries_are_bounded(store: Store, monkeypatch: pytest.Monk
 
 
 def reserve_of(
-    places: CanaryPlaces, max_per_key: int, max_canaries: int, key_id: str, canaries: Any, now_ms: int
+    places: SandboxPlaces, max_per_key: int, max_of_all: int, key_id: str, things: Any, now_ms: int
 ) -> None:
     """Reserve with smaller bounds."""
-    RESERVE(replace(places, max_per_key=max_per_key, max_canaries=max_canaries), key_id, canaries, now_ms)
+    RESERVE(replace(places, max_per_key=max_per_key, max_of_all=max_of_all), key_id, things, now_ms)
+
+
+def test_a_reviewers_accounts_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a batch with too many nothing is stored; accounts that have their place may send more."""
+    plane = planted(store)
+    monkeypatch.setattr(SandboxPlaces, "reserve", partialmethod(reserve_of, 3, 5))
+
+    def send(*names: str) -> int:
+        events = (event(video_id="x", account_id=name) for name in names)
+        return plane.send("POST", "/v1/sandbox/events", lines(*events), NDJSON).status_code
+
+    assert [send("a", "b", "b"), send("c", "d"), send("c"), send("a", "b", "c"), send("d")] == [
+        *(200, 409, 200, 200, 409)
+    ]
+    stored = [name for name in keys(store, "v:*") if b":r" in name]
+    assert len(stored) == 3
+    assert MAX_ACCOUNTS > 5
+
+
+def test_no_name_of_an_account_is_kept_in_its_place(store: Store) -> None:
+    """A reviewer's account may be called like a person's: places know digests."""
+    plane = planted(store)
+    plane.send("POST", "/v1/sandbox/events", lines(event(video_id="x", account_id="person-8")), NDJSON)
+    (place,) = store.root.zrange("p:canaries:accounts", 0, -1)
+    assert len(place) == 12
+    assert b"person" not in place
 
 
 def test_responses_for_reviewers_are_kept_for_a_retry_alone(store: Store) -> None:

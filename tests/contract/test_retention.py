@@ -1,13 +1,14 @@
 """Every key has a stated retention period: a store in full use has no key that docs/retention.md lacks."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.store.keys import tally_key
-from tests.support.platform_plane import POLICY, event, keys, lines, new_key
+from tests.support.platform_plane import NDJSON, POLICY, ago, event, keys, lines, new_key
 from tests.support.redis_server import Store
 from tests.support.registers import raw
 from tests.support.staff import Office, office_on
@@ -100,6 +101,26 @@ def test_an_account_without_registers_is_found_until_it_is_idle(office: Office) 
     office.work()
     list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     assert keys(office.store, "v:*:accounts") == keys(office.store, "v:*:r*") == []
+
+
+def test_an_account_of_the_sandbox_goes_with_its_canaries(office: Office) -> None:
+    """The sweep that drops its last register drops the account; a real account stays until it is idle."""
+    office.work()
+    before = keys(office.store, "v:*:r*")
+    sandbox = office.maintenance.sweep.sealed.registry.sandbox
+    assert sandbox
+    sealed = replace(office.maintenance.sweep.sealed, registry=sandbox)
+    office.maintenance.sweep.sealed = sealed
+    office.plane.token = new_key(office.store, "canary")
+    office.plane.send("PUT", "/v1/sandbox/videos/x", lines({"posted_at": ago(60)}))
+    reply = office.plane.send(
+        "POST", "/v1/sandbox/events", lines(*(event(video_id="x", account_id=name) for name in "ab")), NDJSON
+    )
+    assert reply.json["verdicts"]["counted"] == 2
+    assert len(keys(office.store, "v:*:r*")) == len(before) + 2
+    seal(office)
+    list(office.maintenance.sweep.run(office.plane.clock.now_ms))
+    assert sorted(keys(office.store, "v:*:r*")) == sorted(before)
 
 
 def test_redis_expires_only_what_may_be_lost(office: Office) -> None:

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from privacy.errors import StoreBusyError, StoreError
-from privacy.model.documents import PointDocument, TargetDocument
+from privacy.model.documents import PointDocument, TargetDocument, published_life_ms
+from privacy.model.sandbox import PUBLISHED_LIFE_MS
 from privacy.publishing.publisher import Publisher
-from privacy.store.keys import gallery_key
+from privacy.store.keys import gallery_key, gallery_series_keys
 from privacy.tally.series import PendingRelease
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.profiles import entropy_of
@@ -105,6 +106,48 @@ def test_a_fault_at_any_store_call(error: type[BaseException], store: Store) -> 
         except (Crash, StoreBusyError):
             Publisher(store.publisher).publish_releases(written)
         assert gallery(store) == expected
+
+
+def test_what_is_published_about_a_canary_expires(store: Store) -> None:
+    """A week after its latest release or, before the last one, after the next; nothing of others expires."""
+    written, publisher = releases(), Publisher(store.publisher)
+    renamed = [replace(release, target_id=f"sandbox:{release.target_id}") for release in written[::2]]
+    publisher.publish_targets([a_document("sandbox:video-0"), a_document("video-1")])
+    publisher.publish_releases([*renamed, *written[1::2]])
+    expiring = {name: store.root.pttl(name) for name in store.root.keys("g:*") if store.root.pttl(name) >= 0}
+    series = gallery_series_keys("sandbox:video-0", "like")
+    assert expiring.keys() == {
+        key.encode() for key in (*series, gallery_key("target", "video", "sandbox:video-0"))
+    }
+    until_next_ms = published_life_ms(renamed[-1].release)
+    assert until_next_ms > PUBLISHED_LIFE_MS
+    assert all(until_next_ms - 60_000 < life_ms <= until_next_ms for life_ms in expiring.values())
+    publisher.publish_targets([replace_revision(a_document("sandbox:video-0"))])
+    assert store.root.pttl(gallery_key("target", "video", "sandbox:video-0")) > PUBLISHED_LIFE_MS
+
+
+def a_document(target_id: str) -> TargetDocument:
+    """A target without a release."""
+    return TargetDocument(
+        target_type="video",
+        target_id=target_id,
+        creator_id=None,
+        title=None,
+        hashtags=[],
+        sound_id=None,
+        duration_seconds=None,
+        starts_at_ms=0,
+        taken_down=None,
+        revision=0,
+        policy_version="small",
+        first_epoch=0,
+        first_release_at_ms=1,
+    )
+
+
+def replace_revision(document: TargetDocument) -> TargetDocument:
+    """The same in a newer revision."""
+    return msgspec.structs.replace(document, revision=document.revision + 1)
 
 
 def test_metadata_follows_the_platform(store: Store) -> None:

@@ -1,6 +1,7 @@
 """The ledger signer on a real Redis: it signs everything once, whatever fails, and nothing doubtful."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -11,7 +12,9 @@ from privacy.gallery.ledger_reader import MAX_KEPT_HEADS, ReleaseName, decode_en
 from privacy.ledger.head import SignedHead, TreeHead
 from privacy.ledger.merkle import GrowingTree, Node, Span, complete_nodes, join_hashes, leaf_hash
 from privacy.signing import ledger_signer as signer_module
+from privacy.signing.export import export_lines
 from privacy.signing.signing_key import SigningKey
+from privacy.signing.verification import Verification
 from privacy.store.keys import gallery_key, tally_key
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.redis_server import Store
@@ -67,6 +70,33 @@ def test_everything_is_signed_and_then_there_is_nothing_to_do(world: SigningWorl
     assert first
     assert (world.head().sequence, world.head().previous) == (1, first.digest)
     signer.check()
+
+
+def test_a_canary_whose_releases_expired_stops_nothing(world: SigningWorld) -> None:
+    """Its entries are signed; its releases, and their signatures, are gone like those signed in time."""
+    root, reader = world.releases.store.root, world.reader
+    shard = world.busiest_shard()
+    entry = decode_entry(reader.read_entries(shard, 0, 1)[0])
+    for key in ("releases", "points", "current"):
+        root.delete(gallery_key(key, entry.target_id, entry.kind))
+    with pytest.raises(StoreError, match="has no release"):
+        world.sign()
+    for number in range(root.llen(tally_key(shard, "ledger"))):
+        rename_target(world, shard, number, entry.target_id)
+    assert world.sign() == len(VIDEOS) * EPOCHS
+    assert Verification().run(export_lines(reader, world.releases.now_ms)).faults == ()
+
+
+def rename_target(world: SigningWorld, shard: int, number: int, target_id: str) -> None:
+    """Makes the entries of a target those of a canary, and chains the following ones to them."""
+    reader = world.reader
+    before = reader.read_entries(shard, number - 1, 1)[0] if number else b""
+    entry = decode_entry(reader.read_entries(shard, number, 1)[0])
+    name = f"sandbox:{target_id}" if entry.target_id == target_id else entry.target_id
+    previous = sha256(before).hexdigest() if before else ""
+    world.overwrite(
+        shard, number, msgspec.json.encode(msgspec.structs.replace(entry, target_id=name, previous=previous))
+    )
 
 
 def test_an_empty_ledger_has_a_head(store: Store) -> None:
