@@ -1,12 +1,15 @@
 """The settings of an operator's tool, whose store may be the embedded one of a data folder."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from privacy.embedded.config import CONF_FILE, CREDENTIALS_FILE, room_folders
+from privacy.embedded.lock import locked
+from privacy.embedded.rooms import EmbeddedRooms
 from privacy.errors import StoreError
 from privacy.store.credentials import parse_credentials
 from privacy.store.settings import REDIS_URL, Settings, StoreSettings
@@ -26,6 +29,33 @@ def operator_settings(data_folder: Path, environ: Mapping[str, str]) -> Settings
     """
     settings = Settings.from_environment(environ, data_folder)
     return settings if settings.names_a_store else replace(settings, store=_embedded_store(data_folder))
+
+
+@contextmanager
+def operator_store(data_folder: Path, environ: Mapping[str, str]) -> Iterator[StoreSettings]:
+    """Gives the store of an operator's tool; runs the embedded servers if `likewise up` does not.
+
+    Args:
+        data_folder: as for `operator_settings`.
+        environ: environment variables.
+
+    Raises:
+        StoreError: there is no store.
+    """
+    store = operator_settings(data_folder, environ).store
+    if Settings.from_environment(environ, data_folder).names_a_store or _is_in_use(data_folder):
+        yield store
+        return
+    with EmbeddedRooms(data_folder) as rooms:
+        yield rooms.settings
+
+
+def _is_in_use(folder: Path) -> bool:
+    try:
+        with locked(folder, 0):
+            return False
+    except StoreError:
+        return True
 
 
 def _embedded_store(folder: Path) -> StoreSettings:

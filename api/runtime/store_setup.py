@@ -13,6 +13,7 @@ from api.runtime.guard_setup import GuardRebuild, GuardSetup
 from api.runtime.maintenance import make_maintenance_worker
 from api.runtime.policy_source import PolicySource
 from api.runtime.store_keys import KeyFiles
+from privacy.catalogue.retirement import Retirement
 from privacy.errors import PolicyError, StoreError
 from privacy.maintenance.throttle import Throttle
 from privacy.mechanism.guarantee import guarantee
@@ -122,6 +123,7 @@ class StoreSetup:
             rebuild = GuardSetup(private, guard, header.account_shards).run(self.was_restored, now_ms)
             self._require_named_policy(private)
             registry = register_policy(private, self.source.text)
+            Retirement(private, header.target_shards).open((policy.version, policy.version + POLICY_SUFFIX))
             put_limits_in_force(private, header.account_shards, registry.limits)
         self.key_files.name_store(header)
         with closing(connect(settings, PUBLISHER)) as client:

@@ -16,7 +16,7 @@ from privacy.model.engagement import KINDS_PER_TARGET, TargetType
 from privacy.policy.policy import Policy
 from privacy.policy.schedule import Schedule
 from privacy.store.connect import translated
-from privacy.store.keys import tally_key, tally_prefix
+from privacy.store.keys import retired_policies_key, tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
 
 
@@ -249,7 +249,8 @@ class Catalogue:
                 document.starts_at_ms,
                 document.policy_version,
             ]
-        keys = [_records_key(shard, target_type), *(tally_key(shard, name) for name in ("targets", "due"))]
+        counters = (tally_key(shard, name) for name in ("targets", "due"))
+        keys = [_records_key(shard, target_type), *counters, retired_policies_key(shard)]
         return ScriptCall(keys, arguments)
 
 

@@ -4,6 +4,7 @@
 -- KEYS  TARGETS           hash: target id -> record, which is "<number> <json>"
 --       COUNTER           number of targets registered so far
 --       DUE               sorted set: series by the end of their running epoch, in ms
+--       RETIRED           hash: policy versions that take no target any more
 -- ARGV  STATES            prefix of the series states; the series number follows it
 --       SHARD             number of this target shard
 --       SHARDS            number of target shards
@@ -14,7 +15,7 @@
 --
 -- Returns for each target the record that was there before; false for a new one.
 local call = redis.call
-local TARGETS, COUNTER, DUE = unpack(KEYS)
+local TARGETS, COUNTER, DUE, RETIRED = unpack(KEYS)
 local STATES, SHARD, SHARDS, KINDS_PER_TARGET, KINDS = unpack(ARGV, 1, 5)
 local FIRST_TARGET, FIELDS_PER_TARGET = 6, 6
 local records, created, requested = {}, {}, {}
@@ -58,6 +59,9 @@ for first = FIRST_TARGET, #ARGV, FIELDS_PER_TARGET do
   local known = requested[target.id] or call('HGET', TARGETS, target.id)
   records[#records + 1] = known
   if not known then
+    if call('HGET', RETIRED, target.policy_version) then
+      return redis.error_reply('RETIRED a new target is bound to a policy that was retired')
+    end
     if not assign_numbers(target) then
       return redis.error_reply('TAKEN a series of a new target is there already: the number of targets was lost')
     end

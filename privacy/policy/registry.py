@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from types import MappingProxyType
 from typing import cast
@@ -50,7 +50,7 @@ class PolicyRegistry:
 
     Args:
         current: the policy that new targets are bound to.
-        versions: every policy ever registered, including the current one, and their sandbox policies.
+        versions: every registered policy, including the current one, and their sandbox policies.
     """
 
     current: Policy
@@ -68,10 +68,9 @@ class PolicyRegistry:
         """
         policies = self.versions.values()
         return Limits(
-            flip_cap=min(policy.flip_cap for policy in policies),
+            flip_cap=smallest_flip_cap(policies),
             daily_cap=self.current.daily_cap,
-            tombstone_ttl_seconds=max(policy.longest_schedule_seconds for policy in policies)
-            + SECONDS_PER_DAY,
+            tombstone_ttl_seconds=longest_closing_seconds(policies),
             burst_likes=self.current.integrity.burst_likes,
             burst_seconds=self.current.integrity.burst_seconds,
             least_account_age_seconds=self.current.integrity.least_account_age_seconds,
@@ -96,6 +95,16 @@ class PolicyRegistry:
         """The policies for the sandbox, whose own policy is current; None if there is no sandbox."""
         policy = self.current.sandbox
         return PolicyRegistry(policy, {**self.versions, policy.version: policy}) if policy else None
+
+
+def smallest_flip_cap(policies: Iterable[Policy]) -> int:
+    """Returns w, the flips that the noise of every target covers, whichever policy it is bound to."""
+    return min(policy.flip_cap for policy in policies)
+
+
+def longest_closing_seconds(policies: Iterable[Policy]) -> int:
+    """Returns how long an erased account stays closed: past the end of every schedule that may be running."""
+    return max(policy.longest_schedule_seconds for policy in policies) + SECONDS_PER_DAY
 
 
 def read_registered_policy(client: Redis, version: str) -> Policy | None:
@@ -128,15 +137,47 @@ def register_policy(client: Redis, raw: bytes) -> PolicyRegistry:
 
 
 def read_registered_policies(client: Redis) -> dict[str, Policy]:
-    """Read every policy ever registered in a store, and their sandbox policies, by version.
+    """Read every policy of a store, and their sandbox policies, by version.
+
+    Raises:
+        PolicyError: one of them breaks a rule.
+        StoreBusyError: the store did not answer.
+    """
+    found: dict[str, Policy] = {}
+    for version, raw in read_policy_texts(client).items():
+        try:
+            found |= {policy.version: policy for policy in parse_policies(raw)}
+        except PolicyError as error:
+            raise PolicyError(
+                f"the store has the policy {version}, and {error}. If no target is bound to it, `likewise "
+                f"policy retire {version}` takes it back"
+            ) from error
+    return found
+
+
+def read_policy_texts(client: Redis) -> dict[str, bytes]:
+    """Read the policy files of a store by version, whether or not they follow the rules.
 
     Raises:
         StoreBusyError: the store did not answer.
     """
     with translated():
-        stored = client.hgetall(POLICIES)
-    raws = cast("dict[bytes, bytes]", stored).values()
-    return {policy.version: policy for raw in raws for policy in parse_policies(raw)}
+        stored = cast("dict[bytes, bytes]", client.hgetall(POLICIES))
+    return {version.decode(): raw for version, raw in stored.items()}
+
+
+def unregister_policy(client: Redis, version: str) -> None:
+    """Remove a version that no target is bound to.
+
+    Args:
+        client: must have the admin ACL user.
+        version: without a sandbox's suffix.
+
+    Raises:
+        StoreBusyError: the store did not confirm; call again.
+    """
+    with translated():
+        client.hdel(POLICIES, version)
 
 
 def read_policy_registry(client: Redis, current: Policy) -> PolicyRegistry:

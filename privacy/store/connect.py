@@ -38,6 +38,10 @@ _BUSY_CODES: Final = {
     "READONLY": "is a replica that takes no writes",
     "TRYAGAIN": "is moving data between its nodes",
 }
+_REFUSALS: Final = {
+    "RETIRED": "the policy of this process was retired, and takes no new target: start it again with the "
+    "policy file that is in force"
+}
 
 
 def connect(
@@ -123,7 +127,8 @@ def _translation(error: exceptions.RedisError) -> StoreError:
         )
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError):
         return StoreBusyError("the store does not answer")
-    return StoreError(f"the store refuses a command with {code or type(error).__name__}")
+    refusal = f"the store refuses a command with {code or type(error).__name__}"
+    return StoreError(_REFUSALS.get(code, refusal))
 
 
 def _code(error: exceptions.RedisError) -> str:

@@ -1,12 +1,19 @@
 """The limits in force: each account shard keeps them, and its scripts refuse a process that knows others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import astuple
 
 from redis import Redis
 
 from privacy.errors import LimitsError
-from privacy.policy.registry import Limits, PolicyRegistry, read_policy_registry
+from privacy.policy.policy import Policy
+from privacy.policy.registry import (
+    Limits,
+    PolicyRegistry,
+    longest_closing_seconds,
+    read_policy_registry,
+    smallest_flip_cap,
+)
 from privacy.store.checks import CheckResult
 from privacy.store.connect import translated
 from privacy.store.keys import vault_key
@@ -17,6 +24,7 @@ NAMES = (
     "account is too young"
 )
 """Of the limits, in their order."""
+_REPLACE_LIMITS = Script.from_package("privacy.vault", "replace_limits.lua")
 _PUT_LIMITS = Script.from_package("privacy.vault", "put_limits.lua")
 
 
@@ -76,6 +84,34 @@ def put_limits_in_force(client: Redis, account_shards: int, limits: Limits) -> N
     calls = [ScriptCall([limits_key(shard)], arguments) for shard in range(account_shards)]
     with translated():
         _PUT_LIMITS.run_all(client, calls)
+
+
+def replace_limits(client: Redis, account_shards: int, read: Callable[[], Collection[Policy]]) -> str:
+    """Puts the limits in force that follow from the policies that are left after one was retired.
+
+    They may be looser than before. The policies are read again afterwards: if one was registered meanwhile,
+    its limits may have been replaced, and are put in force again.
+
+    Args:
+        client: must have the admin ACL user.
+        account_shards: number of account shards of the store.
+        read: reads the policies of the store.
+
+    Returns:
+        The limits in force.
+
+    Raises:
+        StoreBusyError: the store did not confirm. Do it again.
+    """
+    policies = read()
+    while True:
+        arguments = (smallest_flip_cap(policies), longest_closing_seconds(policies))
+        calls = [ScriptCall([limits_key(shard)], arguments) for shard in range(account_shards)]
+        with translated():
+            replies: list[bytes] = _REPLACE_LIMITS.run_all(client, calls)
+        before, policies = policies, read()
+        if {policy.version for policy in policies} == {policy.version for policy in before}:
+            return replies[0].decode()
 
 
 def require_limits_in_force(client: Redis, account_shards: int, known: KnownLimits) -> None:

@@ -1,16 +1,23 @@
 """`likewise policy` on right and wrong files."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from api.cli.main import run
 from api.http.command import ExitCode
+from privacy.embedded.rooms import EmbeddedRooms
 from privacy.mechanism.guarantee import guarantee
+from privacy.moderation.audit_trail import AuditTrail
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
+from privacy.policy.registry import read_registered_policies
+from privacy.store.connect import connect
+from privacy.store.users import PLATFORM
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import ROOT, answer_of, clean_environment, likewise, likewise_process
+from tests.support.prepared_store import prepare_store
 
 
 def test_show_in_json_is_the_guarantee() -> None:
@@ -107,3 +114,30 @@ def test_the_environment_names_the_policy(tmp_path: Path) -> None:
     file.write_text(SMALL_POLICY)
     environment = clean_environment(LIKEWISE_POLICY=str(file))
     assert answer_of(likewise("policy", "check", "--json", environment=environment))["version"] == "small"
+
+
+def test_a_version_is_retired_whether_or_not_the_system_runs(tmp_path: Path) -> None:
+    """The command starts the servers of a folder where nothing runs; the audit trail says what came of it."""
+    policy = tmp_path / "policy.toml"
+    with EmbeddedRooms(tmp_path / "data") as rooms:
+        for version in ("first", "second"):
+            policy.write_text(SMALL_POLICY.replace('"small"', f'"{version}"'))
+            prepare_store(rooms.settings, tmp_path / "data", policy)
+        refused = likewise(
+            "policy", "retire", "second", "--note", "a try", "--data-folder", tmp_path / "data"
+        )
+    assert refused.returncode == ExitCode.WRONG_USAGE
+    assert "is in force: put another one in force first" in refused.stderr
+    retired = likewise(
+        "policy", "retire", "first", "--note", "unused", "--json", "--data-folder", tmp_path / "data"
+    )
+    assert answer_of(retired) == {"version": "first", "limits": "4 5 286400 30 10 600"}
+    with EmbeddedRooms(tmp_path / "data") as rooms, closing(connect(rooms.settings, PLATFORM)) as client:
+        found = [(entry.stage.value, entry.note) for _, entry in AuditTrail(client).read_page(None, 10)]
+        assert set(read_registered_policies(client)) == {"second"}
+    assert found == [
+        ("done", "unused"),
+        ("requested", "unused"),
+        ("refused", "a try"),
+        ("requested", "a try"),
+    ]

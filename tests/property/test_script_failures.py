@@ -29,7 +29,7 @@ from privacy.vault.bulk_status import BulkStatusChange, Chunk
 from privacy.vault.entries import UNTIMED, AdmittedEvent
 from privacy.vault.erasure import ERASE_SCRIPT
 from privacy.vault.key_rotation import ShardKeyRotation
-from privacy.vault.limits import limits_key, put_limits_in_force
+from privacy.vault.limits import limits_key, put_limits_in_force, replace_limits
 from privacy.vault.pseudonym import AccountRef, Pseudonymiser
 from privacy.vault.recount import Recount, StatusTransition
 from privacy.vault.registers import RegisterStore
@@ -322,6 +322,7 @@ CASES: Final = [
         "admin",
         lambda store: put_limits_in_force(store.admin, 1, registry_of(2, 50).limits),
     ),
+    Case("replace_limits.lua", "admin", lambda store: replace_limits(store.admin, 1, lambda: [POLICY])),
     Case("publish.lua", "publisher", publish),
     Case("publish_entries.lua", "publisher", publish_entries),
     Case(
@@ -423,8 +424,8 @@ def test_every_script_that_writes_is_tried() -> None:
 
 
 VAULT_CASES: Final = [case for case in CASES if (SOURCES / "privacy/vault" / case.script).exists()]
-WITHOUT_LIMITS: Final = {"key_rotation.lua", "put_limits.lua"}
-"""The first settles nothing, the second puts limits in force."""
+WITHOUT_LIMITS: Final = {"key_rotation.lua", "put_limits.lua", "replace_limits.lua"}
+"""The first settles nothing, the others put limits in force."""
 
 
 @pytest.mark.parametrize("case", [case for case in VAULT_CASES if case.script not in WITHOUT_LIMITS], ids=str)
