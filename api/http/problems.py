@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from api.http.operation import Response
 from privacy.errors import (
@@ -96,8 +96,8 @@ def problem_response(error: Exception) -> Response:
         return _respond(kind, str(error), field=error.field, message=error.message, expected=error.expected)
     reason = error.reason if isinstance(error, GoneError) else None
     in_a_moment = isinstance(error, RequestInProgressError)
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if in_a_moment else None
-    return _respond(kind, _to_sentence(str(error)), reason=reason, headers=headers)
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)} if in_a_moment else None
+    return _respond(kind, _to_sentence(str(error)), reason=reason, headers=retry)
 
 
 def _describe_unavailability(kind: ProblemKind, error: Exception) -> str:
@@ -121,6 +121,8 @@ def _http_problem(error: HTTPException) -> Response:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     phrase = REASON_PHRASES[status]
     kind = ProblemKind(phrase.lower().replace(" ", "-"), phrase, status.value)
+    if isinstance(error, MethodNotAllowed):
+        error.valid_methods = sorted(error.valid_methods or ())
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     return _respond(kind, error.description or status.description, headers=headers)
 

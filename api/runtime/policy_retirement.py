@@ -61,11 +61,14 @@ class PolicyRetirement:
         return Retirement(self.client, self.header.target_shards)
 
     def _require_unused(self, version: str, texts: Mapping[str, bytes]) -> None:
-        in_force = self.gallery.read_guarantee(CURRENT_VERSION)
-        if in_force and version == in_force["version"] and _is_valid(texts[version]):
+        if _is_valid(texts[version]) and self._is_in_force(version):
             raise ConflictError(f"the policy {version} is in force: put another one in force first")
         if len(texts) == 1:
             raise ConflictError(f"the policy {version} is the store's only one: register another one first")
+
+    def _is_in_force(self, version: str) -> bool:
+        in_force = self.gallery.read_guarantee(CURRENT_VERSION)
+        return in_force is not None and in_force["version"] == version
 
     def close_if_unbound(self, version: str) -> None:
         """Closes a version to new targets; opens it again if targets are bound to it.

@@ -46,9 +46,10 @@ class Retirement:
             StoreBusyError: the store did not confirm; call again.
         """
         pipeline = self.client.pipeline(transaction=False)
-        marks = dict.fromkeys(versions, "1")
+        names = [*versions]
         for shard in range(self.target_shards):
-            pipeline.hset(retired_policies_key(shard), mapping=marks)
+            for name in names:
+                pipeline.hset(retired_policies_key(shard), name, "1")
         with translated():
             pipeline.execute()
 

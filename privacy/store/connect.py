@@ -133,5 +133,6 @@ def _translation(error: exceptions.RedisError) -> StoreError:
 
 def _code(error: exceptions.RedisError) -> str:
     """Returns the first word of a Redis error reply, such as OOM; empty if there is none."""
-    first_word = error.status_code or str(error).partition(" ")[0]
+    reply = str(error).rpartition(" caused error: ")[2]  # of a pipeline, redis-py names the command before it
+    first_word = error.status_code or reply.partition(" ")[0]
     return first_word if first_word.isascii() and first_word.isupper() else ""

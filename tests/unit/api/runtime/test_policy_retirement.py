@@ -23,9 +23,10 @@ from privacy.store.keys import POLICIES
 from privacy.vault.limits import KnownLimits, limits_key, require_limits_in_force
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.redis_server import Store
+from tests.support.registers import raw
 from tests.support.targets import a_video
 
-SANDBOX = "\n[sandbox]\ncompress_schedule_by = 1800\npublic_delay_seconds = 2\n"
+SANDBOX = "\n[sandbox]\ncompress_schedule_by = 400\npublic_delay_seconds = 2\n"
 STRICT = SMALL_POLICY.replace('"small"', '"strict"').replace("flip_cap = 4", "flip_cap = 2") + SANDBOX
 UNSPOKEN = (
     SMALL_POLICY.replace('"small"', '"unspoken"')
@@ -179,4 +180,4 @@ def test_the_only_version_stays(store: Store, tmp_path: Path) -> None:
 def in_force(deployment: Deployment) -> set[bytes]:
     """Returns the limits on the account shards."""
     shards = deployment.store.root.keys(limits_key(0).replace("a0", "a*"))
-    return {deployment.store.root.get(key) for key in shards}
+    return {raw(deployment.store.root.get(key)) for key in shards}
