@@ -11,6 +11,7 @@ UNDISCLOSED = "undisclosed"
 HOUR_OF_DAY = "hour_of_day"
 PROFILE_DIMENSIONS = ("age_band", "gender", "region", "language", "device")
 """Dimensions whose values come with an event; a policy may declare these and `hour_of_day`."""
+MAX_VALUE_CHARACTERS = 64
 JOINT_CODE_BITS = 28
 """A joint cell's code shares 32 bits with the 4-bit change of `privacy.model.change`."""
 UNDISCLOSED_EVERYWHERE = (1 << JOINT_CODE_BITS) - 1
@@ -37,6 +38,12 @@ class Dimension:
             raise PolicyError(
                 f"{where}: {list(self.values)} repeats a value; the values of a domain are distinct"
             )
+        for value in self.values:
+            if not (value.isprintable() and 0 < len(value) <= MAX_VALUE_CHARACTERS):
+                raise PolicyError(
+                    f"{where}: has the value {value[:MAX_VALUE_CHARACTERS]!r}; 1 to {MAX_VALUE_CHARACTERS} "
+                    "visible characters"
+                )
         if UNDISCLOSED in self.values:
             raise PolicyError(
                 f"{where}: names {UNDISCLOSED!r} itself; that cell always exists and is never declared"

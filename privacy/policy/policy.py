@@ -132,6 +132,12 @@ class Policy:
                 known = ", ".join((*PROFILE_DIMENSIONS, HOUR_OF_DAY))
                 raise PolicyError(f"dimensions.{dimension.name}: events do not have it; one of {known}")
 
+        if self.layout.count > MAX_STREAMS:
+            raise PolicyError(
+                f"dimensions: make {self.layout.count} streams per target and kind, with the total and the "
+                f"removals; at most {MAX_STREAMS}, since each release measures all of them"
+            )
+
     def _check_budget(self, kind: Kind, budget: Budget) -> None:
         declared = {dimension.name for dimension in self.domain.dimensions}
         if set(budget.breakdowns) != declared:
@@ -186,6 +192,7 @@ class Policy:
         return max(schedule.due_ages_seconds[-1] for schedule in (self.schedule, self.creator_schedule))
 
 
+MAX_STREAMS = 4_096
 MAX_FLIP_CAP = 14
 """A register stores its flips in four bits."""
 

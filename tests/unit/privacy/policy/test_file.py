@@ -272,6 +272,22 @@ def test_a_dimension_that_events_do_not_have_is_refused() -> None:
     assert refusal(raw).startswith("dimensions.shoe_size: events do not have it; one of age_band, gender,")
 
 
+def test_more_streams_than_a_release_can_measure_are_refused() -> None:
+    """A policy whose releases would take gigabytes is refused before it is registered."""
+    values = ", ".join(f'"{number}"' for number in range(5_000))
+    text = TEXT.replace('["female", "male", "other"]', f"[{values}]")
+    start = text.index("\nregion = [")
+    text = f'{text[:start]}\nregion = ["DE"]{text[text.index("]", start) + 1 :]}'
+    assert refusal(text.encode()).startswith("dimensions: make 5")
+
+
+@pytest.mark.parametrize("value", ["", "a\\tb", "x" * 65, "\\u200b"])
+def test_a_value_is_short_and_visible(value: str) -> None:
+    """Each release repeats it, and people read it."""
+    raw = with_text('["female", "male", "other"]', f'["female", "{value}"]')
+    assert "1 to 64 visible characters" in refusal(raw)
+
+
 def test_a_version_may_not_be_called_current() -> None:
     """Readers ask for the policy in force by that name."""
     raw = with_text('version = "2026-11-default"', 'version = "current"')
