@@ -158,9 +158,8 @@ def _authorize(
 
 def _name_path(app: Flask, error: NotFound) -> NotFound:
     """Says in the error which path was probably meant."""
-    path: str = request.environ["PATH_INFO"]
-    without = path.rstrip("/")
-    meant = without != path and app.url_map.bind("").allowed_methods(without)
+    without = request.path.rstrip("/")
+    meant = without != request.path and app.url_map.bind("").allowed_methods(without)
     error.description = "This API has no such path" + (
         ": its paths do not end with a slash." if meant else "."
     )

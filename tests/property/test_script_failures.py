@@ -13,9 +13,10 @@ import redis
 
 from api.http import idempotency
 from privacy.catalogue import canary_places
+from privacy.catalogue.catalogue import Catalogue
 from privacy.errors import LikewiseError
 from privacy.model.account_status import AccountStatus
-from privacy.model.engagement import Reason
+from privacy.model.engagement import Reason, TargetType
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation import jobs
 from privacy.moderation.jobs import JobKind
@@ -45,6 +46,8 @@ from tests.support.broken_calls import (
 from tests.support.histories import LIKE, SERIES, UNLIKED
 from tests.support.redis_server import Store
 from tests.support.registers import POLICY, PSEUDONYMISER, put_in_force, raw, registry_of, shards_on
+from tests.support.small_policy import small_policy
+from tests.support.targets import a_video
 
 HEADER: Final = StoreHeader(STORE_HEADER, 1, 1, "0" * 32)
 """One shard, so that every call meets all accounts."""
@@ -287,6 +290,21 @@ def reserve_canaries(store: Store) -> None:
     send(canary_places._RESERVE, ["p:canaries"], arguments, store.platform)
 
 
+def register(store: Store) -> None:
+    """Register two videos, one of them twice."""
+    catalogue(store).register([a_video(name) for name in ("v-1", "v-2", "v-1")], NOW_MS)
+
+
+def take_down(store: Store) -> None:
+    """Take a video down."""
+    catalogue(store).take_down(TargetType.VIDEO, "v-1", "a reason")
+
+
+def catalogue(store: Store) -> Catalogue:
+    """Return a catalogue that publishes nothing."""
+    return Catalogue(store.platform, 1, small_policy(), lambda _documents: None)
+
+
 RESTRICTED, BANNED = AccountStatus.RESTRICTED, AccountStatus.BANNED
 CASES: Final = [
     Case("record.lua", "platform", record, restrict),
@@ -344,6 +362,8 @@ CASES: Final = [
         reserve_canaries,
         lambda store: store.root.zadd("p:canaries", {"sandbox:a": NOW_MS + 1, "sandbox:b": NOW_MS}),
     ),
+    Case("register.lua", "platform", register),
+    Case("replace.lua", "platform", take_down, register),
     Case(
         "settle_claim.lua",
         "platform",
@@ -417,9 +437,10 @@ def ways_to_break(calls: ScriptCalls, store: Store, client: redis.Redis) -> Iter
 
 
 def test_every_script_that_writes_is_tried() -> None:
-    """A new script of the vault, of moderation, of publishing or of the planes needs a case."""
-    folders = ("privacy/vault", "privacy/moderation", "privacy/publishing", "privacy/maintenance", "api")
-    found = {path.name for folder in folders for path in (SOURCES / folder).rglob("*.lua")}
+    """A new script of the vault, of the catalogue, of moderation, of publishing or of the planes needs a case."""
+    folders = ("vault", "catalogue", "moderation", "publishing", "maintenance")
+    paths = [SOURCES / "api", *(SOURCES / "privacy" / folder for folder in folders)]
+    found = {path.name for folder in paths for path in folder.rglob("*.lua")}
     assert {case.script for case in CASES} == found - SHARED - READERS
 
 
