@@ -437,7 +437,7 @@ def ways_to_break(calls: ScriptCalls, store: Store, client: redis.Redis) -> Iter
 
 
 def test_every_script_that_writes_is_tried() -> None:
-    """A new script of the vault, of the catalogue, of moderation, of publishing or of the planes needs a case."""
+    """A new script of the vault, the catalogue, moderation, publishing or the planes needs a case."""
     folders = ("vault", "catalogue", "moderation", "publishing", "maintenance")
     paths = [SOURCES / "api", *(SOURCES / "privacy" / folder for folder in folders)]
     found = {path.name for folder in paths for path in folder.rglob("*.lua")}
