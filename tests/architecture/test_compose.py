@@ -55,7 +55,7 @@ def test_redis_is_pinned(server: str) -> None:
 def test_the_public_service_is_given_the_gallery_alone() -> None:
     """No address of the private room, no secret of another process and no volume reaches the public plane."""
     public = SERVICES["public"]
-    assert list(public["environment"]) == ["LIKEWISE_GALLERY_URL"]
+    assert list(public["environment"]) == ["LIKEWISE_GALLERY_URL", "LIKEWISE_ALLOWED_ORIGINS"]
     assert public["env_file"] == ["secrets/public.env"]
     assert "volumes" not in public
 

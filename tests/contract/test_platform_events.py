@@ -40,7 +40,7 @@ def contents(store: Store) -> bytes:
     names = keys(store)
     dumps = [cast("bytes", store.root.dump(name)) for name in names]
     records = [msgspec.msgpack.decode(value(store, name)) for name in names if b":idem:" in name]
-    return b"\n".join([*names, *dumps, *(zlib.decompress(record[-1]) for record in records)])
+    return b"\n".join([*names, *dumps, *(zlib.decompress(record[4]) for record in records)])
 
 
 def counted(answer: Any) -> dict[str, int]:
