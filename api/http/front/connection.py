@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -17,21 +18,24 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
-from api.http.front.problem import write_problem
-from api.http.front.transport import JoiningTransport
+from api.http.front.environ import origin_form
+from api.http.front.reply import Reply, write_problem, write_reply
+from api.http.front.transport import GentleTransport
 
 if TYPE_CHECKING:
     import asyncio
 
-    from uvicorn._types import ASGI3Application
+    from uvicorn._types import ASGI3Application, HTTPScope
 
     from api.http.front.crowd import Crowd
 
+Attempt = Callable[["HTTPScope"], Reply | dict[str, Any]]
 EXTENSION: Final = "likewise.connection"
 """Names the connection among the extensions of an ASGI scope."""
 _NEVER: Final = float("inf")
 _RESET: Final = struct.pack("ii", 1, 0)
 """As SO_LINGER: what was not sent is discarded when the socket is closed."""
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _MAX_HEADERS: Final = 100
 _MAX_PARSED_AHEAD: Final = 16
 _HEAD_SLICE_BYTES: Final = 2_048
@@ -46,14 +50,17 @@ class Connection(HttpToolsProtocol):
 
     Args:
         crowd: all connections of the process.
+        attempt: answers a request that has no body, or returns the environment of a call that has to wait.
         given: what uvicorn gives its protocols.
     """
 
-    def __init__(self, crowd: Crowd, **given: Any) -> None:
+    def __init__(self, crowd: Crowd, attempt: Attempt, **given: Any) -> None:
         super().__init__(**given)
         self.silent_since: float | None = None
         self.unread_since: float | None = None
         self.unread_bytes = 0
+        self.begun: dict[str, Any] | None = None
+        self._attempt = attempt
         self._crowd = crowd
         self._bounds = crowd.bounds
         self._deadline = _NEVER
@@ -63,13 +70,13 @@ class Connection(HttpToolsProtocol):
         self._unparsed = b""
         self._head_bytes = self._unclaimed_bytes = self._lingered_bytes = 0
         self._in_head = self._began = self._ended = self._is_lingering = False
+        self._expects_body = self._may_answer_now = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begins; a connection that is one too many is told so."""
         self._real = transport
         transport.set_write_buffer_limits(high=_UNREAD_BYTES)
-        self._polite = JoiningTransport(transport, self)
-        super().connection_made(cast("asyncio.Transport", self._polite))
+        super().connection_made(cast("asyncio.Transport", GentleTransport(transport, self)))
         self.silent_since = self.loop.time()
         self._deadline = self.silent_since + self._bounds.head_seconds
         if not self._crowd.admit(self):
@@ -105,12 +112,6 @@ class Connection(HttpToolsProtocol):
     def has_body(self) -> bool:
         """Whether any of its body has arrived, and was not taken yet."""
         return self._running is not None and bool(self._running.body)
-
-    @property
-    def has_begun_response(self) -> bool:
-        """Whether a part of the response was sent."""
-        running = self._running
-        return running is not None and running.response_started and not running.response_complete
 
     def claim_body(self) -> None:
         """Says that what has arrived of a body is now held by somebody else, or by nobody."""
@@ -170,6 +171,7 @@ class Connection(HttpToolsProtocol):
         """Notes that a request begins."""
         super().on_message_begin()
         self._in_head = self._began = True
+        self._expects_body = False
         self._head_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -178,16 +180,19 @@ class Connection(HttpToolsProtocol):
             if len(self.headers) == _MAX_HEADERS:
                 self._fail(self._too_large())
             super().on_header(name, value)
+            self._expects_body |= self.headers[-1][0] in _FRAMING
 
     def on_headers_complete(self) -> None:
         """Begins to answer a request, whose body may follow."""
         self._in_head = self._began = False
         self.silent_since, self._deadline = None, _NEVER
         if not self.url.startswith(b"/"):
-            self.url = _origin_form(self.url)
+            self.url = origin_form(self.url)
         if b"#" in self.url or not self.url:
             self._fail(BadRequest("The target of a request is a path."))
+        self._may_answer_now = not (self._expects_body or self.parser.should_upgrade())
         super().on_headers_complete()
+        self._may_answer_now = False
 
     def on_body(self, body: bytes) -> None:
         """Notes a part of a body; what nobody has asked for yet is bounded, too."""
@@ -199,12 +204,34 @@ class Connection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         cycle.scope["extensions"] = {EXTENSION: cast("dict[object, object]", self)}
+        self.begun = None
+        if self._may_answer_now and not self.flow.write_paused:
+            cycle.more_body = False  # nothing follows
+            outcome = self._attempt(cycle.scope)
+            if isinstance(outcome, Reply):
+                self.respond(outcome)
+                return
+            self.begun = outcome
         super()._start_asgi_task(cycle, app)
+
+    def respond(self, reply: Reply) -> None:
+        """Sends a response with one call, and goes on with the next request."""
+        cycle = self._running
+        if cycle is None or cycle.disconnected:
+            return
+        cycle.keep_alive = cycle.keep_alive and not (reply.ends or cycle.more_body)
+        reply = reply._replace(ends=not cycle.keep_alive)
+        cycle.response_started = True
+        date = self.server_state.default_headers
+        self._real.writelines(write_reply(reply, STATUS_LINE[reply.status], date))
+        cycle.response_complete = True
+        if reply.ends:
+            self.end()
+        self.on_response_complete()
 
     def on_response_complete(self) -> None:
         """Goes on with the next request."""
         self.claim_body()
-        self._polite.flush()
         super().on_response_complete()
         if self.transport.is_closing():
             return
@@ -239,7 +266,7 @@ class Connection(HttpToolsProtocol):
             latest.keep_alive = False
 
     def _answer(self, fault: HTTPException) -> None:
-        self._real.write(write_problem(fault, time.time()))
+        self._real.writelines(write_problem(fault, time.time()))
         self.end()
 
     def end(self) -> None:
@@ -249,7 +276,9 @@ class Connection(HttpToolsProtocol):
         """
         if self._is_lingering or self._real.is_closing():
             return
-        if not (self._ended or self._in_head or self._unparsed or self._has_unfinished_body):
+        is_settled = not (self._ended or self._in_head or self._unparsed or self._has_unfinished_body)
+        self._ended = True
+        if is_settled:
             self._real.close()
             return
         self._is_lingering, self._unparsed, self.silent_since = True, b"", None
@@ -319,12 +348,3 @@ class Connection(HttpToolsProtocol):
             self._refuse(RequestTimeout("The request took too long to arrive."))
         else:
             self._real.close()
-
-
-def _origin_form(target: bytes) -> bytes:
-    """Returns path and query of a target that is a whole URL (RFC 9112, 3.2.2); nothing if it is none."""
-    scheme, separator, rest = target.partition(b"://")
-    if not separator or scheme.lower() not in {b"http", b"https"}:
-        return b""
-    slash = rest.find(b"/")
-    return rest[slash:] if slash >= 0 else b"/"

@@ -70,6 +70,15 @@ def base_environ(host: str, port: int) -> dict[str, Any]:
     }
 
 
+def origin_form(target: bytes) -> bytes:
+    """Returns path and query of a target that is a whole URL (RFC 9112, 3.2.2); nothing if it is none."""
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() not in {b"http", b"https"}:
+        return b""
+    slash = rest.find(b"/")
+    return rest[slash:] if slash >= 0 else b"/"
+
+
 def _decode_path(path: bytes) -> bytes:
     """Decodes a path; an encoded slash stays encoded, because it separates nothing (RFC 3986, 2.2)."""
     parts = path.replace(b"%2f", b"%2F").split(b"%2F")

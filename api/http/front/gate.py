@@ -12,19 +12,19 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestTimeout, ServiceUnavailable
 
 from api.http.front.bounds import Holding
 from api.http.front.connection import EXTENSION, Connection
 from api.http.front.environ import build_environ
-from api.http.front.problem import Headers, problem_headers
+from api.http.front.reply import Reply, problem_reply
 from api.http.request_body import RECEIVED_BODY, BodyWantedError
 from privacy.store.patience import WouldWaitError, call_without_waiting
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
     from api.http.front.crowd import Crowd
     from api.http.front.handlers import Handlers
@@ -36,20 +36,6 @@ _NEVER: Final = float("inf")
 _WITHOUT_LENGTH: Final = frozenset({204, 304})
 _MAX_CACHED_NAMES: Final = 256
 _SHOWN_FRAMES: Final = -8
-
-
-class Reply(NamedTuple):
-    """A response.
-
-    Args:
-        status: its code.
-        headers: names and values.
-        body: its bytes; empty for HEAD.
-    """
-
-    status: int
-    headers: Headers
-    body: bytes
 
 
 class Gate:
@@ -93,21 +79,33 @@ class Gate:
             if connection.has_left:
                 return
             try:
-                reply = await self._answer(build_environ(scope, self._base), connection, receive)
+                reply = await self._answer(scope, connection, receive)
             except HTTPException as error:
-                reply = Reply(*problem_headers(error))
+                reply = problem_reply(error)
             if reply:
-                await _send(reply, connection, send)
+                connection.respond(reply)
+
+    def attempt(self, scope: HTTPScope) -> Reply | dict[str, Any]:
+        """Answers a request without a body, or returns the environment of a call that has to wait."""
+        try:
+            environ = build_environ(scope, self._base)
+        except HTTPException as error:
+            return problem_reply(error)
+        environ[RECEIVED_BODY] = b""
+        outcome = _attempt(partial(_call, self._app, environ))
+        return outcome if isinstance(outcome, Reply) else environ
 
     async def _answer(
-        self, environ: dict[str, Any], connection: Connection, receive: ASGIReceiveCallable
+        self, scope: HTTPScope, connection: Connection, receive: ASGIReceiveCallable
     ) -> Reply | None:
         """Returns the response; None if the client has left."""
+        environ = connection.begun or build_environ(scope, self._base)
         call = partial(_call, self._app, environ)
-        environ[RECEIVED_BODY] = None
-        if connection.has_arrived:
-            environ[RECEIVED_BODY] = await _receive_rest(receive) if connection.has_body else b""
-        outcome = None if environ[RECEIVED_BODY] else _attempt(call)
+        if connection.begun is None:
+            environ[RECEIVED_BODY] = None
+            if connection.has_arrived:
+                environ[RECEIVED_BODY] = await _receive_rest(receive) if connection.has_body else b""
+        outcome = None if connection.begun or environ[RECEIVED_BODY] else _attempt(call)
         if outcome is None:
             outcome = await self._handlers.run(call)
         if isinstance(outcome, Reply):
@@ -197,14 +195,6 @@ def _attempt(call: Callable[[], Reply | BodyWantedError]) -> Reply | BodyWantedE
         return None
 
 
-async def _send(reply: Reply, connection: Connection, send: ASGISendCallable) -> None:
-    headers = reply.headers
-    if not connection.has_arrived:
-        headers = [*headers, (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
-
-
 def _call(app: WsgiApp, environ: dict[str, Any]) -> Reply | BodyWantedError:
     """Calls the app; a defect is written down and becomes a 500."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
@@ -218,7 +208,7 @@ def _call(app: WsgiApp, environ: dict[str, Any]) -> Reply | BodyWantedError:
         return wanted
     except Exception:  # noqa: BLE001 - whatever it is, the connection and the others go on
         traceback.print_exc(file=sys.stderr, limit=_SHOWN_FRAMES)
-        return Reply(*problem_headers(InternalServerError()))
+        return problem_reply(InternalServerError())
     status, headers = started[-1]
     encoded = [(_encode_name(name), value.encode("latin-1")) for name, value in headers]
     code = int(status[:3])

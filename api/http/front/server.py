@@ -56,7 +56,7 @@ class Front:
         return Config(
             self._gate,
             loop="uvloop",
-            http=cast("type[asyncio.Protocol]", partial(Connection, self._crowd)),
+            http=cast("type[asyncio.Protocol]", partial(Connection, self._crowd, self._gate.attempt)),
             ws="none",
             interface="asgi3",
             lifespan="on",

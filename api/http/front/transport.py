@@ -1,4 +1,4 @@
-"""What uvicorn writes to: joins the head and the body of a response, and ends connections gently."""
+"""What uvicorn ends connections with: lets the client end first."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ if TYPE_CHECKING:
     import asyncio
 
 
-class RespondingConnection(Protocol):
+class EndingConnection(Protocol):
     """A connection, as its transport sees it."""
-
-    @property
-    def has_begun_response(self) -> bool:
-        """Whether a part of a response was written, and more follows."""
 
     @property
     def is_ending(self) -> bool:
@@ -23,34 +19,22 @@ class RespondingConnection(Protocol):
         """Ends the connection after its last response."""
 
 
-class JoiningTransport:
-    """A transport for uvicorn: sends head and body of a response at once, and lets the client end first."""
+class GentleTransport:
+    """A transport for uvicorn, whose `close` is the connection's own.
 
-    def __init__(self, real: asyncio.Transport, connection: RespondingConnection) -> None:
+    Args:
+        real: the transport of the event loop.
+        connection: decides how it ends.
+    """
+
+    def __init__(self, real: asyncio.Transport, connection: EndingConnection) -> None:
+        self.write = real.write
         self.pause_reading, self.resume_reading = real.pause_reading, real.resume_reading
         self.get_extra_info = real.get_extra_info
-        self._real = real
         self._connection = connection
-        self._head = b""
-
-    def write(self, data: bytes) -> None:
-        """Sends bytes; the head of a response waits for the body, which uvicorn writes next."""
-        if self._head:
-            self._real.writelines((self._head, data))
-            self._head = b""
-        elif self._connection.has_begun_response:
-            self._head = data
-        else:
-            self._real.write(data)
-
-    def flush(self) -> None:
-        """Sends a head that no body follows."""
-        if self._head:
-            self.write(b"")
 
     def close(self) -> None:
         """Ends the connection."""
-        self.flush()
         self._connection.end()
 
     def is_closing(self) -> bool:
