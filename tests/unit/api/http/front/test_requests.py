@@ -11,7 +11,7 @@ import pytest
 
 from api.http.front.bounds import FrontBounds
 from api.http.request_body import RECEIVED_BODY, BodyWantedError
-from tests.support.served import Served, read_answer, request, served
+from tests.support.served import Served, request, served
 
 
 def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -145,12 +145,3 @@ def test_trailers_are_no_headers(plane: Served) -> None:
     """What stands behind a body in chunks is ignored."""
     sent = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Key: k\r\n\r\n"
     assert ask(plane, sent)[4:] == ["a", {}]
-
-
-def test_a_client_that_ends_its_side_gets_its_answer(plane: Served) -> None:
-    """A half-closed connection is answered, and then ends."""
-    with plane.connect() as opened:
-        opened.sendall(request("GET", "/a"))
-        opened.shutdown(socket.SHUT_WR)
-        assert read_answer(opened).status == 200
-        assert opened.recv(1) == b""

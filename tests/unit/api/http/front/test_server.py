@@ -261,6 +261,26 @@ def test_health_does_not_wait_for_handlers(plane: Served) -> None:
         assert [answer.result().status for answer in waiting] == [200] * 6
 
 
+@pytest.mark.parametrize("after", [None, b"\x00garbage\r\n\r\n"])
+def test_a_request_that_is_handled_is_answered(plane: Served, after: bytes | None) -> None:
+    """Whatever follows it, the end of the client's side or no request, the answer comes, and then the end."""
+    RELEASE.clear()
+    with plane.connect() as opened:
+        try:
+            opened.sendall(request("GET", "/wait") + (after or b""))
+            if after is None:
+                opened.shutdown(socket.SHUT_WR)
+            eventually(lambda: plane.front.handled_count() == 1, "a request being handled", 10)
+            assert alive_within_a_second(plane)
+        finally:
+            RELEASE.set()
+        received = b""
+        while piece := opened.recv(65_536):
+            received += piece
+    assert received.count(b"HTTP/1.1") == 1
+    assert received.startswith(b"HTTP/1.1 200 OK")
+
+
 def test_requests_in_progress_end_before_the_server() -> None:
     """A server that is asked to end answers what it has begun, and tells a body that is arriving."""
     RELEASE.clear()
