@@ -66,7 +66,20 @@ PROFILES = (
     like("an unknown visibility", taken("visibility", "private"), visibility="friends"),
     like("marks without end in the network", taken("network", "absent"), network="x" + "\u0301" * 9_000),
 )
+DEEP = b"[" * 50_000 + b"]" * 50_000
 BODIES = (
+    Attack("an array of 50,000 levels", EVENTS, DEEP, 400, {"field": "body"}),
+    Attack("an array of 500 levels", EVENTS, b"[" * 500 + b"]" * 500, 400, {"field": "body"}),
+    Attack("an item of 50 levels", EVENTS, b"[" + b"[" * 50 + b"]" * 50 + b"]", 200, INVALID),
+    Attack("brackets in a text", EVENTS, b"[" + event("n1", network="[" * 900) + b"]", 200, COUNTED),
+    Attack(
+        "deep brackets before a text without end",
+        EVENTS,
+        gzip.compress(b"[" * 500 + b'"' + b'\\"' * 4_000_000),
+        400,
+        {"field": "body"},
+        headers=GZIP,
+    ),
     Attack("byte order mark", EVENTS, b"\xef\xbb\xbf" + event("b1"), 200, COUNTED, headers=LINES),
     Attack("byte order mark, array", EVENTS, b"\xef\xbb\xbf[" + event("b2") + b"]", 200, COUNTED),
     Attack(
