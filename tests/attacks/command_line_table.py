@@ -195,5 +195,4 @@ SERVERS: Final = (
     ("deep JSON", HEAD + b"\r\n" + b"[" * 100_000, 2, "is no JSON object"),
     ("the other plane", PROBLEM + b'{"detail":"No such \x1b[31m operation."}', 2, "as no plane does"),
     ("escapes", PROBLEM + rb'{"detail":"No \u001b[31m\u009b\u202e operation."}', 2, r"\x1b[31m\x9b\u202e"),
-    ("endless greetings", b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000, 4, "does not answer"),
 )
