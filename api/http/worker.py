@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
 _PULSE_SECONDS: Final = 1.0
+_TURN_SECONDS: Final = 0.0005
+"""How long a thread that computes may hold up the event loop, which takes turns for each connection."""
 _FIRST_BACK_OFF_SECONDS: Final = 0.2
 _MAX_BACK_OFF_SECONDS: Final = 5.0
 
@@ -38,6 +40,7 @@ def main(module: str, listener: int, pulse: int, threads: int, parent: int) -> i
         parent: process id of the server; the worker ends with it.
     """
     die_with_parent(parent, signal.SIGKILL)
+    sys.setswitchinterval(_TURN_SECONDS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server, which ends its workers
     os.set_blocking(pulse, False)
     stop = Event()
