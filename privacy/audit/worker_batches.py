@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from typing import Final
 
 import numpy as np
@@ -15,17 +16,19 @@ from redis import Redis
 from privacy.audit.check import Check
 from privacy.audit.independent_accounting import IndependentAccounting
 from privacy.audit.noise_replay import draw_where
+from privacy.audit.public_facts import PublicFacts
 from privacy.audit.recalculation import Faults, add_up
 from privacy.audit.recorded_entropy import RecordedEntropy, ReplayError
 from privacy.audit.reference_sampler import ReferenceSampler
 from privacy.audit.release_checker import RULES, ReleaseChecker
 from privacy.audit.report_model import Section
 from privacy.audit.synthetic_histories import ReleaseCase, SyntheticTarget
-from privacy.audit.target_histories import TARGET_ID
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.mechanism.factorisation import MAX_ENCODED
 from privacy.model.engagement import Kind, Series
+from privacy.model.identifier import MAX_IDENTIFIER_CHARACTERS
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.release.engine import NewRelease
 from privacy.release.history import NET_CHANGE
 from privacy.release.worker import ReleaseWorker, run_together
@@ -35,6 +38,11 @@ RELEASES: Final = 2
 """Releases of each series: most streams are new in the first one, and known in the second one."""
 SHARDS: Final = 2
 LARGE: Final = 1_000_000
+NUMBERS: Final = 1 << 24
+"""Series have numbers of this size: targets of a deployment are not the first ones."""
+YEARS_MS: Final = 20 * 365 * MS_PER_DAY
+"""Targets are posted within these years, and released at a moment of them, in time or late."""
+TIMES: Final = "ledger entries, their order, and all times follow from public facts"
 MAX_DECODED: Final = 10 * LARGE
 """Doubles give estimates of totals up to this to a millionth, which the check of published numbers needs."""
 
@@ -113,10 +121,12 @@ class _AuditedSeries:
             else:
                 target.rest(1)
         calibration = mechanism.calibration
-        series = Series(number, calibration.kind).number
+        series = Series(number * NUMBERS + int(rng.integers(NUMBERS)), calibration.kind).number
         version = calibration.policy.version
         is_decodable = past.gained * (past.epoch - past.first_epoch) <= MAX_DECODED
-        state = SeriesState(series, TARGET_ID, 0, version, past.first_epoch, past.epoch)
+        name = rng.bytes(int(rng.integers(1, MAX_IDENTIFIER_CHARACTERS // 2 + 1))).hex()
+        start_ms = calibration.policy.intake.earliest_occurred_at_ms + int(rng.integers(YEARS_MS))
+        state = SeriesState(series, name, start_ms, version, past.first_epoch, past.epoch)
         return cls(mechanism, target, DueSeries(state, b"", net_changes, b""), is_decodable)
 
     @property
@@ -133,7 +143,7 @@ class _AuditedSeries:
             release, np.stack(self.target.exact), self.due.measurements, own, step, state.epoch
         )
         checker = self.mechanism.checker
-        faults = checker.find_faults(case) if self.is_decodable else checker.find_measurement_faults(case)
+        faults = checker.find_faults(case) if self.is_decodable else checker.find_exact_faults(case)
         self.due = DueSeries(
             replace(state, epoch=state.epoch + 1),
             b"",
@@ -149,11 +159,13 @@ class _HeldShard(TallyShard):
 
     Args:
         due: the due series, by number.
-        commits: what was written.
+        commits: what was written, in this order.
+        heads: heads of the ledger after each step that wrote.
     """
 
     due: dict[int, DueSeries] = field(default_factory=dict)
     commits: dict[int, Commit] = field(default_factory=dict)
+    heads: list[str] = field(default_factory=list)
 
     def list_due(self, limit: int) -> list[int]:
         """Returns the due series, in the order of their numbers."""
@@ -173,6 +185,7 @@ class _HeldShard(TallyShard):
 
     def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> int:  # noqa: ARG002 - of a shard
         """Keeps the releases."""
+        self.heads.append(head_after)
         for commit in commits:
             self.commits[commit.due.state.number] = commit
             del self.due[commit.due.state.number]
@@ -189,14 +202,16 @@ def batch_check(calibrations: Sequence[Calibration], entropy: EntropySource, job
                 "Whole batches are measured as release workers measure them (all kinds)",
                 "Two release workers, in threads of one process as in production, released batches of series "
                 "of every kind, at the first, a middle and the last step of their schedules, with totals up "
-                "to the largest that a series can hold. Each worker drew the noise of all kinds from one "
-                "recorded entropy, and the audit's own sampler drew it again. All else is as in the other "
-                "recalculations.",
+                "to the largest that a series can hold, of targets with random names, numbers and times, "
+                "some of them late. Each worker drew the noise of all kinds from one recorded entropy, and "
+                "the audit's own sampler drew it again. All else is as in the other recalculations.",
                 "A measurement that is off by one, ever: of a kind, at a step, in a thread, or from a total "
-                "on; noise that two kinds share; what fails in the other recalculations.",
+                "on; noise that two kinds share, or that depends on a target's name, number or time; a "
+                "ledger entry, an order of entries or a time of showing that depends on counts; what fails "
+                "in the other recalculations.",
                 "Certain for the checked releases. Numbers of the largest totals are checked as measurements "
                 "alone: doubles do not give them to a millionth.",
-                add_up(results, RULES),
+                add_up(results, (*RULES, TIMES)),
             )
         ]
 
@@ -237,6 +252,8 @@ def _release(
     rng: np.random.Generator,
 ) -> Iterator[tuple[_AuditedSeries, list[tuple[str, str]]]]:
     """Releases every series of all batches, each batch by a worker of its own; yields their faults."""
+    written_ms = batches[0][0].mechanism.reference.policy.intake.earliest_occurred_at_ms
+    written_ms += int(rng.integers(YEARS_MS))
     shards, recorded = [], [RecordedEntropy(entropy) for _ in batches]
     for number, batch in enumerate(batches):
         due = {
@@ -245,13 +262,35 @@ def _release(
         shards.append(_HeldShard(Redis(), number, due))
     run_together(
         [
-            ReleaseWorker([shard], lambda _, kind: mechanisms[kind].calibration, source, lambda: 0)
+            ReleaseWorker([shard], lambda _, kind: mechanisms[kind].calibration, source, lambda: written_ms)
             for shard, source in zip(shards, recorded, strict=True)
         ]
     )
     for batch, shard, source in zip(batches, shards, recorded, strict=True):
+        times = dict(_find_wrong_times(batch, shard, written_ms))
         for series, noise in zip(batch, _draw_again(batch, source), strict=True):
-            yield series, series.check(shard.commits[series.due.state.number], noise)
+            number = series.due.state.number
+            wrong = [(TIMES, times[number])] if number in times else []
+            yield series, [*wrong, *series.check(shard.commits[number], noise)]
+
+
+def _find_wrong_times(
+    batch: Sequence[_AuditedSeries], shard: _HeldShard, written_ms: int
+) -> Iterator[tuple[int, str]]:
+    """Yields the number of each series whose entry or times differ from those that public facts give."""
+    in_order, previous = sorted(batch, key=lambda series: series.due.state.number), ""
+    for sequence, (series, commit) in enumerate(zip(in_order, shard.commits.values(), strict=True)):
+        facts = PublicFacts(series.mechanism.reference, series.due.state)
+        entry = facts.write_entry(shard.shard, sequence, previous, commit.release)
+        previous = sha256(entry).hexdigest()
+        times = (facts.next_due_ms, facts.visible_ms(written_ms))
+        found = (commit.next_due_ms, commit.visible_ms)
+        if commit.ledger_entry != entry:
+            yield facts.state.number, f"entry {sequence}: {commit.ledger_entry!r} instead of {entry!r}"
+        elif found != times:
+            yield facts.state.number, f"next end and time of showing {found} instead of {times}"
+    if shard.heads != [previous]:
+        yield in_order[-1].due.state.number, f"heads {shard.heads} instead of {previous}"
 
 
 def _draw_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from privacy.release import engine, worker
@@ -26,6 +27,11 @@ _COVERED = "or due_ms > watermark + 1 or not holds"
 
 def _cut_where_the_relay_stands(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LogCut, "before", lambda _end_second, elements: _right_cut(1 << 40, elements))
+    patch.setattr(series, "_COMMIT", edited(series._COMMIT, _IN_TIME, "if not element then"))
+
+
+def _cut_later(seconds: int, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(LogCut, "before", lambda end_second, elements: _right_cut(end_second + seconds, elements))
     patch.setattr(series, "_COMMIT", edited(series._COMMIT, _IN_TIME, "if not element then"))
 
 
@@ -78,6 +84,8 @@ RELEASE_TIMES = (
         "end to end",
         in_quick_tests=True,
     ),
+    Mutation("likes of the second after an epoch counted in it", partial(_cut_later, 1), "end to end"),
+    Mutation("likes of the last second of an epoch left for the next", partial(_cut_later, -1), "end to end"),
     Mutation("a release that is due by the worker's clock alone", _due_by_the_workers_clock, "end to end"),
     Mutation("a release that shows at once", _shown_at_once, "end to end"),
     Mutation("a late release that shows when it is ready", _shown_when_ready_if_late, "end to end"),
