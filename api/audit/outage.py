@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from api.audit.audited_system import AuditedSystem
@@ -26,6 +26,8 @@ BEFORE: Final = 300
 AFTER: Final = 100
 LATE: Final = 50
 """Likes of the watched video in its first epoch, in its second one, and after that."""
+BATCH: Final = 100
+"""Likes of the first epoch that arrive together."""
 AT_THE_END: Final = 50
 """Those of the second epoch that arrive in the millisecond at which the first one ends."""
 OFFSET_MS: Final = 7_000
@@ -123,7 +125,8 @@ class _Outage:
         )
         due_ms = self._due_ms(0)
         clock.advance_to(due_ms - 1)
-        self._like(accounts[:BEFORE])
+        for start in range(0, BEFORE, BATCH):
+            self._like(accounts[start : start + BATCH])
         clock.advance_to(due_ms)
         self._like(accounts[BEFORE : BEFORE + AT_THE_END])
         clock.advance_to(due_ms + CONTROL_LATER_MS)
@@ -131,6 +134,14 @@ class _Outage:
         yield Finding(
             "a worker at the end of an epoch, while the relay is away",
             "releases nothing: not everything is counted yet",
+            f"{early} releases",
+            early == 0,
+        )
+        replace(self._in_process.timeline.relay, entries_per_step=1).step()
+        early = self._run_workers()
+        yield Finding(
+            "a worker when the relay has moved a part of that epoch",
+            "releases nothing: the rest is not counted yet",
             f"{early} releases",
             early == 0,
         )

@@ -65,7 +65,8 @@ def _draw_again(policy: Policy, steps: int, replay: EntropyReplay) -> NDArray[np
     Raises:
         ReplayError: the workers read their entropy in another way.
     """
-    sampler, noise = ReferenceSampler(replay), {}
+    sampler = ReferenceSampler(replay)
+    noise: dict[Kind, NDArray[np.int64]] = {}
     for kind in sorted(policy.kinds_of(TargetType.VIDEO)):
         scales = calibrate(policy, kind).stream_scales
         (noise[kind],) = draw_where(np.ones((1, len(scales), steps), np.bool_), scales, sampler)

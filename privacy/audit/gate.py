@@ -138,7 +138,7 @@ def _build_below_k_cases(calibration: Calibration, reference: IndependentAccount
             encode_log(policy, [replace(crowd, times=LARGE - count, change=Reason.UNLIKED)]),
             _all_figures,
         )
-        for count in range(policy.k)
+        for count in sorted({0, policy.k // 2, policy.k - 1})
     ]
     for start in range(1, policy.k, len(cells)):
         counts = dict(zip(cells, range(start, policy.k), strict=False))

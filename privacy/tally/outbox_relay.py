@@ -57,7 +57,7 @@ BEGINNING = OutboxId(0, 0)
 
 
 ENTRIES_PER_STEP = 256
-"""Outbox entries taken from one account shard per step: about 32,000 changes under a busy intake."""
+"""About 32,000 changes under a busy intake."""
 MAX_CALL_BYTES = 524_288
 """Bytes of changes in one script call, unless one outbox entry has more: Redis does nothing else then."""
 MAX_AHEAD_MS: Final = 10_000
@@ -125,16 +125,18 @@ class Relay:
         header: gives the shard counts of this store.
         clock: the store's own as far as it is believed, or a virtual one that stamps entries; the store's own
             whatever it says if not given.
+        entries_per_step: outbox entries taken from one account shard per step.
     """
 
     client: Redis
     header: StoreHeader
     clock: Clock | None = None
+    entries_per_step: int = field(default_factory=lambda: ENTRIES_PER_STEP)
     _progress: list[_Progress] | None = field(default=None, init=False)
     """By target shard, as last seen; None when it must be read again."""
 
     def step(self) -> int:
-        """Move waiting entries, at most `ENTRIES_PER_STEP` per account shard; write a watermark that is due.
+        """Move waiting entries, at most `entries_per_step` per account shard; write a watermark that is due.
 
         Returns:
             The number of outbox entries that every target shard has applied; 0 if there was nothing to do or
@@ -174,7 +176,7 @@ class Relay:
         pipeline = self.client.pipeline(transaction=False)
         for shard in range(self.header.account_shards):
             low = min(each.offsets[shard] for each in progress)
-            pipeline.xrange(outbox_key(shard), min=f"({low}", count=ENTRIES_PER_STEP)
+            pipeline.xrange(outbox_key(shard), min=f"({low}", count=self.entries_per_step)
         for shard in range(self.header.target_shards):
             pipeline.zrange(tally_key(shard, "due"), 0, 0, withscores=True)
         replies: list[Any] = pipeline.execute()
@@ -184,7 +186,7 @@ class Relay:
             for shard, each in enumerate(entries)
             if each
         ]
-        unread_ms = [outbox.ids[-1].moment_ms for outbox in found if len(outbox.ids) == ENTRIES_PER_STEP]
+        unread_ms = [outbox.ids[-1].moment_ms for outbox in found if len(outbox.ids) == self.entries_per_step]
         end_ms = min([now_ms, *unread_ms])
         passed = [
             bool(due) and due[0][1] <= end_ms and end_ms // 1000 > (each.watermark_ms + 1) // 1000

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from privacy.model.documents import LedgerEntry, ReleaseDocument
 from privacy.release import engine, worker
+from privacy.release.estimates import publishable_estimates
 from privacy.release.ledger import LedgerHead
+from privacy.release.render import render as right_render
 from privacy.tally.series import Commit
 from tests.support.mutations.mutation import Mutation
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     import pytest
 
 BATCHES = "recalculation, whole batches"
-_right_estimates = engine.publishable_estimates
-_right_render = engine.render
 _right_encode = engine._ENCODE
 _right_append = LedgerHead.append
 _right_commit = worker.make_commit
@@ -39,10 +39,10 @@ def _rendered(
 
         def estimated(exact: NDArray[np.int64], *given: Any) -> Any:
             totals[:] = exact[:, 0].tolist()
-            return _right_estimates(exact, *given)
+            return publishable_estimates(exact, *given)
 
         def render(*given: Any) -> Iterator[ReleaseDocument]:
-            for document, total in zip(_right_render(*given), totals, strict=True):
+            for document, total in zip(right_render(*given), totals, strict=True):
                 yield alter(document, total) if document.total else document
 
         patch.setattr(engine, "publishable_estimates", estimated)
@@ -96,7 +96,7 @@ PUBLIC_FACTS = (
     Mutation(
         "a time in a release that tells whether the count is odd",
         _rendered(lambda document, total: _replace(document, as_of_ms=document.as_of_ms + total % 2)),
-        "recalculation",
+        BATCHES,
         in_quick_tests=True,
     ),
     Mutation(
