@@ -167,7 +167,7 @@ class _HeldShard(TallyShard):
     commits: dict[int, Commit] = field(default_factory=dict)
     heads: list[str] = field(default_factory=list)
 
-    def list_due(self, limit: int) -> list[int]:
+    def list_due(self, limit: int, now_ms: int | None = None) -> list[int]:  # noqa: ARG002 - a TallyShard's
         """Returns the due series, in the order of their numbers."""
         return sorted(self.due)[:limit]
 

@@ -29,7 +29,7 @@ class ReleaseWorker:
         shards: target shards to serve.
         calibrations: returns the mechanism for a policy version and kind.
         entropy: source of the noise.
-        clock: decides which releases are too late for their tick.
+        clock: decides which releases are too late for their tick, and that no watermark of the future counts.
         watermark: rollback protection; None for a store that is thrown away.
         equal_work: as in `measure`; false only for a past that is told in one go, whose releases nobody
             can time.
@@ -83,7 +83,7 @@ class ReleaseWorker:
         # The head is read first. A commit that finds it unchanged proves that no other worker has released
         # a series of this shard since: the due series and the length of the ledger are still as read here.
         before = shard.read_head()
-        due = shard.list_due(BATCH_SERIES + len(refused))
+        due = shard.list_due(BATCH_SERIES + len(refused), self.clock())
         numbers = [number for number in due if number not in refused][:BATCH_SERIES]
         if not numbers:
             return 0

@@ -16,6 +16,7 @@ from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
 from privacy.tally.log_elements import LogCut, read_logs
+from privacy.tally.outbox_relay import MAX_AHEAD_MS
 
 _READ = Script.from_package("privacy.tally", "read.lua")
 _COMMIT = Script.from_package("privacy.tally", "commit.lua")
@@ -188,17 +189,19 @@ class TallyShard:
     client: Redis
     shard: int
 
-    def list_due(self, limit: int) -> list[int]:
+    def list_due(self, limit: int, now_ms: int | None = None) -> list[int]:
         """Return the numbers of at most `limit` series that are due, longest overdue first.
 
         A series is due when every outbox is applied up to the end of its epoch, by the watermark that the
-        relay wrote. No clock of a worker plays a part.
+        relay wrote. None is while that is ahead of the time given, if one is: the clock was set back since.
         """
         with translated():
             watermark_ms = self.client.hget(tally_key(self.shard, "offsets"), "watermark")
             if watermark_ms is None:
                 return []
             last_ms = int(cast("bytes", watermark_ms)) + 1
+            if now_ms is not None and last_ms > now_ms + MAX_AHEAD_MS:
+                return []
             numbers = self.client.zrange(
                 tally_key(self.shard, "due"), "-inf", last_ms, byscore=True, offset=0, num=limit
             )
