@@ -114,14 +114,11 @@ def _build_view(operation: Operation[Services], services: Services) -> Callable[
         # Without a key nothing is decided by time, and liveness must not depend on a store.
         now_ms = gateway.clock() if operation.scope else 0
         key = _authorize(gateway, operation.scope, environ, context, now_ms) if operation.scope else None
-        checked = Request(
-            path=load_path(path_fields, arguments),
-            query=_load_query(query_schema, environ),
-            body=gateway.bodies.read(environ, operation.body),
-            headers=EnvironHeaders(environ),
-            key=key,
-            now_ms=now_ms,
-        )
+        path, query = load_path(path_fields, arguments), _load_query(query_schema, environ)
+        body = gateway.bodies.read(environ, operation.body)
+        if body and operation.scope:
+            now_ms = gateway.clock()  # no earlier than the body, for which this process may have waited
+        checked = Request(path, query, body, EnvironHeaders(environ), key, now_ms)
         return finish_response(operation.handler(services, checked), environ, context.headers)
 
     return view
