@@ -160,6 +160,14 @@ class ErasureLog:
         except ValueError:
             raise self._damaged_error() from None
 
+    def require_whole(self) -> None:
+        """Makes sure that every line can be read.
+
+        Raises:
+            StoreError: the log is missing or damaged.
+        """
+        self._read()
+
     def require_at_least(self, known: int) -> int:
         """Returns the number of the last erasure; it is at least the one that the store knows.
 
