@@ -33,7 +33,7 @@ class SealedSeries(NamedTuple):
 
 @dataclass(frozen=True)
 class SealedSeriesCleanup:
-    """Finds sealed series, and deletes their logs once no register is left of them.
+    """Finds sealed series, and deletes their logs.
 
     Args:
         client: must have the ACL user `maintenance`.
@@ -68,8 +68,12 @@ class SealedSeriesCleanup:
             if not cursor:
                 return
 
-    def purge(self, sealed: Sequence[SealedSeries]) -> None:
-        """Delete the logs of series of which no register is left.
+    def purge(self, sealed: Sequence[SealedSeries], *, is_clean: bool) -> None:
+        """Delete the logs of sealed series.
+
+        Args:
+            sealed: the series.
+            is_clean: whether no register is left of them, so that they are not found again.
 
         Raises:
             StoreBusyError: the store did not confirm. Repeat.
@@ -78,7 +82,8 @@ class SealedSeriesCleanup:
             pipeline = self.client.pipeline(transaction=False)
             for series in sealed:
                 pipeline.unlink(tally_key(series.shard, "log", series.number))
-                pipeline.hset(self._state_key(series.number), "purged", 1)
+                if is_clean:
+                    pipeline.hset(self._state_key(series.number), "purged", 1)
             pipeline.execute()
 
     def _is_sealed(self, number: int, row: Sequence[bytes | None]) -> bool:

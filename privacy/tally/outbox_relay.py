@@ -204,7 +204,7 @@ class Relay:
         if any(outbox.ids[-1].moment_ms > now_ms + MAX_AHEAD_MS for outbox in found):
             # Either the store's clock was set back, or this process stood still since it asked.
             now_ms = self._ask_time()
-        return _Outboxes(now_ms, found, end_ms - 1, passed)
+        return _Outboxes(now_ms, found, max(end_ms - 1, 0), passed)
 
     def _ask_time(self) -> int:
         if self.clock:

@@ -1,12 +1,12 @@
 """The limits in force: each account shard keeps them, and its scripts refuse a process that knows others."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
 
 from redis import Redis
 
 from privacy.errors import LimitsError
 from privacy.policy.registry import Limits, PolicyRegistry, read_policy_registry
+from privacy.policy.retention import Retention
 from privacy.store.checks import CheckResult
 from privacy.store.connect import translated
 from privacy.store.keys import vault_key
@@ -14,7 +14,7 @@ from privacy.store.script import Script, ScriptCall
 
 NAMES = (
     "w, M, seconds that an erased account stays closed, likes and seconds of a burst, seconds below which an "
-    "account is too young"
+    f"account is too young, and of the retention periods {', '.join(Retention.__struct_fields__)}"
 )
 """Of the limits, in their order."""
 _PUT_LIMITS = Script.from_package("privacy.vault", "put_limits.lua")
@@ -72,8 +72,7 @@ def put_limits_in_force(client: Redis, account_shards: int, limits: Limits) -> N
     Raises:
         StoreBusyError: the store did not confirm. Do it again.
     """
-    arguments = astuple(limits)
-    calls = [ScriptCall([limits_key(shard)], arguments) for shard in range(account_shards)]
+    calls = [ScriptCall([limits_key(shard)], limits.values) for shard in range(account_shards)]
     with translated():
         _PUT_LIMITS.run_all(client, calls)
 
