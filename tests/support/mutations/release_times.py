@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from privacy.release import engine, worker
 from privacy.release.measure import Measured, measure
 from privacy.release.publication import ReleasePublication, visible_at_ms
-from privacy.release.worker import ReleaseWorker
 from privacy.store.keys import tally_key
 from privacy.tally import series
 from privacy.tally.log_elements import LogCut
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 _right_cut = LogCut.before
 _right_outboxes = Relay._read_outboxes
 _right_publish = ReleasePublication.publish
-_right_release = ReleaseWorker._release_batch
 _IN_TIME = "if not element or struct.unpack('<I4', element) >= due_seconds then"
 _COVERED = "or due_ms > watermark + 1"
 
@@ -48,18 +46,11 @@ def _covered_by_what_is_read(patch: pytest.MonkeyPatch) -> None:
 
 
 def _due_by_the_workers_clock(patch: pytest.MonkeyPatch) -> None:
-    moments_ms = [0]
-
-    def release(self: ReleaseWorker, shard: TallyShard, refused: frozenset[int]) -> int:
-        moments_ms[0] = self.clock()
-        return _right_release(self, shard, refused)
-
-    def list_due(self: TallyShard, limit: int) -> list[int]:
+    def list_due(self: TallyShard, limit: int, now_ms: int | None = None) -> list[int]:
         due = tally_key(self.shard, "due")
-        numbers = self.client.zrange(due, "-inf", moments_ms[0], byscore=True, offset=0, num=limit)
+        numbers = self.client.zrange(due, "-inf", now_ms or 0, byscore=True, offset=0, num=limit)
         return [int(number) for number in cast("list[bytes]", numbers)]
 
-    patch.setattr(ReleaseWorker, "_release_batch", release)
     patch.setattr(TallyShard, "list_due", list_due)
     patch.setattr(series, "_COMMIT", edited(series._COMMIT, _COVERED, ""))
 
