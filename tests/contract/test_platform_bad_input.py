@@ -272,7 +272,7 @@ def fuzzed(shared_store: Store) -> PlatformPlane:
     return plane_on(shared_store)
 
 
-@settings(max_examples=examples(300), suppress_health_check=FIXED_FIXTURES)
+@settings(max_examples=examples(150, 3_000), suppress_health_check=FIXED_FIXTURES)
 @given(
     body=damaged(LINES) | damaged(ARRAYS) | MIXED_LINES | st.binary(max_size=200),
     media_type=st.sampled_from([JSON, NDJSON, f"{NDJSON}; charset=utf-8"]),
