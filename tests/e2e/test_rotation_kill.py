@@ -1,6 +1,5 @@
 """`likewise keys rotate-pseudonym-key` is killed in the middle: called again it goes on; no count changes."""
 
-import json
 import os
 import signal
 import subprocess
@@ -68,8 +67,7 @@ def test_a_rotation_that_was_killed_goes_on(
         assert proxy.start(COMMAND, environment).wait() == -signal.SIGKILL
     record(likes(SERIES[1])[::2])
     assert bool(names(store, generation=0)) == ((call, carried_out) < (2 * SHARDS, True))
-    answer = json.loads(subprocess.run(COMMAND, env=environment, check=True, capture_output=True).stdout)
-    assert answer["generation"] == 1
+    assert answer_of(rotated(environment))["generation"] == 1
     assert not names(store, generation=0)
     assert len(names(store, generation=1)) == len(ACCOUNTS)
     assert set(record(likes(SERIES[0]))) == {Verdict.DUPLICATE}
