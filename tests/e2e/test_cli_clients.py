@@ -1,8 +1,9 @@
-"""`likewise moderation` and `likewise rights` against a running system."""
+"""Commands that ask the platform plane of a running system: `moderation`, `rights` and `simulate`."""
 
 import json
 from pathlib import Path
 
+from api.http.command import ExitCode
 from api.http.system import clock_ms
 from privacy.model.timestamp import format_timestamp
 from tests.support.command_line import System, answer_of, clean_environment, likewise
@@ -76,3 +77,17 @@ def test_staff_work_from_the_command_line(system: System, tmp_path: Path) -> Non
     assert (receipt["engagements"], receipt["counted"]) == (1, 0)
     tag = likewise("rights", "account-tag", "staff-1", "--data-folder", folder).stdout.strip()
     assert len(bytes.fromhex(tag)) == 8
+
+
+def test_a_platform_is_played_over_http(system: System) -> None:
+    """The command alone sends videos and events to any platform plane, and reports their outcomes."""
+    environment = clean_environment(LIKEWISE_PLATFORM_KEY=system.welcome["keys"]["platform"])
+    url = system.welcome["platform_url"]
+    arguments = ("simulate", "--platform-url", url, "--rate", "300", "--seconds", "3", "--json")
+    verdicts = answer_of(likewise(*arguments, environment=environment))["verdicts"]
+    assert verdicts["counted"] > 50
+    assert verdicts["invalid"] == verdicts["unknown_target"] == 0
+    wrong = environment | {"LIKEWISE_PLATFORM_KEY": "lw_platform_0000000000000000_" + "0" * 64}
+    refused = likewise(*arguments, environment=wrong)
+    assert refused.returncode == ExitCode.WRONG_USAGE
+    assert "401" in refused.stderr
