@@ -11,11 +11,13 @@ whole releases stay far below.
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from api.audit.end_to_end import end_to_end_check
 from api.audit.entropy_source import source_check
+from api.audit.scenario import FLIPS_BEFORE_RETURN
 from api.runtime.policy_source import PolicySource, read_policy
 from privacy.audit.check import Check, ignore_progress
 from privacy.audit.report_model import Section
@@ -27,6 +29,7 @@ from tests.support.profiles import entropy_of
 
 SMALL_PLAN = Plan(WhiteBoxScale(1_000, False, 300, 600, 300, 2), None)
 READS = 20
+REMOVALS = Path(__file__).parents[2] / "examples/ml100k/removals.toml"
 CHECKS = ["parameters", "single streams", "recalculation", "entropy", "gate", "end to end"]
 QUICK_MUTATIONS = [mutation for mutation in MUTATIONS if mutation.in_quick_tests]
 
@@ -76,6 +79,14 @@ def name_of(mutation: Mutation) -> str:
 def test_the_code_as_it_is_passes(check: str) -> None:
     """No check fails (false alarm when the entropy was chosen: 2e-4, most of it by the bounds on ε)."""
     assert failures(audit(check, SMALL_PLAN)) == []
+
+
+def test_the_code_as_it_is_passes_where_two_flips_are_all() -> None:
+    """On a store, under a policy that counts no account again after it has left."""
+    two_flips = read_policy(REMOVALS)
+    assert two_flips.policy.flip_cap == FLIPS_BEFORE_RETURN
+    check = end_to_end_check(two_flips, entropy_of("audit of two flips"), READS)
+    assert failures(run_checks([check], 1, ignore_progress)) == []
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=name_of)
