@@ -55,11 +55,13 @@ class _Past:
         first_epoch: the epoch in which its target was registered.
         epoch: the epoch that is released first.
         gained: what it gained in each epoch between.
+        is_quiet: whether nothing ever happens to it.
     """
 
     first_epoch: int
     epoch: int
     gained: int = 0
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,19 +80,25 @@ class _Mechanism:
         return cls(calibration, reference, ReleaseChecker(reference, noise))
 
     def list_pasts(self) -> list[_Past]:
-        """Returns pasts of different lengths, two of them with large counts; the shards take them in turn."""
+        """Returns pasts of different lengths, two of them with large counts; the shards take them in turn.
+
+        Those to which nothing happens come first and last: no order puts all of them first or last by chance.
+        """
         epochs = self.calibration.schedule.epochs
         last = epochs - min(RELEASES, epochs)
         half = min(epochs // 2, last)
         coefficients = self.calibration.factorisation.coefficients
         greatest = min(int(np.iinfo(NET_CHANGE["value"]).max), MAX_ENCODED // sum(coefficients))
+        first_quiet, last_quiet = _Past(0, 0, is_quiet=True), _Past(last, last, is_quiet=True)
         return [
+            *[first_quiet] * SHARDS,
             _Past(0, last),
             _Past(0, half, -(-LARGE // max(half, 1))),
             _Past(0, 0),
             _Past(half, last),
             _Past(0, half, greatest),
             _Past(last, last),
+            *[last_quiet] * SHARDS,
         ]
 
 
@@ -103,12 +111,14 @@ class _AuditedSeries:
         target: counts it without the release code.
         due: the inputs of its next release.
         is_decodable: whether doubles give its estimates exactly enough.
+        is_quiet: whether nothing ever happens to it.
     """
 
     mechanism: _Mechanism
     target: SyntheticTarget
     due: DueSeries
     is_decodable: bool
+    is_quiet: bool
 
     @classmethod
     def create(
@@ -127,12 +137,19 @@ class _AuditedSeries:
         name = rng.bytes(int(rng.integers(1, MAX_IDENTIFIER_CHARACTERS // 2 + 1))).hex()
         start_ms = calibration.policy.intake.earliest_occurred_at_ms + int(rng.integers(YEARS_MS))
         state = SeriesState(series, name, start_ms, version, past.first_epoch, past.epoch)
-        return cls(mechanism, target, DueSeries(state, b"", net_changes, b""), is_decodable)
+        return cls(mechanism, target, DueSeries(state, b"", net_changes, b""), is_decodable, past.is_quiet)
 
     @property
     def step(self) -> int:
         """The step that is released next."""
         return self.due.state.epoch - self.due.state.first_epoch
+
+    def advance(self, rng: np.random.Generator) -> DueSeries:
+        """Passes an epoch, and returns the inputs of its release."""
+        if not self.is_quiet:
+            return replace(self.due, log=self.target.advance(rng))
+        self.target.rest(1)
+        return self.due
 
     def check(self, commit: Commit, noise: NDArray[np.int64] | ReplayError) -> list[tuple[str, str]]:
         """Returns the rule and a description for each fault of a release, and goes on to the next epoch."""
@@ -256,9 +273,7 @@ def _release(
     written_ms += int(rng.integers(YEARS_MS))
     shards, recorded = [], [RecordedEntropy(entropy) for _ in batches]
     for number, batch in enumerate(batches):
-        due = {
-            series.due.state.number: replace(series.due, log=series.target.advance(rng)) for series in batch
-        }
+        due = {series.due.state.number: series.advance(rng) for series in batch}
         shards.append(_HeldShard(Redis(), number, due))
     run_together(
         [

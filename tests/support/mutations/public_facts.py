@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import numpy as np
@@ -16,7 +16,8 @@ from privacy.release import engine, worker
 from privacy.release.estimates import publishable_estimates
 from privacy.release.ledger import LedgerHead
 from privacy.release.render import render as right_render
-from privacy.tally.series import Commit
+from privacy.release.worker import ReleaseWorker
+from privacy.tally.series import Commit, TallyShard
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ BATCHES = "recalculation, whole batches"
 _right_encode = engine._ENCODE
 _right_append = LedgerHead.append
 _right_commit = worker.make_commit
+_right_release = ReleaseWorker._release_batch
 _replace = msgspec.structs.replace
 
 
@@ -78,6 +80,16 @@ def _entries(alter: Callable[[bytes], bytes]) -> Callable[[pytest.MonkeyPatch], 
     return apply
 
 
+def _free_where_nothing_is_measured(patch: pytest.MonkeyPatch) -> None:
+    def append(self: LedgerHead, release: Any, calibration: Any) -> tuple[bytes, LedgerHead]:
+        entry, head = _right_append(self, release, calibration)
+        if not release.measurements:
+            entry = msgspec.json.encode(_replace(msgspec.json.decode(entry, type=LedgerEntry), rho="0"))
+        return entry, replace(head, digest=sha256(entry).hexdigest())
+
+    patch.setattr(LedgerHead, "append", append)
+
+
 def _cheaper(entry: bytes) -> bytes:
     return msgspec.json.encode(_replace(msgspec.json.decode(entry, type=LedgerEntry), rho="0.08"))
 
@@ -90,6 +102,26 @@ def _visible(later_ms: int) -> Callable[[pytest.MonkeyPatch], None]:
         return replace(right, visible_ms=right.visible_ms + later_ms * bool(release.measurements))
 
     return lambda patch: patch.setattr(worker, "make_commit", commit)
+
+
+def _busy_first(patch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Reordered:
+        """A shard that lists due series with new changes first."""
+
+        wrapped: TallyShard
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.wrapped, name)
+
+        def list_due(self, *given: Any) -> list[int]:
+            numbers = self.wrapped.list_due(*given)
+            return sorted(numbers, key=lambda number: not self.wrapped.read_series([number])[0].log)
+
+    def release(self: ReleaseWorker, shard: TallyShard, *given: Any) -> Any:
+        return _right_release(self, cast("TallyShard", Reordered(shard)), *given)
+
+    patch.setattr(ReleaseWorker, "_release_batch", release)
 
 
 PUBLIC_FACTS = (
@@ -122,11 +154,15 @@ PUBLIC_FACTS = (
     Mutation("spaces behind a release for what it shows", _spaced, "recalculation"),
     Mutation("a ledger entry with another cost for what was measured", _entries(_cheaper), BATCHES),
     Mutation(
+        "a ledger entry without a cost where nothing was measured", _free_where_nothing_is_measured, BATCHES
+    ),
+    Mutation(
         "a space behind the ledger entry of what was measured",
         _entries(lambda entry: entry + b" "),
         BATCHES,
         in_quick_tests=True,
     ),
+    Mutation("a ledger in which busy series come first", _busy_first, BATCHES),
     Mutation("a release that shows a second later if it was measured", _visible(1_000), BATCHES),
     Mutation("a release that shows a second earlier if it was measured", _visible(-1_000), BATCHES),
 )
