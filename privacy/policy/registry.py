@@ -33,6 +33,7 @@ class Limits:
             within this time.
         least_account_age_seconds: likes of younger accounts are not counted.
         retention: what is past these periods is dropped for good.
+        dropped_age_bands: age bands of which nothing is stored.
     """
 
     flip_cap: int
@@ -42,10 +43,11 @@ class Limits:
     burst_seconds: int
     least_account_age_seconds: int
     retention: Retention
+    dropped_age_bands: frozenset[str]
 
     @property
-    def values(self) -> tuple[int, ...]:
-        """The limits as numbers, in the order of the fields."""
+    def values(self) -> tuple[int | str, ...]:
+        """The limits as numbers and, at the end, words, in the order of the fields."""
         return (
             self.flip_cap,
             self.daily_cap,
@@ -54,6 +56,7 @@ class Limits:
             self.burst_seconds,
             self.least_account_age_seconds,
             *msgspec.structs.astuple(self.retention),
+            ",".join(sorted(self.dropped_age_bands)) or "-",
         )
 
     def __str__(self) -> str:
@@ -78,11 +81,10 @@ class PolicyRegistry:
         """The limits that follow from all versions.
 
         w is the smallest of all: no engagement flips more often than its target's noise covers. M, the rules
-        of integrity and the retention periods are those of the current version: they bound accounts, not
-        targets, or are promised for all data. An erased
-        account stays closed until after the end of every schedule that may be running, since an engagement
-        that returned earlier could count more flips than the noise covers; the extra day covers schedules
-        that start slightly in the future.
+        of integrity, the retention periods and the dropped age bands are those of the current version: they
+        bound accounts, not targets, or are promised for all data. An erased account stays closed until after
+        the end of every schedule that may be running, since an engagement that returned earlier could count
+        more flips than the noise covers; the extra day covers schedules that start slightly in the future.
         """
         policies = self.versions.values()
         return Limits(
@@ -94,6 +96,7 @@ class PolicyRegistry:
             burst_seconds=self.current.integrity.burst_seconds,
             least_account_age_seconds=self.current.integrity.least_account_age_seconds,
             retention=self.current.retention,
+            dropped_age_bands=self.current.dropped_age_bands,
         )
 
     def policy_of(self, version: str) -> Policy:

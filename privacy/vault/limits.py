@@ -14,7 +14,8 @@ from privacy.store.script import Script, ScriptCall
 
 NAMES = (
     "w, M, seconds that an erased account stays closed, likes and seconds of a burst, seconds below which an "
-    f"account is too young, and of the retention periods {', '.join(Retention.__struct_fields__)}"
+    f"account is too young, and of the retention periods {', '.join(Retention.__struct_fields__)}; age bands "
+    "that are dropped"
 )
 """Of the limits, in their order."""
 _PUT_LIMITS = Script.from_package("privacy.vault", "put_limits.lua")

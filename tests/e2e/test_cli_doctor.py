@@ -28,7 +28,7 @@ from tests.support.prepared_store import prepare_store
 from tests.support.redis_server import ROOT, clients
 
 KEPT: Final = load_policy().retention
-PERIODS: Final = " ".join(map(str, msgspec.structs.astuple(KEPT)))
+LAST_LIMITS: Final = " ".join([*map(str, msgspec.structs.astuple(KEPT)), "under-13"])
 
 
 @pytest.fixture
@@ -137,13 +137,13 @@ def test_a_shard_under_another_key_is_bad(folder: Path) -> None:
         ([2], None, "none in account shards [2]"),
         (
             [1],
-            Limits(2, 100, 10**9, 30, 10, 600, KEPT),
-            f"2 100 1000000000 30 10 600 {PERIODS} in account shards [1]",
+            Limits(2, 100, 10**9, 30, 10, 600, KEPT, frozenset({"under-13"})),
+            f"2 100 1000000000 30 10 600 {LAST_LIMITS} in account shards [1]",
         ),
         (
             range(8),
-            Limits(4, 50, 94694400, 30, 10, 600, KEPT),
-            f"4 50 94694400 30 10 600 {PERIODS} in account shards [0, 1, 2, 3, 4, 5, 6, 7]",
+            Limits(4, 50, 94694400, 30, 10, 600, KEPT, frozenset({"under-13"})),
+            f"4 50 94694400 30 10 600 {LAST_LIMITS} in account shards [0, 1, 2, 3, 4, 5, 6, 7]",
         ),
     ],
     ids=["lost", "unlike", "another policy's"],
@@ -159,7 +159,7 @@ def test_other_limits_than_the_policies_demand_are_bad(
     assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["rooms: limits"])
     detail = findings["rooms: limits"]["detail"]
     assert told in detail
-    assert f"the policies demand 4 100 94694400 30 10 600 {PERIODS}:" in detail
+    assert f"the policies demand 4 100 94694400 30 10 600 {LAST_LIMITS}:" in detail
 
 
 def test_the_policy_that_is_named_must_be_registered(folder: Path, tmp_path: Path) -> None:

@@ -50,17 +50,22 @@ def changed(version: str, *replacements: tuple[str, str]) -> bytes:
 STRICTER = changed("strict", ("flip_cap = 4 ", "flip_cap = 2 "))
 LONGER = changed("long", ("until_seconds = 94608000", "until_seconds = 95040000"))
 PERIODS = "86400 63072000 2592000 2592000 2592000 95040000 2592000"
+BANDS = "under-13"
 OTHERS = {
-    f"4 50 94694400 30 10 600 {PERIODS}": ("daily_cap = 100", "daily_cap = 50"),
-    f"4 100 94694400 20 10 600 {PERIODS}": ("burst_likes = 30", "burst_likes = 20"),
-    f"4 100 94694400 30 60 600 {PERIODS}": ("burst_seconds = 10", "burst_seconds = 60"),
-    f"4 100 94694400 30 10 900 {PERIODS}": ("account_age_seconds = 600", "account_age_seconds = 900"),
-    f"4 100 94694400 30 10 600 86400 9{PERIODS.removeprefix('86400 6')}": (
+    f"4 50 94694400 30 10 600 {PERIODS} {BANDS}": ("daily_cap = 100", "daily_cap = 50"),
+    f"4 100 94694400 20 10 600 {PERIODS} {BANDS}": ("burst_likes = 30", "burst_likes = 20"),
+    f"4 100 94694400 30 60 600 {PERIODS} {BANDS}": ("burst_seconds = 10", "burst_seconds = 60"),
+    f"4 100 94694400 30 10 900 {PERIODS} {BANDS}": ("account_age_seconds = 600", "account_age_seconds = 900"),
+    f"4 100 94694400 30 10 600 86400 9{PERIODS.removeprefix('86400 6')} {BANDS}": (
         "audit_trail_seconds = 63072000",
         "audit_trail_seconds = 93072000",
     ),
+    f"4 100 94694400 30 10 600 {PERIODS} 13-17,under-13": (
+        'dropped_age_bands = ["under-13"]',
+        'dropped_age_bands = ["under-13", "13-17"]',
+    ),
 }
-"""Changes of M, a rule of integrity or a retention period, by the limits that follow."""
+"""Changes of M, a rule of integrity, a retention period or the dropped bands, by the limits that follow."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +113,14 @@ def in_force(store: Store) -> set[bytes]:
 def test_nobody_loosens_the_flip_cap_or_the_life_of_a_tombstone(deployment: Deployment) -> None:
     """Whatever is put in force later, w only falls and tombstones stay; all others are the policy's."""
     ttl_seconds = deployment.registry.limits.tombstone_ttl_seconds
-    kept = deployment.registry.current.retention
+    kept = deployment.registry.current.retention, deployment.registry.current.dropped_age_bands
     for limits, expected in (
-        (Limits(2, 50, ttl_seconds + 9, 40, 5, 60, kept), f"2 50 {ttl_seconds + 9} 40 5 60"),
-        (Limits(14, 200, 1, 20, 9, 0, kept), f"2 200 {ttl_seconds + 9} 20 9 0"),
+        (Limits(2, 50, ttl_seconds + 9, 40, 5, 60, *kept), f"2 50 {ttl_seconds + 9} 40 5 60"),
+        (Limits(14, 200, 1, 20, 9, 0, *kept), f"2 200 {ttl_seconds + 9} 20 9 0"),
         (deployment.registry.limits, f"2 100 {ttl_seconds + 9} 30 10 600"),
     ):
         put_limits_in_force(deployment.store.admin, HEADER.account_shards, limits)
-        assert in_force(deployment.store) == {f"{expected} {PERIODS}".encode()}
+        assert in_force(deployment.store) == {f"{expected} {PERIODS} {BANDS}".encode()}
 
 
 def test_only_the_operator_puts_limits_in_force() -> None:
@@ -174,11 +179,11 @@ def test_the_events_of_an_older_process_are_under_the_limits_in_force(deployment
 def test_a_process_whose_policy_is_no_longer_in_force_is_told_so(
     deployment: Deployment, act: Callable[[AccountShards], object], limits: str
 ) -> None:
-    """Another M or rule cannot be read again: it is in the policy file that the process was started with."""
+    """Another M, rule, period or band is in the policy file that a process was started with."""
     older = deployment.shards(deployment.registry)
     deployment.init(changed("other", OTHERS[limits]))
     assert in_force(deployment.store) == {limits.encode()}
-    own = f"4 100 94694400 30 10 600 {PERIODS}"
+    own = f"4 100 94694400 30 10 600 {PERIODS} {BANDS}"
     with pytest.raises(StoreError, match=rf"in force are {limits} .*2026-11-default.* {own}: start"):
         act(older)
     assert not read_registers(deployment.store.root, ["ada"])
