@@ -200,7 +200,13 @@ class _HeldShard(TallyShard):
         """Returns the number of entries of that ledger."""
         return 0
 
-    def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> int:  # noqa: ARG002 - of a shard
+    def commit(
+        self,
+        commits: Sequence[Commit],
+        head_before: str,  # noqa: ARG002 - of a shard
+        head_after: str,
+        written_by_ms: int | None = None,  # noqa: ARG002 - of a shard
+    ) -> int:
         """Keeps the releases."""
         self.heads.append(head_after)
         for commit in commits:
