@@ -44,7 +44,7 @@ nightly: $(READY)  ## all parts, one after the other; a line for each at the end
 nightly-statistics: $(READY)  ## the statistical tests of `make test` with the operating system's entropy
 	$(NIGHTLY) -m "not nightly" tests/statistical
 
-nightly-properties: $(READY)  ## the property tests of `make test` with new examples, ten times as many
+nightly-properties: $(READY)  ## the property tests of `make test` with new examples, ten times as many or more
 	$(NIGHTLY) -m "hypothesis and not nightly" --ignore tests/browser
 
 $(addprefix nightly-,$(NIGHTLY_MARKED)): nightly-%: $(READY)  ## the tests that are marked with this part

@@ -4,6 +4,8 @@ Code raises these; at the HTTP edge one table (`api.http.problems`) turns them i
 other exception that escapes is a defect and becomes a plain 500 without detail.
 """
 
+from collections.abc import Iterable
+
 
 class LikewiseError(Exception):
     """Base class of every error that Likewise raises on purpose."""
@@ -31,6 +33,27 @@ class ClockError(StoreBusyError):
 
 class StoreLoadingError(StoreBusyError):
     """The store answers, and is still loading its data from the disk."""
+
+
+class LateCommitError(StoreBusyError):
+    """A commit came too late for the times from which its releases are visible; nothing is written."""
+
+
+class SeriesRefusedError(StoreBusyError):
+    """Some series of a commit are not as they were read, or not due. Others can be released without them.
+
+    Args:
+        shard: their target shard.
+        numbers: of these series.
+    """
+
+    def __init__(self, shard: int, numbers: Iterable[int]) -> None:
+        self.numbers = frozenset(numbers)
+        listed = ", ".join(map(str, sorted(self.numbers)))
+        super().__init__(
+            f"target shard {shard} does not release series {listed}: what it holds of them is damaged. All "
+            "others are released; restore the store from its newest backup"
+        )
 
 
 class InvalidInputError(LikewiseError):

@@ -1,5 +1,6 @@
 """Fixtures shared by every kind of test."""
 
+import gc
 import secrets
 from collections.abc import Iterator
 from typing import Final
@@ -26,6 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep what was collected before anything is deselected, for the test of the nightly parts."""
     config.stash[COLLECTED] = list(items)
+
+
+def pytest_collection_finish() -> None:
+    """Take what is loaded now out of every search for cycles: it stays until the end."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from api.audit.audited_system import AuditedSystem
 from api.audit.scenario import Scenario
+from api.audit.written import check_mechanisms, check_written
 from api.replay.in_process import InProcessSystem
 from api.runtime.release import make_release_workers
 from privacy.audit.recorded_entropy import RecordedEntropy
@@ -25,6 +26,10 @@ BEFORE: Final = 300
 AFTER: Final = 100
 LATE: Final = 50
 """Likes of the watched video in its first epoch, in its second one, and after that."""
+BATCH: Final = 100
+"""Likes of the first epoch that arrive together."""
+AT_THE_END: Final = 50
+"""Those of the second epoch that arrive in the millisecond at which the first one ends."""
 OFFSET_MS: Final = 7_000
 """The two videos are due this long after a full hour, at which other videos are due."""
 CONTROL_LATER_MS: Final = 1_000
@@ -47,6 +52,7 @@ def outage_findings(audited: AuditedSystem, entropy: EntropySource) -> Iterator[
         yield from outage.cut_while_the_relay_is_away()
         yield from outage.release_late()
         yield from outage.compare_work()
+        yield check_mechanisms(audited.scenario.policy, workers[0])
 
 
 def _start_ms(now_ms: int) -> int:
@@ -119,7 +125,10 @@ class _Outage:
         )
         due_ms = self._due_ms(0)
         clock.advance_to(due_ms - 1)
-        self._like(accounts[:BEFORE])
+        for start in range(0, BEFORE, BATCH):
+            self._like(accounts[start : start + BATCH])
+        clock.advance_to(due_ms)
+        self._like(accounts[BEFORE : BEFORE + AT_THE_END])
         clock.advance_to(due_ms + CONTROL_LATER_MS)
         early = self._run_workers()
         yield Finding(
@@ -128,8 +137,16 @@ class _Outage:
             f"{early} releases",
             early == 0,
         )
+        replace(self._in_process.timeline.relay, entries_per_step=1).step()
+        early = self._run_workers()
+        yield Finding(
+            "a worker when the relay has moved a part of that epoch",
+            "releases nothing: the rest is not counted yet",
+            f"{early} releases",
+            early == 0,
+        )
         clock.advance_to(due_ms + min(self._delay_ms, self._due_ms(1) - due_ms) // 4)
-        self._like(accounts[BEFORE : BEFORE + AFTER])
+        self._like(accounts[BEFORE + AT_THE_END : BEFORE + AFTER])
         self._relay_and_run()
         counted = self.audited.read_total_change(WATCHED, 0)
         yield Finding(
@@ -138,7 +155,9 @@ class _Outage:
             f"{counted}",
             counted == BEFORE,
         )
-        yield self._check_tick("releases that are ready long before their tick", due_ms + self._delay_ms, 0)
+        tick_ms = due_ms + self._delay_ms
+        ticks_ms = (tick_ms, tick_ms + CONTROL_LATER_MS)
+        yield self._check_ticks("releases that are ready long before their tick", ticks_ms, 0)
 
     def release_late(self) -> Iterator[Finding]:
         """Relay and worker are away for longer than the public delay."""
@@ -155,17 +174,20 @@ class _Outage:
             counted == AFTER,
         )
         tick_ms = ((clock() + COMMIT_MS) // self._delay_ms + 1) * self._delay_ms
-        yield self._check_tick("releases that are late", tick_ms, 1)
+        yield self._check_ticks("releases that are late", (tick_ms, tick_ms), 1)
 
-    def _check_tick(self, what: str, tick_ms: int, epoch: int) -> Finding:
-        """Checks that readers see an epoch of both videos from their tick on, and not before."""
-        moments_ms = (self._in_process.clock(), tick_ms - 1, tick_ms + CONTROL_LATER_MS)
-        at_once, before, then = map(self._shown_epochs, moments_ms)
+    def _check_ticks(self, what: str, ticks_ms: tuple[int, int], epoch: int) -> Finding:
+        """Checks that readers see an epoch of both videos, each from its tick on, and not before."""
+        clock, (first_ms, second_ms) = self._in_process.clock, ticks_ms
+        found, expected = [], []
+        for moment_ms in (clock(), first_ms - 1, first_ms, second_ms - 1, second_ms):
+            found.append(self._shown_epochs(moment_ms))
+            expected.append([epoch - (clock() < tick_ms) for tick_ms in ticks_ms])
         return Finding(
             f"{what}, with and without likes",
-            f"readers see epoch {epoch} from the tick on, and not before",
-            f"at once {at_once}, before the tick {before}, at the tick {then}",
-            max(*at_once, *before) < epoch <= min(then),
+            f"readers see epoch {epoch} from the tick on, and not before: {expected}",
+            f"at once, then before and at each tick: {found}",
+            found == expected,
         )
 
     def compare_work(self) -> Iterator[Finding]:
@@ -173,11 +195,20 @@ class _Outage:
         due_ms, sizes = self._due_ms(2), []
         self._in_process.clock.advance_to(due_ms - 1)
         self._relay_and_run()
+        before = self.audited.read_raw(WATCHED, "measured")
         for end_ms in (due_ms, due_ms + CONTROL_LATER_MS):
             self._in_process.clock.advance_to(end_ms)
             self.entropy.replay()
             self._relay_and_run()
             sizes.append(self.entropy.size)
+            if end_ms == due_ms:
+                yield check_written(
+                    self._scenario.policy,
+                    before,
+                    self.audited.read_raw(WATCHED, "measured"),
+                    self.audited.read_raw(WATCHED, "net"),
+                    self.entropy.replay(),
+                )
         yield Finding(
             "entropy that a worker reads for a video with likes, and for one without",
             f"the same, within {100 * MAX_WORK_GAP:g} %: work does not depend on counts",

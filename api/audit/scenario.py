@@ -17,6 +17,8 @@ NONE: Final = "audit-none"
 CROWD: Final = 400
 UNLIKING: Final = 120
 RETURNING: Final = 30
+FLIPS_BEFORE_RETURN: Final = 2
+"""A like and an unlike."""
 PRIVATE: Final = 7
 DELIVERIES: Final = 3
 """Number of times that each batch is sent."""
@@ -109,7 +111,12 @@ class Scenario:
     @property
     def exact(self) -> dict[str, int]:
         """Likes of each video at the end."""
-        return {LIKED: CROWD + PRIVATE - UNLIKING + RETURNING, FLIPPED: 0, FEW: self.policy.k - 1, NONE: 0}
+        return {
+            LIKED: CROWD + PRIVATE - UNLIKING + self._returned,
+            FLIPPED: 0,
+            FEW: self.policy.k - 1,
+            NONE: 0,
+        }
 
     @property
     def cells(self) -> dict[str, dict[str, int]]:
@@ -118,10 +125,15 @@ class Scenario:
         for dimension in self.policy.domain.dimensions:
             if dimension.name in PROFILE:
                 counts[dimension.name] = {
-                    dimension.values[0]: CROWD - UNLIKING + RETURNING,
+                    dimension.values[0]: CROWD - UNLIKING + self._returned,
                     dimension.cells[-1]: PRIVATE,
                 }
         return counts
+
+    @property
+    def _returned(self) -> int:
+        """Accounts that are counted again: none if a like and an unlike use up all flips."""
+        return RETURNING if self.policy.flip_cap > FLIPS_BEFORE_RETURN else 0
 
     @property
     def _ages(self) -> tuple[int, ...]:

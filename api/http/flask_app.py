@@ -123,15 +123,14 @@ def _build_view(operation: Operation[Services], services: Services) -> Callable[
             context.now_ms = gateway.clock()
             context.key = _authorize(gateway, operation.scope, environ, context, context.now_ms)
         key = context.key
-        checked = Request(
-            path=load_path(path_fields, arguments),
-            query=_load_query(query_schema, environ),
-            body=read_body(environ, operation.body, key.key_id if key else ""),
-            headers=EnvironHeaders(environ),
-            key=key,
-            # Without a key nothing is decided by time, and liveness must not depend on a store.
-            now_ms=context.now_ms,
-        )
+        path, query = load_path(path_fields, arguments), _load_query(query_schema, environ)
+        body = read_body(environ, operation.body, key.key_id if key else "")
+        if body and operation.scope:
+            context.now_ms = (
+                gateway.clock()
+            )  # no earlier than the body, for which this process may have waited
+        # Without a key nothing is decided by time, and liveness must not depend on a store.
+        checked = Request(path, query, body, EnvironHeaders(environ), key, context.now_ms)
         return finish_response(operation.handler(services, checked), environ, context.headers)
 
     return view

@@ -147,8 +147,11 @@ def run_release(settings: Settings) -> None:
     signer = make_ledger_signer(store, header, settings.ledger_key_file)
     signer.check()
     publication = make_release_publication(store, header, erasures)
+    gallery = connect(store, PUBLISHER, greet=header.of_gallery.greet)
 
     def publish(tick_ms: int) -> None:
+        # A failover may empty a server under its connections: no first head is signed a second time.
+        header.of_gallery.verify(gallery)
         publication.publish(tick_ms)
         signer.run(tick_ms)
 

@@ -130,6 +130,16 @@ def _build_below_k_cases(calibration: Calibration, reference: IndependentAccount
         )
         for count in range(policy.k)
     ]
+    cases += [
+        GateCase(
+            f"targets fallen to {count} engagements",
+            calibration,
+            (encode_log(policy, [crowd]),),
+            encode_log(policy, [replace(crowd, times=LARGE - count, change=Reason.UNLIKED)]),
+            _all_figures,
+        )
+        for count in sorted({0, policy.k // 2, policy.k - 1})
+    ]
     for start in range(1, policy.k, len(cells)):
         counts = dict(zip(cells, range(start, policy.k), strict=False))
         cases.append(

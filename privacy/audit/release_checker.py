@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from math import ceil, floor, sqrt
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from privacy.audit.independent_accounting import IndependentAccounting
+from privacy.audit.public_facts import PublicFacts
 from privacy.audit.recorded_entropy import ReplayError
 from privacy.audit.synthetic_histories import ReleaseCase
 from privacy.model.timestamp import SECONDS_PER_DAY
@@ -20,6 +22,9 @@ from privacy.release.history import MEASUREMENT
 Z95: Final = float(norm.isf(0.025))
 SLACK: Final = 1e-6
 """Tolerance for doubles; a number this close to a threshold may fall on either side."""
+
+SHOWN_BYTES: Final = 30
+"""Bytes that are quoted on both sides of a difference."""
 
 NAMED: Final = ("since", "changes")
 """Keys of the figures that are not numbers."""
@@ -31,7 +36,8 @@ GATE = "a number is shown exactly if count and estimate reach the audit's own th
 VALUES = "values and intervals follow from the measurements"
 SUMS = "cells and `other` add up to the total; `other` clears its own margin"
 NOISE = "measurements are the exact counts plus the noise that the audit draws from the same entropy"
-RULES: Final = (FORM, K, ONCE, NOISE, GATE, VALUES, SUMS)
+FACTS = "besides its figures, a release has public facts alone, written in one way"
+RULES: Final = (FORM, FACTS, K, ONCE, NOISE, GATE, VALUES, SUMS)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class ReleaseChecker:
             yield FORM, str(error)
             return
         yield from self._check_form(figures)
-        yield from self.find_measurement_faults(case)
+        yield from self.find_exact_faults(case)
         rows = np.frombuffer(case.measured_before + case.release.measurements, MEASUREMENT)
         measured = np.zeros((self.reference.streams[-1].stop, case.step + 1))
         here = rows[rows["step"] <= case.step]
@@ -77,11 +83,21 @@ class ReleaseChecker:
             yield from self._check_breakdown(index, figures, case, estimates, passed)
         yield from self._check_change(figures, case, measured, estimates)
 
-    def find_measurement_faults(self, case: ReleaseCase) -> Iterator[tuple[str, str]]:
+    def find_exact_faults(self, case: ReleaseCase) -> Iterator[tuple[str, str]]:
         """Yields those faults that need no double: they are exact for counts of any size."""
+        yield from self._check_facts(case)
         rows = np.frombuffer(case.measured_before + case.release.measurements, MEASUREMENT)
         yield from self._check_draws(case, rows)
         yield from self._check_noise(case)
+
+    def _check_facts(self, case: ReleaseCase) -> Iterator[tuple[str, str]]:
+        """Writes the release again from its own figures; all else must come out the same, byte for byte."""
+        encoded = case.release.encoded
+        written = PublicFacts(self.reference, case.release.due.state).write_release(json.loads(encoded))
+        if written != encoded:
+            at = sum(takewhile(bool, (one == other for one, other in zip(encoded, written, strict=False))))
+            part = slice(max(0, at - SHOWN_BYTES), at + SHOWN_BYTES)
+            yield FACTS, f"byte {at}: {encoded[part]!r} instead of {written[part]!r}"
 
     def _index_figures(self, document: dict[str, Any]) -> dict[Any, Any]:
         """Returns every number of a document by its stream, or by a name."""

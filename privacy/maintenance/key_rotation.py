@@ -48,6 +48,8 @@ class KeyRotation:
                         count = rotation.move_accounts(shard, pseudonyms[first : first + ACCOUNTS_PER_STEP])
                     on_moved(count)
                     moved += count
+        for shard in range(self.shards.count):
+            rotation.end(shard)
         return moved
 
     def _find_remaining(self) -> dict[int, list[bytes]]:

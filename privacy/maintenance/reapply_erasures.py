@@ -9,6 +9,7 @@ from privacy.moderation.erasure_procedure import ErasureProcedure
 from privacy.rollback.erasure_log import ErasureRecord
 from privacy.rollback.erasure_watermark import ErasureWatermark
 from privacy.vault.erasure import close_accounts
+from privacy.vault.keys_in_force import KeysInForce, is_rotating
 from privacy.vault.scan import AccountScan
 from privacy.vault.shards import AccountShards
 
@@ -43,6 +44,7 @@ class ErasureReplay:
             The number of erasures that the store lacked.
 
         Raises:
+            LimitsError: another `backup_seconds` is in force than this process knows.
             StoreBusyError: the store did not confirm, or its accounts are under a pseudonym key that was
                 destroyed. Until a replay succeeds, no events are accepted and nothing is released.
             StoreError: the erasure log is missing, damaged, or not the newest one.
@@ -52,13 +54,14 @@ class ErasureReplay:
             needed_ms = now_ms - 1000 * self.backup_seconds - EXPIRY_MARGIN_MS
             oldest_ms = erasures.oldest_ms()
             if oldest_ms is not None and oldest_ms < needed_ms:
+                self.shards.require_limits_in_force()
                 with erasures.locked():
                     erasures.forget_before(needed_ms)
             return 0
         missing = erasures.read_after(self.watermark.read() or 0)
         # Close first: an account that the backup does not know must not be counted either.
         close_accounts(self.shards, missing)
-        accounts, registers, counted = self._erase(missing, now_ms)
+        accounts, registers, counted = self._erase_all(missing, now_ms)
         details = {
             "listed": len(missing),
             "accounts": accounts,
@@ -70,6 +73,21 @@ class ErasureReplay:
         )
         self.watermark.advance(missing[-1].number)
         return len(missing)
+
+    def _erase_all(self, missing: Sequence[ErasureRecord], now_ms: int) -> tuple[int, int, int]:
+        """Erase the accounts of some records; returns as `_erase`.
+
+        A scan may miss an account that a rotation moves meanwhile. While keys stay the same, none is moved
+        twice, so the second of two scans finds it.
+        """
+        keys, totals, before = KeysInForce(self.shards.client, self.shards.count), (0, 0, 0), None
+        while True:
+            ids = keys.read()
+            found = self._erase(missing, now_ms)
+            totals = totals[0] + found[0], totals[1] + found[1], totals[2] + found[2]
+            if keys.read() == ids and (ids == before or not is_rotating(ids)):
+                return totals
+            before = ids
 
     def _erase(self, missing: Sequence[ErasureRecord], now_ms: int) -> tuple[int, int, int]:
         """Erase the accounts of some records.

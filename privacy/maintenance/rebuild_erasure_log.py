@@ -43,6 +43,7 @@ class ErasureLogRebuild:
         with erasures.locked():
             before = self.watermark.read() or 0
             with suppress(StoreError):
+                erasures.require_whole()
                 erasures.require_at_least(before)
                 return 0
             listed = [

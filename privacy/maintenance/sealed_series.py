@@ -36,7 +36,7 @@ class SealedSeries(NamedTuple):
 
 @dataclass(frozen=True)
 class SealedSeriesCleanup:
-    """Finds sealed series, and deletes their logs once no register is left of them.
+    """Finds sealed series, and deletes their logs.
 
     Args:
         client: must have the ACL user `maintenance`.
@@ -71,8 +71,12 @@ class SealedSeriesCleanup:
             if not cursor:
                 return
 
-    def purge(self, sealed: Sequence[SealedSeries]) -> None:
-        """Delete the logs of series of which no register is left, and the measurements of the sandbox's.
+    def purge(self, sealed: Sequence[SealedSeries], *, is_clean: bool) -> None:
+        """Delete the logs of sealed series, and the measurements of the sandbox's.
+
+        Args:
+            sealed: the series.
+            is_clean: whether no register is left of them, so that they are not found again.
 
         Raises:
             StoreBusyError: the store did not confirm. Repeat.
@@ -83,7 +87,8 @@ class SealedSeriesCleanup:
                 pipeline.unlink(tally_key(series.shard, "log", series.number))
                 if series.is_canary:
                     pipeline.unlink(tally_key(series.shard, "measured", series.number))
-                pipeline.hset(self._state_key(series.number), "purged", 1)
+                if is_clean:
+                    pipeline.hset(self._state_key(series.number), "purged", 1)
             pipeline.execute()
 
     def _is_sealed(self, number: int, row: Sequence[bytes | None]) -> bool:

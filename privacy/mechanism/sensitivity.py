@@ -72,6 +72,7 @@ def alternating_norms(gram: NDArray[Number], flips: int) -> Iterator[tuple[tuple
     """
     norms = np.diag(gram)
     pairs = norms[:, None] + norms[None, :] - 2 * gram
+    upper = np.triu(np.ones(gram.shape, bool))
     columns: tuple[int, ...] = ()
     pending = [(columns, gram.dtype.type(0), np.zeros_like(norms))]
     while pending:
@@ -79,7 +80,10 @@ def alternating_norms(gram: NDArray[Number], flips: int) -> Iterator[tuple[tuple
         start = columns[-1] + 1 if columns else 0
         sign = -1 if len(columns) % 2 else 1
         ahead = 2 * sign * inner[start:]
-        yield columns, np.triu(norm + pairs[start:, start:] + ahead[:, None] - ahead[None, :])
+        table = pairs[start:, start:] + (norm + ahead)[:, None]
+        table -= ahead
+        table *= upper[start:, start:]
+        yield columns, table
         if len(columns) + 2 < flips:
             pending.extend(
                 ((*columns, t), norm + norms[t] + 2 * sign * inner[t], inner + sign * gram[t])

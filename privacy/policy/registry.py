@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import cast
 
+import msgspec
 from redis import Redis
 
 from privacy.errors import PolicyError, StoreError
@@ -14,6 +15,7 @@ from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.policy.file import parse_policies, parse_policy
 from privacy.policy.policy import Policy
+from privacy.policy.retention import Retention
 from privacy.store.connect import translated
 from privacy.store.keys import POLICIES
 
@@ -30,6 +32,8 @@ class Limits:
         burst_seconds: a run is not counted if its first like and all of the run before are
             within this time.
         least_account_age_seconds: likes of younger accounts are not counted.
+        retention: what is past these periods is dropped for good.
+        dropped_age_bands: age bands of which nothing is stored.
     """
 
     flip_cap: int
@@ -38,10 +42,26 @@ class Limits:
     burst_likes: int
     burst_seconds: int
     least_account_age_seconds: int
+    retention: Retention
+    dropped_age_bands: frozenset[str]
+
+    @property
+    def values(self) -> tuple[int | str, ...]:
+        """The limits as numbers and, at the end, words, in the order of the fields."""
+        return (
+            self.flip_cap,
+            self.daily_cap,
+            self.tombstone_ttl_seconds,
+            self.burst_likes,
+            self.burst_seconds,
+            self.least_account_age_seconds,
+            *msgspec.structs.astuple(self.retention),
+            ",".join(sorted(self.dropped_age_bands)) or "-",
+        )
 
     def __str__(self) -> str:
-        """Returns the limits as an account shard keeps them, in the order of the fields."""
-        return " ".join(map(str, astuple(self)))
+        """Returns the limits as an account shard keeps them."""
+        return " ".join(map(str, self.values))
 
 
 @dataclass(frozen=True)
@@ -60,11 +80,11 @@ class PolicyRegistry:
     def limits(self) -> Limits:
         """The limits that follow from all versions.
 
-        w is the smallest of all: no engagement flips more often than its target's noise covers. M and the
-        rules of integrity are those of the current version: they bound accounts, not targets. An erased
-        account stays closed until after the end of every schedule that may be running, since an engagement
-        that returned earlier could count more flips than the noise covers; the extra day covers schedules
-        that start slightly in the future.
+        w is the smallest of all: no engagement flips more often than its target's noise covers. M, the rules
+        of integrity, the retention periods and the dropped age bands are those of the current version: they
+        bound accounts, not targets, or are promised for all data. An erased account stays closed until after
+        the end of every schedule that may be running, since an engagement that returned earlier could count
+        more flips than the noise covers; the extra day covers schedules that start slightly in the future.
         """
         policies = self.versions.values()
         return Limits(
@@ -74,6 +94,8 @@ class PolicyRegistry:
             burst_likes=self.current.integrity.burst_likes,
             burst_seconds=self.current.integrity.burst_seconds,
             least_account_age_seconds=self.current.integrity.least_account_age_seconds,
+            retention=self.current.retention,
+            dropped_age_bands=self.current.dropped_age_bands,
         )
 
     def policy_of(self, version: str) -> Policy:

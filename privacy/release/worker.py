@@ -5,18 +5,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
+from privacy.errors import LateCommitError, SeriesRefusedError
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.entropy import EntropySource
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import Clock
 from privacy.release.engine import NewRelease, make_releases
 from privacy.release.ledger import LedgerHead
-from privacy.release.publication import visible_at_ms
+from privacy.release.publication import WRITING_MS, visible_at_ms
 from privacy.rollback.release_watermark import ReleaseWatermark
-from privacy.tally.series import Commit, DueSeries, SeriesRefusedError, TallyShard
+from privacy.store.clock import StoreClock
+from privacy.tally.series import Commit, DueSeries, TallyShard
 
 WORKERS_AT_ONCE = 2
 """Workers that one process runs at a time: one computes while the store works for the other."""
+SPARE_MS = 9_000
+"""Further time that is left for a commit after one was too late; a command that takes longer fails anyway."""
 BATCH_SERIES = 256
 """Series that are released and written together; bounds the memory and the length of one atomic step."""
 
@@ -29,7 +33,8 @@ class ReleaseWorker:
         shards: target shards to serve.
         calibrations: returns the mechanism for a policy version and kind.
         entropy: source of the noise.
-        clock: decides which releases are too late for their tick.
+        clock: decides which releases are too late for their tick, and that no watermark of the future counts.
+            Under the clock of the tally's server, what is written later than was decided is made again.
         watermark: rollback protection; None for a store that is thrown away.
         equal_work: as in `measure`; false only for a past that is told in one go, whose releases nobody
             can time.
@@ -53,7 +58,8 @@ class ReleaseWorker:
 
         Raises:
             SeriesRefusedError: what the tally holds of some series is damaged; all others are released.
-            StoreBusyError: a store did not confirm. Releases written so far stay; calling again continues.
+            StoreBusyError: a store did not confirm, or in time. Releases written so far stay; calling again
+                continues.
             StoreError: the tally lacks published releases: it was restored from a backup.
         """
         released = [self._release_shard(shard) for shard in self.shards]
@@ -64,18 +70,23 @@ class ReleaseWorker:
 
     def _release_shard(self, shard: TallyShard) -> tuple[int, frozenset[int]]:
         """Release what is due in a shard; returns how many that was, and the series that were refused."""
-        written, refused = 0, frozenset[int]()
+        written, refused, spare_ms = 0, frozenset[int](), 0
         while True:
             try:
-                count = self._release_batch(shard, refused)
+                count = self._release_batch(shard, refused, spare_ms)
             except SeriesRefusedError as error:
                 refused |= error.numbers
+                continue
+            except LateCommitError:
+                if spare_ms:
+                    raise
+                spare_ms = SPARE_MS
                 continue
             if not count:
                 return written, refused
             written += count
 
-    def _release_batch(self, shard: TallyShard, refused: frozenset[int]) -> int:
+    def _release_batch(self, shard: TallyShard, refused: frozenset[int], spare_ms: int) -> int:
         """Write a batch without the series that were refused; returns its size.
 
         It is 0 if nothing is due, or another worker was faster: that one continues, so this one need not.
@@ -83,7 +94,7 @@ class ReleaseWorker:
         # The head is read first. A commit that finds it unchanged proves that no other worker has released
         # a series of this shard since: the due series and the length of the ledger are still as read here.
         before = shard.read_head()
-        due = shard.list_due(BATCH_SERIES + len(refused))
+        due = shard.list_due(BATCH_SERIES + len(refused), self.clock())
         numbers = [number for number in due if number not in refused][:BATCH_SERIES]
         if not numbers:
             return 0
@@ -95,13 +106,14 @@ class ReleaseWorker:
             for calibration, batch in self._by_calibration(shard.read_series(numbers))
             for release in make_releases(batch, calibration, self.entropy, equal_work=self.equal_work)
         }
-        now_ms = self.clock()
+        now_ms = self.clock() + spare_ms
+        written_by_ms = now_ms + WRITING_MS if isinstance(self.clock, StoreClock) else None
         commits = []
-        # In the order of due times and numbers: the ledger must not tell how the work was divided.
+        # By due times, then numbers as text: the ledger must not tell how the work was divided.
         for release, calibration in (made[number] for number in numbers):
             entry, head = head.append(release, calibration)
             commits.append(make_commit(release, calibration, entry, now_ms))
-        return shard.commit(commits, before, head.digest)
+        return shard.commit(commits, before, head.digest, written_by_ms)
 
     def _by_calibration(self, batch: Sequence[DueSeries]) -> Iterator[tuple[Calibration, list[DueSeries]]]:
         def binding(due: DueSeries) -> tuple[str, Kind]:

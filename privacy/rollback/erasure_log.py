@@ -3,15 +3,18 @@
 There is one file per store, named by its id, in a folder that is in no backup of the store and is never
 restored. Each line is one erasure: its number, its time, the end of the account's closure, its shard, and its
 tombstone, which is also the store's own name for an erased account. Without the pseudonym key and the backup
-itself, no line leads to an account.
+itself, no line leads to an account. Each line ends with a check value: a digit that a disk has changed would
+leave an account in a restored store.
 
 Writers take the folder's lock, a `flock(2)`. Readers take none: they see whole lines, or the previous file.
 """
 
 import os
+import zlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,6 +24,7 @@ from privacy.store.credentials import private_file_fault, write_private
 
 MAX_LINE_BYTES: Final = 128
 _FIRST_WORD: Final = "likewise-erasures"
+_TOMBSTONE_BYTES: Final = 8
 
 
 class ErasureRecord(NamedTuple):
@@ -54,25 +58,43 @@ class LogHeader(NamedTuple):
 
 
 def _format_log(header: LogHeader, records: Sequence[ErasureRecord]) -> str:
-    return f"{_FIRST_WORD} {header.store_id} {header.before}\n" + "".join(map(_format_record, records))
+    first = f"{_FIRST_WORD} {header.store_id} {header.before}"
+    return _add_check_value(first) + "".join(map(_format_record, records))
 
 
 def _format_record(record: ErasureRecord) -> str:
     *numbers, tombstone = record
-    return " ".join([*map(str, numbers), bytes(tombstone).hex()]) + "\n"
+    return _add_check_value(" ".join([*map(str, numbers), bytes(tombstone).hex()]))
+
+
+def _add_check_value(text: str) -> str:
+    return f"{text} {zlib.crc32(text.encode()):08x}\n"
+
+
+def _split(line: str) -> list[str]:
+    """Return the words of a line without its check value, which older versions did not write.
+
+    One that is wrong is returned as a word, and no line has so many.
+    """
+    text = line.rpartition(" ")[0]
+    return (text if _add_check_value(text) == f"{line}\n" else line).split(" ")
 
 
 def _parse_header(line: str) -> LogHeader:
-    word, store_id, before = line.split(" ")
+    word, store_id, before = _split(line)
     if word != _FIRST_WORD:
         raise ValueError(line)
     return LogHeader(store_id, _parse_number(before))
 
 
 def _parse_record(line: str) -> ErasureRecord:
-    *numbers, tombstone = line.split(" ")
-    number, at_ms, closed_until_ms, shard = map(_parse_number, numbers)
-    return ErasureRecord(number, at_ms, closed_until_ms, shard, bytes.fromhex(tombstone))
+    number, at_ms, closed_until_ms, shard, tombstone = _split(line)
+    if len(tombstone) != 2 * _TOMBSTONE_BYTES:
+        raise ValueError(line)
+    parse = _parse_number
+    return ErasureRecord(
+        parse(number), parse(at_ms), parse(closed_until_ms), parse(shard), bytes.fromhex(tombstone)
+    )
 
 
 def _parse_last_number(line: str) -> int:
@@ -137,6 +159,14 @@ class ErasureLog:
             return _parse_last_number(line)
         except ValueError:
             raise self._damaged_error() from None
+
+    def require_whole(self) -> None:
+        """Makes sure that every line can be read.
+
+        Raises:
+            StoreError: the log is missing or damaged.
+        """
+        self._read()
 
     def require_at_least(self, known: int) -> int:
         """Returns the number of the last erasure; it is at least the one that the store knows.
@@ -206,13 +236,16 @@ class ErasureLog:
         return record.number
 
     def forget_before(self, moment_ms: int) -> None:
-        """Drop older erasures, with the lock held.
+        """Drop older erasures up to the first that is not, with the lock held.
+
+        Their times need not be in order: a clock may have been set back between two of them. Those that are
+        left have numbers without a gap.
 
         Raises:
             StoreError: as `read_after`; or the folder does not allow it.
         """
         records = self._read()[1]
-        kept = [record for record in records if record.at_ms >= moment_ms]
+        kept = list(dropwhile(lambda record: record.at_ms < moment_ms, records))
         if len(kept) < len(records):
             self.replace(kept[0].number - 1 if kept else records[-1].number, kept)
 

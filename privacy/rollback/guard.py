@@ -75,8 +75,12 @@ class RollbackGuard:
         return None
 
     def find_erasure_fault(self, known_erasures: int) -> StoreError | None:
-        """Returns why the erasure log is not the newest one, or cannot be read; None if all is well."""
+        """Returns why the erasure log is not the newest one, or is damaged anywhere; None if all is well.
+
+        Damage is found before a restore needs what was there: while the store has it, the log can be rebuilt.
+        """
         try:
+            self.erasures.require_whole()
             self.erasures.require_at_least(known_erasures)
         except StoreError as error:
             return error

@@ -3,7 +3,6 @@
 The file names the store whose ledger the key signs, once that is set up: one key never signs two ledgers.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from privacy.errors import StoreError
 from privacy.signing.jwks import PublicKey
 from privacy.signing.signing_key import SECRET_BYTES, SigningKey
 from privacy.store.credentials import create_private, read_private
-from privacy.store.file_change import change_private
+from privacy.store.file_change import change_private, decode_checked, encode_checked
 from privacy.store.header import StoreHeader
 
 
@@ -90,7 +89,7 @@ def create_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> None:
         StoreError: the folder does not allow it, or the file is readable by others or holds no key.
     """
     if not path.exists():
-        create_private(path, _format(_SigningKeyFile(entropy(SECRET_BYTES).hex(), [])))
+        create_private(path, encode_checked(_SigningKeyFile(entropy(SECRET_BYTES).hex(), [])))
     load_signing_key(path)
 
 
@@ -114,21 +113,17 @@ def rotate_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> SigningKey
 
 def _read(path: Path) -> _SigningKeyFile:
     rule = (
-        f"holds no key; must be JSON with `private`, {SECRET_BYTES} bytes in hexadecimal, and `former`, a "
-        "list of public keys"
+        f"holds no key, or is damaged; must be JSON with `private`, {SECRET_BYTES} bytes in hexadecimal, and "
+        "`former`, a list of public keys"
     )
     return read_private(path, "ledger key file", _parse, rule)
 
 
 def _parse(content: bytes) -> _SigningKeyFile:
-    file = msgspec.json.decode(content, type=_SigningKeyFile)
+    file = decode_checked(content, _SigningKeyFile)
     file.key()
     return file
 
 
 def _change(path: Path, change: Callable[[_SigningKeyFile], _SigningKeyFile]) -> _SigningKeyFile:
-    return change_private(path, _read, change, _format)
-
-
-def _format(file: _SigningKeyFile) -> str:
-    return msgspec.json.encode(file).decode() + os.linesep
+    return change_private(path, _read, change, encode_checked)

@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Final, TypeVar
@@ -15,6 +16,7 @@ from privacy.errors import LikewiseError, StoreError
 Secrets = TypeVar("Secrets")
 
 _PASSWORD_BYTES: Final = 32  # guessing is hopeless, so Redis may keep a plain SHA-256 of it
+_DRAFT: Final = ".draft"
 _PASSWORD: Final = re.compile("[0-9a-f]{32,}")
 
 
@@ -105,6 +107,21 @@ def _refuse_special(path: Path) -> None:
         raise StoreError(f"cannot write {path}: it is no regular file; name a file, or a new one")
 
 
+def remove_drafts(path: Path) -> None:
+    """Removes what writers of a file have left that were killed: a secret in it would outlive the file's.
+
+    The caller holds a lock that keeps other writers of the file out.
+
+    Raises:
+        StoreError: the folder does not allow it.
+    """
+    try:
+        for draft in path.parent.glob(f"{escape(path.name)}.*{_DRAFT}"):
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot remove drafts of {path}: {error.strerror}") from error
+
+
 @contextmanager
 def _draft(path: Path, text: str) -> Iterator[Path]:
     """Writes a text durably into a new file next to `path`, for the block to put in place.
@@ -112,7 +129,7 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
     Afterwards the folder is synced: a file whose name is lost in a power cut is lost, and so is a key in it.
     """
     try:
-        descriptor, name = mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".draft")
+        descriptor, name = mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=_DRAFT)
         draft = Path(name)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -9,26 +9,25 @@
 --       SERIES       the series of each element, as text: a MessagePack array
 --       SIZES        bytes of each element: a MessagePack array
 --       ELEMENTS     the elements, one after the other
---       REQUIRED     the offset of each account shard required now, '' for none: a MessagePack array
---       AFTER        the new offset of each account shard: a MessagePack array
---       WATERMARK    the new watermark, '' to leave it; a smaller one than the stored one changes nothing
+--       REQUIRED     the offset of each account shard required now, then the watermark, '' for none: a MessagePack array
+--       AFTER        the new offset of each account shard, and the new watermark: a MessagePack array
 --
--- Returns 1 when applied; 0, having changed nothing, when another relay has moved an offset.
+-- Returns 1 when applied; 0, having changed nothing, when another relay has moved an offset or the watermark.
 local call, sub = redis.call, string.sub
 local OFFSETS = KEYS[1]
-local LOG_PREFIX, ELEMENTS, WATERMARK = ARGV[1], ARGV[4], ARGV[7]
+local LOG_PREFIX, ELEMENTS = ARGV[1], ARGV[4]
 local series, sizes = cmsgpack.unpack(ARGV[2]), cmsgpack.unpack(ARGV[3])
 local required, after = cmsgpack.unpack(ARGV[5]), cmsgpack.unpack(ARGV[6])
 local MIN_ELEMENT_BYTES, MAX_ELEMENT_BYTES, WORD_BYTES = 8, 65536, 4
 
 local fields = {}
-for shard = 1, #required do
-  fields[shard] = shard - 1
+for place = 1, #required - 1 do
+  fields[place] = place - 1
 end
-fields[#required + 1] = 'watermark'
+fields[#required] = 'watermark'
 local stored = call('HMGET', OFFSETS, unpack(fields))
-for shard = 1, #required do
-  if (stored[shard] or '') ~= required[shard] then
+for place = 1, #required do
+  if (stored[place] or '') ~= required[place] then
     return 0
   end
 end
@@ -59,15 +58,11 @@ for index, number in ipairs(series) do
   position = following
 end
 local changed = {}
-for shard, offset in ipairs(after) do
-  if offset ~= required[shard] then
-    changed[#changed + 1] = shard - 1
-    changed[#changed + 1] = offset
+for place, reached in ipairs(after) do
+  if reached ~= required[place] then
+    changed[#changed + 1] = fields[place]
+    changed[#changed + 1] = reached
   end
-end
-if WATERMARK ~= '' and tonumber(WATERMARK) > tonumber(stored[#required + 1] or -1) then
-  changed[#changed + 1] = 'watermark'
-  changed[#changed + 1] = WATERMARK
 end
 if #changed > 0 then
   call('HSET', OFFSETS, unpack(changed))

@@ -14,16 +14,18 @@
 --       MEASUREMENTS  prefix of the measurements
 --       HEAD_BEFORE   head required now ('' for none)
 --       HEAD_AFTER    new head
+--       WRITTEN_BY_MS time of this server after which the releases must not be written, since they might be late for when
+--                     they are visible; '' for none
 --       then, for each series: its number, the epoch and its end required now, the cut of its log as `read.lua` returned it,
 --       the end of the next epoch ('' after the last one), from when the release is visible, net changes, measurements,
 --       release document, ledger entry
 --
--- Returns the length of the ledger when written; 0, having changed nothing, when another worker has moved the ledger; an array
--- of the series that are not as they were read, or not due, having changed nothing either.
+-- Returns the length of the ledger when written. Otherwise nothing has changed: 0 when another worker has moved the ledger, −1
+-- when it is too late, an array of the series that are not as they were read, or not due.
 local call = redis.call
 local DUE, LEDGER, HEAD, PENDING, OFFSETS, VISIBLE = unpack(KEYS)
-local STATES, LOGS, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER = unpack(ARGV, 1, 6)
-local FIRST_SERIES, FIELDS_PER_SERIES, MS_PER_SECOND = 7, 10, 1000
+local STATES, LOGS, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER, WRITTEN_BY_MS = unpack(ARGV, 1, 7)
+local FIRST_SERIES, FIELDS_PER_SERIES, MS_PER_SECOND = 8, 10, 1000
 local releases = {}
 
 -- Returns whether the counted elements are still where they were read: a log only grows until a commit.
@@ -111,6 +113,10 @@ if last_pending() > length then
 end
 if not may_write() then
   return redis.error_reply('NOPERM the tally may not be written')
+end
+local now = call('TIME')
+if WRITTEN_BY_MS ~= '' and now[1] * MS_PER_SECOND + now[2] / MS_PER_SECOND > tonumber(WRITTEN_BY_MS) then
+  return -1
 end
 
 local function drop_counted(log, cut)

@@ -2,7 +2,8 @@
 
 A change keeps the second in which it was taken in: that of its outbox entry. When every outbox is applied up
 to the end of an epoch, the relay writes how far: the watermark of a target shard. So an epoch counts what was
-taken in before its end, wherever relay and release worker stand then.
+taken in before its end, wherever relay and release worker stand then. A watermark that is ahead of the clock
+was written before that was set back, and is brought back: it would cut epochs that have not ended.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ BEGINNING = OutboxId(0, 0)
 
 
 ENTRIES_PER_STEP = 256
-"""Outbox entries taken from one account shard per step: about 32,000 changes under a busy intake."""
+"""About 32,000 changes under a busy intake."""
 MAX_CALL_BYTES = 524_288
 """Bytes of changes in one script call, unless one outbox entry has more: Redis does nothing else then."""
 MAX_AHEAD_MS: Final = 10_000
@@ -98,6 +99,12 @@ class _Progress:
         offsets = [OutboxId.parse(row.get(str(shard).encode())) for shard in range(account_shards)]
         return cls(offsets, int(row.get(b"watermark", NO_WATERMARK)))
 
+    @property
+    def stored(self) -> list[str]:
+        """The offsets and the watermark as they are stored; empty where there is none."""
+        watermark = "" if self.watermark_ms == NO_WATERMARK else str(self.watermark_ms)
+        return [*(offset.stored for offset in self.offsets), watermark]
+
 
 @dataclass(frozen=True)
 class _Outboxes:
@@ -107,7 +114,8 @@ class _Outboxes:
         now_ms: a time by which these entries were stamped, unless the clock was set back since.
         found: those with entries.
         watermark_ms: time up to which every outbox is applied once these entries are.
-        passed: whether the watermark of each target shard is behind and a series waits for it.
+        passed: whether the watermark of each target shard is behind and a series waits for it, or is ahead of
+            the clock.
     """
 
     now_ms: int
@@ -125,16 +133,18 @@ class Relay:
         header: gives the shard counts of this store.
         clock: the store's own as far as it is believed, or a virtual one that stamps entries; the store's own
             whatever it says if not given.
+        entries_per_step: outbox entries taken from one account shard per step.
     """
 
     client: Redis
     header: StoreHeader
     clock: Clock | None = None
+    entries_per_step: int = field(default_factory=lambda: ENTRIES_PER_STEP)
     _progress: list[_Progress] | None = field(default=None, init=False)
     """By target shard, as last seen; None when it must be read again."""
 
     def step(self) -> int:
-        """Move waiting entries, at most `ENTRIES_PER_STEP` per account shard; write a watermark that is due.
+        """Move waiting entries, at most `entries_per_step` per account shard; write a watermark that is due.
 
         Returns:
             The number of outbox entries that every target shard has applied; 0 if there was nothing to do or
@@ -174,7 +184,7 @@ class Relay:
         pipeline = self.client.pipeline(transaction=False)
         for shard in range(self.header.account_shards):
             low = min(each.offsets[shard] for each in progress)
-            pipeline.xrange(outbox_key(shard), min=f"({low}", count=ENTRIES_PER_STEP)
+            pipeline.xrange(outbox_key(shard), min=f"({low}", count=self.entries_per_step)
         for shard in range(self.header.target_shards):
             pipeline.zrange(tally_key(shard, "due"), 0, 0, withscores=True)
         replies: list[Any] = pipeline.execute()
@@ -184,16 +194,17 @@ class Relay:
             for shard, each in enumerate(entries)
             if each
         ]
-        unread_ms = [outbox.ids[-1].moment_ms for outbox in found if len(outbox.ids) == ENTRIES_PER_STEP]
+        unread_ms = [outbox.ids[-1].moment_ms for outbox in found if len(outbox.ids) == self.entries_per_step]
         end_ms = min([now_ms, *unread_ms])
         passed = [
-            bool(due) and due[0][1] <= end_ms and end_ms // 1000 > (each.watermark_ms + 1) // 1000
+            each.watermark_ms > now_ms + MAX_AHEAD_MS
+            or (bool(due) and due[0][1] <= end_ms and end_ms // 1000 > (each.watermark_ms + 1) // 1000)
             for each, due in zip(progress, dues, strict=True)
         ]
         if any(outbox.ids[-1].moment_ms > now_ms + MAX_AHEAD_MS for outbox in found):
             # Either the store's clock was set back, or this process stood still since it asked.
             now_ms = self._ask_time()
-        return _Outboxes(now_ms, found, end_ms - 1, passed)
+        return _Outboxes(now_ms, found, max(end_ms - 1, 0), passed)
 
     def _ask_time(self) -> int:
         if self.clock:
@@ -225,13 +236,13 @@ class Relay:
             )
         calls = []
         for shard, (each, is_passed) in enumerate(zip(progress, passed, strict=True)):
-            before = [offset.stored for offset in each.offsets]
+            before = each.stored
             for outbox in found:
                 each.offsets[outbox.shard] = max(each.offsets[outbox.shard], outbox.ids[-1])
             if is_passed:
                 each.watermark_ms = outboxes.watermark_ms
             if found or is_passed:
-                calls.append(_call(shard, packed[shard], before, each, is_passed=is_passed))
+                calls.append(_call(shard, packed[shard], before, each.stored))
         return all(_APPLY.run_all(self.client, calls))
 
     def _pack(self, found: Sequence[_Outbox], progress: list[_Progress], now_ms: int) -> list[PackedElements]:
@@ -253,19 +264,9 @@ class Relay:
         pipeline.execute()
 
 
-def _call(
-    shard: int, packed: PackedElements, before: Sequence[str], after: _Progress, *, is_passed: bool
-) -> ScriptCall:
-    return ScriptCall(
-        [tally_key(shard, "offsets")],
-        [
-            tally_prefix(shard, "log"),
-            *packed,
-            msgspec.msgpack.encode(before),
-            msgspec.msgpack.encode([offset.stored for offset in after.offsets]),
-            after.watermark_ms if is_passed else "",
-        ],
-    )
+def _call(shard: int, packed: PackedElements, before: Sequence[str], after: Sequence[str]) -> ScriptCall:
+    progress = (msgspec.msgpack.encode(before), msgspec.msgpack.encode(after))
+    return ScriptCall([tally_key(shard, "offsets")], [tally_prefix(shard, "log"), *packed, *progress])
 
 
 def _pack_after(

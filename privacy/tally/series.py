@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
 from redis import Redis
 
-from privacy.errors import StoreBusyError
+from privacy.errors import LateCommitError, SeriesRefusedError
 from privacy.model.documents import PointDocument
 from privacy.model.engagement import KINDS_PER_TARGET, Kind
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
 from privacy.tally.log_elements import LogCut, read_logs
+from privacy.tally.outbox_relay import MAX_AHEAD_MS
 
 _READ = Script.from_package("privacy.tally", "read.lua")
 _COMMIT = Script.from_package("privacy.tally", "commit.lua")
@@ -159,23 +160,6 @@ class PendingRelease:
         )
 
 
-class SeriesRefusedError(StoreBusyError):
-    """Some series of a commit are not as they were read, or not due. Others can be released without them.
-
-    Args:
-        shard: their target shard.
-        numbers: of these series.
-    """
-
-    def __init__(self, shard: int, numbers: Iterable[int]) -> None:
-        self.numbers = frozenset(numbers)
-        listed = ", ".join(map(str, sorted(self.numbers)))
-        super().__init__(
-            f"target shard {shard} does not release series {listed}: what it holds of them is damaged. All "
-            "others are released; restore the store from its newest backup"
-        )
-
-
 @dataclass(frozen=True)
 class TallyShard:
     """A target shard, as the release worker reads and writes it. All methods may raise `StoreBusyError`.
@@ -188,17 +172,19 @@ class TallyShard:
     client: Redis
     shard: int
 
-    def list_due(self, limit: int) -> list[int]:
+    def list_due(self, limit: int, now_ms: int | None = None) -> list[int]:
         """Return the numbers of at most `limit` series that are due, longest overdue first.
 
         A series is due when every outbox is applied up to the end of its epoch, by the watermark that the
-        relay wrote. No clock of a worker plays a part.
+        relay wrote. None is while that is ahead of the time given, if one is: the clock was set back since.
         """
         with translated():
             watermark_ms = self.client.hget(tally_key(self.shard, "offsets"), "watermark")
             if watermark_ms is None:
                 return []
             last_ms = int(cast("bytes", watermark_ms)) + 1
+            if now_ms is not None and last_ms > now_ms + MAX_AHEAD_MS:
+                return []
             numbers = self.client.zrange(
                 tally_key(self.shard, "due"), "-inf", last_ms, byscore=True, offset=0, num=limit
             )
@@ -241,8 +227,21 @@ class TallyShard:
         with translated():
             return int(self.client.llen(tally_key(self.shard, "ledger")))
 
-    def commit(self, commits: Sequence[Commit], head_before: str, head_after: str) -> int:
+    def commit(
+        self,
+        commits: Sequence[Commit],
+        head_before: str,
+        head_after: str,
+        written_by_ms: int | None = None,
+    ) -> int:
         """Write releases in one atomic step; they wait until they are visible.
+
+        Args:
+            commits: the releases, in the order of their ledger entries.
+            head_before: head of the ledger required now.
+            head_after: its head after these.
+            written_by_ms: time of the store's server after which they must not be written; None under a clock
+                that is not the server's.
 
         Returns:
             The number of releases. 0, and nothing is written, when another worker has moved the ledger: the
@@ -250,11 +249,13 @@ class TallyShard:
 
         Raises:
             SeriesRefusedError: nothing is written, although no other worker has moved the ledger.
+            LateCommitError: nothing is written, because it is too late.
         """
         arguments: list[str | bytes | int] = [
             *(tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")),
             head_before,
             head_after,
+            "" if written_by_ms is None else written_by_ms,
         ]
         for commit in commits:
             state = commit.due.state
@@ -276,6 +277,8 @@ class TallyShard:
             reply: int | list[bytes] = _COMMIT.run(self.client, ScriptCall(keys, arguments))
         if isinstance(reply, list):
             raise SeriesRefusedError(self.shard, [int(number) for number in reply])
+        if reply < 0:
+            raise LateCommitError("the releases were written too late for their tick: try again")
         return len(commits) if reply else 0
 
     def list_visible(self, tick_ms: int) -> list[tuple[int, int]]:

@@ -19,12 +19,14 @@ local call, unpack, pack = redis.call, struct.unpack, struct.pack
 -- JOBS: the progress of the jobs on this shard. LIMITS: the limits in force, see put_limits.lua. All keys have one hash tag.
 local OUTBOX, TOMBSTONES, FLAGGED, TIMERS, OUTER_KEY, ACCOUNTS, JOBS, LIMITS = spread(KEYS)
 -- The name of an account's hash is a prefix and the 16 raw bytes of its pseudonym; PREVIOUS_PREFIX is that of accounts under
--- the previous outer key. KEY_ID names the caller's outer key. KNOWN_LIMITS are the limits that the caller knows, '' for none.
-local PREFIX, PREVIOUS_PREFIX, KEY_ID, KNOWN_LIMITS = spread(ARGV)
+-- the previous outer key. KEY_IDS names the caller's outer key, and the previous one if it knows that. KNOWN_LIMITS are the limits that the caller knows, '' for none.
+local PREFIX, PREVIOUS_PREFIX, KEY_IDS, KNOWN_LIMITS = spread(ARGV)
+local KEY_ID = string.sub(KEY_IDS, 1, 8)
 -- All other arguments, by name: each script lists those that it takes.
 local args = cmsgpack.unpack(ARGV[5])
 local MS_PER_DAY = 86400000
-local NOW_MS = args.now_ms
+-- A process may have stood still since it read its time; what it believes as it calls is later then.
+local NOW_MS = args.now_ms and math.max(args.now_ms, args.believed_ms or 0)
 local TODAY = NOW_MS and math.floor(NOW_MS / MS_PER_DAY)
 -- w, M, how long an erased account stays closed, likes in a burst, and its time; nil for a caller that knows none.
 local known_limits = {}
@@ -47,10 +49,11 @@ local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] 
 -- damaged. A script reads it whole before it writes anything of it, and keeps what it has done for the accounts before it:
 -- their registers, and their changes in the outbox.
 
--- Returns the error for a caller whose outer key is not the one that the shard is kept under; else nil.
+-- Returns the error for a caller whose outer key is not the one that the shard is kept under; else nil. While accounts may
+-- be left under a previous key, the shard names that too, and a caller must know it: it would not find them otherwise.
 local function refuse_stale_key()
   local known = call('GET', OUTER_KEY)
-  if known and known ~= KEY_ID then
+  if known and known ~= KEY_IDS and known ~= KEY_ID then
     return redis.error_reply('STALEKEY the shard is kept under another pseudonym key')
   end
 end
@@ -196,8 +199,13 @@ local function read_count(stored)
 end
 
 -- Takes one of the account's admissions of the day; false when the day is full. A clock that stepped back does not open the
--- day again. The burst rule does not see an admission that has no time of its own.
+-- day again. A day that is further ahead was reached under a wrong time: its admissions count as those of today, so that the
+-- next day opens. The caller writes such a move (`is_moved`) also when the day is full. The burst rule does not see an
+-- admission that has no time of its own.
 local function admit(account, has_time)
+  if account.day > TODAY + 1 then
+    account.day, account.is_moved = TODAY, true
+  end
   local opens_day = account.day < TODAY
   local count = opens_day and 0 or account.count
   if count >= DAILY_CAP then

@@ -28,10 +28,10 @@ local function set_block(index)
   local outcome
   account.kept_out = reason_kept_out(account)
   flips, code, outcome = settle_register(account, series, liked, block, flips, code, changes, UNLIKED)
+  if outcome == NEWLY_COUNTED or account.is_moved then write_account(account) end
   if outcome == DAY_FULL then
     return OVER_CAP
   end
-  if outcome == NEWLY_COUNTED then write_account(account) end
   call('HSET', account.key, series, pack_register(at, liked, block, flips, code))
   return BLOCK_CHANGED
 end

@@ -57,7 +57,7 @@ local function write_page(account, written, counted)
   if #written > 0 then
     call_in_parts('HSET', account.key, written)
   end
-  if counted > 0 then
+  if counted > 0 or account.is_moved then
     write_account(account)
   end
 end

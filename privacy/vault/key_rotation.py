@@ -46,6 +46,18 @@ class ShardKeyRotation:
         )
         return self._run(shard, {"accounts": packed}, keys)
 
+    def end(self, shard: int) -> None:
+        """Lets the shard forget the previous key, once no account is left under it.
+
+        A backup from before this is refused without that key: accounts may be left in it that only this key
+        finds.
+
+        Raises:
+            StoreBusyError: the store did not confirm. Do it again.
+            StoreError: the shard is kept under a third key.
+        """
+        self._run(shard, {"is_done": True, "accounts": b""}, self.shards.keys.current)
+
     def _run(self, shard: int, arguments: ScriptArguments, keys: Pseudonymiser) -> int:
         with translated():
             call = self.shards.pack_call(shard, arguments, keys)

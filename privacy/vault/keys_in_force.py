@@ -9,7 +9,12 @@ from redis import Redis
 from privacy.errors import StoreError
 from privacy.store.connect import translated
 from privacy.store.keys import outer_key_key
-from privacy.vault.pseudonym import Pseudonymiser
+from privacy.vault.pseudonym import KEY_ID_BYTES, Pseudonymiser
+
+
+def is_rotating(ids: Iterable[bytes | None]) -> bool:
+    """Returns whether the ids of `KeysInForce.read` are those of a rotation: accounts may be moved."""
+    return any(len(key_id or b"") > KEY_ID_BYTES for key_id in ids)
 
 
 @dataclass(frozen=True)
@@ -41,18 +46,28 @@ class KeysInForce:
             StoreError: a shard has no key or a third one.
             StoreBusyError: the store cannot answer now.
         """
-        with translated():
-            found = [cast("bytes | None", self.client.get(name)) for name in self._names()]
-        for shard, key_id in enumerate(found):
+        for shard, key_id in enumerate(self.read()):
             if key_id is None:
                 raise StoreError(f"account shard {shard} has lost its data: put the data of its Redis back")
-            if key_id not in {keys.key_id, keys.previous_key_id}:
+            # During a rotation, the new key and the previous one; the accounts under that would not be found.
+            if key_id not in {keys.key_id, keys.previous_key_id, keys.key_id + keys.previous_key_id}:
                 raise StoreError(
                     f"account shard {shard} is kept under another pseudonym key than the one in the key "
                     "file: the file is older than the latest rotation, or the store is a backup from before "
-                    "it. Put the newest key file or a newer backup back; a key that was rotated out is "
+                    "its end. Put the newest key file or a newer backup back; a key that was rotated out is "
                     "destroyed"
                 )
+
+    def read(self) -> list[bytes | None]:
+        """Reads the ids of each shard's keys: of the one in use, and during a rotation of the previous one.
+
+        While they stay the same, an account is moved once at most; and not at all outside of a rotation.
+
+        Raises:
+            StoreBusyError: the store cannot answer now.
+        """
+        with translated():
+            return [cast("bytes | None", self.client.get(name)) for name in self._names()]
 
     def _names(self) -> Iterable[str]:
         return map(outer_key_key, range(self.account_shards))

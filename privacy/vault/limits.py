@@ -1,7 +1,6 @@
 """The limits in force: each account shard keeps them, and its scripts refuse a process that knows others."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import astuple
 
 from redis import Redis
 
@@ -14,6 +13,7 @@ from privacy.policy.registry import (
     read_policy_registry,
     smallest_flip_cap,
 )
+from privacy.policy.retention import Retention
 from privacy.store.checks import CheckResult
 from privacy.store.connect import translated
 from privacy.store.keys import vault_key
@@ -21,7 +21,8 @@ from privacy.store.script import Script, ScriptCall
 
 NAMES = (
     "w, M, seconds that an erased account stays closed, likes and seconds of a burst, seconds below which an "
-    "account is too young"
+    f"account is too young, and of the retention periods {', '.join(Retention.__struct_fields__)}; age bands "
+    "that are dropped"
 )
 """Of the limits, in their order."""
 _REPLACE_LIMITS = Script.from_package("privacy.vault", "replace_limits.lua")
@@ -80,8 +81,7 @@ def put_limits_in_force(client: Redis, account_shards: int, limits: Limits) -> N
     Raises:
         StoreBusyError: the store did not confirm. Do it again.
     """
-    arguments = astuple(limits)
-    calls = [ScriptCall([limits_key(shard)], arguments) for shard in range(account_shards)]
+    calls = [ScriptCall([limits_key(shard)], limits.values) for shard in range(account_shards)]
     with translated():
         _PUT_LIMITS.run_all(client, calls)
 

@@ -36,7 +36,7 @@ HANDLE_BYTES = 16
 TOMBSTONE_BYTES = 8
 NETWORK_BYTES = 8
 KEY_BYTES = 32
-_KEY_ID_BYTES = 8
+KEY_ID_BYTES = 8
 _AUDIT_TAG_BYTES = 8
 
 
@@ -133,7 +133,7 @@ class Pseudonymiser:
     def key_id(self) -> bytes:
         """Identifies the inner key and the outer key in use, and reveals nothing else of them: 8 bytes."""
         keys = self.inner_key + self.outer_key
-        return blake2b(keys, digest_size=_KEY_ID_BYTES, person=b"likewise key id").digest()
+        return blake2b(keys, digest_size=KEY_ID_BYTES, person=b"likewise key id").digest()
 
     @cached_property
     def previous_key_id(self) -> bytes:
@@ -150,7 +150,7 @@ class Pseudonymiser:
     @cached_property
     def fingerprint(self) -> str:
         """Identifies the inner key, which is kept for the life of a store: 16 hexadecimal digits."""
-        return blake2b(self.inner_key, digest_size=_KEY_ID_BYTES, person=b"likewise inner").hexdigest()
+        return blake2b(self.inner_key, digest_size=KEY_ID_BYTES, person=b"likewise inner").hexdigest()
 
     def hash_network(self, name: str) -> bytes:
         """Hashes the name of a network to 8 bytes, which tell networks apart and name none."""

@@ -4,7 +4,6 @@ The file names the store that its keys are of, once that is set up: keys that wo
 another one, are then recognised.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import msgspec
 
 from privacy.errors import ConflictError, StoreError
 from privacy.store.credentials import create_private, read_private
-from privacy.store.file_change import change_private
+from privacy.store.file_change import change_private, decode_checked, encode_checked
 from privacy.store.header import StoreHeader
 from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser
 
@@ -91,7 +90,7 @@ def create_key_file(path: Path, entropy: Callable[[int], bytes]) -> None:
         StoreError: the folder does not allow it, or the file is readable by others or holds no keys.
     """
     if not path.exists():
-        create_private(path, _format(_KeyFile(entropy(KEY_BYTES).hex(), entropy(KEY_BYTES).hex())))
+        create_private(path, encode_checked(_KeyFile(entropy(KEY_BYTES).hex(), entropy(KEY_BYTES).hex())))
     load_pseudonymiser(path)
 
 
@@ -150,19 +149,15 @@ def end_rotation(path: Path, keys: Pseudonymiser) -> None:
 
 
 def _read(path: Path) -> _KeyFile:
-    rule = f"holds no keys; JSON with keys of {KEY_BYTES} bytes in hexadecimal"
+    rule = f"holds no keys, or is damaged; JSON with keys of {KEY_BYTES} bytes in hexadecimal"
     return read_private(path, "pseudonym key file", _parse, rule)
 
 
 def _parse(content: bytes) -> _KeyFile:
-    file = msgspec.json.decode(content, type=_KeyFile)
+    file = decode_checked(content, _KeyFile)
     file.keys()
     return file
 
 
 def _change(path: Path, change: Callable[[_KeyFile], _KeyFile]) -> _KeyFile:
-    return change_private(path, _read, change, _format)
-
-
-def _format(file: _KeyFile) -> str:
-    return msgspec.json.encode(file).decode() + os.linesep
+    return change_private(path, _read, change, encode_checked)

@@ -83,7 +83,7 @@ local account = {} -- that of the event at hand
 -- its one write.
 local function apply(pseudonym, is_closed, series, event, change)
   fill_account(account, pseudonym, accounts[pseudonym])
-  account.burst_began, account.flagged = nil, nil
+  account.burst_began, account.flagged, account.is_moved = nil, nil, nil
   local stored = call('HGET', account.key, series)
   if account.status == OBJECTED or (is_closed and not stored) then
     return ACCOUNT_CLOSED
@@ -107,6 +107,7 @@ local function apply(pseudonym, is_closed, series, event, change)
       local is_first, has_time = not accounts[pseudonym], change ~= UNTIMED
       is_admitted = admit(account, has_time)
       if not is_admitted then
+        if account.is_moved then accounts[pseudonym] = pack_account(account) end
         return OVER_CAP
       end
       if has_time then

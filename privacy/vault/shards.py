@@ -15,7 +15,7 @@ from privacy.store.clock import MAX_DEVIATION_MS
 from privacy.store.connect import translated
 from privacy.store.keys import outbox_key, register_prefix, vault_key
 from privacy.store.script import Script, ScriptCall
-from privacy.vault.limits import KnownLimits, limits_key
+from privacy.vault.limits import KnownLimits, limits_key, require_limits_in_force
 from privacy.vault.pseudonym import Account, AccountRef, Pseudonymiser
 
 ScriptArguments = Mapping[str, Any]
@@ -76,6 +76,16 @@ class AccountShards:
     virtual_clock: Clock | None = None
     clock: Clock | None = None
 
+    def require_limits_in_force(self) -> None:
+        """Makes sure that this process knows the limits in force, before it decides by one outside a script.
+
+        Raises:
+            LimitsError: it does not.
+            StoreBusyError: the store did not answer.
+        """
+        if self.limits:
+            require_limits_in_force(self.client, self.count, self.limits)
+
     def account_table(self, shard: int) -> str:
         """Names the hash that holds, by pseudonym, the status and admissions of a shard's accounts."""
         return vault_key(shard, _ACCOUNTS)
@@ -106,7 +116,7 @@ class AccountShards:
             (
                 register_prefix(shard, keys.generation),
                 register_prefix(shard, keys.generation - 1),
-                keys.key_id,
+                keys.key_id + keys.previous_key_id,
                 str(self.limits.current) if self.limits else "",
                 msgspec.msgpack.encode(packed),
             ),

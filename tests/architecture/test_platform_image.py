@@ -19,6 +19,7 @@ FORBIDDEN: Final = frozenset(
 )
 # The store is asked only by `create`; what is packaged next to the code (scripts, the policy) is read here.
 PROGRAM: Final = """
+import api.platform.wsgi  # in its workers
 from api.platform.__main__ import command
 from api.http.command import run_command
 assert run_command(command, ["--help"], "platform") == 0

@@ -1,6 +1,6 @@
 """The public plane with a gallery in every state, running."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -10,10 +10,18 @@ from tests.support.redis_server import Store
 from tests.support.signing_world import sign_gallery
 
 
+@pytest.fixture(scope="session")
+def published(shared_store: Store) -> Mapping[bytes, bytes]:
+    """What a store holds after the usual gallery was published and signed; published and signed once."""
+    shared_store.flush()
+    publish_every_state(shared_store)
+    sign_gallery(shared_store)
+    return shared_store.dump()
+
+
 @pytest.fixture
-def plane(store: Store) -> Iterator[PublicPlane]:
+def plane(store: Store, published: Mapping[bytes, bytes]) -> Iterator[PublicPlane]:
     """A running public plane."""
-    publish_every_state(store)
-    sign_gallery(store)
+    store.put_back(published)
     with public_plane(store) as running:
         yield running

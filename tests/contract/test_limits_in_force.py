@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from privacy.errors import LimitsError
+from privacy.model.timestamp import MS_PER_DAY
 from privacy.policy.file import DEFAULT_POLICY_PATH
 from privacy.policy.registry import register_policy
 from privacy.vault.limits import put_limits_in_force
@@ -20,6 +22,7 @@ from tests.support.platform_plane import (
     plane_on,
 )
 from tests.support.redis_server import Store
+from tests.support.staff import office_on
 
 PROBLEM = "urn:likewise:problem:limits-not-in-force"
 VIDEO = {"posted_at": ago(3600)}
@@ -85,6 +88,22 @@ def test_a_plane_under_other_limits_says_that_it_must_be_started_again(
     assert reply.headers["Retry-After"]
     assert dump(store) == before
     assert plane.client.get("/healthz").status_code == 200
+
+
+def test_a_maintenance_worker_drops_nothing_by_periods_that_are_not_in_force(store: Store) -> None:
+    """A policy that keeps audit trail and backups for longer was put in force, and the worker goes on."""
+    register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())
+    office = office_on(store)
+    office.request("erasures")
+    office.work()
+    office.plane.clock.now_ms += 3_000 * MS_PER_DAY
+    path = store.server.folder / "rollback-guard" / f"{'0' * 32}.erasures"
+    trail, erasures = store.root.xlen("p:audit"), path.read_bytes()
+    put_in_force(store, "audit_trail_seconds = 63072000", "audit_trail_seconds = 630720000")
+    for act in (office.work, lambda: next(office.maintenance.sweep.run(office.plane.clock.now_ms))):
+        with pytest.raises(LimitsError, match="audit_trail_seconds"):
+            act()
+    assert (store.root.xlen("p:audit"), path.read_bytes()) == (trail, erasures)
 
 
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)

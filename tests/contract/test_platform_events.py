@@ -2,14 +2,17 @@
 
 import gzip
 import zlib
+from io import BytesIO
 from typing import Any, cast
 
 import msgspec
 import pytest
 
+from privacy.model.timestamp import MS_PER_HOUR, format_timestamp
 from tests.support.platform_plane import (
     JSON,
     NDJSON,
+    NOW_MS,
     POLICY,
     PROFILE,
     PSEUDONYMISER,
@@ -280,3 +283,23 @@ def test_a_sealed_video_takes_no_events(plane: PlatformPlane, store: Store) -> N
     plane.clock.now_ms += 1000 * POLICY.schedule.due_ages_seconds[-1]
     assert counted(plane.events(lines(event())).json) == {"late": 1}
     assert written_keys(store) == []
+
+
+def test_a_true_like_is_not_of_the_future_if_the_plane_stood_still(plane: PlatformPlane) -> None:
+    """The process is stopped after it has asked the time and before the body arrives."""
+    body = lines(event(occurred_at=format_timestamp(NOW_MS + MS_PER_HOUR)))
+
+    class LateBody(BytesIO):
+        """Arrives an hour later."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            plane.clock.now_ms = NOW_MS + MS_PER_HOUR + 1_000
+            return super().read(size)
+
+    reply = plane.client.post(
+        "/v1/events",
+        input_stream=LateBody(body),
+        content_type=NDJSON,
+        headers={"Authorization": f"Bearer {plane.token}", "Content-Length": str(len(body))},
+    )
+    assert counted(reply.get_json()) == {"counted": 1}

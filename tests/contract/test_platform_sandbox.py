@@ -58,14 +58,18 @@ def shown(store: Store, target_id: str) -> TargetDocument | None:
 
 
 @pytest.mark.parametrize("scope", PLANE_SCOPES["platform"])
-@pytest.mark.parametrize("operation", SCOPED, ids=lambda operation: operation.operation_id)
-def test_a_key_opens_the_operations_of_its_scope(store: Store, operation: Any, scope: str) -> None:
+def test_a_key_opens_the_operations_of_its_scope(store: Store, scope: str) -> None:
     """A canary key reaches the sandbox and nothing else, and no other key reaches the sandbox."""
     plane = plane_on(store, (scope,))
-    path = operation.path.replace("{video_id}", "v-1")
-    status = plane.send(operation.method, path, b"[]").status_code
-    assert (status == 403) == (operation.scope != scope)
-    assert status in (400, 403)
+    statuses = {
+        operation.operation_id: plane.send(
+            operation.method, operation.path.replace("{video_id}", "v-1"), b"[]"
+        ).status_code
+        for operation in SCOPED
+    }
+    assert statuses == {
+        operation.operation_id: 400 if operation.scope == scope else 403 for operation in SCOPED
+    }
 
 
 def test_a_canary_key_has_no_other_scope(store: Store) -> None:

@@ -21,7 +21,8 @@ from tests.support.redis_server import Store
 
 EXAMPLE_VIDEO: Final = "v-4711"  # as the description calls it
 PROOF_PATH: Final = "/v1/privacy/ledger/proof"
-EXAMPLES_PER_OPERATION: Final = 40
+EXAMPLES_PER_OPERATION: Final = 15
+EXAMPLES_AT_NIGHT: Final = 400
 SCHEMA: Final = schemathesis.openapi.from_dict(
     openapi_document(operations(), {"public": ["/"], "service": ["/"]})
 )
@@ -42,7 +43,7 @@ def running(shared_store: Store) -> Iterator[PublicPlane]:
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=examples(EXAMPLES_PER_OPERATION),
+    max_examples=examples(EXAMPLES_PER_OPERATION, EXAMPLES_AT_NIGHT),
     suppress_health_check=list(HealthCheck),
 )
 def test_generated_requests(case: Any, running: PublicPlane) -> None:

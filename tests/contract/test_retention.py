@@ -3,15 +3,30 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from privacy.maintenance.key_rotation import KeyRotation
+from privacy.maintenance.throttle import Throttle
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.store.keys import tally_key
-from tests.support.platform_plane import NDJSON, POLICY, ago, event, keys, lines, new_key
+from privacy.vault.keys_in_force import KeysInForce
+from privacy.vault.scan import AccountScan
+from privacy.vault.shards import AccountShards, PseudonymKeys
+from tests.support.platform_plane import (
+    NDJSON,
+    POLICY,
+    PSEUDONYMISER,
+    ago,
+    event,
+    keys,
+    lines,
+    new_key,
+)
 from tests.support.redis_server import Store
 from tests.support.registers import raw
-from tests.support.staff import Office, office_on
+from tests.support.staff import HEADER, Office, office_on
 
 TABLE = Path(__file__).parents[2] / "docs" / "retention.md"
 VIDEOS = ("v-1", "v-2")
@@ -95,8 +110,7 @@ def test_an_account_without_registers_is_found_until_it_is_idle(office: Office) 
     list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     tables = {name: office.store.root.hgetall(name) for name in keys(office.store, "v:*:accounts")}
     assert sum(map(len, tables.values())) == len(keys(office.store, "v:*:r*")) > 0
-    fields = [raw(field) for name in keys(office.store, "v:*:r*") for field in office.store.root.hkeys(name)]
-    assert not any(field.isdigit() for field in fields)
+    assert registers(office) == []
     office.plane.clock.now_ms += 1000 * POLICY.retention.idle_account_seconds + 40 * MS_PER_DAY
     office.work()
     list(office.maintenance.sweep.run(office.plane.clock.now_ms))
@@ -121,6 +135,34 @@ def test_an_account_of_the_sandbox_goes_with_its_canaries(office: Office) -> Non
     seal(office)
     list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     assert sorted(keys(office.store, "v:*:r*")) == sorted(before)
+
+
+def test_a_sweep_that_meets_a_rotation_leaves_no_register(office: Office) -> None:
+    """It found accounts by names that they have no more when it drops registers: the next one does it."""
+    office.work()
+    seal(office)
+    KeysInForce(office.store.admin, HEADER.account_shards).begin(PSEUDONYMISER)
+    rotated = replace(
+        PSEUDONYMISER, outer_key=bytes(32), previous_outer_key=PSEUDONYMISER.outer_key, generation=1
+    )
+    sweep, keys_now = office.maintenance.sweep, PseudonymKeys(lambda: rotated)
+    found = list(sweep.scan.scan_records())
+    running = sweep.run(office.plane.clock.now_ms)
+    next(running)
+    moving = AccountShards(office.store.rekeyer, keys_now, HEADER.account_shards)
+    assert KeyRotation(moving, Throttle.disabled()).run(lambda _count: None)
+    sweep.shards.keys.current = rotated
+    with patch.object(AccountScan, "scan_records", lambda _scan: iter(found)):
+        list(running)
+    assert registers(office)
+    list(sweep.run(office.plane.clock.now_ms))
+    assert registers(office) == []
+
+
+def registers(office: Office) -> list[bytes]:
+    """Return the registers of all accounts."""
+    fields = (raw(field) for name in keys(office.store, "v:*:r*") for field in office.store.root.hkeys(name))
+    return [field for field in fields if field.isdigit()]
 
 
 def test_redis_expires_only_what_may_be_lost(office: Office) -> None:

@@ -5,14 +5,15 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import pytest
 
 from api.http.command import ExitCode
 from api.runtime.settings import operator_settings
 from privacy.embedded.rooms import EmbeddedRooms
-from privacy.policy.file import DEFAULT_POLICY_PATH
+from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy
 from privacy.policy.registry import Limits
 from privacy.rollback.guard import shares_device
 from privacy.signing.signing_key_file import create_ledger_key
@@ -25,6 +26,9 @@ from privacy.vault.pseudonym_key_file import create_key_file
 from tests.support.command_line import clean_environment, likewise
 from tests.support.prepared_store import prepare_store
 from tests.support.redis_server import ROOT, clients
+
+KEPT: Final = load_policy().retention
+LAST_LIMITS: Final = " ".join([*map(str, msgspec.structs.astuple(KEPT)), "under-13"])
 
 
 @pytest.fixture
@@ -131,11 +135,15 @@ def test_a_shard_under_another_key_is_bad(folder: Path) -> None:
     ("shards", "limits", "told"),
     [
         ([2], None, "none in account shards [2]"),
-        ([1], Limits(2, 100, 10**9, 30, 10, 600), "2 100 1000000000 30 10 600 in account shards [1]"),
+        (
+            [1],
+            Limits(2, 100, 10**9, 30, 10, 600, KEPT, frozenset({"under-13"})),
+            f"2 100 1000000000 30 10 600 {LAST_LIMITS} in account shards [1]",
+        ),
         (
             range(8),
-            Limits(4, 50, 94694400, 30, 10, 600),
-            "4 50 94694400 30 10 600 in account shards [0, 1, 2, 3, 4, 5, 6, 7]",
+            Limits(4, 50, 94694400, 30, 10, 600, KEPT, frozenset({"under-13"})),
+            f"4 50 94694400 30 10 600 {LAST_LIMITS} in account shards [0, 1, 2, 3, 4, 5, 6, 7]",
         ),
     ],
     ids=["lost", "unlike", "another policy's"],
@@ -151,7 +159,7 @@ def test_other_limits_than_the_policies_demand_are_bad(
     assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["rooms: limits"])
     detail = findings["rooms: limits"]["detail"]
     assert told in detail
-    assert "the policies demand 4 100 94694400 30 10 600:" in detail
+    assert f"the policies demand 4 100 94694400 30 10 600 {LAST_LIMITS}:" in detail
 
 
 def test_the_policy_that_is_named_must_be_registered(folder: Path, tmp_path: Path) -> None:

@@ -9,16 +9,7 @@ from api.simulation.feed import MS_PER_WEEK
 from api.simulation.state_file import STATE_FILE, SimulationState, StateFile
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR
-from tests.support.command_line import (
-    System,
-    alive,
-    answer_of,
-    clean_environment,
-    family,
-    likewise,
-    start_up,
-    up,
-)
+from tests.support.command_line import alive, family, likewise, start_up, up
 from tests.support.eventually import eventually
 from tests.support.prepared_store import prepare_store
 
@@ -72,20 +63,6 @@ def test_a_folder_that_was_not_simulated_is_refused(tmp_path: Path) -> None:
     refused = likewise("up", "--simulate", "--data-folder", folder)
     assert refused.returncode == ExitCode.WRONG_USAGE
     assert "was not simulated" in refused.stderr
-
-
-def test_a_platform_is_played_over_http(system: System) -> None:
-    """The command alone sends videos and events to any platform plane, and reports their outcomes."""
-    environment = clean_environment(LIKEWISE_PLATFORM_KEY=system.welcome["keys"]["platform"])
-    url = system.welcome["platform_url"]
-    arguments = ("simulate", "--platform-url", url, "--rate", "300", "--seconds", "3", "--json")
-    verdicts = answer_of(likewise(*arguments, environment=environment))["verdicts"]
-    assert verdicts["counted"] > 50
-    assert verdicts["invalid"] == verdicts["unknown_target"] == 0
-    wrong = environment | {"LIKEWISE_PLATFORM_KEY": "lw_platform_0000000000000000_" + "0" * 64}
-    refused = likewise(*arguments, environment=wrong)
-    assert refused.returncode == ExitCode.WRONG_USAGE
-    assert "401" in refused.stderr
 
 
 def shortest_past_ms(now_ms: int) -> int:

@@ -11,9 +11,11 @@ from pathlib import Path
 from api.http.command import ExitCode
 from api.http.system import clock_ms
 from privacy.embedded.log_files import FILES_FOLDER
+from privacy.embedded.rooms import EmbeddedRooms
 from privacy.model.timestamp import format_timestamp
 from tests.support.command_line import System, all_gone, likewise, port_options, up
 from tests.support.eventually import eventually
+from tests.support.prepared_store import prepare_store
 
 VIDEO = {"video_id": "v-1", "posted_at": format_timestamp(clock_ms() - 60_000)}
 
@@ -129,8 +131,8 @@ def test_a_lost_guard_needs_an_answer(tmp_path: Path) -> None:
 def test_an_empty_disk_under_keys_is_not_founded(tmp_path: Path) -> None:
     """The data of both rooms is gone, keys and guard are there: nothing is made, and the way on is said."""
     folder = tmp_path / "data"
-    with up(folder) as system:
-        assert system.stop() == ExitCode.OK
+    with EmbeddedRooms(folder) as rooms:
+        assert prepare_store(rooms.settings, folder).is_new
     for place in (folder, folder / "gallery"):
         shutil.rmtree(place / FILES_FOLDER)
     keys = [(folder / name).read_text() for name in ("pseudonym.key", "ledger.key")]

@@ -163,6 +163,42 @@ def test_an_account_that_is_met_before_the_job_keeps_everything(store: Store, ke
     assert 500 in timers
 
 
+def test_a_backup_from_the_middle_of_a_rotation_is_refused_after_its_end(
+    store: Store, key_file: Path
+) -> None:
+    """Its accounts are under a key that is destroyed: each of their likes would count a second time."""
+    RegisterStore(shards(store, key_file)).record(likes(SERIES[0]), 0)
+    rotated = begin_rotation(key_file, os.urandom)
+    running = rotation(store, key_file)
+    put_key_in_force(running)
+    ShardKeyRotation(running.shards).move_accounts(0, [])
+    backup = store.dump()
+    running.run(lambda _count: None)
+    end_rotation(key_file, rotated)
+    KeysInForce(store.admin, HEADER.account_shards).require(load_pseudonymiser(key_file))
+    store.put_back(backup)
+    with pytest.raises(StoreError, match="backup from before its end"):
+        KeysInForce(store.admin, HEADER.account_shards).require(load_pseudonymiser(key_file))
+    running_process = RegisterStore(shards(store, key_file))
+    with pytest.raises(StoreBusyError, match="cannot read the new one"):
+        running_process.record(likes(SERIES[0]), 0)
+
+
+def test_a_backup_from_the_middle_of_a_rotation_goes_on_with_its_keys(store: Store, key_file: Path) -> None:
+    """As long as the previous key is there, the rotation is run again, and every account is found."""
+    RegisterStore(shards(store, key_file)).record(likes(SERIES[0]), 0)
+    rotated = begin_rotation(key_file, os.urandom)
+    put_key_in_force(rotation(store, key_file))
+    backup = store.dump()
+    rotation(store, key_file).run(lambda _count: None)
+    store.put_back(backup)
+    assert rotation(store, key_file).run(lambda _count: None) == len(ACCOUNTS)
+    end_rotation(key_file, rotated)
+    KeysInForce(store.admin, HEADER.account_shards).require(load_pseudonymiser(key_file))
+    vault = RegisterStore(shards(store, key_file))
+    assert set(vault.record(likes(SERIES[0]), 0)) == {Verdict.DUPLICATE}
+
+
 def test_killed_at_any_store_call_it_goes_on(store: Store, key_file: Path) -> None:
     """Run again after a crash anywhere, the rotation ends with every account under the new key, once."""
     for fault in every_fault(Crash):

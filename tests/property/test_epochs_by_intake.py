@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ class Timed:
 
     def release(self) -> int:
         """Let a release worker run."""
-        return self.releases.worker().run_due()
+        return replace(self.releases.worker(), clock=lambda: self.clock_ms).run_due()
 
     def released(self) -> Counter[tuple[str, int]]:
         """Return the exact net change of the total that each release counted, by video and epoch."""
@@ -269,11 +269,35 @@ def test_two_relays_and_a_worker_in_any_order(turns: list[int], world: Timed) ->
         [
             lambda hook: Relay(SteppedRedis(client, hook), HEADER, lambda: world.clock_ms).drain(),
             lambda hook: Relay(SteppedRedis(client, hook), HEADER, lambda: world.clock_ms).drain(),
-            lambda hook: world.releases.worker(hook).run_due(),
+            lambda hook: replace(world.releases.worker(hook), clock=lambda: world.clock_ms).run_due(),
         ],
         turns,
     )
     world.check()
+
+
+@pytest.mark.parametrize("ahead_ms", [hours(1), hours(20_000)])
+def test_a_time_that_was_accepted_by_mistake_cuts_no_later_epoch(world: Timed, ahead_ms: int) -> None:
+    """Once the clock is right again, the epochs of a new video end by that clock."""
+    world.reset(ahead_ms)
+    world.relay().drain()
+    world.release()
+    late_relay = world.relay()
+    late_relay.step()
+    world.clock_ms = 1_000
+    world.releases.register(["new"], calibration().policy)
+    assert world.release() == 0
+    world.take_in(ACCOUNTS[:4], "new")
+    world.relay().drain()
+    assert world.release() == 0
+    world.clock_ms = hours(1) - 1
+    world.take_in(ACCOUNTS[4:5], "new")
+    late_relay.drain()
+    assert world.release() == 0
+    world.clock_ms = hours(1)
+    world.relay().drain()
+    assert world.release() == 1
+    assert read_totals(world.releases, "new") == {0: 5}
 
 
 def read_now_ms(store: Store) -> int:
@@ -299,13 +323,14 @@ def test_the_stores_clock_is_set_back(store: Store) -> None:
         store.root.xadd(outbox_key(shard), {"c": changes}, id=f"{moment_ms}-*")
         relay.step()
 
+    worker = replace(releases.worker(), clock=lambda: read_now_ms(store))
     take_in(0, end_ms + 500, 100)
     take_in(1, end_ms - 500, 40)
-    releases.worker().run_due()
+    worker.run_due()
     assert read_totals(releases, "v") == {0: 40}
     take_in(2, end_ms - 200, 7)
     take_in(1, read_now_ms(store) + MAX_AHEAD_MS + 60_000, 3)
-    assert releases.worker().run_due() == 0
+    assert worker.run_due() == 0
     elements = [np.frombuffer(element, "<u4").tolist() for element in read_log(store.root, number)]
     assert [len(changes) for _, *changes in elements] == [100, 7, 3]
     assert elements[1][0] == (end_ms - 200) // 1000

@@ -48,7 +48,7 @@ def assert_as_the_schema(batch: Batch) -> None:
     assert read == expected
 
 
-@settings(max_examples=examples(1000))
+@settings(max_examples=examples(400, 10_000))
 @given(damaged(LINES) | MIXED_LINES)
 @example(A + A + b"\n" + SPREAD)
 @example(SPREAD + b"\n" + A + b" " + A)
@@ -78,7 +78,7 @@ def test_lines_decode_like_the_schema(raw: bytes) -> None:
     assert_as_the_schema(Batch(raw, NDJSON))
 
 
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(200, 5_000))
 @given(damaged(ARRAYS))
 @example(b"[" + FOUR_QUOTES_MORE + b"]")
 @example(b"[" + A + b",]")
@@ -88,7 +88,7 @@ def test_arrays_decode_like_the_schema(raw: bytes) -> None:
     assert_as_the_schema(Batch(raw, JSON))
 
 
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(200, 5_000))
 @given(st.lists(ITEMS.filter(lambda item: b"\n" not in item), min_size=1, max_size=4))
 def test_an_array_and_lines_of_the_same_items_decode_alike(items: list[bytes]) -> None:
     """The form of a batch makes no difference to its events and errors."""
@@ -105,7 +105,7 @@ def refuse(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(200, 5_000))
 @given(damaged(ARRAYS))
 def test_an_array_is_split_as_json_defines(raw: bytes) -> None:
     """The elements of an array are those that an independent parser finds, or else one of them is refused."""

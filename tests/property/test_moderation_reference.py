@@ -184,7 +184,7 @@ def test_any_interleaving_equals_the_reference(fast_store: Store) -> None:
     """Events, changes of status, blocks, opt-outs, erasures and old batches end as the reference says."""
     run_state_machine_as_test(
         machine_on(fast_store),
-        settings=settings(max_examples=examples(100), stateful_step_count=20),
+        settings=settings(max_examples=examples(50, 1_000), stateful_step_count=20),
     )
 
 

@@ -59,7 +59,7 @@ def check(data: st.DataObject, store: Store) -> None:
     assert outcome(order, store) == expected(events)
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(120, 3_000))
 @given(data=st.data())
 def test_order_and_repetition_do_not_matter(data: st.DataObject, fast_store: Store) -> None:
     """Within w flips and the daily cap, any permutation with any repetition ends in one state and total.

@@ -46,7 +46,7 @@ def check(history: History, store: Store) -> None:
 """The monkeypatch is the same for every example."""
 
 
-@settings(max_examples=examples(300), suppress_health_check=FIXED_FIXTURES)
+@settings(max_examples=examples(120, 3_000), suppress_health_check=FIXED_FIXTURES)
 @given(history=histories())
 def test_history_equals_reference(history: History, fast_store: Store) -> None:
     """Verdicts, registers and counts equal those of the reference after every batch of any history."""

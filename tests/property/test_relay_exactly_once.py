@@ -143,7 +143,7 @@ def test_second_relay_at_any_store_call(world: World) -> None:
             world.settle()
 
 
-@settings(max_examples=examples(150), suppress_health_check=FIXED_FIXTURES)
+@settings(max_examples=examples(50, 1_500), suppress_health_check=FIXED_FIXTURES)
 @given(turns=st.lists(st.integers(0, 2), max_size=150))
 def test_three_relays_in_any_order(turns: list[int], world: World) -> None:
     """Three relays whose store calls alternate in any order apply every change exactly once."""
@@ -153,7 +153,7 @@ def test_three_relays_in_any_order(turns: list[int], world: World) -> None:
     world.settle()
 
 
-@settings(max_examples=examples(100), suppress_health_check=FIXED_FIXTURES)
+@settings(max_examples=examples(40, 1_000), suppress_health_check=FIXED_FIXTURES)
 @given(turns=st.lists(st.integers(0, 1), max_size=100))
 def test_relay_beside_a_writer(turns: list[int], world: World) -> None:
     """Changes written while a relay runs are applied once, in this run or the next one."""
@@ -170,7 +170,7 @@ def test_relay_beside_a_writer(turns: list[int], world: World) -> None:
     world.settle()
 
 
-@settings(max_examples=examples(60), suppress_health_check=FIXED_FIXTURES)
+@settings(max_examples=examples(30, 600), suppress_health_check=FIXED_FIXTURES)
 @given(plan=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=20))
 def test_stale_offsets(plan: list[tuple[int, int]], world: World) -> None:
     """Relays that work in turn, each with offsets that others have moved, apply every change once."""

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.errors import StoreBusyError
+from privacy.errors import SeriesRefusedError, StoreBusyError
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.release import worker as worker_module
 from privacy.store.keys import tally_key
-from privacy.tally.series import SeriesRefusedError
 from tests.support.faults import Crash, Fault, LostConnectionError, every_fault
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store

@@ -108,7 +108,7 @@ def begin_rotation(store: Store) -> None:
     name = partial(PSEUDONYMISER.pseudonymise)
     store.root.hset(vault_key(0, "flagged"), name("bo").pseudonym, 2)
     restrict(store)
-    store.root.set(vault_key(0, "outer-key"), NEWER.key_id)
+    store.root.set(vault_key(0, "outer-key"), NEWER.key_id + NEWER.previous_key_id)
 
 
 def begin_timers(store: Store) -> None:
@@ -230,6 +230,7 @@ def rotate(store: Store) -> None:
     rotation.put_in_force(0)
     names = ("ada", "bo", "cyd")
     rotation.move_accounts(0, [PSEUDONYMISER.pseudonymise(name).pseudonym for name in names])
+    rotation.end(0)
 
 
 def put_limits(store: Store) -> None:

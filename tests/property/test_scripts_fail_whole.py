@@ -78,6 +78,7 @@ def prepare_commit(store: Store) -> None:
     for second in (hours(2), hours(1)):  # what is counted stands behind what is not
         world.now_ms = second
         world.like_everything()
+    world.now_ms = hours(2)
 
 
 def _commit(store: Store, before: str, after: str, next_due_ms: int | None) -> Call:

@@ -1,14 +1,13 @@
 """The two servers of `docker/compose.yaml`, running, with what `likewise init --secrets` writes."""
 
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.http.command import ExitCode
 from privacy.embedded.lock import locked
 from privacy.embedded.process import ServerProcess
 from privacy.embedded.server import PAUSE_SECONDS, redis_server_program
@@ -17,6 +16,7 @@ from privacy.store.checks import check_durability
 from privacy.store.connect import connect
 from privacy.store.settings import Settings, StoreSettings
 from privacy.store.users import ADMIN, PROCESSES
+from tests.support.command_line import likewise
 from tests.support.compose import ADDRESSES, SERVERS, SERVICES, mounts
 from tests.support.dockerfile import ROOT
 from tests.support.ports import free_port
@@ -49,8 +49,8 @@ def docker_store(folder: Path) -> Iterator[DockerStore]:
     """Write secrets twice, as after an upgrade, and run both servers on them, in an empty folder."""
     secrets = folder / "secrets"
     for _ in range(2):
-        command = [sys.executable, "-m", "api.cli", "init", "--secrets", str(secrets)]
-        subprocess.run(command, cwd=ROOT, check=True)
+        written = likewise("init", "--secrets", secrets)
+        assert written.returncode == ExitCode.OK, written.stderr
     ports = {room: free_port() for room in Room}
     environment = {ADDRESSES[room]: f"redis://127.0.0.1:{port}" for room, port in ports.items()}
     for process in PROCESSES:

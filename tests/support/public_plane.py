@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from unittest.mock import patch
 
 import requests
 from werkzeug.serving import make_server
 
 from api.http.api_keys import KEY_PREFIXES, KeyRecord, issue_key
+from api.http.openapi import openapi_document
+from api.public import app as public_app
 from api.public.app import build_public_app
 from api.runtime.api_key_writer import KeyWriter
+from api.web.docs import docs_operations
 from privacy.errors import StoreError
 from tests.support.gallery import NOW_MS
 from tests.support.redis_server import Store
@@ -24,6 +28,23 @@ if TYPE_CHECKING:
     from flask import Flask
 
 HOST = "127.0.0.1"
+Made = TypeVar("Made")
+
+
+def made_once(make: Callable[..., Made]) -> Callable[..., Made]:
+    """Returns a function that returns what its first call makes."""
+    made: list[Made] = []
+
+    def first(*arguments: Any) -> Made:
+        if not made:
+            made.append(make(*arguments))
+        return made[0]
+
+    return first
+
+
+DESCRIBED, DOCUMENTED = made_once(openapi_document), made_once(docs_operations)
+"""The same for every app of the public plane, and nearly all the work of making it."""
 
 
 @dataclass
@@ -114,7 +135,11 @@ def serving(app: WSGIApplication) -> Iterator[str]:
 def public_plane(store: Store, now_ms: int = NOW_MS) -> Iterator[PublicPlane]:
     """Serves the public plane of a store at a fixed time."""
     log = MemoryLog()
-    app = build_public_app(store.public, store.limiter, lambda: now_ms, log)
+    with (
+        patch.object(public_app, "openapi_document", DESCRIBED),
+        patch.object(public_app, "docs_operations", DOCUMENTED),
+    ):
+        app = build_public_app(store.public, store.limiter, lambda: now_ms, log)
     with serving(app) as url:
         yield PublicPlane(app, url, log, new_key(store, "read", "audit")[0])
         assert log.failures == []

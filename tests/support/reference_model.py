@@ -231,6 +231,8 @@ class ReferenceModel:
 
     def _admit(self, state: AccountState, now_ms: int) -> bool:
         today = now_ms // MS_PER_DAY
+        if state.day > today + 1:
+            state.day, state.timed_day = today, min(state.timed_day, today)
         day, count = (state.day, state.admissions) if state.day >= today else (today, 0)
         if count >= self.daily_cap:
             return False

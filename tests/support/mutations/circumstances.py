@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.mechanism.entropy import EntropySource
-from privacy.model.engagement import Kind
-from privacy.release import engine, measure
+from privacy.model.engagement import KINDS_PER_TARGET, Kind
+from privacy.release import engine, measure, worker
 from privacy.release.history import StreamRecords
+from privacy.tally.series import DueSeries, SeriesState
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
@@ -23,14 +24,18 @@ if TYPE_CHECKING:
 
 BATCHES, SOURCE = "recalculation, whole batches", "entropy, the source"
 MANY = 1_000_000
+FIRST_TARGETS = 10_000
+SHORT_NAME = 16
 _right_draws = DiscreteGaussian.noise
 _right_noise = measure._draw_noise
 _right_measure = measure.measure
+_right_make = engine.make_releases
 
 
 class Call(threading.local):
     """The call of `measure` that a thread is in, and its last draws for likes."""
 
+    states: Sequence[SeriesState]
     kind: Kind
     exact: NDArray[np.int64]
     steps: NDArray[np.intp]
@@ -58,6 +63,11 @@ def _altered(alter: Callable[[NDArray[np.int64], Call], Any]) -> Callable[[pytes
         def noise(scales: NDArray[np.int64], entropy: EntropySource) -> NDArray[np.int64]:
             return np.asarray(alter(_right_noise(scales, entropy), call), np.int64)
 
+        def make(batch: Sequence[DueSeries], *rest: Any, **options: Any) -> Any:
+            call.states = [due.state for due in batch]
+            return _right_make(batch, *rest, **options)
+
+        patch.setattr(worker, "make_releases", make)
         patch.setattr(engine, "measure", measured)
         patch.setattr(measure, "_draw_noise", noise)
 
@@ -74,6 +84,15 @@ def _without_noise(
         return drawn * ~np.repeat(select(call), draws) if draws.sum() == drawn.size else drawn
 
     return altered
+
+
+def _by_state(select: Callable[[SeriesState], bool]) -> Callable[[pytest.MonkeyPatch], None]:
+    """Leaves the noise of some series out by what they are."""
+
+    def selected(call: Call) -> NDArray[np.bool_]:
+        return np.array([select(state) for state in call.states])
+
+    return _altered(_without_noise(selected))
 
 
 def _likes_again(drawn: NDArray[np.int64], call: Call) -> Any:
@@ -122,5 +141,12 @@ CIRCUMSTANCES = (
         _altered(_without_noise(lambda call: call.exact[:, 0] >= MANY)),
         BATCHES,
     ),
+    Mutation(
+        "no noise from the 10,000th target on",
+        _by_state(lambda state: state.number >= KINDS_PER_TARGET * FIRST_TARGETS),
+        BATCHES,
+    ),
+    Mutation("no noise for long names", _by_state(lambda state: len(state.target_id) > SHORT_NAME), BATCHES),
+    Mutation("no noise for what has been posted", _by_state(lambda state: state.starts_at_ms > 0), BATCHES),
     Mutation("a generator seeded with the process id", _seeded_by_process, SOURCE, in_quick_tests=True),
 )

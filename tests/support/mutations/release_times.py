@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from privacy.release import engine, worker
 from privacy.release.measure import Measured, measure
 from privacy.release.publication import ReleasePublication, visible_at_ms
-from privacy.release.worker import ReleaseWorker
 from privacy.store.keys import tally_key
 from privacy.tally import series
 from privacy.tally.log_elements import LogCut
+from privacy.tally.outbox_relay import Relay
 from privacy.tally.series import TallyShard
 from tests.support.mutations.mutation import Mutation, edited
 
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
     import pytest
 
 _right_cut = LogCut.before
+_right_outboxes = Relay._read_outboxes
 _right_publish = ReleasePublication.publish
-_right_release = ReleaseWorker._release_batch
-_IN_TIME = "if not element or struct.unpack('<I4', element) >= math.floor(due_ms / MS_PER_SECOND) then"
-_COVERED = "or due_ms > watermark + 1 or not holds"
+_IN_TIME = "if not element or struct.unpack('<I4', element) >= due_seconds then"
+_COVERED = "or due_ms > watermark + 1"
 
 
 def _cut_where_the_relay_stands(patch: pytest.MonkeyPatch) -> None:
@@ -29,21 +31,28 @@ def _cut_where_the_relay_stands(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(series, "_COMMIT", edited(series._COMMIT, _IN_TIME, "if not element then"))
 
 
+def _cut_later(seconds: int, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(LogCut, "before", lambda end_second, elements: _right_cut(end_second + seconds, elements))
+    patch.setattr(series, "_COMMIT", edited(series._COMMIT, _IN_TIME, "if not element then"))
+
+
+def _covered_by_what_is_read(patch: pytest.MonkeyPatch) -> None:
+    def read(self: Relay, progress: Any) -> Any:
+        right = _right_outboxes(self, progress)
+        passed = [True for _ in right.passed]
+        return replace(right, watermark_ms=right.now_ms - 1, passed=passed)
+
+    patch.setattr(Relay, "_read_outboxes", read)
+
+
 def _due_by_the_workers_clock(patch: pytest.MonkeyPatch) -> None:
-    moments_ms = [0]
-
-    def release(self: ReleaseWorker, shard: TallyShard, refused: frozenset[int]) -> int:
-        moments_ms[0] = self.clock()
-        return _right_release(self, shard, refused)
-
-    def list_due(self: TallyShard, limit: int) -> list[int]:
+    def list_due(self: TallyShard, limit: int, now_ms: int | None = None) -> list[int]:
         due = tally_key(self.shard, "due")
-        numbers = self.client.zrange(due, "-inf", moments_ms[0], byscore=True, offset=0, num=limit)
+        numbers = self.client.zrange(due, "-inf", now_ms or 0, byscore=True, offset=0, num=limit)
         return [int(number) for number in cast("list[bytes]", numbers)]
 
-    patch.setattr(ReleaseWorker, "_release_batch", release)
     patch.setattr(TallyShard, "list_due", list_due)
-    patch.setattr(series, "_COMMIT", edited(series._COMMIT, _COVERED, "or not holds"))
+    patch.setattr(series, "_COMMIT", edited(series._COMMIT, _COVERED, ""))
 
 
 def _shown_at_once(patch: pytest.MonkeyPatch) -> None:
@@ -78,6 +87,9 @@ RELEASE_TIMES = (
         "end to end",
         in_quick_tests=True,
     ),
+    Mutation("likes of the second after an epoch counted in it", partial(_cut_later, 1), "end to end"),
+    Mutation("likes of the last second of an epoch left for the next", partial(_cut_later, -1), "end to end"),
+    Mutation("a watermark ahead of what the relay has left unread", _covered_by_what_is_read, "end to end"),
     Mutation("a release that is due by the worker's clock alone", _due_by_the_workers_clock, "end to end"),
     Mutation("a release that shows at once", _shown_at_once, "end to end"),
     Mutation("a late release that shows when it is ready", _shown_when_ready_if_late, "end to end"),

@@ -18,6 +18,7 @@ from tests.support.mutations.mutation import Mutation
 if TYPE_CHECKING:
     import pytest
 
+MANY = 1_000_000
 _right_estimates = estimates.publishable_estimates
 _right_gate = passes_gate
 _right_rows = render._list_rows
@@ -85,6 +86,12 @@ def _undisclosed(exact: NDArray[np.int64], estimates: Any, margins: Any, least: 
     return passed
 
 
+def _total_once_shown(exact: NDArray[np.int64], estimates: Any, margins: Any, least: Any) -> Any:
+    """Forgets the exact check of totals: they stay shown when they fall below k."""
+    enough = np.full_like(exact[:, :1], MANY)
+    return _right_gate(np.concatenate([enough, exact[:, 1:]], axis=1), estimates, margins, least)
+
+
 def _zero_for_withheld(patch: pytest.MonkeyPatch) -> None:
     def rows(given: Estimates) -> Iterator[Any]:
         nothing = given.values == 0
@@ -131,6 +138,7 @@ SHOWING = (
         _gate(lambda _exact, estimates, margins, least: estimates >= least + margins),
         "gate",
     ),
+    Mutation("a total that stays shown below k", _gate(_total_once_shown), "gate", in_quick_tests=True),
     Mutation(
         "gate without its margin",
         _gate(lambda exact, estimates, _margins, least: (exact >= least) & (estimates >= least)),

@@ -76,10 +76,9 @@ def _plain_id(patch: pytest.MonkeyPatch) -> None:
 
 def _commits_always(patch: pytest.MonkeyPatch) -> None:
     script = edited(series._COMMIT, "if (call('GET', HEAD) or '') ~= HEAD_BEFORE then", "if false then")
-    state = "~= release.epoch or not due_ms or due_ms ~= tonumber(release.due_ms)"
-    script = edited(script, state, "== nil then return 0 end")
-    rest = "or due_ms > watermark + 1 or not holds(LOGS .. series, release.cut, due_ms) or seen[series] then"
-    patch.setattr(series, "_COMMIT", edited(script, rest, "if false then"))
+    state = "if not release.is_next or not due_ms or due_ms ~= release.due_ms or due_ms > watermark + 1"
+    script = edited(script, state, "if false and (due_ms > watermark + 1")
+    patch.setattr(series, "_COMMIT", edited(script, "or seen[series] then", "or seen[series]) then"))
 
 
 def _replaces(patch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ OF_ONE_DAY = st.builds(
 )
 
 
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(200, 5_000))
 @given(
     texts=st.lists(
         st.one_of(

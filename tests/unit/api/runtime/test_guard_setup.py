@@ -263,6 +263,24 @@ def test_an_erasure_log_that_was_rebuilt_meanwhile_stays(store: Store, prepared:
     assert [record.number for record in prepared.erasures.read_after(rebuilt)] == [rebuilt + 1]
 
 
+def test_damage_in_the_middle_of_the_erasure_log_is_found_at_the_next_start(
+    setup: StoreSetup, prepared: PreparedStore, store: Store
+) -> None:
+    """While the store still knows what was there; after a restore, it would be too late."""
+    erase(store, prepared, "a-2")
+    listed = {record.tombstone for record in prepared.erasures.read_after(0)}
+    path = prepared.erasures.path
+    header, first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([header, first.replace(first[-20], "x", 1), *rest, ""]))
+    prepared.erasures.require_at_least(2)
+    with pytest.raises(StoreError, match=r"is damaged; .*--restored no"):
+        setup.prepare(prepared.settings)
+    made = replace(setup, was_restored=False).prepare(prepared.settings)
+    assert {
+        record.tombstone for record in made.erasures.read_after(made.erasures.last_number() - 2)
+    } == listed
+
+
 def test_an_old_erasure_log_is_replaced_where_the_store_is_the_newest(
     setup: StoreSetup, prepared: PreparedStore, store: Store
 ) -> None:

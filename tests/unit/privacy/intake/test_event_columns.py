@@ -191,7 +191,7 @@ def by_the_rules(event: Event) -> Verdict | InvalidInputError | AdmittedEvent:  
     return (event.account_id, Series(target.number, effect.kind).number, at_ms, change, code)
 
 
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(200, 5_000))
 @given(batch=BATCHES)
 def test_a_batch_is_admitted_by_the_rules(batch: list[Event | InvalidInputError]) -> None:
     """The rules alone decide which events of a batch are stored and which outcomes they get."""
@@ -204,7 +204,7 @@ def test_a_batch_is_admitted_by_the_rules(batch: list[Event | InvalidInputError]
     assert registers.entries == [outcome for outcome in judged if isinstance(outcome, tuple)]
 
 
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(200, 5_000))
 @given(batch=BATCHES)
 def test_a_batch_is_admitted_like_its_events_one_by_one(batch: list[Event | InvalidInputError]) -> None:
     """No event of a batch changes the outcome of another one."""

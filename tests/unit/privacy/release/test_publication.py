@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.http.system import clock_ms, uptime
+from privacy.errors import LateCommitError
 from privacy.publishing.publisher import Publisher
 from privacy.release import publication as publication_module
 from privacy.release import worker as worker_module
 from privacy.release.publication import WRITING_MS, ReleasePublication, visible_at_ms
+from privacy.release.worker import ReleaseWorker
+from privacy.store.clock import StoreClock
 from privacy.store.keys import gallery_key
 from privacy.tally.series import PendingRelease
 from tests.support.redis_server import Store
@@ -86,6 +90,44 @@ def test_a_late_release_appears_with_the_others_that_are_late(late_ms: int, worl
     publication = world.publication()
     assert publication.publish(tick_ms - SECOND_MS) == 0
     assert publication.publish(tick_ms) == len(VIDEOS) + 1
+
+
+@dataclass
+class SlowClock(StoreClock):
+    """The clock of the store, read some time before a commit arrives there."""
+
+    before_ms: int = 0
+
+    def __call__(self) -> int:
+        """Return what the time was then."""
+        return super().__call__() - self.before_ms
+
+
+def slow_worker(world: ReleaseWorld, before_ms: int) -> ReleaseWorker:
+    """Return a worker whose commits arrive late."""
+    clock = SlowClock(world.store.release, clock_ms, uptime, before_ms=before_ms)
+    return replace(world.worker(), clock=clock)
+
+
+def test_a_commit_that_arrives_late_has_a_later_tick(world: ReleaseWorld) -> None:
+    """The store refuses the first attempt, so that the release is never visible as soon as it is written."""
+    world.now_ms = hours(1)
+    assert slow_worker(world, 5 * SECOND_MS).run_due() == len(VIDEOS)
+    written_ms = clock_ms()
+    last_ms = world.publication().read_last_visible_ms()
+    assert last_ms
+    assert last_ms % DELAY_MS == 0
+    assert last_ms > written_ms
+    assert world.publication().publish(written_ms) == 0
+
+
+def test_a_commit_that_arrives_much_later_is_not_written(world: ReleaseWorld) -> None:
+    """Otherwise its release would be visible at a moment that the work decides."""
+    world.now_ms = hours(1)
+    with pytest.raises(LateCommitError):
+        slow_worker(world, 2 * DELAY_MS).run_due()
+    assert world.publication().read_last_visible_ms() is None
+    assert world.worker().run_due() == len(VIDEOS)
 
 
 def test_only_the_same_series_waits_for_a_late_release(world: ReleaseWorld) -> None:

@@ -65,6 +65,7 @@ def test_half_a_line_is_none(erasures: ErasureLog) -> None:
         f"likewise-erasures {'0' * 32} 0\n2 10 99 3 00\n",
         f"likewise-erasures {'0' * 32} 0\n1 10 99 3 00\n3 10 99 3 00\n",
         f"likewise-erasures {'0' * 32} 0\n1 10 99 3 \N{SUPERSCRIPT TWO}0\n",
+        f"likewise-erasures {'0' * 32} 0\n1 10 99 3 00 00000000\n",
     ],
 )
 def test_a_damaged_list_is_refused(erasures: ErasureLog, text: str) -> None:
@@ -97,3 +98,41 @@ def test_dropped_lines_leave_their_number(erasures: ErasureLog) -> None:
         assert erasures.append(40, 99, 3, TOMBSTONE) == 4
     with pytest.raises(StoreError, match="begins after 3"):
         erasures.read_after(2)
+
+
+def test_times_that_are_not_in_order_leave_no_gap(erasures: ErasureLog) -> None:
+    """A clock that was set back, or a process that stood still: nothing behind a newer erasure is dropped."""
+    with erasures.locked():
+        for at_ms in (10, 50, 20, 60, 30):
+            erasures.append(at_ms, 99, 3, TOMBSTONE)
+        erasures.forget_before(40)
+        assert [erasure.number for erasure in erasures.read_after(1)] == [2, 3, 4, 5]
+        assert erasures.last_number() == 5
+        erasures.forget_before(55)
+        assert [erasure.number for erasure in erasures.read_after(3)] == [4, 5]
+
+
+def test_a_changed_bit_is_never_read_as_another_erasure(erasures: ErasureLog) -> None:
+    """Every bit of every line: a wrong tombstone or shard would leave the account in a restored store."""
+    with erasures.locked():
+        for number in (1, 2):
+            erasures.append(10 * number, 99, 3, TOMBSTONE)
+    whole, listed = erasures.path.read_bytes(), erasures.read_after(0)
+    for place in range(8 * len(whole)):
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << place % 8
+        erasures.path.write_bytes(changed)
+        try:
+            found = erasures.read_after(0)
+        except StoreError:
+            continue
+        assert found == listed[: len(found)], changed
+        assert len(found) == len(listed) or place >= 8 * (len(whole) - 1), changed
+
+
+def test_a_log_without_check_values_is_read(erasures: ErasureLog) -> None:
+    """An older version wrote it, and new lines follow."""
+    erasures.path.write_text(f"likewise-erasures {'0' * 32} 4\n5 10 99 3 {TOMBSTONE.hex()}\n")
+    with erasures.locked():
+        assert erasures.append(20, 99, 3, TOMBSTONE) == 6
+    assert [erasure.number for erasure in erasures.read_after(4)] == [5, 6]

@@ -275,6 +275,22 @@ def test_a_ledger_key_that_signed_is_never_lost(tmp_path: Path, monkeypatch: pyt
         assert verifying.verify_head(key.sign_head(HEAD)) == HEAD
 
 
+def test_a_changed_bit_is_never_read_as_another_key(tmp_path: Path) -> None:
+    """Every bit of the file: no key that nobody has published signs, and no former one is lost."""
+    path = tmp_path / "ledger.key"
+    create_ledger_key(path, COUNTING_ENTROPY)
+    key = rotate_ledger_key(path, os.urandom)
+    whole = path.read_bytes()
+    for place in range(8 * len(whole)):
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        try:
+            assert load_signing_key(path) == key, changed
+        except StoreError:
+            continue
+
+
 def test_a_secret_is_never_shown() -> None:
     """Neither by the signer's `repr` nor through its public keys."""
     assert KEY.secret.hex() not in repr(KEY)

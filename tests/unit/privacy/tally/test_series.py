@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.client import Pipeline
 
-from privacy.errors import StoreBusyError
+from privacy.errors import SeriesRefusedError, StoreBusyError
 from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.store.keys import tally_key
 from privacy.tally import log_elements
-from privacy.tally.series import Commit, DueSeries, SeriesRefusedError, TallyShard
+from privacy.tally.series import Commit, DueSeries, TallyShard
 from tests.support.profiles import FIXED_FIXTURES, examples
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, log_element, log_key, raw, read_log

@@ -48,18 +48,24 @@ def changed(version: str, *replacements: tuple[str, str]) -> bytes:
 
 
 STRICTER = changed("strict", ("flip_cap = 4 ", "flip_cap = 2 "))
-LONGER = changed(
-    "long",
-    ("until_seconds = 94608000", "until_seconds = 96768000"),
-    ("idle_account_seconds = 95040000", "idle_account_seconds = 97000000"),
-)
+LONGER = changed("long", ("until_seconds = 94608000", "until_seconds = 95040000"))
+PERIODS = "86400 63072000 2592000 2592000 2592000 95040000 2592000"
+BANDS = "under-13"
 OTHERS = {
-    "4 50 94694400 30 10 600": changed("other", ("daily_cap = 100", "daily_cap = 50")),
-    "4 100 94694400 20 10 600": changed("other", ("burst_likes = 30", "burst_likes = 20")),
-    "4 100 94694400 30 60 600": changed("other", ("burst_seconds = 10", "burst_seconds = 60")),
-    "4 100 94694400 30 10 900": changed("other", ("account_age_seconds = 600", "account_age_seconds = 900")),
+    f"4 50 94694400 30 10 600 {PERIODS} {BANDS}": ("daily_cap = 100", "daily_cap = 50"),
+    f"4 100 94694400 20 10 600 {PERIODS} {BANDS}": ("burst_likes = 30", "burst_likes = 20"),
+    f"4 100 94694400 30 60 600 {PERIODS} {BANDS}": ("burst_seconds = 10", "burst_seconds = 60"),
+    f"4 100 94694400 30 10 900 {PERIODS} {BANDS}": ("account_age_seconds = 600", "account_age_seconds = 900"),
+    f"4 100 94694400 30 10 600 86400 9{PERIODS.removeprefix('86400 6')} {BANDS}": (
+        "audit_trail_seconds = 63072000",
+        "audit_trail_seconds = 93072000",
+    ),
+    f"4 100 94694400 30 10 600 {PERIODS} 13-17,under-13": (
+        'dropped_age_bands = ["under-13"]',
+        'dropped_age_bands = ["under-13", "13-17"]',
+    ),
 }
-"""Policies that change M or a rule of integrity, by their limits."""
+"""Changes of M, a rule of integrity, a retention period or the dropped bands, by the limits that follow."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +113,14 @@ def in_force(store: Store) -> set[bytes]:
 def test_nobody_loosens_the_flip_cap_or_the_life_of_a_tombstone(deployment: Deployment) -> None:
     """Whatever is put in force later, w only falls and tombstones stay; all others are the policy's."""
     ttl_seconds = deployment.registry.limits.tombstone_ttl_seconds
+    kept = deployment.registry.current.retention, deployment.registry.current.dropped_age_bands
     for limits, expected in (
-        (Limits(2, 50, ttl_seconds + 9, 40, 5, 60), b"2 50 %d 40 5 60" % (ttl_seconds + 9)),
-        (Limits(14, 200, 1, 20, 9, 0), b"2 200 %d 20 9 0" % (ttl_seconds + 9)),
-        (deployment.registry.limits, b"2 100 %d 30 10 600" % (ttl_seconds + 9)),
+        (Limits(2, 50, ttl_seconds + 9, 40, 5, 60, *kept), f"2 50 {ttl_seconds + 9} 40 5 60"),
+        (Limits(14, 200, 1, 20, 9, 0, *kept), f"2 200 {ttl_seconds + 9} 20 9 0"),
+        (deployment.registry.limits, f"2 100 {ttl_seconds + 9} 30 10 600"),
     ):
         put_limits_in_force(deployment.store.admin, HEADER.account_shards, limits)
-        assert in_force(deployment.store) == {expected}
+        assert in_force(deployment.store) == {f"{expected} {PERIODS} {BANDS}".encode()}
 
 
 def test_only_the_operator_puts_limits_in_force() -> None:
@@ -172,11 +179,11 @@ def test_the_events_of_an_older_process_are_under_the_limits_in_force(deployment
 def test_a_process_whose_policy_is_no_longer_in_force_is_told_so(
     deployment: Deployment, act: Callable[[AccountShards], object], limits: str
 ) -> None:
-    """Another M or rule cannot be read again: it is in the policy file that the process was started with."""
+    """Another M, rule, period or band is in the policy file that a process was started with."""
     older = deployment.shards(deployment.registry)
-    deployment.init(OTHERS[limits])
+    deployment.init(changed("other", OTHERS[limits]))
     assert in_force(deployment.store) == {limits.encode()}
-    own = "4 100 94694400 30 10 600"
+    own = f"4 100 94694400 30 10 600 {PERIODS} {BANDS}"
     with pytest.raises(StoreError, match=rf"in force are {limits} .*2026-11-default.* {own}: start"):
         act(older)
     assert not read_registers(deployment.store.root, ["ada"])
@@ -219,3 +226,15 @@ def test_nothing_is_stamped_by_a_clock_that_has_leapt(store: Store) -> None:
         assert not read_registers(store.root, ["ada"])
     leap_ms = 5_000
     assert vault.record([like], believed()) == [Verdict.COUNTED]
+
+
+def test_a_process_that_stood_still_closes_an_account_long_enough(store: Store) -> None:
+    """It read its time, was stopped for days, and goes on: the account is closed from the present time on."""
+    register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())
+    registry = PolicyRegistry(POLICY, {POLICY.version: POLICY})
+    put_in_force(store, registry)
+    shards = replace(shards_on(store.platform, registry), clock=clock_ms)
+    erasure = Erasure(shards, ErasureWatermark(store.platform, erasures_of(store)))
+    now_ms = clock_ms()
+    erased = erasure.erase(AccountRef("ada"), now_ms - 3 * MS_PER_DAY)
+    assert erased.closed_until_ms >= now_ms + 1000 * registry.limits.tombstone_ttl_seconds

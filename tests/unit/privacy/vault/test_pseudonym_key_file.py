@@ -98,6 +98,18 @@ def test_a_rotation_begins_once_and_ends(path: Path) -> None:
         end_rotation(path, rotated)
 
 
+def test_what_a_killed_writer_left_keeps_no_destroyed_key(path: Path) -> None:
+    """The next writer removes it, and nothing else."""
+    rotated = begin_rotation(path, os.urandom)
+    left = path.with_name(f"{path.name}.4x2k1a9b.draft")
+    left.write_bytes(path.read_bytes())
+    others = [path.with_name("key2.4x2k1a9b.draft"), path.with_name("other.key")]
+    for other in others:
+        other.write_text("kept")
+    end_rotation(path, rotated)
+    assert sorted(path.parent.iterdir()) == sorted([path, *others])
+
+
 def test_a_rotation_that_meets_another_one_loses_no_key(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One is stopped between reading the file and writing it: the other is refused until it has written."""
     monkeypatch.setattr(file_change, "LOCK_PATIENCE_SECONDS", 0.0)
@@ -166,3 +178,30 @@ def test_a_key_is_named_for_one_store(path: Path) -> None:
     with pytest.raises(StoreError, match="another store"):
         name_store(path, "2" * 32)
     assert read_named_store(path) == "1" * 32
+
+
+def test_a_changed_bit_is_never_read_as_another_key(path: Path) -> None:
+    """Every bit of the file, in the middle of a rotation: other keys or numbers would find no account."""
+    end_rotation(path, begin_rotation(path, os.urandom))
+    keys = begin_rotation(path, os.urandom)
+    name_store(path, "1" * 32)
+    whole = path.read_bytes()
+    for place in range(8 * len(whole)):
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        try:
+            found = load_pseudonymiser(path)
+        except StoreError:
+            continue
+        assert (found, read_named_store(path)) == (keys, "1" * 32), changed
+
+
+def test_a_file_without_a_check_value_is_read_and_gets_one(path: Path) -> None:
+    """An older version wrote it, or a hand."""
+    keys = load_pseudonymiser(path)
+    path.write_text(f'{{"inner": "{keys.inner_key.hex()}", "outer": "{keys.outer_key.hex()}"}}')
+    assert load_pseudonymiser(path) == keys
+    name_store(path, "1" * 32)
+    assert '"check":' in path.read_text()
+    assert load_pseudonymiser(path) == keys

@@ -144,6 +144,17 @@ def test_a_clock_that_steps_back_opens_no_new_day(vault: RegisterStore) -> None:
     assert vault.record(likes[2:], 6 * MS_PER_DAY) == [COUNTED]
 
 
+def test_a_day_that_was_far_ahead_ends_today(vault: RegisterStore) -> None:
+    """It was reached at a time that was accepted by mistake: today has no more, and tomorrow has all."""
+    likes = [("ada", series, 1, LIKE, 0) for series in (VIDEO, OTHER_VIDEO, THIRD_VIDEO)]
+    assert vault.record(likes[:2], 3_650 * MS_PER_DAY) == [COUNTED, COUNTED]
+    assert vault.record(likes[2:], 5 * MS_PER_DAY) == [OVER_CAP]
+    assert vault.record(likes[2:], 6 * MS_PER_DAY) == [COUNTED]
+    more = [("ada", 4 * series, 1, LIKE, 0) for series in (51, 52, 53)]
+    assert vault.record(more, 6 * MS_PER_DAY) == [COUNTED, OVER_CAP, OVER_CAP]
+    assert vault.record(more, 7 * MS_PER_DAY) == [DUPLICATE, COUNTED, COUNTED]
+
+
 def test_verdicts_are_in_the_order_of_the_events(vault: RegisterStore) -> None:
     """Accounts lie in different shards; each event gets its own verdict back."""
     accounts = [f"account-{number}" for number in range(50)]

@@ -1,10 +1,11 @@
-"""`likewise moderation` and `likewise rights` against a running system."""
+"""Commands that ask the platform plane of a running system: `moderation`, `rights` and `simulate`."""
 
 import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from api.http.command import ExitCode
 from api.http.system import clock_ms
 from privacy.model.timestamp import format_timestamp
 from tests.support.command_line import System, answer_of, clean_environment, likewise
@@ -120,3 +121,17 @@ def answer_of_text(completed: subprocess.CompletedProcess[str]) -> str:
     """Returns the line that a command printed; it must have succeeded."""
     assert completed.returncode == 0, completed.stderr
     return completed.stdout.strip()
+
+
+def test_a_platform_is_played_over_http(system: System) -> None:
+    """The command alone sends videos and events to any platform plane, and reports their outcomes."""
+    environment = clean_environment(LIKEWISE_PLATFORM_KEY=system.welcome["keys"]["platform"])
+    url = system.welcome["platform_url"]
+    arguments = ("simulate", "--platform-url", url, "--rate", "300", "--seconds", "3", "--json")
+    verdicts = answer_of(likewise(*arguments, environment=environment))["verdicts"]
+    assert verdicts["counted"] > 50
+    assert verdicts["invalid"] == verdicts["unknown_target"] == 0
+    wrong = environment | {"LIKEWISE_PLATFORM_KEY": "lw_platform_0000000000000000_" + "0" * 64}
+    refused = likewise(*arguments, environment=wrong)
+    assert refused.returncode == ExitCode.WRONG_USAGE
+    assert "401" in refused.stderr
