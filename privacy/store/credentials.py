@@ -91,9 +91,12 @@ def resolve_links(path: Path) -> Path:
         StoreError: they lead in a circle.
     """
     try:
-        return path.resolve()
-    except (OSError, RuntimeError) as error:  # RuntimeError is what pathlib makes of a circle
-        raise StoreError(f"cannot write {path}: its symbolic links lead to no file") from error
+        resolved = path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError is what pathlib makes of a circle, before Python 3.13
+        resolved = path
+    if resolved.is_symlink():
+        raise StoreError(f"cannot write {path}: its symbolic links lead to no file")
+    return resolved
 
 
 def _refuse_special(path: Path) -> None:

@@ -302,8 +302,10 @@ def _places(data_folder: Path | None) -> dict[Variable, str]:
         return {}
     try:
         folder = data_folder.resolve()
-    except (OSError, RuntimeError):  # RuntimeError: a circle of symbolic links
-        raise StoreError(f"the data folder {data_folder} cannot be resolved to a path") from None
+    except (OSError, RuntimeError):  # RuntimeError: a circle of symbolic links, before Python 3.13
+        folder = data_folder
+    if folder.is_symlink():
+        raise StoreError(f"the data folder {data_folder} cannot be resolved to a path")
     if not folder.name:
         raise StoreError(
             f"the data folder {data_folder} is the root folder; the rollback guard must be next to it"
