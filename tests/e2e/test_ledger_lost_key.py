@@ -42,9 +42,10 @@ def test_a_lost_key_is_replaced_as_the_document_says(store: Store, tmp_path: Pat
 
     published = store.public.get("g:jwks")  # what /.well-known/jwks.json answers
     assert isinstance(published, bytes)
-    content = json.loads(key_file.read_text())
-    content["former"] = [key["x"] for key in json.loads(published)["keys"]]
-    key_file.write_text(json.dumps(content))
+    former = [key["x"] for key in json.loads(published)["keys"]]
+    key_file.write_text(
+        json.dumps({"private": json.loads(key_file.read_text())["private"], "former": former})
+    )
     world.key = load_signing_key(key_file)
     world.signer().check()
     assert world.sign() > 0
