@@ -140,11 +140,11 @@ def serve(module: str, serving: Serving, check: Callable[[], None] = lambda: Non
         SystemExit: no worker can be made; what it said is on standard error.
     """
     stop = Event()
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
-    call_at_sigterm(stop.set)
-    check()
-    _allow_many_connections()
     with contextlib.ExitStack() as held:
+        held.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, lambda *_: stop.set()))
+        held.enter_context(call_at_sigterm(stop.set))
+        check()
+        _allow_many_connections()
         listener = held.enter_context(_bind("--port", serving.host, serving.port))
         environment = dict(os.environ)
         if serving.workers > 1:

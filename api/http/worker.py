@@ -44,20 +44,20 @@ def main(module: str, listener: int, pulse: int, threads: int, parent: int) -> i
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server, which ends its workers
     os.set_blocking(pulse, False)
     stop = Event()
-    call_at_sigterm(stop.set)
-    try:
-        app = _create(module, pulse, stop)
-    except LikewiseError as error:
-        sys.stderr.write(f"likewise: {error}\n")
-        return exit_code_of(error)
-    if app is None:
-        return ExitCode.OK
-    front = Front(app, socket.socket(fileno=listener), threads)
-    front.start()
-    while not stop.wait(_PULSE_SECONDS):
-        if front.is_serving():
-            _say(pulse, SERVING)
-    front.stop()
+    with call_at_sigterm(stop.set):
+        try:
+            app = _create(module, pulse, stop)
+        except LikewiseError as error:
+            sys.stderr.write(f"likewise: {error}\n")
+            return exit_code_of(error)
+        if app is None:
+            return ExitCode.OK
+        front = Front(app, socket.socket(fileno=listener), threads)
+        front.start()
+        while not stop.wait(_PULSE_SECONDS):
+            if front.is_serving():
+                _say(pulse, SERVING)
+        front.stop()
     return ExitCode.OK
 
 

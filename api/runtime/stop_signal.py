@@ -42,6 +42,8 @@ class StopSignal:
 def stop_on_signal() -> Iterator[StopSignal]:
     """Catches the signals for the duration of the block; in the main thread only."""
     stop = StopSignal()
+    # A caller may have blocked them for itself, and what it starts inherits that.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
     before = {number: signal.signal(number, stop.request) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
