@@ -131,7 +131,8 @@ def test_a_version_is_retired_whether_or_not_the_system_runs(tmp_path: Path) -> 
     retired = likewise(
         "policy", "retire", "first", "--note", "unused", "--json", "--data-folder", tmp_path / "data"
     )
-    assert answer_of(retired) == {"version": "first", "limits": "4 5 286400 30 10 600"}
+    rules = "30 10 600 3600 63072000 2592000 2592000 2592000 95040000 2592000 under-13"
+    assert answer_of(retired) == {"version": "first", "limits": f"4 5 286400 {rules}"}
     with EmbeddedRooms(tmp_path / "data") as rooms, closing(connect(rooms.settings, PLATFORM)) as client:
         found = [(entry.stage.value, entry.note) for _, entry in AuditTrail(client).read_page(None, 10)]
         assert set(read_registered_policies(client)) == {"second"}

@@ -44,7 +44,7 @@ EVENTS = (
     *(event(number, f"2026-05-01T13:{number:02d}:00Z", video_id="v-2") for number in range(30)),
     event(7, "2026-05-01T14:00:00Z", profile={"age_band": "under-13"}),
     event(7, "2026-05-01T14:01:00Z", video_id="v-9"),
-    event(7, "2026-05-01T14:02:00Z", video_id="v-2", profile={"gender": "?"}),
+    event(7, "2026-05-01T14:02:00Z", video_id="v-2", type="lik"),
     event(900, "2026-05-01T00:10:00Z"),  # arrives late, and counts late
     event(2, "2026-05-01T14:03:00Z", video_id="v-3"),  # the third video of this account on that day
     event(2, "2026-05-02T00:30:00Z", video_id="v-4"),  # the first one of the next day
@@ -95,7 +95,7 @@ def test_a_history_is_told_with_all_its_releases(recording: dict[str, Path], tmp
     assert told["videos"]["created"] == len(VIDEOS)
     assert told["releases"] == EPOCHS * len(VIDEOS)
     assert [problem["count"] for problem in told["problems"]] == [1]
-    assert "profile.gender" in told["problems"][0]["problem"]
+    assert "type" in told["problems"][0]["problem"]
     for video in VIDEOS:
         releases = released(folder)[video["video_id"]]
         assert [release.epoch for release in releases] == list(range(EPOCHS))

@@ -19,7 +19,7 @@ from werkzeug.exceptions import (
 )
 
 from api.http.front.environ import origin_form
-from api.http.front.reply import Reply, write_problem, write_reply
+from api.http.front.reply import Reply, date_header, write_problem, write_reply
 from api.http.front.transport import GentleTransport
 
 if TYPE_CHECKING:
@@ -222,8 +222,8 @@ class Connection(HttpToolsProtocol):
         cycle.keep_alive = cycle.keep_alive and not (reply.ends or cycle.more_body)
         reply = reply._replace(ends=not cycle.keep_alive)
         cycle.response_started = True
-        date = self.server_state.default_headers
-        self._real.writelines(write_reply(reply, STATUS_LINE[reply.status], date))
+        date = date_header(time.time())  # uvicorn's own may be more than a second old
+        self._real.writelines(write_reply(reply, STATUS_LINE[reply.status], [date]))
         cycle.response_complete = True
         if reply.ends:
             self.end()

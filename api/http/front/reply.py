@@ -1,6 +1,7 @@
 """Complete responses, and the bytes of those that no app gives."""
 
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from werkzeug.exceptions import HTTPException
@@ -66,5 +67,14 @@ def write_problem(error: HTTPException, now_seconds: float) -> list[bytes]:
     """Returns the bytes of a problem document, for what is no request."""
     reply = problem_reply(error)
     status_line = f"HTTP/1.1 {reply.status} {REASON_PHRASES.get(reply.status, '')}\r\n"
-    date = (b"date", formatdate(now_seconds, usegmt=True).encode())
-    return write_reply(reply, status_line.encode(), [date])
+    return write_reply(reply, status_line.encode(), [date_header(now_seconds)])
+
+
+def date_header(now_seconds: float) -> tuple[bytes, bytes]:
+    """Returns the header with the time of a response: a reader takes what it shows for known by then."""
+    return b"date", _write_date(int(now_seconds))
+
+
+@lru_cache(1)
+def _write_date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

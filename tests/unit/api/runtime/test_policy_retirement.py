@@ -28,6 +28,8 @@ from tests.support.targets import a_video
 
 SANDBOX = "\n[sandbox]\ncompress_schedule_by = 400\npublic_delay_seconds = 2\n"
 STRICT = SMALL_POLICY.replace('"small"', '"strict"').replace("flip_cap = 4", "flip_cap = 2") + SANDBOX
+RULES = "30 10 600 3600 63072000 2592000 2592000 2592000 95040000 2592000 under-13"
+"""Those of the policy in force, behind w, M and the life of a tombstone."""
 UNSPOKEN = (
     SMALL_POLICY.replace('"small"', '"unspoken"')
     .replace('gender = ["female", "male"]', 'mood = ["calm", "merry"]')
@@ -74,7 +76,7 @@ def deployment(store: Store, tmp_path: Path) -> Deployment:
 
 def test_a_version_without_targets_is_taken_back(deployment: Deployment) -> None:
     """The store forgets it and its sandbox, and processes start under the limits of the others."""
-    assert deployment.retire("strict") == "4 5 286400 30 10 600"
+    assert deployment.retire("strict") == f"4 5 286400 {RULES}"
     prepared = deployment.init(SMALL_POLICY)
     assert set(prepared.registry.versions) == {"small"}
     known = KnownLimits(prepared.registry, deployment.store.platform)
@@ -123,7 +125,7 @@ def test_a_retired_version_can_be_registered_again(deployment: Deployment) -> No
     deployment.retire("strict")
     strict = deployment.init(STRICT)
     assert deployment.register(strict, strict.registry.current, "v-1") == [Registration.CREATED]
-    assert in_force(deployment) == {b"2 5 286400 30 10 600"}
+    assert in_force(deployment) == {f"2 5 286400 {RULES}".encode()}
 
 
 def test_an_interrupted_retirement_is_finished(deployment: Deployment) -> None:
@@ -135,9 +137,9 @@ def test_an_interrupted_retirement_is_finished(deployment: Deployment) -> None:
     retirement = PolicyRetirement(deployment.store.admin, deployment.init(SMALL_POLICY).header, gallery)
     retirement.close_if_unbound("strict")
     unregister_policy(deployment.store.admin, "strict")
-    assert in_force(deployment) == {b"2 5 286400 30 10 600"}
+    assert in_force(deployment) == {f"2 5 286400 {RULES}".encode()}
     assert retirement.retire("strict") == retire
-    assert in_force(deployment) == {b"4 5 286400 30 10 600"}
+    assert in_force(deployment) == {f"4 5 286400 {RULES}".encode()}
 
 
 @pytest.mark.parametrize("version", ["unspoken", "current"])
@@ -164,7 +166,7 @@ def test_two_broken_versions_are_retired_one_by_one(deployment: Deployment) -> N
     gallery = GalleryReader(deployment.store.public)
     retirement = PolicyRetirement(deployment.store.admin, prepared.header, gallery)
     assert retirement.retire("mood-1") is None
-    assert retirement.retire("mood-2") == "2 5 286400 30 10 600"
+    assert retirement.retire("mood-2") == f"2 5 286400 {RULES}"
     assert deployment.init(SMALL_POLICY).registry.current.version == "small"
 
 

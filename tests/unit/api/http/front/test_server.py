@@ -104,6 +104,14 @@ def test_requests_of_a_connection_are_answered_in_order(plane: Served) -> None:
         assert read_answer(opened).status == 200
 
 
+def test_the_date_is_that_of_the_response(plane: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is to the second: what a reader sees appears no earlier than was announced."""
+    for moment, date in ((1_900_000_000.99, "46:40"), (1_900_000_001.0, "46:41")):
+        monkeypatch.setattr(time, "time", lambda moment=moment: moment)
+        for path in ("/healthz", "/none"):
+            assert plane.ask(request("GET", path)).headers["date"] == f"Sun, 17 Mar 2030 17:{date} GMT"
+
+
 def test_slow_bodies_take_no_thread_and_end_with_408(plane: Served) -> None:
     """Twenty bodies that stop hold no one up; each is told so after its time, and loses its connection."""
     slow = [slow_body(plane) for _ in range(20)]
