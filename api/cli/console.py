@@ -70,7 +70,7 @@ def confirm(question: str) -> None:
     """Asks before something that cannot be undone.
 
     Raises:
-        InvalidInputError: the answer is not yes, or nobody can be asked.
+        InvalidInputError: the answer is not yes, or no one can be asked.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         raise InvalidInputError(

@@ -63,7 +63,7 @@ class WorkerProcess:
 
     @property
     def is_serving(self) -> bool:
-        """Whether the worker has said lately that it serves."""
+        """True if the worker has said lately that it serves."""
         return self._served_at is not None and self._clock() - self._served_at < _FRESH_SECONDS
 
     def _start(self) -> None:

@@ -46,7 +46,7 @@ class ProfileValue(fields.String):
 
 
 class VisibilityField(fields.String):
-    """Whether an account is public; any other word, and null, is taken as private, which says less."""
+    """Tells whether an account is public; any other word, and null, is taken as private, which says less."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from select import select
 from typing import Final
 
 from tests.attacks.conftest import Target
@@ -62,7 +62,8 @@ def test_readers_that_do_not_read_share_their_memory(public: Target) -> None:
     readers = [public.plane.connect(receive_buffer=2_048) for _ in range(200)]
     for reader in readers:
         reader.sendall(request("GET", "/docs/swagger-ui-bundle.js") * 5)
-    time.sleep(0.3)  # so that the responses are there
+    for reader in readers:
+        assert select([reader], [], [], 10)[0], "no response has arrived"
     attack(public.plane, public.keys, Attack("a read", path=LIKES, key="read"))
     assert _resident_bytes() - before < 100_000_000
     for reader in readers:

@@ -100,21 +100,21 @@ class Connection(HttpToolsProtocol):
 
     @property
     def has_left(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """True if no one waits for the answer any more."""
         return self._running is None or self._running.disconnected
 
     @property
     def has_arrived(self) -> bool:
-        """Whether the request that is being answered has arrived whole."""
+        """True if the request that is being answered has arrived whole."""
         return self._running is not None and not self._running.more_body
 
     @property
     def has_body(self) -> bool:
-        """Whether any of its body has arrived, and was not taken yet."""
+        """True if a part of its body has arrived and was not taken yet."""
         return self._running is not None and bool(self._running.body)
 
     def claim_body(self) -> None:
-        """Says that what has arrived of a body is now held by somebody else, or by nobody."""
+        """Says that what has arrived of a body is held elsewhere now, or dropped."""
         self._crowd.bodies.give_back("", self._unclaimed_bytes)
         self._unclaimed_bytes = 0
 
@@ -195,7 +195,7 @@ class Connection(HttpToolsProtocol):
         self._may_answer_now = False
 
     def on_body(self, body: bytes) -> None:
-        """Notes a part of a body; what nobody has asked for yet is bounded, too."""
+        """Notes a part of a body; what no one has asked for yet is bounded, too."""
         self._unclaimed_bytes += len(body)
         if not self._crowd.bodies.take("", len(body)):
             self._fail(ServiceUnavailable("Too many bodies are arriving; try again.", retry_after=1))
@@ -288,7 +288,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def is_ending(self) -> bool:
-        """Whether nothing more is answered."""
+        """True if nothing more is answered."""
         return self._is_lingering or self._real.is_closing()
 
     def drop(self) -> None:

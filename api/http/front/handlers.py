@@ -75,6 +75,6 @@ class Handlers:
 
 
 def _settle(done: asyncio.Future[Any], settle: Callable[[Any], None], outcome: object) -> None:
-    """Hands an outcome over, unless nobody waits for it any more."""
+    """Hands an outcome over, unless no one waits for it any more."""
     if not done.cancelled():
         settle(outcome)

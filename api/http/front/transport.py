@@ -13,7 +13,7 @@ class EndingConnection(Protocol):
 
     @property
     def is_ending(self) -> bool:
-        """Whether nothing more is answered."""
+        """True if nothing more is answered."""
 
     def end(self) -> None:
         """Ends the connection after its last response."""
