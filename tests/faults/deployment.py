@@ -16,6 +16,7 @@ from redis import Redis
 
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.embedded.server import EmbeddedRedis
+from privacy.errors import StoreError
 from privacy.store.acl import Room
 from privacy.store.connect import connect
 from privacy.store.settings import POLICY, Settings, StoreSettings
@@ -165,7 +166,11 @@ class Deployment:
         for server in self.servers.values():
             if not server.is_running:
                 server.stop()
-                server.start()
+                try:
+                    server.start()
+                except StoreError as error:  # killed while it started: the next call starts it again
+                    if f"ended with {-signal.SIGKILL}." not in str(error):
+                        raise
         now = time.monotonic()
         for name, pid in list(self._pids.items()):
             if not _is_alive(pid) and now > self._started[name] + _LEAST_SECONDS_BETWEEN_STARTS:
