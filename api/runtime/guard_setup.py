@@ -74,7 +74,7 @@ class GuardSetup:
         Args:
             was_restored: whether the store was restored from a backup since it last ran; None for no answer.
                 A lost guard is rebuilt from the store. If that was restored, it lacks erasures and releases
-                that nobody knows: the erasures that it has are listed, and nothing is released from it any
+                that no one knows: the erasures that it has are listed, and nothing is released from it any
                 more.
             now_ms: the time.
 

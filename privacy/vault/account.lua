@@ -19,7 +19,8 @@ local call, unpack, pack = redis.call, struct.unpack, struct.pack
 -- JOBS: the progress of the jobs on this shard. LIMITS: the limits in force, see put_limits.lua. All keys have one hash tag.
 local OUTBOX, TOMBSTONES, FLAGGED, TIMERS, OUTER_KEY, ACCOUNTS, JOBS, LIMITS = spread(KEYS)
 -- The name of an account's hash is a prefix and the 16 raw bytes of its pseudonym; PREVIOUS_PREFIX is that of accounts under
--- the previous outer key. KEY_IDS names the caller's outer key, and the previous one if it knows that. KNOWN_LIMITS are the limits that the caller knows, '' for none.
+-- the previous outer key. KEY_IDS names the caller's outer key, and the previous one if it knows that. KNOWN_LIMITS are the
+-- limits that the caller knows, '' for none.
 local PREFIX, PREVIOUS_PREFIX, KEY_IDS, KNOWN_LIMITS = spread(ARGV)
 local KEY_ID = string.sub(KEY_IDS, 1, 8)
 -- All other arguments, by name: each script lists those that it takes.

@@ -2,7 +2,8 @@
 -- never grows and a tombstone never lives shorter, whoever asks: targets of stricter policies may have been registered.
 --
 -- KEYS  LIMITS  text, separated by spaces: flip cap w, daily cap M, seconds that an erased account stays closed, likes and
---               seconds of a burst, seconds below which an account is too young, retention periods in seconds, age bands that are dropped
+--               seconds of a burst, seconds below which an account is too young, retention periods in seconds, age bands
+--               that are dropped
 -- ARGV  the same
 --
 -- Returns the limits that are in force now.
