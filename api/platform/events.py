@@ -9,8 +9,8 @@ from privacy.intake.taken import Takings
 from privacy.model.engagement import Verdict
 
 PATH = "/v1/events"
-_PASSED = (Verdict.COUNTED, Verdict.UNCOUNTED)
-_EXAMPLE = {
+PASSED = (Verdict.COUNTED, Verdict.UNCOUNTED)
+EXAMPLE = {
     "type": "like",
     "account_id": "a-2001",
     "video_id": "v-4711",
@@ -18,7 +18,7 @@ _EXAMPLE = {
     "profile": {"age_band": "25-34", "gender": "female", "region": "DE", "language": "de", "device": "ios"},
     "visibility": "public",
 }
-_REPORT = {
+REPORT = {
     "received": 1,
     "verdicts": {verdict.value: int(verdict is Verdict.DUPLICATE) for verdict in Verdict},
     "not_counted": [{"index": 0, "verdict": "duplicate"}],
@@ -35,7 +35,7 @@ arrives, send the batch again: nothing is counted twice.
 | `uncounted` | it is not: an unlike, or a like that is kept out or has used up all changes that count |
 | `duplicate` | the same event was received before |
 | `late` | a later event was received before, or the target is past its last release |
-| `over_cap` | too many new likes of this account today; not stored |
+| `over_cap` | too many new likes of this account on this day or in this month; not stored, and final |
 | `dropped_child` | the account is a child's; not stored |
 | `account_closed` | the account was erased, or objects to analytics; not stored |
 | `unknown_target` | the video or creator is not registered; not stored |
@@ -61,7 +61,7 @@ def post_events(services: PlatformServices, request: Request) -> Response:
     def admit() -> Response:
         takings = Takings()
         outcomes = services.admission.admit(services.decoder.decode(batch), request.now_ms, takings)
-        return json_response(batch_report(outcomes, Verdict, _PASSED, "not_counted", takings))
+        return json_response(batch_report(outcomes, Verdict, PASSED, "not_counted", takings))
 
     operation = f"POST {PATH} {batch.media_type}"
     return services.idempotency.run_idempotent(request, operation, batch.raw, admit)
@@ -77,9 +77,9 @@ OPERATION = Operation(
     scope="ingest",
     handler=post_events,
     responses={
-        200: ResponseDoc("Every event has its verdict.", EventsReportSchema, _REPORT),
+        200: ResponseDoc("Every event has its verdict.", EventsReportSchema, REPORT),
         **idempotency_problems(),
     },
     header_schema=IdempotencyHeaderSchema,
-    body=batch_body(EventSchema, _EXAMPLE),
+    body=batch_body(EventSchema, EXAMPLE),
 )

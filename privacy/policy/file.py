@@ -35,6 +35,7 @@ class _Anonymity(_Table, frozen=True):
 class _Contribution(_Table, frozen=True):
     flip_cap: int
     daily_cap: int
+    monthly_cap: int | None = None
 
 
 class _Mechanism(_Table, frozen=True):
@@ -144,6 +145,7 @@ def _build_policy(file: _PolicyFile, digest: str) -> Policy:
         k=file.anonymity.k,
         flip_cap=file.contribution.flip_cap,
         daily_cap=file.contribution.daily_cap,
+        monthly_cap=file.contribution.monthly_cap,
         factorisation=file.mechanism.factorisation,
         gate_delta=_parse_exact("mechanism.gate_delta", file.mechanism.gate_delta),
         budgets={_parse_kind(label): _build_budget(label, table) for label, table in file.budgets.items()},

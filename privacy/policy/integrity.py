@@ -17,9 +17,8 @@ class Integrity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The rules. The first three decide what is counted, and read only the account's own events.
 
     Args:
-        burst_likes: length of the runs into which an account's likes of one day are divided.
-        burst_seconds: a run is not counted if its first like and all of the run before are
-            within this time.
+        burst_likes: a like is not counted if its account's last likes of the same day, as many as this, …
+        burst_seconds: … all happened within this time before it.
         least_account_age_seconds: likes of an account younger than this are not counted.
         network_accounts: number of accounts on one network from which staff are shown them.
         sequence_targets: number of targets in the same order …

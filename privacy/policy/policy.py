@@ -70,6 +70,8 @@ class Policy:
         retention: retention periods.
         digest: SHA-256 of the file; distinguishes two files with the same version.
         sandbox_terms: in what the sandbox's policy differs; None for no sandbox.
+        monthly_cap: maximum of newly counted engagements of one account in one UTC month, over all kinds;
+            None for no such cap.
 
     Raises:
         PolicyError: a value breaks a rule; the message names the field, the value and the rule.
@@ -92,12 +94,15 @@ class Policy:
     retention: Retention
     digest: str
     sandbox_terms: SandboxTerms | None = None
+    monthly_cap: int | None = None
 
     def __post_init__(self) -> None:
         self._check_names()
         _check_range("anonymity.k", self.k, 2, 1_000_000)
         _check_range("contribution.flip_cap", self.flip_cap, 2, MAX_FLIP_CAP)
         _check_range("contribution.daily_cap", self.daily_cap, 1, 65_535)
+        if self.monthly_cap is not None:
+            _check_range("contribution.monthly_cap", self.monthly_cap, 1, MAX_MONTHLY_CAP)
         _check_delay("release.public_delay_seconds", self.public_delay_seconds)
         _check_range(
             "intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, SECONDS_PER_DAY
@@ -195,6 +200,8 @@ class Policy:
 MAX_STREAMS = 4_096
 MAX_FLIP_CAP = 14
 """A register stores its flips in four bits."""
+MAX_MONTHLY_CAP = 8_191
+"""An account stores the admissions of its month in 13 bits."""
 
 
 MIN_PUBLIC_DELAY_SECONDS = 2

@@ -28,12 +28,12 @@ class Limits:
         flip_cap: w, counted flips of one engagement over its whole life.
         daily_cap: M, newly counted engagements of one account on one UTC day.
         tombstone_ttl_seconds: how long an erased account stays closed.
-        burst_likes: length of the runs into which an account's likes of a day are divided.
-        burst_seconds: a run is not counted if its first like and all of the run before are
-            within this time.
+        burst_likes: a like is not counted if its account's last likes of the day, as many as this, …
+        burst_seconds: … all happened within this time before it.
         least_account_age_seconds: likes of younger accounts are not counted.
         retention: what is past these periods is dropped for good.
         dropped_age_bands: age bands of which nothing is stored.
+        monthly_cap: newly counted engagements of one account in one UTC month; None for no such cap.
     """
 
     flip_cap: int
@@ -44,10 +44,11 @@ class Limits:
     least_account_age_seconds: int
     retention: Retention
     dropped_age_bands: frozenset[str]
+    monthly_cap: int | None = None
 
     @property
     def values(self) -> tuple[int | str, ...]:
-        """The limits as numbers and, at the end, words, in the order of the fields."""
+        """The limits as numbers and, at the end, words, in the order of the fields; no absent cap."""
         return (
             self.flip_cap,
             self.daily_cap,
@@ -57,6 +58,7 @@ class Limits:
             self.least_account_age_seconds,
             *msgspec.structs.astuple(self.retention),
             ",".join(sorted(self.dropped_age_bands)) or "-",
+            *([] if self.monthly_cap is None else [f"month={self.monthly_cap}"]),
         )
 
     def __str__(self) -> str:
@@ -80,11 +82,12 @@ class PolicyRegistry:
     def limits(self) -> Limits:
         """The limits that follow from all versions.
 
-        w is the smallest of all: no engagement flips more often than its target's noise covers. M, the rules
-        of integrity, the retention periods and the dropped age bands are those of the current version: they
-        bound accounts, not targets, or are promised for all data. An erased account stays closed until after
-        the end of every schedule that may be running, since an engagement that returned earlier could count
-        more flips than the noise covers; the extra day covers schedules that start slightly in the future.
+        w is the smallest of all: no engagement flips more often than its target's noise covers. M, the
+        monthly cap, the rules of integrity, the retention periods and the dropped age bands are those of the
+        current version: they bound accounts, not targets, or are promised for all data. An erased account
+        stays closed until after the end of every schedule that may be running, since an engagement that
+        returned earlier could count more flips than the noise covers; the extra day covers schedules that
+        start slightly in the future.
         """
         policies = self.versions.values()
         return Limits(
@@ -96,6 +99,7 @@ class PolicyRegistry:
             least_account_age_seconds=self.current.integrity.least_account_age_seconds,
             retention=self.current.retention,
             dropped_age_bands=self.current.dropped_age_bands,
+            monthly_cap=self.current.monthly_cap,
         )
 
     def policy_of(self, version: str) -> Policy:

@@ -5,15 +5,17 @@
 -- flips * 16 + block * 2 + (0 liked, 1 not liked). Block 0 is none; any other number is the reason why staff or a rule
 -- keeps this one engagement out of the counts.
 --
--- Field u: end of a restriction, in ms.    Field b: when its current run began, in ms.      Field n: its network, 8 bytes.
--- Field s: when staff or its owner last set its status, in ms.
+-- Field u: end of a restriction, in ms.    Field f: UTC day of its first admission.         Field n: its network, 8 bytes.
+-- Field s: when staff or its owner last set its status, in ms.    Field i: its imported admissions, see record.lua.
+-- Field b: what earlier versions kept of its likes.
 --
--- ACCOUNTS holds all accounts of a shard by pseudonym, so that a batch reads and writes them together. Each is one integer,
--- ((((untimed * 2 + close) * 2^19 + day) * 2 + burst) * 16 + hidden * 8 + status) * 65536 + count: how many of its admissions of
--- the day had no time of their own, whether all likes of its current run are close to the first, the UTC day of its latest
--- admission, whether that run is uncounted, whether it is undisclosed in every breakdown, its status, and the admissions of
--- that day. Every account there has a hash too, which is how a scan over all accounts finds it: its first admission leaves b,
--- and its status s, even when its registers are gone.
+-- ACCOUNTS holds all accounts of a shard by pseudonym, so that a batch reads and writes them together. Each is a byte 128, an
+-- integer I7, the time I6 of its latest like of the day, and the times of likes before it, as `add_like` in record.lua keeps
+-- them. The integer is (((of_month * 2^19 + day) * 2 + burst) * 16 + hidden * 8 + status) * 65536 + count: under a monthly cap,
+-- the admissions of its month; the UTC day of its latest admission; whether its latest like was in a burst; whether it is
+-- undisclosed in every breakdown; its status; and the admissions of that day. Earlier versions wrote digits, with something
+-- else above the day. Every account there has a hash too, which is how a scan over all accounts finds it: its first admission
+-- leaves f, and its status s, even when its registers are gone.
 local spread = unpack
 local call, unpack, pack = redis.call, struct.unpack, struct.pack
 -- JOBS: the progress of the jobs on this shard. LIMITS: the limits in force, see put_limits.lua. All keys have one hash tag.
@@ -29,19 +31,22 @@ local MS_PER_DAY = 86400000
 -- A process may have stood still since it read its time; what it believes as it calls is later then.
 local NOW_MS = args.now_ms and math.max(args.now_ms, args.believed_ms or 0)
 local TODAY = NOW_MS and math.floor(NOW_MS / MS_PER_DAY)
--- w, M, how long an erased account stays closed, likes in a burst, and its time; nil for a caller that knows none.
+-- w, M, how long an erased account stays closed, likes before a burst, and its time; nil for a caller that knows none.
 local known_limits = {}
 for limit in string.gmatch(KNOWN_LIMITS, '%d+') do
   known_limits[#known_limits + 1] = tonumber(limit)
 end
 local FLIP_CAP, DAILY_CAP, TOMBSTONE_TTL_SECONDS, BURST_LIKES, BURST_SECONDS = spread(known_limits)
+local MONTHLY_CAP = tonumber(string.match(KNOWN_LIMITS, ' month=(%d+)$')) -- nil for none
 
-local UNTIL, BURST, NETWORK, SINCE = 'u', 'b', 'n', 's'
+local UNTIL, FIRST_DAY, NETWORK, SINCE, IMPORTED, OLD_RUN = 'u', 'f', 'n', 's', 'i', 'b'
 local UNLIKED, INAUTHENTIC, BY_ACCOUNT = 1, 2, 3
 local GOOD, RESTRICTED, BANNED, DELETED, FAKE, OBJECTED = 0, 1, 2, 3, 4, 5
 local CHANGE = '<I8I4' -- a change in the outbox: series, and joint code * 16 + reason
 local UNDISCLOSED = 268435455 -- the joint code of a hidden account, 2^28 - 1
-local DAYS, MAX_UNTIMED = 524288, 4095 -- so that an account's integer stays below 2^53, up to which Lua is exact
+local DAYS = 524288 -- of_month is below 8,192, so that an account's integer stays below 2^53, up to which Lua is exact
+local OF_MONTH = DAYS * 2 * 16 * 65536 -- one admission of the month
+local ACCOUNT, MARK, NO_TIME = '<BI7I6', 128, 281474976710655
 local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] = BY_ACCOUNT, [FAKE] = INAUTHENTIC,
   [OBJECTED] = BY_ACCOUNT }
 
@@ -135,15 +140,30 @@ local function migrate_account_key(pseudonym, previous)
   return 1
 end
 
+-- Returns the integer of an account.
 local function pack_account(account)
-  local number = (account.untimed * 2 + (account.close and 1 or 0)) * DAYS + account.day
-  return ((number * 2 + (account.burst and 1 or 0)) * 16 + (account.hidden and 8 or 0) + account.status) * 65536
-    + account.count
+  return (((account.of_month * DAYS + account.day) * 2 + (account.burst and 1 or 0)) * 16 + (account.hidden and 8 or 0)
+    + account.status) * 65536 + account.count
 end
 
--- Fills the table `account` from its integer; nil or false is an account that nothing is known of.
-local function fill_account(account, pseudonym, packed)
-  local number = tonumber(packed or 0)
+-- Returns what ACCOUNTS holds of an account: its integer, and the times of its latest like and of those before.
+local function join_account(packed, latest, before)
+  local joined = pack(ACCOUNT, MARK, packed, latest)
+  return before == '' and joined or joined .. before
+end
+
+-- Takes apart what `join_account` has joined, or an earlier version has written.
+local function split_account(stored)
+  if string.byte(stored) ~= MARK then
+    return (tonumber(stored) or 0) % OF_MONTH, NO_TIME, ''
+  end
+  local _, packed, latest, position = unpack(ACCOUNT, stored)
+  return packed, latest, position > #stored and '' or string.sub(stored, position)
+end
+
+-- Fills the table `account` from what `split_account` has taken apart; without an integer, nothing is known of it.
+local function fill_account(account, pseudonym, packed, latest, before)
+  local number = packed or 0
   local count = number % 65536
   number = (number - count) / 65536
   local status = number % 16
@@ -151,21 +171,24 @@ local function fill_account(account, pseudonym, packed)
   local burst = number % 2
   number = (number - burst) / 2
   local day = number % DAYS
-  number = (number - day) / DAYS
-  local close = number % 2
   account.pseudonym, account.key = pseudonym, PREFIX .. pseudonym
   account.status, account.hidden, account.burst = status % 8, status >= 8, burst == 1
-  account.untimed, account.close, account.day, account.count = (number - close) / 2, close == 1, day, count
+  account.of_month, account.day, account.count = (number - day) / DAYS, day, count
+  account.latest, account.before = latest or NO_TIME, before or ''
 end
 
 local function read_account(pseudonym)
-  local account = {}
-  fill_account(account, pseudonym, call('HGET', ACCOUNTS, pseudonym))
+  local account, stored = {}, call('HGET', ACCOUNTS, pseudonym)
+  if stored then
+    fill_account(account, pseudonym, split_account(stored))
+  else
+    fill_account(account, pseudonym)
+  end
   return account
 end
 
 local function write_account(account)
-  call('HSET', ACCOUNTS, account.pseudonym, pack_account(account))
+  call('HSET', ACCOUNTS, account.pseudonym, join_account(pack_account(account), account.latest, account.before))
 end
 
 -- Returns the reason why an account is kept out of the counts now, or nil. `account.until_ms` is the end of its restriction
@@ -199,21 +222,35 @@ local function read_count(stored)
   return flags % 32 >= 16, code
 end
 
--- Takes one of the account's admissions of the day; false when the day is full. A clock that stepped back does not open the
--- day again. A day that is further ahead was reached under a wrong time: its admissions count as those of today, so that the
--- next day opens. The caller writes such a move (`is_moved`) also when the day is full. The burst rule does not see an
--- admission that has no time of its own.
-local function admit(account, has_time)
-  if account.day > TODAY + 1 then
-    account.day, account.is_moved = TODAY, true
+-- Returns the number of the UTC month that a day is in: the civil calendar, in years that begin in March.
+local function month_of(day)
+  local floor, shifted = math.floor, day + 719468
+  local era = floor(shifted / 146097)
+  local of_era = shifted - era * 146097
+  local year = floor((of_era - floor(of_era / 1460) + floor(of_era / 36524) - floor(of_era / 146096)) / 365)
+  local of_year = of_era - (365 * year + floor(year / 4) - floor(year / 100))
+  return (era * 400 + year) * 12 + floor((5 * of_year + 2) / 153)
+end
+
+-- Takes one of the account's admissions of a day and, under a monthly cap, of its month; false when one of them is full. A
+-- clock that stepped back does not open the day again. A day that is further ahead was reached under a wrong time: its
+-- admissions count as those of today, so that the next day opens. The caller writes such a move (`is_moved`) also when the day
+-- is full.
+local function admit(account, today)
+  if account.day > today + 1 then
+    account.day, account.is_moved = today, true
   end
-  local opens_day = account.day < TODAY
-  local count = opens_day and 0 or account.count
-  if count >= DAILY_CAP then
+  local opens_day = account.day < today
+  local count, of_month = opens_day and 0 or account.count, 0
+  if MONTHLY_CAP and not (opens_day and month_of(account.day) < month_of(today)) then
+    of_month = account.of_month
+  end
+  if count >= DAILY_CAP or of_month >= (MONTHLY_CAP or math.huge) then
     return false
   end
-  account.day, account.count = math.max(account.day, TODAY), count + 1
-  account.untimed = math.min((opens_day and 0 or account.untimed) + (has_time and 0 or 1), MAX_UNTIMED)
+  if opens_day then account.latest, account.before, account.burst = NO_TIME, '', false end
+  account.day, account.count = math.max(account.day, today), count + 1
+  account.of_month = MONTHLY_CAP and of_month + 1 or 0
   return true
 end
 
@@ -240,7 +277,7 @@ local function settle_register(account, series, liked, block, flips, code, chang
     return flips + 1, code, NEWLY_UNCOUNTED
   end
   if flips == 0 and not is_admitted then
-    if not admit(account, false) then
+    if not admit(account, TODAY) then
       return flips, code, DAY_FULL
     end
     if account.hidden then code = UNDISCLOSED end

@@ -13,6 +13,9 @@ from privacy.vault.pseudonym import PSEUDONYM_BYTES, Account
 from privacy.vault.shards import AccountShards
 
 _REGISTER = Struct("<6sBI")
+_IMPORT_DAY_BYTES = 3
+_ACCOUNT_MARK = 128
+_ACCOUNT_NUMBER = slice(1, 8)
 _HIDDEN = 8
 _DAYS = 1 << 19
 
@@ -61,6 +64,7 @@ class HeldAccount:
         hidden: whether it is undisclosed in every breakdown.
         last_day: UTC day, since 1970, of its latest admission.
         admissions: number of engagements admitted on that day.
+        imported_day: UTC day, since 1970, on which engagements of it were imported last; 0 for never.
         network: digest of the network that it last used; empty if it named none.
         since_ms: when its status was last set; 0 for never.
         registers: its engagements.
@@ -71,19 +75,20 @@ class HeldAccount:
     hidden: bool
     last_day: int
     admissions: int
+    imported_day: int
     network: bytes
     since_ms: int
     registers: tuple[HeldRegister, ...]
 
     @property
     def last_heard_ms(self) -> int:
-        """The latest time of an admission or change of status; for admissions, the end of their day."""
-        return max((self.last_day + 1) * MS_PER_DAY, self.since_ms)
+        """The latest time of an admission, import or change of status; of the first two, their day's end."""
+        return max((max(self.last_day, self.imported_day) + 1) * MS_PER_DAY, self.since_ms)
 
     @classmethod
     def parse(cls, account: bytes | None, fields: dict[bytes, bytes]) -> HeldAccount:
         """Parses an account from its entry in the table of its shard and the fields of its own hash."""
-        number, admissions = divmod(int(account or 0), 1 << 16)
+        number, admissions = divmod(_parse_number(account or b"0"), 1 << 16)
         number, status = divmod(number, 16)
         until = fields.get(b"u")
         return cls(
@@ -92,12 +97,20 @@ class HeldAccount:
             hidden=status >= _HIDDEN,
             last_day=number // 2 % _DAYS,
             admissions=admissions,
+            imported_day=int.from_bytes(fields.get(b"i", b"")[:_IMPORT_DAY_BYTES], "little"),
             network=fields.get(b"n", b""),
             since_ms=int(fields.get(b"s", b"0")),
             registers=tuple(
                 HeldRegister.parse(field, stored) for field, stored in fields.items() if field.isdigit()
             ),
         )
+
+
+def _parse_number(account: bytes) -> int:
+    """Parses the integer of an account; earlier versions wrote it in digits."""
+    if account[0] == _ACCOUNT_MARK:
+        return int.from_bytes(account[_ACCOUNT_NUMBER], "little")
+    return int(account)
 
 
 def read_account(shards: AccountShards, account: Account) -> HeldAccount | None:

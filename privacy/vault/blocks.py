@@ -18,7 +18,7 @@ class BlockResult(Enum):
     UNKNOWN = "unknown"
     """No such engagement is stored: nothing was changed."""
     OVER_CAP = "over_cap"
-    """It would be counted for the first time, but the account's day is full: its block was not lifted."""
+    """It would be counted for the first time, but the account's day or month is full: it stays blocked."""
 
 
 RESULTS = tuple(BlockResult)

@@ -22,7 +22,7 @@ from privacy.store.script import Script, ScriptCall
 NAMES = (
     "w, M, seconds that an erased account stays closed, likes and seconds of a burst, seconds below which an "
     f"account is too young, and of the retention periods {', '.join(Retention.__struct_fields__)}; age bands "
-    "that are dropped"
+    "that are dropped; the monthly cap, if there is one"
 )
 """Of the limits, in their order."""
 _REPLACE_LIMITS = Script.from_package("privacy.vault", "replace_limits.lua")

@@ -14,11 +14,12 @@ local key, pseudonym, dropped = args.key, args.pseudonym, 0
 for _, series in ipairs(args.series) do
   dropped = dropped + call('HDEL', key, series)
 end
-local own = 0
-for _, held in ipairs(call('HMGET', key, UNTIL, BURST, NETWORK, SINCE)) do
+local own, import = 0, call('HGET', key, IMPORTED)
+for _, held in ipairs(call('HMGET', key, UNTIL, FIRST_DAY, NETWORK, SINCE, IMPORTED, OLD_RUN)) do
   if held then own = own + 1 end
 end
-local last_day_end_ms = (read_account(pseudonym).day + 1) * MS_PER_DAY
+local imported_on = import and unpack('<I3', import) or 0
+local last_day_end_ms = (math.max(read_account(pseudonym).day, imported_on) + 1) * MS_PER_DAY
 local last_heard_ms = math.max(last_day_end_ms, tonumber(call('HGET', key, SINCE) or 0))
 if call('HLEN', key) > own or last_heard_ms >= args.idle_since_ms or call('ZSCORE', TIMERS, pseudonym) then
   return { dropped, 0 }

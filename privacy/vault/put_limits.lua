@@ -3,7 +3,7 @@
 --
 -- KEYS  LIMITS  text, separated by spaces: flip cap w, daily cap M, seconds that an erased account stays closed, likes and
 --               seconds of a burst, seconds below which an account is too young, retention periods in seconds, age bands
---               that are dropped
+--               that are dropped, and the monthly cap, if there is one, as month=<cap>
 -- ARGV  the same
 --
 -- Returns the limits that are in force now.

@@ -7,17 +7,26 @@
 --   tombstones   8 bytes for each event
 --   previous     previous pseudonyms, 16 bytes for each event, or '' while no rotation is under way
 --   networks     for each account that names one, pseudonym c16 and network c8
+--   imported     true for events from before: their admissions are by the day on which they happened
 --
 -- So the caller packs everything that a first like writes: parsing and packing it here would cost more than storing it. A
 -- change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 14 for a like without a time of its own, which the
 -- burst rule does not see, 15 for a like of an account that is too young. Returns one byte per event: the position of its
 -- verdict in privacy.vault.registers.VERDICTS. After an error the events before the one that failed are applied, whole.
+--
+-- Imported events have admissions of their own, those of a day once: an account's days are imported in their order, and all
+-- of them lie before the first one on which it was admitted otherwise; under a monthly cap, in months before that.
+-- Field i of an account: the UTC day of its latest import, the latest day that is imported, its admissions, under a monthly cap
+-- those of its month, whether its latest like was in a burst, and the times as in ACCOUNTS.
 local COUNTED, UNCOUNTED, DUPLICATE, LATE, OVER_CAP, ACCOUNT_CLOSED = '\0', '\1', '\2', '\3', '\4', '\5'
 local UNTIMED, TOO_YOUNG = 14, 15
+local IMPORT, TIME, TIME_BYTES = '<I3I3I2I2BI6', '<I6', 6
+-- No day has as many likes as are needed before a burst, or they never happen shortly before it.
+local BURST_MS = BURST_LIKES and BURST_LIKES < DAILY_CAP and 1000 * BURST_SECONDS or 0
 local sub, try = string.sub, redis.pcall
 
 local refusal = refuse_call(#args.previous > 0 and MIGRATION or {}, { [OUTBOX] = 'xadd', [ACCOUNTS] = 'hmget hset',
-  [TOMBSTONES] = 'exists hmget', [FLAGGED] = 'hget hset', [PREFIX] = 'exists hget hset hsetnx' })
+  [TOMBSTONES] = 'exists hmget', [FLAGGED] = 'hget hset', [PREFIX] = 'exists hget hmget hset hsetnx' })
 if refusal then return refusal end
 local pseudonyms, events, gains, previous = args.pseudonyms, args.events, args.gains, args.previous
 local size = #pseudonyms
@@ -27,22 +36,26 @@ for index = 1, #previous / 16 do
   migrate_account_key(pseudonyms[index], sub(previous, index * 16 - 15, index * 16))
 end
 
--- Reads many fields of a hash: the numbers that they hold, nil where there is none, in the order of the names.
-local function read_numbers(key, names)
-  local numbers = {}
+-- Reads many fields of a hash: what they hold, nil where there is none, in the order of the names.
+local function read_many(key, names)
+  local held = {}
   for first = 1, #names, 1000 do
     local last = math.min(first + 999, #names)
     for index, value in ipairs(call('HMGET', key, spread(names, first, last))) do
-      numbers[first + index - 1] = value and tonumber(value) or nil
+      held[first + index - 1] = value or nil
     end
   end
-  return numbers
+  return held
 end
 
 -- All accounts are read at once, and written at once below: a call for each would cost as much as storing a register.
-local found, accounts = read_numbers(ACCOUNTS, pseudonyms), {}
-for index = 1, size do
-  accounts[pseudonyms[index]] = found[index]
+local found, accounts, latest_of, before_of = {}, {}, {}, {}
+for index, stored in pairs(read_many(ACCOUNTS, pseudonyms)) do
+  local name = pseudonyms[index]
+  if not accounts[name] then
+    accounts[name], latest_of[name], before_of[name] = split_account(stored)
+  end
+  found[index] = accounts[name]
 end
 local closed = {}
 if call('EXISTS', TOMBSTONES) == 1 then
@@ -50,41 +63,113 @@ if call('EXISTS', TOMBSTONES) == 1 then
   for index = 1, size do
     tombstones[index] = sub(args.tombstones, index * 8 - 7, index * 8)
   end
-  closed = read_numbers(TOMBSTONES, tombstones)
+  closed = read_many(TOMBSTONES, tombstones)
 end
 
 local flagged = {} -- how often an account was found in a burst, for those that were found in one now
 
--- Returns whether a like is close to the first one of its run: not before it, and soon after it.
-local function is_close(at, began)
-  began = tonumber(began)
-  return began ~= nil and at >= began and at - began < 1000 * BURST_SECONDS
+-- Takes a like into the times of an account's likes of a day. Kept are the latest one, and before it, 6 bytes each in the order
+-- of arrival, those that lie within the time of a burst together with it, up to as many as there are before a burst. Returns
+-- the times before the new like, and whether it is in a burst: as many came before it, and all happened shortly before it.
+local function add_like(latest, before, at)
+  local first, last, kept = latest, at, #before + 1
+  if at < latest then first, last = at, latest end
+  if last - first >= BURST_MS then
+    return '', false
+  end
+  for position = #before - TIME_BYTES + 1, 1, -TIME_BYTES do
+    local other = unpack(TIME, before, position)
+    if other < first then first = other end
+    if other > last then last = other end
+    if last - first >= BURST_MS then break end
+    kept = position
+  end
+  local is_burst = #before + 1 - kept + TIME_BYTES >= TIME_BYTES * BURST_LIKES and last == at
+  return sub(before, math.max(kept, #before + 1 - TIME_BYTES * (BURST_LIKES - 2))) .. pack(TIME, latest), is_burst
 end
 
--- Checks whether the like that was just admitted is in a burst. The likes of a day that have a time are taken in runs of a
--- given length, as they come. A run is uncounted if its first like and all of the run before are close to the first of that.
-local function check_burst(account, at)
-  local timed = account.count - account.untimed
-  account.close = account.close and timed > 1 and is_close(at, call('HGET', account.key, BURST))
-  if (timed - 1) % BURST_LIKES ~= 0 then
-    return
+-- Puts the admissions of an account's import in the place of its others.
+local function fill_import(account, held)
+  account.day, account.count, account.of_month, account.burst = 0, 0, 0, false
+  account.latest, account.before = NO_TIME, ''
+  if held then
+    local _, day, count, of_month, burst, latest, position = unpack(IMPORT, held)
+    account.day, account.count, account.of_month, account.burst = day, count, of_month, burst == 1
+    account.latest, account.before = latest, sub(held, position)
   end
-  account.burst, account.close = account.close, true
-  account.burst_began = string.format('%.0f', at)
-  if account.burst then
-    local name = account.pseudonym
-    account.flagged = (flagged[name] or tonumber(call('HGET', FLAGGED, name) or 0)) + 1
+end
+
+local function pack_import(account)
+  local burst = account.burst and 1 or 0
+  return pack(IMPORT, TODAY, account.day, account.count, account.of_month, burst, account.latest) .. account.before
+end
+
+-- Checks whether a day may be imported that has to lie before another one.
+local function is_before(day, other)
+  return day < other and (not MONTHLY_CAP or month_of(day) < month_of(other))
+end
+
+-- Takes an admission for a like, and its time if it has one. Returns the verdict if it is not to be stored; else nil. Of an
+-- account that was admitted by an earlier version, which did not note the first day, nothing is imported.
+local function admit_like(account, at, has_time, first_day, import)
+  local today = TODAY
+  if args.imported then
+    local open_until = first_day and tonumber(first_day) or (account.day + account.count > 0 and 0 or TODAY)
+    fill_import(account, import)
+    today = math.floor(at / MS_PER_DAY)
+    if today < account.day or not is_before(today, math.min(open_until, TODAY)) then
+      return LATE
+    end
   end
+  if not admit(account, today) then
+    return OVER_CAP
+  end
+  if has_time then
+    local was_burst = account.burst
+    account.before, account.burst = add_like(account.latest, account.before, at)
+    account.latest = at
+    if account.burst and not was_burst then
+      local name = account.pseudonym
+      account.flagged = (flagged[name] or tonumber(call('HGET', FLAGGED, name) or 0)) + 1
+    end
+  end
+end
+
+-- Keeps an account's integer and times, which are written at the end.
+local function keep_account(account)
+  local name = account.pseudonym
+  accounts[name], latest_of[name], before_of[name] = pack_account(account), account.latest, account.before
 end
 
 local account = {} -- that of the event at hand
 
+-- Reads the register of an engagement; of an account whose likes are imported, the day of its first admission and its import.
+local function read_engagement(key, series)
+  if args.imported then
+    return spread(call('HMGET', key, series, FIRST_DAY, IMPORTED))
+  end
+  return call('HGET', key, series)
+end
+
+-- Writes a register, and what belongs to the admission that it took.
+local function write_engagement(account, series, register, is_admitted, is_first)
+  if is_admitted and args.imported then
+    call('HSET', account.key, series, register, IMPORTED, pack_import(account))
+  elseif is_first then
+    call('HSET', account.key, FIRST_DAY, TODAY, series, register)
+  else
+    call('HSET', account.key, series, register)
+  end
+  if is_admitted and not args.imported then keep_account(account) end
+end
+
 -- Applies an event, whatever there is of its account and its engagement; returns the verdict. All that it reads comes before
 -- its one write.
 local function apply(pseudonym, is_closed, series, event, change)
-  fill_account(account, pseudonym, accounts[pseudonym])
-  account.burst_began, account.flagged, account.is_moved = nil, nil, nil
-  local stored = call('HGET', account.key, series)
+  fill_account(account, pseudonym, accounts[pseudonym], latest_of[pseudonym], before_of[pseudonym])
+  account.flagged, account.is_moved = nil, nil
+  local is_first = account.day + account.count == 0
+  local stored, first_day, import = read_engagement(account.key, series)
   if account.status == OBJECTED or (is_closed and not stored) then
     return ACCOUNT_CLOSED
   end
@@ -104,28 +189,18 @@ local function apply(pseudonym, is_closed, series, event, change)
     if account.hidden then code = UNDISCLOSED end
     -- A new like takes an admission; so does one that was stored before and is counted for the first time now.
     if not was_liked or (block == 0 and not account.kept_out) then
-      local is_first, has_time = not accounts[pseudonym], change ~= UNTIMED
-      is_admitted = admit(account, has_time)
-      if not is_admitted then
-        if account.is_moved then accounts[pseudonym] = pack_account(account) end
-        return OVER_CAP
+      local has_time = change ~= UNTIMED
+      local refused = admit_like(account, at, has_time, first_day, import)
+      if refused then
+        if account.is_moved then keep_account(account) end
+        return refused
       end
-      if has_time then
-        check_burst(account, at)
-        if account.burst or change == TOO_YOUNG then block = INAUTHENTIC end
-      elseif is_first then
-        account.burst_began = '0' -- no burst: it is what the first admission leaves
-      end
+      is_admitted = true
+      if (has_time and account.burst) or change == TOO_YOUNG then block = INAUTHENTIC end
     end
   end
   flips, code = settle_register(account, series, liked, block, flips, code, changes, change, true)
-  local register = pack_register(at, liked, block, flips, code)
-  if account.burst_began then
-    call('HSET', account.key, BURST, account.burst_began, series, register)
-  else
-    call('HSET', account.key, series, register)
-  end
-  if is_admitted then accounts[pseudonym] = pack_account(account) end
+  write_engagement(account, series, pack_register(at, liked, block, flips, code), is_admitted, is_admitted and is_first)
   if account.flagged then flagged[pseudonym] = account.flagged end
   return flips % 2 == 1 and COUNTED or UNCOUNTED
 end
@@ -139,32 +214,29 @@ local function end_run(index)
   first = index + 1
 end
 
--- The integer of an account in good status and no burst that was admitted today, all at times of their own, less its count;
--- and what is added while the likes of its current run are close to the first.
-local good_today = pack_account({ untimed = 0, day = TODAY, status = GOOD, count = 0 })
-local CLOSE = pack_account({ untimed = 0, close = true, day = 0, status = GOOD, count = 0 })
+-- The integer of an account in good status and no burst that was admitted today, less its counts; what an admission adds to it.
+local good_today = pack_account({ of_month = 0, day = TODAY, status = GOOD, count = 0 })
+local ADMISSION = 1 + (MONTHLY_CAP and OF_MONTH or 0)
+local most_packed = MONTHLY_CAP and MONTHLY_CAP * OF_MONTH or OF_MONTH
 
 local stopped_at, failure
 for index = 1, size do
   local pseudonym, series, register, change = pseudonyms[index], events[index * 3 - 2], events[index * 3 - 1], events[index * 3]
-  local packed = accounts[pseudonym]
-  local count = packed and packed - good_today
-  local is_new = 0
-  -- A like that is not close to the first of its run ends that: no later one of the run has to be compared.
-  if change == 0 and count and count > CLOSE and count < CLOSE + DAILY_CAP then
-    local began = try('HGET', PREFIX .. pseudonym, BURST)
-    if type(began) ~= 'table' and not is_close(unpack('<I6', register), began) then
-      packed, count = packed - CLOSE, count - CLOSE
+  local packed, is_new = accounts[pseudonym], 0
+  local at, before, is_burst
+  -- Nearly every event is a new like by an account that was admitted today already. For it, `apply` would do this and no
+  -- more: `admit` adds one, `add_like` finds no burst, and `settle_register` flips a register that is liked, without a
+  -- block, of an account that is not kept out. The register after that flip, and its change, have come with the event.
+  if change == 0 and packed and packed < most_packed and not closed[index] and not args.imported then
+    local count = packed % OF_MONTH - good_today
+    if count > 0 and count < DAILY_CAP then
+      at = unpack(TIME, register)
+      before, is_burst = add_like(latest_of[pseudonym], before_of[pseudonym], at)
+      if not is_burst then is_new = try('HSETNX', PREFIX .. pseudonym, series, register) end
     end
   end
-  -- Nearly every event is a new like by an account that was admitted today already. For it, `apply` would do this and no
-  -- more: `admit` adds one, `check_burst` begins no run, and `settle_register` flips a register that is liked, without a
-  -- block, of an account that is not kept out. The register after that flip, and its change, have come with the event.
-  if change == 0 and count and count > 0 and count < DAILY_CAP and count % BURST_LIKES ~= 0 and not closed[index] then
-    is_new = try('HSETNX', PREFIX .. pseudonym, series, register)
-  end
   if is_new == 1 then
-    accounts[pseudonym] = packed + 1
+    accounts[pseudonym], latest_of[pseudonym], before_of[pseudonym] = packed + ADMISSION, at, before
     verdicts[index] = COUNTED
   else
     end_run(index)
@@ -178,18 +250,20 @@ for index = 1, size do
 end
 if not failure then end_run(size + 1) end
 
-local function write_changed(key, before, after)
-  local written = {}
+local function write_changed(key, before, after, join)
+  local written, is_written = {}, {}
   for index = 1, stopped_at or size do
     local pseudonym = pseudonyms[index]
-    if after[pseudonym] ~= before[index] then
+    local number = after[pseudonym]
+    if number ~= before[index] and not is_written[pseudonym] then
+      is_written[pseudonym] = true
       written[#written + 1] = pseudonym
-      written[#written + 1] = after[pseudonym]
+      written[#written + 1] = join and join(number, latest_of[pseudonym], before_of[pseudonym]) or number
     end
   end
   call_in_parts('HSET', key, written)
 end
-write_changed(ACCOUNTS, found, accounts)
+write_changed(ACCOUNTS, found, accounts, join_account)
 write_changed(FLAGGED, {}, flagged)
 write_changes(changes)
 if failure then return failure end

@@ -38,13 +38,23 @@ class RegisterStore:
     shards: AccountShards
 
     def record(
-        self, events: Sequence[AdmittedEvent], now_ms: int, networks: Mapping[str, str] = _NO_NETWORKS
+        self,
+        events: Sequence[AdmittedEvent],
+        now_ms: int,
+        networks: Mapping[str, str] = _NO_NETWORKS,
+        *,
+        imported: bool = False,
     ) -> list[Verdict]:
         """Applies a few events in their order; otherwise as `record_columns`."""
-        return self.record_columns(AdmittedEvents.from_events(events), now_ms, networks)
+        return self.record_columns(AdmittedEvents.from_events(events), now_ms, networks, imported=imported)
 
     def record_columns(
-        self, events: AdmittedEvents, now_ms: int, networks: Mapping[str, str] = _NO_NETWORKS
+        self,
+        events: AdmittedEvents,
+        now_ms: int,
+        networks: Mapping[str, str] = _NO_NETWORKS,
+        *,
+        imported: bool = False,
     ) -> list[Verdict]:
         """Applies events in their order; on disk when this returns.
 
@@ -52,8 +62,10 @@ class RegisterStore:
 
         Args:
             events: events past admission.
-            now_ms: the time, for the daily cap and for restrictions.
+            now_ms: the time, for the caps and for restrictions.
             networks: name of the network from which an account acted, by account id.
+            imported: they happened before the account was first admitted otherwise: the caps go by the
+                day on which each happened. A like of an earlier day than one that was imported is late.
 
         Returns:
             The verdict of each event, in order.
@@ -74,6 +86,7 @@ class RegisterStore:
             return {
                 "now_ms": now_ms,
                 **packed[shard].arguments,
+                "imported": imported,
                 "networks": self._pack_networks(shard, networks, keys),
             }
 

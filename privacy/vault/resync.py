@@ -25,7 +25,7 @@ class ResyncReport:
         removed: those that only the vault had; they leave the counts with the reason `correction`.
         unchanged: engagements that both have.
         newer: those that differ, where the vault has a newer event than the list: not changed.
-        over_cap: those that would be added, but the account's day is full: send the list again tomorrow.
+        over_cap: those that would be added, but the account's day or month is full.
         account_closed: those that would be added to an account that was erased, or objects.
         unknown_target: those whose target is not registered; counted by the caller.
         past_last_release: those whose target is past its last release; counted by the caller.

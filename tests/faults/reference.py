@@ -12,7 +12,7 @@ from tests.faults.history import UNDISCLOSED, Action, Batch, Cell, Erasure, Even
 
 CHANGES_PER_ENGAGEMENT: Final = 4
 NEW_PER_DAY: Final = 100
-LIKES_PER_RUN: Final = 30
+LIKES_BEFORE_BURST: Final = 30
 BURST_MS: Final = 10_000
 UNLIKED, INAUTHENTIC, ACCOUNT = "unliked", "inauthentic", "account"
 PROFILE_DIMENSIONS: Final = ("age_band", "gender", "region", "language", "device")
@@ -40,8 +40,7 @@ class Account:
     profile: Mapping[str, str]
     day: int = -1
     new_today: int = 0
-    is_burst: bool = False
-    run_ms: list[int] = field(default_factory=list)
+    likes_ms: list[int] = field(default_factory=list)
     is_purged: bool = False
     is_erased: bool = False
 
@@ -153,20 +152,18 @@ class Reference:
 
 
 def _admit(account: Account, today: int) -> bool:
-    new_today = account.new_today if account.day >= today else 0
+    is_new_day = account.day < today
+    new_today = 0 if is_new_day else account.new_today
     if new_today >= NEW_PER_DAY:
         return False
+    if is_new_day:
+        account.likes_ms = []
     account.day, account.new_today = max(account.day, today), new_today + 1
     return True
 
 
 def _is_in_burst(account: Account, at_ms: int) -> bool:
-    """Returns whether the like that was just admitted is in a run that follows a burst."""
-    if account.new_today == 1:
-        account.is_burst, account.run_ms = False, []
-    if len(account.run_ms) == LIKES_PER_RUN:
-        first_ms = account.run_ms[0]
-        account.is_burst = all(0 <= ms - first_ms < BURST_MS for ms in [*account.run_ms, at_ms])
-        account.run_ms = []
-    account.run_ms.append(at_ms)
-    return account.is_burst
+    """Returns whether the likes before the one that was just admitted all happened shortly before it."""
+    before = account.likes_ms[-LIKES_BEFORE_BURST:]
+    account.likes_ms.append(at_ms)
+    return len(before) == LIKES_BEFORE_BURST and all(0 <= at_ms - ms < BURST_MS for ms in before)

@@ -143,6 +143,21 @@ def record(store: Store, keys: Pseudonymiser = PSEUDONYMISER) -> None:
     RegisterStore(shards(store.platform, keys)).record(events(), NOW_MS, networks)
 
 
+def bring_in(store: Store, keys: Pseudonymiser = PSEUDONYMISER) -> None:
+    """Import likes of new accounts, of two days and in a burst, and events of a known one."""
+    day_ms = 19_000 * MS_PER_DAY
+    burst = [("gil", 4 * place, day_ms, LIKE, 3) for place in range(POLICY.integrity.burst_likes + 3)]
+    history = [
+        ("hal", SERIES[0], day_ms, LIKE, 7),
+        *burst,
+        ("hal", SERIES[1], day_ms + MS_PER_DAY, LIKE, 7),
+        ("hal", SERIES[2], day_ms, LIKE, 7),
+        ("bo", SERIES[0], NOW_MS, LIKE, 7),
+        ("eve", SERIES[0], day_ms, LIKE, 7),
+    ]
+    RegisterStore(shards(store.platform, keys)).record(history, NOW_MS, imported=True)
+
+
 def block(store: Store, keys: Pseudonymiser = PSEUDONYMISER) -> None:
     """Block engagements of several accounts."""
     blocks = [Block(name, SERIES[1], int(Reason.POLICY)) for name in ("ada", "bo", "cyd", "none")]
@@ -310,6 +325,7 @@ RESTRICTED, BANNED = AccountStatus.RESTRICTED, AccountStatus.BANNED
 CASES: Final = [
     Case("record.lua", "platform", record, restrict),
     Case("record.lua", "platform", partial(record, keys=NEWER), begin_rotation),
+    Case("record.lua", "platform", bring_in, restrict),
     Case("block.lua", "platform", block),
     Case("block.lua", "platform", partial(block, keys=NEWER), begin_rotation),
     Case("recount.lua", "platform", partial(change_status, RESTRICTED, until_ms=NOW_MS + 500)),

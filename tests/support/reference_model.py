@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from privacy.model.account_status import AccountStatus
 from privacy.model.change import change_code
@@ -51,17 +52,32 @@ class Register:
 
 
 @dataclass
+class Admissions:
+    """The engagements of an account that were admitted, as far as the rules look back.
+
+    Args:
+        day: of the latest one.
+        of_day: number on that day.
+        of_month: number in the month of that day, under a monthly cap.
+        likes_ms: times of the likes of that day that have one, in their order.
+    """
+
+    day: int = -1
+    of_day: int = 0
+    of_month: int = 0
+    likes_ms: list[int] = field(default_factory=list)
+
+
+@dataclass
 class AccountState:
     """What is stored about an account apart from its engagements."""
 
     status: AccountStatus = AccountStatus.GOOD
     until_ms: int = 0
     hidden: bool = False
-    day: int = -1
-    admissions: int = 0
-    timed_day: int = -1
-    run_ms: list[int] = field(default_factory=list)
-    burst: bool = False
+    admissions: Admissions = field(default_factory=Admissions)
+    first_day: int | None = None
+    imported: Admissions = field(default_factory=Admissions)
 
 
 @dataclass
@@ -71,15 +87,17 @@ class ReferenceModel:
     Args:
         flip_cap: w.
         daily_cap: M.
-        burst_likes: length of a run.
-        burst_ms: a run is uncounted if its first like and all of the run before are within this time, and
-            none is before the first of them.
+        burst_likes: a like is uncounted if the likes of its account that came before it on that day, as many
+            as this, …
+        burst_ms: … all happened within this time before it.
+        monthly_cap: of newly counted engagements of an account in a month; None for no cap.
     """
 
     flip_cap: int
     daily_cap: int
     burst_likes: int = _INTEGRITY.burst_likes
     burst_ms: int = 1_000 * _INTEGRITY.burst_seconds
+    monthly_cap: int | None = None
     registers: dict[tuple[str, int], Register] = field(default_factory=dict)
     """By account and series."""
     changes: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -87,9 +105,11 @@ class ReferenceModel:
     accounts: dict[str, AccountState] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
 
-    def record(self, entries: Sequence[AdmittedEvent], now_ms: int) -> list[Verdict]:
+    def record(
+        self, entries: Sequence[AdmittedEvent], now_ms: int, *, imported: bool = False
+    ) -> list[Verdict]:
         """Applies events in their order."""
-        return [self._record(entry, now_ms) for entry in entries]
+        return [self._record(entry, now_ms, imported) for entry in entries]
 
     def change_status(self, account: str, move: StatusTransition, now_ms: int) -> tuple[int, int, int] | None:
         """Changes the status of an account; None if refused.
@@ -145,7 +165,7 @@ class ReferenceModel:
             return _NO_BLOCK
         return int(_BLOCKS.get(state.status, _NO_BLOCK))
 
-    def _record(self, entry: AdmittedEvent, now_ms: int) -> Verdict:  # noqa: C901 - every rule in one place
+    def _record(self, entry: AdmittedEvent, now_ms: int, imported: bool) -> Verdict:  # noqa: C901 - all rules
         account, series, at_ms, change, cell = entry
         liked = change in (_LIKE, UNTIMED, TOO_YOUNG)
         known = self.registers.get((account, series))
@@ -171,9 +191,10 @@ class ReferenceModel:
                 register = replace(register, cell=UNDISCLOSED_EVERYWHERE)
             was_liked = known is not None and known.liked
             if not was_liked or (register.block == _NO_BLOCK and not kept_out):
-                if not self._admit(state, now_ms):
-                    return Verdict.OVER_CAP
-                if (change != UNTIMED and self._in_burst(state, at_ms)) or change == TOO_YOUNG:
+                refused, is_blocked = self._admit_like(state, at_ms, change, now_ms, imported)
+                if refused:
+                    return refused
+                if is_blocked:
                     register = replace(register, block=int(Reason.INAUTHENTIC))
         should_count = liked and register.block == _NO_BLOCK and not kept_out
         if should_count != register.is_counted and (register.is_counted or register.flips < self.flip_cap):
@@ -184,6 +205,20 @@ class ReferenceModel:
             register = replace(register, flips=register.flips + 1)
         self.registers[account, series] = register
         return Verdict.COUNTED if register.is_counted else Verdict.UNCOUNTED
+
+    def _admit_like(
+        self, state: AccountState, at_ms: int, change: int, now_ms: int, imported: bool
+    ) -> tuple[Verdict | None, bool]:
+        """Returns the verdict of a like that is not stored, and whether a rule keeps it out of the counts."""
+        if imported and not self._may_import(state, at_ms, now_ms):
+            return Verdict.LATE, False
+        admissions = state.imported if imported else state.admissions
+        is_first = admissions.day < 0
+        if not self._admit(admissions, at_ms if imported else now_ms):
+            return Verdict.OVER_CAP, False
+        if is_first and not imported:
+            state.first_day = now_ms // MS_PER_DAY
+        return None, (change != UNTIMED and self._in_burst(admissions, at_ms)) or change == TOO_YOUNG
 
     def _block(self, block: Block, now_ms: int) -> BlockResult:
         key = block.account_id, block.series
@@ -224,28 +259,44 @@ class ReferenceModel:
         if register.flips == 0:
             if state.hidden:
                 register = replace(register, cell=UNDISCLOSED_EVERYWHERE)
-            if not self._admit(state, now_ms):
+            if not self._admit(state.admissions, now_ms):
                 return register, "day full"
         self._change(series, register.cell, 0)
         return replace(register, flips=register.flips + 1), "newly counted"
 
-    def _admit(self, state: AccountState, now_ms: int) -> bool:
-        today = now_ms // MS_PER_DAY
-        if state.day > today + 1:
-            state.day, state.timed_day = today, min(state.timed_day, today)
-        day, count = (state.day, state.admissions) if state.day >= today else (today, 0)
-        if count >= self.daily_cap:
+    def _may_import(self, state: AccountState, at_ms: int, now_ms: int) -> bool:
+        """Days are imported in their order, and all before the first admission of another kind."""
+        day, until = at_ms // MS_PER_DAY, now_ms // MS_PER_DAY
+        if state.first_day is not None:
+            until = min(until, state.first_day)
+        elif state.admissions.day >= 0:
             return False
-        state.day, state.admissions = day, count + 1
+        in_order = state.imported.day <= day < until
+        return in_order and (self.monthly_cap is None or month_of(day) < month_of(until))
+
+    def _admit(self, admissions: Admissions, now_ms: int) -> bool:
+        today = now_ms // MS_PER_DAY
+        if admissions.day > today + 1:
+            admissions.day = today
+        day, of_day, of_month = admissions.day, admissions.of_day, admissions.of_month
+        if day < today:
+            of_month = of_month if month_of(day) == month_of(today) else 0
+            day, of_day = today, 0
+        if of_day >= self.daily_cap or (self.monthly_cap is not None and of_month >= self.monthly_cap):
+            return False
+        if admissions.day < today:
+            admissions.likes_ms = []
+        admissions.day, admissions.of_day, admissions.of_month = day, of_day + 1, of_month + 1
         return True
 
-    def _in_burst(self, state: AccountState, at_ms: int) -> bool:
-        """Takes a like that has a time into its run; what is admitted without one is in no run."""
-        if state.day > state.timed_day:
-            state.timed_day, state.run_ms, state.burst = state.day, [], False
-        if len(state.run_ms) == self.burst_likes:
-            after_ms = [moment - state.run_ms[0] for moment in [*state.run_ms, at_ms]]
-            state.burst = min(after_ms) >= 0 and max(after_ms) < self.burst_ms
-            state.run_ms = []
-        state.run_ms.append(at_ms)
-        return state.burst
+    def _in_burst(self, admissions: Admissions, at_ms: int) -> bool:
+        """Takes a like that has a time, and looks at those that came before it."""
+        before = admissions.likes_ms[-self.burst_likes :]
+        admissions.likes_ms.append(at_ms)
+        return len(before) == self.burst_likes and all(0 <= at_ms - ms < self.burst_ms for ms in before)
+
+
+def month_of(day: int) -> tuple[int, int]:
+    """Returns year and month of a UTC day since 1970."""
+    moment = datetime.fromtimestamp(day * MS_PER_DAY // 1000, UTC)
+    return moment.year, moment.month

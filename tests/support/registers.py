@@ -33,9 +33,12 @@ def registry_of(
     flip_cap: int = POLICY.flip_cap,
     daily_cap: int = POLICY.daily_cap,
     integrity: Integrity = POLICY.integrity,
+    monthly_cap: int | None = None,
 ) -> PolicyRegistry:
     """The shipped policy with other caps, and with its rules of integrity if no others are given."""
-    policy = replace(POLICY, flip_cap=flip_cap, daily_cap=daily_cap, integrity=integrity)
+    policy = replace(
+        POLICY, flip_cap=flip_cap, daily_cap=daily_cap, monthly_cap=monthly_cap, integrity=integrity
+    )
     return PolicyRegistry(policy, {policy.version: policy})
 
 
@@ -62,9 +65,10 @@ def vault_on(
     virtual_clock: Clock | None = None,
     client: redis.Redis | None = None,
     integrity: Integrity = POLICY.integrity,
+    monthly_cap: int | None = None,
 ) -> RegisterStore:
     """A vault under the tests' pseudonym keys, whose limits are in force."""
-    registry = registry_of(flip_cap, daily_cap, integrity)
+    registry = registry_of(flip_cap, daily_cap, integrity, monthly_cap)
     put_in_force(store, registry)
     shards = shards_on(client or store.platform, registry, virtual_clock=virtual_clock)
     return RegisterStore(shards)

@@ -66,7 +66,7 @@ class ModerationResultSchema(RecountSchema):
         required=True,
         metadata={
             "description": "Number of engagements that would have been counted for the first time, but "
-            "exceed the account's daily cap."
+            "exceed the account's caps."
         },
     )
 

@@ -54,7 +54,7 @@ class JobCountsSchema(Schema):
     )
     counted = fields.Integer(required=True, metadata={"description": "Engagements that are newly counted."})
     over_cap = fields.Integer(
-        required=True, metadata={"description": "Engagements beyond their account's daily cap."}
+        required=True, metadata={"description": "Engagements beyond their account's caps."}
     )
 
 

@@ -99,7 +99,7 @@ class ResyncResultSchema(Schema):
     )
     over_cap = fields.Integer(
         required=True,
-        metadata={"description": "Beyond the account's daily cap: send the list again tomorrow."},
+        metadata={"description": "Beyond the account's caps; final: do not send them again on another day."},
     )
     account_closed = fields.Integer(
         required=True,

@@ -53,6 +53,10 @@ PERIODS = "86400 63072000 2592000 2592000 2592000 95040000 2592000"
 BANDS = "under-13"
 OTHERS = {
     f"4 50 94694400 30 10 600 {PERIODS} {BANDS}": ("daily_cap = 100", "daily_cap = 50"),
+    f"4 100 94694400 30 10 600 {PERIODS} {BANDS} month=250": (
+        "daily_cap = 100",
+        "monthly_cap = 250\ndaily_cap = 100",
+    ),
     f"4 100 94694400 20 10 600 {PERIODS} {BANDS}": ("burst_likes = 30", "burst_likes = 20"),
     f"4 100 94694400 30 60 600 {PERIODS} {BANDS}": ("burst_seconds = 10", "burst_seconds = 60"),
     f"4 100 94694400 30 10 900 {PERIODS} {BANDS}": ("account_age_seconds = 600", "account_age_seconds = 900"),
@@ -65,7 +69,7 @@ OTHERS = {
         'dropped_age_bands = ["under-13", "13-17"]',
     ),
 }
-"""Changes of M, a rule of integrity, a retention period or the dropped bands, by the limits that follow."""
+"""Changes of M, the monthly cap, a rule, a period or the dropped bands, by the limits that follow."""
 
 
 @dataclass(frozen=True)

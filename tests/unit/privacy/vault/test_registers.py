@@ -254,7 +254,7 @@ def test_a_full_store_refuses_and_loses_nothing(vault: RegisterStore, store: Sto
 
 
 def test_every_admission_of_a_day_is_counted(store: Store) -> None:
-    """The first like of a day, later ones and those that begin a run of a burst all take one admission."""
+    """The first like of a day and all later ones take one admission."""
     quick = vault_on(store, 4, 7, integrity=msgspec.structs.replace(POLICY.integrity, burst_likes=3))
     moments = [(day * MS_PER_DAY, day * 100 + place) for day in range(2) for place in range(9)]
     verdicts = [
@@ -293,8 +293,8 @@ def test_an_account_whose_erasure_is_under_way_takes_nothing_new(vault: Register
     assert vault.record([("ada", OTHER_VIDEO, 1, LIKE, 0)], 0) == [Verdict.ACCOUNT_CLOSED]
 
 
-def test_a_run_of_likes_that_begins_too_soon_is_uncounted(store: Store) -> None:
-    """Also where each like comes alone: the run after three likes within a minute, and not those three."""
+def test_likes_that_are_too_many_at_once_are_uncounted(store: Store) -> None:
+    """Also where each like comes alone: those after three likes within a minute, and not those three."""
     strict = msgspec.structs.replace(POLICY.integrity, burst_likes=3, burst_seconds=60)
     quick = vault_on(store, 4, 9, integrity=strict)
     verdicts = [quick.record([("ada", 4 * place, 1_000 * place, LIKE, 0)], 0)[0] for place in range(1, 7)]
