@@ -19,6 +19,7 @@ from bench.report import Report
 
 BENCHES: Final = (
     "ingest",
+    "history",
     "reads",
     "release",
     "memory",

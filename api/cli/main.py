@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "relay": LazyCommand("api.cli.commands.relay", "Move changes from the vault to the tally."),
     "release": LazyCommand("api.cli.commands.release", "Measure, publish and sign releases that are due."),
     "maintain": LazyCommand("api.cli.commands.maintain", "Run staff jobs, expirations and retention sweeps."),
+    "import": LazyCommand("api.cli.commands.import_history", "Import a platform's history of events."),
     "moderation": LazyCommand(
         "api.cli.commands.moderation", "Bans, purges, takedowns, resyncs, advisories, jobs, audit trail."
     ),

@@ -17,7 +17,7 @@ from privacy.store.connect import translated
 
 CANARY = "canary"
 """The scope of a reviewer's API key: the sandbox and nothing else."""
-PLANE_SCOPES = {"public": ("read", "audit"), "platform": ("ingest", "moderate", "privacy", CANARY)}
+PLANE_SCOPES = {"public": ("read", "audit"), "platform": ("ingest", "import", "moderate", "privacy", CANARY)}
 KEY_PREFIXES = {"public": "g:keys:", "platform": "p:keys:"}
 """Prefix of the Redis keys that hold each plane's API key records."""
 

@@ -138,6 +138,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     services = PlatformServices(
         gateway=gateway,
         admission=AdmissionControl(registry, catalogue, registers),
+        history=AdmissionControl(registry, catalogue, registers, imported=True),
         catalogue=catalogue,
         intake=registry.current.intake,
         idempotency=idempotency,

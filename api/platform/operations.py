@@ -2,7 +2,7 @@
 
 from api.http import health
 from api.http.operation import Operation
-from api.platform import events, targets
+from api.platform import events, imports, targets
 from api.platform.moderation import (
     accounts,
     advisories,
@@ -26,6 +26,7 @@ def operations() -> tuple[Operation[PlatformServices], ...]:
     intake = (events.OPERATION, *targets.operations())
     return (
         *intake,
+        imports.OPERATION,
         accounts.OPERATION,
         purges.OPERATION,
         takedowns.OPERATION,

@@ -52,6 +52,7 @@ class PlatformServices:
     Args:
         gateway: checks every request.
         admission: takes in events.
+        history: takes in events from before Likewise was there.
         catalogue: registers targets.
         intake: bounds on times.
         idempotency: keeps responses for repeated requests.
@@ -63,6 +64,7 @@ class PlatformServices:
 
     gateway: Gateway
     admission: AdmissionControl
+    history: AdmissionControl
     catalogue: Catalogue
     intake: IntakePolicy
     idempotency: Idempotency

@@ -63,11 +63,19 @@ class Registration(Enum):
 
 @dataclass(frozen=True)
 class Target:
-    """The properties of a registered target that intake needs; they never change."""
+    """The properties of a registered target that intake needs; they never change.
+
+    Args:
+        number: its number.
+        starts_at_ms: start of its schedule.
+        policy_version: the policy that it is bound to.
+        first_release_at_ms: when its first release is visible; 0 for a target that has none.
+    """
 
     number: int
     starts_at_ms: int
     policy_version: str
+    first_release_at_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -269,7 +277,9 @@ def _records_key(shard: int, target_type: TargetType) -> str:
 
 def _parse_target(record: bytes) -> Target:
     target = _parse_document(record)
-    return Target(int(record.partition(b" ")[0]), target.starts_at_ms, target.policy_version)
+    first_release_at_ms = target.first_release_at_ms or 0
+    number = int(record.partition(b" ")[0])
+    return Target(number, target.starts_at_ms, target.policy_version, first_release_at_ms)
 
 
 def _parse_document(record: bytes) -> TargetDocument:

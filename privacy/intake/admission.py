@@ -44,8 +44,9 @@ class AdmissionControl:
     1. an age band of `children.dropped_age_bands`: `dropped_child`. Nothing is stored, no pseudonym is
     derived; 2. a time outside the intake's bounds: invalid; 3. a target that is not registered:
     `unknown_target`; 4. a kind that the target's policy does not count: invalid; 5. a target past its last
-    epoch: `late`; 6. an age band that could be a child's: invalid. Any other profile value that the policy
-    does not list is taken as the listed one that it can only mean, as `other` or as `undisclosed`.
+    epoch: `late`, and of what is imported, one that has had its first release; 6. an age band that could be a
+    child's: invalid. Any other profile value that the policy does not list is taken as the listed one that it
+    can only mean, as `other` or as `undisclosed`.
 
     The profile of a private account is not read. A time ahead of ours, within the intake's bounds, is taken
     as now: otherwise the end of the engagement would be `late` until then.
@@ -55,11 +56,14 @@ class AdmissionControl:
             domain and schedule.
         catalogue: finds targets.
         registers: stores the events that pass.
+        imported: the events are history: caps go by the day on which each happened, and networks of then are
+            left out.
     """
 
     registry: PolicyRegistry
     catalogue: Catalogue
     registers: RegisterStore
+    imported: bool = False
 
     def admit(self, events: EventColumns, now_ms: int, takings: Takings | None = None) -> list[Outcome]:
         """Check a batch and store what passes; it is on disk when this returns.
@@ -80,8 +84,9 @@ class AdmissionControl:
         """
         bounds = TimeBounds.at(now_ms, self.registry.current.intake)
         sent, events = events, replace(events, at_ms=bounds.clamp(events.at_ms))
-        targets = TargetColumns.join(events, self._lookup_targets(events), self._rules_by_version)
-        rules = self._admission_rules(events, targets, bounds)
+        found = self._lookup_targets(events)
+        targets = TargetColumns.join(events, found, self._rules_by_version)
+        rules = self._admission_rules(events, targets, bounds, self._find_closed(found, targets, now_ms))
         passes = np.ones(len(events), np.bool_)
         decisive = np.argmax([*(broken for broken, _ in rules), passes], axis=0)
         refused = {
@@ -90,7 +95,8 @@ class AdmissionControl:
         admitted = self._to_admitted(events, targets, decisive == len(rules))
         if takings is not None:
             self._count_takings(sent, events, targets, decisive == len(rules), takings)
-        recorded = self.registers.record_columns(admitted, now_ms, self._network_hashes(events))
+        networks = {} if self.imported else self._network_hashes(events)
+        recorded = self.registers.record_columns(admitted, now_ms, networks, imported=self.imported)
         return interleave(interleave(recorded, refused), events.errors)
 
     def _lookup_targets(self, events: EventColumns) -> list[Target]:
@@ -103,15 +109,20 @@ class AdmissionControl:
             targets[row] = creators.get(ids[row], UNREGISTERED)
         return targets
 
+    def _find_closed(self, found: Sequence[Target], targets: TargetColumns, now_ms: int) -> np.ndarray:
+        """Return for which events the target takes no more of them."""
+        if self.imported:
+            return np.array([target.first_release_at_ms for target in found], np.int64) <= now_ms
+        age_ms = now_ms - targets.starts_at_ms // 1000 * 1000  # epochs end at whole seconds
+        return age_ms >= targets.sealed_after_ms
+
     def _admission_rules(
-        self, events: EventColumns, targets: TargetColumns, bounds: TimeBounds
+        self, events: EventColumns, targets: TargetColumns, bounds: TimeBounds, closed: np.ndarray
     ) -> Sequence[_Rule]:
         """Return the rules in their order."""
         at_ms, dropped = events.at_ms, self._dropped_bands
         children = [dropped[profile.age_band] for profile in events.profiles]
         unregistered = [version == UNREGISTERED.policy_version for version in targets.versions]
-        sealed_after_ms, starts_at_ms = targets.sealed_after_ms, targets.starts_at_ms
-        age_ms = bounds.now_ms - starts_at_ms // 1000 * 1000  # epochs end at whole seconds
 
         def rules_of(row: int) -> TargetRules:
             policy = self.registry.policy_of(targets.versions[targets.version_index[row]])
@@ -122,10 +133,10 @@ class AdmissionControl:
             (bounds.excludes(at_ms), lambda row: bounds.error("occurred_at", int(at_ms[row]))),
             (_select(unregistered, targets.version_index), lambda _: Verdict.UNKNOWN_TARGET),
             (
-                sealed_after_ms == NEVER_COUNTED,
+                targets.sealed_after_ms == NEVER_COUNTED,
                 lambda row: rules_of(row).kind_error(TYPES[events.types[row]]),
             ),
-            (age_ms >= sealed_after_ms, lambda _: Verdict.LATE),
+            (closed, lambda _: Verdict.LATE),
             (targets.codes == INVALID_CELL, lambda row: rules_of(row).coder.error(events.profile(row))),
         )
 

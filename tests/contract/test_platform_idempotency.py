@@ -158,10 +158,10 @@ def test_a_repetition_is_refused_while_the_request_runs(
     working, go_on = Barrier(2, timeout=30), Barrier(2, timeout=30)
     record, answers = RegisterStore.record_columns, []
 
-    def slow_record(self: RegisterStore, *arguments: Any) -> Any:
+    def slow_record(self: RegisterStore, *arguments: Any, **named: Any) -> Any:
         working.wait()
         go_on.wait()
-        return record(self, *arguments)
+        return record(self, *arguments, **named)
 
     monkeypatch.setattr(RegisterStore, "record_columns", slow_record)
     first = Thread(target=lambda: answers.append(plane.events(BATCH, Idempotency_Key="k-1")))

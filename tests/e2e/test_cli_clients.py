@@ -117,6 +117,32 @@ def test_every_operation_for_staff_is_a_command(system: System, tmp_path: Path) 
         assert likewise("moderation", report, environment=staff).returncode == 0
 
 
+def test_history_is_imported_over_http(system: System, tmp_path: Path) -> None:
+    """Two likes of last year are counted; sent again, they are duplicates, and the trail has both batches."""
+    now_ms = clock_ms()
+    video = {"video_id": "old-video", "posted_at": format_timestamp(now_ms - 60_000)}
+    assert system.send("/v1/videos", [video]).status_code == 200
+    terms = ("--plane", "platform", "--owner", "history", "--scopes", "import,moderate")
+    made = answer_of(likewise("keys", "create", *terms, "--data-folder", system.folder, "--json"))
+    url = system.welcome["platform_url"]
+    importer = clean_environment(LIKEWISE_PLATFORM_KEY=made["token"], LIKEWISE_PLATFORM_URL=url)
+    history = tmp_path / "likes.ndjson"
+    likes = [
+        {"type": "like", "account_id": name, "video_id": "old-video", "occurred_at": "2025-06-01T12:00:00Z"}
+        for name in ("old-1", "old-2")
+    ]
+    history.write_text("\n".join(map(json.dumps, likes)))
+    assert answer_of(likewise("import", history, "--json", environment=importer))["verdicts"] == {
+        "counted": 2
+    }
+    shown = likewise("import", history, environment=importer)
+    assert (shown.returncode, "duplicate" in shown.stdout) == (0, True)
+    trail = answer_of(likewise("moderation", "audit-trail", "--limit", "4", "--json", environment=importer))
+    assert [(entry["action"], entry["stage"]) for entry in trail] == [
+        ("events.import", stage) for stage in ("done", "requested") * 2
+    ]
+
+
 def answer_of_text(completed: subprocess.CompletedProcess[str]) -> str:
     """Returns the line that a command printed; it must have succeeded."""
     assert completed.returncode == 0, completed.stderr

@@ -28,6 +28,7 @@ COMMANDS = (
     "relay",
     "release",
     "maintain",
+    "import",
     "moderation",
     "rights",
     "keys",

@@ -49,6 +49,8 @@ class FakeRegisters:
         entries: AdmittedEvents,
         now_ms: int,  # noqa: ARG002 - the store's interface
         networks: Mapping[str, str],
+        *,
+        imported: bool,  # noqa: ARG002 - the store's interface
     ) -> Sequence[Verdict]:
         """Record the events and the networks."""
         self.networks.update(networks)

@@ -115,10 +115,11 @@ class FakeRegisters:
     networks: dict[str, str] = field(default_factory=dict)
 
     def record_columns(
-        self, entries: AdmittedEvents, now_ms: int, networks: Mapping[str, str]
+        self, entries: AdmittedEvents, now_ms: int, networks: Mapping[str, str], *, imported: bool
     ) -> Sequence[Verdict]:
         """Record the events, and return the next verdicts of a fixed cycle."""
         assert now_ms == NOW_MS
+        assert not imported
         columns = (entries.series, entries.at_ms, entries.changes, entries.codes)
         before = len(self.entries)
         self.entries.extend(zip(entries.account_ids, *(column.tolist() for column in columns), strict=True))

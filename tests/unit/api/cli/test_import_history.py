@@ -1,0 +1,145 @@
+"""`likewise import` against a server of the test's own: batches, interruptions, other files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from api.cli.commands import import_history
+from api.http.command import ExitCode
+from privacy.model.engagement import Verdict
+from tests.support.command_line import answer_of, clean_environment, likewise
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+TOKEN = "lw_platform_0000000000000000_" + "0" * 64
+LINES = [json.dumps({"event": number}) for number in range(7)]
+
+
+@dataclass
+class Plane:
+    """Answers batches as the platform plane does, and refuses some.
+
+    Args:
+        busy_at: number of the batch, from 1, that is answered 503.
+        batches: the lines of each batch that was taken.
+    """
+
+    busy_at: int = 0
+    batches: list[list[str]] = field(default_factory=list)
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        request = Request(environ)
+        assert request.path == "/v1/imports"
+        if len(self.batches) + 1 == self.busy_at:
+            self.busy_at = 0
+            return Response("{}", 503, content_type="application/problem+json")(environ, start)
+        batch = request.get_data().decode().split("\n")
+        self.batches.append(batch)
+        verdicts = {verdict.value: 0 for verdict in Verdict} | {"counted": len(batch)}
+        return Response(json.dumps({"verdicts": verdicts}), content_type="application/json")(environ, start)
+
+
+@pytest.fixture
+def plane() -> Plane:
+    """A plane."""
+    return Plane()
+
+
+@pytest.fixture
+def url(plane: Plane) -> Iterator[str]:
+    """Where the plane runs."""
+    server = make_server("127.0.0.1", 0, plane)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_history, "BATCH_LINES", 3)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """A file of seven lines, with a blank one."""
+    path = tmp_path / "likes.ndjson"
+    path.write_text("\n".join([*LINES[:2], "", *LINES[2:]]) + "\n")
+    return path
+
+
+def run(url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    environment = clean_environment(LIKEWISE_PLATFORM_KEY=TOKEN, LIKEWISE_PLATFORM_URL=url)
+    return likewise("import", *arguments, environment=environment)
+
+
+def noted(history: Path) -> Path:
+    """Return where the progress is noted."""
+    return history.with_name("likes.ndjson.progress")
+
+
+def test_a_file_is_sent_in_batches_in_its_order(url: str, plane: Plane, history: Path) -> None:
+    """The answer adds their verdicts up, and nothing is left beside the file."""
+    answer = answer_of(run(url, history, "--json"))
+    assert plane.batches == [LINES[:3], LINES[3:6], LINES[6:]]
+    assert (answer["events"], answer["verdicts"]) == (7, {"counted": 7})
+    assert not noted(history).exists()
+
+
+def test_a_batch_has_no_more_bytes_than_a_request_may(
+    url: str, plane: Plane, history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines are long or short."""
+    monkeypatch.setattr(import_history, "BATCH_BYTES", 2 * len(LINES[0]) + 2)
+    answer_of(run(url, history, "--json"))
+    assert plane.batches == [LINES[:2], LINES[2:4], LINES[4:6], LINES[6:]]
+
+
+def test_an_import_goes_on_where_it_stopped(url: str, plane: Plane, history: Path) -> None:
+    """What was answered is not sent again, and is in the sum at the end; also from a gzip file."""
+    packed = history.with_name("likes.ndjson.gz")
+    packed.write_bytes(gzip.compress(history.read_bytes()))
+    plane.busy_at = 2
+    assert run(url, packed).returncode == ExitCode.STORE_ERROR
+    assert json.loads(packed.with_name("likes.ndjson.gz.progress").read_text())["lines"] == 3
+    answer = answer_of(run(url, packed, "--json"))
+    assert plane.batches == [LINES[:3], LINES[3:6], LINES[6:]]
+    assert (answer["events"], answer["verdicts"]) == (7, {"counted": 7})
+
+
+def test_another_file_does_not_go_on(url: str, plane: Plane, history: Path) -> None:
+    """If a file has changed since, its lines are not those that were counted."""
+    plane.busy_at = 2
+    run(url, history)
+    history.write_text("\n".join(LINES[1:]))
+    refused = run(url, history)
+    assert (refused.returncode, "another file" in refused.stderr) == (ExitCode.WRONG_USAGE, True)
+    assert len(plane.batches) == 1
+    elsewhere = history.with_name("elsewhere")
+    assert answer_of(run(url, history, "--progress-file", elsewhere, "--json"))["events"] == 6
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"{"], ids=["empty", "blank", "damaged progress"])
+def test_what_cannot_be_imported_is_named(url: str, plane: Plane, history: Path, content: bytes) -> None:
+    """Nothing is sent."""
+    (noted(history) if content == b"{" else history).write_bytes(content)
+    refused = run(url, history)
+    assert refused.returncode != 0
+    assert str(history) in refused.stderr
+    assert plane.batches == []
