@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from api.replay.records import TimedRecord
+from privacy.model.dimension import HOUR_OF_DAY
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import MS_PER_DAY, format_timestamp
 from privacy.policy.policy import Policy
@@ -24,7 +25,6 @@ DELIVERIES: Final = 3
 """Number of times that each batch is sent."""
 FLIPS_TOO_MANY: Final = 6
 EPOCHS: Final = 25
-PROFILE: Final = ("age_band", "gender", "region", "language", "device")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Scenario:
         """Likes of the liked video by cell; returning accounts keep their cells."""
         counts = {}
         for dimension in self.policy.domain.dimensions:
-            if dimension.name in PROFILE:
+            if dimension.name != HOUR_OF_DAY:
                 counts[dimension.name] = {
                     dimension.values[0]: CROWD - UNLIKING + self._returned,
                     dimension.cells[-1]: PRIVATE,
@@ -167,7 +167,7 @@ class Scenario:
         return {
             dimension.name: dimension.values[index % len(dimension.values)]
             for dimension in self.policy.domain.dimensions
-            if dimension.name in PROFILE
+            if dimension.name != HOUR_OF_DAY
         }
 
     @staticmethod

@@ -13,12 +13,14 @@ from api.http.flask_app import Gateway, build_app
 from api.http.idempotency import Idempotency
 from api.http.rate_limit import redis_limiter
 from api.platform.dependencies import PLANE, PlatformDependencies
+from api.platform.event_decoder import EventDecoder
 from api.platform.operations import operations
 from api.platform.sandbox import KEEP_SECONDS, SandboxAdmission, SandboxCatalogue
 from api.platform.services import Moderation, PlatformServices
 from privacy.catalogue.canary_places import account_places, canary_places
 from privacy.catalogue.catalogue import Catalogue
 from privacy.intake.admission import AdmissionControl
+from privacy.intake.profile_shape import ProfileShape
 from privacy.model.timestamp import Clock
 from privacy.moderation.accounts import AccountModeration
 from privacy.moderation.advisories import Advisories
@@ -144,6 +146,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
         idempotency=idempotency,
         moderation=staff.moderation,
         rights=staff.rights,
+        decoder=EventDecoder(ProfileShape.of(registry.versions.values())),
     )
     sandbox = registry.sandbox
     if sandbox:

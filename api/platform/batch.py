@@ -33,6 +33,7 @@ MAX_NESTING = 400
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 """As sent, and again after inflation."""
 JSON_SPACE = b" \t\r\n"
+MAX_TAKEN_AS = 100
 INVALID = "invalid"
 _HALF_PAIR = re.compile(rb"\\(?:(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 """An escape of half a surrogate pair, or another escape."""
@@ -239,8 +240,12 @@ class TakenAs(msgspec.Struct, frozen=True):
 
 
 def taken_as(takings: Takings | None) -> dict[str, list[TakenAs]]:
-    """Return the member of a response that says what was taken otherwise than sent; none if nothing was."""
-    rows = [TakenAs(*taken, count) for taken, count in sorted(takings.items())] if takings else []
+    """Return the member of a response that says what was taken otherwise than sent; none if nothing was.
+
+    Of more than `MAX_TAKEN_AS` ways, it has the most frequent ones: senders choose names of members.
+    """
+    frequent = sorted((takings or {}).items(), key=lambda way: (-way[1], way[0]))[:MAX_TAKEN_AS]
+    rows = [TakenAs(*taken, count) for taken, count in sorted(frequent)]
     return {"taken_as": rows} if rows else {}
 
 

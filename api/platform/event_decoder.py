@@ -6,10 +6,11 @@ else, valid or not, goes to the schema. `tests/property/test_event_decoder.py` c
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from types import MappingProxyType
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
@@ -17,16 +18,21 @@ from msgspec import UNSET, UnsetType
 
 from api.http.arguments import load
 from api.platform.batch import JSON_SPACE, Batch, check_size, parse_item
-from api.platform.schemas import EventSchema
+from api.platform.schemas import LoadedProfile, event_schema
 from privacy.errors import InvalidInputError
-from privacy.intake.event import CREATOR_EVENTS, Event, EventAttributes, EventType, Visibility
+from privacy.intake.event import CREATOR_EVENTS, Event, EventType, Visibility
 from privacy.intake.event_columns import EventColumns, factorize, type_column
+from privacy.intake.profile_shape import USUAL_SHAPE, ProfileShape
+from privacy.intake.taken import Taken
 from privacy.model.identifier import IDENTIFIER_CHARACTERS, MAX_IDENTIFIER_CHARACTERS
 from privacy.model.sandbox import TARGET_PREFIX
 from privacy.model.timestamp import EPOCH, MS_PER_DAY, RFC_3339, TIMESTAMP_RULE, parse_timestamp_ms
 
 MAX_CACHED_PROFILES = 100_000
 """Profiles that one process caches, about 40 MB."""
+MAX_PASSED_OVER = 8
+"""Members that no policy declares; a profile with more goes to the schema, as does a longer one."""
+MAX_ODD_PROFILE_BYTES = 2_048
 _ALLOWED: Final = bytes(byte for byte in range(128) if re.fullmatch(IDENTIFIER_CHARACTERS, chr(byte)))
 _DOT_LINES: Final = (b"\n.\n", b"\n..\n")
 _LINE_IN_SANDBOX: Final = f"\n{TARGET_PREFIX}".encode()
@@ -34,12 +40,15 @@ _MAX_DOTS: Final = 2
 """An identifier of more characters is no dot segment of a path."""
 _BACKSLASH: Final = b"\\"
 _QUOTE: Final = b'"'
-_QUOTES_PER_NAME: Final = 2
+_QUOTES_PER_TEXT: Final = 2
+"""Of a name, and of a value that is a string."""
 _QUOTES_PER_MEMBER: Final = 4
 """Of a member with a string: two enclose its name, two its value."""
 _IS_PRIVATE: Final[Mapping[Visibility | UnsetType, bool]] = MappingProxyType(
     {"public": False, "private": True, UNSET: False}
 )
+_Plain = str | bool | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | None
+"""A value of any meaning that `parse_json` takes, too."""
 _ABSENT: Final = msgspec.Raw(b"")
 _TIMESTAMPS: Final = re.compile(f"(?:{RFC_3339.pattern}\n)*+{RFC_3339.pattern}")
 _ROW: Final = len("2026-05-03T14:07:31.250Z\n")
@@ -76,15 +85,20 @@ class EventDecoder:
     """Decodes batches of events. It is reused because its parts are compiled and it caches profiles.
 
     Many accounts share a profile, and a platform writes each profile in one way.
+
+    Args:
+        shape: the members of profiles that are read.
     """
 
-    def __init__(self) -> None:
-        self._profiles = _empty_cache()
-        self._schema = EventSchema()
+    def __init__(self, shape: ProfileShape = USUAL_SHAPE) -> None:
+        self.shape = shape
+        self._profiles = self._empty_cache()
+        self._schema = event_schema(shape)()
         self._decode_line = msgspec.json.Decoder(_WireEvent).decode
         self._decode_lines = msgspec.json.Decoder(_WireEvent).decode_lines
         self._decode_array = msgspec.json.Decoder(list[_WireEvent]).decode
-        self._decode_profile = msgspec.json.Decoder(EventAttributes).decode
+        self._decode_profile = msgspec.json.Decoder(shape.attributes).decode
+        self._decode_members = msgspec.json.Decoder(dict[str, _Plain]).decode
 
     def decode(self, batch: Batch) -> EventColumns:
         """Decode a batch.
@@ -151,7 +165,7 @@ class EventDecoder:
             texts, text_index = factorize(
                 _BACKSLASH.join([event.profile for event in wire]).split(_BACKSLASH)
             )
-            profiles = self._read_profiles(texts)
+            read_profiles = self._read_profiles(texts)
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is invalid UTF-8
             return None
         types, account_ids = [event.type for event in wire], [event.account_id for event in wire]
@@ -169,9 +183,14 @@ class EventDecoder:
         if not are_public_ids(account_ids, target_ids):
             return None
         private = np.frombuffer(bytes(map(_IS_PRIVATE.__getitem__, visibilities)), np.bool_)
-        return EventColumns(type_column(types), account_ids, target_ids, at_ms, profiles, text_index, private)
+        profiles = [profile for profile, _ in read_profiles]
+        columns = EventColumns(
+            type_column(types), account_ids, target_ids, at_ms, profiles, text_index, private
+        )
+        passed_over = _by_row([taken for _, taken in read_profiles], text_index)
+        return replace(columns, taken=passed_over) if passed_over else columns
 
-    def _read_profiles(self, texts: Sequence[bytes]) -> list[EventAttributes]:
+    def _read_profiles(self, texts: Sequence[bytes]) -> list[LoadedProfile]:
         """Return the profiles with these texts.
 
         Raises:
@@ -180,27 +199,51 @@ class EventDecoder:
         cached = self._profiles
         if len(cached) + len(texts) > MAX_CACHED_PROFILES:
             # Replaced and not cleared, since another thread may be reading the old ones.
-            cached = self._profiles = _empty_cache()
+            cached = self._profiles = self._empty_cache()
         cached |= {text: self._read_profile(text) for text in texts if text not in cached}
         return [cached[text] for text in texts]
 
-    def _read_profile(self, text: bytes) -> EventAttributes:
-        profile = self._decode_profile(text)
+    def _read_profile(self, text: bytes) -> LoadedProfile:
+        try:
+            profile = self._decode_profile(text)
+        except msgspec.ValidationError:
+            return self._read_odd_profile(text)
         values = [value for value in msgspec.structs.astuple(profile) if value is not UNSET]
         nulls = values.count(None)
-        if text.count(_QUOTE) != _QUOTES_PER_MEMBER * len(values) - _QUOTES_PER_NAME * nulls:
+        if text.count(_QUOTE) != _QUOTES_PER_MEMBER * len(values) - _QUOTES_PER_TEXT * nulls:
             raise ValueError("a name is repeated")
-        return profile
+        ignored = [name for name in self.shape.ignored if getattr(profile, name) is not UNSET]
+        return LoadedProfile(profile, self.shape.describe_undeclared(ignored))
+
+    def _read_odd_profile(self, text: bytes) -> LoadedProfile:
+        """Return a profile with members that no policy declares, if they are plain and few."""
+        members = self._decode_members(text)
+        texts = len(members) + sum(isinstance(value, str) for value in members.values())
+        if text.count(_QUOTE) != _QUOTES_PER_TEXT * texts:
+            raise ValueError("a name is repeated")
+        passed_over = self.shape.describe_undeclared(members)
+        if len(text) > MAX_ODD_PROFILE_BYTES or len(passed_over) > MAX_PASSED_OVER:
+            raise ValueError("it is too odd to be kept")
+        attributes = self.shape.attributes
+        read = {name: members[name] for name in attributes.__struct_fields__ if name in members}
+        return LoadedProfile(msgspec.convert(read, attributes), passed_over)
+
+    def _empty_cache(self) -> dict[bytes, LoadedProfile]:
+        """Return the profiles that need no decoding: the absent one, and null."""
+        absent = LoadedProfile(self.shape.attributes())
+        return {b"": absent, b"null": absent}
 
 
-def _empty_cache() -> dict[bytes, EventAttributes]:
-    """Return the profiles that need no decoding: the absent one, and null."""
-    return {b"": EventAttributes(), b"null": EventAttributes()}
+def _by_row(passed_over: Sequence[tuple[Taken, ...]], index: np.ndarray) -> dict[int, tuple[Taken, ...]]:
+    """Return what was passed over by row; nearly always nothing was."""
+    if not any(passed_over):
+        return {}
+    return {row: taken for row, text in enumerate(index.tolist()) if (taken := passed_over[text])}
 
 
 def _count_quotes(profiles: Sequence[bytes]) -> np.ndarray:
     """Return the number of quotes of each profile, including those of the member's name."""
-    return np.array([text.count(_QUOTE) + _QUOTES_PER_NAME * bool(text) for text in profiles])
+    return np.array([text.count(_QUOTE) + _QUOTES_PER_TEXT * bool(text) for text in profiles])
 
 
 def _target_id(event: _WireEvent) -> str:

@@ -1,9 +1,10 @@
 """Schemas of events. Every error message has the form `message; expected`."""
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from functools import lru_cache
+from typing import Any, ClassVar, NamedTuple, get_args
 
-from marshmallow import ValidationError, fields, post_load, validates_schema
+from marshmallow import INCLUDE, Schema, ValidationError, fields, post_load, validates_schema
 
 from api.platform.display_text import DisplayText
 from api.platform.field_types import (
@@ -23,21 +24,25 @@ from privacy.intake.event import (
     EventType,
     Visibility,
 )
+from privacy.intake.profile_shape import USUAL_SHAPE, ProfileShape
 from privacy.intake.taken import Taken
 from privacy.model.identifier import IDENTIFIER_RULE
 
 MAX_NETWORK_CHARACTERS = 64
+MAX_SHAPES = 16
+"""Shapes of profiles for which one process keeps schemas; it usually has one."""
 VISIBILITIES: tuple[Visibility, ...] = get_args(Visibility)
 
 
 class ProfileValue(fields.String):
     """A value of a profile as sent; null is undisclosed. What is cut is longer than any listed value."""
 
-    def __init__(self, description: str) -> None:
+    def __init__(self, description: str, **options: Any) -> None:
         super().__init__(
             allow_none=True,
             error_messages=error_messages("a string, or absent"),
             metadata={"description": description},
+            **options,
         )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
@@ -78,11 +83,25 @@ class NetworkName(DisplayText):
             return ""
 
 
-class EventProfileSchema(StrictSchema):
-    """Attributes of an account.
+class LoadedProfile(NamedTuple):
+    """A profile, and how members of it were taken that no policy declares."""
 
-    An absent value is undisclosed; a dimension that the policy does not declare is ignored.
+    attributes: EventAttributes
+    passed_over: tuple[Taken, ...] = ()
+
+
+class EventProfileSchema(StrictSchema):
+    """Attributes of an account, by dimension: the usual ones, and those that a policy declares besides.
+
+    An absent value is undisclosed. A member that no policy declares is passed over.
     """
+
+    class Meta:
+        """Keeps unknown members, which are counted."""
+
+        unknown = INCLUDE
+
+    shape: ClassVar[ProfileShape] = USUAL_SHAPE
 
     age_band = ProfileValue(
         "Age band. Events of children are dropped; a band that could be a child's is refused."
@@ -92,11 +111,21 @@ class EventProfileSchema(StrictSchema):
     language = ProfileValue("Language, by its code (BCP 47); only the language of a locale is used.")
     device = ProfileValue("Device.")
 
+    @post_load
+    def _to_profile(self, loaded: dict[str, Any], **_options: Any) -> LoadedProfile:
+        attributes = self.shape.attributes
+        read = {name: loaded[name] for name in attributes.__struct_fields__ if name in loaded}
+        return LoadedProfile(attributes(**read), self.shape.describe_undeclared(loaded))
 
-def profile_field() -> fields.Nested:
-    """Return the field of an account's attributes."""
+
+def profile_field(shape: ProfileShape = USUAL_SHAPE) -> fields.Nested:
+    """Return the field of an account's attributes, which is loaded as `LoadedProfile`."""
+    described = "A dimension that a policy declares."
+    # A schema has methods, so a field is not called by the name of its dimension alone.
+    own = {f"dimension_{name}": ProfileValue(described, data_key=name, attribute=name) for name in shape.own}
+    shaped = type("EventProfile", (EventProfileSchema,), {"shape": shape, **own})
     return fields.Nested(
-        EventProfileSchema,
+        EventProfileSchema if shape == USUAL_SHAPE else shaped,
         allow_none=True,
         error_messages=error_messages("an object, or absent", "an object"),
     )
@@ -104,6 +133,8 @@ def profile_field() -> fields.Nested:
 
 class EventSchema(StrictSchema):
     """An action of one account on a video or creator."""
+
+    shape: ClassVar[ProfileShape] = USUAL_SHAPE
 
     type = one_of(get_args(EventType), required=True, metadata={"description": "The action."})
     account_id = AccountId(
@@ -156,17 +187,24 @@ class EventSchema(StrictSchema):
 
     @post_load(pass_original=True)
     def _to_event(self, loaded: dict[str, Any], sent: dict[str, Any], **_options: Any) -> Event:
+        profile = loaded.get("profile") or LoadedProfile(self.shape.attributes())
         return Event(
             type=loaded["type"],
             account_id=loaded["account_id"],
             target_id=loaded[_target_fields(loaded["type"])[0]],
             occurred_at_ms=loaded["occurred_at"],
-            profile=EventAttributes(**(loaded.get("profile") or {})),
+            profile=profile.attributes,
             private=loaded.get("visibility") == "private",
             account_created_at_ms=loaded.get("account_created_at"),
             network=loaded.get("network") or None,
-            taken=(*_takings(loaded, sent),),
+            taken=(*_takings(loaded, sent), *profile.passed_over),
         )
+
+
+@lru_cache(maxsize=MAX_SHAPES)
+def event_schema(shape: ProfileShape) -> type[Schema]:
+    """Return the schema of events whose profiles have this shape."""
+    return type("Event", (EventSchema,), {"shape": shape, "profile": profile_field(shape)})
 
 
 def _takings(loaded: dict[str, Any], sent: dict[str, Any]) -> Iterator[Taken]:

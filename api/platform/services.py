@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from api.http.flask_app import Gateway
 from api.http.idempotency import Idempotency
@@ -58,8 +58,8 @@ class PlatformServices:
         idempotency: keeps responses for repeated requests.
         moderation: trust & safety.
         rights: data-subject rights.
-        sandbox: the same services for the sandbox; None if the policy in force has none.
         decoder: decodes events.
+        sandbox: the same services for the sandbox; None if the policy in force has none.
     """
 
     gateway: Gateway
@@ -70,5 +70,5 @@ class PlatformServices:
     idempotency: Idempotency
     moderation: Moderation
     rights: DataSubjectRights
+    decoder: EventDecoder
     sandbox: PlatformServices | None = None
-    decoder: EventDecoder = field(default_factory=EventDecoder)

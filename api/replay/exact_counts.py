@@ -7,7 +7,7 @@ compares the published numbers with it.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -45,7 +45,7 @@ class _Event(msgspec.Struct):
     occurred_at: str
     video_id: str = ""
     creator_id: str = ""
-    profile: dict[str, str | None] | None = None
+    profile: dict[str, Any] | None = None
     visibility: str | None = PUBLIC
 
 

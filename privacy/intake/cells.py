@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import UNSET
 
 from privacy.errors import InvalidInputError
-from privacy.intake.event import PROFILE_FIELDS, EventAttributes
+from privacy.intake.event import EventAttributes
 from privacy.intake.profile_values import AGE_BAND, ProfileReader, ProfileValue
 from privacy.intake.taken import Taken
 from privacy.model.dimension import HOUR_OF_DAY, JOINT_CODE_BITS, UNDISCLOSED, Dimension, JointDomain
@@ -24,13 +24,6 @@ CODE_MASK = (1 << JOINT_CODE_BITS) - 1
 _TAKEN = 1 << 32
 _REFUSED = 1 << 48
 _MAX_VALUES_LISTED = 40
-
-
-class _Undeclared(dict[ProfileValue, int]):
-    """A dimension that the policy does not declare: any value adds 0 to the code."""
-
-    def __missing__(self, value: ProfileValue) -> int:
-        return 0
 
 
 class _Offsets(dict[ProfileValue, int]):
@@ -53,7 +46,8 @@ class CellCoder:
     """Computes the joint cells of events like `JointDomain.code`, at the speed of intake.
 
     Args:
-        domain: may declare fewer dimensions than an event has; values of the others are ignored.
+        domain: may declare other dimensions than a profile has: what it does not declare is ignored, and what
+            a profile does not have is undisclosed.
         dropped_age_bands: if there are any, an age band that could be a child's has no cell.
     """
 
@@ -97,16 +91,16 @@ class CellCoder:
 
     def takings(self, profile: EventAttributes) -> list[Taken]:
         """Return how the values were taken that are not spelled as the policy lists them."""
-        values = ((name, offsets, getattr(profile, name)) for name, offsets in self._offsets_by_name)
+        values = ((name, offsets, getattr(profile, name, UNSET)) for name, offsets in self._offsets_by_name)
         return [
             Taken(f"profile.{name}", offsets.reader.read(value) or UNDISCLOSED)
             for name, offsets, value in values
-            if isinstance(offsets, _Offsets) and value not in offsets
+            if value not in offsets
         ]
 
     def _cached_code(self, profile: EventAttributes) -> int:
         """Compute the amount that a profile adds to a code, and cache it: many accounts share a profile."""
-        code = sum(offsets[getattr(profile, name)] for name, offsets in self._offsets_by_name)
+        code = sum(offsets[getattr(profile, name, UNSET)] for name, offsets in self._offsets_by_name)
         if code >= _REFUSED:
             return INVALID_CELL
         if len(self._profiles) < MAX_CACHED_PROFILES:
@@ -122,14 +116,13 @@ class CellCoder:
         }
 
     @cached_property
-    def _offsets_by_name(self) -> tuple[tuple[str, dict[ProfileValue, int]], ...]:
-        return tuple((name, self._offsets_of(name)) for name in PROFILE_FIELDS)
-
-    def _offsets_of(self, name: str) -> dict[ProfileValue, int]:
-        if name not in self._declared:
-            return _Undeclared()
-        dimension, stride = self._declared[name]
-        return _Offsets(ProfileReader(dimension, bool(self.dropped_age_bands)), stride)
+    def _offsets_by_name(self) -> tuple[tuple[str, _Offsets], ...]:
+        has_children = bool(self.dropped_age_bands)
+        return tuple(
+            (name, _Offsets(ProfileReader(dimension, has_children), stride))
+            for name, (dimension, stride) in self._declared.items()
+            if name != HOUR_OF_DAY
+        )
 
     @cached_property
     def hour_codes(self) -> np.ndarray:

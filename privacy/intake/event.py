@@ -16,17 +16,21 @@ Visibility = Literal["public", "private"]
 
 MAX_PROFILE_VALUE_CHARACTERS = 64
 """No policy lists a longer value. One character more is kept of it, so that it equals no listed one."""
-_Value = Annotated[str, msgspec.Meta(max_length=MAX_PROFILE_VALUE_CHARACTERS + 1)] | None | UnsetType
+ProfileText = Annotated[str, msgspec.Meta(max_length=MAX_PROFILE_VALUE_CHARACTERS + 1)] | None | UnsetType
+"""The type of a value of a profile."""
 
 
 class EventAttributes(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Attributes of the account behind an event; a field that is not set, or None, is undisclosed."""
+    """Attributes of the account behind an event; a field that is not set, or None, is undisclosed.
 
-    age_band: _Value = UNSET
-    gender: _Value = UNSET
-    region: _Value = UNSET
-    language: _Value = UNSET
-    device: _Value = UNSET
+    These are the usual dimensions. `privacy.intake.profile_shape` adds those that policies declare besides.
+    """
+
+    age_band: ProfileText = UNSET
+    gender: ProfileText = UNSET
+    region: ProfileText = UNSET
+    language: ProfileText = UNSET
+    device: ProfileText = UNSET
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -83,4 +87,4 @@ CREATOR_EVENTS = frozenset(
 """Event types whose target is a creator; the target of all others is a video."""
 
 PROFILE_FIELDS = EventAttributes.__struct_fields__
-"""Names of the dimensions that an event may have."""
+"""Names of the usual dimensions."""

@@ -1,5 +1,6 @@
 """Dimensions, their public domains, and the code of a joint cell."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +10,9 @@ from privacy.errors import PolicyError
 
 UNDISCLOSED = "undisclosed"
 HOUR_OF_DAY = "hour_of_day"
-PROFILE_DIMENSIONS = ("age_band", "gender", "region", "language", "device")
-"""Dimensions whose values come with an event; a policy may declare these and `hour_of_day`."""
+NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,63}")
+RESERVED_NAMES = ("total", "change", "removals", "other")
+"""Names of other numbers, in releases and reports."""
 MAX_VALUE_CHARACTERS = 64
 JOINT_CODE_BITS = 28
 """A joint cell's code shares 32 bits with the 4-bit change of `privacy.model.change`."""
@@ -23,7 +25,8 @@ class Dimension:
     """A dimension with its domain.
 
     Args:
-        name: its name in the API.
+        name: its name in the API, also in the profile of events. The values of `hour_of_day` are not in a
+            profile: they come from the time of the event.
         values: the declared cells, in public order; `undisclosed` is appended to them.
     """
 
@@ -32,6 +35,10 @@ class Dimension:
 
     def __post_init__(self) -> None:
         where = f"dimensions.{self.name}"
+        if not NAME_PATTERN.fullmatch(self.name):
+            raise PolicyError(f"{where}: is no name; up to 64 of a-z, 0-9 and _, a letter first")
+        if self.name in RESERVED_NAMES:
+            raise PolicyError(f"{where}: is reserved; a name that is not one of {', '.join(RESERVED_NAMES)}")
         if not self.values:
             raise PolicyError(f"{where}: is empty; a dimension has at least one value")
         if len(set(self.values)) != len(self.values):

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from privacy.errors import PolicyError
-from privacy.model.dimension import HOUR_OF_DAY, PROFILE_DIMENSIONS, JointDomain
+from privacy.model.dimension import JointDomain
 from privacy.model.documents import CURRENT_VERSION
 from privacy.model.engagement import Kind, TargetType
 from privacy.model.sandbox import POLICY_SUFFIX
@@ -21,7 +21,7 @@ from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.policy.budget import Budget
 from privacy.policy.integrity import Integrity
 from privacy.policy.retention import Retention
-from privacy.policy.schedule import Schedule
+from privacy.policy.schedule import MAX_AGE_SECONDS, Schedule
 from privacy.policy.streams import StreamLayout
 
 _VERSION = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
@@ -29,10 +29,23 @@ _VERSION = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 @dataclass(frozen=True)
 class IntakePolicy:
-    """Bounds on the times that events may state."""
+    """Bounds on the times that incoming data may state.
+
+    Args:
+        earliest_occurred_at_ms: the first time that is accepted.
+        future_tolerance_seconds: how far a time may lie ahead of our clock.
+        late_registration_seconds: a video that is registered later than this after its posting counts its
+            schedule from its registration; None to count it from its posting in any case.
+    """
 
     earliest_occurred_at_ms: int
     future_tolerance_seconds: int
+    late_registration_seconds: int | None = None
+
+    def is_late(self, posted_at_ms: int, now_ms: int) -> bool:
+        """Return whether a video that is registered now was posted too long ago for its schedule."""
+        allowed_seconds = self.late_registration_seconds
+        return allowed_seconds is not None and now_ms - posted_at_ms > 1000 * allowed_seconds
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,8 @@ class Policy:
         _check_range(
             "intake.future_tolerance_seconds", self.intake.future_tolerance_seconds, 0, SECONDS_PER_DAY
         )
+        if (late := self.intake.late_registration_seconds) is not None:
+            _check_range("intake.late_registration_seconds", late, 0, MAX_AGE_SECONDS)
         if self.flip_cap % 2:
             raise PolicyError(
                 f"contribution.flip_cap: is {self.flip_cap}; even, so that a frozen engagement is not counted"
@@ -132,11 +147,6 @@ class Policy:
             raise PolicyError(f"version: is {self.version!r}; up to 64 of a-z, 0-9, dot and hyphen")
         if self.version == CURRENT_VERSION:
             raise PolicyError(f"version: is {self.version!r}, which readers use for the policy in force")
-        for dimension in self.domain.dimensions:
-            if dimension.name not in (*PROFILE_DIMENSIONS, HOUR_OF_DAY):
-                known = ", ".join((*PROFILE_DIMENSIONS, HOUR_OF_DAY))
-                raise PolicyError(f"dimensions.{dimension.name}: events do not have it; one of {known}")
-
         if self.layout.count > MAX_STREAMS:
             raise PolicyError(
                 f"dimensions: make {self.layout.count} streams per target and kind, with the total and the "

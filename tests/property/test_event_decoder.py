@@ -3,6 +3,7 @@
 import json
 from typing import NoReturn
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -13,10 +14,13 @@ from api.platform.batch import NDJSON, Batch
 from api.platform.event_decoder import EventDecoder
 from privacy.errors import InvalidInputError
 from privacy.intake.event import Event
-from tests.support.event_texts import ARRAYS, ITEMS, LINES, MIXED_LINES, damaged
+from privacy.intake.profile_shape import ProfileShape
+from tests.support.event_texts import ARRAYS, ITEMS, LINES, MIXED_LINES, ODD_PROFILES, damaged
 from tests.support.profiles import examples
 
 DECODER = EventDecoder()
+OWN = EventDecoder(ProfileShape(frozenset({"age_band", "region", "city", "fields"})))
+FEWER = EventDecoder(ProfileShape(frozenset({"age_band", "region"})))
 A = b'{"type":"like","account_id":"a","video_id":"v","occurred_at":"2026-05-03T14:07:31Z"}'
 FOUR_QUOTES_MORE = A.replace(b"{", b'{"type":"unlike",', 1)
 FOUR_QUOTES_LESS = A.replace(b"}", b',"profile":{"language":"\\u0022\\u0022\\u0022\\u0022"}}').join(
@@ -30,19 +34,19 @@ def comparable(read: Event | InvalidInputError) -> object:
     return (read.field, read.message, read.expected) if isinstance(read, InvalidInputError) else read
 
 
-def by_schema(batch: Batch) -> list[object]:
+def by_schema(batch: Batch, decoder: EventDecoder) -> list[object]:
     """Decode a batch with the schema."""
-    return [comparable(DECODER.decode_with_schema(item)) for item in batch.items()]
+    return [comparable(decoder.decode_with_schema(item)) for item in batch.items()]
 
 
-def assert_as_the_schema(batch: Batch) -> None:
+def assert_as_the_schema(batch: Batch, decoder: EventDecoder = DECODER) -> None:
     """Check that the decoder and the schema agree on a batch."""
     try:
-        expected = by_schema(batch)
+        expected = by_schema(batch, decoder)
     except InvalidInputError as error:
         expected = [comparable(error)]
     try:
-        read = [comparable(item) for item in DECODER.decode(batch).to_events()]
+        read = [comparable(item) for item in decoder.decode(batch).to_events()]
     except InvalidInputError as error:
         read = [comparable(error)]
     assert read == expected
@@ -86,6 +90,41 @@ def test_lines_decode_like_the_schema(raw: bytes) -> None:
 def test_arrays_decode_like_the_schema(raw: bytes) -> None:
     """Any bytes sent as an array give the events and errors that the schema gives element by element."""
     assert_as_the_schema(Batch(raw, JSON))
+
+
+def says(profile: bytes) -> bytes:
+    """Return two events, the first with this profile."""
+    return A.replace(b"}", b',"profile":' + profile + b"}") + b"\n" + A
+
+
+@settings(max_examples=examples(200, 5_000))
+@given(ODD_PROFILES, st.sampled_from([DECODER, OWN, FEWER]))
+@example(says(b'{"city":"Ghent","tariff":"x"}'), OWN)
+@example(says(b'{"tariff":"x","tariff":"y"}'), OWN)
+@example(says(b'{"tariff":1,"tariff":2}'), DECODER)
+@example(says(b'{"tariff":99999999999999999999}'), DECODER)
+@example(says(b'{"tariff":-9223372036854775808,"plan":1e400}'), DECODER)
+@example(says(b'{"tariff":[{"a":"b"}],"city":null}'), OWN)
+@example(says(b'{"city":7}'), OWN)
+@example(says(b'{"city":"' + b"x" * 66 + b'","tariff":true}'), OWN)
+@example(says(b'{"' + b"x" * 3_000 + b'":0.5}'), DECODER)
+@example(says(b"{" + b",".join(b'"p%d":0' % number for number in range(9)) + b"}"), DECODER)
+@example(says(b'{"tariff":{"a":' + b"[" * 20 + b"]" * 20 + b"}}"), DECODER)
+def test_profiles_decode_like_the_schema_under_any_policy(raw: bytes, decoder: EventDecoder) -> None:
+    """Dimensions of a platform's own are read, and what no policy declares is passed over, in both ways."""
+    assert_as_the_schema(Batch(raw, NDJSON), decoder)
+
+
+def test_undeclared_members_cost_no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A platform that always says more than its policies declare is read the fast way."""
+    profiles = (b'{"city":"Ghent","tariff":"x"}', b'{"followers":12,"is_pro":true,"rate":0.5,"plan":null}')
+    batch = Batch(b"\n".join(says(profile) for profile in profiles), NDJSON)
+    expected = by_schema(batch, OWN)
+    monkeypatch.setattr(OWN, "_schema", None)
+    read = OWN.decode(batch).to_events()
+    assert [comparable(item) for item in read] == expected
+    assert isinstance(read[2], Event)
+    assert len(read[2].taken) == 4
 
 
 @settings(max_examples=examples(200, 5_000))

@@ -38,6 +38,11 @@ RIGHT = st.fixed_dictionaries(
     },
     optional={"profile": PROFILE, "visibility": st.sampled_from(["public", "private"])},
 )
+ODD_PROFILE = st.dictionaries(
+    st.sampled_from(["age_band", "region", "device", "city", "fields", "tariff", "hour_of_day", "a b", ""]),
+    VALUES | ODD_VALUES | JUNK,
+    max_size=5,
+)
 NAMES = st.sampled_from(
     ["type", "account_id", "video_id", "occurred_at", "profile", "visibility", "extra", ""]
 )
@@ -124,6 +129,16 @@ QUOTES = st.sampled_from([{"language": '"' * count} for count in (2, 4, 6)])
 DOUBLED = st.builds(repeat_member, RIGHT, NAMES, st.sampled_from(["unlike", "a", {}]) | PROFILE | QUOTES)
 SPELLED = st.builds(spell, RIGHT | RIGHT | WRONG | LACKING | JUNK, SEPARATORS, escaped=st.booleans())
 ITEMS = SPELLED | DOUBLED
+ODD_PROFILES = st.lists(
+    st.builds(
+        lambda event, profile, separators, escaped: spell(
+            {**event, "profile": profile}, separators, escaped=escaped
+        ),
+        *(RIGHT, ODD_PROFILE, SEPARATORS.filter(lambda pair: "\n" not in "".join(pair)), st.booleans()),
+    ),
+    min_size=1,
+    max_size=3,
+).map(b"\n".join)
 LINES = st.builds(
     lambda items, end, last: end.join(items) + last,
     st.lists(ITEMS, max_size=4),

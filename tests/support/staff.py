@@ -9,6 +9,7 @@ import msgspec
 from api.runtime.maintenance import make_maintenance_worker
 from privacy.maintenance.throttle import Throttle
 from privacy.maintenance.worker import MaintenanceWorker
+from privacy.policy.policy import Policy
 from privacy.policy.registry import PolicyRegistry
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER
@@ -92,11 +93,11 @@ class Office:
         return [(entry["stage"], entry["action"]) for entry in reversed(entries)]
 
 
-def office_on(store: Store) -> Office:
+def office_on(store: Store, policy: Policy = POLICY) -> Office:
     """Open an office on a store."""
-    plane = plane_on(store, SCOPES)
+    plane = plane_on(store, SCOPES, policy)
     keys = PseudonymKeys(lambda: PSEUDONYMISER)
-    registry = PolicyRegistry(POLICY, {POLICY.version: POLICY})
+    registry = PolicyRegistry(policy, {policy.version: policy})
     erasures, throttle = erasures_of(store), Throttle.disabled()
     return Office(
         store,

@@ -1,13 +1,15 @@
 """`POST /v1/moderation/resyncs`: repairs an account's engagements from the platform's own list."""
 
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import Schema, fields
 
 from api.http.operation import Request, Response, json_response
+from api.platform.batch import TAKEN_AS, taken_as
 from api.platform.field_types import BoundedList, Timestamp, one_of
-from api.platform.schemas import VisibilityField, profile_field
+from api.platform.schemas import MAX_SHAPES, LoadedProfile, VisibilityField, profile_field
 from api.platform.services import PlatformServices
 from api.platform.staff import (
     KINDS,
@@ -21,6 +23,8 @@ from api.platform.staff import (
 )
 from privacy.errors import InvalidInputError
 from privacy.intake.event import EventAttributes
+from privacy.intake.profile_shape import ProfileShape
+from privacy.intake.taken import Takings
 from privacy.model.engagement import TargetType
 from privacy.moderation.audit_trail import run_audited
 from privacy.moderation.resync import AccountSnapshot
@@ -79,6 +83,12 @@ class ResyncSchema(AccountActionSchema):
     )
 
 
+@lru_cache(maxsize=MAX_SHAPES)
+def resync_schema(shape: ProfileShape) -> type[Schema]:
+    """Return the schema of lists whose profile has this shape."""
+    return type("Resync", (ResyncSchema,), {"profile": profile_field(shape)})
+
+
 class ResyncResultSchema(Schema):
     """Numbers of engagements by how the list and the vault differed."""
 
@@ -109,6 +119,7 @@ class ResyncResultSchema(Schema):
     past_last_release = fields.Integer(
         required=True, metadata={"description": "Of targets that are no longer counted."}
     )
+    taken_as = TAKEN_AS["taken_as"]
 
 
 def post_resync(services: PlatformServices, request: Request) -> Response:
@@ -117,9 +128,11 @@ def post_resync(services: PlatformServices, request: Request) -> Response:
     Raises:
         InvalidInputError: the list breaks a rule; nothing was done.
     """
+    shape = services.decoder.shape
 
     def act(action: dict[str, Any]) -> Response:
-        snapshot = _to_snapshot(action)
+        profile = action.get("profile") or LoadedProfile(shape.attributes())
+        snapshot = _to_snapshot(action, profile.attributes)
         services.moderation.resync.check(snapshot, request.now_ms)
         tag = services.moderation.keys.current.derive_audit_tag(snapshot.account_id)
         report = run_audited(
@@ -128,18 +141,18 @@ def post_resync(services: PlatformServices, request: Request) -> Response:
             lambda: services.moderation.resync.run(snapshot, request.now_ms),
             asdict,
         )
-        return json_response(asdict(report))
+        return json_response(asdict(report) | taken_as(Takings(profile.passed_over)))
 
-    return run_idempotent(services, request, PATH, ResyncSchema, act)
+    return run_idempotent(services, request, PATH, resync_schema(shape), act)
 
 
-def _to_snapshot(action: dict[str, Any]) -> AccountSnapshot:
+def _to_snapshot(action: dict[str, Any], profile: EventAttributes) -> AccountSnapshot:
     kind = kind_of(action["kind"])
     return AccountSnapshot(
         account_id=action["account_id"],
         kind=kind,
         as_of_ms=action["as_of"],
-        profile=EventAttributes(**(action.get("profile") or {})),
+        profile=profile,
         private=action.get("visibility") == "private",
         engagements=tuple(
             (

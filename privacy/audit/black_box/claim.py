@@ -9,6 +9,7 @@ from math import exp, sqrt
 from typing import Any, Final
 
 from privacy.errors import PolicyError
+from privacy.model.dimension import HOUR_OF_DAY
 
 KIND = "like"
 TOTAL = "total"
@@ -92,18 +93,18 @@ class Claim:
         return next(long_enough, max(range(len(rests)), key=rests.__getitem__))
 
 
-_PROFILE_DIMENSIONS: Final = ("device", "gender", "language", "region", "age_band")
+_PREFERRED: Final = ("device", "gender", "language", "region", "age_band")
+"""Dimensions that are taken first, in this order."""
 
 
 def list_profile_dimensions(claim: Claim) -> list[str]:
-    """Returns the declared profile dimensions with at least two values.
+    """Returns the declared dimensions of profiles with at least two values.
 
     Raises:
         PolicyError: there is none.
     """
-    found = [name for name in _PROFILE_DIMENSIONS if len(claim.values.get(name, ())) > 1]
+    names = dict.fromkeys([*_PREFERRED, *claim.values])
+    found = [name for name in names if name != HOUR_OF_DAY and len(claim.values.get(name, ())) > 1]
     if not found:
-        raise PolicyError(
-            f"dimensions: none of {', '.join(_PROFILE_DIMENSIONS)} has two values; canaries need one"
-        )
+        raise PolicyError("dimensions: none of those in profiles has two values; canaries need one")
     return found

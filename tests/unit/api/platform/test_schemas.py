@@ -8,9 +8,11 @@ from marshmallow import ValidationError, fields
 from api.platform.events import EventsReportSchema
 from api.platform.metadata_schemas import VideoMetadataSchema, VideoToRegisterSchema
 from api.platform.operations import operations
-from api.platform.schemas import EventProfileSchema, EventSchema
+from api.platform.schemas import EventProfileSchema, EventSchema, event_schema
 from privacy.catalogue.catalogue import Registration
 from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventAttributes, EventType
+from privacy.intake.profile_shape import PASSED_OVER, ProfileShape
+from privacy.intake.taken import Taken
 from privacy.model.engagement import Verdict
 
 EVENT = {"type": "like", "account_id": "a", "video_id": "v", "occurred_at": "2026-05-03T14:07:31.250Z"}
@@ -34,6 +36,22 @@ def test_words_are_the_same_everywhere() -> None:
     """Types of events and fields of profiles are spelled in two places each; they agree."""
     assert get_args(EventType) == tuple(EVENT_TYPES)
     assert tuple(EventProfileSchema().fields) == PROFILE_FIELDS
+
+
+@pytest.mark.parametrize("name", ["city", "fields", "load", "unknown", "from", "shape", "dimension_city"])
+def test_an_event_says_what_a_policy_declares(name: str) -> None:
+    """The schema of a store's policies loads their own dimensions, whatever they are called."""
+    shape = ProfileShape(frozenset({"city", name}))
+    schema = event_schema(shape)()
+    event = schema.load({**EVENT, "profile": {name: "Ghent", "gender": "female", "cities": [1]}})
+    assert getattr(event.profile, name) == "Ghent"
+    assert event.taken == (
+        Taken("profile.cities", PASSED_OVER),
+        Taken("profile.gender", PASSED_OVER),
+    )
+    with pytest.raises(ValidationError) as refused:
+        schema.load({**EVENT, "profile": {name: 7}})
+    assert refused.value.messages_dict == {"profile": {name: ["is not a string; a string, or absent"]}}
 
 
 @pytest.mark.parametrize(

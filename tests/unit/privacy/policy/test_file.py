@@ -45,6 +45,12 @@ WRONG_INTEGERS: Final = [
     ),
     ("public_delay_seconds = 3 ", "sandbox.public_delay_seconds", "from 2 to 86400", ["0", "1", "86401"]),
     ("future_tolerance_seconds = 300", "intake.future_tolerance_seconds", "from 0 to 86400", ["-1", "86401"]),
+    (
+        "late_registration_seconds = 86400",
+        "intake.late_registration_seconds",
+        "from 0 to 3162240000",
+        ["-1", "3162240001"],
+    ),
     ("burst_likes = 30", "integrity.burst_likes", "from 2 to 65535", ["1", "0", "65536"]),
     ("burst_seconds = 10", "integrity.burst_seconds", "from 0 to 31622400", ["-1", "31622401"]),
     (
@@ -117,7 +123,7 @@ def test_an_integer_out_of_range_is_refused(line: str, field: str, rule: str, va
 def test_a_value_that_is_not_an_integer_is_refused(line: str, field: str, value: str) -> None:
     """Nothing is coerced into a whole number."""
     message = refusal(assign(line, value)[0])
-    assert re.search(r"Expected `int`, got `\w+`", message)
+    assert re.search(r"Expected `int(?: \| null)?`, got `\w+`", message)
     assert field.partition(".")[2] in message
 
 
@@ -266,10 +272,24 @@ def test_a_sandbox_whose_epochs_are_no_whole_seconds_is_refused(by: str) -> None
     assert message.startswith(f"sandbox.compress_schedule_by: is {by}; a divisor of every phase's seconds")
 
 
-def test_a_dimension_that_events_do_not_have_is_refused() -> None:
-    """Its breakdown would permanently contain `undisclosed` alone, and intake could not code its cells."""
-    raw = TEXT.replace("gender", "shoe_size").encode()
-    assert refusal(raw).startswith("dimensions.shoe_size: events do not have it; one of age_band, gender,")
+def test_a_policy_may_declare_dimensions_of_its_own() -> None:
+    """Events say then what nobody thought of before."""
+    policy = parse_policy(TEXT.replace("gender", "shoe_size").encode())
+    assert [dimension.name for dimension in policy.domain.dimensions][:2] == ["age_band", "shoe_size"]
+
+
+@pytest.mark.parametrize("name", ["Shoe", "shoe-size", "9", "x" * 65, "_x", '""'])
+def test_a_dimension_has_a_plain_name(name: str) -> None:
+    """It is a part of paths, and a member of events and releases."""
+    message = refusal(TEXT.replace("gender", name).encode())
+    assert "is no name; up to 64 of a-z, 0-9 and _, a letter first" in message
+
+
+@pytest.mark.parametrize("name", ["total", "change", "removals", "other"])
+def test_a_dimension_is_not_called_like_another_number(name: str) -> None:
+    """Reports and guarantees name statistics."""
+    text = re.sub("(?m)^gender =", f"{name} =", TEXT)
+    assert refusal(text.encode()).startswith(f"dimensions.{name}: is reserved; a name that is not one of")
 
 
 def test_more_streams_than_a_release_can_measure_are_refused() -> None:
