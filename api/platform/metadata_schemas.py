@@ -53,7 +53,11 @@ class VideoMetadataSchema(MetadataSchema):
     """Public metadata of a video. It replaces earlier metadata; an absent field, or null, is unknown."""
 
     posted_at = Timestamp(
-        required=True, metadata={"description": "Start of the video's schedule of releases; never changes."}
+        required=True,
+        metadata={
+            "description": "Time of posting; never changes. The schedule of releases starts then, or at the "
+            "registration of a video that is registered long after that."
+        },
     )
     creator_id = PublicId(allow_none=True, metadata={"description": "The creator who posted it."})
     title = DisplayText(

@@ -142,8 +142,12 @@ class VideoSchema(ResponseSchema):
     hashtags = list_field(fields.String(), "Hashtags without the #.")
     sound_id = required_field(fields.String, "Id of the sound.", allow_none=True)
     duration_seconds = required_field(fields.Integer, "Duration of the video.", strict=True, allow_none=True)
-    posted_at = required_field(
-        fields.DateTime, "When it was posted, in UTC; its release schedule starts then.", format="iso"
+    posted_at = required_field(fields.DateTime, "When it was posted, in UTC.", format="iso")
+    counted_from = required_field(
+        fields.DateTime,
+        "When its release schedule starts, in UTC: when it was posted, or, if it was registered long after "
+        "that, when it was registered.",
+        format="iso",
     )
     policy_version = required_field(
         fields.String, "Version of the policy that it is bound to; see `GET /v1/privacy`."
@@ -158,7 +162,8 @@ def _video_metadata(target: TargetDocument) -> dict[str, Any]:
         "hashtags": target.hashtags,
         "sound_id": target.sound_id,
         "duration_seconds": target.duration_seconds,
-        "posted_at": format_timestamp(target.starts_at_ms),
+        "posted_at": format_timestamp(target.declared_start_ms),
+        "counted_from": format_timestamp(target.starts_at_ms),
         "policy_version": target.policy_version,
     }
 
@@ -175,6 +180,7 @@ VIDEOS = TargetResource(
         "sound_id": None,
         "duration_seconds": 40,
         "posted_at": "2026-05-03T12:00:00Z",
+        "counted_from": "2026-05-03T12:00:00Z",
         "policy_version": "2026-11-default",
     },
 )

@@ -27,7 +27,8 @@ class TargetMetadata:
     Args:
         target_type: video or creator.
         target_id: identifier, unique among targets of its type.
-        starts_at_ms: start of its schedule: time of posting of a video, start of counting of a creator.
+        starts_at_ms: time of posting of a video, start of counting of a creator. The schedule starts then,
+            unless a video is registered later than its policy allows for.
         creator_id: creator of a video.
         title: title of a video, name of a creator.
         hashtags: hashtags of a video.
@@ -58,7 +59,7 @@ class Registration(Enum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     CONFLICT = "conflict"
-    """The start differs from the stored one, which never changes, as the schedule depends on it."""
+    """The declared start differs from the stored one, which never changes."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ class Catalogue:
 
         Args:
             targets: targets of one type, possibly repeated; the first one of an id determines its start.
-            now_ms: the epoch running now is the first one of a new target.
+            now_ms: the epoch running now is the first one of a new target. A new video that was posted too
+                long ago starts its schedule now.
 
         Returns:
             The outcome of each target, in order.
@@ -211,8 +213,12 @@ class Catalogue:
 
     def _build_document(self, target: TargetMetadata, now_ms: int) -> TargetDocument:
         schedule = self._schedule_of(target.target_type)
-        epoch = schedule.first_open_epoch(target.starts_at_ms, now_ms)
-        due_ms = None if epoch is None else schedule.due_ms(target.starts_at_ms, epoch)
+        is_late = target.target_type is TargetType.VIDEO and self.policy.intake.is_late(
+            target.starts_at_ms, now_ms
+        )
+        starts_at_ms = now_ms // 1000 * 1000 if is_late else target.starts_at_ms
+        epoch = schedule.first_open_epoch(starts_at_ms, now_ms)
+        due_ms = None if epoch is None else schedule.due_ms(starts_at_ms, epoch)
         return TargetDocument(
             target_type=target.target_type.value,
             target_id=target.target_id,
@@ -221,12 +227,13 @@ class Catalogue:
             hashtags=list(target.hashtags),
             sound_id=target.sound_id,
             duration_seconds=target.duration_seconds,
-            starts_at_ms=target.starts_at_ms,
+            starts_at_ms=starts_at_ms,
             taken_down=None,
             revision=0,
             policy_version=self.policy.version,
             first_epoch=epoch,
             first_release_at_ms=None if due_ms is None else due_ms + self.policy.public_delay_ms,
+            posted_at_ms=target.starts_at_ms if is_late else None,
         )
 
     def _schedule_of(self, target_type: TargetType) -> Schedule:
@@ -296,10 +303,12 @@ def _reconcile(
     """Compare a requested document with the stored one; returns the outcome and the resulting document."""
     if stored is None:
         return Registration.CREATED, requested
-    if stored.starts_at_ms != requested.starts_at_ms:
+    if stored.declared_start_ms != requested.declared_start_ms:
         return Registration.CONFLICT, stored
     updated = msgspec.structs.replace(
         requested,
+        starts_at_ms=stored.starts_at_ms,
+        posted_at_ms=stored.posted_at_ms,
         policy_version=stored.policy_version,
         first_epoch=stored.first_epoch,
         first_release_at_ms=stored.first_release_at_ms,

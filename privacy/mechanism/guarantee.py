@@ -10,7 +10,7 @@ from privacy.mechanism.accounting import Calibration, calibrate
 from privacy.mechanism.conversion import epsilon_at, max_attack_accuracy
 from privacy.model.engagement import Kind, TargetType
 from privacy.model.timestamp import format_timestamp
-from privacy.policy.policy import Policy
+from privacy.policy.policy import IntakePolicy, Policy
 from privacy.policy.schedule import Schedule
 
 DELTAS = (1e-6, 1e-9)
@@ -62,10 +62,7 @@ def guarantee(policy: Policy, in_force: Policy | None = None) -> dict[str, Any]:
         "dimensions": {dimension.name: list(dimension.cells) for dimension in policy.domain.dimensions},
         "children": {"dropped_age_bands": sorted(policy.dropped_age_bands)},
         "documents": dict(DOCUMENTS),
-        "intake": {
-            "earliest_occurred_at": format_timestamp(policy.intake.earliest_occurred_at_ms),
-            "future_tolerance_seconds": policy.intake.future_tolerance_seconds,
-        },
+        "intake": _describe_intake(policy.intake),
         "integrity": msgspec.structs.asdict(policy.integrity),
         "retention": msgspec.structs.asdict(policy.retention),
         "sandbox": policy.sandbox
@@ -128,6 +125,15 @@ def _describe_contribution(policy: Policy, in_force: Policy) -> dict[str, Any]:
         "smallest flip_cap of all versions applies. daily_cap bounds accounts, not targets: on one UTC day, "
         "an account's engagements of all kinds, with targets of all versions, are first counted up to the "
         "largest daily_cap in force on that day. n of them cost n times rho.",
+    }
+
+
+def _describe_intake(intake: IntakePolicy) -> dict[str, Any]:
+    late_seconds = intake.late_registration_seconds
+    return {
+        "earliest_occurred_at": format_timestamp(intake.earliest_occurred_at_ms),
+        "future_tolerance_seconds": intake.future_tolerance_seconds,
+        **({} if late_seconds is None else {"late_registration_seconds": late_seconds}),
     }
 
 

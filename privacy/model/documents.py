@@ -20,7 +20,7 @@ class Document(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
     """Base of all documents: immutable, and strict when read."""
 
 
-class TargetDocument(Document, frozen=True):
+class TargetDocument(Document, frozen=True, omit_defaults=True):
     """Public metadata of a video or creator, as the platform declared it."""
 
     target_type: str
@@ -32,7 +32,8 @@ class TargetDocument(Document, frozen=True):
     sound_id: str | None
     duration_seconds: int | None
     starts_at_ms: int
-    """Start of its schedule: time of posting of a video, start of counting of a creator."""
+    """Start of its schedule: time of posting of a video, start of counting of a creator. For a video that was
+    registered late it is the time of its registration."""
     taken_down: str | None
     """Reason why it is hidden now; None while it is shown."""
     revision: int
@@ -42,6 +43,13 @@ class TargetDocument(Document, frozen=True):
     """The epoch that was running at registration."""
     first_release_at_ms: int | None
     """When its first release becomes visible; None for a target registered after its last epoch."""
+    posted_at_ms: int | None = None
+    """Time of posting of a video that was registered late; None for any other target."""
+
+    @property
+    def declared_start_ms(self) -> int:
+        """The start as the platform declared it: `posted_at` of a video, `counted_from` of a creator."""
+        return self.starts_at_ms if self.posted_at_ms is None else self.posted_at_ms
 
 
 class BreakdownFigures(Document, frozen=True):

@@ -58,6 +58,7 @@ class _Children(_Table, frozen=True):
 class _Intake(_Table, frozen=True):
     earliest_occurred_at: str
     future_tolerance_seconds: int
+    late_registration_seconds: int | None = None
 
 
 class _Release(_Table, frozen=True):
@@ -157,7 +158,9 @@ def _build_policy(file: _PolicyFile, digest: str) -> Policy:
         ),
         dropped_age_bands=frozenset(file.children.dropped_age_bands),
         intake=IntakePolicy(
-            _parse_time(file.intake.earliest_occurred_at), file.intake.future_tolerance_seconds
+            _parse_time(file.intake.earliest_occurred_at),
+            file.intake.future_tolerance_seconds,
+            file.intake.late_registration_seconds,
         ),
         integrity=file.integrity,
         retention=file.retention,

@@ -54,7 +54,7 @@ class Publisher:
         for target in targets:
             if target.target_type == TargetType.VIDEO.value and target.creator_id:
                 videos = gallery_key("creator-videos", target.creator_id)
-                pipeline.zadd(videos, {target.target_id: target.starts_at_ms})
+                pipeline.zadd(videos, {target.target_id: target.declared_start_ms})
         with translated():
             _PUBLISH_TARGET.run_all(self.client, calls)
             pipeline.execute()

@@ -1,6 +1,7 @@
 """The catalogue on a real Redis."""
 
 import os
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -72,11 +73,15 @@ def test_lookup_finds_registered_targets_only(catalogue: Catalogue) -> None:
 
 
 def test_a_video_registered_late_starts_at_the_running_epoch(store: Store, catalogue: Catalogue) -> None:
-    """Epochs that were over at registration are never released; one past its last epoch has no schedule."""
+    """Epochs that were over at registration are never released; one past its last epoch has no schedule.
+
+    The policy starts every schedule with the posting, as all did before they could name a time for that.
+    """
     policy = load_policy()
+    policy = replace(policy, intake=replace(policy.intake, late_registration_seconds=None))
     year_ms = 1000 * policy.schedule.due_ages_seconds[-1]
     now_ms = year_ms + 5 * MS_PER_HOUR
-    catalogue.register(
+    replace(catalogue, policy=policy).register(
         [a_video("new", now_ms - 3 * MS_PER_HOUR), a_video("sealed", now_ms - year_ms)], now_ms
     )
     new, sealed = (
