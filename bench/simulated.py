@@ -131,7 +131,10 @@ def _streams(codes: NDArray[np.int64], change: int, policy: Policy) -> NDArray[n
     sign = 1 if change == GAINED else -1
     net[layout.total] = sign * len(codes)
     shape = tuple(len(dimension.cells) for dimension in policy.domain.dimensions)
-    for index, cells in zip(layout.breakdowns, np.unravel_index(codes, shape), strict=True):
+    names = [dimension.name for dimension in policy.domain.dimensions]
+    cells_of = dict(zip(names, np.unravel_index(codes, shape), strict=True))
+    for dimension, index in zip(layout.dimensions, layout.breakdowns, strict=True):
+        cells = cells_of[dimension.name]
         net[index] = sign * np.bincount(cells, minlength=index.stop - index.start)
     if change != GAINED:
         net[layout.removals.start + change - 1] = len(codes)
@@ -153,7 +156,7 @@ def _intervals(
     yield _shown(
         pair
         for document in documents
-        for dimension, index in zip(policy.domain.dimensions, policy.layout.breakdowns, strict=True)
+        for dimension, index in zip(policy.series_dimensions, policy.layout.breakdowns, strict=True)
         for pair in zip(document.breakdowns[dimension.name].cells.values(), exact[index], strict=True)
     )
     since = documents[0].change_since_epoch

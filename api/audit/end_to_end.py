@@ -169,7 +169,7 @@ def _check_counts(audited: AuditedSystem) -> Iterator[Finding]:
 def _check_cells(audited: AuditedSystem) -> Iterator[Finding]:
     """Checks that returning accounts keep their cells, and that private accounts are undisclosed."""
     policy, net = audited.scenario.policy, _net_changes(audited.read_series()[LIKED])
-    for dimension, index in zip(policy.domain.dimensions, policy.layout.breakdowns, strict=True):
+    for dimension, index in zip(policy.series_dimensions, policy.layout.breakdowns, strict=True):
         expected = audited.scenario.cells.get(dimension.name)
         if expected is None:
             continue

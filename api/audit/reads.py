@@ -46,7 +46,7 @@ def read_findings(
 def _list_paths(scenario: Scenario) -> list[str]:
     base = f"/v1/videos/{LIKED}"
     dimensions = [
-        f"{base}/likes/breakdowns/{dimension.name}" for dimension in scenario.policy.domain.dimensions
+        f"{base}/likes/breakdowns/{dimension.name}" for dimension in scenario.policy.series_dimensions
     ]
     return [base, f"{base}/likes", f"{base}/likes/timeseries", f"{base}/likes/changes", *dimensions]
 

@@ -16,10 +16,14 @@ def policy_tables(guarantee: GuaranteeDocument) -> Iterator[RenderableType]:
     """Yields tables of everything a policy declares and of the guarantee that follows from it."""
     yield _tabulate_policy(guarantee)
     for kind, details in guarantee["kinds"].items():
-        yield _tabulate_costs(kind, details)
+        yield _tabulate_histories(kind, details)
+        yield _tabulate_costs(f"{kind}s of one account on one day", details["account_day"], details)
+        yield _tabulate_costs(f"{kind}s of one account in one month", details["account_month"], details)
         yield _tabulate_statistics(kind, details["statistics"])
         schedule = guarantee["creator_schedule" if details["target_type"] == "creator" else "schedule"]
         yield _tabulate_epochs(kind, details["statistics"], schedule["due_ages_seconds"])
+    if guarantee["audiences"]:
+        yield _tabulate_audiences(guarantee["audiences"])
 
 
 def _tabulate_policy(guarantee: GuaranteeDocument) -> Table:
@@ -34,6 +38,7 @@ def _tabulate_policy(guarantee: GuaranteeDocument) -> Table:
         "derived numbers": ", ".join(anonymity["derived"]),
         "flip cap w": str(contribution["flip_cap"]),
         "daily cap M": str(contribution["daily_cap"]),
+        "an account's month": _format_month(guarantee["account_month"]),
         "schedule of videos": _format_phases(guarantee["schedule"]),
         "schedule of creators": _format_phases(guarantee["creator_schedule"]),
         "releases are visible": f"{guarantee['release']['public_delay_seconds']} seconds after their epoch",
@@ -72,21 +77,71 @@ def _format_values(declared: Mapping[str, int]) -> str:
     return "; ".join(f"{name} {value}" for name, value in declared.items())
 
 
-def _tabulate_costs(kind: str, details: Mapping[str, Any]) -> Table:
-    deltas = [point["delta"] for point in details["epsilon"]]
+def _format_month(promise: Mapping[str, Any] | None) -> str:
+    if promise is None:
+        return "nothing is promised"
+    return (
+        f"{promise['monthly_cap']} engagements cost epsilon {_format_epsilon(promise['epsilon'])} at delta "
+        f"{promise['delta']:g}, {promise['promised_epsilon']:g} at most"
+    )
+
+
+def _tabulate_histories(kind: str, details: Mapping[str, Any]) -> Table:
     table = Table(
-        f"{kind}s of one account on one day",
+        f"one {kind}",
         "rho",
-        *(f"epsilon at delta {delta:g}" for delta in deltas),
+        *_name_epsilons(details),
+        title="Privacy cost by history",
+        title_justify="left",
+    )
+    for row in details["histories"]:
+        table.add_row(row["in_words"], f"{row['rho']:.4g}", *_format_epsilons(row))
+    return table
+
+
+def _tabulate_costs(what: str, rows: Sequence[Mapping[str, Any]], details: Mapping[str, Any]) -> Table:
+    """Returns the cost by number of engagements; of those that are kept, too, where it is there."""
+    kept = "if_kept" in rows[0]
+    table = Table(
+        what,
+        "rho",
+        *_name_epsilons(details),
+        *(f"if kept: {name}" for name in ("rho", *_name_epsilons(details)) if kept),
         title=f"Privacy cost ({details['reserve_rho']:g} of rho is in reserve)",
         title_justify="left",
     )
-    for row in details["account_day"]:
-        table.add_row(
-            str(row["engagements"]),
-            f"{row['rho']:g}",
-            *(_format_epsilon(point["epsilon"]) for point in row["epsilon"]),
-        )
+    for row in rows:
+        costs = [row, row["if_kept"]] if kept else [row]
+        cells = (cell for cost in costs for cell in (f"{cost['rho']:.4g}", *_format_epsilons(cost)))
+        table.add_row(str(row["engagements"]), *cells)
+    return table
+
+
+def _name_epsilons(details: Mapping[str, Any]) -> list[str]:
+    return [f"epsilon at delta {point['delta']:g} ({point['accountant']})" for point in details["epsilon"]]
+
+
+def _format_epsilons(cost: Mapping[str, Any]) -> list[str]:
+    return [_format_epsilon(point["epsilon"]) for point in cost["epsilon"]]
+
+
+def _tabulate_audiences(audiences: Mapping[str, Any]) -> Table:
+    table = Table(
+        *("audience", "period", "statistic", "rho", "noise scale", "sd", "threshold"),
+        title=f"Audiences ({audiences['rho']:g} of rho): {audiences['counted']}",
+        title_justify="left",
+    )
+    for period in audiences["periods"]:
+        for statistic in period["statistics"]:
+            table.add_row(
+                period["scope"],
+                _format_duration(period["every_seconds"]),
+                statistic["name"],
+                f"{statistic['rho']:g}",
+                str(statistic["noise_scale"]),
+                f"{statistic['sd']:.1f}",
+                str(statistic["threshold"]),
+            )
     return table
 
 
@@ -100,7 +155,7 @@ def _tabulate_statistics(kind: str, statistics: Sequence[Mapping[str, Any]]) -> 
         deviations, thresholds = statistic["sd_by_epoch"], statistic["threshold_by_epoch"]
         table.add_row(
             statistic["name"],
-            f"{statistic['rho']:g}",
+            f"{statistic['rho']:.4g}",
             str(statistic["noise_scale"]),
             str(statistic["sensitivity_squared"]),
             f"{deviations[0]:.1f} – {deviations[-1]:.1f}",

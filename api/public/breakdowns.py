@@ -124,8 +124,8 @@ def _make_schema(routes: KindRoutes) -> type[Schema]:
 
 def _make_example(routes: KindRoutes) -> dict[str, Any]:
     cells = {
-        "android": PUBLISHED_EXAMPLE | {"value": 842, "ci95": [788, 896]},
-        "ios": PUBLISHED_EXAMPLE | {"value": 391, "ci95": [337, 445]},
+        "android": PUBLISHED_EXAMPLE | {"value": 842, "ci95": [787, 897]},
+        "ios": PUBLISHED_EXAMPLE | {"value": 391, "ci95": [336, 446]},
         **dict.fromkeys(("web", "other", "undisclosed"), WITHHELD_EXAMPLE),
     }
     return {

@@ -85,10 +85,10 @@ _SPAN_EXAMPLE = {
     "from": "2026-05-04T12:00:00Z",
     "to": "2026-05-05T12:00:00Z",
     "span_seconds": 86_400,
-    "change": PUBLISHED_EXAMPLE | {"value": -820, "ci95": [-852, -788]},
-    "gained": PUBLISHED_EXAMPLE | {"value": 380, "ci95": [289, 471]},
+    "change": PUBLISHED_EXAMPLE | {"value": -820, "ci95": [-847, -793]},
+    "gained": PUBLISHED_EXAMPLE | {"value": 380, "ci95": [313, 447]},
     "lost": dict.fromkeys(REASONS, WITHHELD_EXAMPLE)
-    | {"inauthentic": PUBLISHED_EXAMPLE | {"value": 1200, "ci95": [1115, 1285]}},
+    | {"inauthentic": PUBLISHED_EXAMPLE | {"value": 1200, "ci95": [1139, 1261]}},
     "netted_in_gained": ["unliked", "account", "policy", "correction"],
 }
 _CHANGES_EXAMPLE: dict[str, Any] = {
@@ -97,20 +97,20 @@ _CHANGES_EXAMPLE: dict[str, Any] = {
         "from": "2026-05-03T12:00:00Z",
         "span_seconds": 172_800,
         "change": PUBLISHED_EXAMPLE,
-        "gained": PUBLISHED_EXAMPLE | {"value": 2484, "ci95": [2403, 2565]},
+        "gained": PUBLISHED_EXAMPLE | {"value": 2484, "ci95": [2424, 2544]},
         "lost": dict.fromkeys(REASONS, WITHHELD_EXAMPLE)
-        | {"inauthentic": PUBLISHED_EXAMPLE | {"value": 1200, "ci95": [1124, 1276]}},
+        | {"inauthentic": PUBLISHED_EXAMPLE | {"value": 1200, "ci95": [1146, 1254]}},
     },
     "days": [_SPAN_EXAMPLE],
     "next_cursor": None,
 }
 _EXPLANATION_EXAMPLE: Final = """\
-From 3 May 2026, 12:00 UTC to 5 May 2026, 12:00 UTC this {word} gained about 2,484 {noun} (±81), of which \
-about 1,284 (±28) are left.
-In that time about 1,200 {noun} (±76) were removed as inauthentic.
+From 3 May 2026, 12:00 UTC to 5 May 2026, 12:00 UTC this {word} gained about 2,484 {noun} (±60), of which \
+about 1,284 (±24) are left.
+In that time about 1,200 {noun} (±54) were removed as inauthentic.
 Losses for other reasons (unliked, account, policy, correction), if any, are too small to show; they are \
 deducted from the number gained.
-Between 4 May 2026, 12:00 UTC and 5 May 2026, 12:00 UTC about 1,200 {noun} (±85) were removed as \
+Between 4 May 2026, 12:00 UTC and 5 May 2026, 12:00 UTC about 1,200 {noun} (±61) were removed as \
 inauthentic."""
 
 

@@ -124,9 +124,9 @@ OPERATION: Operation[PublicServices] = Operation(
                             "kind": "like",
                             "epoch": 0,
                             "as_of_ms": 1777813200000,
-                            "policy_version": "2026-11-default",
+                            "policy_version": "2026-12-default",
                             "policy_digest": _DIGEST_EXAMPLE,
-                            "rho": "0.088",
+                            "rho": "0.0885",
                             "release_sha256": _DIGEST_EXAMPLE,
                         },
                     }

@@ -164,7 +164,7 @@ def number_field(description: str) -> fields.Nested:
 
 PUBLISHED_EXAMPLE: Final[dict[str, Any]] = {
     "value": 1284,
-    "ci95": [1256, 1312],
+    "ci95": [1260, 1308],
     "status": "published",
     "reason": None,
     "epoch": 27,

@@ -181,7 +181,7 @@ VIDEOS = TargetResource(
         "duration_seconds": 40,
         "posted_at": "2026-05-03T12:00:00Z",
         "counted_from": "2026-05-03T12:00:00Z",
-        "policy_version": "2026-11-default",
+        "policy_version": "2026-12-default",
     },
 )
 
@@ -218,6 +218,6 @@ CREATORS = TargetResource(
         "creator_id": "c-12",
         "name": "Anna bakes",
         "counted_from": "2026-05-01T00:00:00Z",
-        "policy_version": "2026-11-default",
+        "policy_version": "2026-12-default",
     },
 )

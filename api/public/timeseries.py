@@ -121,6 +121,6 @@ _MEMBERS = {
 }
 POINT_EXAMPLE = {
     "total": PUBLISHED_EXAMPLE,
-    "change_per_day": PUBLISHED_EXAMPLE | {"value": 310, "ci95": [278, 342]},
+    "change_per_day": PUBLISHED_EXAMPLE | {"value": 310, "ci95": [283, 337]},
     "change_span_seconds": SECONDS_PER_DAY,
 }

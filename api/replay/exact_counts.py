@@ -98,12 +98,12 @@ class ExactCounts:
     def __post_init__(self) -> None:
         names = [(TOTAL, TOTAL)]
         names += [
-            (dimension.name, cell) for dimension in self.policy.domain.dimensions for cell in dimension.cells
+            (dimension.name, cell) for dimension in self.policy.series_dimensions for cell in dimension.cells
         ]
         names += [(REMOVALS, reason.label) for reason in Reason]
         self.columns = {name: index for index, name in enumerate(names)}
         self._readers = {
-            dimension.name: ProfileReader(dimension) for dimension in self.policy.domain.dimensions
+            dimension.name: ProfileReader(dimension) for dimension in self.policy.series_dimensions
         }
         self._engagements = defaultdict(lambda: defaultdict(_Engagement))
         self._changes = defaultdict(list)
@@ -158,7 +158,7 @@ class ExactCounts:
         """Returns the columns of the total and of one cell per dimension."""
         values = {**(event.profile or {}), HOUR_OF_DAY: _hour_utc(event.occurred_at)}
         cells = values if (event.visibility or "").strip().lower() == PUBLIC else {}
-        readers = [ProfileReader(dimension) for dimension in self.policy.domain.dimensions]
+        readers = [ProfileReader(dimension) for dimension in self.policy.series_dimensions]
         return (
             self.columns[TOTAL, TOTAL],
             *(

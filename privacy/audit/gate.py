@@ -259,7 +259,7 @@ def _margin_section(
 
 
 def _widest_dimension(reference: IndependentAccounting) -> Dimension:
-    return max(reference.policy.domain.dimensions, key=lambda dimension: len(dimension.values))
+    return max(reference.policy.series_dimensions, key=lambda dimension: len(dimension.values))
 
 
 def _changes_by_cell(dimension: Dimension, counts: dict[str, int], change: int = 0) -> list[CountChange]:

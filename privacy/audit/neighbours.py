@@ -205,7 +205,7 @@ def _release_shared(
 def _read_numbers(document: ReleaseDocument, reference: IndependentAccounting) -> list[float]:
     figures = [document.total, document.change, *document.removals.values()]
     figures += [document.removal_changes.get(reason) for reason in document.removals]
-    for dimension in reference.policy.domain.dimensions:
+    for dimension in reference.policy.series_dimensions:
         breakdown = document.breakdowns[dimension.name]
         figures += [
             breakdown.cells[dimension.values[0]],

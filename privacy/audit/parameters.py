@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 
 from privacy.audit.exact_gaussian import exact_epsilon
-from privacy.audit.independent_accounting import IndependentAccounting, epsilon_from_zcdp
+from privacy.audit.independent_accounting import IndependentAccounting, epsilon_of
+from privacy.audit.joint_history import is_exhaustive
 from privacy.audit.report_model import Finding, Section
 from privacy.audit.target_histories import CountChange, TargetHistories, encode_log
 from privacy.mechanism.accounting import Calibration
@@ -35,7 +36,7 @@ def parameter_section(calibration: Calibration, entropy: EntropySource) -> Secti
         _check_margins(calibration, reference),
         _check_stated_curves(calibration, reference, stated),
         _check_budget(calibration, reference),
-        _check_epsilon(reference, stated),
+        _check_epsilon(calibration, reference, stated),
         _check_ledger(calibration, entropy),
     )
     return Section(
@@ -54,9 +55,17 @@ def parameter_section(calibration: Calibration, entropy: EntropySource) -> Secti
 
 def _check_scales(calibration: Calibration, reference: IndependentAccounting) -> Iterator[Finding]:
     used = calibration.stream_scales
-    for name, streams, rho, sensitivity_squared in zip(
-        reference.names, reference.streams, reference.budgets, reference.sensitivities_squared, strict=True
-    ):
+    rows = list(
+        zip(
+            reference.names,
+            reference.streams,
+            reference.budgets,
+            reference.sensitivities_squared,
+            strict=True,
+        )
+    )
+    joint = calibration.policy.budgets[calibration.kind].removals is None
+    for name, streams, rho, sensitivity_squared in rows[:-1] if joint else rows:
         scales = sorted({int(scale) for scale in used[streams]})
         spent = Fraction(sensitivity_squared, 2 * scales[0] ** 2) if scales[0] else Fraction(0)
         generous = Fraction(sensitivity_squared, 2 * (scales[0] - 1) ** 2) if scales[0] > 1 else rho + 1
@@ -66,6 +75,29 @@ def _check_scales(calibration: Calibration, reference: IndependentAccounting) ->
             f"σ = {', '.join(map(str, scales))}: Δ²/2σ² = {float(spent):.8g}",
             len(scales) == 1 and 0 < spent <= rho < generous,
         )
+    if joint:
+        yield _check_joint_scale(calibration, reference)
+
+
+def _check_joint_scale(calibration: Calibration, reference: IndependentAccounting) -> Finding:
+    rho, flips = reference.measured_rho, calibration.policy.flip_cap
+    scales = sorted({int(scale) for scale in calibration.stream_scales[reference.streams[-1]]})
+    noise = _list_noise(calibration, reference)
+    least = max(scales[0], 2)
+    spent = reference.rho_of_worst_history((*noise[:-1], max(scales[0], 1)))
+    generous = reference.rho_of_worst_history((*noise[:-1], least - 1))
+    smallest = rho < generous or not is_exhaustive(reference.coefficients, flips)
+    return Finding(
+        "noise scale of removals",
+        f"the smallest integer with which no history costs more than ρ = {float(rho):g} over all statistics",
+        f"σ = {', '.join(map(str, scales))}: the worst history costs {float(spent):.8g}",
+        len(scales) == 1 and scales[0] > 0 and 0 < spent <= rho and smallest,
+    )
+
+
+def _list_noise(calibration: Calibration, reference: IndependentAccounting) -> tuple[int, ...]:
+    """Returns the noise scale of each statistic."""
+    return tuple(int(calibration.stream_scales[streams.start]) for streams in reference.streams)
 
 
 def _check_factorisation(calibration: Calibration, reference: IndependentAccounting) -> Finding:
@@ -83,7 +115,7 @@ def _check_factorisation(calibration: Calibration, reference: IndependentAccount
 
 def _check_margins(calibration: Calibration, reference: IndependentAccounting) -> Finding:
     steps = np.arange(calibration.schedule.epochs)
-    noise = tuple(int(calibration.stream_scales[streams.start]) for streams in reference.streams)
+    noise = _list_noise(calibration, reference)
     used = calibration.min_counts + calibration.margins(steps)
     expected = reference.thresholds(noise)
     short = float((expected - used).max())
@@ -99,7 +131,7 @@ def _check_margins(calibration: Calibration, reference: IndependentAccounting) -
 def _check_stated_curves(
     calibration: Calibration, reference: IndependentAccounting, stated: dict[str, Any]
 ) -> Finding:
-    noise = tuple(int(calibration.stream_scales[streams.start]) for streams in reference.streams)
+    noise = _list_noise(calibration, reference)
     deviations, thresholds = reference.deviations(noise), reference.thresholds(noise)
     wrong = [
         statistic["name"]
@@ -116,43 +148,80 @@ def _check_stated_curves(
 
 
 def _check_budget(calibration: Calibration, reference: IndependentAccounting) -> Finding:
+    noise = _list_noise(calibration, reference)
     budget = calibration.policy.budgets[calibration.kind]
-    spent = sum(
-        Fraction(sensitivity_squared, 2 * int(calibration.stream_scales[streams.start]) ** 2)
-        for streams, sensitivity_squared in zip(
-            reference.streams, reference.sensitivities_squared, strict=True
+    if budget.removals is None:
+        spent = reference.rho_of_worst_history(noise)
+    else:
+        spent = sum(
+            (
+                Fraction(sensitivity_squared, 2 * scale * scale)
+                for scale, sensitivity_squared in zip(noise, reference.sensitivities_squared, strict=True)
+            ),
+            Fraction(0),
         )
-    )
     return Finding(
-        "sum of ρ over all statistics",
-        f"at most ρ − reserve = {float(budget.rho - budget.reserve):g}",
+        "ρ of all statistics together",
+        f"at most ρ without reserve and audiences = {float(reference.measured_rho):g}",
         f"{float(spent):.8g}",
-        0 < spent <= budget.rho - budget.reserve,
+        0 < spent <= reference.measured_rho,
     )
 
 
-def _check_epsilon(reference: IndependentAccounting, stated: dict[str, Any]) -> Finding:
-    gate, rho = float(reference.policy.gate_delta), float(reference.policy.budgets[reference.kind].rho)
-    days = [(1, stated["epsilon"]), *((day["engagements"], day["epsilon"]) for day in stated["account_day"])]
+def _check_epsilon(
+    calibration: Calibration, reference: IndependentAccounting, stated: dict[str, Any]
+) -> Finding:
+    rows = list(_list_costs(calibration, reference, stated))
     wrong = []
-    for engagements, epsilons in days:
-        for pair in epsilons:
-            delta, epsilon = pair["delta"], pair["epsilon"]
-            left = delta - engagements * gate
-            if epsilon is None or left <= 0:
-                wrong += [] if epsilon is None and left <= 0 else [f"{engagements} at δ = {delta:g}"]
-                continue
-            best = epsilon_from_zcdp(engagements * rho, left)
-            sound = epsilon >= max(exact_epsilon(engagements * rho, left), best - EPSILON_TOLERANCE)
-            if not sound or epsilon > best + EPSILON_TOLERANCE:
-                wrong.append(f"{engagements} at δ = {delta:g}: {epsilon} instead of {best:.4f}")
+    for label, engagements, rho, costs in rows:
+        if abs(costs["rho"] - float(rho)) > CLOSE * float(rho):
+            wrong.append(f"{label}: ρ = {costs['rho']} instead of {float(rho):g}")
+        wrong += _list_wrong_epsilons(calibration, label, rho, engagements, costs["epsilon"])
     return Finding(
-        "stated ε of an engagement and of the account-days",
+        "stated ρ and ε of an engagement, of its histories, and of an account's days and months",
         "the smallest known ε for this ρ, at both δ minus the gate's δ, and not below that of the exact "
         "Gaussian",
-        f"wrong for {'; '.join(wrong)}" if wrong else f"correct for all {2 * len(days)}",
+        f"wrong for {'; '.join(wrong)}" if wrong else f"correct for all {len(rows)} rows",
         not wrong,
     )
+
+
+def _list_costs(
+    calibration: Calibration, reference: IndependentAccounting, stated: dict[str, Any]
+) -> Iterator[tuple[str, int, Fraction, dict[str, Any]]]:
+    """Yields a label, the number of engagements, their ρ, and what is stated of them."""
+    noise = _list_noise(calibration, reference)
+    rho = calibration.policy.budgets[calibration.kind].rho
+
+    def cost_of(flips: int) -> Fraction:
+        return reference.rho_of_worst_history(noise, flips) + reference.audiences_rho
+
+    yield "an engagement", 1, rho, stated
+    for history in stated["histories"]:
+        yield f"{history['flips']} flips", 1, cost_of(history["flips"]), history
+    for name in ("account_day", "account_month"):
+        for row in stated[name]:
+            count = row["engagements"]
+            yield f"{count} in {name}", count, count * rho, row
+            if kept := row.get("if_kept"):
+                yield f"{count} that stay", count, count * cost_of(1), kept
+
+
+def _list_wrong_epsilons(
+    calibration: Calibration, label: str, rho: Fraction, engagements: int, pairs: list[dict[str, Any]]
+) -> Iterator[str]:
+    policy, least_scale = calibration.policy, int(calibration.stream_scales.min())
+    for pair in pairs:
+        delta, epsilon = pair["delta"], pair["epsilon"]
+        left = delta - engagements * float(policy.gate_delta)
+        if epsilon is None or left <= 0:
+            if epsilon is not None or left > 0:
+                yield f"{label} at δ = {delta:g}"
+            continue
+        best = epsilon_of(policy, rho, left, least_scale)
+        sound = epsilon >= max(exact_epsilon(float(rho), left), best - EPSILON_TOLERANCE)
+        if not sound or epsilon > best + EPSILON_TOLERANCE:
+            yield f"{label} at δ = {delta:g}: {epsilon} instead of {best:.4f}"
 
 
 def _check_ledger(calibration: Calibration, entropy: EntropySource) -> Finding:
@@ -161,8 +230,9 @@ def _check_ledger(calibration: Calibration, entropy: EntropySource) -> Finding:
     (release,) = TargetHistories.create(calibration, 1).release([log], entropy)
     encoded, _ = LedgerHead(0, 0, "").append(release, calibration)
     entry = msgspec.json.decode(encoded, type=LedgerEntry)
-    budget = policy.budgets[calibration.kind]
-    cost = budget.total + budget.removals + sum(budget.breakdowns.values())
+    cost = IndependentAccounting(
+        policy, calibration.kind, calibration.factorisation.coefficients
+    ).measured_rho
     return Finding(
         "cost stated in a ledger entry",
         f"ρ = {float(cost):g} under policy {policy.version}, with its digest",

@@ -65,7 +65,7 @@ class PublicFacts:
         policy, next_due_ms = self.reference.policy, self.next_due_ms
         since_epoch, span_seconds = self._locate_change()
         breakdowns = {}
-        for dimension in policy.domain.dimensions:
+        for dimension in policy.series_dimensions:
             figures = shown["breakdowns"][dimension.name]
             cells = {cell: figures["cells"][cell] for cell in (*dimension.values, dimension.cells[-1])}
             breakdowns[dimension.name] = {"cells": cells, "other": figures["other"]}

@@ -103,7 +103,7 @@ class SyntheticTarget:
         """Returns the streams that count an engagement of this cell."""
         disclosed, streams = dict(cell), [0]
         for dimension, stream_slice in zip(
-            self.reference.policy.domain.dimensions, self.reference.streams[1:], strict=False
+            self.reference.policy.series_dimensions, self.reference.streams[1:], strict=False
         ):
             value = disclosed.get(dimension.name)
             within = len(dimension.values) if value is None else dimension.values.index(value)

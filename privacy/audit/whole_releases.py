@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from privacy.audit.check import Check
 from privacy.audit.confidence import JOINT_ALPHA, epsilon_lower_bound, estimate_epsilon
 from privacy.audit.distinguisher import Distinguisher
-from privacy.audit.independent_accounting import IndependentAccounting, epsilon_from_zcdp
+from privacy.audit.independent_accounting import IndependentAccounting, epsilon_of
 from privacy.audit.neighbours import DatasetPair, neighbouring_datasets, observe
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding, Section
 from privacy.mechanism.accounting import Calibration
@@ -54,7 +54,7 @@ def whole_release_check(
         for number, family in enumerate(families):
             jobs = results[JOBS * number : JOBS * (number + 1)]
             seen |= dict(zip(family, map(np.concatenate, zip(*jobs, strict=True)), strict=True))
-        return [_build_section(name, reference, neighbours.pairs, seen, sizes)]
+        return [_build_section(name, reference, neighbours.pairs, seen, sizes, min(noise))]
 
     return Check(f"whole releases, {name}", work, conclude)
 
@@ -65,11 +65,16 @@ def _build_section(
     pairs: Sequence[DatasetPair],
     seen: Mapping[int, NDArray[np.float32]],
     sizes: tuple[int, int],
+    least_scale: int,
 ) -> Section:
     budget = reference.policy.budgets[reference.kind]
     gate = float(reference.policy.gate_delta)
     # If the gate alone may use up δ, nothing is claimed at it.
-    claims = {delta: epsilon_from_zcdp(float(budget.rho), delta - gate) for delta in DELTAS if delta > gate}
+    claims = {
+        delta: epsilon_of(reference.policy, budget.rho, delta - gate, least_scale)
+        for delta in DELTAS
+        if delta > gate
+    }
     findings, rows = [], []
     for pair in pairs:
         bounds = _bound(seen[pair.first], seen[pair.second], sizes[0])

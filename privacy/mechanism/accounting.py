@@ -1,9 +1,9 @@
 """Computes everything that follows from a policy: noise scales, deviations, margins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import isqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 from privacy.errors import PolicyError
 from privacy.mechanism.bernoulli_exp import MAX_SCALE
 from privacy.mechanism.factorisation import Factorisation, load_factorisation
+from privacy.mechanism.joint_sensitivity import (
+    HistoryCost,
+    ceil_sqrt,
+    history_costs,
+    least_removals_scale,
+)
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
 from privacy.model.engagement import Kind
+from privacy.policy.budget import Budget
 from privacy.policy.policy import Policy
 from privacy.policy.schedule import Schedule
 
@@ -27,7 +34,7 @@ class Statistic:
 
     Args:
         name: `total`, a dimension, or `removals`.
-        rho: zCDP budget of one engagement over the whole schedule.
+        rho: zCDP of one engagement over the whole schedule, if this statistic alone is published.
         sensitivity_squared: exact squared l2 sensitivity of the encoded streams, in the encoder's units.
     """
 
@@ -45,9 +52,7 @@ class Statistic:
     @cached_property
     def scale(self) -> int:
         """The smallest integer noise scale s with sensitivity² / (2 s²) ≤ rho, in the encoder's units."""
-        least_squared = -(-self.sensitivity_squared * self.rho.denominator // (2 * self.rho.numerator))
-        root = isqrt(least_squared)
-        return root if root * root >= least_squared else root + 1
+        return ceil_sqrt(self.sensitivity_squared / (2 * self.rho))
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,7 @@ class Calibration:
     @cached_property
     def z(self) -> float:
         """Standard deviations by which a number must clear k, before the correction of `margins`."""
-        policy = self.policy
-        trials = self.schedule.epochs * policy.layout.count_touched_by_one_engagement(policy.flip_cap)
-        return -NormalDist().inv_cdf(float(policy.gate_delta / trials))
+        return gate_z(self.policy, self.kind)
 
     @cached_property
     def decoder_row_sums(self) -> NDArray[np.float64]:
@@ -115,6 +118,28 @@ class Calibration:
         margins[:, self.policy.layout.removals] += self.policy.flip_cap // 2 - 1
         return margins
 
+    @cached_property
+    def alternating_weight(self) -> Fraction:
+        """Sum of 1/(2 s²) over the total and one cell of each breakdown."""
+        return sum((Fraction(1, 2 * each.scale**2) for each in self.statistics[:-1]), Fraction(0))
+
+    def rho_of(self, flips: int) -> Fraction:
+        """Return what an engagement of at most this number of flips costs: all statistics and audiences."""
+        removals_weight = Fraction(1, 2 * self.statistics[-1].scale ** 2)
+        costs = history_costs(self.factorisation, flips)
+        most = max(cost.rho(self.alternating_weight, removals_weight) for cost in costs)
+        return most + self.policy.budgets[self.kind].audiences
+
+
+def gate_z(policy: Policy, kind: Kind) -> float:
+    """Return z, by which the gate's delta is shared by all streams that one engagement touches, at all times.
+
+    Those of audiences are measured once, those of its target at each epoch.
+    """
+    streams = policy.layout.count_touched_by_one_engagement(policy.flip_cap)
+    audiences = policy.audiences.streams_touched if policy.audiences and kind is Kind.LIKE else 0
+    return -NormalDist().inv_cdf(float(policy.gate_delta / (policy.epochs_of(kind) * streams + audiences)))
+
 
 def calibrate(policy: Policy, kind: Kind) -> Calibration:
     """Compute the mechanism of one kind.
@@ -126,13 +151,28 @@ def calibrate(policy: Policy, kind: Kind) -> Calibration:
     budget = policy.budgets[kind]
     flips = alternating_sensitivity_squared(factorisation, policy.flip_cap)
     removals = monotone_sensitivity_squared(factorisation, policy.flip_cap // 2)
-    breakdowns = (
-        Statistic(dimension.name, budget.breakdowns[dimension.name], flips)
-        for dimension in policy.domain.dimensions
+    alternating = (
+        Statistic(TOTAL, budget.total, flips),
+        *(Statistic(d.name, budget.breakdowns[d.name], flips) for d in policy.series_dimensions),
     )
-    return Calibration(
-        policy,
-        kind,
-        factorisation,
-        (Statistic(TOTAL, budget.total, flips), *breakdowns, Statistic(REMOVALS, budget.removals, removals)),
+    rho = budget.removals or _rho_left(
+        budget, history_costs(factorisation, policy.flip_cap), alternating, removals
     )
+    return Calibration(policy, kind, factorisation, (*alternating, Statistic(REMOVALS, rho, removals)))
+
+
+def _rho_left(
+    budget: Budget, costs: Sequence[HistoryCost], alternating: Sequence[Statistic], removals: int
+) -> Fraction:
+    """Return the rho of removals with the least noise for which the worst history keeps the whole budget.
+
+    Raises:
+        PolicyError: it leaves no room.
+    """
+    weight = sum((Fraction(1, 2 * each.scale**2) for each in alternating), Fraction(0))
+    scale = least_removals_scale(costs, weight, budget.measured)
+    if scale is None:
+        raise PolicyError(
+            f"budgets.{budget.kind}.rho: is {float(budget.rho)}; more, so that the removals have a part of it"
+        )
+    return Fraction(removals, 2 * scale**2)

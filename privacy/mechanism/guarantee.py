@@ -1,20 +1,22 @@
 """Computes the machine-readable guarantee: a policy's declarations and everything that follows from them."""
 
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from privacy.mechanism.accounting import Calibration, calibrate
-from privacy.mechanism.conversion import epsilon_at, max_attack_accuracy
-from privacy.model.engagement import Kind, TargetType
+from privacy.mechanism.audience_accounting import calibrate_audiences
+from privacy.mechanism.audience_guarantee import describe_audiences
+from privacy.mechanism.costs import ENGAGEMENTS_PER_DAY, Costs
+from privacy.model.engagement import TargetType
 from privacy.model.timestamp import format_timestamp
+from privacy.policy.budget import Accounting
 from privacy.policy.policy import IntakePolicy, Policy
 from privacy.policy.schedule import Schedule
 
-DELTAS = (1e-6, 1e-9)
-ENGAGEMENTS_PER_DAY = (1, 10, 50)
 DOCUMENTS = {
     "claim": "/docs/compliance/claim.md",
     "threat_model": "/docs/compliance/threat-model.md",
@@ -49,17 +51,27 @@ def guarantee(policy: Policy, in_force: Policy | None = None) -> dict[str, Any]:
     """
     in_force = in_force or policy
     terms = policy.sandbox_terms
+    calibrations = {kind: calibrate(policy, kind) for kind in policy.budgets}
+    audiences = calibrate_audiences(policy)
+    statistics = [calibration.statistics for calibration in calibrations.values()]
+    statistics += [calibration.statistics for calibration in audiences]
+    costs = Costs(policy, min(statistic.scale for statistic in chain(*statistics)))
     return {
         "version": policy.version,
         "policy_sha256": policy.digest,
-        "unit": _describe_unit(policy),
+        "unit": _describe_unit(policy, costs),
         "anonymity": _describe_anonymity(policy.k),
         "contribution": _describe_contribution(policy, in_force),
-        "kinds": {kind.label: _describe_kind(policy, kind, in_force.daily_cap) for kind in policy.budgets},
+        "account_month": costs.check_account_month(max(budget.rho for budget in policy.budgets.values())),
+        "kinds": {
+            kind.label: _describe_kind(calibration, costs, in_force.daily_cap)
+            for kind, calibration in calibrations.items()
+        },
+        "audiences": describe_audiences(policy, audiences),
         "schedule": _describe_schedule(policy.schedule),
         "creator_schedule": _describe_schedule(policy.creator_schedule),
         "release": {"public_delay_seconds": policy.public_delay_seconds},
-        "dimensions": {dimension.name: list(dimension.cells) for dimension in policy.domain.dimensions},
+        "dimensions": {dimension.name: list(dimension.cells) for dimension in policy.series_dimensions},
         "children": {"dropped_age_bands": sorted(policy.dropped_age_bands)},
         "documents": dict(DOCUMENTS),
         "intake": _describe_intake(policy.intake),
@@ -75,7 +87,7 @@ def guarantee(policy: Policy, in_force: Policy | None = None) -> dict[str, Any]:
     }
 
 
-def _describe_unit(policy: Policy) -> dict[str, Any]:
+def _describe_unit(policy: Policy, costs: Costs) -> dict[str, Any]:
     return {
         "neighbours": "inputs that differ in everything about one engagement",
         "engagement": "one account's whole relation of one kind to one target, for the target's whole "
@@ -83,24 +95,23 @@ def _describe_unit(policy: Policy) -> dict[str, Any]:
         "target are two engagements",
         "attacker_knows": "everything else: about every other account, and about this account, too",
         "kinds_together": [
-            _describe_kinds_together(policy, target_type)
+            _describe_kinds_together(policy, target_type, costs)
             for target_type in TargetType
             if policy.kinds_of(target_type)
         ],
     }
 
 
-def _describe_kinds_together(policy: Policy, target_type: TargetType) -> dict[str, Any]:
+def _describe_kinds_together(policy: Policy, target_type: TargetType, costs: Costs) -> dict[str, Any]:
     """Describe what all relations of one account to one target cost together: their series share no draw."""
     kinds = policy.kinds_of(target_type)
     rho = sum((policy.budgets[kind].rho for kind in kinds), Fraction(0))
-    gate_delta = len(kinds) * policy.gate_delta
     return {
         "target_type": target_type.value,
         "kinds": [kind.label for kind in kinds],
         "rho": float(rho),
-        "epsilon": [_describe_epsilon(rho, delta, gate_delta) for delta in DELTAS],
-        "max_accuracy": max_attack_accuracy(float(rho), float(gate_delta)),
+        "epsilon": costs.epsilon(rho, len(kinds)),
+        "max_accuracy": costs.max_accuracy(rho, len(kinds)),
     }
 
 
@@ -148,33 +159,29 @@ def _describe_schedule(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _describe_kind(policy: Policy, kind: Kind, daily_cap: int) -> dict[str, Any]:
-    calibration = calibrate(policy, kind)
-    budget = policy.budgets[kind]
+def _describe_kind(calibration: Calibration, costs: Costs, daily_cap: int) -> dict[str, Any]:
+    policy = calibration.policy
+    budget = policy.budgets[calibration.kind]
+    counts = [count for count in sorted({*ENGAGEMENTS_PER_DAY, daily_cap}) if count <= daily_cap]
     return {
-        "target_type": kind.target_type.value,
+        "target_type": calibration.kind.target_type.value,
         "rho": float(budget.rho),
         "reserve_rho": float(budget.reserve),
-        "epsilon": [_describe_epsilon(budget.rho, delta, policy.gate_delta) for delta in DELTAS],
-        "account_day": [
-            {
-                "engagements": engagements,
-                "rho": float(engagements * budget.rho),
-                "epsilon": [
-                    _describe_epsilon(engagements * budget.rho, delta, engagements * policy.gate_delta)
-                    for delta in DELTAS
-                ],
-            }
-            for engagements in sorted({*ENGAGEMENTS_PER_DAY, daily_cap})
-            if engagements <= daily_cap
-        ],
-        "attacker": _describe_attacker(float(budget.rho), float(policy.gate_delta)),
+        "audiences_rho": float(budget.audiences),
+        "epsilon": costs.epsilon(budget.rho, 1),
+        "epsilon_by_accountant": {by.value: costs.epsilon(budget.rho, 1, by) for by in Accounting},
+        "histories": costs.list_by_history(calibration),
+        "account_day": costs.list_by_count(budget.rho, counts),
+        "account_month": costs.list_by_month(calibration),
+        "attacker": _describe_attacker(costs.max_accuracy(budget.rho, 1)),
         "mechanism": {
             "noise": "discrete Gaussian, exact, drawn once per measurement",
             "factorisation": calibration.factorisation.name,
             "encoder_coefficients": list(calibration.factorisation.coefficients),
             "gate_delta": float(policy.gate_delta),
             "gate_z": round(calibration.z, 6),
+            "accounting": policy.accounting.value,
+            "calibration": policy.calibration.value,
         },
         "statistics": [
             _describe_statistic(calibration, index) for index in range(len(calibration.statistics))
@@ -182,8 +189,7 @@ def _describe_kind(policy: Policy, kind: Kind, daily_cap: int) -> dict[str, Any]
     }
 
 
-def _describe_attacker(rho: float, gate_delta: float) -> dict[str, Any]:
-    accuracy = max_attack_accuracy(rho, gate_delta)
+def _describe_attacker(accuracy: float) -> dict[str, Any]:
     return {
         "prior": 0.5,
         "max_accuracy": accuracy,
@@ -208,9 +214,3 @@ def _describe_statistic(calibration: Calibration, index: int) -> dict[str, Any]:
         "sd_by_epoch": np.round(deviations, 3).tolist(),
         "threshold_by_epoch": np.ceil(thresholds).astype(int).tolist(),
     }
-
-
-def _describe_epsilon(rho: Fraction, delta: float, gate_delta: Fraction) -> dict[str, float | None]:
-    """Return epsilon, rounded up in its fourth digit; null if the gate uses up delta."""
-    epsilon = epsilon_at(float(rho), delta, float(gate_delta))
-    return {"delta": delta, "epsilon": round(epsilon + 5e-5, 4) if np.isfinite(epsilon) else None}

@@ -15,6 +15,7 @@ from privacy.mechanism.factorisation import Factorisation
 
 Number = TypeVar("Number", np.int64, np.float64)
 
+TWO_PAIRS: Final = (3, 4)
 MAX_ENUMERATED: Final = 3 * 10**8
 """Table entries that enumeration may visit: about one second of work."""
 
@@ -40,6 +41,10 @@ def alternating_sensitivity_squared(factorisation: Factorisation, flips: int) ->
     largest = int(gram[0, 0])
     if flips == 1 or factorisation.epochs == 1:
         return largest
+    if flips in TWO_PAIRS and factorisation.epochs**4 <= 12 * MAX_ENUMERATED:
+        extended = extended_gram(factorisation)
+        found = two_pair_norms(extended, last_happens=flips == max(TWO_PAIRS))
+        return max(int(norms.max()) for norms in found)
     if _table_entries(factorisation.epochs, flips) > MAX_ENUMERATED:
         return lookahead_bound(gram, flips)
     return max(largest, *(int(norms.max()) for _, norms in alternating_norms(gram, flips)))
@@ -89,6 +94,36 @@ def alternating_norms(gram: NDArray[Number], flips: int) -> Iterator[tuple[tuple
                 ((*columns, t), norm + norms[t] + 2 * sign * inner[t], inner + sign * gram[t])
                 for t in range(start, len(norms) - 2)
             )
+
+
+def extended_gram(factorisation: Factorisation) -> NDArray[np.int64]:
+    """Return the inner products of the columns and of one more, of zeros: that of a flip that is left out."""
+    columns = np.pad(factorisation.encoder, ((0, 0), (0, 1)))
+    gram: NDArray[np.int64] = columns.T @ columns
+    return gram
+
+
+def two_pair_norms(gram: NDArray[np.int64], *, last_happens: bool) -> Iterator[NDArray[np.int64]]:
+    """Yield the largest ‖C_p − C_q + C_r − C_s‖² over p and r, for each q.
+
+    p <= q <= r <= s: flips may share an epoch, which is as if they were left out.
+
+    Args:
+        gram: with the column of a flip that is left out.
+        last_happens: false if s is that column.
+
+    Yields:
+        An array by s, from q on, or of that column alone.
+    """
+    norms = np.diag(gram)
+    pairs = norms[:, None] + norms[None, :] - 2 * gram
+    upper = np.triu(np.ones(gram.shape, bool))
+    for q in range(len(gram)):
+        ends = slice(q, None) if last_happens else slice(-1, None)
+        of_r = 2 * (gram[: q + 1, q:] - gram[q, q:])  # of C_p - C_q with C_r
+        of_s = 2 * (gram[: q + 1, ends] - gram[q, ends])
+        table = (pairs[: q + 1, q, None] + of_r)[:, :, None] - of_s[:, None, :]
+        yield ((table.max(axis=0) + pairs[q:, ends]) * upper[q:, ends]).max(axis=0)
 
 
 def lookahead_bound(gram: NDArray[np.int64], flips: int) -> int:

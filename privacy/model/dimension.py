@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from math import prod
 
 from privacy.errors import PolicyError
@@ -72,6 +73,39 @@ class Dimension:
 
 
 @dataclass(frozen=True)
+class JointDimension:
+    """A declared dimension of which each cell is one cell of each of its parts, such as age and gender.
+
+    Args:
+        name: its name in the API.
+        parts: two or more different dimensions; the last one varies fastest.
+    """
+
+    name: str
+    parts: tuple[Dimension, ...]
+
+    def __post_init__(self) -> None:
+        where = f"audiences.joint_dimensions.{self.name}"
+        names = [part.name for part in self.parts]
+        if len(names) < MIN_PARTS or len(set(names)) != len(names):
+            raise PolicyError(f"{where}: is {names}; at least {MIN_PARTS} different dimensions")
+        if not _NAME.fullmatch(self.name):
+            raise PolicyError(f"{where}: is no name; up to 64 of a-z, 0-9 and underscore, a letter first")
+        if len(set(self.cells)) != len(self.cells):
+            raise PolicyError(f"{where}: has two cells of one name; values without {PART_SEPARATOR!r}")
+
+    @cached_property
+    def cells(self) -> tuple[str, ...]:
+        """All cells, named by those of the parts; the one that is undisclosed in every part is last."""
+        return tuple(PART_SEPARATOR.join(cells) for cells in product(*(part.cells for part in self.parts)))
+
+
+PART_SEPARATOR = "/"
+MIN_PARTS = 2
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True)
 class JointDomain:
     """All dimensions together. A joint cell has one value of each, coded as one mixed-radix integer."""
 
@@ -95,6 +129,12 @@ class JointDomain:
         """Amount that one step in each dimension adds to a code; 1 for the last dimension."""
         radices = [len(dimension.cells) for dimension in self.dimensions]
         return tuple(prod(radices[position + 1 :]) for position in range(len(radices)))
+
+    @cached_property
+    def stride_of(self) -> Mapping[str, int]:
+        """The strides by the dimensions' names."""
+        names = (dimension.name for dimension in self.dimensions)
+        return dict(zip(names, self.strides, strict=True))
 
     @cached_property
     def undisclosed_code(self) -> int:

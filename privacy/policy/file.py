@@ -9,13 +9,15 @@ from pathlib import Path
 import msgspec
 
 from privacy.errors import PolicyError
-from privacy.model.dimension import Dimension, JointDomain
+from privacy.model.audience import Scope
+from privacy.model.dimension import Dimension, JointDimension, JointDomain
 from privacy.model.engagement import Kind
 from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.timestamp import parse_timestamp_ms
-from privacy.policy.budget import Budget
+from privacy.policy.audiences import AudiencePeriod, Audiences
+from privacy.policy.budget import Accounting, Budget, CalibrationMethod
 from privacy.policy.integrity import Integrity
-from privacy.policy.policy import IntakePolicy, Policy, SandboxTerms
+from privacy.policy.policy import AccountMonth, IntakePolicy, Policy, SandboxTerms
 from privacy.policy.retention import Retention
 from privacy.policy.schedule import Phase, Schedule
 
@@ -41,14 +43,34 @@ class _Contribution(_Table, frozen=True):
 class _Mechanism(_Table, frozen=True):
     factorisation: str
     gate_delta: Decimal
+    accounting: Accounting = Accounting.ZCDP
+    calibration: CalibrationMethod = CalibrationMethod.SEPARATE
 
 
 class _Budget(_Table, frozen=True):
     rho: Decimal
     total: Decimal
-    removals: Decimal
     reserve: Decimal
     breakdowns: dict[str, Decimal]
+    removals: Decimal | None = None
+
+
+class _AudiencePeriod(_Table, frozen=True):
+    scope: Scope
+    every_seconds: int
+    total: Decimal | None = None
+    breakdowns: dict[str, Decimal] = {}
+
+
+class _Audiences(_Table, frozen=True):
+    hashtags_per_video: int
+    periods: tuple[_AudiencePeriod, ...]
+    joint_dimensions: dict[str, list[str]] = {}
+
+
+class _AccountMonth(_Table, frozen=True):
+    epsilon: Decimal
+    delta: Decimal
 
 
 class _Children(_Table, frozen=True):
@@ -85,6 +107,8 @@ class _PolicyFile(_Table, frozen=True):
     release: _Release
     creator_schedule: tuple[Phase, ...] | None = None
     sandbox: _Sandbox | None = None
+    audiences: _Audiences | None = None
+    account_month: _AccountMonth | None = None
 
 
 def load_policy(path: Path = DEFAULT_POLICY_PATH) -> Policy:
@@ -141,6 +165,8 @@ def parse_policies(raw: bytes) -> list[Policy]:
 
 
 def _build_policy(file: _PolicyFile, digest: str) -> Policy:
+    domain = JointDomain(tuple(Dimension(name, tuple(values)) for name, values in file.dimensions.items()))
+    audiences = _build_audiences(file.audiences, domain) if file.audiences else None
     return Policy(
         version=file.version,
         k=file.anonymity.k,
@@ -149,13 +175,15 @@ def _build_policy(file: _PolicyFile, digest: str) -> Policy:
         monthly_cap=file.contribution.monthly_cap,
         factorisation=file.mechanism.factorisation,
         gate_delta=_parse_exact("mechanism.gate_delta", file.mechanism.gate_delta),
-        budgets={_parse_kind(label): _build_budget(label, table) for label, table in file.budgets.items()},
+        budgets={
+            kind: _build_budget(label, table, audiences if kind is Kind.LIKE else None)
+            for label, table in file.budgets.items()
+            for kind in (_parse_kind(label),)
+        },
         schedule=Schedule(file.schedule),
         creator_schedule=Schedule(file.creator_schedule or file.schedule),
         public_delay_seconds=file.release.public_delay_seconds,
-        domain=JointDomain(
-            tuple(Dimension(name, tuple(values)) for name, values in file.dimensions.items()),
-        ),
+        domain=domain,
         dropped_age_bands=frozenset(file.children.dropped_age_bands),
         intake=IntakePolicy(
             _parse_time(file.intake.earliest_occurred_at),
@@ -166,21 +194,64 @@ def _build_policy(file: _PolicyFile, digest: str) -> Policy:
         retention=file.retention,
         digest=digest,
         sandbox_terms=SandboxTerms(**msgspec.structs.asdict(file.sandbox)) if file.sandbox else None,
+        accounting=file.mechanism.accounting,
+        calibration=file.mechanism.calibration,
+        account_month=_build_account_month(file.account_month) if file.account_month else None,
+        audiences=audiences,
     )
 
 
-def _build_budget(label: str, table: _Budget) -> Budget:
+def _build_budget(label: str, table: _Budget, audiences: Audiences | None) -> Budget:
     where = f"budgets.{label}"
     return Budget(
         kind=label,
         rho=_parse_exact(f"{where}.rho", table.rho),
         total=_parse_exact(f"{where}.total", table.total),
-        removals=_parse_exact(f"{where}.removals", table.removals),
+        removals=None if table.removals is None else _parse_exact(f"{where}.removals", table.removals),
         reserve=_parse_exact(f"{where}.reserve", table.reserve),
-        breakdowns={
-            name: _parse_exact(f"{where}.breakdowns.{name}", rho) for name, rho in table.breakdowns.items()
-        },
+        breakdowns=_parse_breakdowns(where, table.breakdowns),
+        audiences=audiences.rho if audiences else Fraction(0),
     )
+
+
+def _build_audiences(table: _Audiences, domain: JointDomain) -> Audiences:
+    return Audiences(
+        hashtags_per_video=table.hashtags_per_video,
+        joint_dimensions=tuple(
+            _build_joint_dimension(name, parts, domain) for name, parts in table.joint_dimensions.items()
+        ),
+        periods=tuple(_build_period(period) for period in table.periods),
+    )
+
+
+def _build_period(table: _AudiencePeriod) -> AudiencePeriod:
+    where = f"audiences.{table.scope.value}"
+    return AudiencePeriod(
+        scope=table.scope,
+        every_seconds=table.every_seconds,
+        total=None if table.total is None else _parse_exact(f"{where}.total", table.total),
+        breakdowns=_parse_breakdowns(where, table.breakdowns),
+    )
+
+
+def _build_joint_dimension(name: str, parts: list[str], domain: JointDomain) -> JointDimension:
+    declared = {dimension.name: dimension for dimension in domain.dimensions}
+    if unknown := sorted(set(parts) - set(declared)):
+        raise PolicyError(
+            f"audiences.joint_dimensions.{name}: has the parts {unknown}; of {sorted(declared)}"
+        )
+    return JointDimension(name, tuple(declared[part] for part in parts))
+
+
+def _build_account_month(table: _AccountMonth) -> AccountMonth:
+    return AccountMonth(
+        epsilon=_parse_exact("account_month.epsilon", table.epsilon),
+        delta=_parse_exact("account_month.delta", table.delta),
+    )
+
+
+def _parse_breakdowns(where: str, table: dict[str, Decimal]) -> dict[str, Fraction]:
+    return {name: _parse_exact(f"{where}.breakdowns.{name}", rho) for name, rho in table.items()}
 
 
 def _parse_kind(label: str) -> Kind:

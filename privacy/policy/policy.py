@@ -13,12 +13,13 @@ from fractions import Fraction
 from functools import cached_property
 
 from privacy.errors import PolicyError
-from privacy.model.dimension import JointDomain
+from privacy.model.dimension import Dimension, JointDimension, JointDomain
 from privacy.model.documents import CURRENT_VERSION
 from privacy.model.engagement import Kind, TargetType
 from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.timestamp import SECONDS_PER_DAY
-from privacy.policy.budget import Budget
+from privacy.policy.audiences import Audiences
+from privacy.policy.budget import Accounting, Budget, CalibrationMethod
 from privacy.policy.integrity import Integrity
 from privacy.policy.retention import Retention
 from privacy.policy.schedule import MAX_AGE_SECONDS, Schedule
@@ -62,6 +63,25 @@ class SandboxTerms:
 
 
 @dataclass(frozen=True)
+class AccountMonth:
+    """What an account's month may cost at most: a policy under which it costs more is refused.
+
+    Args:
+        epsilon: of all engagements of one account that are first counted in one month, up to the cap.
+        delta: the delta at which epsilon is stated.
+    """
+
+    epsilon: Fraction
+    delta: Fraction
+
+    def __post_init__(self) -> None:
+        if self.epsilon <= 0:
+            raise PolicyError(f"account_month.epsilon: is {float(self.epsilon)}; above 0")
+        if not 0 < self.delta <= MAX_DELTA:
+            raise PolicyError(f"account_month.delta: is {float(self.delta)}; above 0 and at most 1e-6")
+
+
+@dataclass(frozen=True)
 class Policy:
     """The declared guarantee.
 
@@ -85,6 +105,10 @@ class Policy:
         sandbox_terms: in what the sandbox's policy differs; None for no sandbox.
         monthly_cap: maximum of newly counted engagements of one account in one UTC month, over all kinds;
             None for no such cap.
+        accounting: how epsilon follows from rho.
+        calibration: how the noise follows from rho.
+        account_month: what an account's month may cost; None if nothing is promised.
+        audiences: the audiences that are counted; None for none.
 
     Raises:
         PolicyError: a value breaks a rule; the message names the field, the value and the rule.
@@ -108,8 +132,14 @@ class Policy:
     digest: str
     sandbox_terms: SandboxTerms | None = None
     monthly_cap: int | None = None
+    accounting: Accounting = Accounting.ZCDP
+    calibration: CalibrationMethod = CalibrationMethod.SEPARATE
+    account_month: AccountMonth | None = None
+    audiences: Audiences | None = None
 
     def __post_init__(self) -> None:
+        if not self.budgets:
+            raise PolicyError("budgets: are none; one for each kind of engagement that is counted")
         self._check_names()
         _check_range("anonymity.k", self.k, 2, 1_000_000)
         _check_range("contribution.flip_cap", self.flip_cap, 2, MAX_FLIP_CAP)
@@ -126,12 +156,12 @@ class Policy:
             raise PolicyError(
                 f"contribution.flip_cap: is {self.flip_cap}; even, so that a frozen engagement is not counted"
             )
-        if not 0 < self.gate_delta <= Fraction(1, 1_000_000):
+        if not 0 < self.gate_delta <= MAX_DELTA:
             raise PolicyError(f"mechanism.gate_delta: is {float(self.gate_delta)}; above 0 and at most 1e-6")
-        if not self.budgets:
-            raise PolicyError("budgets: are none; one for each kind of engagement that is counted")
         for kind, budget in self.budgets.items():
             self._check_budget(kind, budget)
+        self._check_audiences()
+        self._check_account_month()
         if self.retention.idle_account_seconds < self.longest_schedule_seconds:
             raise PolicyError(
                 f"retention.idle_account_seconds: is {self.retention.idle_account_seconds}; at least the "
@@ -141,6 +171,8 @@ class Policy:
             _check_delay("sandbox.public_delay_seconds", terms.public_delay_seconds)
             self.schedule.compress(terms.compress_schedule_by)
             self.creator_schedule.compress(terms.compress_schedule_by)
+            if self.audiences:
+                self.audiences.compress(terms.compress_schedule_by)
 
     def _check_names(self) -> None:
         if not _VERSION.fullmatch(self.version):
@@ -154,17 +186,76 @@ class Policy:
             )
 
     def _check_budget(self, kind: Kind, budget: Budget) -> None:
+        where = f"budgets.{kind.label}"
         declared = {dimension.name for dimension in self.domain.dimensions}
-        if set(budget.breakdowns) != declared:
+        needed = declared - (self.audiences.dimension_names if self.audiences else set())
+        shared = set(next(iter(self.budgets.values())).breakdowns)
+        if not needed <= shared <= declared or set(budget.breakdowns) != shared:
             raise PolicyError(
-                f"budgets.{kind.label}.breakdowns: are for {sorted(budget.breakdowns)}; "
-                f"one for each declared dimension, {sorted(declared)}"
+                f"{where}.breakdowns: are for {sorted(budget.breakdowns)}; one for each declared dimension, "
+                f"{sorted(declared)}, of which all kinds may leave out those of audiences"
             )
+        if (budget.removals is None) != (self.calibration is CalibrationMethod.JOINT):
+            raise PolicyError(
+                f"{where}.removals: is left out if mechanism.calibration is 'joint', and declared otherwise"
+            )
+        cost = self.audiences.rho if self.audiences and kind is Kind.LIKE else Fraction(0)
+        if budget.audiences != cost:
+            raise PolicyError(
+                f"{where}: has {float(budget.audiences)} for audiences; what they cost, {float(cost)}"
+            )
+
+    def _check_audiences(self) -> None:
+        if self.audiences is None:
+            return
+        if Kind.LIKE not in self.budgets:
+            raise PolicyError("audiences: count likes; a policy with a budget for likes")
+        self.audiences.check_dimensions(self.domain)
+        for period in self.audiences.periods:
+            cells = sum(len(self.cells_of(name)) for name in period.breakdowns)
+            if cells > MAX_STREAMS:
+                raise PolicyError(
+                    f"audiences.{period.scope.value}.breakdowns: have {cells} cells; at most {MAX_STREAMS}"
+                )
+
+    def _check_account_month(self) -> None:
+        if self.account_month and self.monthly_cap is None:
+            raise PolicyError("account_month: needs contribution.monthly_cap, which bounds a month")
 
     @cached_property
     def layout(self) -> StreamLayout:
         """Positions of the statistic streams of a series."""
-        return StreamLayout(self.domain.dimensions)
+        return StreamLayout(self.series_dimensions)
+
+    @cached_property
+    def series_dimensions(self) -> tuple[Dimension, ...]:
+        """The dimensions by which the counts of a target are broken down; audiences may use others."""
+        budgets = next(iter(self.budgets.values())).breakdowns
+        return tuple(dimension for dimension in self.domain.dimensions if dimension.name in budgets)
+
+    def cells_of(self, name: str) -> tuple[str, ...]:
+        """Return the cells of a dimension or of a joint dimension.
+
+        Raises:
+            KeyError: the policy declares no such dimension.
+        """
+        cells = {dimension.name: dimension.cells for dimension in self.domain.dimensions}
+        return (cells | {dimension.name: dimension.cells for dimension in self._joint_dimensions})[name]
+
+    def parts_of(self, name: str) -> tuple[Dimension, ...]:
+        """Return the parts of a joint dimension; of another one, itself.
+
+        Raises:
+            KeyError: the policy declares no such dimension.
+        """
+        parts: dict[str, tuple[Dimension, ...]] = {
+            dimension.name: (dimension,) for dimension in self.domain.dimensions
+        }
+        return (parts | {dimension.name: dimension.parts for dimension in self._joint_dimensions})[name]
+
+    @property
+    def _joint_dimensions(self) -> tuple[JointDimension, ...]:
+        return self.audiences.joint_dimensions if self.audiences else ()
 
     @cached_property
     def sandbox(self) -> Policy | None:
@@ -181,6 +272,7 @@ class Policy:
             schedule=self.schedule.compress(terms.compress_schedule_by),
             creator_schedule=self.creator_schedule.compress(terms.compress_schedule_by),
             public_delay_seconds=terms.public_delay_seconds,
+            audiences=self.audiences and self.audiences.compress(terms.compress_schedule_by),
             sandbox_terms=None,
         )
 
@@ -208,6 +300,7 @@ class Policy:
 
 
 MAX_STREAMS = 4_096
+MAX_DELTA = Fraction(1, 1_000_000)
 MAX_FLIP_CAP = 14
 """A register stores its flips in four bits."""
 MAX_MONTHLY_CAP = 8_191

@@ -37,10 +37,8 @@ def compute_net_changes(
             net[:] -= 2 * np.bincount(streams[lost], minlength=net.size)
 
     add(base + layout.total)
-    for dimension, stride, cells_at in zip(
-        policy.domain.dimensions, policy.domain.strides, layout.breakdowns, strict=True
-    ):
-        whole = joint // np.uint32(stride)
+    for dimension, cells_at in zip(layout.dimensions, layout.breakdowns, strict=True):
+        whole = joint // np.uint32(policy.domain.stride_of[dimension.name])
         cells = np.uint32(len(dimension.cells))
         # The remainder, by operations that NumPy vectorises, unlike `%`.
         add(base + cells_at.start + (whole - whole // cells * cells))

@@ -25,9 +25,9 @@ def render(
     # Most breakdowns of most targets are withheld entirely: one document serves them all.
     withheld = {
         dimension.name: _render_breakdown(dimension, [None] * len(dimension.cells), None)
-        for dimension in policy.domain.dimensions
+        for dimension in policy.series_dimensions
     }
-    breakdowns = tuple(zip(policy.domain.dimensions, layout.breakdowns, strict=True))
+    breakdowns = tuple(zip(policy.series_dimensions, layout.breakdowns, strict=True))
     rows = zip(
         states,
         _list_rows(estimates.streams),

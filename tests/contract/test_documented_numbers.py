@@ -15,6 +15,7 @@ from privacy.mechanism.conversion import max_attack_accuracy
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from privacy.policy.budget import Accounting
 from privacy.policy.file import load_policy
 from tests.support.dockerfile import ROOT
 
@@ -22,6 +23,9 @@ NORMAL: Final = NormalDist()
 AGES_SECONDS: Final = {"1 hour": SECONDS_PER_HOUR} | {
     name: days * SECONDS_PER_DAY for name, days in {"1 day": 1, "30 days": 30, "1 year": 365}.items()
 }
+FAVOURITES: Final = (
+    "Of favourites, these are {}, {} and {} in the first hour, and {}, {} and {} after a year."
+)
 FOLLOWERS: Final = (
     "Of followers, these are {}, {} and {} a day after `counted_from`, and {}, {} and {} after three years."
 )
@@ -63,13 +67,44 @@ def thresholds(kind: dict[str, Any], epoch: int) -> list[int]:
     return [total, cell, removals]
 
 
+def format_cell(value: float | None) -> str:
+    """Return a number as a table shows it, to four digits; where there is no epsilon, that."""
+    return "none" if value is None else f"{round(value, 4):g}" if abs(value) < 100 else f"{round(value, 4)}"
+
+
+def rows_of(text: str, heading: str) -> list[list[str]]:
+    """Return the rows of the table in which a column of the head has this text."""
+    lines = text[text.index(heading) :].splitlines()[2:]
+    table = lines[: next(number for number, line in enumerate(lines) if not line.startswith("|"))]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
 def test_the_stated_guarantee_follows_from_the_policy(document: dict[str, Any]) -> None:
-    """The table of one account's day in `privacy/README.md` is the one that the policy gives."""
-    text = (ROOT / "privacy" / "README.md").read_text()
-    stated = re.findall(r"^\| (\d+)(?: \(M\))? \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
-    assert [tuple(map(float, row)) for row in stated] == [
-        (day["engagements"], day["rho"], *(pair["epsilon"] for pair in day["epsilon"]))
-        for day in document["kinds"]["like"]["account_day"]
+    """The tables of `privacy/README.md`, by history, day and month, are those that the policy gives."""
+    text, like = (ROOT / "privacy" / "README.md").read_text(), document["kinds"]["like"]
+    assert rows_of(text, "| a like that is") == [
+        [row["in_words"], format_cell(row["rho"]), *(format_cell(pair["epsilon"]) for pair in row["epsilon"])]
+        for row in like["histories"]
+    ]
+    m = document["contribution"]["daily_cap"]
+    assert rows_of(text, "| engagements first counted on one day") == [
+        [
+            f"{day['engagements']}{' (M)' if day['engagements'] == m else ''}",
+            format_cell(day["rho"]),
+            *(format_cell(pair["epsilon"]) for pair in day["epsilon"]),
+        ]
+        for day in like["account_day"]
+    ]
+    assert rows_of(text, "| engagements first counted in a month") == [
+        [
+            str(month["engagements"]),
+            *(
+                format_cell(value)
+                for cost in (month, month["if_kept"])
+                for value in (cost["rho"], cost["epsilon"][1]["epsilon"])
+            ),
+        ]
+        for month in like["account_month"]
     ]
 
 
@@ -83,19 +118,29 @@ def test_the_readme_states_the_policys_numbers(document: dict[str, Any]) -> None
 
 def test_the_claim_states_the_policys_numbers(document: dict[str, Any]) -> None:
     """The one sentence, its table and the tables of limits are the policy's, digit by digit."""
-    kinds = document["kinds"].values()
+    kinds = document["kinds"]
     claim, limits, wp216 = (read(f"docs/compliance/{name}.md") for name in ("claim", "known-limits", "wp216"))
-    for kind in kinds:
+    for kind in (kinds["like"], kinds["follow"]):
         first, second = (pair["epsilon"] for pair in kind["epsilon"])
-        assert f"ε = {first} at δ = 10⁻⁶ (ρ = {kind['rho']} zCDP)" in claim
+        assert f"ε = {first} at δ = 10⁻⁹ and ε = {second} at δ = 10⁻⁶ (ρ = {kind['rho']})" in claim
         assert f"| {first}; {second} |" in claim
+        as_zcdp = [str(pair["epsilon"]) for pair in kind["epsilon_by_accountant"]["zcdp"]]
+        assert f"as zCDP the same ρ is {'; '.join(as_zcdp)} |" in claim
         assert f"at most {100 * kind['attacker']['max_accuracy']:.2f} times in 100" in claim
         for day in kind["account_day"]:
-            assert f"| {day['engagements']} | {day['epsilon'][0]['epsilon']} |" in limits
-    gate_delta = next(iter(kinds))["mechanism"]["gate_delta"]
+            assert f"| {day['engagements']} | {day['epsilon'][1]['epsilon']} |" in limits
+    like, favorite = kinds["like"], kinds["favorite"]
+    assert f"| {like['audiences_rho']} | `privacy/policy/policy.toml` |" in claim
+    for name, cost in (
+        ("a like that is made once, and kept", like["histories"][0]),
+        ("a favourite", favorite),
+    ):
+        epsilon = cost["epsilon"][0]["epsilon"]
+        assert f"| {name} | ρ = {format_cell(cost['rho'])}; ε = {epsilon} at δ = 10⁻⁹ |" in claim
+    gate_delta = like["mechanism"]["gate_delta"]
     for engagements in (1, 2, 10):
-        right = 100 * max_attack_accuracy(0.1 * engagements, engagements * gate_delta)
-        assert f"| {engagements} | {right:.2f} in 100 |" in wp216
+        right = max_attack_accuracy(like["rho"] * engagements, engagements * gate_delta, Accounting.GAUSSIAN)
+        assert f"| {engagements} | {100 * right:.2f} in 100 |" in wp216
     delay_seconds = document["release"]["public_delay_seconds"]
     assert f"| public delay | {delay_seconds} s " in claim
     assert f"({delay_seconds} s under the default policy)" in limits
@@ -154,11 +199,15 @@ def test_thresholds_are_the_policys(document: dict[str, Any]) -> None:
     ages, text = document["schedule"]["due_ages_seconds"], (ROOT / "docs" / "reading.md").read_text()
     rows = re.findall(r"^\| (1 hour|1 day|30 days|1 year) \| (.*) \|$", text, re.MULTILINE)
     stated = {age: numbers(row) for age, row in rows}
-    for kind in (kinds["like"], kinds["favorite"]):
-        assert stated == {age: thresholds(kind, ages.index(end)) for age, end in AGES_SECONDS.items()}
+    assert stated == {age: thresholds(kinds["like"], ages.index(end)) for age, end in AGES_SECONDS.items()}
     first, last = thresholds(kinds["like"], 0), thresholds(kinds["like"], -1)
     pairs = list(chain(*zip(first, last, strict=True)))
     for page, sentence, values in (
+        (
+            "docs/reading.md",
+            FAVOURITES,
+            thresholds(kinds["favorite"], 0) + thresholds(kinds["favorite"], -1),
+        ),
         ("docs/reading.md", FOLLOWERS, thresholds(kinds["follow"], 0) + thresholds(kinds["follow"], -1)),
         ("docs/why-did-my-likes-drop.md", CREATORS, pairs),
         ("docs/compliance/known-limits.md", LIMITS, pairs),
@@ -227,4 +276,6 @@ def test_other_cells_of_a_known_engagement_cost_less_than_the_engagement(documen
     like = document["kinds"]["like"]
     twice = 2 * sum(row["rho"] for row in like["statistics"][1:-1])
     assert twice < like["rho"]
-    assert f"twice their budgets, which is ρ = {twice:.3f}." in read("docs/compliance/wp216.md")
+    assert twice + like["audiences_rho"] < like["rho"]
+    told = f"which is ρ = {twice:.4f}, and in audiences no more than the {like['audiences_rho']} that"
+    assert told in read("docs/compliance/wp216.md")

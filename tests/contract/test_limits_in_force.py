@@ -61,7 +61,7 @@ def plane(store: Store) -> PlatformPlane:
 
 def put_in_force(store: Store, old: str, new: str) -> None:
     """Put another policy in force, as `likewise init` does; the processes go on."""
-    text = DEFAULT_POLICY_PATH.read_text().replace("2026-11-default", "another")
+    text = DEFAULT_POLICY_PATH.read_text().replace("2026-12-default", "another")
     assert old in text
     registry = register_policy(store.admin, text.replace(old, new).encode())
     put_limits_in_force(store.admin, ACCOUNT_SHARDS, registry.limits)

@@ -90,7 +90,7 @@ def test_behind_its_erasure_log_or_without_it_nothing_starts(
 def test_a_policy_that_is_not_registered_does_not_start(environment: dict[str, str], tmp_path: Path) -> None:
     """Neither a new version nor changed content under an old one."""
     text = DEFAULT_POLICY_PATH.read_text()
-    for changed in (text.replace("2026-11-default", "another"), f"{text}\n"):
+    for changed in (text.replace("2026-12-default", "another"), f"{text}\n"):
         (tmp_path / "policy.toml").write_text(changed)
         with pytest.raises(PolicyError, match="version"):
             dependencies(environment | {POLICY.name: str(tmp_path / "policy.toml")})

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.public.guarantee import GuaranteeSchema
+from api.public.guarantee_schema import GuaranteeSchema
 from api.public.numbers import OVERDUE_AFTER_MS, PUBLISHED_EXAMPLE
 from api.public.operations import operations
 from privacy.mechanism.guarantee import guarantee

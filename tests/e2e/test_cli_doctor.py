@@ -165,7 +165,7 @@ def test_other_limits_than_the_policies_demand_are_bad(
 def test_the_policy_that_is_named_must_be_registered(folder: Path, tmp_path: Path) -> None:
     """The limits of a policy that the store does not know are in force nowhere."""
     other = tmp_path / "other.toml"
-    other.write_text(DEFAULT_POLICY_PATH.read_text().replace("2026-11-default", "other"))
+    other.write_text(DEFAULT_POLICY_PATH.read_text().replace("2026-12-default", "other"))
     code, findings = examine(folder, LIKEWISE_POLICY=str(other))
     assert (code, bad(findings)) == (ExitCode.CHECK_FAILED, ["rooms: limits"])
     assert "not registered" in findings["rooms: limits"]["detail"]

@@ -42,14 +42,20 @@ GUARANTEE: Final[dict[str, Any]] = {
     "kinds": {
         kind: {
             "rho": 0.1,
+            "audiences_rho": 0,
             "epsilon": [],
+            "epsilon_by_accountant": {},
+            "histories": [],
             "account_day": [],
+            "account_month": [],
             "mechanism": {},
             "attacker": {},
             "statistics": [],
         }
         for kind in ("like", "favorite", "follow")
     },
+    "account_month": None,
+    "audiences": None,
     "documents": {"claim": "/docs/compliance/claim.md"},
     "creator_schedule": {"epochs": 1, "due_ages_seconds": [86400]},
     "schedule": {"epochs": 26, "due_ages_seconds": [3600 * hour for hour in range(1, 27)]},

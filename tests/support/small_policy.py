@@ -1,4 +1,4 @@
-"""Makes policies for tests: the default one with a small domain, few epochs and a small k."""
+"""Makes policies for tests: the first one with a small domain, few epochs and a small k."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -7,9 +7,9 @@ from privacy.model.dimension import Dimension, JointDomain
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import SECONDS_PER_HOUR
 from privacy.policy.budget import Budget
-from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
 from privacy.policy.schedule import Phase, Schedule
+from tests.support.first_policy import FIRST_POLICY
 
 
 def small_policy(version: str = "small", k: int = 3, epochs: int = 4, rho: Fraction = Fraction(2)) -> Policy:
@@ -26,7 +26,7 @@ def small_policy(version: str = "small", k: int = 3, epochs: int = 4, rho: Fract
         breakdowns={"gender": rho / 4, "region": rho / 4},
     )
     return replace(
-        load_policy(),
+        FIRST_POLICY,
         version=version,
         k=k,
         factorisation="power-0.6",

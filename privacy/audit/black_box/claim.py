@@ -25,6 +25,7 @@ class Claim:
         rho: zCDP of everything ever published about one engagement.
         epsilons: the claimed epsilon, by delta.
         gate_delta: the gate's contribution to delta.
+        max_accuracy: the claimed upper bound on right guesses of a fair coin.
         encoder: first column of the encoder C.
         noise_scale: of the total's measurements, in the encoder's units.
         thresholds: smallest estimate with which a total is shown, by epoch.
@@ -39,6 +40,7 @@ class Claim:
     rho: float
     epsilons: Mapping[float, float]
     gate_delta: float
+    max_accuracy: float
     encoder: tuple[int, ...]
     noise_scale: int
     thresholds: tuple[int, ...]
@@ -60,6 +62,7 @@ class Claim:
             rho=kind["rho"],
             epsilons={pair["delta"]: pair["epsilon"] for pair in kind["epsilon"] if pair["epsilon"]},
             gate_delta=kind["mechanism"]["gate_delta"],
+            max_accuracy=kind["attacker"]["max_accuracy"],
             encoder=tuple(kind["mechanism"]["encoder_coefficients"]),
             noise_scale=total["noise_scale"],
             thresholds=tuple(total["threshold_by_epoch"]),
@@ -73,12 +76,13 @@ class Claim:
     def advantage_ceiling(self) -> float:
         """Upper bound on any attacker's advantage P(guess in | in) − P(guess in | out).
 
-        Pinsker's inequality bounds it by √(rho / 2), each (epsilon, delta) by (e^ε − 1 + 2δ) / (e^ε + 1).
+        Pinsker's inequality bounds it by √(rho / 2), each (epsilon, delta) by (e^ε − 1 + 2δ) / (e^ε + 1), and
+        the policy's accountant by what it claims.
         """
         pairs = [
             (exp(epsilon) - 1 + 2 * delta) / (exp(epsilon) + 1) for delta, epsilon in self.epsilons.items()
         ]
-        return min(1.0, sqrt(self.rho / 2) + self.gate_delta, *pairs)
+        return min(2 * self.max_accuracy - 1, sqrt(self.rho / 2) + self.gate_delta, *pairs)
 
     @property
     def accuracy_ceiling(self) -> float:

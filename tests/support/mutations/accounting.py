@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from privacy.mechanism import accounting, guarantee
+from privacy.mechanism import accounting, costs
 from privacy.mechanism.accounting import Calibration, Statistic
 from privacy.mechanism.conversion import epsilon_at
 from privacy.mechanism.factorisation import Factorisation
-from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
+from privacy.mechanism.joint_sensitivity import history_costs
+from privacy.mechanism.sensitivity import alternating_sensitivity_squared
+from privacy.policy.audiences import Audiences
 from privacy.policy.budget import Budget
 from tests.support.mutations.mutation import Mutation
 
@@ -22,31 +25,45 @@ if TYPE_CHECKING:
     import pytest
 
 _right_flips = alternating_sensitivity_squared
-_right_removals = monotone_sensitivity_squared
+_right_costs = history_costs
 _right_epsilon = epsilon_at
 _right_margins = Calibration.margins
 _right_scales = vars(Calibration)["stream_scales"].func
 
 
-def _one_flip(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(accounting, "alternating_sensitivity_squared", lambda encoder, _: _right_flips(encoder, 1))
+def _for_flips(flips_of: Callable[[int], int], patch: pytest.MonkeyPatch) -> None:
+    """Makes the noise of totals and breakdowns fit another number of flips than w."""
 
+    def scales(calibration: Calibration) -> Any:
+        changed, flips = _right_scales(calibration).copy(), calibration.policy.flip_cap
+        right, wrong = (_right_flips(calibration.factorisation, each) for each in (flips, flips_of(flips)))
+        alternating = slice(0, calibration.policy.layout.removals.start)
+        changed[alternating] = np.ceil(changed[alternating] * np.sqrt(wrong / right))
+        return changed
 
-def _one_flip_less(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(
-        accounting, "alternating_sensitivity_squared", lambda encoder, flips: _right_flips(encoder, flips - 1)
-    )
+    patch.setattr(Calibration, "stream_scales", property(scales))
 
 
 def _one_removal(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(accounting, "monotone_sensitivity_squared", lambda encoder, _: _right_removals(encoder, 1))
+    patch.setattr(accounting, "history_costs", lambda encoder, flips: _right_costs(encoder, flips - 1))
+
+
+def _without_audiences(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Budget, "measured", property(lambda budget: budget.rho - budget.reserve))
+
+
+def _no_streams_of_audiences(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Audiences, "streams_touched", property(lambda _: 0))
 
 
 def _in_full(patch: pytest.MonkeyPatch) -> None:
-    def statistic(name: str, rho: Fraction, sensitivity_squared: int) -> Statistic:
-        return Statistic(name, rho if name in {"total", "removals"} else 6 * rho, sensitivity_squared)
+    def scales(calibration: Calibration) -> Any:
+        changed = _right_scales(calibration).copy()
+        for cells in calibration.policy.layout.breakdowns:
+            changed[cells] = np.ceil(changed[cells] / np.sqrt(len(calibration.policy.layout.breakdowns)))
+        return changed
 
-    patch.setattr(accounting, "Statistic", statistic)
+    patch.setattr(Calibration, "stream_scales", property(scales))
 
 
 def _scales_less(by: float, calibration: Calibration) -> Any:
@@ -80,7 +97,7 @@ def _k_for_removals(patch: pytest.MonkeyPatch) -> None:
 
 
 def _small_epsilon(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(guarantee, "epsilon_at", lambda *given: 0.9 * _right_epsilon(*given))
+    patch.setattr(costs, "epsilon_at", lambda *given: 0.9 * _right_epsilon(*given))
 
 
 def _small_cost(patch: pytest.MonkeyPatch) -> None:
@@ -103,9 +120,16 @@ def _reserve_spent(patch: pytest.MonkeyPatch) -> None:
 
 
 ACCOUNTING = (
-    Mutation("Δ for one flip where w are allowed", _one_flip, "parameters", in_quick_tests=True),
-    Mutation("Δ for one flip less than w", _one_flip_less, "parameters"),
-    Mutation("Δ for one removal where ⌊w/2⌋ are possible", _one_removal, "parameters"),
+    Mutation(
+        "Δ for one flip where w are allowed",
+        partial(_for_flips, lambda _: 1),
+        "parameters",
+        in_quick_tests=True,
+    ),
+    Mutation("Δ for one flip less than w", partial(_for_flips, lambda flips: flips - 1), "parameters"),
+    Mutation("the last removal left out of the worst history", _one_removal, "parameters"),
+    Mutation("what audiences cost not kept for them", _without_audiences, "parameters"),
+    Mutation("gate: δ not shared with audiences", _no_streams_of_audiences, "parameters"),
     Mutation("a budget given to each breakdown in full", _in_full, "parameters", in_quick_tests=True),
     Mutation("a fifth more for the total than declared", _reserve_spent, "parameters"),
     Mutation("σ 10 % short", partial(_scaled, 0.9), "parameters"),

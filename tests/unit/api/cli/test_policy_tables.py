@@ -22,12 +22,14 @@ def test_the_tables_hold_what_is_declared_and_what_follows() -> None:
     assert f"{document['schedule']['epochs']} epochs" in shown
     assert f"{document['creator_schedule']['epochs']} epochs" in shown
     assert "like and favorite of one video by one account" in shown
-    assert "rho 0.2; epsilon 3.14 at delta 1e-06" in shown  # 3.1311, rounded up
+    assert "rho 0.2164; epsilon 3.94 at delta 1e-09" in shown  # 3.9331, rounded up
+    assert "age_gender" in shown
+    assert "made, and taken back" in shown
     assert all(name in shown for name in document["anonymity"]["derived"])
     for kind in document["kinds"].values():
-        for row in kind["account_day"]:
+        for row in (*kind["account_day"], *kind["account_month"], *kind["histories"]):
             # Rounded up: a guarantee is never shown as stronger than it is.
-            assert f"{ceil(100 * row['epsilon'][0]['epsilon']) / 100:.2f}" in shown
+            assert f"{ceil(100 * row['epsilon'][1]['epsilon']) / 100:.2f}" in shown
         for statistic in kind["statistics"]:
             assert str(statistic["noise_scale"]) in shown
             for sd, threshold in zip(statistic["sd_by_epoch"], statistic["threshold_by_epoch"], strict=True):

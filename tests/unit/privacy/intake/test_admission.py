@@ -16,13 +16,13 @@ from privacy.model.change import GAINED
 from privacy.model.dimension import JointDomain
 from privacy.model.engagement import Kind, Reason, Series, TargetType, Verdict
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR, parse_timestamp_ms
-from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
 from privacy.policy.registry import PolicyRegistry
 from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, AdmittedEvents
 from privacy.vault.registers import RegisterStore
+from tests.support.first_policy import FIRST_POLICY
 
-POLICY = load_policy()
+POLICY = FIRST_POLICY
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
 TARGET = Target(7, NOW_MS - MS_PER_HOUR, POLICY.version)
 CREATOR = Target(9, NOW_MS - MS_PER_HOUR, POLICY.version)
@@ -91,7 +91,7 @@ def declaring(*names: str) -> Policy:
     budgets = {}
     for kind, budget in POLICY.budgets.items():
         breakdowns = {name: budget.breakdowns[name] for name in names}
-        rho = budget.total + budget.removals + budget.reserve + sum(breakdowns.values())
+        rho = budget.total + (budget.removals or 0) + budget.reserve + sum(breakdowns.values())
         budgets[kind] = replace(budget, rho=rho, breakdowns=breakdowns)
     return replace(POLICY, domain=JointDomain(dimensions), budgets=budgets)
 

@@ -19,15 +19,15 @@ from privacy.model.change import GAINED
 from privacy.model.dimension import HOUR_OF_DAY, UNDISCLOSED, JointDomain
 from privacy.model.engagement import Kind, Series, TargetType, Verdict
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
-from privacy.policy.file import load_policy
 from privacy.policy.policy import Policy
 from privacy.policy.registry import PolicyRegistry
 from privacy.vault.entries import TOO_YOUNG, AdmittedEvent, AdmittedEvents
 from privacy.vault.registers import VERDICTS, RegisterStore
+from tests.support.first_policy import FIRST_POLICY
 from tests.support.profiles import examples
 
 NOW_MS = parse_timestamp_ms("2026-05-03T14:07:31Z")
-POLICY = load_policy()
+POLICY = FIRST_POLICY
 FIRST_MS = POLICY.intake.earliest_occurred_at_ms
 LAST_MS = NOW_MS + 1000 * POLICY.intake.future_tolerance_seconds
 AGE_MS = 1000 * POLICY.integrity.least_account_age_seconds
@@ -39,7 +39,7 @@ def _smaller(policy: Policy) -> Policy:
     names = ("region", HOUR_OF_DAY)
     likes = policy.budgets[Kind.LIKE]
     breakdowns = {name: likes.breakdowns[name] for name in names}
-    rho = likes.total + likes.removals + likes.reserve + sum(breakdowns.values())
+    rho = likes.total + (likes.removals or 0) + likes.reserve + sum(breakdowns.values())
     domain = JointDomain(
         tuple(dimension for dimension in policy.domain.dimensions if dimension.name in names)
     )

@@ -12,10 +12,12 @@ from mpmath import mp, mpf
 from privacy.errors import PolicyError
 from privacy.mechanism.accounting import REMOVALS, TOTAL, Calibration, Statistic, calibrate
 from privacy.mechanism.bernoulli_exp import MAX_SCALE
+from privacy.mechanism.joint_sensitivity import history_costs
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared, monotone_sensitivity_squared
 from privacy.model.engagement import Kind
 from privacy.policy.budget import Budget
 from privacy.policy.file import load_policy
+from tests.support.first_policy import FIRST_POLICY
 from tests.support.small_policy import small_policy
 
 POLICY = load_policy()
@@ -43,21 +45,62 @@ def test_a_scale_is_the_smallest_that_keeps_rho(rho: Fraction, sensitivity_squar
     check_scale(Statistic("any", rho, sensitivity_squared))
 
 
-def test_every_statistic_of_the_default_policy_keeps_its_budget(calibration: Calibration) -> None:
-    """Total, six breakdowns and removals: each covered exactly, from certified sensitivities."""
-    budget = POLICY.budgets[Kind.LIKE]
+def test_every_statistic_of_the_first_policy_keeps_its_budget() -> None:
+    """Total, six breakdowns and removals, apart: each covered exactly, from certified sensitivities."""
+    budget, calibration = FIRST_POLICY.budgets[Kind.LIKE], calibrate(FIRST_POLICY, Kind.LIKE)
     assert [s.name for s in calibration.statistics] == [TOTAL, *budget.breakdowns, REMOVALS]
-    alternating = alternating_sensitivity_squared(calibration.factorisation, POLICY.flip_cap)
-    growing = monotone_sensitivity_squared(calibration.factorisation, POLICY.flip_cap // 2)
+    alternating = alternating_sensitivity_squared(calibration.factorisation, FIRST_POLICY.flip_cap)
+    growing = monotone_sensitivity_squared(calibration.factorisation, FIRST_POLICY.flip_cap // 2)
     for statistic in calibration.statistics:
         check_scale(statistic)
         assert statistic.sensitivity_squared == (growing if statistic.name == REMOVALS else alternating)
-
-
-def test_the_budgets_spent_add_up_to_rho(calibration: Calibration) -> None:
-    """The budgets of the statistics and the reserve add up to rho exactly."""
-    budget = POLICY.budgets[Kind.LIKE]
     assert sum(s.rho for s in calibration.statistics) + budget.reserve == budget.rho == Fraction(1, 10)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_no_history_costs_more_than_stated(kind: Kind) -> None:
+    """All statistics and the audiences together stay within rho, and within what is stated of few flips."""
+    calibration, budget = calibrate(POLICY, kind), POLICY.budgets[kind]
+    assert calibration.rho_of(POLICY.flip_cap) <= budget.rho - budget.reserve
+    assert calibration.rho_of(POLICY.flip_cap) > Fraction(999, 1000) * (budget.rho - budget.reserve)
+    rng, epochs = np.random.default_rng(11), calibration.schedule.epochs
+    scales = [statistic.scale for statistic in calibration.statistics]
+    for flips in (1, 2, 3, 4):
+        stated = calibration.rho_of(flips)
+        for _ in range(50):
+            changes = np.zeros((2, epochs), np.int64)
+            for number, epoch in enumerate(sorted(rng.integers(0, epochs, flips).tolist())):
+                changes[0, epoch] += -1 if number % 2 else 1
+                changes[1, epoch] += number % 2
+            alternating, removals = (calibration.factorisation.encode(changes) ** 2).sum(axis=1).tolist()
+            cost = sum(Fraction(alternating, 2 * scale**2) for scale in scales[:-1])
+            assert cost + Fraction(removals, 2 * scales[-1] ** 2) + budget.audiences <= stated
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_removals_get_what_is_left(kind: Kind) -> None:
+    """One integer step less of noise would cost more than rho for some history."""
+    calibration, budget = calibrate(POLICY, kind), POLICY.budgets[kind]
+    scale = calibration.statistics[-1].scale
+    worst = [
+        max(
+            cost.rho(calibration.alternating_weight, Fraction(1, 2 * step**2))
+            for cost in history_costs(calibration.factorisation, POLICY.flip_cap)
+        )
+        for step in (scale, scale - 1)
+    ]
+    assert worst[0] <= budget.measured < worst[1]
+
+
+def test_a_budget_that_leaves_nothing_is_refused() -> None:
+    """Scales are whole numbers, so that what looks like a part left for the removals may be none."""
+    like = POLICY.budgets[Kind.LIKE]
+    parts = like.total + sum(like.breakdowns.values()) + like.audiences
+    calibration = calibrate(POLICY, Kind.LIKE)
+    flips = calibration.statistics[0].sensitivity_squared
+    assert calibration.alternating_weight * flips <= parts - like.audiences
+    with pytest.raises(PolicyError, match=r"budgets\.like\.rho: is 0\.1005.*without the removals"):
+        replace(like, rho=parts)
 
 
 def test_every_stream_has_the_noise_of_its_statistic(calibration: Calibration) -> None:
@@ -71,14 +114,14 @@ def test_every_stream_has_the_noise_of_its_statistic(calibration: Calibration) -
 
 
 def test_z_spends_the_gates_delta_once(calibration: Calibration) -> None:
-    """T·R tails of a normal at z make up the gate's delta: z = 7.911 by default.
+    """T·R tails of a normal at z, and those of audiences, make up the gate's delta: z = 7.310 by default.
 
     The tail is exact (a float's 1 + erf would lose twelve digits). z is rounded to a float, which changes the
     tail by z² parts in 2^53, about 1e-14 of it; the rest of the tolerance is for the inversion.
     """
     tail = mp.ncdf(-mpf(calibration.z))
-    assert float(87 * 9 * tail) == pytest.approx(1e-12, rel=1e-12, abs=0)
-    assert calibration.z == pytest.approx(7.911, abs=1e-3)
+    assert float((87 * 8 + 51) * tail) == pytest.approx(1e-10, rel=1e-12, abs=0)
+    assert calibration.z == pytest.approx(7.310, abs=1e-3)
 
 
 def test_deviations_are_those_of_the_decoded_noise(calibration: Calibration) -> None:

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from privacy.errors import PolicyError
 from privacy.mechanism.accounting import calibrate
 from privacy.mechanism.conversion import epsilon_at
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.engagement import Kind
+from privacy.policy.budget import Accounting
 from privacy.policy.file import load_policy
+from privacy.policy.policy import AccountMonth
+from tests.support.first_policy import FIRST_POLICY
 
 POLICY = load_policy()
 
@@ -26,8 +30,8 @@ def document() -> dict[str, Any]:
 
 
 def epsilons(rows: list[dict[str, float]]) -> list[float | None]:
-    """The epsilons at both deltas."""
-    assert [row["delta"] for row in rows] == [1e-6, 1e-9]
+    """The epsilons at both deltas, the smaller delta first."""
+    assert [row["delta"] for row in rows] == [1e-9, 1e-6]
     return [row["epsilon"] for row in rows]
 
 
@@ -44,21 +48,121 @@ def test_the_declared_values_are_there(document: dict[str, Any]) -> None:
 
 
 def test_epsilon_per_engagement(document: dict[str, Any]) -> None:
-    """A rho of 0.1 is epsilon 2.14 at delta 1e-6 and 2.72 at 1e-9, with the gate's delta, rounded up."""
+    """A rho of 0.1092 is epsilon 2.7154 at delta 1e-9 and 2.0931 at 1e-6, rounded up, gate included."""
     like = document["kinds"]["like"]
-    assert (like["rho"], like["reserve_rho"]) == (0.1, 0.012)
-    assert epsilons(like["epsilon"]) == pytest.approx([2.142, 2.7155], abs=2e-4)
+    assert (like["rho"], like["reserve_rho"], like["audiences_rho"]) == (0.1092, 0, 0.0207)
+    assert epsilons(like["epsilon"]) == [2.7154, 2.0931]
+
+
+def test_no_epsilon_is_larger_than_it_was(document: dict[str, Any]) -> None:
+    """At both deltas, of each kind, and of all kinds of one target: less noise is not less privacy."""
+    before = guarantee(FIRST_POLICY)
+    for kind, details in document["kinds"].items():
+        for now, then in zip(
+            epsilons(details["epsilon"]), epsilons(before["kinds"][kind]["epsilon"]), strict=True
+        ):
+            assert now is not None
+            assert then is not None
+            assert now <= then
+    pairs = zip(document["unit"]["kinds_together"], before["unit"]["kinds_together"], strict=True)
+    for now_together, then_together in pairs:
+        assert epsilons(now_together["epsilon"]) <= epsilons(then_together["epsilon"])
+        assert now_together["max_accuracy"] <= then_together["max_accuracy"]
+
+
+def test_each_figure_names_its_accountant(document: dict[str, Any]) -> None:
+    """The stated epsilon is the policy's accountant's; the other one's stands beside it, and is larger."""
+    like = document["kinds"]["like"]
+    assert like["mechanism"]["accounting"] == "gaussian"
+    assert {row["accountant"] for row in like["epsilon"]} == {"gaussian"}
+    by = like["epsilon_by_accountant"]
+    assert by["gaussian"] == like["epsilon"]
+    assert {row["accountant"] for row in by["zcdp"]} == {"zcdp"}
+    zcdp = [epsilon_at(0.1092, delta, 1e-10) for delta in (1e-9, 1e-6)]
+    assert epsilons(by["zcdp"]) == pytest.approx(zcdp, abs=1e-4)
+    first = guarantee(FIRST_POLICY)["kinds"]["like"]
+    assert first["epsilon"] == first["epsilon_by_accountant"]["zcdp"]
+
+
+def test_the_bars_of_the_default_policy(document: dict[str, Any]) -> None:
+    """A total shows from 110 or less at every epoch, a cell from 230, a number of removals from 250."""
+    for kind in document["kinds"].values():
+        total, *cells, removals = (max(row["threshold_by_epoch"]) for row in kind["statistics"])
+        assert total <= 110
+        assert max(cells) <= 230
+        assert removals <= 250
+
+
+def test_an_older_policy_means_what_it_meant() -> None:
+    """Scales, z, thresholds and epsilon of the first shipped policy, to the digit."""
+    like = guarantee(FIRST_POLICY)["kinds"]["like"]
+    total, *cells, removals = like["statistics"]
+    assert [row["noise_scale"] for row in (total, *cells, removals)] == [44237, *[85663] * 6, 120248]
+    assert like["mechanism"]["gate_z"] == 7.910952
+    thresholds = [row["threshold_by_epoch"] for row in (total, cells[0], removals)]
+    assert [(row[0], row[-1]) for row in thresholds] == [(106, 135), (186, 243), (274, 353)]
+    assert epsilons(like["epsilon"]) == [2.7156, 2.142]
+    assert like["attacker"]["max_accuracy"] == 0.6119
+    assert (like["rho"], like["reserve_rho"], like["audiences_rho"]) == (0.1, 0.012, 0)
+
+
+def test_the_table_by_history(document: dict[str, Any]) -> None:
+    """A like that stays costs least; w flips cost what is stated of an engagement, and not more."""
+    like = document["kinds"]["like"]
+    assert [row["flips"] for row in like["histories"]] == [1, 2, 3, 4]
+    costs = [row["rho"] for row in like["histories"]]
+    assert costs == sorted(costs)
+    assert costs[0] == pytest.approx(0.0699, abs=1e-4)
+    assert 0.109 < costs[-1] <= 0.1092
+    assert like["histories"][-1]["epsilon"] == like["epsilon"]
+    first = [row["rho"] for row in guarantee(FIRST_POLICY)["kinds"]["like"]["histories"]]
+    assert first == pytest.approx([0.0480, 0.0584, 0.0745, 0.0822], abs=1e-4)
+
+
+def test_histories_end_at_the_flip_cap() -> None:
+    """With w = 2 there is no third flip."""
+    rows = guarantee(replace(POLICY, flip_cap=2))["kinds"]["like"]["histories"]
+    assert [row["flips"] for row in rows] == [1, 2]
+
+
+def test_the_account_month_table(document: dict[str, Any]) -> None:
+    """Any engagements cost their number times rho, and likes that stay less; the gate uses up 1e-9 at ten."""
+    like = document["kinds"]["like"]
+    table = like["account_month"]
+    assert [row["engagements"] for row in table] == [1, 10, 30, 100, 300, 1000]
+    assert [row["rho"] for row in table] == pytest.approx([0.1092 * row["engagements"] for row in table])
+    stay = like["histories"][0]
+    assert table[0]["if_kept"] == {"rho": stay["rho"], "epsilon": stay["epsilon"]}
+    for row in table:
+        if_any, if_kept = epsilons(row["epsilon"])[1], epsilons(row["if_kept"]["epsilon"])[1]
+        assert if_any is not None
+        assert if_kept is not None
+        assert if_kept < if_any
+        assert (epsilons(row["epsilon"])[0] is None) == (row["engagements"] >= 10)
+
+
+def test_a_monthly_cap_ends_the_table_and_is_held_to_its_promise() -> None:
+    """The promise for an account's month is stated with what is kept; a policy that breaks it is refused."""
+    capped = replace(POLICY, monthly_cap=20, account_month=AccountMonth(Fraction(12), Fraction(1, 10**6)))
+    document = guarantee(capped)
+    assert [row["engagements"] for row in document["kinds"]["like"]["account_month"]] == [1, 10, 20]
+    month = document["account_month"]
+    assert (month["monthly_cap"], month["promised_epsilon"], month["rho"]) == (20, 12, 20 * 0.1092)
+    kept = epsilon_at(20 * 0.1092, 1e-6, 20 * 1e-10, Accounting.GAUSSIAN)
+    assert month["epsilon"] == pytest.approx(kept, abs=1e-4)
+    with pytest.raises(PolicyError, match=r"account_month\.epsilon: is 11, but 20 engagements cost 11\."):
+        guarantee(replace(capped, account_month=AccountMonth(Fraction(11), Fraction(1, 10**6))))
+    assert guarantee(POLICY)["account_month"] is None
 
 
 def test_the_unit_is_one_relation_of_one_kind(document: dict[str, Any]) -> None:
-    """A like and a favourite of one video by one account are two engagements: rho 0.2, epsilon 3.13."""
+    """A like and a favourite of one video by one account are two engagements: rho 0.2164, epsilon 3.93."""
     videos, creators = document["unit"]["kinds_together"]
-    assert (videos["target_type"], videos["kinds"], videos["rho"]) == ("video", ["like", "favorite"], 0.2)
-    expected = [epsilon_at(0.2, delta, 2e-12) for delta in (1e-6, 1e-9)]
+    assert (videos["target_type"], videos["kinds"], videos["rho"]) == ("video", ["like", "favorite"], 0.2164)
+    expected = [epsilon_at(0.2164, delta, 2e-10, Accounting.GAUSSIAN) for delta in (1e-9, 1e-6)]
     assert epsilons(videos["epsilon"]) == pytest.approx(expected, abs=1e-4)
-    assert epsilons(videos["epsilon"])[0] == pytest.approx(3.13, abs=5e-3)
-    assert videos["max_accuracy"] == pytest.approx((1 + 0.1**0.5) / 2, abs=1e-4)
-    assert (creators["kinds"], creators["rho"]) == (["follow"], 0.1)
+    assert videos["max_accuracy"] == 0.6289
+    assert (creators["kinds"], creators["rho"]) == (["follow"], 0.1092)
     assert creators["epsilon"] == document["kinds"]["follow"]["epsilon"]
 
 
@@ -68,9 +172,9 @@ def test_kinds_of_one_target_are_added_up() -> None:
     more = replace(favorite, rho=favorite.rho + Fraction(3, 10), total=favorite.total + Fraction(3, 10))
     policy = replace(POLICY, budgets={Kind.LIKE: like, Kind.FAVORITE: more})
     (together,) = guarantee(policy)["unit"]["kinds_together"]
-    assert together["rho"] == 0.5
-    expected = epsilon_at(0.5, 1e-6, 2 * float(POLICY.gate_delta))
-    assert together["epsilon"][0]["epsilon"] == pytest.approx(expected, abs=1e-4)
+    assert together["rho"] == 0.5164
+    expected = epsilon_at(0.5164, 1e-6, 2 * float(POLICY.gate_delta), Accounting.GAUSSIAN)
+    assert together["epsilon"][1]["epsilon"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_attacker_knows_everything_else_about_the_account_too(document: dict[str, Any]) -> None:
@@ -100,7 +204,7 @@ def test_m_in_force_bounds_an_account_under_an_older_version() -> None:
     assert contribution["in_force"] == {"version": "later", "daily_cap": 500}
     for kind in document["kinds"].values():
         assert [row["engagements"] for row in kind["account_day"]] == [1, 10, 50, 500]
-        assert kind["account_day"][-1]["rho"] == 50
+        assert kind["account_day"][-1]["rho"] == pytest.approx(500 * kind["rho"])
     assert guarantee(POLICY)["contribution"]["in_force"] == {"version": POLICY.version, "daily_cap": 100}
 
 
@@ -109,10 +213,13 @@ def test_the_account_day_table(document: dict[str, Any]) -> None:
     like = document["kinds"]["like"]
     table = like["account_day"]
     assert [row["engagements"] for row in table] == [1, 10, 50, 100]
-    assert [row["rho"] for row in table] == pytest.approx([0.1, 1, 5, 10])
+    assert [row["rho"] for row in table] == pytest.approx([0.1092, 1.092, 5.46, 10.92])
     assert table[0]["epsilon"] == like["epsilon"]
-    at_one_in_a_million = [epsilons(row["epsilon"])[0] for row in table]
-    assert at_one_in_a_million == pytest.approx([2.142, 7.7663, 20.552, 32.222], abs=2e-3)
+    at_one_in_a_million = [epsilons(row["epsilon"])[1] for row in table]
+    expected = [
+        epsilon_at(row["rho"], 1e-6, row["engagements"] * 1e-10, Accounting.GAUSSIAN) for row in table
+    ]
+    assert at_one_in_a_million == pytest.approx(expected, abs=2e-4)
 
 
 def test_the_account_day_table_follows_the_daily_cap() -> None:
@@ -130,8 +237,8 @@ def test_the_account_day_table_follows_the_daily_cap() -> None:
 def test_a_gate_that_uses_up_delta_has_no_epsilon() -> None:
     """Where the gate's delta, taken M times, reaches delta, the epsilon is null and not a number."""
     rows = guarantee(replace(POLICY, gate_delta=Fraction(1, 10**8)))["kinds"]["like"]["account_day"]
-    assert epsilons(rows[0]["epsilon"])[1] is None
-    assert epsilons(rows[0]["epsilon"])[0] is not None
+    assert epsilons(rows[0]["epsilon"])[0] is None
+    assert epsilons(rows[0]["epsilon"])[1] is not None
     assert epsilons(rows[-1]["epsilon"]) == [None, None]
 
 
@@ -155,9 +262,9 @@ def test_statistics_state_their_noise(document: dict[str, Any]) -> None:
         assert (np.array(row["threshold_by_epoch"]) >= least).all()
 
 
-def test_budgets_of_the_statistics_add_up(document: dict[str, Any]) -> None:
-    """The budgets of the statistics and the reserve add up to rho."""
-    like = document["kinds"]["like"]
+def test_budgets_of_the_statistics_add_up() -> None:
+    """Where calibration is separate, the statistics' budgets and the reserve are rho."""
+    like = guarantee(FIRST_POLICY)["kinds"]["like"]
     assert sum(row["rho"] for row in like["statistics"]) + like["reserve_rho"] == pytest.approx(like["rho"])
 
 
@@ -167,17 +274,18 @@ def test_another_policy_is_another_guarantee(document: dict[str, Any]) -> None:
     default = document["kinds"]["like"]
     assert more_flips["epsilon"] == default["epsilon"]
     assert more_flips["statistics"][0]["noise_scale"] > default["statistics"][0]["noise_scale"]
-    budget = POLICY.budgets[Kind.LIKE]
+    budget = FIRST_POLICY.budgets[Kind.LIKE]
+    default = guarantee(FIRST_POLICY)["kinds"]["like"]
     half = replace(
         budget,
         rho=budget.rho / 2,
         total=budget.total / 2,
-        removals=budget.removals / 2,
+        removals=Fraction(5, 1000),
         reserve=budget.reserve / 2,
         breakdowns={name: rho / 2 for name, rho in budget.breakdowns.items()},
     )
-    halved = guarantee(replace(POLICY, budgets={Kind.LIKE: half}))["kinds"]["like"]
-    assert halved["epsilon"][0]["epsilon"] < 1.5
+    halved = guarantee(replace(FIRST_POLICY, budgets={Kind.LIKE: half}))["kinds"]["like"]
+    assert halved["epsilon"][1]["epsilon"] < 1.5
     assert halved["statistics"][0]["noise_scale"] == pytest.approx(
         default["statistics"][0]["noise_scale"] * 2**0.5, rel=1e-4
     )

@@ -11,9 +11,13 @@ import pytest
 
 from privacy.errors import PolicyError
 from privacy.model.engagement import Kind
+from privacy.policy.budget import Accounting, CalibrationMethod
 from privacy.policy.file import DEFAULT_POLICY_PATH, load_policy, parse_policy
+from tests.support.first_policy import FIRST_POLICY, FIRST_POLICY_PATH
 
-TEXT: Final = DEFAULT_POLICY_PATH.read_text()
+TEXT: Final = FIRST_POLICY_PATH.read_text()
+"""The first policy, which has a value of each sort; what it has not is tested with the packaged one."""
+PACKAGED: Final = DEFAULT_POLICY_PATH.read_text()
 
 NOT_A_NUMBER: Final = ["nan", "inf", "-inf", "1e400", "1e-400"]
 """For every field that is an exact number."""
@@ -233,18 +237,121 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_default_policy_is_the_documented_one() -> None:
-    """The guarantee that ships: k 20, w 4, M 100, rho 0.1 in exact parts, 87 epochs."""
+    """The guarantee that ships: k 20, w 4, M 100, 87 epochs, rho 0.1092 in exact parts, and audiences."""
     policy = load_policy()
     budget = policy.budgets[Kind.LIKE]
     assert (policy.k, policy.flip_cap, policy.daily_cap, policy.schedule.epochs) == (20, 4, 100, 87)
-    assert (budget.rho, budget.total, budget.reserve) == (
-        Fraction(1, 10),
-        Fraction(3, 100),
-        Fraction(12, 1000),
-    )
-    assert set(budget.breakdowns.values()) == {Fraction(8, 1000)}
-    assert len(budget.breakdowns) == 6
+    assert (policy.accounting, policy.calibration) == (Accounting.GAUSSIAN, CalibrationMethod.JOINT)
+    assert policy.gate_delta == Fraction(1, 10**10)
+    assert (budget.rho, budget.total) == (Fraction(1092, 10_000), Fraction(416, 10_000))
+    assert budget.reserve == 0
+    assert budget.removals is None
+    assert set(budget.breakdowns.values()) == {Fraction(765, 100_000)}
+    assert budget.audiences == Fraction(207, 10_000)
+    names = [dimension.name for dimension in policy.domain.dimensions]
+    assert names == ["age_band", "gender", "region", "language", "device", "hour_of_day"]
+    assert [dimension.name for dimension in policy.series_dimensions] == names[:-1]
     assert policy.digest == hashlib.sha256(DEFAULT_POLICY_PATH.read_bytes()).hexdigest()
+
+
+def test_the_first_policy_is_read_as_it_was() -> None:
+    """What no table says means what it meant before there were such tables."""
+    policy = FIRST_POLICY
+    budget = policy.budgets[Kind.LIKE]
+    assert (policy.accounting, policy.calibration) == (Accounting.ZCDP, CalibrationMethod.SEPARATE)
+    assert (policy.audiences, policy.monthly_cap, policy.account_month) == (None, None, None)
+    assert (budget.rho, budget.removals) == (Fraction(1, 10), Fraction(1, 100))
+    assert budget.audiences == 0
+    assert budget.spent == "0.088"
+    assert policy.series_dimensions == policy.domain.dimensions
+    assert len(budget.breakdowns) == 6
+    assert policy.digest == ("21e4921b1689007d491bb83cfed42905bd8e47c835086896223ff43bdf15a475")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('accounting = "gaussian"', 'accounting = "gauss"', "Invalid enum value 'gauss' - at `$.mechanism"),
+        ('calibration = "joint"', 'calibration = "apart"', "Invalid enum value 'apart' - at `$.mechanism"),
+        ('calibration = "joint"', 'calibration = "separate"', "budgets.like.removals: is left out if"),
+        (
+            "total = 0.0416",
+            "total = 0.0416\nremovals = 0.01",
+            "budgets.like.rho: is 0.1092, its parts add up",
+        ),
+        ("rho = 0.1092", "rho = 0.1", "budgets.like.rho: is 0.1, its parts without the removals add up to"),
+        ("hashtags_per_video = 3", "hashtags_per_video = 0", "audiences.hashtags_per_video: is 0; a whole"),
+        ("hashtags_per_video = 3", "hashtags_per_video = 31", "audiences.hashtags_per_video: is 31; a whole"),
+        ("total = 0.0026", "total = 0", "audiences.creator.total: is 0.0; a rho above 0"),
+        ("total = 0.0026", "total = nan", "audiences.creator.total: is NaN; a finite number"),
+        ("total = 0.0026\n", "", "audiences.creator: measures nothing; a total or a breakdown"),
+        ("age_gender = 0.0016", "age_gender = -1", "audiences.creator.breakdowns.age_gender: is -1.0; a rho"),
+        ("age_gender = 0.0016", "age_sex = 0.0016", "audiences.creator.breakdowns: are for ['age_sex']"),
+        ('scope = "sound"', 'scope = "song"', "Invalid enum value 'song' - at `$.audiences.periods"),
+        ("every_seconds = 604800    # weeks", "every_seconds = 0", "audiences.creator.every_seconds: is 0;"),
+        (
+            "every_seconds = 604800    # weeks",
+            "every_seconds = 2419200",
+            "audiences.creator: has two periods of 2419200 seconds",
+        ),
+        (
+            "every_seconds = 604800    # weeks",
+            "every_seconds = 604801",
+            "sandbox.compress_schedule_by: is 1200; a divisor of every audience's period, such as of 604801",
+        ),
+        ('["age_band", "gender"]', '["age_band"]', "audiences.joint_dimensions.age_gender: is ['age_band']"),
+        (
+            '["age_band", "gender"]',
+            '["gender", "gender"]',
+            "joint_dimensions.age_gender: is ['gender', 'gender'",
+        ),
+        (
+            '["age_band", "gender"]',
+            '["gender", "shoe"]',
+            "joint_dimensions.age_gender: has the parts ['shoe']",
+        ),
+        ("daily_cap = 100", "monthly_cap = 0\ndaily_cap = 100", "contribution.monthly_cap: is 0; a whole"),
+        ("[children]", "[account_month]\nepsilon = 10\ndelta = 1e-6\n[children]", "account_month: needs"),
+        (
+            "daily_cap = 100",
+            "monthly_cap = 9\ndaily_cap = 100\n[account_month]\nepsilon = 0\ndelta = 1e-6\n#",
+            "account_month.epsilon: is 0.0; above 0",
+        ),
+        (
+            "daily_cap = 100",
+            "monthly_cap = 9\ndaily_cap = 100\n[account_month]\nepsilon = 1\ndelta = 1e-5\n#",
+            "account_month.delta: is 1e-05; above 0 and at most 1e-6",
+        ),
+    ],
+)
+def test_an_invalid_value_of_a_newer_table_is_refused(old: str, new: str, message: str) -> None:
+    """Calibration, accounting, audiences and monthly caps are named with field, value and rule."""
+    assert message in refusal(PACKAGED.replace(old, new, 1).encode())
+
+
+def test_joint_dimensions_have_names_of_their_own() -> None:
+    """Two numbers of one name would meet in one document."""
+    text = PACKAGED.replace("age_gender = [", "gender = [").replace("age_gender = 0.0016\n", "")
+    assert "audiences.joint_dimensions.gender: is another dimension's name" in refusal(text.encode())
+    text = PACKAGED.replace("age_gender", '"Age"')
+    assert "audiences.joint_dimensions.Age: is no name" in refusal(text.encode())
+
+
+def test_joint_cells_have_names_of_their_own() -> None:
+    """A separator in a value must not make two cells look alike."""
+    text = PACKAGED.replace('["female", "male", "other"]', '["a/b", "c", "other"]')
+    text = text.replace('["13-17", ', '["x", "x/a", "b", ').replace('"x/a", "b"', '"x/a"')
+    text = text.replace('"c", "other"]', '"b", "other"]')
+    assert "age_gender: has two cells of one name" in refusal(text.encode())
+
+
+def test_audiences_are_part_of_the_budget() -> None:
+    """What they cost is not there for a video's numbers; without them a dimension needs a breakdown."""
+    more = PACKAGED.replace("total = 0.0026", "total = 0.0126")
+    assert "its parts without the removals add up to 0.11055" in refusal(more.encode())
+    start, end = PACKAGED.index("[audiences]"), PACKAGED.index("# The ends of a video's epochs")
+    without = PACKAGED[:start] + PACKAGED[end:]
+    assert "budgets.like.breakdowns: are for" in refusal(without.encode())
 
 
 def test_the_sandbox_differs_in_its_times_alone() -> None:
@@ -261,8 +368,12 @@ def test_the_sandbox_differs_in_its_times_alone() -> None:
         schedule=policy.schedule,
         creator_schedule=policy.creator_schedule,
         public_delay_seconds=policy.public_delay_seconds,
+        audiences=policy.audiences,
         sandbox_terms=policy.sandbox_terms,
     )
+    assert policy.audiences is not None
+    assert policy.sandbox.audiences == policy.audiences.compress(1200)
+    assert policy.sandbox.audiences.rho == policy.audiences.rho
 
 
 @pytest.mark.parametrize("by", ["0", "-1", "7", "7200"])

@@ -12,7 +12,7 @@ DEFAULT = DEFAULT_POLICY_PATH.read_bytes()
 
 def changed(version: str, flip_cap: int = 4, daily_cap: int = 100) -> bytes:
     """The default policy under another version."""
-    text = DEFAULT.decode().replace("2026-11-default", version)
+    text = DEFAULT.decode().replace("2026-12-default", version)
     text = text.replace("flip_cap = 4", f"flip_cap = {flip_cap}")
     return text.replace("daily_cap = 100", f"daily_cap = {daily_cap}").encode()
 
@@ -30,7 +30,7 @@ def test_older_policies_stay(store: Store) -> None:
     """A new policy does not take away the one to which older targets are bound."""
     register_policy(store.admin, DEFAULT)
     registry = register_policy(store.admin, changed("next"))
-    assert {"2026-11-default", "next"} <= set(registry.versions)
+    assert {"2026-12-default", "next"} <= set(registry.versions)
     assert registry.current.version == "next"
 
 
@@ -45,7 +45,7 @@ def test_a_version_names_one_policy(store: Store) -> None:
     """Another content under a known version is refused, and the store keeps what it had."""
     register_policy(store.admin, DEFAULT)
     with pytest.raises(PolicyError, match="is another policy in this store"):
-        register_policy(store.admin, changed("2026-11-default", flip_cap=6))
+        register_policy(store.admin, changed("2026-12-default", flip_cap=6))
     assert read_policy_registry(store.platform, load_policy()).current == load_policy()
 
 
@@ -66,8 +66,8 @@ def test_a_wrong_policy_is_not_registered(store: Store) -> None:
 def test_a_policys_sandbox_is_registered_with_it(store: Store) -> None:
     """It is known wherever its policy is, under a version of its own."""
     registry = register_policy(store.admin, DEFAULT)
-    assert set(registry.versions) == {"2026-11-default", "2026-11-default.sandbox"}
+    assert set(registry.versions) == {"2026-12-default", "2026-12-default.sandbox"}
     assert registry.sandbox is not None
-    assert registry.sandbox.current == read_registered_policy(store.release, "2026-11-default.sandbox")
-    assert read_registered_policy(store.release, "2026-11-default") == registry.current
+    assert registry.sandbox.current == read_registered_policy(store.release, "2026-12-default.sandbox")
+    assert read_registered_policy(store.release, "2026-12-default") == registry.current
     assert read_registered_policy(store.release, "2026-12.sandbox") is None

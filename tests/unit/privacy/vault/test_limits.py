@@ -40,7 +40,7 @@ VIDEO = SERIES[0]
 
 def changed(version: str, *replacements: tuple[str, str]) -> bytes:
     """Return the packaged policy under another version, with other values."""
-    text = DEFAULT_POLICY_PATH.read_text().replace("2026-11-default", version)
+    text = DEFAULT_POLICY_PATH.read_text().replace("2026-12-default", version)
     for old, new in replacements:
         assert old in text
         text = text.replace(old, new)
@@ -188,7 +188,7 @@ def test_a_process_whose_policy_is_no_longer_in_force_is_told_so(
     deployment.init(changed("other", OTHERS[limits]))
     assert in_force(deployment.store) == {limits.encode()}
     own = f"4 100 94694400 30 10 600 {PERIODS} {BANDS}"
-    with pytest.raises(StoreError, match=rf"in force are {limits} .*2026-11-default.* {own}: start"):
+    with pytest.raises(StoreError, match=rf"in force are {limits} .*2026-12-default.* {own}: start"):
         act(older)
     assert not read_registers(deployment.store.root, ["ada"])
 
