@@ -73,9 +73,10 @@ WRONG_INTEGERS: Final = [
 
 
 def with_text(old: str, new: str) -> bytes:
-    """The default policy with one part replaced; of the kinds' budgets, which are alike, the first one's."""
-    assert TEXT.count(old) in (1, 3)
-    return TEXT.replace(old, new, 1).encode()
+    """The first policy, or the packaged one, with one part replaced; of alike budgets, the first one's."""
+    text = TEXT if old in TEXT else PACKAGED
+    assert text.count(old) in (1, 3)
+    return text.replace(old, new, 1).encode()
 
 
 def refusal(raw: bytes) -> str:
