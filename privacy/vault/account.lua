@@ -46,7 +46,7 @@ local CHANGE = '<I8I4' -- a change in the outbox: series, and joint code * 16 + 
 local UNDISCLOSED = 268435455 -- the joint code of a hidden account, 2^28 - 1
 local DAYS = 524288 -- of_month is below 8,192, so that an account's integer stays below 2^53, up to which Lua is exact
 local OF_MONTH = DAYS * 2 * 16 * 65536 -- one admission of the month
-local ACCOUNT, MARK, NO_TIME = '<BI7I6', 128, 281474976710655
+local ACCOUNT, ACCOUNT_BYTES, MARK, NO_TIME = '<BI7I6', 14, 128, 281474976710655
 local REASON_OF = { [RESTRICTED] = BY_ACCOUNT, [BANNED] = BY_ACCOUNT, [DELETED] = BY_ACCOUNT, [FAKE] = INAUTHENTIC,
   [OBJECTED] = BY_ACCOUNT }
 
@@ -154,11 +154,13 @@ end
 
 -- Takes apart what `join_account` has joined, or an earlier version has written.
 local function split_account(stored)
-  if string.byte(stored) ~= MARK then
-    return (tonumber(stored) or 0) % OF_MONTH, NO_TIME, ''
+  if #stored >= ACCOUNT_BYTES then
+    local mark, packed, latest = unpack(ACCOUNT, stored)
+    if mark == MARK then
+      return packed, latest, #stored == ACCOUNT_BYTES and '' or string.sub(stored, ACCOUNT_BYTES + 1)
+    end
   end
-  local _, packed, latest, position = unpack(ACCOUNT, stored)
-  return packed, latest, position > #stored and '' or string.sub(stored, position)
+  return (tonumber(stored) or 0) % OF_MONTH, NO_TIME, ''
 end
 
 -- Fills the table `account` from what `split_account` has taken apart; without an integer, nothing is known of it.

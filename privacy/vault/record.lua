@@ -23,7 +23,7 @@ local UNTIMED, TOO_YOUNG = 14, 15
 local IMPORT, TIME, TIME_BYTES = '<I3I3I2I2BI6', '<I6', 6
 -- No day has as many likes as are needed before a burst, or they never happen shortly before it.
 local BURST_MS = BURST_LIKES and BURST_LIKES < DAILY_CAP and 1000 * BURST_SECONDS or 0
-local sub, try = string.sub, redis.pcall
+local sub, try, is_import = string.sub, redis.pcall, args.imported
 
 local refusal = refuse_call(#args.previous > 0 and MIGRATION or {}, { [OUTBOX] = 'xadd', [ACCOUNTS] = 'hmget hset',
   [TOMBSTONES] = 'exists hmget', [FLAGGED] = 'hget hset', [PREFIX] = 'exists hget hmget hset hsetnx' })
@@ -113,7 +113,7 @@ end
 -- account that was admitted by an earlier version, which did not note the first day, nothing is imported.
 local function admit_like(account, at, has_time, first_day, import)
   local today = TODAY
-  if args.imported then
+  if is_import then
     local open_until = first_day and tonumber(first_day) or (account.day + account.count > 0 and 0 or TODAY)
     fill_import(account, import)
     today = math.floor(at / MS_PER_DAY)
@@ -145,7 +145,7 @@ local account = {} -- that of the event at hand
 
 -- Reads the register of an engagement; of an account whose likes are imported, the day of its first admission and its import.
 local function read_engagement(key, series)
-  if args.imported then
+  if is_import then
     return spread(call('HMGET', key, series, FIRST_DAY, IMPORTED))
   end
   return call('HGET', key, series)
@@ -153,14 +153,14 @@ end
 
 -- Writes a register, and what belongs to the admission that it took.
 local function write_engagement(account, series, register, is_admitted, is_first)
-  if is_admitted and args.imported then
+  if is_admitted and is_import then
     call('HSET', account.key, series, register, IMPORTED, pack_import(account))
   elseif is_first then
     call('HSET', account.key, FIRST_DAY, TODAY, series, register)
   else
     call('HSET', account.key, series, register)
   end
-  if is_admitted and not args.imported then keep_account(account) end
+  if is_admitted and not is_import then keep_account(account) end
 end
 
 -- Applies an event, whatever there is of its account and its engagement; returns the verdict. All that it reads comes before
@@ -227,16 +227,22 @@ for index = 1, size do
   -- Nearly every event is a new like by an account that was admitted today already. For it, `apply` would do this and no
   -- more: `admit` adds one, `add_like` finds no burst, and `settle_register` flips a register that is liked, without a
   -- block, of an account that is not kept out. The register after that flip, and its change, have come with the event.
-  if change == 0 and packed and packed < most_packed and not closed[index] and not args.imported then
-    local count = packed % OF_MONTH - good_today
+  if change == 0 and packed and packed < most_packed and not closed[index] and not is_import then
+    local count = (MONTHLY_CAP and packed % OF_MONTH or packed) - good_today
     if count > 0 and count < DAILY_CAP then
       at = unpack(TIME, register)
-      before, is_burst = add_like(latest_of[pseudonym], before_of[pseudonym], at)
+      local since = at - latest_of[pseudonym]
+      if since >= BURST_MS or since <= -BURST_MS then
+        before = ''
+      else
+        before, is_burst = add_like(latest_of[pseudonym], before_of[pseudonym], at)
+      end
       if not is_burst then is_new = try('HSETNX', PREFIX .. pseudonym, series, register) end
     end
   end
   if is_new == 1 then
-    accounts[pseudonym], latest_of[pseudonym], before_of[pseudonym] = packed + ADMISSION, at, before
+    accounts[pseudonym], latest_of[pseudonym] = packed + ADMISSION, at
+    if before_of[pseudonym] ~= before then before_of[pseudonym] = before end
     verdicts[index] = COUNTED
   else
     end_run(index)
@@ -251,12 +257,11 @@ end
 if not failure then end_run(size + 1) end
 
 local function write_changed(key, before, after, join)
-  local written, is_written = {}, {}
+  local written = {}
   for index = 1, stopped_at or size do
     local pseudonym = pseudonyms[index]
     local number = after[pseudonym]
-    if number ~= before[index] and not is_written[pseudonym] then
-      is_written[pseudonym] = true
+    if number ~= before[index] then
       written[#written + 1] = pseudonym
       written[#written + 1] = join and join(number, latest_of[pseudonym], before_of[pseudonym]) or number
     end
