@@ -44,6 +44,7 @@ def _tabulate_policy(guarantee: GuaranteeDocument) -> Table:
         "releases are visible": f"{guarantee['release']['public_delay_seconds']} seconds after their epoch",
         "dropped age bands": ", ".join(guarantee["children"]["dropped_age_bands"]) or "nothing",
         "earliest event": guarantee["intake"]["earliest_occurred_at"],
+        "a late video counts from": _format_late(guarantee["intake"]),
         "integrity": _format_values(guarantee["integrity"]),
         "retention": _format_values(guarantee["retention"]),
         **{f"cells of {name}": ", ".join(cells) for name, cells in guarantee["dimensions"].items()},
@@ -55,6 +56,13 @@ def _tabulate_policy(guarantee: GuaranteeDocument) -> Table:
 
 def _name_kinds(together: Mapping[str, Any]) -> str:
     return f"{' and '.join(together['kinds'])} of one {together['target_type']} by one account"
+
+
+def _format_late(intake: Mapping[str, Any]) -> str:
+    seconds = intake.get("late_registration_seconds")
+    if seconds is None:
+        return "its posting"
+    return f"its registration, if that is more than {seconds} seconds after its posting"
 
 
 def _format_cost(together: Mapping[str, Any]) -> str:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,9 +19,9 @@ from msgspec import UNSET, UnsetType
 
 from api.http.arguments import load
 from api.platform.batch import JSON_SPACE, Batch, check_size, parse_item
-from api.platform.schemas import LoadedProfile, event_schema
+from api.platform.schemas import event_schema
 from privacy.errors import InvalidInputError
-from privacy.intake.event import CREATOR_EVENTS, Event, EventType, Visibility
+from privacy.intake.event import CREATOR_EVENTS, Event, EventAttributes, EventType, Visibility
 from privacy.intake.event_columns import EventColumns, factorize, type_column
 from privacy.intake.profile_shape import USUAL_SHAPE, ProfileShape
 from privacy.intake.taken import Taken
@@ -33,6 +34,8 @@ MAX_CACHED_PROFILES = 100_000
 MAX_PASSED_OVER = 8
 """Members that no policy declares; a profile with more goes to the schema, as does a longer one."""
 MAX_ODD_PROFILE_BYTES = 2_048
+MAX_DESCRIBED = 1_024
+"""Combinations of names of which one process remembers how they were taken."""
 _ALLOWED: Final = bytes(byte for byte in range(128) if re.fullmatch(IDENTIFIER_CHARACTERS, chr(byte)))
 _DOT_LINES: Final = (b"\n.\n", b"\n..\n")
 _LINE_IN_SANDBOX: Final = f"\n{TARGET_PREFIX}".encode()
@@ -81,6 +84,13 @@ _STRING_MEMBERS: Final = len(_WireEvent.__struct_fields__) - 1
 """Number of members with strings: all but the profile."""
 
 
+class _ProfileCache(NamedTuple):
+    """Profiles by their text, and what was passed over of those that say more than policies declare."""
+
+    profiles: dict[bytes, EventAttributes]
+    passed_over: dict[bytes, tuple[Taken, ...]]
+
+
 class EventDecoder:
     """Decodes batches of events. It is reused because its parts are compiled and it caches profiles.
 
@@ -92,12 +102,14 @@ class EventDecoder:
 
     def __init__(self, shape: ProfileShape = USUAL_SHAPE) -> None:
         self.shape = shape
+        self._ignored = shape.ignored
         self._profiles = self._empty_cache()
         self._schema = event_schema(shape)()
         self._decode_line = msgspec.json.Decoder(_WireEvent).decode
         self._decode_lines = msgspec.json.Decoder(_WireEvent).decode_lines
         self._decode_array = msgspec.json.Decoder(list[_WireEvent]).decode
         self._decode_profile = msgspec.json.Decoder(shape.attributes).decode
+        self._describe = lru_cache(MAX_DESCRIBED)(shape.describe_undeclared)
         self._decode_members = msgspec.json.Decoder(dict[str, _Plain]).decode
 
     def decode(self, batch: Batch) -> EventColumns:
@@ -165,7 +177,7 @@ class EventDecoder:
             texts, text_index = factorize(
                 _BACKSLASH.join([event.profile for event in wire]).split(_BACKSLASH)
             )
-            read_profiles = self._read_profiles(texts)
+            profiles, passed_over = self._read_profiles(texts)
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is invalid UTF-8
             return None
         types, account_ids = [event.type for event in wire], [event.account_id for event in wire]
@@ -183,62 +195,70 @@ class EventDecoder:
         if not are_public_ids(account_ids, target_ids):
             return None
         private = np.frombuffer(bytes(map(_IS_PRIVATE.__getitem__, visibilities)), np.bool_)
-        profiles = [profile for profile, _ in read_profiles]
         columns = EventColumns(
             type_column(types), account_ids, target_ids, at_ms, profiles, text_index, private
         )
-        passed_over = _by_row([taken for _, taken in read_profiles], text_index)
-        return replace(columns, taken=passed_over) if passed_over else columns
+        return replace(columns, taken=_by_row(passed_over, text_index)) if passed_over else columns
 
-    def _read_profiles(self, texts: Sequence[bytes]) -> list[LoadedProfile]:
-        """Return the profiles with these texts.
+    def _read_profiles(
+        self, texts: Sequence[bytes]
+    ) -> tuple[list[EventAttributes], dict[int, tuple[Taken, ...]]]:
+        """Return the profiles with these texts, and what was passed over, by the index of the text.
 
         Raises:
             ValueError: one is not a profile, or its meaning is not certain.
         """
         cached = self._profiles
-        if len(cached) + len(texts) > MAX_CACHED_PROFILES:
+        if max(len(cached.profiles), len(cached.passed_over)) + len(texts) > MAX_CACHED_PROFILES:
             # Replaced and not cleared, since another thread may be reading the old ones.
             cached = self._profiles = self._empty_cache()
-        cached |= {text: self._read_profile(text) for text in texts if text not in cached}
-        return [cached[text] for text in texts]
+        profiles, odd = cached
+        profiles |= {text: self._read_profile(text, odd) for text in texts if text not in profiles}
+        passed_over = {index: odd[text] for index, text in enumerate(texts) if text in odd} if odd else {}
+        return [profiles[text] for text in texts], passed_over
 
-    def _read_profile(self, text: bytes) -> LoadedProfile:
+    def _read_profile(self, text: bytes, passed_over: dict[bytes, tuple[Taken, ...]]) -> EventAttributes:
+        """Return a profile; what no policy declares is added to what was passed over."""
         try:
             profile = self._decode_profile(text)
         except msgspec.ValidationError:
-            return self._read_odd_profile(text)
+            return self._read_odd_profile(text, passed_over)
         values = [value for value in msgspec.structs.astuple(profile) if value is not UNSET]
         nulls = values.count(None)
         if text.count(_QUOTE) != _QUOTES_PER_MEMBER * len(values) - _QUOTES_PER_TEXT * nulls:
             raise ValueError("a name is repeated")
-        ignored = [name for name in self.shape.ignored if getattr(profile, name) is not UNSET]
-        return LoadedProfile(profile, self.shape.describe_undeclared(ignored))
+        if self._ignored:
+            sent = tuple(name for name in self._ignored if getattr(profile, name) is not UNSET)
+            if sent:
+                passed_over[text] = self._describe(sent)
+        return profile
 
-    def _read_odd_profile(self, text: bytes) -> LoadedProfile:
+    def _read_odd_profile(self, text: bytes, passed_over: dict[bytes, tuple[Taken, ...]]) -> EventAttributes:
         """Return a profile with members that no policy declares, if they are plain and few."""
+        if len(text) > MAX_ODD_PROFILE_BYTES:
+            raise ValueError("it is too long to be kept")
         members = self._decode_members(text)
         texts = len(members) + sum(isinstance(value, str) for value in members.values())
         if text.count(_QUOTE) != _QUOTES_PER_TEXT * texts:
             raise ValueError("a name is repeated")
-        passed_over = self.shape.describe_undeclared(members)
-        if len(text) > MAX_ODD_PROFILE_BYTES or len(passed_over) > MAX_PASSED_OVER:
-            raise ValueError("it is too odd to be kept")
+        described = self._describe(tuple(members))
+        if len(described) > MAX_PASSED_OVER:
+            raise ValueError("it has too many to be kept")
         attributes = self.shape.attributes
         read = {name: members[name] for name in attributes.__struct_fields__ if name in members}
-        return LoadedProfile(msgspec.convert(read, attributes), passed_over)
+        profile = msgspec.convert(read, attributes)
+        passed_over[text] = described
+        return profile
 
-    def _empty_cache(self) -> dict[bytes, LoadedProfile]:
+    def _empty_cache(self) -> _ProfileCache:
         """Return the profiles that need no decoding: the absent one, and null."""
-        absent = LoadedProfile(self.shape.attributes())
-        return {b"": absent, b"null": absent}
+        absent = self.shape.attributes()
+        return _ProfileCache({b"": absent, b"null": absent}, {})
 
 
-def _by_row(passed_over: Sequence[tuple[Taken, ...]], index: np.ndarray) -> dict[int, tuple[Taken, ...]]:
-    """Return what was passed over by row; nearly always nothing was."""
-    if not any(passed_over):
-        return {}
-    return {row: taken for row, text in enumerate(index.tolist()) if (taken := passed_over[text])}
+def _by_row(passed_over: Mapping[int, tuple[Taken, ...]], index: np.ndarray) -> dict[int, tuple[Taken, ...]]:
+    """Return what was passed over by row."""
+    return {row: passed_over[text] for row, text in enumerate(index.tolist()) if text in passed_over}
 
 
 def _count_quotes(profiles: Sequence[bytes]) -> np.ndarray:
