@@ -122,7 +122,7 @@ class Scenario:
     def cells(self) -> dict[str, dict[str, int]]:
         """Likes of the liked video by cell; returning accounts keep their cells."""
         counts = {}
-        for dimension in self.policy.domain.dimensions:
+        for dimension in self.policy.series_dimensions:
             if dimension.name != HOUR_OF_DAY:
                 counts[dimension.name] = {
                     dimension.values[0]: CROWD - UNLIKING + self._returned,

@@ -36,10 +36,7 @@ class Dimension:
 
     def __post_init__(self) -> None:
         where = f"dimensions.{self.name}"
-        if not NAME_PATTERN.fullmatch(self.name):
-            raise PolicyError(f"{where}: is no name; up to 64 of a-z, 0-9 and _, a letter first")
-        if self.name in RESERVED_NAMES:
-            raise PolicyError(f"{where}: is reserved; a name that is not one of {', '.join(RESERVED_NAMES)}")
+        _check_name(where, self.name)
         if not self.values:
             raise PolicyError(f"{where}: is empty; a dimension has at least one value")
         if len(set(self.values)) != len(self.values):
@@ -89,8 +86,7 @@ class JointDimension:
         names = [part.name for part in self.parts]
         if len(names) < MIN_PARTS or len(set(names)) != len(names):
             raise PolicyError(f"{where}: is {names}; at least {MIN_PARTS} different dimensions")
-        if not _NAME.fullmatch(self.name):
-            raise PolicyError(f"{where}: is no name; up to 64 of a-z, 0-9 and underscore, a letter first")
+        _check_name(where, self.name)
         if len(set(self.cells)) != len(self.cells):
             raise PolicyError(f"{where}: has two cells of one name; values without {PART_SEPARATOR!r}")
 
@@ -102,7 +98,14 @@ class JointDimension:
 
 PART_SEPARATOR = "/"
 MIN_PARTS = 2
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def _check_name(where: str, name: str) -> None:
+    """Check the name of a dimension, which is part of paths and a member of documents."""
+    if not NAME_PATTERN.fullmatch(name):
+        raise PolicyError(f"{where}: is no name; up to 64 of a-z, 0-9 and _, a letter first")
+    if name in RESERVED_NAMES:
+        raise PolicyError(f"{where}: is reserved; a name that is not one of {', '.join(RESERVED_NAMES)}")
 
 
 @dataclass(frozen=True)
