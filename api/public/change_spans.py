@@ -83,8 +83,8 @@ def iterate_spans(points: Sequence[PointDocument], epoch: int, starts_at_ms: int
 
 
 def sum_figures(figures: Sequence[Figure]) -> Figure:
-    """Returns the sum of numbers with independent noise: their intervals add up in squares."""
+    """Returns the sum of numbers with independent noise: half widths add up in squares, on either side."""
     value = sum(figure[0] for figure in figures)
-    centre = sum(low + high for _, low, high in figures) / 2
-    half_width = hypot(*((high - low) / 2 for _, low, high in figures))
-    return value, min(value, floor(centre - half_width)), max(value, ceil(centre + half_width))
+    below = hypot(*(value - low for value, low, _ in figures))
+    above = hypot(*(high - value for value, _, high in figures))
+    return value, floor(value - below), ceil(value + above)

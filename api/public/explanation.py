@@ -9,8 +9,11 @@ from api.public.kinds import KindRoutes
 from privacy.model.documents import Figure
 
 MIN_HALF_WIDTHS: Final = 2
-"""Half-widths of its interval that a loss must reach to be mentioned: about four standard deviations, so
-that noise alone makes a sentence once in some 20,000 numbers."""
+"""Upper half-widths of its interval that a loss must reach to be mentioned: about four deviations, so
+that noise alone makes a sentence once in some 20,000 numbers. The lower half is longer for a number that is
+shown just above its threshold, and says nothing about how noisy it is."""
+_EVEN: Final = 2
+"""Largest difference of the two half-widths of an interval that is given by a single one."""
 
 _PREDICATES: Final = {
     "unliked": "were taken back by the people who gave them",
@@ -55,17 +58,15 @@ def _describe_losses(noun: str, span: ChangeSpan, when: str) -> list[str]:
     return [
         f"{when} {_format_figure(figure, noun)} {_PREDICATES[reason]}."
         for reason, figure in span.lost.items()
-        if figure and figure[0] >= MIN_HALF_WIDTHS * _half_width(figure) and figure[0] > 0
+        if figure and figure[0] >= MIN_HALF_WIDTHS * (figure[2] - figure[0]) and figure[0] > 0
     ]
 
 
-def _half_width(figure: Figure) -> int:
-    value, low, high = figure
-    return max(value - low, high - value)
-
-
 def _format_figure(figure: Figure, noun: str = "") -> str:
-    return f"about {figure[0]:,}{noun and ' '}{noun} (±{_half_width(figure):,})"
+    value, low, high = figure
+    below, above = value - low, high - value
+    interval = f"±{max(below, above):,}" if abs(below - above) <= _EVEN else f"{low:,} to {high:,}"
+    return f"about {value:,}{noun and ' '}{noun} ({interval})"
 
 
 def _format_time(moment_ms: int) -> str:

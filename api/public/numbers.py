@@ -19,10 +19,11 @@ from privacy.model.timestamp import format_timestamp
 BELOW_THRESHOLD: Final = "below_threshold"
 NOT_YET_RELEASED: Final = "not_yet_released"
 SPAN_BELOW_ONE_DAY: Final = "span_below_one_day"
+NOT_MODELLED: Final = "not_modelled"
 OVERDUE_AFTER_MS: Final = 10_000
 """Time after `next_release_at` from which a release that is not there is overdue: releases are copied within
 seconds, and readers' caches are a second old at most by then."""
-REASONS: Final = (BELOW_THRESHOLD, NOT_YET_RELEASED, SPAN_BELOW_ONE_DAY)
+REASONS: Final = (BELOW_THRESHOLD, NOT_YET_RELEASED, SPAN_BELOW_ONE_DAY, NOT_MODELLED)
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -114,7 +115,12 @@ class NumberSchema(ResponseSchema):
         required=True,
         allow_none=True,
         validate=Length(equal=2),
-        metadata={"description": "Lower and upper bound of the 95 % interval; null when withheld."},
+        metadata={
+            "description": "Lower and upper bound of the 95 % interval; null when withheld. It takes into "
+            "account that numbers are shown only from a threshold on: among the numbers that are shown, it "
+            "contains the exact one in 95 % of cases, whatever that is. Just above the threshold it reaches "
+            "much further down than up, at most to the k accounts that are certain. `value` is not corrected."
+        },
     )
     status = required_field(
         fields.String, "Whether the number is shown.", validate=OneOf(("published", "withheld"))
@@ -124,7 +130,9 @@ class NumberSchema(ResponseSchema):
         "Why the number is withheld; null when published. `below_threshold`: too few accounts, or too few to "
         "be sure of it through the noise; `threshold_by_epoch` of `GET /v1/privacy` has the thresholds. "
         "`not_yet_released`: the first release is visible at `next_release_at`. "
-        "`span_below_one_day`: a change is shown once it spans a day or more.",
+        "`span_below_one_day`: a change is shown once it spans a day or more. "
+        "`not_modelled`: the total is shown, but there is no smoothed one, since the target was registered "
+        "after its first epoch, or the release was made before smoothed totals existed.",
         allow_none=True,
         validate=OneOf(REASONS),
     )

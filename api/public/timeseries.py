@@ -9,6 +9,7 @@ from api.http.responses import max_age_seconds
 from api.public.kinds import GONE_DOC, KindRoutes
 from api.public.numbers import (
     BELOW_THRESHOLD,
+    NOT_MODELLED,
     PUBLISHED_EXAMPLE,
     SPAN_BELOW_ONE_DAY,
     Number,
@@ -29,6 +30,11 @@ class PointSchema(ResponseSchema):
     """One release of the time series."""
 
     total = number_field("The total of this release.")
+    smoothed = number_field(
+        "The total by a model, from all measurements up to this release. It is more precise than `total` "
+        "where a count grows as counts usually do: quickly at first, slowly later. `total` assumes nothing, "
+        "and is right on average for every count. The interval is that of the model."
+    )
     change_per_day = number_field(
         "Its change since the latest release that is at least a day older, per day. It may be about fewer "
         "than k accounts."
@@ -45,6 +51,7 @@ class Point(msgspec.Struct, frozen=True):
     """One release of the time series."""
 
     total: Number
+    smoothed: Number
     change_per_day: Number
     change_span_seconds: int | None
 
@@ -78,9 +85,9 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
         path=f"{routes.path}/timeseries",
         operation_id=f"get_{routes.noun}_timeseries",
         summary=f"{routes.title} over time",
-        description="Every release of the total so far, and its rate of growth: the change per day since the "
-        "latest release that is at least one day older. A published total is about at least k accounts; a "
-        "change may be about fewer. Published releases never change.",
+        description="Every release of the total so far, the same total by a model (`smoothed`), and its rate "
+        "of growth: the change per day since the latest release that is at least one day older. A published "
+        "total is about at least k accounts; a change may be about fewer. Published releases never change.",
         tag="public",
         scope="read",
         handler=get_timeseries,
@@ -100,8 +107,10 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
 def _build_point(point: PointDocument, *, overdue: bool) -> Point:
     change = to_daily_rate(point.change, point.change_span_seconds)
     reason = BELOW_THRESHOLD if point.change_span_seconds else SPAN_BELOW_ONE_DAY
+    unmodelled = NOT_MODELLED if point.total else BELOW_THRESHOLD
     return Point(
         total=make_number(point.total, point, overdue=overdue),
+        smoothed=make_number(point.smoothed, point, unmodelled, overdue=overdue),
         change_per_day=make_number(change, point, reason, overdue=overdue),
         change_span_seconds=point.change_span_seconds,
     )
@@ -121,6 +130,7 @@ _MEMBERS = {
 }
 POINT_EXAMPLE = {
     "total": PUBLISHED_EXAMPLE,
+    "smoothed": PUBLISHED_EXAMPLE | {"value": 1279, "ci95": [1259, 1299]},
     "change_per_day": PUBLISHED_EXAMPLE | {"value": 310, "ci95": [283, 337]},
     "change_span_seconds": SECONDS_PER_DAY,
 }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from redis import Redis
 
 from api.replay.exact_counts import REMOVALS, TOTAL, ExactCounts, SeriesName
-from api.replay.published import CHANGE, OTHER, PublishedEpoch, arrange_figures, read_releases
+from api.replay.published import CHANGE, OTHER, SMOOTHED, PublishedEpoch, arrange_figures, read_releases
 from privacy.model.documents import ReleaseDocument
 from privacy.model.engagement import Kind, Reason
 
@@ -23,7 +23,7 @@ class ErrorSummary:
     """Errors of the published numbers of one statistic and size class.
 
     Args:
-        statistic: the total, its change, a dimension, its `other` rows, or the removals.
+        statistic: the total, its change, the smoothed total, a dimension, its `other` rows, or the removals.
         size: class of the exact count.
         numbers: number of numbers.
         published: number of published ones.
@@ -98,6 +98,8 @@ class Evaluation:
         shown = PublishedEpoch.from_figures([arrange_figures(release, columns) for release in releases])
         totals = counts[:, columns[TOTAL, TOTAL]]
         self._add_changes(prefix, releases, counts)
+        smoothed = PublishedEpoch.from_figures([[release.smoothed] for release in releases])
+        self._statistics[prefix + SMOOTHED].add(totals[:, None], smoothed)
         for statistic in dict.fromkeys(statistic for statistic, _ in columns):
             indices = [index for (name, _), index in columns.items() if name == statistic]
             part = shown.columns(indices)

@@ -17,6 +17,7 @@ from privacy.store.keys import gallery_key
 
 CHANGE = "change"
 OTHER = "other"
+SMOOTHED = "smoothed total"
 
 _DECODE = msgspec.json.Decoder(ReleaseDocument).decode
 

@@ -86,6 +86,7 @@ class PublicFacts:
                 "removals": {reason: shown["removals"][reason] for reason in reasons},
                 "removal_changes": {reason: changes[reason] for reason in reasons if reason in changes},
             }
+            | ({"smoothed": shown["smoothed"]} if shown.get("smoothed") else {})
         )
 
     def write_entry(self, shard: int, sequence: int, previous: str, release: bytes) -> bytes:

@@ -5,21 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
-from math import ceil, floor, sqrt
+from math import sqrt
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
+from privacy.audit.expected_intervals import ExpectedIntervals, is_around
 from privacy.audit.independent_accounting import IndependentAccounting
 from privacy.audit.public_facts import PublicFacts
 from privacy.audit.recorded_entropy import ReplayError
+from privacy.audit.selected_interval import Reach
 from privacy.audit.synthetic_histories import ReleaseCase
 from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.release.history import MEASUREMENT
 
-Z95: Final = float(norm.isf(0.025))
 SLACK: Final = 1e-6
 """Tolerance for doubles; a number this close to a threshold may fall on either side."""
 
@@ -53,12 +53,8 @@ class ReleaseChecker:
     noise: tuple[int, ...]
 
     @cached_property
-    def _thresholds(self) -> NDArray[np.float64]:
-        return self.reference.thresholds(self.noise)
-
-    @cached_property
-    def _deviations(self) -> NDArray[np.float64]:
-        return self.reference.deviations(self.noise)
+    def _intervals(self) -> ExpectedIntervals:
+        return ExpectedIntervals(self.reference, self.noise)
 
     def find_faults(self, case: ReleaseCase) -> Iterator[tuple[str, str]]:
         """Yields the rule and a description for each fault of a release."""
@@ -82,6 +78,7 @@ class ReleaseChecker:
         for index in range(1, len(self.reference.streams) - 1):
             yield from self._check_breakdown(index, figures, case, estimates, passed)
         yield from self._check_change(figures, case, measured, estimates)
+        yield from self._check_smoothed(figures, case, measured, estimates)
 
     def find_exact_faults(self, case: ReleaseCase) -> Iterator[tuple[str, str]]:
         """Yields those faults that need no double: they are exact for counts of any size."""
@@ -104,6 +101,7 @@ class ReleaseChecker:
         removals = self.reference.streams[-1]
         reasons = dict(zip(document["removals"], range(removals.start, removals.stop), strict=True))
         figures: dict[Any, Any] = {0: document["total"], "since": document["change_since_epoch"]}
+        figures["smoothed"] = document.get("smoothed")
         figures |= {stream: document["removals"][reason] for reason, stream in reasons.items()}
         changes = {reasons[reason]: figure for reason, figure in document["removal_changes"].items()}
         figures["changes"] = changes | ({0: document["change"]} if document["change"] else {})
@@ -161,7 +159,7 @@ class ReleaseChecker:
     ) -> NDArray[np.float64]:
         """Returns 1 for numbers that pass the gate, 0 for the others, NaN where doubles cannot decide."""
         counts = case.exact[step] >= self.reference.min_counts()
-        gap = estimates - self._thresholds[step]
+        gap = estimates - self._intervals.thresholds[step]
         return np.where(np.abs(gap) < SLACK, np.nan, (counts & (gap >= 0)).astype(float))
 
     def _check_single_numbers(
@@ -177,9 +175,8 @@ class ReleaseChecker:
             if expected != (figures[stream] is not None) and not np.isnan(expected):
                 yield self._describe_gate_fault(stream, figures[stream], case)
             elif figures[stream]:
-                yield from self._check_value(
-                    stream, figures[stream], estimates[stream], self._deviations[case.step, stream]
-                )
+                reach = self._intervals.reach_number(stream, float(estimates[stream]), case.step)
+                yield from self._check_value(stream, figures[stream], estimates[stream], reach)
 
     def _check_breakdown(
         self,
@@ -199,22 +196,28 @@ class ReleaseChecker:
         if shown and set(certain) - set(shown):
             yield GATE, f"{name}: withholds {sorted(set(certain) - set(shown))}, which pass"
         total_deviation, deviation = (
-            self._deviations[case.step, 0],
-            self._deviations[case.step, streams.start],
+            self._intervals.deviations[case.step, 0],
+            self._intervals.deviations[case.step, streams.start],
         )
         missing = estimates[0] - estimates[shown].sum()
         tied = bool(shown) and (len(shown) == len(cells) or missing < 0)
+        reaches = {
+            stream: self._intervals.reach_number(stream, float(estimates[stream]), case.step)
+            for stream in (0, *shown)
+        }
         count = max(len(shown), 1)
-        spread = sqrt(deviation**2 * (1 - 1 / count) + total_deviation**2 / count**2) if tied else deviation
         if certain and not shown and self._reconciles(estimates, certain, len(cells)):
             yield GATE, f"{name}: withholds {certain}, which pass"
         for stream in shown:
-            yield from self._check_value(
-                stream, figures[stream], estimates[stream] + (missing / count if tied else 0.0), spread
-            )
-        yield from self._check_other(
-            name, figures, shown, sqrt(total_deviation**2 + len(shown) * deviation**2), passed[0]
-        )
+            reach, centre = reaches[stream], estimates[stream]
+            if tied:
+                weights = dict.fromkeys(shown, -1 / count) | {0: 1 / count, stream: 1 - 1 / count}
+                reach = Reach.of_sum(*((weight, reaches[each]) for each, weight in weights.items()))
+                centre += missing / count
+            yield from self._check_value(stream, figures[stream], centre, reach)
+        rest_reach = Reach.of_sum((1.0, reaches[0]), *((-1.0, reaches[stream]) for stream in shown))
+        rest_deviation = sqrt(total_deviation**2 + len(shown) * deviation**2)
+        yield from self._check_other(name, figures, shown, rest_deviation, rest_reach, passed[0])
 
     @staticmethod
     def _reconciles(estimates: NDArray[np.float64], cells: list[int], width: int) -> bool:
@@ -224,7 +227,13 @@ class ReleaseChecker:
         return bool((estimates[cells] + correction > 0).all())
 
     def _check_other(
-        self, name: str, figures: dict[Any, Any], shown: list[int], deviation: float, total_passed: float
+        self,
+        name: str,
+        figures: dict[Any, Any],
+        shown: list[int],
+        deviation: float,
+        reach: Reach,
+        total_passed: float,
     ) -> Iterator[tuple[str, str]]:
         other, total = figures[name], figures[0]
         if total is None:
@@ -232,12 +241,18 @@ class ReleaseChecker:
                 yield SUMS, f"{name}: shows `other` without a total"
             return
         rest = total[0] - sum(figures[stream][0] for stream in shown)
-        clears = rest >= self.reference.policy.k + self.reference.z * deviation
+        threshold = self.reference.policy.k + self.reference.z * deviation
+        clears = rest >= threshold
         if other is None:
             if clears and total_passed == 1:
                 yield SUMS, f"{name}: withholds an `other` of {rest}, which clears its margin"
         elif not clears or other[0] != rest:
             yield SUMS, f"{name}: `other` is {other[0]}, total less cells {rest}"
+        else:
+            own = Reach.of_selected(rest, deviation, threshold)
+            widest = Reach(max(reach.below, own.below), max(reach.above, own.above))
+            if not is_around(other, rest, widest, 0):
+                yield SUMS, f"{name}: `other` is {other}"
 
     def _check_change(
         self,
@@ -262,11 +277,31 @@ class ReleaseChecker:
             if change is None:
                 continue
             before = measured[stream, : then + 1] @ self.reference.decoder[max(then, 0), : then + 1]
+            centre = float(estimates[stream] - before)
+            reach = self._intervals.reach_change(stream, float(estimates[stream]), case.step, then)
             if (
                 figures["since"] != (first_epoch + then if then >= 0 else -1)
-                or abs(change[0] - (estimates[stream] - before)) > 1 + SLACK
+                or abs(change[0] - centre) > 1 + SLACK
+                or not is_around(change, centre, reach, None)
             ):
-                yield VALUES, f"change of {stream}: is {change[0]} since {figures['since']}"
+                yield VALUES, f"change of {stream}: is {change} since {figures['since']}"
+
+    def _check_smoothed(
+        self,
+        figures: dict[Any, Any],
+        case: ReleaseCase,
+        measured: NDArray[np.float64],
+        estimates: NDArray[np.float64],
+    ) -> Iterator[tuple[str, str]]:
+        """Smooths the measurements of the total again, alone: nothing else may be a part of the figure."""
+        smoothed = figures["smoothed"]
+        if (smoothed is not None) != (figures[0] is not None and case.epoch == case.step):
+            yield GATE, f"smoothed: is {smoothed} where the total is {figures[0]}"
+        if smoothed is None:
+            return
+        centre, reach = self._intervals.smooth(measured[0], float(estimates[0]), case.step)
+        if abs(smoothed[0] - centre) > 1 or not is_around(smoothed, centre, reach, self.reference.policy.k):
+            yield VALUES, f"smoothed: is {smoothed}, of {centre:.2f}"
 
     def _describe_gate_fault(self, stream: int, figure: Any, case: ReleaseCase) -> tuple[str, str]:
         exact, least = int(case.exact[-1, stream]), int(self.reference.min_counts()[stream])
@@ -274,14 +309,12 @@ class ReleaseChecker:
             return GATE, f"stream {stream}: is withheld and passes"
         return (K if exact < least else GATE), f"stream {stream}: shows {figure[0]} of {exact}"
 
-    @staticmethod
     def _check_value(
-        stream: int, figure: list[int], centre: float, deviation: float
+        self, stream: int, figure: list[int], centre: float, reach: Reach
     ) -> Iterator[tuple[str, str]]:
-        low, high = max(0, floor(centre - Z95 * deviation)), max(0, ceil(centre + Z95 * deviation))
         near = abs(figure[0] - max(0.0, centre)) <= (0.5 if stream == 0 else 1.0) + SLACK
-        if not near or abs(figure[1] - low) > 1 or abs(figure[2] - high) > 1:
-            yield VALUES, f"stream {stream}: shows {figure}, of {centre:.2f} ± {deviation:.2f}"
+        if not near or not is_around(figure, centre, reach, int(self.reference.min_counts()[stream])):
+            yield VALUES, f"stream {stream}: shows {figure}, of {centre:.2f} with {reach}"
 
 
 def _reject_float(text: str) -> Any:

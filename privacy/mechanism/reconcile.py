@@ -15,6 +15,7 @@ class Reconciled:
         centres: the estimates behind them, before rounding, the same shape.
         deviations: their standard deviations, the same shape.
         shown: which cells are shown, the same shape.
+        tied: which breakdowns were corrected so that their shown cells add up to the total, shape (series,).
         other: total less the shown cells, shape (series,).
         other_deviations: shape (series,).
     """
@@ -23,6 +24,7 @@ class Reconciled:
     centres: NDArray[np.float64]
     deviations: NDArray[np.float64]
     shown: NDArray[np.bool_]
+    tied: NDArray[np.bool_]
     other: NDArray[np.int64]
     other_deviations: NDArray[np.float64]
 
@@ -69,6 +71,7 @@ def reconcile(
             np.sqrt(np.where(tied, tied_variances, cell_variances))[:, None], cells.shape
         ),
         shown=shown,
+        tied=tied & sound,
         other=other,
         other_deviations=np.sqrt(total_variances + counts * cell_variances),
     )

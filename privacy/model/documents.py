@@ -59,7 +59,7 @@ class BreakdownFigures(Document, frozen=True):
     other: Figure | None
 
 
-class ReleaseDocument(Document, frozen=True):
+class ReleaseDocument(Document, frozen=True, omit_defaults=True):
     """The immutable document of one target and kind at one epoch."""
 
     target_id: str
@@ -81,6 +81,8 @@ class ReleaseDocument(Document, frozen=True):
     """By reason, since the start."""
     removal_changes: dict[str, Figure]
     """By reason, since `change_since_epoch`; signed. Contains only the shown ones."""
+    smoothed: Figure | None = None
+    """The total by a model of how counts grow, from all measurements so far; absent where it is not shown."""
 
 
 def published_life_ms(release: bytes) -> int:
@@ -101,7 +103,7 @@ class _Times(msgspec.Struct, frozen=True):
     next_release_at_ms: int | None
 
 
-class PointDocument(Document, frozen=True):
+class PointDocument(Document, frozen=True, omit_defaults=True):
     """The part of a release in time series and changes: the fields of `ReleaseDocument` with these names."""
 
     epoch: int
@@ -113,6 +115,7 @@ class PointDocument(Document, frozen=True):
     change_span_seconds: int | None
     removals: dict[str, Figure | None]
     removal_changes: dict[str, Figure]
+    smoothed: Figure | None = None
 
     @classmethod
     def from_release(cls, release: ReleaseDocument | PointDocument) -> PointDocument:

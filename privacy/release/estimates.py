@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.gate import passes_gate
-from privacy.mechanism.reconcile import reconcile
+from privacy.mechanism.reconcile import Reconciled, reconcile
 from privacy.release.measure import Measured
-
-Z95 = NormalDist().inv_cdf(0.975)
+from privacy.release.selection import (
+    Z95,
+    HalfWidths,
+    reconciled_half_widths,
+    selected_half_widths,
+    sum_half_widths,
+)
+from privacy.release.smoothing import make_smoothing_model
 
 
 @dataclass(frozen=True)
@@ -37,19 +43,25 @@ class Estimates:
         cls,
         values: NDArray[np.int64],
         centres: NDArray[np.float64],
-        deviations: NDArray[np.float64],
+        widths: HalfWidths,
         shown: NDArray[np.bool_],
     ) -> Estimates:
         """Return integer 95 % intervals around the centres, with ends rounded outwards."""
-        low = np.floor(centres - Z95 * deviations).astype(np.int64)
-        high = np.ceil(centres + Z95 * deviations).astype(np.int64)
+        low = np.floor(centres - widths.below).astype(np.int64)
+        high = np.ceil(centres + widths.above).astype(np.int64)
         return cls(values, low, high, shown)
 
-    def clamp_at_zero(self) -> Estimates:
-        """Return the same numbers with everything below zero raised to zero."""
-        return Estimates(
-            np.maximum(self.values, 0), np.maximum(self.low, 0), np.maximum(self.high, 0), self.shown
-        )
+    def clamp(self, least: NDArray[np.int64] | int) -> Estimates:
+        """Return the same numbers, none below zero, with intervals that begin at their least counts.
+
+        An interval contains its value, whatever the least count is.
+
+        Args:
+            least: what the exact counts of shown numbers reach with certainty, by number.
+        """
+        values = np.maximum(self.values, 0)
+        low = np.maximum(self.low, np.minimum(least, values))
+        return Estimates(values, low, np.maximum(self.high, values), self.shown)
 
 
 @dataclass(frozen=True)
@@ -60,12 +72,14 @@ class PublishedEstimates:
         streams: one number per stream, in the policy's layout.
         others: the `other` cell of each breakdown, in the order of the dimensions.
         changes: changes of the total and of the removals by reason, since `since_step`.
+        smoothed: the total by the model of `privacy.release.smoothing`, shape (series, 1).
         since_step: step that the changes refer to, shape (series,); −1 for the start, `NO_STEP` for none.
     """
 
     streams: Estimates
     others: Estimates
     changes: Estimates
+    smoothed: Estimates
     since_step: NDArray[np.intp]
 
 
@@ -88,14 +102,14 @@ def publishable_estimates(
         measured: all measurements.
         calibration: decoder and noise scales.
     """
-    layout, k = calibration.policy.layout, calibration.policy.k
-    margins = calibration.margins(steps)
+    layout, least = calibration.policy.layout, calibration.min_counts
     estimates = _decode(measured.values, steps, calibration)
-    deviations = calibration.deviations(steps)
-    passed = measured.known & passes_gate(exact, estimates, margins, calibration.min_counts)
+    deviations, margins = calibration.deviations(steps), calibration.margins(steps)
+    passed = measured.known & passes_gate(exact, estimates, margins, least)
     passed &= passed[:, layout.total : layout.total + 1]
-    centres, spread, shown = estimates.copy(), deviations.copy(), passed.copy()
-    values = np.rint(estimates).astype(np.int64)
+    widths = selected_half_widths(estimates, deviations, least + margins).limit_below(estimates - least)
+    values, centres = np.rint(estimates).astype(np.int64), estimates.copy()
+    below, above, shown = widths.below.copy(), widths.above.copy(), passed.copy()
     others = []
     for cells in layout.breakdowns:
         part = reconcile(
@@ -105,25 +119,40 @@ def publishable_estimates(
             deviations[:, cells.start],
             passed[:, cells],
         )
-        values[:, cells], centres[:, cells] = part.values, part.centres
-        spread[:, cells], shown[:, cells] = part.deviations, part.shown
-        clears = part.other >= k + calibration.z * part.other_deviations
-        others.append((part.other, part.other_deviations, clears & passed[:, layout.total]))
+        values[:, cells], centres[:, cells], shown[:, cells] = part.values, part.centres, part.shown
+        reconciled, rest = reconciled_half_widths(
+            widths[:, layout.total], widths[:, cells], part.shown, part.tied
+        )
+        below[:, cells], above[:, cells] = reconciled.below, reconciled.above
+        others.append(estimate_other(part, rest, passed[:, layout.total], calibration))
     return PublishedEstimates(
-        streams=Estimates.from_centres(values, centres, spread, shown).clamp_at_zero(),
-        others=_stack_others(others),
-        changes=_estimate_changes(steps, since_step, measured, calibration, shown),
+        streams=Estimates.from_centres(values, centres, HalfWidths(below, above), shown).clamp(least),
+        others=stack(others),
+        changes=_estimate_changes(steps, since_step, measured, calibration, widths, shown),
+        smoothed=_smooth_totals(steps, measured, calibration, widths, shown),
         since_step=since_step,
     )
 
 
-def _stack_others(
-    others: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]],
+def estimate_other(
+    part: Reconciled, widths: HalfWidths, total_shown: NDArray[np.bool_], calibration: Calibration
 ) -> Estimates:
-    values = np.stack([value for value, _, _ in others], axis=1)
-    deviations = np.stack([deviation for _, deviation, _ in others], axis=1)
-    shown = np.stack([clears for _, _, clears in others], axis=1)
-    return Estimates.from_centres(values, values.astype(np.float64), deviations, shown).clamp_at_zero()
+    """Estimate the `other` cell of a breakdown, which is shown if it clears a margin of its own."""
+    thresholds = calibration.policy.k + calibration.z * part.other_deviations
+    centres = part.other.astype(np.float64)
+    own = selected_half_widths(centres, part.other_deviations, thresholds)
+    shown = (part.other >= thresholds) & total_shown
+    return Estimates.from_centres(part.other, centres, widths.widest(own), shown).clamp(0)
+
+
+def stack(columns: Sequence[Estimates]) -> Estimates:
+    """Return one array of numbers from one column each."""
+    return Estimates(
+        *(
+            np.stack([getattr(column, name) for column in columns], axis=1)
+            for name in ("values", "low", "high", "shown")
+        )
+    )
 
 
 def _estimate_changes(
@@ -131,25 +160,57 @@ def _estimate_changes(
     since_step: NDArray[np.intp],
     measured: Measured,
     calibration: Calibration,
+    widths_now: HalfWidths,
     shown_now: NDArray[np.bool_],
 ) -> Estimates:
     """Estimate changes of the total and of the removals between two releases.
 
     Each change is shown where its number is shown now. A stream passes the gate with all its measurements so
     far: an estimate of an earlier step from them is post-processing, whether or not it was shown then.
+
+    The noise of a change is a multiple of that of the number now, which was selected, and independent noise.
     """
     layout = calibration.policy.layout
     streams = np.array([layout.total, *range(layout.count)[layout.removals]])
     shown = shown_now[:, streams] & (since_step != NO_STEP)[:, None]
     values, then_at = measured.values[:, streams], np.maximum(since_step, 0)
-    from_start = since_step < 0
+    from_start = (since_step < 0)[:, None]
     now = _decode(values, steps, calibration)
-    then = np.where(from_start[:, None], 0.0, _decode(values, then_at, calibration))
-    decoder = calibration.factorisation.decoder
-    spread = decoder[steps] - np.where(from_start[:, None], 0.0, decoder[then_at])
+    then = np.where(from_start, 0.0, _decode(values, then_at, calibration))
+    decoder, scales = calibration.factorisation.decoder, calibration.stream_scales[streams]
+    row = decoder[steps]
+    spread = row - np.where(from_start, 0.0, decoder[then_at])
+    share = (row * spread).sum(axis=1, keepdims=True) / (row**2).sum(axis=1, keepdims=True)
+    independent = Z95 * np.linalg.norm(spread - share * row, axis=1)[:, None] * scales
+    widths = sum_half_widths((share, widths_now[:, streams]), (1.0, HalfWidths(independent, independent)))
     numbers = np.rint(now).astype(np.int64) - np.rint(then).astype(np.int64)
-    deviations = np.linalg.norm(spread, axis=1)[:, None] * calibration.stream_scales[streams]
-    return Estimates.from_centres(numbers, now - then, deviations, shown)
+    return Estimates.from_centres(numbers, now - then, widths, shown)
+
+
+def _smooth_totals(
+    steps: NDArray[np.intp],
+    measured: Measured,
+    calibration: Calibration,
+    widths: HalfWidths,
+    shown: NDArray[np.bool_],
+) -> Estimates:
+    """Smooth the totals; a smoothed total is shown where the total is.
+
+    The error of a smoothed total is a multiple of the total's, which was selected, and independent.
+    """
+    layout = calibration.policy.layout
+    total, least = layout.total, int(calibration.min_counts[layout.total])
+    scale = int(calibration.stream_scales[total])
+    model = make_smoothing_model(calibration.factorisation, calibration.schedule, scale)
+    smoothed = model.smooth(measured.values[:, total], steps)
+    variances = calibration.deviations(steps)[:, total] ** 2
+    share = np.minimum(smoothed.variances / variances, 1.0)
+    independent = Z95 * np.sqrt(share * (1 - share) * variances)
+    spread = sum_half_widths((share, widths[:, total]), (1.0, HalfWidths(independent, independent)))
+    # Integers within the interval: rounded outwards, it would contain more than it says.
+    low, high = np.ceil(smoothed.means - spread.below), np.floor(smoothed.means + spread.above)
+    figures = (each.astype(np.int64)[:, None] for each in (np.rint(smoothed.means), low, high))
+    return Estimates(*figures, shown[:, [total]]).clamp(least)
 
 
 def _decode(

@@ -30,14 +30,15 @@ def render(
     breakdowns = tuple(zip(policy.series_dimensions, layout.breakdowns, strict=True))
     rows = zip(
         states,
-        _list_rows(estimates.streams),
-        _list_rows(estimates.others),
-        _list_rows(estimates.changes),
+        list_rows(estimates.streams),
+        list_rows(estimates.others),
+        list_rows(estimates.changes),
+        list_rows(estimates.smoothed),
         _find_shown_breakdowns(estimates, layout.breakdowns),
         estimates.since_step.tolist(),
         strict=True,
     )
-    for state, streams, others, (change, *removal_changes), any_shown, since_step in rows:
+    for state, streams, others, (change, *removal_changes), (smoothed,), any_shown, since_step in rows:
         next_due_ms = schedule.next_due_ms(state.starts_at_ms, state.epoch)
         since_epoch, span_seconds = _locate_change(state, since_step, schedule)
         yield ReleaseDocument(
@@ -65,6 +66,8 @@ def render(
                 for reason, figure in zip(REMOVAL_REASONS, removal_changes, strict=True)
                 if figure
             },
+            # The model is one of counts that are measured from the start of the schedule on.
+            smoothed=smoothed if state.first_epoch == 0 else None,
         )
 
 
@@ -82,7 +85,7 @@ def _render_breakdown(
     return BreakdownFigures(cells=dict(zip(dimension.cells, cells, strict=True)), other=other)
 
 
-def _list_rows(estimates: Estimates) -> Iterator[list[Figure | None]]:
+def list_rows(estimates: Estimates) -> Iterator[list[Figure | None]]:
     """Yield the numbers of each series. Most are withheld, so only the shown ones are visited."""
     width = estimates.shown.shape[1]
     series_index, column_index = np.nonzero(estimates.shown)

@@ -23,7 +23,7 @@ _COMMIT = Script.from_package("privacy.tally", "commit.lua")
 _ENCODE = msgspec.json.Encoder().encode
 
 
-class _PointWithName(PointDocument, frozen=True, forbid_unknown_fields=False):
+class _PointWithName(PointDocument, frozen=True, forbid_unknown_fields=False, kw_only=True):
     """The part of a release document that its publication needs; the rest, most of it, is passed over."""
 
     target_id: str

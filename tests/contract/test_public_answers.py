@@ -206,6 +206,15 @@ def test_timeseries_pages_are_the_whole(plane: PublicPlane) -> None:
     assert points == whole["points"]
 
 
+def test_smoothed_totals(plane: PublicPlane) -> None:
+    """A point has the smoothed total of its release; without one it says why, as for every number."""
+    before, point = plane.get("/v1/videos/shown/likes/timeseries").json()["points"][24:]
+    assert point["smoothed"] == point["total"] | {"value": 1279, "ci95": [1254, 1304]}
+    assert (before["total"]["status"], before["smoothed"]["reason"]) == ("published", "not_modelled")
+    few = plane.get("/v1/videos/few/likes/timeseries").json()["points"][24]
+    assert few["smoothed"] == few["total"]
+
+
 def test_change_per_day(plane: PublicPlane) -> None:
     """The change of a release is a rate by day and says over how long it was measured."""
     point = plane.get("/v1/videos/shown/likes/timeseries").json()["points"][25]

@@ -86,6 +86,7 @@ def _assert_same(one: PublishedEstimates, two: PublishedEstimates) -> None:
         (one.streams, two.streams),
         (one.others, two.others),
         (one.changes, two.changes),
+        (one.smoothed, two.smoothed),
     ):
         assert (figures_one.shown == figures_two.shown).all()
         for field in ("values", "low", "high"):

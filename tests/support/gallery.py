@@ -175,6 +175,7 @@ def publish_every_state(store: Store) -> None:
             25,
             (1284, 1249, 1319),
             breakdowns=release("", 25, None).breakdowns | {"device": device},
+            smoothed=(1279, 1254, 1304),
         )
     )
     withheld = [release(video_id, epoch, None) for video_id in ("few", "nil") for epoch in range(26)]

@@ -141,8 +141,9 @@ class ReconstructionAttack(TargetAttack):
 
 
 def _equation(number: Mapping[str, Any], counted: NDArray[np.bool_], known: int) -> Equation:
-    low, high = number["ci95"]
-    return Equation(counted, number["value"] - known, max(1.0, (high - low) / (2 * _Z95)))
+    # Just above the threshold, the lower half of an interval tells of the threshold, not of the noise.
+    above = number["ci95"][1] - number["value"]
+    return Equation(counted, number["value"] - known, max(1.0, above / _Z95))
 
 
 def reconstruct(equations: Sequence[Equation], secrets: int) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from privacy.mechanism.accounting import Calibration
 from privacy.mechanism.gate import passes_gate
 from privacy.release import engine, estimates, render
 from privacy.release.estimates import Estimates, PublishedEstimates
+from privacy.release.selection import HalfWidths
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MANY = 1_000_000
 _right_estimates = estimates.publishable_estimates
 _right_gate = passes_gate
-_right_rows = render._list_rows
+_right_rows = render.list_rows
 _right_encode = engine._ENCODE
 
 
@@ -70,6 +71,19 @@ def _narrow(shown: PublishedEstimates, _exact: NDArray[np.int64], _: Calibration
     return replace(shown, streams=replace(streams, low=streams.values, high=streams.values))
 
 
+def _exact_smoothed(
+    shown: PublishedEstimates, exact: NDArray[np.int64], _: Calibration
+) -> PublishedEstimates:
+    return replace(shown, smoothed=_around(shown.smoothed, exact[:, :1]))
+
+
+def _unselected(patch: pytest.MonkeyPatch) -> None:
+    def symmetric(_estimates: Any, deviations: Any, _thresholds: Any) -> HalfWidths:
+        return HalfWidths(1.96 * deviations, 1.96 * deviations)
+
+    patch.setattr(estimates, "selected_half_widths", symmetric)
+
+
 def _around(around: Estimates, values: NDArray[np.int64]) -> Estimates:
     moved = values - around.values
     return replace(around, values=values, low=np.maximum(around.low + moved, 0), high=around.high + moved)
@@ -97,7 +111,7 @@ def _zero_for_withheld(patch: pytest.MonkeyPatch) -> None:
         nothing = given.values == 0
         yield from _right_rows(replace(given, shown=given.shown | nothing))
 
-    patch.setattr(render, "_list_rows", rows)
+    patch.setattr(render, "list_rows", rows)
 
 
 def _floats(patch: pytest.MonkeyPatch) -> None:
@@ -121,6 +135,8 @@ SHOWING = (
     Mutation("an exact change", _shown(_exact_change), "recalculation"),
     Mutation("`other` slipping past the gate", _shown(_ungated_other), "recalculation"),
     Mutation("intervals that claim certainty", _shown(_narrow), "recalculation"),
+    Mutation("intervals that forget the selection", _unselected, "recalculation", in_quick_tests=True),
+    Mutation("an exact smoothed total", _shown(_exact_smoothed), "recalculation"),
     Mutation(
         "gate on the exact count alone",
         _gate(lambda exact, _estimates, _margins, least: exact >= least),

@@ -61,6 +61,11 @@ def test_independent_noise_adds_up_in_squares() -> None:
     assert sum_figures([(100, 70, 130), (200, 160, 240)]) == (300, 250, 350)
 
 
+def test_the_sides_of_an_interval_add_up_by_themselves() -> None:
+    """A number just above its threshold reaches far down; the sum does not reach further up for that."""
+    assert sum_figures([(100, 20, 130), (200, 140, 240)]) == (300, 200, 350)
+
+
 def test_spans_follow_each_other_without_gap_or_overlap() -> None:
     """From the latest release back to the start; the last one is what is left of the first day."""
     points = [point(epoch) for epoch in range(60)]

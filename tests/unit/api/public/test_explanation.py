@@ -47,9 +47,17 @@ def test_a_purge_is_told_in_a_sentence_of_its_day() -> None:
 
 
 def test_noise_is_not_told() -> None:
-    """A loss that is not twice as large as the half of its interval makes no sentence, nor does a gain."""
+    """A loss below twice the upper half of its interval makes no sentence, nor does a gain."""
     day = span("03T12", "04T12", (-900, -950, -850), inauthentic=(119, 59, 179), unliked=(-200, -260, -140))
     assert not [sentence for sentence in explain(LIKES, WHOLE, [day]) if "Between" in sentence]
+
+
+def test_a_loss_just_above_its_threshold_is_told_with_both_ends() -> None:
+    """Its interval reaches far down, because it was shown for being large; it is no noisier for that."""
+    whole = span("01T12", "05T12", (750, 720, 780), policy=(255, 41, 310))
+    assert "In that time about 255 likes (41 to 310) were removed under a rule of the platform." in explain(
+        LIKES, whole, []
+    )
 
 
 def test_too_few_are_told_alike() -> None:

@@ -116,6 +116,13 @@ def test_a_change_is_measured_against_the_exact_change() -> None:
     assert rows["change", "below 20"].median_relative_error is None
 
 
+def test_a_smoothed_total_is_measured_against_the_exact_total() -> None:
+    """By itself, beside the total of the same release."""
+    rows = compared(release(0, (33, 28, 38), smoothed=(31, 29, 34)), release(1, (33, 28, 38)))
+    assert (rows["smoothed total", "all"].numbers, rows["smoothed total", "all"].published) == (2, 1)
+    assert rows["smoothed total", "all"].median_absolute_error == 1
+
+
 def test_a_video_without_a_release_is_passed_over() -> None:
     """There is nothing to compare, and that is no error."""
     assert compared() == {}

@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import calibrate
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
-from privacy.model.documents import ReleaseDocument
+from privacy.model.documents import PointDocument, ReleaseDocument
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import MS_PER_HOUR, SECONDS_PER_DAY
 from privacy.policy.file import load_policy
 from privacy.release.engine import make_releases
 from privacy.release.estimates import Estimates
+from privacy.release.selection import HalfWidths
 from privacy.tally.series import DueSeries, SeriesState
 from tests.support.profiles import entropy_of
 from tests.support.release_world import calibration
@@ -112,12 +113,35 @@ def test_withheld_and_never_liked_look_the_same() -> None:
 
 
 def test_intervals_are_rounded_outwards() -> None:
-    """Ends are integers that include the interval; numbers that cannot be negative are clamped at zero."""
+    """Ends are integers that include the interval; none is below what is certain, nor above its value."""
     one = np.array([[True]])
-    figures = Estimates.from_centres(np.array([[3]]), np.array([[3.2]]), np.array([[2.0]]), one)
+    widths = HalfWidths(np.array([[4.0]]), np.array([[4.2]]))
+    figures = Estimates.from_centres(np.array([[3]]), np.array([[3.2]]), widths, one)
     assert (figures.low[0, 0], figures.high[0, 0]) == (-1, 8)
-    clamped = figures.clamp_at_zero()
-    assert (clamped.values[0, 0], clamped.low[0, 0], clamped.high[0, 0]) == (3, 0, 8)
+    for least, low in ((0, 0), (2, 2), (5, 3)):
+        clamped = figures.clamp(least)
+        assert (clamped.values[0, 0], clamped.low[0, 0], clamped.high[0, 0]) == (3, low, 8)
+
+
+def test_a_total_is_smoothed_where_it_is_shown_from_the_start_of_the_schedule_on() -> None:
+    """A series that began later has totals, but no smoothed ones; a withheld total has none either."""
+    logs = [log_of(SMALL.policy, [({}, LIKE, likes)]) for likes in (500, 500, 1)]
+    states = [
+        SeriesState(4 * number, "v", 0, "small", first, 1) for number, first in ((0, 0), (1, 1), (2, 0))
+    ]
+    batch = [DueSeries(state, log, b"", b"") for state, log in zip(states, logs, strict=True)]
+    documents = [release.document for release in make_releases(batch, SMALL, entropy_of("smoothed"))]
+    assert [document.total is not None for document in documents] == [True, True, False]
+    assert [document.smoothed is not None for document in documents] == [True, False, False]
+    assert documents[0].smoothed is not None
+    assert documents[0].smoothed[1] <= documents[0].smoothed[0] <= documents[0].smoothed[2]
+
+
+def test_a_document_without_a_smoothed_total_has_the_bytes_that_it_always_had() -> None:
+    """What was published before there were smoothed totals can be published again, byte for byte."""
+    (document,) = Simulation.start(SMALL, 1).documents([b""], entropy_of("bytes"))
+    assert b"smoothed" not in msgspec.json.encode(document)
+    assert b"smoothed" not in msgspec.json.encode(PointDocument.from_release(document))
 
 
 @pytest.mark.parametrize("likes", [2**20, 3 * 2**20])
