@@ -207,10 +207,12 @@ def _smooth_totals(
     share = np.minimum(smoothed.variances / variances, 1.0)
     independent = Z95 * np.sqrt(share * (1 - share) * variances)
     spread = sum_half_widths((share, widths[:, total]), (1.0, HalfWidths(independent, independent)))
+    values = np.rint(smoothed.means).astype(np.int64)
     # Integers within the interval: rounded outwards, it would contain more than it says.
-    low, high = np.ceil(smoothed.means - spread.below), np.floor(smoothed.means + spread.above)
-    figures = (each.astype(np.int64)[:, None] for each in (np.rint(smoothed.means), low, high))
-    return Estimates(*figures, shown[:, [total]]).clamp(least)
+    low = np.ceil(smoothed.means - spread.below).astype(np.int64)
+    high = np.floor(smoothed.means + spread.above).astype(np.int64)
+    figures = Estimates(values[:, None], low[:, None], high[:, None], shown[:, [total]])
+    return figures.clamp(least)
 
 
 def _decode(

@@ -35,10 +35,10 @@ _WAVES: Final = (64.0, 512.0, 4_096.0, 32_768.0)
 """Sizes of the early wave."""
 _FADINGS: Final = (1.0, 2.0, 3.0)
 """Powers of the age with which it fades."""
-_STREAMS: Final = (8.0, 64.0, 512.0, 4_096.0, 32_768.0)
+_STREAMS: Final = (0.0, 64.0, 512.0, 4_096.0, 32_768.0)
 """Sizes of the steady stream."""
-_RARITY: Final = 0.5
-"""Power of a stream's size with which its prior weight falls."""
+_FEW: Final = 16.0
+"""Size from which on a stream is the rarer, the larger it is: its prior weight is (size + 16)^−½."""
 _FADING_EPOCHS: Final = 18.0
 """Age from which the wave fades, in lengths of the first epoch."""
 _COMMON: Final = 2.0
@@ -159,5 +159,5 @@ def weighted_covariances(schedule: Schedule) -> list[tuple[float, NDArray[np.flo
         covariance += np.diag((_OWN * (early + late)) ** 2 + early + late)
         covariance[0, :] = covariance[:, 0] = 0.0
         covariance[0, 0] = _FIRST**2
-        covariances.append((-_RARITY * float(np.log(stream)), covariance))
+        covariances.append((-0.5 * float(np.log(stream + _FEW)), covariance))
     return covariances

@@ -99,17 +99,19 @@ def test_intervals_contain_the_exact_total_in_93_to_97_percent_of_cases(shape: s
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_intervals_of_each_size_are_right(shape: str, size: int) -> None:
-    """The same for each size by itself, over many courses."""
-    assert 0.93 < coverage(shape, size, 3_000, seed=2) < 0.97
+    """The same for each size by itself, over many courses.
+
+    A total of 100 is below its threshold and seldom shown; then its interval errs on the safe side.
+    """
+    most = 0.97 if size >= min(SIZES[1:]) else 0.985
+    assert 0.93 < coverage(shape, size, 3_000, seed=2) < most
 
 
-def test_a_year_of_measurements_halves_the_noise() -> None:
-    """Where a total has stopped to grow, the smoothed one is more precise, and states it."""
+def test_a_year_of_measurements_makes_a_total_more_precise() -> None:
+    """Where a total has stopped to grow, the deviation falls by a third, and the interval says so."""
     exact, published = release("fading", 1_000, COURSES, np.random.default_rng(3))
     smoothed, total = published[-1].smoothed, published[-1].streams
-    errors = smoothed.values[:, 0] - exact[:, -1]
-    unbiased = total.values[:, 0] - exact[:, -1]
+    errors, unbiased = (each.values[:, 0] - exact[:, -1] for each in (smoothed, total))
     assert float(np.sqrt((errors**2).mean())) < 0.67 * float(np.sqrt((unbiased**2).mean()))
-    assert float((smoothed.high - smoothed.low)[:, 0].mean()) < 0.7 * float(
-        (total.high - total.low)[:, 0].mean()
-    )
+    widths, wider = ((each.high - each.low)[:, 0].mean() for each in (smoothed, total))
+    assert float(widths) < 0.67 * float(wider)
