@@ -20,13 +20,14 @@ never looks at it. The work is the same for every series.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
+from threadpoolctl import ThreadpoolController
 
 from privacy.mechanism.factorisation import Factorisation
 from privacy.policy.schedule import Schedule
@@ -47,8 +48,8 @@ _CORRELATED: Final = 2.0
 """Difference of the logarithm of the ages over which the correlation falls to 1/e."""
 _OWN: Final = 0.5
 """τ: deviation of each step's gain from its share, by itself."""
-_FIRST: Final = 1e6
-"""Deviation of the gain of the first step."""
+_FIRST: Final = 1e5
+"""Deviation of the first step's gain, in deviations of its measurement: any is as good as another."""
 _MODELS_KEPT: Final = 8
 
 
@@ -93,9 +94,10 @@ class SmoothingModel:
             steps: shape (series,).
         """
         means, variances = np.zeros(len(steps)), np.zeros(len(steps))
-        for step in np.unique(steps).tolist():
-            here = steps == step
-            means[here], variances[here] = self._smooth_at(measurements[here, : step + 1], step)
+        with _threads().limit(limits=1):
+            for step in np.unique(steps).tolist():
+                here = steps == step
+                means[here], variances[here] = self._smooth_at(measurements[here, : step + 1], step)
         return Smoothed(means, variances)
 
     def _smooth_at(
@@ -117,6 +119,12 @@ class SmoothingModel:
         return mean, (weights * spread).sum(axis=0)
 
 
+@cache
+def _threads() -> ThreadpoolController:
+    """Return the control of the threads of NumPy's and SciPy's BLAS: one is quicker for small matrices."""
+    return ThreadpoolController()
+
+
 @lru_cache(maxsize=_MODELS_KEPT)
 def make_smoothing_model(factorisation: Factorisation, schedule: Schedule, scale: int) -> SmoothingModel:
     """Prepare the mixture for series that start with their schedule; takes some 50 ms.
@@ -126,25 +134,34 @@ def make_smoothing_model(factorisation: Factorisation, schedule: Schedule, scale
         schedule: the ages at which the steps end.
         scale: noise scale of the totals.
     """
+    # With noise below one like there is nothing to smooth, and the matrices would be singular in doubles.
+    scale = max(scale, int(factorisation.encoder[0, 0]))
     encoder = factorisation.encoder / scale
     prefix = np.tril(np.ones_like(encoder))
     identity = np.eye(factorisation.epochs)
     whiteners, gains, variances, log_weights = [], [], [], []
-    for log_prior, covariance in weighted_covariances(schedule):
-        roots = np.linalg.cholesky(encoder @ covariance @ encoder.T + identity)
-        gain = solve_triangular(roots, encoder @ covariance @ prefix.T, lower=True).T
-        whiteners.append(solve_triangular(roots, identity, lower=True))
-        gains.append(gain)
-        prior = np.diag(prefix @ covariance @ prefix.T)
-        variances.append(prior - (np.tril(gain) ** 2).sum(axis=1))
-        log_weights.append(log_prior - np.log(np.diag(roots)).cumsum())
+    first = _FIRST / float(encoder[0, 0])
+    with _threads().limit(limits=1):
+        for log_prior, covariance in weighted_covariances(schedule, first):
+            roots = np.linalg.cholesky(encoder @ covariance @ encoder.T + identity)
+            gain = solve_triangular(roots, encoder @ covariance @ prefix.T, lower=True).T
+            whiteners.append(solve_triangular(roots, identity, lower=True))
+            gains.append(gain)
+            prior = np.diag(prefix @ covariance @ prefix.T)
+            variances.append(prior - (np.tril(gain) ** 2).sum(axis=1))
+            log_weights.append(log_prior - np.log(np.diag(roots)).cumsum())
     return SmoothingModel(
         scale, np.array(whiteners), np.array(gains), np.array(variances), np.array(log_weights)
     )
 
 
-def weighted_covariances(schedule: Schedule) -> list[tuple[float, NDArray[np.float64]]]:
-    """Return of each model the logarithm of its prior weight, and the covariance of the steps' gains."""
+def weighted_covariances(schedule: Schedule, first: float) -> list[tuple[float, NDArray[np.float64]]]:
+    """Return of each model the logarithm of its prior weight, and the covariance of the steps' gains.
+
+    Args:
+        schedule: the ages at which the steps end.
+        first: deviation of the first step's gain.
+    """
     ages = np.array(schedule.due_ages_seconds, np.float64)
     # In units of the age from which a wave fades.
     ends = ages / (ages[0] * _FADING_EPOCHS)
@@ -158,6 +175,6 @@ def weighted_covariances(schedule: Schedule) -> list[tuple[float, NDArray[np.flo
         covariance = _COMMON**2 * (np.outer(early, early) + np.outer(late, late)) * common
         covariance += np.diag((_OWN * (early + late)) ** 2 + early + late)
         covariance[0, :] = covariance[:, 0] = 0.0
-        covariance[0, 0] = _FIRST**2
+        covariance[0, 0] = first**2
         covariances.append((-0.5 * float(np.log(stream + _FEW)), covariance))
     return covariances

@@ -28,7 +28,7 @@ def test_it_is_the_posterior_mean_of_the_mixture(step: int) -> None:
     values = measurements(1)[:, : step + 1] / SCALE
     encoder = FACTORISATION.encoder[: step + 1, : step + 1] / SCALE
     means, variances, weights = [], [], []
-    for log_prior, covariance in weighted_covariances(SCHEDULE):
+    for log_prior, covariance in weighted_covariances(SCHEDULE, 1e6):
         prior = covariance[: step + 1, : step + 1]
         seen = encoder @ prior @ encoder.T + np.eye(step + 1)
         gain = np.linalg.solve(seen, encoder @ prior.sum(axis=1))
@@ -53,6 +53,15 @@ def test_series_at_different_steps_do_not_touch_each_other() -> None:
     later[1, 2:] = 10**9
     assert together.means[1] == pytest.approx(alone.means[0])
     assert MODEL.smooth(later, np.array([5, 1])).means == pytest.approx(together.means)
+
+
+@pytest.mark.parametrize("scale", [1, 100, 10**9])
+def test_noise_of_any_scale_is_smoothed(scale: int) -> None:
+    """With hardly any noise the smoothed total is the total; with very much it is still a number."""
+    values = np.array([[300, 40, 20, 10, 0, 5]]) @ FACTORISATION.encoder.T
+    smoothed = make_smoothing_model(FACTORISATION, SCHEDULE, scale).smooth(values, np.array([5]))
+    assert (smoothed.variances > 0).all()
+    assert float(smoothed.means[0]) == pytest.approx(375, abs=1) or scale > 100
 
 
 @pytest.mark.parametrize("count", [10**3, 10**6, 10**8])
