@@ -31,9 +31,8 @@ from privacy.model.timestamp import EPOCH, MS_PER_DAY, RFC_3339, TIMESTAMP_RULE,
 
 MAX_CACHED_PROFILES = 100_000
 """Profiles that one process caches, about 40 MB."""
-MAX_PASSED_OVER = 8
-"""Members that no policy declares; a profile with more goes to the schema, as does a longer one."""
 MAX_ODD_PROFILE_BYTES = 2_048
+"""Of a profile with members that no policy declares; a longer one goes to the schema."""
 MAX_DESCRIBED = 1_024
 """Combinations of names of which one process remembers how they were taken."""
 _ALLOWED: Final = bytes(byte for byte in range(128) if re.fullmatch(IDENTIFIER_CHARACTERS, chr(byte)))
@@ -234,20 +233,17 @@ class EventDecoder:
         return profile
 
     def _read_odd_profile(self, text: bytes, passed_over: dict[bytes, tuple[Taken, ...]]) -> EventAttributes:
-        """Return a profile with members that no policy declares, if they are plain and few."""
+        """Return a profile with members that no policy declares, if they are plain."""
         if len(text) > MAX_ODD_PROFILE_BYTES:
             raise ValueError("it is too long to be kept")
         members = self._decode_members(text)
         texts = len(members) + sum(isinstance(value, str) for value in members.values())
         if text.count(_QUOTE) != _QUOTES_PER_TEXT * texts:
             raise ValueError("a name is repeated")
-        described = self._describe(tuple(members))
-        if len(described) > MAX_PASSED_OVER:
-            raise ValueError("it has too many to be kept")
         attributes = self.shape.attributes
         read = {name: members[name] for name in attributes.__struct_fields__ if name in members}
         profile = msgspec.convert(read, attributes)
-        passed_over[text] = described
+        passed_over[text] = self._describe(tuple(members))
         return profile
 
     def _empty_cache(self) -> _ProfileCache:

@@ -16,6 +16,8 @@ from privacy.policy.policy import Policy
 
 PASSED_OVER: Final = "absent, since no policy declares it"
 """How a member of a profile is taken that no policy declares."""
+MAX_NAMED: Final = 8
+"""Of one profile."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,13 @@ class ProfileShape:
     def describe_undeclared(self, names: Iterable[str]) -> tuple[Taken, ...]:
         """Return how the members of a profile were taken that no policy declares.
 
-        A name that no dimension could have is not repeated.
+        Senders choose these names: one that no dimension could have is not repeated, and of many the first
+        ones in order are; the others are taken together.
         """
-        passed_over = {
-            Taken(f"profile.{name}" if NAME_PATTERN.fullmatch(name) else "profile", PASSED_OVER)
-            for name in names
-            if name not in self.declared
-        }
-        return tuple(sorted(passed_over))
+        undeclared = sorted({*names} - self.declared)
+        named = [name for name in undeclared if NAME_PATTERN.fullmatch(name)][:MAX_NAMED]
+        together = [Taken("profile", PASSED_OVER)] if len(named) < len(undeclared) else []
+        return (*together, *(Taken(f"profile.{name}", PASSED_OVER) for name in named))
 
 
 USUAL_SHAPE: Final = ProfileShape(frozenset(PROFILE_FIELDS))

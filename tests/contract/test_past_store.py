@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import msgspec
 import pytest
 
-from api.replay.records import TimedRecord
+from api.replay.records import Action, ActionKind, TimedRecord
 from privacy.gallery.reader import GalleryReader
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.documents import LedgerEntry, ReleaseDocument
@@ -38,6 +38,8 @@ LEAVING: Final = 25
 """Accounts that take a like of old back."""
 RETURNING: Final = 15
 """Accounts that took theirs back before, and like again."""
+BANNED: Final = 50
+"""Accounts that liked before the change, and are banned after it."""
 NEXT: Final = own_policy_text(OWN_DIMENSIONS, "next").replace(
     "[intake]\n", "[intake]\nlate_registration_seconds = 3600\n"
 )
@@ -91,8 +93,12 @@ def test_targets_of_an_old_store_keep_their_statistics(store: Store, tmp_path: P
     before = published(store)
     shapes = {video_id: shape_of(likes_of(store, video_id)[0]) for video_id in OLD}
     videos = [a_posting("new", LEFT_MS), *map(a_past_video, OLD)]
+    bans = [
+        Action(LEFT_MS + MS_PER_HOUR, ActionKind.BAN, f"a-{LIKES - number}")
+        for number in range(1, 1 + BANNED)
+    ]
     with system_on(store, tmp_path, NEXT) as system:
-        system.timeline.run(videos, later_events(), LEFT_MS + 25 * MS_PER_HOUR)
+        system.timeline.run(videos, later_events(), LEFT_MS + 25 * MS_PER_HOUR, bans)
         assert system.intake.events["counted"] == 2 * (MORE + RETURNING) + LIKES
         assert system.intake.events["uncounted"] == 2 * LEAVING
         assert (system.intake.videos["created"], system.intake.videos["unchanged"]) == (1, len(OLD))
@@ -105,7 +111,7 @@ def test_targets_of_an_old_store_keep_their_statistics(store: Store, tmp_path: P
     total = likes_of(store, OF_SMALL)[-1].total
     assert total is not None
     # Ten deviations under this policy: a false alarm of 10^-22.
-    assert abs(total[0] - (LIKES - TAKEN_BACK + MORE + RETURNING - LEAVING)) < 40
+    assert abs(total[0] - (LIKES - TAKEN_BACK + MORE + RETURNING - LEAVING - BANNED)) < 40
     assert [*likes_of(store, "new")[0].breakdowns] == [*OWN_DIMENSIONS]
     check_chains(store)
 

@@ -58,3 +58,12 @@ def test_what_no_policy_declares_is_named_once_if_it_could_be_a_dimension() -> N
         Taken("profile.hour_of_day", PASSED_OVER),
         Taken("profile.tariff", PASSED_OVER),
     )
+
+
+def test_of_many_names_the_first_ones_are_repeated() -> None:
+    """A profile of thousands of names makes a short answer."""
+    described = USUAL_SHAPE.describe_undeclared([f"n{number:04d}" for number in range(5_000)])
+    assert described == (
+        Taken("profile", PASSED_OVER),
+        *(Taken(f"profile.n{number:04d}", PASSED_OVER) for number in range(8)),
+    )
