@@ -20,7 +20,8 @@ from privacy.release.ledger import LedgerHead
 from privacy.release.worker import make_commit
 from privacy.store.connect import connect
 from privacy.store.users import PUBLISHER, RELEASE
-from privacy.tally.series import DueSeries, PendingRelease, TallyShard
+from privacy.tally.pending_release import PendingRelease
+from privacy.tally.series import DueSeries, TallyShard
 
 
 def write_once_findings(

@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN, check_identifier
+from privacy.model.timestamp import parse_timestamp_ms
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
@@ -51,6 +52,21 @@ class IdentifierList(fields.List[str]):
         if len(texts) > self.max_items:
             raise ValidationError(f"lists {len(texts)} ids; at most {self.max_items}")
         return [self.inner.deserialize(text, attr, data, **options) for text in texts]
+
+
+class UtcDay(fields.String):
+    """A day in UTC, in a single form, loaded as its begin in ms since 1970 UTC."""
+
+    def __init__(self, **options: Any) -> None:
+        metadata = {"format": "date", "example": "2026-05-04", **options.pop("metadata", {})}
+        super().__init__(metadata=metadata, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **options)
+        try:
+            return parse_timestamp_ms(f"{text}T00:00:00Z")
+        except ValueError as error:
+            raise ValidationError("is no day of the calendar; a UTC day as in 2026-05-04") from error
 
 
 class PlainInteger(fields.Integer):

@@ -117,9 +117,3 @@ def takings_of_text(sent: Any, loaded: str | None) -> str | None:
     if isinstance(sent, str) and loaded is not None and _BREAKS.search(sent.strip()):
         return "one line"
     return None
-
-
-def spelling_key(text: str) -> str:
-    """Return what two spellings of a text have in common: width, case and invisible characters left out."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(character for character in folded if unicodedata.category(character) != "Cf")

@@ -6,11 +6,12 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load
 from marshmallow.validate import Range
 
-from api.platform.display_text import DisplayText, spelling_key, takings_of_text
+from api.platform.display_text import DisplayText, takings_of_text
 from api.platform.field_types import BoundedList, PublicId, StrictSchema, Timestamp, error_messages
 from privacy.catalogue.catalogue import TargetMetadata
 from privacy.intake.taken import Taken
 from privacy.model.engagement import TargetType
+from privacy.model.spelling import spelling_key
 from privacy.model.timestamp import SECONDS_PER_DAY
 
 MAX_TITLE_CHARACTERS = 2_200

@@ -13,7 +13,7 @@ from marshmallow.validate import Length, OneOf
 
 from api.public.response_fields import ResponseSchema, required_field
 from privacy.gallery.reader import CurrentRelease
-from privacy.model.documents import Figure, PointDocument, ReleaseDocument
+from privacy.model.documents import AudienceDocument, Figure, PointDocument, ReleaseDocument
 from privacy.model.timestamp import format_timestamp
 
 BELOW_THRESHOLD: Final = "below_threshold"
@@ -72,6 +72,11 @@ def make_current_number(current: CurrentRelease, figure: Figure | None, now_ms: 
     if current.release:
         return make_number(figure, current.release, overdue=overdue)
     return _make(None, NOT_YET_RELEASED, None, (None, current.next_release_at_ms), overdue=overdue)
+
+
+def make_audience_number(figure: Figure | None, audience: AudienceDocument) -> Number:
+    """Returns a number of a period, which is final: no newer release replaces it."""
+    return _make(figure, BELOW_THRESHOLD, audience.epoch, (audience.as_of_ms, None), overdue=False)
 
 
 def make_combined_number(figure: Figure | None, moment_ms: int, reason: str, *, overdue: bool) -> Number:

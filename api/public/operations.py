@@ -3,6 +3,8 @@
 from api.http import health
 from api.http.operation import Operation
 from api.public import authenticity, guarantee, ledger_entries, ledger_heads, ledger_proof, releases
+from api.public.audience_routes import SCOPE_ROUTES
+from api.public.audiences import make_audience_operation
 from api.public.breakdowns import make_breakdown_operation
 from api.public.changes import make_changes_operation
 from api.public.kinds import KIND_ROUTES
@@ -10,6 +12,7 @@ from api.public.services import PublicServices
 from api.public.target_metadata import CREATORS, VIDEOS
 from api.public.timeseries import make_timeseries_operation
 from api.public.totals import make_total_operation
+from api.public.trends import TREND_OPERATIONS
 
 _FACTORIES = (
     make_total_operation,
@@ -26,6 +29,8 @@ def operations() -> tuple[Operation[PublicServices], ...]:
         *CREATORS.operations(),
         *(make(routes) for routes in KIND_ROUTES for make in _FACTORIES),
         authenticity.OPERATION,
+        *(make_audience_operation(routes) for routes in SCOPE_ROUTES),
+        *TREND_OPERATIONS,
         guarantee.OPERATION,
         ledger_entries.OPERATION,
         ledger_proof.OPERATION,

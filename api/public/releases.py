@@ -3,18 +3,24 @@
 from typing import Final
 
 from marshmallow import Schema, fields
-from marshmallow.validate import OneOf
+from marshmallow.validate import Length, Regexp
 
-from api.http.arguments import Identifier, PlainInteger
+from api.http.arguments import PlainInteger
 from api.http.operation import Operation, Request, Response, ResponseDoc
+from api.public.release_cache import require_available
 from api.public.services import PublicServices
 from privacy.errors import NotFoundError
 from privacy.gallery.ledger_reader import ReleaseName
+from privacy.model.audience import Scope
 from privacy.model.engagement import Kind
+from privacy.model.identifier import check_identifier
 
 SIGNATURE_HEADER: Final = "Likewise-Signature"
 _MAX_AGE_SECONDS: Final = 300
 _KINDS: Final = {kind.label: kind for kind in Kind}
+_AUDIENCE_KIND: Final = f"(?:{'|'.join(scope.value for scope in Scope)})-p[a-z0-9]+-[a-z0-9.-]+"
+"""As `privacy.model.audience.audience_kind` writes them."""
+_MAX_NAME_CHARACTERS: Final = 400
 
 
 class ReleasePathSchema(Schema):
@@ -22,11 +28,19 @@ class ReleasePathSchema(Schema):
 
     kind = fields.String(
         required=True,
-        validate=OneOf(list(_KINDS)),
-        metadata={"description": "Kind of engagement that was counted.", "example": "like"},
+        validate=Regexp(f"^(?:{'|'.join(_KINDS)}|{_AUDIENCE_KIND})$", error="is no kind of release"),
+        metadata={
+            "description": "Kind of engagement that was counted; of an audience, its kind in the ledger.",
+            "example": "like",
+        },
     )
-    target_id = Identifier(
-        required=True, metadata={"description": "Id of the video or creator.", "example": "v-4711"}
+    target_id = fields.String(
+        required=True,
+        validate=Length(1, _MAX_NAME_CHARACTERS, error="is no name of a target"),
+        metadata={
+            "description": "Id of the video or creator; of an audience, its scope.",
+            "example": "v-4711",
+        },
     )
     epoch = PlainInteger(required=True, metadata={"description": "Number of the release.", "example": 0})
 
@@ -36,9 +50,14 @@ def get_release(services: PublicServices, request: Request) -> Response:
 
     Raises:
         NotFoundError: there is no such release, or it is not signed yet.
+        GoneError: the target was taken down.
     """
     name = ReleaseName(request.path["target_id"], request.path["kind"], int(request.path["epoch"]))
-    services.cache.get(name.target_id, _KINDS[name.kind])
+    if name.kind in _KINDS:
+        services.cache.get(check_identifier("target_id", name.target_id), _KINDS[name.kind])
+    elif name.kind.startswith(f"{Scope.CREATOR.value}-"):
+        current = services.gallery.read_current_release(name.target_id, Kind.FOLLOW)
+        require_available(current, name.target_id, Kind.FOLLOW)
     (release,), (signature,) = services.ledger.read_releases([name]), services.ledger.read_signatures([name])
     if release is None or signature is None:
         raise NotFoundError(f"there is no signed release: {name}")
@@ -50,11 +69,11 @@ OPERATION: Operation[PublicServices] = Operation(
     path="/v1/releases/{kind}/{target_id}/{epoch}",
     operation_id="get_release",
     summary="A release with its signature",
-    description="The document with all numbers of one target at one epoch, byte for byte as it was "
-    f"written. The header `{SIGNATURE_HEADER}` is a detached JWS (RFC 7515, appendix F) over these bytes "
-    "by a key of `/.well-known/jwks.json`; its protected header names the release's position in the "
-    "ledger and the hash of its entry. Figures are `[value, low, high]`, or null when withheld. Hours of "
-    "day are in UTC.",
+    description="The document with all numbers of one target at one epoch, or of one audience and period, "
+    f"byte for byte as it was written. The header `{SIGNATURE_HEADER}` is a detached JWS (RFC 7515, appendix "
+    "F) over these bytes by a key of `/.well-known/jwks.json`; its protected header names the release's "
+    "position in the ledger and the hash of its entry. Figures are `[value, low, high]`, or null when "
+    "withheld. Hours of day are in UTC.",
     tag="public",
     scope="audit",
     handler=get_release,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from privacy.audit.audiences import audience_checks
 from privacy.audit.check import Check
 from privacy.audit.entropy_use import entropy_check
 from privacy.audit.gate import gate_check
@@ -88,6 +89,9 @@ def white_box(policy: Policy, plan: Plan, entropy: EntropySource) -> list[Check]
     checks = [
         _parameter_check(calibrations, entropy),
         batch_check(calibrations, entropy, max(1, plan.first.recalculation_jobs // 4)),
+        *audience_checks(
+            calibrations, entropy, plan.first.stream_samples, max(1, plan.first.recalculation_jobs // 4)
+        ),
     ]
     for index, group in enumerate(_group_by_mechanism(calibrations)):
         scale = plan.others if index else plan.first

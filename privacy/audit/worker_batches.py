@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +153,8 @@ class _AuditedSeries:
 
     def check(self, commit: Commit, noise: NDArray[np.int64] | ReplayError) -> list[tuple[str, str]]:
         """Returns the rule and a description for each fault of a release, and goes on to the next epoch."""
-        release = NewRelease(commit.due, 0, commit.release, commit.net_changes, commit.measurements)
+        due = cast("DueSeries", commit.due)
+        release = NewRelease(due, 0, commit.release, commit.net_changes, commit.measurements)
         step, state = self.step, self.due.state
         own = noise if isinstance(noise, ReplayError) else noise[:, : step + 1]
         case = ReleaseCase(

@@ -13,6 +13,7 @@ from redis import Redis
 from privacy.errors import StoreError
 from privacy.model.documents import (
     CURRENT_VERSION,
+    AudienceDocument,
     GuaranteeDocument,
     PointDocument,
     ReleaseDocument,
@@ -106,6 +107,15 @@ class GalleryReader:
             raw = pipeline.execute()
         return [_decode_current(*pair) for pair in zip(raw[::2], raw[1::2], strict=True)]
 
+    def read_targets(self, target_ids: Sequence[str], target_type: str) -> list[TargetDocument | None]:
+        """Reads the public metadata of several targets, in their order; None for one that does not exist."""
+        with translated():
+            pipeline = self._client.pipeline(transaction=False)
+            for target_id in target_ids:
+                pipeline.get(gallery_key("target", target_type, target_id))
+            raw = pipeline.execute()
+        return [None if document is None else _decode(document, TargetDocument) for document in raw]
+
     def read_points(self, target_id: str, kind: Kind) -> list[PointDocument]:
         """Reads the time series of one target, in the order of epochs."""
         with translated():
@@ -136,6 +146,26 @@ class GalleryReader:
             pipeline.zrevrange(key, 0, limit - 1)
             count, ids = pipeline.execute()
         return CreatorVideos(count, [video_id.decode() for video_id in ids])
+
+    def read_audience(self, scope_id: str, kind: str) -> list[AudienceDocument]:
+        """Reads all releases of one audience, in the order of periods.
+
+        Args:
+            scope_id: the creator, hashtag or sound; `platform` for all videos.
+            kind: scope, length of period and policy version, as in the releases.
+        """
+        with translated():
+            raw = cast("dict[bytes, bytes]", self._client.hgetall(gallery_key("releases", scope_id, kind)))
+        return sorted(
+            (_decode(document, AudienceDocument) for document in raw.values()),
+            key=lambda document: document.epoch,
+        )
+
+    def read_ranked(self, kind: str, period: int) -> list[AudienceDocument]:
+        """Reads the audiences of one period that show any number, in the order of their names."""
+        with translated():
+            raw = cast("dict[bytes, bytes]", self._client.hgetall(gallery_key("rankings", kind, period)))
+        return [_decode(raw[scope_id], AudienceDocument) for scope_id in sorted(raw)]
 
     def read_guarantee(self, version: str) -> GuaranteeDocument | None:
         """Reads the guarantee of a policy version; None if there is no such version.

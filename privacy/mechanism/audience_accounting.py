@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import TOTAL, Statistic, gate_z
 from privacy.mechanism.factorisation import DEFAULT_SCALE
+from privacy.model.audience import audience_kind
 from privacy.model.engagement import Kind
 from privacy.policy.audiences import AudiencePeriod
 from privacy.policy.policy import Policy
@@ -34,6 +35,26 @@ class AudienceCalibration:
     policy: Policy
     period: AudiencePeriod
     statistics: tuple[Statistic, ...]
+
+    @property
+    def kind(self) -> str:
+        """The name of these audiences in releases and in the ledger."""
+        return audience_kind(self.period.scope, self.period.every_seconds, self.policy.version)
+
+    @cached_property
+    def z(self) -> float:
+        """Standard deviations by which a number must clear k, before the correction of `margins`."""
+        return gate_z(self.policy, Kind.LIKE)
+
+    @property
+    def total(self) -> int | None:
+        """Position of the total; None if it is not measured."""
+        return self.places[TOTAL].start if TOTAL in self.places else None
+
+    @cached_property
+    def breakdowns(self) -> Mapping[str, slice]:
+        """Positions of the cells of each breakdown."""
+        return {name: place for name, place in self.places.items() if name != TOTAL}
 
     @cached_property
     def places(self) -> Mapping[str, slice]:
@@ -71,7 +92,7 @@ class AudienceCalibration:
     @cached_property
     def margins(self) -> NDArray[np.float64]:
         """How far an estimate must clear k, in accounts, shape (streams,): `docs/proofs/gate.md`."""
-        return gate_z(self.policy, Kind.LIKE) * self.deviations + 1 / UNIT
+        return self.z * self.deviations + 1 / UNIT
 
 
 def calibrate_audiences(policy: Policy) -> tuple[AudienceCalibration, ...]:

@@ -1,8 +1,9 @@
 """The scopes of audiences, and the numbers of their periods."""
 
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
+from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.model.timestamp import SECONDS_PER_DAY
 
 
@@ -27,3 +28,43 @@ def period_at(moment_ms: int, every_seconds: int) -> int:
 def period_start_ms(period: int, every_seconds: int) -> int:
     """Return the begin of a period, which is the end of the one before it, in ms since 1970 UTC."""
     return 1000 * (FIRST_MONDAY_SECONDS + period * every_seconds)
+
+
+AUDIENCE_SLOT: Final = 3
+"""In place of a kind in the number of a series: an audience has a number of its own, and a series there."""
+PLATFORM_ID: Final = "platform"
+"""Id of the only audience of its scope."""
+
+
+def is_audience(series: int) -> bool:
+    """Return whether this is the number of a series that counts an audience."""
+    return series % KINDS_PER_TARGET == AUDIENCE_SLOT
+
+
+class Period(NamedTuple):
+    """A period of all audiences of one length."""
+
+    every_seconds: int
+    number: int
+
+    @property
+    def end_ms(self) -> int:
+        """The end of the period, in ms since 1970 UTC."""
+        return period_start_ms(self.number + 1, self.every_seconds)
+
+
+def period_name(every_seconds: int) -> str:
+    """Return the name of a length of time, in ISO 8601, such as P7D or PT504S."""
+    days, seconds = divmod(every_seconds, SECONDS_PER_DAY)
+    return f"PT{every_seconds}S" if seconds else f"P{days}D"
+
+
+def audience_kind(scope: Scope, every_seconds: int, version: str) -> str:
+    """Return the name of audiences in releases and in the ledger, in place of a kind of engagement.
+
+    Args:
+        scope: what they are audiences of.
+        every_seconds: length of their periods.
+        version: the policy under which their videos were registered; others are counted apart.
+    """
+    return f"{scope.value}-{period_name(every_seconds).lower()}-{version}"

@@ -85,6 +85,46 @@ class ReleaseDocument(Document, frozen=True, omit_defaults=True):
     """The total by a model of how counts grow, from all measurements so far; absent where it is not shown."""
 
 
+class AudienceDocument(Document, frozen=True):
+    """The immutable document of one audience: how many accounts were first counted in one period.
+
+    It names the numbers that are shown, and no others. The policy says which cells there are.
+    """
+
+    target_id: str
+    """The creator, hashtag or sound; `platform` for all videos."""
+    kind: str
+    """Scope and length of the period: `privacy.model.audience.audience_kind`."""
+    epoch: int
+    """Number of the period."""
+    starts_at_ms: int
+    as_of_ms: int
+    """End of the period: an account is counted if its like was taken in before it."""
+    next_release_at_ms: int | None
+    """When the numbers of the next period become visible; None if this was the last one."""
+    policy_version: str
+    total: Figure | None
+    breakdowns: dict[str, BreakdownFigures]
+    """By dimension; contains only the shown cells, and only breakdowns that show anything."""
+
+
+AnyRelease = ReleaseDocument | AudienceDocument
+_RELEASE = msgspec.json.Decoder(ReleaseDocument)
+_AUDIENCE = msgspec.json.Decoder(AudienceDocument)
+
+
+def decode_release(raw: bytes) -> AnyRelease:
+    """Decode a release of a target, or of an audience.
+
+    Raises:
+        msgspec.MsgspecError: it is neither.
+    """
+    try:
+        return _RELEASE.decode(raw)
+    except msgspec.ValidationError:
+        return _AUDIENCE.decode(raw)
+
+
 def published_life_ms(release: bytes) -> int:
     """Return how long a canary's release is kept once it is published: past its next one, for a week.
 
@@ -139,7 +179,8 @@ class LedgerEntry(Document, frozen=True):
     policy_version: str
     policy_digest: str
     rho: str
-    """zCDP cost of the target's whole schedule, per engagement, without the reserve, as an exact decimal."""
+    """zCDP cost per engagement, as an exact decimal: of the target's whole schedule, without the reserve; or
+    of all numbers of one audience."""
     release_sha256: str
 
 

@@ -13,12 +13,13 @@ from fractions import Fraction
 from functools import cached_property
 
 from privacy.errors import PolicyError
+from privacy.model.audience import Scope
 from privacy.model.dimension import Dimension, JointDimension, JointDomain
 from privacy.model.documents import CURRENT_VERSION
 from privacy.model.engagement import Kind, TargetType
 from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.model.timestamp import SECONDS_PER_DAY
-from privacy.policy.audiences import Audiences
+from privacy.policy.audiences import AudiencePeriod, Audiences
 from privacy.policy.budget import Accounting, Budget, CalibrationMethod
 from privacy.policy.integrity import Integrity
 from privacy.policy.retention import Retention
@@ -256,6 +257,15 @@ class Policy:
     @property
     def _joint_dimensions(self) -> tuple[JointDimension, ...]:
         return self.audiences.joint_dimensions if self.audiences else ()
+
+    def find_audience(self, scope: Scope, every_seconds: int) -> AudiencePeriod:
+        """Return what is measured of audiences of a scope over periods of a length.
+
+        Raises:
+            KeyError: the policy declares no such audiences.
+        """
+        periods = self.audiences.periods if self.audiences else ()
+        return {(period.scope, period.every_seconds): period for period in periods}[scope, every_seconds]
 
     @cached_property
     def sandbox(self) -> Policy | None:

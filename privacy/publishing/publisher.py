@@ -19,10 +19,10 @@ from privacy.store.script import Script, ScriptCall
 
 if TYPE_CHECKING:
     # The platform plane publishes targets, and its image carries nothing of the tally.
-    from privacy.tally.series import PendingRelease
+    from privacy.tally.pending_release import PendingRelease
 
 _PUBLISH = Script.from_package("privacy.publishing", "write_once.lua", "publish.lua")
-_PUBLISH_ENTRIES = Script.from_package("privacy.publishing", "write_once.lua", "publish_entries.lua")
+_PUBLISH_FIELDS = Script.from_package("privacy.publishing", "write_once.lua", "publish_fields.lua")
 _PUBLISH_TARGET = Script.from_package("privacy.publishing", "publish_target.lua")
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -63,7 +63,8 @@ class Publisher:
         """Write releases and their ledger entries; the latest release of each series becomes its current one.
 
         Entries are written after them, so that each entry in the gallery has its release there. Of canaries,
-        everything but the entries expires.
+        everything but the entries expires. Audiences that show anything are listed in the ranking of their
+        period, except those of canaries.
 
         Raises:
             StoreBusyError: the gallery did not confirm; call again.
@@ -73,16 +74,30 @@ class Publisher:
         shards: dict[int, tuple[list[str], list[str | bytes | int]]] = {}
         for release in releases:
             chains.setdefault(release.shard, []).extend((release.sequence, release.ledger_entry))
+            if release.point is None:
+                continue
             keys, arguments = shards.setdefault(gallery_shard(release.target_id), ([], []))
             keys += gallery_series_keys(release.target_id, release.kind)
             arguments += [release.epoch, release.release, release.point]
         self._write_once(_PUBLISH, [ScriptCall(*shard) for shard in shards.values()])
+        self._publish_audiences([release for release in releases if release.point is None])
         self._write_once(
-            _PUBLISH_ENTRIES,
+            _PUBLISH_FIELDS,
             [ScriptCall([gallery_key("ledger", shard)], entries) for shard, entries in chains.items()],
         )
 
         self._limit_life(releases)
+
+    def _publish_audiences(self, audiences: Sequence[PendingRelease]) -> None:
+        fields: dict[str, list[str | bytes | int]] = {}
+        for audience in audiences:
+            key = gallery_key("releases", audience.target_id, audience.kind)
+            fields.setdefault(key, []).extend((audience.epoch, audience.release))
+        for audience in audiences:
+            if audience.is_ranked and not is_canary(audience.target_id):
+                key = gallery_key("rankings", audience.kind, audience.epoch)
+                fields.setdefault(key, []).extend((audience.target_id, audience.release))
+        self._write_once(_PUBLISH_FIELDS, [ScriptCall([key], values) for key, values in fields.items()])
 
     def _limit_life(self, releases: Sequence[PendingRelease]) -> None:
         """Let what is published about canaries expire, a week after their latest release."""
@@ -93,11 +108,7 @@ class Publisher:
             return
         pipeline = self.client.pipeline(transaction=False)
         for (target_id, kind), release in latest.items():
-            target_type = Kind[kind.upper()].target_type
-            for key in (
-                *gallery_series_keys(target_id, kind),
-                gallery_key("target", target_type.value, target_id),
-            ):
+            for key in _list_expiring(target_id, kind, is_audience=release.point is None):
                 pipeline.pexpire(key, published_life_ms(release.release))
         with translated():
             pipeline.execute()
@@ -132,3 +143,14 @@ class Publisher:
         pipeline.set(gallery_key("ledger", "shards"), ledger_shards)
         with translated():
             pipeline.execute()
+
+
+def _list_expiring(target_id: str, kind: str, *, is_audience: bool) -> list[str]:
+    """Return the keys of a canary, or of an audience of canaries, that are kept for a time only."""
+    if is_audience:
+        return [gallery_key("releases", target_id, kind)]
+    target_type = Kind[kind.upper()].target_type
+    return [
+        *gallery_series_keys(target_id, kind),
+        gallery_key("target", target_type.value, target_id),
+    ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.audience_accounting import AudienceCalibration
 from privacy.mechanism.gate import passes_gate
 from privacy.mechanism.reconcile import Reconciled, reconcile
 from privacy.release.measure import Measured
@@ -135,7 +136,10 @@ def publishable_estimates(
 
 
 def estimate_other(
-    part: Reconciled, widths: HalfWidths, total_shown: NDArray[np.bool_], calibration: Calibration
+    part: Reconciled,
+    widths: HalfWidths,
+    total_shown: NDArray[np.bool_],
+    calibration: Calibration | AudienceCalibration,
 ) -> Estimates:
     """Estimate the `other` cell of a breakdown, which is shown if it clears a margin of its own."""
     thresholds = calibration.policy.k + calibration.z * part.other_deviations

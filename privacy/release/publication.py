@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 from privacy.publishing.publisher import Publisher
 from privacy.rollback.release_watermark import ReleaseWatermark
-from privacy.tally.series import PendingRelease, TallyShard
+from privacy.tally.pending_release import PendingRelease
+from privacy.tally.series import TallyShard
 
 WRITING_MS: Final = 1_000
 """Time for which a commit may take: a release that is made closer to its tick might miss it."""

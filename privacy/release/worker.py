@@ -1,20 +1,27 @@
 """The release worker: makes the due releases, which then wait for their tick."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from privacy.errors import LateCommitError, SeriesRefusedError
 from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.audience_accounting import AudienceCalibration, calibrate_audience
 from privacy.mechanism.entropy import EntropySource
+from privacy.model.audience import Scope, is_audience
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import Clock
+from privacy.release.audiences import NewAudience, make_audience_releases
 from privacy.release.engine import NewRelease, make_releases
 from privacy.release.ledger import LedgerHead
 from privacy.release.publication import WRITING_MS, visible_at_ms
 from privacy.rollback.release_watermark import ReleaseWatermark
 from privacy.store.clock import StoreClock
+from privacy.tally.audience_series import DueAudience
 from privacy.tally.series import Commit, DueSeries, TallyShard
 
 WORKERS_AT_ONCE = 2
@@ -70,10 +77,10 @@ class ReleaseWorker:
 
     def _release_shard(self, shard: TallyShard) -> tuple[int, frozenset[int]]:
         """Release what is due in a shard; returns how many that was, and the series that were refused."""
-        written, refused, spare_ms = 0, frozenset[int](), 0
+        written, refused, spare_ms = list[int](), frozenset[int](), 0
         while True:
             try:
-                count = self._release_batch(shard, refused, spare_ms)
+                batch = self._release_batch(shard, refused, spare_ms)
             except SeriesRefusedError as error:
                 refused |= error.numbers
                 continue
@@ -82,14 +89,17 @@ class ReleaseWorker:
                     raise
                 spare_ms = SPARE_MS
                 continue
-            if not count:
-                return written, refused
-            written += count
+            if not batch:
+                if any(map(is_audience, written)):
+                    shard.audience_logs.drop_released()
+                return len(written), refused
+            written += batch
 
-    def _release_batch(self, shard: TallyShard, refused: frozenset[int], spare_ms: int) -> int:
-        """Write a batch without the series that were refused; returns its size.
+    def _release_batch(self, shard: TallyShard, refused: frozenset[int], spare_ms: int) -> list[int]:
+        """Write a batch without the series that were refused; returns their numbers.
 
-        It is 0 if nothing is due, or another worker was faster: that one continues, so this one need not.
+        They are none if nothing is due, or another worker was faster: that one continues, and this one need
+        not.
         """
         # The head is read first. A commit that finds it unchanged proves that no other worker has released
         # a series of this shard since: the due series and the length of the ledger are still as read here.
@@ -97,23 +107,32 @@ class ReleaseWorker:
         due = shard.list_due(BATCH_SERIES + len(refused), self.clock())
         numbers = [number for number in due if number not in refused][:BATCH_SERIES]
         if not numbers:
-            return 0
+            return []
         head = LedgerHead(shard.shard, shard.count_ledger_entries(), before)
         if self.watermark:
             self.watermark.check(shard.shard, head.length)
-        made = {
-            release.due.state.number: (release, calibration)
-            for calibration, batch in self._by_calibration(shard.read_series(numbers))
-            for release in make_releases(batch, calibration, self.entropy, equal_work=self.equal_work)
-        }
+        made = {made.release.due.state.number: made for made in self._make(shard, numbers)}
         now_ms = self.clock() + spare_ms
         written_by_ms = now_ms + WRITING_MS if isinstance(self.clock, StoreClock) else None
         commits = []
         # By due times, then numbers as text: the ledger must not tell how the work was divided.
-        for release, calibration in (made[number] for number in numbers):
-            entry, head = head.append(release, calibration)
-            commits.append(make_commit(release, calibration, entry, now_ms))
-        return shard.commit(commits, before, head.digest, written_by_ms)
+        for one in (made[number] for number in numbers):
+            entry, head = one.append_to(head)
+            commits.append(one.make_commit(entry, now_ms))
+        return numbers if shard.commit(commits, before, head.digest, written_by_ms) else []
+
+    def _make(self, shard: TallyShard, numbers: Sequence[int]) -> Iterator[_MadeRelease | _MadeAudience]:
+        """Make the releases of targets, then those of audiences."""
+        of_targets = [number for number in numbers if not is_audience(number)]
+        for calibration, batch in self._by_calibration(shard.read_series(of_targets) if of_targets else ()):
+            for release in make_releases(batch, calibration, self.entropy, equal_work=self.equal_work):
+                yield _MadeRelease(release, calibration)
+        of_audiences = [number for number in numbers if is_audience(number)]
+        if not of_audiences:
+            return
+        for measured, audiences in self._by_measured(shard.audience_logs.read_due(of_audiences)):
+            for audience in make_audience_releases(audiences, measured, self.entropy):
+                yield _MadeAudience(audience, measured)
 
     def _by_calibration(self, batch: Sequence[DueSeries]) -> Iterator[tuple[Calibration, list[DueSeries]]]:
         def binding(due: DueSeries) -> tuple[str, Kind]:
@@ -121,6 +140,57 @@ class ReleaseWorker:
 
         for (version, kind), group in groupby(sorted(batch, key=binding), key=binding):
             yield self.calibrations(version, kind), list(group)
+
+    def _by_measured(
+        self, batch: Sequence[DueAudience]
+    ) -> Iterator[tuple[AudienceCalibration, list[DueAudience]]]:
+        def binding(due: DueAudience) -> tuple[str, str, int]:
+            return due.state.policy_version, due.state.scope.value, due.state.every_seconds
+
+        for (version, scope, every_seconds), group in groupby(sorted(batch, key=binding), key=binding):
+            policy = self.calibrations(version, Kind.LIKE).policy
+            period = policy.find_audience(Scope(scope), every_seconds)
+            yield calibrate_audience(policy, period), list(group)
+
+
+class _MadeRelease(NamedTuple):
+    """A release of a target, and its mechanism."""
+
+    release: NewRelease
+    calibration: Calibration
+
+    def append_to(self, head: LedgerHead) -> tuple[bytes, LedgerHead]:
+        """Return its entry and the head after it."""
+        return head.append(self.release, self.calibration)
+
+    def make_commit(self, entry: bytes, now_ms: int) -> Commit:
+        """Return what the tally keeps of it."""
+        return make_commit(self.release, self.calibration, entry, now_ms)
+
+
+class _MadeAudience(NamedTuple):
+    """A release of an audience, and its mechanism."""
+
+    release: NewAudience
+    calibration: AudienceCalibration
+
+    def append_to(self, head: LedgerHead) -> tuple[bytes, LedgerHead]:
+        """Return its entry and the head after it."""
+        return head.append_audience(self.release, self.calibration)
+
+    def make_commit(self, entry: bytes, now_ms: int) -> Commit:
+        """Return what the tally keeps of it: no measurement, which nothing needs again."""
+        state = self.release.due.state
+        return Commit(
+            due=self.release.due,
+            next_due_ms=state.next_due_ms,
+            visible_ms=visible_at_ms(state.due_ms, self.calibration.policy.public_delay_ms, now_ms),
+            net_changes=b"",
+            measurements=b"",
+            release=self.release.encoded,
+            ledger_entry=entry,
+            until_ms=state.until_ms,
+        )
 
 
 def make_commit(release: NewRelease, calibration: Calibration, entry: bytes, now_ms: int) -> Commit:

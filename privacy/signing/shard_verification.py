@@ -11,10 +11,13 @@ from privacy.errors import SignatureError
 from privacy.gallery.ledger_reader import ReleaseName
 from privacy.ledger.head import TreeHead
 from privacy.ledger.merkle import GrowingTree, leaf_hash
-from privacy.model.documents import LedgerEntry, ReleaseDocument
+from privacy.model.documents import AnyRelease, LedgerEntry, decode_release
+from privacy.model.engagement import Kind
 from privacy.model.sandbox import is_canary
 from privacy.signing.export import UNREADABLE, ReleaseLine
 from privacy.signing.jwks import PublicKeys
+
+_KINDS_OF_TARGETS = frozenset(kind.label for kind in Kind)
 
 
 class Fault(NamedTuple):
@@ -126,13 +129,18 @@ class ShardVerification:
         return self._epochs.get((name.target_id, name.kind)) == name.epoch - 1
 
     def _check_series(self, name: ReleaseName, where: str) -> Iterator[Fault]:
-        """Checks that releases of one target and kind come epoch by epoch, each once."""
+        """Checks that releases of one target and kind come epoch by epoch, each once.
+
+        Audiences have no release in a period in which no video of theirs could be liked.
+        """
         series = name.target_id, name.kind
         previous = self._epochs.get(series)
         if previous is not None and name.epoch <= previous:
             yield Fault(where, "is released a second time")
             return
-        first, last = name.epoch if previous is None else previous + 1, name.epoch - 1
+        first, last = name.epoch, name.epoch - 1
+        if previous is not None and name.kind in _KINDS_OF_TARGETS:
+            first = previous + 1
         if first == last:
             yield Fault(str(ReleaseName(*series, first)), "is missing")
         elif first < last:
@@ -160,9 +168,9 @@ def _decode(raw: bytes) -> LedgerEntry | None:
         return None
 
 
-def _decode_release(release: bytes) -> ReleaseDocument | None:
+def _decode_release(release: bytes) -> AnyRelease | None:
     try:
-        return msgspec.json.decode(release, type=ReleaseDocument)
+        return decode_release(release)
     except UNREADABLE:
         return None
 

@@ -6,6 +6,7 @@
 | `t:{t<shard>}:` | tally and catalogue, by target shard | `{t<shard>}`        |
 | `p:`            | the platform plane's own      | none: one key a command    |
 | `g:releases:{g<shard>}:`, `g:points:…`, `g:current:…` | releases, by gallery shard | `{g<shard>}` |
+| `g:rankings:`   | audiences that show anything, by kind and period | none: one key a command    |
 | `g:`            | gallery, all else             | none: one key a command    |
 | `l:<plane>:`    | rate limits of one plane      | set by the `limits` library |
 | `store:{header}`, `g:{header}` | what a store is, see `privacy.store.header` | `{header}` |
@@ -49,12 +50,13 @@ AOF_REWRITES_REQUESTED: Final = "p:rewrites:requested"
 AOF_REWRITES_COMPLETED: Final = "p:rewrites:completed"
 SWEPT: Final = "p:swept"
 SERIES_STATE_KEYS: Final = "t:{t*}:series:*"
+AUDIENCE_LOG_INDEX_KEYS: Final = "t:{t*}:audience-logs"
 LOG_KEYS: Final = "t:{t*}:log:*"
 RETIRED_POLICY_KEYS: Final = "t:{t*}:retired-policies"
 TARGET_RECORD_KEYS: Final = ("t:{t*}:videos", "t:{t*}:creators")
 MEASURED_KEYS: Final = "t:{t*}:measured:*"
 GALLERY_KEYS: Final = "g:*"
-RELEASED_KEYS: Final = ("g:releases:*", "g:points:*", "g:ledger:*")
+RELEASED_KEYS: Final = ("g:releases:*", "g:points:*", "g:rankings:*", "g:ledger:*")
 SIGNED_KEYS: Final = ("g:releases:*", "g:ledger:*")
 SIGNER_RECORD_KEYS: Final = ("g:tree:*", "g:signatures:*")
 SIGNER_KEYS: Final = ("g:heads", "g:jwks")

@@ -123,6 +123,8 @@ RELEASE: Final = AclUser(
                 *("zadd", "zrange", "zrem", "zscore", "xadd", "xdel", "xinfo|stream", "xrange"),
             ),
         ),
+        # Audiences have a log in common, which goes when the last of them is released.
+        Grant((keys.AUDIENCE_LOG_INDEX_KEYS,), ("hgetall", "hdel")),
         _READS_ERASURES,
         _BELIEVES_CLOCK,
         _HEADER,

@@ -18,14 +18,15 @@
 --                     they are visible; '' for none
 --       then, for each series: its number, the epoch and its end required now, the cut of its log as `read.lua` returned it,
 --       the end of the next epoch ('' after the last one), from when the release is visible, net changes, measurements,
---       release document, ledger entry
+--       release document, ledger entry, and the time required now until which videos of an audience may be liked ('' for
+--       a target)
 --
 -- Returns the length of the ledger when written. Otherwise nothing has changed: 0 when another worker has moved the ledger, −1
 -- when it is too late, an array of the series that are not as they were read, or not due.
 local call = redis.call
 local DUE, LEDGER, HEAD, PENDING, OFFSETS, VISIBLE = unpack(KEYS)
 local STATES, LOGS, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER, WRITTEN_BY_MS = unpack(ARGV, 1, 7)
-local FIRST_SERIES, FIELDS_PER_SERIES, MS_PER_SECOND = 8, 10, 1000
+local FIRST_SERIES, FIELDS_PER_SERIES, MS_PER_SECOND = 8, 11, 1000
 local releases = {}
 
 -- Returns whether the counted elements are still where they were read: a log only grows until a commit.
@@ -43,11 +44,12 @@ local function holds(log, cut, due_seconds)
 end
 
 local function parse(first)
-  local state = call('HMGET', STATES .. ARGV[first], 'epoch', 'visible_ms')
+  local state = call('HMGET', STATES .. ARGV[first], 'epoch', 'visible_ms', 'until_ms')
   return {
     series = ARGV[first],
     epoch = ARGV[first + 1],
-    is_next = ARGV[first + 1] == state[1],
+    -- An audience that was to end goes on if a video of it was registered meanwhile.
+    is_next = ARGV[first + 1] == state[1] and (ARGV[first + 4] ~= '' or ARGV[first + 10] == (state[3] or '')),
     due_ms = tonumber(ARGV[first + 2]),
     cut = cmsgpack.unpack(ARGV[first + 3]),
     next_due_ms = ARGV[first + 4],

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
-import msgspec
 from redis import Redis
 
 from privacy.errors import LateCommitError, SeriesRefusedError
-from privacy.model.documents import PointDocument
 from privacy.model.engagement import KINDS_PER_TARGET, Kind
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
+from privacy.tally.audience_series import AudienceLogs, DueAudience
 from privacy.tally.log_elements import LogCut, read_logs
 from privacy.tally.outbox_relay import MAX_AHEAD_MS
+from privacy.tally.pending_release import PendingRelease
 
 _READ = Script.from_package("privacy.tally", "read.lua")
 _COMMIT = Script.from_package("privacy.tally", "commit.lua")
-_ENCODE = msgspec.json.Encoder().encode
-
-
-class _PointWithName(PointDocument, frozen=True, forbid_unknown_fields=False, kw_only=True):
-    """The part of a release document that its publication needs; the rest, most of it, is passed over."""
-
-    target_id: str
-    kind: str
-
-
-_DECODE = msgspec.json.Decoder(_PointWithName).decode
 _STATE_FIELDS = 5
 """Values of a series state at the beginning of each row that `read.lua` returns."""
 
@@ -109,55 +99,17 @@ class Commit:
         measurements: measurements drawn for this release, to be appended.
         release: the encoded release document.
         ledger_entry: its encoded ledger entry.
+        until_ms: until when videos of an audience may be liked; None for a target.
     """
 
-    due: DueSeries
+    due: DueSeries | DueAudience
     next_due_ms: int | None
     visible_ms: int
     net_changes: bytes
     measurements: bytes
     release: bytes
     ledger_entry: bytes
-
-
-@dataclass(frozen=True)
-class PendingRelease:
-    """A written release that waits to be copied to the gallery.
-
-    Args:
-        shard: target shard whose ledger holds its entry.
-        sequence: sequence number of that entry.
-        target_id: identifier of its target.
-        kind: label of its kind of engagement.
-        epoch: the released epoch.
-        release: the encoded release document.
-        point: its encoded point in the time series.
-        ledger_entry: its encoded ledger entry.
-    """
-
-    shard: int
-    sequence: int
-    target_id: str
-    kind: str
-    epoch: int
-    release: bytes
-    point: bytes
-    ledger_entry: bytes
-
-    @classmethod
-    def parse(cls, shard: int, sequence: int, release: bytes, ledger_entry: bytes) -> PendingRelease:
-        """Parse a release and make its point, both from its document."""
-        document = _DECODE(release)
-        return cls(
-            shard,
-            sequence,
-            document.target_id,
-            document.kind,
-            document.epoch,
-            release,
-            _ENCODE(PointDocument.from_release(document)),
-            ledger_entry,
-        )
+    until_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +123,11 @@ class TallyShard:
 
     client: Redis
     shard: int
+
+    @cached_property
+    def audience_logs(self) -> AudienceLogs:
+        """Reads its audiences."""
+        return AudienceLogs(self.client, self.shard)
 
     def list_due(self, limit: int, now_ms: int | None = None) -> list[int]:
         """Return the numbers of at most `limit` series that are due, longest overdue first.
@@ -270,6 +227,7 @@ class TallyShard:
                 commit.measurements,
                 commit.release,
                 commit.ledger_entry,
+                "" if commit.until_ms is None else commit.until_ms,
             ]
         names = ("due", "ledger", "head", "pending", "offsets", "visible")
         keys = [tally_key(self.shard, name) for name in names]

@@ -269,9 +269,9 @@ def publish(store: Store) -> None:
     send(publisher._PUBLISH, [*keys, *keys[:3]], arguments, store.publisher)
 
 
-def publish_entries(store: Store) -> None:
+def publish_fields(store: Store) -> None:
     """Publish three entries of a chain."""
-    send(publisher._PUBLISH_ENTRIES, ["g:ledger:0"], [0, "a", 1, "b", 2, "c"], store.publisher)
+    send(publisher._PUBLISH_FIELDS, ["g:ledger:0"], [0, "a", 1, "b", 2, "c"], store.publisher)
 
 
 def publish_target(store: Store) -> None:
@@ -359,7 +359,7 @@ CASES: Final = [
     ),
     Case("replace_limits.lua", "admin", lambda store: replace_limits(store.admin, 1, lambda: [POLICY])),
     Case("publish.lua", "publisher", publish),
-    Case("publish_entries.lua", "publisher", publish_entries),
+    Case("publish_fields.lua", "publisher", publish_fields),
     Case(
         "publish_target.lua",
         "publisher",

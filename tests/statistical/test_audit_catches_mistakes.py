@@ -30,7 +30,7 @@ from tests.support.profiles import entropy_of
 SMALL_PLAN = Plan(WhiteBoxScale(1_000, False, 300, 600, 300, 2), None)
 READS = 20
 REMOVALS = Path(__file__).parents[2] / "examples/ml100k/removals.toml"
-CHECKS = ["parameters", "single streams", "recalculation", "entropy", "gate", "end to end"]
+CHECKS = ["parameters", "single streams", "recalculation", "entropy", "gate", "audiences", "end to end"]
 QUICK_MUTATIONS = [mutation for mutation in MUTATIONS if mutation.in_quick_tests]
 
 

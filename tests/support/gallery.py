@@ -17,7 +17,7 @@ from privacy.model.documents import (
 from privacy.model.engagement import Reason
 from privacy.model.timestamp import MS_PER_HOUR, parse_timestamp_ms
 from privacy.publishing.publisher import Publisher
-from privacy.tally.series import PendingRelease
+from privacy.tally.pending_release import PendingRelease
 from tests.support.redis_server import Store
 
 POSTED_MS: Final = parse_timestamp_ms("2026-05-03T12:00:00Z")

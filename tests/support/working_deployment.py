@@ -21,7 +21,8 @@ from privacy.model.engagement import Kind
 from privacy.release.publication import ReleasePublication
 from privacy.release.worker import WORKERS_AT_ONCE, ReleaseWorker
 from privacy.tally.outbox_relay import Relay
-from privacy.tally.series import PendingRelease, TallyShard
+from privacy.tally.pending_release import PendingRelease
+from privacy.tally.series import TallyShard
 from tests.support.appearing_deployment import SIXTEEN_SHARDS, START_MS, SandboxTally, sandbox_calibration
 from tests.support.entropy import shake_entropy
 from tests.support.release_world import AFTER_EVERY_TICK_MS

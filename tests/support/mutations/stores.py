@@ -84,7 +84,7 @@ def _commits_always(patch: pytest.MonkeyPatch) -> None:
 def _replaces(patch: pytest.MonkeyPatch) -> None:
     right = "return call('HSETNX', key, field, value) == 1 or call('HGET', key, field) == value"
     wrong = "call('HSETNX', key, field, value) return true"
-    for name in ("_PUBLISH", "_PUBLISH_ENTRIES"):
+    for name in ("_PUBLISH", "_PUBLISH_FIELDS"):
         unchecked = edited(getattr(publisher, name), "return not held or held == value", "return true")
         patch.setattr(publisher, name, edited(unchecked, right, wrong))
 

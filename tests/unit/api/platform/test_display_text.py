@@ -6,7 +6,8 @@ from typing import Literal
 import pytest
 from marshmallow import ValidationError
 
-from api.platform.display_text import ELLIPSIS, MAX_MARKS, CutText, DisplayText, limit_marks, spelling_key
+from api.platform.display_text import ELLIPSIS, MAX_MARKS, CutText, DisplayText, limit_marks
+from privacy.model.spelling import spelling_key
 
 NORMALIZE = unicodedata.normalize
 MARKS = "\u0301\u0316"

@@ -10,7 +10,7 @@ from privacy.model.documents import PointDocument, TargetDocument, published_lif
 from privacy.model.sandbox import PUBLISHED_LIFE_MS
 from privacy.publishing.publisher import Publisher
 from privacy.store.keys import gallery_key, gallery_series_keys
-from privacy.tally.series import PendingRelease
+from privacy.tally.pending_release import PendingRelease
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.profiles import entropy_of
 from tests.support.redis_server import Store

@@ -16,7 +16,7 @@ from privacy.release.publication import WRITING_MS, ReleasePublication, visible_
 from privacy.release.worker import ReleaseWorker
 from privacy.store.clock import StoreClock
 from privacy.store.keys import gallery_key
-from privacy.tally.series import PendingRelease
+from privacy.tally.pending_release import PendingRelease
 from tests.support.redis_server import Store
 from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
 
