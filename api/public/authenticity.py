@@ -205,8 +205,8 @@ _MEMBERS: dict[str, fields.Field[Any]] = {
 }
 _ROLLED_UP = PUBLISHED_EXAMPLE | {"epoch": None, "next_release_at": None}
 SHARE_EXAMPLE = {
-    "share_bps": _ROLLED_UP | {"value": 1124, "ci95": [1078, 1169]},
-    "removed": _ROLLED_UP | {"value": 1200, "ci95": [1146, 1254]},
+    "share_bps": _ROLLED_UP | {"value": 1124, "ci95": [1077, 1170]},
+    "removed": _ROLLED_UP | {"value": 1200, "ci95": [1145, 1255]},
     "counted": _ROLLED_UP | {"value": 9480, "ci95": [9456, 9504]},
     "covered": 1,
     "released": 1,

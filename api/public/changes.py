@@ -97,17 +97,17 @@ _CHANGES_EXAMPLE: dict[str, Any] = {
         "from": "2026-05-03T12:00:00Z",
         "span_seconds": 172_800,
         "change": PUBLISHED_EXAMPLE,
-        "gained": PUBLISHED_EXAMPLE | {"value": 2484, "ci95": [2424, 2544]},
+        "gained": PUBLISHED_EXAMPLE | {"value": 2484, "ci95": [2423, 2545]},
         "lost": dict.fromkeys(REASONS, WITHHELD_EXAMPLE)
-        | {"inauthentic": PUBLISHED_EXAMPLE | {"value": 1200, "ci95": [1146, 1254]}},
+        | {"inauthentic": PUBLISHED_EXAMPLE | {"value": 1200, "ci95": [1145, 1255]}},
     },
     "days": [_SPAN_EXAMPLE],
     "next_cursor": None,
 }
 _EXPLANATION_EXAMPLE: Final = """\
-From 3 May 2026, 12:00 UTC to 5 May 2026, 12:00 UTC this {word} gained about 2,484 {noun} (±60), of which \
+From 3 May 2026, 12:00 UTC to 5 May 2026, 12:00 UTC this {word} gained about 2,484 {noun} (±61), of which \
 about 1,284 (±24) are left.
-In that time about 1,200 {noun} (±54) were removed as inauthentic.
+In that time about 1,200 {noun} (±55) were removed as inauthentic.
 Losses for other reasons (unliked, account, policy, correction), if any, are too small to show; they are \
 deducted from the number gained.
 Between 4 May 2026, 12:00 UTC and 5 May 2026, 12:00 UTC about 1,200 {noun} (±61) were removed as \

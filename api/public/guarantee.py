@@ -42,8 +42,8 @@ _EPSILON_EXAMPLE = [
     {"delta": 1e-06, "epsilon": 2.0931, "accountant": "gaussian"},
 ]
 _KEPT_EXAMPLE = [
-    {"delta": 1e-09, "epsilon": 2.1413, "accountant": "gaussian"},
-    {"delta": 1e-06, "epsilon": 1.6401, "accountant": "gaussian"},
+    {"delta": 1e-09, "epsilon": 2.146, "accountant": "gaussian"},
+    {"delta": 1e-06, "epsilon": 1.6438, "accountant": "gaussian"},
 ]
 GUARANTEE_EXAMPLE: dict[str, Any] = {
     "version": "2026-12-default",
@@ -85,14 +85,14 @@ GUARANTEE_EXAMPLE: dict[str, Any] = {
     "kinds": {
         "like": {
             "rho": 0.1092,
-            "audiences_rho": 0.0207,
+            "audiences_rho": 0.02102,
             "epsilon": _EPSILON_EXAMPLE,
             "epsilon_by_accountant": {"gaussian": _EPSILON_EXAMPLE},
             "histories": [
                 {
                     "flips": 1,
                     "in_words": "made once, and kept",
-                    "rho": 0.06986849271036819,
+                    "rho": 0.0701578718493047,
                     "epsilon": _KEPT_EXAMPLE,
                 }
             ],
@@ -102,7 +102,7 @@ GUARANTEE_EXAMPLE: dict[str, Any] = {
                     "engagements": 1,
                     "rho": 0.1092,
                     "epsilon": _EPSILON_EXAMPLE,
-                    "if_kept": {"rho": 0.06986849271036819, "epsilon": _KEPT_EXAMPLE},
+                    "if_kept": {"rho": 0.0701578718493047, "epsilon": _KEPT_EXAMPLE},
                 }
             ],
             "attacker": {"prior": 0.5, "max_accuracy": 0.5924, "in_words": "An attacker who …"},
@@ -113,14 +113,14 @@ GUARANTEE_EXAMPLE: dict[str, Any] = {
     "account_month": None,
     "audiences": {
         "counted": "different accounts of which …",
-        "rho": 0.0207,
+        "rho": 0.02102,
         "hashtags_per_video": 3,
         "joint_dimensions": {"age_gender": ["age_band", "gender"]},
         "periods": [
             {
                 "scope": "creator",
                 "every_seconds": 604800,
-                "statistics": [{"name": "total", "rho": 0.0026, "sd": 13.868, "threshold": 122}],
+                "statistics": [{"name": "total", "rho": 0.0025, "sd": 14.142, "threshold": 124}],
                 "dimensions": {},
             }
         ],

@@ -126,7 +126,7 @@ OPERATION: Operation[PublicServices] = Operation(
                             "as_of_ms": 1777813200000,
                             "policy_version": "2026-12-default",
                             "policy_digest": _DIGEST_EXAMPLE,
-                            "rho": "0.0885",
+                            "rho": "0.08818",
                             "release_sha256": _DIGEST_EXAMPLE,
                         },
                     }

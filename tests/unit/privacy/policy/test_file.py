@@ -247,8 +247,8 @@ def test_the_default_policy_is_the_documented_one() -> None:
     assert (budget.rho, budget.total) == (Fraction(1092, 10_000), Fraction(416, 10_000))
     assert budget.reserve == 0
     assert budget.removals is None
-    assert set(budget.breakdowns.values()) == {Fraction(765, 100_000)}
-    assert budget.audiences == Fraction(207, 10_000)
+    assert set(budget.breakdowns.values()) == {Fraction(764, 100_000)}
+    assert budget.audiences == Fraction(2102, 100_000)
     names = [dimension.name for dimension in policy.domain.dimensions]
     assert names == ["age_band", "gender", "region", "language", "device", "hour_of_day"]
     assert [dimension.name for dimension in policy.series_dimensions] == names[:-1]
@@ -283,11 +283,11 @@ def test_the_first_policy_is_read_as_it_was() -> None:
         ("rho = 0.1092", "rho = 0.1", "budgets.like.rho: is 0.1, its parts without the removals add up to"),
         ("hashtags_per_video = 3", "hashtags_per_video = 0", "audiences.hashtags_per_video: is 0; a whole"),
         ("hashtags_per_video = 3", "hashtags_per_video = 31", "audiences.hashtags_per_video: is 31; a whole"),
-        ("total = 0.0026", "total = 0", "audiences.creator.total: is 0.0; a rho above 0"),
-        ("total = 0.0026", "total = nan", "audiences.creator.total: is NaN; a finite number"),
-        ("total = 0.0026\n", "", "audiences.creator: measures nothing; a total or a breakdown"),
-        ("age_gender = 0.0016", "age_gender = -1", "audiences.creator.breakdowns.age_gender: is -1.0; a rho"),
-        ("age_gender = 0.0016", "age_sex = 0.0016", "audiences.creator.breakdowns: are for ['age_sex']"),
+        ("total = 0.0025", "total = 0", "audiences.creator.total: is 0.0; a rho above 0"),
+        ("total = 0.0025", "total = nan", "audiences.creator.total: is NaN; a finite number"),
+        ("total = 0.0025\n", "", "audiences.creator: measures nothing; a total or a breakdown"),
+        ("age_gender = 0.0007", "age_gender = -1", "audiences.creator.breakdowns.age_gender: is -1.0; a rho"),
+        ("age_gender = 0.0007", "age_sex = 0.0007", "audiences.creator.breakdowns: are for ['age_sex']"),
         ('scope = "sound"', 'scope = "song"', "Invalid enum value 'song' - at `$.audiences.periods"),
         ("every_seconds = 604800    # weeks", "every_seconds = 0", "audiences.creator.every_seconds: is 0;"),
         (
@@ -332,7 +332,7 @@ def test_an_invalid_value_of_a_newer_table_is_refused(old: str, new: str, messag
 
 def test_joint_dimensions_have_names_of_their_own() -> None:
     """Two numbers of one name would meet in one document."""
-    text = PACKAGED.replace("age_gender = [", "gender = [").replace("age_gender = 0.0016\n", "")
+    text = PACKAGED.replace("age_gender = [", "gender = [").replace("age_gender = 0.0007\n", "")
     assert "audiences.joint_dimensions.gender: is another dimension's name" in refusal(text.encode())
     text = PACKAGED.replace("age_gender", '"Age"')
     assert "audiences.joint_dimensions.Age: is no name" in refusal(text.encode())
@@ -348,8 +348,8 @@ def test_joint_cells_have_names_of_their_own() -> None:
 
 def test_audiences_are_part_of_the_budget() -> None:
     """What they cost is not there for a video's numbers; without them a dimension needs a breakdown."""
-    more = PACKAGED.replace("total = 0.0026", "total = 0.0126")
-    assert "its parts without the removals add up to 0.11055" in refusal(more.encode())
+    more = PACKAGED.replace("total = 0.0025", "total = 0.0125")
+    assert "its parts without the removals add up to 0.11082" in refusal(more.encode())
     start, end = PACKAGED.index("[audiences]"), PACKAGED.index("# The ends of a video's epochs")
     without = PACKAGED[:start] + PACKAGED[end:]
     assert "budgets.like.breakdowns: are for" in refusal(without.encode())
