@@ -7,13 +7,16 @@ from typing import Any, Final
 
 import pytest
 
+from api.public.app import build_public_app
 from privacy.intake.profile_shape import PASSED_OVER
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import MS_PER_HOUR, parse_timestamp_ms
 from privacy.policy.file import parse_policy
+from tests.support.gallery import NOW_MS
 from tests.support.in_process import a_like, a_posting, likes_of, system_on
 from tests.support.own_policy import OWN_DIMENSIONS, own_policy_text
 from tests.support.platform_plane import PlatformPlane, event, lines, plane_on
+from tests.support.public_plane import MemoryLog, new_key
 from tests.support.redis_server import Store
 from tests.support.staff import office_on
 
@@ -54,6 +57,18 @@ def test_a_history_is_replayed_under_four_own_dimensions(store: Store, tmp_path:
         for cell, figure in breakdown.cells.items():
             assert figure is not None, (dimension, cell)
             assert abs(figure[0] - exact[cell]) < TOLERANCE, (dimension, cell)
+    assert read_cells(store, "from") == [*OWN_DIMENSIONS["from"], "undisclosed"]
+
+
+def read_cells(store: Store, dimension: str) -> list[str]:
+    """Return the cells of a breakdown as the public plane names them."""
+    app = build_public_app(store.public, store.limiter, lambda: NOW_MS, MemoryLog())
+    token, _ = new_key(store, "read")
+    reply = app.test_client().get(
+        f"/v1/videos/v/likes/breakdowns/{dimension}", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert reply.status_code == 200
+    return [cell["cell"] for cell in reply.get_json()["cells"]]
 
 
 @pytest.fixture
