@@ -6,7 +6,8 @@ from statistics import NormalDist
 
 import pytest
 
-from privacy.audit.black_box.claim import Claim
+from privacy.audit.black_box.claim import Claim, list_profile_dimensions
+from privacy.errors import PolicyError
 from privacy.mechanism.guarantee import guarantee
 from privacy.policy.file import load_policy
 from tests.support.first_policy import FIRST_POLICY
@@ -48,3 +49,16 @@ def test_a_rest_between_releases_is_found() -> None:
     """The first one that is long enough; where none is, the longest."""
     claim = replace(CLAIM, due_ages_seconds=(1, 2, 10, 60, 90))
     assert [claim.find_epoch_before_quiet(seconds) for seconds in (1, 5, 20, 1_000)] == [0, 1, 2, 2]
+
+
+def test_canaries_have_whatever_dimensions_are_declared() -> None:
+    """The usual ones come first; hours are not in a profile, and one value alone distinguishes nothing."""
+    values = {
+        "hour_of_day": ("00", "01"),
+        "city": ("Ghent", "Oulu"),
+        "tariff": ("free",),
+        "device": ("a", "b"),
+    }
+    assert list_profile_dimensions(replace(CLAIM, values=values)) == ["device", "city"]
+    with pytest.raises(PolicyError, match="canaries need one"):
+        list_profile_dimensions(replace(CLAIM, values={"tariff": ("free",)}))
