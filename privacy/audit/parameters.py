@@ -29,7 +29,8 @@ def parameter_section(calibration: Calibration, entropy: EntropySource) -> Secti
     """Compares everything that follows from the policy for one kind."""
     policy, kind = calibration.policy, calibration.kind
     reference = IndependentAccounting(policy, kind, calibration.factorisation.coefficients)
-    stated = guarantee(policy)["kinds"][kind.label]
+    document = guarantee(policy)
+    stated = document["kinds"][kind.label]
     findings = (
         *_check_scales(calibration, reference),
         _check_factorisation(calibration, reference),
@@ -37,6 +38,7 @@ def parameter_section(calibration: Calibration, entropy: EntropySource) -> Secti
         _check_stated_curves(calibration, reference, stated),
         _check_budget(calibration, reference),
         _check_epsilon(calibration, reference, stated),
+        *check_account_month(calibration, document["account_month"]),
         _check_ledger(calibration, entropy),
     )
     return Section(
@@ -183,6 +185,25 @@ def _check_epsilon(
         "Gaussian",
         f"wrong for {'; '.join(wrong)}" if wrong else f"correct for all {len(rows)} rows",
         not wrong,
+    )
+
+
+def check_account_month(calibration: Calibration, stated: dict[str, Any] | None) -> Iterator[Finding]:
+    """Checks what the policy promises for an account's month of this kind; nothing if it promises nothing."""
+    policy, cap = calibration.policy, calibration.policy.monthly_cap
+    promise = policy.account_month
+    if promise is None or cap is None:
+        return
+    rho, delta = cap * policy.budgets[calibration.kind].rho, float(promise.delta)
+    best = epsilon_of(
+        policy, rho, delta - cap * float(policy.gate_delta), int(calibration.stream_scales.min())
+    )
+    shown = stated["epsilon"] if stated else 0.0
+    yield Finding(
+        "an account's month",
+        f"{cap} engagements cost at most the stated ε at δ = {delta:g}, which is at most the promised one",
+        f"{best:.4f}; {shown} is stated, {float(promise.epsilon):g} is promised",
+        best <= shown + EPSILON_TOLERANCE and shown <= promise.epsilon,
     )
 
 
