@@ -7,6 +7,7 @@ from typing import Any, Final
 from marshmallow import Schema, ValidationError, fields
 
 from api.http.arguments import Identifier
+from api.http.openapi import problem_doc
 from api.http.operation import Request
 from api.public.kinds import FOLLOWERS
 from api.public.release_cache import require_available
@@ -32,16 +33,15 @@ MAX_HASHTAG_CHARACTERS: Final = 400
 class HashtagArgument(fields.String):
     """A hashtag in any spelling, loaded as the spelling that all of them share."""
 
+    def __init__(self, **options: Any) -> None:
+        metadata = {"minLength": 1, "maxLength": MAX_HASHTAG_CHARACTERS, **options.pop("metadata", {})}
+        super().__init__(metadata=metadata, **options)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
-        if len(text) > MAX_HASHTAG_CHARACTERS:
-            raise ValidationError(
-                f"has {len(text)} characters; a hashtag of at most {MAX_HASHTAG_CHARACTERS} characters"
-            )
-        key = spelling_key(text)
-        if not key or "#" in key or any(map(str.isspace, key)):
-            raise ValidationError("is no hashtag; a hashtag without its # and without spaces")
-        return key
+        if not 0 < len(text) <= MAX_HASHTAG_CHARACTERS:
+            raise ValidationError(f"has {len(text)} characters; a hashtag of 1 to {MAX_HASHTAG_CHARACTERS}")
+        return spelling_key(text)
 
 
 class CellArgument(fields.String):
@@ -96,13 +96,15 @@ class ScopeRoutes:
         """Returns the id of the audience that is asked for.
 
         Raises:
-            NotFoundError: there is no such creator.
+            NotFoundError: there is no such creator, or no hashtag is written like this.
             GoneError: the creator was taken down.
         """
         if self.id_name is None:
             is_sandbox = request.query["version"].endswith(POLICY_SUFFIX)
             return TARGET_PREFIX + PLATFORM_ID if is_sandbox else PLATFORM_ID
         scope_id = request.path[self.id_name]
+        if self.scope is Scope.HASHTAG and not (scope_id and scope_id.isprintable() and " " not in scope_id):
+            raise NotFoundError("there is no such hashtag")
         if self.scope is Scope.CREATOR:
             current = services.gallery.read_current_release(scope_id, FOLLOWERS.kind)
             require_available(current, scope_id, FOLLOWERS.kind)
@@ -210,6 +212,11 @@ def _parse_period(period: Mapping[str, Any], guarantee: GuaranteeDocument) -> De
         breakdowns={name: tuple(cells) for name, cells in period["dimensions"].items()},
         deviations=deviations,
     )
+
+
+UNKNOWN_DOC: Final = problem_doc(
+    "There is no such scope or policy version, or the policy does not measure it."
+)
 
 
 def make_version_field() -> Identifier:

@@ -10,7 +10,13 @@ from api.http.arguments import Identifier, UtcDay
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
-from api.public.audience_routes import DeclaredPeriod, ScopeRoutes, make_version_field, read_periods
+from api.public.audience_routes import (
+    UNKNOWN_DOC,
+    DeclaredPeriod,
+    ScopeRoutes,
+    make_version_field,
+    read_periods,
+)
 from api.public.kinds import GONE_DOC
 from api.public.numbers import (
     PUBLISHED_EXAMPLE,
@@ -104,6 +110,7 @@ def make_audience_operation(routes: ScopeRoutes) -> Operation[PublicServices]:
         query_schema=_QUERY_SCHEMA,
         responses={
             200: ResponseDoc("One page, newest periods first.", _make_schema(routes), _make_example(routes)),
+            404: UNKNOWN_DOC,
             410: GONE_DOC,
         },
     )

@@ -9,7 +9,7 @@ from api.http.arguments import PlainInteger
 from api.http.operation import Operation, Request, Response, ResponseDoc
 from api.public.release_cache import require_available
 from api.public.services import PublicServices
-from privacy.errors import NotFoundError
+from privacy.errors import InvalidInputError, NotFoundError
 from privacy.gallery.ledger_reader import ReleaseName
 from privacy.model.audience import Scope
 from privacy.model.engagement import Kind
@@ -54,7 +54,7 @@ def get_release(services: PublicServices, request: Request) -> Response:
     """
     name = ReleaseName(request.path["target_id"], request.path["kind"], int(request.path["epoch"]))
     if name.kind in _KINDS:
-        services.cache.get(check_identifier("target_id", name.target_id), _KINDS[name.kind])
+        services.cache.get(_require_identifier(name.target_id), _KINDS[name.kind])
     elif name.kind.startswith(f"{Scope.CREATOR.value}-"):
         current = services.gallery.read_current_release(name.target_id, Kind.FOLLOW)
         require_available(current, name.target_id, Kind.FOLLOW)
@@ -62,6 +62,14 @@ def get_release(services: PublicServices, request: Request) -> Response:
     if release is None or signature is None:
         raise NotFoundError(f"there is no signed release: {name}")
     return Response(release, max_age_seconds=_MAX_AGE_SECONDS, headers={SIGNATURE_HEADER: signature})
+
+
+def _require_identifier(target_id: str) -> str:
+    """Returns the id of a video or creator; unlike a hashtag, it is an identifier."""
+    try:
+        return check_identifier("target_id", target_id)
+    except InvalidInputError as error:
+        raise NotFoundError("there is no such target") from error
 
 
 OPERATION: Operation[PublicServices] = Operation(

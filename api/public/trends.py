@@ -13,6 +13,7 @@ from api.http.responses import max_age_seconds
 from api.public.audience_routes import (
     SCOPE_ROUTES,
     TOTAL,
+    UNKNOWN_DOC,
     CellArgument,
     DeclaredPeriod,
     ScopeRoutes,
@@ -103,7 +104,10 @@ def make_trend_operation(routes: ScopeRoutes) -> Operation[PublicServices]:
         scope="read",
         handler=get_trend,
         query_schema=_QUERY_SCHEMA,
-        responses={200: ResponseDoc("The ranking.", _make_schema(routes), _make_example(routes))},
+        responses={
+            200: ResponseDoc("The ranking.", _make_schema(routes), _make_example(routes)),
+            404: UNKNOWN_DOC,
+        },
     )
 
 

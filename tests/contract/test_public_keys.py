@@ -23,6 +23,8 @@ OPEN_PATHS: Final = (
 ARGUMENTS: Final = {
     "video_id": "shown",
     "creator_id": "maker",
+    "hashtag": "baking",
+    "sound_id": "s-7",
     "dimension": "device",
     "kind": "like",
     "target_id": "shown",

@@ -30,6 +30,7 @@ def audience(scope: Scope, every_seconds: int) -> AudienceCalibration:
 CREATOR_BLOCK: Final = audience(Scope.CREATOR, BLOCK)
 CREATOR_WEEK: Final = audience(Scope.CREATOR, WEEK)
 HASHTAG_DAY: Final = audience(Scope.HASHTAG, DAY)
+PLATFORM_DAY: Final = audience(Scope.PLATFORM, DAY)
 
 
 def codes(members: Members) -> list[int]:

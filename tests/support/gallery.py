@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from privacy.model.audience import Scope
 from privacy.model.documents import (
     BreakdownFigures,
     Figure,
@@ -55,11 +56,25 @@ GUARANTEE: Final[dict[str, Any]] = {
         for kind in ("like", "favorite", "follow")
     },
     "account_month": None,
-    "audiences": None,
     "documents": {"claim": "/docs/compliance/claim.md"},
     "creator_schedule": {"epochs": 1, "due_ages_seconds": [86400]},
     "schedule": {"epochs": 26, "due_ages_seconds": [3600 * hour for hour in range(1, 27)]},
     "release": {"public_delay_seconds": 120},
+    "audiences": {
+        "counted": "…",
+        "rho": 0.02,
+        "hashtags_per_video": 3,
+        "joint_dimensions": {},
+        "periods": [
+            {
+                "scope": scope.value,
+                "every_seconds": 86_400,
+                "statistics": [{"name": "total", "rho": 0.0002, "sd": 50.0, "threshold": 390}],
+                "dimensions": {},
+            }
+            for scope in Scope
+        ],
+    },
     "dimensions": {name: list(cells) for name, cells in CELLS.items()},
 }
 LEDGER_SHARDS: Final = 3

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from privacy.audit.recorded_entropy import RecordedEntropy
+from privacy.mechanism.audience_accounting import AudienceCalibration
 from privacy.mechanism.discrete_gaussian import DiscreteGaussian
 from privacy.model.audience import period_start_ms
 from privacy.model.documents import AudienceDocument
@@ -19,6 +20,7 @@ from tests.support.audience_releases import (
     CREATOR_WEEK,
     HASHTAG_DAY,
     PERIOD,
+    PLATFORM_DAY,
     POLICY,
     TAKEN_OUT,
     Members,
@@ -39,31 +41,32 @@ def _no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DiscreteGaussian, "noise", zero)
 
 
-def document_of(members: Members) -> AudienceDocument:
-    """The document of one creator's block."""
-    due = due_audience(CREATOR_BLOCK, members)
-    (release,) = make_audience_releases([due], CREATOR_BLOCK, entropy_of("audiences"))
+def document_of(members: Members, calibration: AudienceCalibration) -> AudienceDocument:
+    """The document of one audience."""
+    due = due_audience(calibration, members)
+    (release,) = make_audience_releases([due], calibration, entropy_of("audiences"))
     return release.document
 
 
 @pytest.mark.usefixtures("_no_noise")
 def test_accounts_count_in_the_cells_of_each_breakdown() -> None:
     """Once in the total and once in each breakdown, also of two dimensions; who is taken out, no more."""
-    shown = document_of([(ANNA, COUNTED, 700), (BEN, COUNTED, 900), (ANNA, TAKEN_OUT, 100)])
+    members = [(ANNA, COUNTED, 7_000), (BEN, COUNTED, 9_000), (ANNA, TAKEN_OUT, 1_000)]
+    shown = document_of(members, PLATFORM_DAY)
     assert shown.total is not None
-    assert shown.total[0] == 1_500
+    assert shown.total[0] == 15_000
     cells = {
         name: {cell: figure[0] for cell, figure in breakdown.cells.items() if figure}
         for name, breakdown in shown.breakdowns.items()
     }
     assert cells == {
-        "age_band": {"18-24": 600, "45-54": 900},
-        "gender": {"female": 600, "male": 900},
-        "region": {"DE": 600, "US": 900},
-        "language": {"undisclosed": 1_500},
-        "device": {"ios": 600, "web": 900},
-        "hour_of_day": {"07": 600, "23": 900},
-        "age_gender": {"18-24/female": 600, "45-54/male": 900},
+        "age_band": {"18-24": 6_000, "45-54": 9_000},
+        "gender": {"female": 6_000, "male": 9_000},
+        "region": {"DE": 6_000, "US": 9_000},
+        "language": {"undisclosed": 15_000},
+        "device": {"ios": 6_000, "web": 9_000},
+        "hour_of_day": {"07": 6_000, "23": 9_000},
+        "age_gender": {"18-24/female": 6_000, "45-54/male": 9_000},
     }
 
 
@@ -83,12 +86,23 @@ def test_an_account_that_opted_out_is_undisclosed_everywhere() -> None:
 @pytest.mark.usefixtures("_no_noise")
 def test_other_is_what_the_shown_cells_leave() -> None:
     """The total less the shown cells, if that clears its own margin."""
-    few = [({"gender": "female"}, COUNTED, 150), ({"gender": "other"}, COUNTED, 150), ({}, COUNTED, 150)]
-    members = [*few, ({"gender": "male"}, COUNTED, 2_000)]
-    gender = document_of(members).breakdowns["gender"]
-    assert {cell: figure[0] for cell, figure in gender.cells.items() if figure} == {"male": 2_000}
+    shown, hidden = (ceil(POLICY.k + times * PLATFORM_DAY.margins[1]) for times in (3, 0.9))
+    few = [({"gender": gender}, COUNTED, hidden) for gender in ("female", "other")]
+    members = [*few, ({}, COUNTED, hidden), ({"gender": "male"}, COUNTED, shown)]
+    gender = document_of(members, PLATFORM_DAY).breakdowns["gender"]
+    assert {cell: figure[0] for cell, figure in gender.cells.items() if figure} == {"male": shown}
     assert gender.other is not None
-    assert gender.other[0] == 450
+    assert gender.other[0] == 3 * hidden
+
+
+@pytest.mark.usefixtures("_no_noise")
+def test_without_a_total_nothing_is_left_over() -> None:
+    """A creator's block measures no total: cells stand for themselves."""
+    document = document_of([(ANNA, COUNTED, 700), (BEN, COUNTED, 900)], CREATOR_BLOCK)
+    assert document.total is None
+    assert {breakdown.other for breakdown in document.breakdowns.values()} == {None}
+    gender = document.breakdowns["gender"].cells
+    assert {cell: figure[0] for cell, figure in gender.items() if figure} == {"female": 700, "male": 900}
 
 
 def test_a_document_has_public_facts_and_what_is_shown() -> None:
@@ -170,7 +184,7 @@ def test_as_much_is_drawn_for_every_audience() -> None:
 
 def test_every_number_of_a_batch_has_noise_of_its_own() -> None:
     """Two audiences with the same members show different numbers."""
-    due = due_audience(CREATOR_BLOCK, [(ANNA, COUNTED, 5_000)])
-    releases = make_audience_releases([due] * 40, CREATOR_BLOCK, entropy_of("own noise"))
+    due = due_audience(CREATOR_WEEK, [(ANNA, COUNTED, 5_000)])
+    releases = make_audience_releases([due] * 40, CREATOR_WEEK, entropy_of("own noise"))
     totals = {release.document.total for release in releases}
     assert len(totals) > 20
