@@ -120,6 +120,7 @@ GUARANTEE_EXAMPLE: dict[str, Any] = {
             {
                 "scope": "creator",
                 "every_seconds": 604800,
+                "rho": 0.0025,
                 "statistics": [{"name": "total", "rho": 0.0025, "sd": 14.142, "threshold": 124}],
                 "dimensions": {},
             }

@@ -201,6 +201,10 @@ class AudiencePeriodSchema(OpenSchema):
         "Length of the period; it begins on a Monday, 00:00 UTC, if it is one of weeks.",
         strict=True,
     )
+    rho = required_field(
+        fields.Float,
+        "Rho of all likes of one account in one such scope and period, together: that of one like.",
+    )
     statistics = list_field(fields.Nested(AudienceStatisticSchema), "The total and the breakdowns.")
     dimensions = fields.Dict(
         keys=fields.String(),

@@ -33,6 +33,7 @@ def _describe_period(calibration: AudienceCalibration) -> dict[str, Any]:
     return {
         "scope": period.scope.value,
         "every_seconds": period.every_seconds,
+        "rho": float(period.rho),
         "statistics": [
             {
                 "name": statistic.name,

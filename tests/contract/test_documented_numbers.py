@@ -108,6 +108,20 @@ def test_the_stated_guarantee_follows_from_the_policy(document: dict[str, Any]) 
     ]
 
 
+def test_an_account_in_an_audience_costs_what_is_stated(document: dict[str, Any]) -> None:
+    """All likes of one account in one scope and period cost what one of them costs there."""
+    text = read("privacy/README.md")
+    week, block = (
+        next(
+            period["rho"]
+            for period in document["audiences"]["periods"]
+            if (period["scope"], period["every_seconds"]) == ("creator", days * SECONDS_PER_DAY)
+        )
+        for days in (7, 28)
+    )
+    assert f"ρ = {week} in a week of a creator, ρ = {block} in a block of four weeks" in text
+
+
 def test_the_readme_states_the_policys_numbers(document: dict[str, Any]) -> None:
     """The guarantee in `README.md` is the policy's, digit by digit."""
     like, text = document["kinds"]["like"], read("README.md")

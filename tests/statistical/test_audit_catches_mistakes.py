@@ -5,8 +5,8 @@ policy: one of the eight bounds on ε of single streams exceeds its claim with a
 in a quick run, 2.3e-4 in a whole one. Each of the other two kinds adds at most 1.2e-4 to a whole run, and a
 bound below nine tenths of its claim another 1.2e-4. All other tests of samples have 1e-6 or less each: of
 one kind, four of each of three scales in each of two datasets, six bounds on far tails, nine of dependence,
-and ten with given entropy; 5e-5 in all, and 1.5e-4 for three kinds. What is recalculated exactly raises none. Bounds of
-whole releases stay far below.
+and ten with given entropy; 5e-5 in all, and 1.5e-4 for three kinds. What is recalculated exactly raises none.
+Bounds of whole releases stay far below.
 """
 
 from collections.abc import Sequence
