@@ -17,9 +17,10 @@ from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.relay import make_relay
 from api.runtime.release import make_release_publication, make_release_workers
 from api.runtime.store_setup import PreparedStore
+from privacy.maintenance.audience_closing import AudienceCloser
 from privacy.model.documents import LedgerEntry
 from privacy.store.connect import connect
-from privacy.store.users import PLATFORM, PUBLISHER
+from privacy.store.users import MAINTENANCE, PLATFORM, PUBLISHER
 from privacy.tally.ledger_log import LedgerLog
 from privacy.tally.series import TallyShard
 from privacy.vault.limits import KnownLimits
@@ -98,8 +99,18 @@ def open_in_process_system(
         limits = KnownLimits(store.registry, client)
         shards = AccountShards(client, store.keys, store.header.account_shards, limits, clock)
         staff = InProcessStaff(Recount(shards), clock)
-        timeline = Timeline(clock, intake, relay, staff, workers, publication, on_events)
+        closer = held.enter_context(_open_closer(store, clock))
+        timeline = Timeline(clock, intake, relay, staff, workers, publication, closer.step, on_events)
         yield InProcessSystem(clock, intake, staff, timeline)
+
+
+@contextmanager
+def _open_closer(store: PreparedStore, clock: VirtualClock) -> Iterator[AudienceCloser]:
+    """Opens what the maintenance worker does for audiences."""
+    with closing(connect(store.settings, MAINTENANCE, greet=store.header.greet)) as client:
+        limits = KnownLimits(store.registry, client)
+        shards = AccountShards(client, store.keys, store.header.account_shards, limits, clock)
+        yield AudienceCloser(shards, store.header.target_shards, store.registry)
 
 
 def _last_as_of_ms(shards: Sequence[TallyShard]) -> int:

@@ -81,6 +81,7 @@ class Timeline:
         staff: of the platform.
         workers: one per target shard, so that shards without due releases cost nothing.
         publication: copies releases, many together, as nobody reads meanwhile.
+        close_audiences: closes the periods of audiences that are over by a time.
         on_events: called with the number of events just sent.
         releases: number of releases made so far.
     """
@@ -91,6 +92,7 @@ class Timeline:
     staff: Staff
     workers: Sequence[ReleaseWorker]
     publication: ReleasePublication
+    close_audiences: Callable[[int], object]
     on_events: Callable[[int], None]
     releases: int = field(default=0, init=False)
     _next_due_ms: list[int] = field(default_factory=list, init=False)
@@ -156,6 +158,7 @@ class Timeline:
         now_ms = self.clock()
         due = [index for index, next_ms in enumerate(self._next_due_ms) if next_ms <= now_ms]
         if due:
+            self.close_audiences(now_ms)
             self.relay.drain()
         for index in due:
             written = self.workers[index].run_due()

@@ -11,6 +11,7 @@ from api.runtime.poll import PollInterval, poll, report_busy
 from api.runtime.stop_signal import stop_on_signal
 from api.runtime.store_check import require_healthy_store
 from privacy.maintenance.anomalies import CoordinatedActivityDetector
+from privacy.maintenance.audience_closing import AudienceCloser
 from privacy.maintenance.job_runner import JobRunner
 from privacy.maintenance.reapply_erasures import ErasureReplay
 from privacy.maintenance.retention_sweep import RetentionSweep
@@ -97,6 +98,7 @@ def make_maintenance_worker(
         rewriter=AofRewriteScheduler(client),
         sweep=sweep,
         replay=ErasureReplay(shards, erasure, scan, watermark, trail, retention.backup_seconds),
+        audiences=AudienceCloser(shards, header.target_shards, registry),
         throttle=throttle,
     )
 

@@ -5,18 +5,19 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby
 from typing import cast
-from zlib import crc32
 
 import msgspec
 from redis import Redis
 
+from privacy.catalogue.audiences import AudienceRegistration
 from privacy.errors import NotFoundError, StoreBusyError
 from privacy.model.documents import TargetDocument
 from privacy.model.engagement import KINDS_PER_TARGET, TargetType
+from privacy.policy.audience_groups import find_slice_seconds
 from privacy.policy.policy import Policy
 from privacy.policy.schedule import Schedule
 from privacy.store.connect import translated
-from privacy.store.keys import retired_policies_key, tally_key, tally_prefix
+from privacy.store.keys import retired_policies_key, tally_key, tally_prefix, target_shard
 from privacy.store.script import Script, ScriptCall
 
 
@@ -71,12 +72,14 @@ class Target:
         starts_at_ms: start of its schedule.
         policy_version: the policy that it is bound to.
         first_release_at_ms: when its first release is visible; 0 for a target that has none.
+        slice_seconds: length of the slices in which its likes count in audiences; 0 if they count in none.
     """
 
     number: int
     starts_at_ms: int
     policy_version: str
     first_release_at_ms: int = 0
+    slice_seconds: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,15 @@ class Catalogue:
         """
         if self.require_limits:
             self.require_limits()
+        audiences = self._start_audiences(targets, now_ms)
         outcomes = [Registration.UNCHANGED] * len(targets)
         documents: list[TargetDocument] = []
         for shard, indices in self._group_by_shard([target.target_id for target in targets]):
             requested = [self._build_document(targets[index], now_ms) for index in indices]
             target_type = TargetType(requested[0].target_type)
             with translated():
-                stored = _REGISTER.run(self.client, self._build_register_call(shard, target_type, requested))
+                call = self._build_register_call(shard, target_type, requested, audiences)
+                stored = _REGISTER.run(self.client, call)
             current: dict[str, TargetDocument] = {}
             records: dict[str, bytes] = {}
             for index, document, record in zip(indices, requested, stored, strict=True):
@@ -184,6 +189,16 @@ class Catalogue:
         self._add_to_cache(target_type, {name: found[name] for name in missing if name in found})
         return found
 
+    def _start_audiences(self, targets: Sequence[TargetMetadata], now_ms: int) -> Mapping[str, str]:
+        """Start what new videos count in; returns by their id their audiences, as `format_audiences`."""
+        registration = AudienceRegistration(self.client, self.target_shards, self.policy)
+        videos = {target.target_id: target for target in reversed(targets)}  # the first one of an id counts
+        if not registration.groups or TargetType.VIDEO not in {target.target_type for target in targets}:
+            return {}
+        known = self.lookup(TargetType.VIDEO, videos)
+        new = [self._build_document(videos[name], now_ms) for name in videos if name not in known]
+        return registration.start(new, now_ms)
+
     def _add_to_cache(self, target_type: TargetType, targets: Mapping[str, Target]) -> None:
         known = self._cache.setdefault(target_type, {})
         if len(known) + len(targets) > MAX_CACHED_TARGETS:
@@ -242,7 +257,11 @@ class Catalogue:
         return self.policy.creator_schedule if creator else self.policy.schedule
 
     def _build_register_call(
-        self, shard: int, target_type: TargetType, documents: Sequence[TargetDocument]
+        self,
+        shard: int,
+        target_type: TargetType,
+        documents: Sequence[TargetDocument],
+        audiences: Mapping[str, str],
     ) -> ScriptCall:
         schedule = self._schedule_of(target_type)
         kinds = ",".join(str(int(kind)) for kind in self.policy.kinds_of(target_type))
@@ -252,6 +271,7 @@ class Catalogue:
             self.target_shards,
             KINDS_PER_TARGET,
             kinds,
+            find_slice_seconds(self.policy),
         ]
         for document in documents:
             epoch = document.first_epoch
@@ -263,9 +283,15 @@ class Catalogue:
                 "" if due_ms is None else due_ms,
                 document.starts_at_ms,
                 document.policy_version,
+                audiences.get(document.target_id, ""),
             ]
         counters = (tally_key(shard, name) for name in ("targets", "due"))
-        keys = [_records_key(shard, target_type), *counters, retired_policies_key(shard)]
+        keys = [
+            _records_key(shard, target_type),
+            *counters,
+            retired_policies_key(shard),
+            tally_key(shard, "audiences-of"),
+        ]
         return ScriptCall(keys, arguments)
 
 
@@ -273,20 +299,15 @@ MAX_CACHED_TARGETS = 1_000_000
 """Targets of one type that one intake process caches, about 200 MB; then it starts with an empty cache."""
 
 
-def target_shard(target_id: str, target_shards: int) -> int:
-    """Return the shard that holds a target's counters."""
-    return crc32(target_id.encode()) % target_shards
-
-
 def _records_key(shard: int, target_type: TargetType) -> str:
     return tally_key(shard, f"{target_type.value}s")
 
 
 def _parse_target(record: bytes) -> Target:
+    number, _, slice_seconds = record.partition(b" ")[0].partition(b"/")
     target = _parse_document(record)
-    first_release_at_ms = target.first_release_at_ms or 0
-    number = int(record.partition(b" ")[0])
-    return Target(number, target.starts_at_ms, target.policy_version, first_release_at_ms)
+    first_release_at_ms, sliced = target.first_release_at_ms or 0, int(slice_seconds or 0)
+    return Target(int(number), target.starts_at_ms, target.policy_version, first_release_at_ms, sliced)
 
 
 def _parse_document(record: bytes) -> TargetDocument:

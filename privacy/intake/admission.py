@@ -18,7 +18,7 @@ from privacy.intake.taken import Taken, Takings
 from privacy.intake.target_columns import NEVER_COUNTED, UNREGISTERED, TargetColumns, TargetRules
 from privacy.intake.time_bounds import TimeBounds
 from privacy.model.change import GAINED
-from privacy.model.engagement import KINDS_PER_TARGET, TargetType, Verdict
+from privacy.model.engagement import KINDS_PER_TARGET, Kind, TargetType, Verdict
 from privacy.policy.registry import PolicyRegistry
 from privacy.vault.entries import TOO_YOUNG, AdmittedEvents
 from privacy.vault.registers import RegisterStore
@@ -149,10 +149,11 @@ class AdmissionControl:
         for row, created_ms in events.created_ms.items():
             if changes[row] == GAINED and at_ms[row] - created_ms < least_age_ms:
                 changes[row] = TOO_YOUNG
-        series = targets.numbers * KINDS_PER_TARGET + _KINDS[events.types]
+        kinds = _KINDS[events.types]
+        series, slices = targets.numbers * KINDS_PER_TARGET + kinds, targets.slices * (kinds == Kind.LIKE)
         return AdmittedEvents(
             [*compress(events.account_ids, passes.tolist())],
-            *(column[passes] for column in (series, at_ms, changes, targets.codes)),
+            *(column[passes] for column in (series, at_ms, changes, targets.codes, slices)),
         )
 
     def _network_hashes(self, events: EventColumns) -> dict[str, str]:

@@ -88,6 +88,7 @@ class TargetColumns:
         sealed_after_ms: the age from which the target takes no more events of this type, or `NEVER_COUNTED`.
         codes: joint cells; `INVALID_CELL` where a public account's profile has none.
         respelled: rows in whose profile a value was taken as another one: booleans.
+        slices: lengths of the slices in which likes count in audiences; 0 for targets that count in none.
     """
 
     numbers: np.ndarray
@@ -97,6 +98,7 @@ class TargetColumns:
     sealed_after_ms: np.ndarray
     codes: np.ndarray
     respelled: np.ndarray
+    slices: np.ndarray
 
     @classmethod
     def join(
@@ -125,6 +127,7 @@ class TargetColumns:
             sealed_after_ms,
             codes,
             respelled,
+            np.array([target.slice_seconds for target in targets], np.int64),
         )
 
 

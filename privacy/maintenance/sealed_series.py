@@ -11,6 +11,7 @@ from typing import NamedTuple
 from redis import Redis
 from redis.utils import str_if_bytes
 
+from privacy.model.audience import is_audience, period_start_ms
 from privacy.model.engagement import KINDS_PER_TARGET, Series
 from privacy.model.sandbox import POLICY_SUFFIX
 from privacy.policy.registry import PolicyRegistry
@@ -18,6 +19,7 @@ from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 
 _NAMES_PER_STEP = 1_000
+_STATE_FIELDS = ("policy_version", "epoch", "purged", "every_seconds", "until_ms")
 
 
 class SealedSeries(NamedTuple):
@@ -61,7 +63,7 @@ class SealedSeriesCleanup:
                 numbers = [int(str_if_bytes(name).rpartition(":")[2]) for name in names]
                 pipeline = self.client.pipeline(transaction=False)
                 for number in numbers:
-                    pipeline.hmget(self._state_key(number), "policy_version", "epoch", "purged")
+                    pipeline.hmget(self._state_key(number), *_STATE_FIELDS)
                 rows = pipeline.execute()
             yield [
                 SealedSeries(number, self._shard_of(number), _is_canary(row))
@@ -92,10 +94,12 @@ class SealedSeriesCleanup:
             pipeline.execute()
 
     def _is_sealed(self, number: int, row: Sequence[bytes | None]) -> bool:
-        version, epoch, purged = row
+        version, epoch, purged, every_seconds, until_ms = row
         policy = self.registry.versions.get((version or b"").decode())
         if policy is None or epoch is None or purged:
             return False
+        if is_audience(number):
+            return period_start_ms(int(epoch), int(every_seconds or 0)) >= int(until_ms or 0)
         return int(epoch) >= policy.epochs_of(Series.from_number(number).kind)
 
     def _state_key(self, number: int) -> str:

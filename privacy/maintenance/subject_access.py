@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from privacy.model.engagement import KINDS_PER_TARGET, Reason
+from privacy.model.engagement import KINDS_PER_TARGET, Kind, Reason, Series, TargetType
 from privacy.model.timestamp import MS_PER_DAY, format_timestamp
 from privacy.policy.policy import Policy
 from privacy.store.connect import translated
 from privacy.store.keys import tally_prefix
 from privacy.vault.account_record import HeldRegister, read_account
+from privacy.vault.audience_closing import HeldList, find_rows
 from privacy.vault.shards import AccountShards
 
 _SERIES_PER_STEP = 1_000
@@ -63,7 +64,26 @@ class SubjectAccess:
             "engagements_admitted_on_latest_day": held.admissions,
             "network_digest": held.network.hex() or None,
             "engagements": self._describe_all(held.registers),
+            "audiences": self._describe_audiences(find_rows(self.shards, account)),
         }
+
+    def _describe_audiences(self, rows: Sequence[tuple[HeldList, int]]) -> list[dict[str, Any]]:
+        """Return for which videos and audiences the account is counted, until their periods are closed."""
+        series = [Series(number, Kind.LIKE).number if held.is_journal else number for held, number in rows]
+        with translated():
+            pipeline = self.shards.client.pipeline(transaction=False)
+            for number in series:
+                pipeline.hmget(self._state_key(number), "scope", "target_id")
+            states: list[list[bytes | None]] = pipeline.execute()
+        return [
+            {
+                "scope": scope.decode() if scope else TargetType.VIDEO.value,
+                "id": target_id.decode() if target_id else None,
+                "period_starts_at": format_timestamp(held.period.start_ms),
+                "period_ends_at": format_timestamp(held.period.end_ms),
+            }
+            for (held, _), (scope, target_id) in zip(rows, states, strict=True)
+        ]
 
     def _describe_all(self, registers: Sequence[HeldRegister]) -> list[dict[str, Any]]:
         engagements = []

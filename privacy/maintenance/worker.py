@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+from privacy.maintenance.audience_closing import AudienceCloser
 from privacy.maintenance.job_runner import JobRunner
 from privacy.maintenance.reapply_erasures import ErasureReplay
 from privacy.maintenance.retention_sweep import RetentionSweep
@@ -41,6 +42,7 @@ class MaintenanceWorker:
         rewriter: rewrites the store's log.
         sweep: deletes data past its retention period.
         replay: repeats erasures that a restore undid.
+        audiences: closes the periods of audiences that have ended.
         throttle: of this process.
     """
 
@@ -54,6 +56,7 @@ class MaintenanceWorker:
     rewriter: AofRewriteScheduler
     sweep: RetentionSweep
     replay: ErasureReplay
+    audiences: AudienceCloser
     throttle: Throttle
     _timers_at_ms: int = field(default=0, init=False)
 
@@ -86,6 +89,8 @@ class MaintenanceWorker:
             with self.throttle.slice():
                 self._resume(operation, now_ms)
         self.rewriter.step(now_ms)
+        with self.throttle.slice():
+            self.audiences.step(now_ms)
         self._continue_sweep(now_ms)
 
     def _continue_sweep(self, now_ms: int) -> None:

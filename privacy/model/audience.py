@@ -1,7 +1,7 @@
 """The scopes of audiences, and the numbers of their periods."""
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.model.timestamp import SECONDS_PER_DAY
@@ -41,11 +41,36 @@ def is_audience(series: int) -> bool:
     return series % KINDS_PER_TARGET == AUDIENCE_SLOT
 
 
+NO_TARGET: Final = (1 << 32) - 1
+"""In place of a target in a row of a journal: an event that counts in no audience."""
+REMOVED: Final = NO_TARGET - 1
+"""In place of a target: the account is taken out of what it was counted in before."""
+
+
 class Period(NamedTuple):
-    """A period of all audiences of one length."""
+    """A period of all audiences of one length, or a slice."""
 
     every_seconds: int
     number: int
+
+    @classmethod
+    def parse(cls, name: bytes) -> Self:
+        """Parse the name of a period, such as 86400:20787."""
+        every_seconds, _, number = name.partition(b":")
+        return cls(int(every_seconds), int(number))
+
+    @classmethod
+    def at(cls, moment_ms: int, every_seconds: int) -> Self:
+        """Return the period of a length in which a moment lies."""
+        return cls(every_seconds, period_at(moment_ms, every_seconds))
+
+    def __str__(self) -> str:
+        return f"{self.every_seconds}:{self.number}"
+
+    @property
+    def start_ms(self) -> int:
+        """The begin of the period, in ms since 1970 UTC."""
+        return period_start_ms(self.number, self.every_seconds)
 
     @property
     def end_ms(self) -> int:

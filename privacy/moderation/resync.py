@@ -78,6 +78,7 @@ class ResyncService:
         names = [target_id for target_id, _ in snapshot.engagements]
         known = self.targets.lookup(snapshot.kind.target_type, names)
         codes: dict[int, int] = {}
+        slices: dict[int, int] = {}
         sealed: set[int] = set()
         unknown = 0
         for target_id, at_ms in snapshot.engagements:
@@ -88,12 +89,13 @@ class ResyncService:
             number = Series(target.number, snapshot.kind).number
             if self._is_open(target, snapshot.kind, now_ms):
                 codes[number] = self._encode_cell(target, snapshot, at_ms)
+                slices[number] = target.slice_seconds if snapshot.kind is Kind.LIKE else 0
             else:
                 sealed.add(number)
         # A list from ahead of our clock would make everything until then `late`.
         as_of_ms = min(snapshot.as_of_ms, now_ms)
         report = self.resync.run(
-            snapshot.account_id, snapshot.kind, codes, as_of_ms, now_ms, skipped=frozenset(sealed)
+            snapshot.account_id, snapshot.kind, codes, as_of_ms, now_ms, frozenset(sealed), slices
         )
         return replace(report, unknown_target=unknown, past_last_release=len(sealed))
 

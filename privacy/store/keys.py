@@ -32,6 +32,8 @@ ACCOUNT_KEYS: Final = "v:{a*}:r*"
 ACCOUNT_TABLE_KEYS: Final = "v:{a*}:accounts"
 FLAGGED_KEYS: Final = "v:{a*}:flagged"
 TIMER_KEYS: Final = "v:{a*}:timers"
+AUDIENCE_KEYS: Final = "v:{a*}:audiences*"
+"""Which accounts are counted in which audiences during periods that are not over."""
 OUTER_KEY_KEYS: Final = "v:{a*}:outer-key"
 LIMITS_KEYS: Final = "v:{a*}:limits"
 TOMBSTONE_KEYS: Final = "v:{a*}:tombstones"
@@ -50,6 +52,7 @@ AOF_REWRITES_REQUESTED: Final = "p:rewrites:requested"
 AOF_REWRITES_COMPLETED: Final = "p:rewrites:completed"
 SWEPT: Final = "p:swept"
 SERIES_STATE_KEYS: Final = "t:{t*}:series:*"
+AUDIENCES_OF_KEYS: Final = "t:{t*}:audiences-of"
 AUDIENCE_LOG_INDEX_KEYS: Final = "t:{t*}:audience-logs"
 LOG_KEYS: Final = "t:{t*}:log:*"
 RETIRED_POLICY_KEYS: Final = "t:{t*}:retired-policies"
@@ -110,6 +113,11 @@ def outbox_key(shard: int) -> str:
     return vault_key(shard, "outbox")
 
 
+def audiences_key(shard: int) -> str:
+    """Names the hash of what one account shard holds for audiences, and begins the names of these lists."""
+    return vault_key(shard, "audiences")
+
+
 def outer_key_key(shard: int) -> str:
     """Names the id of the pseudonym key under which one account shard is kept."""
     return vault_key(shard, "outer-key")
@@ -162,6 +170,11 @@ def gallery_series_keys(target_id: str, kind: str) -> list[str]:
 def gallery_shard(target_id: str) -> int:
     """Returns the gallery shard that holds a target's releases."""
     return crc32(target_id.encode()) % GALLERY_SHARDS
+
+
+def target_shard(name: str, target_shards: int) -> int:
+    """Returns the target shard that holds the counters of a target, or of an audience, by its name."""
+    return crc32(name.encode()) % target_shards
 
 
 def _series_part(target_id: str, *more: str | int) -> str:

@@ -43,9 +43,14 @@ PLATFORM: Final = AclUser(
                 *("hexists", "hdel", "hscan", "xadd", "zadd", "zrem", "zscore"),
             ),
         ),
+        # What is held for audiences is added to by likes and bans, and an erasure cuts the account out.
+        Grant((keys.AUDIENCE_KEYS,), ("hkeys", "rpush", "lrange", "lset")),
         # A replay stamps an entry with its virtual time, but never with an earlier one than the last.
         Grant((keys.OUTBOX_KEYS,), ("xinfo|stream",)),
-        Grant((keys.TALLY_KEYS,), ("evalsha", "get", "hget", "hmget", "hset", "incrby", "zadd", "zcard")),
+        Grant(
+            (keys.TALLY_KEYS,),
+            ("evalsha", "get", "hget", "hmget", "hset", "incrby", "zadd", "zcard", "zscore"),
+        ),
         Grant((keys.PLATFORM_KEYS,), ("evalsha", "get", "set", "del")),
         Grant(keys.CANARY_PLACE_KEYS, ("zadd", "zcount", "zremrangebyscore", "zscore", "pexpire")),
         Grant((keys.JOB_KEYS,), ("incrby", "append", "zadd")),
@@ -74,6 +79,9 @@ MAINTENANCE: Final = AclUser(
                 *("hdel", "hlen", "hscan", "hgetall", "hkeys", "xadd", "zadd", "zrem", "zscore", "zrange"),
             ),
         ),
+        # Audiences are counted when their periods end; which are a video's is written in the catalogue.
+        Grant((keys.AUDIENCE_KEYS,), ("rpush", "lrange", "lset", "llen", "unlink")),
+        Grant((keys.AUDIENCES_OF_KEYS,), ("hmget",), read_only=True),
         # Whether events arrive: long work makes room for them.
         Grant((keys.OUTBOX_KEYS,), ("xinfo|stream",)),
         Grant((keys.SERIES_STATE_KEYS,), ("hmget", "hset")),

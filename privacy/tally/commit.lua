@@ -6,8 +6,9 @@
 --       LEDGER        list of ledger entries
 --       HEAD          hash of the last ledger entry
 --       PENDING       stream of releases to be copied to the gallery
---       OFFSETS       hash that holds the watermark
+--       OFFSETS       hash that holds the watermark, and the time by which audiences are closed
 --       VISIBLE       sorted set: sequence numbers of pending releases by the time in ms from which they are visible
+--       AUDIENCE_DUE  sorted set: audiences by the end of their running period, in ms
 -- ARGV  STATES        prefix of the series states; the series number follows this and the next three
 --       LOGS          prefix of the logs
 --       NET_CHANGES   prefix of the net changes
@@ -24,10 +25,13 @@
 -- Returns the length of the ledger when written. Otherwise nothing has changed: 0 when another worker has moved the ledger, −1
 -- when it is too late, an array of the series that are not as they were read, or not due.
 local call = redis.call
-local DUE, LEDGER, HEAD, PENDING, OFFSETS, VISIBLE = unpack(KEYS)
+local DUE, LEDGER, HEAD, PENDING, OFFSETS, VISIBLE, AUDIENCE_DUE = unpack(KEYS)
 local STATES, LOGS, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER, WRITTEN_BY_MS = unpack(ARGV, 1, 7)
 local FIRST_SERIES, FIELDS_PER_SERIES, MS_PER_SECOND = 8, 11, 1000
+local KINDS_PER_TARGET, AUDIENCE_SLOT = 4, 3
 local releases = {}
+local watermark, closed = unpack(call('HMGET', OFFSETS, 'watermark', 'closed'))
+local last_due_ms = { [DUE] = tonumber(watermark or -1) + 1, [AUDIENCE_DUE] = tonumber(closed or -1) }
 
 -- Returns whether the counted elements are still where they were read: a log only grows until a commit.
 local function holds(log, cut, due_seconds)
@@ -47,6 +51,7 @@ local function parse(first)
   local state = call('HMGET', STATES .. ARGV[first], 'epoch', 'visible_ms', 'until_ms')
   return {
     series = ARGV[first],
+    waiting = tonumber(ARGV[first]) % KINDS_PER_TARGET == AUDIENCE_SLOT and AUDIENCE_DUE or DUE,
     epoch = ARGV[first + 1],
     -- An audience that was to end goes on if a video of it was registered meanwhile.
     is_next = ARGV[first + 1] == state[1] and (ARGV[first + 4] ~= '' or ARGV[first + 10] == (state[3] or '')),
@@ -75,6 +80,7 @@ end
 
 local function may_write()
   for _, command in ipairs({ { 'HSET', STATES .. '0', 'epoch', '0' }, { 'ZADD', DUE, '0', '0' }, { 'ZREM', DUE, '0' },
+    { 'ZADD', AUDIENCE_DUE, '0', '0' }, { 'ZREM', AUDIENCE_DUE, '0' },
     { 'RPUSH', NET_CHANGES .. '0', '' }, { 'RPUSH', MEASUREMENTS .. '0', '' }, { 'RPUSH', LEDGER, '' },
     { 'LSET', LOGS .. '0', '0', '' }, { 'LTRIM', LOGS .. '0', '0', '0' }, { 'LREM', LOGS .. '0', '0', '' },
     { 'UNLINK', LOGS .. '0', NET_CHANGES .. '0' }, { 'XADD', PENDING, '*', 'release', '' }, { 'ZADD', VISIBLE, '0', '0' },
@@ -92,12 +98,12 @@ end
 if (#ARGV + 1 - FIRST_SERIES) % FIELDS_PER_SERIES ~= 0 then
   return redis.error_reply('BADCALL a release lacks fields')
 end
-local watermark, seen, refused = tonumber(call('HGET', OFFSETS, 'watermark') or -1), {}, {}
+local seen, refused = {}, {}
 for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
   local release = parse(first)
   local series = release.series
-  local due_ms = tonumber(call('ZSCORE', DUE, series) or '')
-  if not release.is_next or not due_ms or due_ms ~= release.due_ms or due_ms > watermark + 1
+  local due_ms = tonumber(call('ZSCORE', release.waiting, series) or '')
+  if not release.is_next or not due_ms or due_ms ~= release.due_ms or due_ms > last_due_ms[release.waiting]
     or not holds(LOGS .. series, release.cut, math.floor(due_ms / MS_PER_SECOND)) or seen[series] then
     refused[#refused + 1] = series
   end
@@ -137,15 +143,16 @@ local function drop_counted(log, cut)
 end
 
 -- One call for all releases where one command can write them.
-local entries, visible, due = {}, {}, {}
+local entries, visible, due = {}, {}, { [DUE] = {}, [AUDIENCE_DUE] = {} }
 for place, release in ipairs(releases) do
   local series = release.series
   call('HSET', STATES .. series, 'epoch', string.format('%.0f', release.epoch + 1), 'visible_ms', release.visible_ms)
   if release.next_due_ms == '' then
-    call('ZREM', DUE, series)
+    call('ZREM', release.waiting, series)
     call('UNLINK', LOGS .. series, NET_CHANGES .. series)
   else
-    due[#due + 1], due[#due + 2] = release.next_due_ms, series
+    local next_due = due[release.waiting]
+    next_due[#next_due + 1], next_due[#next_due + 2] = release.next_due_ms, series
     drop_counted(LOGS .. series, release.cut)
     if release.net_changes ~= '' then call('RPUSH', NET_CHANGES .. series, release.net_changes) end
   end
@@ -155,7 +162,9 @@ for place, release in ipairs(releases) do
   entries[place] = release.entry
   visible[#visible + 1], visible[#visible + 2] = release.visible_ms, sequence
 end
-if #due > 0 then call('ZADD', DUE, unpack(due)) end
+for key, next_due in pairs(due) do
+  if #next_due > 0 then call('ZADD', key, unpack(next_due)) end
+end
 call('ZADD', VISIBLE, unpack(visible))
 call('SET', HEAD, HEAD_AFTER)
 return call('RPUSH', LEDGER, unpack(entries))

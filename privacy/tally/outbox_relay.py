@@ -8,7 +8,7 @@ was written before that was set back, and is brought back: it would cut epochs t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -16,11 +16,13 @@ import msgspec
 import numpy as np
 from redis import Redis
 
+from privacy.model.audience import Period
 from privacy.model.timestamp import Clock
 from privacy.store.connect import translated
 from privacy.store.header import StoreHeader
 from privacy.store.keys import outbox_key, tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
+from privacy.tally.audience_log import PackedPeriods, pack_periods
 from privacy.tally.log_elements import OUTBOX_CHANGE, PackedElements, pack_elements
 
 
@@ -64,6 +66,8 @@ MAX_CALL_BYTES = 524_288
 MAX_AHEAD_MS: Final = 10_000
 """An entry further ahead of the store's clock was stamped before that was set back: it counts as of now."""
 NO_WATERMARK: Final = -1
+CHANGES, CLOSED_BY = b"c", b"u"
+"""Fields of an outbox entry: changes of series; up to when audiences are closed. Others are periods."""
 
 _APPLY = Script.from_package("privacy.tally", "apply.lua")
 
@@ -74,11 +78,16 @@ class _Outbox:
 
     shard: int
     ids: Sequence[OutboxId]
-    changes: Sequence[bytes]
+    fields: Sequence[Mapping[bytes, bytes]]
 
     def part(self, entries: slice) -> _Outbox:
         """Return some of the entries."""
-        return _Outbox(self.shard, self.ids[entries], self.changes[entries])
+        return _Outbox(self.shard, self.ids[entries], self.fields[entries])
+
+    @property
+    def closed_by(self) -> int:
+        """The time in seconds up to which these entries close periods of audiences; 0 if they close none."""
+        return max((int(fields[CLOSED_BY]) for fields in self.fields if CLOSED_BY in fields), default=0)
 
 
 @dataclass
@@ -88,22 +97,27 @@ class _Progress:
     Args:
         offsets: the last entry, by account shard.
         watermark_ms: time up to which it has applied every outbox.
+        closed_by: time in seconds up to which periods of audiences are closed, by account shard; 0 for none.
     """
 
     offsets: list[OutboxId]
     watermark_ms: int
+    closed_by: list[int]
 
     @classmethod
     def parse(cls, row: dict[bytes, bytes], account_shards: int) -> _Progress:
         """Parse the hash of the offsets."""
         offsets = [OutboxId.parse(row.get(str(shard).encode())) for shard in range(account_shards)]
-        return cls(offsets, int(row.get(b"watermark", NO_WATERMARK)))
+        closed_by = [int(row.get(b"closed:%d" % shard, 0)) for shard in range(account_shards)]
+        return cls(offsets, int(row.get(b"watermark", NO_WATERMARK)), closed_by)
 
     @property
     def stored(self) -> list[str]:
-        """The offsets and the watermark as they are stored; empty where there is none."""
+        """The fields of the hash in the order of `apply.lua`; empty where there is none."""
         watermark = "" if self.watermark_ms == NO_WATERMARK else str(self.watermark_ms)
-        return [*(offset.stored for offset in self.offsets), watermark]
+        closed_by = [str(seconds or "") for seconds in self.closed_by]
+        closed = str(1000 * min(self.closed_by) or "")
+        return [*(offset.stored for offset in self.offsets), watermark, *closed_by, closed]
 
 
 @dataclass(frozen=True)
@@ -190,7 +204,7 @@ class Relay:
         replies: list[Any] = pipeline.execute()
         entries, dues = replies[: self.header.account_shards], replies[self.header.account_shards :]
         found = [
-            _Outbox(shard, [OutboxId.parse(entry) for entry, _ in each], [fields[b"c"] for _, fields in each])
+            _Outbox(shard, [OutboxId.parse(entry) for entry, _ in each], [fields for _, fields in each])
             for shard, each in enumerate(entries)
             if each
         ]
@@ -239,15 +253,16 @@ class Relay:
             before = each.stored
             for outbox in found:
                 each.offsets[outbox.shard] = max(each.offsets[outbox.shard], outbox.ids[-1])
+                each.closed_by[outbox.shard] = max(each.closed_by[outbox.shard], outbox.closed_by)
             if is_passed:
                 each.watermark_ms = outboxes.watermark_ms
             if found or is_passed:
                 calls.append(_call(shard, packed[shard], before, each.stored))
         return all(_APPLY.run_all(self.client, calls))
 
-    def _pack(self, found: Sequence[_Outbox], progress: list[_Progress], now_ms: int) -> list[PackedElements]:
+    def _pack(self, found: Sequence[_Outbox], progress: list[_Progress], now_ms: int) -> list[_Packed]:
         """Pack what each target shard lacks; those that have applied the same, nearly always all, at once."""
-        packed: dict[tuple[OutboxId, ...], list[PackedElements]] = {}
+        packed: dict[tuple[OutboxId, ...], list[_Packed]] = {}
         parts = []
         for shard, each in enumerate(progress):
             begins = tuple(each.offsets[outbox.shard] for outbox in found)
@@ -264,25 +279,44 @@ class Relay:
         pipeline.execute()
 
 
-def _call(shard: int, packed: PackedElements, before: Sequence[str], after: Sequence[str]) -> ScriptCall:
+class _Packed(NamedTuple):
+    """What one target shard is sent: elements for the logs of series, and of audiences."""
+
+    elements: PackedElements
+    audiences: PackedPeriods
+
+    @property
+    def size_bytes(self) -> int:
+        return self.elements.size_bytes + self.audiences.size_bytes
+
+
+def _call(shard: int, packed: _Packed, before: Sequence[str], after: Sequence[str]) -> ScriptCall:
     progress = (msgspec.msgpack.encode(before), msgspec.msgpack.encode(after))
-    return ScriptCall([tally_key(shard, "offsets")], [tally_prefix(shard, "log"), *packed, *progress])
+    keys = [tally_key(shard, "offsets"), tally_key(shard, "audience-logs")]
+    logs, audience_logs = tally_prefix(shard, "log"), tally_prefix(shard, "audience-log")
+    return ScriptCall(keys, [logs, *packed.elements, *progress, audience_logs, *packed.audiences])
 
 
 def _pack_after(
     begins: Sequence[OutboxId], found: Sequence[_Outbox], now_ms: int, target_shards: int
-) -> list[PackedElements]:
+) -> list[_Packed]:
     """Pack the changes of the entries after an offset in each outbox."""
     lacking = [
-        (_second(entry, now_ms), changes)
+        (_second(entry, now_ms), fields)
         for offset, outbox in zip(begins, found, strict=True)
-        for entry, changes in zip(outbox.ids, outbox.changes, strict=True)
+        for entry, fields in zip(outbox.ids, outbox.fields, strict=True)
         if entry > offset
     ]
+    changes = [fields.get(CHANGES, b"") for _, fields in lacking]
     seconds = np.array([second for second, _ in lacking], np.uint32)
-    counts = [len(changes) // OUTBOX_CHANGE.itemsize for _, changes in lacking]
-    joined = np.frombuffer(b"".join(changes for _, changes in lacking), OUTBOX_CHANGE)
-    return pack_elements(joined, np.repeat(seconds, counts), target_shards)
+    counts = [len(each) // OUTBOX_CHANGE.itemsize for each in changes]
+    joined = np.frombuffer(b"".join(changes), OUTBOX_CHANGE)
+    elements = pack_elements(joined, np.repeat(seconds, counts), target_shards)
+    audiences: dict[Period, list[bytes]] = {}
+    for _, fields in lacking:
+        for name in fields.keys() - {CHANGES, CLOSED_BY}:
+            audiences.setdefault(Period.parse(name), []).append(fields[name])
+    return list(map(_Packed, elements, pack_periods(audiences, target_shards)))
 
 
 def _second(entry: OutboxId, now_ms: int) -> int:

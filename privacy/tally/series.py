@@ -133,25 +133,32 @@ class TallyShard:
         """Return the numbers of at most `limit` series that are due, longest overdue first.
 
         A series is due when every outbox is applied up to the end of its epoch, by the watermark that the
-        relay wrote. None is while that is ahead of the time given, if one is: the clock was set back since.
+        relay wrote; an audience, when every account shard has closed its period. None is while that time is
+        ahead of the one given, if one is: the clock was set back since.
         """
         with translated():
-            watermark_ms = self.client.hget(tally_key(self.shard, "offsets"), "watermark")
-            if watermark_ms is None:
-                return []
-            last_ms = int(cast("bytes", watermark_ms)) + 1
-            if now_ms is not None and last_ms > now_ms + MAX_AHEAD_MS:
-                return []
-            numbers = self.client.zrange(
-                tally_key(self.shard, "due"), "-inf", last_ms, byscore=True, offset=0, num=limit
-            )
-        return [int(number) for number in cast("list[bytes]", numbers)]
+            times = self.client.hmget(tally_key(self.shard, "offsets"), "watermark", "closed")
+            watermark, closed = cast("list[bytes | None]", times)
+            last_due_ms = {
+                "due": int(watermark) + 1 if watermark else 0,
+                "audience-due": int(closed) if closed else 0,
+            }
+            pipeline = self.client.pipeline(transaction=False)
+            for name, last_ms in last_due_ms.items():
+                if now_ms is None or last_ms <= now_ms + MAX_AHEAD_MS:
+                    key, begin = tally_key(self.shard, name), "-inf"
+                    pipeline.zrange(key, begin, last_ms, byscore=True, withscores=True, offset=0, num=limit)
+            found = [(due_ms, number) for rows in pipeline.execute() for number, due_ms in rows]
+        return [int(number) for _, number in sorted(found)[:limit]]
 
     def read_next_due_ms(self) -> int | None:
-        """Return when the next epoch of any series ends; None if no series has one."""
+        """Return when the next epoch or period of any series ends; None if no series has one."""
+        pipeline = self.client.pipeline(transaction=False)
+        for name in ("due", "audience-due"):
+            pipeline.zrange(tally_key(self.shard, name), 0, 0, withscores=True)
         with translated():
-            first = self.client.zrange(tally_key(self.shard, "due"), 0, 0, withscores=True)
-        return int(first[0][1]) if first else None
+            dues = [int(due_ms) for rows in pipeline.execute() for _, due_ms in rows]
+        return min(dues, default=None)
 
     def read_series(self, numbers: Sequence[int]) -> list[DueSeries]:
         """Read the inputs of the next release of each series."""
@@ -229,7 +236,7 @@ class TallyShard:
                 commit.ledger_entry,
                 "" if commit.until_ms is None else commit.until_ms,
             ]
-        names = ("due", "ledger", "head", "pending", "offsets", "visible")
+        names = ("due", "ledger", "head", "pending", "offsets", "visible", "audience-due")
         keys = [tally_key(self.shard, name) for name in names]
         with translated():
             reply: int | list[bytes] = _COMMIT.run(self.client, ScriptCall(keys, arguments))

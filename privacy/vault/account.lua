@@ -18,8 +18,9 @@
 -- leaves f, and its status s, even when its registers are gone.
 local spread = unpack
 local call, unpack, pack = redis.call, struct.unpack, struct.pack
--- JOBS: the progress of the jobs on this shard. LIMITS: the limits in force, see put_limits.lua. All keys have one hash tag.
-local OUTBOX, TOMBSTONES, FLAGGED, TIMERS, OUTER_KEY, ACCOUNTS, JOBS, LIMITS = spread(KEYS)
+-- JOBS: the progress of the jobs on this shard. LIMITS: the limits in force, see put_limits.lua. AUDIENCES: what is held for
+-- audiences, see audiences.lua. All keys have one hash tag.
+local OUTBOX, TOMBSTONES, FLAGGED, TIMERS, OUTER_KEY, ACCOUNTS, JOBS, LIMITS, AUDIENCES = spread(KEYS)
 -- The name of an account's hash is a prefix and the 16 raw bytes of its pseudonym; PREVIOUS_PREFIX is that of accounts under
 -- the previous outer key. KEY_IDS names the caller's outer key, and the previous one if it knows that. KNOWN_LIMITS are the
 -- limits that the caller knows, '' for none.
@@ -83,7 +84,12 @@ end
 -- Tables of needs: the commands that a script runs on a key, by key. PREFIX and PREVIOUS_PREFIX stand for the accounts.
 local MIGRATION = { [ACCOUNTS] = 'hget hset hdel', [FLAGGED] = 'hget hset hdel', [TIMERS] = 'zscore zadd zrem',
   [PREFIX] = 'rename', [PREVIOUS_PREFIX] = 'type rename' }
-local TYPE_OF = { [OUTBOX] = 'stream', [TIMERS] = 'zset', [OUTER_KEY] = 'string' } -- all others are hashes
+-- All others are hashes, but for the lists whose names begin with AUDIENCES.
+local TYPE_OF = { [OUTBOX] = 'stream', [TIMERS] = 'zset', [OUTER_KEY] = 'string', [AUDIENCES] = 'hash' }
+
+local function expected_type(key)
+  return TYPE_OF[key] or (string.sub(key, 1, #AUDIENCES) == AUDIENCES and 'list' or 'hash')
+end
 
 -- Returns the error for tables of needs that the caller's ACL or the type of a key does not meet; else nil.
 local function refuse_unmet(...)
@@ -97,7 +103,7 @@ local function refuse_unmet(...)
       end
       if key ~= PREFIX and key ~= PREVIOUS_PREFIX then
         local found = call('TYPE', key).ok
-        if found ~= 'none' and found ~= (TYPE_OF[key] or 'hash') then
+        if found ~= 'none' and found ~= expected_type(key) then
           return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found)
         end
       end

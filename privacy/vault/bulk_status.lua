@@ -16,7 +16,8 @@
 -- and the cursor.
 local DONE, BEGUN, CHANGED, STAYED, ERASED, UNKNOWN, UNCOUNTED, COUNTED, OVER_CAP = 1, 2, 3, 4, 5, 6, 7, 8, 9
 
-local refusal = refuse_call(MIGRATION, SETTLING, { [JOBS] = 'hget hset', [PREFIX] = 'hlen' })
+local journals, needed = open_all_journals()
+local refusal = refuse_call(MIGRATION, SETTLING, needed, { [JOBS] = 'hget hset', [PREFIX] = 'hlen' })
 if refusal then return refusal end
 local job, cursor, budget = args.job, args.cursor, args.budget
 local progress, changes = {}, {}
@@ -41,6 +42,7 @@ local function begin(account, tombstone)
   local is_known = call('HLEN', account.key) > 0
   account.status = args.to
   write_status(account)
+  if reason_kept_out(account) then leave_audiences(journals, tombstone) end
   add(CHANGED, 1)
   if not is_known then add(UNKNOWN, 1) end
   return true

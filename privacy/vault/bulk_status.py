@@ -15,7 +15,7 @@ from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 REGISTERS_PER_STEP = 500
 """Registers that one atomic step settles: some ms, in which the shard's Redis does nothing else."""
 
-_BULK_STATUS = vault_script("change_status.lua", "bulk_status.lua")
+_BULK_STATUS = vault_script("audiences.lua", "change_status.lua", "bulk_status.lua")
 
 
 class BulkProgress(NamedTuple):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
+from privacy.model.audience import NO_TARGET
 from privacy.model.change import CHANGE_BITS
+from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.vault.pseudonym import PSEUDONYM_BYTES, AccountColumns, Pseudonymiser
 from privacy.vault.shards import ScriptArguments
 
@@ -44,6 +47,9 @@ _EVENT: Final = np.dtype(
 """Values of MessagePack: a number, a string, and a number below 128, which is its own form."""
 _VALUES_PER_EVENT: Final = 3
 _GAIN: Final = np.dtype([("series", "<u8"), ("change", "<u4")])
+JOURNAL_ROW: Final = np.dtype([("account", "<u8"), ("number", "<u4"), ("code", "<u4")])
+"""What is held for audiences, see `audiences.lua`: the number is a target's, or the series of an audience."""
+_NO_SLICES: Final[Mapping[int, int]] = MappingProxyType({})
 _ARRAY_HEAD: Final = b"\xdd"
 _NUMBER_HEAD: Final = b"\xcf"
 _REGISTER_HEAD: Final = b"\xd9\x0b"
@@ -73,6 +79,8 @@ class AdmittedEvents:
         at_ms: from 1970 on, as packed events have no room for others.
         changes: of an `AdmittedEvent`.
         codes: of joint cells.
+        slices: lengths of the slices in which an event counts in audiences, in seconds; 0 for one that counts
+            in none.
     """
 
     account_ids: Sequence[str]
@@ -80,9 +88,11 @@ class AdmittedEvents:
     at_ms: np.ndarray
     changes: np.ndarray
     codes: np.ndarray
+    slices: np.ndarray
 
     def __post_init__(self) -> None:
-        if any(len(column) != len(self) for column in (self.series, self.at_ms, self.changes, self.codes)):
+        columns = (self.series, self.at_ms, self.changes, self.codes, self.slices)
+        if any(len(column) != len(self) for column in columns):
             raise AssertionError("the columns of events differ in length")
         if (self.at_ms >> _TIME_BITS).any():
             raise AssertionError(f"the time of an event does not fit {_TIME_BITS} bits")
@@ -92,10 +102,18 @@ class AdmittedEvents:
         return len(self.account_ids)
 
     @classmethod
-    def from_events(cls, events: Sequence[AdmittedEvent]) -> AdmittedEvents:
-        """Takes events apart into columns."""
+    def from_events(
+        cls, events: Sequence[AdmittedEvent], slices: Mapping[int, int] = _NO_SLICES
+    ) -> AdmittedEvents:
+        """Takes events apart into columns.
+
+        Args:
+            events: the events.
+            slices: by series, those in which an event counts in audiences.
+        """
         account_ids, *numbers = zip(*events, strict=True) if events else ((), (), (), (), ())
-        return cls(account_ids, *(np.array(column, np.int64) for column in numbers))
+        columns = (*numbers, [slices.get(event[1], 0) for event in events])
+        return cls(account_ids, *(np.array(column, np.int64) for column in columns))
 
     def pack(self, keys: Pseudonymiser, shards: int) -> dict[int, ShardEvents]:
         """Packs the events by shard, in their order within each.
@@ -116,6 +134,9 @@ class AdmittedEvents:
         tombstones, previous = accounts.tombstones[order], accounts.previous_pseudonyms
         if len(previous):
             previous = previous[order]
+        journals = {
+            seconds: self._pack_rows(seconds, accounts.tombstones)[order] for seconds in self._lengths
+        }
         packed = {}
         for shard, (start, end) in enumerate(pairwise([0, *ends])):
             if start < end:
@@ -126,6 +147,11 @@ class AdmittedEvents:
                     "gains": gains[span].tobytes(),
                     "tombstones": tombstones[span].tobytes(),
                     "previous": previous[span].tobytes(),
+                    "journals": [
+                        part
+                        for seconds, rows in journals.items()
+                        for part in (str(seconds), rows[span].tobytes())
+                    ],
                 }
                 packed[shard] = ShardEvents(order[span], arguments)
         return packed
@@ -137,6 +163,19 @@ class AdmittedEvents:
         rows["at_low"], rows["at_high"] = self.at_ms & (2**_LOW_BITS - 1), self.at_ms >> _LOW_BITS
         rows["flags"], rows["code"] = _FIRST_LIKE, self.codes
         rows["change"] = self.changes
+        return rows
+
+    @property
+    def _lengths(self) -> list[int]:
+        """The lengths of slices in which any event counts."""
+        return [seconds for seconds in np.unique(self.slices).tolist() if seconds]
+
+    def _pack_rows(self, seconds: int, tombstones: np.ndarray) -> np.ndarray:
+        """Packs a row of a journal for each event."""
+        rows = np.empty(len(self), JOURNAL_ROW)
+        rows["account"] = np.ascontiguousarray(tombstones).view("<u8")
+        rows["number"] = np.where(self.slices == seconds, self.series // KINDS_PER_TARGET, NO_TARGET)
+        rows["code"] = self.codes
         return rows
 
     def _pack_gains(self) -> np.ndarray:

@@ -11,7 +11,49 @@
 --
 -- Returns the next cursor, how many registers went, how many of them were counted, and until when the account is closed.
 -- Cursor -1: it is not to be erased now.
-local refusal = refuse_call(MIGRATION, { [OUTBOX] = 'xadd', [TOMBSTONES] = 'hexists hget hset', [FLAGGED] = 'hdel',
+
+-- Returns the table of needs of who cuts rows out.
+local function need_rows()
+  local needs = { [AUDIENCES] = 'hkeys hget hset' }
+  for _, name in ipairs(call('HKEYS', AUDIENCES)) do
+    if string.find(name, ':', 1, true) then needs[AUDIENCES .. ':' .. name] = 'lrange lset' end
+  end
+  return needs
+end
+
+-- Returns some rows without those of an account.
+local function without(rows, account)
+  local kept, from, at = {}, 1, string.find(rows, account, 1, true)
+  while at do
+    if at % ROW_BYTES == 1 then
+      kept[#kept + 1] = string.sub(rows, from, at - 1)
+      from = at + ROW_BYTES
+      at = from - 1
+    end
+    at = string.find(rows, account, at + 1, true)
+  end
+  return table.concat(kept) .. string.sub(rows, from)
+end
+
+-- Cuts the rows of an account out of all that is held for audiences: it is counted in no period that is not over.
+local function cut_rows(account)
+  for _, name in ipairs(call('HKEYS', AUDIENCES)) do
+    local key, first = AUDIENCES .. ':' .. name, 0
+    local page = string.find(name, ':', 1, true) and call('LRANGE', key, 0, 99) or {}
+    while #page > 0 do
+      for place, rows in ipairs(page) do
+        local left = without(rows, account)
+        if #left < #rows then call('LSET', key, first + place - 1, left) end
+      end
+      first = first + #page
+      page = call('LRANGE', key, first, first + 99)
+    end
+  end
+  call('HSET', AUDIENCES, 'version', string.format('%.0f', tonumber(call('HGET', AUDIENCES, 'version') or 0) + 1))
+end
+
+local needed = need_rows()
+local refusal = refuse_call(MIGRATION, needed, { [OUTBOX] = 'xadd', [TOMBSTONES] = 'hexists hget hset', [FLAGGED] = 'hdel',
   [ACCOUNTS] = 'hget hdel', [TIMERS] = 'zscore zrem', [PREFIX] = 'hscan hdel del' })
 if refusal then return refusal end
 migrate_account_key(args.pseudonym, args.previous)
@@ -39,6 +81,7 @@ call('HDEL', FLAGGED, account.pseudonym)
 call('ZREM', TIMERS, account.pseudonym)
 call_in_parts('HDEL', account.key, erased)
 write_changes(changes)
+if args.cursor == 0 then cut_rows(args.tombstone) end
 if page[1] == '0' then
   call('DEL', account.key)
   call('HDEL', ACCOUNTS, account.pseudonym)

@@ -11,7 +11,7 @@ from privacy.vault.pseudonym import AccountRef
 from privacy.vault.recount import REGISTERS_PER_STEP
 from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 
-ERASE_SCRIPT = vault_script("erase.lua")
+ERASE_SCRIPT = vault_script("audiences.lua", "erase.lua")
 _CLOSE = vault_script("close_accounts.lua")
 _TOMBSTONES_PER_STEP = 1_000
 _NOT_NOW = -1

@@ -8,6 +8,7 @@
 --   previous     previous pseudonyms, 16 bytes for each event, or '' while no rotation is under way
 --   networks     for each account that names one, pseudonym c16 and network c8
 --   imported     true for events from before: their admissions are by the day on which they happened
+--   journals     a length of slices, and a row of a journal for each event; then the next: see audiences.lua
 --
 -- So the caller packs everything that a first like writes: parsing and packing it here would cost more than storing it. A
 -- change is 0 for a like, 1 and 5 for an end of it (unliked, correction), 14 for a like without a time of its own, which the
@@ -25,8 +26,14 @@ local IMPORT, TIME, TIME_BYTES = '<I3I3I2I2BI6', '<I6', 6
 local BURST_MS = BURST_LIKES and BURST_LIKES < DAILY_CAP and 1000 * BURST_SECONDS or 0
 local sub, try, is_import = string.sub, redis.pcall, args.imported
 
+local lengths, rows, listed = {}, {}, {}
+for place = 1, #args.journals, 2 do
+  lengths[#lengths + 1] = args.journals[place]
+  rows[#rows + 1], listed[#listed + 1] = args.journals[place + 1], {}
+end
+local journals, needed = open_journals(lengths)
 local refusal = refuse_call(#args.previous > 0 and MIGRATION or {}, { [OUTBOX] = 'xadd', [ACCOUNTS] = 'hmget hset',
-  [TOMBSTONES] = 'exists hmget', [FLAGGED] = 'hget hset', [PREFIX] = 'exists hget hmget hset hsetnx' })
+  [TOMBSTONES] = 'exists hmget', [FLAGGED] = 'hget hset', [PREFIX] = 'exists hget hmget hset hsetnx' }, needed)
 if refusal then return refusal end
 local pseudonyms, events, gains, previous = args.pseudonyms, args.events, args.gains, args.previous
 local size = #pseudonyms
@@ -163,8 +170,8 @@ local function write_engagement(account, series, register, is_admitted, is_first
   if is_admitted and not is_import then keep_account(account) end
 end
 
--- Applies an event, whatever there is of its account and its engagement; returns the verdict. All that it reads comes before
--- its one write.
+-- Applies an event, whatever there is of its account and its engagement; returns the verdict, and whether the engagement is
+-- counted for the first time. All that it reads comes before its one write.
 local function apply(pseudonym, is_closed, series, event, change)
   fill_account(account, pseudonym, accounts[pseudonym], latest_of[pseudonym], before_of[pseudonym])
   account.flagged, account.is_moved = nil, nil
@@ -199,10 +206,27 @@ local function apply(pseudonym, is_closed, series, event, change)
       if (has_time and account.burst) or change == TOO_YOUNG then block = INAUTHENTIC end
     end
   end
+  local flips_before = flips
   flips, code = settle_register(account, series, liked, block, flips, code, changes, change, true)
   write_engagement(account, series, pack_register(at, liked, block, flips, code), is_admitted, is_admitted and is_first)
   if account.flagged then flagged[pseudonym] = account.flagged end
-  return flips % 2 == 1 and COUNTED or UNCOUNTED
+  return flips % 2 == 1 and COUNTED or UNCOUNTED, flips_before == 0 and flips == 1
+end
+
+-- Writes down, for the audiences, events from one to another that are counted for the first time.
+local function list_rows(first, last)
+  for place, of_events in ipairs(rows) do
+    listed[place][#listed[place] + 1] = sub(of_events, (first - 1) * ROW_BYTES + 1, last * ROW_BYTES)
+  end
+end
+
+-- Writes down such an event; of a hidden account nobody learns the cell.
+local function list_row(index, is_hidden)
+  list_rows(index, index)
+  for place = 1, is_hidden and #rows or 0 do
+    local of_place = listed[place]
+    of_place[#of_place] = sub(of_place[#of_place], 1, -5) .. pack('<I4', UNDISCLOSED)
+  end
 end
 
 -- New likes one after the other, from `first` on: their changes are one piece of what came.
@@ -210,6 +234,7 @@ local first = 1
 local function end_run(index)
   if first < index then
     changes[#changes + 1] = sub(gains, first * 12 - 11, index * 12 - 12)
+    list_rows(first, index - 1)
   end
   first = index + 1
 end
@@ -246,12 +271,13 @@ for index = 1, size do
     verdicts[index] = COUNTED
   else
     end_run(index)
-    local is_done, verdict = pcall(apply, pseudonym, closed[index], series, register, change)
+    local is_done, verdict, is_first = pcall(apply, pseudonym, closed[index], series, register, change)
     if not is_done then
       stopped_at, failure = index, error_from(verdict)
       break
     end
     verdicts[index] = verdict
+    if is_first then list_row(index, account.hidden) end
   end
 end
 if not failure then end_run(size + 1) end
@@ -271,6 +297,9 @@ end
 write_changed(ACCOUNTS, found, accounts, join_account)
 write_changed(FLAGGED, {}, flagged)
 write_changes(changes)
+for place, length in ipairs(lengths) do
+  append_rows(journals, length, table.concat(listed[place]))
+end
 if failure then return failure end
 
 -- Nothing depends on the networks.

@@ -13,7 +13,8 @@
 -- Returns the next cursor, the status before, how many registers are newly counted, newly uncounted, and found the day full, 1
 -- if anything was held of the account before, the end of the restriction that it had, 0 for none, and 1 if it was hidden.
 -- Cursor -1: the account is erased. Cursor -2: it may not come from the status that it has; nothing was changed.
-local refusal = refuse_call(MIGRATION, SETTLING, { [PREFIX] = 'exists' })
+local journals, needed = open_all_journals()
+local refusal = refuse_call(MIGRATION, SETTLING, needed, { [PREFIX] = 'exists' })
 if refusal then return refusal end
 migrate_account_key(args.pseudonym, args.previous)
 if call('HEXISTS', TOMBSTONES, args.tombstone) == 1 then
@@ -37,6 +38,7 @@ local cursor, _, written, counted, uncounted, full = settle_page(account, args.c
 
 if args.to then
   write_status(account, args.until_ms)
+  if reason_kept_out(account) then leave_audiences(journals, args.tombstone) end
 elseif args.hidden ~= nil then
   write_account(account)
   call('HSET', account.key, SINCE, NOW_MS)

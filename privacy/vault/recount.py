@@ -11,7 +11,7 @@ from privacy.vault.shards import AccountShards, ScriptArguments, vault_script
 REGISTERS_PER_STEP = 2_000
 """Registers that one atomic step settles: some ms, in which the shard's Redis does nothing else."""
 
-RECOUNT_SCRIPT = vault_script("change_status.lua", "recount.lua")
+RECOUNT_SCRIPT = vault_script("audiences.lua", "change_status.lua", "recount.lua")
 _ERASED, _REFUSED = -1, -2
 
 

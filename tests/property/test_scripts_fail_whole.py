@@ -19,9 +19,11 @@ from privacy.publishing.publisher import Publisher
 from privacy.store.acl import AclUser
 from privacy.store.keys import outbox_key
 from privacy.store.users import PLATFORM, RELAY, RELEASE
+from privacy.tally.audience_log import AUDIENCE_CHANGE
 from privacy.tally.log_elements import OUTBOX_CHANGE
 from privacy.tally.outbox_relay import Relay
 from privacy.tally.series import Commit, TallyShard
+from tests.support.audiences import audience
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, raw
 from tests.support.release_world import VIDEOS, ReleaseWorld, calibration, hours
@@ -57,7 +59,9 @@ def prepare_apply(store: Store) -> None:
     series = [world.numbers[video] for video in VIDEOS[:3]]
     for moment_ms in (1, 2):
         changes = np.array([(number, 0) for number in series * moment_ms], OUTBOX_CHANGE)
-        store.root.xadd(outbox_key(0), {"c": changes.tobytes()}, id=f"{moment_ms}-0")
+        of_audiences = np.array([(audience(number // 4), 0) for number in series], AUDIENCE_CHANGE)
+        content = changes.tobytes(), of_audiences.tobytes()
+        store.root.xadd(outbox_key(0), {"c": content[0], "86400:20000": content[1]}, id=f"{moment_ms}-0")
         if moment_ms == 1:
             world.relay().drain()
 
@@ -102,7 +106,7 @@ def _register(store: Store, names: Sequence[str], title: str) -> Call:
 
 
 CASES = {
-    "apply": Case(prepare_apply, find_apply, RELAY, (":log:", ":offsets")),
+    "apply": Case(prepare_apply, find_apply, RELAY, (":log:", ":offsets", ":audience-log:")),
     "commit": Case(
         prepare_commit,
         lambda store: _commit(store, "1", "2", hours(3)),

@@ -66,11 +66,11 @@ def put_audience(
             "until_ms": state.until_ms,
         },
     )
-    root.zadd(tally_key(shard, "due"), {str(number): state.due_ms})
+    root.zadd(tally_key(shard, "audience-due"), {str(number): state.due_ms})
     rows = np.array([(number, code) for code in codes(members)], AUDIENCE_CHANGE)
     if len(rows):
         root.rpush(tally_key(shard, "audience-log", state.every_seconds, state.epoch), rows.tobytes())
         index = f"{state.every_seconds}:{state.epoch}"
         root.hset(tally_key(shard, "audience-logs"), index, "1")
     if is_due:
-        root.hset(tally_key(shard, "offsets"), "watermark", state.due_ms)
+        root.hset(tally_key(shard, "offsets"), "closed", state.due_ms)

@@ -47,7 +47,7 @@ def trace(store: Store, act: Callable[[], Any]) -> ScriptCalls:
                 words.append([_unescape(word) for word in _WORD.findall(line)])
     renamed = {call[2] for call in words if call[0] == b"RENAME"}
     commands = dict.fromkeys(call[0].decode() for call in words)
-    keys = dict.fromkeys(call[1] for call in words if call[0].decode() not in _UNTYPED)
+    keys = dict.fromkeys(call[1] for call in words if len(call) > 1 and call[0].decode() not in _UNTYPED)
     return ScriptCalls(list(commands), [key for key in keys if key not in renamed])
 
 
@@ -55,7 +55,8 @@ def trace(store: Store, act: Callable[[], Any]) -> ScriptCalls:
 def revoked(store: Store, client: redis.Redis, command: str) -> Iterator[None]:
     """Take a command from the user of a client, on every key, while the block runs."""
     user = next(user for user in USERS if user.name == client.connection_pool.connection_kwargs["username"])
-    lesser = replace(user, grants=tuple(_without(user, command.lower())))
+    keyless = tuple(word for word in user.keyless if word != command.lower())
+    lesser = replace(user, grants=tuple(_without(user, command.lower())), keyless=keyless)
     assert lesser != user
     _set_user(store, lesser)
     try:
@@ -69,11 +70,11 @@ def planted(store: Store, key: bytes) -> Iterator[None]:
     """Put a key of a type that no script knows in the place of a key while the block runs."""
     if store.root.exists(key):
         store.root.rename(key, _ASIDE)
-    store.root.rpush(key, "planted")
+    store.root.sadd(key, "planted")
     try:
         yield
     finally:
-        assert store.root.type(key) == b"list"
+        assert store.root.type(key) == b"set"
         store.root.delete(key)
         if store.root.exists(_ASIDE):
             store.root.rename(_ASIDE, key)
@@ -83,7 +84,7 @@ Snapshot = dict[bytes, object]
 
 
 def snapshot(store: Store) -> Snapshot:
-    """Return the content of every key. Of a stream, the content of its entries one after the other."""
+    """Return the content of every key. Streams are joined field by field, lists as they are."""
     keys = list(map(raw, store.root.keys()))
     reads = store.root.pipeline(transaction=False)
     for key, kind in zip(keys, _kinds_of(store, keys), strict=True):
@@ -94,6 +95,8 @@ def snapshot(store: Store) -> Snapshot:
                 reads.zrange(key, 0, -1, withscores=True)
             case b"stream":
                 reads.xrange(key)
+            case b"list":
+                reads.lrange(key, 0, -1)
             case _:
                 reads.get(key)
     return dict(zip(keys, map(_join_entries, reads.execute()), strict=True))
@@ -107,11 +110,17 @@ def _kinds_of(store: Store, keys: list[bytes]) -> list[bytes]:
 
 
 def _join_entries(content: object) -> object:
-    """Join the entries of an outbox; leave any other content as it is."""
+    """Join the entries of an outbox by field, and elements of a list; leave other content as it is."""
+    if isinstance(content, list) and content and isinstance(content[0], bytes):
+        return b"".join(content)
     entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", content)
-    if isinstance(content, list) and content and isinstance(entries[0][1], dict):
-        return b"".join(fields[b"c"] for _, fields in entries)
-    return content
+    if not (isinstance(content, list) and content and isinstance(entries[0][1], dict)):
+        return content
+    joined: dict[bytes, bytes] = {}
+    for _, fields in entries:
+        for field, part in fields.items():
+            joined[field] = joined.get(field, b"") + part
+    return joined
 
 
 def _without(user: AclUser, command: str) -> Iterator[Grant]:

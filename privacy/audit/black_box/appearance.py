@@ -28,10 +28,10 @@ from privacy.audit.black_box.published import latest_served_ms
 from privacy.audit.black_box.sybils import likes_of_sybils
 from privacy.audit.black_box.watch import Look, Watch, list_epochs, look_in_store, look_over_http
 from privacy.audit.report_model import ComparisonPlot, Finding, Section
-from privacy.catalogue.catalogue import target_shard
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import Clock
 from privacy.release.worker import WORKERS_AT_ONCE
+from privacy.store.keys import target_shard
 
 GAP_MS: Final = 0.3
 """A gap above this counts: preparing to draw noise takes about as long."""

@@ -105,6 +105,7 @@ class FakeSystem:
             self,
             [cast("ReleaseWorker", self)],
             cast("ReleasePublication", self),
+            lambda _now_ms: None,
             lambda _count: None,
         )
         timeline.run(videos, events, until_ms, actions, creators)

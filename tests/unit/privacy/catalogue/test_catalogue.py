@@ -6,14 +6,14 @@ import msgspec
 import pytest
 
 from privacy.catalogue import catalogue as catalogue_module
-from privacy.catalogue.catalogue import Catalogue, Registration, target_shard
+from privacy.catalogue.catalogue import Catalogue, Registration
 from privacy.errors import StoreBusyError
 from privacy.model.documents import TargetDocument
 from privacy.model.engagement import KINDS_PER_TARGET, TargetType
 from privacy.model.timestamp import MS_PER_HOUR
 from privacy.policy.policy import Policy
 from privacy.publishing.publisher import Publisher
-from privacy.store.keys import gallery_key, tally_key
+from privacy.store.keys import gallery_key, tally_key, target_shard
 from tests.support.faults import Crash, LostConnectionError, every_fault
 from tests.support.redis_server import Store
 from tests.support.registers import HEADER, raw

@@ -69,7 +69,7 @@ def released(store: Store) -> tuple[Store, list[AudienceState]]:
     end_ms = max(each.due_ms for each in states)
     for each in states:
         put_audience(store, SHARD, each, MANY)
-    store.root.hset(tally_key(SHARD, "offsets"), "watermark", end_ms)
+    store.root.hset(tally_key(SHARD, "offsets"), "closed", end_ms)
     assert worker(store, end_ms).run_due() >= len(states)
     publish(store)
     return store, states
@@ -108,8 +108,8 @@ def test_an_audience_goes_on_while_its_videos_can_be_liked(
 ) -> None:
     """The next period is due at its end; an audience without open videos is due no more."""
     store, states = released
-    assert store.root.zscore(tally_key(SHARD, "due"), "7") == period_start_ms(PERIOD + 2, BLOCK)
-    assert store.root.zscore(tally_key(SHARD, "due"), str(states[1].number)) is None
+    assert store.root.zscore(tally_key(SHARD, "audience-due"), "7") == period_start_ms(PERIOD + 2, BLOCK)
+    assert store.root.zscore(tally_key(SHARD, "audience-due"), str(states[1].number)) is None
 
 
 def test_nothing_is_released_again(released: tuple[Store, list[AudienceState]]) -> None:
@@ -178,5 +178,5 @@ def test_an_audience_that_was_to_end_goes_on_if_a_video_was_registered_meanwhile
     with pytest.raises(SeriesRefusedError):
         racing.run_due()
     assert slow.run_due() == 1
-    due_ms = store.root.zscore(tally_key(SHARD, "due"), str(ending.number))
+    due_ms = store.root.zscore(tally_key(SHARD, "audience-due"), str(ending.number))
     assert due_ms == period_start_ms(PERIOD + 2, DAY)
