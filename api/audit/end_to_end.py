@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from api.audit.audience_members import run_until_counted
 from api.audit.audited_system import AuditedSystem
 from api.audit.outage import outage_findings
 from api.audit.reads import read_findings
@@ -80,12 +81,13 @@ def _run_end_to_end(
         keys, guard = KeyFiles.of(settings), settings.rollback_guard_dir
         store = StoreSetup(source, keys, guard, clock_ms, entropy, ONE_SHARD).prepare(rooms.settings)
         in_process = held.enter_context(open_in_process_system(store, lambda _: None, equal_work=True))
-        in_process.timeline.run(scenario.videos, scenario.events, scenario.end_ms)
+        members = run_until_counted(scenario, in_process)
+        in_process.timeline.run((), (), scenario.end_ms)
         audited = AuditedSystem(scenario, store, folder, in_process)
         public = held.enter_context(closing(connect(store.settings, PUBLIC)))
         limiter = held.enter_context(closing(connect(store.settings, LIMITER)))
         client = build_public_app(public, limiter, in_process.clock, NullRequestLog()).test_client()
-        registers = _register_section(audited, entropy)
+        registers = _register_section(audited, members, entropy)
         written = _write_once_section(audited, entropy)
         read = _reads_section(audited, client, entropy, reads)
         outage = _outage_section(audited, entropy)
@@ -93,21 +95,23 @@ def _run_end_to_end(
         return registers, written, read, outage, *shown
 
 
-def _register_section(audited: AuditedSystem, entropy: EntropySource) -> Section:
+def _register_section(audited: AuditedSystem, members: Sequence[Finding], entropy: EntropySource) -> Section:
     return Section(
         "registers",
-        "Each engagement counts once, flips at most w times, and is stored under a keyed pseudonym",
+        "Each engagement counts once, and each account once in an audience; pseudonyms are keyed",
         "A scenario of likes, unlikes and repeated likes was sent to the real intake, every batch "
         f"{DELIVERIES} times and some events late; one account flipped more than "
         f"{audited.scenario.policy.flip_cap} times. The tally's exact counts were compared with counts "
         "made by hand, and everything the store wrote to disk was searched for the accounts.",
-        "An event counted twice, a late event that counts, a flip beyond w, a cell that changes, a private "
+        "An event counted twice, an account counted twice in an audience or not taken out of it, more "
+        "hashtags than count, a late event that counts, a flip beyond w, a cell that changes, a private "
         "account in a cell, an account id or an unkeyed hash of one on disk, a trace of a child.",
         "Certain for this scenario. Property tests compare arbitrary histories with a reference.",
         (
             *_check_counts(audited),
             *_check_cells(audited),
             *_check_flips(audited),
+            *members,
             *_check_pseudonyms(audited, entropy),
         ),
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from api.audit.scenario import FEW, LIKED, NONE, Scenario
+from api.audit.scenario import FEW, LIKED, NONE, TAGS, Scenario
 from api.replay.in_process import InProcessSystem
 from privacy.audit.report_model import Finding
 
@@ -48,7 +48,12 @@ def _list_paths(scenario: Scenario) -> list[str]:
     dimensions = [
         f"{base}/likes/breakdowns/{dimension.name}" for dimension in scenario.policy.series_dimensions
     ]
-    return [base, f"{base}/likes", f"{base}/likes/timeseries", f"{base}/likes/changes", *dimensions]
+    audiences = ["/v1/platform/audience", f"/v1/hashtags/{TAGS[1]}/audience", "/v1/trends/hashtags"]
+    return [
+        *(base, f"{base}/likes", f"{base}/likes/timeseries", f"{base}/likes/changes"),
+        *dimensions,
+        *(audiences if scenario.has_public_audiences else ()),
+    ]
 
 
 def _read_answers(

@@ -1,11 +1,13 @@
 """The scenario of the end-to-end audit, with expected results that were counted by hand."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from api.replay.records import TimedRecord
+from api.replay.records import Action, ActionKind, TimedRecord
+from privacy.model.audience import Scope
 from privacy.model.dimension import HOUR_OF_DAY
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import MS_PER_DAY, format_timestamp
@@ -15,12 +17,20 @@ LIKED: Final = "audit-liked"
 FLIPPED: Final = "audit-flipped"
 FEW: Final = "audit-few"
 NONE: Final = "audit-none"
+BANNED: Final = "audit-banned"
+MAKER: Final = "audit-maker"
+SOUND: Final = "audit-sound"
+TAGS: Final = ("delta", "alpha", "echo", "bravo", "charlie")
+"""Creator, sound and hashtags of all its videos; of the hashtags, the first ones by spelling count."""
 CROWD: Final = 400
 UNLIKING: Final = 120
 RETURNING: Final = 30
 FLIPS_BEFORE_RETURN: Final = 2
 """A like and an unlike."""
 PRIVATE: Final = 7
+BANS: Final = 9
+COUNTED_EPOCHS: Final = 4
+"""When all events have arrived."""
 DELIVERIES: Final = 3
 """Number of times that each batch is sent."""
 FLIPS_TOO_MANY: Final = 6
@@ -52,14 +62,31 @@ class Scenario:
 
     @property
     def videos(self) -> list[TimedRecord]:
-        """Videos: one with likes, one with flips of an account, one with too few likes, one without likes."""
-        return [self.video(video, self.start_ms) for video in (LIKED, FLIPPED, FEW, NONE)]
+        """Videos: with likes, with flips of an account, with too few likes, without, of banned accounts."""
+        metadata = {"creator_id": MAKER, "sound_id": SOUND, "hashtags": TAGS}
+        videos = (LIKED, FLIPPED, FEW, NONE, BANNED)
+        return [self.video(video, self.start_ms, metadata) for video in videos]
+
+    @property
+    def actions(self) -> list[Action]:
+        """Bans of all accounts that like one of the videos."""
+        return [Action(self.counted_ms - 1, ActionKind.BAN, account) for account in self.banned]
+
+    @property
+    def counted_ms(self) -> int:
+        """Time at which all events have arrived and all actions are done."""
+        return self.start_ms + 1000 * self._ages[min(COUNTED_EPOCHS, len(self._ages)) - 1]
 
     @cached_property
     def events(self) -> list[TimedRecord]:
         """All events, in the order in which they arrive; each batch arrives several times."""
         likes = [self._event("like", LIKED, account, 0) for account in self.accounts]
-        few = [self._event("like", FEW, account, 0) for account in self.accounts[: self.policy.k - 1]]
+        # In audiences these are the accounts above; they have other profiles now, and keep their cells.
+        few = [
+            self._event("like", FEW, account, 0, profile=self._profile(1))
+            for account in self.accounts[: self.policy.k - 1]
+        ]
+        few += [self._event("like", BANNED, account, 0) for account in self.banned]
         left = [self._event("unlike", LIKED, account, 1) for account in self.accounts[:UNLIKING]]
         back = [
             self._event("like", LIKED, account, 2, profile=self._profile(1))
@@ -78,11 +105,12 @@ class Scenario:
         )
         return [event for batch in deliveries for event in batch]
 
-    def video(self, video_id: str, posted_at_ms: int) -> TimedRecord:
+    def video(
+        self, video_id: str, posted_at_ms: int, metadata: Mapping[str, Any] | None = None
+    ) -> TimedRecord:
         """Makes a video that is posted at a moment."""
-        return self._make_record(
-            posted_at_ms, {"video_id": video_id, "posted_at": format_timestamp(posted_at_ms)}
-        )
+        document = {"video_id": video_id, "posted_at": format_timestamp(posted_at_ms)}
+        return self._make_record(posted_at_ms, document | dict(metadata or {}))
 
     def like(self, video_id: str, account: str, at_ms: int) -> TimedRecord:
         """Makes a like at a moment."""
@@ -97,6 +125,11 @@ class Scenario:
     def private(self) -> list[str]:
         """Private accounts that like."""
         return [f"{self.name}-private-{number}" for number in range(PRIVATE)]
+
+    @property
+    def banned(self) -> list[str]:
+        """Accounts that are banned."""
+        return [f"{self.name}-banned-{number}" for number in range(BANS)]
 
     @property
     def flipper(self) -> str:
@@ -128,6 +161,25 @@ class Scenario:
                     dimension.values[0]: CROWD - UNLIKING + self._returned,
                     dimension.cells[-1]: PRIVATE,
                 }
+        return counts
+
+    @property
+    def has_public_audiences(self) -> bool:
+        """Whether the policy measures audiences of hashtags and of the platform."""
+        periods = self.policy.audiences.periods if self.policy.audiences else ()
+        return {Scope.HASHTAG, Scope.PLATFORM} <= {period.scope for period in periods}
+
+    @property
+    def members(self) -> dict[str, dict[str, int]]:
+        """Accounts of each audience of all videos, by cell: each account once, where it began.
+
+        What is taken back stays; who is banned while the period runs does not.
+        """
+        counts = {"total": {"accounts": CROWD + PRIVATE + 1}}
+        for dimension in self.policy.domain.dimensions:
+            if dimension.name != HOUR_OF_DAY:
+                cells = {dimension.values[0]: CROWD + 1, dimension.cells[-1]: PRIVATE}
+                counts[dimension.name] = dict(sorted(cells.items()))
         return counts
 
     @property

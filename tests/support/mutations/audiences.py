@@ -10,19 +10,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from privacy.catalogue import audiences as catalogue_audiences
 from privacy.mechanism import audience_accounting
 from privacy.mechanism.accounting import TOTAL
 from privacy.mechanism.audience_accounting import UNIT, AudienceCalibration
 from privacy.mechanism.gate import passes_gate
+from privacy.model.audience import Scope
 from privacy.model.documents import BreakdownFigures
+from privacy.policy.audience_groups import AudienceGroup, list_audience_groups
+from privacy.policy.policy import Policy
 from privacy.release import audience_estimates, audiences
-from tests.support.mutations.mutation import Mutation
+from privacy.vault import audience_closing, audience_rows, recount
+from tests.support.mutations.mutation import Mutation, edited
 
 if TYPE_CHECKING:
     import pytest
 
 _right_count = audiences.count_accounts
 _right_measure = audiences.measure_once
+_right_groups = list_audience_groups
+_right_keep = audience_rows.keep_first
 _right_calibrate = audience_accounting.calibrate_audience
 
 
@@ -104,6 +111,40 @@ def _named_when_anybody_is_there(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(audiences, "_render_breakdown", render)
 
 
+def _counted_with_each_like(patch: pytest.MonkeyPatch) -> None:
+    for module in (audience_rows, audience_closing):
+        patch.setattr(module, "keep_first", lambda members: members)
+
+
+def _never_left(patch: pytest.MonkeyPatch) -> None:
+    leave = "if reason_kept_out(account) then leave_audiences(journals, args.tombstone) end"
+    patch.setattr(recount, "RECOUNT_SCRIPT", edited(recount.RECOUNT_SCRIPT, leave, ""))
+
+
+def _moved_with_each_like(patch: pytest.MonkeyPatch) -> None:
+    """Keeps the cell of the last like of an account, in place of the first one's."""
+
+    def keep_last(members: NDArray[np.void]) -> NDArray[np.void]:
+        return _right_keep(members[::-1])[::-1]
+
+    for module in (audience_rows, audience_closing):
+        patch.setattr(module, "keep_first", keep_last)
+
+
+def _every_hashtag(patch: pytest.MonkeyPatch) -> None:
+    """Lets more hashtags of a video count than the policy pays for."""
+
+    def list_groups(policy: Policy) -> tuple[AudienceGroup, ...]:
+        return tuple(
+            replace(group, scopes=(*group.scopes, *[Scope.HASHTAG] * 2))
+            if Scope.HASHTAG in group.scopes
+            else group
+            for group in _right_groups(policy)
+        )
+
+    patch.setattr(catalogue_audiences, "list_audience_groups", list_groups)
+
+
 AUDIENCES = (
     Mutation("an account counted twice in an audience", _counted(_twice), "audiences", in_quick_tests=True),
     Mutation("an account that is not taken out of an audience", _counted(_never_taken_out), "audiences"),
@@ -134,4 +175,8 @@ AUDIENCES = (
         "audiences",
     ),
     Mutation("breakdowns of audiences named without numbers", _named_when_anybody_is_there, "audiences"),
+    Mutation("an account counted with each of its likes", _counted_with_each_like, "end to end"),
+    Mutation("a banned account that stays in audiences", _never_left, "end to end"),
+    Mutation("an account that moves to the cell of its last like", _moved_with_each_like, "end to end"),
+    Mutation("more hashtags than the policy pays for", _every_hashtag, "end to end"),
 )
