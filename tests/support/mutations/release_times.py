@@ -23,7 +23,7 @@ _right_cut = LogCut.before
 _right_outboxes = Relay._read_outboxes
 _right_publish = ReleasePublication.publish
 _IN_TIME = "if not element or struct.unpack('<I4', element) >= due_seconds then"
-_COVERED = "or due_ms > watermark + 1"
+_COVERED = "or due_ms > last_due_ms[release.waiting]"
 
 
 def _cut_where_the_relay_stands(patch: pytest.MonkeyPatch) -> None:

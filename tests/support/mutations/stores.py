@@ -76,8 +76,9 @@ def _plain_id(patch: pytest.MonkeyPatch) -> None:
 
 def _commits_always(patch: pytest.MonkeyPatch) -> None:
     script = edited(series._COMMIT, "if (call('GET', HEAD) or '') ~= HEAD_BEFORE then", "if false then")
-    state = "if not release.is_next or not due_ms or due_ms ~= release.due_ms or due_ms > watermark + 1"
-    script = edited(script, state, "if false and (due_ms > watermark + 1")
+    is_late = "due_ms > last_due_ms[release.waiting]"
+    state = f"if not release.is_next or not due_ms or due_ms ~= release.due_ms or {is_late}"
+    script = edited(script, state, f"if false and ({is_late}")
     patch.setattr(series, "_COMMIT", edited(script, "or seen[series] then", "or seen[series]) then"))
 
 
