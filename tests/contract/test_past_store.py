@@ -13,7 +13,7 @@ from privacy.gallery.reader import GalleryReader
 from privacy.mechanism.guarantee import guarantee
 from privacy.model.documents import LedgerEntry, ReleaseDocument
 from privacy.model.timestamp import MS_PER_HOUR
-from privacy.policy.file import parse_policy
+from privacy.policy.file import DEFAULT_POLICY_PATH, parse_policy
 from privacy.store.keys import gallery_key
 from tests.support.in_process import a_like, a_posting, likes_of, system_on
 from tests.support.own_policy import OWN_DIMENSIONS, own_policy_text
@@ -93,8 +93,12 @@ def epsilons(kind: Mapping[str, Any]) -> dict[float, float]:
     return {pair["delta"]: pair["epsilon"] for pair in kind["epsilon"]}
 
 
-def test_targets_of_an_old_store_keep_their_statistics(store: Store, tmp_path: Path) -> None:
-    """Under a new policy with other dimensions, old videos go on as they began; nothing is drawn again."""
+@pytest.mark.parametrize("text", [NEXT, DEFAULT_POLICY_PATH.read_text()], ids=["own", "packaged"])
+def test_targets_of_an_old_store_keep_their_statistics(store: Store, tmp_path: Path, text: str) -> None:
+    """Under a new policy with other dimensions, or with audiences, old videos go on as they began.
+
+    Nothing is drawn again.
+    """
     PAST.put_back(store, tmp_path)
     before = published(store)
     shapes = {video_id: shape_of(likes_of(store, video_id)[0]) for video_id in OLD}
@@ -103,7 +107,7 @@ def test_targets_of_an_old_store_keep_their_statistics(store: Store, tmp_path: P
         Action(LEFT_MS + MS_PER_HOUR, ActionKind.BAN, f"a-{LIKES - number}")
         for number in range(1, 1 + BANNED)
     ]
-    with system_on(store, tmp_path, NEXT) as system:
+    with system_on(store, tmp_path, text) as system:
         system.timeline.run(videos, later_events(), LEFT_MS + 25 * MS_PER_HOUR, bans)
         assert system.intake.events["counted"] == 2 * (MORE + RETURNING) + LIKES
         assert system.intake.events["uncounted"] == 2 * LEAVING
@@ -123,7 +127,8 @@ def test_targets_of_an_old_store_keep_their_statistics(store: Store, tmp_path: P
     ):
         assert figure is not None
         assert abs(figure[0] - len(numbers)) < 40
-    assert [*likes_of(store, "new")[0].breakdowns] == [*OWN_DIMENSIONS]
+    declared = [dimension.name for dimension in parse_policy(text.encode()).series_dimensions]
+    assert [*likes_of(store, "new")[0].breakdowns] == declared
     check_chains(store)
 
 
