@@ -69,6 +69,7 @@ GUARANTEE: Final[dict[str, Any]] = {
             {
                 "scope": scope.value,
                 "every_seconds": 86_400,
+                "rho": 0.0002,
                 "statistics": [{"name": "total", "rho": 0.0002, "sd": 50.0, "threshold": 390}],
                 "dimensions": {},
             }
