@@ -110,6 +110,13 @@ def test_an_old_like_hides_no_more_than_the_likes_before_it(place: int, fast_sto
     assert times_found(fast_store) == [1]
 
 
+def test_a_like_from_before_a_burst_is_not_in_it(fast_store: Store) -> None:
+    """It comes after them and happened before them, close as it is; the next one has them all before it."""
+    early, *burst = likes_at([0, *range(1_000, 1_001 + MOST)])
+    sent = [*burst[:MOST], early, burst[MOST]]
+    assert verdicts_of(sent, fast_store) == [Verdict.COUNTED] * (MOST + 1) + [Verdict.UNCOUNTED]
+
+
 def test_midnight_ends_what_a_like_is_compared_with(fast_store: Store) -> None:
     """Likes are compared with those that were admitted on the same day."""
     fast_store.flush()
