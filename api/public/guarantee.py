@@ -79,7 +79,8 @@ GUARANTEE_EXAMPLE: dict[str, Any] = {
     "contribution": {
         "flip_cap": 4,
         "daily_cap": 100,
-        "in_force": {"version": "2026-12-default", "daily_cap": 100},
+        "monthly_cap": None,
+        "in_force": {"version": "2026-12-default", "daily_cap": 100, "monthly_cap": None},
         "in_words": "flip_cap holds for …",
     },
     "kinds": {
@@ -142,8 +143,8 @@ OPERATION: Operation[PublicServices] = Operation(
     "in machine-readable form: unit, rho, epsilon, delta, k, flip cap, daily cap, schedule, mechanism and "
     "audiences, all computed from the policy. Each epsilon names its accountant. k holds with certainty for "
     "measured numbers; `anonymity` names those that are derived, for which it does not hold. A target keeps "
-    "the version that it was registered under, except for the daily cap: `contribution.in_force` has the one "
-    "that applies now. Hours of day are in UTC.",
+    "the version that it was registered under, except for the caps: `contribution.in_force` has those that "
+    "apply now. Hours of day are in UTC.",
     tag="public",
     scope="read",
     handler=get_guarantee,

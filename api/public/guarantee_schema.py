@@ -81,11 +81,14 @@ class AnonymitySchema(OpenSchema):
 
 
 class InForceSchema(OpenSchema):
-    """The policy version in force, and its M."""
+    """The policy version in force, and its caps."""
 
     version = required_field(fields.String, "Name of the policy in force.")
     daily_cap = required_field(
         fields.Integer, "Its M, which bounds an account's day with targets of every version.", strict=True
+    )
+    monthly_cap = required_field(
+        fields.Integer, "The same for a UTC month; null for no such cap.", strict=True, allow_none=True
     )
 
 
@@ -104,8 +107,14 @@ class ContributionSchema(OpenSchema):
         "together, while this version is in force.",
         strict=True,
     )
+    monthly_cap = required_field(
+        fields.Integer,
+        "The same for one UTC month; null for no such cap.",
+        strict=True,
+        allow_none=True,
+    )
     in_force = fields.Nested(
-        InForceSchema, required=True, metadata={"description": "The version in force, whose M applies now."}
+        InForceSchema, required=True, metadata={"description": "The version in force, whose caps apply now."}
     )
     in_words = required_field(fields.String, "What holds for targets of this version, in words.")
 
@@ -273,7 +282,9 @@ class GuaranteeSchema(OpenSchema):
         MonthlyPromiseSchema,
         required=True,
         allow_none=True,
-        metadata={"description": "What is promised for an account's month; null if nothing is."},
+        metadata={
+            "description": "What an account's month costs at most; null for no promise or a larger cap."
+        },
     )
     kinds = fields.Dict(keys=fields.String(), values=fields.Nested(KindSchema), required=True)
     audiences = fields.Nested(

@@ -1,5 +1,6 @@
 """Computes the machine-readable guarantee: a policy's declarations and everything that follows from them."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from typing import Any
@@ -44,7 +45,7 @@ def guarantee(policy: Policy, in_force: Policy | None = None) -> dict[str, Any]:
 
     Args:
         policy: the version to describe.
-        in_force: the version in force, whose M bounds every account; the described version if it is absent.
+        in_force: the version in force, whose caps bound every account; the described version if it is absent.
 
     Raises:
         PolicyError: the policy requires something that the mechanism cannot do.
@@ -55,7 +56,8 @@ def guarantee(policy: Policy, in_force: Policy | None = None) -> dict[str, Any]:
     audiences = calibrate_audiences(policy)
     statistics = [calibration.statistics for calibration in calibrations.values()]
     statistics += [calibration.statistics for calibration in audiences]
-    costs = Costs(policy, min(statistic.scale for statistic in chain(*statistics)))
+    capped = _apply_monthly_cap(policy, in_force)
+    costs = Costs(capped, min(statistic.scale for statistic in chain(*statistics)))
     return {
         "version": policy.version,
         "policy_sha256": policy.digest,
@@ -85,6 +87,13 @@ def guarantee(policy: Policy, in_force: Policy | None = None) -> dict[str, Any]:
             "public_delay_seconds": terms.public_delay_seconds,
         },
     }
+
+
+def _apply_monthly_cap(policy: Policy, in_force: Policy) -> Policy:
+    """Return a version under the monthly cap in force; a larger one, or none, does not keep its promise."""
+    own, applied = policy.monthly_cap, in_force.monthly_cap
+    is_kept = own is not None and applied is not None and applied <= own
+    return replace(policy, monthly_cap=applied, account_month=policy.account_month if is_kept else None)
 
 
 def _describe_unit(policy: Policy, costs: Costs) -> dict[str, Any]:
@@ -131,11 +140,18 @@ def _describe_contribution(policy: Policy, in_force: Policy) -> dict[str, Any]:
     return {
         "flip_cap": policy.flip_cap,
         "daily_cap": policy.daily_cap,
-        "in_force": {"version": in_force.version, "daily_cap": in_force.daily_cap},
+        "monthly_cap": policy.monthly_cap,
+        "in_force": {
+            "version": in_force.version,
+            "daily_cap": in_force.daily_cap,
+            "monthly_cap": in_force.monthly_cap,
+        },
         "in_words": "flip_cap holds for every target of this version, whatever is in force later: the "
         "smallest flip_cap of all versions applies. daily_cap bounds accounts, not targets: on one UTC day, "
         "an account's engagements of all kinds, with targets of all versions, are first counted up to the "
-        "largest daily_cap in force on that day. n of them cost n times rho.",
+        "largest daily_cap in force on that day. n of them cost n times rho. monthly_cap does the same for a "
+        "UTC month. Leaving out one engagement of an account at a cap lets at most one other in, as long as "
+        "the platform sends nothing again that was over a cap: together they cost 2 times rho.",
     }
 
 

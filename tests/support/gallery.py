@@ -37,7 +37,8 @@ GUARANTEE: Final[dict[str, Any]] = {
     "contribution": {
         "flip_cap": 4,
         "daily_cap": 100,
-        "in_force": {"version": VERSION, "daily_cap": 100},
+        "monthly_cap": None,
+        "in_force": {"version": VERSION, "daily_cap": 100, "monthly_cap": None},
         "in_words": "…",
     },
     "kinds": {

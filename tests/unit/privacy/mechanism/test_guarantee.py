@@ -201,11 +201,12 @@ def test_m_in_force_bounds_an_account_under_an_older_version() -> None:
     document = guarantee(POLICY, later)
     contribution = document["contribution"]
     assert (document["version"], contribution["daily_cap"]) == (POLICY.version, 100)
-    assert contribution["in_force"] == {"version": "later", "daily_cap": 500}
+    assert contribution["in_force"] == {"version": "later", "daily_cap": 500, "monthly_cap": None}
     for kind in document["kinds"].values():
         assert [row["engagements"] for row in kind["account_day"]] == [1, 10, 50, 500]
         assert kind["account_day"][-1]["rho"] == pytest.approx(500 * kind["rho"])
-    assert guarantee(POLICY)["contribution"]["in_force"] == {"version": POLICY.version, "daily_cap": 100}
+    own = {"version": POLICY.version, "daily_cap": 100, "monthly_cap": None}
+    assert guarantee(POLICY)["contribution"]["in_force"] == own
 
 
 def test_the_account_day_table(document: dict[str, Any]) -> None:

@@ -51,6 +51,17 @@ def test_a_month_that_costs_more_than_promised_is_refused(changes: dict[str, Any
         guarantee(replace(POLICY, **changes))
 
 
+@pytest.mark.parametrize(("cap", "is_kept"), [(None, False), (101, False), (100, True), (30, True)])
+def test_a_promise_holds_under_the_cap_in_force(cap: int | None, is_kept: bool) -> None:
+    """Targets keep their version, accounts have the caps in force: with a larger one nothing is promised."""
+    later = replace(POLICY, version="later", monthly_cap=cap, account_month=None)
+    document = guarantee(POLICY, later)
+    caps = document["contribution"]
+    assert (caps["monthly_cap"], caps["in_force"]["monthly_cap"]) == (100, cap)
+    assert (document["account_month"] is not None) == is_kept
+    assert document["kinds"]["like"]["account_month"][-1]["engagements"] == (cap or 1_000)
+
+
 @pytest.mark.parametrize("kind", POLICY.budgets, ids=lambda kind: kind.label)
 def test_the_audit_finds_the_month_by_its_own_accountant(kind: Kind, stated: dict[str, Any]) -> None:
     """What is stated passes; less, or more than is promised, does not."""
