@@ -121,8 +121,8 @@ GUARANTEE_EXAMPLE: dict[str, Any] = {
             {
                 "scope": "creator",
                 "every_seconds": 604800,
-                "rho": 0.0025,
-                "statistics": [{"name": "total", "rho": 0.0025, "sd": 14.142, "threshold": 124}],
+                "rho": 0.0028,
+                "statistics": [{"name": "total", "rho": 0.0028, "sd": 13.363, "threshold": 118}],
                 "dimensions": {},
             }
         ],

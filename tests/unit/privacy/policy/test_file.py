@@ -283,9 +283,9 @@ def test_the_first_policy_is_read_as_it_was() -> None:
         ("rho = 0.1092", "rho = 0.1", "budgets.like.rho: is 0.1, its parts without the removals add up to"),
         ("hashtags_per_video = 3", "hashtags_per_video = 0", "audiences.hashtags_per_video: is 0; a whole"),
         ("hashtags_per_video = 3", "hashtags_per_video = 31", "audiences.hashtags_per_video: is 31; a whole"),
-        ("total = 0.0025", "total = 0", "audiences.creator.total: is 0.0; a rho above 0"),
-        ("total = 0.0025", "total = nan", "audiences.creator.total: is NaN; a finite number"),
-        ("total = 0.0025\n", "", "audiences.creator: measures nothing; a total or a breakdown"),
+        ("total = 0.0028", "total = 0", "audiences.creator.total: is 0.0; a rho above 0"),
+        ("total = 0.0028", "total = nan", "audiences.creator.total: is NaN; a finite number"),
+        ("total = 0.0028\n", "", "audiences.creator: measures nothing; a total or a breakdown"),
         ("age_gender = 0.0007", "age_gender = -1", "audiences.creator.breakdowns.age_gender: is -1.0; a rho"),
         ("age_gender = 0.0007", "age_sex = 0.0007", "audiences.creator.breakdowns: are for ['age_sex']"),
         ('scope = "sound"', 'scope = "song"', "Invalid enum value 'song' - at `$.audiences.periods"),
@@ -348,7 +348,7 @@ def test_joint_cells_have_names_of_their_own() -> None:
 
 def test_audiences_are_part_of_the_budget() -> None:
     """What they cost is not there for a video's numbers; without them a dimension needs a breakdown."""
-    more = PACKAGED.replace("total = 0.0025", "total = 0.0125")
+    more = PACKAGED.replace("total = 0.0028", "total = 0.0128")
     assert "its parts without the removals add up to 0.11082" in refusal(more.encode())
     start, end = PACKAGED.index("[audiences]"), PACKAGED.index("# The ends of a video's epochs")
     without = PACKAGED[:start] + PACKAGED[end:]
