@@ -101,7 +101,7 @@ def test_an_older_guarantee_states_the_daily_cap_in_force(
     assert old
     assert new == reader.read_guarantee(CURRENT_VERSION)
     assert old["contribution"]["daily_cap"] == 5
-    assert old["contribution"]["in_force"] == {"version": "next", "daily_cap": 500}
+    assert old["contribution"]["in_force"] == {"version": "next", "daily_cap": 500, "monthly_cap": None}
     assert old["kinds"]["like"]["account_day"][-1]["engagements"] == 500
 
 
