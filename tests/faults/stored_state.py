@@ -23,14 +23,22 @@ REASONS: Final = ("", "unliked", "inauthentic", "account", "policy", "correction
 Release = tuple[str, str, int]
 """Target, kind and epoch."""
 Removal = tuple[Name, str]
-_DIMENSIONS: Final = tomllib.loads(DEFAULT_POLICY_PATH.read_text())["dimensions"]
+_POLICY: Final = tomllib.loads(DEFAULT_POLICY_PATH.read_text())
+_KINDS_PER_TARGET: Final = 4
+_AUDIENCE: Final = 3
+"""In place of a kind in the number of a series: it counts accounts, and has no register."""
 _REGISTER_BYTES: Final = 11
 _WORD: Final = struct.Struct("<I")
 _NET_CHANGE: Final = struct.Struct("<HHi")
-_CELLS: Final = {dimension: (*values, UNDISCLOSED) for dimension, values in _DIMENSIONS.items()}
-_CELL_STREAMS: Final = tuple((dimension, cell) for dimension, cells in _CELLS.items() for cell in cells)
+_CELLS: Final = {dimension: (*values, UNDISCLOSED) for dimension, values in _POLICY["dimensions"].items()}
+_CELL_STREAMS: Final = tuple(
+    (dimension, cell)
+    for dimension, cells in _CELLS.items()
+    if dimension in _POLICY["budgets"]["like"]["breakdowns"]
+    for cell in cells
+)
 _LAST_CELL: Final = len(_CELL_STREAMS)
-"""Streams are the total, each dimension's cells and its `undisclosed`, and the removals by reason."""
+"""Streams: the total, cells and `undisclosed` of each dimension of a target, then the removals by reason."""
 _READ_MS: Final = 5_000
 _WRITTEN_ONCE: Final = ("g:releases:*", "g:points:*", "g:ledger:*")
 _GROWING: Final = ("t:*:measured:*", "t:*:ledger")
@@ -112,7 +120,9 @@ def _count_changes(
     cells: Counter[Cell] = Counter()
     removed: Counter[Removal] = Counter()
     for key in _find(private, "t:*:net:*"):
-        name = names[_last_number(key)]
+        if (number := _last_number(key)) % _KINDS_PER_TARGET == _AUDIENCE:
+            continue
+        name = names[number]
         for _step, stream, change in _NET_CHANGE.iter_unpack(b"".join(_read_elements(private, key))):
             if stream == 0:
                 net[name] += change
@@ -142,10 +152,11 @@ def _cells_of(joint: int) -> Iterator[tuple[str, str]]:
 
 
 def _read_names(private: Redis) -> dict[int, Name]:
-    """Reads kind and target of each series by its number."""
+    """Reads kind and target of each series of a target by its number."""
     return {
-        _last_number(key): (KINDS[_last_number(key) % 4], _raw(private.hget(key, "target_id")).decode())
+        number: (KINDS[number % _KINDS_PER_TARGET], _raw(private.hget(key, "target_id")).decode())
         for key in _find(private, "t:*:series:*")
+        if (number := _last_number(key)) % _KINDS_PER_TARGET != _AUDIENCE
     }
 
 
