@@ -282,8 +282,8 @@ def _make_example(routes: ScopeRoutes) -> dict[str, Any]:
     withheld = WITHHELD_EXAMPLE | {"epoch": 2938, "as_of": "2026-05-04T00:00:00Z", "next_release_at": None}
     times = {"from": "2026-04-27T00:00:00Z", "to": "2026-05-04T00:00:00Z"}
     cells = [
-        {"cell": "android", "accounts": shown | {"value": 842, "ci95": [802, 882]}},
-        {"cell": "ios", "accounts": shown | {"value": 391, "ci95": [351, 431]}},
+        {"cell": "android", "accounts": shown | {"value": 842, "ci95": [782, 902]}},
+        {"cell": "ios", "accounts": shown | {"value": 391, "ci95": [331, 451]}},
         {"cell": "web", "accounts": withheld},
     ]
     running = {"from": "2026-05-04T00:00:00Z", "to": "2026-05-11T00:00:00Z"}
