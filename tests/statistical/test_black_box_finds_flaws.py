@@ -3,11 +3,16 @@
 A sound deployment fails a comparison with a probability of 1e-6; an audit has about 35 comparisons.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from privacy.audit.black_box.audience_membership import AudienceAttack
 from privacy.audit.black_box.black_box import BlackBox
 from privacy.audit.black_box.campaign_scale import QUICK
+from privacy.audit.black_box.claim import Claim
+from privacy.audit.black_box.context import CampaignContext
 from privacy.audit.check import ignore_progress
 from tests.support.fake_deployment import FakeDeployment, Flaws
 
@@ -51,6 +56,34 @@ def failed_sections(flaws: Flaws, seed: int) -> set[str]:
     assert len(report.sections) == 16
     assert report.passed == all(section.passed for section in report.sections)
     return {section.key for section in report.sections if not section.passed}
+
+
+def failed_findings_of_audiences(flaws: Flaws, seed: int) -> list[str]:
+    """Attacks the audiences of a deployment with these flaws alone; returns the findings that do not pass."""
+    deployment = FakeDeployment(flaws, rng=np.random.default_rng(seed))
+    claim = Claim.from_document(deployment.read("/v1/privacy").document)
+    assert claim.audience
+    coins = np.random.default_rng(seed + 1_000)
+    scale = replace(QUICK, audiences=60)
+    context = CampaignContext(deployment, claim, scale, "b2c3", coins, 0, ignore_progress)
+    attack = AudienceAttack(context, claim.audience, deployment.clock, deployment.wait)
+    (section,) = attack.evaluate(())
+    return [finding.what.split()[0] for finding in section.findings if not finding.passed]
+
+
+@pytest.mark.parametrize(
+    ("flaws", "expected"),
+    [
+        (Flaws(), []),
+        (Flaws(noise=0), ["deviation", "whether"]),
+        (Flaws(noise=0.5), ["deviation"]),
+        (Flaws(noise=2), ["deviation"]),
+        (Flaws(audience_twice=True), ["deviation"]),
+    ],
+)
+def test_audiences_are_attacked(flaws: Flaws, expected: list[str]) -> None:
+    """A sound deployment passes, and what is wrong with audiences is found."""
+    assert failed_findings_of_audiences(flaws, 5) == expected
 
 
 def test_a_sound_deployment_passes() -> None:

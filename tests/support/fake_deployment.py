@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from privacy.audit.black_box.deployment import PREFIX, Canary, CanaryEvent, Reply
 from privacy.mechanism.accounting import Calibration, calibrate
+from privacy.mechanism.audience_accounting import AudienceCalibration, calibrate_audiences
 from privacy.mechanism.guarantee import guarantee
+from privacy.model.audience import Scope, period_at
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import format_timestamp
 from privacy.policy.file import load_policy
@@ -63,6 +65,7 @@ class Flaws:
         silent_bytes: answers for targets without likes have different bytes.
         quick_silence_seconds: time by which answers for targets without likes are faster.
         counting_metrics: the metrics count likes.
+        audience_twice: an account counts in an audience with each of its likes.
     """
 
     noise: float = 1.0
@@ -81,6 +84,7 @@ class Flaws:
     silent_bytes: bool = False
     quick_silence_seconds: float = 0.0
     counting_metrics: bool = False
+    audience_twice: bool = False
 
 
 @dataclass
@@ -88,6 +92,7 @@ class _Target:
     posted_at_ms: int
     first_epoch: int
     stalled: bool = False
+    hashtag: str | None = None
     streams: dict[tuple[str, str], NDArray[np.int64]] = field(default_factory=dict)
     noise: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
 
@@ -111,6 +116,16 @@ class FakeDeployment:
     _liked: set[tuple[str, str]] = field(default_factory=set)
     _likes: int = 0
     _shared: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
+    _audiences: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    _drawn: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    @cached_property
+    def _hashtags(self) -> AudienceCalibration:
+        return next(
+            calibration
+            for calibration in calibrate_audiences(sandbox_policy())
+            if calibration.period.scope is Scope.HASHTAG
+        )
 
     @cached_property
     def policy(self) -> Policy:
@@ -141,7 +156,7 @@ class FakeDeployment:
         for canary in canaries:
             first = self.policy.schedule.first_open_epoch(canary.posted_at_ms, self.now_ms)
             assert first is not None
-            self._targets[canary.public_id] = _Target(canary.posted_at_ms, first, stalled)
+            self._targets[canary.public_id] = _Target(canary.posted_at_ms, first, stalled, canary.hashtag)
 
     def send(self, events: Sequence[CanaryEvent]) -> None:
         """Counts events in the current epoch."""
@@ -156,6 +171,9 @@ class FakeDeployment:
             if (pair in self._liked) == event.liked or epoch is None:
                 continue
             self._liked ^= {pair}
+            if target.hashtag:
+                audience = target.hashtag, period_at(self.now_ms, self._hashtags.period.every_seconds)
+                self._audiences.setdefault(audience, []).append(event.account)
             self._likes += 1
             change = 1 if event.liked else -1
             self._stream(target, TOTAL)[epoch] += change
@@ -173,12 +191,14 @@ class FakeDeployment:
         self.now_ms += 1
         parts = urlsplit(path)
         query = dict(parse_qsl(parts.query))
-        unknown = query.keys() - {"ids", "limit", "cursor", "version"}
+        unknown = query.keys() - {"ids", "limit", "cursor", "version", "period"}
         if unknown and not self.flaws.filters:
             return Reply(400, {}, b"{}", 0.001)
         steps = parts.path.strip("/").split("/")[1:]
-        if steps == ["privacy"]:
-            document: Any = {**_guarantee()} | {"sandbox": {"version": self.policy.version}}
+        if steps[0] == "hashtags":
+            document: Any = self._answer_audience(steps[1].removeprefix(PREFIX))
+        elif steps == ["privacy"]:
+            document = {**_guarantee()} | {"sandbox": {"version": self.policy.version}}
         elif len(steps) == 1:
             ids = sorted(set(query["ids"].split(",")))
             document = {"videos": [self._video(name, key) for name in ids], "unknown": []}
@@ -195,8 +215,21 @@ class FakeDeployment:
         ]
 
     def _seconds(self, steps: list[str]) -> float:
-        unliked = len(steps) > 1 and not self._targets[steps[1]].streams
+        unliked = len(steps) > 1 and steps[1] in self._targets and not self._targets[steps[1]].streams
         return float(self.rng.gamma(4, 1e-4)) - (self.flaws.quick_silence_seconds if unliked else 0)
+
+    def _answer_audience(self, hashtag: str) -> dict[str, Any]:
+        """Answers with the periods of a hashtag that are visible; those of these campaigns are all shown."""
+        every = self._hashtags.period.every_seconds
+        visible = period_at(self.now_ms - self.policy.public_delay_ms, every)
+        found = []
+        for (name, period), accounts in self._audiences.items():
+            if name == hashtag and period < visible:
+                count = len(accounts if self.flaws.audience_twice else set(accounts))
+                scale = float(self._hashtags.deviations[0]) * self.flaws.noise
+                noise = self._drawn.setdefault((name, period), self.rng.normal(0, scale) if scale else 0.0)
+                found.append({"total": {"value": round(count + noise), "epoch": period}})
+        return {"audiences": found}
 
     def _video(self, name: str, key: int | None) -> dict[str, Any]:
         number = self._number(self._targets[name], TOTAL, self._epoch(self._targets[name]), key, "videos")

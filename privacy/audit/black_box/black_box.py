@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from privacy.audit.black_box.appearance import AppearanceAttack
+from privacy.audit.black_box.audience_membership import AudienceAttack
 from privacy.audit.black_box.campaign import Campaign
 from privacy.audit.black_box.campaign_scale import ATTEMPTS, LEAD_FACTOR, CampaignScale
 from privacy.audit.black_box.claim import Claim
@@ -132,4 +133,6 @@ class BlackBox:
             AppearanceAttack(context, self.clock, self.wait, self.stopwatch, self.store_url),
             SideChannelAttack(context, self.logs, self.secrets),
         ]
+        if context.claim.audience and context.scale.audiences:
+            attacks.append(AudienceAttack(context, context.claim.audience, self.clock, self.wait))
         return [*attacks, *([StoreAccessAttack(self.store_url)] if self.store_url else [])]

@@ -31,6 +31,8 @@ class CampaignScale:
         appearance_phases: seconds of an epoch at which other pairs are released.
         appearance_waves: how often such pairs are planted.
         appearance_epochs: releases of each pair.
+        audiences: hashtags of which the audience is attacked; 0 to leave that out, since it takes up to two
+            periods of them.
     """
 
     lead_seconds: int
@@ -48,10 +50,11 @@ class CampaignScale:
     appearance_phases: int
     appearance_waves: int
     appearance_epochs: int
+    audiences: int = 0
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
-            if getattr(self, name) < 1:
+            if getattr(self, name) < (name != "audiences"):
                 raise ValueError(f"{name}: is {getattr(self, name)}; at least 1")
 
 
@@ -71,6 +74,7 @@ WHOLE = CampaignScale(
     appearance_phases=3,
     appearance_waves=3,
     appearance_epochs=20,
+    audiences=60,
 )
 QUICK = CampaignScale(
     lead_seconds=10,

@@ -13,6 +13,34 @@ from privacy.model.dimension import HOUR_OF_DAY
 
 KIND = "like"
 TOTAL = "total"
+HASHTAG = "hashtag"
+
+
+@dataclass(frozen=True)
+class AudienceClaim:
+    """The guarantee of audiences of hashtags.
+
+    Args:
+        every_seconds: length of their periods.
+        deviation: standard deviation of the number of accounts.
+        threshold: smallest estimate of it that is shown.
+    """
+
+    every_seconds: int
+    deviation: float
+    threshold: int
+
+    @classmethod
+    def find(cls, document: Mapping[str, Any]) -> AudienceClaim | None:
+        """Finds it in the answer of `GET /v1/privacy`: of the shortest periods."""
+        declared = (document.get("audiences") or {"periods": []})["periods"]
+        found = [
+            cls(period["every_seconds"], statistic["sd"], statistic["threshold"])
+            for period in declared
+            for statistic in period["statistics"]
+            if period["scope"] == HASHTAG and statistic["name"] == TOTAL
+        ]
+        return min(found, key=lambda claim: claim.every_seconds, default=None)
 
 
 @dataclass(frozen=True)
@@ -33,6 +61,7 @@ class Claim:
         public_delay_seconds: from the end of an epoch to the moment from which its release is visible.
         values: values of each dimension, without the undisclosed cell.
         likes_per_account: likes that an account may send at once without being flagged as a bot.
+        audience: what is claimed of audiences of hashtags; None if the policy measures no totals of them.
     """
 
     version: str
@@ -48,6 +77,7 @@ class Claim:
     public_delay_seconds: int
     values: Mapping[str, tuple[str, ...]]
     likes_per_account: int
+    audience: AudienceClaim | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Claim:
@@ -70,6 +100,7 @@ class Claim:
             public_delay_seconds=document["release"]["public_delay_seconds"],
             values={name: tuple(cells[:-1]) for name, cells in document["dimensions"].items()},
             likes_per_account=min(rules) - 1,
+            audience=AudienceClaim.find(document),
         )
 
     @property

@@ -50,10 +50,12 @@ class Canary:
     Args:
         name: the id on the platform plane.
         posted_at_ms: start of its schedule.
+        hashtag: its hashtag on the platform plane; None for none.
     """
 
     name: str
     posted_at_ms: int
+    hashtag: str | None = None
 
     @property
     def public_id(self) -> str:

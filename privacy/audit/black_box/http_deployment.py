@@ -118,7 +118,11 @@ class HttpDeployment:
     def plant(self, canaries: Sequence[Canary]) -> None:
         """Registers videos in the sandbox."""
         items = [
-            {"video_id": canary.name, "posted_at": format_timestamp(canary.posted_at_ms)}
+            {
+                "video_id": canary.name,
+                "posted_at": format_timestamp(canary.posted_at_ms),
+                "hashtags": [canary.hashtag] if canary.hashtag else [],
+            }
             for canary in canaries
         ]
         for body_bytes in self._post("/v1/sandbox/videos", items):
