@@ -43,6 +43,7 @@ class FakeRegisters:
     verdicts: Sequence[Verdict] | None = None
     entries: list[AdmittedEvent] = field(default_factory=list)
     networks: dict[str, str] = field(default_factory=dict)
+    slices: list[int] = field(default_factory=list)
 
     def record_columns(
         self,
@@ -57,6 +58,7 @@ class FakeRegisters:
         columns = (entries.series, entries.at_ms, entries.changes, entries.codes)
         rows = zip(entries.account_ids, *(column.tolist() for column in columns), strict=True)
         self.entries.extend(rows)
+        self.slices.extend(entries.slices.tolist())
         return [Verdict.COUNTED] * len(entries) if self.verdicts is None else self.verdicts
 
 
@@ -110,6 +112,15 @@ def test_a_like_becomes_an_admitted_event() -> None:
     }
     number = Series(7, Kind.LIKE).number
     assert registers.entries == [("account", number, NOW_MS, GAINED, POLICY.domain.code(cells))]
+
+
+def test_likes_alone_count_in_audiences() -> None:
+    """Of a video that counts in any; a favourite of it, and a like of a video that does not, are in none."""
+    registers = FakeRegisters()
+    likes = [event(), event(type="favorite")]
+    admission(registers, replace(TARGET, slice_seconds=86_400)).admit(EventColumns.from_events(likes), NOW_MS)
+    admission(registers).admit(EventColumns.from_events([LIKE]), NOW_MS)
+    assert registers.slices == [86_400, 0, 0]
 
 
 def test_an_unlike_carries_its_reason() -> None:

@@ -15,6 +15,7 @@ from privacy.vault import audience_closing as closing_module
 from privacy.vault.audience_closing import AudienceClosing, HeldList, find_rows
 from privacy.vault.audience_rows import Journal, join_rows
 from privacy.vault.blocks import Block, EngagementBlocks
+from privacy.vault.bulk_status import BulkStatusChange, Chunk
 from privacy.vault.entries import JOURNAL_ROW, TOO_YOUNG, UNTIMED, AdmittedEvent
 from privacy.vault.erasure import ERASE_SCRIPT
 from privacy.vault.pseudonym import AccountRef, Pseudonymiser
@@ -155,6 +156,13 @@ def test_a_like_without_a_time_counts(vault: Vault) -> None:
     assert vault.count(PLATFORM) == [1]
 
 
+def test_what_is_imported_is_in_no_audience(vault: Vault) -> None:
+    """Who liked years ago is not of the audience of today."""
+    like = with_audiences([("ada", VIDEO, vault.now_ms - 9 * MS_PER_DAY, LIKE, 7)])
+    assert RegisterStore(vault.shards).record_columns(like, vault.now_ms, imported=True) == [Verdict.COUNTED]
+    assert vault.final_counts() == {}
+
+
 def test_likes_over_the_cap_are_in_no_audience(store: Store, vault: Vault) -> None:
     """The third like of a day whose cap is two counts nowhere."""
     registry = registry_of(daily_cap=2)
@@ -191,6 +199,17 @@ def test_a_ban_takes_the_account_out_of_running_periods_alone(vault: Vault) -> N
     vault.ban()
     assert vault.count(PLATFORM) == [2]
     assert [cells for (_, series), cells in vault.counts().items() if series == CREATOR_BLOCKS] == [{9: 1}]
+
+
+def test_a_purge_takes_its_accounts_out(vault: Vault) -> None:
+    """A job that calls accounts inauthentic takes each out of what is not over."""
+    vault.like(VIDEO)
+    vault.like(VIDEO, account="bo")
+    shard = PSEUDONYMISER.pseudonymise("ada").shard(HEADER.account_shards)
+    chunk = Chunk(0, 0, [PSEUDONYMISER.derive_handles(["ada"])[0].name])
+    transition = StatusTransition(AccountStatus.INAUTHENTIC)
+    BulkStatusChange(vault.maintenance).step(1, transition, {shard: chunk}, vault.now_ms)
+    assert vault.count(PLATFORM) == [1]
 
 
 def test_an_account_that_comes_back_is_counted_by_its_next_like(vault: Vault) -> None:
