@@ -110,3 +110,15 @@ def test_a_network_of_then_is_not_kept(plane: PlatformPlane, store: Store) -> No
     account = PSEUDONYMISER.pseudonymise("account-1")
     (key,) = [name for name in store.root.keys("v:*:r*") if account.pseudonym in name]
     assert not store.root.hexists(key, "n")
+
+
+def test_history_is_in_no_audience_of_today(plane: PlatformPlane, store: Store) -> None:
+    """Who liked years ago was not reached now; who likes now is."""
+    body = lines({"video_id": "v-of-a-creator", "posted_at": ago(60), "creator_id": "c-1"})
+    assert plane.send("POST", "/v1/videos", body, NDJSON).json["verdicts"]["created"] == 1
+    then = event(video_id="v-of-a-creator", occurred_at=ago(800 * DAY_SECONDS))
+    assert counted(bring_in(plane, then)) == {"counted": 1}
+    assert store.root.keys("v:*audiences*") == []
+    now = event(video_id="v-of-a-creator", account_id="account-2")
+    assert counted(plane.events(lines(now))) == {"counted": 1}
+    assert store.root.keys("v:*audiences*") != []
