@@ -10,7 +10,6 @@ Clock = Callable[[], int]
 
 SECONDS_PER_HOUR: Final = 3_600
 SECONDS_PER_DAY: Final = 24 * SECONDS_PER_HOUR
-MS_PER_SECOND: Final = 1_000
 MS_PER_MINUTE: Final = 60_000
 MS_PER_HOUR: Final = 60 * MS_PER_MINUTE
 MS_PER_DAY: Final = 24 * MS_PER_HOUR

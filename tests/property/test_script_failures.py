@@ -25,7 +25,7 @@ from privacy.moderation.jobs import JobKind
 from privacy.publishing import publisher, signature_writer
 from privacy.store.connect import translated
 from privacy.store.header import StoreHeader
-from privacy.store.keys import STORE_HEADER, audiences_key, vault_key
+from privacy.store.keys import STORE_HEADER, vault_key
 from privacy.store.script import Script, ScriptCall
 from privacy.tally.log_elements import OUTBOX_CHANGE
 from privacy.vault.audience_closing import AudienceClosing
@@ -40,7 +40,7 @@ from privacy.vault.recount import Recount, StatusTransition
 from privacy.vault.registers import RegisterStore
 from privacy.vault.shards import AccountShards, PseudonymKeys, vault_script
 from tests.support.audience_policy import audience_policy
-from tests.support.audiences import audience, with_audiences
+from tests.support.audiences import audience, end_slice, with_audiences
 from tests.support.broken_calls import (
     ScriptCalls,
     Snapshot,
@@ -248,16 +248,6 @@ def purge_sealed(store: Store) -> None:
         "series": list(SERIES[:3]),
     }
     vault_call("purge_sealed.lua", store, arguments)
-
-
-def end_slice(store: Store) -> None:
-    """Move all that is held for audiences to the slice before, and a period of it, too."""
-    name = next(name for name in map(raw, store.root.hkeys(audiences_key(0))) if name.startswith(b"j"))
-    slice_seconds, _, number = name[1:].partition(b":")
-    earlier = b"j%s:%d" % (slice_seconds, int(number) - 1)
-    store.root.rename(f"{audiences_key(0)}:{name.decode()}", f"{audiences_key(0)}:{earlier.decode()}")
-    store.root.hdel(audiences_key(0), name)
-    store.root.hset(audiences_key(0), earlier, 1)
 
 
 def close_slice(store: Store) -> None:

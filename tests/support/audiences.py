@@ -14,7 +14,7 @@ from privacy.model.audience import AUDIENCE_SLOT, Period
 from privacy.model.engagement import KINDS_PER_TARGET
 from privacy.model.timestamp import SECONDS_PER_DAY
 from privacy.store.header import StoreHeader
-from privacy.store.keys import tally_key
+from privacy.store.keys import audiences_key, tally_key
 from privacy.tally.audience_log import read_audience_log
 from privacy.tally.outbox_relay import Relay
 from privacy.vault.audience_closing import AudienceClosing
@@ -65,6 +65,16 @@ def close_audiences(
     for shard in range(shards.count):
         closing.close(shard, Period.at(now_ms, DAY).start_ms // 1000)
     Relay(store.relay, HEADER, lambda: now_ms).drain()
+
+
+def end_slice(store: Store) -> None:
+    """Move the only journal of the first account shard to the slice before: it has ended then."""
+    name = next(name for name in map(raw, store.root.hkeys(audiences_key(0))) if name.startswith(b"j"))
+    slice_seconds, _, number = name[1:].partition(b":")
+    earlier = b"j%s:%d" % (slice_seconds, int(number) - 1)
+    store.root.rename(f"{audiences_key(0)}:{name.decode()}", f"{audiences_key(0)}:{earlier.decode()}")
+    store.root.hdel(audiences_key(0), name)
+    store.root.hset(audiences_key(0), earlier, 1)
 
 
 Counts = dict[tuple[Period, int], Counter[int]]
