@@ -30,12 +30,12 @@ SANDBOX = "\n[sandbox]\ncompress_schedule_by = 400\npublic_delay_seconds = 2\n"
 STRICT = SMALL_POLICY.replace('"small"', '"strict"').replace("flip_cap = 4", "flip_cap = 2") + SANDBOX
 RULES = "30 10 600 3600 63072000 2592000 2592000 2592000 95040000 2592000 under-13"
 """Those of the policy in force, behind w, M and the life of a tombstone."""
-UNSPOKEN = (
-    SMALL_POLICY.replace('"small"', '"unspoken"')
-    .replace('gender = ["female", "male"]', 'mood = ["calm", "merry"]')
-    .replace("gender = 0.5", "mood = 0.5")
+RESERVED = (
+    SMALL_POLICY.replace('"small"', '"reserved"')
+    .replace('gender = ["female", "male"]', 'total = ["calm", "merry"]')
+    .replace("gender = 0.5", "total = 0.5")
 )
-"""A dimension that no event speaks of."""
+"""A dimension whose name is that of a statistic."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,11 @@ def test_an_interrupted_retirement_is_finished(deployment: Deployment) -> None:
     assert in_force(deployment) == {f"4 5 286400 {RULES}".encode()}
 
 
-@pytest.mark.parametrize("version", ["unspoken", "current"])
+@pytest.mark.parametrize("version", ["reserved", "current"])
 def test_a_store_with_a_version_that_breaks_a_rule_is_mended(deployment: Deployment, version: str) -> None:
     """An older program took it in. The error names the way out, even if it is the version in force."""
     prepared = deployment.init(SMALL_POLICY)
-    text = UNSPOKEN if version == "unspoken" else SMALL_POLICY.replace('"small"', f'"{version}"')
+    text = RESERVED if version == "reserved" else SMALL_POLICY.replace('"small"', f'"{version}"')
     deployment.store.root.hset(POLICIES, version, text)
     deployment.store.root.set("g:guarantee:current", version)
     with pytest.raises(PolicyError, match=f"If no target is bound to it, `likewise policy retire {version}`"):
@@ -161,12 +161,12 @@ def test_a_store_with_a_version_that_breaks_a_rule_is_mended(deployment: Deploym
 def test_two_broken_versions_are_retired_one_by_one(deployment: Deployment) -> None:
     """The first leaves the limits as they are, since none follow from the second."""
     prepared = deployment.init(SMALL_POLICY)
-    for version in ("mood-1", "mood-2"):
-        deployment.store.root.hset(POLICIES, version, UNSPOKEN.replace('"unspoken"', f'"{version}"'))
+    for version in ("broken-1", "broken-2"):
+        deployment.store.root.hset(POLICIES, version, RESERVED.replace('"reserved"', f'"{version}"'))
     gallery = GalleryReader(deployment.store.public)
     retirement = PolicyRetirement(deployment.store.admin, prepared.header, gallery)
-    assert retirement.retire("mood-1") is None
-    assert retirement.retire("mood-2") == f"2 5 286400 {RULES}"
+    assert retirement.retire("broken-1") is None
+    assert retirement.retire("broken-2") == f"2 5 286400 {RULES}"
     assert deployment.init(SMALL_POLICY).registry.current.version == "small"
 
 
@@ -174,7 +174,7 @@ def test_the_only_version_stays(store: Store, tmp_path: Path) -> None:
     """A store without a policy has no limits."""
     deployment = Deployment(store, tmp_path)
     prepared = deployment.init(SMALL_POLICY)
-    store.root.hset(POLICIES, "small", UNSPOKEN.replace('"unspoken"', '"small"'))
+    store.root.hset(POLICIES, "small", RESERVED.replace('"reserved"', '"small"'))
     with pytest.raises(ConflictError, match="is the store's only one"):
         PolicyRetirement(store.admin, replace(prepared.header), GalleryReader(store.public)).retire("small")
 
