@@ -78,7 +78,7 @@ class BenchDeployment:
 
     @property
     def release_clock(self) -> Clock:
-        """Clock of release workers: the store's, which is never behind the watermark however long filling took."""
+        """Clock of release workers: the store's, which slow filling never leaves behind the watermark."""
         return StoreClock(self.redis.release, clock_ms, uptime)
 
     @property
