@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 from redis import Redis
+from redis.client import Pipeline
 
 from privacy.errors import StoreError
-from privacy.model.documents import GuaranteeDocument, TargetDocument, published_life_ms
+from privacy.model.documents import (
+    GuaranteeDocument,
+    TargetDocument,
+    metadata_life_ms,
+    published_life_ms,
+)
 from privacy.model.engagement import Kind, TargetType
 from privacy.model.sandbox import is_canary
 from privacy.store.connect import translated
@@ -25,6 +31,7 @@ _PUBLISH = Script.from_package("privacy.publishing", "write_once.lua", "publish.
 _PUBLISH_ENTRIES = Script.from_package("privacy.publishing", "write_once.lua", "publish_entries.lua")
 _PUBLISH_TARGET = Script.from_package("privacy.publishing", "publish_target.lua")
 _ENCODE = msgspec.json.Encoder().encode
+_DECODE = msgspec.json.Decoder(TargetDocument).decode
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Publisher:
 
     def publish_targets(self, targets: Sequence[TargetDocument]) -> None:
         """Write public metadata, never over a newer revision. A creator's list of videos only grows.
+
+        What names a canary expires a week after its first release would be visible, unless there is one.
 
         Raises:
             StoreBusyError: the gallery did not confirm; call again.
@@ -55,6 +64,8 @@ class Publisher:
             if target.target_type == TargetType.VIDEO.value and target.creator_id:
                 videos = gallery_key("creator-videos", target.creator_id)
                 pipeline.zadd(videos, {target.target_id: target.starts_at_ms})
+            if is_canary(target.target_id):
+                _lengthen_life(pipeline, _names_of(target), metadata_life_ms(target))
         with translated():
             _PUBLISH_TARGET.run_all(self.client, calls)
             pipeline.execute()
@@ -92,14 +103,14 @@ class Publisher:
         if not latest:
             return
         pipeline = self.client.pipeline(transaction=False)
-        for (target_id, kind), release in latest.items():
-            target_type = Kind[kind.upper()].target_type
-            for key in (
-                *gallery_series_keys(target_id, kind),
-                gallery_key("target", target_type.value, target_id),
-            ):
-                pipeline.pexpire(key, published_life_ms(release.release))
+        for target_id, kind in latest:
+            pipeline.get(gallery_key("target", Kind[kind.upper()].target_type.value, target_id))
         with translated():
+            stored = pipeline.execute()
+            for ((target_id, kind), release), document in zip(latest.items(), stored, strict=True):
+                names = _names_of(_DECODE(document)) if document else []
+                life_ms = published_life_ms(release.release)
+                _lengthen_life(pipeline, [*gallery_series_keys(target_id, kind), *names], life_ms)
             pipeline.execute()
 
     def _write_once(self, script: Script, calls: Sequence[ScriptCall]) -> None:
@@ -132,3 +143,18 @@ class Publisher:
         pipeline.set(gallery_key("ledger", "shards"), ledger_shards)
         with translated():
             pipeline.execute()
+
+
+def _names_of(target: TargetDocument) -> list[str]:
+    """Returns the keys that name a target: its metadata and, of a video, the list of its creator's videos."""
+    names = [gallery_key("target", target.target_type, target.target_id)]
+    if target.target_type == TargetType.VIDEO.value and target.creator_id:
+        names.append(gallery_key("creator-videos", target.creator_id))
+    return names
+
+
+def _lengthen_life(pipeline: Pipeline, names: Iterable[str], life_ms: int) -> None:
+    """Lets keys expire no earlier than after this time; canaries may share one."""
+    for name in names:
+        pipeline.pexpire(name, life_ms, nx=True)
+        pipeline.pexpire(name, life_ms, gt=True)

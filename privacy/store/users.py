@@ -77,8 +77,8 @@ MAINTENANCE: Final = AclUser(
         # Whether events arrive: long work makes room for them.
         Grant((keys.OUTBOX_KEYS,), ("xinfo|stream",)),
         Grant((keys.SERIES_STATE_KEYS,), ("hmget", "hset")),
-        # The measurements of canaries alone are dropped; those of real targets are kept for good.
-        Grant((keys.LOG_KEYS, keys.MEASURED_KEYS), ("unlink",)),
+        # States and measurements of canaries alone are dropped; those of real targets are kept for good.
+        Grant((keys.LOG_KEYS, keys.MEASURED_KEYS, keys.SERIES_STATE_KEYS), ("unlink",)),
         Grant(
             (keys.JOB_KEYS,),
             ("evalsha", "get", "set", "getrange", "strlen", "unlink", "zadd", "zrange", "zrem"),
