@@ -84,7 +84,9 @@ def _run_end_to_end(
         audited = AuditedSystem(scenario, store, folder, in_process)
         public = held.enter_context(closing(connect(store.settings, PUBLIC)))
         limiter = held.enter_context(closing(connect(store.settings, LIMITER)))
-        client = build_public_app(public, limiter, in_process.clock, NullRequestLog()).test_client()
+        header = store.header.of_gallery
+        app = build_public_app(public, limiter, in_process.clock, NullRequestLog(), header=header)
+        client = app.test_client()
         registers = _register_section(audited, entropy)
         written = _write_once_section(audited, entropy)
         read = _reads_section(audited, client, entropy, reads)

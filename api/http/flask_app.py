@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from flask import Flask, request
 from werkzeug.datastructures import EnvironHeaders
-from werkzeug.exceptions import NotFound, RequestURITooLarge
+from werkzeug.exceptions import HTTPException, NotFound, RequestURITooLarge
 
 from api.http.api_keys import Authenticator, KeyRecord, require_scope
 from api.http.arguments import load_path, load_query
@@ -25,6 +25,7 @@ from api.http.problems import problem_response
 from api.http.rate_limit import RateLimiter
 from api.http.request_body import read_body
 from api.http.responses import RawResponse, finish_response
+from privacy.errors import InvalidInputError, StoreBusyError, StoreError, StoreLostError
 from privacy.model.timestamp import Clock
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Gateway:
         clock: the time in ms since 1970 UTC.
         log: one line per request.
         readiness: checks by name; each raises when its dependency is not ready.
+        require_store: makes sure that the stores are those that the process began with; None where there is
+            nothing to compare.
         metrics: counts the responses of this process.
     """
 
@@ -53,6 +56,7 @@ class Gateway:
     clock: Clock
     log: RequestLog
     readiness: Mapping[str, Callable[[], object]]
+    require_store: Callable[[], object] | None = None
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
 
 
@@ -168,7 +172,26 @@ def _name_path(app: Flask, error: NotFound) -> NotFound:
 def _handle_error(gateway: Gateway, error: Exception) -> RawResponse:
     environ = request.environ
     context = context_of(environ)
+    if context.key:
+        error = _find_cause(gateway, error)
     response = problem_response(error)
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         gateway.log.failed(context.operation_id, error)
     return finish_response(response, environ, context.headers)
+
+
+def _find_cause(gateway: Gateway, error: Exception) -> Exception:
+    """Returns why a request with a key failed: in a store that has lost its data, nothing seems to exist.
+
+    What is wrong with a request by itself needs no look at a store, and a store that does not answer needs no
+    second one.
+    """
+    is_certain = isinstance(error, HTTPException | InvalidInputError | StoreBusyError | StoreLostError)
+    if gateway.require_store and not is_certain:
+        try:
+            gateway.require_store()
+        except StoreLostError as lost:
+            return lost
+        except StoreError:
+            return error
+    return error

@@ -26,7 +26,7 @@ _HEADER: Final = Grant((keys.STORE_HEADER, keys.POLICIES), ("hget", "hgetall"), 
 _READS_ERASURES: Final = Grant((keys.ERASURES,), ("get",), read_only=True)
 _RECORDS_ERASURES: Final = Grant((keys.ERASURES,), ("get", "set"))
 # A process that decides by time compares the store's clock with the latest time that was believed.
-_BELIEVES_CLOCK: Final = Grant((keys.CLOCK_ANCHOR,), ("get", "set"))
+_BELIEVES_CLOCK: Final = Grant((keys.CLOCK_ANCHOR,), ("evalsha", "get", "set"))
 # Counting takes no script: a password that may run scripts may run one without an end.
 _LIMITS: Final = ("set", "incrby")
 
