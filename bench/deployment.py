@@ -16,7 +16,7 @@ from typing import Final
 
 from redis import Redis
 
-from api.http.system import clock_ms
+from api.http.system import clock_ms, uptime
 from api.replay.timeline import VirtualClock
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import read_policy
@@ -26,9 +26,10 @@ from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType
-from privacy.model.timestamp import MS_PER_HOUR
+from privacy.model.timestamp import MS_PER_HOUR, Clock
 from privacy.publishing.publisher import Publisher
 from privacy.store.acl import AclUser, Room
+from privacy.store.clock import StoreClock
 from privacy.store.connect import connect
 from privacy.store.users import USERS
 from privacy.tally.outbox_relay import Relay
@@ -74,6 +75,11 @@ class BenchDeployment:
     def now_ms(self) -> int:
         """A time at which the first epoch of every video is over and the second one is not."""
         return self.posted_at_ms + _AGE_MS
+
+    @property
+    def release_clock(self) -> Clock:
+        """Clock of release workers: the store's, which slow filling never leaves behind the watermark."""
+        return StoreClock(self.redis.release, clock_ms, uptime)
 
     @property
     def publisher(self) -> Publisher:

@@ -80,7 +80,7 @@ def release_all(deployment: BenchDeployment) -> None:
         shards=shards,
         calibrations=calibration_of,
         entropy=os_entropy,
-        clock=lambda: deployment.now_ms,
+        clock=deployment.release_clock,
     ).run_due()
     publication = ReleasePublication(shards, deployment.publisher)
     publication.publish(publication.read_last_visible_ms() or 0)

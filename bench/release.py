@@ -101,7 +101,7 @@ class _FirstEpoch:
                 shards=[TallyShard(redis.release, shard)],
                 calibrations=lambda _version, _kind: self.calibration,
                 entropy=os_entropy,
-                clock=lambda: self.deployment.now_ms,
+                clock=self.deployment.release_clock,
             )
             for shard in shards
         ]

@@ -23,6 +23,10 @@ class LimitsError(StoreError):
     """This process was started under a policy whose limits are not in force; an operator starts it again."""
 
 
+class StoreLostError(StoreError):
+    """A store has lost its data, or is another one than this process started with. Nothing was written."""
+
+
 class StoreBusyError(StoreError):
     """The store cannot answer now (down, slow, full). Nothing was acknowledged; the caller may try again."""
 

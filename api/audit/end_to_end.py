@@ -86,7 +86,9 @@ def _run_end_to_end(
         audited = AuditedSystem(scenario, store, folder, in_process)
         public = held.enter_context(closing(connect(store.settings, PUBLIC)))
         limiter = held.enter_context(closing(connect(store.settings, LIMITER)))
-        client = build_public_app(public, limiter, in_process.clock, NullRequestLog()).test_client()
+        header = store.header.of_gallery
+        app = build_public_app(public, limiter, in_process.clock, NullRequestLog(), header=header)
+        client = app.test_client()
         registers = _register_section(audited, members, entropy)
         written = _write_once_section(audited, entropy)
         read = _reads_section(audited, client, entropy, reads)
@@ -154,9 +156,10 @@ def _outage_section(audited: AuditedSystem, entropy: EntropySource) -> Section:
         "On the same store, a video with likes and one without were released while relay and workers were "
         "away: when an epoch ended, and for longer than the public delay. Likes arrived before the end of "
         "each epoch, between the end and the release, and later. The gallery was read with the public "
-        "plane's credentials before each tick and at it, and the entropy of the workers was counted.",
+        "plane's credentials before each tick and at it, and the entropy of the workers was counted. The "
+        "gallery's log on disk shows in which order a pass wrote its releases.",
         "A release that lacks likes of its epoch or has later ones, a release before its tick, one that "
-        "shows when it is ready, work that depends on counts.",
+        "shows when it is ready, work or an order that depends on counts.",
         "Certain for the cases tried; the entropy raises a false alarm with a probability below 1e-6.",
         tuple(outage_findings(audited, entropy)),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from api.audit.audited_system import AuditedSystem
+from api.audit.copy_order import check_copy_order
 from api.audit.scenario import Scenario
 from api.audit.written import check_mechanisms, check_written
 from api.replay.in_process import InProcessSystem
@@ -22,6 +23,7 @@ from privacy.store.users import PUBLIC
 
 WATCHED: Final = "audit-watched"
 CONTROL: Final = "audit-control"
+EARLIER: Final = "audit-earlier"
 BEFORE: Final = 300
 AFTER: Final = 100
 LATE: Final = 50
@@ -33,7 +35,8 @@ AT_THE_END: Final = 50
 OFFSET_MS: Final = 7_000
 """The two videos are due this long after a full hour, at which other videos are due."""
 CONTROL_LATER_MS: Final = 1_000
-"""The control is due this much later, so that a worker can release one without the other."""
+"""The control is due this much later, so that a worker can release one without the other. A third video is
+due this much earlier, so that neither what shows a total nor what shows none is first by its time."""
 COMMIT_MS: Final = 1_000
 """A release that is written less than this before its tick is late."""
 MAX_WORK_GAP: Final = 0.3
@@ -52,6 +55,7 @@ def outage_findings(audited: AuditedSystem, entropy: EntropySource) -> Iterator[
         yield from outage.cut_while_the_relay_is_away()
         yield from outage.release_late()
         yield from outage.compare_work()
+        yield outage.check_order()
         yield check_mechanisms(audited.scenario.policy, workers[0])
 
 
@@ -61,7 +65,7 @@ def _start_ms(now_ms: int) -> int:
 
 @dataclass(frozen=True)
 class _Outage:
-    """Two videos: one with likes, and a control without any.
+    """Three videos: one with likes between two without any, one of which is the control.
 
     Args:
         audited: the store after the scenario.
@@ -119,11 +123,14 @@ class _Outage:
         self._relay_and_run()
         self._in_process.intake.post_videos(
             [
+                self._scenario.video(EARLIER, self.start_ms - CONTROL_LATER_MS),
                 self._scenario.video(WATCHED, self.start_ms),
                 self._scenario.video(CONTROL, self.start_ms + CONTROL_LATER_MS),
             ]
         )
         due_ms = self._due_ms(0)
+        clock.advance_to(due_ms - CONTROL_LATER_MS)
+        self._relay_and_run()  # the third video's epoch ends now, and the relay leaves
         clock.advance_to(due_ms - 1)
         for start in range(0, BEFORE, BATCH):
             self._like(accounts[start : start + BATCH])
@@ -215,3 +222,10 @@ class _Outage:
             f"{sizes[0]:,} and {sizes[1]:,} bytes",
             min(sizes) > 0 and max(sizes) - min(sizes) <= MAX_WORK_GAP * min(sizes),
         )
+
+    def check_order(self) -> Finding:
+        """What the workers have released since is copied in one pass, with likes and without."""
+        tick_ms = self._due_ms(2) + self._delay_ms + CONTROL_LATER_MS
+        self._in_process.clock.advance_to(tick_ms)
+        publication, shard = self._in_process.timeline.publication, self.workers[0].shards[0]
+        return check_copy_order(publication, shard, self.audited.folder, tick_ms)

@@ -48,22 +48,30 @@ class KeyReader:
     Args:
         client: can read the Redis keys with the prefix.
         prefix: `g:keys:` for the public plane, `p:keys:` for the platform plane.
+        require_store: makes sure that the store is the one that the process began with, before a key is
+            called unknown; None for a tool.
     """
 
-    def __init__(self, client: redis.Redis, prefix: str) -> None:
+    def __init__(
+        self, client: redis.Redis, prefix: str, require_store: Callable[[], object] | None = None
+    ) -> None:
         self._client = client
         self._prefix = prefix
+        self._require_store = require_store
         self._decoder = msgspec.json.Decoder(KeyRecord)
 
     def find(self, key_id: str) -> KeyRecord | None:
         """Return the record of an API key, even a revoked or expired one; None if there is none.
 
         Raises:
+            StoreLostError: there is none, and the store has lost its data.
             StoreError: the store does not respond, or the record cannot be read.
         """
         with translated():
             raw = self._client.get(self._prefix + key_id)
         if raw is None:
+            if self._require_store:
+                self._require_store()
             return None
         try:
             return self._decoder.decode(raw)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from flask import Flask, request
+from flask import Flask
 from werkzeug.datastructures import EnvironHeaders
-from werkzeug.exceptions import NotFound, RequestURITooLarge
+from werkzeug.exceptions import HTTPException, NotFound, RequestURITooLarge
+from werkzeug.wrappers import Request as WsgiRequest
 
 from api.http.api_keys import Authenticator, KeyRecord, require_scope
 from api.http.arguments import load_path, load_query
@@ -25,10 +26,11 @@ from api.http.problems import problem_response
 from api.http.rate_limit import RateLimiter
 from api.http.request_body import read_body
 from api.http.responses import RawResponse, finish_response
+from privacy.errors import InvalidInputError, StoreBusyError, StoreError, StoreLostError
 from privacy.model.timestamp import Clock
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from marshmallow import Schema
 
 MAX_QUERY_BYTES = 40_960
@@ -45,6 +47,8 @@ class Gateway:
         clock: the time in ms since 1970 UTC.
         log: one line per request.
         readiness: checks by name; each raises when its dependency is not ready.
+        require_store: makes sure that the stores are those that the process began with; None where there is
+            nothing to compare.
         metrics: counts the responses of this process.
     """
 
@@ -53,6 +57,7 @@ class Gateway:
     clock: Clock
     log: RequestLog
     readiness: Mapping[str, Callable[[], object]]
+    require_store: Callable[[], object] | None = None
     metrics: RequestMetrics = field(default_factory=RequestMetrics)
 
 
@@ -68,13 +73,46 @@ Services = TypeVar("Services", bound=HasGateway)
 
 
 class _App(Flask):
-    """A Flask app whose views are plain functions that return finished responses."""
+    """A Flask app whose views take the WSGI environment, and return finished responses.
 
-    response_class = RawResponse  # type: ignore[assignment] # all that Flask does with one is to call it
+    No view uses a session, a hook or a template. So this app does without Flask's contexts, which would cost
+    more than all that a read needs.
 
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function: no view is a coroutine, so there is nothing to check."""
-        return func
+    Args:
+        name: name of the plane.
+        gateway: the services that a request passes.
+    """
+
+    def __init__(self, name: str, gateway: Gateway) -> None:
+        super().__init__(name, root_path="", static_folder=None)
+        self.url_map.merge_slashes = False  # one resource, one path: no redirects
+        self._gateway = gateway
+        self._routes = self.url_map.bind("")
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Handle a request; every failure becomes a problem document."""
+        try:
+            response = self._dispatch(environ)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is answered and logged
+            response = _handle_error(self._gateway, environ, error)
+        return response(environ, start_response)
+
+    def _dispatch(self, environ: WSGIEnvironment) -> RawResponse:
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")  # PEP 3333
+        try:
+            endpoint, arguments = self._routes.match(path, environ["REQUEST_METHOD"])
+        except NotFound as error:
+            raise self._name_path(path, error) from None
+        return cast("RawResponse", self.view_functions[endpoint](environ, **arguments))
+
+    def _name_path(self, path: str, error: NotFound) -> NotFound:
+        """Says in the error which path was probably meant."""
+        without = path.rstrip("/")
+        meant = without != path and self._routes.allowed_methods(without)
+        error.description = "This API has no such path" + (
+            ": its paths do not end with a slash." if meant else "."
+        )
+        return error
 
 
 def build_app(
@@ -91,8 +129,8 @@ def build_app(
         services: what the handlers work with; carries the gateway.
         origins: whose pages may read it in a browser.
     """
-    app = _App(name, root_path="", static_folder=None)
-    app.url_map.merge_slashes = False  # one resource, one path: no redirects
+    gateway = services.gateway
+    app = _App(name, gateway)
     for operation in operations:
         app.add_url_rule(
             operation.path.replace("{", "<").replace("}", ">"),
@@ -101,9 +139,6 @@ def build_app(
             methods=[operation.method],
             provide_automatic_options=False,
         )
-    gateway = services.gateway
-    app.register_error_handler(Exception, lambda error: _handle_error(gateway, error))
-    app.register_error_handler(NotFound, lambda error: _handle_error(gateway, _name_path(app, error)))
     if origins:
         app.wsgi_app = CrossOriginMiddleware(app.wsgi_app, origins)  # type: ignore[method-assign] # Flask's own way
     app.wsgi_app = AccessLogMiddleware(app.wsgi_app, gateway.metrics, gateway.log)  # type: ignore[method-assign] # Flask's own way
@@ -115,8 +150,7 @@ def _build_view(operation: Operation[Services], services: Services) -> Callable[
     query_schema = operation.query_schema() if operation.query_schema else None
     gateway = services.gateway
 
-    def view(**arguments: str) -> RawResponse:
-        environ = request.environ
+    def view(environ: WSGIEnvironment, **arguments: str) -> RawResponse:
         context = context_of(environ)
         context.operation_id = operation.operation_id
         if operation.scope and context.key is None:  # the second call, with the body, is admitted already
@@ -140,7 +174,9 @@ def _load_query(schema: Schema | None, environ: WSGIEnvironment) -> Mapping[str,
     size = len(environ.get("QUERY_STRING", ""))
     if size > MAX_QUERY_BYTES:
         raise RequestURITooLarge(f"The query is {size} bytes long; at most {MAX_QUERY_BYTES} are accepted.")
-    return load_query(schema, request.args) if schema or size else {}
+    if not schema and not size:
+        return {}
+    return load_query(schema, WsgiRequest(environ, populate_request=False).args)
 
 
 def _authorize(
@@ -155,20 +191,28 @@ def _authorize(
     return key
 
 
-def _name_path(app: Flask, error: NotFound) -> NotFound:
-    """Says in the error which path was probably meant."""
-    without = request.path.rstrip("/")
-    meant = without != request.path and app.url_map.bind("").allowed_methods(without)
-    error.description = "This API has no such path" + (
-        ": its paths do not end with a slash." if meant else "."
-    )
-    return error
-
-
-def _handle_error(gateway: Gateway, error: Exception) -> RawResponse:
-    environ = request.environ
+def _handle_error(gateway: Gateway, environ: WSGIEnvironment, error: Exception) -> RawResponse:
     context = context_of(environ)
+    if context.key:
+        error = _find_cause(gateway, error)
     response = problem_response(error)
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         gateway.log.failed(context.operation_id, error)
     return finish_response(response, environ, context.headers)
+
+
+def _find_cause(gateway: Gateway, error: Exception) -> Exception:
+    """Returns why a request with a key failed: in a store that has lost its data, nothing seems to exist.
+
+    What is wrong with a request by itself needs no look at a store, and a store that does not answer needs no
+    second one.
+    """
+    is_certain = isinstance(error, HTTPException | InvalidInputError | StoreBusyError | StoreLostError)
+    if gateway.require_store and not is_certain:
+        try:
+            gateway.require_store()
+        except StoreLostError as lost:
+            return lost
+        except StoreError:
+            return error
+    return error

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 
 from api.http.flask_app import HasGateway
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
-from privacy.errors import ClockError, LimitsError, StoreBusyError
+from privacy.errors import ClockError, LimitsError, StoreBusyError, StoreLostError
 
 PROMETHEUS_TEXT = "text/plain; version=1.0.0; charset=utf-8"
 
@@ -28,12 +28,13 @@ def get_readiness(services: HasGateway, _request: Request) -> Response:
     Raises:
         ClockError: clocks contradict each other.
         LimitsError: the limits of this process are not in force.
+        StoreLostError: a store has lost its data.
         StoreBusyError: something else is not ready.
     """
     for name, check in services.gateway.readiness.items():
         try:
             check()
-        except (ClockError, LimitsError):
+        except (ClockError, LimitsError, StoreLostError):
             raise  # they have problems of their own, which say what to do
         except Exception as error:  # whatever it is, the service is not ready
             raise StoreBusyError(f"{name} is not ready") from error

@@ -19,6 +19,7 @@ from privacy.errors import (
     NotFoundError,
     StoreBusyError,
     StoreError,
+    StoreLostError,
 )
 
 PROBLEM_JSON = "application/problem+json"
@@ -67,6 +68,7 @@ INVALID_INPUT = ProblemKind("invalid-input", "The request breaks a rule", 400)
 INTERNAL = ProblemKind("internal-server-error", "Internal Server Error", 500)
 UNAVAILABLE = ProblemKind("unavailable", "The service cannot answer now", 503)
 CLOCKS_DISAGREE = ProblemKind("clocks-disagree", "The clocks contradict each other", 503)
+STORE_LOST = ProblemKind("store-lost", "A store has lost its data, or was exchanged", 503)
 LIMITS_NOT_IN_FORCE = ProblemKind("limits-not-in-force", "The process knows other limits than the store", 503)
 
 PROBLEM_TABLE: dict[type[Exception], ProblemKind] = {
@@ -76,6 +78,7 @@ PROBLEM_TABLE: dict[type[Exception], ProblemKind] = {
     ConflictError: ProblemKind("conflict", "The request contradicts what is stored", 409),
     ClockError: CLOCKS_DISAGREE,
     LimitsError: LIMITS_NOT_IN_FORCE,
+    StoreLostError: STORE_LOST,
     StoreBusyError: UNAVAILABLE,
     StoreError: UNAVAILABLE,
 }
@@ -108,6 +111,11 @@ def _describe_unavailability(kind: ProblemKind, error: Exception) -> str:
         return (
             "Nothing was acknowledged. This process was started under a policy whose limits are not in "
             "force: its operator must start it again."
+        )
+    if kind is STORE_LOST:
+        return (
+            "Nothing was acknowledged. A store behind this service has lost its data, or is another one than "
+            "the service was started with: its operator must put the right one back."
         )
     # A store's own message names hosts and keys; the caller only needs to know when to try again.
     return "A store does not respond. Nothing was acknowledged; try again."

@@ -79,7 +79,9 @@ class RateLimiter:
         window, elapsed_seconds = divmod(now_ms // 1000, WINDOW_SECONDS)
         if window != self._window:
             self._window, self._reservations = window, {}
-        reservation = self._reservations.setdefault(key.key_id, _Reservation())
+        reservation = self._reservations.get(key.key_id)
+        if reservation is None:
+            reservation = self._reservations.setdefault(key.key_id, _Reservation())
         if not reservation.lock.acquire(blocking=may_wait()):
             raise WouldWaitError
         try:

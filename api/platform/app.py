@@ -112,21 +112,25 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     client, header, registry = dependencies.client, dependencies.header, dependencies.registry
     limits = KnownLimits(registry, client)
     require_limits = partial(require_limits_in_force, client, header.account_shards, limits)
+    require_store = partial(header.verify, client)
+    reader = KeyReader(client, KEY_PREFIXES[PLANE], require_store)
     gateway = Gateway(
-        authenticator=Authenticator(PLANE, KeyReader(client, KEY_PREFIXES[PLANE]).find, time.monotonic),
+        authenticator=Authenticator(PLANE, reader.find, time.monotonic),
         limiter=redis_limiter(client, PLANE),
         clock=clock,
         log=dependencies.log,
         readiness={
-            "the store": client.ping,
-            "the gallery": dependencies.gallery.ping,
+            "the store": require_store,
+            "the gallery": partial(header.of_gallery.verify, dependencies.gallery),
             "the clock": clock,
             "the store's policy": require_limits,
         },
+        require_store=require_store,
     )
     publisher = Publisher(dependencies.gallery)
     publish = publisher.publish_targets
-    catalogue = Catalogue(client, header.target_shards, registry.current, publish, require_limits)
+    required = require_limits, require_store
+    catalogue = Catalogue(client, header.target_shards, registry.current, publish, *required)
     clocks = dependencies.virtual_clock, dependencies.believed_clock
     shards = AccountShards(client, dependencies.keys, header.account_shards, limits, *clocks)
     registers = RegisterStore(shards)
@@ -151,7 +155,7 @@ def build_platform_app(dependencies: PlatformDependencies, clock: Clock) -> Flas
     sandbox = registry.sandbox
     if sandbox:
         canaries = SandboxCatalogue(
-            client, header.target_shards, sandbox.current, publish, require_limits, canary_places(client)
+            client, header.target_shards, sandbox.current, publish, *required, canary_places(client)
         )
         in_sandbox = replace(
             services,

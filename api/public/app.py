@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from redis import Redis
@@ -19,6 +20,7 @@ from api.web.docs import docs_operations
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.gallery.reader import GalleryReader
 from privacy.model.timestamp import Clock
+from privacy.store.header import StoreHeader
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -27,7 +29,12 @@ PLANE = "public"
 
 
 def build_public_app(
-    public: Redis, limiter: Redis, clock: Clock, log: RequestLog, origins: frozenset[str] = frozenset()
+    public: Redis,
+    limiter: Redis,
+    clock: Clock,
+    log: RequestLog,
+    origins: frozenset[str] = frozenset(),
+    header: StoreHeader | None = None,
 ) -> Flask:
     """Builds the app of the public plane.
 
@@ -37,19 +44,24 @@ def build_public_app(
         clock: returns the time in ms since 1970 UTC.
         log: takes one line per request.
         origins: whose pages may read it in a browser.
+        header: of the gallery; None for one that has none.
     """
+    require_store = partial(header.verify, public) if header else None
     gallery = GalleryReader(public)
     rate_limiter = redis_limiter(limiter, PLANE)
     gateway = Gateway(
-        authenticator=Authenticator(PLANE, KeyReader(public, KEY_PREFIXES[PLANE]).find, time.monotonic),
+        authenticator=Authenticator(
+            PLANE, KeyReader(public, KEY_PREFIXES[PLANE], require_store).find, time.monotonic
+        ),
         limiter=rate_limiter,
         clock=clock,
         log=log,
         readiness={
-            "the gallery": gallery.ping,
+            "the gallery": require_store or gallery.ping,
             "the rate limit store": rate_limiter.ready,
             "the clock": clock,
         },
+        require_store=require_store,
     )
     described = operations()
     # Relative to the document, /v1/openapi.json: the page calls the server that it was loaded from.

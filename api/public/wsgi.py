@@ -42,4 +42,5 @@ def create() -> Flask:
         clock=StoreClock(limiter, clock_ms, uptime, MAX_AGE_MS, has_anchor=False),
         log=JsonLog(BufferedLogFile(FileIO(STDERR, "w", closefd=False)), PLANE),
         origins=parse_origins(ALLOWED_ORIGINS.name, settings.values.get(ALLOWED_ORIGINS, "")),
+        header=header,
     )

@@ -3,20 +3,30 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
-from io import BytesIO
+from http.client import (
+    BadStatusLine,
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    HTTPSConnection,
+    IncompleteRead,
+)
+from io import BufferedReader, BytesIO
 from ipaddress import ip_address
 from socket import SHUT_RDWR, socket
 from threading import Event, Timer
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from privacy.errors import InvalidInputError, StoreBusyError
 
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+MAX_STATUS_LINES: Final = 10
+"""Of one answer, that of the answer and those of greetings (`100 Continue`) before it."""
 _LATE: Final = "the answer takes too long"
 _EARLY: Final = "the answer ends early"
+_GREETS: Final = "the server only greets"
 _URL_RULE: Final = "http:// or https://, host and port"
 
 
@@ -89,6 +99,7 @@ def exchange(
         UnknownServerError: it does not speak HTTP, or does not stop.
     """
     connection = connect_to(server, seconds)
+    connection.response_class = _Response
     with closing(connection):
         try:
             connection.connect()
@@ -99,6 +110,28 @@ def exchange(
         except HTTPException as error:
             fault = "does not speak HTTP, or not to its end"
             raise UnknownServerError(option, fault, "the address of a running plane") from error
+
+
+class _Reader(BufferedReader):
+    """Reads an answer. Versions of Python differ in how long they listen to a server that only greets."""
+
+    _status_lines = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        self._status_lines += line.startswith(b"HTTP/")
+        if self._status_lines > MAX_STATUS_LINES:
+            raise BadStatusLine(_GREETS)
+        return line
+
+
+class _Response(HTTPResponse):
+    """An answer with a bound on its greetings."""
+
+    def __init__(self, sock: socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = _Reader(sock.makefile("rb", buffering=0))
 
 
 def _name(server: SplitResult) -> str:

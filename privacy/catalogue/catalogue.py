@@ -93,6 +93,8 @@ class Catalogue:
         publish: copies documents to the gallery; idempotent.
         require_limits: raises an error where this process knows other limits than those in force, which
             accept no events about its targets; None for a caller that made sure of it.
+        require_store: makes sure that the store is the one that the process began with, before a target is
+            called unknown; None for a tool.
     """
 
     client: Redis
@@ -100,6 +102,7 @@ class Catalogue:
     policy: Policy
     publish: Callable[[Sequence[TargetDocument]], None]
     require_limits: Callable[[], None] | None = None
+    require_store: Callable[[], None] | None = None
     _cache: dict[TargetType, dict[str, Target]] = field(default_factory=dict, init=False, repr=False)
 
     def register(self, targets: Sequence[TargetMetadata], now_ms: int) -> list[Registration]:
@@ -171,6 +174,7 @@ class Catalogue:
         Results are cached, because number, start and policy of a target never change.
 
         Raises:
+            StoreLostError: one is unregistered, and the store has lost its data.
             StoreBusyError: the store did not answer.
         """
         wanted = set(target_ids)
@@ -186,6 +190,8 @@ class Catalogue:
             found |= {
                 name: _parse_target(record) for name, record in zip(ids, records, strict=True) if record
             }
+        if self.require_store and len(found) < len(wanted):
+            self.require_store()
         self._add_to_cache(target_type, {name: found[name] for name in missing if name in found})
         return found
 

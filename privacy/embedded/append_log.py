@@ -15,7 +15,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from privacy.embedded.log_files import CLOSED_AT, FILES_FOLDER, MANIFEST, LogFiles, read_log_files
+from privacy.embedded.log_files import (
+    CLOSED_AT,
+    FILES_FOLDER,
+    LAST_CUT,
+    MANIFEST,
+    LogFiles,
+    read_log_files,
+)
+from privacy.embedded.usable_file import require_usable_file
 from privacy.errors import StoreError
 from privacy.store.credentials import sync_folder
 
@@ -87,7 +95,7 @@ class AppendLog:
     def __init__(self, folder: Path) -> None:
         self._files = folder / FILES_FOLDER
         self._closed_at = self._files / CLOSED_AT
-        self._last_cut = folder / "log-last-cut"
+        self._last_cut = folder / LAST_CUT
 
     def begin_repair(self, find_program: Callable[[], Path]) -> LogRepair | None:
         """Begins to check the log; the server must not start before `LogRepair.finish`.
@@ -159,6 +167,7 @@ class AppendLog:
 
     def _is_as_closed(self, files: LogFiles) -> bool:
         """Returns whether the log is as its server left it on request; False if it did not end on request."""
+        require_usable_file(self._closed_at)
         try:
             text = self._closed_at.read_text(encoding="ascii")
         except (OSError, ValueError):

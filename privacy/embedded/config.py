@@ -9,6 +9,7 @@ CONF_FILE: Final = "redis.conf"
 ACL_FILE: Final = "users.acl"
 CREDENTIALS_FILE: Final = "credentials.json"
 SOCKET: Final = "redis.sock"
+LOG_FILE: Final = "redis.log"
 
 _SETTINGS: Final = f"""\
 bind 127.0.0.1

@@ -26,7 +26,9 @@ def locked(folder: Path, patience_seconds: float) -> Iterator[int]:
     try:
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise StoreError(f"cannot write to the data folder {folder}: {error.strerror}") from error
+        raise StoreError(
+            f"cannot write to the data folder {folder}: its file `lock`: {error.strerror}"
+        ) from error
     try:
         if not acquire_flock(descriptor, patience_seconds):
             raise StoreError(f"the data folder {folder} is in use by another Likewise")

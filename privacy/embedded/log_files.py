@@ -15,11 +15,13 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from privacy.embedded.usable_file import require_usable_file
 from privacy.errors import StoreError
 
 FILES_FOLDER: Final = "appendonlydir"
 MANIFEST: Final = "appendonly.aof.manifest"
 CLOSED_AT: Final = "closed-at"
+LAST_CUT: Final = "log-last-cut"
 _LINE: Final = re.compile(r"file (\S+) seq ([1-9]\d{0,17}) type ([bhi])(?: .*)?")
 _FILE: Final = re.compile(r"appendonly\.aof(?:\.(\d{1,18})\.(base|incr)\.(?:rdb|aof))?")
 _FIRST_BASE: Final = ("1", "base")
@@ -65,8 +67,9 @@ def read_log_files(folder: Path) -> LogFiles | None:
         Its files; None if no server has ever taken a write there.
 
     Raises:
-        StoreError: the manifest is missing or damaged, a file is missing, or one is not listed.
+        StoreError: the manifest is missing, damaged or no file, a file is missing, or one is not listed.
     """
+    require_usable_file(folder / MANIFEST)
     if not (folder / MANIFEST).exists():
         _require_unused(folder)
         return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from privacy.embedded.config import CONF_FILE
+from privacy.embedded.config import CONF_FILE, LOG_FILE
 from privacy.embedded.log_file import LogFile
 from privacy.errors import StoreBusyError, StoreError, StoreLoadingError
 from privacy.store import die_with_parent
@@ -28,7 +28,7 @@ class ServerProcess:
     """
 
     def __init__(self, program: Path, folder: Path, lock: int, options: Sequence[str] = ()) -> None:
-        self._log = LogFile(folder / "redis.log")
+        self._log = LogFile(folder / LOG_FILE)
         self._heard = time.monotonic()
         with self._log.opened() as log, (folder / CONF_FILE).open("rb") as configuration:
             self._process = subprocess.Popen(  # noqa: S603 - a fixed command without a shell

@@ -28,9 +28,11 @@ from urllib.parse import quote
 import redis
 
 from privacy.embedded.append_log import AppendLog, LogRepair
-from privacy.embedded.config import ACL_FILE, CONF_FILE, CREDENTIALS_FILE, SOCKET, redis_conf
+from privacy.embedded.config import ACL_FILE, CONF_FILE, CREDENTIALS_FILE, LOG_FILE, SOCKET, redis_conf
 from privacy.embedded.lock import locked
+from privacy.embedded.log_files import LAST_CUT
 from privacy.embedded.process import ServerProcess
+from privacy.embedded.usable_file import naming_faults, require_usable_file
 from privacy.errors import StoreError
 from privacy.store.acl import AclUser, Room, acl_file
 from privacy.store.checks import check_version, require
@@ -44,6 +46,7 @@ PAUSE_SECONDS: Final = 0.005
 _LOCK_PATIENCE_SECONDS: Final = 6.0
 """A server that is killed while it rewrites its log leaves a child behind. It holds the lock until it misses
 its parent, for which it looks every 1,024 keys, at some 2.3 ms each, and longer on a busy machine."""
+_OWN_FILES: Final = (ACL_FILE, CONF_FILE, LOG_FILE, f"{LOG_FILE}.1", LAST_CUT)
 _ROOM_BYTES: Final = 4_194_304
 _READ_ONLY: Final = ("--min-replicas-to-write", "1")
 """An embedded server has no replicas, so it refuses every write with NOREPLICAS."""
@@ -173,13 +176,15 @@ class EmbeddedRedis:
         A log whose server did not end on request is checked first, without a limit of time.
 
         Raises:
-            StoreError: the folder is in use or cannot be written, the log is damaged, the program is missing,
-                or the port is taken.
+            StoreError: the folder is in use or cannot be written, a file of it is none, the log is damaged,
+                the program is missing, or the port is taken.
         """
         program = self._program or redis_server_program()
         self._process, self.cut_bytes = None, 0
-        with ExitStack() as held:
+        with naming_faults(self.folder), ExitStack() as held:
             lock = held.enter_context(_locked_folder(self.folder))
+            for name in _OWN_FILES:
+                require_usable_file(self.folder / name, may_be_made=True)
             names = [user.name for user in self._users]
             with hold_folder(self._credentials.parent):  # servers may share the file
                 self._passwords = load_or_create_credentials(self._credentials, names, self._entropy)
@@ -213,8 +218,9 @@ class EmbeddedRedis:
                 if self._repair.is_running:
                     return False
                 repair, self._repair = self._repair, None
-                self.cut_bytes = repair.finish()
-                self._start_process()
+                with naming_faults(self.folder):
+                    self.cut_bytes = repair.finish()
+                    self._start_process()
             if not self._is_loaded():
                 return False
             if self._admin is not None:

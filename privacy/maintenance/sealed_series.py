@@ -74,11 +74,11 @@ class SealedSeriesCleanup:
                 return
 
     def purge(self, sealed: Sequence[SealedSeries], *, is_clean: bool) -> None:
-        """Delete the logs of sealed series, and the measurements of the sandbox's.
+        """Delete the logs of sealed series, and all that the tally has of the sandbox's.
 
         Args:
             sealed: the series.
-            is_clean: whether no register is left of them, so that they are not found again.
+            is_clean: whether no register is left of them, so that they need not be found again.
 
         Raises:
             StoreBusyError: the store did not confirm. Repeat.
@@ -89,7 +89,9 @@ class SealedSeriesCleanup:
                 pipeline.unlink(tally_key(series.shard, "log", series.number))
                 if series.is_canary:
                     pipeline.unlink(tally_key(series.shard, "measured", series.number))
-                if is_clean:
+                if is_clean and series.is_canary:
+                    pipeline.unlink(self._state_key(series.number))
+                elif is_clean:
                     pipeline.hset(self._state_key(series.number), "purged", 1)
             pipeline.execute()
 

@@ -136,6 +136,16 @@ def published_life_ms(release: bytes) -> int:
     return until_next_ms + PUBLISHED_LIFE_MS
 
 
+def metadata_life_ms(target: TargetDocument) -> int:
+    """Return how long the metadata of a canary is kept without a release: past its first one, for a week.
+
+    Args:
+        target: the canary; registered no earlier than it starts.
+    """
+    until_first_ms = max(0, (target.first_release_at_ms or 0) - target.starts_at_ms)
+    return until_first_ms + PUBLISHED_LIFE_MS
+
+
 class _Times(msgspec.Struct, frozen=True):
     """The times of a release document."""
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 from redis import Redis
+from redis.client import Pipeline
 
 from privacy.errors import StoreError
-from privacy.model.documents import GuaranteeDocument, TargetDocument, published_life_ms
+from privacy.model.documents import (
+    GuaranteeDocument,
+    TargetDocument,
+    metadata_life_ms,
+    published_life_ms,
+)
 from privacy.model.engagement import Kind, TargetType
 from privacy.model.sandbox import is_canary
 from privacy.store.connect import translated
@@ -25,6 +31,7 @@ _PUBLISH = Script.from_package("privacy.publishing", "write_once.lua", "publish.
 _PUBLISH_FIELDS = Script.from_package("privacy.publishing", "write_once.lua", "publish_fields.lua")
 _PUBLISH_TARGET = Script.from_package("privacy.publishing", "publish_target.lua")
 _ENCODE = msgspec.json.Encoder().encode
+_DECODE = msgspec.json.Decoder(TargetDocument).decode
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Publisher:
 
     def publish_targets(self, targets: Sequence[TargetDocument]) -> None:
         """Write public metadata, never over a newer revision. A creator's list of videos only grows.
+
+        What names a canary expires a week after its first release would be visible, unless there is one.
 
         Raises:
             StoreBusyError: the gallery did not confirm; call again.
@@ -55,6 +64,8 @@ class Publisher:
             if target.target_type == TargetType.VIDEO.value and target.creator_id:
                 videos = gallery_key("creator-videos", target.creator_id)
                 pipeline.zadd(videos, {target.target_id: target.declared_start_ms})
+            if is_canary(target.target_id):
+                _lengthen_life(pipeline, _names_of(target), metadata_life_ms(target))
         with translated():
             _PUBLISH_TARGET.run_all(self.client, calls)
             pipeline.execute()
@@ -108,9 +119,20 @@ class Publisher:
             return
         pipeline = self.client.pipeline(transaction=False)
         for (target_id, kind), release in latest.items():
-            for key in _list_expiring(target_id, kind, is_audience=release.point is None):
-                pipeline.pexpire(key, published_life_ms(release.release))
+            if release.point is not None:  # an audience has no metadata
+                pipeline.get(gallery_key("target", Kind[kind.upper()].target_type.value, target_id))
         with translated():
+            stored = iter(pipeline.execute())
+            for (target_id, kind), release in latest.items():
+                if release.point is None:
+                    names = [gallery_key("releases", target_id, kind)]
+                else:
+                    document = next(stored)
+                    names = [
+                        *gallery_series_keys(target_id, kind),
+                        *(_names_of(_DECODE(document)) if document else ()),
+                    ]
+                _lengthen_life(pipeline, names, published_life_ms(release.release))
             pipeline.execute()
 
     def _write_once(self, script: Script, calls: Sequence[ScriptCall]) -> None:
@@ -145,12 +167,16 @@ class Publisher:
             pipeline.execute()
 
 
-def _list_expiring(target_id: str, kind: str, *, is_audience: bool) -> list[str]:
-    """Return the keys of a canary, or of an audience of canaries, that are kept for a time only."""
-    if is_audience:
-        return [gallery_key("releases", target_id, kind)]
-    target_type = Kind[kind.upper()].target_type
-    return [
-        *gallery_series_keys(target_id, kind),
-        gallery_key("target", target_type.value, target_id),
-    ]
+def _names_of(target: TargetDocument) -> list[str]:
+    """Returns the keys that name a target: its metadata and, of a video, the list of its creator's videos."""
+    names = [gallery_key("target", target.target_type, target.target_id)]
+    if target.target_type == TargetType.VIDEO.value and target.creator_id:
+        names.append(gallery_key("creator-videos", target.creator_id))
+    return names
+
+
+def _lengthen_life(pipeline: Pipeline, names: Iterable[str], life_ms: int) -> None:
+    """Lets keys expire no earlier than after this time; canaries may share one."""
+    for name in names:
+        pipeline.pexpire(name, life_ms, nx=True)
+        pipeline.pexpire(name, life_ms, gt=True)

@@ -20,10 +20,13 @@ from typing import Final, NamedTuple, Self, cast
 import msgspec
 from redis import Redis
 
-from privacy.errors import ClockError, StoreError
+from privacy.errors import ClockError, StoreBusyError, StoreError, StoreLostError
 from privacy.model.timestamp import Clock, format_timestamp
 from privacy.store.connect import translated
 from privacy.store.keys import CLOCK_ANCHOR
+from privacy.store.script import Script, ScriptCall
+
+_REPLACE_ANCHOR: Final = Script.from_package("privacy.store", "replace_anchor.lua")
 
 MAX_DEVIATION_MS: Final = 60_000
 """How far two clocks may be apart."""
@@ -172,6 +175,7 @@ class StoreClock:
 
         Raises:
             ClockError: two clocks contradict each other: nothing may be decided by time.
+            StoreLostError: the anchor that this process knows is gone.
             StoreError: the anchor in the store is damaged.
             StoreBusyError: the store did not answer.
         """
@@ -182,7 +186,7 @@ class StoreClock:
         now_ms, stored = self._ask()
         self._compare_wall_clock(now_ms)
         if self.has_anchor:
-            self._compare_anchor(_Reading(now_ms, uptime), Anchor.decode(stored))
+            self._compare_anchor(_Reading(now_ms, uptime), stored)
         self._latest = _Reading(now_ms, uptime)
         return now_ms
 
@@ -191,7 +195,7 @@ class StoreClock:
 
         Raises:
             ClockError: the clock of this process contradicts it.
-            StoreBusyError: the store did not confirm.
+            StoreBusyError: the store did not confirm, or another process has stored a time just now.
         """
         uptime = self.uptime()
         now_ms, stored = self._ask()
@@ -199,7 +203,10 @@ class StoreClock:
         before = None
         with suppress(StoreError):
             before = Anchor.decode(stored)
-        self._store(Anchor(now_ms, uptime.boot, uptime.ms, accepted_ms=now_ms))
+        if not self._replace(stored, Anchor(now_ms, uptime.boot, uptime.ms, accepted_ms=now_ms)):
+            raise StoreBusyError(
+                "another process has stored a time just now: nothing was accepted; do it again"
+            )
         return Acceptance(before.store_ms if before else None, now_ms)
 
     def _ask(self) -> tuple[int, bytes | None]:
@@ -221,9 +228,11 @@ class StoreClock:
                 "this process does nothing"
             )
 
-    def _compare_anchor(self, reading: _Reading, stored: Anchor | None) -> None:
+    def _compare_anchor(self, reading: _Reading, found: bytes | None) -> None:
         """Compares a reading with the process's own anchor, or with the stored one if that is better."""
-        anchor = self._anchor
+        stored, anchor = Anchor.decode(found), self._anchor
+        if anchor and stored is None:
+            raise StoreLostError(f"the store has lost its data: {CLOCK_ANCHOR} is gone; nothing was written")
         if anchor is None or (stored and stored.replaces(anchor)):
             anchor = stored or Anchor(reading.store_ms, *reading.uptime)
         if leap_ms := anchor.find_leap_ms(*reading):
@@ -236,11 +245,17 @@ class StoreClock:
         if anchor is not self._anchor or anchor.is_due(reading.uptime):
             self._anchor = anchor = anchor.move(*reading)
         if stored is None or reading.store_ms - stored.store_ms >= STORE_EVERY_MS:
-            self._store(anchor)
+            # If another process was faster, the next reading is compared with what that has stored.
+            self._replace(found, anchor)
 
-    def _store(self, anchor: Anchor) -> None:
+    def _replace(self, found: bytes | None, anchor: Anchor) -> bool:
+        """Stores an anchor, unless the one that was found has been replaced since; returns whether it did.
+
+        So a process that stands still after reading takes no operator's word back.
+        """
+        call = ScriptCall([CLOCK_ANCHOR], [found or b"", msgspec.json.encode(anchor)])
         with translated():
-            self.client.set(CLOCK_ANCHOR, msgspec.json.encode(anchor))
+            return bool(_REPLACE_ANCHOR.run(self.client, call))
 
 
 def _format_span(span_ms: int) -> str:

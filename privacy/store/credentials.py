@@ -159,7 +159,8 @@ def sync_folder(folder: Path) -> None:
 def private_file_fault(path: Path) -> str | None:
     """Says why a file of secrets is not safe (absent, no regular file, open to others); None if it is."""
     if not path.is_file():
-        return f"{path} is not there: put it back, or correct the setting that names it"
+        fault = "is no regular file" if path.exists() else "is not there"
+        return f"{path} {fault}: put it back, or correct the setting that names it"
     if path.stat().st_mode & 0o077:
         return f"{path} can be read by others; run `chmod 600` on it"
     return None

@@ -18,7 +18,7 @@ import redis
 from redis.connection import AbstractConnection
 from redis.utils import str_if_bytes
 
-from privacy.errors import StoreError
+from privacy.errors import StoreError, StoreLostError
 from privacy.store.connect import translated
 from privacy.store.keys import GALLERY_HEADER, STORE_HEADER
 
@@ -151,7 +151,7 @@ class StoreHeader:
         """Makes sure that the server still holds this store.
 
         Raises:
-            StoreError: it is empty, or another store.
+            StoreLostError: it is empty, or another store.
             StoreBusyError: it cannot answer now.
         """
         with translated():
@@ -193,9 +193,9 @@ class StoreHeader:
     def _require(self, store_id: object) -> None:
         room = "gallery" if self.key == GALLERY_HEADER else "store"
         if store_id is None:
-            raise StoreError(f"the {room} has lost its data, or never had any: nothing was written")
+            raise StoreLostError(f"the {room} has lost its data, or never had any: nothing was written")
         if store_id != self.store_id.encode():
-            raise StoreError(
+            raise StoreLostError(
                 f"this {room} is another store's than the one this process started with: nothing was written"
             )
 

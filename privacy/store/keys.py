@@ -66,6 +66,7 @@ SIGNER_KEYS: Final = ("g:heads", "g:jwks")
 CANARY_GALLERY_KEYS: Final = (
     *(f"g:{name}:{{g*}}:sandbox%3A*" for name in ("releases", "points", "current")),
     "g:target:*:sandbox%3A*",
+    "g:creator-videos:sandbox%3A*",
 )
 CANARY_SIGNATURE_KEYS: Final = "g:signatures:sandbox%3A*"
 CURRENT_KEYS: Final = "g:current:*"

@@ -26,7 +26,7 @@ _HEADER: Final = Grant((keys.STORE_HEADER, keys.POLICIES), ("hget", "hgetall"), 
 _READS_ERASURES: Final = Grant((keys.ERASURES,), ("get",), read_only=True)
 _RECORDS_ERASURES: Final = Grant((keys.ERASURES,), ("get", "set"))
 # A process that decides by time compares the store's clock with the latest time that was believed.
-_BELIEVES_CLOCK: Final = Grant((keys.CLOCK_ANCHOR,), ("get", "set"))
+_BELIEVES_CLOCK: Final = Grant((keys.CLOCK_ANCHOR,), ("evalsha", "get", "set"))
 # Counting takes no script: a password that may run scripts may run one without an end.
 _LIMITS: Final = ("set", "incrby")
 
@@ -85,8 +85,8 @@ MAINTENANCE: Final = AclUser(
         # Whether events arrive: long work makes room for them.
         Grant((keys.OUTBOX_KEYS,), ("xinfo|stream",)),
         Grant((keys.SERIES_STATE_KEYS,), ("hmget", "hset")),
-        # The measurements of canaries alone are dropped; those of real targets are kept for good.
-        Grant((keys.LOG_KEYS, keys.MEASURED_KEYS), ("unlink",)),
+        # States and measurements of canaries alone are dropped; those of real targets are kept for good.
+        Grant((keys.LOG_KEYS, keys.MEASURED_KEYS, keys.SERIES_STATE_KEYS), ("unlink",)),
         Grant(
             (keys.JOB_KEYS,),
             ("evalsha", "get", "set", "getrange", "strlen", "unlink", "zadd", "zrange", "zrem"),

@@ -6,7 +6,7 @@ from typing import cast
 
 from redis import Redis
 
-from privacy.errors import StoreError
+from privacy.errors import StoreError, StoreLostError
 from privacy.store.connect import translated
 from privacy.store.keys import outer_key_key
 from privacy.vault.pseudonym import KEY_ID_BYTES, Pseudonymiser
@@ -43,12 +43,15 @@ class KeysInForce:
         """Makes sure that each shard is kept under these keys: the one in use, or the one before a rotation.
 
         Raises:
-            StoreError: a shard has no key or a third one.
+            StoreLostError: a shard has no key.
+            StoreError: a shard has a third one.
             StoreBusyError: the store cannot answer now.
         """
         for shard, key_id in enumerate(self.read()):
             if key_id is None:
-                raise StoreError(f"account shard {shard} has lost its data: put the data of its Redis back")
+                raise StoreLostError(
+                    f"account shard {shard} has lost its data: put the data of its Redis back"
+                )
             # During a rotation, the new key and the previous one; the accounts under that would not be found.
             if key_id not in {keys.key_id, keys.previous_key_id, keys.key_id + keys.previous_key_id}:
                 raise StoreError(

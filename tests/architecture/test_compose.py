@@ -147,6 +147,13 @@ def test_the_proxy_has_no_secret_and_gives_up_before_the_planes() -> None:
     assert set(re.findall(r"server (\w+:\d+);", configuration)) == {"public:8080", "platform:8081"}
 
 
+def test_the_proxy_logs_no_client_and_no_path() -> None:
+    """Each line of nginx below the level of a start that fails names both, so none of these is written."""
+    configuration = (ROOT / "docker" / "nginx.conf").read_text()
+    assert re.findall(r"access_log ([^;]+);", configuration) == ["off"]
+    assert re.findall(r"error_log ([^;]+);", configuration) == ["/dev/stderr emerg"]
+
+
 def test_each_server_keeps_its_own_data() -> None:
     """No two servers write to one folder, and what they write outlives them."""
     data = [mounts(server)["/data"] for server in SERVERS.values()]

@@ -175,6 +175,7 @@ ATTACKS: Final = (
 
 HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 PROBLEM: Final = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\n\r\n"
+HELLO: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 SERVERS: Final = (
     ("a page", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>hi", 2, "text/html"),
     (
@@ -188,6 +189,8 @@ SERVERS: Final = (
     ("no HTTP", b"SSH-2.0-OpenSSH_9.2\r\n", 2, "does not speak HTTP"),
     ("a Redis", b"-ERR unknown command\r\n", 2, "does not speak HTTP"),
     ("nothing", b"", 4, "does not answer"),
+    ("greetings alone", HELLO * 100_000, 2, "does not speak HTTP"),
+    ("a greeting, and nothing", HELLO, 4, "does not answer"),
     ("half an answer", HEAD + b'Content-Length: 99\r\n\r\n{"job":', 4, "ends early"),
     ("half of the chunks", HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n{", 4, "ends early"),
     ("an array", HEAD + b"\r\n[]", 2, "is no JSON object"),

@@ -30,7 +30,7 @@ from api.runtime.supervisor import Supervisor
 from privacy.errors import InvalidInputError, StoreBusyError, StoreError
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
 from privacy.store.credentials import write_private
-from tests.attacks.command_line_table import ATTACKS, HEAD, KEY, NOTE, NOWHERE, SERVERS, STAFF, Attack
+from tests.attacks.command_line_table import ATTACKS, HEAD, HELLO, KEY, NOTE, NOWHERE, SERVERS, STAFF, Attack
 from tests.attacks.servers import answering
 from tests.support.command_line import ROOT, clean_environment, likewise
 
@@ -67,12 +67,19 @@ def test_a_wrong_server(name: str, answer: bytes, exit_code: int, says: str) -> 
     check(completed, exit_code, says)
 
 
-def test_endless_greetings_end_with_a_sentence() -> None:
-    """Newer versions of Python count them, older ones read to the end of the connection: both are errors."""
-    with answering(b"HTTP/1.1 100 Continue\r\n\r\n" * 100_000) as url:
-        completed = likewise("moderation", "job", "1", "--key", KEY, "--platform-url", url)
-    check(completed, completed.returncode, "does not ")
-    assert completed.returncode in {ExitCode.WRONG_USAGE, ExitCode.STORE_ERROR}
+def test_a_greeting_before_an_answer_is_read_over() -> None:
+    """A server may say that it goes on before it answers."""
+    with answering(HELLO * 3 + HEAD + b"\r\n{}") as url:
+        assert PlatformClient(url, KEY).get("/v1/jobs/1") == {}
+
+
+def test_a_server_that_greets_without_an_end() -> None:
+    """It is given up, not heard until the time for an answer is over."""
+    with (
+        answering(HELLO, drip=HELLO) as url,
+        pytest.raises(UnknownServerError, match="does not speak HTTP, or not to its end"),
+    ):
+        PlatformClient(url, KEY, answer_seconds=20).get("/v1/jobs/1")
 
 
 def test_a_server_that_never_ends() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.test import EnvironBuilder
 
 from api.public.app import build_public_app
 from privacy.model.timestamp import MS_PER_HOUR
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     import pytest
 
 LIKES = "/v1/videos/shown/likes"
+MAX_READ_CALLS = 110
+"""Of Python functions, for a read that asks no store: times would depend on the machine."""
 
 
 def test_not_modified(plane: PublicPlane) -> None:
@@ -73,3 +78,27 @@ def test_new_metadata_shows_at_once(plane: PublicPlane, store: Store) -> None:
     assert plane.get("/v1/videos/shown").json()["title"] == "Sourdough in 40 seconds"
     Publisher(store.publisher).publish_targets([target("shown", title="Sourdough, faster", revision=1)])
     assert plane.get("/v1/videos/shown").json()["title"] == "Sourdough, faster"
+
+
+def test_a_read_that_asks_no_store_costs_few_calls(plane: PublicPlane) -> None:
+    """Key check, rate limit, number, validators, metrics and log of a read take a bounded number of calls."""
+    environ = EnvironBuilder(LIKES, headers=[("Authorization", f"Bearer {plane.token}")]).get_environ()
+    calls: list[str] = []
+    statuses: list[str] = []
+
+    def note(frame: Any, event: str, _argument: object) -> None:
+        if event == "call":
+            calls.append(frame.f_code.co_name)
+
+    def start(status: str, *_: Any) -> Any:
+        statuses.append(status)
+
+    for profiler in (None, None, None, note):  # the third one reserves the fourth with the limiter
+        sys.setprofile(profiler)
+        try:
+            body = b"".join(plane.app(environ.copy(), start))
+        finally:
+            sys.setprofile(None)
+        assert body.startswith(b"{")
+    assert statuses == ["200 OK"] * 4
+    assert 0 < len(calls) <= MAX_READ_CALLS, calls

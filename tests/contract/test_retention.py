@@ -127,15 +127,25 @@ def test_an_account_of_the_sandbox_goes_with_its_canaries(office: Office) -> Non
     sealed = replace(office.maintenance.sweep.sealed, registry=sandbox)
     office.maintenance.sweep.sealed = sealed
     office.plane.token = new_key(office.store, "canary")
+    real_series = keys(office.store, "t:*:series:*")
     office.plane.send("PUT", "/v1/sandbox/videos/x", lines({"posted_at": ago(60)}))
+    canary_series = set(keys(office.store, "t:*:series:*")) - set(real_series)
     reply = office.plane.send(
         "POST", "/v1/sandbox/events", lines(*(event(video_id="x", account_id=name) for name in "ab")), NDJSON
     )
     assert reply.json["verdicts"]["counted"] == 2
     assert len(keys(office.store, "v:*:r*")) == len(before) + 2
+    tally = keys(office.store, "t:*:series:*")
     seal(office)
     list(office.maintenance.sweep.run(office.plane.clock.now_ms))
     assert sorted(keys(office.store, "v:*:r*")) == sorted(before)
+    # Of the canary the tally has only the record that keeps its name from being used again.
+    gone = set(tally) - set(keys(office.store, "t:*:series:*"))
+    assert gone == set(canary_series) != set()
+    assert keys(office.store, "t:*:measured:*") == keys(office.store, "t:*:log:*") == []
+    again = office.plane.send("PUT", "/v1/sandbox/videos/x", lines({"posted_at": ago(60)}))
+    assert again.status_code == 200
+    assert set(keys(office.store, "t:*:series:*")).isdisjoint(gone)
 
 
 def test_a_sweep_that_meets_a_rotation_leaves_no_register(office: Office) -> None:

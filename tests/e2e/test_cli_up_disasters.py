@@ -10,7 +10,7 @@ from pathlib import Path
 
 from api.http.command import ExitCode
 from api.http.system import clock_ms
-from privacy.embedded.log_files import FILES_FOLDER
+from privacy.embedded.log_files import CLOSED_AT, FILES_FOLDER
 from privacy.embedded.rooms import EmbeddedRooms
 from privacy.model.timestamp import format_timestamp
 from tests.support.command_line import System, all_gone, likewise, port_options, up
@@ -141,6 +141,19 @@ def test_an_empty_disk_under_keys_is_not_founded(tmp_path: Path) -> None:
     assert refused.returncode == ExitCode.STORE_ERROR
     assert "the store is empty, but there is what belongs to a store that was set up" in refused.stderr
     assert keys == [(folder / name).read_text() for name in ("pseudonym.key", "ledger.key")]
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    """With the exit code of every store that cannot be started, and its sentence."""
+    folder = tmp_path / "data"
+    with EmbeddedRooms(folder):
+        pass
+    path = folder / FILES_FOLDER / CLOSED_AT
+    path.unlink()
+    path.mkdir()
+    refused = likewise("up", "--data-folder", folder, *port_options())
+    assert refused.returncode == ExitCode.STORE_ERROR
+    assert refused.stderr.startswith(f"likewise: {path} is no regular file: move it away")
 
 
 def test_a_server_that_is_killed_again_and_again_comes_back(tmp_path: Path) -> None:

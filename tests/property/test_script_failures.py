@@ -23,9 +23,10 @@ from privacy.model.timestamp import MS_PER_DAY, SECONDS_PER_DAY
 from privacy.moderation import jobs
 from privacy.moderation.jobs import JobKind
 from privacy.publishing import publisher, signature_writer
+from privacy.store import clock
 from privacy.store.connect import translated
 from privacy.store.header import StoreHeader
-from privacy.store.keys import STORE_HEADER, vault_key
+from privacy.store.keys import CLOCK_ANCHOR, STORE_HEADER, vault_key
 from privacy.store.script import Script, ScriptCall
 from privacy.tally.log_elements import OUTBOX_CHANGE
 from privacy.vault.audience_closing import AudienceClosing
@@ -309,6 +310,11 @@ def put_first_head(store: Store) -> None:
     send(signature_writer._PUT_HEAD, ["g:heads"], ["", '{"jws": "first"}', 0], store.signer)
 
 
+def replace_anchor(store: Store) -> None:
+    """Replace the anchor of the clock."""
+    send(clock._REPLACE_ANCHOR, [CLOCK_ANCHOR], ["before", "after"], store.relay)
+
+
 def replace_job(store: Store) -> None:
     """Replace the document of a job."""
     send(jobs._REPLACE, ["p:jobs:document:1"], ["before", "after", 100], store.maintenance)
@@ -394,6 +400,12 @@ CASES: Final = [
         lambda store: store.root.set("g:target:video:a", '{"revision": 1}'),
     ),
     Case("put_head.lua", "signer", put_head, put_first_head),
+    Case(
+        "replace_anchor.lua",
+        "relay",
+        replace_anchor,
+        lambda store: store.root.set(CLOCK_ANCHOR, "before"),
+    ),
     Case(
         "replace_document.lua",
         "maintenance",
@@ -481,8 +493,8 @@ def ways_to_break(calls: ScriptCalls, store: Store, client: redis.Redis) -> Iter
 
 
 def test_every_script_that_writes_is_tried() -> None:
-    """A new script of the vault, the catalogue, moderation, publishing or the planes needs a case."""
-    folders = ("vault", "catalogue", "moderation", "publishing", "maintenance")
+    """A new script of the vault, the catalogue, moderation, publishing, stores or the planes needs a case."""
+    folders = ("vault", "catalogue", "moderation", "publishing", "maintenance", "store")
     paths = [SOURCES / "api", *(SOURCES / "privacy" / folder for folder in folders)]
     found = {path.name for folder in paths for path in folder.rglob("*.lua")}
     assert {case.script for case in CASES} == found - SHARED - READERS

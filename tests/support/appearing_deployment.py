@@ -182,7 +182,7 @@ def appearing_deployment(
     try:
         port = ours.recv()
         nowhere = f"http://{HOST}:9"
-        http = HttpDeployment(f"http://{HOST}:{port}", [token], nowhere, "", clock, clock.jump)
+        http = HttpDeployment(f"http://{HOST}:{port}", [token], nowhere, token, clock, clock.jump)
         yield AppearingDeployment(store, clock, http, SandboxTally(store))
         http.close()
     finally:

@@ -129,6 +129,8 @@ def plane_on(
     """
     log, clock = Log(), SetClock()
     header = StoreHeader(STORE_HEADER, ACCOUNT_SHARDS, 4, "0" * 32)
+    header.put(store.admin)
+    header.of_gallery.put(store.admin)
     registry = PolicyRegistry(policy, {policy.version: policy})
     put_limits_in_force(store.admin, header.account_shards, registry.limits)
     dependencies = PlatformDependencies(

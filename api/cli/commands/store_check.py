@@ -16,6 +16,7 @@ from privacy.embedded.config import room_folders
 from privacy.embedded.lock import locked, require_closed
 from privacy.embedded.log_files import FILES_FOLDER
 from privacy.embedded.server import redis_server_program
+from privacy.embedded.usable_file import naming_faults
 from privacy.errors import StoreError
 
 
@@ -76,7 +77,8 @@ def _server_folder(named: Path) -> Path:
 def _check(folder: Path, find_program: Callable[[], Path], *, fix: bool) -> dict[str, Any]:
     torn_bytes, fault = 0, None
     try:
-        torn_bytes = AppendLog(folder).count_torn_bytes(find_program, fix=fix)
+        with naming_faults(folder):
+            torn_bytes = AppendLog(folder).count_torn_bytes(find_program, fix=fix)
     except StoreError as error:
         fault = str(error)
     return {"folder": str(folder), "torn_bytes": torn_bytes, "cut": fix and torn_bytes > 0, "fault": fault}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from werkzeug.exceptions import (
     BadRequest,
@@ -18,9 +16,10 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
+from api.http.front.arriving import ArrivingBody
 from api.http.front.environ import origin_form
-from api.http.front.reply import Reply, date_header, write_problem, write_reply
-from api.http.front.transport import GentleTransport
+from api.http.front.reply import Reply, write_problem, write_reply
+from api.http.front.transport import GentleTransport, reset
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,16 +32,13 @@ Attempt = Callable[["HTTPScope"], Reply | dict[str, Any]]
 EXTENSION: Final = "likewise.connection"
 """Names the connection among the extensions of an ASGI scope."""
 _NEVER: Final = float("inf")
-_RESET: Final = struct.pack("ii", 1, 0)
-"""As SO_LINGER: what was not sent is discarded when the socket is closed."""
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _MAX_HEADERS: Final = 100
 _MAX_PARSED_AHEAD: Final = 16
 _HEAD_SLICE_BYTES: Final = 2_048
 _BODY_SLICE_BYTES: Final = 16_384
-"""A slice can hold many small requests, and all of them are parsed."""
-_UNREAD_BYTES: Final = 16_384
-"""More than this of a response that waits to be read is counted."""
+"""A slice can hold many small requests, and all of them are parsed; one of a known body can be larger."""
+_UNREAD_BYTES: Final = 16_384  # more than this of a response that waits to be read is counted
 
 
 class Connection(HttpToolsProtocol):
@@ -63,14 +59,15 @@ class Connection(HttpToolsProtocol):
         self._attempt = attempt
         self._crowd = crowd
         self._bounds = crowd.bounds
+        self.body = ArrivingBody(crowd.bodies)
         self._deadline = _NEVER
         self._unread_left = 0
         self._running: RequestResponseCycle | None = None
         self._fault: HTTPException | None = None
         self._unparsed = b""
-        self._head_bytes = self._unclaimed_bytes = self._lingered_bytes = 0
-        self._in_head = self._began = self._ended = self._is_lingering = False
-        self._expects_body = self._may_answer_now = False
+        self._head_bytes = self._lingered_bytes = 0
+        self._in_head = self._began = self._ended = self._is_lingering = self._expects_body = False
+        self._may_answer_now = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begins; a connection that is one too many is told so."""
@@ -85,7 +82,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets everything."""
         self._crowd.remove(self)
-        self.claim_body()
+        self.body.take()
         self._note_read()
         self._leave()
         super().connection_lost(exc)
@@ -108,16 +105,6 @@ class Connection(HttpToolsProtocol):
         """True if the request that is being answered has arrived whole."""
         return self._running is not None and not self._running.more_body
 
-    @property
-    def has_body(self) -> bool:
-        """True if a part of its body has arrived and was not taken yet."""
-        return self._running is not None and bool(self._running.body)
-
-    def claim_body(self) -> None:
-        """Says that what has arrived of a body is held elsewhere now, or dropped."""
-        self._crowd.bodies.give_back("", self._unclaimed_bytes)
-        self._unclaimed_bytes = 0
-
     def data_received(self, data: bytes) -> None:
         """Takes bytes, and parses them as far as there is room for requests."""
         if self._is_lingering:
@@ -134,33 +121,32 @@ class Connection(HttpToolsProtocol):
         unparsed, at = self._unparsed, 0
         self._unparsed = b""
         while at < len(unparsed) and not self._ended and len(self.pipeline) < _MAX_PARSED_AHEAD:
-            in_body = self._has_unfinished_body and not self._in_head
-            piece = unparsed[at : at + (_BODY_SLICE_BYTES if in_body else _HEAD_SLICE_BYTES)]
+            in_body = len(unparsed) > _HEAD_SLICE_BYTES and not self._in_head and self._has_unfinished_body
+            size = max(_BODY_SLICE_BYTES, self.body.left_bytes) if in_body else _HEAD_SLICE_BYTES
+            piece = unparsed[at : at + size]
             at += len(piece)
             super().data_received(piece)
-            self._count_head(len(piece))
+            if self._in_head:
+                self._count_head(len(piece))
         if at < len(unparsed) and not self._ended:
             self._unparsed = unparsed[at:]
             self.flow.pause_reading()
 
     @property
     def _has_unfinished_body(self) -> bool:
-        latest = cast("RequestResponseCycle | None", self.cycle)
-        return latest is not None and latest.more_body
+        return self._running is not None and self.cycle.more_body
 
     def _count_head(self, size: int) -> None:
         if self._began:
             self._began = False  # how much of these bytes belongs to the head is not known; it is not much
-        elif self._in_head and not self._ended:
+        elif not self._ended:
             self._head_bytes += size
             if self._head_bytes > self._bounds.head_bytes:
                 self._refuse(self._too_large())
 
     def _too_large(self) -> RequestHeaderFieldsTooLarge:
-        return RequestHeaderFieldsTooLarge(
-            f"A request has at most {_MAX_HEADERS} headers, and {self._bounds.head_bytes} bytes before its "
-            "body."
-        )
+        rule = f"at most {_MAX_HEADERS} headers, and {self._bounds.head_bytes} bytes before its body"
+        return RequestHeaderFieldsTooLarge(f"A request has {rule}.")
 
     def _fail(self, fault: HTTPException) -> NoReturn:
         """Ends the parser, which then calls `send_400_response`."""
@@ -171,16 +157,20 @@ class Connection(HttpToolsProtocol):
         """Notes that a request begins."""
         super().on_message_begin()
         self._in_head = self._began = True
-        self._expects_body = False
-        self._head_bytes = 0
+        self._expects_body, self._head_bytes = False, 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Notes a header, but no trailer, and none that could pose as another: WSGI knows no underscore."""
         if self._in_head and b"_" not in name:
             if len(self.headers) == _MAX_HEADERS:
                 self._fail(self._too_large())
-            super().on_header(name, value)
-            self._expects_body |= self.headers[-1][0] in _FRAMING
+            name = name.lower()
+            if name in _FRAMING:
+                self._expects_body = True
+                self.body.begin(value)
+            elif name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Begins to answer a request, whose body may follow."""
@@ -196,15 +186,23 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Notes a part of a body; what no one has asked for yet is bounded, too."""
-        self._unclaimed_bytes += len(body)
-        if not self._crowd.bodies.take("", len(body)):
+        if self.cycle is not self._running:
+            self.cycle.body += body  # of a request that waits for its turn
+        elif self.cycle.response_complete:
+            return
+        else:
+            self.body.keep(body)
+        if not self.body.count(len(body)):
             self._fail(ServiceUnavailable("Too many bodies are arriving; try again.", retry_after=1))
-        super().on_body(body)
+        if self.body.held_bytes > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        self.cycle.message_event.set()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
-        cycle.scope["extensions"] = {EXTENSION: cast("dict[object, object]", self)}
         self.begun = None
+        if cycle.body:
+            self.body.keep(bytes(cycle.body))
         if self._may_answer_now and not self.flow.write_paused:
             cycle.more_body = False  # nothing follows
             outcome = self._attempt(cycle.scope)
@@ -212,6 +210,7 @@ class Connection(HttpToolsProtocol):
                 self.respond(outcome)
                 return
             self.begun = outcome
+        cycle.scope["extensions"] = {EXTENSION: cast("dict[object, object]", self)}
         super()._start_asgi_task(cycle, app)
 
     def respond(self, reply: Reply) -> None:
@@ -219,25 +218,29 @@ class Connection(HttpToolsProtocol):
         cycle = self._running
         if cycle is None or cycle.disconnected:
             return
-        cycle.keep_alive = cycle.keep_alive and not (reply.ends or cycle.more_body)
-        reply = reply._replace(ends=not cycle.keep_alive)
-        cycle.response_started = True
-        date = date_header(time.time())  # uvicorn's own may be more than a second old
-        self._real.writelines(write_reply(reply, STATUS_LINE[reply.status], [date]))
+        ends = reply.ends or cycle.more_body or not cycle.keep_alive
+        cycle.keep_alive, cycle.response_started = not ends, True
+        now = time.time()  # uvicorn's date may be more than a second old
+        self._real.writelines(write_reply(reply, STATUS_LINE[reply.status], now, ends=ends))
         cycle.response_complete = True
-        if reply.ends:
+        if ends:
             self.end()
         self.on_response_complete()
 
     def on_response_complete(self) -> None:
-        """Goes on with the next request."""
-        self.claim_body()
-        super().on_response_complete()
-        if self.transport.is_closing():
+        """Goes on with the next request; uvicorn would start and stop a timer each time."""
+        self.body.take()
+        if self.is_ending:
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        if self._real.is_closing() or self._is_lingering:
             return
         if self._running is not None and self._running.response_complete:
             self.silent_since = self.loop.time()
-            self._deadline = self.silent_since + self._bounds.head_seconds if self._in_head else _NEVER
+            kept_seconds = self._bounds.head_seconds if self._in_head else self._bounds.idle_seconds
+            self._deadline = self.silent_since + kept_seconds
         if self._unparsed:
             self._parse()
 
@@ -295,10 +298,7 @@ class Connection(HttpToolsProtocol):
         """Ends the connection at once, with all that the system still holds for the client."""
         self._note_read()
         self._leave()
-        opened = self._real.get_extra_info("socket")
-        with suppress(OSError):  # it has ended by itself
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self._real.abort()
+        reset(self._real)
 
     def shutdown(self) -> None:
         """Ends, after the request that is being answered: the server is stopping."""

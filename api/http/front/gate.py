@@ -11,7 +11,7 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestTimeout, ServiceUnavailable
@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, RequestTimeo
 from api.http.front.bounds import Holding
 from api.http.front.connection import EXTENSION, Connection
 from api.http.front.environ import build_environ
-from api.http.front.reply import Reply, problem_reply
+from api.http.front.reply import Reply, encode_headers, problem_reply
 from api.http.request_body import RECEIVED_BODY, BodyWantedError
 from privacy.store.patience import WouldWaitError, call_without_waiting
 
@@ -34,7 +34,6 @@ _SWEEP_SECONDS: Final = 0.5
 _PATIENT_PART: Final = 0.8
 _NEVER: Final = float("inf")
 _WITHOUT_LENGTH: Final = frozenset({204, 304})
-_MAX_CACHED_NAMES: Final = 256
 _SHOWN_FRAMES: Final = -8
 
 
@@ -104,7 +103,7 @@ class Gate:
         if connection.begun is None:
             environ[RECEIVED_BODY] = None
             if connection.has_arrived:
-                environ[RECEIVED_BODY] = await _receive_rest(receive) if connection.has_body else b""
+                environ[RECEIVED_BODY] = b"".join(connection.body.take())
         outcome = None if connection.begun or environ[RECEIVED_BODY] else _attempt(call)
         if outcome is None:
             outcome = await self._handlers.run(call)
@@ -124,22 +123,24 @@ class Gate:
         self, connection: Connection, receive: ASGIReceiveCallable, held: Holding
     ) -> bytes | HTTPException | None:
         """Returns a body, or why it will not come; None if the client has left."""
-        body, began = bytearray(), self._clock()
+        parts: list[bytes] = []
+        size, began = 0, self._clock()
         try:
             async with asyncio.timeout(self._bounds.body_seconds(0)) as patience:
                 self._collecting.add(patience)
                 self._hurry(patience)
                 while True:
                     message = await receive()
-                    connection.claim_body()
+                    arrived = connection.body.take()
                     if message["type"] != "http.request":
                         return None
-                    body += message["body"]
-                    if not held.take(len(message["body"])):
+                    parts += arrived
+                    size += (more := sum(map(len, arrived)))
+                    if not held.take(more):
                         return ServiceUnavailable("Too many bodies are arriving; try again.", retry_after=1)
                     if not message["more_body"]:
-                        return bytes(body)
-                    left = self._bounds.body_seconds(len(body)) - (self._clock() - began)
+                        return b"".join(parts)
+                    left = self._bounds.body_seconds(size) - (self._clock() - began)
                     patience.reschedule(asyncio.get_running_loop().time() + left)
                     self._hurry(patience)
         except TimeoutError:
@@ -181,12 +182,6 @@ class Gate:
             await asyncio.sleep(_SWEEP_SECONDS)
 
 
-async def _receive_rest(receive: ASGIReceiveCallable) -> bytes:
-    """Returns a body that has arrived whole."""
-    message = await receive()
-    return message["body"] if message["type"] == "http.request" else b""
-
-
 def _attempt(call: Callable[[], Reply | BodyWantedError]) -> Reply | BodyWantedError | None:
     """Calls the app in the event loop; returns None if it would have to wait for a store."""
     try:
@@ -204,19 +199,13 @@ def _call(app: WsgiApp, environ: dict[str, Any]) -> Reply | BodyWantedError:
 
     try:
         body = b"".join(app(environ, start_response))
+        status, headers = started[-1]
+        code, head = int(status[:3]), encode_headers(headers)
     except BodyWantedError as wanted:
         return wanted
     except Exception:  # noqa: BLE001 - whatever it is, the connection and the others go on
         traceback.print_exc(file=sys.stderr, limit=_SHOWN_FRAMES)
         return problem_reply(InternalServerError())
-    status, headers = started[-1]
-    encoded = [(_encode_name(name), value.encode("latin-1")) for name, value in headers]
-    code = int(status[:3])
-    if code not in _WITHOUT_LENGTH and not any(name == b"content-length" for name, _ in encoded):
-        encoded.append((b"content-length", b"%d" % len(body)))
-    return Reply(code, encoded, body)
-
-
-@lru_cache(_MAX_CACHED_NAMES)
-def _encode_name(name: str) -> bytes:
-    return name.lower().encode("latin-1")
+    if code not in _WITHOUT_LENGTH and b"\r\ncontent-length:" not in b"\r\n" + head:
+        head += b"content-length: %d\r\n" % len(body)
+    return Reply(code, head, body)

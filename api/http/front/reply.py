@@ -1,5 +1,6 @@
 """Complete responses, and the bytes of those that no app gives."""
 
+from collections.abc import Iterable
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -9,7 +10,6 @@ from werkzeug.exceptions import HTTPException
 from api.http.problems import REASON_PHRASES, problem_response
 
 _MAX_JOINED_BYTES: Final = 65_536
-Headers = list[tuple[bytes, bytes]]
 
 
 class Reply(NamedTuple):
@@ -17,15 +17,28 @@ class Reply(NamedTuple):
 
     Args:
         status: its code.
-        headers: names in lower case, and values.
+        head: its headers as they are sent, from `encode_headers`.
         body: its bytes; empty for HEAD.
         ends: whether the connection ends with it.
     """
 
     status: int
-    headers: Headers
+    head: bytes
     body: bytes
     ends: bool = False
+
+
+def encode_headers(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Returns headers as they are sent, with their names in lower case.
+
+    Raises:
+        ValueError: a header holds a line break, or a character that is not of Latin-1.
+    """
+    lines = [f"{name.lower()}: {value}\r\n" for name, value in headers]
+    head = "".join(lines).encode("latin-1")
+    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+        raise ValueError("a header holds a line break")
+    return head
 
 
 def problem_reply(error: Exception) -> Reply:
@@ -37,44 +50,33 @@ def problem_reply(error: Exception) -> Reply:
         **response.headers,
         "content-length": str(len(response.body)),
     }
-    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    return Reply(response.status, encoded, response.body, ends=True)
+    return Reply(response.status, encode_headers(headers.items()), response.body, ends=True)
 
 
-def write_reply(reply: Reply, status_line: bytes, more: Headers) -> list[bytes]:
+def write_reply(reply: Reply, status_line: bytes, now_seconds: float, *, ends: bool) -> list[bytes]:
     """Returns the bytes of a response of HTTP/1.1, in one part or two: a large body is not copied.
 
     Args:
         reply: the response.
         status_line: its first line, with its end.
-        more: headers of the server.
-
-    Raises:
-        ValueError: a header holds a line break.
+        now_seconds: the time of the response: a reader takes what it shows for known by then.
+        ends: whether the connection ends with it.
     """
-    lines = [status_line, *(b"%b: %b\r\n" % header for header in (*more, *reply.headers))]
-    if reply.ends:
-        lines.append(b"connection: close\r\n")
-    head = b"".join(lines)
-    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
-        raise ValueError("a header holds a line break")
+    end = b"connection: close\r\n\r\n" if ends else b"\r\n"
+    parts = (status_line, _write_date(int(now_seconds)), reply.head, end)
     if len(reply.body) <= _MAX_JOINED_BYTES:
-        return [b"%b\r\n%b" % (head, reply.body)]
-    return [head + b"\r\n", reply.body]
+        return [b"".join((*parts, reply.body))]
+    return [b"".join(parts), reply.body]
 
 
 def write_problem(error: HTTPException, now_seconds: float) -> list[bytes]:
     """Returns the bytes of a problem document, for what is no request."""
     reply = problem_reply(error)
     status_line = f"HTTP/1.1 {reply.status} {REASON_PHRASES.get(reply.status, '')}\r\n"
-    return write_reply(reply, status_line.encode(), [date_header(now_seconds)])
-
-
-def date_header(now_seconds: float) -> tuple[bytes, bytes]:
-    """Returns the header with the time of a response: a reader takes what it shows for known by then."""
-    return b"date", _write_date(int(now_seconds))
+    return write_reply(reply, status_line.encode(), now_seconds, ends=True)
 
 
 @lru_cache(1)
 def _write_date(second: int) -> bytes:
-    return formatdate(second, usegmt=True).encode()
+    """Returns the header with a time."""
+    return f"date: {formatdate(second, usegmt=True)}\r\n".encode()

@@ -66,7 +66,6 @@ class Front:
             proxy_headers=False,
             server_header=False,
             backlog=_BACKLOG,
-            timeout_keep_alive=cast("int", self._bounds.idle_seconds),
             timeout_graceful_shutdown=cast("int", self._bounds.stop_seconds),
         )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
+from privacy.publishing.publisher import Publisher
 from privacy.release import engine, worker
 from privacy.release.measure import Measured, measure
 from privacy.release.publication import ReleasePublication, visible_at_ms
@@ -13,6 +17,7 @@ from privacy.store.keys import tally_key
 from privacy.tally import series
 from privacy.tally.log_elements import LogCut
 from privacy.tally.outbox_relay import Relay
+from privacy.tally.pending_release import PendingRelease
 from privacy.tally.series import TallyShard
 from tests.support.mutations.mutation import Mutation, edited
 
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 _right_cut = LogCut.before
 _right_outboxes = Relay._read_outboxes
 _right_publish = ReleasePublication.publish
+_right_copy = Publisher.publish_releases
 _IN_TIME = "if not element or struct.unpack('<I4', element) >= due_seconds then"
 _COVERED = "or due_ms > last_due_ms[release.waiting]"
 
@@ -71,6 +77,22 @@ def _copied_early(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ReleasePublication, "publish", lambda self, tick_ms: _right_publish(self, tick_ms + 90_000))
 
 
+def _copied_in_parts(choose: Callable[[PendingRelease], bool]) -> Callable[[pytest.MonkeyPatch], None]:
+    """Copies those releases of a pass first for which a function returns True."""
+
+    def copy(self: Publisher, releases: Sequence[PendingRelease]) -> None:
+        for is_chosen in (True, False):
+            part = [release for release in releases if choose(release) is is_chosen]
+            if part:
+                _right_copy(self, part)
+
+    return lambda patch: patch.setattr(Publisher, "publish_releases", copy)
+
+
+def _shows_a_total(release: PendingRelease) -> bool:
+    return msgspec.json.decode(release.release)["total"] is not None
+
+
 def draw_only_what_reached_k(patch: pytest.MonkeyPatch) -> None:
     """Lets the work of a release depend on which counts have reached k."""
 
@@ -94,6 +116,14 @@ RELEASE_TIMES = (
     Mutation("a release that shows at once", _shown_at_once, "end to end"),
     Mutation("a late release that shows when it is ready", _shown_when_ready_if_late, "end to end"),
     Mutation("a release that is copied before its tick", _copied_early, "end to end"),
+    Mutation(
+        "what shows a total copied before the rest of a pass", _copied_in_parts(_shows_a_total), "end to end"
+    ),
+    Mutation(
+        "what shows a total copied after the rest of a pass",
+        _copied_in_parts(lambda release: not _shows_a_total(release)),
+        "end to end",
+    ),
     Mutation(
         "noise drawn only for what has reached k", draw_only_what_reached_k, "entropy", in_quick_tests=True
     ),

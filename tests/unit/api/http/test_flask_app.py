@@ -185,6 +185,20 @@ def test_readiness(plane: Plane) -> None:
     assert plane.client.get("/healthz").status_code == 200
 
 
+def test_an_upgrade_is_ignored(plane: Plane) -> None:
+    """A server may answer in its own protocol whoever offers another one (RFC 9110, 7.8), websocket too."""
+    for protocol in ("h2c", "websocket"):
+        offer = {"Connection": "Upgrade", "Upgrade": protocol}
+        assert plane.client.get("/healthz", headers=offer).status_code == 200
+
+
+def test_a_path_that_ends_with_a_slash_is_told_so(plane: Plane) -> None:
+    """A path that would be right without its slash is a 404 that says why, and any other one is not."""
+    for path, told in (("/conflict/", True), ("/conflicts", False), ("/%80/", False)):
+        answer = plane.client.get(path)
+        assert (answer.status_code, b"end with a slash" in answer.data) == (404, told)
+
+
 def test_metrics_count_answers_by_operation_and_status(plane: Plane) -> None:
     """Each answer is counted once under its operation, those that no route takes under one name."""
     for path in ("/healthz", "/healthz", "/a", "/b", "/defect"):

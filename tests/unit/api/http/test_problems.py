@@ -23,6 +23,7 @@ from privacy.errors import (
     PolicyError,
     StoreBusyError,
     StoreError,
+    StoreLostError,
 )
 
 CASES = {
@@ -36,6 +37,7 @@ CASES = {
     LimitsError("in force are 4 50"): (503, "limits-not-in-force"),
     StoreBusyError("the store does not answer"): (503, "unavailable"),
     StoreError("the store refuses"): (503, "unavailable"),
+    StoreLostError("the store has lost its data"): (503, "store-lost"),
     PolicyError("k: is 1"): (500, "internal-server-error"),
     LikewiseError("of no known kind"): (500, "internal-server-error"),
     KeyError("account-17"): (500, "internal-server-error"),
@@ -56,7 +58,10 @@ def test_every_error_is_a_problem(error: Exception, expected: tuple[int, str]) -
 
 @pytest.mark.parametrize(
     "error",
-    [KeyError("account-17"), PolicyError("x"), StoreError("redis://host:6379 p:x"), LimitsError("4 50")],
+    [
+        *(KeyError("account-17"), PolicyError("x"), LimitsError("4 50")),
+        *(StoreError("redis://host:6379 p:x"), StoreLostError("redis://host:6379 p:x")),
+    ],
 )
 def test_messages_of_defects_and_stores_stay_inside(error: Exception) -> None:
     """Messages of defects and stores are not quoted: they may name accounts, hosts and keys."""

@@ -63,6 +63,18 @@ def test_a_worker_that_hangs_or_dies_is_replaced(clock: Clock, listener: socket.
         worker.end(0)
 
 
+def test_a_thread_that_computes_gives_way_to_the_event_loop(clock: Clock, listener: socket.socket) -> None:
+    """Within half a millisecond, in every worker: the loop takes a turn for each connection."""
+    worker = WorkerProcess("tests.support.plain_app", listener, 1, os.environ, clock)
+    try:
+        eventually(lambda: serves(worker), "a worker that serves", 60)
+        with socket.create_connection(listener.getsockname()) as opened:
+            opened.sendall(request("GET", "/"))
+            assert float(read_answer(opened).body) <= 0.0005
+    finally:
+        worker.end(0)
+
+
 def test_a_worker_that_cannot_be_made_is_given_up(clock: Clock, listener: socket.socket) -> None:
     """One that ends by itself before it has served is started once more; its exit code is known then."""
     worker = WorkerProcess("tests.support.nothing_like_it", listener, 1, os.environ, clock)

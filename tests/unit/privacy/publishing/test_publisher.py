@@ -112,26 +112,48 @@ def test_what_is_published_about_a_canary_expires(store: Store) -> None:
     """A week after its latest release or, before the last one, after the next; nothing of others expires."""
     written, publisher = releases(), Publisher(store.publisher)
     renamed = [replace(release, target_id=f"sandbox:{release.target_id}") for release in written[::2]]
-    publisher.publish_targets([a_document("sandbox:video-0"), a_document("video-1")])
+    canary = a_document("sandbox:video-0", "sandbox:creator")
+    publisher.publish_targets([canary, a_document("video-1", "creator")])
     publisher.publish_releases([*renamed, *written[1::2]])
     expiring = {name: store.root.pttl(name) for name in store.root.keys("g:*") if store.root.pttl(name) >= 0}
     series = gallery_series_keys("sandbox:video-0", "like")
     assert expiring.keys() == {
-        key.encode() for key in (*series, gallery_key("target", "video", "sandbox:video-0"))
+        *map(str.encode, (*series, gallery_key("target", "video", "sandbox:video-0"))),
+        gallery_key("creator-videos", "sandbox:creator").encode(),
     }
     until_next_ms = published_life_ms(renamed[-1].release)
     assert until_next_ms > PUBLISHED_LIFE_MS
     assert all(until_next_ms - 60_000 < life_ms <= until_next_ms for life_ms in expiring.values())
-    publisher.publish_targets([replace_revision(a_document("sandbox:video-0"))])
+    publisher.publish_targets([replace_revision(canary)])
     assert store.root.pttl(gallery_key("target", "video", "sandbox:video-0")) > PUBLISHED_LIFE_MS
 
 
-def a_document(target_id: str) -> TargetDocument:
+def test_the_names_of_a_canary_expire_without_a_release(store: Store) -> None:
+    """A week after its first release, or after registration; other canaries lengthen the life of a list."""
+    publisher = Publisher(store.publisher)
+    longer = msgspec.structs.replace(a_document("sandbox:b", "sandbox:creator"), first_release_at_ms=90_000)
+    never = msgspec.structs.replace(a_document("sandbox:c"), first_release_at_ms=None)
+    targets = [a_document("sandbox:a", "sandbox:creator"), longer, never]
+    for again in (targets, targets[::-1]):
+        publisher.publish_targets(again)
+        lives = {raw(key).decode(): store.root.pttl(key) for key in store.root.keys("g:*")}
+        expected = {
+            gallery_key("target", "video", "sandbox:a"): 1,
+            gallery_key("target", "video", "sandbox:b"): 90_000,
+            gallery_key("target", "video", "sandbox:c"): 0,
+            gallery_key("creator-videos", "sandbox:creator"): 90_000,
+        }
+        assert lives.keys() == expected.keys()
+        for name, first_ms in expected.items():
+            assert 0 <= PUBLISHED_LIFE_MS + first_ms - lives[name] < 60_000
+
+
+def a_document(target_id: str, creator_id: str | None = None) -> TargetDocument:
     """A target without a release."""
     return TargetDocument(
         target_type="video",
         target_id=target_id,
-        creator_id=None,
+        creator_id=creator_id,
         title=None,
         hashtags=[],
         sound_id=None,

@@ -1,14 +1,21 @@
 """The store's clock is believed as long as wall clock and uptime do not contradict it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from redis import Redis
 
-from privacy.errors import ClockError, StoreError
+from privacy.errors import ClockError, StoreBusyError, StoreError
 from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 from privacy.store.acl import AclUser
-from privacy.store.clock import MAX_AGE_MS, MAX_DEVIATION_MS, MAX_GAP_MS, STORE_EVERY_MS, Uptime
+from privacy.store.clock import (
+    MAX_AGE_MS,
+    MAX_DEVIATION_MS,
+    MAX_GAP_MS,
+    STORE_EVERY_MS,
+    StoreClock,
+    Uptime,
+)
 from privacy.store.keys import CLOCK_ANCHOR
 from privacy.store.users import ADMIN, LIMITER, MAINTENANCE, PLATFORM, RELAY, RELEASE
 from tests.support.clocks import Clocks, client_of
@@ -191,6 +198,54 @@ def test_an_accepted_time_can_be_corrected(clocks: Clocks, relay: Redis, store: 
                 clock()
             clocks.store_clock(client).accept()
             assert clock() == clocks.store_ms
+
+
+def standing_clock(clocks: Clocks, relay: Redis, meanwhile: Callable[[], object]) -> StoreClock:
+    """Return the clock of a process that stands still once, between reading the store and writing to it."""
+    steps = iter([meanwhile])
+
+    def wall_clock() -> int:
+        wall_ms = clocks.wall_ms
+        for step in steps:
+            step()
+        return wall_ms
+
+    clock = clocks.store_clock(relay)
+    clock.wall_clock = wall_clock
+    return clock
+
+
+@pytest.mark.parametrize("is_first", [False, True], ids=["a later reading", "the first reading"])
+def test_no_process_takes_an_operators_word_back(
+    clocks: Clocks, relay: Redis, store: Store, *, is_first: bool
+) -> None:
+    """It stands still after reading, while a time is accepted: what it writes then does not count."""
+    with client_of(store, MAINTENANCE) as client:
+
+        def accept_a_leap() -> None:
+            clocks.leap(MONTH_MS)
+            clocks.store_clock(client).accept()
+
+        if not is_first:
+            clocks.store_clock(relay)()
+            clocks.advance(2 * STORE_EVERY_MS)
+        before_ms, clock = clocks.store_ms, standing_clock(clocks, relay, accept_a_leap)
+        assert clock() == before_ms
+    for each in (clock, clocks.store_clock(relay)):
+        assert each() == clocks.store_ms == before_ms + MONTH_MS
+
+
+def test_an_acceptance_that_another_one_overtakes_is_said(clocks: Clocks, relay: Redis, store: Store) -> None:
+    """Of two operators the second one's word counts, and the first one is told."""
+    with client_of(store, MAINTENANCE) as client:
+
+        def accept_a_leap() -> None:
+            clocks.leap(MONTH_MS)
+            clocks.store_clock(client).accept()
+
+        with pytest.raises(StoreBusyError, match="nothing was accepted"):
+            standing_clock(clocks, relay, accept_a_leap).accept()
+    assert clocks.store_clock(relay)() == clocks.store_ms
 
 
 def test_an_operator_whose_own_clock_disagrees_accepts_nothing(

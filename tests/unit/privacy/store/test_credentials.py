@@ -177,7 +177,7 @@ def test_what_makes_a_file_of_secrets_unsafe(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     way_on = "put it back, or correct the setting that names it"
     assert private_file_fault(path) == f"{path} is not there: {way_on}"
-    assert private_file_fault(tmp_path) == f"{tmp_path} is not there: {way_on}"
+    assert private_file_fault(tmp_path) == f"{tmp_path} is no regular file: {way_on}"
     write_private(path, "x")
     assert private_file_fault(path) is None
     path.chmod(0o601)

@@ -78,8 +78,9 @@ def test_maintenance_alone_looks_after_the_log() -> None:
 
 
 def test_maintenance_reaches_no_exact_count() -> None:
-    """Of the tally it reads where series stand, and drops logs; it reads no log and no measurement."""
-    for name, commands in (("series", {"hmget", "hset"}), ("log", {"unlink"}), ("net", set())):
+    """Of the tally it reads where series stand, and drops logs and what canaries leave; it reads neither."""
+    dropped = ("log", {"unlink"}), ("measured", {"unlink"})
+    for name, commands in (("series", {"hmget", "hset", "unlink"}), *dropped, ("net", set())):
         key = f"{tally_key(0, name)}:7"
         found = {word for grant in MAINTENANCE.grants if covers(grant, key) for word in grant.commands}
         assert found == commands

@@ -59,6 +59,21 @@ def test_pieces_do_not_matter(plane: Served, size: int) -> None:
     assert received.endswith(b'["GET","/","","HTTP/1.0","",{}]')
 
 
+@pytest.mark.parametrize("size", [1, 7, 40, 100_000])
+def test_pipelined_bodies_do_not_mix(plane: Served, size: int) -> None:
+    """Each of several bodies on a connection reaches its own request, whole, however it is cut."""
+    bodies = [bytes([97 + number]) * (number * 5_000 + 3) for number in range(3)]
+    sent = b"".join(request("POST", f"/{number}", body) for number, body in enumerate(bodies))
+    with plane.connect() as opened:
+        for start in range(0, len(sent), size * 200):
+            opened.sendall(sent[start : start + size * 200])
+        received = b""
+        while received.count(b"HTTP/1.1 200 OK") < 3 or not received.endswith(b"{}]"):
+            received += opened.recv(65_536)
+    for number, body in enumerate(bodies):
+        assert b'["POST","/%d","","HTTP/1.1","%b",{}]' % (number, body) in received
+
+
 REFUSED = {
     "not HTTP": b"\x16\x03\x01\x00\xa5\x01\x00\x00",
     "HTTP/2 with prior knowledge": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",

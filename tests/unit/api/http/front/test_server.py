@@ -31,6 +31,7 @@ BIG = b"x" * 4_000_000
 HUGE = b"x" * 16_000_000
 """More than the system's buffers of a connection take."""
 LARGE = {"/big": BIG, "/huge": HUGE}
+BROKEN = {"/break": [("X-A", "1\r\nX-B: 2")]}
 RELEASE = Event()
 TCP_CLOSE = 7
 """A state of a connection in Linux: it has ended, by a reset of the other side."""
@@ -59,7 +60,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         raise KeyError(path)
     elif path != "/healthz":
         status, text = "404 Not Found", path.encode("latin-1")
-    start_response(status, [("Content-Length", str(len(text)))])
+    start_response(status, [*BROKEN.get(path, []), ("Content-Length", str(len(text)))])
     return [text]
 
 
@@ -171,6 +172,12 @@ def test_a_defect_is_a_500(plane: Served, capfd: pytest.CaptureFixture[str]) -> 
         assert plane.ask(request("GET", "/defect")).status == 500
     assert alive_within_a_second(plane)
     assert "KeyError" in capfd.readouterr().err
+
+
+def test_a_header_with_a_line_break_is_a_defect_of_the_app(plane: Served) -> None:
+    """It would begin another header, or another response; nothing of it is sent."""
+    answer = plane.ask(request("GET", "/break"))
+    assert (answer.status, answer.headers.get("x-b")) == (500, None)
 
 
 def test_silent_connections_make_room(plane: Served) -> None:
