@@ -178,6 +178,11 @@ class Catalogue:
             StoreBusyError: the store did not answer.
         """
         wanted = set(target_ids)
+        if not wanted <= (found := self._find(target_type, wanted)).keys() and self.require_store:
+            self.require_store()
+        return found
+
+    def _find(self, target_type: TargetType, wanted: set[str]) -> Mapping[str, Target]:
         known = self._cache.get(target_type, {})
         missing = sorted(wanted - known.keys())
         if not missing:
@@ -190,8 +195,6 @@ class Catalogue:
             found |= {
                 name: _parse_target(record) for name, record in zip(ids, records, strict=True) if record
             }
-        if self.require_store and len(found) < len(wanted):
-            self.require_store()
         self._add_to_cache(target_type, {name: found[name] for name in missing if name in found})
         return found
 
@@ -201,7 +204,7 @@ class Catalogue:
         videos = {target.target_id: target for target in reversed(targets)}  # the first one of an id counts
         if not registration.groups or TargetType.VIDEO not in {target.target_type for target in targets}:
             return {}
-        known = self.lookup(TargetType.VIDEO, videos)
+        known = self._find(TargetType.VIDEO, set(videos))
         new = [self._build_document(videos[name], now_ms) for name in videos if name not in known]
         return registration.start(new, now_ms)
 
