@@ -25,6 +25,7 @@ BENCHES: Final = (
     "memory",
     "sampler",
     "accuracy",
+    "reach",
     "purge",
     "erasure",
     "siege",

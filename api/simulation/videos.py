@@ -23,7 +23,7 @@ _NAMES: Final = (
 )
 _CREATORS: Final = len(_NAMES)
 _SOUNDS: Final = 18
-_TOPICS: Final = {
+TOPICS: Final = {
     "baking": ("Sourdough in 40 seconds", "The crispest croissant", "Bread for beginners"),
     "football": ("The goal of the week", "How to bend a free kick", "Keeper of the year"),
     "makeup": ("Five-minute morning look", "Eyeliner without tears", "Red lips, two ways"),
@@ -73,7 +73,7 @@ class Video:
 
     def registration(self) -> TimedRecord:
         """Returns the registration that the platform sends when the video is posted."""
-        titles = _TOPICS[self.topic]
+        titles = TOPICS[self.topic]
         metadata = {
             "video_id": self.video_id,
             "posted_at": format_timestamp(self.posted_at_ms),
@@ -123,7 +123,7 @@ class VideoCatalogue:
 
     def appeal(self, topic: str, traits: Sequence[Trait]) -> list[NDArray[np.float64]]:
         """Returns a topic's appeal to each value of each trait; the last entry is for undisclosed values."""
-        random = np.random.default_rng([self._seed, 2, list(_TOPICS).index(topic)])
+        random = np.random.default_rng([self._seed, 2, list(TOPICS).index(topic)])
         return [np.exp(random.normal(0, _TASTE, len(trait.values) + 1)) for trait in traits]
 
     def _make_video(self, number: int) -> Video:
@@ -132,6 +132,6 @@ class VideoCatalogue:
         return Video(
             number,
             self._first_ms + number * HOURS_BETWEEN_VIDEOS * MS_PER_HOUR,
-            list(_TOPICS)[number * 3 % len(_TOPICS)],
+            list(TOPICS)[number * 3 % len(TOPICS)],
             1 / rank,
         )
