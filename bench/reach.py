@@ -33,7 +33,7 @@ MAX_THRESHOLDS: Final = {TOTAL: 110, "age_band": 230, REMOVALS: 250}
 MIN_COVERAGES: Final = {1_000: 0.55, 2_000: 0.75, 5_000: 0.9}
 """By accounts of an audience."""
 SMALL_AUDIENCE: Final = 150
-MIN_SHOWN: Final = 0.95
+MIN_SHOWN: Final = 0.99
 MIN_SIMULATED_COVERAGE: Final = 0.6
 _HALF: Final = 0.5
 _NO_AUDIENCES: Final = "nothing under the first policy"
