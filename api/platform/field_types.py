@@ -3,15 +3,20 @@
 Every error message has the form `message; expected`, which `api.http.arguments.load` splits.
 """
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import OneOf
 
 from api.http.arguments import Identifier
+from privacy.intake.taken import Taken
 from privacy.model.identifier import IDENTIFIER_RULE
 from privacy.model.sandbox import TARGET_PREFIX
 from privacy.model.timestamp import TIMESTAMP_RULE, parse_timestamp_ms
+
+ABSENT: Final = "absent"
+"""How a value of an optional field is taken that cannot be read."""
 
 
 def error_messages(expected: str, json_type: str = "a string") -> dict[str, str | list[Any] | dict[Any, Any]]:
@@ -43,6 +48,27 @@ class StrictSchema(Schema):
     }
 
 
+class LeftOutIfOdd(fields.Field[Any]):
+    """An optional field: a value that cannot be read is taken as absent, and costs nothing else.
+
+    It comes before the type of the field in a list of bases.
+    """
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
+        """Load a value; None if it cannot be read."""
+        try:
+            return super().deserialize(value, attr, data, **options)
+        except ValidationError:
+            return None
+
+
+def takings_of_absent(names: Iterable[str], sent: dict[str, Any], loaded: dict[str, Any]) -> Iterator[Taken]:
+    """Iterate over the fields that have a value and were taken as absent."""
+    for name in names:
+        if sent.get(name) is not None and loaded.get(name) is None:
+            yield Taken(name, ABSENT)
+
+
 class Timestamp(fields.String):
     """A time with its zone, loaded as ms since 1970 UTC."""
 
@@ -72,6 +98,24 @@ class PublicId(Identifier):
                 f"begins with {TARGET_PREFIX}; an id without that prefix, which belongs to the sandbox"
             )
         return text
+
+
+class OptionalPublicId(PublicId):
+    """An identifier that may be absent; a blank one is, and another text must be right."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_none=True, **options)
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
+        """Load an identifier; None if it is blank."""
+        if is_blank(value):
+            return None
+        return super().deserialize(value, attr, data, **options)
+
+
+def is_blank(value: Any) -> bool:
+    """Return whether a value is a text of nothing but spaces."""
+    return isinstance(value, str) and not value.strip()
 
 
 class AccountId(Identifier):

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple, get_args
+from typing import Any, ClassVar, Final, NamedTuple, cast, get_args
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, post_load, validates_schema
 
 from api.platform.display_text import DisplayText
 from api.platform.field_types import (
     AccountId,
-    PublicId,
+    LeftOutIfOdd,
+    OptionalPublicId,
     StrictSchema,
     Timestamp,
     documented,
     error_messages,
+    is_blank,
     one_of,
+    takings_of_absent,
 )
 from privacy.intake.event import (
     CREATOR_EVENTS,
@@ -26,11 +29,15 @@ from privacy.intake.event import (
 )
 from privacy.intake.profile_shape import USUAL_SHAPE, ProfileShape
 from privacy.intake.taken import Taken
+from privacy.model.dimension import UNDISCLOSED
 from privacy.model.identifier import IDENTIFIER_RULE
 
 MAX_NETWORK_CHARACTERS = 64
 MAX_SHAPES = 16
 """Shapes of profiles for which one process keeps schemas; it usually has one."""
+UNLISTED: Final = "?" * (MAX_PROFILE_VALUE_CHARACTERS + 1)
+"""Stands for a value of a profile that is no text: no policy lists it."""
+_EMPTY_PROFILE: Final = (Taken("profile", UNDISCLOSED),)
 VISIBILITIES: tuple[Visibility, ...] = get_args(Visibility)
 
 
@@ -45,13 +52,23 @@ class ProfileValue(fields.String):
             **options,
         )
 
+    def _deserialize(self, value: Any, *_where: Any, **_options: Any) -> str:
+        if not isinstance(value, str):
+            return UNLISTED
+        return value[: MAX_PROFILE_VALUE_CHARACTERS + 1]
+
+
+class AgeBand(ProfileValue):
+    """The age band as sent. What is no text could be a child's age, and is refused."""
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        text: str = super()._deserialize(value, attr, data, **options)
-        return text[: MAX_PROFILE_VALUE_CHARACTERS + 1]
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **options)
 
 
 class VisibilityField(fields.String):
-    """Tells whether an account is public; any other word, and null, is taken as private, which says less."""
+    """Tells whether an account is public; any other value is taken as private, which says less."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -60,27 +77,16 @@ class VisibilityField(fields.String):
             **documented(options, examples=[*VISIBILITIES]),
         )
 
-    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
-        """Load a visibility."""
-        if value is None:
-            return "private"
-        return super().deserialize(value, attr, data, **options)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        text: str = super()._deserialize(value, attr, data, **options)
-        return "public" if text.strip().lower() == "public" else "private"
+    def _deserialize(self, value: Any, *_where: Any, **_options: Any) -> str:
+        return "public" if isinstance(value, str) and value.strip().lower() == "public" else "private"
 
 
-class NetworkName(DisplayText):
-    """The network of an account; a text that cannot be one is left out."""
+class OptionalTimestamp(LeftOutIfOdd, Timestamp):
+    """A time; a value that is none is left out."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        if not isinstance(value, str):
-            raise self.make_error("invalid")
-        try:
-            return super()._deserialize(value, attr, data, **options)
-        except ValidationError:
-            return ""
+
+class NetworkName(LeftOutIfOdd, DisplayText):
+    """The network of an account; a value that cannot be one is left out."""
 
 
 class LoadedProfile(NamedTuple):
@@ -103,9 +109,7 @@ class EventProfileSchema(StrictSchema):
 
     shape: ClassVar[ProfileShape] = USUAL_SHAPE
 
-    age_band = ProfileValue(
-        "Age band. Events of children are dropped; a band that could be a child's is refused."
-    )
+    age_band = AgeBand("Age band. Events of children are dropped; a band that could be a child's is refused.")
     gender = ProfileValue("Gender, as the account states it.")
     region = ProfileValue("Region, by its code (ISO 3166-1).")
     language = ProfileValue("Language, by its code (BCP 47); only the language of a locale is used.")
@@ -118,13 +122,26 @@ class EventProfileSchema(StrictSchema):
         return LoadedProfile(attributes(**read), self.shape.describe_undeclared(loaded))
 
 
+class ProfileField(fields.Nested):
+    """The attributes of an account; an empty list, as PHP writes an empty object, and a blank text say none.
+
+    Another value that is no object could say a child's age, and is refused.
+    """
+
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
+        """Load a profile."""
+        if value == [] or is_blank(value):
+            return LoadedProfile(cast("EventProfileSchema", self.schema).shape.attributes(), _EMPTY_PROFILE)
+        return super().deserialize(value, attr, data, **options)
+
+
 def profile_field(shape: ProfileShape = USUAL_SHAPE) -> fields.Nested:
     """Return the field of an account's attributes, which is loaded as `LoadedProfile`."""
     described = "A dimension that a policy declares."
     # A schema has methods, so a field is not called by the name of its dimension alone.
     own = {f"dimension_{name}": ProfileValue(described, data_key=name, attribute=name) for name in shape.own}
     shaped = type("EventProfile", (EventProfileSchema,), {"shape": shape, **own})
-    return fields.Nested(
+    return ProfileField(
         EventProfileSchema if shape == USUAL_SHAPE else shaped,
         allow_none=True,
         error_messages=error_messages("an object, or absent", "an object"),
@@ -143,12 +160,10 @@ class EventSchema(StrictSchema):
             "description": "The account. It is never stored or logged; a keyed pseudonym takes its place."
         },
     )
-    video_id = PublicId(
-        allow_none=True,
+    video_id = OptionalPublicId(
         metadata={"description": "The registered video. Required for likes and favourites, and only then."},
     )
-    creator_id = PublicId(
-        allow_none=True,
+    creator_id = OptionalPublicId(
         metadata={"description": "The registered creator. Required for follows, and only then."},
     )
     occurred_at = Timestamp(
@@ -159,13 +174,14 @@ class EventSchema(StrictSchema):
     visibility = VisibilityField(
         metadata={
             "description": "`public` (the default) or `private`: a private account counts in totals, and as "
-            "undisclosed in breakdowns. Another word is taken as `private`."
+            "undisclosed in breakdowns. Another value is taken as `private`."
         },
     )
-    account_created_at = Timestamp(
+    account_created_at = OptionalTimestamp(
         allow_none=True,
         metadata={
-            "description": "Creation time of the account; likes of too young accounts are not counted."
+            "description": "Creation time of the account; likes of too young accounts are not counted. "
+            "A value that is no time is taken as absent."
         },
     )
     network = NetworkName(
@@ -196,7 +212,7 @@ class EventSchema(StrictSchema):
             profile=profile.attributes,
             private=loaded.get("visibility") == "private",
             account_created_at_ms=loaded.get("account_created_at"),
-            network=loaded.get("network") or None,
+            network=loaded.get("network"),
             taken=(*_takings(loaded, sent), *profile.passed_over),
         )
 
@@ -209,10 +225,9 @@ def event_schema(shape: ProfileShape) -> type[Schema]:
 
 def _takings(loaded: dict[str, Any], sent: dict[str, Any]) -> Iterator[Taken]:
     """Iterate over what was taken otherwise than it was sent."""
-    if "visibility" in sent and sent["visibility"] not in VISIBILITIES:
+    if sent.get("visibility") not in (None, *VISIBILITIES):
         yield Taken("visibility", loaded["visibility"])
-    if loaded.get("network") == "":
-        yield Taken("network", "absent")
+    yield from takings_of_absent(("account_created_at", "network", "video_id", "creator_id"), sent, loaded)
 
 
 def _target_fields(event_type: str) -> tuple[str, str]:

@@ -33,7 +33,7 @@ class _Offsets(dict[ProfileValue, int]):
         self.reader = reader
         self._cells = {cell: stride * position for cell, position in reader.dimension.index.items()}
         listed: dict[ProfileValue, int] = {value: self._cells[value] for value in reader.dimension.values}
-        super().__init__(listed | {UNSET: self._cells[UNDISCLOSED]})
+        super().__init__(listed | dict.fromkeys([UNSET, None], self._cells[UNDISCLOSED]))
 
     def __missing__(self, value: ProfileValue) -> int:
         """Read another value; the result is not kept, since senders choose the texts."""

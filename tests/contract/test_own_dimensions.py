@@ -9,6 +9,7 @@ import pytest
 
 from api.public.app import build_public_app
 from privacy.intake.profile_shape import PASSED_OVER
+from privacy.model.dimension import UNDISCLOSED
 from privacy.model.engagement import Kind
 from privacy.model.timestamp import MS_PER_HOUR, parse_timestamp_ms
 from privacy.policy.file import parse_policy
@@ -88,12 +89,11 @@ def test_what_no_policy_declares_is_passed_over_and_counted(plane: PlatformPlane
         event(account_id="d", profile={"from": 7}),
     )
     answer = plane.events(batch).json
-    assert answer["verdicts"]["counted"] == 3
-    (refused,) = answer["not_counted"]
-    assert (refused["index"], refused["problem"]["field"]) == (3, "profile.from")
+    assert answer["verdicts"]["counted"] == 4
     assert answer["taken_as"] == [
         {"field": "profile", "taken_as": PASSED_OVER, "items": 1},
         {"field": "profile.city", "taken_as": "Oulu", "items": 1},
+        {"field": "profile.from", "taken_as": UNDISCLOSED, "items": 1},
         {"field": "profile.gender", "taken_as": PASSED_OVER, "items": 1},
         {"field": "profile.pets", "taken_as": PASSED_OVER, "items": 1},
         {"field": "profile.shoe_size", "taken_as": PASSED_OVER, "items": 2},

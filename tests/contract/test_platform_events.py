@@ -112,7 +112,6 @@ def test_every_event_has_its_verdict(
             },
         ],
         "taken_as": [
-            {"field": "profile.gender", "taken_as": "undisclosed", "items": 1},
             {"field": "profile.region", "taken_as": "other", "items": 1},
         ],
     }
@@ -126,7 +125,7 @@ def test_every_event_has_its_verdict(
         ({"profile": {"language": "pt-BR"}}, ("profile.language", "pt")),
         ({"profile": {"device": "Android"}}, ("profile.device", "android")),
         ({"profile": {"gender": "non-binary"}}, ("profile.gender", "other")),
-        ({"profile": {"age_band": None}}, ("profile.age_band", "undisclosed")),
+        ({"profile": {"age_band": None}}, None),
         ({"profile": {"region": "x" * 10_000}}, ("profile.region", "other")),
         ({"visibility": "friends"}, ("visibility", "private")),
         ({"visibility": "Public"}, ("visibility", "public")),

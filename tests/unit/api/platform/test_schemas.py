@@ -8,13 +8,14 @@ from marshmallow import ValidationError, fields
 from api.platform.events import EventsReportSchema
 from api.platform.metadata_schemas import VideoMetadataSchema, VideoToRegisterSchema
 from api.platform.operations import operations
-from api.platform.schemas import EventProfileSchema, EventSchema, event_schema
+from api.platform.schemas import UNLISTED, EventProfileSchema, EventSchema, event_schema
 from privacy.catalogue.catalogue import Registration
 from privacy.intake.event import EVENT_TYPES, PROFILE_FIELDS, Event, EventAttributes, EventType
 from privacy.intake.profile_shape import PASSED_OVER, ProfileShape
 from privacy.intake.taken import Taken
 from privacy.model.engagement import Verdict
 
+NEVER_REFUSED = {"account_created_at", "network", "visibility", *PROFILE_FIELDS} - {"age_band"}
 EVENT = {"type": "like", "account_id": "a", "video_id": "v", "occurred_at": "2026-05-03T14:07:31.250Z"}
 
 
@@ -49,9 +50,8 @@ def test_an_event_says_what_a_policy_declares(name: str) -> None:
         Taken("profile.cities", PASSED_OVER),
         Taken("profile.gender", PASSED_OVER),
     )
-    with pytest.raises(ValidationError) as refused:
-        schema.load({**EVENT, "profile": {name: 7}})
-    assert refused.value.messages_dict == {"profile": {name: ["is not a string; a string, or absent"]}}
+    odd = schema.load({**EVENT, "profile": {name: 7}})
+    assert getattr(odd.profile, name) == UNLISTED
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,8 @@ def test_an_event_says_what_a_policy_declares(name: str) -> None:
 def test_errors_have_a_message_and_an_expected_value(schema: Any) -> None:
     """Every field has them for values of wrong types, and for null where it is required."""
     values: tuple[Any, ...] = (None, 5.5, [{}])
-    for name, field in schema().fields.items():
+    strict = {name: field for name, field in schema().fields.items() if name not in NEVER_REFUSED}
+    for name, field in strict.items():
         for wrong in values[field.allow_none :]:
             with pytest.raises(ValidationError) as refused:
                 schema().load({name: wrong}, partial=True)

@@ -223,11 +223,10 @@ def test_times_must_lie_within_the_bounds_of_the_intake() -> None:
         ("language", "pt-BR", "pt"),
         ("device", "Android", "android"),
         ("gender", "non-binary", "other"),
-        ("age_band", None, "undisclosed"),
         ("age_band", "30-39", "undisclosed"),
     ],
 )
-def test_values_that_are_not_listed_are_taken_and_said(name: str, value: str | None, cell: str) -> None:
+def test_values_that_are_not_listed_are_taken_and_said(name: str, value: str, cell: str) -> None:
     """The event is counted, in the cell that the value can only mean, or else in `other` or `undisclosed`."""
     registers, takings = FakeRegisters(), Takings()
     events = [event(profile=EventAttributes(**{name: value})), event(account_id="b")]
