@@ -37,7 +37,7 @@ _MAX_HEADERS: Final = 100
 _MAX_PARSED_AHEAD: Final = 16
 _HEAD_SLICE_BYTES: Final = 2_048
 _BODY_SLICE_BYTES: Final = 16_384
-"""A slice can hold many small requests, and all of them are parsed; one of a known body can be larger."""
+"""A slice can hold many small requests, and all are parsed; one of a known body can be larger."""
 _UNREAD_BYTES: Final = 16_384  # more than this of a response that waits to be read is counted
 
 
@@ -66,8 +66,8 @@ class Connection(HttpToolsProtocol):
         self._fault: HTTPException | None = None
         self._unparsed = b""
         self._head_bytes = self._lingered_bytes = 0
-        self._in_head = self._began = self._ended = self._is_lingering = self._expects_body = False
-        self._may_answer_now = False
+        self._in_head = self._began = self._ended = self._is_lingering = False
+        self._expects_body = self._is_turn_free = self._may_answer_now = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begins; a connection that is one too many is told so."""
@@ -115,6 +115,7 @@ class Connection(HttpToolsProtocol):
         if self.silent_since is not None:
             self._deadline = min(self._deadline, self.loop.time() + self._bounds.head_seconds)
         self._unparsed = self._unparsed + data if self._unparsed else data
+        self._is_turn_free = True  # for one answer: others come between the rest of what was sent together
         self._parse()
 
     def _parse(self) -> None:
@@ -180,9 +181,9 @@ class Connection(HttpToolsProtocol):
             self.url = origin_form(self.url)
         if b"#" in self.url or not self.url:
             self._fail(BadRequest("The target of a request is a path."))
-        self._may_answer_now = not (self._expects_body or self.parser.should_upgrade())
+        self._may_answer_now = self._is_turn_free and not (self._expects_body or self.parser.should_upgrade())
         super().on_headers_complete()
-        self._may_answer_now = False
+        self._is_turn_free = self._may_answer_now = False
 
     def on_body(self, body: bytes) -> None:
         """Notes a part of a body; what no one has asked for yet is bounded, too."""
@@ -238,9 +239,8 @@ class Connection(HttpToolsProtocol):
         if self._real.is_closing() or self._is_lingering:
             return
         if self._running is not None and self._running.response_complete:
-            self.silent_since = self.loop.time()
-            kept_seconds = self._bounds.head_seconds if self._in_head else self._bounds.idle_seconds
-            self._deadline = self.silent_since + kept_seconds
+            self.silent_since = now = self.loop.time()
+            self._deadline = now + (self._bounds.head_seconds if self._in_head else self._bounds.idle_seconds)
         if self._unparsed:
             self._parse()
 

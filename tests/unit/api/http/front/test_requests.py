@@ -11,7 +11,11 @@ import pytest
 
 from api.http.front.bounds import FrontBounds
 from api.http.request_body import RECEIVED_BODY, BodyWantedError
-from tests.support.served import Served, request, served
+from tests.support.served import HOST, Served, read_answer, request, served
+
+_TOGETHER = 400
+_TURNS_OF_A_NEW_CONNECTION = 8
+"""Enough to accept it, to read from it, and to answer it."""
 
 
 def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -140,6 +144,29 @@ def test_thousands_of_pipelined_requests_are_answered(plane: Served) -> None:
             piece = tail + opened.recv(65_536)
             received += piece.count(b"HTTP/1.1 200 OK")
             tail = piece[-14:]  # shorter than what is counted
+
+
+def test_others_are_answered_between_requests_that_came_together() -> None:
+    """In each turn of the event loop a connection has one answer, whatever it has sent."""
+    order: list[str] = []
+    other = socket.socket()
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        if not order:  # in the event loop, which therefore finds the other request in its next turns
+            other.connect((HOST, plane.port))
+            other.sendall(request("GET", "/other"))
+        order.append(environ["PATH_INFO"])
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+        return [b""]
+
+    with served(app) as plane, plane.connect() as opened, other:
+        opened.sendall(request("GET", "/first") + request("GET", "/more") * (_TOGETHER - 1))
+        received = b""
+        while received.count(b"HTTP/1.1 200 OK") < _TOGETHER:
+            received += opened.recv(65_536)
+        assert read_answer(other).status == 200
+    assert len(order) == _TOGETHER + 1
+    assert order.index("/other") <= _TURNS_OF_A_NEW_CONNECTION
 
 
 @pytest.mark.parametrize(
