@@ -26,7 +26,7 @@ RECORD_CACHE_SECONDS = 1.0
 _MAX_CACHED_RECORDS = 4096
 _KEY_ID_BYTES = 8
 _SECRET_BYTES = 32
-_TOKEN = re.compile(r"(?i:bearer) lw_([a-z]+)_([0-9a-f]{16})_([0-9a-f]{64})")
+_TOKEN = re.compile(r"(?i:bearer) +lw_([a-z]+)_([0-9a-f]{16})_([0-9a-f]{64})")
 
 
 class KeyRecord(Document, frozen=True):

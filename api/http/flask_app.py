@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from flask import Flask
 from werkzeug.datastructures import EnvironHeaders
-from werkzeug.exceptions import HTTPException, NotFound, RequestURITooLarge
+from werkzeug.exceptions import HTTPException, NotFound, RequestURITooLarge, ServiceUnavailable
 from werkzeug.wrappers import Request as WsgiRequest
 
 from api.http.api_keys import Authenticator, KeyRecord, require_scope
@@ -196,7 +196,7 @@ def _handle_error(gateway: Gateway, environ: WSGIEnvironment, error: Exception) 
     if context.key:
         error = _find_cause(gateway, error)
     response = problem_response(error)
-    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, ServiceUnavailable):
         gateway.log.failed(context.operation_id, error)
     return finish_response(response, environ, context.headers)
 

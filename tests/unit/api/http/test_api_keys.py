@@ -80,7 +80,7 @@ def test_a_live_key_passes_until_it_expires() -> None:
     token, record = issue()
     authenticator = Authenticator("public", Records(record).find, lambda: 0.0)
     assert authenticator.check(f"Bearer {token}", NOW_MS + 59_999) == record
-    assert authenticator.check(f"bearer {token}", NOW_MS) == record
+    assert authenticator.check(f"bearer   {token}", NOW_MS) == record  # RFC 9110: spaces, and any case
     with pytest.raises(Unauthorized):
         authenticator.check(f"Bearer {token}", NOW_MS + 60_000)
     with pytest.raises(Forbidden):

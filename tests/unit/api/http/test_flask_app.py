@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from limits.storage import MemoryStorage
 from marshmallow import Schema, fields
+from werkzeug.exceptions import ServiceUnavailable
 
 from api.http import health
 from api.http.api_keys import Authenticator, KeyRecord, issue_key
@@ -62,6 +63,11 @@ def get_defect(_services: Services, _call: Request) -> Response:
     raise KeyError("account-17")
 
 
+def get_busy(_services: Services, _call: Request) -> Response:
+    """Refuse what is too much now."""
+    raise ServiceUnavailable("Too many bodies are arriving; try again.")
+
+
 def get_conflict(_services: Services, _call: Request) -> Response:
     """Contradict."""
     raise ConflictError("it is otherwise")
@@ -83,6 +89,7 @@ OPERATIONS: tuple[Operation[Services], ...] = (
         body=Body(ThingSchema, {"name": "a"}, max_bytes=100),
     ),
     operation("GET", "/defect", get_defect),
+    operation("GET", "/busy", get_busy),
     operation("GET", "/conflict", get_conflict),
     *health.operations(),
 )
@@ -173,7 +180,9 @@ def test_errors_on_purpose_are_not_defects(plane: Plane) -> None:
     assert plane.client.get("/conflict").status_code == 409
     assert plane.client.get("/nowhere").status_code == 404
     assert plane.log.failures == []
-    assert plane.log.answers == [("get_conflict", 409), ("unmatched", 404)]
+    assert plane.client.get("/busy").status_code == 503
+    assert plane.log.failures == []
+    assert plane.log.answers == [("get_conflict", 409), ("unmatched", 404), ("get_busy", 503)]
 
 
 def test_readiness(plane: Plane) -> None:
