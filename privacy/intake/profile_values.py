@@ -30,6 +30,9 @@ _WITHHELD: Final = frozenset(
 )
 """Canonical spellings of a value that is missing."""
 _AGES = re.compile(r"([0-9]{1,3})(?:-[0-9]{1,3}|\+)?")
+_AT_LEAST = re.compile("(?:\u2265|>=)-?([0-9]{1,3})")
+_BELOW = re.compile("<-?([0-9]{1,3})")
+_UP_TO = re.compile("(?:0-|(?:\u2264|<=)-?)([0-9]{1,3})")
 _DIGITS = re.compile("[0-9]+")
 _LOCALE = re.compile("[a-z]{2,3}[-_]([A-Z]{2})")
 _SUBDIVISION = re.compile("([A-Z]{2})-[A-Z0-9]{1,3}")
@@ -49,6 +52,18 @@ def canonical(text: str) -> str:
     return _SEPARATORS.sub("-", unicodedata.normalize("NFKC", text).strip()).casefold()
 
 
+def age_spelling(text: str) -> str:
+    """Return the spelling of an age band as in `13-17`, `65+` and `under-13`."""
+    spelled = canonical(text).replace("-plus", "+").replace("-+", "+")
+    if matched := _AT_LEAST.fullmatch(spelled):
+        return f"{matched[1]}+"
+    if matched := _BELOW.fullmatch(spelled):
+        return f"under-{matched[1]}"
+    if matched := _UP_TO.fullmatch(spelled):
+        return f"under-{int(matched[1]) + 1}"
+    return spelled
+
+
 def _region(text: str) -> str:
     text = text.strip()
     if matched := _LOCALE.fullmatch(text) or _SUBDIVISION.fullmatch(text):
@@ -63,7 +78,7 @@ def _language(text: str) -> str:
 
 _OTHER_SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = MappingProxyType(
     {
-        AGE_BAND: lambda text: canonical(text).replace("-plus", "+"),
+        AGE_BAND: age_spelling,
         "region": _region,
         "language": _language,
         "device": lambda text: _DEVICES.get(canonical(text), text),
@@ -82,11 +97,11 @@ class DroppedBands(dict[ProfileValue, bool]):
 
     def __init__(self, dropped: Iterable[str], listed: Iterable[str] = ()) -> None:
         super().__init__(dict.fromkeys([UNSET, None, *listed], False) | dict.fromkeys(dropped, True))
-        self._canonical = {canonical(band) for band in dropped}
+        self._canonical = {age_spelling(band) for band in dropped}
 
     def __missing__(self, band: ProfileValue) -> bool:
         """Compare spellings; the result is not kept, since senders choose the texts."""
-        return isinstance(band, str) and canonical(band) in self._canonical
+        return isinstance(band, str) and age_spelling(band) in self._canonical
 
 
 @dataclass(frozen=True)
@@ -112,13 +127,17 @@ class ProfileReader:
             cell = self._by_spelling.get(spelled)
             if cell is not None:
                 return cell
-        if self.dimension.name == AGE_BAND and self.has_children and not self._is_grown_up(canonical(value)):
+        if (
+            self.dimension.name == AGE_BAND
+            and self.has_children
+            and not self._is_grown_up(age_spelling(value))
+        ):
             return None
         return self._unlisted
 
     def _is_grown_up(self, spelled: str) -> bool:
         """Return whether a band has no age below the lowest that is listed."""
-        matched = _AGES.fullmatch(spelled.replace("-plus", "+"))
+        matched = _AGES.fullmatch(spelled)
         return matched is not None and self._lowest_age is not None and int(matched[1]) >= self._lowest_age
 
     @cached_property

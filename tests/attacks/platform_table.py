@@ -78,6 +78,14 @@ PROFILES = (
     like("a number for the visibility", taken("visibility", "private"), visibility=0),
     like("a list for the visibility", taken("visibility", "private"), visibility=["public"]),
     like("a child in another spelling", {"verdicts": {"dropped_child": 1}}, profile={"age_band": "Under 13"}),
+    *(
+        like(f"a child, number {number}", {"verdicts": {"dropped_child": 1}}, profile={"age_band": band})
+        for number, band in enumerate(("<13", "< 13", "0-12", "0 \u2013 12", "\u226412", "<=12"))
+    ),
+    *(
+        like(f"an old age, number {number}", taken("profile.age_band", "65+"), profile={"age_band": band})
+        for number, band in enumerate(("65 +", "\u226565", ">= 65", "65 plus"))
+    ),
     like("a band that could be a child's", INVALID, profile={"age_band": "8-12"}),
     like("a region of 60,000 characters", taken("profile.region", "other"), profile={"region": "x" * 60_000}),
     like("a profile of 70 kB", INVALID, profile={"region": "x" * 70_000}),
