@@ -153,13 +153,13 @@ def test_others_are_answered_between_requests_that_came_together() -> None:
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         if not order:  # in the event loop, which therefore finds the other request in its next turns
-            other.connect((HOST, plane.port))
+            other.connect((HOST, running.port))
             other.sendall(request("GET", "/other"))
         order.append(environ["PATH_INFO"])
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
         return [b""]
 
-    with served(app) as plane, plane.connect() as opened, other:
+    with served(app) as running, running.connect() as opened, other:
         opened.sendall(request("GET", "/first") + request("GET", "/more") * (_TOGETHER - 1))
         received = b""
         while received.count(b"HTTP/1.1 200 OK") < _TOGETHER:
