@@ -53,9 +53,11 @@ def _covered_by_what_is_read(patch: pytest.MonkeyPatch) -> None:
 
 def _due_by_the_workers_clock(patch: pytest.MonkeyPatch) -> None:
     def list_due(self: TallyShard, limit: int, now_ms: int | None = None) -> list[int]:
-        due = tally_key(self.shard, "due")
-        numbers = self.client.zrange(due, "-inf", now_ms or 0, byscore=True, offset=0, num=limit)
-        return [int(number) for number in cast("list[bytes]", numbers)]
+        keys = [tally_key(self.shard, name) for name in ("due", "audience-due")]
+        found = [
+            self.client.zrange(key, "-inf", now_ms or 0, byscore=True, offset=0, num=limit) for key in keys
+        ]
+        return [int(number) for numbers in found for number in cast("list[bytes]", numbers)][:limit]
 
     patch.setattr(TallyShard, "list_due", list_due)
     patch.setattr(series, "_COMMIT", edited(series._COMMIT, _COVERED, ""))
