@@ -12,7 +12,11 @@ from contextlib import suppress
 
 def main() -> None:
     """Runs the command line and exits."""
+    has_output = sys.stdout is not None
     _fill_standard_streams()
+    if not has_output:
+        os.write(2, b"likewise: cannot write the output: standard output is closed.\n")
+        sys.exit(5)  # as where its disk is full: before anything is done that no one would be told of
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

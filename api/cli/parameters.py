@@ -56,7 +56,13 @@ class OutputFile(click.Path):
 
 
 class AccountCommand(click.Command):
-    """A command whose arguments may begin with a dash, as ids of accounts do."""
+    """A command whose arguments may begin with a dash, as ids of accounts do; `-h` is an id as well."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Returns a context in which only `--help` asks for help."""
+        return super().make_context(info_name, args, parent, **(extra | {"help_option_names": ["--help"]}))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parses arguments, with all that are no options behind the options."""
@@ -73,7 +79,9 @@ class AccountCommand(click.Command):
         """Adds how to name an id that looks like an option."""
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text("An id that begins with two dashes stands at the end, behind `--`.")
+            formatter.write_text(
+                "An id that begins with two dashes stands at the end, behind `--`. `-h` is an id here."
+            )
         super().format_epilog(ctx, formatter)
 
 

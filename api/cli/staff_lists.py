@@ -17,6 +17,8 @@ _OTHER_FILES: Final = (
     (b"\x1f\x8b", "is a gzip file", "gunzip it first"),
     (b"PK\x03\x04", "is a spreadsheet or a zip file", "export it as CSV"),
     (b"\xd0\xcf\x11\xe0", "is a spreadsheet", "export it as CSV"),
+    (codecs.BOM_UTF32_LE, "is UTF-32", "save it as UTF-8"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "is UTF-32", "save it as UTF-8"),
     (codecs.BOM_UTF16_LE, "is UTF-16, as PowerShell writes it", "UTF-8: `| Out-File -Encoding utf8`"),
     (codecs.BOM_UTF16_BE, "is UTF-16", "save it as UTF-8"),
 )
@@ -95,6 +97,8 @@ def _parse_table(lines: Sequence[tuple[int, str]], columns: Sequence[str]) -> It
     delimiter = next((mark for mark in _DELIMITERS if mark in lines[0][1]), ",")
     names = [name.strip().lower() for name in _split(lines[0], delimiter)]
     named = [name for name in names if name in columns]
+    if len(set(named)) < len(named):
+        raise InvalidInputError("line 1", "names a column twice", "each column once")
     if not named:
         if any(mark in line for _, line in lines for mark in _DELIMITERS):
             rule = f"its first line to name the columns: {', '.join(columns)}"

@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlencode
 
 from api.runtime.http_exchange import Answer, UnknownServerError, exchange, parse_server_url
+from api.runtime.platform_answers import find_broken_promise
 from privacy.errors import ConflictError, InvalidInputError, StoreBusyError
 
 ANSWER_SECONDS: Final = 120.0
@@ -49,12 +50,15 @@ class PlatformClient:
         return self._ask("GET", path, None, {})
 
     def post_json(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
-        """Posts a JSON document.
+        """Posts a JSON document to an operation for staff; its answer has all that the operation promises.
 
         Raises:
             LikewiseError: as `send`.
         """
-        return self.send(path, json.dumps(document).encode(), JSON)
+        answer = self.send(path, json.dumps(document).encode(), JSON)
+        if (missing := find_broken_promise(path, answer)) is not None:
+            raise _unknown(f"answers {path} without the {missing} that a plane gives")
+        return answer
 
     def send(self, path: str, body: bytes, media_type: str, **headers: str) -> dict[str, Any]:
         """Sends a body; every call of the plane is safe to send again.

@@ -1,10 +1,12 @@
 """Parses a policy file into a `Policy`. This module checks the shape; the values validate themselves."""
 
+import codecs
 import hashlib
 import tomllib
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -23,6 +25,12 @@ from privacy.policy.schedule import Phase, Schedule
 
 MAX_EXPONENT = 100
 MAX_POLICY_BYTES = 4 * 1024 * 1024
+_OTHER_ENCODINGS: Final = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
 DEFAULT_POLICY_PATH = Path(__file__).with_name("policy.toml")
 
 
@@ -136,6 +144,14 @@ def read_policy_text(path: Path) -> bytes:
     return raw
 
 
+def _decode(raw: bytes) -> str:
+    """Returns the text of a policy, which is UTF-8, with or without a mark at its start."""
+    for mark, name in _OTHER_ENCODINGS:
+        if raw.startswith(mark):
+            raise PolicyError(f"policy file: is {name}; save it as UTF-8")
+    return raw.decode("utf-8-sig")
+
+
 def parse_policy(raw: bytes) -> Policy:
     """Parse and validate the content of a policy file.
 
@@ -143,7 +159,7 @@ def parse_policy(raw: bytes) -> Policy:
         PolicyError: it is not UTF-8 TOML, or a value breaks a rule.
     """
     try:
-        tables = tomllib.loads(raw.decode(), parse_float=Decimal)
+        tables = tomllib.loads(_decode(raw), parse_float=Decimal)
         file = msgspec.convert(tables, _PolicyFile)
     except (ValueError, ArithmeticError) as error:  # of TOML, of msgspec, of a number with too many digits
         raise PolicyError(f"policy file: {str(error) or 'has a number that cannot be read'}") from error

@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 import click
 import pytest
+import yaml
 
 from api.cli.commands.up import is_ready
 from api.cli.main import run
@@ -25,6 +26,7 @@ from api.http.terminal import make_harmless, make_harmless_json
 from api.runtime import http_exchange
 from api.runtime.child import Child, Program
 from api.runtime.http_exchange import UnknownServerError, parse_server_url
+from api.runtime.platform_answers import PROMISED
 from api.runtime.platform_client import NDJSON, PlatformClient
 from api.runtime.supervisor import Supervisor
 from privacy.errors import InvalidInputError, StoreBusyError, StoreError
@@ -65,6 +67,74 @@ def test_a_wrong_server(name: str, answer: bytes, exit_code: int, says: str) -> 
         completed = likewise("moderation", "job", "1", "--key", KEY, "--platform-url", url)
     assert name
     check(completed, exit_code, says)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("rights", "erase", "a-1", "--yes"),
+        ("rights", "erase", "a-1", "--child", "--yes"),
+        ("rights", "object", "a-1"),
+        ("rights", "opt-out", "a-1"),
+        ("moderation", "account", "ban", "a-1"),
+        ("moderation", "takedown", "restore", "--video", "v-1"),
+        ("moderation", "engagements", "restore", "{folder}/ring.csv", "--kind", "like"),
+        (
+            "moderation",
+            "resync",
+            "a-1",
+            "{folder}/likes.txt",
+            "--kind",
+            "like",
+            "--as-of",
+            "2026-05-03T12:00:00Z",
+        ),
+        ("moderation", "purge", "{folder}/bots.txt"),
+        ("moderation", "job", "1"),
+        ("moderation", "job", "1", "--json"),
+        ("moderation", "purge", "{folder}/bots.txt", "--no-wait", "--json"),
+        ("moderation", "jobs"),
+        ("moderation", "advisories"),
+        ("moderation", "audit-trail"),
+    ],
+    ids=" ".join,
+)
+def test_an_answer_without_what_its_operation_promises(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """A server that says `{}` to everything is no plane, and nothing was done there."""
+    (tmp_path / "ring.csv").write_text("account_id,video_id\na-1,v-1\n")
+    (tmp_path / "likes.txt").write_text("v-1\n")
+    (tmp_path / "bots.txt").write_text("a-1\n")
+    given = [argument.replace("{folder}", str(tmp_path)) for argument in arguments]
+    note = NOTE if arguments[1] not in ("job", "jobs", "advisories", "audit-trail") else ()
+    with answering(HEAD + b"Content-Length: 2\r\n\r\n{}") as url:
+        completed = likewise(*given, *note, "--key", KEY, "--platform-url", url)
+    check(completed, ExitCode.WRONG_USAGE, "--platform-url")
+
+
+def test_the_promised_members_are_those_of_the_description() -> None:
+    """Each answer is checked for all members that openapi.yaml requires, with their types."""
+    described = yaml.load((ROOT / "openapi.yaml").read_text(), Loader=yaml.CSafeLoader)
+    kinds = {"string": str, "integer": int, "boolean": bool, "array": list}
+    for path, promised in PROMISED.items():
+        answer = described["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+        name = answer["$ref"].rpartition("/")[2]
+        schema = described["components"]["schemas"][name]
+        assert promised == {name: kinds[schema["properties"][name]["type"]] for name in schema["required"]}
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&-"])
+def test_a_closed_output_ends_a_command_before_it_does_anything(closed: str, tmp_path: Path) -> None:
+    """What a command would print, as a new key, has nowhere to go."""
+    command = f'"$0" -m api.cli policy check "$1" {closed}'
+    completed = subprocess.run(
+        ["/bin/sh", "-c", command, sys.executable, str(tmp_path / "absent.toml")],
+        env=clean_environment(),
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+    assert completed.returncode == ExitCode.MACHINE_ERROR
 
 
 def test_a_greeting_before_an_answer_is_read_over() -> None:

@@ -64,7 +64,7 @@ def purge(
     rows = check_members(read_rows(file, _NAMES), _NAMES)
     query = urlencode({"action": "reinstate" if reinstate else "purge", "note": note})
     body = gzip.compress(to_lines(rows), compresslevel=1)
-    job = client.send(f"/v1/moderation/purges?{query}", body, NDJSON, Content_Encoding="gzip")
+    job = check_job(client.send(f"/v1/moderation/purges?{query}", body, NDJSON, Content_Encoding="gzip"))
     if not no_wait:
         job = _wait_for_job(client, job, quiet=as_json)
     if as_json:
@@ -82,7 +82,7 @@ def purge(
 def job(*, number: int, watch: bool, platform_url: str, key: str, as_json: bool) -> None:
     """Show the progress of job NUMBER."""
     client = PlatformClient(platform_url, key)
-    found = client.get(f"/v1/jobs/{number}")
+    found = check_job(client.get(f"/v1/jobs/{number}"))
     if watch:
         found = _wait_for_job(client, found, quiet=as_json)
     if as_json:
@@ -115,7 +115,6 @@ def account(
 
 def _wait_for_job(client: PlatformClient, found: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
     """Polls a job until it has ended."""
-    check_job(found)
     with progress(quiet=quiet) as bars:
         task = bars.add_task(f"job {found['job']}: {found['kind']}", total=found["accounts"])
         while True:
@@ -135,7 +134,14 @@ def check_job(found: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidInputError: it is none, so something else answered.
     """
-    for name, kind in (("job", int), ("accounts", int), ("done", int), ("state", str), ("counts", dict)):
+    for name, kind in (
+        ("job", int),
+        ("kind", str),
+        ("accounts", int),
+        ("done", int),
+        ("state", str),
+        ("counts", dict),
+    ):
         if not isinstance(found.get(name), kind):
             raise InvalidInputError(
                 "--platform-url", "answers with no job", "the address of a platform plane"
@@ -144,7 +150,6 @@ def check_job(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _summarize(found: dict[str, Any]) -> str:
-    check_job(found)
     counts = ", ".join(f"{name} {count:,}" for name, count in found["counts"].items() if count)
     failure = found.get("failure")
     state = f"{found['state']} ({failure})" if failure else found["state"]

@@ -13,6 +13,7 @@ from api.cli.options import account_argument, data_folder_option, note_option, s
 from api.cli.parameters import AccountCommand, OutputFile
 from api.http.command import epilog
 from api.http.system import clock_ms
+from api.http.terminal import make_line
 from api.runtime.platform_client import PlatformClient
 from api.runtime.settings import operator_settings
 from privacy.maintenance.subject_access import SubjectAccess
@@ -153,7 +154,7 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
         lambda held: {"engagements": len(held.get("engagements", ()))},
     )
     write_private(output, json.dumps(document, indent=2) + "\n")
-    echo(f"Written to {output}. Hand it over, then delete it.")
+    echo(f"Written to {make_line(str(output))}. Hand it over, then delete it.")
 
 
 @command.command("account-tag", cls=AccountCommand, epilog=epilog("likewise rights account-tag a-2001"))
