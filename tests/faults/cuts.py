@@ -92,10 +92,10 @@ class Recording:
         """Returns a byte in the middle of the last release that was written."""
         return self.whole.rindex(_LEDGER) + len(_LEDGER) // 2
 
-    def find_delivery(self) -> int:
-        """Returns a byte in the middle of the last changes that were relayed, after they went into a log."""
-        *_, last = _DELIVERY.finditer(self.whole)
-        return self.whole.index(_OFFSETS, last.end()) + len(_OFFSETS) // 2
+    def find_deliveries(self, count: int) -> list[int]:
+        """Returns bytes in the middle of the last changes that were relayed, after they went into a log."""
+        last = [*_DELIVERY.finditer(self.whole)][-count:]
+        return [self.whole.index(_OFFSETS, each.end()) + len(_OFFSETS) // 2 for each in reversed(last)]
 
     def cut(self, log_bytes: int) -> list[str]:
         """Loads the log up to a byte, goes on, loads what became of it, and names what is wrong then."""
