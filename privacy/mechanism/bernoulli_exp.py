@@ -65,7 +65,8 @@ def _bernoulli_exp_of_fraction(
     running = np.arange(numerators.size)
     for k in rounds():
         heads[running] = k % 2 == 1
-        running = running[uniform.below(k, running.size) == 0]
+        if k > 1:
+            running = running[uniform.below(k, running.size) == 0]
         running = running[_bernoulli_of_fraction(numerators[running], denominator, uniform)]
         if not running.size:
             break

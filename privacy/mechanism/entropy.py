@@ -6,6 +6,7 @@ never buffered: a fork would copy the buffer, and two processes would then draw 
 
 import os
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -63,6 +64,13 @@ def rejection_sample(count: int, sample_accepted: Callable[[int], NDArray[Any]])
     return accepted
 
 
+@lru_cache(maxsize=1_024)
+def _mask_of(bound: int) -> tuple[int, np.dtype[Any]]:
+    """Return the mask of the bits of `bound - 1`, and the least word that holds them."""
+    mask = (1 << (bound - 1).bit_length()) - 1
+    return mask, np.min_scalar_type(mask).newbyteorder("<")
+
+
 class UniformIntegers:
     """Exact uniform integers, many at a time, without modulo bias and without floats.
 
@@ -89,13 +97,13 @@ class UniformIntegers:
         """
         if bound == 1:
             return np.zeros(count, dtype=np.int64)
-        mask = (1 << (bound - 1).bit_length()) - 1
-        word = np.min_scalar_type(mask).newbyteorder("<")
+        mask, word = _mask_of(bound)
+        word_mask = word.type(mask)
 
         def sample_accepted(missing: int) -> NDArray[Any]:
             # Likely enough for one round: a second round costs more than some superfluous words.
             tries = missing if mask + 1 == bound else missing * (mask + 1) // bound * 17 // 16 + 16
-            candidates: NDArray[Any] = self._words(word, tries) & word.type(mask)
+            candidates: NDArray[Any] = self._words(word, tries) & word_mask
             return candidates[candidates < bound]
 
         return rejection_sample(count, sample_accepted)

@@ -6,6 +6,7 @@ They are JSON. Releases and ledger entries are written once and never change.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -170,7 +171,10 @@ class PointDocument(Document, frozen=True, omit_defaults=True):
     @classmethod
     def from_release(cls, release: ReleaseDocument | PointDocument) -> PointDocument:
         """Return the point of a release, or of what was decoded of one."""
-        return cls(*(getattr(release, name) for name in cls.__struct_fields__))
+        return cls(*_POINT_FIELDS(release))
+
+
+_POINT_FIELDS = attrgetter(*PointDocument.__struct_fields__)
 
 
 class LedgerEntry(Document, frozen=True):

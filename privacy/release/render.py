@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 
 from privacy.mechanism.accounting import Calibration
-from privacy.model.dimension import Dimension
 from privacy.model.documents import BreakdownFigures, Figure, ReleaseDocument
 from privacy.model.engagement import Reason
 from privacy.policy.schedule import Schedule
@@ -22,23 +21,19 @@ def render(
     """Render the document of each series; a withheld number is null, whatever the reason."""
     policy, schedule = calibration.policy, calibration.schedule
     layout = policy.layout
-    # Most breakdowns of most targets are withheld entirely: one document serves them all.
-    withheld = {
-        dimension.name: _render_breakdown(dimension, [None] * len(dimension.cells), None)
-        for dimension in policy.series_dimensions
-    }
-    breakdowns = tuple(zip(policy.series_dimensions, layout.breakdowns, strict=True))
+    # Most cells of most targets are withheld: one dictionary serves them all.
+    withheld = [dict[str, Figure | None].fromkeys(dimension.cells) for dimension in policy.series_dimensions]
+    breakdowns = tuple(zip(policy.series_dimensions, layout.breakdowns, withheld, strict=True))
     rows = zip(
         states,
         list_rows(estimates.streams),
         list_rows(estimates.others),
         list_rows(estimates.changes),
         list_rows(estimates.smoothed),
-        _find_shown_breakdowns(estimates, layout.breakdowns),
         estimates.since_step.tolist(),
         strict=True,
     )
-    for state, streams, others, (change, *removal_changes), (smoothed,), any_shown, since_step in rows:
+    for state, streams, others, (change, *removal_changes), (smoothed,), since_step in rows:
         next_due_ms = schedule.next_due_ms(state.starts_at_ms, state.epoch)
         since_epoch, span_seconds = _locate_change(state, since_step, schedule)
         yield ReleaseDocument(
@@ -53,13 +48,14 @@ def render(
             change_since_epoch=since_epoch,
             change_span_seconds=span_seconds,
             breakdowns={
-                dimension.name: _render_breakdown(dimension, streams[cells], other)
-                if shown
-                else withheld[dimension.name]
-                for (dimension, cells), other, shown in zip(breakdowns, others, any_shown, strict=True)
-            }
-            if any_shown
-            else withheld,
+                dimension.name: BreakdownFigures(
+                    dict(zip(dimension.cells, shown, strict=True))
+                    if any(shown := streams[cells])
+                    else nothing,
+                    other,
+                )
+                for (dimension, cells, nothing), other in zip(breakdowns, others, strict=True)
+            },
             removals=dict(zip(REMOVAL_REASONS, streams[layout.removals], strict=True)),
             removal_changes={
                 reason: figure
@@ -69,20 +65,6 @@ def render(
             # The model is one of counts that are measured from the start of the schedule on.
             smoothed=smoothed if state.first_epoch == 0 else None,
         )
-
-
-def _find_shown_breakdowns(estimates: PublishedEstimates, breakdowns: Sequence[slice]) -> list[list[bool]]:
-    """Return, for each series, which breakdowns show any number; an empty list if none does."""
-    shown = estimates.others.shown.copy()
-    for column, cells in enumerate(breakdowns):
-        shown[:, column] |= estimates.streams.shown[:, cells].any(axis=1)
-    return [row if any(row) else [] for row in shown.tolist()]
-
-
-def _render_breakdown(
-    dimension: Dimension, cells: Sequence[Figure | None], other: Figure | None
-) -> BreakdownFigures:
-    return BreakdownFigures(cells=dict(zip(dimension.cells, cells, strict=True)), other=other)
 
 
 def list_rows(estimates: Estimates) -> Iterator[list[Figure | None]]:
