@@ -303,7 +303,10 @@ def parse_timestamps_ms(texts: Sequence[str]) -> np.ndarray:
     # A text that contains a line break would match as two times.
     if texts and not (_TIMESTAMPS.fullmatch(joined) and len(rows) == len(texts)):
         raise ValueError(f"are not all times; {TIMESTAMP_RULE}")
-    since = [moment - EPOCH for moment in map(datetime.fromisoformat, rows)]
+    try:
+        since = [moment - EPOCH for moment in map(datetime.fromisoformat, rows)]
+    except ValueError:  # one of them is a leap second, or is not in the calendar
+        return np.array([parse_timestamp_ms(text) for text in texts], np.int64)
     return np.array(
         [span.days * MS_PER_DAY + span.seconds * 1000 + span.microseconds // 1000 for span in since],
         np.int64,

@@ -1,10 +1,13 @@
 """Identifiers and times of a batch: checked like one by one, and an invalid one is never missed."""
 
+from unittest.mock import patch
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from api.platform.event_decoder import are_public_ids, parse_timestamps_ms
+from api.platform.batch import NDJSON, Batch
+from api.platform.event_decoder import EventDecoder, are_public_ids, parse_timestamps_ms
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import check_identifier
 from privacy.model.sandbox import TARGET_PREFIX
@@ -12,6 +15,7 @@ from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
 from tests.support.profiles import examples
 
 TIMES = [format_timestamp(moment_ms) for moment_ms in (-62_135_596_800_000, -1, 0, 1_777_817_251_123)]
+LEAP_SECOND = "2016-12-31T23:59:60Z"
 NO_TIMES = [
     "",
     "2026-05-03",
@@ -23,7 +27,11 @@ NO_TIMES = [
 TWO_TIMES = "1970-01-01T00:00:00Z\n1970-01-01T00:00:00Z"
 
 
-@given(texts=st.lists(st.sampled_from(TIMES) | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")))
+@given(
+    texts=st.lists(
+        st.sampled_from([*TIMES, LEAP_SECOND]) | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
+    )
+)
 def test_many_times_are_parsed_like_single_ones(texts: list[str]) -> None:
     """Parsing many gives the same as parsing each."""
     assert parse_timestamps_ms(texts).tolist() == [parse_timestamp_ms(text) for text in texts]
@@ -60,6 +68,8 @@ OF_ONE_DAY = st.builds(
     )
 )
 @example(texts=["2026-05-03T14:07:60Z"])
+@example(texts=["2026-05-03T23:59:59.250Z", "2026-05-03T23:59:60.250Z", "2026-05-04T00:00:00Z"])
+@example(texts=["2026-05-03T23:59:60Z", "2026-05-03T14:07:60Z"])
 @example(texts=["2026-05-03t14:07:31z", "2026-05-03T14:07:31.123456789z"])
 @example(texts=["2026-05-03t14:07:31z", "2026-05-03T24:00:00.000Z"])
 @example(texts=["2026-05-03T14:60:00.250Z"])
@@ -77,6 +87,16 @@ def test_times_of_one_day_are_read_together_as_one_by_one(texts: list[str]) -> N
             parse_timestamps_ms(texts)
     else:
         assert parse_timestamps_ms(texts).tolist() == expected
+
+
+def test_a_batch_with_leap_seconds_is_decoded_together() -> None:
+    """The batches of the moment in which a leap second is are as fast as those around it."""
+    like = b'{"type":"like","account_id":"a","video_id":"v","occurred_at":"%s"}'
+    lines = b"\n".join(like % text.encode() for text in (*TIMES, LEAP_SECOND, LEAP_SECOND))
+    decoder = EventDecoder()
+    with patch.object(decoder, "decode_with_schema", side_effect=AssertionError):
+        events = decoder.decode(Batch(lines, NDJSON))
+    assert events.at_ms.tolist()[-2:] == [1_483_228_800_000] * 2
 
 
 RIGHT = st.sampled_from(

@@ -43,6 +43,10 @@ def test_zones_are_converted(moment: datetime, minutes: int) -> None:
         ("2026-05-03t14:07:31z", 1_777_817_251_000),
         ("2026-05-03T14:07:31.5z", 1_777_817_251_500),
         ("2024-02-29T00:00:00-00:00", 1_709_164_800_000),
+        ("2016-12-31T23:59:60Z", 1_483_228_800_000),
+        ("2016-12-31t23:59:60.999999z", 1_483_228_800_000),
+        ("2016-12-31T15:59:60-08:00", 1_483_228_800_000),
+        ("2017-01-01T05:29:60.5+05:30", 1_483_228_800_000),
     ],
 )
 def test_known_times(text: str, moment_ms: int) -> None:
@@ -62,7 +66,8 @@ def test_known_times(text: str, moment_ms: int) -> None:
             "2026-05-03T14:07:31+02",
             "26-05-03T14:07:31Z",
         ),
-        *("2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-05-03T24:00:00Z", "2026-05-03T23:59:60Z"),
+        *("2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-05-03T24:00:00Z", "2026-05-03T23:59:61Z"),
+        *("2026-05-03T14:07:60Z", "2026-05-03T23:59:60+01:00", "2026-02-30T23:59:60Z"),
         *("0000-01-01T00:00:00Z", "+002026-05-03T14:07:31Z", "2026-W18-7T14:07:31Z"),
         "\u0662\u0660\u0662\u0666-05-03T14:07:31Z",
     ],
@@ -72,6 +77,13 @@ def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="RFC 3339") as raised:
         parse_timestamp_ms(text)
     assert len(str(raised.value)) < 200
+
+
+def test_a_leap_second_changes_no_order() -> None:
+    """It is not before the second that it follows, and not after the one that follows it."""
+    texts = [f"2016-12-31T23:59:{second}Z" for second in ("59", "59.999", "60", "60.001", "60.999")]
+    parsed = [parse_timestamp_ms(text) for text in (*texts, "2017-01-01T00:00:00Z")]
+    assert parsed == sorted(parsed)
 
 
 def test_a_long_text_is_not_repeated_whole() -> None:
