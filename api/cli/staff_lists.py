@@ -43,14 +43,14 @@ def read_rows(file: Path, columns: Sequence[str]) -> list[Row]:
     """Reads a list.
 
     Args:
-        file: in UTF-8, with or without a BOM.
+        file: in UTF-8, with or without a BOM; its lines end as on any system.
         columns: names of members; a list of plain ids has the first one.
 
     Raises:
         InvalidInputError: the file is none of these, or a line of it is not; nothing of a line is repeated.
     """
     text = _read_text(file)
-    lines = [line for line in enumerate(text.split("\n"), 1) if line[1].strip()]
+    lines = [(number, line) for number, line in enumerate(_open(text), 1) if line.strip()]
     if not lines:
         raise InvalidInputError(_ARGUMENT, f"{file} is empty", _LINE_RULE)
     first = lines[0][1].lstrip()
@@ -58,7 +58,12 @@ def read_rows(file: Path, columns: Sequence[str]) -> list[Row]:
         raise InvalidInputError(_ARGUMENT, f"{file} is one JSON array", "one JSON object per line")
     if first.startswith("{"):
         return [Row(number, _parse_object(number, line)) for number, line in lines]
-    return list(_parse_table(lines, columns))
+    return list(_parse_table(text, columns))
+
+
+def _open(text: str) -> io.StringIO:
+    """Opens a text whose lines end with LF, CR or both, as the module csv takes it."""
+    return io.StringIO(text, newline="")
 
 
 def _read_text(file: Path) -> str:
@@ -70,16 +75,29 @@ def _read_text(file: Path) -> str:
     if len(raw) > MAX_LIST_BYTES:
         fault = f"{file} has more than {MAX_LIST_BYTES // 1024**2} MiB"
         raise InvalidInputError(_ARGUMENT, fault, "several smaller lists")
-    for start, fault, rule in _OTHER_FILES:
-        if raw.startswith(start):
-            raise InvalidInputError(_ARGUMENT, f"{file} {fault}", rule)
+    refuse_other_files(file, raw)
     if b"\x00" in raw:
         raise InvalidInputError(_ARGUMENT, f"{file} is no text, or UTF-16", "a text in UTF-8")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = len((raw[: error.start] + b".").splitlines())
         raise InvalidInputError(f"line {line}", "is not UTF-8", "a text in UTF-8") from None
+
+
+def refuse_other_files(file: Path, begin: bytes) -> None:
+    """Refuses a file that is no text in UTF-8, by what it is.
+
+    Args:
+        file: its path.
+        begin: its first bytes.
+
+    Raises:
+        InvalidInputError: it begins as another kind of file.
+    """
+    for start, fault, rule in _OTHER_FILES:
+        if begin.startswith(start):
+            raise InvalidInputError(_ARGUMENT, f"{file} {fault}", rule)
 
 
 def _parse_object(number: int, line: str) -> dict[str, Any]:
@@ -92,34 +110,64 @@ def _parse_object(number: int, line: str) -> dict[str, Any]:
     return members
 
 
-def _parse_table(lines: Sequence[tuple[int, str]], columns: Sequence[str]) -> Iterator[Row]:
+def _parse_table(text: str, columns: Sequence[str]) -> Iterator[Row]:
     """Parses a CSV whose first line names its columns, or plain ids."""
-    delimiter = next((mark for mark in _DELIMITERS if mark in lines[0][1]), ",")
-    names = [name.strip().lower() for name in _split(lines[0], delimiter)]
+    delimiter, names = _find_header(text, columns)
+    records = _split(text, delimiter)
+    if names:
+        first, _ = next(records)
+    elif any(mark in text for mark in _DELIMITERS):
+        rule = f"its first line to name the columns: {', '.join(columns)}"
+        raise InvalidInputError("line 1", "names no column that is known", rule)
+    else:
+        first, names = 1, [columns[0]]
     named = [name for name in names if name in columns]
     if len(set(named)) < len(named):
-        raise InvalidInputError("line 1", "names a column twice", "each column once")
-    if not named:
-        if any(mark in line for _, line in lines for mark in _DELIMITERS):
-            rule = f"its first line to name the columns: {', '.join(columns)}"
-            raise InvalidInputError("line 1", "names no column that is known", rule)
-        names, named = [columns[0]], [columns[0]]
-    else:
-        lines = lines[1:]
-    for line in lines:
-        values = [value.strip() for value in _split(line, delimiter)]
+        raise InvalidInputError(f"line {first}", "names a column twice", "each column once")
+    for line, values in records:
         if len(values) != len(names):
-            fault = f"has {len(values)} columns, and the first line {len(names)}"
-            raise InvalidInputError(f"line {line[0]}", fault, "the same columns in each line")
+            fault = f"has {len(values)} columns, and line {first} has {len(names)}"
+            raise InvalidInputError(f"line {line}", fault, "the same columns in each line")
         members = dict(zip(names, values, strict=True))
-        yield Row(line[0], _keep(line[0], {name: members[name] for name in named}))
+        yield Row(line, _keep(line, {name: members[name] for name in named}))
 
 
-def _split(line: tuple[int, str], delimiter: str) -> list[str]:
+def _find_header(text: str, columns: Sequence[str]) -> tuple[str, list[str]]:
+    """Returns the delimiter with which the first line names columns, and all names; no name for plain ids.
+
+    Raises:
+        InvalidInputError: the line is no line of a CSV, whatever the delimiter is.
+    """
+    faults = []
+    for delimiter in _DELIMITERS:
+        try:
+            _, values = next(_split(text, delimiter), (1, []))
+        except InvalidInputError as fault:
+            faults.append(fault)
+            continue
+        names = [value.lower() for value in values]
+        if not set(columns).isdisjoint(names):
+            return delimiter, names
+    if len(faults) == len(_DELIMITERS):
+        raise faults[0]
+    return _DELIMITERS[0], []
+
+
+def _split(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yields the records of a CSV that are not blank, with the number of the line in which each begins."""
+    reader = csv.reader(_open(text), delimiter=delimiter, strict=True)
+    line = 1
     try:
-        return next(csv.reader([line[1].rstrip("\r")], delimiter=delimiter, strict=True))
-    except (csv.Error, StopIteration):
-        raise InvalidInputError(f"line {line[0]}", "is no line of a CSV", "quotes in pairs") from None
+        for values in reader:
+            if any(map(str.strip, values)):
+                yield line, [value.strip() for value in values]
+            line = reader.line_num + 1
+    except csv.Error as error:
+        if "field limit" in str(error):  # the module has no other way to tell
+            fault = f"begins a field of more than {csv.field_size_limit():,} characters"
+            raise InvalidInputError(f"line {line}", fault, "shorter fields, and quotes in pairs") from None
+        fault = "has a quote that is not closed, or text behind one that is"
+        raise InvalidInputError(f"line {line}", fault, "quotes in pairs") from None
 
 
 def _keep(line: int, members: dict[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from api.replay.recording import read_lines
+from api.replay.recording import number_lines
 from api.replay.records import Action, ActionKind
 from privacy.errors import InvalidInputError
 from privacy.model.timestamp import Clock, parse_timestamp_ms
@@ -61,7 +61,7 @@ def read_actions(path: Path) -> list[Action]:
         InvalidInputError: the file cannot be read, or a line is not an action.
     """
     actions = []
-    for number, line in enumerate(read_lines("--actions", path), start=1):
+    for number, line in number_lines("--actions", path):
         try:
             recorded = _DECODE(line)
             actions.append(Action(parse_timestamp_ms(recorded.at), recorded.action, recorded.account_id))

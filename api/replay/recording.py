@@ -52,7 +52,7 @@ def read_creators(path: Path) -> list[TimedRecord]:
 
 def _read_targets(option: str, path: Path, start_of: Callable[[bytes], str], rule: str) -> list[TimedRecord]:
     targets = []
-    for number, line in enumerate(read_lines(option, path), start=1):
+    for number, line in number_lines(option, path):
         try:
             targets.append(TimedRecord(parse_timestamp_ms(start_of(line)), line))
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
@@ -109,6 +109,17 @@ def read_lines(option: str, path: Path) -> Iterator[bytes]:
     Raises:
         InvalidInputError: the file cannot be read; the error names `option`.
     """
-    for line in file_lines.read_lines(option, path, "a readable .ndjson or .ndjson.gz file"):
+    return (line for _, line in number_lines(option, path))
+
+
+def number_lines(option: str, path: Path) -> Iterator[tuple[int, bytes]]:
+    """Reads the lines of a file that are not blank, each with its number in the file, from 1.
+
+    Raises:
+        InvalidInputError: as `read_lines`.
+    """
+    for number, line in enumerate(
+        file_lines.read_lines(option, path, "a readable .ndjson or .ndjson.gz file"), 1
+    ):
         if text := line.strip():
-            yield text
+            yield number, text

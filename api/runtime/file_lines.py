@@ -1,5 +1,6 @@
 """Reads a file line by line, gzipped or not: lines are bounded, and an error names the file."""
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 
 
 def iterate_lines(option: str, file: Path, raw: IO[bytes], expected: str) -> Iterator[bytes]:
-    """Yields the lines of an open file with their ends; inflates it if its name ends in .gz.
+    """Yields the lines of an open file with their ends, and without a byte order mark.
+
+    It is inflated if its name ends in .gz.
 
     Args:
         option: what named the file, for messages.
@@ -24,8 +27,10 @@ def iterate_lines(option: str, file: Path, raw: IO[bytes], expected: str) -> Ite
         InvalidInputError: it cannot be read to its end, or a line is too long.
     """
     lines = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if file.suffix == ".gz" else raw
+    mark = codecs.BOM_UTF8
     try:
-        while line := lines.readline(MAX_LINE_BYTES + 1):
+        while line := lines.readline(MAX_LINE_BYTES + 1).removeprefix(mark):
+            mark = b""
             if len(line) > MAX_LINE_BYTES:
                 fault = f"{file} has a line of more than {MAX_LINE_BYTES // 1024**2} MiB"
                 raise InvalidInputError(option, fault, expected)

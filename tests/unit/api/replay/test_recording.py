@@ -58,8 +58,8 @@ def test_a_video_is_registered_when_it_was_posted(tmp_path: Path) -> None:
 def test_a_video_without_a_time_is_an_error_that_names_its_line(tmp_path: Path) -> None:
     """A recording of videos that cannot be told is refused as a whole: their events would all be unknown."""
     path = tmp_path / "v.ndjson"
-    path.write_text(f'{{"video_id":"v-1","posted_at":"{FIRST}"}}\n{{"video_id":"v-2"}}\n')
-    with pytest.raises(InvalidInputError, match="line 2"):
+    path.write_text(f'\ufeff{{"video_id":"v-1","posted_at":"{FIRST}"}}\n\n \n{{"video_id":"v-2"}}\n')
+    with pytest.raises(InvalidInputError, match="line 4"):
         read_videos(path)
 
 
