@@ -13,6 +13,7 @@ from typing import Final
 import click
 from rich.console import Console
 
+from api.cli.parameters import OutputFile
 from bench.figure import Bench, Figure
 from bench.machine import Machine
 from bench.report import Report
@@ -40,7 +41,7 @@ _FILE_COLUMNS: Final = 150
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(BENCHES))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File for the JSON results.")
+@click.option("--output", type=OutputFile(), help="File for the JSON results.")
 def main(names: tuple[str, ...], *, as_json: bool, output: Path | None) -> None:
     """Run the benchmarks named NAME, or all of them."""
     errors = Console(stderr=True)
@@ -53,8 +54,8 @@ def main(names: tuple[str, ...], *, as_json: bool, output: Path | None) -> None:
         bench: Bench = getattr(import_module(f"bench.{name}"), name)
         figures[name] = list(bench(lambda text: errors.print(f"  {text}", highlight=False)))
     report = Report(started_at.isoformat(), machine, Machine.current().load, figures)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     path = output or RESULTS / f"{started_at:%Y%m%dT%H%M%SZ}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(report.json(), encoding="utf-8")
     if as_json:
         click.echo(report.json(), nl=False)

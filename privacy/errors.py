@@ -19,6 +19,10 @@ class StoreError(LikewiseError):
     """A Redis server is missing, too old, unsafe or refuses; the message says what to do."""
 
 
+class UnwritableError(StoreError):
+    """This machine does not let a file be written: no room, no rights, no such device."""
+
+
 class LimitsError(StoreError):
     """This process was started under a policy whose limits are not in force; an operator starts it again."""
 

@@ -4,7 +4,8 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, Final
 
 import click
 
@@ -29,30 +30,65 @@ class TextType(click.types.StringParamType):
 TEXT = TextType()
 
 
+STDOUT: Final = Path("-")
+"""What an `OutputFile` that may be it stands for."""
+
+
 class OutputFile(click.Path):
     """A file to write, in a folder that exists; checked before any work is done.
 
     Args:
         is_private: it is replaced as a whole, so what is there must be a regular file, and no link or device.
+        may_be_stdout: whether `-` stands for stdout; otherwise it is refused.
     """
 
-    def __init__(self, *, is_private: bool = False) -> None:
+    def __init__(self, *, is_private: bool = False, may_be_stdout: bool = False) -> None:
         super().__init__(dir_okay=False, path_type=Path)
         self._is_private = is_private
+        self._may_be_stdout = may_be_stdout
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Returns the path."""
+        """Returns the path.
+
+        Raises:
+            OSError: this machine does not let it be written.
+        """
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        try:
-            if not path.parent.is_dir():
-                self.fail(f"{path}: the folder {path.parent} is not there; make it first.", param, ctx)
-            if self._is_private and not stat.S_ISREG(path.lstat().st_mode):
-                self.fail(f"{path} is no regular file; name a file, or a new one.", param, ctx)
-        except FileNotFoundError:
-            return path
-        except OSError as error:
-            self.fail(f"{path}: {error.strerror}.", param, ctx)
+        if os.fspath(value) == str(STDOUT):
+            if not self._may_be_stdout:
+                self.fail("- is not stdout here; name a file (./- is one named -).", param, ctx)
+            return STDOUT
+        path = path.absolute() if path == STDOUT else path
+        if not path.parent.is_dir():
+            self.fail(f"{path}: the folder {path.parent} is not there; make it first.", param, ctx)
+        mode = _read_mode(path)
+        if self._is_private and mode and not stat.S_ISREG(mode):
+            self.fail(f"{path} is no regular file; name a file, or a new one.", param, ctx)
+        _require_writable(path, is_new=self._is_private or not mode)
         return path
+
+
+def _read_mode(path: Path) -> int:
+    """Returns type and rights of what is at a path; 0 if nothing is."""
+    try:
+        return path.lstat().st_mode
+    except FileNotFoundError:
+        return 0
+
+
+def _require_writable(path: Path, *, is_new: bool) -> None:
+    """Tries to write a file, and leaves no trace; what is no regular file is not touched.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        if is_new:
+            TemporaryFile(dir=path.parent).close()
+        elif path.is_file():
+            path.open("ab").close()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 class AccountCommand(click.Command):

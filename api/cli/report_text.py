@@ -7,6 +7,7 @@ from rich.text import Text
 
 from api.cli.console import echo, show, show_json
 from api.http.command import ExitCode
+from api.http.terminal import make_line
 from privacy.audit.html_report import html_report
 from privacy.audit.report_model import AuditReport, ComparisonPlot, Section
 
@@ -15,7 +16,7 @@ def deliver_report(report: AuditReport, *, as_json: bool, report_file: Path | No
     """Writes the report where it is requested, and returns the exit code for its result."""
     if report_file:
         report_file.write_text(html_report(report), encoding="utf-8")
-        echo(f"Report written to {report_file}.")
+        echo(f"Report written to {make_line(str(report_file))}.")
     if as_json:
         show_json(report.document())
     else:

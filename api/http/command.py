@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import click
 
 from api.http.terminal import accept_any_text, echo, flush_output, make_line, silence_broken_streams
-from privacy.errors import LikewiseError, PolicyError, StoreError
+from privacy.errors import LikewiseError, PolicyError, StoreError, UnwritableError
 
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 _READER_LEFT: Final = 141  # 128 + SIGPIPE, likewise
@@ -63,6 +63,8 @@ def exit_code_of(error: LikewiseError) -> ExitCode:
     """Returns the exit code that an error ends the program with."""
     if isinstance(error, PolicyError):
         return ExitCode.POLICY_ERROR
+    if isinstance(error, UnwritableError):
+        return ExitCode.MACHINE_ERROR
     if isinstance(error, StoreError):
         return ExitCode.STORE_ERROR
     return ExitCode.WRONG_USAGE

@@ -124,11 +124,11 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=int, default=DEFAULT_SCALE, help="first coefficient (default: %(default)s)"
     )
-    parser.add_argument("--output", type=Path, help="file to write (default: standard output)")
+    parser.add_argument("--output", type=Path, help="file to write (default, and -: standard output)")
     arguments = parser.parse_args()
     found = search(arguments.epochs, arguments.flips, arguments.scale)
     text = json.dumps(describe(found, arguments.flips), indent=2) + "\n"
-    if arguments.output:
+    if arguments.output not in {None, Path("-")}:
         arguments.output.write_text(text, encoding="utf-8")
     else:
         sys.stdout.write(text)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Final, TypeVar
 
-from privacy.errors import LikewiseError, StoreError
+from privacy.errors import LikewiseError, StoreError, UnwritableError
 
 Secrets = TypeVar("Secrets")
 
@@ -105,7 +105,7 @@ def _refuse_special(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+        raise UnwritableError(f"cannot write {path}: {error.strerror}") from error
     if is_special:
         raise StoreError(f"cannot write {path}: it is no regular file; name a file, or a new one")
 
@@ -122,7 +122,7 @@ def remove_drafts(path: Path) -> None:
         for draft in path.parent.glob(f"{escape(path.name)}.*{_DRAFT}"):
             draft.unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(f"cannot remove drafts of {path}: {error.strerror}") from error
+        raise UnwritableError(f"cannot remove drafts of {path}: {error.strerror}") from error
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
             draft.unlink(missing_ok=True)
         sync_folder(path.parent)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+        raise UnwritableError(f"cannot write {path}: {error.strerror}") from error
 
 
 def sync_folder(folder: Path) -> None:

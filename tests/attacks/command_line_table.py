@@ -42,6 +42,11 @@ def purge(name: str, content: bytes, says: str, exit_code: int = ExitCode.WRONG_
     return Attack(f"purge: {name}", arguments, exit_code, says, {"list": content})
 
 
+def bring_in(name: str, content: bytes, says: str) -> Attack:
+    """Returns a history to import that is none."""
+    return staff(f"import: {name}", "import", "{folder}/list", says=says, files={"list": content})
+
+
 def verify(name: str, content: bytes, says: str, *more: str, file: str = "export.ndjson") -> Attack:
     """Returns an export that does not verify."""
     exit_code = ExitCode.CHECK_FAILED if says.startswith("The ledger") else ExitCode.WRONG_USAGE
@@ -56,10 +61,16 @@ def policy(name: str, content: bytes, says: str) -> Attack:
     return Attack(f"policy: {name}", arguments, ExitCode.POLICY_ERROR, says, {"policy.toml": content})
 
 
-def staff(name: str, *arguments: str, code: int = ExitCode.WRONG_USAGE, says: str = "") -> Attack:
+def staff(
+    name: str,
+    *arguments: str,
+    code: int = ExitCode.WRONG_USAGE,
+    says: str = "",
+    files: dict[str, bytes] | None = None,
+) -> Attack:
     """Returns a staff command with a key, to a plane that is not there."""
     environment = {"LIKEWISE_PLATFORM_KEY": KEY, "LIKEWISE_PLATFORM_URL": NOWHERE}
-    return Attack(name, arguments, code, says, environment=environment)
+    return Attack(name, arguments, code, says, files or {}, environment)
 
 
 ATTACKS: Final = (
@@ -140,12 +151,44 @@ ATTACKS: Final = (
     purge("CSV", codecs.BOM_UTF8 + b"name;account_id\r\nbot;a-1\r\n", "not answer", 4),
     purge("CSV with quotes", b'"account_id","name"\n"a-1","x, y"\n', "not answer", 4),
     purge("CSV without names", b"a-1,bot\n", "`line 1` names no column"),
-    purge("CSV of two widths", b"account_id,name\na-1\n", "`line 2` has 1 columns"),
+    purge("CSV of two widths", b"account_id,name\na-1\n", "`line 2` has 1 columns, and line 1 has 2"),
     purge("CSV that a spreadsheet rounded", b"account_id,n\n7.12346E+18,x\n", "`line 2` has a account_id"),
+    purge(
+        "CSV with a line break in a field",
+        b'name,account_id\n"two\r\nlines",a-1\n\n"x\ny",\n',
+        "`line 5` names nothing",
+    ),
+    purge("CSV with a line break in its names", b'"the\nname";account_id\nx;a-1\n', "not answer", 4),
+    purge(
+        "CSV with a comma in its names",
+        b'"first, last";account_id\n"a, b";a-1\nx\n',
+        "`line 3` has 1 columns",
+    ),
+    purge(
+        "CSV with a long field",
+        b"account_id,note\na-1," + b"x" * 200_000,
+        "`line 2` begins a field of more than",
+    ),
+    purge(
+        "CSV with a quote that stays open", b'account_id,note\na-1,x\na-2,"y\na-3,z\n', "`line 3` has a quote"
+    ),
+    purge("CSV with text behind a quote", b'account_id,note\n"a"-2,y\n', "`line 2` has a quote"),
+    purge("names with a quote that stays open", b'"account_id,note\na-1,x\n', "`line 1` has a quote"),
+    purge("CSV of an old Macintosh", b"account_id,n\ra-1,x\r\ra-2\r", "`line 4` has 1 columns"),
+    purge("CSV with empty lines of a spreadsheet", b"account_id;n\r\na-1;x\r\n;\r\n", "not answer", 4),
+    purge("CSV of delimiters alone", b",,\n,,\n", "names no column"),
+    purge("JSON lines that end with CR", b'{"account_id":"a-1"}\r{"account_id"}\r', "`line 2` is not JSON"),
+    purge("Latin-1 behind CR", b"a-1\ra-\xe4\r", "`line 2` is not UTF-8"),
+    purge("a field without end, in plain ids", b"a-1\n" + b"x" * 200_000, "`line 2` begins a field of more"),
     purge("UTF-16", '{"account_id":"a-1"}\n'.encode("utf-16"), "is UTF-16"),
     purge("UTF-16 without a BOM", "a-1\n".encode("utf-16-le"), "UTF-16"),
     purge("gzip", gzip.compress(b"a-1\n"), "is a gzip file"),
     purge("a spreadsheet", b"PK\x03\x04rest", "is a spreadsheet"),
+    bring_in("CSV", b"type,account_id\nlike,a-1\n", "begins with a line that is no JSON object"),
+    bring_in("an array", b'[{"type":"like"}]', "begins with a line that is no JSON object"),
+    bring_in("JSON lines that end with CR", b'{"a":1}\r{"a":2}\r', "ends its lines with CR alone"),
+    bring_in("UTF-16", '{"a":1}\n'.encode("utf-16"), "is UTF-16"),
+    bring_in("gzip without its name", gzip.compress(b'{"a":1}\n'), "is a gzip file"),
     purge("an array", b'["a-1"]', "is one JSON array"),
     purge("nothing", b"\n", "is empty"),
     purge("Latin-1", b"a-1\na-\xe4\n", "`line 2` is not UTF-8"),
@@ -176,6 +219,26 @@ ATTACKS: Final = (
     ),
     Attack(
         "access to nowhere", ("rights", "access", "a", "--output", "{folder}/no/x", *NOTE), 2, "is not there"
+    ),
+    *(
+        Attack(f"{words[0]} {words[1]} to {path}", (*words, path, *more), 5, f"cannot use {path}")
+        for path in ("/proc/version", "/proc/new", "/sys/new")
+        for words, more in (
+            (("rights", "access", "a", "--output"), NOTE),
+            (("ledger", "export"), ()),
+            (("audit", "white-box", "--quick", "--report"), ()),
+        )
+    ),
+    Attack("report to -", ("audit", "white-box", "--quick", "--report", "-"), 2, "- is not stdout here"),
+    Attack("export to - with JSON", ("ledger", "export", "-", "--json"), 2, "`FILE` is - with --json"),
+    staff(
+        "progress in -",
+        "import",
+        "{folder}/list",
+        "--progress-file",
+        "-",
+        says="- is not stdout here",
+        files={"list": b"{}"},
     ),
     Attack("export to nowhere", ("ledger", "export", "{folder}/no/x"), 2, "is not there"),
     Attack(

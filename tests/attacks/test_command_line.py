@@ -29,7 +29,7 @@ from api.runtime.http_exchange import UnknownServerError, parse_server_url
 from api.runtime.platform_answers import PROMISED
 from api.runtime.platform_client import NDJSON, PlatformClient
 from api.runtime.supervisor import Supervisor
-from privacy.errors import InvalidInputError, StoreBusyError, StoreError
+from privacy.errors import InvalidInputError, StoreBusyError, StoreError, UnwritableError
 from privacy.model.timestamp import format_timestamp, parse_timestamp_ms
 from privacy.store.credentials import write_private
 from tests.attacks.command_line_table import ATTACKS, HEAD, HELLO, KEY, NOTE, NOWHERE, SERVERS, STAFF, Attack
@@ -325,6 +325,7 @@ def test_an_interrupt_in_the_first_moment_ends_in_silence() -> None:
         (RecursionError(), 2, "nested too deeply"),
         (MemoryError(), 5, "not enough memory"),
         (PermissionError(13, "Permission denied", "/x"), 5, "/x: Permission denied"),
+        (UnwritableError("cannot write /x: No space left on device"), 5, "cannot write /x: No space"),
         (ValueError(KEY), 70, "a defect: ValueError"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",

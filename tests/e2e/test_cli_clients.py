@@ -75,6 +75,8 @@ def test_staff_work_from_the_command_line(system: System, tmp_path: Path) -> Non
     document = json.loads(held.read_text())
     assert (document["status"], document["engagements"][0]["video_id"]) == ("banned", VIDEO)
     assert held.stat().st_mode & 0o077 == 0
+    printed = likewise("rights", "access", "staff-1", "--output", "-", *NOTE, "--data-folder", folder)
+    assert json.loads(printed.stdout)["engagements"] == document["engagements"]
     receipt = answer_of(likewise("rights", "erase", "staff-1", *NOTE, "--yes", environment=staff))
     assert (receipt["engagements"], receipt["counted"]) == (1, 0)
     tag = likewise("rights", "account-tag", "staff-1", "--data-folder", folder).stdout.strip()

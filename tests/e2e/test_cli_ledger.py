@@ -72,6 +72,12 @@ def test_a_ledger_from_its_first_signature_to_a_verified_file(replayed: Path) ->
         eventually(lambda: head(system)["keys"] == rotated["verifies"], "a head by the new key")
         jwks = system.read("/.well-known/jwks.json").json()
         assert [key["kid"] for key in jwks["keys"]] == rotated["verifies"]
+        odd = replayed / "an export\n\x1b[31m"
+        written = likewise("ledger", "export", odd, "--data-folder", folder).stderr
+        assert "an export\\n\\x1b[31m'`" in written
+        printed = likewise("ledger", "export", "-", "--data-folder", folder)
+        odd.write_text(printed.stdout)
+        assert answer_of(likewise("ledger", "verify", odd, "--json"))["releases"] == RELEASES
         answer_of(likewise("ledger", "export", second, "--data-folder", folder, "--json"))
     (replayed / "jwks.json").write_text(json.dumps(jwks))
     kept = likewise("ledger", "verify", second, "--since", first, "--keys", replayed / "jwks.json")

@@ -14,6 +14,8 @@ from rich.table import Table
 
 from api.cli.console import echo, progress, show, show_json
 from api.cli.options import json_option, staff_options
+from api.cli.parameters import OutputFile
+from api.cli.staff_lists import refuse_other_files
 from api.http.command import epilog
 from api.runtime.file_lines import read_lines
 from api.runtime.platform_client import NDJSON, PlatformClient
@@ -95,7 +97,7 @@ class ProgressFile:
 @click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
 @click.option(
     "--progress-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(is_private=True),
     help="Where it is noted how far the import has come; FILE.progress if not given.",
 )
 @staff_options
@@ -141,13 +143,25 @@ def _measure(file: Path) -> tuple[str, int]:
     """Returns the SHA-256 of a file, and the number of its lines.
 
     Raises:
-        InvalidInputError: it cannot be read to its end, or has no line.
+        InvalidInputError: it cannot be read to its end, has no line, or its first one is no event.
     """
-    lines = sum(1 for _ in _read(file))
+    lines = 0
+    for line in _read(file):
+        if not lines:
+            _check_first(file, line)
+        lines += 1
     if not lines:
         raise InvalidInputError(_FILE, f"{file} is empty", _RULE)
     with file.open("rb", buffering=0) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest(), lines
+
+
+def _check_first(file: Path, line: bytes) -> None:
+    refuse_other_files(file, line)
+    if not line.startswith(b"{"):
+        raise InvalidInputError(_FILE, f"{file} begins with a line that is no JSON object", _RULE)
+    if b"\r" in line:
+        raise InvalidInputError(_FILE, f"{file} ends its lines with CR alone", "lines that end with LF")
 
 
 def _batches(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

@@ -10,6 +10,7 @@ from api.cli.console import echo, show_json
 from api.cli.options import json_option, policy_option, restored_option
 from api.http.command import epilog
 from api.http.system import clock_ms, entropy
+from api.http.terminal import make_line
 from api.runtime.policy_source import read_policy
 from api.runtime.secret_files import write_secret_files
 from api.runtime.store_keys import KeyFiles
@@ -69,7 +70,7 @@ def _write_secrets(folder: Path, *, as_json: bool) -> None:
     start = (
         "Start the servers with the ACL files" if is_first else "Restart the servers, so that they read them"
     )
-    echo(f"{len(files)} files are in {folder}. {start}.")
+    echo(f"{len(files)} files are in {make_line(str(folder))}. {start}.")
 
 
 def _set_up(policy_file: Path | None, *, was_restored: bool | None, as_json: bool) -> None:

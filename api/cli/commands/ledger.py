@@ -2,10 +2,12 @@
 
 import gzip
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import IO, Any, Final, cast
 
 import click
@@ -13,9 +15,10 @@ import msgspec
 
 from api.cli.console import echo, progress, show_json, write
 from api.cli.options import data_folder_option, json_option
-from api.cli.parameters import OutputFile
+from api.cli.parameters import STDOUT, OutputFile
 from api.http.command import ExitCode, epilog
 from api.http.system import clock_ms, entropy
+from api.http.terminal import make_line
 from api.runtime.file_lines import iterate_lines, read_lines
 from api.runtime.settings import operator_settings
 from privacy.errors import InvalidInputError, SignatureError
@@ -53,15 +56,20 @@ def command() -> None:
         variables=names_for(PUBLIC),
     )
 )
-@click.argument("file", type=OutputFile())
+@click.argument("file", type=OutputFile(may_be_stdout=True))
 @data_folder_option
 @json_option
 def export(file: Path, data_folder: Path, as_json: bool) -> None:
     """Write keys, signed heads, and every signed entry with its release to FILE, gzipped if it ends in .gz.
 
-    Reads the gallery with the public plane's credentials, so the file contains only what is published. The
-    store is the one named in the environment, or the embedded store of a running `likewise up`.
+    If FILE is -, it writes to stdout. Reads the gallery with the public plane's credentials, so the file
+    contains only what is published. The store is the one named in the environment, or the embedded store of a
+    running `likewise up`.
     """
+    if as_json and file == STDOUT:
+        raise InvalidInputError(
+            "FILE", "is - with --json, which writes to stdout, too", "a file, or no --json"
+        )
     count = 0
     with (
         closing(connect(operator_settings(data_folder, os.environ).store, PUBLIC)) as client,
@@ -73,7 +81,8 @@ def export(file: Path, data_folder: Path, as_json: bool) -> None:
     if as_json:
         show_json({"file": str(file), "lines": count})
     else:
-        echo(f"Wrote {count} lines to {file}; check them with `likewise ledger verify {file}`.")
+        checked = "" if file == STDOUT else f"; check them with `likewise ledger verify {quote(str(file))}`"
+        echo(make_line(f"Wrote {count} lines to {file}{checked}."))
 
 
 @command.command(
@@ -140,7 +149,9 @@ def rotate_key(data_folder: Path, as_json: bool) -> None:
         echo(f"Signs as {key_ids[0]} from now on; {len(key_ids)} keys verify.")
 
 
-def _create(file: Path) -> IO[bytes]:
+def _create(file: Path) -> AbstractContextManager[IO[bytes]]:
+    if file == STDOUT:
+        return nullcontext(sys.stdout.buffer)
     return cast("IO[bytes]", gzip.open(file, "wb") if file.suffix == ".gz" else file.open("wb"))
 
 

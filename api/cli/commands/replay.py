@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,7 @@ from api.cli.console import echo, progress, show, show_json
 from api.cli.options import json_option, policy_option
 from api.http.command import epilog
 from api.http.system import clock_ms, entropy
+from api.http.terminal import make_line
 from api.replay.actions import read_actions
 from api.replay.evaluation import ErrorSummary, Evaluation
 from api.replay.exact_counts import ExactCounts, SeriesName
@@ -129,7 +131,8 @@ def command(
         return
     show(*report.tables())
     if data_folder:
-        echo(f"Serve it with `likewise up --data-folder {data_folder}` and the same --policy.")
+        named = make_line(quote(str(data_folder)))
+        echo(f"Serve it with `likewise up --data-folder {named}` and the same --policy.")
 
 
 class Recording(NamedTuple):

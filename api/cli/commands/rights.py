@@ -10,7 +10,7 @@ from redis import Redis
 
 from api.cli.console import confirm, echo, show_json, write
 from api.cli.options import account_argument, data_folder_option, note_option, staff_options
-from api.cli.parameters import AccountCommand, OutputFile
+from api.cli.parameters import STDOUT, AccountCommand, OutputFile
 from api.http.command import epilog
 from api.http.system import clock_ms
 from api.http.terminal import make_line
@@ -127,9 +127,9 @@ _add_choice(
 @account_argument
 @click.option(
     "--output",
-    type=OutputFile(is_private=True),
+    type=OutputFile(is_private=True, may_be_stdout=True),
     required=True,
-    help="File to write for the person; readable by its owner only.",
+    help="File for the person, readable by its owner only; - is stdout, for a program that encrypts it.",
 )
 @note_option
 @data_folder_option
@@ -153,6 +153,9 @@ def access(*, account_id: str, output: Path, note: str, data_folder: Path, key_f
         lambda: reader.build_document(account_id, clock_ms()),
         lambda held: {"engagements": len(held.get("engagements", ()))},
     )
+    if output == STDOUT:
+        show_json(document)
+        return
     write_private(output, json.dumps(document, indent=2) + "\n")
     echo(f"Written to {make_line(str(output))}. Hand it over, then delete it.")
 

@@ -11,6 +11,7 @@ import click
 from api.cli.console import show_json, write
 from api.cli.options import data_folder_option, json_option
 from api.http.command import ExitCode, epilog
+from api.http.terminal import make_line
 from privacy.embedded.append_log import AppendLog
 from privacy.embedded.config import room_folders
 from privacy.embedded.lock import locked, require_closed
@@ -63,7 +64,7 @@ def command(
         show_json(results)
     else:
         for result in results:
-            write(f"{result['folder']}: {_describe(result, fixed=fix)}")
+            write(make_line(f"{result['folder']}: {_describe(result, fixed=fix)}"))
     healthy = all(result["fault"] is None and (fix or not result["torn_bytes"]) for result in results)
     context.exit(ExitCode.OK if healthy else ExitCode.CHECK_FAILED)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from privacy.errors import StoreError
+from privacy.errors import StoreError, UnwritableError
 from privacy.store.credentials import (
     create_private,
     keep_or_write_private,
@@ -168,7 +168,7 @@ def test_a_write_that_fails_leaves_no_draft(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_a_readable_error(tmp_path: Path) -> None:
     """A folder that is not there, or not writable, gives a sentence instead of a traceback."""
-    with pytest.raises(StoreError, match=r"cannot write .*No such file"):
+    with pytest.raises(UnwritableError, match=r"cannot write .*No such file"):
         write_private(tmp_path / "nowhere" / "file", "text")
 
 
