@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -20,8 +21,10 @@ MAX_AGE_CAP_SECONDS = 300
 Headers = list[tuple[str, str]]
 
 _STATUS_LINES = {status: f"{status} {phrase}" for status, phrase in REASON_PHRASES.items()}
-_CODING_SUFFIXES = ("", "-gzip", "--gzip", "-br", "-zstd", "-deflate")
-"""What servers in front append to the tag of a response that they compress: Apache, Caddy, Jetty."""
+_CODING_SUFFIX = re.compile(
+    "(?:[-;:+._/]{1,3}(?:x-)?(?:gzip|gz|br|brotli|zstd|zst|deflate|df))?", re.IGNORECASE
+)
+"""What servers in front append to the tag of a response that they compress: Apache, Jetty, LiteSpeed."""
 _SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -49,7 +52,10 @@ def matches_etag(if_none_match: str | None, etag: str) -> bool:
         return False
     known = parse_etags(if_none_match)
     tag = etag.strip('"')
-    return known.star_tag or any(known.contains_weak(tag + suffix) for suffix in _CODING_SUFFIXES)
+    return known.star_tag or any(
+        each.startswith(tag) and _CODING_SUFFIX.fullmatch(each, len(tag))
+        for each in known.as_set(include_weak=True)
+    )
 
 
 def max_age_seconds(next_release_at_ms: int | None, now_ms: int) -> int:
