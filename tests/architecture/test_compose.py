@@ -154,6 +154,14 @@ def test_the_proxy_logs_no_client_and_no_path() -> None:
     assert re.findall(r"error_log ([^;]+);", configuration) == ["/dev/stderr emerg"]
 
 
+def test_the_proxy_names_a_host_for_a_client_that_names_none() -> None:
+    """A request of HTTP/1.0 may have no Host; it is passed on as HTTP/1.1, which needs one."""
+    configuration = (ROOT / "docker" / "nginx.conf").read_text()
+    servers = re.findall(r"^    server \{$(.*?)^    \}$", configuration, re.MULTILINE | re.DOTALL)
+    assert [re.findall(r"server_name (\w+);", server) for server in servers] == [["likewise"]] * 2
+    assert "proxy_set_header Host $host;" in configuration
+
+
 def test_each_server_keeps_its_own_data() -> None:
     """No two servers write to one folder, and what they write outlives them."""
     data = [mounts(server)["/data"] for server in SERVERS.values()]

@@ -58,6 +58,7 @@ CASES: Final = (
     Attack("TLS on a plain port", status=400, raw=b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
     Attack("a method in lower case", status=400, raw=head(method="get")),
     Attack("no Host", status=400, raw=b"GET /healthz HTTP/1.1\r\n\r\n"),
+    Attack("no Host in HTTP/1.0", raw=b"GET /healthz HTTP/1.0\r\n\r\n"),
     Attack("the target of a proxy", status=400, raw=head(method="CONNECT", path="x:443")),
     Attack("a head of 200 kB", status=431, raw=b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200_000),
     Attack("a thousand headers", status=431, raw=head(*["a: b"] * 1000)),
