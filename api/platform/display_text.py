@@ -6,6 +6,7 @@ length is checked before, and a run of marks is no longer than Unicode's stream-
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Any, Final
 
 from marshmallow import ValidationError, fields
@@ -20,10 +21,9 @@ ELLIPSIS: Final = "\u2026"
 _MAX_JOINED: Final = 40
 """Characters that a cut looks back over for the beginning of what is shown as one."""
 _BREAKS = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
-_UNDISPLAYABLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
-)
-"""Control characters, and characters that change the direction of the text around them (Unicode TR 36)."""
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]+")
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that change the direction of the text around them (Unicode TR 36)."""
 _INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
 _INVISIBLE: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols that are shown as nothing."""
@@ -44,7 +44,7 @@ class DisplayText(fields.String):
     def __init__(self, max_characters: int, *, cut: bool = False, **options: Any) -> None:
         self._max_characters = max_characters
         self._cut = cut
-        self._expected = f"1 to {max_characters} characters without control characters"
+        self._expected = f"1 to {max_characters} characters without control characters and marks of direction"
         lengths = {"minLength": 1} if cut else {"minLength": 1, "maxLength": max_characters}
         super().__init__(error_messages=error_messages(self._expected), **documented(options, **lengths))
 
@@ -59,8 +59,11 @@ class DisplayText(fields.String):
         self._check_length(text, self._max_characters)
         if not text:
             raise ValidationError(f"has no characters; {self._expected}")
-        if _UNDISPLAYABLE.search(text):
+        if _CONTROLS.search(text):
             raise ValidationError(f"contains a control character; {self._expected}")
+        if turns := _TURNS.search(text):
+            fault = f"contains U+{ord(turns[0]):04X}, which changes the direction of text"
+            raise ValidationError(f"{fault}; {self._expected}")
         if not is_visible(text):
             raise ValidationError(f"has no visible character; {self._expected}")
         if len(sent) > max_units or len(text) > self._max_characters:
@@ -110,10 +113,18 @@ def is_visible(text: str) -> bool:
     )
 
 
-def takings_of_text(sent: Any, loaded: str | None) -> str | None:
-    """Return how a text was taken, for the answer to its sender; None if it was taken as it was sent."""
+def drop_controls(text: str) -> str:
+    """Leave out the control characters that stand for no space: they show nothing."""
+    return _CONTROLS.sub("", text)
+
+
+def takings_of_text(sent: Any, loaded: str | None) -> Iterator[str]:
+    """Iterate over how a text was taken otherwise than it was sent, for the answer to its sender."""
+    if not isinstance(sent, str) or loaded is None:
+        return
     if isinstance(loaded, CutText):
-        return f"its first {len(loaded) - 1} characters"
-    if isinstance(sent, str) and loaded is not None and _BREAKS.search(sent.strip()):
-        return "one line"
-    return None
+        yield f"its first {len(loaded) - 1} characters"
+    elif _BREAKS.search(drop_controls(sent).strip()):
+        yield "one line"
+    if _CONTROLS.search(sent):
+        yield "without control characters"

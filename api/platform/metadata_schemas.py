@@ -1,5 +1,7 @@
 """Public metadata of videos and creators, as a platform sends it."""
 
+import re
+from collections.abc import Sequence
 from itertools import islice
 from math import floor
 from typing import Any
@@ -7,11 +9,12 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load
 from marshmallow.validate import Range
 
-from api.platform.display_text import DisplayText, is_visible, takings_of_text
+from api.platform.display_text import DisplayText, drop_controls, is_visible, takings_of_text
 from api.platform.field_types import (
     ABSENT,
     BoundedList,
     LeftOutIfOdd,
+    OptionalPublicId,
     PublicId,
     StrictSchema,
     Timestamp,
@@ -31,7 +34,11 @@ MAX_HASHTAG_CHARACTERS = 100
 MAX_DURATION_SECONDS = 366 * SECONDS_PER_DAY
 _SIGNS = "#\uff03\ufe5f"
 """The sign of a hashtag, in each of its widths."""
+_BETWEEN = re.compile(f"[{_SIGNS}\\s,;\u3001\uff0c\uff1b]+")
+"""What is between hashtags in one text: none of it is in a hashtag."""
+_OF_LISTS = re.compile('[][{}"]')
 _TEXTS = ("title", "name")
+_OPTIONAL = ("creator_id", "sound_id", "duration_seconds")
 
 
 class Hashtag(LeftOutIfOdd, DisplayText):
@@ -47,21 +54,30 @@ class Hashtag(LeftOutIfOdd, DisplayText):
 
 
 class Title(DisplayText):
-    """A title or name; what shows nothing is none."""
+    """A title or name, without control characters; what shows nothing is none."""
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **options: Any) -> Any:
         """Load a title; None if it shows nothing."""
-        if isinstance(value, str) and not is_visible(value):
+        text = drop_controls(value) if isinstance(value, str) else value
+        if isinstance(text, str) and not is_visible(text):
             return None
-        return super().deserialize(value, attr, data, **options)
+        return super().deserialize(text, attr, data, **options)
 
 
 class HashtagList(BoundedList):
-    """Hashtags; one that cannot be read is None, and of very many the first ones are read."""
+    """Hashtags, also in one text; one that cannot be read is None, and of very many the first are read."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
-        sent = value[:MAX_HASHTAGS_SENT] if isinstance(value, list) else value
+        listed = split_hashtags(value)
+        sent = listed[:MAX_HASHTAGS_SENT] if isinstance(listed, list) else listed
         return super()._deserialize(sent, attr, data, **options)
+
+
+def split_hashtags(value: Any) -> Any:
+    """Return the list of the hashtags in a text; any other value as it is, as a text with a list in it."""
+    if not isinstance(value, str) or _OF_LISTS.search(value):
+        return value
+    return [*filter(None, _BETWEEN.split(value))]
 
 
 class Duration(LeftOutIfOdd, fields.Integer):
@@ -79,24 +95,32 @@ class MetadataSchema(StrictSchema):
     @post_load(pass_original=True)
     def _add_takings(self, loaded: dict[str, Any], sent: dict[str, Any], **_options: Any) -> dict[str, Any]:
         taken = [
-            Taken(name, how) for name in _TEXTS if (how := takings_of_text(sent.get(name), loaded.get(name)))
+            Taken(name, how) for name in _TEXTS for how in takings_of_text(sent.get(name), loaded.get(name))
         ]
-        taken += takings_of_absent((*_TEXTS, "duration_seconds"), sent, loaded)
+        taken += takings_of_absent((*_TEXTS, *_OPTIONAL), sent, loaded)
         if (seconds := loaded.get("duration_seconds")) is not None and seconds != sent["duration_seconds"]:
             taken.append(Taken("duration_seconds", "whole seconds, rounded down"))
-        spellings: dict[str, str] = {}
-        sent_tags = sent.get("hashtags") or ()
-        for index, hashtag in enumerate(loaded.get("hashtags") or ()):
-            if hashtag is None:
-                taken.append(Taken(f"hashtags.{index}", ABSENT))
-                continue
-            spellings.setdefault(spelling_key(hashtag), hashtag)
-            if sent_tags[index].strip().startswith(tuple(_SIGNS)):
-                taken.append(Taken(f"hashtags.{index}", "without its #"))
-        if len(spellings) > MAX_HASHTAGS or len(sent_tags) > MAX_HASHTAGS_SENT:
-            taken.append(Taken("hashtags", f"its first {MAX_HASHTAGS} hashtags"))
-        hashtags = [*islice(spellings.values(), MAX_HASHTAGS)]
-        return {**loaded, "hashtags": hashtags, "taken": taken}
+        hashtags, of_hashtags = _take_hashtags(loaded.get("hashtags") or (), sent.get("hashtags"))
+        return {**loaded, "hashtags": hashtags, "taken": [*taken, *of_hashtags]}
+
+
+def _take_hashtags(loaded: Sequence[str | None], sent: Any) -> tuple[list[str], list[Taken]]:
+    """Return the hashtags to keep, one of each spelling, and how they were taken otherwise than sent."""
+    sent_tags = split_hashtags(sent) or ()
+    taken = []
+    if isinstance(sent, str):
+        taken.append(Taken("hashtags", "a list, split at #, spaces and commas" if sent_tags else ABSENT))
+    spellings: dict[str, str] = {}
+    for index, hashtag in enumerate(loaded):
+        if hashtag is None:
+            taken.append(Taken(f"hashtags.{index}", ABSENT))
+            continue
+        spellings.setdefault(spelling_key(hashtag), hashtag)
+        if sent_tags[index].strip().startswith(tuple(_SIGNS)):
+            taken.append(Taken(f"hashtags.{index}", "without its #"))
+    if len(spellings) > MAX_HASHTAGS or len(sent_tags) > MAX_HASHTAGS_SENT:
+        taken.append(Taken("hashtags", f"its first {MAX_HASHTAGS} hashtags"))
+    return [*islice(spellings.values(), MAX_HASHTAGS)], taken
 
 
 class VideoMetadataSchema(MetadataSchema):
@@ -109,7 +133,7 @@ class VideoMetadataSchema(MetadataSchema):
             "registration of a video that is registered long after that."
         },
     )
-    creator_id = PublicId(allow_none=True, metadata={"description": "The creator who posted it."})
+    creator_id = OptionalPublicId(metadata={"description": "The creator who posted it."})
     title = Title(
         MAX_TITLE_CHARACTERS,
         cut=True,
@@ -122,14 +146,14 @@ class VideoMetadataSchema(MetadataSchema):
     hashtags = HashtagList(
         Hashtag(MAX_HASHTAG_CHARACTERS, allow_none=True),
         MAX_HASHTAGS_SENT,
-        "a list of hashtags",
+        "a list of hashtags, or a text with spaces or commas between them",
         allow_none=True,
         metadata={
             "description": f"Its hashtags without #; the first {MAX_HASHTAGS} are kept. Of spellings that "
             "differ in case, width or invisible characters, the first is kept."
         },
     )
-    sound_id = PublicId(allow_none=True, metadata={"description": "The sound that it uses."})
+    sound_id = OptionalPublicId(metadata={"description": "The sound that it uses."})
     duration_seconds = Duration(
         allow_none=True,
         validate=Range(0, MAX_DURATION_SECONDS, error=f"is out of range; 0 to {MAX_DURATION_SECONDS}"),

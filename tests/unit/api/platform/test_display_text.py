@@ -85,9 +85,10 @@ def test_a_longer_text_is_cut_where_that_is_allowed() -> None:
             for text in ("\u200b", "\u2060", "\u00ad\ufe0f", "\u3164", "\u0301", "\u2800")
         ],
         *[(text, "has no characters") for text in ("", " ", "\n", "\u3000\t")],
+        *[(f"a{code}b", "contains a control") for code in "\x00\x1b\x7f\x9f\uffff"],
         *[
-            (f"a{code}b", "contains a control")
-            for code in "\x00\x1b\x7f\x9f\u200e\u200f\u061c\u202e\u2066\uffff"
+            (f"a{code}b", f"contains U\\+{ord(code):04X}, which changes the direction")
+            for code in "\u200e\u200f\u061c\u202e\u2066"
         ],
     ],
 )
