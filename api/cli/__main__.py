@@ -4,19 +4,16 @@ Imports next to nothing before it can be interrupted: Ctrl-C while Python loads 
 """
 
 import gc
-import os
 import signal
 import sys
 from contextlib import suppress
 
+from api.http.standard_streams import require_output
+
 
 def main() -> None:
     """Runs the command line and exits."""
-    has_output = sys.stdout is not None
-    _fill_standard_streams()
-    if not has_output:
-        os.write(2, b"likewise: cannot write the output: standard output is closed.\n")
-        sys.exit(5)  # as where its disk is full: before anything is done that no one would be told of
+    require_output()
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -32,15 +29,6 @@ def main() -> None:
     # Otherwise the interpreter ends with a search for cycles in all modules, for a third of a second.
     gc.freeze()
     sys.exit(status)
-
-
-def _fill_standard_streams() -> None:
-    """Opens the null device where a standard stream is closed; the next file would get its output."""
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
 
 
 if __name__ == "__main__":

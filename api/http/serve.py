@@ -19,6 +19,7 @@ import click
 
 from api.http.front.server import Front
 from api.http.sigterm import call_at_sigterm
+from api.http.terminal import echo
 from api.http.worker_process import WorkerProcess
 from privacy.errors import InvalidInputError
 
@@ -159,7 +160,7 @@ def serve(module: str, serving: Serving, check: Callable[[], None] = lambda: Non
         while not stop.wait(_POLL_SECONDS):
             for worker in workers:
                 if report := worker.poll():
-                    sys.stderr.write(f"likewise: {report}\n")
+                    echo(f"likewise: {report}")
                 if worker.failed_with is not None:
                     sys.exit(worker.failed_with)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from api.http.command import ExitCode, exit_code_of
 from api.http.front.server import Front
 from api.http.sigterm import call_at_sigterm
+from api.http.terminal import echo
 from api.http.worker_process import SERVING, WAITING
 from privacy.errors import LikewiseError, StoreBusyError
 from privacy.store.die_with_parent import die_with_parent
@@ -48,7 +49,7 @@ def main(module: str, listener: int, pulse: int, threads: int, parent: int) -> i
         try:
             app = _create(module, pulse, stop)
         except LikewiseError as error:
-            sys.stderr.write(f"likewise: {error}\n")
+            echo(f"likewise: {error}")
             return exit_code_of(error)
         if app is None:
             return ExitCode.OK
@@ -76,8 +77,7 @@ def _create(module: str, pulse: int, stop: Event) -> Flask | None:
         try:
             return create()
         except StoreBusyError as error:
-            with suppress(OSError):  # its disk may be full
-                sys.stderr.write(f"{module}: {error}; retrying in {rest_seconds:.1f} s\n")
+            echo(f"{module}: {error}; retrying in {rest_seconds:.1f} s")
         _say(pulse, WAITING)
         if stop.wait(rest_seconds):  # a store sends no notification
             return None

@@ -7,6 +7,7 @@ import click
 
 from api.http.command import epilog, run_command
 from api.http.serve import Serving, serve, serving_options
+from api.http.standard_streams import require_output
 from privacy.store.settings import Settings, names_read_by
 from privacy.store.users import Process
 
@@ -33,4 +34,5 @@ def _check() -> None:
 
 
 if __name__ == "__main__":
+    require_output()
     sys.exit(run_command(command, sys.argv[1:], "python -m api.platform"))

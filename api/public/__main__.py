@@ -8,6 +8,7 @@ import click
 from api.http.command import epilog, run_command
 from api.http.cross_origin import parse_origins
 from api.http.serve import Serving, serve, serving_options
+from api.http.standard_streams import require_output
 from privacy.store.checks import require
 from privacy.store.connect import connect, translated
 from privacy.store.settings import ALLOWED_ORIGINS, Settings, names_read_by
@@ -41,4 +42,5 @@ def _check() -> None:
 
 
 if __name__ == "__main__":
+    require_output()
     sys.exit(run_command(command, sys.argv[1:], "python -m api.public"))

@@ -1,10 +1,10 @@
 """Loops of processes: one rests when there is no work and backs off from a busy store, one runs at ticks."""
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from api.http.terminal import echo
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import Clock
 
@@ -121,7 +121,6 @@ def report_busy(name: str) -> Callable[[StoreBusyError, float], None]:
     """
 
     def report(error: StoreBusyError, rest_seconds: float) -> None:
-        with suppress(OSError):
-            sys.stderr.write(f"{name}: {error}; retrying in {rest_seconds:.1f} s\n")
+        echo(f"{name}: {error}; retrying in {rest_seconds:.1f} s")
 
     return report

@@ -122,19 +122,27 @@ def test_the_promised_members_are_those_of_the_description() -> None:
         assert promised == {name: kinds[schema["properties"][name]["type"]] for name in schema["required"]}
 
 
-@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&-"])
-def test_a_closed_output_ends_a_command_before_it_does_anything(closed: str, tmp_path: Path) -> None:
-    """What a command would print, as a new key, has nowhere to go."""
-    command = f'"$0" -m api.cli policy check "$1" {closed}'
+CLOSED: Final = (
+    *((f"api.cli policy check absent.toml {closed}") for closed in (">&-", ">&- 2>&-", "<&- >&-")),
+    *("api.cli up >&-", "api.cli relay >&-", "api.platform >&-", "api.public >&- 2>&-"),
+)
+
+
+@pytest.mark.parametrize("command", CLOSED)
+def test_a_closed_output_ends_a_command_before_it_does_anything(command: str, tmp_path: Path) -> None:
+    """What a command would print, as a new key, has nowhere to go, but into its own sockets."""
     completed = subprocess.run(
-        ["/bin/sh", "-c", command, sys.executable, str(tmp_path / "absent.toml")],
+        ["/bin/sh", "-c", f'"$0" -m {command}', sys.executable],
         env=clean_environment(),
-        cwd=ROOT,
+        cwd=tmp_path,
         check=False,
         capture_output=True,
+        text=True,
         timeout=60,
     )
-    assert completed.returncode == ExitCode.MACHINE_ERROR
+    said = "" if "2>" in command else "likewise: cannot write the output: standard output is closed.\n"
+    assert (completed.returncode, completed.stderr) == (ExitCode.MACHINE_ERROR, said)
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_greeting_before_an_answer_is_read_over() -> None:

@@ -11,6 +11,7 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -204,7 +205,8 @@ def _call(app: WsgiApp, environ: dict[str, Any]) -> Reply | BodyWantedError:
     except BodyWantedError as wanted:
         return wanted
     except Exception:  # noqa: BLE001 - whatever it is, the connection and the others go on
-        traceback.print_exc(file=sys.stderr, limit=_SHOWN_FRAMES)
+        with suppress(OSError):  # its disk may be full
+            traceback.print_exc(file=sys.stderr, limit=_SHOWN_FRAMES)
         return problem_reply(InternalServerError())
     if code not in _WITHOUT_LENGTH and b"\r\ncontent-length:" not in b"\r\n" + head:
         head += b"content-length: %d\r\n" % len(body)

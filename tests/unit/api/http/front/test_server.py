@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from threading import Event
 from typing import Any
 
@@ -172,6 +174,20 @@ def test_a_defect_is_a_500(plane: Served, capfd: pytest.CaptureFixture[str]) -> 
         assert plane.ask(request("GET", "/defect")).status == 500
     assert alive_within_a_second(plane)
     assert "KeyError" in capfd.readouterr().err
+
+
+class ReaderLeft(StringIO):
+    """A stream whose reader has left."""
+
+    def write(self, _text: str, /) -> int:
+        """Fail as a pipe does."""
+        raise BrokenPipeError
+
+
+def test_a_defect_is_a_500_where_no_one_reads_of_it(plane: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection does not depend on the log."""
+    monkeypatch.setattr(sys, "stderr", ReaderLeft())
+    assert plane.ask(request("GET", "/defect")).status == 500
 
 
 def test_a_header_with_a_line_break_is_a_defect_of_the_app(plane: Served) -> None:
