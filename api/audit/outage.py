@@ -224,7 +224,7 @@ class _Outage:
         )
 
     def check_order(self) -> Finding:
-        """What the workers have released since is copied in one pass, with likes and without."""
+        """Check that what the workers have released since is copied in one pass, with likes and without."""
         tick_ms = self._due_ms(2) + self._delay_ms + CONTROL_LATER_MS
         self._in_process.clock.advance_to(tick_ms)
         publication, shard = self._in_process.timeline.publication, self.workers[0].shards[0]

@@ -165,7 +165,7 @@ class Scenario:
 
     @property
     def has_public_audiences(self) -> bool:
-        """Whether the policy measures audiences of hashtags and of the platform."""
+        """Returns whether the policy measures audiences of hashtags and of the platform."""
         periods = self.policy.audiences.periods if self.policy.audiences else ()
         return {Scope.HASHTAG, Scope.PLATFORM} <= {period.scope for period in periods}
 

@@ -146,7 +146,7 @@ class DeclaredPeriod:
 
     @property
     def has_total(self) -> bool:
-        """Whether the number of accounts is measured."""
+        """Returns whether the number of accounts is measured."""
         return TOTAL in self.deviations
 
     def start_ms(self, number: int) -> int:

@@ -89,7 +89,7 @@ class KeyFiles:
 
     @property
     def name_a_store(self) -> bool:
-        """Whether the pseudonym key file names a store: that one was set up to its end."""
+        """Returns whether the pseudonym key file names a store: that one was set up to its end."""
         return pseudonym_key_file.read_named_store(self.pseudonym) is not None
 
     def name_store(self, header: StoreHeader) -> None:

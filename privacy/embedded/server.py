@@ -157,7 +157,7 @@ class EmbeddedRedis:
 
     @property
     def activity(self) -> str:
-        """What keeps the server from being ready, for a message."""
+        """Returns what keeps the server from being ready, for a message."""
         return "loading its data" if self._repair is None else "checking its log for a torn end"
 
     @property

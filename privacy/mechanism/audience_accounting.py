@@ -91,7 +91,7 @@ class AudienceCalibration:
 
     @cached_property
     def margins(self) -> NDArray[np.float64]:
-        """How far an estimate must clear k, in accounts, shape (streams,): `docs/proofs/gate.md`."""
+        """Return how far an estimate must clear k, in accounts, shape (streams,): `docs/proofs/gate.md`."""
         return self.z * self.deviations + 1 / UNIT
 
 

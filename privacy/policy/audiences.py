@@ -55,7 +55,7 @@ class AudiencePeriod:
 
     @property
     def streams_touched(self) -> int:
-        """How many streams of one scope one engagement can change: the total, two cells of each breakdown."""
+        """Return how many streams of a scope an engagement can change: total, two cells of a breakdown."""
         return (self.total is not None) + 2 * len(self.breakdowns)
 
 
@@ -128,7 +128,7 @@ class Audiences:
 
     @property
     def streams_touched(self) -> int:
-        """How many streams one engagement can change, over all scopes."""
+        """Return how many streams one engagement can change, over all scopes."""
         return sum(
             self.scopes_per_engagement(period.scope) * period.streams_touched for period in self.periods
         )

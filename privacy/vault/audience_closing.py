@@ -51,7 +51,7 @@ class HeldList(NamedTuple):
 
     @property
     def is_journal(self) -> bool:
-        """Whether it is a journal."""
+        """Return whether it is a journal."""
         return self.name.startswith(_JOURNAL)
 
 

@@ -36,7 +36,7 @@ def image(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(store: Store) -> dict[str, str]:
-    """What the image is started with, with a gallery that is set up."""
+    """Return what the image is started with, with a gallery that is set up."""
     StoreHeader.create_or_verify(store.admin, os.urandom).of_gallery.put(store.admin)
     return store.settings.environment((PUBLIC, LIMITER))
 

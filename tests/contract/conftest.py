@@ -12,7 +12,7 @@ from tests.support.signing_world import sign_gallery
 
 @pytest.fixture(scope="session")
 def published(shared_store: Store) -> Mapping[bytes, bytes]:
-    """What a store holds after the usual gallery was published and signed; published and signed once."""
+    """Return what a store holds after the usual gallery was published and signed, which is done once."""
     shared_store.flush()
     publish_every_state(shared_store)
     sign_gallery(shared_store)

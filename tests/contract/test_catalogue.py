@@ -28,7 +28,7 @@ def catalogue(store: Store) -> Catalogue:
 
 
 def titles(store: Store, video_id: str, shards: int) -> tuple[str | None, str | None]:
-    """What catalogue and gallery hold as title of a video."""
+    """Return what catalogue and gallery hold as title of a video."""
     record = store.root.hget(tally_key(target_shard(video_id, shards), "videos"), video_id)
     published = store.root.get(gallery_key("target", "video", video_id))
     assert isinstance(record, bytes)

@@ -19,6 +19,7 @@ from tests.support.platform_plane import (
     PlatformPlane,
     Reply,
     ago,
+    dump,
     event,
     keys,
     lines,
@@ -77,15 +78,10 @@ def plane(store: Store, clocks: Clocks) -> Iterator[PlatformPlane]:
         yield plane
 
 
-def dump(store: Store) -> dict[bytes, bytes | None]:
-    """Everything in the store but rate limits."""
-    return {name: store.root.dump(name) for name in keys(store) if not name.startswith(b"l:")}
-
-
 def send(plane: PlatformPlane, body: bytes, token: str = "") -> Reply:
-    """Send events, also where the plane cannot answer and logs it."""
-    headers = {"Authorization": f"Bearer {token or plane.token}"}
-    return Reply.of(plane.client.post("/v1/events", data=body, content_type=NDJSON, headers=headers))
+    """Send events, with the plane's own key if no other one is given."""
+    key = {"Authorization": f"Bearer {token or plane.token}"}
+    return plane.try_sending("POST", "/v1/events", body, NDJSON, **key)
 
 
 @faults

@@ -18,11 +18,10 @@ from tests.support.gallery import NOW_MS, publish_every_state
 from tests.support.platform_plane import (
     JSON,
     NDJSON,
-    PlatformPlane,
-    Reply,
     ago,
     event,
     keys,
+    lasting_keys,
     lines,
     new_key,
     plane_on,
@@ -52,14 +51,6 @@ losses = pytest.mark.parametrize("vanish", [flush, exchange])
 warmth = pytest.mark.parametrize("is_known", [False, True], ids=["first request", "known key"])
 
 
-def send(plane: PlatformPlane, method: str, path: str, body: bytes, media_type: str = NDJSON) -> Reply:
-    """Send a request, also where the plane cannot answer and logs it."""
-    allowed = {"Authorization": f"Bearer {plane.token}"}
-    return Reply.of(
-        plane.client.open(path, method=method, data=body, content_type=media_type, headers=allowed)
-    )
-
-
 ACTS = {
     "events about a known video": ("POST", "/v1/events", lines(event()), NDJSON),
     "events about another video": ("POST", "/v1/events", lines(event(video_id="v-2")), NDJSON),
@@ -83,13 +74,13 @@ def test_a_plane_without_its_private_room_says_so(
         plane.app = plane_on(store).app
     vanish(store)
     before = set(keys(store))
-    reply = send(plane, *act)
+    reply = plane.try_sending(*act)
     assert (reply.status_code, reply.json["type"]) == LOST
     assert "its operator must put the right one back" in reply.json["detail"]
     assert reply.headers["Retry-After"]
-    left = {name for name in keys(store) if not name.startswith(b"l:")}
+    left = set(lasting_keys(store))
     assert left <= before
-    ready = send(plane, "GET", "/readyz", b"")
+    ready = plane.try_sending("GET", "/readyz", b"", NDJSON)
     assert (ready.status_code, ready.json["type"]) == LOST
     assert plane.client.get("/healthz").status_code == 200
 
@@ -108,7 +99,7 @@ def test_no_operation_of_the_platform_plane_denies_a_live_key(store: Store, vani
         if operation.scope:
             plane.token = tokens[operation.operation_id]
             path = re.sub("{[a-z_]+}", "1", operation.path)
-            reply = send(plane, operation.method, path, lines({"video_id": "v-1"}))
+            reply = plane.try_sending(operation.method, path, lines({"video_id": "v-1"}), NDJSON)
             assert (reply.status_code, reply.json["type"]) == LOST, operation.operation_id
 
 
@@ -157,7 +148,7 @@ def test_only_what_is_not_found_costs_a_look_at_the_store(
     assert looks == []
     plane.token = f"lw_platform_{'0' * 16}_{'0' * 64}"
     for _ in range(3):
-        assert send(plane, "POST", "/v1/events", lines(event())).status_code == 401
+        assert plane.try_sending("POST", "/v1/events", lines(event()), NDJSON).status_code == 401
     assert looks == [store.platform]
 
 

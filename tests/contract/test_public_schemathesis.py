@@ -31,7 +31,7 @@ SCHEMA: Final = schemathesis.openapi.from_dict(
 
 @pytest.fixture(scope="module")
 def running(shared_store: Store) -> Iterator[PublicPlane]:
-    """One plane for all generated requests."""
+    """Returns one plane for all generated requests."""
     shared_store.flush()
     publish(
         shared_store,

@@ -29,7 +29,7 @@ WALL = WallList.read(PROJECT / "pyproject.toml")
 
 
 def broken(section: Section) -> list[str]:
-    """What did not hold."""
+    """Return what did not hold."""
     return [finding.what for finding in section.findings if not finding.passed]
 
 

@@ -45,7 +45,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture(scope="module")
 def options(system: System) -> tuple[str, ...]:
-    """What a reviewer knows of a running system."""
+    """Return what a reviewer knows of a running system."""
     public, platform = system.welcome["public_url"], system.welcome["platform_url"]
     readers = [key(system.folder, "public", "read", f"reader-{number}") for number in range(2)]
     keys = [option for token in readers for option in ("--read-key", token)]

@@ -29,7 +29,7 @@ def keys(system: System, *arguments: str) -> Any:
 
 
 def status_with(system: System, token: str) -> int:
-    """What the public plane answers with a key."""
+    """Return what the public plane answers with a key."""
     headers = {"Authorization": f"Bearer {token}"}
     url = f"{system.welcome['public_url']}/v1/privacy"
     return requests.get(url, headers=headers, timeout=10).status_code

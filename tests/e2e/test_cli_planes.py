@@ -54,7 +54,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRooms]:
 
 
 def public_environment(settings: StoreSettings) -> dict[str, str]:
-    """What the public plane is given."""
+    """Return what the public plane is given."""
     return clean_environment(**settings.environment((PUBLIC, LIMITER)))
 
 
@@ -78,7 +78,7 @@ def serving(
 
 
 def answers(url: str) -> bool:
-    """Whether a plane is ready."""
+    """Return whether a plane is ready."""
     try:
         return requests.get(f"{url}/readyz", timeout=2).status_code == 200
     except requests.RequestException:
@@ -111,7 +111,7 @@ def test_the_list_of_imports_would_show_it(store: EmbeddedRooms, tmp_path: Path)
 
 
 def platform_environment(store: EmbeddedRooms) -> dict[str, str]:
-    """What the platform plane is given."""
+    """Return what the platform plane is given."""
     return clean_environment(**process_environment(store.settings, store.folder, Process.PLATFORM))
 
 
@@ -142,7 +142,7 @@ def test_a_worker_that_is_killed_again_and_again_comes_back(store: EmbeddedRooms
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended."""
+    """Return whether a process has ended."""
     return not alive(pid)
 
 

@@ -32,7 +32,7 @@ LIKES = 200
 
 
 def event(number: int, occurred_at: str, **more: Any) -> dict[str, Any]:
-    """One event."""
+    """Return one event."""
     account = {"account_id": f"a-{number}", "profile": {"gender": ("female", "male")[number % 2]}}
     return {"type": "like", "video_id": "v-1", "occurred_at": occurred_at, **account, **more}
 

@@ -78,7 +78,7 @@ def verdicts(system: System, accounts: range, occurred_at: str) -> dict[str, int
 
 
 def likes(system: System) -> bytes:
-    """What readers are told."""
+    """Return what readers are told."""
     answer = system.read(f"/v1/videos/{VIDEO}/likes")
     assert answer.ok
     return answer.content
@@ -103,6 +103,6 @@ def tally(folder: Path) -> dict[str, Any]:
 
 
 def relayed(folder: Path) -> bool:
-    """Whether the relay has moved everything that was counted."""
+    """Return whether the relay has moved everything that was counted."""
     with closing(connect(operator_settings(folder, {}).store, RELAY)) as client:
         return not any(client.xrange(outbox_key(shard)) for shard in range(DEFAULT_SHARDS))

@@ -75,5 +75,5 @@ def shortest_past_ms(now_ms: int) -> int:
 
 
 def written(folder: Path) -> int:
-    """How many bytes the private room has logged."""
+    """Return how many bytes the private room has logged."""
     return sum(file.stat().st_size for file in (folder / "appendonlydir").glob("*.aof"))

@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def finding_of(folder: Path) -> tuple[bool, str]:
-    """What the doctor says about the store's clock."""
+    """Return what the doctor says about the store's clock."""
     findings = json.loads(likewise("doctor", "--json", "--data-folder", folder).stdout)["findings"]
     (found,) = [each for each in findings if each["name"] == "store's clock"]
     return found["ok"], found["detail"]

@@ -54,13 +54,13 @@ def send_like(system: System, account: str = "a-1") -> dict[str, int]:
 
 
 def relayed(folder: Path) -> bool:
-    """Whether the relay has moved everything that was counted."""
+    """Return whether the relay has moved everything that was counted."""
     with closing(connect(operator_settings(folder, {}).store, RELAY)) as client:
         return not any(client.xrange(outbox_key(shard)) for shard in range(DEFAULT_SHARDS))
 
 
 def ready(system: System) -> bool:
-    """Whether both planes and their stores answer."""
+    """Return whether both planes and their stores answer."""
     urls = (system.welcome["public_url"], system.welcome["platform_url"])
     try:
         return all(requests.get(f"{url}/readyz", timeout=2).status_code == 200 for url in urls)

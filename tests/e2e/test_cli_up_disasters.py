@@ -28,7 +28,7 @@ def like(system: System, account: str) -> dict[str, int] | None:
 
 
 def counts(system: System, account: str) -> bool:
-    """Whether a like was taken and counted, now or before."""
+    """Return whether a like was taken and counted, now or before."""
     verdicts = like(system, account)
     return verdicts is not None and verdicts["counted"] + verdicts["duplicate"] == 1
 
@@ -48,7 +48,7 @@ def fill_disk(system: System, folder: Path, *rooms: str) -> None:
 
 
 def is_read_only(folder: Path, room: str) -> bool:
-    """Whether `up` has said that the server of a room can only be read."""
+    """Return whether `up` has said that the server of a room can only be read."""
     return f"redis-{room} can only be read: its disk is full" in folder.with_name("data.errors").read_text()
 
 

@@ -53,7 +53,7 @@ class Deployment:
         return self.folder / "pseudonym.key"
 
     def environment(self, process: str) -> dict[str, str]:
-        """What the compose file gives a process."""
+        """Return what the compose file gives a process."""
         places = {
             "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.key_file),
             "LIKEWISE_LEDGER_KEY_FILE": str(self.folder / "ledger.key"),

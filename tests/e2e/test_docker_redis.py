@@ -38,7 +38,7 @@ def settings(running: DockerStore) -> StoreSettings:
 
 @pytest.fixture
 def secrets(running: DockerStore) -> Path:
-    """What `likewise init --secrets` wrote."""
+    """Return what `likewise init --secrets` wrote."""
     return running.secrets
 
 

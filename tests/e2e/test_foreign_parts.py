@@ -43,7 +43,7 @@ class Deployment:
     policy: Path
 
     def refusal(self, process: Process, command: tuple[str, ...] | None) -> str:
-        """What a process says that does not start; a plane is asked for what its app needs."""
+        """Return what a process says that does not start; a plane is asked for what its app needs."""
         environment = process_environment(self.store.settings, self.folder, process)
         environment[POLICY.name] = str(self.policy)
         if command is None:

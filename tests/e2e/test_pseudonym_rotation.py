@@ -58,7 +58,7 @@ def rotation(store: Store, key_file: Path, hook: Hook | None = None) -> KeyRotat
 
 
 def likes(series: int, change: int = LIKE, at_ms: int = 1) -> list[AdmittedEvent]:
-    """One event of every account."""
+    """Return one event of every account."""
     return [(account, series, at_ms, change, 3) for account in ACCOUNTS]
 
 

@@ -96,7 +96,7 @@ def test_it_is_written_down_before_anybody_can_read_it(world: ReleaseWorld) -> N
 
 
 def known(world: ReleaseWorld, shard: int) -> int:
-    """How many releases of a shard are known outside."""
+    """Return how many releases of a shard are known outside."""
     path = outside(world).folder / f"{HEADER.store_id}.released-{shard}"
     return int(path.read_text().split()[0]) if path.exists() else 0
 

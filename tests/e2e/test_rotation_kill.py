@@ -127,7 +127,7 @@ def vault_on(store: Store, founded: PreparedStore) -> RegisterStore:
 
 
 def likes(series: int) -> list[AdmittedEvent]:
-    """One of every account."""
+    """Return one of every account."""
     return [(account, series, 1_000, GAINED, 3) for account in ACCOUNTS]
 
 

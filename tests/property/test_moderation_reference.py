@@ -149,7 +149,7 @@ class Moderation(RuleBasedStateMachine):
         assert +self.reference.totals() == counted
 
     def _forgive_admissions(self, account: str, expected: tuple[int, int, int] | None) -> None:
-        """Which engagements find the day full depends on the order that Redis keeps: take over its choice."""
+        """Take over the choice of who finds the day full, which depends on the order that Redis keeps."""
         assert expected is not None
         if expected[2]:
             found = read_registers(self.store.root, [account])

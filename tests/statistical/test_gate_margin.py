@@ -53,7 +53,7 @@ def documents(mechanism: Calibration, epoch: int, log: bytes, releases: int) -> 
 
 
 def totals_at_k(mechanism: Calibration, epoch: int, releases: int) -> tuple[int, int]:
-    """How many totals at n = k are shown, of how many."""
+    """Return how many totals at n = k are shown, of how many."""
     log = log_of(POLICY, [({}, LIKE, K)])
     shown = [document.total is not None for document in documents(mechanism, epoch, log, releases)]
     return sum(shown), len(shown)

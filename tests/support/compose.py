@@ -15,6 +15,6 @@ ADDRESSES: Final = {Room.PRIVATE: "LIKEWISE_VAULT_URL", Room.GALLERY: "LIKEWISE_
 
 
 def mounts(service: str) -> dict[str, str]:
-    """What is mounted into a service, by the place where it is there."""
+    """Return what is mounted into a service, by the place where it is there."""
     pairs = (volume.split(":")[:2] for volume in SERVICES[service].get("volumes", []))
     return {place: source for source, place in pairs}

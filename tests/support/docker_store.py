@@ -63,7 +63,7 @@ def docker_store(folder: Path) -> Iterator[DockerStore]:
 
 
 def variables(file: Path) -> dict[str, str]:
-    """What an environment file sets."""
+    """Return what an environment file sets."""
     return dict(line.split("=", 1) for line in file.read_text().splitlines())
 
 

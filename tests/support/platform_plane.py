@@ -96,10 +96,15 @@ class PlatformPlane:
 
     def send(self, method: str, path: str, body: bytes, media_type: str = JSON, **headers: str) -> Reply:
         """Send a request with the key; underscores in header names become hyphens."""
+        reply = self.try_sending(method, path, body, media_type, **headers)
+        assert self.log.failures == []
+        return reply
+
+    def try_sending(self, method: str, path: str, body: bytes, media_type: str, **headers: str) -> Reply:
+        """Send a request as `send`, also where the plane cannot answer and logs it."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         allowed = {"Authorization": f"Bearer {self.token}"} | named
         response = self.client.open(path, method=method, data=body, content_type=media_type, headers=allowed)
-        assert self.log.failures == []
         return Reply.of(response)
 
     def events(self, body: bytes, media_type: str = NDJSON, **headers: str) -> Reply:
@@ -177,6 +182,16 @@ def new_key(
 def keys(store: Store, pattern: str = "*") -> list[bytes]:
     """Names of keys in the store."""
     return cast("list[bytes]", store.root.keys(pattern))
+
+
+def lasting_keys(store: Store) -> list[bytes]:
+    """Return the names of all keys but those of rate limits."""
+    return [name for name in keys(store) if not name.startswith(b"l:")]
+
+
+def dump(store: Store) -> dict[bytes, bytes | None]:
+    """Return everything in the store but rate limits."""
+    return {name: store.root.dump(name) for name in lasting_keys(store)}
 
 
 def written_keys(store: Store, pattern: str = "v:*") -> list[bytes]:

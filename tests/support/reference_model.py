@@ -47,7 +47,7 @@ class Register:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the engagement is counted."""
+        """Returns whether the engagement is counted."""
         return self.flips % 2 == 1
 
 

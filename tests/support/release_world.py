@@ -127,7 +127,7 @@ class ReleaseWorld:
         return ReleaseWorker(self._shards(hook), calibration_of, entropy or self.entropy, lambda: self.now_ms)
 
     def publication(self, hook: Hook = send) -> ReleasePublication:
-        """What copies releases, with store calls, on both sides, that pass through a hook."""
+        """Return what copies releases, with store calls, on both sides, that pass through a hook."""
         publisher = Publisher(SteppedRedis(self.store.publisher, hook))
         return ReleasePublication(self._shards(hook), publisher)
 

@@ -64,7 +64,7 @@ class ReconstructionAttack(TargetAttack):
 
     @cached_property
     def _sides(self) -> NDArray[np.int64]:
-        """Which of two values each account has, shape (secrets, dimensions)."""
+        """Returns which of two values each account has, shape (secrets, dimensions)."""
         return self.context.coins.integers(0, 2, (self._secrets, len(self._dimensions)))
 
     @cached_property

@@ -38,7 +38,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 def serves(worker: WorkerProcess) -> bool:
-    """Whether the worker says that it serves."""
+    """Return whether the worker says that it serves."""
     worker.poll()
     return worker.is_serving
 

@@ -26,7 +26,7 @@ class Gallery:
         self._releases = {str(release.epoch).encode(): msgspec.json.encode(release) for release in releases}
 
     def hgetall(self, _key: str) -> dict[bytes, bytes]:
-        """What Redis answers."""
+        """Return what Redis answers."""
         return self._releases
 
 

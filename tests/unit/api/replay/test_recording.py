@@ -15,7 +15,7 @@ FIRST, SECOND = "2026-05-01T00:00:00Z", "2026-05-02T00:00:00Z"
 
 
 def event(occurred_at: str) -> bytes:
-    """One line of a recording."""
+    """Return one line of a recording."""
     return b'{"type":"like","occurred_at":"%s"}' % occurred_at.encode()
 
 

@@ -50,7 +50,7 @@ class Server:
         self._loading, self.is_running, self.takes_writes = outcome, True, self.has_room
 
     def is_ready(self) -> bool:
-        """Whether it has loaded its data."""
+        """Return whether it has loaded its data."""
         if self._loading < 0:
             self.is_running = False
             raise StoreError("the embedded Redis ended with -9. The end of redis.log:")
@@ -72,7 +72,7 @@ class Clock:
 
 
 def polls(server: Server, count: int, step_seconds: float = 0.2) -> list[str]:
-    """What is reported in some polls of a server that has just ended."""
+    """Return what is reported in some polls of a server that has just ended."""
     child = EmbeddedChild("redis-private", cast("EmbeddedRedis", server), Clock(step_seconds))
     server.is_running = False
     return [report for _ in range(count) if (report := child.poll())]

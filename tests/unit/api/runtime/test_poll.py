@@ -17,7 +17,7 @@ BUSY = StoreBusyError("the store is busy")
 def rests_after(
     outcomes: list[int | Exception], pace: PollInterval = PACE
 ) -> tuple[list[float], list[float]]:
-    """How long the loop rested after each step with such an outcome, and what it said about a busy store."""
+    """Return how long the loop rested after each step with such an outcome, and its words on a busy store."""
     script = iter(outcomes)
     rests: list[float] = []
     said: list[float] = []

@@ -74,7 +74,7 @@ def plane() -> Iterator[Served]:
 
 
 def alive_within_a_second(plane: Served) -> bool:
-    """Whether a health check is answered, on a new connection."""
+    """Return whether a health check is answered, on a new connection."""
     started = time.monotonic()
     answer = plane.ask(request("GET", "/healthz"))
     return answer.status == 200 and time.monotonic() - started < 1
@@ -243,7 +243,7 @@ def test_readers_that_do_not_read_end(plane: Served) -> None:
 
 
 def is_broken(reader: socket.socket) -> bool:
-    """Whether the server has reset a connection, as the system knows without reading from it."""
+    """Return whether the server has reset a connection, as the system knows without reading from it."""
     state = reader.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
     return state[0] == TCP_CLOSE
 

@@ -14,7 +14,7 @@ from tests.support.fake_deployment import START_MS, FakeDeployment, sandbox_poli
 
 
 def passes(logs: Path) -> bool:
-    """Whether the attack finds nothing in a folder."""
+    """Return whether the attack finds nothing in a folder."""
     claim = Claim.from_document(guarantee(sandbox_policy()))
     coins = np.random.default_rng(1)
     context = CampaignContext(FakeDeployment(), claim, QUICK, "a1b2c3d4-0", coins, START_MS, ignore_progress)

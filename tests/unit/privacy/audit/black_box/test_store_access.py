@@ -6,7 +6,7 @@ from tests.support.redis_server import Store
 
 
 def refused(store: Store, user: str) -> dict[str, bool]:
-    """Which commands the store refuses a user."""
+    """Return which commands the store refuses a user."""
     socket = store.settings.urls[Room.GALLERY].removeprefix("unix://")
     (section,) = StoreAccessAttack(f"unix://{user}:{store.settings.passwords[user]}@{socket}").evaluate([])
     return {finding.what: finding.passed for finding in section.findings}
