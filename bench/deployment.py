@@ -20,6 +20,7 @@ from api.http.system import clock_ms, uptime
 from api.replay.timeline import VirtualClock
 from api.runtime.api_keys import ApiKeys, ApiKeySpec
 from api.runtime.policy_source import read_policy
+from api.runtime.processes import COMMANDS
 from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import PreparedStore, StoreSetup
 from privacy.catalogue.catalogue import Catalogue, TargetMetadata
@@ -28,10 +29,10 @@ from privacy.model.change import GAINED
 from privacy.model.engagement import Kind, Series, TargetType
 from privacy.model.timestamp import MS_PER_HOUR, Clock
 from privacy.publishing.publisher import Publisher
-from privacy.store.acl import AclUser, Room
+from privacy.store.acl import Room
 from privacy.store.clock import StoreClock
 from privacy.store.connect import connect
-from privacy.store.users import USERS
+from privacy.store.users import PROCESSES, USERS, Process
 from privacy.tally.outbox_relay import Relay
 from privacy.vault.entries import AdmittedEvent
 from privacy.vault.limits import KnownLimits
@@ -141,9 +142,18 @@ class BenchDeployment:
         return ring.create(ApiKeySpec("bench", [scope], 1, _REQUESTS_PER_MINUTE))[0]
 
     @contextmanager
-    def run_process(self, command: str, users: tuple[AclUser, ...], *arguments: str) -> Iterator[None]:
+    def run_plane(self, process: Process, *options: str) -> Iterator[int]:
+        """Serves a plane until the block ends; returns its port."""
+        port = free_port()
+        with self.run_process(process, "--port", str(port), *options):
+            wait_for(port)
+            yield port
+
+    @contextmanager
+    def run_process(self, process: Process, *arguments: str) -> Iterator[None]:
         """Runs one of the product's processes, as in a deployment."""
-        environment = self.prepared.settings.environment(users) | {
+        command = COMMANDS.get(process, process)
+        environment = self.prepared.settings.environment(PROCESSES[process]) | {
             "LIKEWISE_PSEUDONYM_KEY_FILE": str(self.folder / "pseudonym.key"),
             "LIKEWISE_ROLLBACK_GUARD_DIR": str(self.folder / "rollback-guard"),
             "PATH": os.environ["PATH"],

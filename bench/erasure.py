@@ -7,24 +7,23 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import median, stdev
 from typing import Final
 
-from bench.deployment import BATCH, BenchDeployment, free_port, start_deployment, wait_for
-from bench.figure import Bar, Figure, Measure, ProgressCallback, Reference
+from bench.deployment import BATCH, BenchDeployment, start_deployment
+from bench.figure import Bar, Figure, Measure, ProgressCallback
 from bench.ingest import Requests, wait_until_drained
-from bench.interference import WINDOW_SECONDS, Load, Rates, measure_interference
+from bench.interference import WINDOW_SECONDS, Load, Rates, compare, measure_interference
 from bench.plane_request import send_request
 from bench.reads import build_reads, release_all
 from privacy.model.change import GAINED
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.aof_rewrite import COLLECT_MS, AofRewriteScheduler
 from privacy.store.keys import outbox_key
-from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER, RELAY
+from privacy.store.users import Process
 
 MAX_SECONDS: Final = 2.0
 SHARE_LEFT: Final = 0.9
@@ -61,8 +60,12 @@ def erasure(progress: ProgressCallback) -> Iterator[Figure]:
         progress(
             f"{_PERSONS} erasures and {_ROUNDS} rewrites of the log, while events arrive and numbers are read"
         )
-        with _start_processes(deployment) as ports:
-            rounds = _run_rounds(deployment, ports)
+        with (
+            deployment.run_plane(Process.PLATFORM, "--workers", "2", "--threads", "2") as platform,
+            deployment.run_plane(Process.PUBLIC, "--workers", "1", "--threads", "2") as public,
+            deployment.run_process(Process.RELAY),
+        ):
+            rounds = _run_rounds(deployment, _Ports(platform, public))
     erased = [each for one in rounds for each in one.erased]
     yield Figure(
         f"until an account with {ENGAGEMENTS:,} engagements is erased and its removals are counted",
@@ -88,15 +91,11 @@ def _share_left(when: str, windows: Sequence[dict[str, Rates]]) -> Iterator[Figu
     for what, unit, each in ((_EVENTS, "events/s", BATCH), (_READS, "requests/s", 1)):
         pairs = [window[what] for window in windows]
         shares = [pair.during / pair.without for pair in pairs]
-        yield Figure(
-            f"{what}: {when}",
-            each * fmean(pair.during for pair in pairs),
-            unit,
-            Reference("the same immediately before and after", each * fmean(pair.without for pair in pairs)),
-            Bar(Measure.RATIO, low=SHARE_LEFT),
-            note=f"{len(shares)} windows from {min(shares):.2f} to {max(shares):.2f}, standard error of mean "
-            f"{stdev(shares) / len(shares) ** 0.5:.3f}",
+        note = (
+            f"{len(shares)} windows from {min(shares):.2f} to {max(shares):.2f}, standard error of mean "
+            f"{stdev(shares) / len(shares) ** 0.5:.3f}"
         )
+        yield compare(f"{what}: {when}", unit, each, pairs, SHARE_LEFT, note)
 
 
 def _run_rounds(deployment: BenchDeployment, ports: _Ports) -> list[_Round]:
@@ -169,25 +168,6 @@ def _fill(deployment: BenchDeployment) -> None:
         )
         for day, day_ms in enumerate(starts_ms)
     )
-
-
-@contextmanager
-def _start_processes(deployment: BenchDeployment) -> Iterator[_Ports]:
-    ports = _Ports(free_port(), free_port())
-    with ExitStack() as held:
-        for command, users, *settings in (
-            (
-                "platform",
-                (PLATFORM, PUBLISHER),
-                *("--port", str(ports.platform), "--workers", "2", "--threads", "2"),
-            ),
-            ("public", (PUBLIC, LIMITER), "--port", str(ports.public), "--workers", "1", "--threads", "2"),
-            ("relay", (RELAY,)),
-        ):
-            held.enter_context(deployment.run_process(command, users, *settings))
-        wait_for(ports.platform)
-        wait_for(ports.public)
-        yield ports
 
 
 def _run_round(deployment: BenchDeployment, ports: _Ports, keys: _Keys, number: int) -> _Round:

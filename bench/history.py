@@ -17,10 +17,8 @@ from bench.deployment import (
     VIDEOS,
     BenchDeployment,
     account_name,
-    free_port,
     start_deployment,
     video_of,
-    wait_for,
 )
 from bench.figure import Bar, Figure, Measure, ProgressCallback
 from bench.ingest import wait_until_drained
@@ -28,7 +26,7 @@ from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.model.engagement import TargetType
 from privacy.model.timestamp import MS_PER_DAY, format_timestamp
 from privacy.store.settings import PLATFORM_KEY, PLATFORM_URL
-from privacy.store.users import PLATFORM, PUBLISHER, RELAY
+from privacy.store.users import Process
 
 MAX_SECONDS: Final = 60.0
 _DAYS: Final = 1_000
@@ -41,12 +39,7 @@ def history(progress: ProgressCallback) -> Iterator[Figure]:
         file = deployment.folder / "likes.ndjson"
         progress(f"{ENGAGEMENTS:,} likes of {_DAYS:,} days")
         _write(file)
-        port = free_port()
-        with (
-            deployment.run_process("platform", (PLATFORM, PUBLISHER), "--port", str(port)),
-            deployment.run_process("relay", (RELAY,)),
-        ):
-            wait_for(port)
+        with deployment.run_plane(Process.PLATFORM) as port, deployment.run_process(Process.RELAY):
             _register(deployment)
             progress("the import")
             began_at = time.perf_counter()

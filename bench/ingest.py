@@ -16,11 +16,9 @@ from bench.deployment import (
     BATCH,
     BenchDeployment,
     account_name,
-    free_port,
     start_deployment,
     video_name,
     video_of,
-    wait_for,
 )
 from bench.figure import Bar, Figure, Measure, ProgressCallback, Reference
 from bench.http_load import LoadResult, build_request, drive
@@ -28,7 +26,7 @@ from bench.timing import seconds
 from privacy.model.timestamp import format_timestamp
 from privacy.store.keys import outbox_key
 from privacy.store.script import Script, ScriptCall
-from privacy.store.users import PLATFORM, PUBLISHER, RELAY
+from privacy.store.users import Process
 
 SHARE_OF_CEILING: Final = 0.4
 BATCHES: Final = 300
@@ -58,13 +56,11 @@ _PROFILES: Final = [
 def ingest(progress: ProgressCallback) -> Iterator[Figure]:
     """Measures rates until the last answer, and until the relay has counted everything."""
     with start_deployment() as deployment:
-        port = free_port()
-        settings = ("--port", str(port), "--workers", str(WORKERS), "--threads", str(THREADS))
+        settings = ("--workers", str(WORKERS), "--threads", str(THREADS))
         with (
-            deployment.run_process("platform", (PLATFORM, PUBLISHER), *settings),
-            deployment.run_process("relay", (RELAY,)),
+            deployment.run_plane(Process.PLATFORM, *settings) as port,
+            deployment.run_process(Process.RELAY),
         ):
-            wait_for(port)
             requests = Requests(deployment.create_key("platform", "ingest"), deployment.posted_at_ms)
             drive(port, CONNECTIONS, partial(requests.batches, 0, _WARM_UP_BATCHES))
             progress(

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 from typing import Final
 
+from bench.figure import Bar, Figure, Measure, Reference
 from bench.steady_load import run_steady_load
 
 WINDOW_SECONDS: Final = 2.0
@@ -71,6 +73,27 @@ def measure_interference(
         {name: Rates(rate[index], (rate[index - 1] + rate[index + 1]) / 2) for name, rate in rates.items()}
         for index in range(1, 2 * len(tasks), 2)
     ]
+
+
+def compare(what: str, unit: str, each: int, pairs: Sequence[Rates], low: float, note: str = "") -> Figure:
+    """Returns the figure of what tasks leave of a load.
+
+    Args:
+        what: the load, and when it was measured.
+        unit: of the rates.
+        each: how many of that unit one answer stands for.
+        pairs: the rates, one pair for each task.
+        low: the smallest share that may be left.
+        note: more about it.
+    """
+    return Figure(
+        what,
+        each * fmean(pair.during for pair in pairs),
+        unit,
+        Reference("the same immediately before and after", each * fmean(pair.without for pair in pairs)),
+        Bar(Measure.RATIO, low=low),
+        note,
+    )
 
 
 def _window(task: Callable[[], None] = lambda: None) -> float:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from bench.deployment import BATCH, VIDEOS, BenchDeployment, free_port, start_deployment, wait_for
+from bench.deployment import BATCH, VIDEOS, BenchDeployment, start_deployment
 from bench.figure import Bar, Figure, Measure, ProgressCallback, Reference
 from bench.http_load import drive
 from bench.ingest import Requests, wait_until_drained
 from bench.plane_request import send_request
 from bench.steady_load import run_steady_load
 from privacy.model.change import GAINED
-from privacy.store.users import MAINTENANCE, PLATFORM, PUBLISHER, RELAY
+from privacy.store.users import Process
 
 SHARE_OF_INGEST: Final = 0.5
 SHARE_LEFT_TO_INTAKE: Final = 0.5
@@ -37,14 +37,11 @@ def purge(progress: ProgressCallback) -> Iterator[Figure]:
     with start_deployment() as deployment:
         progress(f"{BOTS:,} bots with {LIKES_PER_BOT} likes each")
         _fill(deployment)
-        port = free_port()
-        settings = ("--port", str(port), "--workers", str(WORKERS), "--threads", "2")
         with (
-            deployment.run_process("platform", (PLATFORM, PUBLISHER), *settings),
-            deployment.run_process("relay", (RELAY,)),
-            deployment.run_process("maintain", (MAINTENANCE,)),
+            deployment.run_plane(Process.PLATFORM, "--workers", str(WORKERS), "--threads", "2") as port,
+            deployment.run_process(Process.RELAY),
+            deployment.run_process(Process.MAINTENANCE),
         ):
-            wait_for(port)
             requests = Requests(deployment.create_key("platform", "ingest"), deployment.posted_at_ms)
             drive(port, _CONNECTIONS, partial(requests.batches, 0, _WARM_UP_BATCHES))
             progress("intake alone")

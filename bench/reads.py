@@ -19,7 +19,7 @@ from privacy.mechanism.entropy import os_entropy
 from privacy.model.engagement import Kind
 from privacy.release.publication import ReleasePublication
 from privacy.release.worker import ReleaseWorker
-from privacy.store.users import LIMITER, PUBLIC
+from privacy.store.users import Process
 from privacy.tally.series import TallyShard
 
 SHARE_OF_HELLO: Final = 0.5
@@ -36,14 +36,13 @@ def reads(progress: ProgressCallback) -> Iterator[Figure]:
         progress(f"{_LIKES:,} likes, and the releases of {VIDEOS:,} videos")
         deployment.fill(_LIKES)
         release_all(deployment)
-        port, peer_port = free_port(), free_port()
-        settings = ("--port", str(port), "--workers", str(WORKERS), "--threads", str(THREADS))
+        peer_port = free_port()
+        settings = ("--workers", str(WORKERS), "--threads", str(THREADS))
         peer = [sys.executable, "-m", "bench.hello", str(peer_port)]
         with (
-            deployment.run_process("public", (PUBLIC, LIMITER), *settings),
+            deployment.run_plane(Process.PUBLIC, *settings) as port,
             child(peer, dict(os.environ), deployment.folder / "hello.log"),
         ):
-            wait_for(port)
             wait_for(peer_port)
             progress(f"{_REQUESTS:,} requests to each, {_ROUNDS} times in turn, {CONNECTIONS} connections")
             make_reads = partial(build_reads, deployment.create_key("public", "read"), _REQUESTS)

@@ -6,16 +6,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from statistics import fmean
 from typing import Final
 
-from bench.deployment import BATCH, LOOPBACK, free_port, start_deployment, wait_for
-from bench.figure import Bar, Figure, Measure, ProgressCallback, Reference
+from bench.deployment import BATCH, LOOPBACK, start_deployment
+from bench.figure import Bar, Figure, Measure, ProgressCallback
 from bench.http_load import build_request
 from bench.ingest import Requests
-from bench.interference import Load, measure_interference
+from bench.interference import Load, compare, measure_interference
 from bench.reads import build_reads, release_all
-from privacy.store.users import LIMITER, PLATFORM, PUBLIC, PUBLISHER
+from privacy.store.users import Process
 
 SHARE_LEFT: Final = 0.8
 SLOW_BODIES: Final = 100
@@ -42,13 +41,10 @@ def siege(progress: ProgressCallback) -> Iterator[Figure]:
         progress(f"{_LIKES:,} likes, and their releases")
         deployment.fill(_LIKES)
         release_all(deployment)
-        platform, public = free_port(), free_port()
         with (
-            deployment.run_process("platform", (PLATFORM, PUBLISHER), "--port", str(platform)),
-            deployment.run_process("public", (PUBLIC, LIMITER), "--port", str(public)),
+            deployment.run_plane(Process.PLATFORM) as platform,
+            deployment.run_plane(Process.PUBLIC) as public,
         ):
-            wait_for(platform)
-            wait_for(public)
             progress(
                 f"{SLOW_BODIES} slow bodies, {SILENT:,} silent connections of each plane and {UNREAD} unread "
                 f"responses, {_ROUNDS} times for {HELD_SECONDS:g} s"
@@ -68,13 +64,7 @@ def siege(progress: ProgressCallback) -> Iterator[Figure]:
             windows = measure_interference([task] * _ROUNDS, loads)
     for unit, each in (("events/s", BATCH), ("requests/s", 1)):
         pairs = [window[unit] for window in windows]
-        yield Figure(
-            f"{unit} during a siege of both planes",
-            each * fmean(pair.during for pair in pairs),
-            unit,
-            Reference("the same immediately before and after", each * fmean(pair.without for pair in pairs)),
-            Bar(Measure.RATIO, low=SHARE_LEFT),
-        )
+        yield compare(f"{unit} during a siege of both planes", unit, each, pairs, SHARE_LEFT)
     yield Figure(
         "slowest health check meanwhile", max(slowest), "s", bar=Bar(Measure.VALUE, high=_HEALTH_SECONDS)
     )

@@ -11,7 +11,8 @@ from privacy.store.settings import PLATFORM_KEY, PREFIX, STAFF_KEY, Settings
 from privacy.store.users import Process
 
 _ROOT: Final = Path(__file__).parents[2]
-_COMMANDS: Final = {Process.MAINTENANCE: "maintain"}
+COMMANDS: Final = {Process.MAINTENANCE: "maintain"}
+"""Commands of processes that are not called like them."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Programs:
 
     def worker(self, process: Process) -> Program:
         """Returns the program of a worker."""
-        return Program(process, (_COMMANDS.get(process, process),), self._environment(process))
+        return Program(process, (COMMANDS.get(process, process),), self._environment(process))
 
     def simulate(self, platform_url: str, keys: SimulationKeys, seed: int, opened_at: str) -> Program:
         """Returns the simulated platform's program: it has API keys and knows no store."""
