@@ -90,7 +90,7 @@ class KeyFiles:
     @property
     def name_a_store(self) -> bool:
         """Returns whether the pseudonym key file names a store: that one was set up to its end."""
-        return pseudonym_key_file.read_named_store(self.pseudonym) is not None
+        return pseudonym_key_file.FILES.read(self.pseudonym).store is not None
 
     def name_store(self, header: StoreHeader) -> None:
         """Writes the store's id into the files that name none, as the last step of setting it up.
@@ -98,20 +98,20 @@ class KeyFiles:
         Raises:
             StoreError: a file cannot be written.
         """
-        if signing_key_file.read_named_store(self.ledger) is None:
-            signing_key_file.name_store(self.ledger, header.store_id)
-        if pseudonym_key_file.read_named_store(self.pseudonym) is None:
-            pseudonym_key_file.name_store(self.pseudonym, header.store_id)
+        if signing_key_file.FILES.read(self.ledger).store is None:
+            signing_key_file.FILES.name_store(self.ledger, header.store_id)
+        if pseudonym_key_file.FILES.read(self.pseudonym).store is None:
+            pseudonym_key_file.FILES.name_store(self.pseudonym, header.store_id)
 
     def _require_no_store(self, guard: Path) -> None:
         """Refuses to set a new store up with what belongs to a store that is missing."""
         belongings = [
             path
-            for path, read in (
-                (self.pseudonym, pseudonym_key_file.read_named_store),
-                (self.ledger, signing_key_file.read_named_store),
+            for path, files in (
+                (self.pseudonym, pseudonym_key_file.FILES),
+                (self.ledger, signing_key_file.FILES),
             )
-            if path.exists() and read(path) is not None
+            if path.exists() and files.read(path).store is not None
         ]
         belongings += [guard] if list_stores(guard) else []
         if belongings:

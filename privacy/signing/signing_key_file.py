@@ -5,27 +5,34 @@ The file names the store whose ledger the key signs, once that is set up: one ke
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from privacy.errors import StoreError
 from privacy.signing.jwks import PublicKey
 from privacy.signing.signing_key import SECRET_BYTES, SigningKey
-from privacy.store.credentials import create_private, read_private
-from privacy.store.file_change import change_private, decode_checked, encode_checked
 from privacy.store.header import StoreHeader
+from privacy.store.key_file import KeyFile, KeyFileKind
 
 
-class _SigningKeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class _SigningKeyFile(KeyFile, frozen=True):
     """The private key in hexadecimal; former public ones as a JWK's `x`, newest first; their store."""
 
     private: str
     former: list[str]
-    store: str | None = None
 
     def key(self) -> SigningKey:
         """The key; ValueError or StoreError if it is none."""
         return SigningKey(bytes.fromhex(self.private), tuple(map(PublicKey, self.former)))
+
+
+FILES: Final = KeyFileKind(
+    _SigningKeyFile,
+    _SigningKeyFile.key,
+    "ledger key file",
+    f"holds no key, or is damaged; must be JSON with `private`, {SECRET_BYTES} bytes in hexadecimal, and "
+    "`former`, a list of public keys",
+)
 
 
 def load_signing_key(path: Path) -> SigningKey:
@@ -34,7 +41,7 @@ def load_signing_key(path: Path) -> SigningKey:
     Raises:
         StoreError: the file is missing, readable by others, or holds no key; the message repeats none.
     """
-    return _read(path).key()
+    return FILES.read(path).key()
 
 
 def load_store_signing_key(path: Path, header: StoreHeader, *, is_set_up: bool = True) -> SigningKey:
@@ -50,36 +57,11 @@ def load_store_signing_key(path: Path, header: StoreHeader, *, is_set_up: bool =
     Raises:
         StoreError: as `load_signing_key`, or it is the key of another store.
     """
-    file = _read(path)
+    file = FILES.read(path)
     key = file.key()
     known = header.keys is not None and header.keys.ledger_key in key.public_keys.key_ids
     header.require_key(path, file.store, is_known=known, is_set_up=is_set_up)
     return key
-
-
-def read_named_store(path: Path) -> str | None:
-    """Returns the id of the store that the key file names; None if it names none.
-
-    Raises:
-        StoreError: as `load_signing_key`.
-    """
-    return _read(path).store
-
-
-def name_store(path: Path, store_id: str) -> None:
-    """Writes the id of the store whose ledger the key signs into its file.
-
-    Raises:
-        StoreBusyError: another process changes the file. Do it again.
-        StoreError: as `load_signing_key`, or the file names another store, or cannot be written.
-    """
-
-    def name(known: _SigningKeyFile) -> _SigningKeyFile:
-        if known.store not in {None, store_id}:
-            raise StoreError(f"{path} holds the key of another store, which was named just now")
-        return msgspec.structs.replace(known, store=store_id)
-
-    _change(path, name)
 
 
 def create_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> None:
@@ -88,9 +70,7 @@ def create_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> None:
     Raises:
         StoreError: the folder does not allow it, or the file is readable by others or holds no key.
     """
-    if not path.exists():
-        create_private(path, encode_checked(_SigningKeyFile(entropy(SECRET_BYTES).hex(), [])))
-    load_signing_key(path)
+    FILES.create(path, lambda: _SigningKeyFile(entropy(SECRET_BYTES).hex(), []))
 
 
 def rotate_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> SigningKey:
@@ -108,22 +88,4 @@ def rotate_ledger_key(path: Path, entropy: Callable[[int], bytes]) -> SigningKey
         former = [public.x for public in previous.key().public_keys.keys]
         return msgspec.structs.replace(previous, private=entropy(SECRET_BYTES).hex(), former=former)
 
-    return _change(path, rotate).key()
-
-
-def _read(path: Path) -> _SigningKeyFile:
-    rule = (
-        f"holds no key, or is damaged; must be JSON with `private`, {SECRET_BYTES} bytes in hexadecimal, and "
-        "`former`, a list of public keys"
-    )
-    return read_private(path, "ledger key file", _parse, rule)
-
-
-def _parse(content: bytes) -> _SigningKeyFile:
-    file = decode_checked(content, _SigningKeyFile)
-    file.key()
-    return file
-
-
-def _change(path: Path, change: Callable[[_SigningKeyFile], _SigningKeyFile]) -> _SigningKeyFile:
-    return change_private(path, _read, change, encode_checked)
+    return FILES.change(path, rotate).key()

@@ -3,13 +3,10 @@
 import fcntl
 import os
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
-
-import msgspec
 
 from privacy.errors import StoreBusyError, StoreError
 from privacy.store.credentials import remove_drafts, resolve_links, write_private
@@ -18,10 +15,7 @@ LOCK_PATIENCE_SECONDS: Final = 5.0
 """A change takes some ms, so a lock that is held for longer is that of a process that hangs."""
 _PAUSE_SECONDS: Final = 0.02
 
-_CHECK: Final = "check"
-
 Content = TypeVar("Content")
-KeyFile = TypeVar("KeyFile", bound=msgspec.Struct)
 
 
 def change_private(
@@ -61,32 +55,6 @@ def change_private(
                 )
             write_private(path, format_content(changed))
         return changed
-
-
-def encode_checked(content: msgspec.Struct) -> str:
-    """Returns the text of a file of keys: a JSON object that ends with a check value of all before it."""
-    text = msgspec.json.encode(content).decode()
-    return f'{text.removesuffix("}")},"{_CHECK}":"{_compute_check_value(content)}"}}{os.linesep}'
-
-
-def decode_checked(text: bytes, kind: type[KeyFile]) -> KeyFile:
-    """Returns the content of a file of keys.
-
-    Without a check value it was written by hand, or by an older version.
-
-    Raises:
-        ValueError: it is damaged: any other key would find nothing of what was stored under the right one.
-    """
-    members = msgspec.json.decode(text, type=dict[str, object])
-    check = members.pop(_CHECK, None)
-    content = msgspec.convert(members, kind)
-    if check not in {None, _compute_check_value(content)}:
-        raise ValueError(_CHECK)
-    return content
-
-
-def _compute_check_value(content: msgspec.Struct) -> str:
-    return f"{zlib.crc32(msgspec.json.encode(content)):08x}"
 
 
 @contextmanager

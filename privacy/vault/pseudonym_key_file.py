@@ -6,29 +6,36 @@ another one, are then recognised.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from privacy.errors import ConflictError, StoreError
-from privacy.store.credentials import create_private, read_private
-from privacy.store.file_change import change_private, decode_checked, encode_checked
+from privacy.errors import ConflictError
 from privacy.store.header import StoreHeader
+from privacy.store.key_file import KeyFile, KeyFileKind
 from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser
 
 
-class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class _PseudonymKeyFile(KeyFile, frozen=True):
     """The content of the file: keys in hexadecimal, and the id of their store."""
 
     inner: str
     outer: str
     previous_outer: str | None = None
     generation: int = 0
-    store: str | None = None
 
     def keys(self) -> Pseudonymiser:
         """The keys; ValueError or StoreError if they are none."""
         previous = None if self.previous_outer is None else bytes.fromhex(self.previous_outer)
         return Pseudonymiser(bytes.fromhex(self.inner), bytes.fromhex(self.outer), previous, self.generation)
+
+
+FILES: Final = KeyFileKind(
+    _PseudonymKeyFile,
+    _PseudonymKeyFile.keys,
+    "pseudonym key file",
+    f"holds no keys, or is damaged; JSON with keys of {KEY_BYTES} bytes in hexadecimal",
+)
 
 
 def load_pseudonymiser(path: Path) -> Pseudonymiser:
@@ -37,7 +44,7 @@ def load_pseudonymiser(path: Path) -> Pseudonymiser:
     Raises:
         StoreError: the file is missing, readable by others, or holds no keys; the message repeats none.
     """
-    return _read(path).keys()
+    return FILES.read(path).keys()
 
 
 def load_store_keys(path: Path, header: StoreHeader, *, is_set_up: bool = True) -> Pseudonymiser:
@@ -51,36 +58,11 @@ def load_store_keys(path: Path, header: StoreHeader, *, is_set_up: bool = True) 
     Raises:
         StoreError: as `load_pseudonymiser`, or they are those of another store.
     """
-    file = _read(path)
+    file = FILES.read(path)
     keys = file.keys()
     known = header.keys is not None and header.keys.pseudonym_key == keys.fingerprint
     header.require_key(path, file.store, is_known=known, is_set_up=is_set_up)
     return keys
-
-
-def read_named_store(path: Path) -> str | None:
-    """Returns the id of the store that the key file names; None if it names none.
-
-    Raises:
-        StoreError: as `load_pseudonymiser`.
-    """
-    return _read(path).store
-
-
-def name_store(path: Path, store_id: str) -> None:
-    """Writes the id of the keys' store into their file, as the last step of setting that store up.
-
-    Raises:
-        StoreBusyError: another process changes the file. Do it again.
-        StoreError: as `load_pseudonymiser`, or the file names another store, or cannot be written.
-    """
-
-    def name(known: _KeyFile) -> _KeyFile:
-        if known.store not in {None, store_id}:
-            raise StoreError(f"{path} holds the key of another store, which was named just now")
-        return msgspec.structs.replace(known, store=store_id)
-
-    _change(path, name)
 
 
 def create_key_file(path: Path, entropy: Callable[[int], bytes]) -> None:
@@ -89,9 +71,7 @@ def create_key_file(path: Path, entropy: Callable[[int], bytes]) -> None:
     Raises:
         StoreError: the folder does not allow it, or the file is readable by others or holds no keys.
     """
-    if not path.exists():
-        create_private(path, encode_checked(_KeyFile(entropy(KEY_BYTES).hex(), entropy(KEY_BYTES).hex())))
-    load_pseudonymiser(path)
+    FILES.create(path, lambda: _PseudonymKeyFile(entropy(KEY_BYTES).hex(), entropy(KEY_BYTES).hex()))
 
 
 def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser:
@@ -104,7 +84,7 @@ def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser
         StoreError: the file cannot be read or written.
     """
 
-    def begin(known: _KeyFile) -> _KeyFile:
+    def begin(known: _PseudonymKeyFile) -> _PseudonymKeyFile:
         if known.previous_outer is not None:
             return known
         return msgspec.structs.replace(
@@ -114,7 +94,7 @@ def begin_rotation(path: Path, entropy: Callable[[int], bytes]) -> Pseudonymiser
             generation=known.generation + 1,
         )
 
-    return _change(path, begin).keys()
+    return FILES.change(path, begin).keys()
 
 
 def end_rotation(path: Path, keys: Pseudonymiser) -> None:
@@ -131,7 +111,7 @@ def end_rotation(path: Path, keys: Pseudonymiser) -> None:
         StoreError: the file cannot be read or written.
     """
 
-    def end(known: _KeyFile) -> _KeyFile:
+    def end(known: _PseudonymKeyFile) -> _PseudonymKeyFile:
         if known.previous_outer is None:
             raise ConflictError(
                 f"no rotation of the pseudonym key is under way: another process has ended the one to "
@@ -145,19 +125,4 @@ def end_rotation(path: Path, keys: Pseudonymiser) -> None:
             )
         return msgspec.structs.replace(known, previous_outer=None)
 
-    _change(path, end)
-
-
-def _read(path: Path) -> _KeyFile:
-    rule = f"holds no keys, or is damaged; JSON with keys of {KEY_BYTES} bytes in hexadecimal"
-    return read_private(path, "pseudonym key file", _parse, rule)
-
-
-def _parse(content: bytes) -> _KeyFile:
-    file = decode_checked(content, _KeyFile)
-    file.keys()
-    return file
-
-
-def _change(path: Path, change: Callable[[_KeyFile], _KeyFile]) -> _KeyFile:
-    return change_private(path, _read, change, encode_checked)
+    FILES.change(path, end)

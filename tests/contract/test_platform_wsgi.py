@@ -16,7 +16,7 @@ from privacy.store.keys import GALLERY_HEADER
 from privacy.store.settings import POLICY, PSEUDONYM_KEY_FILE, ROLLBACK_GUARD_DIR, Settings
 from privacy.store.users import PLATFORM, PUBLISHER
 from privacy.vault.limits import put_limits_in_force
-from privacy.vault.pseudonym_key_file import create_key_file, load_pseudonymiser, name_store
+from privacy.vault.pseudonym_key_file import FILES, create_key_file, load_pseudonymiser
 from tests.support.platform_plane import NOW_MS
 from tests.support.redis_server import Store
 
@@ -27,7 +27,7 @@ def environment(store: Store, tmp_path: Path) -> dict[str, str]:
     create_key_file(tmp_path / "key", os.urandom)
     fingerprints = KeyFingerprints(load_pseudonymiser(tmp_path / "key").fingerprint, "a ledger key")
     header = StoreHeader.create_or_verify(store.admin, os.urandom, keys=fingerprints)
-    name_store(tmp_path / "key", header.store_id)
+    FILES.name_store(tmp_path / "key", header.store_id)
     ErasureLog(tmp_path / "rollback-guard", header.store_id).create()
     header.of_gallery.put(store.admin)
     registry = register_policy(store.admin, DEFAULT_POLICY_PATH.read_bytes())

@@ -155,7 +155,7 @@ def test_a_key_of_another_store_is_refused(
     other = tmp_path / "other"
     {"pseudonym": create_key_file, "ledger": create_ledger_key}[which](other, os.urandom)
     if is_named:
-        {"pseudonym": pseudonym_key_file, "ledger": signing_key_file}[which].name_store(other, "1" * 32)
+        {"pseudonym": pseudonym_key_file, "ledger": signing_key_file}[which].FILES.name_store(other, "1" * 32)
     path.write_text(other.read_text())
     with pytest.raises(StoreError, match=f"{path} holds the key of another store: put the key file"):
         setup.prepare(store.settings)

@@ -10,12 +10,11 @@ from privacy.errors import ConflictError, StoreBusyError, StoreError
 from privacy.store import file_change
 from privacy.vault.pseudonym import KEY_BYTES, Pseudonymiser
 from privacy.vault.pseudonym_key_file import (
+    FILES,
     begin_rotation,
     create_key_file,
     end_rotation,
     load_pseudonymiser,
-    name_store,
-    read_named_store,
 )
 
 
@@ -173,18 +172,18 @@ def test_a_rotation_through_a_link_leaves_no_key_behind(path: Path, tmp_path: Pa
 
 def test_a_key_is_named_for_one_store(path: Path) -> None:
     """A name that another process wrote meanwhile stays."""
-    name_store(path, "1" * 32)
-    name_store(path, "1" * 32)
+    FILES.name_store(path, "1" * 32)
+    FILES.name_store(path, "1" * 32)
     with pytest.raises(StoreError, match="another store"):
-        name_store(path, "2" * 32)
-    assert read_named_store(path) == "1" * 32
+        FILES.name_store(path, "2" * 32)
+    assert FILES.read(path).store == "1" * 32
 
 
 def test_a_changed_bit_is_never_read_as_another_key(path: Path) -> None:
     """Every bit of the file, in the middle of a rotation: other keys or numbers would find no account."""
     end_rotation(path, begin_rotation(path, os.urandom))
     keys = begin_rotation(path, os.urandom)
-    name_store(path, "1" * 32)
+    FILES.name_store(path, "1" * 32)
     whole = path.read_bytes()
     for place in range(8 * len(whole)):
         changed = bytearray(whole)
@@ -194,7 +193,7 @@ def test_a_changed_bit_is_never_read_as_another_key(path: Path) -> None:
             found = load_pseudonymiser(path)
         except StoreError:
             continue
-        assert (found, read_named_store(path)) == (keys, "1" * 32), changed
+        assert (found, FILES.read(path).store) == (keys, "1" * 32), changed
 
 
 def test_a_file_without_a_check_value_is_read_and_gets_one(path: Path) -> None:
@@ -202,6 +201,6 @@ def test_a_file_without_a_check_value_is_read_and_gets_one(path: Path) -> None:
     keys = load_pseudonymiser(path)
     path.write_text(f'{{"inner": "{keys.inner_key.hex()}", "outer": "{keys.outer_key.hex()}"}}')
     assert load_pseudonymiser(path) == keys
-    name_store(path, "1" * 32)
+    FILES.name_store(path, "1" * 32)
     assert '"check":' in path.read_text()
     assert load_pseudonymiser(path) == keys
