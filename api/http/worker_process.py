@@ -1,13 +1,14 @@
 """A worker process of a plane: starts it, notices that it has ended or hangs, and starts another."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
+
+from api.http.child_process import Restarts, describe_status, wait_or_kill
 
 SERVING: Final = b"s"
 WAITING: Final = b"w"
@@ -18,9 +19,6 @@ _SILENT_SECONDS: Final = 20.0
 """A worker that has said nothing for this time is ended."""
 _MAX_FAILED_STARTS: Final = 2
 _FRESH_SECONDS: Final = 5.0
-_STEADY_SECONDS: Final = 30.0
-_FIRST_BACK_OFF_SECONDS: Final = 0.5
-_MAX_BACK_OFF_SECONDS: Final = 30.0
 _PULSES_READ: Final = 4_096
 
 
@@ -51,9 +49,9 @@ class WorkerProcess:
         path = [str(_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
         self._environment = {**environment, "PYTHONPATH": ":".join(path)}
         self._clock = monotonic_seconds
-        self._failures = self._failed_starts = 0
+        self._restarts = Restarts(monotonic_seconds)
+        self._failed_starts = 0
         self.failed_with: int | None = None
-        self._start_again = 0.0
         self._start()
 
     @property
@@ -73,6 +71,7 @@ class WorkerProcess:
         self._pulse_at: float | None = None
         self._served_at: float | None = None
         self._started = self._clock()
+        self._restarts.begin()
         given = (self._module, self._listener.fileno(), pulse, self._threads, os.getpid())
         try:
             self._process: subprocess.Popen[bytes] | None = subprocess.Popen(  # noqa: S603 - our own program, without a shell
@@ -91,15 +90,14 @@ class WorkerProcess:
             A report if the worker has just ended or been ended; None otherwise.
         """
         if self._process is None:
-            if self._clock() >= self._start_again:
+            if self._restarts.is_due:
                 self._start()
             return None
         self._read_pulse()
         status = self._process.poll()
         if status is not None:
             self._note_end(status)
-            ending = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-            return self._rest(f"a worker ended with {ending}")
+            return self._rest(f"a worker ended with {describe_status(status)}")
         heard = self._pulse_at if self._pulse_at is not None else self._started
         patience = _BOOT_SECONDS if self._pulse_at is None else _SILENT_SECONDS
         if self._clock() - heard > patience:
@@ -126,14 +124,9 @@ class WorkerProcess:
             self._served_at = self._clock()
 
     def _rest(self, report: str) -> str:
-        steady = self._clock() - self._started >= _STEADY_SECONDS
-        self._failures = 0 if steady else self._failures + 1
-        rest_seconds = min(_MAX_BACK_OFF_SECONDS, _FIRST_BACK_OFF_SECONDS * 2.0 ** min(self._failures, 30))
-        rest_seconds = 0.0 if steady else rest_seconds
-        self._start_again = self._clock() + rest_seconds
         self._process, self._pulse_at, self._served_at = None, None, None
         os.close(self._pulse)
-        return f"{report}; another one starts in {rest_seconds:g} s"
+        return self._restarts.plan(report)
 
     def terminate(self) -> None:
         """Asks the worker to end: it lets its requests end first."""
@@ -143,10 +136,6 @@ class WorkerProcess:
     def end(self, patience_seconds: float) -> None:
         """Waits until the worker has ended; kills it if that takes too long."""
         if self._process:
-            try:
-                self._process.wait(patience_seconds)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            wait_or_kill(self._process, patience_seconds)
             os.close(self._pulse)
             self._process = None

@@ -10,15 +10,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+from api.http.child_process import Restarts, describe_status, wait_or_kill
 from api.runtime.http_exchange import exchange, parse_server_url
-from api.runtime.poll import PollInterval
 from privacy.embedded.log_file import LogFile
 from privacy.errors import LikewiseError
 from privacy.store import die_with_parent
 
-_BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, max_back_off_seconds=30)
-_STEADY_SECONDS: Final = 30.0
-"""A child that has run at least this long starts again with the first back-off."""
 _CHECK_SECONDS: Final = 5.0
 _HANGING_SECONDS: Final = 40.0
 """Longer than a plane takes to notice and replace a worker that hangs."""
@@ -56,11 +53,9 @@ class Child:
         self._log = LogFile(logs / f"{program.name}.log")
         self._clock = monotonic_seconds
         self._process: subprocess.Popen[bytes] | None = None
-        self._started = 0.0
+        self._restarts = Restarts(monotonic_seconds)
         self._healthy = 0.0
         self._next_check = 0.0
-        self._failures = 0
-        self._start_again = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -69,6 +64,7 @@ class Child:
 
     def start(self) -> None:
         """Starts the program; only in the main thread: the child ends with the thread that starts it."""
+        self._restarts.begin()
         with self._log.opened() as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, without a shell
                 [
@@ -82,7 +78,7 @@ class Child:
                 # A group of its own: Ctrl-C in the terminal reaches the supervisor only.
                 start_new_session=True,
             )
-        self._started = self._healthy = self._clock()
+        self._healthy = self._clock()
 
     def poll(self) -> str | None:
         """Checks the process, and starts it again when its back-off is over.
@@ -92,15 +88,13 @@ class Child:
         """
         self._log.bound()
         if self._process is None:
-            return self._restart() if self._clock() >= self._start_again else None
+            return self._restart() if self._restarts.is_due else None
         status = self._process.poll()
         if status is None:
             return self._end_if_hanging()
         self._sweep()
         self._process = None
-        if self._clock() - self._started >= _STEADY_SECONDS:
-            self._failures = 0
-        return self._rest(self._describe_exit(status))
+        return self._restarts.plan(self._describe_exit(status))
 
     def _end_if_hanging(self) -> str | None:
         """Ends a program that runs and has not answered its health check for a long time."""
@@ -115,7 +109,7 @@ class Child:
             self._process.wait()
             self._sweep()
             self._process = None
-            return self._rest(
+            return self._restarts.plan(
                 f"{self.program.name} has not answered for {_HANGING_SECONDS:g} s and was ended"
             )
         return None
@@ -124,21 +118,13 @@ class Child:
         try:
             self.start()
         except OSError as error:  # no room for the log file, too many processes
-            return self._rest(f"{self.program.name} cannot be started: {error.strerror}")
+            return self._restarts.plan(f"{self.program.name} cannot be started: {error.strerror}")
         return None
-
-    def _rest(self, report: str) -> str:
-        """Plans the next start; returns the report of it."""
-        self._failures += 1
-        rest_seconds = _BACK_OFF.back_off_seconds(self._failures)
-        self._start_again = self._clock() + rest_seconds
-        return f"{report}; restarting in {rest_seconds:g} s"
 
     def _describe_exit(self, status: int) -> str:
         """Returns how the process ended, with the last line of its log."""
-        ending = signal.Signals(-status).name if status < 0 else f"exit code {status}"
         tail = self._log_tail()
-        return f"{self.program.name} ended with {ending}{f' ({tail})' if tail else ''}"
+        return f"{self.program.name} ended with {describe_status(status)}{f' ({tail})' if tail else ''}"
 
     def report_exit(self) -> str | None:
         """Returns how the process ended, or None if it runs. It is not started again."""
@@ -153,11 +139,7 @@ class Child:
     def end(self, patience_seconds: float) -> None:
         """Waits until the process ends; if that takes too long, kills it and its descendants."""
         if self._process:
-            try:
-                self._process.wait(patience_seconds)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            wait_or_kill(self._process, patience_seconds)
             self._sweep()
             self._process = None
 

@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from api.runtime.poll import PollInterval
+from api.http.child_process import Restarts
 from privacy.embedded.server import EmbeddedRedis
 from privacy.errors import StoreError
 
-_BACK_OFF: Final = PollInterval(idle_seconds=0, first_back_off_seconds=0.5, max_back_off_seconds=30)
-_STEADY_SECONDS: Final = 30.0
-"""A server that has run at least this long is started again at once."""
 _LOADING_REPORT_SECONDS: Final = 30.0
 _ROOM_INTERVAL_SECONDS: Final = 1.0
 
@@ -33,8 +30,8 @@ class EmbeddedChild:
         self._clock = monotonic_seconds
         self._is_loading = False
         self._began = monotonic_seconds()
-        self._failures = 0
-        self._start_again: float | None = None
+        self._restarts = Restarts(monotonic_seconds)
+        self._is_down = False
         self._report_at = 0.0
 
     @property
@@ -50,8 +47,8 @@ class EmbeddedChild:
         """
         self._server.bound_log()
         try:
-            if self._start_again is not None:
-                return self._launch() if self._clock() >= self._start_again else None
+            if self._is_down:
+                return self._launch() if self._restarts.is_due else None
             return self._check_loading() if self._is_loading else self._check_running()
         except (StoreError, OSError) as error:
             return self._rest(f"{self.name} does not start: {error}")
@@ -60,8 +57,6 @@ class EmbeddedChild:
         if self._server.is_running:
             return None if self._server.takes_writes else self._look_for_room()
         self._server.stop()
-        if self._clock() - self._began >= _STEADY_SECONDS:
-            self._failures = 0
         return self._rest(f"{self.name} ended")
 
     def _look_for_room(self) -> str | None:
@@ -71,18 +66,20 @@ class EmbeddedChild:
         if not self._server.has_room:
             return None
         self._server.stop()
-        self._failures = 0
+        self._restarts.forget()
         return self._rest(f"there is room again on the disk of {self.name}")
 
     def _launch(self) -> str | None:
-        self._start_again = None
+        self._restarts.begin()
         self._server.launch()
+        self._is_down = False
         self._is_loading, self._began = True, self._clock()
         self._report_at = self._began + _LOADING_REPORT_SECONDS
         return None
 
     def _check_loading(self) -> str | None:
         if self._server.is_ready():
+            self._restarts.begin()
             self._is_loading, self._began = False, self._clock()
             self._report_at = self._began
             cut = self._server.cut_bytes
@@ -95,11 +92,8 @@ class EmbeddedChild:
 
     def _rest(self, report: str) -> str:
         """Plans the next start; returns the report of it."""
-        self._is_loading = False
-        rest_seconds = _BACK_OFF.back_off_seconds(self._failures) if self._failures else 0.0
-        self._failures += 1
-        self._start_again = self._clock() + rest_seconds
-        return f"{report}; restarting {f'in {rest_seconds:g} s' if rest_seconds else 'now'}"
+        self._is_loading, self._is_down = False, True
+        return self._restarts.plan(report)
 
 
 def describe_cut(name: str, cut_bytes: int) -> str:
