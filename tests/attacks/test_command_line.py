@@ -21,6 +21,7 @@ import yaml
 
 from api.cli.commands.up import is_ready
 from api.cli.main import run
+from api.cli.parameters import STDOUT, OutputFile
 from api.http.command import ExitCode, run_command
 from api.http.terminal import make_harmless, make_harmless_json
 from api.runtime import http_exchange
@@ -236,6 +237,18 @@ def test_an_erasure_asks_first(answer: str, exit_code: int, monkeypatch: pytest.
     monkeypatch.setattr(sys, "stdin", terminal)
     completed = likewise("rights", "erase", "-a2001", *NOTE, *STAFF)
     check(completed, exit_code, "Erase the account -a2001 for good? [y/N]")
+
+
+def test_a_dash_is_stdout_and_a_file_may_have_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`./-` names the file; trying whether it can be written leaves nothing."""
+    monkeypatch.chdir(tmp_path)
+    for is_private in (False, True):
+        output = OutputFile(is_private=is_private, may_be_stdout=True)
+        assert output.convert("-", None, None) == STDOUT
+        assert output.convert("./-", None, None) == tmp_path / "-"
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("/dev/null"), os.mkfifo])
