@@ -62,14 +62,14 @@ def test_an_attack_that_cannot_be_finished_is_reported(
     code = deliver_report(box.audit(ignore_progress), as_json=True, report_file=page)
     assert code == ExitCode.CHECK_FAILED
     document = json.loads(capsys.readouterr().out)
-    assert len(document["sections"]) == 16
+    assert len(document["sections"]) == 17
     assert not document["passed"]
     (section,) = (section for section in document["sections"] if not section["passed"])
     assert section["key"] == "appearance"
     (finding,) = section["findings"]
     assert finding["found"] == "not finished: a release of the sandbox did not appear for 300 s"
     html = page.read_text()
-    assert "1 of 16 sections failed" in html
+    assert "1 of 17 sections failed" in html
     assert re.search(r"When a release appears .*FAILED.*not finished: a release", html, re.DOTALL)
 
 

@@ -10,16 +10,18 @@ import pytest
 
 from privacy.audit.black_box.audience_membership import AudienceAttack
 from privacy.audit.black_box.black_box import BlackBox
-from privacy.audit.black_box.campaign_scale import QUICK
+from privacy.audit.black_box.campaign_scale import QUICK, WHOLE, CampaignScale
 from privacy.audit.black_box.claim import Claim
 from privacy.audit.black_box.context import CampaignContext
 from privacy.audit.check import ignore_progress
-from tests.support.fake_deployment import FakeDeployment, Flaws
+from privacy.audit.report_model import Section
+from privacy.model.audience import period_at, period_start_ms
+from tests.support.fake_deployment import START_MS, FakeDeployment, Flaws
 
 FLAWS = {
     "exact totals": (
         Flaws(noise=0),
-        {"differencing", "membership", "noise", "trackers", "probing", "reconstruction"},
+        {"differencing", "membership", "noise", "trackers", "probing", "reconstruction", "audiences"},
     ),
     "half the noise": (Flaws(noise=0.5), {"noise"}),
     "twice the noise": (Flaws(noise=2), {"noise"}),
@@ -41,6 +43,7 @@ FLAWS = {
     "undeclared filters": (Flaws(filters=True), {"filters"}),
     "other words for no like": (Flaws(silent_bytes=True), {"suppression"}),
     "less time for no like": (Flaws(quick_silence_seconds=1e-4), {"timing"}),
+    "accounts counted with each like": (Flaws(audience_twice=True), {"audiences"}),
     "likes in metrics": (Flaws(counting_metrics=True), {"side-channels"}),
 }
 
@@ -53,22 +56,21 @@ def failed_sections(flaws: Flaws, seed: int) -> set[str]:
         deployment, QUICK, deployment.clock, deployment.wait, deployment.stopwatch, coins, "a1b2c3d4"
     )
     report = box.audit(ignore_progress)
-    assert len(report.sections) == 16
+    assert len(report.sections) == 17
     assert report.passed == all(section.passed for section in report.sections)
     return {section.key for section in report.sections if not section.passed}
 
 
-def failed_findings_of_audiences(flaws: Flaws, seed: int) -> list[str]:
-    """Attacks the audiences of a deployment with these flaws alone; returns the findings that do not pass."""
-    deployment = FakeDeployment(flaws, rng=np.random.default_rng(seed))
+def attack_audiences(deployment: FakeDeployment, scale: CampaignScale, seed: int) -> Section:
+    """Attacks the audiences of a deployment alone."""
     claim = Claim.from_document(deployment.read("/v1/privacy").document)
     assert claim.audience
     coins = np.random.default_rng(seed + 1_000)
-    scale = replace(QUICK, audiences=60)
     context = CampaignContext(deployment, claim, scale, "b2c3", coins, 0, ignore_progress)
     attack = AudienceAttack(context, claim.audience, deployment.clock, deployment.wait)
+    attack.begin()
     (section,) = attack.evaluate(())
-    return [finding.what.split()[0] for finding in section.findings if not finding.passed]
+    return section
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,25 @@ def failed_findings_of_audiences(flaws: Flaws, seed: int) -> list[str]:
 )
 def test_audiences_are_attacked(flaws: Flaws, expected: list[str]) -> None:
     """A sound deployment passes, and what is wrong with audiences is found."""
-    assert failed_findings_of_audiences(flaws, 5) == expected
+    deployment = FakeDeployment(flaws, rng=np.random.default_rng(5))
+    section = attack_audiences(deployment, replace(QUICK, audiences=60), 5)
+    assert [finding.what.split()[0] for finding in section.findings if not finding.passed] == expected
+    (guessed,) = (finding for finding in section.findings if finding.what.startswith("whether"))
+    assert guessed.required == "at most 50.4% correct (rho 0.0001); chance gives 50 %"
+
+
+@pytest.mark.parametrize(
+    ("scale", "begins_after_seconds", "waits_seconds"), [(QUICK, 30, 42), (QUICK, 40, 104), (WHOLE, 30, 114)]
+)
+def test_the_attack_on_audiences_begins_in_the_running_period(
+    scale: CampaignScale, begins_after_seconds: int, waits_seconds: int
+) -> None:
+    """If enough of its 72 seconds are left; else a quick audit waits half a period more at most."""
+    now_ms = period_start_ms(period_at(START_MS, 72), 72) + 1_000 * begins_after_seconds
+    deployment = FakeDeployment(rng=np.random.default_rng(6), now_ms=now_ms)
+    assert attack_audiences(deployment, replace(scale, audiences=2), 6).passed
+    passed_seconds = (deployment.now_ms - now_ms) / 1_000
+    assert 0 <= passed_seconds - waits_seconds - 3 < 1  # the public delay, and reads
 
 
 def test_a_sound_deployment_passes() -> None:

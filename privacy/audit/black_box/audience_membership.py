@@ -5,7 +5,7 @@ the one that the coin decides, and reads the number of the period.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
@@ -33,9 +33,24 @@ ROUNDING: Final = 1.001
 _POLL_SECONDS: Final = 0.5
 
 
+@dataclass(frozen=True)
+class _Planted:
+    """What the attack has planted.
+
+    Args:
+        period: in which its likes are counted.
+        canaries: videos with the hashtags.
+        coins: whether one more account likes the videos with each hashtag.
+    """
+
+    period: int
+    canaries: Sequence[Canary]
+    coins: NDArray[np.bool_]
+
+
 @dataclass
 class AudienceAttack(Attack):
-    """The attack. It plants in a period of its own, and waits for the end of that.
+    """The attack. It plants within one period, which may end during other attacks.
 
     Args:
         context: of the campaign.
@@ -51,25 +66,41 @@ class AudienceAttack(Attack):
     audience: AudienceClaim
     clock: Clock
     wait: Callable[[float], object]
+    _planted: _Planted | None = field(default=None, init=False)
 
-    def evaluate(self, counted_epochs: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
-        """Plants at the begin of a period, reads its numbers after its end, and guesses every coin.
+    def begin(self) -> None:
+        """Plants in the running period if enough of it is left, or at the begin of the next one.
 
         Raises:
-            StoreBusyError: planting took longer than the period, or the numbers do not appear.
+            StoreBusyError: planting took until the end of the period.
         """
-        period = period_at(self.clock(), self.audience.every_seconds) + 1
-        self._wait_until(period_start_ms(period, self.audience.every_seconds) + 1_000)
+        every_seconds = self.audience.every_seconds
+        needed_ms = round(1_000 * every_seconds * self.context.scale.audience_share)
+        period = period_at(self.clock() + needed_ms, every_seconds)
+        self._wait_until(period_start_ms(period, every_seconds) + 1_000)
         coins = self.context.coins.integers(0, 2, self.context.scale.audiences).astype(bool)
         canaries = self._list_canaries()
         self.context.deployment.plant(canaries)
         self.context.deployment.send(list(self._list_events(canaries, coins)))
-        end_ms = period_start_ms(period + 1, self.audience.every_seconds)
-        if self.clock() >= end_ms:
+        if self.clock() >= self._end_ms(period):
             raise StoreBusyError("likes of a whole audience took longer than its period; try again")
-        self._wait_until(end_ms + 1_000 * self.context.claim.public_delay_seconds)
+        self._planted = _Planted(period, canaries, coins)
+
+    def evaluate(self, counted_epochs: Sequence[int]) -> Sequence[Section]:  # noqa: ARG002 - an Attack's
+        """Reads the numbers of the period after its end, and guesses every coin.
+
+        Raises:
+            StoreBusyError: the numbers do not appear.
+        """
+        if self._planted is None:
+            raise StoreBusyError("nothing was planted for the attack on audiences")
+        period, canaries, coins = self._planted.period, self._planted.canaries, self._planted.coins
+        self._wait_until(self._end_ms(period) + 1_000 * self.context.claim.public_delay_seconds)
         observed = np.array([self._read_total(canary, period) for canary in canaries[::VIDEOS]])
         return [self._build_section(observed, coins)]
+
+    def _end_ms(self, period: int) -> int:
+        return period_start_ms(period + 1, self.audience.every_seconds)
 
     @property
     def _known(self) -> int:
@@ -108,16 +139,18 @@ class AudienceAttack(Attack):
         shown = ~np.isnan(observed)
         above = observed[shown] - self._known
         guessed, plot = guesses_of_coins(
-            "whether one more account is in an audience", (above > 1 / 2) == coins[shown], self.context.claim
+            "whether one more account is in an audience", (above > 1 / 2) == coins[shown], self.audience
         )
         return Section(
             key=self.key,
             title=self.title,
             tried=f"{len(coins):,} hashtags, each with {self._known:,} known accounts that like {VIDEOS} "
             "videos with it in one period; a coin adds an account. The number of the period was compared "
-            "with the known accounts.",
-            breaks="The coins are guessed more often than rho allows any attacker; noise of another "
-            "deviation than claimed, or accounts that are counted with each of their likes.",
+            f"with the known accounts. It costs rho {self.audience.rho:g} for all likes of an account in the "
+            f"scope and period; all audiences of an engagement cost {self.audience.all_rho:g}, and all that "
+            f"is published about it {self.context.claim.rho:g}.",
+            breaks="The coins are guessed more often than the rho of this number allows any attacker; noise "
+            "of another deviation than claimed, or accounts that are counted with each of their likes.",
             confidence=f"A false alarm has a probability of {FALSE_ALARM:g} for each finding.",
             findings=(
                 Finding(

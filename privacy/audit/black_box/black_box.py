@@ -133,6 +133,6 @@ class BlackBox:
             AppearanceAttack(context, self.clock, self.wait, self.stopwatch, self.store_url),
             SideChannelAttack(context, self.logs, self.secrets),
         ]
-        if context.claim.audience and context.scale.audiences:
+        if context.claim.audience:
             attacks.append(AudienceAttack(context, context.claim.audience, self.clock, self.wait))
         return [*attacks, *([StoreAccessAttack(self.store_url)] if self.store_url else [])]

@@ -60,13 +60,11 @@ class Campaign:
         """
         self._wait_for(self._send_rounds())
         counted_epochs = self.monitor.counted_epochs()
+        unfinished = [_begin(attack) for attack in self.attacks]
         sections: list[Section] = []
-        for number, attack in enumerate(self.attacks):
+        for number, (attack, failed) in enumerate(zip(self.attacks, unfinished, strict=True)):
             self.context.progress("attacks", number, len(self.attacks))
-            try:
-                sections += attack.evaluate(counted_epochs)
-            except (LikewiseError, RedisError) as error:
-                sections.append(_build_unfinished_section(attack, error))
+            sections += failed or _evaluate(attack, counted_epochs)
         self.context.progress("attacks", len(self.attacks), len(self.attacks))
         return sections
 
@@ -104,6 +102,22 @@ class Campaign:
     def _due_ms(self, epoch: int) -> int:
         ages = self.context.claim.due_ages_seconds
         return self.context.first_release_ms + 1000 * (ages[epoch] - ages[0])
+
+
+def _begin(attack: Attack) -> Sequence[Section]:
+    """Begins an attack, and returns a section if that cannot be finished."""
+    try:
+        attack.begin()
+    except (LikewiseError, RedisError) as error:
+        return [_build_unfinished_section(attack, error)]
+    return []
+
+
+def _evaluate(attack: Attack, counted_epochs: Sequence[int]) -> Sequence[Section]:
+    try:
+        return attack.evaluate(counted_epochs)
+    except (LikewiseError, RedisError) as error:
+        return [_build_unfinished_section(attack, error)]
 
 
 def _build_unfinished_section(attack: Attack, error: Exception) -> Section:

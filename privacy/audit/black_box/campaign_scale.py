@@ -31,8 +31,9 @@ class CampaignScale:
         appearance_phases: seconds of an epoch at which other pairs are released.
         appearance_waves: how often such pairs are planted.
         appearance_epochs: releases of each pair.
-        audiences: hashtags of which the audience is attacked; 0 to leave that out, since it takes up to two
-            periods of them.
+        audiences: hashtags of which the audience is attacked.
+        audience_share: part of their period that must be left when their likes are sent; if less is, the
+            attack waits for the next one.
     """
 
     lead_seconds: int
@@ -50,12 +51,15 @@ class CampaignScale:
     appearance_phases: int
     appearance_waves: int
     appearance_epochs: int
-    audiences: int = 0
+    audiences: int
+    audience_share: float
 
     def __post_init__(self) -> None:
-        for name in self.__dataclass_fields__:
-            if getattr(self, name) < (name != "audiences"):
+        for name in self.__dataclass_fields__.keys() - {"audience_share"}:
+            if getattr(self, name) < 1:
                 raise ValueError(f"{name}: is {getattr(self, name)}; at least 1")
+        if not 0 < self.audience_share < 1:
+            raise ValueError(f"audience_share: is {self.audience_share}; between 0 and 1")
 
 
 WHOLE = CampaignScale(
@@ -75,6 +79,7 @@ WHOLE = CampaignScale(
     appearance_waves=3,
     appearance_epochs=20,
     audiences=60,
+    audience_share=0.9,
 )
 QUICK = CampaignScale(
     lead_seconds=10,
@@ -92,4 +97,6 @@ QUICK = CampaignScale(
     appearance_phases=3,
     appearance_waves=2,
     appearance_epochs=2,
+    audiences=8,
+    audience_share=0.5,
 )

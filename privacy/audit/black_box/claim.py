@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, sqrt
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from privacy.errors import PolicyError
 from privacy.model.dimension import HOUR_OF_DAY
@@ -16,31 +16,61 @@ TOTAL = "total"
 HASHTAG = "hashtag"
 
 
+class Bound(Protocol):
+    """What bounds the guesses of an attacker."""
+
+    @property
+    def rho(self) -> float:
+        """Cost, as zCDP, of all that the attacker reads about the coin."""
+
+    @property
+    def accuracy_ceiling(self) -> float:
+        """Upper bound on any attacker's probability of guessing a fair coin."""
+
+
 @dataclass(frozen=True)
 class AudienceClaim:
-    """The guarantee of audiences of hashtags.
+    """The guarantee of the number of accounts in audiences of hashtags.
 
     Args:
         every_seconds: length of their periods.
-        deviation: standard deviation of the number of accounts.
+        deviation: standard deviation of the number.
         threshold: smallest estimate of it that is shown.
+        rho: zCDP of the number, about all likes of one account in its scope and period.
+        all_rho: zCDP of all audiences in which one engagement counts.
+        gate_delta: the gate's contribution to delta.
     """
 
     every_seconds: int
     deviation: float
     threshold: int
+    rho: float
+    all_rho: float
+    gate_delta: float
 
     @classmethod
-    def find(cls, document: Mapping[str, Any]) -> AudienceClaim | None:
+    def find(cls, document: Mapping[str, Any], gate_delta: float) -> AudienceClaim | None:
         """Finds it in the answer of `GET /v1/privacy`: of the shortest periods."""
-        declared = (document.get("audiences") or {"periods": []})["periods"]
+        audiences = document.get("audiences") or {"rho": 0, "periods": []}
         found = [
-            cls(period["every_seconds"], statistic["sd"], statistic["threshold"])
-            for period in declared
+            cls(
+                period["every_seconds"],
+                statistic["sd"],
+                statistic["threshold"],
+                statistic["rho"],
+                audiences["rho"],
+                gate_delta,
+            )
+            for period in audiences["periods"]
             for statistic in period["statistics"]
             if period["scope"] == HASHTAG and statistic["name"] == TOTAL
         ]
         return min(found, key=lambda claim: claim.every_seconds, default=None)
+
+    @property
+    def accuracy_ceiling(self) -> float:
+        """Upper bound on right guesses of a fair coin from this number, by Pinsker's inequality."""
+        return (1 + sqrt(min(self.rho, self.all_rho) / 2) + self.gate_delta) / 2
 
 
 @dataclass(frozen=True)
@@ -86,12 +116,13 @@ class Claim:
         total = next(statistic for statistic in kind["statistics"] if statistic["name"] == TOTAL)
         integrity, contribution = document["integrity"], document["contribution"]
         rules = (integrity["sequence_targets"], integrity["burst_likes"], contribution["daily_cap"] + 1)
+        gate_delta = kind["mechanism"]["gate_delta"]
         return cls(
             version=document["version"],
             k=document["anonymity"]["k"],
             rho=kind["rho"],
             epsilons={pair["delta"]: pair["epsilon"] for pair in kind["epsilon"] if pair["epsilon"]},
-            gate_delta=kind["mechanism"]["gate_delta"],
+            gate_delta=gate_delta,
             max_accuracy=kind["attacker"]["max_accuracy"],
             encoder=tuple(kind["mechanism"]["encoder_coefficients"]),
             noise_scale=total["noise_scale"],
@@ -100,7 +131,7 @@ class Claim:
             public_delay_seconds=document["release"]["public_delay_seconds"],
             values={name: tuple(cells[:-1]) for name, cells in document["dimensions"].items()},
             likes_per_account=min(rules) - 1,
-            audience=AudienceClaim.find(document),
+            audience=AudienceClaim.find(document, gate_delta),
         )
 
     @property

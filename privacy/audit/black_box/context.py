@@ -59,7 +59,7 @@ class CampaignContext:
 
 
 class Attack(Protocol):
-    """One attack, or several on the same canaries; by default it plants and sends nothing.
+    """One attack, or several on the same canaries; by default it plants, sends and begins nothing.
 
     Args:
         key: of its section, or of all of them together if it cannot be finished.
@@ -80,6 +80,10 @@ class Attack(Protocol):
     def round_events(self, number: int) -> Sequence[CanaryEvent]:  # noqa: ARG002 - used by overriding methods
         """Returns the events to send in a round; rounds are numbered from 1."""
         return ()
+
+    def begin(self) -> None:
+        """Starts, after the rounds and before any evaluation, what takes its time until it is evaluated."""
+        return
 
     def evaluate(self, counted_epochs: Sequence[int]) -> Sequence[Section]:
         """Reads the published numbers, attacks, and returns the results.

@@ -1,9 +1,9 @@
-"""Turns guesses into findings that compare the share of correct ones with the claim."""
+"""Turns guesses into findings that compare the share of correct ones with what the claim allows."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.audit.black_box.claim import Claim
+from privacy.audit.black_box.claim import Bound
 from privacy.audit.black_box.guess_statistics import FALSE_ALARM, equal_ranks_p_value, mean_interval
 from privacy.audit.confidence import Hits
 from privacy.audit.report_model import Comparison, ComparisonPlot, Finding
@@ -11,35 +11,35 @@ from privacy.audit.report_model import Comparison, ComparisonPlot, Finding
 _SHARE = "share of correct guesses"
 
 
-def guesses_of_coins(what: str, right: NDArray[np.bool_], claim: Claim) -> tuple[Finding, ComparisonPlot]:
+def guesses_of_coins(what: str, right: NDArray[np.bool_], bound: Bound) -> tuple[Finding, ComparisonPlot]:
     """Makes a finding of one guess of a fair coin per target.
 
     Args:
         what: was guessed.
         right: which guesses were correct.
-        claim: bounds the share of correct guesses.
+        bound: on the share of correct guesses.
     """
     hits = Hits(int(right.sum()), len(right))
     row = (hits.lower_bound(FALSE_ALARM), hits.rate, hits.upper_bound(FALSE_ALARM))
-    return _make_finding(what, f"{hits.hits:,} of {hits.samples:,} correct", row, claim)
+    return _make_finding(what, f"{hits.hits:,} of {hits.samples:,} correct", row, bound)
 
 
-def shares_of_targets(what: str, right: NDArray[np.bool_], claim: Claim) -> tuple[Finding, ComparisonPlot]:
+def shares_of_targets(what: str, right: NDArray[np.bool_], bound: Bound) -> tuple[Finding, ComparisonPlot]:
     """Makes a finding of several guesses of fair coins per target.
 
     Args:
         what: was guessed.
         right: which guesses were correct, shape (targets, guesses).
-        claim: bounds the share of correct guesses.
+        bound: on the share of correct guesses.
     """
     shares = right.mean(axis=1)
     low, high = mean_interval(shares)
     counted = f"{int(right.sum()):,} of {right.size:,} correct on {len(right):,} targets"
-    return _make_finding(what, counted, (low, float(np.mean(shares)), high), claim)
+    return _make_finding(what, counted, (low, float(np.mean(shares)), high), bound)
 
 
 def guesses_from_scores(
-    what: str, scores: NDArray[np.float64], coins: NDArray[np.bool_], claim: Claim
+    what: str, scores: NDArray[np.float64], coins: NDArray[np.bool_], bound: Bound
 ) -> tuple[tuple[Finding, Finding], ComparisonPlot]:
     """Compares the scores of both sides of the coin, and guesses the coins of the second half of the targets.
 
@@ -49,7 +49,7 @@ def guesses_from_scores(
         what: the score.
         scores: one per target.
         coins: whether the victim joined, one per target.
-        claim: bounds the share of correct guesses.
+        bound: on the share of correct guesses.
     """
     joined, absent = scores[coins], scores[~coins]
     p_value = equal_ranks_p_value(joined, absent)
@@ -62,7 +62,7 @@ def guesses_from_scores(
     )
     known = len(scores) // 2
     guesses = _guess_by_middle(scores[known:], scores[:known], coins[:known])
-    guessed, plot = guesses_of_coins(f"the victim, from the {what}", guesses == coins[known:], claim)
+    guessed, plot = guesses_of_coins(f"the victim, from the {what}", guesses == coins[known:], bound)
     return (equal, guessed), plot
 
 
@@ -78,13 +78,13 @@ def _guess_by_middle(
 
 
 def _make_finding(
-    what: str, counted: str, row: tuple[float, float, float], claim: Claim
+    what: str, counted: str, row: tuple[float, float, float], bound: Bound
 ) -> tuple[Finding, ComparisonPlot]:
     low, share, high = row
-    ceiling = claim.accuracy_ceiling
+    ceiling = bound.accuracy_ceiling
     finding = Finding(
         what=what,
-        required=f"at most {ceiling:.1%} correct (rho {claim.rho:g}); chance gives 50 %",
+        required=f"at most {ceiling:.1%} correct (rho {bound.rho:g}); chance gives 50 %",
         found=f"{counted}: {share:.1%}, interval {low:.1%} to {high:.1%}",
         passed=low <= ceiling,
     )

@@ -45,6 +45,19 @@ def test_the_ceiling_is_that_of_epsilon_and_delta_where_it_is_lower() -> None:
     assert replace(claim, rho=50.0, epsilons={}).accuracy_ceiling == 1.0
 
 
+def test_the_ceiling_of_an_audience_is_that_of_its_own_number() -> None:
+    """What one number costs bounds who reads it alone; what all audiences cost does where that is less."""
+    audience = CLAIM.audience
+    assert audience
+    assert (audience.rho, audience.all_rho, audience.gate_delta) == (0.0001, 0.02102, 1e-10)
+    gaussian = NormalDist().cdf(sqrt(audience.rho / 2))
+    assert gaussian < audience.accuracy_ceiling < gaussian + 1e-3
+    assert audience.accuracy_ceiling == pytest.approx((1 + sqrt(0.00005) + 1e-10) / 2, abs=1e-15)
+    dearer = replace(audience, rho=1.0)
+    assert audience.accuracy_ceiling < dearer.accuracy_ceiling < CLAIM.accuracy_ceiling
+    assert dearer.accuracy_ceiling == pytest.approx((1 + sqrt(0.01051) + 1e-10) / 2, abs=1e-15)
+
+
 def test_a_rest_between_releases_is_found() -> None:
     """The first one that is long enough; where none is, the longest."""
     claim = replace(CLAIM, due_ages_seconds=(1, 2, 10, 60, 90))
