@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from typing import Final, cast
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from redis import Redis
@@ -147,7 +148,7 @@ class _AuditedSeries:
     def advance(self, rng: np.random.Generator) -> DueSeries:
         """Passes an epoch, and returns the inputs of its release."""
         if not self.is_quiet:
-            return replace(self.due, log=self.target.advance(rng))
+            return msgspec.structs.replace(self.due, log=self.target.advance(rng))
         self.target.rest(1)
         return self.due
 
@@ -163,7 +164,7 @@ class _AuditedSeries:
         checker = self.mechanism.checker
         faults = checker.find_faults(case) if self.is_decodable else checker.find_exact_faults(case)
         self.due = DueSeries(
-            replace(state, epoch=state.epoch + 1),
+            msgspec.structs.replace(state, epoch=state.epoch + 1),
             b"",
             self.due.net_changes + commit.net_changes,
             self.due.measurements + commit.measurements,

@@ -38,6 +38,8 @@ def bernoulli_exp(
     Raises:
         BrokenEntropyError: the entropy source fails.
     """
+    if not numerators.size or numerators.max() <= denominator:
+        return _bernoulli_exp_of_fraction(numerators, denominator, uniform)
     heads = np.zeros(numerators.size, dtype=np.bool_)
     running = np.arange(numerators.size)
     # exp(-a/b) is a product of factors exp(-step/b) with step <= b: heads if the coin of every factor is.
@@ -61,15 +63,14 @@ def _bernoulli_exp_of_fraction(
     Round k continues with probability p/k, and so is reached with probability p^(k-1)/(k-1)!. Heads means
     stopping in an odd round: 1 - p + p²/2! - p³/3! + … = exp(-p).
     """
-    heads = np.empty(numerators.size, dtype=np.bool_)
-    running = np.arange(numerators.size)
-    for k in rounds():
-        heads[running] = k % 2 == 1
-        if k > 1:
-            running = running[uniform.below(k, running.size) == 0]
-        running = running[_bernoulli_of_fraction(numerators[running], denominator, uniform)]
+    heads = np.ones(numerators.size, dtype=np.bool_)
+    running = np.flatnonzero(_bernoulli_of_fraction(numerators, denominator, uniform))
+    for k in rounds(2):
         if not running.size:
             break
+        heads[running] = k % 2 == 1
+        running = running[uniform.below(k, running.size) == 0]
+        running = running[_bernoulli_of_fraction(numerators[running], denominator, uniform)]
     return heads
 
 
@@ -86,12 +87,15 @@ def _bernoulli_of_fraction(
     heads: NDArray[np.bool_] = numerators == denominator
     if denominator == 1:
         return heads
-    running = np.arange(numerators.size)
-    for _ in rounds():
+    numerators = (numerators << DIGIT_BITS) - uniform.digits(numerators.size) * denominator
+    heads = numerators >= denominator
+    running = np.flatnonzero((numerators > 0) & ~heads)
+    numerators = numerators[running]
+    for _ in rounds(2):
+        if not running.size:
+            break
         numerators = (numerators << DIGIT_BITS) - uniform.digits(running.size) * denominator
         heads[running] = numerators >= denominator
         undecided = np.flatnonzero((numerators > 0) & (numerators < denominator))
-        if not undecided.size:
-            break
         running, numerators = running[undecided], numerators[undecided]
     return heads

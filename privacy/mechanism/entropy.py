@@ -30,8 +30,8 @@ def os_entropy(count: int) -> bytes:
     return os.urandom(count)
 
 
-def rounds() -> Iterator[int]:
-    """Count the rounds of a sampling loop from 1; the loop ends once nothing is undecided.
+def rounds(first: int = 1) -> Iterator[int]:
+    """Count the rounds of a sampling loop, from `first` on; the loop ends once nothing is undecided.
 
     Only a broken source reaches the limit. Each round but the first at least halves, in expectation, what is
     undecided, in every loop that uses this: 2^32 elements last ROUND_LIMIT rounds with probability < 2^-479.
@@ -39,7 +39,7 @@ def rounds() -> Iterator[int]:
     Raises:
         BrokenEntropyError: after ROUND_LIMIT rounds.
     """
-    yield from range(1, ROUND_LIMIT + 1)
+    yield from range(first, ROUND_LIMIT + 1)
     raise BrokenEntropyError(f"a sampling loop did not end in {ROUND_LIMIT} rounds")
 
 
@@ -53,14 +53,14 @@ def rejection_sample(count: int, sample_accepted: Callable[[int], NDArray[Any]])
     Raises:
         BrokenEntropyError: too few values are accepted for too long.
     """
-    accepted = np.empty(count, dtype=np.int64)
-    filled = 0
+    accepted = np.empty(0, dtype=np.int64)
     for _ in rounds():
-        if filled == count:
+        missing = count - accepted.size
+        if not missing:
             break
-        kept = sample_accepted(count - filled)[: count - filled]
-        accepted[filled : filled + kept.size] = kept
-        filled += kept.size
+        kept = sample_accepted(missing)[:missing].astype(np.int64)
+        # As a rule the first round is enough: nothing is copied then.
+        accepted = np.concatenate([accepted, kept]) if accepted.size else kept
     return accepted
 
 

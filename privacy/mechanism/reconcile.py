@@ -35,6 +35,7 @@ def reconcile(
     cells: NDArray[np.float64],
     cell_deviations: NDArray[np.float64],
     passed: NDArray[np.bool_],
+    sizes: NDArray[np.intp] | None = None,
 ) -> Reconciled:
     """Reconcile the cells that passed the gate with their total, by weighted least squares.
 
@@ -48,6 +49,8 @@ def reconcile(
         cells: estimates, shape (series, cells).
         cell_deviations: standard deviation of every cell, shape (series,).
         passed: which cells passed the gate, shape (series, cells).
+        sizes: how many cells each breakdown has, shape (series,), where some columns are only padding, which
+            has not passed; None if none is.
 
     Returns:
         The breakdown whose shown values and `other` add up to the rounded total, all non-negative.
@@ -55,7 +58,7 @@ def reconcile(
     counts = passed.sum(axis=1)
     m = np.maximum(counts, 1)
     missing = totals - np.where(passed, cells, 0.0).sum(axis=1)
-    tied = (counts == passed.shape[1]) | ((missing < 0) & (counts > 0))
+    tied = (counts == (passed.shape[1] if sizes is None else sizes)) | ((missing < 0) & (counts > 0))
     centres = cells + np.where(tied, missing / m, 0.0)[:, None]
     # A correction below zero would need a contradiction of very many deviations; then no cell is shown.
     sound: NDArray[np.bool_] = ~np.any(passed & (centres < 0), axis=1)

@@ -9,12 +9,13 @@
 local FIELDS_PER_RELEASE = 3
 local latest = {} -- epoch of the current release, by CURRENT
 
+-- A right to keys of one of these three kinds is a right to all of that kind.
+local refusal = refuse_commands(KEYS[1], 'hget', 'hsetnx') or refuse_commands(KEYS[2], 'hget', 'hsetnx')
+  or refuse_commands(KEYS[3], 'get', 'set')
+if refusal then return refusal end
 for first = 1, #KEYS, FIELDS_PER_RELEASE do
   local RELEASES, POINTS, CURRENT = unpack(KEYS, first, first + FIELDS_PER_RELEASE - 1)
   local epoch, release, point = unpack(ARGV, first, first + FIELDS_PER_RELEASE - 1)
-  local refusal = refuse_commands(RELEASES, 'hget', 'hsetnx') or refuse_commands(POINTS, 'hget', 'hsetnx')
-    or refuse_commands(CURRENT, 'get', 'set')
-  if refusal then return refusal end
   if not (holds_no_other(RELEASES, epoch, release) and holds_no_other(POINTS, epoch, point)) then
     return RELEASES .. ' at ' .. epoch
   end

@@ -1,7 +1,6 @@
 """Makes the releases of many series at once, as pure functions: store, clock and randomness are arguments."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -22,8 +21,7 @@ _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder(ReleaseDocument).decode
 
 
-@dataclass(frozen=True)
-class NewRelease:
+class NewRelease(msgspec.Struct, frozen=True, gc=False):
     """A release that is not yet written.
 
     Args:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy.mechanism.accounting import Calibration
-from privacy.mechanism.audience_accounting import AudienceCalibration
 from privacy.mechanism.gate import passes_gate
-from privacy.mechanism.reconcile import Reconciled, reconcile
+from privacy.release.breakdowns import Consistent, Gated, reconcile_breakdowns
 from privacy.release.measure import Measured
-from privacy.release.selection import (
-    Z95,
-    HalfWidths,
-    reconciled_half_widths,
-    selected_half_widths,
-    sum_half_widths,
-)
+from privacy.release.selection import Z95, HalfWidths, selected_half_widths, sum_half_widths
 from privacy.release.smoothing import make_smoothing_model
 
 
@@ -51,6 +43,20 @@ class Estimates:
         low = np.floor(centres - widths.below).astype(np.int64)
         high = np.ceil(centres + widths.above).astype(np.int64)
         return cls(values, low, high, shown)
+
+    @classmethod
+    def from_consistent(cls, numbers: Consistent) -> Estimates:
+        """Return reconciled numbers with their intervals."""
+        return cls.from_centres(numbers.values, numbers.centres, numbers.widths, numbers.shown)
+
+    def beside(self, *more: Estimates) -> Estimates:
+        """Return these numbers and more of the same series beside them."""
+        return Estimates(
+            *(
+                np.concatenate([getattr(each, name) for each in (self, *more)], axis=1)
+                for name in ("values", "low", "high", "shown")
+            )
+        )
 
     def clamp(self, least: NDArray[np.int64] | int) -> Estimates:
         """Return the same numbers, none below zero, with intervals that begin at their least counts.
@@ -109,53 +115,19 @@ def publishable_estimates(
     passed = measured.known & passes_gate(exact, estimates, margins, least)
     passed &= passed[:, layout.total : layout.total + 1]
     widths = selected_half_widths(estimates, deviations, least + margins).limit_below(estimates - least)
-    values, centres = np.rint(estimates).astype(np.int64), estimates.copy()
-    below, above, shown = widths.below.copy(), widths.above.copy(), passed.copy()
-    others = []
-    for cells in layout.breakdowns:
-        part = reconcile(
-            estimates[:, layout.total],
-            deviations[:, layout.total],
-            estimates[:, cells],
-            deviations[:, cells.start],
-            passed[:, cells],
-        )
-        values[:, cells], centres[:, cells], shown[:, cells] = part.values, part.centres, part.shown
-        reconciled, rest = reconciled_half_widths(
-            widths[:, layout.total], widths[:, cells], part.shown, part.tied
-        )
-        below[:, cells], above[:, cells] = reconciled.below, reconciled.above
-        others.append(estimate_other(part, rest, passed[:, layout.total], calibration))
-    return PublishedEstimates(
-        streams=Estimates.from_centres(values, centres, HalfWidths(below, above), shown).clamp(least),
-        others=stack(others),
-        changes=_estimate_changes(steps, since_step, measured, calibration, widths, shown),
-        smoothed=_smooth_totals(steps, measured, calibration, widths, shown),
-        since_step=since_step,
+    streams, others = reconcile_breakdowns(
+        Gated(estimates, deviations, widths, passed),
+        layout.total,
+        layout.breakdowns,
+        k=calibration.policy.k,
+        z=calibration.z,
     )
-
-
-def estimate_other(
-    part: Reconciled,
-    widths: HalfWidths,
-    total_shown: NDArray[np.bool_],
-    calibration: Calibration | AudienceCalibration,
-) -> Estimates:
-    """Estimate the `other` cell of a breakdown, which is shown if it clears a margin of its own."""
-    thresholds = calibration.policy.k + calibration.z * part.other_deviations
-    centres = part.other.astype(np.float64)
-    own = selected_half_widths(centres, part.other_deviations, thresholds)
-    shown = (part.other >= thresholds) & total_shown
-    return Estimates.from_centres(part.other, centres, widths.widest(own), shown).clamp(0)
-
-
-def stack(columns: Sequence[Estimates]) -> Estimates:
-    """Return one array of numbers from one column each."""
-    return Estimates(
-        *(
-            np.stack([getattr(column, name) for column in columns], axis=1)
-            for name in ("values", "low", "high", "shown")
-        )
+    return PublishedEstimates(
+        streams=Estimates.from_consistent(streams).clamp(least),
+        others=Estimates.from_consistent(others).clamp(0),
+        changes=_estimate_changes(steps, since_step, measured, calibration, widths, streams.shown),
+        smoothed=_smooth_totals(steps, measured, calibration, widths, streams.shown),
+        since_step=since_step,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 
@@ -16,8 +15,7 @@ from privacy.release.audiences import NewAudience
 from privacy.release.engine import NewRelease
 
 
-@dataclass(frozen=True)
-class LedgerHead:
+class LedgerHead(msgspec.Struct, frozen=True, gc=False):
     """The end of one shard's chain.
 
     Args:

@@ -24,16 +24,12 @@ def render(
     # Most cells of most targets are withheld: one dictionary serves them all.
     withheld = [dict[str, Figure | None].fromkeys(dimension.cells) for dimension in policy.series_dimensions]
     breakdowns = tuple(zip(policy.series_dimensions, layout.breakdowns, withheld, strict=True))
-    rows = zip(
-        states,
-        list_rows(estimates.streams),
-        list_rows(estimates.others),
-        list_rows(estimates.changes),
-        list_rows(estimates.smoothed),
-        estimates.since_step.tolist(),
-        strict=True,
-    )
-    for state, streams, others, (change, *removal_changes), (smoothed,), since_step in rows:
+    # A row has the streams first, in the policy's layout, so that this finds them.
+    numbers = estimates.streams.beside(estimates.others, estimates.changes, estimates.smoothed)
+    other = layout.count
+    changed = other + len(breakdowns)
+    for state, row, since_step in zip(states, list_rows(numbers), estimates.since_step.tolist(), strict=True):
+        change, *removal_changes, smoothed = row[changed:]
         next_due_ms = schedule.next_due_ms(state.starts_at_ms, state.epoch)
         since_epoch, span_seconds = _locate_change(state, since_step, schedule)
         yield ReleaseDocument(
@@ -43,20 +39,18 @@ def render(
             as_of_ms=schedule.due_ms(state.starts_at_ms, state.epoch),
             next_release_at_ms=None if next_due_ms is None else next_due_ms + policy.public_delay_ms,
             policy_version=policy.version,
-            total=streams[layout.total],
+            total=row[layout.total],
             change=change,
             change_since_epoch=since_epoch,
             change_span_seconds=span_seconds,
             breakdowns={
                 dimension.name: BreakdownFigures(
-                    dict(zip(dimension.cells, shown, strict=True))
-                    if any(shown := streams[cells])
-                    else nothing,
-                    other,
+                    dict(zip(dimension.cells, shown, strict=True)) if any(shown := row[cells]) else nothing,
+                    rest,
                 )
-                for (dimension, cells, nothing), other in zip(breakdowns, others, strict=True)
+                for (dimension, cells, nothing), rest in zip(breakdowns, row[other:changed], strict=True)
             },
-            removals=dict(zip(REMOVAL_REASONS, streams[layout.removals], strict=True)),
+            removals=dict(zip(REMOVAL_REASONS, row[layout.removals], strict=True)),
             removal_changes={
                 reason: figure
                 for reason, figure in zip(REMOVAL_REASONS, removal_changes, strict=True)

@@ -17,17 +17,19 @@
 --       HEAD_AFTER    new head
 --       WRITTEN_BY_MS time of this server after which the releases must not be written, since they might be late for when
 --                     they are visible; '' for none
---       then, for each series: its number, the epoch and its end required now, the cut of its log as `read.lua` returned it,
---       the end of the next epoch ('' after the last one), from when the release is visible, net changes, measurements,
---       release document, ledger entry, and the time required now until which videos of an audience may be liked ('' for
---       a target)
+--       SIZES         bytes of each field of CONTENT, a MessagePack array
+--       CONTENT       the fields of all releases, one after the other; of each, the number of its series, the epoch and its
+--                     end required now, the cut of its log (a MessagePack array: the length of the log as it was read, then
+--                     the first and last place of each run that is counted), the end of the next epoch ('' after the last
+--                     one), from when the release is visible, net changes, measurements, release document, ledger entry, and
+--                     the time required now until which videos of an audience may be liked ('' for a target)
 --
 -- Returns the length of the ledger when written. Otherwise nothing has changed: 0 when another worker has moved the ledger, −1
 -- when it is too late, an array of the series that are not as they were read, or not due.
 local call = redis.call
 local DUE, LEDGER, HEAD, PENDING, OFFSETS, VISIBLE, AUDIENCE_DUE = unpack(KEYS)
-local STATES, LOGS, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER, WRITTEN_BY_MS = unpack(ARGV, 1, 7)
-local FIRST_SERIES, FIELDS_PER_SERIES, MS_PER_SECOND = 8, 11, 1000
+local STATES, LOGS, NET_CHANGES, MEASUREMENTS, HEAD_BEFORE, HEAD_AFTER, WRITTEN_BY_MS, SIZES, CONTENT = unpack(ARGV)
+local FIELDS_PER_SERIES, MS_PER_SECOND = 11, 1000
 local KINDS_PER_TARGET, AUDIENCE_SLOT = 4, 3
 local releases = {}
 local watermark, closed = unpack(call('HMGET', OFFSETS, 'watermark', 'closed'))
@@ -47,23 +49,25 @@ local function holds(log, cut, due_seconds)
   return true
 end
 
-local function parse(first)
-  local state = call('HMGET', STATES .. ARGV[first], 'epoch', 'visible_ms', 'until_ms')
+local function parse(fields, first)
+  local series, epoch, due_ms, cut, next_due_ms, visible_ms, net_changes, measurements, document, entry, until_ms
+    = unpack(fields, first, first + FIELDS_PER_SERIES - 1)
+  local state = call('HMGET', STATES .. series, 'epoch', 'visible_ms', 'until_ms')
   return {
-    series = ARGV[first],
-    waiting = tonumber(ARGV[first]) % KINDS_PER_TARGET == AUDIENCE_SLOT and AUDIENCE_DUE or DUE,
-    epoch = ARGV[first + 1],
+    series = series,
+    waiting = tonumber(series) % KINDS_PER_TARGET == AUDIENCE_SLOT and AUDIENCE_DUE or DUE,
+    epoch = epoch,
     -- An audience that was to end goes on if a video of it was registered meanwhile.
-    is_next = ARGV[first + 1] == state[1] and (ARGV[first + 4] ~= '' or ARGV[first + 10] == (state[3] or '')),
-    due_ms = tonumber(ARGV[first + 2]),
-    cut = cmsgpack.unpack(ARGV[first + 3]),
-    next_due_ms = ARGV[first + 4],
+    is_next = epoch == state[1] and (next_due_ms ~= '' or until_ms == (state[3] or '')),
+    due_ms = tonumber(due_ms),
+    cut = cmsgpack.unpack(cut),
+    next_due_ms = next_due_ms,
     -- The epochs of a series appear in their order, also if one was late and the next one is in time.
-    visible_ms = string.format('%.0f', math.max(ARGV[first + 5], state[2] or 0)),
-    net_changes = ARGV[first + 6],
-    measurements = ARGV[first + 7],
-    document = ARGV[first + 8],
-    entry = ARGV[first + 9],
+    visible_ms = string.format('%.0f', math.max(visible_ms, state[2] or 0)),
+    net_changes = net_changes,
+    measurements = measurements,
+    document = document,
+    entry = entry,
   }
 end
 
@@ -95,12 +99,17 @@ end
 if (call('GET', HEAD) or '') ~= HEAD_BEFORE then
   return 0
 end
-if (#ARGV + 1 - FIRST_SERIES) % FIELDS_PER_SERIES ~= 0 then
+local fields, read = cmsgpack.unpack(SIZES), 0
+for place, size in ipairs(fields) do
+  fields[place] = string.sub(CONTENT, read + 1, read + size)
+  read = read + size
+end
+if #fields % FIELDS_PER_SERIES ~= 0 or read ~= #CONTENT then
   return redis.error_reply('BADCALL a release lacks fields')
 end
 local seen, refused = {}, {}
-for first = FIRST_SERIES, #ARGV, FIELDS_PER_SERIES do
-  local release = parse(first)
+for first = 1, #fields, FIELDS_PER_SERIES do
+  local release = parse(fields, first)
   local series = release.series
   local due_ms = tonumber(call('ZSCORE', release.waiting, series) or '')
   if not release.is_next or not due_ms or due_ms ~= release.due_ms or due_ms > last_due_ms[release.waiting]

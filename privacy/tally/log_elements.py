@@ -6,8 +6,8 @@ limit of a string, and what a release has counted is dropped from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import compress, pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, pairwise
 from typing import Final, NamedTuple
 
 import msgspec
@@ -23,6 +23,7 @@ MAX_ELEMENTS_PER_READ: Final = 65_536
 """Elements in one round trip: the server does nothing else meanwhile."""
 _WORD: Final = np.dtype("<u4")
 _MAX_CHANGES_PER_ELEMENT: Final = MAX_ELEMENT_BYTES // _WORD.itemsize - 1
+_PACK: Final = msgspec.msgpack.Encoder().encode
 
 
 class PackedElements(NamedTuple):
@@ -60,11 +61,6 @@ def pack_elements(changes: np.ndarray, seconds: np.ndarray, target_shards: int) 
     ]
 
 
-def join_changes(elements: Iterable[bytes]) -> bytes:
-    """Return the changes of some elements, 4 bytes each."""
-    return b"".join([element[_WORD.itemsize :] for element in elements])
-
-
 class LogCut(NamedTuple):
     """The part of a log that a release counts.
 
@@ -77,24 +73,47 @@ class LogCut(NamedTuple):
     changes: bytes
     places: bytes
 
-    @classmethod
-    def before(cls, end_second: int, elements: Sequence[bytes]) -> LogCut:
-        """Cut a log at the end of an epoch.
 
-        Elements are in the order of their arrival: where one outbox was behind the others, earlier seconds
-        stand behind later ones.
-        """
-        end = end_second.to_bytes(_WORD.itemsize)
-        is_counted = [element[_WORD.itemsize - 1 :: -1] < end for element in elements]
-        if all(is_counted):
-            runs = [0, len(elements) - 1] if elements else []
-            return cls(join_changes(elements), msgspec.msgpack.encode([len(elements), *runs]))
-        # Runs begin where an element is counted and the one before is not, and end the other way round.
-        edges = np.flatnonzero(np.diff([False, *is_counted, False])).reshape(-1, 2) - [0, 1]
-        return cls(
-            join_changes(compress(elements, is_counted)),
-            msgspec.msgpack.encode([len(elements), *edges.ravel().tolist()]),
+def cut_logs(end_seconds: Sequence[int], logs: Sequence[Sequence[bytes]]) -> list[LogCut]:
+    """Cut logs at the ends of their epochs.
+
+    Elements are in the order of their arrival: where one outbox was behind the others, earlier seconds stand
+    behind later ones.
+
+    Args:
+        end_seconds: the end of the epoch of each log, in seconds since 1970 UTC.
+        logs: the elements of each.
+    """
+    counts = list(map(len, logs))
+    words = np.frombuffer(b"".join(chain.from_iterable(logs)), _WORD)
+    sizes = np.fromiter(map(len, chain.from_iterable(logs)), np.intp, sum(counts)) // _WORD.itemsize
+    heads = np.cumsum(sizes) - sizes
+    is_counted = words[heads] < np.repeat(np.asarray(end_seconds), counts)
+    is_change = np.repeat(is_counted, sizes)
+    is_change[heads] = False
+    changes = words[is_change].tobytes()
+    # The bounds of each log among all elements, among the counted ones, and among the bytes of their changes.
+    bounds = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
+    counted = np.concatenate([[0], np.cumsum(is_counted)])[bounds]
+    ends = np.concatenate([[0], np.cumsum(np.where(is_counted, sizes - 1, 0))])[bounds] * _WORD.itemsize
+    return [
+        LogCut(
+            changes[start:end],
+            _PACK([last - first, 0, last - first - 1])
+            if 0 < last - first == counted_last - counted_first  # as nearly always
+            else _find_places(is_counted[first:last]),
         )
+        for (start, end), (first, last), (counted_first, counted_last) in zip(
+            *map(pairwise, (ends.tolist(), bounds.tolist(), counted.tolist())), strict=True
+        )
+    ]
+
+
+def _find_places(is_counted: np.ndarray) -> bytes:
+    """Return `LogCut.places` of a log, given which of its elements are counted."""
+    # Runs begin where an element is counted and the one before is not, and end the other way round.
+    edges = np.flatnonzero(np.diff(is_counted, prepend=False, append=False)).reshape(-1, 2) - [0, 1]
+    return _PACK([len(is_counted), *edges.ravel().tolist()])
 
 
 def read_logs(client: Redis, lengths: Mapping[str, int]) -> dict[str, list[bytes]]:

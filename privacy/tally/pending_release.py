@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from privacy.model.documents import AudienceDocument, PointDocument
@@ -21,8 +19,7 @@ _DECODE_AUDIENCE = msgspec.json.Decoder(AudienceDocument).decode
 _ENCODE = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True)
-class PendingRelease:
+class PendingRelease(msgspec.Struct, frozen=True, gc=False):
     """A written release that waits to be copied to the gallery.
 
     Args:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
+import msgspec
 from redis import Redis
 
 from privacy.errors import LateCommitError, SeriesRefusedError
@@ -15,7 +16,7 @@ from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
 from privacy.tally.audience_series import AudienceLogs, DueAudience
-from privacy.tally.log_elements import LogCut, read_logs
+from privacy.tally.log_elements import LogCut, cut_logs, read_logs
 from privacy.tally.outbox_relay import MAX_AHEAD_MS
 from privacy.tally.pending_release import PendingRelease
 
@@ -25,8 +26,7 @@ _STATE_FIELDS = 5
 """Values of a series state at the beginning of each row that `read.lua` returns."""
 
 
-@dataclass(frozen=True)
-class SeriesState:
+class SeriesState(msgspec.Struct, frozen=True, gc=False):
     """The state of one series.
 
     Args:
@@ -51,8 +51,7 @@ class SeriesState:
         return Kind(self.number % KINDS_PER_TARGET)
 
 
-@dataclass(frozen=True)
-class DueSeries:
+class DueSeries(msgspec.Struct, frozen=True, gc=False):
     """A series with all inputs of its next release.
 
     Args:
@@ -72,11 +71,16 @@ class DueSeries:
     cut: bytes = b""
 
     @classmethod
-    def parse(cls, number: int, row: Sequence[Any], log: Sequence[bytes] | None) -> DueSeries:
-        """Parse a row that `read.lua` returned, with the elements of a log that is not in it."""
-        due, _, elements, net_changes, measurements = row[_STATE_FIELDS:]
-        due_ms = int(float(due)) if due else None
-        cut = LogCut.before((due_ms or 0) // 1000, log or elements)
+    def parse(cls, number: int, row: Sequence[Any], due_ms: int | None, cut: LogCut) -> DueSeries:
+        """Parse a row that `read.lua` returned.
+
+        Args:
+            number: number of the series.
+            row: the row.
+            due_ms: the end of the epoch in it.
+            cut: the cut of the log at this end.
+        """
+        net_changes, measurements = row[_STATE_FIELDS + 3 :]
         return cls(
             _parse_state(number, row[:_STATE_FIELDS]),
             cut.changes,
@@ -87,8 +91,7 @@ class DueSeries:
         )
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True, gc=False):
     """A release, ready to be written.
 
     Args:
@@ -110,6 +113,24 @@ class Commit:
     release: bytes
     ledger_entry: bytes
     until_ms: int | None = None
+
+    @property
+    def fields(self) -> tuple[bytes, ...]:
+        """Its fields, as `commit.lua` reads them."""
+        state = self.due.state
+        return (
+            b"%d" % state.number,
+            b"%d" % state.epoch,
+            _text(self.due.due_ms),
+            self.due.cut,
+            _text(self.next_due_ms),
+            b"%d" % self.visible_ms,
+            self.net_changes,
+            self.measurements,
+            self.release,
+            self.ledger_entry,
+            _text(self.until_ms),
+        )
 
 
 @dataclass(frozen=True)
@@ -176,9 +197,12 @@ class TallyShard:
                 self.client, {tally_key(self.shard, "log", number): long[number] for number in long}
             )
         found = dict(zip(long, logs.values(), strict=True))
-        return [
-            DueSeries.parse(number, row, found.get(number)) for number, row in zip(numbers, rows, strict=True)
-        ]
+        dues = [int(float(row[_STATE_FIELDS])) if row[_STATE_FIELDS] else None for row in rows]
+        cuts = cut_logs(
+            [(due_ms or 0) // 1000 for due_ms in dues],
+            [found.get(number, row[_STATE_FIELDS + 2]) for number, row in zip(numbers, rows, strict=True)],
+        )
+        return [DueSeries.parse(*each) for each in zip(numbers, rows, dues, cuts, strict=True)]
 
     def read_head(self) -> str:
         """Return the hash of the last ledger entry; empty before the first."""
@@ -215,27 +239,15 @@ class TallyShard:
             SeriesRefusedError: nothing is written, although no other worker has moved the ledger.
             LateCommitError: nothing is written, because it is too late.
         """
+        fields = [field for commit in commits for field in commit.fields]
         arguments: list[str | bytes | int] = [
             *(tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")),
             head_before,
             head_after,
             "" if written_by_ms is None else written_by_ms,
+            msgspec.msgpack.encode(list(map(len, fields))),
+            b"".join(fields),
         ]
-        for commit in commits:
-            state = commit.due.state
-            arguments += [
-                state.number,
-                state.epoch,
-                "" if commit.due.due_ms is None else commit.due.due_ms,
-                commit.due.cut,
-                "" if commit.next_due_ms is None else commit.next_due_ms,
-                commit.visible_ms,
-                commit.net_changes,
-                commit.measurements,
-                commit.release,
-                commit.ledger_entry,
-                "" if commit.until_ms is None else commit.until_ms,
-            ]
         names = ("due", "ledger", "head", "pending", "offsets", "visible", "audience-due")
         keys = [tally_key(self.shard, name) for name in names]
         with translated():
@@ -306,6 +318,11 @@ def _parse_state(number: int, row: Sequence[bytes]) -> SeriesState:
         int(first_epoch),
         int(epoch),
     )
+
+
+def _text(number: int | None) -> bytes:
+    """Return a number as scripts read it: empty for none."""
+    return b"" if number is None else b"%d" % number
 
 
 def _stream_id(sequence: int) -> str:

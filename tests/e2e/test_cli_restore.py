@@ -15,11 +15,10 @@ from privacy.store.connect import connect
 from privacy.store.header import DEFAULT_SHARDS
 from privacy.store.keys import outbox_key, tally_key
 from privacy.store.users import RELAY, RELEASE
-from privacy.tally.log_elements import join_changes
 from tests.support.cli_policy import SMALL_POLICY
 from tests.support.command_line import System, likewise, up
 from tests.support.eventually import eventually
-from tests.support.registers import raw
+from tests.support.registers import join_changes, raw
 
 ACCOUNTS, ERASED, CHILD = 40, "a-7", "a-8"
 VIDEO = "v-1"

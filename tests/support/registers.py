@@ -15,7 +15,6 @@ from privacy.policy.integrity import Integrity
 from privacy.policy.registry import PolicyRegistry
 from privacy.store.header import StoreHeader
 from privacy.store.keys import STORE_HEADER, outbox_key, register_prefix, tally_key
-from privacy.tally.log_elements import join_changes
 from privacy.vault.account_record import HeldRegister
 from privacy.vault.limits import KnownLimits, put_limits_in_force
 from privacy.vault.pseudonym import Pseudonymiser
@@ -98,6 +97,11 @@ def read_changes(
     for number, elements in zip(numbers, pipeline.execute(), strict=True):
         changes.update((number, code) for code in np.frombuffer(join_changes(elements), "<u4").tolist())
     return changes
+
+
+def join_changes(elements: Iterable[bytes]) -> bytes:
+    """Return the changes of some elements of a log, 4 bytes each."""
+    return b"".join([element[4:] for element in elements])
 
 
 def read_log(root: redis.Redis, series: int, header: StoreHeader = HEADER) -> list[bytes]:

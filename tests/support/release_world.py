@@ -24,12 +24,11 @@ from privacy.release.marginals import compute_net_changes
 from privacy.release.publication import ReleasePublication
 from privacy.release.worker import ReleaseWorker
 from privacy.store.keys import gallery_key, tally_key
-from privacy.tally.log_elements import join_changes
 from privacy.tally.outbox_relay import Relay
 from privacy.tally.series import TallyShard
 from tests.support.profiles import entropy_of
 from tests.support.redis_server import Store
-from tests.support.registers import HEADER, log_element, log_key, raw, read_changes
+from tests.support.registers import HEADER, join_changes, log_element, log_key, raw, read_changes
 from tests.support.small_policy import small_policy
 from tests.support.stepped_redis import Hook, SteppedRedis
 from tests.support.targets import a_video

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
@@ -73,7 +73,7 @@ def _entries(alter: Callable[[bytes], bytes]) -> Callable[[pytest.MonkeyPatch], 
             entry, head = _right_append(self, release, calibration)
             if release.measurements:
                 entry = alter(entry)
-            return entry, replace(head, digest=sha256(entry).hexdigest())
+            return entry, _replace(head, digest=sha256(entry).hexdigest())
 
         patch.setattr(LedgerHead, "append", append)
 
@@ -85,7 +85,7 @@ def _free_where_nothing_is_measured(patch: pytest.MonkeyPatch) -> None:
         entry, head = _right_append(self, release, calibration)
         if not release.measurements:
             entry = msgspec.json.encode(_replace(msgspec.json.decode(entry, type=LedgerEntry), rho="0"))
-        return entry, replace(head, digest=sha256(entry).hexdigest())
+        return entry, _replace(head, digest=sha256(entry).hexdigest())
 
     patch.setattr(LedgerHead, "append", append)
 
@@ -99,7 +99,7 @@ def _visible(later_ms: int) -> Callable[[pytest.MonkeyPatch], None]:
 
     def commit(release: Any, *given: Any) -> Commit:
         right = _right_commit(release, *given)
-        return replace(right, visible_ms=right.visible_ms + later_ms * bool(release.measurements))
+        return _replace(right, visible_ms=right.visible_ms + later_ms * bool(release.measurements))
 
     return lambda patch: patch.setattr(worker, "make_commit", commit)
 

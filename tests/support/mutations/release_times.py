@@ -15,7 +15,7 @@ from privacy.release.measure import Measured, measure
 from privacy.release.publication import ReleasePublication, visible_at_ms
 from privacy.store.keys import tally_key
 from privacy.tally import series
-from privacy.tally.log_elements import LogCut
+from privacy.tally.log_elements import cut_logs
 from privacy.tally.outbox_relay import Relay
 from privacy.tally.pending_release import PendingRelease
 from privacy.tally.series import TallyShard
@@ -24,7 +24,7 @@ from tests.support.mutations.mutation import Mutation, edited
 if TYPE_CHECKING:
     import pytest
 
-_right_cut = LogCut.before
+_right_cut = cut_logs
 _right_outboxes = Relay._read_outboxes
 _right_publish = ReleasePublication.publish
 _right_copy = Publisher.publish_releases
@@ -33,12 +33,12 @@ _COVERED = "or due_ms > last_due_ms[release.waiting]"
 
 
 def _cut_where_the_relay_stands(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(LogCut, "before", lambda _end_second, elements: _right_cut(1 << 40, elements))
+    patch.setattr(series, "cut_logs", lambda ends, logs: _right_cut([1 << 40 for _ in ends], logs))
     patch.setattr(series, "_COMMIT", edited(series._COMMIT, _IN_TIME, "if not element then"))
 
 
 def _cut_later(seconds: int, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(LogCut, "before", lambda end_second, elements: _right_cut(end_second + seconds, elements))
+    patch.setattr(series, "cut_logs", lambda ends, logs: _right_cut([end + seconds for end in ends], logs))
     patch.setattr(series, "_COMMIT", edited(series._COMMIT, _IN_TIME, "if not element then"))
 
 

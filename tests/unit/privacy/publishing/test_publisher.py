@@ -1,9 +1,8 @@
 """The publisher on a real Redis: everything once, nothing replaced."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from privacy.errors import StoreBusyError, StoreError
 from privacy.model.documents import PointDocument, TargetDocument, published_life_ms

@@ -14,7 +14,7 @@ from privacy.errors import StoreBusyError
 from privacy.store.keys import outbox_key, tally_key
 from privacy.store.script import ScriptCall
 from privacy.tally import outbox_relay as relay_module
-from privacy.tally.log_elements import MAX_ELEMENT_BYTES, OUTBOX_CHANGE, join_changes
+from privacy.tally.log_elements import MAX_ELEMENT_BYTES, OUTBOX_CHANGE
 from privacy.tally.outbox_relay import _APPLY, BEGINNING, OutboxId, Relay
 from privacy.vault.registers import RegisterStore
 from tests.support.histories import LIKE, SERIES
@@ -22,6 +22,7 @@ from tests.support.platform_plane import SetClock
 from tests.support.redis_server import Store
 from tests.support.registers import (
     HEADER,
+    join_changes,
     log_element,
     outbox_lengths,
     raw,

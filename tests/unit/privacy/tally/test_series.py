@@ -1,13 +1,13 @@
 """A shard of the tally as the release side sees it: what is due, and the one step that writes a release."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from redis.client import Pipeline
 
 from privacy.errors import SeriesRefusedError, StoreBusyError
