@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from privacy.audit.independent_accounting import IndependentAccounting
 from privacy.mechanism.accounting import Calibration
+from privacy.model.audience import Scope
 from privacy.model.engagement import Kind
 from privacy.policy.audiences import AudiencePeriod
 from privacy.policy.policy import Policy
@@ -79,6 +80,12 @@ class AudienceReference:
             places[name] = slice(start, start + len(cells))
             start += len(cells)
         return places
+
+    @property
+    def scopes(self) -> int:
+        """In how many scopes of this type one engagement can be counted."""
+        audiences = self.policy.audiences
+        return audiences.hashtags_per_video if audiences and self.period.scope is Scope.HASHTAG else 1
 
     def rho(self, name: str) -> Fraction:
         """Returns the declared ρ of a statistic."""

@@ -82,13 +82,36 @@ def audience_checks(
 def _check_parameters(
     pairs: Sequence[tuple[AudienceCalibration, AudienceReference]], entropy: EntropySource
 ) -> tuple[Finding, ...]:
-    stated = guarantee(pairs[0][1].policy)["audiences"]["periods"]
-    findings: list[Finding] = []
-    for (calibration, reference), described in zip(pairs, stated, strict=True):
+    stated = guarantee(pairs[0][1].policy)["audiences"]
+    findings = [_check_stated_costs([reference for _, reference in pairs], stated)]
+    for (calibration, reference), described in zip(pairs, stated["periods"], strict=True):
         findings += _check_scales(calibration, reference)
         findings.append(_check_thresholds(calibration, reference, described))
         findings.append(_check_ledger(calibration, reference, entropy))
     return tuple(findings)
+
+
+def _check_stated_costs(references: Sequence[AudienceReference], stated: dict[str, Any]) -> Finding:
+    """Compares stated costs with the declared ones, and with those of the noise in use."""
+    wrong, all_rho = [], Fraction(0)
+    for reference, described in zip(references, stated["periods"], strict=True):
+        for number in described["statistics"]:
+            name, scale = number["name"], max(number["noise_scale"], 1)
+            spent = Fraction(reference.sensitivity_squared(name), 2 * scale * scale)
+            if number["rho"] != float(reference.rho(name)) or spent > reference.rho(name):
+                wrong.append(f"{reference.kind}, {name}: ρ = {number['rho']} and {float(spent):.6g}")
+        of_scope = sum(map(reference.rho, reference.cells), Fraction(0))
+        all_rho += reference.scopes * of_scope
+        if described["rho"] != float(of_scope):
+            wrong.append(f"{reference.kind}: ρ = {described['rho']}")
+    if stated["rho"] != float(all_rho):
+        wrong.append(f"all audiences: ρ = {stated['rho']}")
+    return Finding(
+        "stated ρ of each number, of each scope and of all audiences of an engagement",
+        f"the declared ones, of which the noise spends no more; together ρ = {float(all_rho):g}",
+        f"wrong: {'; '.join(wrong)}" if wrong else f"correct for all {len(references)} periods",
+        not wrong,
+    )
 
 
 def _check_scales(calibration: AudienceCalibration, reference: AudienceReference) -> Iterator[Finding]:

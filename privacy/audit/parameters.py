@@ -1,11 +1,13 @@
 """Compares the σ, τ, ε and cost that the program uses and states with the audit's own calculation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import sqrt
 from typing import Any
 
 import msgspec
 import numpy as np
+from scipy.special import ndtr
 
 from privacy.audit.exact_gaussian import exact_epsilon
 from privacy.audit.independent_accounting import IndependentAccounting, epsilon_of
@@ -38,6 +40,7 @@ def parameter_section(calibration: Calibration, entropy: EntropySource) -> Secti
         _check_stated_curves(calibration, reference, stated),
         _check_budget(calibration, reference),
         _check_epsilon(calibration, reference, stated),
+        _check_kinds_together(calibration, document["unit"]["kinds_together"]),
         *check_account_month(calibration, document["account_month"]),
         _check_ledger(calibration, entropy),
     )
@@ -184,6 +187,25 @@ def _check_epsilon(
         "the smallest known ε for this ρ, at both δ minus the gate's δ, and not below that of the exact "
         "Gaussian",
         f"wrong for {'; '.join(wrong)}" if wrong else f"correct for all {len(rows)} rows",
+        not wrong,
+    )
+
+
+def _check_kinds_together(calibration: Calibration, rows: Sequence[dict[str, Any]]) -> Finding:
+    policy, kind = calibration.policy, calibration.kind
+    (row,) = (row for row in rows if kind.label in row["kinds"])
+    rhos = [policy.budgets[each].rho for each in policy.kinds_of(kind.target_type)]
+    rho, kinds = sum(rhos, Fraction(0)), len(rhos)
+    wrong = list(_list_wrong_epsilons(calibration, "together", rho, kinds, row["epsilon"]))
+    if abs(row["rho"] - float(rho)) > CLOSE * float(rho):
+        wrong.append(f"ρ = {row['rho']} instead of {float(rho):g}")
+    most_right = float(ndtr(sqrt(rho / 2))) + kinds * float(policy.gate_delta) / 2
+    if row["max_accuracy"] < most_right:
+        wrong.append(f"right guesses: {row['max_accuracy']} instead of {most_right:.4f}")
+    return Finding(
+        "stated ρ, ε and right guesses of all relations of one account to one target",
+        f"those of {kinds} engagements; guesses not below those that the exact Gaussian allows",
+        f"wrong: {'; '.join(wrong)}" if wrong else f"correct: ρ = {row['rho']}",
         not wrong,
     )
 

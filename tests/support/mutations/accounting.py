@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from privacy.mechanism import accounting, costs
+from privacy.mechanism import accounting, costs, guarantee
 from privacy.mechanism.accounting import Calibration
+from privacy.mechanism.audience_guarantee import describe_audiences
 from privacy.mechanism.conversion import epsilon_at
+from privacy.mechanism.costs import Costs
 from privacy.mechanism.factorisation import Factorisation
-from privacy.mechanism.joint_sensitivity import history_costs
+from privacy.mechanism.joint_sensitivity import history_costs, least_removals_scale
 from privacy.mechanism.sensitivity import alternating_sensitivity_squared
+from privacy.model.engagement import TargetType
 from privacy.policy.audiences import Audiences
 from privacy.policy.budget import Budget
+from privacy.policy.policy import Policy
 from tests.support.mutations.mutation import Mutation
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 _right_flips = alternating_sensitivity_squared
 _right_costs = history_costs
 _right_epsilon = epsilon_at
+_right_month = Costs.list_by_month
+_right_removals = least_removals_scale
 _right_margins = Calibration.margins
 _right_scales = vars(Calibration)["stream_scales"].func
 
@@ -101,6 +107,49 @@ def _small_epsilon(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(costs, "epsilon_at", lambda *given: 0.9 * _right_epsilon(*given))
 
 
+def _apart(patch: pytest.MonkeyPatch) -> None:
+    """States for a like and a favourite of one video what one of them costs."""
+    right = guarantee._describe_kinds_together
+
+    def describe(policy: Policy, target_type: TargetType, costs: Costs) -> dict[str, Any]:
+        (first, *_), document = policy.kinds_of(target_type), right(policy, target_type, costs)
+        rho = policy.budgets[first].rho
+        return document | {"rho": float(rho), "epsilon": costs.epsilon(rho, 1)}
+
+    patch.setattr(guarantee, "_describe_kinds_together", describe)
+
+
+def _month_of_kept_likes(patch: pytest.MonkeyPatch) -> None:
+    """States for any month what it costs if everything stays."""
+
+    def list_by_month(self: Costs, calibration: Calibration) -> list[dict[str, Any]]:
+        return [row | row["if_kept"] for row in _right_month(self, calibration)]
+
+    patch.setattr(Costs, "list_by_month", list_by_month)
+
+
+def _audiences_half_stated(patch: pytest.MonkeyPatch) -> None:
+    def describe(*given: Any) -> dict[str, Any] | None:
+        document = describe_audiences(*given)
+        return document and document | {"rho": document["rho"] / 2}
+
+    patch.setattr(guarantee, "describe_audiences", describe)
+
+
+def _removals_short(patch: pytest.MonkeyPatch) -> None:
+    """Calibrates the removals jointly, with noise of nine tenths of what the worst history needs."""
+    patch.setattr(accounting, "least_removals_scale", lambda *given: (_right_removals(*given) or 0) * 9 // 10)
+
+
+def _half_of_the_histories(patch: pytest.MonkeyPatch) -> None:
+    """Calibrates for the histories that are worst for the total alone."""
+
+    def costs_of(factorisation: Factorisation, flips: int) -> Any:
+        return _right_costs(factorisation, flips)[:1]
+
+    patch.setattr(accounting, "history_costs", costs_of)
+
+
 def _small_cost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Budget, "spent", property(lambda _: "0.08"))
 
@@ -142,5 +191,10 @@ ACCOUNTING = (
     Mutation("removals shown from k on, not from k·⌊w/2⌋", _k_for_removals, "parameters"),
     Mutation("ε stated 10 % too small", _small_epsilon, "parameters"),
     Mutation("a cost in the ledger that is too small", _small_cost, "parameters"),
+    Mutation("a like and a favourite stated as one engagement", _apart, "parameters"),
+    Mutation("any month stated as one in which everything stays", _month_of_kept_likes, "parameters"),
+    Mutation("half of what audiences cost stated", _audiences_half_stated, "audiences"),
+    Mutation("joint calibration with a tenth too little for removals", _removals_short, "parameters"),
+    Mutation("joint calibration for one sort of history", _half_of_the_histories, "parameters"),
     Mutation("a decoder that is not A·C⁻¹", _weak_encoder, "parameters"),
 )
