@@ -8,26 +8,21 @@
 --       then the numbers of the series
 --
 -- Returns for each series: target_id, starts_at_ms, policy_version, first_epoch, epoch, the end of that epoch ('' after the
--- last one), the length of the log, its elements unless these are too many to be read in one step, the net changes, the
--- measurements. A log only grows until a commit, so what it holds now can be read afterwards; `commit.lua` refuses what
--- another commit has moved.
+-- last one), the length of the log, the net changes, the measurements. A log only grows until a commit, so what it holds now
+-- is read afterwards, without a script, which would copy each element twice; `commit.lua` refuses what another commit has moved.
 local call = redis.call
 local DUE = KEYS[1]
 local STATES, LOGS, NET_CHANGES, MEASUREMENTS = unpack(ARGV, 1, 4)
-local FIRST_SERIES, MAX_ELEMENTS = 5, 256
+local FIRST_SERIES = 5
 local rows = {}
 
 for number = FIRST_SERIES, #ARGV do
   local series = ARGV[number]
   local row = call('HMGET', STATES .. series, 'target_id', 'starts_at_ms', 'policy_version', 'first_epoch', 'epoch')
   row[6] = call('ZSCORE', DUE, series) or ''
-  row[8] = call('LRANGE', LOGS .. series, 0, MAX_ELEMENTS)
-  row[7] = #row[8]
-  if row[7] > MAX_ELEMENTS then
-    row[7], row[8] = call('LLEN', LOGS .. series), {}
-  end
-  row[9] = call('LRANGE', NET_CHANGES .. series, 0, -1)
-  row[10] = call('LRANGE', MEASUREMENTS .. series, 0, -1)
+  row[7] = call('LLEN', LOGS .. series)
+  row[8] = call('LRANGE', NET_CHANGES .. series, 0, -1)
+  row[9] = call('LRANGE', MEASUREMENTS .. series, 0, -1)
   rows[#rows + 1] = row
 end
 return rows

@@ -80,7 +80,7 @@ class DueSeries(msgspec.Struct, frozen=True, gc=False):
             due_ms: the end of the epoch in it.
             cut: the cut of the log at this end.
         """
-        net_changes, measurements = row[_STATE_FIELDS + 3 :]
+        net_changes, measurements = row[_STATE_FIELDS + 2 :]
         return cls(
             _parse_state(number, row[:_STATE_FIELDS]),
             cut.changes,
@@ -186,22 +186,13 @@ class TallyShard:
         prefixes = [tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")]
         with translated():
             rows = _READ.run(self.client, ScriptCall([tally_key(self.shard, "due")], [*prefixes, *numbers]))
-            long = {
-                number: length
-                for number, (_, length, elements, *_) in zip(
-                    numbers, (row[_STATE_FIELDS:] for row in rows), strict=True
-                )
-                if len(elements) < length
+            lengths = {
+                tally_key(self.shard, "log", number): row[_STATE_FIELDS + 1]
+                for number, row in zip(numbers, rows, strict=True)
             }
-            logs = read_logs(
-                self.client, {tally_key(self.shard, "log", number): long[number] for number in long}
-            )
-        found = dict(zip(long, logs.values(), strict=True))
+            logs = read_logs(self.client, lengths)
         dues = [int(float(row[_STATE_FIELDS])) if row[_STATE_FIELDS] else None for row in rows]
-        cuts = cut_logs(
-            [(due_ms or 0) // 1000 for due_ms in dues],
-            [found.get(number, row[_STATE_FIELDS + 2]) for number, row in zip(numbers, rows, strict=True)],
-        )
+        cuts = cut_logs([(due_ms or 0) // 1000 for due_ms in dues], list(logs.values()))
         return [DueSeries.parse(*each) for each in zip(numbers, rows, dues, cuts, strict=True)]
 
     def read_head(self) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pytest
 
 _right_workers = release.make_release_workers
-_MEASURED = "row[10] = call('LRANGE', MEASUREMENTS .. series, 0, -1)"
+_MEASURED = "row[9] = call('LRANGE', MEASUREMENTS .. series, 0, -1)"
 
 
 def _wired(wrap: Callable[[EntropySource], EntropySource]) -> Callable[[pytest.MonkeyPatch], None]:
