@@ -82,7 +82,7 @@ HANDED_ON = (
     Mutation("a generator between the source and the workers", _wired(_pool), "end to end"),
     Mutation("twice the budget for policies from a store", _calibrated(_double_rho), "end to end"),
     Mutation("likes released as favourites, and the reverse", _calibrated(_exchanged), "end to end"),
-    Mutation("a store that forgets measurements", partial(_read, "row[10] = {}"), "end to end"),
+    Mutation("a store that forgets measurements", partial(_read, "row[9] = {}"), "end to end"),
     Mutation(
         "a store that returns the latest measurements alone",
         partial(_read, _MEASURED.replace(" 0, -1", " -1, -1")),
