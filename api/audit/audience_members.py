@@ -1,7 +1,7 @@
 """Checks who is counted in the audiences of the scenario, against counts made by hand."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import numpy as np
@@ -16,34 +16,47 @@ from privacy.store.keys import tally_key
 from privacy.tally.audience_log import read_audience_log
 from privacy.tally.series import TallyShard
 
+Members = dict[str, dict[str, int]]
+"""Accounts by cell, of each breakdown and under the name `total`."""
 
-def run_until_counted(scenario: Scenario, in_process: InProcessSystem) -> list[Finding]:
-    """Runs the scenario until the first periods of audiences are closed, and compares what was counted.
 
-    Nothing of them is released yet. There is no finding for a policy without audiences, or whose shortest
-    period is longer than the scenario.
+def run_and_count(scenario: Scenario, in_process: InProcessSystem) -> list[Finding]:
+    """Runs the scenario, and compares what each period of audiences has counted, before it is released.
+
+    There is no finding for a policy without audiences, nor for a period that does not fit into the scenario.
     """
-    timeline, periods = in_process.timeline, _list_first_periods(scenario)
-    end_ms = min((running.end_ms for _, running in periods), default=scenario.end_ms)
-    timeline.run(scenario.videos, scenario.events, end_ms - 1, scenario.actions)
-    in_process.clock.advance_to(end_ms)
-    timeline.close_audiences(end_ms)
-    timeline.relay.drain()
-    shard = timeline.workers[0].shards[0]
-    return [finding for each in periods for finding in _check_period(scenario, shard, *each)]
+    timeline, periods = in_process.timeline, _list_periods(scenario)
+    ends = sorted({period.end_ms for _, period, _ in periods})
+    videos, begin_ms, findings = scenario.videos, 0, list[Finding]()
+    for end_ms in (*ends, scenario.end_ms + 1):
+        events = (event for event in scenario.events if begin_ms <= event.at_ms < end_ms)
+        actions = (action for action in scenario.actions if begin_ms <= action.at_ms < end_ms)
+        timeline.run(videos, events, end_ms - 1, actions)
+        videos, begin_ms = [], end_ms
+        if end_ms in ends:
+            in_process.clock.advance_to(end_ms)
+            timeline.close_audiences(end_ms)
+            timeline.relay.drain()
+        shard = timeline.workers[0].shards[0]
+        ended = (each for each in periods if each[1].end_ms == end_ms)
+        findings += (finding for each in ended for finding in _check_period(scenario, shard, *each))
+    return findings
 
 
-def _list_first_periods(scenario: Scenario) -> list[tuple[AudiencePeriod, Period]]:
-    """Returns what is measured of the periods that end first, if they end within the scenario."""
-    declared = scenario.policy.audiences.periods if scenario.policy.audiences else ()
-    running = [(period, Period.at(scenario.start_ms, period.every_seconds)) for period in declared]
-    end_ms = min((each.end_ms for _, each in running), default=0)
-    is_early = scenario.counted_ms < end_ms <= scenario.end_ms
-    return [(period, each) for period, each in running if is_early and each.end_ms == end_ms]
+def _list_periods(scenario: Scenario) -> list[tuple[AudiencePeriod, Period, Members]]:
+    """Lists what is measured, in which periods of the scenario, with the accounts that they should have."""
+    found = []
+    for measured in scenario.policy.audiences.periods if scenario.policy.audiences else ():
+        moments_ms = (scenario.start_ms, scenario.later_ms)
+        for period in sorted({Period.at(moment_ms, measured.every_seconds) for moment_ms in moments_ms}):
+            members = scenario.members_of(period)
+            if members is not None:
+                found.append((measured, period, members))
+    return found
 
 
 def _check_period(
-    scenario: Scenario, shard: TallyShard, measured: AudiencePeriod, period: Period
+    scenario: Scenario, shard: TallyShard, measured: AudiencePeriod, period: Period, expected: Members
 ) -> Iterator[Finding]:
     audiences = scenario.policy.audiences
     counted = audiences.hashtags_per_video if audiences else 0
@@ -54,7 +67,7 @@ def _check_period(
         Scope.PLATFORM: [PLATFORM_ID],
     }[measured.scope]
     numbers = {scope_id: _find_series(scenario, shard, measured, scope_id) for scope_id in ids}
-    what = f"{measured.scope.value}s over {measured.every_seconds} s"
+    what = f"{measured.scope.value}s over {measured.every_seconds} s, in period {period.number}"
     if measured.scope is Scope.HASHTAG:
         found = [scope_id for scope_id, number in numbers.items() if number is not None]
         yield Finding(
@@ -63,8 +76,8 @@ def _check_period(
             ", ".join(found),
             found == ids[:counted],
         )
-    log, expected = read_audience_log(shard.client, shard.shard, period), scenario.members
-    members = _count(scenario, log.get(numbers[ids[0]] or 0, b""))
+    log = read_audience_log(shard.client, shard.shard, period)
+    members = _count(scenario, log.get(numbers[ids[0]] or 0, b""), expected)
     yield Finding(f"accounts of {what}", f"{expected}, counted by hand", f"{members}", members == expected)
 
 
@@ -76,9 +89,9 @@ def _find_series(
     return None if number is None else int(number)
 
 
-def _count(scenario: Scenario, changes: bytes) -> dict[str, dict[str, int]]:
+def _count(scenario: Scenario, changes: bytes, names: Iterable[str]) -> Members:
     """Counts accounts by cell, and all of them under the name `total`."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in scenario.members}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
     for code in np.frombuffer(changes, "<u4").tolist():
         sign = 1 if code % (1 << CHANGE_BITS) == GAINED else -1
         cells = scenario.policy.domain.cells(code >> CHANGE_BITS) | {"total": "accounts"}

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from api.audit.audience_members import run_until_counted
+from api.audit.audience_members import run_and_count
 from api.audit.audited_system import AuditedSystem
 from api.audit.outage import outage_findings
 from api.audit.reads import read_findings
-from api.audit.scenario import DELIVERIES, FLIPPED, LIKED, Scenario
+from api.audit.scenario import DAYS, DELIVERIES, FLIPPED, LIKED, Scenario
 from api.audit.wall import wall_sections
 from api.audit.write_once import write_once_findings
 from api.http.system import clock_ms
@@ -81,8 +81,7 @@ def _run_end_to_end(
         keys, guard = KeyFiles.of(settings), settings.rollback_guard_dir
         store = StoreSetup(source, keys, guard, clock_ms, entropy, ONE_SHARD).prepare(rooms.settings)
         in_process = held.enter_context(open_in_process_system(store, lambda _: None, equal_work=True))
-        members = run_until_counted(scenario, in_process)
-        in_process.timeline.run((), (), scenario.end_ms)
+        members = run_and_count(scenario, in_process)
         audited = AuditedSystem(scenario, store, folder, in_process)
         public = held.enter_context(closing(connect(store.settings, PUBLIC)))
         limiter = held.enter_context(closing(connect(store.settings, LIMITER)))
@@ -103,8 +102,10 @@ def _register_section(audited: AuditedSystem, members: Sequence[Finding], entrop
         "Each engagement counts once, and each account once in an audience; pseudonyms are keyed",
         "A scenario of likes, unlikes and repeated likes was sent to the real intake, every batch "
         f"{DELIVERIES} times and some events late; one account flipped more than "
-        f"{audited.scenario.policy.flip_cap} times. The tally's exact counts were compared with counts "
-        "made by hand, and everything the store wrote to disk was searched for the accounts.",
+        f"{audited.scenario.policy.flip_cap} times. The scenario has the last {DAYS} days of the longest "
+        "period of audiences: some accounts like on both days, and some are banned on the second. The "
+        "tally's exact counts, and those of audiences of days, weeks and longer periods, were compared with "
+        "counts made by hand, and everything the store wrote to disk was searched for the accounts.",
         "An event counted twice, an account counted twice in an audience or not taken out of it, more "
         "hashtags than count, a late event that counts, a flip beyond w, a cell that changes, a private "
         "account in a cell, an account id or an unkeyed hash of one on disk, a trace of a child.",

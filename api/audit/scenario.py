@@ -1,16 +1,17 @@
 """The scenario of the end-to-end audit, with expected results that were counted by hand."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from api.replay.records import Action, ActionKind, TimedRecord
-from privacy.model.audience import Scope
+from privacy.model.audience import Period, Scope
 from privacy.model.dimension import HOUR_OF_DAY
 from privacy.model.engagement import Kind
-from privacy.model.timestamp import MS_PER_DAY, format_timestamp
+from privacy.model.timestamp import MS_PER_DAY, MS_PER_HOUR, SECONDS_PER_DAY, format_timestamp
 from privacy.policy.policy import Policy
 
 LIKED: Final = "audit-liked"
@@ -18,6 +19,7 @@ FLIPPED: Final = "audit-flipped"
 FEW: Final = "audit-few"
 NONE: Final = "audit-none"
 BANNED: Final = "audit-banned"
+NEXT: Final = "audit-next"
 MAKER: Final = "audit-maker"
 SOUND: Final = "audit-sound"
 TAGS: Final = ("delta", "alpha", "echo", "bravo", "charlie")
@@ -29,12 +31,16 @@ FLIPS_BEFORE_RETURN: Final = 2
 """A like and an unlike."""
 PRIVATE: Final = 7
 BANS: Final = 9
+LATER_BANS: Final = 5
+NEWCOMERS: Final = 8
 COUNTED_EPOCHS: Final = 4
 """When all events have arrived."""
 DELIVERIES: Final = 3
 """Number of times that each batch is sent."""
 FLIPS_TOO_MANY: Final = 6
-EPOCHS: Final = 25
+EPOCHS: Final = 28
+DAYS: Final = 2
+"""Days of likes: the last ones of the longest period of audiences, which ends with the scenario's epochs."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,12 @@ class Scenario:
     @property
     def start_ms(self) -> int:
         """Time at which the videos are posted."""
-        return (self.policy.intake.earliest_occurred_at_ms // MS_PER_DAY + 2) * MS_PER_DAY
+        earliest_ms = (self.policy.intake.earliest_occurred_at_ms // MS_PER_DAY + 2) * MS_PER_DAY
+        periods = self.policy.audiences.periods if self.policy.audiences else ()
+        lengths = (period.every_seconds for period in periods if period.every_seconds % SECONDS_PER_DAY == 0)
+        last_ms = earliest_ms + DAYS * MS_PER_DAY - 1
+        end_ms = Period.at(last_ms, max(lengths, default=SECONDS_PER_DAY)).end_ms
+        return end_ms - DAYS * MS_PER_DAY
 
     @property
     def end_ms(self) -> int:
@@ -62,20 +73,27 @@ class Scenario:
 
     @property
     def videos(self) -> list[TimedRecord]:
-        """Videos: with likes, with flips of an account, with too few likes, without, of banned accounts."""
+        """Videos: with likes, flips, too few likes, without, of banned accounts, and of the next day."""
         metadata = {"creator_id": MAKER, "sound_id": SOUND, "hashtags": TAGS}
-        videos = (LIKED, FLIPPED, FEW, NONE, BANNED)
+        videos = (LIKED, FLIPPED, FEW, NONE, BANNED, NEXT)
         return [self.video(video, self.start_ms, metadata) for video in videos]
 
     @property
     def actions(self) -> list[Action]:
-        """Bans of all accounts that like one of the videos."""
-        return [Action(self.counted_ms - 1, ActionKind.BAN, account) for account in self.banned]
+        """Bans of all accounts that like one of the videos, of some of them on the next day."""
+        bans = [Action(self.counted_ms - 1, ActionKind.BAN, account) for account in self.banned]
+        later = [Action(self.later_ms + 1, ActionKind.BAN, account) for account in self.banned_later]
+        return bans + later
 
     @property
     def counted_ms(self) -> int:
-        """Time at which all events have arrived and all actions are done."""
+        """Time at which all events and actions of the first day are done."""
         return self.start_ms + 1000 * self._ages[min(COUNTED_EPOCHS, len(self._ages)) - 1]
+
+    @property
+    def later_ms(self) -> int:
+        """Time of the likes of the next day, after those of the first."""
+        return max(self.counted_ms, self.start_ms + MS_PER_DAY) + MS_PER_HOUR
 
     @cached_property
     def events(self) -> list[TimedRecord]:
@@ -86,7 +104,7 @@ class Scenario:
             self._event("like", FEW, account, 0, profile=self._profile(1))
             for account in self.accounts[: self.policy.k - 1]
         ]
-        few += [self._event("like", BANNED, account, 0) for account in self.banned]
+        few += [self._event("like", BANNED, account, 0) for account in (*self.banned, *self.banned_later)]
         left = [self._event("unlike", LIKED, account, 1) for account in self.accounts[:UNLIKING]]
         back = [
             self._event("like", LIKED, account, 2, profile=self._profile(1))
@@ -99,7 +117,8 @@ class Scenario:
             for turn in range(self.policy.flip_cap + FLIPS_TOO_MANY)
         ]
         late = [TimedRecord(back[0].at_ms, event.line) for event in late]
-        batches = [[*likes, *private, *few, *self._child_events()], left, back, late, flips]
+        first = [*likes, *private, *few, *self._child_events()]
+        batches = [first, left, back, late, flips, self._later_events]
         deliveries = sorted(
             (batch for batch in batches for _ in range(DELIVERIES)), key=lambda batch: batch[0].at_ms
         )
@@ -112,9 +131,9 @@ class Scenario:
         document = {"video_id": video_id, "posted_at": format_timestamp(posted_at_ms)}
         return self._make_record(posted_at_ms, document | dict(metadata or {}))
 
-    def like(self, video_id: str, account: str, at_ms: int) -> TimedRecord:
-        """Makes a like at a moment."""
-        return self._make_record(at_ms, self._describe("like", video_id, account, at_ms))
+    def like(self, video_id: str, account: str, at_ms: int, **members: Any) -> TimedRecord:
+        """Makes a like at a moment; `members` override the defaults."""
+        return self._make_record(at_ms, self._describe("like", video_id, account, at_ms) | members)
 
     @cached_property
     def accounts(self) -> list[str]:
@@ -130,6 +149,11 @@ class Scenario:
     def banned(self) -> list[str]:
         """Accounts that are banned."""
         return [f"{self.name}-banned-{number}" for number in range(BANS)]
+
+    @property
+    def banned_later(self) -> list[str]:
+        """Accounts that are banned on the next day."""
+        return [f"{self.name}-banned-later-{number}" for number in range(LATER_BANS)]
 
     @property
     def flipper(self) -> str:
@@ -169,17 +193,26 @@ class Scenario:
         periods = self.policy.audiences.periods if self.policy.audiences else ()
         return {Scope.HASHTAG, Scope.PLATFORM} <= {period.scope for period in periods}
 
-    @property
-    def members(self) -> dict[str, dict[str, int]]:
-        """Accounts of each audience of all videos, by cell: each account once, where it began.
+    def members_of(self, period: Period) -> dict[str, dict[str, int]] | None:
+        """Returns the accounts of each audience of all videos in a period, by cell; None if it ends too late.
 
-        What is taken back stays; who is banned while the period runs does not.
+        Each account is there once, where it began in that period. What is taken back stays; who is banned
+        while the period runs does not. None, too, for a period that begins or ends among likes of a day.
         """
-        counts = {"total": {"accounts": CROWD + PRIVATE + 1}}
+        has_first = period.start_ms <= self.start_ms and self.counted_ms < period.end_ms
+        has_later = period.start_ms <= self.later_ms and self.later_ms + 1 < period.end_ms
+        is_cut = not has_first and period.start_ms < self.counted_ms
+        if period.end_ms > self.end_ms or is_cut or (not has_later and period.end_ms > self.later_ms):
+            return None
+        began = CROWD + 1 if has_first else 0
+        began += NEWCOMERS if has_later else LATER_BANS
+        hidden, moved = (PRIVATE, 0) if has_first else (0, RETURNING)
+        counts = {"total": {"accounts": began + hidden + moved}}
         for dimension in self.policy.domain.dimensions:
             if dimension.name != HOUR_OF_DAY:
-                cells = {dimension.values[0]: CROWD + 1, dimension.cells[-1]: PRIVATE}
-                counts[dimension.name] = dict(sorted(cells.items()))
+                cells = Counter({dimension.values[0]: began, dimension.cells[-1]: hidden})
+                cells[dimension.values[1 % len(dimension.values)]] += moved
+                counts[dimension.name] = {cell: count for cell, count in sorted(cells.items()) if count}
         return counts
 
     @property
@@ -190,6 +223,16 @@ class Scenario:
     @property
     def _ages(self) -> tuple[int, ...]:
         return self.policy.schedule_of(Kind.LIKE).due_ages_seconds
+
+    @property
+    def _later_events(self) -> list[TimedRecord]:
+        """Likes of the next day, of accounts that have liked before, with other profiles, and of others."""
+        before = [
+            self.like(NEXT, account, self.later_ms, profile=self._profile(1))
+            for account in self.accounts[:RETURNING]
+        ]
+        others = (f"{self.name}-new-{number}" for number in range(NEWCOMERS))
+        return [*before, *(self.like(NEXT, account, self.later_ms) for account in others)]
 
     def _child_events(self) -> list[TimedRecord]:
         bands = sorted(self.policy.dropped_age_bands)

@@ -131,6 +131,11 @@ def _moved_with_each_like(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "keep_first", keep_last)
 
 
+def _in_longer_periods(name: str, alter: Any) -> Callable[[pytest.MonkeyPatch], None]:
+    """Alters how a day is added to what the days before it have counted of a week or of a longer period."""
+    return lambda patch: patch.setattr(audience_closing, name, alter)
+
+
 def _every_hashtag(patch: pytest.MonkeyPatch) -> None:
     """Lets more hashtags of a video count than the policy pays for."""
 
@@ -178,5 +183,26 @@ AUDIENCES = (
     Mutation("an account counted with each of its likes", _counted_with_each_like, "end to end"),
     Mutation("a banned account that stays in audiences", _never_left, "end to end"),
     Mutation("an account that moves to the cell of its last like", _moved_with_each_like, "end to end"),
+    Mutation(
+        "an account counted on each day of its week",
+        _in_longer_periods("keep_first", lambda members: members),
+        "end to end",
+        in_quick_tests=True,
+    ),
+    Mutation(
+        "an account that moves to its cell of another day of the week",
+        _in_longer_periods("keep_first", lambda members: _right_keep(members[::-1])[::-1]),
+        "end to end",
+    ),
+    Mutation(
+        "a banned account that stays in what earlier days of a week have counted",
+        _in_longer_periods("without", lambda members, _removed: members),
+        "end to end",
+    ),
+    Mutation(
+        "a week of which the last day alone is counted",
+        _in_longer_periods("without", lambda members, _removed: members[:0]),
+        "end to end",
+    ),
     Mutation("more hashtags than the policy pays for", _every_hashtag, "end to end"),
 )
