@@ -137,7 +137,8 @@ class NumberSchema(ResponseSchema):
         "`not_yet_released`: the first release is visible at `next_release_at`. "
         "`span_below_one_day`: a change is shown once it spans a day or more. "
         "`not_modelled`: the total is shown, but there is no smoothed one, since the target was registered "
-        "after its first epoch, or the release was made before smoothed totals existed.",
+        "after its first epoch, the count took a leap that the model does not know, or the release was made "
+        "before smoothed totals existed.",
         allow_none=True,
         validate=OneOf(REASONS),
     )

@@ -52,8 +52,8 @@ class ExpectedIntervals:
         rest = float(np.linalg.norm(change - share * now)) * float(self.reference.scales(self.noise)[stream])
         return Reach.of_sum((share, self.reach_number(stream, estimate, step)), (Z95 * rest, Reach(1.0, 1.0)))
 
-    def smooth(self, measured: NDArray[np.float64], estimate: float, step: int) -> tuple[float, Reach]:
-        """Smooths the measurements of a total, and nothing else.
+    def smooth(self, measured: NDArray[np.float64], estimate: float, step: int) -> tuple[float, Reach] | None:
+        """Smooths the measurements of a total, and nothing else; None where the models are not plausible.
 
         Args:
             measured: measurements of the total, shape (steps,).
@@ -64,6 +64,8 @@ class ExpectedIntervals:
         factorisation = Factorisation("audited", self.reference.coefficients)
         model = make_smoothing_model(factorisation, schedule, self.noise[0])
         smoothed = model.smooth(measured[None, :].astype(np.int64), np.array([step]))
+        if not smoothed.is_plausible[0]:
+            return None
         variance = float(self.deviations[step, 0]) ** 2
         share = min(float(smoothed.variances[0]) / variance, 1.0)
         own = Z95 * sqrt(share * (1 - share) * variance)

@@ -294,12 +294,14 @@ class ReleaseChecker:
         estimates: NDArray[np.float64],
     ) -> Iterator[tuple[str, str]]:
         """Smooths the measurements of the total again, alone: nothing else may be a part of the figure."""
-        smoothed = figures["smoothed"]
-        if (smoothed is not None) != (figures[0] is not None and case.epoch == case.step):
+        smoothed, right = figures["smoothed"], None
+        if figures[0] is not None and case.epoch == case.step:
+            right = self._intervals.smooth(measured[0], float(estimates[0]), case.step)
+        if (smoothed is None) != (right is None):
             yield GATE, f"smoothed: is {smoothed} where the total is {figures[0]}"
-        if smoothed is None:
+        if smoothed is None or right is None:
             return
-        centre, reach = self._intervals.smooth(measured[0], float(estimates[0]), case.step)
+        centre, reach = right
         if abs(smoothed[0] - centre) > 1 or not is_around(smoothed, centre, reach, self.reference.policy.k):
             yield VALUES, f"smoothed: is {smoothed}, of {centre:.2f}"
 

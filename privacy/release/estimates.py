@@ -170,7 +170,7 @@ def _smooth_totals(
     widths: HalfWidths,
     shown: NDArray[np.bool_],
 ) -> Estimates:
-    """Smooth the totals; a smoothed total is shown where the total is.
+    """Smooth the totals; a smoothed total is shown where the total is, and the models are plausible.
 
     The error of a smoothed total is a multiple of the total's, which was selected, and independent.
     """
@@ -187,8 +187,8 @@ def _smooth_totals(
     # Integers within the interval: rounded outwards, it would contain more than it says.
     low = np.ceil(smoothed.means - spread.below).astype(np.int64)
     high = np.floor(smoothed.means + spread.above).astype(np.int64)
-    figures = Estimates(values[:, None], low[:, None], high[:, None], shown[:, [total]])
-    return figures.clamp(least)
+    is_shown = shown[:, [total]] & smoothed.is_plausible[:, None]
+    return Estimates(values[:, None], low[:, None], high[:, None], is_shown).clamp(least)
 
 
 def _decode(

@@ -13,6 +13,10 @@ the mixture has a model with that much freedom, and the measurements weigh them 
 of 100,000 likes chooses models that hardly smooth. Bayesian model averaging: J. A. Hoeting et al.,
 "Bayesian model averaging: a tutorial", 1999.
 
+No model expects a wave or a purge within one epoch that is out of all proportion to what came before. Where
+the measurements contain one, they are further from what the models expect than noise ever is: then the models
+are not believed, and nothing is smoothed.
+
 Everything is computed from measurements of a total that passed the gate, hence post-processing. The gate
 never looks at it. The work is the same for every series.
 """
@@ -50,6 +54,8 @@ _OWN: Final = 0.5
 """τ: deviation of each step's gain from its share, by itself."""
 _FIRST: Final = 1e5
 """Deviation of the first step's gain, in deviations of its measurement: any is as good as another."""
+MAX_SURPRISE: Final = 4.5
+"""Deviations from which on the models are not believed; noise alone reaches it in one of 1,700 courses."""
 _MODELS_KEPT: Final = 8
 
 
@@ -60,10 +66,18 @@ class Smoothed:
     Args:
         means: shape (series,).
         variances: of the exact counts given all measurements and the models, shape (series,).
+        surprises: by how many deviations the most surprising measurement is off what was expected after those
+            before it; a mean over the models, shape (series,).
     """
 
     means: NDArray[np.float64]
     variances: NDArray[np.float64]
+    surprises: NDArray[np.float64]
+
+    @property
+    def is_plausible(self) -> NDArray[np.bool_]:
+        """Whether a model may be believed, shape (series,)."""
+        return self.surprises <= MAX_SURPRISE
 
 
 @dataclass(frozen=True)
@@ -93,30 +107,32 @@ class SmoothingModel:
                 not used.
             steps: shape (series,).
         """
-        means, variances = np.zeros(len(steps)), np.zeros(len(steps))
+        smoothed = np.zeros((3, len(steps)))
         with _threads().limit(limits=1):
             for step in np.unique(steps).tolist():
                 here = steps == step
-                means[here], variances[here] = self._smooth_at(measurements[here, : step + 1], step)
-        return Smoothed(means, variances)
+                smoothed[:, here] = self._smooth_at(measurements[here, : step + 1], step)
+        return Smoothed(*smoothed)
 
     def _smooth_at(
         self, measurements: NDArray[np.int64], step: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         so_far = slice(0, step + 1)
         scaled = measurements / self.scale
         shape = (len(self.whiteners), len(measurements))
-        means, log_weights = np.empty(shape), np.empty(shape)
+        means, log_weights, surprises = np.empty(shape), np.empty(shape), np.zeros(shape)
         for model, whitener in enumerate(self.whiteners):
             white = scaled @ whitener[so_far, so_far].T
             means[model] = white @ self.gains[model, step, so_far]
             log_weights[model] = -0.5 * np.einsum("st,st->s", white, white)
+            # Of the first step nothing is expected.
+            surprises[model] = np.abs(white[:, 1:]).max(axis=1, initial=0.0)
         log_weights += self.log_weights[:, step, None]
         weights = np.exp(log_weights - log_weights.max(axis=0))
         weights /= weights.sum(axis=0)
         mean = (weights * means).sum(axis=0)
         spread = self.variances[:, step, None] + (means - mean) ** 2
-        return mean, (weights * spread).sum(axis=0)
+        return mean, (weights * spread).sum(axis=0), (weights * surprises).sum(axis=0)
 
 
 @cache
