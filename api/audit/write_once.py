@@ -75,7 +75,8 @@ def _race_two_workers(
     calibration = worker.calibrations(due.state.policy_version, Kind.LIKE)
     with closing(connect(store.settings, RELEASE)) as client:
         shard = TallyShard(client, worker.shards[0].shard)
-        head = LedgerHead(shard.shard, shard.count_ledger_entries(), shard.read_head())
+        before, length = shard.read_ledger_end()
+        head = LedgerHead(shard.shard, length, before)
         written = []
         commits = []
         for _ in range(2):

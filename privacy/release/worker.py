@@ -102,13 +102,13 @@ class ReleaseWorker:
         not.
         """
         # The head is read first. A commit that finds it unchanged proves that no other worker has released
-        # a series of this shard since: the due series and the length of the ledger are still as read here.
-        before = shard.read_head()
+        # a series of this shard since: the length of the ledger and the due series are still as read here.
+        before, length = shard.read_ledger_end()
         due = shard.list_due(BATCH_SERIES + len(refused), self.clock())
         numbers = [number for number in due if number not in refused][:BATCH_SERIES]
         if not numbers:
             return []
-        head = LedgerHead(shard.shard, shard.count_ledger_entries(), before)
+        head = LedgerHead(shard.shard, length, before)
         if self.watermark:
             self.watermark.check(shard.shard, head.length)
         made = {made.release.due.state.number: made for made in self._make(shard, numbers)}

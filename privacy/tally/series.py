@@ -195,11 +195,14 @@ class TallyShard:
         cuts = cut_logs([(due_ms or 0) // 1000 for due_ms in dues], list(logs.values()))
         return [DueSeries.parse(*each) for each in zip(numbers, rows, dues, cuts, strict=True)]
 
-    def read_head(self) -> str:
-        """Return the hash of the last ledger entry; empty before the first."""
+    def read_ledger_end(self) -> tuple[str, int]:
+        """Return the hash of the last ledger entry, empty before the first, and the number of entries."""
+        pipeline = self.client.pipeline(transaction=False)
+        pipeline.get(tally_key(self.shard, "head"))
+        pipeline.llen(tally_key(self.shard, "ledger"))
         with translated():
-            head = self.client.get(tally_key(self.shard, "head"))
-        return cast("bytes", head).decode() if head else ""
+            head, length = cast("tuple[bytes | None, int]", pipeline.execute())
+        return (head.decode() if head else ""), length
 
     def count_ledger_entries(self) -> int:
         """Return the number of ledger entries."""
