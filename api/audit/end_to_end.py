@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from api.audit.admissions import admission_findings
 from api.audit.audience_members import run_and_count
 from api.audit.audited_system import AuditedSystem
 from api.audit.outage import outage_findings
@@ -92,8 +93,9 @@ def _run_end_to_end(
         written = _write_once_section(audited, entropy)
         read = _reads_section(audited, client, entropy, reads)
         outage = _outage_section(audited, entropy)
+        admitted = _admission_section(audited)
         shown = wall_sections(store.settings, ignore_progress) if wall else []
-        return registers, written, read, outage, *shown
+        return registers, written, read, outage, admitted, *shown
 
 
 def _register_section(audited: AuditedSystem, members: Sequence[Finding], entropy: EntropySource) -> Section:
@@ -163,6 +165,20 @@ def _outage_section(audited: AuditedSystem, entropy: EntropySource) -> Section:
         "shows when it is ready, work or an order that depends on counts.",
         "Certain for the cases tried; the entropy raises a false alarm with a probability below 1e-6.",
         tuple(outage_findings(audited, entropy)),
+    )
+
+
+def _admission_section(audited: AuditedSystem) -> Section:
+    return Section(
+        "admissions",
+        "An account counts up to its caps, and not in a burst",
+        "On the same store, one account liked more videos in a day than the policy counts, sent the likes "
+        "again, was banned and reinstated on the next day, and liked more. Another liked in a burst, and "
+        "once more when that was over. What the vault holds of them was compared with the policy.",
+        "A like beyond the cap of a day or of a month that counts, or that counts later; a like in a burst "
+        "that counts, or one after it that does not.",
+        "Certain for the cases tried.",
+        tuple(admission_findings(audited)),
     )
 
 

@@ -23,6 +23,7 @@ from privacy.audit.check import Check, ignore_progress
 from privacy.audit.report_model import Section
 from privacy.audit.runner import run_checks
 from privacy.audit.white_box import DEFAULT_PLAN, QUICK_PLAN, Plan, WhiteBoxScale, white_box
+from tests.support.mutations.admissions import USER_MONTH
 from tests.support.mutations.mutation import Mutation
 from tests.support.mutations.table import MUTATIONS
 from tests.support.profiles import entropy_of
@@ -35,25 +36,25 @@ QUICK_MUTATIONS = [mutation for mutation in MUTATIONS if mutation.in_quick_tests
 
 
 @cache
-def source() -> PolicySource:
-    """The packaged policy."""
-    return read_policy(None)
+def source(policy: Path | None = None) -> PolicySource:
+    """The policy in a file; the packaged one without."""
+    return read_policy(policy)
 
 
-def select(check: str, plan: Plan) -> list[Check]:
+def select(check: str, plan: Plan, policy: Path | None = None) -> list[Check]:
     """Returns the checks whose titles start with this text."""
-    entropy = entropy_of(f"audit {check}")
+    entropy, audited = entropy_of(f"audit {check}"), source(policy)
     checks = [
-        end_to_end_check(source(), entropy, READS),
+        end_to_end_check(audited, entropy, READS),
         source_check(),
-        *white_box(source().policy, plan, entropy),
+        *white_box(audited.policy, plan, entropy),
     ]
     return [one for one in checks if one.title.startswith(check)]
 
 
-def audit(check: str, plan: Plan, processes: int = 1) -> list[Section]:
+def audit(check: str, plan: Plan, processes: int = 1, policy: Path | None = None) -> list[Section]:
     """Runs those checks, and returns their sections."""
-    selected = select(check, plan)
+    selected = select(check, plan, policy)
     # The end-to-end check's server ends with the thread that started it, so that check runs in this process.
     first, others = selected[:1], selected[1:]
     return run_checks(first, 1, ignore_progress) + run_checks(others, processes, ignore_progress)
@@ -89,6 +90,14 @@ def test_the_code_as_it_is_passes_where_two_flips_are_all() -> None:
     assert failures(run_checks([check], 1, ignore_progress)) == []
 
 
+@pytest.mark.nightly(part="audit")
+@pytest.mark.timeout(600)
+def test_the_code_as_it_is_passes_where_a_month_is_capped() -> None:
+    """On a store, under the example policy that promises something for an account's month."""
+    check = end_to_end_check(source(USER_MONTH), entropy_of("audit of a month"), READS)
+    assert failures(run_checks([check], 1, ignore_progress)) == []
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=name_of)
 def test_a_seeded_mistake_can_be_made(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The code still has the names and passages that each mistake changes."""
@@ -99,7 +108,8 @@ def test_a_seeded_mistake_can_be_made(mutation: Mutation, monkeypatch: pytest.Mo
 def test_a_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     """A responsible check detects the mistake, even with few samples."""
     mutation.apply(monkeypatch)
-    assert any(failures(run_checks([one], 1, ignore_progress)) for one in select(mutation.check, SMALL_PLAN))
+    selected = select(mutation.check, SMALL_PLAN, mutation.policy)
+    assert any(failures(run_checks([one], 1, ignore_progress)) for one in selected)
 
 
 @pytest.mark.nightly(part="mistakes")
@@ -108,7 +118,7 @@ def test_a_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest.Mon
 def test_every_seeded_mistake_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The quick audit detects each mistake."""
     mutation.apply(monkeypatch)
-    assert failures(audit(mutation.check, QUICK_PLAN))
+    assert failures(audit(mutation.check, QUICK_PLAN, policy=mutation.policy))
 
 
 @pytest.mark.nightly(part="audit")

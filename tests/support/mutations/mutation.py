@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from privacy.store.script import Script
@@ -21,12 +22,14 @@ class Mutation:
         apply: makes the mistake; the patch undoes it.
         check: start of the title of the check that must detect it.
         in_quick_tests: whether `make test` includes it.
+        policy: file of the audited policy; the packaged one if it is absent.
     """
 
     name: str
     apply: Callable[[pytest.MonkeyPatch], None]
     check: str
     in_quick_tests: bool = False
+    policy: Path | None = None
 
 
 def edited(script: Script, before: str, after: str) -> Script:

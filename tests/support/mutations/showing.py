@@ -77,6 +77,19 @@ def _exact_smoothed(
     return replace(shown, smoothed=_around(shown.smoothed, exact[:, :1]))
 
 
+def _narrow_smoothed(
+    shown: PublishedEstimates, _exact: NDArray[np.int64], _: Calibration
+) -> PublishedEstimates:
+    smoothed = shown.smoothed
+    return replace(shown, smoothed=replace(smoothed, low=smoothed.values, high=smoothed.values))
+
+
+def _smoothed_of_all(
+    shown: PublishedEstimates, _exact: NDArray[np.int64], _: Calibration
+) -> PublishedEstimates:
+    return replace(shown, smoothed=replace(shown.smoothed, shown=np.ones_like(shown.smoothed.shown)))
+
+
 def _unselected(patch: pytest.MonkeyPatch) -> None:
     def symmetric(_estimates: Any, deviations: Any, _thresholds: Any) -> HalfWidths:
         return HalfWidths(1.96 * deviations, 1.96 * deviations)
@@ -137,6 +150,8 @@ SHOWING = (
     Mutation("intervals that claim certainty", _shown(_narrow), "recalculation"),
     Mutation("intervals that forget the selection", _unselected, "recalculation", in_quick_tests=True),
     Mutation("an exact smoothed total", _shown(_exact_smoothed), "recalculation"),
+    Mutation("smoothed totals that claim certainty", _shown(_narrow_smoothed), "recalculation"),
+    Mutation("a smoothed total where the total is withheld", _shown(_smoothed_of_all), "recalculation"),
     Mutation(
         "gate on the exact count alone",
         _gate(lambda exact, _estimates, _margins, least: exact >= least),

@@ -1,6 +1,7 @@
 """Lists all seeded mistakes."""
 
 from tests.support.mutations.accounting import ACCOUNTING
+from tests.support.mutations.admissions import ADMISSIONS
 from tests.support.mutations.audiences import AUDIENCES
 from tests.support.mutations.circumstances import CIRCUMSTANCES
 from tests.support.mutations.handed_on import HANDED_ON
@@ -13,5 +14,5 @@ from tests.support.mutations.stores import STORES
 
 MUTATIONS = (
     *(*NOISE, *NOISE_LAW, *CIRCUMSTANCES, *ACCOUNTING),
-    *(*SHOWING, *PUBLIC_FACTS, *STORES, *RELEASE_TIMES, *HANDED_ON, *AUDIENCES),
+    *(*SHOWING, *PUBLIC_FACTS, *STORES, *RELEASE_TIMES, *HANDED_ON, *AUDIENCES, *ADMISSIONS),
 )
