@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-import numpy as np
 from marshmallow import Schema, fields
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.operation import JSON, Body, Request
 from api.http.request_body import BYTE_ORDER_MARK, JSON_RULE, content_coding, inflate, parse_json
+from api.platform.nesting import blank_deeper, count_levels
 from privacy.errors import InvalidInputError
 from privacy.intake.taken import Takings
 
@@ -29,7 +29,7 @@ GZIP = "gzip"
 MAX_ITEM_BYTES = 64 * 1024
 MAX_ITEMS = 10_000
 MAX_NESTING = 400
-"""Levels of an array of items; an item has fewer, and every version of Python parses as many."""
+"""Levels of an array that are looked at; an item has fewer, and every version of Python parses as many."""
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 """As sent, and again after inflation."""
 JSON_SPACE = b" \t\r\n"
@@ -38,10 +38,6 @@ INVALID = "invalid"
 _HALF_PAIR = re.compile(rb"\\(?:(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 """An escape of half a surrogate pair, or another escape."""
 _NO_NUMBER = re.compile(rb":[ \t\r\n]*-?(?:NaN|Infinity)")
-_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-"""A text of JSON; one that does not end goes as far as the body, so that a body is read once."""
-_STEPS = np.zeros(256, np.int8)
-_STEPS[[*b"[{"]], _STEPS[[*b"]}"]] = 1, -1
 _SPLIT = msgspec.json.Decoder(list[msgspec.Raw]).decode
 BATCHES = f"""\
 The body is a JSON array, or NDJSON with one item per line (blank lines are skipped): up to {MAX_ITEMS:,} \
@@ -112,19 +108,21 @@ class Batch:
 
     def _elements(self) -> Iterator[bytes]:
         # How deep a parser goes before it gives up depends on the version of Python, and a batch must not.
-        if _nesting(self.raw) > MAX_NESTING and _nesting(_TEXT.sub(b"", self.raw)) > MAX_NESTING:
-            raise InvalidInputError("body", "is nested too deeply", f"an array; {JSON_RULE}")
+        if count_levels(self.raw) > MAX_NESTING:
+            return self._odd_elements()
         try:
             return map(bytes, _SPLIT(self.raw))
         except (msgspec.DecodeError, RecursionError):
             return self._odd_elements()
 
     def _odd_elements(self) -> Iterator[bytes]:
-        """Split an array in which a text or a number is not JSON's: that is the fault of its element alone.
+        """Split an array in which something is nested too deeply, or a text or a number is not JSON's.
 
-        The array is split as if something of the same length that is JSON's were in that place.
+        That is the fault of its element alone: the array is split as if something of the same length that is
+        JSON's were in that place.
         """
-        mended = self.raw.decode(errors="surrogateescape").encode(errors="replace")
+        mended = blank_deeper(self.raw, MAX_NESTING) if count_levels(self.raw) > MAX_NESTING else self.raw
+        mended = mended.decode(errors="surrogateescape").encode(errors="replace")
         mended = _HALF_PAIR.sub(lambda found: b"\\u0020" if found[1] else found[0], mended)
         mended = _NO_NUMBER.sub(lambda found: b":" + b"0".rjust(len(found[0]) - 1), mended)
         try:
@@ -133,12 +131,6 @@ class Batch:
             parse_json(self.raw)  # says where it stops being JSON
             raise InvalidInputError("body", "is not an array", f"an array; {JSON_RULE}") from None
         return _slices(self.raw, mended, map(bytes, elements))
-
-
-def _nesting(raw: bytes) -> int:
-    """Return the greatest number of brackets that are open at a time, those in texts with them."""
-    steps = _STEPS[np.frombuffer(raw, np.uint8)]
-    return int(steps.cumsum(dtype=np.int32).max(initial=0))
 
 
 def _slices(raw: bytes, mended: bytes, elements: Iterable[bytes]) -> Iterator[bytes]:

@@ -99,8 +99,9 @@ PROFILES = (
 )
 DEEP = b"[" * 50_000 + b"]" * 50_000
 BODIES = (
-    Attack("an array of 50,000 levels", EVENTS, DEEP, 400, {"field": "body"}),
-    Attack("an array of 500 levels", EVENTS, b"[" * 500 + b"]" * 500, 400, {"field": "body"}),
+    Attack("an array of 50,000 levels", EVENTS, DEEP, 200, INVALID),
+    Attack("an array of 500 levels", EVENTS, b"[" * 500 + b"]" * 500, 200, INVALID),
+    Attack("an array of 500 levels that ends early", EVENTS, b"[" * 500 + b"]" * 499, 400, {"field": "body"}),
     Attack("an item of 50 levels", EVENTS, b"[" + b"[" * 50 + b"]" * 50 + b"]", 200, INVALID),
     Attack("brackets in a text", EVENTS, b"[" + event("n1", network="[" * 900) + b"]", 200, COUNTED),
     Attack(
@@ -151,6 +152,16 @@ BODIES = (
         b"[" + event("b7") + b"," + event("b8", network="caf\ud83d") + b"]",
         200,
         {"verdicts": {"counted": 1, "invalid": 1}},
+    ),
+    *(
+        Attack(
+            f"an item of {levels} levels among others",
+            EVENTS,
+            b"[%b,%b,%b]" % (event(f"n1-{levels}"), b"[" * levels + b"]" * levels, event(f"n2-{levels}")),
+            200,
+            {"verdicts": {"counted": 2, "invalid": 1}},
+        )
+        for levels in (17, 399, 400, 500, 30_000)
     ),
     Attack(
         "NaN in one of two",

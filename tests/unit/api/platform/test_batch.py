@@ -8,7 +8,15 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.http.operation import JSON, Request
-from api.platform.batch import MAX_ITEM_BYTES, MAX_ITEMS, NDJSON, Batch, batch_report, parse_item
+from api.platform.batch import (
+    MAX_ITEM_BYTES,
+    MAX_ITEMS,
+    MAX_NESTING,
+    NDJSON,
+    Batch,
+    batch_report,
+    parse_item,
+)
 from privacy.catalogue.catalogue import Registration
 from privacy.errors import InvalidInputError
 from privacy.intake.admission import Outcome
@@ -109,6 +117,29 @@ def test_a_text_or_number_that_is_not_jsons_is_the_fault_of_its_item(odd: bytes)
     assert items == [b'{"a":1}', odd, odd, rb'"\ud83d\ude00"', b"[]"]
     with pytest.raises(InvalidInputError):
         parse_item(items[1], "event")
+
+
+@pytest.mark.parametrize("levels", [MAX_NESTING - 1, MAX_NESTING, MAX_NESTING + 1, 20_000])
+@pytest.mark.parametrize(
+    ("opens", "deepest", "closes"),
+    [(b"[", b"1", b"]"), (b'{"\\"[a":', b'"]\\\\"', b"}"), (b"[[1],", b"[]", b",[2] ]")],
+)
+def test_an_item_that_is_nested_too_deeply_is_at_fault_alone(
+    levels: int, opens: bytes, deepest: bytes, closes: bytes
+) -> None:
+    """An array with one is split like any other, at every depth; the item is refused when it is parsed."""
+    deep = opens * levels + deepest + closes * levels
+    usual = b'{"a":"[[[ \\\\\\"]"}'
+    items = Batch(b"[" + b" ,\n".join([usual, deep, usual, deep, usual]) + b"]", JSON).items()
+    assert items == [usual, deep, usual, deep, usual]
+    with pytest.raises(InvalidInputError, match=r"^`event` "):
+        parse_item(items[1], "event")
+
+
+def test_brackets_in_texts_are_no_levels() -> None:
+    """An item may have any text."""
+    item = b'{"a":"' + b"[" * MAX_NESTING * 2 + b'\\"{"}'
+    assert Batch(b"[1," + item + b"]", JSON).items() == [b"1", item]
 
 
 def test_an_item_has_a_largest_size() -> None:
