@@ -69,7 +69,7 @@ ADMISSIONS = (
         "end to end",
     ),
     Mutation(
-        "a burst of which the time begins anew with each batch",
+        "a burst of which the time is a thousand times shorter",
         _recorded("1000 * BURST_SECONDS or 0", "BURST_SECONDS or 0"),
         "end to end",
     ),
