@@ -194,13 +194,9 @@ class _HeldShard(TallyShard):
         """Returns the inputs of their releases."""
         return [self.due[number] for number in numbers]
 
-    def read_head(self) -> str:
+    def read_ledger_end(self) -> tuple[str, int]:
         """Returns that of an empty ledger: this one starts again with each batch."""
-        return ""
-
-    def count_ledger_entries(self) -> int:
-        """Returns the number of entries of that ledger."""
-        return 0
+        return "", 0
 
     def commit(
         self,
