@@ -14,7 +14,7 @@ from redis import Redis
 from redis.connection import AbstractConnection
 
 from privacy.errors import StoreBusyError, StoreError
-from privacy.rollback.erasure_log import ErasureLog
+from privacy.rollback.erasure_log import ErasureLog, ErasureRecord
 from privacy.store.connect import translated
 from privacy.store.keys import ERASURES
 
@@ -63,6 +63,17 @@ class ErasureWatermark:
         except ErasuresMissingError:
             return True
         return False
+
+    def list_missing(self) -> list[ErasureRecord]:
+        """Return the erasures that the store lacks, oldest first.
+
+        Reads under the lock: no other process is between its two writes then.
+
+        Raises:
+            StoreError: the log is missing, damaged, or not the newest one, or begins too late for this store.
+        """
+        with self.erasures.locked():
+            return self.erasures.read_after(self.read() or 0) if self.is_behind() else []
 
     def read(self) -> int | None:
         """Return the watermark; None in a store that has never had one."""

@@ -1,11 +1,12 @@
 """A store restored from a backup repeats the erasures since then, before any of their accounts is counted."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,6 +172,22 @@ def test_nothing_is_accepted_or_released_before_the_replay(deployment: Deploymen
     for user in (PLATFORM, RELEASE):
         with closing(connect(settings, user, greet=greet)) as client, translated():
             assert client.ping()
+
+
+def test_an_erasure_between_its_two_writes_is_no_replay(deployment: Deployment) -> None:
+    """A worker that sees it in the log alone waits for the store, repeats nothing and records nothing."""
+    looks: list[Any] = []
+
+    def erase_after_first_look(send: Callable[[], Any]) -> Any:
+        looks.append(send())
+        if len(looks) == 1:
+            deployment.erase(ERASED[0])
+        return looks[-1]
+
+    assert deployment.replay(erase_after_first_look).run(NOW_MS) == 0
+    assert len(looks) > 1
+    page = AuditTrail(deployment.store.platform).read_page(None, 10)
+    assert "erasures.replayed" not in [entry.action for _, entry in page]
 
 
 def test_no_new_erasure_hides_an_old_one(deployment: Deployment) -> None:
