@@ -10,13 +10,14 @@ from marshmallow import Schema, ValidationError, fields
 
 from privacy.errors import InvalidInputError
 from privacy.model.identifier import IDENTIFIER_PATTERN, check_identifier
-from privacy.model.timestamp import parse_timestamp_ms
+from privacy.model.timestamp import MS_PER_DAY, RFC_3339, parse_timestamp_ms
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
 
 _MAX_SHOWN_CHARACTERS = 40
 _MAX_DIGITS = 9
+_DAY_RULE = "a UTC day as in 2026-05-04, or its begin as in 2026-05-04T00:00:00Z"
 _DIGITS = re.compile(f"0|[1-9][0-9]{{0,{_MAX_DIGITS - 1}}}")
 
 
@@ -55,7 +56,7 @@ class IdentifierList(fields.List[str]):
 
 
 class UtcDay(fields.String):
-    """A day in UTC, in a single form, loaded as its begin in ms since 1970 UTC."""
+    """A day in UTC, or the time at which it begins, loaded as that time in ms since 1970 UTC."""
 
     def __init__(self, **options: Any) -> None:
         metadata = {"format": "date", "example": "2026-05-04", **options.pop("metadata", {})}
@@ -63,10 +64,14 @@ class UtcDay(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
         text = super()._deserialize(value, attr, data, **options)
+        is_time = RFC_3339.fullmatch(text)
         try:
-            return parse_timestamp_ms(f"{text}T00:00:00Z")
+            begin_ms = parse_timestamp_ms(text if is_time else f"{text}T00:00:00Z")
         except ValueError as error:
-            raise ValidationError("is no day of the calendar; a UTC day as in 2026-05-04") from error
+            raise ValidationError(f"is no day of the calendar; {_DAY_RULE}") from error
+        if begin_ms % MS_PER_DAY:
+            raise ValidationError(f"is a time within a day; {_DAY_RULE}")
+        return begin_ms
 
 
 class PlainInteger(fields.Integer):

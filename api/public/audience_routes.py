@@ -31,7 +31,7 @@ MAX_HASHTAG_CHARACTERS: Final = 400
 
 
 class HashtagArgument(fields.String):
-    """A hashtag in any spelling, loaded as the spelling that all of them share."""
+    """A hashtag in any spelling, with its `#` or without, loaded as the spelling that all of them share."""
 
     def __init__(self, **options: Any) -> None:
         metadata = {"minLength": 1, "maxLength": MAX_HASHTAG_CHARACTERS, **options.pop("metadata", {})}
@@ -41,7 +41,7 @@ class HashtagArgument(fields.String):
         text = super()._deserialize(value, attr, data, **options)
         if not 0 < len(text) <= MAX_HASHTAG_CHARACTERS:
             raise ValidationError(f"has {len(text)} characters; a hashtag of 1 to {MAX_HASHTAG_CHARACTERS}")
-        return spelling_key(text)
+        return spelling_key(text).lstrip("#")
 
 
 class CellArgument(fields.String):
@@ -84,6 +84,16 @@ class ScopeRoutes:
         """The path of the audience of one of the scope."""
         middle = f"/{{{self.id_name}}}" if self.id_name else ""
         return f"/v1/{self.plural}{middle}/audience"
+
+    @property
+    def unknown(self) -> str:
+        """What is said of one of the scope that no video has."""
+        if self.scope not in {Scope.HASHTAG, Scope.SOUND}:
+            return ""
+        return (
+            f"The public plane does not know which {self.plural} there are: one that no video has gets the "
+            "response of a new one, without any period. "
+        )
 
     def make_path_schema(self) -> type[Schema] | None:
         """Returns the schema of the path arguments; None without any."""
@@ -215,7 +225,8 @@ def _parse_period(period: Mapping[str, Any], guarantee: GuaranteeDocument) -> De
 
 
 UNKNOWN_DOC: Final = problem_doc(
-    "There is no such scope or policy version, or the policy does not measure it."
+    "There is no such creator or policy version, no hashtag can be written like this, or the policy does not "
+    "measure such audiences."
 )
 
 

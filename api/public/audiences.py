@@ -29,6 +29,7 @@ from api.public.numbers import (
 from api.public.response_fields import ResponseSchema, list_field, next_cursor_field, required_field
 from api.public.services import PublicServices
 from privacy.errors import InvalidInputError
+from privacy.model.audience import Scope
 from privacy.model.documents import AudienceDocument, BreakdownFigures, Figure
 from privacy.model.timestamp import MS_PER_DAY, format_timestamp
 
@@ -44,8 +45,19 @@ _QUERY_SCHEMA: Final = PageSchema.from_dict(
                 "example": "P7D",
             }
         ),
-        "from": UtcDay(metadata={"description": "Only periods that end after this UTC day has begun."}),
-        "to": UtcDay(metadata={"description": "Only periods that begin on this UTC day or before."}),
+        "from": UtcDay(
+            metadata={
+                "description": "Only periods that end after this UTC day has begun. A time at midnight UTC, "
+                "as in responses, is that day."
+            }
+        ),
+        "to": UtcDay(
+            metadata={
+                "description": "Only periods that begin on this UTC day or before: the day is included. `to` "
+                "in responses is not: it is the moment at which a period ends, and as a parameter it is the "
+                "day after the period, on which the next one begins."
+            }
+        ),
     },
     name="AudiencePage",
 )
@@ -101,7 +113,8 @@ def make_audience_operation(routes: ScopeRoutes) -> Operation[PublicServices]:
         f"{routes.of_what} was first counted in the period, each once, however many likes it gave. The "
         "numbers are drawn once, when the period is over, and are final; a like that is taken back later "
         "changes nothing. A total and a published cell are about at least k accounts, with certainty. A "
-        "period is listed if a video could be liked in it, whether or not anybody did. Accounts of two "
+        "period is listed if a video could be liked in it, whether or not anybody did. "
+        f"{routes.unknown}Accounts of two "
         "periods overlap: do not add them up. `GET /v1/privacy` says under `audiences` what is measured.",
         tag="public",
         scope="read",
@@ -111,7 +124,7 @@ def make_audience_operation(routes: ScopeRoutes) -> Operation[PublicServices]:
         responses={
             200: ResponseDoc("One page, newest periods first.", _make_schema(routes), _make_example(routes)),
             404: UNKNOWN_DOC,
-            410: GONE_DOC,
+            **({410: GONE_DOC} if routes.scope is Scope.CREATOR else {}),
         },
     )
 
@@ -207,7 +220,9 @@ class RunningSchema(ResponseSchema):
 
 _TIMES: Final[dict[str, fields.Field[Any]]] = {
     "from": required_field(fields.DateTime, "Begin of the period, in UTC.", format="iso"),
-    "to": required_field(fields.DateTime, "End of the period, in UTC.", format="iso"),
+    "to": required_field(
+        fields.DateTime, "End of the period, in UTC: the first moment that is not in it.", format="iso"
+    ),
 }
 
 
@@ -278,27 +293,49 @@ def _make_schema(routes: ScopeRoutes) -> type[Schema]:
 
 
 def _make_example(routes: ScopeRoutes) -> dict[str, Any]:
-    shown = PUBLISHED_EXAMPLE | {"epoch": 2938, "as_of": "2026-05-04T00:00:00Z", "next_release_at": None}
-    withheld = WITHHELD_EXAMPLE | {"epoch": 2938, "as_of": "2026-05-04T00:00:00Z", "next_release_at": None}
-    times = {"from": "2026-04-27T00:00:00Z", "to": "2026-05-04T00:00:00Z"}
-    cells = [
-        {"cell": "android", "accounts": shown | {"value": 842, "ci95": [782, 902]}},
-        {"cell": "ios", "accounts": shown | {"value": 391, "ci95": [331, 451]}},
-        {"cell": "web", "accounts": withheld},
-    ]
-    running = {"from": "2026-05-04T00:00:00Z", "to": "2026-05-11T00:00:00Z"}
+    """Returns an example of what the packaged policy measures of a scope."""
+    week, block, day = (
+        _make_period("P7D", 2938, "2026-04-27", "2026-05-04"),
+        _make_period("P28D", 733, "2026-03-16", "2026-04-13") | {"total": None},
+        _make_period("P1D", 20572, "2026-05-03", "2026-05-04"),
+    )
+    is_creator = routes.scope is Scope.CREATOR
+    (without_other,) = ({**breakdown, "other": None} for breakdown in block["breakdowns"])
+    audiences = [week | {"breakdowns": []}, block | {"breakdowns": [without_other]}] if is_creator else [day]
+    next_end = "2026-05-11" if is_creator else "2026-05-05"
+    running = {
+        "period": audiences[0]["period"],
+        "from": "2026-05-04T00:00:00Z",
+        "to": f"{next_end}T00:00:00Z",
+        "next_release_at": f"{next_end}T00:02:00Z",
+        "overdue": False,
+    }
     return {
         **({routes.id_name: routes.example_id} if routes.id_name else {}),
-        "audiences": [
-            {
-                "period": "P7D",
-                **times,
-                "total": shown,
-                "breakdowns": [{"dimension": "device", "cells": cells, "other": withheld}],
-            }
-        ],
-        "running": [
-            {"period": "P7D", **running, "next_release_at": "2026-05-11T00:02:00Z", "overdue": False}
-        ],
+        "audiences": audiences,
+        "running": [running],
         "next_cursor": None,
+    }
+
+
+def _make_period(period: str, number: int, begin: str, end: str) -> dict[str, Any]:
+    """Returns an example of a period with a total and a breakdown."""
+    times = {"epoch": number, "as_of": f"{end}T00:00:00Z", "next_release_at": None}
+    shown, withheld = PUBLISHED_EXAMPLE | times, WITHHELD_EXAMPLE | times
+    cells = {
+        "DE": shown | {"value": 842, "ci95": [782, 902]},
+        "FR": shown | {"value": 391, "ci95": [331, 451]},
+        "PL": withheld,
+    }
+    region = {
+        "dimension": "region",
+        "cells": [{"cell": cell, "accounts": accounts} for cell, accounts in cells.items()],
+        "other": withheld,
+    }
+    return {
+        "period": period,
+        "from": f"{begin}T00:00:00Z",
+        "to": f"{end}T00:00:00Z",
+        "total": shown,
+        "breakdowns": [region],
     }

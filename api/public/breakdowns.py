@@ -1,11 +1,12 @@
 """`GET /v1/videos/{video_id}/likes/breakdowns/{dimension}`, and the same for every kind: counts by cell."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from marshmallow import Schema, fields
 
 from api.http.arguments import Identifier
+from api.http.openapi import problem_doc
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.responses import max_age_seconds
 from api.public.kinds import GONE_DOC, KindRoutes
@@ -20,14 +21,15 @@ from api.public.response_fields import ResponseSchema, list_field, required_fiel
 from api.public.services import PublicServices
 from privacy.errors import NotFoundError, StoreError
 from privacy.gallery.reader import CurrentRelease, GalleryReader
-from privacy.model.documents import BreakdownFigures
+from privacy.model.documents import BreakdownFigures, GuaranteeDocument
 
 
 def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
     """Returns the operation that reads the breakdowns of one kind."""
     target, noun = routes.target, routes.noun
     dimension = Identifier(
-        required=True, metadata={"description": "A dimension that the policy declares.", "example": "device"}
+        required=True,
+        metadata={"description": "A dimension by which the policy breaks targets down.", "example": "device"},
     )
 
     def get_breakdown(services: PublicServices, request: Request) -> Response:
@@ -45,9 +47,10 @@ def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
         path=f"{routes.path}/breakdowns/{{dimension}}",
         operation_id=f"get_{noun}_breakdown",
         summary=f"{routes.title} by cell of a dimension",
-        description=f"The {noun} by age band, gender, region, language, device or hour of day; "
-        "`GET /v1/privacy` lists the dimensions that the policy declares. The cells of `hour_of_day` are the "
-        "hours 00 to 23 in UTC, whatever the person's time zone. The published cells and `other` add up to "
+        description=f"The {noun} by age band, gender, region, language or device, under the default policy; "
+        "`dimensions` of `GET /v1/privacy` lists those by which a policy breaks targets down. A policy may "
+        "have others for audiences only, as the default one has `hour_of_day`. Of `hour_of_day`, the cells "
+        "are hours in UTC, whatever the person's time zone. The published cells and `other` add up to "
         "the total; if every cell is published, nothing is left for `other`, and it is withheld. A published "
         "cell is about at least k accounts, with certainty. What is left of the total when the published "
         "cells are subtracted may be about fewer, whether `other` shows it or a reader computes it: the "
@@ -58,6 +61,10 @@ def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
         path_schema=target.make_path_schema({"dimension": dimension}),
         responses={
             200: ResponseDoc("The breakdown.", _make_schema(routes), _make_example(routes)),
+            404: problem_doc(
+                f"There is no such {target.word}, or its policy has no such breakdown of {noun}: the problem "
+                "lists those that it has."
+            ),
             410: GONE_DOC,
         },
     )
@@ -69,12 +76,13 @@ def _build_breakdown(
     """Builds the response about one dimension.
 
     Raises:
-        NotFoundError: the target's policy declares no such dimension.
+        NotFoundError: the target's policy breaks targets down by no such dimension.
     """
     dimension, now_ms = request.path["dimension"], request.now_ms
     declared = _read_breakdowns(current, services.gallery)
     if dimension not in declared:
-        raise NotFoundError(f"there is no dimension {dimension}; the policy declares {', '.join(declared)}")
+        version = current.target.policy_version
+        raise NotFoundError(_say_which(dimension, noun, declared, _read_guarantee(version, services.gallery)))
     figures = declared[dimension]
     return {
         "dimension": dimension,
@@ -91,14 +99,25 @@ def _read_breakdowns(current: CurrentRelease, gallery: GalleryReader) -> Mapping
     """Reads the declared breakdowns; before the first release, the cells of the guarantee, all withheld."""
     if current.release:
         return current.release.breakdowns
-    version = current.target.policy_version
+    return {
+        name: BreakdownFigures(cells=dict.fromkeys(cells), other=None)
+        for name, cells in _read_guarantee(current.target.policy_version, gallery)["dimensions"].items()
+    }
+
+
+def _read_guarantee(version: str, gallery: GalleryReader) -> GuaranteeDocument:
     guarantee = gallery.read_guarantee(version)
     if guarantee is None:
         raise StoreError(f"the gallery lacks the guarantee of policy {version}")
-    return {
-        name: BreakdownFigures(cells=dict.fromkeys(cells), other=None)
-        for name, cells in guarantee["dimensions"].items()
-    }
+    return guarantee
+
+
+def _say_which(dimension: str, noun: str, declared: Iterable[str], guarantee: GuaranteeDocument) -> str:
+    """Returns what is said to who asks for a breakdown that there is not."""
+    said = f"there is no breakdown of {noun} by {dimension}; the policy has those by {', '.join(declared)}"
+    periods = (guarantee.get("audiences") or {"periods": []})["periods"]
+    is_of_audiences = any(dimension in period["dimensions"] for period in periods)
+    return f"{said}. By {dimension} it has audiences only" if is_of_audiences else said
 
 
 def _make_schema(routes: KindRoutes) -> type[Schema]:

@@ -313,7 +313,7 @@ class GuaranteeSchema(OpenSchema):
         values=fields.List(fields.String()),
         required=True,
         metadata={
-            "description": "Cells of each dimension by which targets are broken down, in order. The cells of "
-            "`hour_of_day` are hours in UTC."
+            "description": "Cells of each dimension by which targets are broken down, in order; `audiences` "
+            "lists those of audiences. The cells of `hour_of_day` are hours in UTC."
         },
     )

@@ -176,7 +176,10 @@ def _build_place(routes: ScopeRoutes, place: _Place) -> dict[str, Any]:
 _QUERY_SCHEMA: Final = Schema.from_dict(
     {
         "day": UtcDay(
-            metadata={"description": "A UTC day of the period; by default the latest period that is visible."}
+            metadata={
+                "description": "A UTC day of the period, or its midnight; by default the latest period that "
+                "is visible."
+            }
         ),
         "dimension": Identifier(
             metadata={"description": "Ranks by a cell of this breakdown.", "example": "region"}
@@ -211,7 +214,9 @@ def _make_schema(routes: ScopeRoutes) -> type[Schema]:
     members: Mapping[str, fields.Field[Any]] = {
         "period": required_field(fields.String, "Length of the period, in ISO 8601."),
         "from": required_field(fields.DateTime, "Begin of the period, in UTC.", format="iso"),
-        "to": required_field(fields.DateTime, "End of the period, in UTC.", format="iso"),
+        "to": required_field(
+            fields.DateTime, "End of the period, in UTC: the first moment that is not in it.", format="iso"
+        ),
         "dimension": required_field(fields.String, "The breakdown; null for totals.", allow_none=True),
         "cell": required_field(fields.String, "The cell; null for totals.", allow_none=True),
         routes.plural: list_field(fields.Nested(place), f"The {routes.plural}, largest audience first."),

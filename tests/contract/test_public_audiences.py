@@ -5,12 +5,13 @@ from typing import Any, Final
 
 import msgspec
 import pytest
+import yaml
 
 from api.public.operations import operations
 from privacy.mechanism.guarantee import guarantee
-from privacy.model.audience import Scope, audience_kind, period_at, period_start_ms
+from privacy.model.audience import Scope, audience_kind, period_at, period_name, period_start_ms
 from privacy.model.documents import AudienceDocument, BreakdownFigures, Figure
-from privacy.model.timestamp import MS_PER_DAY, format_timestamp
+from privacy.model.timestamp import MS_PER_DAY, format_timestamp, parse_timestamp_ms
 from privacy.publishing.publisher import Publisher
 from privacy.store.keys import gallery_key
 from privacy.tally.pending_release import PendingRelease
@@ -222,6 +223,68 @@ def test_a_hashtag_is_one_whatever_its_spelling(plane: PublicPlane) -> None:
     assert plain["audiences"]
     assert get(plane, "/v1/hashtags/ΚΗΠΟΥΡΙΚΉ/audience") == plain
     assert get(plane, "/v1/hashtags/\uff22aking/audience") == get(plane, "/v1/hashtags/baking/audience")
+
+
+@pytest.mark.parametrize("sign", ["%23", "%EF%BC%83", "%EF%B9%9F"])
+def test_a_hashtag_may_have_its_sign(plane: PublicPlane, sign: str) -> None:
+    """In each of its widths, as in what the platform sends."""
+    assert get(plane, f"/v1/hashtags/{sign}Baking/audience") == get(plane, "/v1/hashtags/baking/audience")
+
+
+def test_a_time_of_a_response_is_taken_as_its_day(plane: PublicPlane) -> None:
+    """What begins a day in UTC can be meant in one way only; a time within a day is refused."""
+    newest = get(plane, "/v1/creators/maker/audience?period=P7D&limit=1")["audiences"][0]
+    day = newest["from"].removesuffix("T00:00:00Z")
+    by_day = get(plane, f"/v1/creators/maker/audience?period=P7D&from={day}&to={day}")
+    for time in (newest["from"], f"{day}T02:00:00%2B02:00"):
+        assert get(plane, f"/v1/creators/maker/audience?period=P7D&from={time}&to={time}") == by_day
+    assert by_day["audiences"] == [newest]
+    begin = f"{YESTERDAY_TEXT}T00:00:00Z"
+    assert get(plane, f"/v1/trends/hashtags?day={begin}") == get(plane, "/v1/trends/hashtags")
+    refused = plane.get(f"/v1/creators/maker/audience?from={day}T00:00:01Z")
+    assert (refused.status_code, refused.json()["message"]) == (400, "is a time within a day")
+
+
+def test_an_example_is_what_the_packaged_policy_measures(plane: PublicPlane) -> None:
+    """Each period of an example has the total and breakdowns that are measured, and the right ends."""
+    described = yaml.safe_load(plane.get("/v1/openapi.json").text)["paths"]
+    measured = {
+        (period["scope"], period_name(period["every_seconds"])): period
+        for period in guarantee(POLICY)["audiences"]["periods"]
+    }
+    for scope, path in (
+        ("creator", "creators/{creator_id}"),
+        ("hashtag", "hashtags/{hashtag}"),
+        ("sound", "sounds/{sound_id}"),
+        ("platform", "platform"),
+    ):
+        answer = described[f"/v1/{path}/audience"]["get"]["responses"]["200"]
+        example = answer["content"]["application/json"]["example"]
+        for shown in example["audiences"] + example["running"]:
+            period = measured[scope, shown["period"]]
+            begin, end = (parse_timestamp_ms(shown[name]) for name in ("from", "to"))
+            assert end - begin == 1000 * period["every_seconds"]
+            assert begin == period_start_ms(
+                period_at(begin, period["every_seconds"]), period["every_seconds"]
+            )
+        for shown in example["audiences"]:
+            period = measured[scope, shown["period"]]
+            has_total = any(statistic["name"] == "total" for statistic in period["statistics"])
+            assert (shown["total"] is not None) == has_total
+            for breakdown in shown["breakdowns"]:
+                cells = [cell["cell"] for cell in breakdown["cells"]]
+                assert set(cells) <= set(period["dimensions"][breakdown["dimension"]])
+                assert (breakdown["other"] is not None) == has_total
+
+
+def test_a_breakdown_that_audiences_alone_have_is_told_so(plane: PublicPlane) -> None:
+    """Who asks for it of a target learns which there are, and where the other one is."""
+    answer = plane.get("/v1/creators/maker/followers/breakdowns/hour_of_day")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == (
+        "There is no breakdown of followers by hour_of_day; the policy has those by age_band, gender, "
+        "region, language, device. By hour_of_day it has audiences only."
+    )
 
 
 def test_an_unknown_hashtag_looks_like_a_new_one(plane: PublicPlane) -> None:

@@ -134,7 +134,7 @@ def test_an_unknown_dimension_names_the_declared_ones(plane: PublicPlane) -> Non
     answer = plane.get(f"{LIKES}/breakdowns/income")
     assert (answer.status_code, answer.json()["detail"]) == (
         404,
-        "There is no dimension income; the policy declares device, gender.",
+        "There is no breakdown of likes by income; the policy has those by device, gender.",
     )
 
 

@@ -27,7 +27,7 @@ _DESCRIPTION = """\
 | `restrict` | uncounted until `until`, reason `account`; then counted again |
 | `ban` | uncounted, reason `account`, until the account is reinstated |
 | `reinstate` | counted again, except those that are blocked themselves or have used up their changes, and \
-those beyond the daily cap that were never counted |
+those beyond a cap of the account, by day or by month, that were never counted |
 | `delete` | uncounted, reason `account`; the account is erased when the policy's grace is over |
 
 All of this holds for future engagements, too. An account about which nothing is stored can therefore be \
