@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
 import subprocess
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from werkzeug.serving import make_server
@@ -34,9 +37,13 @@ class Plane:
     Args:
         busy_at: number of the batch, from 1, that is answered 503.
         batches: the lines of each batch that was taken.
+        wrong: the items that are not counted, by the line.
+        interrupted: whether the command is asked to end during the first batch.
     """
 
     busy_at: int = 0
+    wrong: dict[str, dict[str, Any]] = field(default_factory=dict)
+    interrupted: bool = False
     batches: list[list[str]] = field(default_factory=list)
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
@@ -48,8 +55,16 @@ class Plane:
             return Response("{}", 503, content_type="application/problem+json")(environ, start)
         batch = request.get_data().decode().split("\n")
         self.batches.append(batch)
-        verdicts = {verdict.value: 0 for verdict in Verdict} | {"counted": len(batch)}
-        return Response(json.dumps({"verdicts": verdicts}), content_type="application/json")(environ, start)
+        listed = [
+            {"index": index, **self.wrong[line]} for index, line in enumerate(batch) if line in self.wrong
+        ]
+        verdicts = Counter({verdict.value: 0 for verdict in Verdict} | {"counted": len(batch) - len(listed)})
+        verdicts.update(item["verdict"] for item in listed)
+        if self.interrupted:
+            self.interrupted = False
+            os.kill(os.getpid(), signal.SIGINT)
+        report = {"verdicts": verdicts, "not_counted": listed}
+        return Response(json.dumps(report), content_type="application/json")(environ, start)
 
 
 @pytest.fixture
@@ -121,6 +136,59 @@ def test_an_import_goes_on_where_it_stopped(url: str, plane: Plane, history: Pat
     answer = answer_of(run(url, packed, "--json"))
     assert plane.batches == [LINES[:3], LINES[3:6], LINES[6:]]
     assert (answer["events"], answer["verdicts"]) == (7, {"counted": 7})
+
+
+def test_wrong_lines_are_named(url: str, plane: Plane, history: Path) -> None:
+    """By their numbers in the file, with field, fault and rule; the others are in; the exit code says so."""
+    problem = {"field": "occurred_at", "message": "is 'yesterday'", "expected": "a time"}
+    plane.wrong = {
+        LINES[2]: {"verdict": "invalid", "problem": problem},
+        LINES[5]: {"verdict": "unknown_target"},
+        LINES[6]: {"verdict": "late"},
+    }
+    shown = run(url, history)
+    assert shown.returncode == ExitCode.WRONG_USAGE
+    assert "line 4: invalid: occurred_at: is 'yesterday'; expected a time.\n" in shown.stderr
+    assert "line 7: unknown_target: names no target that is there; expected the id of a video" in shown.stderr
+    assert "2 lines were not taken" in shown.stderr
+    assert "line 8" not in shown.stderr
+    assert "older than one of the same account and video" in shown.stderr
+    told = run(url, history, "--json")
+    assert (told.returncode, told.stderr) == (ExitCode.WRONG_USAGE, "")
+    assert [(wrong["line"], wrong["verdict"]) for wrong in json.loads(told.stdout)["wrong"]] == [
+        (4, "invalid"),
+        (7, "unknown_target"),
+    ]
+    assert json.loads(told.stdout)["wrong"][0] == {"line": 4, "verdict": "invalid", **problem}
+
+
+def test_of_many_wrong_lines_the_first_are_named(
+    url: str, plane: Plane, history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also across an interruption; all of them are counted."""
+    monkeypatch.setattr(import_history, "MAX_WRONG_LINES", 4)
+    plane.wrong = {line: {"verdict": "unknown_target"} for line in LINES}
+    plane.busy_at = 2
+    assert run(url, history).returncode == ExitCode.STORE_ERROR
+    shown = run(url, history)
+    assert [line.split(":")[0] for line in shown.stderr.splitlines() if line.startswith("line ")] == [
+        "line 1",
+        "line 2",
+        "line 4",
+        "line 5",
+    ]
+    assert "and 3 more\n7 lines were not taken" in shown.stderr
+
+
+def test_an_interrupt_lets_the_batch_under_way_end(url: str, plane: Plane, history: Path) -> None:
+    """It is noted, and is not sent again."""
+    plane.interrupted = True
+    stopped = run(url, history)
+    assert stopped.returncode == 130
+    assert "3 of 7 lines are in" in stopped.stderr
+    assert json.loads(noted(history).read_text())["lines"] == 3
+    assert answer_of(run(url, history, "--json"))["events"] == 7
+    assert plane.batches == [LINES[:3], LINES[3:6], LINES[6:]]
 
 
 def test_another_file_does_not_go_on(url: str, plane: Plane, history: Path) -> None:
