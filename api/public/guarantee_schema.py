@@ -103,7 +103,7 @@ class ContributionSchema(OpenSchema):
     )
     daily_cap = required_field(
         fields.Integer,
-        "M, the number of engagements of an account that are first counted on one UTC day, of all kinds "
+        "M, the number of engagements of an account that are admitted on one UTC day, of all kinds "
         "together, while this version is in force.",
         strict=True,
     )
@@ -124,7 +124,7 @@ class AccountDaySchema(OpenSchema):
 
     engagements = required_field(
         fields.Integer,
-        "Number of engagements that are first counted on that day; the last row is the M in force.",
+        "Number of engagements that are admitted on that day; the last row is the M in force.",
         strict=True,
     )
     rho = required_field(fields.Float, "zCDP of these engagements together.")
@@ -244,7 +244,7 @@ class MonthlyPromiseSchema(OpenSchema):
     """What the policy promises for an account's month."""
 
     monthly_cap = required_field(
-        fields.Integer, "Number of engagements of an account first counted in one UTC month.", strict=True
+        fields.Integer, "Number of engagements of an account admitted in one UTC month.", strict=True
     )
     delta = required_field(fields.Float, "Delta at which it is promised.")
     promised_epsilon = required_field(fields.Float, "Epsilon of the month, at most.")

@@ -15,7 +15,7 @@ _RESYNC: Final = (
 )
 
 PROMISED: Final[Mapping[str, Mapping[str, type]]] = {
-    "/v1/moderation/accounts": {**_RECOUNT, "over_cap": int},
+    "/v1/moderation/accounts": _RECOUNT,
     "/v1/moderation/targets": {"result": str},
     "/v1/moderation/engagements": {"results": list},
     "/v1/moderation/resyncs": dict.fromkeys(_RESYNC, int),

@@ -148,10 +148,11 @@ def _describe_contribution(policy: Policy, in_force: Policy) -> dict[str, Any]:
         },
         "in_words": "flip_cap holds for every target of this version, whatever is in force later: the "
         "smallest flip_cap of all versions applies. daily_cap bounds accounts, not targets: on one UTC day, "
-        "an account's engagements of all kinds, with targets of all versions, are first counted up to the "
+        "an account's engagements of all kinds, with targets of all versions, are admitted up to the "
         "largest daily_cap in force on that day. n of them cost n times rho. monthly_cap does the same for a "
         "UTC month. Leaving out one engagement of an account at a cap lets at most one other in, as long as "
-        "the platform sends nothing again that was over a cap: together they cost 2 times rho.",
+        "the platform sends nothing again that was over a cap: together they cost 2 times rho. What is "
+        "counted later than it was admitted, since its account or it was kept out, is not decided again.",
     }
 
 

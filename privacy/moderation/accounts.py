@@ -138,5 +138,4 @@ def _describe(outcome: AccountOutcome) -> dict[str, int | bool | str]:
         "status_before": settled.before.label,
         "counted": settled.newly_counted,
         "uncounted": settled.newly_uncounted,
-        "over_cap": settled.over_cap,
     }

@@ -68,7 +68,7 @@ class AccountMonth:
     """What an account's month may cost at most: a policy under which it costs more is refused.
 
     Args:
-        epsilon: of all engagements of one account that are first counted in one month, up to the cap.
+        epsilon: of all engagements of one account that are admitted in one month, up to the cap.
         delta: the delta at which epsilon is stated.
     """
 

@@ -266,14 +266,14 @@ end
 --
 -- An engagement should be counted when it is liked, not blocked, and its account is not kept out (`account.kept_out`); it is
 -- counted when its flips are odd. When these differ it flips, and the change is added to `changes` for the outbox: series I8,
--- joint code * 16 + reason I4, where reason 0 is a gain. Its first flip takes one of the account's admissions, unless the
--- caller has taken it (`is_admitted`), and fixes its joint code. Once w flips are used a register still follows what its
--- account wants, but is counted no more; w is even, so what is counted can still be uncounted, also where w was larger once.
+-- joint code * 16 + reason I4, where reason 0 is a gain. Its first flip fixes its joint code, whenever that is: its admission
+-- was taken when the like arrived, and is decided only there. Once w flips are used a register still follows what its account
+-- wants, but is counted no more; w is even, so what is counted can still be uncounted, also where w was larger once.
 -- `end_reason` is the reason of the change if the engagement is not liked any more.
 --
 -- Returns flips and joint code as they are now, and the outcome. The caller writes register and account.
-local UNCHANGED, NEWLY_COUNTED, NEWLY_UNCOUNTED, DAY_FULL = 0, 1, 2, 3
-local function settle_register(account, series, liked, block, flips, code, changes, end_reason, is_admitted)
+local UNCHANGED, NEWLY_COUNTED, NEWLY_UNCOUNTED = 0, 1, 2
+local function settle_register(account, series, liked, block, flips, code, changes, end_reason)
   local is_counted, kept_out = flips % 2 == 1, account.kept_out
   local should_count = liked and block == 0 and not kept_out
   if should_count == is_counted or (should_count and flips >= FLIP_CAP) then
@@ -284,12 +284,7 @@ local function settle_register(account, series, liked, block, flips, code, chang
     changes[#changes + 1] = pack(CHANGE, series, code * 16 + reason)
     return flips + 1, code, NEWLY_UNCOUNTED
   end
-  if flips == 0 and not is_admitted then
-    if not admit(account, TODAY) then
-      return flips, code, DAY_FULL
-    end
-    if account.hidden then code = UNDISCLOSED end
-  end
+  if flips == 0 and account.hidden then code = UNDISCLOSED end
   changes[#changes + 1] = pack(CHANGE, series, code * 16)
   return flips + 1, code, NEWLY_COUNTED
 end

@@ -5,10 +5,10 @@
 --   previous      previous pseudonyms, 16 bytes for each engagement, or ''
 --
 -- Returns one byte per engagement: the position of its result in privacy.vault.blocks.RESULTS.
-local BLOCK_CHANGED, BLOCK_UNCHANGED, UNKNOWN, OVER_CAP = '\0', '\1', '\2', '\3'
+local BLOCK_CHANGED, BLOCK_UNCHANGED, UNKNOWN = '\0', '\1', '\2'
 
 local refusal = refuse_call(MIGRATION,
-  { [OUTBOX] = 'xadd', [ACCOUNTS] = 'hget hset', [PREFIX] = 'hget hset' })
+  { [OUTBOX] = 'xadd', [ACCOUNTS] = 'hget', [PREFIX] = 'hget hset' })
 if refusal then return refusal end
 local engagements, previous = args.engagements, args.previous
 local results, changes = {}, {}
@@ -25,13 +25,8 @@ local function set_block(index)
   if old_block == block then
     return BLOCK_UNCHANGED
   end
-  local outcome
   account.kept_out = reason_kept_out(account)
-  flips, code, outcome = settle_register(account, series, liked, block, flips, code, changes, UNLIKED)
-  if outcome == NEWLY_COUNTED or account.is_moved then write_account(account) end
-  if outcome == DAY_FULL then
-    return OVER_CAP
-  end
+  flips, code = settle_register(account, series, liked, block, flips, code, changes, UNLIKED)
   call('HSET', account.key, series, pack_register(at, liked, block, flips, code))
   return BLOCK_CHANGED
 end

@@ -17,8 +17,6 @@ class BlockResult(Enum):
     UNCHANGED = "unchanged"
     UNKNOWN = "unknown"
     """No such engagement is stored: nothing was changed."""
-    OVER_CAP = "over_cap"
-    """It would be counted for the first time, but the account's day or month is full: it stays blocked."""
 
 
 RESULTS = tuple(BlockResult)

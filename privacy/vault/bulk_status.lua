@@ -12,9 +12,9 @@
 --   previous       their previous pseudonyms, 16 bytes each, or ''
 --
 -- Progress is nine numbers: accounts done, 1 if the next one is begun, then how many changed, stayed as they were, were erased
--- before and were not known, and how many engagements are newly uncounted, newly counted and found the day full. Returns it,
--- and the cursor.
-local DONE, BEGUN, CHANGED, STAYED, ERASED, UNKNOWN, UNCOUNTED, COUNTED, OVER_CAP = 1, 2, 3, 4, 5, 6, 7, 8, 9
+-- before and were not known, and how many engagements are newly uncounted and newly counted; the last is 0. Returns it, and the
+-- cursor.
+local DONE, BEGUN, CHANGED, STAYED, ERASED, UNKNOWN, UNCOUNTED, COUNTED = 1, 2, 3, 4, 5, 6, 7, 8
 
 local journals, needed = open_all_journals()
 local refusal = refuse_call(MIGRATION, SETTLING, needed, { [JOBS] = 'hget hset', [PREFIX] = 'hlen' })
@@ -50,11 +50,10 @@ end
 
 -- Recounts a page of the account's engagements; returns the cursor of the next page.
 local function recount(account)
-  local next_cursor, size, written, counted, uncounted, full = settle_page(account, cursor, args.budget, changes)
-  write_page(account, written, counted)
+  local next_cursor, size, written, counted, uncounted = settle_page(account, cursor, args.budget, changes)
+  write_page(account, written)
   add(COUNTED, counted)
   add(UNCOUNTED, uncounted)
-  add(OVER_CAP, full)
   budget = budget - size
   return next_cursor
 end

@@ -30,7 +30,7 @@ class BulkProgress(NamedTuple):
         not_known: accounts of those that moved of which nothing was stored; the status applies from now on.
         uncounted: engagements that are no longer counted.
         counted: engagements that are newly counted.
-        over_cap: engagements that found their account's day full.
+        over_cap: 0; earlier versions, whose jobs are read too, decided caps again.
     """
 
     done: int = 0

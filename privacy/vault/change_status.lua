@@ -28,10 +28,9 @@ local function may_change_status(account)
 end
 
 -- Settles a page of an account's registers, adds what changed to `changes` for the outbox, and writes nothing. Returns the
--- cursor of the next page, the fields read, the fields to write, and how many registers are newly counted, newly uncounted,
--- and found the day full.
+-- cursor of the next page, the fields read, the fields to write, and how many registers are newly counted and newly uncounted.
 local function settle_page(account, cursor, page_size, changes)
-  local page, written, outcomes = call('HSCAN', account.key, cursor, 'COUNT', page_size), {}, { 0, 0, 0 }
+  local page, written, outcomes = call('HSCAN', account.key, cursor, 'COUNT', page_size), {}, { 0, 0 }
   local fields = page[2]
   account.kept_out = reason_kept_out(account)
   for index = 1, #fields, 2 do
@@ -42,22 +41,17 @@ local function settle_page(account, cursor, page_size, changes)
       flips, code, outcome = settle_register(account, series, liked, block, flips, code, changes, UNLIKED)
       if outcome ~= UNCHANGED then
         outcomes[outcome] = outcomes[outcome] + 1
-        if outcome ~= DAY_FULL then
-          local size = #written
-          written[size + 1], written[size + 2] = fields[index], pack_register(at, liked, block, flips, code)
-        end
+        local size = #written
+        written[size + 1], written[size + 2] = fields[index], pack_register(at, liked, block, flips, code)
       end
     end
   end
-  return page[1], #fields / 2, written, outcomes[NEWLY_COUNTED], outcomes[NEWLY_UNCOUNTED], outcomes[DAY_FULL]
+  return page[1], #fields / 2, written, outcomes[NEWLY_COUNTED], outcomes[NEWLY_UNCOUNTED]
 end
 
--- Writes the registers of a settled page, and the admissions that they took.
-local function write_page(account, written, counted)
+-- Writes the registers of a settled page.
+local function write_page(account, written)
   if #written > 0 then
     call_in_parts('HSET', account.key, written)
-  end
-  if counted > 0 or account.is_moved then
-    write_account(account)
   end
 end

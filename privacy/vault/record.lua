@@ -194,8 +194,8 @@ local function apply(pseudonym, is_closed, series, event, change)
   local is_admitted = false
   if liked and flips == 0 then
     if account.hidden then code = UNDISCLOSED end
-    -- A new like takes an admission; so does one that was stored before and is counted for the first time now.
-    if not was_liked or (block == 0 and not account.kept_out) then
+    -- A new like takes an admission, whether it is counted now or later: one that was stored before has taken it then.
+    if not was_liked then
       local has_time = change ~= UNTIMED
       local refused = admit_like(account, at, has_time, first_day, import)
       if refused then
@@ -207,7 +207,7 @@ local function apply(pseudonym, is_closed, series, event, change)
     end
   end
   local flips_before = flips
-  flips, code = settle_register(account, series, liked, block, flips, code, changes, change, true)
+  flips, code = settle_register(account, series, liked, block, flips, code, changes, change)
   write_engagement(account, series, pack_register(at, liked, block, flips, code), is_admitted, is_admitted and is_first)
   if account.flagged then flagged[pseudonym] = account.flagged end
   return flips % 2 == 1 and COUNTED or UNCOUNTED, flips_before == 0 and flips == 1

@@ -50,7 +50,6 @@ class RecountResult:
         hidden_before: whether it was kept out of every breakdown.
         newly_counted: engagements that are counted now and were not.
         newly_uncounted: engagements that were counted and are not now.
-        over_cap: engagements that would be counted for the first time and found the day full.
     """
 
     known: bool
@@ -59,7 +58,6 @@ class RecountResult:
     hidden_before: bool
     newly_counted: int = 0
     newly_uncounted: int = 0
-    over_cap: int = 0
 
 
 class ErasedAccountError(ConflictError):
@@ -117,7 +115,7 @@ class Recount:
         return self._run(account, {}, now_ms)
 
     def _run(self, account: AccountRef, change: ScriptArguments, now_ms: int) -> RecountResult:
-        cursor, sums = 0, [0, 0, 0]
+        cursor, sums = 0, [0, 0]
         begun: tuple[bool, AccountStatus, int, bool] | None = None
         while begun is None or cursor:
             arguments = {

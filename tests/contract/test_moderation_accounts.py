@@ -10,7 +10,7 @@ from tests.support.redis_server import Store
 from tests.support.staff import Office, office_on
 
 TOMORROW = format_timestamp(NOW_MS + MS_PER_DAY)
-APPLIED = {"result": "applied", "known": True, "counted": 0, "uncounted": 0, "over_cap": 0}
+APPLIED = {"result": "applied", "known": True, "counted": 0, "uncounted": 0}
 
 
 @pytest.fixture

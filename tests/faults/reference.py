@@ -100,8 +100,7 @@ class Reference:
         now = Engagement(event.at_ms, event.liked)
         if known:
             now.is_bot_like, now.changes = known.is_bot_like, known.changes
-        may_count = not now.is_bot_like and not account.is_purged
-        is_new = now.liked and not now.changes and (not (known and known.liked) or may_count)
+        is_new = now.liked and not now.changes and not (known and known.liked)
         if is_new:
             if not _admit(account, today):
                 return "over_cap"

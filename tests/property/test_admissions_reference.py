@@ -6,12 +6,16 @@ from itertools import groupby
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from privacy.model.engagement import Verdict
+from privacy.model.account_status import AccountStatus
+from privacy.model.engagement import Reason, Verdict
 from privacy.model.timestamp import MS_PER_DAY
+from privacy.vault.blocks import NO_BLOCK, Block, EngagementBlocks
 from privacy.vault.entries import AdmittedEvent
+from privacy.vault.pseudonym import AccountRef
+from privacy.vault.recount import Recount, StatusTransition
 from privacy.vault.registers import RegisterStore
 from tests.support.histories import ACCOUNTS, CHANGES, LIKE, SERIES
 from tests.support.profiles import examples
@@ -114,3 +118,73 @@ def test_one_engagement_less_displaces_at_most_one_other(
     after = counted_series(others, vault, imported=imported)
     assert before - after <= {likes[left_out][1]}
     assert len(after - before) <= 1
+
+
+STEPS = st.tuples(
+    st.integers(25, 35),
+    st.sampled_from(["like", "like", "like", "restrict", "reinstate", "opt out", "block", "lift"]),
+)
+
+
+def counted_on(
+    account: str, steps: Sequence[tuple[int, str]], left_out: int, vault: RegisterStore, store: Store
+) -> dict[int, int]:
+    """Carry out the steps but one like; return the day on which each like's series is first seen as counted.
+
+    A like's series is its place, so that both worlds name it alike. Blocks are put on all likes, and lifted.
+    """
+    recount, blocks, first_seen = Recount(vault.shards), EngagementBlocks(vault.shards), dict[int, int]()
+    series = [4 * place for place, (_, what) in enumerate(steps, 1) if what == "like"]
+    for place, (day, what) in enumerate(steps, 1):
+        now_ms = day * MS_PER_DAY + place
+        if what == "like" and place != left_out:
+            vault.record([(account, 4 * place, now_ms, LIKE, 0)], now_ms)
+        elif what in ("restrict", "reinstate"):
+            status = AccountStatus.RESTRICTED if what == "restrict" else AccountStatus.GOOD
+            until_ms = 50 * MS_PER_DAY if what == "restrict" else None
+            recount.change_status(AccountRef(account), StatusTransition(status, until_ms=until_ms), now_ms)
+        elif what == "opt out":
+            recount.hide(AccountRef(account), now_ms, hidden=True)
+        elif what in ("block", "lift"):
+            block = int(Reason.INAUTHENTIC) if what == "block" else NO_BLOCK
+            blocks.apply([Block(account, each, block) for each in series], now_ms)
+        for (_, each), register in read_registers(store.root, [account]).items():
+            if register.flips:
+                first_seen.setdefault(each, day)
+    return first_seen
+
+
+@settings(max_examples=examples(60, 1_000))
+@given(
+    steps=st.lists(STEPS, min_size=1, max_size=30).map(sorted),
+    caps=st.tuples(st.integers(1, 3), st.sampled_from([None, 3])),
+    choice=st.integers(0, 29),
+)
+@example(
+    steps=[
+        *((day, what) for day in range(25, 29) for what in ("restrict", "like")),
+        *(
+            (29, "like"),
+            (29, "reinstate"),
+            (29, "opt out"),
+            (30, "opt out"),
+            (31, "opt out"),
+            (32, "opt out"),
+        ),
+    ],
+    caps=(1, None),
+    choice=4,
+)
+def test_no_recount_decides_a_like_again(
+    steps: list[tuple[int, str]], caps: tuple[int, int | None], choice: int, fast_store: Store
+) -> None:
+    """Restrictions, their ends, opt-outs and blocks move no other like: one less lets at most one more in."""
+    likes = [place for place, (_, what) in enumerate(steps, 1) if what == "like"]
+    left_out = likes[choice % len(likes)] if likes else 0
+    fast_store.flush()
+    vault = vault_on(fast_store, 4, caps[0], integrity=NONE, monthly_cap=caps[1])
+    before = counted_on("ada", steps, 0, vault, fast_store)
+    after = counted_on("bo", steps, left_out, vault, fast_store)
+    before.pop(4 * left_out, None)
+    assert before.items() <= after.items()
+    assert len(after) - len(before) <= 1

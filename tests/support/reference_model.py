@@ -111,11 +111,11 @@ class ReferenceModel:
         """Applies events in their order."""
         return [self._record(entry, now_ms, imported) for entry in entries]
 
-    def change_status(self, account: str, move: StatusTransition, now_ms: int) -> tuple[int, int, int] | None:
+    def change_status(self, account: str, move: StatusTransition, now_ms: int) -> tuple[int, int] | None:
         """Changes the status of an account; None if refused.
 
         Returns:
-            How many engagements are newly counted, are newly uncounted, and found the day full.
+            How many engagements are newly counted, and newly uncounted.
         """
         if account in self.erased:
             return None
@@ -125,7 +125,7 @@ class ReferenceModel:
         state.status, state.until_ms = move.to, move.until_ms or 0
         return self._recount(account, now_ms)
 
-    def hide(self, account: str, *, hidden: bool, now_ms: int) -> tuple[int, int, int] | None:
+    def hide(self, account: str, *, hidden: bool, now_ms: int) -> tuple[int, int] | None:
         """Keeps an account's later first counts out of breakdowns, or no longer."""
         if account in self.erased:
             return None
@@ -190,7 +190,7 @@ class ReferenceModel:
             if state.hidden:
                 register = replace(register, cell=UNDISCLOSED_EVERYWHERE)
             was_liked = known is not None and known.liked
-            if not was_liked or (register.block == _NO_BLOCK and not kept_out):
+            if not was_liked:
                 refused, is_blocked = self._admit_like(state, at_ms, change, now_ms, imported)
                 if refused:
                     return refused
@@ -227,21 +227,17 @@ class ReferenceModel:
             return BlockResult.UNKNOWN
         if register.block == block.block:
             return BlockResult.UNCHANGED
-        settled, outcome = self._settle(
-            block.account_id, block.series, replace(register, block=block.block), now_ms
-        )
-        if outcome == "day full":
-            return BlockResult.OVER_CAP
-        self.registers[key] = settled
+        blocked = replace(register, block=block.block)
+        self.registers[key], _ = self._settle(block.account_id, block.series, blocked, now_ms)
         return BlockResult.CHANGED
 
-    def _recount(self, account: str, now_ms: int) -> tuple[int, int, int]:
+    def _recount(self, account: str, now_ms: int) -> tuple[int, int]:
         outcomes: Counter[str] = Counter()
         for (name, series), register in sorted(self.registers.items()):
             if name == account:
                 self.registers[name, series], outcome = self._settle(account, series, register, now_ms)
                 outcomes[outcome] += 1
-        return outcomes["newly counted"], outcomes["newly uncounted"], outcomes["day full"]
+        return outcomes["newly counted"], outcomes["newly uncounted"]
 
     def _settle(self, account: str, series: int, register: Register, now_ms: int) -> tuple[Register, str]:
         """Settles an engagement: counts it if it should count, and uncounts it if not."""
@@ -256,11 +252,8 @@ class ReferenceModel:
             why = (int(Reason.UNLIKED) if not register.liked else 0) or register.block or kept_out
             self._change(series, register.cell, why)
             return replace(register, flips=register.flips + 1), "newly uncounted"
-        if register.flips == 0:
-            if state.hidden:
-                register = replace(register, cell=UNDISCLOSED_EVERYWHERE)
-            if not self._admit(state.admissions, now_ms):
-                return register, "day full"
+        if register.flips == 0 and state.hidden:
+            register = replace(register, cell=UNDISCLOSED_EVERYWHERE)
         self._change(series, register.cell, 0)
         return replace(register, flips=register.flips + 1), "newly counted"
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, validates_schema
 
 from api.http.operation import Request, Response, json_response
 from api.platform.field_types import Timestamp, one_of
@@ -26,8 +26,7 @@ _DESCRIPTION = """\
 |---|---|
 | `restrict` | uncounted until `until`, reason `account`; then counted again |
 | `ban` | uncounted, reason `account`, until the account is reinstated |
-| `reinstate` | counted again, except those that are blocked themselves or have used up their changes, and \
-those beyond a cap of the account, by day or by month, that were never counted |
+| `reinstate` | counted again, except those that are blocked themselves or have used up their changes |
 | `delete` | uncounted, reason `account`; the account is erased when the policy's grace is over |
 
 All of this holds for future engagements, too. An account about which nothing is stored can therefore be \
@@ -42,7 +41,7 @@ _EXAMPLE = {
     "until": "2026-06-03T00:00:00Z",
     "note": "spam wave 17, case 4711",
 }
-_RESPONSE = {"result": "applied", "known": True, "counted": 0, "uncounted": 431, "over_cap": 0}
+_RESPONSE = {"result": "applied", "known": True, "counted": 0, "uncounted": 431}
 
 
 class ModerationActionSchema(AccountActionSchema):
@@ -57,18 +56,6 @@ class ModerationActionSchema(AccountActionSchema):
     def _check_until(self, loaded: dict[str, Any], **_options: Any) -> None:
         if (loaded["action"] == AccountAction.RESTRICT.value) != ("until" in loaded):
             raise ValidationError(f"does not fit {loaded['action']}; {_UNTIL_RULE}", "until")
-
-
-class ModerationResultSchema(RecountSchema):
-    """The result of an action on an account."""
-
-    over_cap = fields.Integer(
-        required=True,
-        metadata={
-            "description": "Number of engagements that would have been counted for the first time, but "
-            "exceed the account's caps."
-        },
-    )
 
 
 def post_account(services: PlatformServices, request: Request) -> Response:
@@ -94,7 +81,6 @@ def post_account(services: PlatformServices, request: Request) -> Response:
                 "known": settled.known,
                 "counted": settled.newly_counted,
                 "uncounted": settled.newly_uncounted,
-                "over_cap": settled.over_cap,
             }
         )
 
@@ -109,6 +95,6 @@ OPERATION = StaffOperation(
     _DESCRIPTION,
     post_account,
     (ModerationActionSchema, _EXAMPLE),
-    (ModerationResultSchema, _RESPONSE),
+    (RecountSchema, _RESPONSE),
     _CONFLICT,
 ).build()

@@ -36,7 +36,6 @@ Takes up to {MAX_ENGAGEMENTS:,} engagements; each has a result, in the order of 
 | `changed` | the engagement is now kept out of the counts, or no longer is |
 | `unchanged` | that was so before |
 | `unknown` | no such engagement is stored |
-| `over_cap` | counted for the first time, it would exceed the account's caps: it stays out, finally |
 | `unknown_target` | the video or creator is not registered |"""
 _EXAMPLE = {
     "action": "remove",

@@ -54,7 +54,7 @@ class JobCountsSchema(Schema):
     )
     counted = fields.Integer(required=True, metadata={"description": "Engagements that are newly counted."})
     over_cap = fields.Integer(
-        required=True, metadata={"description": "Engagements beyond their account's caps."}
+        required=True, metadata={"description": "Always 0: caps are decided when an engagement arrives."}
     )
 
 
