@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd
 
 from privacy.model.audience import Scope
 from privacy.policy.policy import Policy
@@ -38,4 +37,4 @@ def find_slice_seconds(policy: Policy) -> int:
 
     What a period has counted is settled slice by slice.
     """
-    return gcd(*(group.every_seconds for group in list_audience_groups(policy)))
+    return policy.audiences.slice_seconds if policy.audiences else 0

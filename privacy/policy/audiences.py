@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from math import gcd
 from types import MappingProxyType
 
 from privacy.errors import PolicyError
@@ -32,10 +33,10 @@ class AudiencePeriod:
     def __post_init__(self) -> None:
         object.__setattr__(self, "breakdowns", MappingProxyType(dict(self.breakdowns)))
         where = f"audiences.{self.scope.value}"
-        if not 1 <= self.every_seconds <= MAX_PERIOD_SECONDS:
+        if not MIN_PERIOD_SECONDS <= self.every_seconds <= MAX_PERIOD_SECONDS:
             raise PolicyError(
-                f"{where}.every_seconds: is {self.every_seconds!r}; a whole number of seconds from 1 to "
-                f"{MAX_PERIOD_SECONDS}"
+                f"{where}.every_seconds: is {self.every_seconds!r}; a whole number of seconds from "
+                f"{MIN_PERIOD_SECONDS} to {MAX_PERIOD_SECONDS}"
             )
         if self.total is None and not self.breakdowns:
             raise PolicyError(f"{where}: measures nothing; a total or a breakdown")
@@ -87,6 +88,16 @@ class Audiences:
                 raise PolicyError(
                     f"audiences.{scope.value}: has two periods of {every_seconds} seconds; one of each length"
                 )
+        if self.slice_seconds < MIN_PERIOD_SECONDS:
+            raise PolicyError(
+                f"audiences.every_seconds: have {self.slice_seconds} as their greatest common divisor; at "
+                f"least {MIN_PERIOD_SECONDS}, since all periods are closed in slices of that length"
+            )
+
+    @property
+    def slice_seconds(self) -> int:
+        """The greatest length of which all periods are made: what they count is settled slice by slice."""
+        return gcd(*(period.every_seconds for period in self.periods))
 
     def check_dimensions(self, domain: JointDomain) -> None:
         """Check that breakdowns are by declared dimensions, and joint dimensions have names of their own.
@@ -145,9 +156,16 @@ class Audiences:
                     f"sandbox.compress_schedule_by: is {by}; a divisor of every audience's period, such as "
                     f"of {period.every_seconds}"
                 )
+        if self.slice_seconds < by * MIN_PERIOD_SECONDS:
+            raise PolicyError(
+                f"sandbox.compress_schedule_by: is {by}; at most {self.slice_seconds // MIN_PERIOD_SECONDS}, "
+                f"so that {self.slice_seconds} seconds of audiences last {MIN_PERIOD_SECONDS} at least"
+            )
         periods = (replace(period, every_seconds=period.every_seconds // by) for period in self.periods)
         return replace(self, periods=tuple(periods))
 
 
 MAX_HASHTAGS_PER_VIDEO = 30
+MIN_PERIOD_SECONDS = 60
+"""Each period is released, even if nothing was counted: after a gap, one of these for each minute missed."""
 MAX_PERIOD_SECONDS = 366 * SECONDS_PER_DAY

@@ -291,14 +291,29 @@ def test_the_first_policy_is_read_as_it_was() -> None:
         ('scope = "sound"', 'scope = "song"', "Invalid enum value 'song' - at `$.audiences.periods"),
         ("every_seconds = 604800    # weeks", "every_seconds = 0", "audiences.creator.every_seconds: is 0;"),
         (
+            "every_seconds = 86400     # days",
+            "every_seconds = 59",
+            "audiences.hashtag.every_seconds: is 59; a whole number of seconds from 60 to",
+        ),
+        (
+            "every_seconds = 86400     # days",
+            "every_seconds = 86401",
+            "audiences.every_seconds: have 1 as their greatest common divisor; at least 60",
+        ),
+        (
+            "compress_schedule_by = 1200",
+            "compress_schedule_by = 1800",
+            "sandbox.compress_schedule_by: is 1800; at most 1440, so that 86400 seconds",
+        ),
+        (
             "every_seconds = 604800    # weeks",
             "every_seconds = 2419200",
             "audiences.creator: has two periods of 2419200 seconds",
         ),
         (
             "every_seconds = 604800    # weeks",
-            "every_seconds = 604801",
-            "sandbox.compress_schedule_by: is 1200; a divisor of every audience's period, such as of 604801",
+            "every_seconds = 605400",
+            "sandbox.compress_schedule_by: is 1200; a divisor of every audience's period, such as of 605400",
         ),
         ('["age_band", "gender"]', '["age_band"]', "audiences.joint_dimensions.age_gender: is ['age_band']"),
         (
