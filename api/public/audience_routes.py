@@ -9,10 +9,8 @@ from marshmallow import Schema, ValidationError, fields
 from api.http.arguments import Identifier
 from api.http.openapi import problem_doc
 from api.http.operation import Request
-from api.public.kinds import FOLLOWERS
-from api.public.release_cache import require_available
 from api.public.services import PublicServices
-from privacy.errors import NotFoundError, StoreError
+from privacy.errors import GoneError, NotFoundError, StoreError
 from privacy.gallery.reader import GalleryReader
 from privacy.model.audience import (
     PLATFORM_ID,
@@ -106,7 +104,7 @@ class ScopeRoutes:
         """Returns the id of the audience that is asked for.
 
         Raises:
-            NotFoundError: there is no such creator, or no hashtag is written like this.
+            NotFoundError: no hashtag is written like this.
             GoneError: the creator was taken down.
         """
         if self.id_name is None:
@@ -116,8 +114,10 @@ class ScopeRoutes:
         if self.scope is Scope.HASHTAG and not (scope_id and scope_id.isprintable() and " " not in scope_id):
             raise NotFoundError("there is no such hashtag")
         if self.scope is Scope.CREATOR:
-            current = services.gallery.read_current_release(scope_id, FOLLOWERS.kind)
-            require_available(current, scope_id, FOLLOWERS.kind)
+            # Videos may name a creator who is not registered: those are counted, and shown, all the same.
+            (creator,) = services.gallery.read_targets([scope_id], self.scope.value)
+            if creator is not None and creator.taken_down is not None:
+                raise GoneError(f"the creator {scope_id} was taken down", creator.taken_down)
         return scope_id
 
 

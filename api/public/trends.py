@@ -162,7 +162,7 @@ def _hide_gone(services: PublicServices, routes: ScopeRoutes, places: Sequence[_
 
 
 def _is_shown(target: TargetDocument | None) -> bool:
-    return target is not None and target.taken_down is None
+    return target is None or target.taken_down is None
 
 
 def _build_place(routes: ScopeRoutes, place: _Place) -> dict[str, Any]:

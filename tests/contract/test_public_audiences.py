@@ -67,6 +67,7 @@ def publish_audiences(store: Store) -> None:
     found = [document(Scope.CREATOR, WEEK, "maker", week, 300 + week % 10) for week in WEEKS]
     found += [document(Scope.CREATOR, WEEK, "nobody", week, None) for week in WEEKS]
     found += [document(Scope.CREATOR, WEEK, "gone", WEEKS[-1], 5_000)]
+    found += [document(Scope.CREATOR, WEEK, "unregistered", WEEKS[-1], 200)]
     found.append(document(Scope.CREATOR, BLOCK, "maker", block, None, {"ios": (500, 460, 540)}))
     found += [
         document(Scope.HASHTAG, DAY, name, TODAY - 1, total, {"DE": (total // 2, 0, total)})
@@ -192,7 +193,6 @@ def test_pages_are_the_whole_list(plane: PublicPlane) -> None:
         ("/v1/creators/maker/audience?cursor=x", 400, "cursor"),
         ("/v1/creators/maker/audience?account=a", 400, "account"),
         ("/v1/creators/maker/audience?version=none", 404, None),
-        ("/v1/creators/unknown/audience", 404, None),
         ("/v1/creators/gone/audience", 410, None),
         ("/v1/hashtags/a%20b/audience", 404, None),
         ("/v1/hashtags/%C2%AF/audience", 404, None),
@@ -295,6 +295,15 @@ def test_an_unknown_hashtag_looks_like_a_new_one(plane: PublicPlane) -> None:
     assert running["to"] == format_timestamp(period_start_ms(TODAY + 1, DAY))
 
 
+def test_a_creator_who_is_not_registered_is_read(plane: PublicPlane) -> None:
+    """Videos may name one: what is counted is shown. One of whom nothing is known looks like a new one."""
+    found = get(plane, "/v1/creators/unregistered/audience")["audiences"]
+    assert [each["total"]["value"] for each in found] == [200]
+    unknown = get(plane, "/v1/creators/unheard-of/audience")
+    assert unknown["audiences"] == []
+    assert [each["period"] for each in unknown["running"]] == ["P7D", "P28D"]
+
+
 def test_a_trend_has_places_and_ties(plane: PublicPlane) -> None:
     """The two first are a tie, the others have places of their own."""
     trend = get(plane, f"/v1/trends/hashtags?day={YESTERDAY_TEXT}")
@@ -316,7 +325,7 @@ def test_a_trend_of_a_cell_ranks_by_that_cell(plane: PublicPlane) -> None:
 def test_a_trend_names_no_creator_who_was_taken_down(plane: PublicPlane) -> None:
     """Their place stays empty."""
     trend = get(plane, "/v1/trends/creators")
-    assert [each["creator_id"] for each in trend["creators"]] == ["maker"]
+    assert [each["creator_id"] for each in trend["creators"]] == ["maker", "unregistered"]
     assert trend["creators"][0]["rank"] == [2, 2]
     assert trend["period"] == "P7D"
 
