@@ -32,6 +32,18 @@ BATCH_SERIES = 256
 """Series that are released and written together; bounds the memory and the length of one atomic step."""
 
 
+class Turn(NamedTuple):
+    """What a worker did in a turn.
+
+    Args:
+        written: number of releases.
+        goes_on: whether more may be due.
+    """
+
+    written: int
+    goes_on: bool
+
+
 @dataclass(frozen=True)
 class ReleaseWorker:
     """Releases due series. Any number of workers may run: exactly one of them writes each release.
@@ -64,6 +76,18 @@ class ReleaseWorker:
             The number of releases written by this worker.
 
         Raises:
+            SeriesRefusedError, StoreBusyError, StoreError: as `run_turn`.
+        """
+        written, turn = 0, Turn(0, goes_on=True)
+        while turn.goes_on:
+            turn = self.run_turn()
+            written += turn.written
+        return written
+
+    def run_turn(self) -> Turn:
+        """Release what is due of targets, and a batch of audiences; so that no target waits for all of those.
+
+        Raises:
             SeriesRefusedError: what the tally holds of some series is damaged; all others are released.
             StoreBusyError: a store did not confirm, or in time. Releases written so far stay; calling again
                 continues.
@@ -73,11 +97,12 @@ class ReleaseWorker:
         for shard, (_, refused) in zip(self.shards, released, strict=True):
             if refused:
                 raise SeriesRefusedError(shard.shard, refused)
-        return sum(written for written, _ in released)
+        turns = [turn for turn, _ in released]
+        return Turn(sum(turn.written for turn in turns), any(turn.goes_on for turn in turns))
 
-    def _release_shard(self, shard: TallyShard) -> tuple[int, frozenset[int]]:
-        """Release what is due in a shard; returns how many that was, and the series that were refused."""
-        written, refused, spare_ms = list[int](), frozenset[int](), 0
+    def _release_shard(self, shard: TallyShard) -> tuple[Turn, frozenset[int]]:
+        """Release a turn of a shard; returns the series that were refused, too: then the turn is the last."""
+        written, refused, spare_ms = 0, frozenset[int](), 0
         while True:
             try:
                 batch = self._release_batch(shard, refused, spare_ms)
@@ -89,11 +114,12 @@ class ReleaseWorker:
                     raise
                 spare_ms = SPARE_MS
                 continue
-            if not batch:
-                if any(map(is_audience, written)):
-                    shard.audience_logs.drop_released()
-                return len(written), refused
-            written += batch
+            written += len(batch)
+            has_audiences = any(map(is_audience, batch))
+            if has_audiences:
+                shard.audience_logs.drop_released()
+            if not batch or (has_audiences and not refused):
+                return Turn(written, bool(batch)), refused
 
     def _release_batch(self, shard: TallyShard, refused: frozenset[int], spare_ms: int) -> list[int]:
         """Write a batch without the series that were refused; returns their numbers.
@@ -115,7 +141,7 @@ class ReleaseWorker:
         now_ms = self.clock() + spare_ms
         written_by_ms = now_ms + WRITING_MS if isinstance(self.clock, StoreClock) else None
         commits = []
-        # By due times, then numbers as text: the ledger must not tell how the work was divided.
+        # Targets first, by due times, then numbers as text: the ledger must not tell how work was divided.
         for one in (made[number] for number in numbers):
             entry, head = one.append_to(head)
             commits.append(one.make_commit(entry, now_ms))
@@ -215,13 +241,26 @@ def make_commit(release: NewRelease, calibration: Calibration, entry: bytes, now
 
 
 def run_together(workers: Sequence[ReleaseWorker]) -> int:
-    """Run the due releases of all workers, `WORKERS_AT_ONCE` workers at a time.
+    """Run the due releases of all workers turn by turn, `WORKERS_AT_ONCE` workers at a time.
 
     Returns:
         The number of releases written.
 
     Raises:
-        StoreBusyError: a store did not confirm, as in `ReleaseWorker.run_due`; all workers have tried.
+        SeriesRefusedError, StoreBusyError, StoreError: the first one of `ReleaseWorker.run_turn`; each
+            worker has gone on until nothing was due, or until it failed.
     """
+    written, failures, running = 0, list[BaseException](), list(workers)
     with ThreadPoolExecutor(WORKERS_AT_ONCE, "release") as threads:
-        return sum(threads.map(ReleaseWorker.run_due, workers))
+        while running:
+            turns = [(worker, threads.submit(worker.run_turn)) for worker in running]
+            running = []
+            for worker, turn in turns:
+                if failure := turn.exception():
+                    failures.append(failure)
+                    continue
+                written += turn.result().written
+                running += [worker] if turn.result().goes_on else []
+    if failures:
+        raise failures[0]
+    return written

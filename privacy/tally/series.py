@@ -11,6 +11,7 @@ import msgspec
 from redis import Redis
 
 from privacy.errors import LateCommitError, SeriesRefusedError
+from privacy.model.audience import is_audience
 from privacy.model.engagement import KINDS_PER_TARGET, Kind
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
@@ -151,7 +152,10 @@ class TallyShard:
         return AudienceLogs(self.client, self.shard)
 
     def list_due(self, limit: int, now_ms: int | None = None) -> list[int]:
-        """Return the numbers of at most `limit` series that are due, longest overdue first.
+        """Return the numbers of at most `limit` series that are due: targets, then audiences.
+
+        Each of both are in the order of the time for which they are overdue. All audiences are due at the
+        same moments, and what is late of them delays no target.
 
         A series is due when every outbox is applied up to the end of its epoch, by the watermark that the
         relay wrote; an audience, when every account shard has closed its period. None is while that time is
@@ -170,7 +174,8 @@ class TallyShard:
                     key, begin = tally_key(self.shard, name), "-inf"
                     pipeline.zrange(key, begin, last_ms, byscore=True, withscores=True, offset=0, num=limit)
             found = [(due_ms, number) for rows in pipeline.execute() for number, due_ms in rows]
-        return [int(number) for _, number in sorted(found)[:limit]]
+        numbers = [int(number) for _, number in sorted(found)]
+        return sorted(numbers, key=is_audience)[:limit]
 
     def read_next_due_ms(self) -> int | None:
         """Return when the next epoch or period of any series ends; None if no series has one."""

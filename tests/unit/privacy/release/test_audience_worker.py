@@ -13,8 +13,9 @@ from privacy.model.documents import AudienceDocument, LedgerEntry
 from privacy.model.engagement import Kind
 from privacy.model.sandbox import PUBLISHED_LIFE_MS
 from privacy.publishing.publisher import Publisher
+from privacy.release import worker as worker_module
 from privacy.release.publication import ReleasePublication
-from privacy.release.worker import ReleaseWorker
+from privacy.release.worker import ReleaseWorker, Turn, run_together
 from privacy.signing.export import export_lines
 from privacy.signing.verification import Verification
 from privacy.store.keys import gallery_key, tally_key
@@ -120,6 +121,20 @@ def test_nothing_is_released_again(released: tuple[Store, list[AudienceState]]) 
     worker(store, now_ms).run_due()
     publish(store)
     assert [read(store, each) for each in states] == before
+
+
+def test_workers_take_turns(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn ends with a batch of audiences, so that targets of other shards do not wait for all of them."""
+    monkeypatch.setattr(worker_module, "BATCH_SERIES", 1)
+    states = [state(number, f"tag{number}", Scope.HASHTAG, DAY, goes_on=False) for number in (1, 3, 5)]
+    for each in states:
+        put_audience(store, SHARD, each, MANY)
+    store.root.hset(tally_key(SHARD, "offsets"), "closed", states[0].due_ms)
+    one = worker(store, states[0].due_ms)
+    assert one.run_turn() == Turn(1, goes_on=True)
+    assert store.root.zcard(tally_key(SHARD, "audience-due")) == len(states) - 1
+    assert run_together([one]) == len(states) - 1
+    assert one.run_turn() == Turn(0, goes_on=False)
 
 
 def test_the_log_of_a_released_period_is_dropped(released: tuple[Store, list[AudienceState]]) -> None:

@@ -106,6 +106,18 @@ def test_an_audience_is_due_when_every_account_shard_has_closed_its_period(store
     assert shard.read_next_due_ms() == PERIOD.end_ms
 
 
+def test_no_target_waits_for_an_audience(store: Store) -> None:
+    """Targets are listed first, also those that are due later: all audiences are due at once."""
+    wait_for_release(store, audience(2), PERIOD.start_ms)
+    wait_for_release(store, audience(4), PERIOD.start_ms)
+    target_at_the_end = 4 * 6
+    store.root.zadd(tally_key(0, "due"), {str(target_at_the_end): PERIOD.end_ms})
+    store.root.hset(tally_key(0, "offsets"), mapping={"closed": PERIOD.end_ms, "watermark": PERIOD.end_ms})
+    shard = TallyShard(store.release, 0)
+    assert shard.list_due(10) == [target_at_the_end, audience(2), audience(4)]
+    assert shard.list_due(1) == [target_at_the_end]
+
+
 def test_an_announcement_never_goes_back(store: Store) -> None:
     """Whatever order they come in, what is closed stays closed."""
     announce(store, 1, PERIOD.end_ms, 0, 1, 2)
