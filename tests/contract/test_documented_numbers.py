@@ -87,7 +87,7 @@ def test_the_stated_guarantee_follows_from_the_policy(document: dict[str, Any]) 
         for row in like["histories"]
     ]
     m = document["contribution"]["daily_cap"]
-    assert rows_of(text, "| engagements first counted on one day") == [
+    assert rows_of(text, "| engagements admitted on one day") == [
         [
             f"{day['engagements']}{' (M)' if day['engagements'] == m else ''}",
             format_cell(day["rho"]),
@@ -95,7 +95,7 @@ def test_the_stated_guarantee_follows_from_the_policy(document: dict[str, Any]) 
         ]
         for day in like["account_day"]
     ]
-    assert rows_of(text, "| engagements first counted in a month") == [
+    assert rows_of(text, "| engagements admitted in a month") == [
         [
             str(month["engagements"]),
             *(
