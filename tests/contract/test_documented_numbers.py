@@ -3,6 +3,7 @@
 import re
 from itertools import chain
 from math import ceil, floor, hypot
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from privacy.model.timestamp import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from privacy.policy.budget import Accounting
 from privacy.policy.file import load_policy
 from tests.support.dockerfile import ROOT
+from tests.support.documents import CURRENT_DOCUMENTS, document_id
 
 NORMAL: Final = NormalDist()
 AGES_SECONDS: Final = {"1 hour": SECONDS_PER_HOUR} | {
@@ -37,6 +39,9 @@ LIMITS: Final = (
     "from {} on in the first hour and from {} on after a year, a cell from {} and {}, removals for one "
     "reason from {} and {}."
 )
+ACCOUNT_WEEK: Final = ("claim.md", "known-limits.md", "nist-sp-800-226.md", "registry-entry.yaml")
+"""Pages for reviewers that state the unit."""
+GUESSES: Final = re.compile(r"\bin 100\b")
 NIST: Final = (
     "from an estimate of {} on in the first hour, and of {} on after a year; a total from {} and {}."
 )
@@ -122,6 +127,51 @@ def test_an_account_in_an_audience_costs_what_is_stated(document: dict[str, Any]
     assert f"ρ = {week} in a week of a creator, ρ = {block} in a block of four weeks" in text
 
 
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", *(f"docs/compliance/{page}" for page in ACCOUNT_WEEK)],
+)
+def test_what_states_the_unit_states_an_account_in_an_audience(document: dict[str, Any], page: str) -> None:
+    """All likes of one account in one scope and period cost together what one does, as the policy says."""
+    week = next(
+        period["rho"]
+        for period in document["audiences"]["periods"]
+        if (period["scope"], period["every_seconds"]) == ("creator", 7 * SECONDS_PER_DAY)
+    )
+    text = read(page)
+    assert re.search(
+        rf"all (?:its )?likes (?:of one account|of that scope)[^.]*together[^.]*(ρ =|rho) {week}\b", text
+    )
+
+
+def test_the_month_of_an_account_is_the_policys(document: dict[str, Any]) -> None:
+    """`claim.md` and `known-limits.md` state rows of the table of `privacy/README.md`, and the cap of it."""
+    month = {
+        row["engagements"]: row["epsilon"][1]["epsilon"] for row in document["kinds"]["like"]["account_month"]
+    }
+    claim, limits = read("docs/compliance/claim.md"), read("docs/compliance/known-limits.md")
+    assert f"| account-month, 300 engagements | ε = {month[300]} at δ = 10⁻⁶" in claim
+    assert f"300 engagements ε = {month[300]} at δ = 10⁻⁶, 1,000 of them {month[1_000]}" in limits
+    for text in (claim, limits):
+        assert "`monthly_cap`" in text
+
+
+@pytest.mark.parametrize("path", CURRENT_DOCUMENTS, ids=document_id)
+def test_right_guesses_are_those_that_the_policy_allows(document: dict[str, Any], path: Path) -> None:
+    """A figure of two digits in a sentence or cell about guesses in 100 is a bound of the packaged policy."""
+    like, unit = document["kinds"]["like"], document["unit"]
+    gate_delta = like["mechanism"]["gate_delta"]
+    bounds = [together["max_accuracy"] for together in unit["kinds_together"]]
+    bounds += [kind["attacker"]["max_accuracy"] for kind in document["kinds"].values()]
+    bounds += [
+        max_attack_accuracy(like["rho"] * count, count * gate_delta, Accounting.GAUSSIAN) for count in (2, 10)
+    ]
+    stated = {f"{100 * bound:.2f}" for bound in bounds}
+    text = " ".join(path.read_text(encoding="utf-8").split())
+    for sentence in filter(GUESSES.search, re.split(r"\. |\|", text)):
+        assert set(re.findall(r"(?<![\d.])\d\d\.\d\d(?!\d)", sentence)) <= stated, sentence
+
+
 def test_the_readme_states_the_policys_numbers(document: dict[str, Any]) -> None:
     """The guarantee in `README.md` is the policy's, digit by digit."""
     like, text = document["kinds"]["like"], read("README.md")
@@ -198,6 +248,15 @@ def test_the_registry_entry_states_the_policys_numbers(document: dict[str, Any])
         "gate_delta": like["mechanism"]["gate_delta"],
     }
     assert loss["k_anonymity"] == document["anonymity"]["k"]
+    targets, _, audiences = entry["description"].partition(". And audiences")
+    periods = document["audiences"]["periods"]
+    of_audiences = {name.replace("_", " ") for period in periods for name in period["dimensions"]}
+    of_targets = {name.replace("_", " ") for name in document["dimensions"]}
+    joint = {name.replace("_", " ") for name in document["audiences"]["joint_dimensions"]}
+    assert all(name in targets for name in of_targets)
+    assert not any(name in targets for name in of_audiences - of_targets)
+    assert all(name in audiences for name in of_audiences - joint)
+    assert all(period["scope"] in audiences for period in periods)
     epochs = document["schedule"]["epochs"], document["creator_schedule"]["epochs"]
     assert (
         "all {} epochs of a video and {} of a creator".format(*epochs) in entry["accounting"]["composition"]

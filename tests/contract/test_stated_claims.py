@@ -22,6 +22,10 @@ ABOUT_FEWER: Final = re.compile(
 """A sentence, or a cell of a table, that claims how many accounts a number is about."""
 NARROWED: Final = re.compile(r"measured|total|cell|removal|loss|may be about|noise alone|derived")
 """Words of a sentence that claims it for measured numbers, or denies it for others."""
+NO_INDEX: Final = re.compile(
+    r"\b(?:no|any|an)(?: such| lasting| other)? index (?:from|by|exists|that leads|that does)"
+)
+"""Words that deny a way from a target to accounts."""
 EVERYONE_ELSE: Final = re.compile(r"knows? (?:everything|all)[^.]*?(?:every ?one else|other accounts)[^.]*")
 """A sentence that says what the attacker knows about others."""
 
@@ -75,6 +79,16 @@ def test_the_attacker_knows_everything_else_about_you_too(path: Path) -> None:
     """A sentence that lets the attacker know all about everyone else says: about this account, too."""
     found = sentences(EVERYONE_ELSE, path)
     assert [each for each in found if "too" not in each and "everything except" not in each] == []
+
+
+@pytest.mark.parametrize("path", CURRENT_DOCUMENTS, ids=document_id)
+def test_what_says_that_there_is_no_index_says_what_audiences_keep(path: Path) -> None:
+    """The journal of the day and the lists of running periods lead from targets to keyed hashes."""
+    text = " ".join(" ".join(texts(path)).split())
+    if NO_INDEX.search(text):
+        assert all(
+            word in text for word in ("journal of the day", "week or block", "keyed hash", "seconds after")
+        )
 
 
 @pytest.mark.parametrize("name", DERIVED)
